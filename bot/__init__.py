@@ -1,0 +1,1 @@
+"""A Discord bot that puts any Replicate model behind a slash command."""

@@ -1,0 +1,1 @@
+"""The commands there are: which model each runs, and the options it has."""

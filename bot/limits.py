@@ -1,0 +1,66 @@
+"""Every number that Discord or Replicate imposes, once, with where it is written.
+
+Discord's are from discord.com/developers/docs (API v10) unless a line says otherwise;
+Replicate's from its OpenAPI document and replicate.com/docs.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# Discord: interactions (interactions/receiving-and-responding)
+INTERACTION_ACK: Final = timedelta(seconds=3)
+INTERACTION_TOKEN_LIFE: Final = timedelta(minutes=15)
+USER_INSTALL_FOLLOWUPS: Final = 5
+
+# Discord: messages (resources/message, reference#uploading-files)
+CONTENT_CHARS: Final = 2000
+ATTACHMENTS_PER_MESSAGE: Final = 10
+DEFAULT_FILE_BYTES: Final = 10 * MIB
+REQUEST_BYTES: Final = 25 * MIB
+NONCE_CHARS: Final = 25
+OLD_MESSAGE: Final = timedelta(hours=1)  # past it, edits are scarce: error 30046
+
+# Discord: components V2 (components/reference)
+COMPONENTS_PER_MESSAGE: Final = 40
+TEXT_CHARS: Final = 4000  # over all text displays of a message
+GALLERY_ITEMS: Final = 10
+GALLERY_DESCRIPTION_CHARS: Final = 1024
+BUTTON_LABEL_CHARS: Final = 80
+CUSTOM_ID_CHARS: Final = 100
+SELECT_OPTIONS: Final = 25
+MODAL_COMPONENTS: Final = 5
+MODAL_TITLE_CHARS: Final = 45
+MODAL_FILES: Final = 10
+LABEL_CHARS: Final = 45
+LABEL_DESCRIPTION_CHARS: Final = 100
+TEXT_INPUT_CHARS: Final = 4000
+
+# Discord: application commands (interactions/application-commands)
+OPTIONS_PER_COMMAND: Final = 25
+CHOICES_PER_OPTION: Final = 25
+COMMAND_NAME_CHARS: Final = 32
+CHOICE_CHARS: Final = 100
+DESCRIPTION_CHARS: Final = 100
+COMMAND_CHARS: Final = 8000  # names + descriptions + choice values of one command
+STRING_OPTION_CHARS: Final = 6000
+INTEGER_BOUND: Final = 2**53 - 1
+GLOBAL_COMMANDS: Final = 100
+
+# Replicate: predictions (OpenAPI document, docs "create a prediction", "data retention")
+CANCEL_AFTER_MIN: Final = timedelta(seconds=5)
+WAIT_MAX: Final = timedelta(seconds=60)
+DATA_KEPT: Final = timedelta(hours=1)  # outputs, inputs and logs of API predictions
+STREAM_IDLE: Final = timedelta(seconds=30)  # docs "streaming"; an idle stream is closed, not broken
+CREATES_PER_MINUTE: Final = 600
+REQUESTS_PER_MINUTE: Final = 3000
+
+# Replicate: files (OpenAPI document)
+FILE_BYTES: Final = 100 * 1000 * 1000
+DATA_URI_BYTES: Final = 256 * 1000  # the document's advice for inputs sent inline
+FILENAME_BYTES: Final = 255
+
+# Replicate: webhooks (docs "verify webhooks")
+WEBHOOK_TOLERANCE: Final = timedelta(minutes=5)

@@ -1,0 +1,1 @@
+"""Bytes whose type is told from the bytes: sniffing, and pictures made upright or smaller."""

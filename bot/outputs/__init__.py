@@ -1,0 +1,1 @@
+"""A prediction's output, as parts that can be shown. Pure, but for fetching files."""

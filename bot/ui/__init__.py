@@ -1,0 +1,1 @@
+"""What Discord shows: the live message, cards, controls, the words."""

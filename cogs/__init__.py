@@ -1,0 +1,1 @@
+"""One thin cog a feature: options in, one call, one sentence out."""
