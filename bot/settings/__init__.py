@@ -1,0 +1,6 @@
+"""Everything that whoever runs the bot can set, read once from the environment and ``.env``."""
+
+from bot.settings.commands import CommandSpec
+from bot.settings.settings import Settings
+
+__all__ = ["CommandSpec", "Settings"]

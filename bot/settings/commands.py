@@ -1,0 +1,120 @@
+"""CommandSpec: a slash command as it was configured, before anything is known of its model."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
+from bot.replicate.target import Target
+
+RESERVED_NAMES = frozenset({"about", "models", "privacy", "run", "runs"})
+
+_NAME = re.compile(r"[-_\w]+")
+_KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "limits"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec:
+    """One command: its name, the model it runs, and what differs from the model's own schema.
+
+    ``required`` and ``hidden`` name inputs. ``defaults`` are sent when a person gives nothing. ``limits`` are the
+    largest values that people may give to number inputs, below the model's own.
+    """
+
+    name: str
+    target: Target
+    description: str | None = None
+    required: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+def check_name(name: str) -> str:
+    """Return the name if Discord takes it for a command and we do not use it ourselves; ValueError says why not."""
+    if not _NAME.fullmatch(name) or len(name) > COMMAND_NAME_CHARS or name != name.lower():
+        raise ValueError(
+            f"“{name}” is not a command name. Use 1 to {COMMAND_NAME_CHARS} lower-case letters, digits, - and _."
+        )
+    if name in RESERVED_NAMES:
+        raise ValueError(f"“{name}” is one of the bot's own commands. Choose another name.")
+    return name
+
+
+def parse_commands(text: str) -> tuple[CommandSpec, ...]:
+    """Read ``name=owner/model[:version], …``; ValueError says which entry is wrong and how one is written."""
+    specs = []
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, target = entry.partition("=")
+        if not equals:
+            raise ValueError(f"“{entry}” is not a command. Write name=owner/model or name=owner/model:version.")
+        specs.append(CommandSpec(name=check_name(name.strip()), target=Target.parse(target)))
+    return tuple(specs)
+
+
+def read_commands(path: Path) -> tuple[CommandSpec, ...]:
+    """Read a TOML file with one table a command; ValueError says what is wrong and where."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not TOML: {error}.") from error
+    return tuple(_from_table(path, name, table) for name, table in tables.items())
+
+
+def merge_commands(listed: tuple[CommandSpec, ...], filed: tuple[CommandSpec, ...]) -> tuple[CommandSpec, ...]:
+    """Put both sources together; ValueError names a command that stands twice, or says that there are too many."""
+    names = [spec.name for spec in (*listed, *filed)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"/{twice[0]} is configured twice. Keep one.")
+    if len(names) > GLOBAL_COMMANDS - len(RESERVED_NAMES):
+        raise ValueError(
+            f"{len(names)} commands are too many: Discord takes {GLOBAL_COMMANDS}, some are the bot's own."
+        )
+    return (*listed, *filed)
+
+
+def _from_table(path: Path, name: str, table: object) -> CommandSpec:
+    if not isinstance(table, dict) or not isinstance(table.get("model"), str):
+        raise ValueError(f'{path}: [{name}] needs a line model = "owner/name".')
+    unknown = sorted(set(table) - _KEYS)
+    if unknown:
+        raise ValueError(f"{path}: [{name}] has {unknown[0]}, which means nothing. Known: {', '.join(sorted(_KEYS))}.")
+    description = table.get("description")
+    if description is not None and not (isinstance(description, str) and 0 < len(description) <= DESCRIPTION_CHARS):
+        raise ValueError(f"{path}: [{name}] description must be text of 1 to {DESCRIPTION_CHARS} characters.")
+    return CommandSpec(
+        name=check_name(name),
+        target=Target.parse(table["model"]),
+        description=description,
+        required=_names(path, name, "required", table),
+        hidden=_names(path, name, "hidden", table),
+        defaults=_table(path, name, "defaults", table),
+        limits=_limits(path, name, table),
+    )
+
+
+def _names(path: Path, name: str, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f'{path}: [{name}] {key} must be a list of input names, like ["prompt"].')
+    return tuple(value)
+
+
+def _table(path: Path, name: str, key: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: [{name}] {key} must be a table, like {{ seed = 42 }}.")
+    return value
+
+
+def _limits(path: Path, name: str, table: Mapping[str, Any]) -> Mapping[str, float]:
+    limits = _table(path, name, "limits", table)
+    if not all(isinstance(most, int | float) and not isinstance(most, bool) for most in limits.values()):
+        raise ValueError(f"{path}: [{name}] limits must be numbers, like {{ number_of_outputs = 5 }}.")
+    return limits
