@@ -1,0 +1,222 @@
+"""Tells what some bytes are from the bytes themselves; names and headers are never asked."""
+
+import json
+from typing import Final
+
+from bot.media.media import Kind, MediaType
+
+HEAD_BYTES: Final = 4096  # enough for every signature below; more is welcome, less is guessed from what is there
+
+_TRUNCATED: Final = 1024  # a head this long may well have been cut; a shorter one is the whole file
+
+
+def _type(mime: str, suffix: str, kind: Kind) -> MediaType:
+    return MediaType(mime=mime, suffix=suffix, kind=kind)
+
+
+PNG: Final = _type("image/png", ".png", Kind.IMAGE)
+JPEG: Final = _type("image/jpeg", ".jpg", Kind.IMAGE)
+WEBP: Final = _type("image/webp", ".webp", Kind.IMAGE)
+GIF: Final = _type("image/gif", ".gif", Kind.IMAGE)
+AVIF: Final = _type("image/avif", ".avif", Kind.IMAGE)
+HEIC: Final = _type("image/heic", ".heic", Kind.IMAGE)
+BMP: Final = _type("image/bmp", ".bmp", Kind.IMAGE)
+TIFF: Final = _type("image/tiff", ".tiff", Kind.IMAGE)
+SVG: Final = _type("image/svg+xml", ".svg", Kind.IMAGE)
+ICO: Final = _type("image/x-icon", ".ico", Kind.IMAGE)
+MP4: Final = _type("video/mp4", ".mp4", Kind.VIDEO)
+MOV: Final = _type("video/quicktime", ".mov", Kind.VIDEO)
+WEBM: Final = _type("video/webm", ".webm", Kind.VIDEO)
+MKV: Final = _type("video/x-matroska", ".mkv", Kind.VIDEO)
+AVI: Final = _type("video/x-msvideo", ".avi", Kind.VIDEO)
+OGV: Final = _type("video/ogg", ".ogv", Kind.VIDEO)
+MP3: Final = _type("audio/mpeg", ".mp3", Kind.AUDIO)
+WAV: Final = _type("audio/wav", ".wav", Kind.AUDIO)
+FLAC: Final = _type("audio/flac", ".flac", Kind.AUDIO)
+OGG: Final = _type("audio/ogg", ".ogg", Kind.AUDIO)
+OPUS: Final = _type("audio/opus", ".opus", Kind.AUDIO)
+M4A: Final = _type("audio/mp4", ".m4a", Kind.AUDIO)
+AAC: Final = _type("audio/aac", ".aac", Kind.AUDIO)
+PDF: Final = _type("application/pdf", ".pdf", Kind.OTHER)
+ZIP: Final = _type("application/zip", ".zip", Kind.ARCHIVE)
+GZIP: Final = _type("application/gzip", ".gz", Kind.ARCHIVE)
+TAR: Final = _type("application/x-tar", ".tar", Kind.ARCHIVE)
+SEVEN_ZIP: Final = _type("application/x-7z-compressed", ".7z", Kind.ARCHIVE)
+NPZ: Final = _type("application/x-npz", ".npz", Kind.OTHER)
+GLB: Final = _type("model/gltf-binary", ".glb", Kind.OTHER)
+SAFETENSORS: Final = _type("application/x-safetensors", ".safetensors", Kind.OTHER)
+JSON: Final = _type("application/json", ".json", Kind.TEXT)
+HTML: Final = _type("text/html", ".html", Kind.TEXT)
+VTT: Final = _type("text/vtt", ".vtt", Kind.TEXT)
+TEXT: Final = _type("text/plain", ".txt", Kind.TEXT)
+UNKNOWN: Final = _type("application/octet-stream", ".bin", Kind.OTHER)
+
+# Signatures that stand at one place and mean one thing: (offset, bytes, type).
+_SIGNATURES: Final[tuple[tuple[int, bytes, MediaType], ...]] = (
+    (0, b"\x89PNG\r\n\x1a\n", PNG),
+    (0, b"\xff\xd8\xff", JPEG),
+    (0, b"GIF87a", GIF),
+    (0, b"GIF89a", GIF),
+    (0, b"II*\x00", TIFF),
+    (0, b"MM\x00*", TIFF),
+    (0, b"\x00\x00\x01\x00", ICO),
+    (0, b"fLaC", FLAC),
+    (0, b"%PDF-", PDF),
+    (0, b"\x1f\x8b\x08", GZIP),
+    (0, b"7z\xbc\xaf\x27\x1c", SEVEN_ZIP),
+    (0, b"glTF", GLB),
+    (257, b"ustar", TAR),
+)
+_RIFF: Final = {b"WEBP": WEBP, b"AVI ": AVI, b"WAVE": WAV}
+_HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+_AUDIO_BRANDS: Final = frozenset({b"M4A ", b"M4B ", b"M4P "})
+_BMP_HEADERS: Final = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
+_SAFETENSORS_HEADER_MAX: Final = 100_000_000  # the format's own bound, in bytes
+_CONTROLS: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b")  # what no text file has
+_MP3_SAMPLE_RATES: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_MP3_KBITS_V1: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MP3_KBITS_V2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+
+
+def sniff(head: bytes) -> MediaType:
+    """Return the type that the first bytes of a file show; ``UNKNOWN`` when they show none.
+
+    Give it ``HEAD_BYTES`` where there are that many: text and JSON are told by all that is given.
+    """
+    for offset, signature, found in _SIGNATURES:
+        if head.startswith(signature, offset):
+            return found
+    return _container(head) or _plain_header(head) or _audio(head) or _text(head) or UNKNOWN
+
+
+def _container(head: bytes) -> MediaType | None:
+    """Return the type of a format whose signature says only what it is wrapped in."""
+    if head.startswith(b"RIFF"):
+        return _RIFF.get(head[8:12])
+    if head[4:8] == b"ftyp":
+        return _iso_media(head)
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return WEBM if b"webm" in head[:64] else MKV
+    if head.startswith(b"OggS"):
+        return _ogg(head)
+    return None
+
+
+def _plain_header(head: bytes) -> MediaType | None:
+    """Return the type of a format whose first bytes are too common to go by alone."""
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        name_length = int.from_bytes(head[26:28], "little")
+        return NPZ if head[30 : 30 + name_length].endswith(b".npy") else ZIP
+    if head.startswith(b"BM") and head[6:10] == bytes(4) and head[14:18] in _BMP_HEADERS:
+        return BMP
+    if head[8:10] == b'{"' and 2 <= int.from_bytes(head[:8], "little") <= _SAFETENSORS_HEADER_MAX:
+        return SAFETENSORS
+    return None
+
+
+def _iso_media(head: bytes) -> MediaType:
+    """Tell the formats that begin with an ``ftyp`` box apart by their brands."""
+    end = max(16, min(int.from_bytes(head[:4], "big"), len(head)))
+    major = head[8:12]
+    brands = {major, *(head[at : at + 4] for at in range(16, end - 3, 4))}
+    if brands & _AVIF_BRANDS:
+        return AVIF
+    if major in _HEIC_BRANDS:
+        return HEIC
+    if major in _AUDIO_BRANDS:
+        return M4A
+    return MOV if major == b"qt  " else MP4
+
+
+def _ogg(head: bytes) -> MediaType:
+    """Tell Ogg's codecs apart by the first packet."""
+    if b"OpusHead" in head[:64]:
+        return OPUS
+    if b"\x80theora" in head[:64]:
+        return OGV
+    return OGG
+
+
+def _audio(head: bytes) -> MediaType | None:
+    """Return the type of audio that has no container: MPEG frames, after an ID3 tag or bare."""
+    if head.startswith(b"ID3") and len(head) >= 10:
+        size = 10
+        for place, byte in enumerate(head[6:10]):
+            size += (byte & 0x7F) << (7 * (3 - place))
+        inside = head[size : size + 4]
+        if inside == b"fLaC":
+            return FLAC
+        return AAC if _is_adts(inside) else MP3
+    if _is_adts(head) and len(head) >= 7:
+        length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+        return AAC if length >= 7 and _repeats(head, length) else None
+    length = _mp3_frame(head)
+    return MP3 if length and _repeats(head, length) else None
+
+
+def _is_adts(head: bytes) -> bool:
+    return len(head) >= 2 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
+
+
+def _mp3_frame(head: bytes) -> int:
+    """Return the length in bytes of the layer III frame that begins here, or 0 when none does."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return 0
+    version, bit_rate, sample_rate = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or bit_rate in (0, 15) or sample_rate == 3:
+        return 0
+    kbits = (_MP3_KBITS_V1 if version == 3 else _MP3_KBITS_V2)[bit_rate]
+    samples = 144 if version == 3 else 72
+    return samples * kbits * 1000 // _MP3_SAMPLE_RATES[version][sample_rate] + (head[2] >> 1 & 1)
+
+
+def _repeats(head: bytes, length: int) -> bool:
+    """Whether the next frame begins where this one ends, as far as the head shows it."""
+    following = head[length : length + 2]
+    return len(following) < 2 or (following[0] == head[0] and following[1] & 0xFE == head[1] & 0xFE)
+
+
+def _text(head: bytes) -> MediaType | None:
+    """Return the kind of text this is, or None when it is none."""
+    text = _decode(head)
+    if not text:
+        return None
+    start = text.lstrip("\ufeff \t\r\n")
+    lowered = start[:1024].lower()
+    if start.startswith(("{", "[")) and _is_json(start, cut=len(head) >= _TRUNCATED):
+        return JSON
+    if lowered.startswith("<svg") or (lowered.startswith(("<?xml", "<!--", "<!doctype svg")) and "<svg" in lowered):
+        return SVG
+    if lowered.startswith(("<!doctype html", "<html", "<head", "<body")):
+        return HTML
+    return VTT if start.startswith("WEBVTT") else TEXT
+
+
+def _decode(head: bytes) -> str | None:
+    """Return the head as text, or None; a character cut off at the end of a long head is forgiven."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        whole = head[: len(head) & ~1]
+        try:
+            return whole.decode("utf-16")
+        except UnicodeDecodeError:
+            return None
+    if not _CONTROLS.isdisjoint(head):
+        return None
+    try:
+        return head.decode()
+    except UnicodeDecodeError as error:
+        cut = len(head) >= _TRUNCATED and error.start >= len(head) - 3 and error.reason == "unexpected end of data"
+        return head[: error.start].decode() if cut else None
+
+
+def _is_json(text: str, *, cut: bool) -> bool:
+    """Whether this is a JSON object or array, or (``cut``) the beginning of one."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        at_the_end = error.pos >= len(text) - len("\\u0000") or error.msg.startswith("Unterminated string")
+        return cut and at_the_end
+    except RecursionError:
+        return False
+    return True
