@@ -18,7 +18,6 @@ from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
-    IcoImagePlugin,
     Image,
     ImageFile,
     ImageOps,
@@ -54,7 +53,6 @@ _OPENERS: Final[dict[MediaType, Callable[[io.BytesIO], ImageFile.ImageFile]]] = 
     AVIF: AvifImagePlugin.AvifImageFile,
     BMP: BmpImagePlugin.BmpImageFile,
     TIFF: TiffImagePlugin.TiffImageFile,
-    ICO: IcoImagePlugin.IcoImageFile,
 }
 
 # What Pillow's decoders raise at bytes that are not what they claim.
@@ -109,12 +107,11 @@ def upright(media: Media) -> Media:
     with _opened(media.data) as image:
         if _orientation(image) == 1 or _frames(image) > 1:
             return media
-        turned = ImageOps.exif_transpose(image)
         form = media.type if media.type in _BEST else PNG
         return Media(
             name=f"{PurePath(media.name).stem}{form.suffix}" if form != media.type else media.name,
             type=form,
-            data=_encode(turned, form, **_BEST[form]),
+            data=_encode(_turned(image), form, **_BEST[form]),
         )
 
 
@@ -125,9 +122,9 @@ def thumbnail(media: Media, side: int = 256) -> Media:
     """
     with _opened(media.data) as image:
         image.draft(None, (side, side))
-        small = _plain(image)
+        small = _plain(_turned(image))
         small.thumbnail((side, side))
-        data = _encode(ImageOps.exif_transpose(small), WEBP, quality=80)
+        data = _encode(small, WEBP, quality=80)
         return Media(name=f"{PurePath(media.name).stem}-small.webp", type=WEBP, data=data)
 
 
@@ -167,7 +164,7 @@ def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
 
 
 def _refusal(kind: MediaType) -> str:
-    if kind in (HEIC, SVG):
+    if kind in (HEIC, SVG, ICO):  # an ICO holds other files, whose sizes its own header does not tell
         return f"The picture is {kind.suffix[1:].upper()}, which cannot be read here; send it as PNG or JPEG."
     return "The file is not a picture; send a PNG, JPEG, WebP or GIF."
 
@@ -197,6 +194,11 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 2 <= value <= 8 else 1
 
 
+def _turned(image: Image.Image) -> Image.Image:
+    """Return the picture as it is to be seen; the same object when it lies so already."""
+    return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+
+
 def _plain(image: Image.Image) -> Image.Image:
     """Return the picture as RGB, or RGBA when something in it is see-through."""
     if image.mode.startswith("I;16") or image.mode == "I":
@@ -219,7 +221,6 @@ def _encode(image: Image.Image, form: MediaType, **settings: object) -> bytes:
         settings["icc_profile"] = profile
     out = io.BytesIO()
     ready = image if form == PNG else _plain(image)
-    ready.info.pop("exif", None)
     ready.save(out, format=form.mime.removeprefix("image/"), **settings)
     return out.getvalue()
 
@@ -227,7 +228,7 @@ def _encode(image: Image.Image, form: MediaType, **settings: object) -> bytes:
 def _shrink_still(image: ImageFile.ImageFile, limit: int) -> tuple[MediaType, bytes] | None:
     """Lower the quality in steps, then scale by what the last try was too large, until it fits."""
     form = WEBP if image.has_transparency_data else JPEG  # JPEG encodes ten times as fast
-    current = ImageOps.exif_transpose(_plain(image))
+    current = _plain(_turned(image))
     bound = _WEBP_SIDE if form == WEBP else _JPEG_SIDE
     current.thumbnail((bound, bound))
     for quality in (92, 85, 75):
