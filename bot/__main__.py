@@ -1,0 +1,83 @@
+"""The command line, and the only place that decides an exit code.
+
+Exit codes: 0 done; 1 something failed that a log explains; 2 the settings or the surroundings need a person.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from bot.errors import ConfigError
+
+_DONE, _FAILED, _MISCONFIGURED = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that was asked for and return the exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return int(asked.command(asked))
+    except ConfigError as error:
+        sys.stderr.write(f"{error.sentence}\n")
+        return _MISCONFIGURED
+    except KeyboardInterrupt:
+        return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="replicord", description="Any Replicate model behind a slash command.")
+    parser.set_defaults(command=_run)
+    commands = parser.add_subparsers(title="commands", metavar="{run,sandbox,check}")
+
+    run = commands.add_parser("run", help="connect to Discord and serve (the default)")
+    run.set_defaults(command=_run)
+
+    sandbox = commands.add_parser("sandbox", help="try the whole bot against stand-ins, with no accounts")
+    sandbox.add_argument("--demo", nargs="?", const="", metavar="IMAGE", help="play two runs in the terminal and exit")
+    sandbox.add_argument("--out", type=Path, default=Path("sandbox-pictures"), help="where the demo saves its pictures")
+    sandbox.add_argument("--port", type=int, default=0, help="the page's port on 127.0.0.1 (default: a free one)")
+    sandbox.add_argument("--no-browser", action="store_true", help="do not open the page")
+    sandbox.set_defaults(command=_sandbox)
+
+    check = commands.add_parser("check", help="look for what would keep the bot from working")
+    check.add_argument("--offline", action="store_true", help="only what needs no network")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _run(_: argparse.Namespace) -> int:
+    from bot.app import serve  # noqa: PLC0415  # the sandbox and --help need none of it
+    from bot.settings import Settings  # noqa: PLC0415  # likewise
+
+    return _loop(lambda: serve(Settings.load()))
+
+
+def _sandbox(asked: argparse.Namespace) -> int:
+    from bot.sandbox import command  # noqa: PLC0415  # the bot itself never loads the stand-ins
+
+    if asked.demo is not None:
+        return _loop(lambda: command.demo(Path(asked.demo) if asked.demo else None, out=asked.out))
+    return _loop(lambda: command.page(port=asked.port, browser=not asked.no_browser))
+
+
+def _check(asked: argparse.Namespace) -> int:
+    from bot.check import check  # noqa: PLC0415  # only the doctor needs the doctor
+
+    return _loop(lambda: check(offline=asked.offline))
+
+
+def _loop(job: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Run a job on the fastest event loop that is installed."""
+    try:
+        import uvloop  # noqa: PLC0415  # an extra
+    except ImportError:
+        return asyncio.run(job())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(job())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

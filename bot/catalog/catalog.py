@@ -1,0 +1,183 @@
+"""Catalog: the commands there are, configured and added."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from bot.catalog.command import Command
+from bot.catalog.resolve import Resolved, Resolver
+from bot.clock import Clock
+from bot.errors import Refused, UserError
+from bot.inputs.fields import Field, output_schema, read_fields
+from bot.inputs.plan import make_plan
+from bot.limits import GLOBAL_COMMANDS
+from bot.replicate.errors import ReplicateError
+from bot.replicate.target import Target
+from bot.settings import CommandSpec
+from bot.settings.commands import RESERVED_NAMES, check_name
+from bot.store.commands import CommandRow, Commands
+
+log = structlog.get_logger(__name__)
+
+# Resolving asks Replicate up to twice; at start a few go at once.
+_AT_ONCE = 4
+
+
+class Catalog:
+    """Every model command, by name. Knows nothing of Discord: registering them is the cogs' business."""
+
+    def __init__(
+        self,
+        *,
+        specs: Sequence[CommandSpec],
+        hidden: Sequence[str],
+        resolver: Resolver,
+        rows: Commands,
+        clock: Clock,
+    ) -> None:
+        self._specs = {spec.name: spec for spec in specs}
+        self._hidden = tuple(hidden)
+        self._resolver = resolver
+        self._rows = rows
+        self._clock = clock
+        self._commands: dict[str, Command] = {}
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(tuple(self._commands.values()))
+
+    def get(self, name: str) -> Command | None:
+        """Return the command of that name, if there is one."""
+        return self._commands.get(name)
+
+    async def load(self) -> tuple[str, ...]:
+        """Make every command that is configured or was added and is not there yet.
+
+        Returns the names of those that could not be made because Replicate could not be asked: worth another try.
+        A model that Replicate does not know is logged and left out; the others do not suffer for it.
+        """
+        added = {row.name: row for row in await self._rows.all() if row.name not in self._specs}
+        wanted = [(spec, None) for spec in self._specs.values()]
+        wanted += [(_spec(row), row.added_by) for row in added.values()]
+        missing = [(spec, by) for spec, by in wanted if spec.name not in self._commands]
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def attempt(spec: CommandSpec, added_by: int | None) -> str | None:
+            async with turns:
+                return await self._try(spec, added_by)
+
+        results = await asyncio.gather(*(attempt(spec, by) for spec, by in missing))
+        # The order of the configuration is the order in which people see the commands.
+        self._commands = {spec.name: self._commands[spec.name] for spec, _ in wanted if spec.name in self._commands}
+        return tuple(name for name in results if name is not None)
+
+    async def resolve(self, target: Target) -> Command:
+        """Return a command for a model that has none, for one run of it. UnknownModel when there is no such model."""
+        resolved = await self._resolver.resolve(target)
+        return self._command(CommandSpec(name=_default_name(resolved.target), target=target), resolved, None)
+
+    async def add(self, name: str, target: Target, *, by: int) -> Command:
+        """Add a command and remember it; its version is pinned now. Refused or UnknownModel when it cannot be."""
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        if name in self._commands or name in self._specs:
+            raise Refused(f"There is a /{name} already. Choose another name, or remove that one first.")
+        if len(self._commands) + len(RESERVED_NAMES) >= GLOBAL_COMMANDS:
+            raise Refused(f"Discord takes {GLOBAL_COMMANDS} commands, and they are used up. Remove one first.")
+        resolved = await self._resolver.resolve(target)
+        command = self._command(CommandSpec(name=name, target=target), resolved, by)
+        await self._rows.put(self._row(command))
+        self._commands[name] = command
+        return command
+
+    async def remove(self, name: str) -> Command:
+        """Forget an added command. Refused for a configured one: that is for the one who runs the bot."""
+        command = self._added(name)
+        await self._rows.remove(name)
+        del self._commands[name]
+        return command
+
+    async def newest(self, name: str) -> Command:
+        """Return what an added command would be with its model's newest version."""
+        command = self._added(name)
+        resolved = await self._resolver.resolve(replace(command.target, version=None))
+        return self._command(CommandSpec(name=name, target=resolved.target), resolved, command.added_by)
+
+    async def switch(self, command: Command) -> None:
+        """Put a newer version of an added command in its place and remember it."""
+        self._added(command.name)
+        await self._rows.put(self._row(command))
+        self._commands[command.name] = command
+
+    async def _try(self, spec: CommandSpec, added_by: int | None) -> str | None:
+        try:
+            self._commands[spec.name] = self._command(spec, await self._resolver.resolve(spec.target), added_by)
+        except UserError as unknown:
+            log.error("A command was left out.", command=spec.name, reason=unknown.sentence)
+        except ReplicateError as error:
+            log.warning("A command has to wait: Replicate did not tell its model.", command=spec.name, error=str(error))
+            return spec.name
+        return None
+
+    def _command(self, spec: CommandSpec, resolved: Resolved, added_by: int | None) -> Command:
+        fields = tuple(_limited(field, spec.limits) for field in read_fields(resolved.schema))
+        plan = make_plan(
+            fields,
+            model=resolved.target.model,
+            hidden=(*self._hidden, *spec.hidden),
+            required=spec.required,
+            defaults=spec.defaults,
+        )
+        return Command(
+            name=spec.name,
+            description=spec.description or resolved.description or f"Run {resolved.target.model}",
+            target=resolved.target,
+            plan=plan,
+            output_schema=output_schema(resolved.schema),
+            added_by=added_by,
+        )
+
+    def _added(self, name: str) -> Command:
+        command = self._commands.get(name)
+        if command is None:
+            raise Refused(f"There is no /{name}. /models list shows what there is.")
+        if command.added_by is None:
+            raise Refused(f"/{name} is configured, not added. Whoever runs the bot can change it.")
+        return command
+
+    def _row(self, command: Command) -> CommandRow:
+        return CommandRow(
+            name=command.name,
+            target=str(command.target),
+            description=command.description,
+            added_by=command.added_by or 0,
+            added_at=self._clock.now(),
+        )
+
+
+def _spec(row: CommandRow) -> CommandSpec:
+    return CommandSpec(name=row.name, target=Target.parse(row.target), description=row.description)
+
+
+def _limited(field: Field, limits: Mapping[str, float]) -> Field:
+    """Lower a number field's maximum to what the configuration allows."""
+    most = limits.get(field.name)
+    if most is None or (field.maximum is not None and field.maximum <= most):
+        return field
+    return replace(field, maximum=most)
+
+
+def _default_name(target: Target) -> str:
+    return target.name.lower().replace(".", "-")[:32]
+
+
+def describe_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say in lines what differs between two models' inputs: added, gone, changed."""
+    added = [f"New input: {name}" for name in new if name not in old]
+    gone = [f"Gone: {name}" for name in old if name not in new]
+    changed = [f"Changed: {name}" for name in new if name in old and old[name] != new[name]]
+    return (*added, *gone, *changed)

@@ -1,0 +1,76 @@
+"""Which schema a target has: asked of Replicate, or remembered where it can never change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.errors import ConfigError, UserError
+from bot.replicate.client import Replicate
+from bot.replicate.errors import NotFound
+from bot.replicate.target import Target
+from bot.store.commands import Commands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A pinned target with the schema and the words that belong to it."""
+
+    target: Target
+    description: str
+    schema: Mapping[str, Any]
+
+
+class UnknownModel(UserError, ConfigError):
+    """Replicate knows no such model, or this account may not see it."""
+
+
+class Resolver:
+    """Turns a target as people write it into a pinned one with its schema.
+
+    A version never changes, so its schema is asked for once and remembered on disk: a bot whose models are all
+    pinned starts without Replicate.
+    """
+
+    def __init__(self, replicate: Replicate, remembered: Commands) -> None:
+        self._replicate = replicate
+        self._remembered = remembered
+
+    async def resolve(self, target: Target) -> Resolved:
+        """Return the target, pinned, with its schema. UnknownModel, or a ReplicateError when it cannot be asked."""
+        if target.version is not None:
+            known = await self._remembered.schema(str(target))
+            if known is not None:
+                return Resolved(target=target, description=str(known["description"]), schema=known["schema"])
+        try:
+            resolved = await (self._deployment(target) if target.deployment else self._model(target))
+        except NotFound as error:
+            raise UnknownModel(
+                f"Replicate knows no {target}, or its token may not see it. Check the spelling on replicate.com."
+            ) from error
+        if resolved.target.version is not None:
+            payload = {"description": resolved.description, "schema": dict(resolved.schema)}
+            await self._remembered.cache_schema(str(resolved.target), payload)
+        return resolved
+
+    async def _deployment(self, target: Target) -> Resolved:
+        release = await self._replicate.deployments.get(target.model)
+        version = await self._replicate.models.version(release.model, release.version)
+        return _resolved(target, target, "", version.schema)
+
+    async def _model(self, target: Target) -> Resolved:
+        model = await self._replicate.models.get(target.model)
+        if target.version is not None:
+            version = await self._replicate.models.version(target.model, target.version)
+            return _resolved(target, target, model.description, version.schema)
+        latest = model.latest
+        if latest is None:
+            raise UnknownModel(f"{target} has no version that can be run.")
+        # Only official models run without a version; of any other, today's is kept.
+        pinned = target if model.official else replace(target, version=latest.id)
+        return _resolved(target, pinned, model.description, latest.schema)
+
+
+def _resolved(asked: Target, pinned: Target, description: str | None, schema: Mapping[str, Any] | None) -> Resolved:
+    if not schema:
+        raise UnknownModel(f"{asked} does not say what inputs it takes, so it cannot become a command.")
+    return Resolved(target=pinned, description=description or "", schema=schema)

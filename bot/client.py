@@ -1,0 +1,97 @@
+"""The discord.py bot: intents, caches, what happens on login and on an error. No features."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import discord
+import structlog
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot.errors import UserError
+from bot.limits import INTERACTION_TOKEN_LIFE
+from bot.ui.answer import tell
+
+# Reactions and the guild's channels are all that is read; nothing here is privileged.
+INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True)
+
+# Discord sends its servers one after another; this long after the last one, all are there.
+_LAST_GUILD_AFTER = 0.5
+
+DEFAULT_GATEWAY = "wss://gateway.discord.gg/"
+
+log = structlog.get_logger(__name__)
+
+
+class Tree(app_commands.CommandTree["Replicord"]):
+    """The command tree; what goes wrong in a command ends here, as a sentence."""
+
+    async def on_error(
+        self, interaction: discord.Interaction["Replicord"], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Tell the person what went wrong; log what was not their doing."""
+        await report(interaction, error)
+
+
+class Replicord(commands.AutoShardedBot):
+    """The connection to Discord.
+
+    ``on_login`` is awaited once, after Discord accepted the token and before the gateway opens: there the commands
+    and cogs are added. ``shards`` set: that many, without asking Discord how many it wants.
+    """
+
+    def __init__(self, *, on_login: Callable[["Replicord"], Awaitable[None]], shards: int | None = None) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=INTENTS,
+            tree_cls=Tree,
+            shard_count=shards,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            guild_ready_timeout=_LAST_GUILD_AFTER,
+        )
+        self._on_login = on_login
+
+    async def setup_hook(self) -> None:
+        """Add everything that needs a login."""
+        await self._on_login(self)
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Leave messages alone: everything here is a slash command, a button or a reaction."""
+
+    async def on_error(self, event_method: str, /, *_: object, **__: object) -> None:
+        """Log what a listener let slip; one event's failure never stops the bot."""
+        log.error("A listener failed.", listener=event_method, exc_info=True)  # noqa: LOG014  # discord.py calls this inside its handler
+
+
+def point_at(api_url: str, gateway_url: str) -> None:
+    """Make discord.py speak to another server than Discord's own; it keeps both addresses on its classes."""
+    discord.http.Route.BASE = api_url
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+
+
+async def report(interaction: discord.Interaction[Replicord], error: Exception) -> None:
+    """Tell a person in a sentence what went wrong with their interaction; log what we did not foresee."""
+    cause = getattr(error, "original", error)
+    if isinstance(cause, UserError):
+        sentence = cause.sentence
+    elif isinstance(cause, app_commands.CheckFailure):
+        sentence = "You may not use this here."
+    else:
+        log.error("An interaction failed.", interaction=interaction.id, exc_info=cause)
+        sentence = "That did not work, and the reason is in the bot's log. Nothing was started; try again."
+    if discord.utils.utcnow() - interaction.created_at > INTERACTION_TOKEN_LIFE:
+        return
+    try:
+        await tell(interaction, sentence)
+    except discord.HTTPException as refused:
+        log.warning("A person could not be told.", interaction=interaction.id, code=refused.code)
+
+
+def quiet_library_logs() -> None:
+    """Keep discord.py's own log to what needs a person."""
+    logging.getLogger("discord").setLevel(logging.WARNING)
