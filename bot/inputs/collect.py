@@ -1,0 +1,245 @@
+"""Collect: what a person gave to a command, as the model's input, or one sentence why not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from bot.errors import BadOption, UserError
+from bot.inputs.accepts import spoken
+from bot.inputs.advanced import parse
+from bot.inputs.attachments import Taken
+from bot.inputs.fields import Field, FieldKind
+from bot.inputs.option import Role
+from bot.inputs.plan import Plan
+from bot.inputs.summary import summarise
+from bot.inputs.values import read_urls, read_value
+from bot.inputs.words import cut, visible
+from bot.media.media import Kind, Media
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One value under the name of the option that it was given as."""
+
+    option: str
+    value: Any
+    role: Role = Role.VALUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """Everything that a run needs to know of what was given.
+
+    ``input`` holds each attached file as ``file:<n>``, n counting ``files``. ``prompt`` is what was asked for, the
+    model's own default where nothing was. ``expected`` is how many outputs that makes, where the model says.
+    ``thumbnail`` is the first picture that was given: its media, or its address.
+    """
+
+    input: Mapping[str, Any]
+    files: tuple[Media, ...] = ()
+    prompt: str | None = None
+    summary: str = ""
+    expected: int | None = None
+    notes: tuple[str, ...] = ()
+    thumbnail: Media | str | None = None
+
+
+def collect(plan: Plan, values: Mapping[str, Any]) -> Collected:
+    """Return the model's input for these values; raises BadOption, or UserError when the command cannot work.
+
+    ``values`` go by option name, or by any name that ``Plan.known_as`` knows; None means not given. A file is a
+    ``Taken`` or a ``Media``, several are a list of them. Uses the CPU when files are pictures: call it in a thread.
+    """
+    given = _by_field(plan, values)
+    read = {field.name: _read(field, given[field.name]) for field in plan.fields if field.name in given}
+    _check_needed(plan, read)
+    inputs = _with_defaults(plan, read)
+    files = tuple(media for value in inputs.values() for media in _files_in(value))
+    return Collected(
+        input=_numbered(inputs),
+        files=files,
+        prompt=_prompt(plan, inputs),
+        summary=summarise(plan.fields, inputs, prompt=plan.prompt),
+        expected=_expected(plan, inputs),
+        notes=_notes(values.values()),
+        thumbnail=_thumbnail(plan, inputs),
+    )
+
+
+def _by_field(plan: Plan, values: Mapping[str, Any]) -> dict[str, list[Given]]:
+    """Sort what was given by the field that it sets, the ``key=value`` pairs of ``advanced`` among it."""
+    found: dict[str, list[Given]] = {}
+    for name, value in values.items():
+        if value is None or (isinstance(value, list | tuple) and not value):
+            continue
+        option = plan.option(name)
+        if option is not None and option.role is Role.ADVANCED:
+            _add_pairs(plan, name, str(value), found)
+        elif option is not None:
+            found.setdefault(option.field, []).append(Given(name, value, option.role))
+        else:
+            found.setdefault(known_field(plan, name, name).name, []).append(Given(name, value))
+    return found
+
+
+def _add_pairs(plan: Plan, advanced: str, text: str, found: dict[str, list[Given]]) -> None:
+    for pair in parse(text, advanced):
+        field = known_field(plan, pair.key, advanced)
+        if field.name in found:
+            raise BadOption(advanced, f"`{plan.names[field.name]}` is given twice; keep one of them.")
+        if field.holds_files or pair.value or field.kind is FieldKind.STRING or field.listed:
+            found[field.name] = [Given(plan.names[field.name], pair.value)]
+        else:
+            raise BadOption(advanced, f"`{advanced}`: `{pair.key}` needs a value, as in `{pair.key}=…`.")
+
+
+def known_field(plan: Plan, word: str, option: str) -> Field:
+    """Return the field that a person means by a key; raises BadOption with the nearest one."""
+    field = plan.known_as(word)
+    if field is not None:
+        return field
+    near = get_close_matches(word.lower(), list(plan.names.values()), 1, 0.5)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    raise BadOption(option, f"There is no input `{cut(visible(word), 40).replace('`', '')}`.{hint}")
+
+
+def _read(field: Field, given: Sequence[Given]) -> Any:
+    """Return the field's value from all that was given for it."""
+    if field.holds_files:
+        return _read_files(field, given)
+    if len(given) > 1:
+        raise BadOption(given[1].option, f"`{given[0].option}` is given twice; keep one of them.")
+    return read_value(field, given[0].value, given[0].option)
+
+
+def _read_files(field: Field, given: Sequence[Given]) -> Any:
+    """Return the one file or address, or the list of all of them, attachments first."""
+    if field.kind is FieldKind.FILES:
+        parts = [part for each in given for part in _file_parts(each)]
+        media = [part for part in parts if isinstance(part, Media)]
+        every = [*media, *(part for part in parts if isinstance(part, str))]
+        _check_number(field, every, given[0].option)
+        return every
+    if len(given) > 1:
+        first, second = given[0].option, given[1].option
+        raise BadOption(second, f"Give either `{first}` or `{second}`, not both.")
+    parts = _file_parts(given[0])
+    if len(parts) != 1:
+        raise BadOption(given[0].option, f"`{given[0].option}` takes one file; you gave {len(parts)}.")
+    return parts[0]
+
+
+def _file_parts(given: Given) -> list[Media | str]:
+    values = given.value if isinstance(given.value, list | tuple) else [given.value]
+    parts: list[Media | str] = []
+    for value in values:
+        if isinstance(value, Taken | Media):
+            parts.append(value.media if isinstance(value, Taken) else value)
+        else:
+            parts.extend(read_urls(value, given.option))
+    return parts
+
+
+def _check_number(field: Field, parts: Sequence[Any], option: str) -> None:
+    fewest, most = field.min_items or 0, field.max_items
+    if len(parts) < fewest:
+        raise BadOption(option, f"`{option}` needs at least {fewest} files; you gave {len(parts)}.")
+    if most is not None and len(parts) > most:
+        raise BadOption(option, f"`{option}` takes at most {most} files; you gave {len(parts)}.")
+
+
+def _check_needed(plan: Plan, read: Mapping[str, Any]) -> None:
+    """Raise for the first input that must be given and is not, before anything is paid."""
+    for field in plan.closed:
+        if field.required and field.name not in plan.defaults:
+            raise UserError(
+                f"The model needs `{field.name}`, which this bot does not ask for. "
+                "Whoever runs the bot can set a default for it."
+            )
+    for name in plan.needed:
+        if name not in read or read[name] in ("", []):
+            _ask_for(plan, name)
+
+
+def _ask_for(plan: Plan, name: str) -> NoReturn:
+    """Raise the sentence that says how to give an input."""
+    option = next((option.name for option in plan.options if option.field == name), plan.names[name])
+    field = plan.field(name)
+    if field is None or not field.holds_files:
+        raise BadOption(option, f"`{option}` is needed.")
+    url = next((each.name for each in plan.options if each.field == name and each.role is Role.URL), None)
+    where = f"or put its web address in `{url}`" if url else f"or write `{plan.names[name]}=https://…`"
+    raise BadOption(option, f"Attach {spoken(field.accepts)} as `{option}`, {where}.")
+
+
+def _with_defaults(plan: Plan, read: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given and the command's own defaults, in the model's order."""
+    inputs: dict[str, Any] = {}
+    for field in sorted((*plan.fields, *plan.closed), key=lambda field: field.order):
+        if field.name in read:
+            inputs[field.name] = read[field.name]
+        elif field.name in plan.defaults:
+            inputs[field.name] = read_value(field, plan.defaults[field.name], field.name)
+    return inputs
+
+
+def _files_in(value: Any) -> list[Media]:
+    parts = value if isinstance(value, list) else [value]
+    return [part for part in parts if isinstance(part, Media)]
+
+
+def _numbered(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace each file by its mark, in the order in which the files stand."""
+    number = 0
+    marked: dict[str, Any] = {}
+    for name, value in inputs.items():
+        parts = value if isinstance(value, list) else [value]
+        marks = []
+        for part in parts:
+            marks.append(f"file:{number}" if isinstance(part, Media) else part)
+            number += isinstance(part, Media)
+        marked[name] = marks if isinstance(value, list) else marks[0]
+    return marked
+
+
+def _prompt(plan: Plan, inputs: Mapping[str, Any]) -> str | None:
+    field = plan.field(plan.prompt) if plan.prompt else None
+    if field is None:
+        return None
+    words = inputs.get(field.name, field.default)
+    return words if isinstance(words, str) and words.strip() else None
+
+
+def _expected(plan: Plan, inputs: Mapping[str, Any]) -> int | None:
+    """Return the product of the counts, given or by default; None where the model does not count."""
+    counts = [inputs.get(field.name, field.default) for field in plan.fields if field.name in plan.count]
+    if not counts or not all(isinstance(count, int) and count > 0 for count in counts):
+        return None
+    product = 1
+    for count in counts:
+        product *= count
+    return product
+
+
+def _notes(values: Iterable[Any]) -> tuple[str, ...]:
+    taken = [part for value in values for part in (value if isinstance(value, list | tuple) else [value])]
+    return tuple(dict.fromkeys(note for part in taken if isinstance(part, Taken) for note in part.notes))
+
+
+def _thumbnail(plan: Plan, inputs: Mapping[str, Any]) -> Media | str | None:
+    for field in plan.fields:
+        value = inputs.get(field.name) if field.holds_files else None
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Media) and part.type.kind is Kind.IMAGE:
+                return part
+            if isinstance(part, str) and _seems_image(field, part):
+                return part
+    return None
+
+
+def _seems_image(field: Field, url: str) -> bool:
+    """Whether an address is likely a picture's: its ending says so, or its input takes pictures alone."""
+    ending = urlsplit(url).path.lower().rpartition(".")[2]
+    return ending in ("png", "jpg", "jpeg", "webp", "gif") or field.accepts == ("image/*",)

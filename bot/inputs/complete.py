@@ -1,0 +1,164 @@
+"""Completion: what is offered while somebody types a choice, a list of choices, or ``key=value`` text.
+
+One pass over the choices, whatever was typed: hundreds take well under a millisecond, a hundred thousand stay bounded.
+"""
+
+import heapq
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from bot.errors import BadOption
+from bot.inputs.advanced import parse, quoted
+from bot.inputs.fields import Field, FieldKind
+from bot.inputs.option import Choice, Option, Role, choices_of
+from bot.inputs.plan import Plan
+from bot.inputs.words import cut, own_words, tail, visible
+from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
+
+_SEARCHED: Final = 20_000  # choices that are looked at for one key press
+_LAST_KEY: Final = re.compile(r"(?:^|\s)(?P<word>[^\s=]*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One line of a completion: what people see, and what stands in the option when they take it."""
+
+    label: str
+    sent: str
+
+
+def suggest(plan: Plan, option: Option, typed: str) -> list[Suggestion]:
+    """Return at most 25 suggestions, best first, each within Discord's lengths."""
+    if option.role is Role.ADVANCED:
+        found = _advanced(plan, typed)
+    else:
+        field = plan.field(option.field)
+        found = _list(option, typed) if field and field.listed else _one(option, typed, field)
+    return _first_ones(found)
+
+
+def search(labels: Sequence[str], typed: str) -> list[int]:
+    """Return the places of the labels that match, best first: whole, beginning, a word's beginning, within, all words.
+
+    Case and accents do not matter. Nothing typed matches everything, in its own order.
+    """
+    wanted = _folded(typed)
+    if not wanted:
+        return list(range(min(len(labels), CHOICES_PER_OPTION)))
+    words = wanted.split()
+    ranked = (
+        (rank, number)
+        for number, label in enumerate(_folded_labels(tuple(labels[:_SEARCHED])))
+        if (rank := _rank(label, wanted, words)) is not None
+    )
+    return [number for _, number in heapq.nsmallest(CHOICES_PER_OPTION, ranked)]
+
+
+def _first_ones(found: Iterable[Suggestion]) -> list[Suggestion]:
+    fitting: dict[str, Suggestion] = {}
+    for each in found:
+        if 0 < len(each.sent) <= CHOICE_CHARS and each.label:
+            fitting.setdefault(each.sent, Suggestion(cut(each.label, CHOICE_CHARS), each.sent))
+        if len(fitting) == CHOICES_PER_OPTION:
+            break
+    return list(fitting.values())
+
+
+def _one(option: Option, typed: str, field: Field | None) -> Iterator[Suggestion]:
+    """Suggest choices; where other text is welcome, what was typed comes first."""
+    if field is not None and field.suggested and typed.strip():
+        yield Suggestion(visible(typed), typed)
+    if field is not None and not typed.strip():
+        yield from (_choice(choice) for choice in option.choices if choice.real == field.default)
+    for number in search([choice.label for choice in option.choices], typed):
+        yield _choice(option.choices[number])
+
+
+def _choice(choice: Choice) -> Suggestion:
+    return Suggestion(choice.label, str(choice.sent))
+
+
+def _list(option: Option, typed: str) -> Iterator[Suggestion]:
+    """Suggest the last item of a list that is separated by commas."""
+    before, comma, last = typed.rpartition(",")
+    lead = f"{before}{comma} " if comma else ""
+    for number in search([choice.label for choice in option.choices], last):
+        label = option.choices[number].label
+        item = f'"{label}"' if "," in label else label
+        yield Suggestion(f"{lead}{item}", f"{lead}{item}")
+
+
+def _advanced(plan: Plan, typed: str) -> Iterator[Suggestion]:
+    """Suggest the value of the last pair, or the next key."""
+    try:
+        pairs = parse(typed, "")
+    except BadOption:
+        pairs = ()
+    if pairs and pairs[-1].end == len(typed) and not typed[-1:].isspace():
+        last = pairs[-1]
+        yield Suggestion(_tail_of(typed), typed)
+        field = plan.known_as(last.key)
+        if field is not None:
+            yield from _values(field, typed[: last.start], last.value)
+        return
+    last_word = _LAST_KEY.search(typed)
+    word = last_word["word"] if last_word else ""
+    given = {field.name for pair in pairs if (field := plan.known_as(pair.key))}
+    yield from _keys(plan, typed[: len(typed) - len(word)], word, given)
+    if typed.strip():
+        yield Suggestion(_tail_of(typed), typed)
+
+
+def _keys(plan: Plan, lead: str, word: str, given: set[str]) -> Iterator[Suggestion]:
+    """Suggest the inputs that only ``advanced`` reaches, then the others."""
+    open_fields = [field for field in plan.fields if field.name not in given]
+    open_fields.sort(key=lambda field: field.name not in plan.leftover)
+    names = [plan.names[field.name] for field in open_fields]
+    for number in search(names, word):
+        field = open_fields[number]
+        described = cut(f"{own_words(field, None).rstrip('.')} · {tail(field, field.default)}".rstrip(" ·"), 60)
+        yield Suggestion(f"{_tail_of(lead)}{names[number]}= · {described}", f"{lead}{names[number]}=")
+
+
+def _values(field: Field, lead: str, typed: str) -> Iterator[Suggestion]:
+    labels = [choice.label for choice in choices_of(field.choices)]
+    if field.kind is FieldKind.BOOLEAN:
+        labels = ["True", "False"]
+    for number in search(labels, typed):
+        yield Suggestion(f"{_tail_of(lead)}{quoted(labels[number])}", f"{lead}{quoted(labels[number])}")
+
+
+def _tail_of(text: str) -> str:
+    """Return the end of a long text, where the typing happens."""
+    plain = " ".join(text.split()) + (" " if text[-1:].isspace() else "")
+    return plain if len(plain) <= 50 else f"…{plain[-49:]}"
+
+
+def _folded(text: str) -> str:
+    """Return the text without case and accents."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(letter for letter in apart if not unicodedata.combining(letter)).split())
+
+
+@lru_cache(maxsize=256)
+def _folded_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_folded(label) for label in labels)
+
+
+def _rank(label: str, wanted: str, words: Sequence[str]) -> tuple[int, int] | None:
+    """Return how well a label matches, smaller is better, or None."""
+    if label == wanted:
+        return (0, 0)
+    place = label.find(wanted)
+    if place == 0:
+        return (1, len(label))
+    if place > 0:
+        inside_word = label[place - 1].isalnum()
+        return (3 if inside_word else 2, len(label) if inside_word else place)
+    if all(word in label for word in words):
+        return (4, len(label))
+    return None
