@@ -1,0 +1,142 @@
+"""Calls: every request that reached the stand-in and what it answered."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.clock import Clock
+
+BODY_KEY = "recorded body"  # where the handler of a multipart request leaves what it read
+ENTRY_KEY = "call"
+KEPT_BYTES = 1_000_000  # of a body that is not JSON
+MASK = "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request. ``status`` is None while it is unanswered, and stays None when the connection was cut.
+
+    ``origin`` is "api", "stream" or "delivery"; ``path`` is without the query; header names are in lower case and
+    the token is masked. ``body`` is parsed JSON where it was JSON, else text or None; ``answer`` likewise.
+    """
+
+    origin: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Any
+    at: datetime
+    status: int | None = None
+    answer: Any = None
+    answer_headers: Mapping[str, str]
+    seconds: float | None = None
+
+    @property
+    def place(self) -> str:
+        """The method and the path, as faults are aimed: ``POST /v1/predictions``."""
+        return f"{self.method} {self.path}"
+
+
+class Calls(list[Call]):
+    """Every call in the order of arrival; an entry is replaced when its answer is known."""
+
+    def to(self, place: str) -> list[Call]:
+        """Return the calls to one place: ``POST /v1/predictions``."""
+        return [call for call in self if call.place == place]
+
+    @property
+    def creates(self) -> list[Call]:
+        """The calls that ask for a prediction, by any of the three roads."""
+        return [call for call in self if call.method == "POST" and call.path.endswith("/predictions")]
+
+    @property
+    def cancels(self) -> list[Call]:
+        """The calls that ask for a cancellation."""
+        return [call for call in self if call.method == "POST" and call.path.endswith("/cancel")]
+
+
+def recorder(calls: Calls, *, origin: str, clock: Clock, tell: Callable[[Call], None]) -> Any:
+    """Return the middleware that writes every request of one origin into ``calls``."""
+
+    @web.middleware
+    async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = clock.monotonic()
+        entry = _Entry(calls, await _seen(request, origin=origin, at=clock.now()))
+        request[ENTRY_KEY] = entry
+        response: web.StreamResponse | None = None
+        try:
+            response = await handler(request)
+            return response
+        finally:
+            entry.note(body=request.get(BODY_KEY, entry.call.body), seconds=clock.monotonic() - began)
+            if isinstance(response, web.Response) and request.transport is not None:
+                entry.note(status=response.status, answer_headers=_headers(response.headers), answer=_content(response))
+            tell(entry.call)
+
+    return record
+
+
+async def note_streaming(request: web.Request, response: web.StreamResponse) -> None:
+    """Write down an answer's status when its head leaves: a stream's end may be far away."""
+    if entry := request.get(ENTRY_KEY):
+        entry.note(status=response.status, answer_headers=_headers(response.headers))
+
+
+class _Entry:
+    """A call's place in the list, so that it can be replaced by what is known later."""
+
+    def __init__(self, calls: Calls, call: Call) -> None:
+        self._calls = calls
+        self._index = len(calls)
+        self.call = call
+        calls.append(call)
+
+    def note(self, **known: Any) -> None:
+        self.call = replace(self.call, **known)
+        if self._index < len(self._calls):
+            self._calls[self._index] = self.call
+
+
+async def _seen(request: web.Request, *, origin: str, at: datetime) -> Call:
+    # A multipart body can be read once only: its handler writes down what it found under BODY_KEY.
+    multipart = request.content_type.startswith("multipart/")
+    raw = b"" if multipart else await request.read()
+    return Call(
+        origin=origin,
+        method=request.method,
+        path=request.path,
+        query=dict(request.query),
+        headers=_headers(request.headers),
+        body=_parsed(raw, request.content_type),
+        at=at,
+        answer_headers={},
+    )
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    seen = {name.lower(): value for name, value in headers.items()}
+    if "authorization" in seen:
+        seen["authorization"] = f"{seen['authorization'].partition(' ')[0]} {MASK}"
+    return seen
+
+
+def _content(response: web.Response) -> Any:
+    body = response.body
+    return _parsed(body, response.content_type) if isinstance(body, bytes) else None
+
+
+def _parsed(raw: bytes, content_type: str) -> Any:
+    if not raw:
+        return None
+    if content_type.endswith("json"):
+        try:
+            return json.loads(raw)
+        except ValueError:
+            pass
+    return raw[:KEPT_BYTES].decode("utf-8", "replace")

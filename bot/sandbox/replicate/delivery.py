@@ -1,0 +1,98 @@
+"""The delivery origin: output files, for an hour."""
+
+import asyncio
+import mimetypes
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from aiohttp import web
+
+from bot import limits
+from bot.clock import Clock
+from bot.sandbox.replicate.breaking import reset
+from bot.sandbox.replicate.faults import Fault, Faults
+from bot.sandbox.replicate.ids import Ids
+from bot.sandbox.replicate.origins import Origins
+
+_TYPES = {".webp": "image/webp", ".glb": "model/gltf-binary", ".npz": "application/octet-stream", ".srt": "text/plain"}
+_CHUNK = 64 * limits.KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One output file."""
+
+    data: bytes
+    content_type: str
+    gone_at: datetime
+
+
+class Delivery:
+    """Keeps output files for an hour and serves them without asking for a token."""
+
+    def __init__(self, *, origins: Origins, ids: Ids, clock: Clock, faults: Faults) -> None:
+        self._origins = origins
+        self._ids = ids
+        self._clock = clock
+        self._faults = faults
+        self._files: dict[str, Delivered] = {}
+
+    def save(self, data: bytes, name: str) -> str:
+        """Keep ``data`` and return the URL that it is served at."""
+        suffix = f".{name.rpartition('.')[2]}"
+        content_type = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        path = f"/delivery/{self._ids.pool()}/{self._ids.folder()}/{quote(name)}"
+        self._files[path] = Delivered(data, content_type, self._clock.now() + limits.DATA_KEPT)
+        return f"{self._origins.delivery}{path}"
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Return the routes of the delivery origin."""
+        return [web.get("/delivery/{pool}/{folder}/{name}", self._serve)]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        place = f"GET {request.path}"
+        file = self._files.get(request.rel_url.raw_path)
+        if file is None or self._clock.now() >= file.gone_at or self._faults.take("file-missing", place):
+            return web.Response(status=404, text="Not Found")
+        return await self._spoilt(request, file, place) or web.Response(
+            body=file.data, headers={"Content-Type": file.content_type, "Cache-Control": "public, max-age=3600"}
+        )
+
+    async def _spoilt(self, request: web.Request, file: Delivered, place: str) -> web.StreamResponse | None:
+        if fault := self._faults.take("file-redirect", place):
+            # The same file under another name of this machine: whoever follows gets it, and should not have.
+            elsewhere = f"http://localhost:{request.url.port}{request.rel_url.raw_path}"
+            return web.Response(status=302, headers={"Location": fault.get("to", elsewhere)})
+        if fault := self._faults.take("file-mistyped", place):
+            return web.Response(body=file.data, headers={"Content-Type": fault.get("type", "text/html")})
+        if fault := self._faults.take("file-huge", place):
+            return await _send(request, bytes(fault.get("bytes", 200 * limits.MIB)), told=fault.get("told", True))
+        if self._faults.take("file-cut", place):
+            return await _send(request, file.data, cut=True)
+        if fault := self._faults.take("file-slow", place):
+            return await self._drip(request, file, fault)
+        return None
+
+    async def _drip(self, request: web.Request, file: Delivered, fault: Fault) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": file.content_type})
+        response.content_length = len(file.data)
+        await response.prepare(request)
+        step = fault.get("bytes", limits.KIB)
+        for start in range(0, len(file.data), step):
+            await response.write(file.data[start : start + step])
+            await self._clock.sleep(fault.get("seconds", 1))
+        return response
+
+
+async def _send(request: web.Request, data: bytes, *, told: bool = True, cut: bool = False) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+    if told:
+        response.content_length = len(data)
+    await response.prepare(request)
+    for start in range(0, len(data) // 2 if cut else len(data), _CHUNK):
+        await response.write(data[start : start + _CHUNK])
+    if cut:
+        await asyncio.sleep(0)  # the half must leave before the connection does
+        reset(request)
+    return response
