@@ -5,7 +5,11 @@
     ReplicateError
     ├── NotSent               nothing reached Replicate: refused, unresolved, no free connection. Safe to repeat
     ├── NoAnswer              it was sent and no usable answer came: reset, timeout, 5xx. It may have happened
-    ├── BadAnswer             a 2xx whose body is not what the API promises
+    ├── BadAnswer             a 2xx whose body is not what the API promises; what it asked for was done
+    ├── StreamLost            a prediction's stream cannot be had (any more); the prediction itself goes on
+    ├── WebhookRefused        a delivery to us that is not to be believed
+    │   ├── ForgedWebhook     not signed with the account's secret
+    │   └── StaleWebhook      signed, but too long ago, or for a time to come
     └── ApiError              Replicate said no: status, title, detail
         ├── Unauthenticated   401: the token
         ├── InsufficientCredit  402: the account's credit
@@ -28,15 +32,39 @@ class NotSent(ReplicateError):
 
 
 class NoAnswer(ReplicateError):
-    """The request left and no usable answer came; what it asked for may have been done."""
+    """The request left and no usable answer came; what it asked for may have been done.
+
+    ``status`` is there when something answered (a 5xx, perhaps as HTML), ``retry_after`` when that named a wait.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class BadAnswer(ReplicateError):
+    """Replicate answered with something that is not what its API promises."""
+
+
+class StreamLost(ReplicateError):
+    """A stream cannot be had (any more); ``status`` is the answer that said so, None where there was none."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
 
 
-class BadAnswer(ReplicateError):
-    """Replicate answered with something that is not what its API promises."""
+class WebhookRefused(ReplicateError):
+    """A delivery that is not to be believed."""
+
+
+class ForgedWebhook(WebhookRefused):
+    """It is not signed with the account's webhook secret."""
+
+
+class StaleWebhook(WebhookRefused):
+    """Its timestamp is too far from now, so it may be an old delivery played back."""
 
 
 class ApiError(ReplicateError):

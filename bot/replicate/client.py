@@ -1,0 +1,98 @@
+"""Replicate: the whole client, and the HTTP connection pool it stands on."""
+
+from collections.abc import AsyncGenerator
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from pydantic import ValidationError
+
+from bot.clock import Clock
+from bot.replicate.account import Account, AccountAnswer
+from bot.replicate.api import TIMEOUT, Api, Ask
+from bot.replicate.backoff import Jitter, some_jitter
+from bot.replicate.deployments import Deployments
+from bot.replicate.errors import BadAnswer
+from bot.replicate.files import Files
+from bot.replicate.meter import Meter, Unmetered
+from bot.replicate.models import Models
+from bot.replicate.predictions import Predictions
+from bot.replicate.rate import Rate
+from bot.replicate.stream import StreamEvent, follow
+from bot.replicate.webhooks import Webhooks
+
+# A stream is a connection, and there may be thousands.
+MOST_CONNECTIONS = 8192
+# A create on a connection that the server closes at that moment leaves it open whether it was received. Connections
+# that were idle for longer than this are not used again, and servers keep theirs for much longer.
+IDLE_CONNECTION = 5.0
+
+
+def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
+    """Return an HTTP client for thousands of connections at once; close it with ``aclose()``.
+
+    It keeps no cookies, follows no redirects and adds no token.
+    """
+    tls = httpx.create_ssl_context()
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_CONNECTION, ssl=tls)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    return httpx.AsyncClient(
+        transport=AiohttpTransport(verify=tls, client=session),
+        timeout=TIMEOUT,
+        follow_redirects=False,
+        headers={"User-Agent": "replicord"},
+    )
+
+
+class Replicate:
+    """Replicate's HTTP API with one account's token.
+
+    ``base_url`` is the API's origin without ``/v1``; the token is sent there and nowhere else. Every method raises
+    the errors of ``bot.replicate.errors`` and no others. ``http`` stays its caller's to close.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        token: str,
+        base_url: str,
+        clock: Clock,
+        meter: Meter | None = None,
+        jitter: Jitter = some_jitter,
+    ) -> None:
+        self._http = http
+        self._clock = clock
+        self._meter: Meter = meter or Unmetered()
+        self._jitter = jitter
+        self._api = Api(http, token=token, base_url=base_url, clock=clock, meter=self._meter, jitter=jitter)
+        self.predictions = Predictions(self._api)
+        self.models = Models(self._api)
+        self.deployments = Deployments(self._api)
+        self.files = Files(self._api)
+        self.webhooks = Webhooks(self._api)
+
+    async def account(self) -> Account:
+        """Return whose token it is; Unauthenticated when it is nobody's."""
+        answer = await self._api.read(Ask(operation="account.get", method="GET", url=self._api.url("account")))
+        try:
+            wire = AccountAnswer.model_validate(answer)
+        except ValidationError as error:
+            raise BadAnswer("Replicate did not say whose token this is.") from error
+        return Account(type=wire.type, username=wire.username, name=wire.name)
+
+    def stream(self, url: str) -> AsyncGenerator[StreamEvent, None]:
+        """Yield a prediction's events, each once, until DONE; StreamLost when they cannot be had.
+
+        ``url`` is the prediction's ``stream_url``; the token is not sent to it. Close the iterator
+        (``contextlib.aclosing``) when leaving early, so that its connection ends at once.
+        """
+        return follow(self._http, url, clock=self._clock, meter=self._meter, jitter=self._jitter)
+
+    @property
+    def rate(self) -> Rate | None:
+        """The newest rate limit that the answer to a create told, None before the first."""
+        return self._api.rate

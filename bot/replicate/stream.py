@@ -1,0 +1,204 @@
+"""Stream: what a prediction says while it runs, as server-sent events.
+
+The server is nginx Nchan. It begins with a comment, closes a stream that was idle for 30 seconds (which during a
+cold boot happens again and again), and on a new connection goes on after ``Last-Event-ID``, or starts over without
+one. A stream URL is a capability of its own: the API's token is never sent to it.
+
+The stream is the picture, not the truth: the prediction itself is.
+"""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent
+
+from bot.clock import Clock
+from bot.replicate.answers import retry_after
+from bot.replicate.backoff import Backoff, Jitter
+from bot.replicate.errors import StreamLost
+from bot.replicate.failures import TRANSPORT_ERRORS
+from bot.replicate.meter import Meter
+from bot.replicate.seen import Seen
+
+__all__ = ["EventKind", "StreamEvent", "StreamLost", "follow"]
+
+MOST_FAILURES: Final = 6
+BACKOFF: Final = Backoff(first=0.5, longest=10.0)
+LONGEST_WAIT: Final = 60.0
+# A connection that ended well in less time than this, and brought nothing, is not opened again at once.
+BRIEF: Final = 5.0
+
+# Idle streams are closed after 30 s by the documents and after 60 s by experience; a line that is silent for longer
+# than that is dead. No compression: it would hold events back.
+TIMEOUT: Final = httpx.Timeout(connect=10.0, read=75.0, write=10.0, pool=15.0)
+HEADERS: Final = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"}
+
+
+class EventKind(StrEnum):
+    """What an event says."""
+
+    OUTPUT = "output"
+    ERROR = "error"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event.
+
+    ``data`` is a piece of text or a URL (OUTPUT), what went wrong in words (ERROR), or why it ended: "", "canceled"
+    or "error" (DONE).
+    """
+
+    kind: EventKind
+    data: str
+    id: str | None
+
+
+class _Closed(Exception):
+    """A connection ended, and another may do better: ``reason`` is "idle", "cut" or "refused"."""
+
+    def __init__(self, reason: str, *, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait = wait
+
+
+async def follow(
+    http: httpx.AsyncClient, url: str, *, clock: Clock, meter: Meter, jitter: Jitter
+) -> AsyncGenerator[StreamEvent, None]:
+    """Yield a prediction's events, each once and in order, over as many connections as it takes, until DONE.
+
+    StreamLost when it cannot be had. An idle stream is waited for without end: whoever follows it stops when the
+    prediction is over. Closing or cancelling the iterator closes the connection at once.
+    """
+    seen = Seen()
+    tries = _Tries(clock, jitter)
+    while True:
+        tries.begin()
+        try:
+            async with _connection(http, url, seen.last_id, clock) as events:
+                async for sent in events:
+                    event = _read(sent, meter)
+                    if event is None or not seen.is_new(event.kind, event.data, event.id):
+                        continue
+                    tries.succeeded()
+                    yield event
+                    if event.kind is EventKind.DONE:
+                        return
+            closed = _Closed("idle")
+        except _Closed as end:
+            closed = end
+        meter.stream_closed(closed.reason)
+        await clock.sleep(tries.pause(closed))
+        seen.reconnect()
+
+
+class _Tries:
+    """Counts what went wrong in a row, and says how long to wait because of it."""
+
+    def __init__(self, clock: Clock, jitter: Jitter) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._failures = 0
+        self._brief = 0
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """Note that a connection is opened."""
+        self._began = self._clock.monotonic()
+
+    def succeeded(self) -> None:
+        """Note that it brought something new."""
+        self._failures = self._brief = 0
+
+    def pause(self, closed: _Closed) -> float:
+        """Return the seconds to wait before the next connection; StreamLost after too many failures in a row."""
+        if closed.reason == "idle":
+            self._failures = 0
+            self._brief = self._brief + 1 if self._clock.monotonic() - self._began < BRIEF else 1
+            return BACKOFF.after(self._brief, self._jitter)
+        self._failures += 1
+        if self._failures >= MOST_FAILURES:
+            raise StreamLost(f"The stream could not be had in {MOST_FAILURES} attempts.")
+        return max(min(closed.wait, LONGEST_WAIT), BACKOFF.after(self._failures, self._jitter))
+
+
+@asynccontextmanager
+async def _connection(
+    http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock
+) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
+    """Open the stream once; _Closed when it breaks, StreamLost when there is no point in trying again."""
+    response = await _open(http, url, last_id, clock)
+    try:
+        async with aclosing(EventSource(response).aiter_sse()) as events:
+            yield events
+    except httpx.ReadTimeout as error:
+        raise _Closed("idle") from error
+    except TRANSPORT_ERRORS as error:
+        raise _Closed("cut") from error
+    finally:
+        await response.aclose()
+
+
+async def _open(http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock) -> httpx.Response:
+    if http.is_closed:
+        raise StreamLost("The bot is closing; no stream is opened any more.")
+    headers = HEADERS if last_id is None else {**HEADERS, "Last-Event-ID": last_id}
+    try:
+        request = http.build_request("GET", url, headers=headers, timeout=TIMEOUT)
+        request.headers.pop("Authorization", None)
+        response = await http.send(request, stream=True, auth=None, follow_redirects=False)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise StreamLost("The stream's address is not one that can be opened.") from error
+    except TRANSPORT_ERRORS as error:
+        raise _Closed("cut") from error
+    try:
+        _check(response, clock)
+    except BaseException:
+        await response.aclose()
+        raise
+    return response
+
+
+def _check(response: httpx.Response, clock: Clock) -> None:
+    status = response.status_code
+    if status == 408:
+        raise _Closed("idle")
+    if status == 429 or status >= 500:
+        raise _Closed("refused", wait=retry_after(response, now=clock.now()) or 0.0)
+    if status != 200:
+        raise StreamLost(f"The stream's server answered {status}.", status=status)
+    content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "text/event-stream":
+        raise StreamLost(f"The stream's server sent {content_type or 'nothing'} and no events.", status=status)
+
+
+_KINDS = {kind.value: kind for kind in EventKind}
+
+
+def _read(sent: ServerSentEvent, meter: Meter) -> StreamEvent | None:
+    kind = _KINDS.get(sent.event)
+    if kind is EventKind.OUTPUT:
+        return StreamEvent(kind, sent.data, sent.id or None)
+    if kind is EventKind.ERROR:
+        return StreamEvent(kind, _words(sent.data, "detail") or sent.data, sent.id or None)
+    if kind is EventKind.DONE:
+        return StreamEvent(kind, _words(sent.data, "reason"), sent.id or None)
+    if sent.event != "message" or sent.data:  # the decoder makes an empty message of every comment
+        meter.event_ignored()
+    return None
+
+
+def _words(data: str, key: str) -> str:
+    """Return what a JSON object says under ``key``, "" where it says nothing there; other text stays as it is."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return data
+    return str(value.get(key) or "") if isinstance(value, dict) else data
