@@ -1,0 +1,290 @@
+"""Engine: the one owner of every run's life.
+
+A run's states, and who moves them. Every move is one compare-and-set in the store, made by the run's own task::
+
+    reserved ──► submitted ──► running ──► succeeded | failed | canceled | aborted ──► delivered
+       │  ▲          │            │           ▲
+       │  └ unsent   │            │           │     Engine.start     reserved
+       └─────────────┴────────────┴───────────┘     Submitter        sent, unsent, submitted
+                                                    Finder           submitted
+                                                    Follower         running
+                                                    Finisher         ended, delivered
+                                                    Engine.cancel    cancel_requested (a column, by anybody)
+
+What keeps money safe:
+
+1. The intent is on disk (``reserved``) before anything leaves.
+2. ``sent`` is on disk before the create request leaves, and is refused once a cancel is requested.
+3. A create request that was perhaps accepted is never sent again: ``sent`` without a prediction's id leads to looking
+   for it, in this life and in every later one. Only what surely was not accepted goes back to ``unsent``.
+4. A prediction belongs to one run (the store refuses a second), and a run has one prediction.
+5. One ``ended`` wins; the winner alone delivers, and a restart delivers only what is not ``delivered``.
+6. A cancel is on disk before it is acted upon, so that a restart goes on asking.
+7. ``Cancel-After`` ends at Replicate what no bot comes back for.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+
+from bot.clock import Clock
+from bot.errors import Refused
+from bot.replicate.errors import ReplicateError
+from bot.replicate.prediction import Prediction
+from bot.runs import reasons
+from bot.runs.bell import Bell, end, first
+from bot.runs.decide import Step, decide
+from bot.runs.find import Finder
+from bot.runs.finish import Finisher
+from bot.runs.follow import Follower
+from bot.runs.life import End, Life
+from bot.runs.line import Line
+from bot.runs.looks import Looks
+from bot.runs.observer import Observer, Silence
+from bot.runs.page import Phase
+from bot.runs.picture import Picture
+from bot.runs.policy import Policy
+from bot.runs.ports import GathererFor, Replicate
+from bot.runs.request import Request
+from bot.runs.submit import Submitter
+from bot.runs.thumbnail import Thumbnails
+from bot.runs.view import OpenView, View
+from bot.store.run import Run, RunState
+from bot.store.runs import Runs
+
+log = logging.getLogger(__name__)
+
+RESTARTING = "The bot is restarting. Try again in a minute."
+DELETED = "message deleted"  # who asked for the end of a run whose message is no more
+
+
+class CancelAnswer(StrEnum):
+    """What became of a cancel."""
+
+    REQUESTED = "requested"  # it is on disk and on its way
+    ALREADY = "already"  # somebody asked before
+    OVER = "over"  # there is nothing left to stop
+    UNKNOWN = "unknown"  # there is no such run
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the engine is busy with. ``phases`` counts the runs in memory by what they do."""
+
+    waiting: int
+    following: int
+    phases: Mapping[Phase, int]
+
+
+class Engine:
+    """Runs runs: starts, follows, stops, ends and delivers each once, also across restarts."""
+
+    def __init__(
+        self,
+        *,
+        replicate: Replicate,
+        runs: Runs,
+        gather: GathererFor,
+        open_view: OpenView,
+        clock: Clock,
+        new_id: Callable[[], str],
+        policy: Policy,
+        observer: Observer | None = None,
+    ) -> None:
+        observer = observer or Silence()
+        self._replicate = replicate
+        self._runs = runs
+        self._gather = gather
+        self._open_view = open_view
+        self._clock = clock
+        self._new_id = new_id
+        self._policy = policy
+        self._observer = observer
+        self._line = Line(clock=clock, per_minute=policy.creates_per_minute)
+        self._finder = Finder(
+            predictions=replicate.predictions, runs=runs, clock=clock, policy=policy, observer=observer
+        )
+        self._submitter = Submitter(
+            replicate=replicate,
+            runs=runs,
+            line=self._line,
+            finder=self._finder,
+            clock=clock,
+            policy=policy,
+            observer=observer,
+        )
+        looks = Looks(replicate.predictions, clock=clock, policy=policy, observer=observer)
+        self._follower = Follower(
+            replicate=replicate, runs=runs, looks=looks, clock=clock, policy=policy, observer=observer
+        )
+        self._finisher = Finisher(runs=runs, clock=clock, policy=policy, observer=observer)
+        self._thumbnails = Thumbnails(runs)
+        self._lives: dict[str, Life] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._starting: set[str] = set()
+        self._early: dict[str, tuple[str, datetime]] = {}
+        self._stopping = False
+
+    async def start(self, request: Request) -> Run:
+        """Write the intent down and take care of it from here on; Refused with a sentence when it cannot be."""
+        if self._stopping:
+            raise Refused(RESTARTING)
+        run = request.reserve(self._new_id(), self._clock.now())
+        self._starting.add(run.id)
+        try:
+            await self._runs.reserve(
+                run,
+                request.files,
+                active_limit=self._policy.active_per_user,
+                daily_limit=self._policy.per_day,
+            )
+            self._observer.reserved(run)
+            if not self._stopping:  # else it waits on disk for the next start
+                self._begin(run, Step.SEND, request)
+        finally:
+            self._starting.discard(run.id)
+        return run
+
+    async def cancel(self, run_id: str, *, by: str) -> CancelAnswer:
+        """Write down that somebody wants the run to stop, and see to it; ``by`` says who."""
+        at = self._clock.now()
+        first_to_ask = await self._runs.request_cancel(run_id, by=by, at=at)
+        life = self._lives.get(run_id)
+        if first_to_ask:
+            if life is None:
+                self._early[run_id] = (by, at)
+            else:
+                life.ask_to_stop(by=by, at=at)
+            return CancelAnswer.REQUESTED
+        run = await self._runs.get(run_id)
+        if run is None:
+            return CancelAnswer.UNKNOWN
+        return CancelAnswer.OVER if run.state.terminal else CancelAnswer.ALREADY
+
+    async def recover(self) -> int:
+        """Take up every run whose end is not in Discord; return how many."""
+        taken = 0
+        for run in await self._runs.undelivered():
+            if run.id in self._lives or run.id in self._starting or self._stopping:
+                continue
+            step = decide(run, self._clock.now(), patience=self._policy.deadline)
+            if step is Step.NOTHING:
+                continue
+            self._observer.recovered(run, step.value)
+            self._begin(run, step)
+            taken += 1
+        return taken
+
+    def wake(self, run_id: str, prediction: Prediction | None = None) -> bool:
+        """Tell a run that there is news of it; False when it is not one that is being looked after."""
+        life = self._lives.get(run_id)
+        if life is None:
+            return False
+        life.tell(prediction)
+        return True
+
+    async def stop(self, grace: timedelta) -> None:
+        """Take no new runs, show the newest pages, and let go within ``grace``; predictions go on at Replicate.
+
+        A create request or a last edit that is under way gets half of the grace to come to its end.
+        """
+        self._stopping = True
+        began, longest = self._clock.monotonic(), grace.total_seconds()
+        await self._line.close()
+        while any(life.delicate for life in self._lives.values()):
+            if self._clock.monotonic() - began >= longest / 2:
+                break
+            await self._clock.sleep(0.05)
+        views = [life.view for life in self._lives.values()]
+        await end(self._tasks.values())
+        left = longest - (self._clock.monotonic() - began)
+        await first(_close(views), self._clock.sleep(max(left, 0.0)))
+
+    def snapshot(self) -> Snapshot:
+        """Return what the engine is busy with."""
+        return Snapshot(
+            waiting=len(self._line),
+            following=self._follower.active,
+            phases=Counter(life.phase for life in self._lives.values()),
+        )
+
+    def _begin(self, run: Run, step: Step, request: Request | None = None) -> None:
+        life = Life(
+            run,
+            clock=self._clock,
+            view=self._open_view(run, gone=partial(self._gone, run.id)),
+            picture=Picture(run.output_schema, gatherer=self._gather(run), hosts=self._policy.file_hosts),
+            thumbnail=request.thumbnail if request else None,
+            bell=Bell(self._clock),
+        )
+        self._lives[run.id] = life
+        if run.id in self._early:  # asked while the row was being read
+            by, at = self._early.pop(run.id)
+            life.ask_to_stop(by=by, at=at)
+        self._tasks[run.id] = asyncio.create_task(self._live(life, step, again=request is None), name=f"run {run.id}")
+
+    async def _live(self, life: Life, step: Step, *, again: bool) -> None:
+        try:
+            if again:
+                life.thumbnail = await self._thumbnails.again(life.run)
+            await self._lead(life, step)
+        except Exception as error:  # noqa: BLE001 - one run's trouble must not be another's
+            await self._contain(life, error)
+        finally:
+            await life.picture.close()
+            self._lives.pop(life.run.id, None)
+            self._tasks.pop(life.run.id, None)
+
+    async def _lead(self, life: Life, step: Step) -> None:
+        """Bring the run from ``step`` to its delivery."""
+        if step is Step.DELIVER:
+            life.picture.settle(life.run.output, complete=True)
+            await self._finisher.deliver(life)
+            return
+        await self._finisher.finish(life, await self._bring_to_end(life, step))
+
+    async def _bring_to_end(self, life: Life, step: Step) -> End:
+        known: Prediction | End | None = None
+        match step:
+            case Step.STOP:
+                return End(state=RunState.CANCELED)
+            case Step.EXPIRE:
+                return End(state=RunState.FAILED, reason=reasons.EXPIRED)
+            case Step.SEND:
+                known = await self._submitter.submit(life)
+            case Step.FIND:
+                known = await self._finder.find(life)
+        return known if isinstance(known, End) else await self._follower.follow(life, known)
+
+    async def _contain(self, life: Life, error: Exception) -> None:
+        """End a run that broke in a way nobody expected."""
+        log.error("a run broke", extra={"run_id": life.run.id}, exc_info=error)
+        self._observer.broke(life.run, error)
+        if life.run.state.terminal:
+            return  # the result is on disk; the next start delivers it
+        try:
+            if life.run.prediction_id is not None:
+                with suppress(ReplicateError):  # nobody would see what it makes
+                    await self._replicate.predictions.cancel(life.run.prediction_id)
+            await self._finisher.finish(life, End(state=RunState.FAILED, reason=reasons.INTERNAL))
+        except Exception:  # the row stays as it is for the next start
+            log.exception("a broken run could not be ended", extra={"run_id": life.run.id})
+
+    async def _gone(self, run_id: str) -> None:
+        """Stop a run whose message was deleted: nobody would see the rest."""
+        life = self._lives.get(run_id)
+        if life is not None:
+            life.gone = True
+        await self.cancel(run_id, by=DELETED)
+
+
+async def _close(views: Iterable[View]) -> None:
+    for outcome in await asyncio.gather(*(view.close() for view in views), return_exceptions=True):
+        if isinstance(outcome, Exception):
+            log.error("a view could not be closed", exc_info=outcome)

@@ -1,0 +1,171 @@
+"""Follow: from a prediction's id to its end.
+
+The stream is the picture, the GET is the truth. Looks come at a human pace, and at once when something rings the
+run's bell: a webhook, the stream's end, a cancel.
+"""
+
+from datetime import timedelta
+
+from bot.clock import Clock
+from bot.replicate.errors import NotFound, ReplicateError
+from bot.replicate.prediction import Prediction, Status
+from bot.runs import ends, reasons
+from bot.runs.insist import insist
+from bot.runs.life import End, Life
+from bot.runs.listen import Listener
+from bot.runs.looks import Looks
+from bot.runs.observer import Observer
+from bot.runs.page import Phase
+from bot.runs.policy import Policy
+from bot.runs.ports import Replicate
+from bot.runs.reasons import Reason
+from bot.runs.stopper import Stopper
+from bot.store.run import RunState
+from bot.store.runs import Runs
+
+_FORGOTTEN_AFTER = 4  # a prediction just made may not be known everywhere at once
+_WORRIED_AFTER = 3
+_SOON = (0.25, 0.25, 0.5, 1.0, 2.0)  # once the stream is done, the GET says so within moments
+_STOPPING_SLOWEST = 2.0
+
+
+class Follower:
+    """Follows predictions to their ends; one call a run."""
+
+    def __init__(
+        self, *, replicate: Replicate, runs: Runs, looks: Looks, clock: Clock, policy: Policy, observer: Observer
+    ) -> None:
+        self.replicate = replicate
+        self.runs = runs
+        self.looks = looks
+        self.clock = clock
+        self.policy = policy
+        self.observer = observer
+        self.active = 0
+
+    async def follow(self, life: Life, prediction: Prediction | None) -> End:
+        """Return how the run ends. ``prediction`` is what is known already, None to look first."""
+        watch = _Watch(life, self)
+        self.active += 1
+        try:
+            return await watch.until_over(prediction)
+        finally:
+            self.active -= 1
+            await watch.close()
+
+
+class _Watch:
+    """One run being followed."""
+
+    def __init__(self, life: Life, follower: Follower) -> None:
+        self._life = life
+        self._house = follower
+        self._policy = follower.policy
+        self._clock = follower.clock
+        self._listener = Listener(life, replicate=follower.replicate, observer=follower.observer)
+        self._stopper = Stopper(
+            life, predictions=follower.replicate.predictions, clock=follower.clock, policy=follower.policy
+        )
+        self._began = follower.clock.now()
+        self._failures = 0
+        self._missing = 0
+        self._looks_since_done = 0
+
+    async def until_over(self, prediction: Prediction | None) -> End:
+        rung = True
+        while True:
+            if prediction is None:
+                prediction = await self._look(urgent=rung)
+            if prediction is not None:
+                if ends.is_over(prediction):
+                    return self._end(prediction)
+                await self._take(prediction)
+            if self._life.stopping or self._overdue > timedelta(0):
+                self._stopper.start()
+            reason = self._lost
+            if reason is not None:
+                return ends.of_silence(reason, self._listener.verdict, heard=self._listener.error)
+            rung = await self._life.bell.heard(within=self._pause())
+            prediction = self._told()
+
+    async def close(self) -> None:
+        await self._stopper.close()
+        await self._listener.close()
+
+    def _told(self) -> Prediction | None:
+        """Return what a webhook told, if that will do: an end is only believed when a GET says it."""
+        told, self._life.heard = self._life.heard, None
+        if told is None or told.id != self._life.run.prediction_id or ends.is_over(told):
+            return None
+        return told
+
+    async def _look(self, *, urgent: bool) -> Prediction | None:
+        life = self._life
+        if life.run.prediction_id is None:
+            raise RuntimeError("a run without a prediction cannot be followed")
+        urgent = urgent or life.stopping or self._listener.verdict is not None
+        try:
+            prediction = await self._house.looks.look(life.run.prediction_id, urgent=urgent)
+        except NotFound:
+            self._missing += 1
+            return None
+        except ReplicateError:
+            self._failures += 1
+            if self._failures >= _WORRIED_AFTER:
+                life.worry("looks", "Replicate cannot be reached just now; it is tried again.")
+            return None
+        self._failures = self._missing = 0
+        life.worry("looks", None)
+        return prediction
+
+    async def _take(self, prediction: Prediction) -> None:
+        """Take in how a prediction that goes on is."""
+        life = self._life
+        if prediction.status is Status.PROCESSING and life.run.state is RunState.SUBMITTED:
+            started = prediction.started_at or self._clock.now()
+            await insist(lambda: self._house.runs.running(life.run.id, started_at=started), self._clock, self._policy)
+            life.wrote(state=RunState.RUNNING, started_at=started)
+        life.logs.read(prediction.logs)
+        life.picture.see(prediction.output)
+        self._listener.open(prediction.stream_url)
+        begun = life.run.state is RunState.RUNNING or life.phase is Phase.RUNNING
+        life.turn(Phase.RUNNING if begun else Phase.STARTING)
+
+    def _end(self, prediction: Prediction) -> End:
+        life = self._life
+        complete = prediction.status in (Status.SUCCEEDED, Status.OTHER)
+        life.picture.settle(prediction.output, complete=complete)
+        return ends.of_prediction(
+            prediction,
+            has_output=life.picture.output is not None,
+            stopping=life.stopping,
+            heard=self._listener.error,
+            deadline=self._policy.deadline,
+        )
+
+    @property
+    def _overdue(self) -> timedelta:
+        """How long ago Replicate should have ended it, as far as this watch could have seen."""
+        due = (self._life.run.sent_at or self._life.run.created_at) + self._policy.deadline + self._policy.overdue
+        return self._clock.now() - max(due, self._began + self._policy.overdue)
+
+    @property
+    def _lost(self) -> Reason | None:
+        """Why there is no sense in asking any longer, if so."""
+        if self._missing >= _FORGOTTEN_AFTER and not self._listener.live:
+            return reasons.FORGOTTEN
+        if self._overdue > self._policy.overdue:
+            return reasons.of_overdue(self._policy.deadline)
+        return None
+
+    def _pause(self) -> float:
+        """Return the seconds until the next look, if nothing rings."""
+        if failed := max(self._failures, self._missing):
+            return self._policy.backoff(failed)
+        if self._listener.verdict is not None:
+            self._looks_since_done += 1
+            return _SOON[min(self._looks_since_done, len(_SOON)) - 1]
+        # Webhooks tell of status, logs and the end; what is made comes by the stream alone.
+        webhooks = self._life.run.webhook is not None and self._listener.live
+        pause = self._policy.poll_after(self._life.age().total_seconds(), webhooks=webhooks, active=self._house.active)
+        return min(pause, _STOPPING_SLOWEST) if self._life.stopping else pause

@@ -1,0 +1,52 @@
+"""Inputs: what Replicate gets, with every ``file:<n>`` put in its place."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.limits import DATA_URI_BYTES
+from bot.media.media import Media
+from bot.runs.ports import Files
+
+_FILE = re.compile(r"file:(\d+)")
+
+
+def is_file(value: Any) -> bool:
+    """Tell whether an input's value stands for one of the run's files."""
+    return isinstance(value, str) and _FILE.fullmatch(value) is not None
+
+
+def inline(value: Mapping[str, Any], files: Sequence[Media]) -> dict[str, Any]:
+    """Return the input with the files that travel as data URIs in place; larger ones stay ``file:<n>``."""
+    uris = [_data_uri(file) if file.size <= DATA_URI_BYTES else f"file:{n}" for n, file in enumerate(files)]
+    return {name: _placed(part, uris) for name, part in value.items()}
+
+
+async def resolve(value: Mapping[str, Any], files: Sequence[Media], remote: Files) -> dict[str, Any]:
+    """Return the input with its files as data URIs, or as URLs where they are larger than one should be.
+
+    Each file is uploaded once, however often it is named. Errors are the client's.
+    """
+    urls = [_data_uri(file) if file.size <= DATA_URI_BYTES else await _upload(file, remote) for file in files]
+    return {name: _placed(part, urls) for name, part in value.items()}
+
+
+def _placed(value: Any, urls: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        found = _FILE.fullmatch(value)
+        return urls[int(found[1])] if found is not None and int(found[1]) < len(urls) else value
+    if isinstance(value, Mapping):
+        return {name: _placed(part, urls) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_placed(part, urls) for part in value]
+    return value
+
+
+def _data_uri(file: Media) -> str:
+    return f"data:{file.type.mime};base64,{base64.b64encode(file.data).decode('ascii')}"
+
+
+async def _upload(file: Media, remote: Files) -> str:
+    uploaded = await remote.create(name=file.name, content_type=file.type.mime, data=file.data)
+    return uploaded.url

@@ -1,0 +1,170 @@
+"""Life: one run in memory, while the engine looks after it."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.clock import Clock
+from bot.media.media import Media
+from bot.replicate.prediction import Prediction
+from bot.runs.bell import Bell
+from bot.runs.page import Page, Phase, Progress
+from bot.runs.picture import Picture
+from bot.runs.progress import Logs, Meter
+from bot.runs.reasons import Reason
+from bot.runs.view import View
+from bot.store.run import Run, RunState
+
+_END_PHASES = {
+    RunState.SUCCEEDED: Phase.SUCCEEDED,
+    RunState.FAILED: Phase.FAILED,
+    RunState.CANCELED: Phase.CANCELED,
+    RunState.ABORTED: Phase.ABORTED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a run is to end. ``prediction`` is Replicate's last word, when there was one."""
+
+    state: RunState
+    reason: Reason | None = None
+    prediction: Prediction | None = None
+
+
+class Life:
+    """What is known of one run: its row as it was last written, its view, its picture, and who wants it to stop.
+
+    One task works on it (the engine's task for this run). Others only leave word: ``ask_to_stop``, ``tell`` and
+    ``gone``, and ring the bell.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        clock: Clock,
+        view: View,
+        picture: Picture,
+        thumbnail: Media | str | None,
+        bell: Bell,
+    ) -> None:
+        self.run = run
+        self.view = view
+        self.picture = picture
+        self.thumbnail = thumbnail
+        self.bell = bell
+        self.stop = asyncio.Event()
+        if run.cancel_requested_at is not None:
+            self.stop.set()
+        self.heard: Prediction | None = None  # what a webhook said last; the GET is the truth
+        self.gone = False  # the message is no more
+        self.delicate = False  # cut off here, money or the last page would be in doubt
+        self.given: dict[str, Any] | None = None  # the input with its files in place, until it is taken
+        self._troubles: dict[str, str] = {}
+        self.logs = Logs()
+        self._meter = Meter()
+        self._clock = clock
+        self._phase = Phase.WAITING
+        self._since = run.created_at
+        self._line: int | None = None
+        picture.tell(self.show)
+
+    def wrote(self, **changes: Any) -> None:
+        """Take in what was just written to the row."""
+        self.run = replace(self.run, **changes)
+
+    def worry(self, about: str, trouble: str | None) -> None:
+        """Show what does not work just now, or with None that it works again."""
+        before = self.trouble
+        self._troubles.pop(about, None)
+        if trouble is not None:
+            self._troubles[about] = trouble
+        if self.trouble != before:
+            self.show()
+
+    @property
+    def trouble(self) -> str | None:
+        """A sentence on what does not work just now, the newest when there are several."""
+        return next(reversed(self._troubles.values()), None)
+
+    def turn(self, phase: Phase) -> None:
+        """Enter a phase, if it is another one, and show it."""
+        if phase is not self._phase:
+            self._phase = phase
+            self._since = self._clock.now()
+            self._line = None
+        self.show()
+
+    def moved(self, place: int) -> None:
+        """Show a new place in the line."""
+        self._line = place
+        self.show()
+
+    def show(self) -> None:
+        """Hand the newest page to the view. Cheap: it is called for every token."""
+        self.view.show(self.page())
+
+    def page(self, *, final: bool = False) -> Page:
+        """Return this moment of the run."""
+        step, done, total = self.logs.step, self.picture.made, self.run.expected
+        return Page(
+            run=self.run,
+            progress=Progress(
+                phase=self._shown_phase,
+                since=self._since,
+                line=self._line,
+                done=done,
+                total=total,
+                step=step.step if step else None,
+                steps=step.steps if step else None,
+                fraction=self._meter.read(step, done=done, total=total),
+                trouble=self.trouble,
+            ),
+            parts=self.picture.parts,
+            thumbnail=self.thumbnail,
+            final=final,
+        )
+
+    def finish(self) -> Page:
+        """Enter the phase of the run's end and return the last page."""
+        self._phase = _END_PHASES[self.run.state]
+        self._since = self.run.ended_at or self._clock.now()
+        self._troubles.clear()
+        return self.page(final=True)
+
+    def ask_to_stop(self, *, by: str, at: datetime) -> None:
+        """Take in that a cancel is on disk, and wake whoever can act on it."""
+        self.wrote(cancel_requested_at=at, cancel_requested_by=by)
+        self.stop.set()
+        if not self.run.state.terminal:
+            if self.run.sent_at is not None:
+                self._since = at
+            self.show()
+        self.bell.ring()
+
+    def tell(self, prediction: Prediction | None) -> None:
+        """Take in what a webhook said, and wake whoever follows the run."""
+        if prediction is not None:
+            self.heard = prediction
+        self.bell.ring()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody wants the run to stop."""
+        return self.stop.is_set()
+
+    @property
+    def phase(self) -> Phase:
+        """What the run is doing."""
+        return self._phase
+
+    @property
+    def _shown_phase(self) -> Phase:
+        under_way = self._phase in (Phase.SENDING, Phase.SEARCHING, Phase.STARTING, Phase.RUNNING)
+        return Phase.STOPPING if under_way and self.stopping else self._phase
+
+    def age(self) -> timedelta:
+        """Return how long ago the request left, or the run began."""
+        return self._clock.now() - (self.run.sent_at or self.run.created_at)

@@ -1,0 +1,79 @@
+"""Listen: a prediction's stream, heard into the run's picture."""
+
+import asyncio
+import logging
+from enum import StrEnum
+
+from bot.replicate.errors import StreamLost
+from bot.replicate.stream import EventKind, StreamEvent
+from bot.runs.bell import end
+from bot.runs.life import Life
+from bot.runs.observer import Observer
+from bot.runs.page import Phase
+from bot.runs.ports import Replicate
+
+log = logging.getLogger(__name__)
+
+
+class Verdict(StrEnum):
+    """How the stream says that the prediction ended. The GET has the last word."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class Listener:
+    """Listens to one run's stream in a task of its own, and rings the run's bell when it is done or lost.
+
+    ``verdict`` is None until the stream is done; ``error`` is what it said went wrong; ``live`` tells whether more
+    may come.
+    """
+
+    def __init__(self, life: Life, *, replicate: Replicate, observer: Observer) -> None:
+        self._life = life
+        self._replicate = replicate
+        self._observer = observer
+        self._task: asyncio.Task[None] | None = None
+        self.verdict: Verdict | None = None
+        self.error: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the stream is being heard and not over."""
+        return self._task is not None and not self._task.done()
+
+    def open(self, url: str | None) -> None:
+        """Begin to listen, if there is a stream and nobody listens yet."""
+        if url is not None and self._task is None:
+            self._task = asyncio.create_task(self._listen(url), name=f"stream of run {self._life.run.id}")
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            await end((self._task,))
+
+    async def _listen(self, url: str) -> None:
+        try:
+            async for event in self._replicate.stream(url):
+                self._observer.heard()
+                self._take(event)
+        except StreamLost:
+            self._observer.stream_lost(self._life.run)
+        except Exception:  # the stream is only the picture; the run goes on by polling
+            log.exception("the stream of a run broke", extra={"run_id": self._life.run.id})
+            self._observer.stream_lost(self._life.run)
+        self._life.bell.ring()
+
+    def _take(self, event: StreamEvent) -> None:
+        if event.kind is EventKind.OUTPUT:
+            if self._life.phase is Phase.STARTING:
+                self._life.turn(Phase.RUNNING)
+            self._life.picture.hear(event.data)
+        elif event.kind is EventKind.ERROR:
+            self.error = event.data
+        elif event.data == "canceled":
+            self.verdict = Verdict.CANCELED
+        else:
+            failed = event.data == "error" or self.error is not None
+            self.verdict = Verdict.FAILED if failed else Verdict.SUCCEEDED

@@ -1,0 +1,43 @@
+"""Looks: GETs of predictions, so many at once and a minute as Replicate allows."""
+
+import asyncio
+
+from bot.clock import Clock
+from bot.replicate.prediction import Prediction
+from bot.runs.observer import Observer
+from bot.runs.policy import Policy
+from bot.runs.ports import Predictions
+from bot.runs.window import Window
+
+
+class Looks:
+    """Looks at predictions for all runs together.
+
+    Routine looks leave room in the minute for the ones that somebody waits for: the end of a run, a cancel.
+    """
+
+    def __init__(self, predictions: Predictions, *, clock: Clock, policy: Policy, observer: Observer) -> None:
+        self._predictions = predictions
+        self._clock = clock
+        self._policy = policy
+        self._observer = observer
+        self._window = Window(policy.looks_per_minute, 60.0)
+        self._gate = asyncio.Semaphore(policy.looks_at_once)
+
+    async def look(self, prediction_id: str, *, urgent: bool) -> Prediction:
+        """Return the prediction as it is now; errors are the client's."""
+        await self._turn(urgent=urgent)  # before the gate: who waits for the minute holds up nobody
+        async with self._gate:
+            try:
+                prediction = await self._predictions.get(prediction_id)
+            except Exception:
+                self._observer.looked(ok=False)
+                raise
+            self._observer.looked(ok=True)
+            return prediction
+
+    async def _turn(self, *, urgent: bool) -> None:
+        limit = None if urgent else self._policy.routine_looks_per_minute
+        while (delay := self._window.delay(self._clock.monotonic(), limit=limit)) > 0:
+            await self._clock.sleep(max(delay, 0.001))  # rounding must not make it endless
+        self._window.note(self._clock.monotonic())

@@ -1,0 +1,172 @@
+"""Picture: what a run has made so far, from the stream and from the GETs, in the order in which it is shown."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, TypeGuard
+
+from bot.clock import Clock
+from bot.outputs.parts import Link, Part, Text
+from bot.outputs.shape import DataPiece, FilePiece, Piece, Streamed, TextPiece, pieces, streamed
+from bot.runs.bell import end, first
+from bot.runs.parts import Parts
+from bot.runs.ports import Gatherer
+
+log = logging.getLogger(__name__)
+
+
+class Picture:
+    """Collects a run's output.
+
+    The stream is the quicker of the two sources and the GET the surer one. While the run goes on, whichever has more
+    is shown. ``settle`` takes the GET's last word; what the stream had delivered stays when that word is "nothing".
+    Files are gathered in the background and appear when they are on our disk, in their place.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], *, gatherer: Gatherer, hosts: Collection[str]) -> None:
+        self._schema = schema
+        self._hosts = hosts
+        self._reads = streamed(schema)
+        self._gatherer = gatherer
+        self._changed: Callable[[], None] = _nobody
+        self._joined = ""
+        self._chunks: list[str] = []
+        self._heard_chars = 0
+        self._heard_urls: list[str] = []
+        self._output: Any = None
+        self._seen: tuple[Piece, ...] = ()
+        self._seen_chars = 0
+        self._seen_files = 0
+        self._settled = False
+        self._ready: dict[str, Part] = {}
+        self._fetches: dict[str, asyncio.Task[None]] = {}
+
+    def tell(self, changed: Callable[[], None]) -> None:
+        """Have ``changed`` called whenever there is more to see."""
+        self._changed = changed
+
+    def hear(self, data: str) -> None:
+        """Take one output event of the stream. Costs the same however long the text has become."""
+        if self._reads is Streamed.TEXT:
+            self._chunks.append(data)
+            self._heard_chars += len(data)
+        elif self._reads is Streamed.FILES and data.strip():
+            self._heard_urls.append(data.strip())
+            self._gather()
+        else:
+            return
+        self._changed()
+
+    def see(self, output: Any) -> None:
+        """Take the output of a GET while the run goes on."""
+        if output is None or output == self._output:
+            return
+        self._output = output
+        self._seen = pieces(output, self._schema, hosts=self._hosts)
+        self._seen_chars = sum(len(piece.text) for piece in self._seen if isinstance(piece, TextPiece))
+        self._seen_files = sum(isinstance(piece, FilePiece) for piece in self._seen)
+        if not self._stream_leads:
+            self._gather()
+            self._changed()
+
+    def settle(self, output: Any, *, complete: bool) -> None:
+        """Take the last word on the output. ``complete``: the run succeeded, so a shorter output is the right one."""
+        self.see(output)
+        self._settled = complete and output is not None and bool(self._seen)
+        self._gather()
+
+    async def finished(self, clock: Clock, longest: float) -> None:
+        """Return when all that is shown is on our disk or known to stay a link, after ``longest`` seconds at most."""
+        if any(not task.done() for task in self._fetches.values()):
+            await first(asyncio.wait(self._fetches.values()), clock.sleep(longest))
+        await self.close()
+        for piece in self._shown():
+            if isinstance(piece, FilePiece):
+                self._ready.setdefault(_key(piece), _link(piece, "It took too long to download."))
+
+    async def close(self) -> None:
+        """Stop fetching."""
+        await end(self._fetches.values())
+
+    @property
+    def parts(self) -> Parts:
+        """What can be shown now; put together when it is first looked at."""
+        return Parts(self._parts)
+
+    @property
+    def made(self) -> int:
+        """How many files are known, on our disk or not."""
+        return len(self._heard_urls) if self._stream_leads else self._seen_files
+
+    @property
+    def output(self) -> Any:
+        """The output for the row, in the shape that the model's schema gives it; None when nothing was made."""
+        if not self._stream_leads:
+            return self._output
+        values = self._heard_urls or [self._text()]
+        return values if self._schema.get("type") == "array" or len(values) > 1 else values[0]
+
+    @property
+    def _stream_leads(self) -> bool:
+        """Whether the stream has more than the GETs; never once a GET had the last word."""
+        if self._settled:
+            return False
+        return len(self._heard_urls) > self._seen_files or self._heard_chars > self._seen_chars
+
+    def _shown(self) -> tuple[Piece, ...]:
+        if not self._stream_leads:
+            return self._seen
+        return pieces(self._heard_urls or self._text(), self._schema, hosts=self._hosts)
+
+    def _text(self) -> str:
+        if self._chunks:  # joined when somebody looks, about once a second, not at every token
+            self._joined += "".join(self._chunks)
+            self._chunks.clear()
+        return self._joined
+
+    def _parts(self) -> Iterator[Part]:
+        for piece in self._shown():
+            if _is_plain(piece):
+                yield Text(piece.text)
+            elif (part := self._ready.get(_key(piece))) is not None:
+                yield part
+
+    def _gather(self) -> None:
+        """Have everything gathered that is not there yet and takes more than a look."""
+        for piece in self._shown():
+            if not _is_plain(piece) and (key := _key(piece)) not in self._fetches:
+                self._fetches[key] = asyncio.create_task(self._take(piece, key), name="gather an output")
+
+    async def _take(self, piece: Piece, key: str) -> None:
+        try:
+            part = await self._gatherer.take(piece)
+        except Exception:  # one file's trouble is not the run's
+            log.exception("an output could not be gathered")
+            part = _link(piece, "It could not be downloaded.")
+        self._ready[key] = part
+        self._changed()
+
+
+def _is_plain(piece: Piece) -> TypeGuard[TextPiece]:
+    """Whether a piece is shown as it is, as the words of a model that writes are."""
+    return isinstance(piece, TextPiece) and piece.label is None
+
+
+def _key(piece: Piece) -> str:
+    """Return what tells a piece from every other of its run, and is the same whenever it is seen again."""
+    if isinstance(piece, FilePiece):
+        return f"{piece.index} {piece.url}"
+    if isinstance(piece, DataPiece):
+        return f"{piece.index} {json.dumps(piece.data, sort_keys=True)}"
+    return f"{piece.label} {piece.text}"
+
+
+def _link(piece: Piece, reason: str) -> Link:
+    url = piece.url if isinstance(piece, FilePiece) and piece.url.startswith(("http://", "https://")) else ""
+    number = "" if isinstance(piece, TextPiece) else f" {piece.index + 1}"
+    return Link(piece.label or f"output{number}", url, reason)
+
+
+def _nobody() -> None:
+    """Nobody looks yet."""

@@ -1,0 +1,67 @@
+"""Policy: the numbers the heart works by, as the person who runs the bot chose them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.limits import CREATES_PER_MINUTE, REQUESTS_PER_MINUTE
+from bot.outputs.hosts import DELIVERY_HOSTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How many, how often, how long.
+
+    ``active_per_user`` and ``per_day`` are None for no limit. ``deadline`` goes to Replicate as ``Cancel-After``;
+    ``webhook_base`` is the public URL that Replicate calls, None for no webhooks. ``file_hosts`` are those on which an
+    address in an output is taken for a file. All seconds are floats.
+    """
+
+    active_per_user: int | None = 5
+    per_day: int | None = None
+    deadline: timedelta = timedelta(minutes=30)
+    webhook_base: str | None = None
+    file_hosts: Collection[str] = DELIVERY_HOSTS
+
+    # The line before Replicate: below what Replicate allows, because others may use the same account.
+    creates_per_minute: int = CREATES_PER_MINUTE * 5 // 6
+    create_tries: int = 10
+    retry_first: float = 1.0
+    retry_longest: float = 60.0
+
+    # Looking at predictions: the first looks come quickly, later ones slower; with webhooks only as a safety net.
+    poll_first: float = 1.0
+    poll_slowest: float = 10.0
+    poll_beside_webhooks: float = 60.0
+    looks_per_minute: int = REQUESTS_PER_MINUTE * 9 // 10
+    routine_looks_per_minute: int = REQUESTS_PER_MINUTE // 2
+    looks_at_once: int = 64
+
+    # A create that got no answer: how long the prediction is looked for, and how far the two clocks may differ.
+    search_patience: float = 90.0
+    search_longest: float = 900.0
+    clock_skew: timedelta = timedelta(minutes=1)
+
+    # Past the deadline Replicate should have ended the run; after this long the bot ends it itself.
+    overdue: timedelta = timedelta(minutes=2)
+
+    download_longest: float = 300.0
+    delivery_longest: timedelta = timedelta(hours=24)
+
+    def webhook(self, run_id: str) -> str | None:
+        """Return the URL that Replicate is to call for this run, if it is to call at all."""
+        if self.webhook_base is None:
+            return None
+        return f"{self.webhook_base.rstrip('/')}/webhooks/replicate/{run_id}"
+
+    def poll_after(self, age: float, *, webhooks: bool, active: int) -> float:
+        """Return the seconds until the next look at a prediction that is ``age`` seconds old.
+
+        ``active`` runs share the looks that Replicate allows, so many runs are looked at less often each.
+        """
+        own = self.poll_beside_webhooks if webhooks else min(max(self.poll_first, age / 20), self.poll_slowest)
+        return max(own, active * 60 / self.routine_looks_per_minute)
+
+    def backoff(self, tries: int) -> float:
+        """Return the seconds to wait after the ``tries``-th failure in a row (from 1)."""
+        return float(min(self.retry_first * 2 ** min(tries - 1, 16), self.retry_longest))

@@ -1,0 +1,89 @@
+"""Ports: what the heart needs from its neighbours, and nothing more.
+
+``bot.replicate``, ``bot.store`` and ``bot.outputs`` have these; a test has small ones of its own.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from bot.outputs.parts import Part
+from bot.outputs.shape import Piece
+from bot.replicate.files import RemoteFile
+from bot.replicate.prediction import Prediction
+from bot.replicate.rate import Rate
+from bot.replicate.stream import StreamEvent
+from bot.replicate.target import Target
+from bot.store.run import Run
+
+
+class Predictions(Protocol):
+    """Replicate's predictions; errors are those of ``bot.replicate.errors``."""
+
+    async def create(
+        self,
+        target: Target,
+        input: Mapping[str, Any],  # noqa: A002 - Replicate's own word for it
+        *,
+        webhook: str | None = None,
+        webhook_events: Sequence[str] = (),
+        cancel_after: timedelta | None = None,
+    ) -> Prediction:
+        """Make a prediction; never repeated inside."""
+        ...
+
+    async def get(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
+        """Return it as it is now."""
+        ...
+
+    def list(
+        self, *, created_after: datetime | None = None, created_before: datetime | None = None
+    ) -> AsyncIterator[Prediction]:
+        """Yield the account's predictions, newest first."""
+        ...
+
+    async def cancel(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
+        """Ask for its end; harmless when repeated."""
+        ...
+
+
+class Files(Protocol):
+    """Replicate's files."""
+
+    async def create(self, *, name: str, content_type: str, data: bytes) -> RemoteFile:
+        """Upload one."""
+        ...
+
+
+class Replicate(Protocol):
+    """Replicate, as far as runs need it."""
+
+    @property
+    def predictions(self) -> Predictions:
+        """Predictions."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """Files."""
+        ...
+
+    @property
+    def rate(self) -> Rate | None:
+        """How many creates Replicate still takes, as it said last."""
+        ...
+
+    def stream(self, url: str) -> AsyncIterator[StreamEvent]:
+        """Yield the events of a prediction, each once, until it is done; StreamLost when they cannot be had."""
+        ...
+
+
+class Gatherer(Protocol):
+    """Makes the parts of one run, fetching each file once, also across restarts."""
+
+    async def take(self, piece: Piece) -> Part:
+        """Return the part that shows a piece: words, a file on our disk, or a link that says why it is not."""
+        ...
+
+
+GathererFor = Callable[[Run], Gatherer]

@@ -1,0 +1,180 @@
+"""Submit: from the intent on disk to a prediction, once.
+
+::
+
+    the line ──► files resolved ──► ``sent`` on disk ──► create ──┬─ answered ──────► ``submitted`` on disk
+       ▲                                                          ├─ never left ────► ``unsent`` on disk ─┐
+       │                                                          ├─ throttled ─────► ``unsent`` on disk ─┤
+       └──────────────────────────────────────────────────────────┼───────────────────────────────────────┘
+                                                                  ├─ no usable answer ► it is looked for (find.py)
+                                                                  └─ refused ─────────► the end
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.clock import Clock
+from bot.replicate.errors import ApiError, BadAnswer, NoAnswer, NotSent, ReplicateError, Throttled
+from bot.replicate.prediction import Prediction
+from bot.replicate.target import Target
+from bot.runs import reasons
+from bot.runs.bell import unless
+from bot.runs.find import Finder
+from bot.runs.inputs import resolve
+from bot.runs.insist import insist
+from bot.runs.life import End, Life
+from bot.runs.line import Line, Ticket
+from bot.runs.observer import Observer
+from bot.runs.page import Phase
+from bot.runs.policy import Policy
+from bot.runs.ports import Replicate
+from bot.store.run import RunState
+from bot.store.runs import Runs
+
+_WEBHOOK_EVENTS = ("start", "logs", "completed")  # outputs come by the stream, and by polling where there is none
+_CANCELED = End(state=RunState.CANCELED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Vain:
+    """Nothing was accepted; it may be sent again ``after`` so many seconds."""
+
+    reason: reasons.Reason
+    after: float = 0.0
+
+
+class _Unanswered:
+    """It was sent and perhaps accepted; it must not be sent again."""
+
+
+class Submitter:
+    """Makes the prediction of a run; nothing that was perhaps accepted is ever sent again."""
+
+    def __init__(
+        self,
+        *,
+        replicate: Replicate,
+        runs: Runs,
+        line: Line,
+        finder: Finder,
+        clock: Clock,
+        policy: Policy,
+        observer: Observer,
+    ) -> None:
+        self._replicate = replicate
+        self._runs = runs
+        self._line = line
+        self._finder = finder
+        self._clock = clock
+        self._policy = policy
+        self._observer = observer
+
+    async def submit(self, life: Life) -> Prediction | End:
+        """Return the prediction of a run that was never sent, or how the run ends without one."""
+        tries = 0
+        while True:
+            tries += 1
+            answer = await self._attempt(life, again=tries > 1)
+            if isinstance(answer, _Unanswered):
+                return await self._finder.find(life)
+            if not isinstance(answer, _Vain):
+                return answer
+            if tries == self._policy.create_tries:
+                return End(state=RunState.FAILED, reason=answer.reason)
+            life.turn(Phase.WAITING)
+            await unless(life.stop, self._clock.sleep(max(answer.after, self._policy.backoff(tries))))
+
+    async def _attempt(self, life: Life, *, again: bool) -> Prediction | End | _Vain | _Unanswered:
+        ticket = self._line.enter(life.run.author_id, life.moved, again=again)
+        try:
+            if not await self._its_turn(life, ticket):
+                return _CANCELED
+            try:
+                life.given = life.given or await unless(life.stop, self._resolve(life))
+            except ReplicateError as error:
+                return End(state=RunState.FAILED, reason=_of_upload(error))
+            life.delicate = True  # from here until Replicate's answer is on disk
+            if life.given is None or not await self._mark_sent(life):
+                return _CANCELED
+            return await self._create(life)
+        finally:
+            life.delicate = False
+            self._line.leave(ticket)
+
+    async def _its_turn(self, life: Life, ticket: Ticket) -> bool:
+        """Return True when it is this run's turn, False when somebody wants it to stop first."""
+        if not ticket.turn.done():
+            life.turn(Phase.WAITING)
+            await unless(life.stop, ticket.turn)
+        return not life.stopping
+
+    async def _resolve(self, life: Life) -> dict[str, Any]:
+        life.turn(Phase.SENDING)
+        return await resolve(life.run.input, await self._runs.files(life.run.id), self._replicate.files)
+
+    async def _mark_sent(self, life: Life) -> bool:
+        """Write down that the request leaves now; False when somebody wants the run to stop."""
+        at, webhook = self._clock.now(), self._policy.webhook(life.run.id)
+        if not await self._runs.sent(life.run.id, at=at, webhook=webhook):
+            return False
+        life.wrote(sent_at=at, webhook=webhook)
+        if life.stopping:
+            await self._mark_unsent(life)
+            return False
+        return True
+
+    async def _mark_unsent(self, life: Life) -> None:
+        await insist(lambda: self._runs.unsent(life.run.id), self._clock, self._policy)
+        life.wrote(sent_at=None, webhook=None)
+
+    async def _create(self, life: Life) -> Prediction | End | _Vain | _Unanswered:
+        began = self._clock.monotonic()
+        life.turn(Phase.SENDING)
+        outcome = "broken"
+        try:
+            with self._finder.sending(life):
+                prediction = await self._replicate.predictions.create(
+                    Target.parse(life.run.target),
+                    life.given or {},
+                    webhook=life.run.webhook,
+                    webhook_events=_WEBHOOK_EVENTS if life.run.webhook else (),
+                    cancel_after=self._policy.deadline,
+                )
+                outcome = "ok"
+                await self._take(life, prediction)
+                return prediction
+        except ReplicateError as error:
+            outcome, answer = judge(error)
+            if isinstance(answer, _Vain):
+                if isinstance(error, Throttled):
+                    self._line.throttled(error.retry_after)
+                await self._mark_unsent(life)
+            return answer
+        finally:
+            self._observer.created(life.run, outcome, self._clock.monotonic() - began)
+
+    async def _take(self, life: Life, prediction: Prediction) -> None:
+        self._line.taken(self._replicate.rate)
+        taken = await insist(
+            lambda: self._runs.submitted(life.run.id, prediction_id=prediction.id), self._clock, self._policy
+        )
+        if not taken:
+            raise RuntimeError("another run has this prediction, or the run is over")
+        life.wrote(prediction_id=prediction.id, state=RunState.SUBMITTED)
+        life.given = None
+
+
+def judge(error: ReplicateError) -> tuple[str, End | _Vain | _Unanswered]:
+    """Say what an error means for a create request: a word for it, and whether it may be sent again."""
+    if isinstance(error, Throttled):
+        return "throttled", _Vain(reasons.THROTTLED, error.retry_after)
+    if isinstance(error, NotSent):
+        return "unsent", _Vain(reasons.UNREACHABLE)
+    # A 408 or a 5xx tells nothing of whether the request was acted upon before it failed.
+    if isinstance(error, ApiError) and error.status != 408 and error.status < 500:
+        return "refused", End(state=RunState.FAILED, reason=reasons.of_refusal(error))
+    return "unanswered", _Unanswered()
+
+
+def _of_upload(error: ReplicateError) -> reasons.Reason:
+    return reasons.UPLOAD if isinstance(error, (NoAnswer, BadAnswer)) else reasons.of_refusal(error)
