@@ -1,0 +1,125 @@
+"""Database: one SQLite database, opened as this bot needs it.
+
+Writing goes through one lane, whose transactions begin by taking SQLite's write lock: a compare-and-set is exact
+among the tasks of this process by the lane, and among processes by that lock. Reading has lanes of its own, which
+see the last commit and never wait for a writer (WAL).
+
+``synchronous=FULL``: in WAL mode NORMAL flushes only at checkpoints, so that a power cut takes back the last commits.
+A run whose intent is lost after its prediction was paid for is the one thing the store is there to prevent. One flush
+a transaction is the price; moves that wait together share it.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool, StaticPool
+
+from bot.store.errors import StoreError
+from bot.store.lane import Job, Lane
+from bot.store.location import Location
+
+T = TypeVar("T")
+
+READERS = 2
+_BUSY_MS = 5_000
+_PRAGMAS = (
+    f"busy_timeout={_BUSY_MS}",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",  # what is erased is overwritten, not only let go of
+)
+
+
+class Database:
+    """The open database: ``read`` and ``write`` do a job in a transaction, away from the event loop."""
+
+    def __init__(self, engine: Engine, *, writer: Lane, readers: Sequence[Lane]) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._readers = readers
+        self._turn = 0
+
+    @classmethod
+    async def open(cls, engine: Engine) -> "Database":
+        """Start the lanes; DBAPIError when a connection cannot be had."""
+        in_memory = isinstance(engine.pool, StaticPool)
+        connections = await asyncio.to_thread(_connect, engine, readers=0 if in_memory else READERS)
+        writer = Lane(connections[0], name="store-writer", together=True)
+        readers = [
+            Lane(connection, name=f"store-reader-{number}", together=False)
+            for number, connection in enumerate(connections[1:])
+        ]
+        return cls(engine, writer=writer, readers=readers or [writer])
+
+    async def write(self, job: Job[T]) -> T:
+        """Do ``job`` with the write lock held; when this returns, the disk has it."""
+        return await self._writer.do(job)
+
+    async def read(self, job: Job[T]) -> T:
+        """Do ``job`` on one consistent picture of the database, the newest commit's."""
+        self._turn = (self._turn + 1) % len(self._readers)
+        return await self._readers[self._turn].do(job)
+
+    async def copy(self, path: Path) -> None:
+        """Fill the empty file ``path`` with everything, as it is at one moment."""
+        if isinstance(self._engine.pool, StaticPool):
+            raise StoreError("A database in memory has no backup; name a file in DATABASE_URL.")
+        await asyncio.to_thread(_copy, self._engine, path)
+
+    async def close(self) -> None:
+        """Finish what was asked for and let go of the file."""
+        for lane in (self._writer, *self._readers):
+            await lane.close()
+        await asyncio.to_thread(self._engine.dispose)
+
+
+def make_engine(location: Location) -> Engine:
+    """Return an engine whose connections are set up as this module's text says."""
+    engine = create_engine(
+        location.engine_url,
+        # Each lane keeps its connection for life; memory is one connection, or it would be several databases.
+        poolclass=StaticPool if location.path is None else NullPool,
+        connect_args={"check_same_thread": False},  # a connection is made in one thread and used in its lane's
+    )
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connect(engine: Engine, *, readers: int) -> list[Connection]:
+    """Return the writer's connection and the readers', or none of them."""
+    connections = [engine.connect()]
+    try:
+        connections.extend(engine.connect().execution_options(reading=True) for _ in range(readers))
+    except BaseException:
+        for connection in connections:
+            connection.close()
+        raise
+    return connections
+
+
+def _copy(engine: Engine, path: Path) -> None:
+    """Copy over a connection of its own: a long reading that holds up nobody."""
+    with engine.connect() as connection, contextlib.closing(sqlite3.connect(path)) as copy:
+        cast("sqlite3.Connection", connection.connection.driver_connection).backup(copy)
+
+
+def _set_up(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # Python's sqlite3 begins no transactions; _begin does
+    cursor = connection.cursor()
+    try:
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+    finally:
+        cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

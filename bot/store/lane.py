@@ -1,0 +1,126 @@
+"""Lane: a thread with a database connection, which does one job after another.
+
+A job is a plain function of a connection. It runs inside a transaction, as a whole or not at all, in the lane's own
+thread: one hop to the thread and back for a whole transaction, where an async driver makes four for each statement.
+(Measured: 75 to 150 µs of CPU for a move, against 440 to 1,100 µs through aiosqlite.)
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from bot.store.errors import StoreError, explain
+
+T = TypeVar("T")
+Job = Callable[[Connection], T]
+
+# How many jobs share one transaction at most: their callers wait for the whole.
+TOGETHER = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    job: Job[Any]
+    answer: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    asked: _Asked
+    value: Any = None
+    error: Exception | None = None
+
+
+class Lane:
+    """Does jobs in the order in which they were asked for.
+
+    ``together``: jobs that wait at the same moment share one transaction and one flush to the disk. When one of them
+    raises, none of it is kept and each is done again alone; so a job may run twice, and must touch nothing but the
+    database.
+    """
+
+    def __init__(self, connection: Connection, *, name: str, together: bool) -> None:
+        self._connection = connection
+        self._most = TOGETHER if together else 1
+        self._loop = asyncio.get_running_loop()
+        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    async def do(self, job: Job[T]) -> T:
+        """Return what ``job`` returned, once it is committed; raise what it raised, or StoreError.
+
+        A caller that is cancelled while it waits does not know whether the job was done.
+        """
+        if self._closed:
+            raise StoreError("The database is closed.")
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._asked.put(_Asked(job, answer))
+        return await answer
+
+    async def close(self) -> None:
+        """Do what was asked for, then close the connection; a second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._asked.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        with self._connection:
+            while waiting := self._next():
+                done = self._perform(waiting)
+                with contextlib.suppress(RuntimeError):  # the loop is gone, and with it everyone who asked
+                    self._loop.call_soon_threadsafe(_answer, done)
+
+    def _next(self) -> list[_Asked]:
+        """Wait for a job and return it with those behind it; nothing when the lane is closed."""
+        waiting: list[_Asked] = []
+        with contextlib.suppress(queue.Empty):
+            while len(waiting) < self._most:
+                asked = self._asked.get(block=not waiting)
+                if asked is None:
+                    self._asked.put(None)  # for the next call, which then returns nothing
+                    break
+                waiting.append(asked)
+        return waiting
+
+    def _perform(self, waiting: list[_Asked]) -> list[_Done]:
+        if len(waiting) > 1 and (done := self._all(waiting)):
+            return done
+        return [self._alone(asked) for asked in waiting]
+
+    def _all(self, waiting: list[_Asked]) -> list[_Done]:
+        """Do all in one transaction; nothing is kept, and nothing returned, if one of them or the commit fails."""
+        with contextlib.suppress(Exception), self._connection.begin():
+            return [_Done(asked, value=asked.job(self._connection)) for asked in waiting]
+        return []
+
+    def _alone(self, asked: _Asked) -> _Done:
+        try:
+            with self._connection.begin():
+                value = asked.job(self._connection)
+        except DBAPIError as error:
+            failure = StoreError(explain(error))
+            failure.__cause__ = error
+            return _Done(asked, error=failure)
+        except Exception as error:  # noqa: BLE001 (it belongs to the caller, who awaits it)
+            return _Done(asked, error=error)
+        return _Done(asked, value=value)
+
+
+def _answer(done: list[_Done]) -> None:
+    for one in done:
+        if one.asked.answer.done():
+            continue  # its caller was cancelled
+        if one.error is not None:
+            one.asked.answer.set_exception(one.error)
+        else:
+            one.asked.answer.set_result(one.value)

@@ -1,0 +1,84 @@
+"""Store: the database, opened, brought up to date and looked over; every part of it by name."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from bot.clock import Clock
+from bot.errors import ConfigError
+from bot.store import backup, migrations
+from bot.store.commands import Commands
+from bot.store.database import Database, make_engine
+from bot.store.errors import explain
+from bot.store.location import Location
+from bot.store.notes import Notes
+from bot.store.owner import Ownership
+from bot.store.runs import Runs
+
+
+class Store:
+    """What the bot remembers. ``open`` it, ``close`` it."""
+
+    def __init__(self, database: Database, *, owner: Ownership | None, clock: Clock) -> None:
+        self._database = database
+        self._owner = owner
+        self.runs = Runs(database, clock=clock)
+        self.commands = Commands(database, clock=clock)
+        self.notes = Notes(database)
+
+    @classmethod
+    async def open(cls, url: str, *, clock: Clock, own: bool = True) -> "Store":
+        """Open the database at ``url``, made and migrated as needed; ConfigError says what stands in the way.
+
+        With ``own`` no other bot may run on it until this store is closed. Without, it is for looking (``check``,
+        a backup): it opens beside a running bot, and migrates only when none runs.
+        """
+        location = Location.parse(url)
+        await asyncio.to_thread(location.prepare)
+        owner = await asyncio.to_thread(Ownership.take, location.path) if own and location.path else None
+        engine = make_engine(location)
+        try:
+            await asyncio.to_thread(_make_ready, engine, location, owned=owner is not None)
+            database = await Database.open(engine)
+        except BaseException as error:
+            engine.dispose()
+            if owner is not None:
+                owner.release()
+            if isinstance(error, DBAPIError):
+                raise ConfigError(f"{location}: {explain(error)}") from error
+            raise
+        return cls(database, owner=owner, clock=clock)
+
+    async def close(self) -> None:
+        """Finish what was asked for and let go of the database; a second call does nothing."""
+        try:
+            await self._database.close()
+        finally:
+            if self._owner is not None:
+                self._owner.release()
+
+    async def backup(self, path: Path) -> None:
+        """Write a consistent copy of the database to ``path``, while everything goes on."""
+        await backup.backup(self._database, path)
+
+
+def _make_ready(engine: Engine, location: Location, *, owned: bool) -> None:
+    with engine.connect() as connection, connection.begin():
+        # The write lock is held here: what cannot be written, or is no database, says so at once.
+        version = migrations.version(connection)
+        if version is not None:
+            _look_over(connection)
+    if version != migrations.STEPS[-1]:
+        with contextlib.ExitStack() as held:
+            if not owned and location.path:
+                held.callback(Ownership.take(location.path).release)
+            migrations.upgrade(engine)
+
+
+def _look_over(connection: Connection) -> None:
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        raise ConfigError(f"The database is damaged ({found}). Restore the newest backup.")
