@@ -1,0 +1,156 @@
+"""Sheets: a run's parts dealt onto messages, none over what Discord takes.
+
+A sheet is what one message shows of the output. Parts keep their order. Sheets only grow at their end: when text
+is added to the last part, or parts are added, no earlier text moves to another sheet.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final
+
+from bot.limits import ATTACHMENTS_PER_MESSAGE, COMPONENTS_PER_MESSAGE, GALLERY_ITEMS
+from bot.media import sniff
+from bot.outputs.parts import File, Link, Part, Text
+from bot.outputs.split import SMALLEST_ROOM, split_code, split_markdown
+
+# The card keeps these for itself: container, heading, prompt with thumbnail, status, separators, buttons.
+_CARD_COMPONENTS: Final = 16
+_WORTHWHILE: Final = 200  # characters; a text does not begin in less room than this at the foot of a sheet
+_LINK_WORDS: Final = 60  # what a link's line has besides its label, address and reason: marks and the hour
+# What Discord shows in a gallery; other pictures and videos can only be downloaded.
+_GALLERY: Final = frozenset(
+    {sniff.PNG, sniff.JPEG, sniff.WEBP, sniff.GIF, sniff.AVIF, sniff.MP4, sniff.MOV, sniff.WEBM}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """One to ten pictures and videos that stand together."""
+
+    files: tuple[File, ...]
+
+
+Block = Text | Gallery | File | Link
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The parts that one message shows. Texts are ready to be shown: ``Text.language`` is None on a sheet."""
+
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The parts as components: pictures and videos that follow each other are one gallery of at most ten."""
+        blocks: list[Block] = []
+        for shown, group in groupby(self.parts, key=in_gallery):
+            if not shown:
+                blocks += group
+                continue
+            files = [part for part in group if isinstance(part, File)]
+            starts = range(0, len(files), GALLERY_ITEMS)
+            blocks += (Gallery(tuple(files[start : start + GALLERY_ITEMS])) for start in starts)
+        return tuple(blocks)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files to upload, in their order."""
+        return tuple(part for part in self.parts if isinstance(part, File))
+
+
+def in_gallery(part: Part) -> bool:
+    """Whether Discord shows the part in a gallery."""
+    return isinstance(part, File) and part.type in _GALLERY
+
+
+def sheets(
+    parts: Iterable[Part], *, first_chars: int, chars: int, files: int = ATTACHMENTS_PER_MESSAGE
+) -> tuple[Sheet, ...]:
+    """Deal parts onto sheets: the first has ``first_chars`` characters of room, each further one ``chars``.
+
+    There is always a first sheet; it is empty when nothing is there or fits. Characters are counted in UTF-16
+    units, the larger of the ways to count. ``chars`` is at least ``SMALLEST_ROOM``. For text to stay where it is
+    as it grows, both must stay the same.
+    """
+    if chars < SMALLEST_ROOM:
+        raise ValueError(f"a sheet needs room for {SMALLEST_ROOM} characters, not {chars}")
+    dealer = _Dealer(first_chars=first_chars, chars=chars, files=min(files, ATTACHMENTS_PER_MESSAGE))
+    for part in parts:
+        if isinstance(part, Text):
+            dealer.text(part)
+        else:
+            dealer.other(part)
+    return tuple(Sheet(tuple(sheet)) for sheet in dealer.sheets)
+
+
+def rejoin(dealt: Sequence[Sheet]) -> tuple[Part, ...]:
+    """Return the parts that the sheets were made from, but for texts that were blank and languages."""
+    parts: list[Part] = []
+    for part in (part for sheet in dealt for part in sheet.parts):
+        if not isinstance(part, Text):
+            parts.append(part)
+            continue
+        source = part.text if part.source is None else part.source
+        last = parts[-1] if parts else None
+        if part.continued and isinstance(last, Text):
+            parts[-1] = replace(last, text=last.text + source)
+        else:
+            parts.append(Text(source))
+    return tuple(parts)
+
+
+class _Dealer:
+    """Fills one sheet after the other."""
+
+    def __init__(self, *, first_chars: int, chars: int, files: int) -> None:
+        self.sheets: list[list[Part]] = [[]]
+        self._room = first_chars
+        self._chars = chars
+        self._files = files
+
+    def text(self, part: Text) -> None:
+        """Add a text, over as many sheets as it needs."""
+        if not part.text.strip():
+            return
+        if self._room < min(_WORTHWHILE, self._chars) or not self._takes_component(part):
+            self._turn()
+        if part.language is None:
+            slices = split_markdown(part.text, first=self._room, room=self._chars)
+        else:
+            slices = split_code(part.text, part.language, first=self._room, room=self._chars)
+        for number, piece in enumerate(slices):
+            if number:
+                self._turn()
+            source = None if piece.source == piece.shown else piece.source
+            self._put(Text(piece.shown, source=source, continued=number > 0), _units(piece.shown))
+
+    def other(self, part: File | Link) -> None:
+        """Add a file or link."""
+        if isinstance(part, Link):
+            words = _units(part.label) + _units(part.url) + _units(part.reason) + _LINK_WORDS
+            full = False
+        else:
+            words = _units(part.name) + _units(part.note) if part.note else 0
+            full = sum(isinstance(other, File) for other in self.sheets[-1]) >= self._files
+        if full or words > self._room or not self._takes_component(part):
+            self._turn()
+        self._put(part, words)
+
+    def _takes_component(self, part: Part) -> bool:
+        blocks = Sheet((*self.sheets[-1], part)).blocks
+        return len(blocks) <= COMPONENTS_PER_MESSAGE - _CARD_COMPONENTS
+
+    def _put(self, part: Part, words: int) -> None:
+        self.sheets[-1].append(part)
+        self._room -= words
+
+    def _turn(self) -> None:
+        """Begin a new sheet, unless the last is a further one that is still empty."""
+        if self.sheets[-1] or len(self.sheets) == 1:
+            self.sheets.append([])
+            self._room = self._chars
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
