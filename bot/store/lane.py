@@ -58,7 +58,7 @@ class Lane:
     async def do(self, job: Job[T]) -> T:
         """Return what ``job`` returned, once it is committed; raise what it raised, or StoreError.
 
-        A caller that is cancelled while it waits does not know whether the job was done.
+        A job whose caller is cancelled before its turn is left out; cancelled later, the caller does not know.
         """
         if self._closed:
             raise StoreError("The database is closed.")
@@ -89,7 +89,8 @@ class Lane:
                 if asked is None:
                     self._asked.put(None)  # for the next call, which then returns nothing
                     break
-                waiting.append(asked)
+                if not asked.answer.cancelled():
+                    waiting.append(asked)
         return waiting
 
     def _perform(self, waiting: list[_Asked]) -> list[_Done]:

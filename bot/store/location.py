@@ -1,5 +1,7 @@
 """Where the database lies: a DATABASE_URL read, its folder made, its mistakes said in sentences."""
 
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +36,11 @@ class Location:
 
     def __str__(self) -> str:
         return "memory" if self.path is None else str(self.path)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the database lies in, for what belongs beside it."""
+        return Path(tempfile.gettempdir(), f"replicord-{os.getpid()}") if self.path is None else self.path.parent
 
     @property
     def engine_url(self) -> URL:
