@@ -1,0 +1,1 @@
+"""The WebSocket side: sessions that live longer than their connection."""

@@ -1,0 +1,1 @@
+"""The HTTP side: routes, rate limits, faults, and what was asked."""

@@ -1,0 +1,1 @@
+"""What Discord accepts and what it refuses, with its own words for it."""

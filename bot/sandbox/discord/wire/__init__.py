@@ -1,0 +1,1 @@
+"""The nouns of the world as Discord writes them in JSON."""

@@ -1,0 +1,1 @@
+"""The nouns of the world: who and what there is, and what it was."""

@@ -1,0 +1,83 @@
+"""What happens in the world, told to everyone who listens, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from datetime import datetime
+
+    from bot.sandbox.discord.world.channel import Channel
+    from bot.sandbox.discord.world.guild import Guild
+    from bot.sandbox.discord.world.message import Message
+    from bot.sandbox.discord.world.user import User
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that happened; ``kind`` is the name of Discord's event, ``data`` its payload as people see it.
+
+    ``audience`` is the one person who may know of it, or ``None`` for everyone who sees the channel.
+    Kinds that Discord's gateway does not have: ``EXCHANGE_UPDATE`` (an interaction was answered) and
+    ``COMMANDS_UPDATE`` (the application registered commands).
+    """
+
+    kind: str
+    at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+    channel: Channel | None = None
+    guild: Guild | None = None
+    message: Message | None = None
+    user: User | None = None
+    audience: User | None = None
+
+    def seen_by_all(self) -> bool:
+        """Return whether it is no one's private matter."""
+        return self.audience is None
+
+
+class Feed:
+    """Hands every change to every listener, at once and in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[Change], None]] = []
+
+    def tell(self, change: Change) -> None:
+        """Tell everyone who listens now."""
+        for listener in tuple(self._listeners):
+            listener(change)
+
+    @contextmanager
+    def heard(self, listener: Callable[[Change], None]) -> Iterator[None]:
+        """Have ``listener`` called with every change for as long as the context is open."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """Yield every change from the first ``anext`` on, without end."""
+        queue: asyncio.Queue[Change] = asyncio.Queue()
+        with self.heard(queue.put_nowait):
+            while True:
+                yield await queue.get()
+
+    async def wait_for(self, look: Callable[[], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - tests wait with a limit and want a sentence when it is over
+        """Return what ``look`` returns as soon as that is true; it is asked now and after every change."""
+        happened = asyncio.Event()
+        with self.heard(lambda _: happened.set()):
+            try:
+                async with asyncio.timeout(timeout):
+                    while not (found := look()):
+                        happened.clear()
+                        await happened.wait()
+                    return found
+            except TimeoutError:
+                raise TimeoutError(f"What was waited for did not happen within {timeout:g} s.") from None

@@ -1,0 +1,57 @@
+"""A real discord.py bot does the main job against the stand-in."""
+
+import io
+
+import discord
+from discord import app_commands, ui
+from PIL import Image
+
+from bot.sandbox.discord import DiscordStandIn, Upload
+from tests.sandbox.discord.bots import Bot, running
+
+
+def picture(colour: str = "red", side: int = 32) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+class Card(ui.LayoutView):
+    def __init__(self, text: str, files: list[str]) -> None:
+        super().__init__(timeout=None)
+        box = ui.Container(ui.TextDisplay(text))
+        if files:
+            box.add_item(ui.MediaGallery(*(discord.MediaGalleryItem(f"attachment://{name}") for name in files)))
+        box.add_item(ui.ActionRow(ui.Button(label="Cancel", custom_id="run:cancel:1")))
+        self.add_item(box)
+
+
+async def test_a_slash_command_with_a_picture_is_deferred_then_edited_with_files_and_hears_a_reaction(
+    standin: DiscordStandIn,
+) -> None:
+    bot = Bot()
+    received: list[bytes] = []
+
+    @bot.tree.command(description="Make a picture")
+    @app_commands.describe(prompt="What", subject="Whom")
+    async def generate(interaction: discord.Interaction[Bot], prompt: str, subject: discord.Attachment) -> None:
+        await interaction.response.defer()
+        received.append(await subject.read())
+        first = discord.File(io.BytesIO(picture("blue")), "1.png")
+        await interaction.edit_original_response(view=Card(prompt, ["1.png"]), attachments=[first])
+
+    async with running(bot, standin):
+        await bot.tree.sync()
+        mia, general = standin.person("mia"), standin.world.channel("general")
+        face = picture("green")
+        exchange = await mia.slash(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", face)})
+        assert exchange.acknowledged
+        message = exchange.message
+        assert message is not None
+        await standin.world.wait_for(lambda: message.pictures)
+        assert received == [face]
+        assert message.text == "a fox"
+        assert message.buttons == ("Cancel",)
+        await mia.react(message, "❌")
+        (event,) = await bot.heard("raw_reaction_add")
+        assert (event.user_id, event.message_id, str(event.emoji)) == (mia.user.id, message.id, "❌")
