@@ -1,0 +1,201 @@
+"""A small Replicate in memory, with the surface that the heart uses and a script of what goes wrong."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.clock import Clock
+from bot.replicate.errors import NoAnswer, NotFound, NotSent, ReplicateError, StreamLost, Throttled
+from bot.replicate.files import RemoteFile
+from bot.replicate.prediction import Prediction, Status
+from bot.replicate.rate import Rate
+from bot.replicate.stream import EventKind, StreamEvent
+from bot.replicate.target import Target
+
+NEVER_ARRIVED = "never arrived"  # no answer, and no prediction
+LOST_ANSWER = "lost answer"  # no answer, but the prediction is there
+THROTTLED = Throttled(status=429, title="", detail="Request was throttled.", retry_after=5.0)
+REFUSED_CONNECTION = NotSent("refused")
+
+
+@dataclass(frozen=True)
+class Create:
+    """One create request as it came in."""
+
+    at: float
+    target: Target
+    input: Mapping[str, Any]
+    webhook: str | None
+    cancel_after: timedelta | None
+
+
+class Made:
+    """A prediction, and what a test can make of it."""
+
+    def __init__(self, prediction: Prediction) -> None:
+        self.now = prediction
+        self.events: list[StreamEvent] = []
+        self.stream_works = True
+        self.cancels = 0
+        self._news = asyncio.Event()
+
+    def change(self, **changes: Any) -> None:
+        self.now = replace(self.now, **changes)
+
+    def begin(self, at: datetime) -> None:
+        self.change(status=Status.PROCESSING, started_at=at)
+
+    def emit(self, data: str, kind: EventKind = EventKind.OUTPUT) -> None:
+        self.events.append(StreamEvent(kind, data, f"1:{len(self.events)}"))
+        self._ring()
+
+    def end(self, status: Status, at: datetime, *, reason: str = "", **changes: Any) -> None:
+        self.change(status=status, completed_at=at, **changes)
+        self.emit(reason, EventKind.DONE)
+
+    def break_stream(self) -> None:
+        self.stream_works = False
+        self._ring()
+
+    async def follow(self) -> AsyncIterator[StreamEvent]:
+        number = 0
+        while True:
+            while number < len(self.events):
+                event = self.events[number]
+                number += 1
+                yield event
+                if event.kind is EventKind.DONE:
+                    return
+            if not self.stream_works:
+                raise StreamLost("the stream cannot be had")
+            self._news.clear()
+            await self._news.wait()
+
+    def _ring(self) -> None:
+        self._news.set()
+
+
+class FakeReplicate:
+    """Predictions, files and streams. ``outcomes`` is what becomes of the next creates; "ok" when it is empty."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.predictions = self
+        self.files = FakeFiles()
+        self.rate: Rate | None = None
+        self.outcomes: deque[str | ReplicateError] = deque()
+        self.answer_after = 0.0
+        self.get_errors: deque[ReplicateError | None] = deque()
+        self.cancel_errors: deque[ReplicateError] = deque()
+        self.list_errors: deque[ReplicateError] = deque()
+        self.creates: list[Create] = []
+        self.made: dict[str, Made] = {}
+        self.gets = 0
+        self.has_streams = True
+        self.cancels_at_once = True
+        self.stored_inputs = False  # whether files in inputs come back as URLs of Replicate's own
+        self._streams = 0
+
+    @property
+    def only(self) -> Made:
+        (made,) = self.made.values()
+        return made
+
+    async def create(
+        self,
+        target: Target,
+        input: Mapping[str, Any],
+        *,
+        webhook: str | None = None,
+        webhook_events: tuple[str, ...] = (),
+        cancel_after: timedelta | None = None,
+    ) -> Prediction:
+        self.creates.append(Create(self._clock.monotonic(), target, dict(input), webhook, cancel_after))
+        outcome = self.outcomes.popleft() if self.outcomes else "ok"
+        if isinstance(outcome, ReplicateError):
+            raise outcome
+        if outcome == NEVER_ARRIVED:
+            raise NoAnswer("timeout")
+        made = self.make(target, input, webhook=webhook)
+        if self.answer_after:
+            await self._clock.sleep(self.answer_after)
+        if outcome == LOST_ANSWER:
+            raise NoAnswer("connection reset")
+        return made.now
+
+    def make(self, target: Target, input: Mapping[str, Any], *, webhook: str | None = None) -> Made:
+        number = len(self.made) + 1
+        id = f"prediction{number:016d}"
+        made = Made(
+            Prediction(
+                id=id,
+                model=target.model,
+                version=target.version or "hidden",
+                status=Status.STARTING,
+                created_at=self._clock.now(),
+                input={name: self._stored(value, number) for name, value in input.items()},
+                webhook=webhook,
+                deployment=target.model if target.deployment else None,
+                stream_url=f"https://stream.test/{id}" if self.has_streams else None,
+            )
+        )
+        self.made[id] = made
+        return made
+
+    def _stored(self, value: Any, number: int) -> Any:
+        if self.stored_inputs and isinstance(value, str) and value.startswith(("data:", "https://files.test")):
+            return f"https://stored.test/{number}"
+        return value
+
+    async def get(self, id: str) -> Prediction:
+        self.gets += 1
+        if self.get_errors and (error := self.get_errors.popleft()) is not None:
+            raise error
+        if id not in self.made:
+            raise NotFound(status=404, title="", detail="The requested resource could not be found.")
+        return self.made[id].now
+
+    async def list(
+        self, *, created_after: datetime | None = None, created_before: datetime | None = None
+    ) -> AsyncIterator[Prediction]:
+        if self.list_errors:
+            raise self.list_errors.popleft()
+        for made in reversed(self.made.values()):
+            if created_after and made.now.created_at < created_after:
+                return
+            if not created_before or made.now.created_at <= created_before:
+                yield made.now
+
+    async def cancel(self, id: str) -> Prediction:
+        made = self.made[id]
+        made.cancels += 1
+        if self.cancel_errors:
+            raise self.cancel_errors.popleft()
+        if self.cancels_at_once and not made.now.status.terminal:
+            made.end(Status.CANCELED, self._clock.now(), reason="canceled")
+        return made.now
+
+    async def stream(self, url: str) -> AsyncIterator[StreamEvent]:
+        made = self.made[url.rpartition("/")[2]]
+        with suppress(GeneratorExit):
+            async for event in made.follow():
+                yield event
+
+
+class FakeFiles:
+    """Replicate's files."""
+
+    def __init__(self) -> None:
+        self.uploads: list[str] = []
+        self.errors: deque[ReplicateError] = deque()
+
+    async def create(self, *, name: str, content_type: str, data: bytes) -> RemoteFile:
+        if self.errors:
+            raise self.errors.popleft()
+        self.uploads.append(name)
+        url = f"https://files.test/{len(self.uploads)}"
+        return RemoteFile(id=str(len(self.uploads)), url=url, name=name, size=len(data), content_type=content_type)
