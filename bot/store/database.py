@@ -66,11 +66,17 @@ class Database:
         self._turn = (self._turn + 1) % len(self._readers)
         return await self._readers[self._turn].do(job)
 
+    async def look(self, job: Job[T]) -> T:
+        """Do a job that only reads and takes long, over a connection of its own: it holds up nobody."""
+        if isinstance(self._engine.pool, StaticPool):
+            return await self._writer.do(job)
+        return await asyncio.to_thread(_look, self._engine, job)
+
     async def copy(self, path: Path) -> None:
         """Fill the empty file ``path`` with everything, as it is at one moment."""
         if isinstance(self._engine.pool, StaticPool):
             raise StoreError("A database in memory has no backup; name a file in DATABASE_URL.")
-        await asyncio.to_thread(_copy, self._engine, path)
+        await self.look(lambda connection: _copy(connection, path))
 
     async def close(self) -> None:
         """Finish what was asked for and let go of the file."""
@@ -104,9 +110,13 @@ def _connect(engine: Engine, *, readers: int) -> list[Connection]:
     return connections
 
 
-def _copy(engine: Engine, path: Path) -> None:
-    """Copy over a connection of its own: a long reading that holds up nobody."""
-    with engine.connect() as connection, contextlib.closing(sqlite3.connect(path)) as copy:
+def _look(engine: Engine, job: Job[T]) -> T:
+    with engine.connect().execution_options(reading=True) as connection:
+        return job(connection)
+
+
+def _copy(connection: Connection, path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as copy:
         cast("sqlite3.Connection", connection.connection.driver_connection).backup(copy)
 
 
