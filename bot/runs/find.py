@@ -4,6 +4,7 @@ It may or may not have been made, and there is no way to ask twice without perha
 in the list of the account's predictions, and in what a webhook tells. What is found must be this run's and no other's.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,6 +27,7 @@ from bot.store.runs import Runs
 
 _LONGEST_CREATE = timedelta(minutes=5)
 _LONGEST_PAUSE = 15.0
+_REMEMBERED = 64
 _LOST = End(state=RunState.FAILED, reason=reasons.LOST)
 
 
@@ -48,12 +50,14 @@ class Finder:
         self._clock = clock
         self._policy = policy
         self._observer = observer
-        self._under_way: dict[str, Life] = {}
+        self._under_way: dict[str, Run] = {}
+        self._searching: dict[str, Run] = {}
+        self._lost: deque[Run] = deque(maxlen=_REMEMBERED)
 
     @contextmanager
     def sending(self, life: Life) -> Iterator[None]:
         """Know of a create that is under way: until its answer is on disk, its prediction looks like nobody's."""
-        self._under_way[life.run.id] = life
+        self._under_way[life.run.id] = life.run
         try:
             yield
         finally:
@@ -64,6 +68,18 @@ class Finder:
         life.turn(Phase.SEARCHING)
         if life.given is None:
             life.given = inline(life.run.input, await self._runs.files(life.run.id))
+        self._searching[life.run.id] = life.run
+        try:
+            found = await self._search(life)
+        finally:
+            del self._searching[life.run.id]
+        if isinstance(found, End):
+            self._lost.append(life.run)
+        self._observer.searched(life.run, found=isinstance(found, Prediction))
+        life.given = None
+        return found
+
+    async def _search(self, life: Life) -> Prediction | End:
         began, listed, tries = self._clock.monotonic(), False, 0
         while True:
             tries += 1
@@ -72,13 +88,12 @@ class Finder:
             for prediction in candidates:
                 if await self._runs.submitted(life.run.id, prediction_id=prediction.id):
                     life.wrote(prediction_id=prediction.id, state=RunState.SUBMITTED)
-                    life.given = None
-                    self._observer.searched(life.run, found=True)
                     return prediction
             searched = self._clock.monotonic() - began
             patient = life.age().total_seconds() < self._policy.search_patience
-            if searched >= self._policy.search_longest or (listed and not patient and not self._alike(life)):
-                self._observer.searched(life.run, found=False)
+            if searched >= self._policy.search_longest:
+                return _LOST
+            if listed and not patient and not _any_alike(life.run, self._under_way.values()):
                 return _LOST
             await life.bell.heard(within=min(self._policy.backoff(tries), _LONGEST_PAUSE))
 
@@ -118,20 +133,15 @@ class Finder:
             by_webhook = tuple(one for one in free if one.webhook == life.run.webhook)
             if by_webhook:
                 return by_webhook
-        if self._alike(life):  # that run's own prediction looks the same and has no owner yet
+        if _any_alike(life.run, self._under_way.values()):  # that run's own prediction looks the same and has no owner yet
             return ()
         sent_at = life.run.sent_at or life.run.created_at
         certain = [one for one in free if likeness[one.id] is Likeness.CERTAIN]
         if certain:
             return tuple(sorted(certain, key=lambda one: abs(one.created_at - sent_at)))
-        return free if len(free) == 1 else ()  # someone else's picture must never be shown here
-
-    def _alike(self, life: Life) -> bool:
-        """Tell whether a create is under way that would look the same in the list."""
-        return any(
-            other.run.target == life.run.target and _alike(life.run.input, life.given, other.given)
-            for other in self._under_way.values()
-        )
+        # Somebody else's picture must never be shown here: one that is only likely must be nobody else's either.
+        rivals = (*self._searching.values(), *self._lost)
+        return free if len(free) == 1 and not _any_alike(life.run, rivals) else ()
 
 
 def compare(run: Run, given: Mapping[str, Any], prediction: Prediction, *, skew: timedelta) -> Likeness:
@@ -176,9 +186,11 @@ def _same_value(named: Any, value: Any, theirs: Any) -> Likeness:
         return Likeness.LIKELY if stored else Likeness.NONE
     if isinstance(value, (list, tuple)) and isinstance(theirs, (list, tuple)) and len(value) == len(theirs):
         names = named if isinstance(named, (list, tuple)) and len(named) == len(value) else [None] * len(value)
-        return min((_same_value(*three) for three in zip(names, value, theirs, strict=True)), default=Likeness.CERTAIN)
+        each = zip(names, value, theirs, strict=True)
+        return min((_same_value(*three) for three in each), default=Likeness.CERTAIN)
     return Likeness.NONE
 
 
-def _alike(named: Mapping[str, Any], given: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
-    return given is not None and other is not None and bool(_same_input(named, given, other))
+def _any_alike(run: Run, others: Iterable[Run]) -> bool:
+    """Tell whether another run would look the same in the list, its files apart."""
+    return any(other.id != run.id and (other.target, other.input) == (run.target, run.input) for other in others)

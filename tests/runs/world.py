@@ -44,7 +44,7 @@ class PatientClock(VirtualClock):
 
     async def settle(self) -> None:
         quiet = 0
-        while quiet < 12:
+        while quiet < 40:
             await asyncio.sleep(0)
             quiet += 1
             while self.busy():
