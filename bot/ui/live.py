@@ -1,0 +1,75 @@
+"""The replies of all runs that live: opens one a run, keeps them within Discord's pace, finds them by run."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import discord
+
+from bot.clock import Clock
+from bot.runs.view import Ledger
+from bot.store.run import Run
+from bot.ui.aside import Aside
+from bot.ui.gate import Gate
+from bot.ui.message import LiveMessage
+from bot.ui.pace import Bounds, Pace
+from bot.ui.reply import Reply
+from bot.ui.roads import Roads
+
+
+class LiveMessages:
+    """Opens the reply of a run, new or read back after a restart; a :class:`~bot.runs.view.OpenView`."""
+
+    def __init__(self, client: discord.Client, *, ledger: Ledger, clock: Clock, bounds: Bounds | None = None) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._clock = clock
+        self._gate = Gate(Pace(bounds), clock)
+        self._by_run: dict[str, LiveMessage] = {}
+        self._by_message: dict[int, LiveMessage] = {}
+
+    def __call__(self, run: Run, *, gone: Callable[[], Awaitable[None]]) -> LiveMessage:
+        """Return the view of a run; it calls ``gone`` once if its message turns out to be deleted."""
+        reply = Reply(run, roads=Roads(self._client, run), gate=self._gate, ledger=self._ledger, clock=self._clock)
+        message = LiveMessage(
+            run,
+            reply=reply,
+            aside=Aside(run, reply=reply, gate=self._gate, ledger=self._ledger),
+            gate=self._gate,
+            clock=self._clock,
+            gone=gone,
+            ended=lambda: self._drop(run, message),
+        )
+        self._by_run[run.id] = message
+        self._by_message[run.place.message_id] = message
+        return message
+
+    @property
+    def open(self) -> int:
+        """How many replies live."""
+        return len(self._by_run)
+
+    def fresh_token(self, run_id: str, token: str, expires_at: datetime) -> bool:
+        """Hand over the token of a press under a run's message; False when that run's reply does not live here."""
+        message = self._by_run.get(run_id)
+        if message is None:
+            return False
+        message.fresh_token(token, expires_at)
+        return True
+
+    def deleted(self, message_id: int) -> bool:
+        """Learn from the gateway that a message was deleted; True when it was a living run's card."""
+        message = self._by_message.get(message_id)
+        if message is None:
+            return False
+        message.deleted()
+        return True
+
+    async def close(self) -> None:
+        """Stop keeping the pace, after the views were closed."""
+        await self._gate.close()
+
+    def _drop(self, run: Run, message: LiveMessage) -> None:
+        if self._by_run.get(run.id) is message:
+            del self._by_run[run.id]
+        if self._by_message.get(run.place.message_id) is message:
+            del self._by_message[run.place.message_id]

@@ -1,0 +1,263 @@
+"""A run's reply while it lives: takes pages, shows the newest, owns every request about it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.clock import Clock
+from bot.runs.page import Page
+from bot.runs.view import Delivery
+from bot.store.run import Run
+from bot.ui.aside import Aside
+from bot.ui.gate import Gate
+from bot.ui.mending import Outcome
+from bot.ui.pace import Urgency
+from bot.ui.reply import Reply
+
+log = structlog.get_logger(__name__)
+
+# A reply that no road reaches may be reached again by a press of its button; after a day nobody presses.
+_REACHABLE = timedelta(days=1)
+_BACKOFF = (2.0, 4.0, 8.0, 15.0, 30.0)
+_SOON = 3.0
+
+
+class LiveMessage:
+    """One run's reply; a :class:`~bot.runs.view.View`.
+
+    One task owns it and is the only writer of its messages. ``show`` and ``finish`` hand the task a page; what it
+    sends is always the newest. The first page and the first output are sent at once, then one edit a second, the last
+    page always and at once.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        reply: Reply,
+        aside: Aside,
+        gate: Gate,
+        clock: Clock,
+        gone: Callable[[], Awaitable[None]],
+        ended: Callable[[], None],
+    ) -> None:
+        self._run = run
+        self._reply = reply
+        self._aside = aside
+        self._gate = gate
+        self._clock = clock
+        self._gone = gone
+        self._ended = ended
+        self._page: Page | None = None
+        self._shown: Page | None = None
+        self._put_any = self._put_output = False
+        self._answer: asyncio.Future[Delivery] | None = None
+        self._delivery: Delivery | None = None  # what will never change
+        self._changed = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._closing = False
+        self._vanished = False
+        self._failures = 0
+        self._owner: asyncio.Task[None] | None = None
+        self._parting: asyncio.Task[None] | None = None
+
+    def show(self, page: Page) -> None:
+        """Take the newest page and return at once; an older page that was not sent yet is dropped."""
+        if self._answer is not None or self._closing or (self._page is not None and self._page.final):
+            return
+        first_output = bool(page.parts) and not self._put_output
+        self._take(page)
+        if first_output:
+            self._hasten()
+
+    async def finish(self, page: Page) -> Delivery:
+        """Send the last page, with everything in it, and say what became of it."""
+        if self._delivery is not None:
+            return self._delivery
+        if self._closing:
+            return Delivery.LATER
+        self._answer = asyncio.get_running_loop().create_future()
+        self._failures = 0
+        self._take(page)
+        self._hurry()
+        return await asyncio.shield(self._answer)
+
+    async def close(self) -> None:
+        """Send what was shown last, if it can be sent soon, and stop."""
+        self._closing = True
+        if self._owner is not None and not self._owner.done():
+            self._hurry()
+            soon = asyncio.ensure_future(self._clock.sleep(_SOON))
+            await asyncio.wait({self._owner, soon}, return_when=asyncio.FIRST_COMPLETED)
+            soon.cancel()
+            self._owner.cancel()
+            await asyncio.wait({self._owner})
+        self._resolve(Delivery.LATER)
+        self._leave()
+
+    def fresh_token(self, token: str, expires_at: datetime) -> None:
+        """Take the token of a press under the message; it opens the token road again."""
+        self._reply.roads.renew(token, expires_at)
+        self._reply.terms.park(parked=False)
+        self._shown = None
+        self._watch_token()
+        self._hurry()
+
+    def deleted(self) -> None:
+        """Learn that the message is no more."""
+        self._vanished = True
+        self._hurry()
+
+    def _take(self, page: Page) -> None:
+        self._page = page
+        self._changed.set()
+        if self._owner is None:
+            self._owner = asyncio.create_task(self._own(), name=f"the reply to run {self._run.id}")
+            self._owner.add_done_callback(lambda _: self._resolve(Delivery.LATER))
+            self._watch_token()
+
+    def _hurry(self) -> None:
+        """Let the owner look at once, whatever it waits for."""
+        self._changed.set()
+        self._hurried.set()
+        self._hasten()
+
+    def _hasten(self) -> None:
+        road = self._reply.road()
+        if road is not None:
+            self._gate.hasten(self._reply.key, channel=road.channel, urgency=self._urgency())
+
+    def _newest(self) -> Page:
+        if self._page is None:
+            raise RuntimeError("The reply's task began before it had a page.")
+        return self._page
+
+    def _urgency(self) -> Urgency:
+        page = self._newest()
+        if page.final or self._closing:
+            return Urgency.LAST
+        first = not self._put_any or (bool(page.parts) and not self._put_output)
+        return Urgency.FIRST if first else Urgency.USUAL
+
+    async def _own(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            self._hurried.clear()
+            try:
+                over = await self._turn()
+            except Exception:  # one failed edit must not end the reply; the next page tries again
+                log.exception("A page could not be shown.", run=self._run.id)
+                over = await self._after(Outcome.LATER)
+            if over or (self._closing and self._page == self._shown):
+                break
+        self._leave()
+
+    async def _turn(self) -> bool:
+        """Show the newest page; return whether it was the last thing to do."""
+        if self._vanished:
+            return await self._after(Outcome.GONE)
+        outcome = Outcome.SHOWN
+        if self._page != self._shown:
+            outcome, page = await self._reply.put(self._newest, self._urgency)
+            self._put_any = True
+            self._put_output = self._put_output or bool(page.parts)
+            if outcome is Outcome.SHOWN:
+                self._shown = page
+                self._failures = 0
+                if not page.final:
+                    self._aside.mark(self._remarked)
+        return await self._after(outcome)
+
+    async def _after(self, outcome: Outcome) -> bool:
+        final = self._newest().final
+        match outcome:
+            case Outcome.GONE:
+                await self._vanish()
+                return True
+            case Outcome.MORE:
+                self._changed.set()
+            case Outcome.OLD:
+                return await self._delivered()
+            case Outcome.SHOWN if final and self._shown == self._page:
+                return await self._delivered()
+            case Outcome.REFUSED if final:
+                self._resolve(Delivery.GONE)
+                return True
+            case Outcome.BARRED if final:
+                out_of_reach = self._clock.now() - self._run.created_at > _REACHABLE
+                self._resolve(Delivery.GONE if out_of_reach else Delivery.LATER)
+                return out_of_reach
+            case Outcome.LATER if final:
+                self._resolve(Delivery.LATER)
+            case Outcome.LATER:
+                await self._rest()
+            case _:
+                pass
+        return False
+
+    async def _delivered(self) -> bool:
+        """Do what follows the last page: call the author back, clear the reaction."""
+        if not await self._aside.call_back(self._newest()):
+            self._resolve(Delivery.LATER)
+            return False
+        self._resolve(Delivery.DELIVERED)
+        await self._aside.unmark()
+        return True
+
+    async def _vanish(self) -> None:
+        self._vanished = True
+        self._resolve(Delivery.GONE)
+        if not self._newest().final:
+            try:
+                await self._gone()
+            except Exception:  # the caller's failure is not the reply's
+                log.exception("A deleted message could not be told on.", run=self._run.id)
+
+    def _remarked(self) -> None:
+        """Draw the card again: there is something to say on it."""
+        self._shown = None
+        self._changed.set()
+
+    async def _rest(self) -> None:
+        """Wait before the next try, unless something more urgent comes."""
+        pause = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
+        self._failures += 1
+        sleep = asyncio.ensure_future(self._clock.sleep(pause))
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        try:
+            await asyncio.wait({sleep, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            hurried.cancel()
+        self._changed.set()
+
+    def _watch_token(self) -> None:
+        if self._parting is not None:
+            self._parting.cancel()
+        when = self._reply.roads.parting_at()
+        self._parting = (
+            None if when is None else asyncio.create_task(self._part(when), name=f"the token of run {self._run.id}")
+        )
+
+    async def _part(self, when: datetime) -> None:
+        """Ask for a press shortly before the only road to the message closes."""
+        await self._clock.sleep((when - self._clock.now()).total_seconds())
+        self._reply.terms.park(parked=True)
+        self._shown = None
+        self._hurry()
+
+    def _resolve(self, delivery: Delivery) -> None:
+        if delivery is not Delivery.LATER:
+            self._delivery = delivery
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(delivery)
+
+    def _leave(self) -> None:
+        if self._parting is not None:
+            self._parting.cancel()
+        self._aside.leave()
+        self._reply.forget()
+        self._ended()

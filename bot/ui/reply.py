@@ -1,0 +1,231 @@
+"""A run's messages in Discord, made to show a page whatever road is open and whatever Discord says to it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.clock import Clock
+from bot.errors import ReplicordError
+from bot.media.images import thumbnail
+from bot.runs.page import Page
+from bot.runs.view import Ledger
+from bot.store.run import Run
+from bot.ui import words
+from bot.ui.card import Drawing, Look, draw, given
+from bot.ui.gate import Gate
+from bot.ui.mending import Mending, Outcome
+from bot.ui.names import GIVEN, upload_name
+from bot.ui.pace import Urgency
+from bot.ui.package import Package, Upload
+from bot.ui.recall import recall
+from bot.ui.roads import Road, Roads, nonce_of
+from bot.ui.shown import Shown
+from bot.ui.slot import Slot
+from bot.ui.terms import Terms
+from bot.ui.troubles import FAILURES
+
+if TYPE_CHECKING:
+    from bot.outputs.parts import File
+
+log = structlog.get_logger(__name__)
+
+# Roads to change, files to leave out, words to drop: more refusals than that are not mended by another try.
+_TRIES = 12
+
+
+class Reply:
+    """The card and the further messages of one run. One caller at a time.
+
+    Every file is uploaded once: what Discord has is known from its answers, or read back before the first edit.
+    A further message is sent once: its number and id go to the ledger, and after a restart the channel is read for
+    one that was sent and not written down.
+    """
+
+    def __init__(self, run: Run, *, roads: Roads, gate: Gate, ledger: Ledger, clock: Clock) -> None:
+        self.roads = roads
+        self.terms = Terms()
+        self.ephemeral = False
+        self.reacted = False
+        self.noticed = 0 in run.messages
+        self._mending = Mending(roads, self.terms, run.id, clock)
+        self._run = run
+        self._gate = gate
+        self._ledger = ledger
+        self._clock = clock
+        # Before the create request left there is nothing but the card, so there is nothing to read back.
+        new = run.sent_at is None and run.prediction_id is None
+        self._recalled = new
+        self._slots = [Slot(0, gate.key(), run.place.message_id, learned=new)]
+        for number in sorted(number for number in run.messages if number > 0):
+            self._slot(number).message_id = run.messages[number]
+        self._given: Upload | None = None
+        self._drawn: tuple[Page, Look, tuple[Drawing, ...]] | None = None
+
+    @property
+    def key(self) -> int:
+        """The card's key at the gate."""
+        return self._slots[0].key
+
+    def road(self) -> Road | None:
+        """Return the road that the next request takes."""
+        return self.roads.pick(self._clock.now())
+
+    def token_road(self) -> Road | None:
+        """Return the token road while it is open."""
+        road = self.road()
+        return road if road is not self.roads.bot else None
+
+    async def put(self, newest: Callable[[], Page], urgency: Callable[[], Urgency]) -> tuple[Outcome, Page]:
+        """Make Discord show the newest page; return what became of it, and which page it was.
+
+        Waits for the pace first and draws then, so what waits is always the newest.
+        """
+        number = 0
+        while True:
+            slot = self._slot(number)
+            outcome = await self._admitted(slot, newest, urgency)
+            page = newest()
+            outcome = outcome or await self._show(slot, page)
+            if outcome is not None:
+                return outcome, page
+            drawings = self._draw(page)
+            changed = [n for n, drawing in enumerate(drawings) if self._slot(n).needs(drawing)]
+            if not changed:
+                return Outcome.SHOWN, page
+            if changed[-1] <= number:
+                return Outcome.MORE, page
+            number = next(n for n in changed if n > number)
+
+    async def recalled(self) -> None:
+        """Know of every further message that was sent, also of one that was not written down."""
+        if self._recalled or self.roads.bot is None:
+            return
+        known = {slot.message_id for slot in self._slots}
+        await self._gate.aside()
+        for number, shown in (await recall(self.roads.bot, known)).items():
+            if number == 0:
+                self.noticed = True
+            elif (slot := self._slot(number)).message_id is None:
+                slot.learn(shown)
+            await self._ledger.message_sent(self._run.id, number, shown.message_id)
+        self._recalled = True
+
+    def forget(self) -> None:
+        """Leave the gate."""
+        for slot in self._slots:
+            self._gate.forget(slot.key)
+
+    def _slot(self, number: int) -> Slot:
+        while len(self._slots) <= number:
+            self._slots.append(Slot(len(self._slots), self._gate.key()))
+        return self._slots[number]
+
+    def _road_to(self, slot: Slot) -> Road | None:
+        return self.roads.bot if slot.bot_only else self.road()
+
+    async def _admitted(self, slot: Slot, newest: Callable[[], Page], urgency: Callable[[], Urgency]) -> Outcome | None:
+        """Wait for the pace; return None when the slot may be written to."""
+        while True:
+            road = self._road_to(slot)
+            if road is None:
+                return Outcome.BARRED
+            if self.roads.edits_are_scarce(road, self._clock.now()) and not newest().final:
+                return Outcome.HELD
+            await self._gate.passed(slot.key, channel=road.channel, urgency=urgency())
+            if self._road_to(slot) is road:
+                return None
+
+    async def _show(self, slot: Slot, page: Page) -> Outcome | None:
+        """Make one message show its part of the page; None when it does."""
+        for _ in range(_TRIES):
+            road = self._road_to(slot)
+            if road is None:
+                return Outcome.BARRED
+            new: tuple[File, ...] = ()
+            try:
+                await self._learn(slot, road)
+                await self._prepare(page)
+                drawing = self._drawing(slot, page)
+                if drawing is None:
+                    return None
+                new = slot.new(drawing)
+                answer = await self._send(slot, drawing, road)
+            except FileNotFoundError:
+                self.terms.without([file for file in new if not file.path.exists()] or new, words.NO_LONGER_HERE)
+                continue
+            except FAILURES as error:
+                if slot.message_id is None:
+                    self._recalled = False  # it may have been sent all the same
+                outcome = self._mending.after(error, slot=slot, page=page, road=road, new=new)
+                if outcome is not None:
+                    return outcome
+                continue
+            self.ephemeral = self.ephemeral or answer.ephemeral
+            slot.learn(answer, drawing)
+            return None
+        return Outcome.REFUSED
+
+    async def _learn(self, slot: Slot, road: Road) -> None:
+        """Know what Discord has of this message before the first edit of it."""
+        if slot.message_id is None:
+            await self.recalled()
+        if slot.message_id is not None and not slot.learned:
+            answer = await road.read(slot.message_id)
+            slot.learn(answer)
+            self.ephemeral = self.ephemeral or answer.ephemeral
+            self.reacted = self.reacted or (slot.number == 0 and answer.reacted)
+
+    async def _prepare(self, page: Page) -> None:
+        """Make the small picture of what was given, once."""
+        if self._given is not None or not self.terms.look.thumbnail or GIVEN in self._slots[0].known:
+            return
+        picture = given(page)
+        if picture is None:
+            return
+        try:
+            small = await asyncio.to_thread(thumbnail, picture)
+        except (ReplicordError, OSError, ValueError) as unable:
+            log.warning("The given picture has no thumbnail.", run=self._run.id, reason=str(unable))
+            self.terms.without_thumbnail()
+        else:
+            self._given = Upload(GIVEN, small.data, small.size)
+
+    def _drawing(self, slot: Slot, page: Page) -> Drawing | None:
+        """Return what the slot should show; None when it shows that already, or is lost."""
+        drawings = self._draw(page)
+        if slot.number >= len(drawings) or not slot.needs(drawings[slot.number]):
+            return None
+        return drawings[slot.number]
+
+    def _draw(self, page: Page) -> tuple[Drawing, ...]:
+        """Draw the page, with as many new files as fit into one request for each message."""
+        look = self.terms.look
+        if self._drawn is not None and self._drawn[0] is page and self._drawn[1] is look:
+            return self._drawn[2]
+        drawings = draw(page, look)
+        later = frozenset(
+            name
+            for number, drawing in enumerate(drawings)
+            for name in self._slot(number).beyond(drawing, self.terms.upload_bytes)
+        )
+        if later:
+            self._drawn = None
+            return draw(page, replace(look, later=later))
+        self._drawn = (page, look, drawings)
+        return drawings
+
+    async def _send(self, slot: Slot, drawing: Drawing, road: Road) -> Shown:
+        small = (self._given,) if drawing.given and self._given is not None and GIVEN not in slot.known else ()
+        new = tuple(Upload(upload_name(file.name), file.path, file.size) for file in slot.new(drawing))
+        called = (self._run.author_id,) if self.terms.look.call_back and slot.number == 0 else ()
+        package = Package(view=drawing.view, kept=slot.kept(drawing), uploads=small + new, mentions=called)
+        if slot.message_id is not None:
+            return await road.edit(slot.message_id, package)
+        answer = await road.send(package, nonce=nonce_of(self._run.id, slot.number), ephemeral=self.ephemeral)
+        slot.learn(answer, drawing)
+        self.noticed = self.noticed or slot.number == 0
+        await self._ledger.message_sent(self._run.id, slot.number, answer.message_id)
+        return answer

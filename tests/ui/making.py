@@ -1,0 +1,85 @@
+"""Runs and pages for the tests, with what a test does not care about filled in."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from bot.media.media import Kind, MediaType
+from bot.outputs.parts import File, Part
+from bot.runs.page import Page, Phase, Progress
+from bot.store.run import Place, Run, RunState
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WEBP = MediaType("image/webp", ".webp", Kind.IMAGE)
+PDF = MediaType("application/pdf", ".pdf", Kind.OTHER)
+
+STATES = {
+    Phase.SUCCEEDED: RunState.SUCCEEDED,
+    Phase.FAILED: RunState.FAILED,
+    Phase.CANCELED: RunState.CANCELED,
+    Phase.ABORTED: RunState.ABORTED,
+    Phase.DELIVERING: RunState.SUCCEEDED,
+}
+
+
+def a_place(**changes: Any) -> Place:
+    place = Place(
+        application_id=100,
+        guild_id=200,
+        channel_id=300,
+        message_id=400,
+        token="interaction-token",
+        token_expires_at=NOW + timedelta(minutes=15),
+        token_only=False,
+        file_limit=10 * 1024 * 1024,
+    )
+    return replace(place, **changes)
+
+
+def a_run(**changes: Any) -> Run:
+    run = Run(
+        id="r1",
+        command="generate",
+        target="fofr/consistent-character:" + "9c77a3c2" * 8,
+        author_id=111111111111111111,
+        author_name="mia",
+        place=a_place(),
+        input={},
+        prompt="a fox in the snow",
+        summary="",
+        notes=(),
+        output_schema={},
+        expected=None,
+        state=RunState.RESERVED,
+        created_at=NOW,
+    )
+    return replace(run, **changes)
+
+
+def a_page(phase: Phase = Phase.RUNNING, *parts: Part, run: Run | None = None, **progress: Any) -> Page:
+    run = run or a_run()
+    if phase in STATES:
+        run = replace(run, state=STATES[phase])
+        if phase is not Phase.DELIVERING and run.ended_at is None:
+            run = replace(run, ended_at=NOW + timedelta(seconds=41))
+    final = phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.ABORTED)
+    return Page(run=run, progress=Progress(phase=phase, since=NOW, **progress), parts=parts, final=final)
+
+
+def a_file(number: int = 1, folder: Path = Path("/nowhere"), *, data: bytes = b"", type_: MediaType = WEBP) -> File:
+    name = f"generate-{number:02}{type_.suffix}"
+    path = folder / name
+    if folder != Path("/nowhere"):
+        path.write_bytes(data or picture(number))
+    return File(name, path, type_, path.stat().st_size if path.exists() else 1000)
+
+
+def picture(number: int) -> bytes:
+    """Return a small WebP of a colour of its own."""
+    data = BytesIO()
+    Image.new("RGB", (8, 8), (number * 20 % 256, 80, 120)).save(data, "WEBP")
+    return data.getvalue()
