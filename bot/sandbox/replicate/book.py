@@ -56,8 +56,8 @@ class Book(Mapping[str, Prediction]):
             path = f"/v1/files/{self._ids.pool()}-{token}" if files else f"/v1/streams/{token}"
             prediction.stream_path = path
             prediction.channel = self._streams.open(path, prediction_id=prediction.id, model=model)
-        if self._faults.take("no-web-url", model):
-            prediction.has_web_url = False
+        prediction.has_web_url = self._faults.take("no-web-url", model) is None
+        prediction.inlines_files = self._faults.take("inline-outputs", model) is not None
         life = self._live(prediction)
         self._predictions[prediction.id] = prediction
         self._lives[prediction.id] = life

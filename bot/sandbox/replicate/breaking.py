@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 
 from bot.clock import Clock
 from bot.sandbox.replicate import answers
+from bot.sandbox.replicate.calls import CUT, FAULT
 from bot.sandbox.replicate.faults import Fault, Faults
 
 _LINGER_NONE = struct.pack("ii", 1, 0)
@@ -29,8 +30,25 @@ _ANSWERS: dict[str, Callable[[Fault], web.Response]] = {
 }
 
 
+class Chances:
+    """The faults that may strike one request, at one place; the call remembers the one that did."""
+
+    def __init__(self, faults: Faults, place: str, request: web.Request) -> None:
+        self._faults = faults
+        self._place = place
+        self._request = request
+
+    def take(self, name: str, *, ready: Callable[[Fault], bool] = lambda _: True) -> Fault | None:
+        """Return the fault called ``name`` if it strikes now."""
+        fault = self._faults.take(name, self._place, ready=ready)
+        if fault is not None:
+            self._request[FAULT] = name
+        return fault
+
+
 def reset(request: web.Request) -> web.Response:
     """Cut the connection so that the client sees a reset; the response returned is never seen."""
+    request[CUT] = True
     if (transport := request.transport) is not None:
         if (sock := transport.get_extra_info("socket")) is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
@@ -43,41 +61,41 @@ def breaker(faults: Faults, *, clock: Clock, closing: asyncio.Event) -> Any:
 
     @web.middleware
     async def strike(request: web.Request, handler: Handler) -> web.StreamResponse:
-        place = f"{request.method} {request.path}"
-        if fault := faults.take("delay", place, ready=lambda fault: fault.get("before", False)):
+        chances = Chances(faults, f"{request.method} {request.path}", request)
+        if fault := chances.take("delay", ready=lambda fault: fault.get("before", False)):
             await clock.sleep(fault["seconds"])
-        if faults.take("reset-before", place):
+        if chances.take("reset-before"):
             return reset(request)
-        if answer := await _wrong_answer(faults, place, request, handler):
+        if answer := await _wrong_answer(chances, request, handler):
             return answer
         response = await handler(request)
-        if fault := faults.take("delay", place):
+        if fault := chances.take("delay", ready=lambda fault: not fault.get("before", False)):
             await clock.sleep(fault["seconds"])
-        if faults.take("silence", place):
+        if chances.take("silence"):
             await closing.wait()
             return reset(request)
-        return await _spoilt(faults, place, request, response)
+        return await _spoilt(chances, request, response)
 
     return strike
 
 
-async def _spoilt(faults: Faults, place: str, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    if faults.take("reset-after", place):
-        return reset(request)
-    if faults.take("half-answer", place):
-        return await _half(request, response)
-    if faults.take("garbled", place):
-        return web.Response(status=response.status, content_type="application/json", body=b'{"id": "')
-    return response
-
-
-async def _wrong_answer(faults: Faults, place: str, request: web.Request, handler: Handler) -> web.Response | None:
+async def _wrong_answer(chances: Chances, request: web.Request, handler: Handler) -> web.Response | None:
     for name, answer in _ANSWERS.items():
-        if fault := faults.take(name, place):
+        if fault := chances.take(name):
             if fault.get("handled", False):
                 await handler(request)
             return answer(fault)
     return None
+
+
+async def _spoilt(chances: Chances, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    if chances.take("reset-after"):
+        return reset(request)
+    if chances.take("half-answer"):
+        return await _half(request, response)
+    if chances.take("garbled"):
+        return web.Response(status=response.status, content_type="application/json", body=b'{"id": "')
+    return response
 
 
 async def _half(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

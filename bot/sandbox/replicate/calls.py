@@ -11,8 +11,6 @@ from aiohttp.typedefs import Handler
 
 from bot.clock import Clock
 
-BODY_KEY = "recorded body"  # where the handler of a multipart request leaves what it read
-ENTRY_KEY = "call"
 KEPT_BYTES = 1_000_000  # of a body that is not JSON
 MASK = "…"
 
@@ -22,7 +20,8 @@ class Call:
     """One request. ``status`` is None while it is unanswered, and stays None when the connection was cut.
 
     ``origin`` is "api", "stream" or "delivery"; ``path`` is without the query; header names are in lower case and
-    the token is masked. ``body`` is parsed JSON where it was JSON, else text or None; ``answer`` likewise.
+    the token is masked. ``body`` is parsed JSON where it was JSON, else text or None; ``answer`` likewise. ``fault`` is
+    the name of the fault that struck this call.
     """
 
     origin: str
@@ -36,11 +35,18 @@ class Call:
     answer: Any = None
     answer_headers: Mapping[str, str]
     seconds: float | None = None
+    fault: str | None = None
 
     @property
     def place(self) -> str:
         """The method and the path, as faults are aimed: ``POST /v1/predictions``."""
         return f"{self.method} {self.path}"
+
+
+# What the parts of the stand-in leave in a request for the recorder to find.
+BODY = web.RequestKey("what a multipart body held", object)
+CUT = web.RequestKey("the connection was cut, no answer went out", bool)
+FAULT = web.RequestKey("the fault that struck", str)
 
 
 class Calls(list[Call]):
@@ -68,14 +74,18 @@ def recorder(calls: Calls, *, origin: str, clock: Clock, tell: Callable[[Call], 
     async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = clock.monotonic()
         entry = _Entry(calls, await _seen(request, origin=origin, at=clock.now()))
-        request[ENTRY_KEY] = entry
+        request[_ENTRY] = entry
         response: web.StreamResponse | None = None
         try:
             response = await handler(request)
             return response
         finally:
-            entry.note(body=request.get(BODY_KEY, entry.call.body), seconds=clock.monotonic() - began)
-            if isinstance(response, web.Response) and request.transport is not None:
+            entry.note(
+                body=request.get(BODY, entry.call.body),
+                seconds=clock.monotonic() - began,
+                fault=request.get(FAULT),
+            )
+            if isinstance(response, web.Response) and not request.get(CUT):
                 entry.note(status=response.status, answer_headers=_headers(response.headers), answer=_content(response))
             tell(entry.call)
 
@@ -84,7 +94,7 @@ def recorder(calls: Calls, *, origin: str, clock: Clock, tell: Callable[[Call], 
 
 async def note_streaming(request: web.Request, response: web.StreamResponse) -> None:
     """Write down an answer's status when its head leaves: a stream's end may be far away."""
-    if entry := request.get(ENTRY_KEY):
+    if entry := request.get(_ENTRY):
         entry.note(status=response.status, answer_headers=_headers(response.headers))
 
 
@@ -103,8 +113,11 @@ class _Entry:
             self._calls[self._index] = self.call
 
 
+_ENTRY = web.RequestKey("its place in the list", _Entry)
+
+
 async def _seen(request: web.Request, *, origin: str, at: datetime) -> Call:
-    # A multipart body can be read once only: its handler writes down what it found under BODY_KEY.
+    # A multipart body can be read once only: its handler writes down what it found under BODY.
     multipart = request.content_type.startswith("multipart/")
     raw = b"" if multipart else await request.read()
     return Call(

@@ -1,6 +1,7 @@
 """The delivery origin: output files, for an hour."""
 
 import asyncio
+import base64
 import mimetypes
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from aiohttp import web
 
 from bot import limits
 from bot.clock import Clock
-from bot.sandbox.replicate.breaking import reset
+from bot.sandbox.replicate.breaking import Chances, reset
 from bot.sandbox.replicate.faults import Fault, Faults
 from bot.sandbox.replicate.ids import Ids
 from bot.sandbox.replicate.origins import Origins
@@ -38,12 +39,14 @@ class Delivery:
         self._faults = faults
         self._files: dict[str, Delivered] = {}
 
+    def inline(self, data: bytes, name: str) -> str:
+        """Return ``data`` as a data URI; nothing is kept."""
+        return f"data:{_content_type(name)};base64,{base64.b64encode(data).decode()}"
+
     def save(self, data: bytes, name: str) -> str:
         """Keep ``data`` and return the URL that it is served at."""
-        suffix = f".{name.rpartition('.')[2]}"
-        content_type = _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         path = f"/delivery/{self._ids.pool()}/{self._ids.folder()}/{quote(name)}"
-        self._files[path] = Delivered(data, content_type, self._clock.now() + limits.DATA_KEPT)
+        self._files[path] = Delivered(data, _content_type(name), self._clock.now() + limits.DATA_KEPT)
         return f"{self._origins.delivery}{path}"
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -51,26 +54,26 @@ class Delivery:
         return [web.get("/delivery/{pool}/{folder}/{name}", self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        place = f"GET {request.path}"
+        chances = Chances(self._faults, f"GET {request.path}", request)
         file = self._files.get(request.rel_url.raw_path)
-        if file is None or self._clock.now() >= file.gone_at or self._faults.take("file-missing", place):
+        if file is None or self._clock.now() >= file.gone_at or chances.take("file-missing"):
             return web.Response(status=404, text="Not Found")
-        return await self._spoilt(request, file, place) or web.Response(
+        return await self._spoilt(request, file, chances) or web.Response(
             body=file.data, headers={"Content-Type": file.content_type, "Cache-Control": "public, max-age=3600"}
         )
 
-    async def _spoilt(self, request: web.Request, file: Delivered, place: str) -> web.StreamResponse | None:
-        if fault := self._faults.take("file-redirect", place):
+    async def _spoilt(self, request: web.Request, file: Delivered, chances: Chances) -> web.StreamResponse | None:
+        if fault := chances.take("file-redirect"):
             # The same file under another name of this machine: whoever follows gets it, and should not have.
             elsewhere = f"http://localhost:{request.url.port}{request.rel_url.raw_path}"
             return web.Response(status=302, headers={"Location": fault.get("to", elsewhere)})
-        if fault := self._faults.take("file-mistyped", place):
+        if fault := chances.take("file-mistyped"):
             return web.Response(body=file.data, headers={"Content-Type": fault.get("type", "text/html")})
-        if fault := self._faults.take("file-huge", place):
+        if fault := chances.take("file-huge"):
             return await _send(request, bytes(fault.get("bytes", 200 * limits.MIB)), told=fault.get("told", True))
-        if self._faults.take("file-cut", place):
+        if chances.take("file-cut"):
             return await _send(request, file.data, cut=True)
-        if fault := self._faults.take("file-slow", place):
+        if fault := chances.take("file-slow"):
             return await self._drip(request, file, fault)
         return None
 
@@ -85,13 +88,19 @@ class Delivery:
         return response
 
 
+def _content_type(name: str) -> str:
+    suffix = f".{name.rpartition('.')[2]}"
+    return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
 async def _send(request: web.Request, data: bytes, *, told: bool = True, cut: bool = False) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
     if told:
         response.content_length = len(data)
     await response.prepare(request)
-    for start in range(0, len(data) // 2 if cut else len(data), _CHUNK):
-        await response.write(data[start : start + _CHUNK])
+    sent = data[: len(data) // 2] if cut else data
+    for start in range(0, len(sent), _CHUNK):
+        await response.write(sent[start : start + _CHUNK])
     if cut:
         await asyncio.sleep(0)  # the half must leave before the connection does
         reset(request)

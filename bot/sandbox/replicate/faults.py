@@ -52,7 +52,7 @@ SWITCHES: Final[Mapping[str, Switch]] = MappingProxyType(
         "error-502": Switch(_REQUEST, "*", "502, an HTML page."),
         "error-503": Switch(_REQUEST, "*", "503, an HTML page."),
         "unauthenticated": Switch(_REQUEST, "*", "401: the token is not accepted."),
-        "no-credit": Switch(_REQUEST, "POST /v1/*/predictions", "402: the account has no credit."),
+        "no-credit": Switch(_REQUEST, "POST *predictions", "402: the account has no credit."),
         "forbidden": Switch(_REQUEST, "*", "403."),
         "not-found": Switch(_REQUEST, "*", "404, whatever is asked for."),
         "throttled": Switch(_REQUEST, "*", "429 for `seconds`; `form` is body, header or text."),

@@ -14,7 +14,7 @@ from aiohttp import BodyPartReader, web
 from bot import limits
 from bot.clock import Clock
 from bot.sandbox.replicate.answers import InvalidField, Problem, file_not_found, file_too_large, invalid_input, ok
-from bot.sandbox.replicate.calls import BODY_KEY
+from bot.sandbox.replicate.calls import BODY
 from bot.sandbox.replicate.ids import Ids
 from bot.sandbox.replicate.origins import Origins
 from bot.sandbox.replicate.paging import page
@@ -90,7 +90,7 @@ class Files:
 
     async def _create(self, request: web.Request) -> web.Response:
         content, fields = await _read_parts(request)
-        request[BODY_KEY] = fields
+        request[BODY] = fields
         if content is None:
             raise invalid_input([InvalidField("required", "(root)", "content is required")])
         if len(fields["filename"].encode()) > limits.FILENAME_BYTES:

@@ -37,6 +37,7 @@ class Prediction:
     stream_path: str | None = None
     channel: Channel | None = None
     has_web_url: bool = True
+    inlines_files: bool = False
     status: str = "starting"
     output: Any = None
     error: str | None = None

@@ -154,6 +154,10 @@ class ReplicateStandIn:
         self.models.add(model)
         return model
 
+    def download_url(self, file_id: str) -> str:
+        """Return a signed address at which anybody may download an uploaded file for an hour."""
+        return self._files.download_url(file_id, expires=self.clock.now() + limits.DATA_KEPT)
+
     def prediction_json(self, prediction: Prediction) -> dict[str, Any]:
         """Return a prediction as a GET would now show it."""
         return prediction.as_json(self._origins, now=self.clock.now())
@@ -228,7 +232,7 @@ class ReplicateStandIn:
             log=life.log,
             output=life.output,
             result=life.result,
-            save=self._delivery.save,
+            save=self._delivery.inline if prediction.inlines_files else self._delivery.save,
             read=self._reader.read,
             secrets=prediction.version.secrets,
         )

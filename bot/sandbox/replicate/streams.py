@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bot import limits
 from bot.clock import Clock
-from bot.sandbox.replicate.breaking import reset
+from bot.sandbox.replicate.breaking import Chances, reset
 from bot.sandbox.replicate.channel import HELLO, IDLE_CLOSE, Channel
 from bot.sandbox.replicate.faults import Faults
 from bot.sandbox.replicate.tampering import Tampering
@@ -57,28 +57,16 @@ class Streams:
             return web.Response(status=404)
         if (gone_at := self._gone_at.get(request.path)) and self._clock.now() >= gone_at:
             return web.Response(status=410)
-        if refusal := self._refusal(request, channel.model):
+        chances = Chances(self._faults, channel.model, request)
+        if refusal := _refusal(request, chances):
             return refusal
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
         last = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
-        subscriber = Subscriber(
-            request, response, channel, clock=self._clock, faults=self._faults, closing=self._closing
-        )
+        subscriber = Subscriber(request, response, channel, clock=self._clock, chances=chances, closing=self._closing)
         with suppress(ConnectionError):  # the client goes when it has seen enough: the usual end of a stream
             await subscriber.follow(channel.after(last))
         return response
-
-    def _refusal(self, request: web.Request, model: str) -> web.Response | None:
-        if self._faults.take("stream-down", model):
-            return reset(request)
-        if fault := self._faults.take("stream-gone", model):
-            return web.Response(status=fault.get("status", 404))
-        if self._faults.take("stream-408", model):
-            return web.Response(status=408)
-        if self._faults.take("stream-json", model):
-            return web.json_response({"detail": "The stream is not available."})
-        return None
 
     def _wake(self) -> None:
         for channel in self._channels.values():
@@ -95,7 +83,7 @@ class Subscriber:
         channel: Channel,
         *,
         clock: Clock,
-        faults: Faults,
+        chances: Chances,
         closing: asyncio.Event,
     ) -> None:
         self._request = request
@@ -103,7 +91,7 @@ class Subscriber:
         self._channel = channel
         self._clock = clock
         self._closing = closing
-        self._tampering = Tampering(faults, channel.model)
+        self._tampering = Tampering(chances)
 
     async def follow(self, position: int) -> None:
         """Send everything from ``position`` on, until the stream is idle for too long or the stand-in stops."""
@@ -138,3 +126,15 @@ class Subscriber:
             case _:
                 return False
         return True
+
+
+def _refusal(request: web.Request, chances: Chances) -> web.Response | None:
+    if chances.take("stream-down"):
+        return reset(request)
+    if fault := chances.take("stream-gone"):
+        return web.Response(status=fault.get("status", 404))
+    if chances.take("stream-408"):
+        return web.Response(status=408)
+    if chances.take("stream-json"):
+        return web.json_response({"detail": "The stream is not available."})
+    return None

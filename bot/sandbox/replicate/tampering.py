@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal
 
+from bot.sandbox.replicate.breaking import Chances
 from bot.sandbox.replicate.channel import EventId, Message, encode
-from bot.sandbox.replicate.faults import Fault, Faults
+from bot.sandbox.replicate.faults import Fault
 
 End = Literal["close", "cut", "stall"]
 
@@ -27,12 +28,11 @@ _MANNERS = (
 class Tampering:
     """Spoils the events of one connection as the faults say."""
 
-    def __init__(self, faults: Faults, model: str) -> None:
-        self._faults = faults
-        self._model = model
+    def __init__(self, chances: Chances) -> None:
+        self._chances = chances
         self._sent = 0
         self._done = False
-        self._manners = {name for name in _MANNERS if faults.take(name, model)}
+        self._manners = {name for name in _MANNERS if chances.take(name)}
 
     def opening(self) -> bytes:
         """Return what goes out before the first event."""
@@ -40,13 +40,14 @@ class Tampering:
 
     def end(self) -> End | None:
         """Return how the connection ends here and now, if it does."""
-        if self._done and "no-done" in self._manners:
-            return "close"
+        if self._done:
+            # A client that saw “done” is leaving; a fault spent on it would be lost on the next one.
+            return "close" if "no-done" in self._manners else None
 
         def due(fault: Fault) -> bool:
             return bool(self._sent >= fault.get("after", 0))
 
-        return next((end for name, end in _ENDS if self._faults.take(name, self._model, ready=due)), None)
+        return next((end for name, end in _ENDS if self._chances.take(name, ready=due)), None)
 
     def written(self, message: Message) -> Iterator[bytes]:
         """Yield the bytes that go out for ``message``."""

@@ -1,0 +1,70 @@
+import hashlib
+import io
+
+import aiohttp
+
+from bot import limits
+from bot.sandbox.replicate import Ids
+
+
+async def upload(api, data, *, name="me.png", content_type="image/png", **fields):
+    form = aiohttp.FormData()
+    form.add_field("content", data, filename=name, content_type=content_type)
+    for key, value in fields.items():
+        form.add_field(key, value)
+    headers = {"Authorization": f"Bearer {api.standin.token}"}
+    async with api.http.post(f"{api.standin.base_url}/v1/files", data=form, headers=headers) as response:
+        return response.status, await response.json()
+
+
+async def test_an_uploaded_file_can_be_read_listed_and_deleted(api, photo):
+    status, file = await upload(api, photo, metadata='{"for": "a test"}')
+    assert status == 201
+    assert (file["name"], file["content_type"], file["size"]) == ("me.png", "image/png", len(photo))
+    assert file["checksums"]["sha256"] == hashlib.sha256(photo).hexdigest()
+    assert file["metadata"] == {"for": "a test"}
+    assert (await api.call("GET", file["urls"]["get"]))[1] == file
+    assert (await api.call("GET", "/v1/files"))[1]["results"] == [file]
+    assert (await api.call("DELETE", file["urls"]["get"]))[0] == 204
+    assert (await api.call("GET", file["urls"]["get"]))[:2] == (404, {"detail": "File not found", "status": 404})
+
+
+async def test_the_parts_type_and_filename_win_over_the_heads_of_the_content(api):
+    _, file = await upload(api, b"abc", type="text/plain", filename="other.txt")
+    assert (file["name"], file["content_type"]) == ("other.txt", "text/plain")
+
+
+async def test_a_call_that_uploads_tells_what_was_uploaded(api, photo):
+    await upload(api, photo)
+    body = api.standin.calls[-1].body
+    assert (body["filename"], body["type"], body["size"]) == ("me.png", "image/png", len(photo))
+
+
+async def test_more_than_a_hundred_megabytes_are_too_many(api):
+    status, problem = await upload(api, io.BytesIO(bytes(limits.FILE_BYTES + 1)))
+    assert (status, problem["detail"]) == (413, "Files must be less than 100MB in size")
+
+
+async def test_an_uploaded_file_is_gone_after_a_day(timed, clock, photo):
+    _, file = await upload(timed, photo)
+    await clock.advance(24 * 3600 + 1)
+    assert (await timed.call("GET", file["urls"]["get"]))[0] == 404
+    assert (await timed.call("GET", "/v1/files"))[1]["results"] == []
+
+
+async def test_a_download_needs_the_signature_and_not_the_token(timed, clock, photo):
+    _, file = await upload(timed, photo)
+    url = timed.standin.download_url(file["id"])
+    async with timed.http.get(url) as response:
+        assert (response.status, await response.read()) == (200, photo)
+    async with timed.http.get(url.replace("signature=", "signature=A")) as response:
+        assert response.status == 404
+    await clock.advance(3601)
+    async with timed.http.get(url) as response:
+        assert response.status == 404
+
+
+def test_ids_have_replicates_shapes():
+    ids = Ids()
+    assert len({ids.resource() for _ in range(100)}) == 100
+    assert all(character in "abcdefghijklmnopqrstuvwxyz234567" for character in ids.resource())

@@ -1,0 +1,143 @@
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from httpx_sse._decoders import SSEDecoder
+
+from bot.sandbox.replicate.channel import Channel, EventId, encode
+
+from .conftest import SUBJECT
+
+LLAMA = "meta/meta-llama-3-8b-instruct"
+# A lone carriage return ends a line for a reader and not for Nchan: such a payload does not survive the real one either.
+payloads = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]))
+
+
+def read(wire: bytes) -> list[tuple[str, str, str]]:
+    decoder, found = SSEDecoder(), []
+    for line in wire.decode().split("\n")[:-1]:
+        if (event := decoder.decode(line)) is not None:
+            found.append((event.event, event.id, event.data))
+    return found
+
+
+@given(st.sampled_from(["output", "error", "done"]), payloads, st.integers(0, 2**40), st.integers(0, 10**6))
+def test_any_text_comes_out_of_the_wire_as_it_went_in(event, data, time, tag):
+    assert read(encode(event, data, f"{time}:{tag}")) == [(event, f"{time}:{tag}", data)]
+
+
+@given(st.lists(st.tuples(payloads, st.floats(0, 3)), max_size=30), st.integers(0, 30))
+def test_ids_only_grow_and_any_of_them_is_a_place_to_go_on_from(steps, place):
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    channel = Channel(prediction_id="p", model="m", now=lambda: now[0])
+    for text, seconds in steps:
+        now[0] += timedelta(seconds=seconds)
+        channel.publish("output", text)
+    ids = [message.id for message in channel.messages]
+    assert ids == sorted(set(ids))
+    if place < len(ids):
+        assert channel.after(str(ids[place])) == place + 1
+    assert channel.after(None) == channel.after("nonsense") == 0
+
+
+def test_ids_count_the_messages_of_one_second():
+    channel = Channel(prediction_id="p", model="m", now=lambda: datetime.fromtimestamp(1690212292.9, UTC))
+    assert [str(channel.publish("output", "x").id) for _ in range(2)] == ["1690212292:0", "1690212292:1"]
+    assert EventId.parse("1690212292:1") == channel.messages[1].id
+
+
+async def test_a_text_stream_is_nchans_to_the_byte(timed, clock, until):
+    created = await timed.create({"prompt": "hi", "max_tokens": 2}, version=LLAMA)
+    url = created["urls"]["stream"]
+    assert url.startswith(f"{timed.standin.stream_url}/v1/streams/")
+    while not timed.standin.predictions[created["id"]].over:
+        await clock.advance(0.1)
+    second = int(timed.standin.predictions[created["id"]].created_at.timestamp())
+    wire = (await timed.stream(url)).decode()
+    words = timed.standin.predictions[created["id"]].output
+    assert wire == (
+        ": hi\n\n"
+        f"event: output\nid: {second}:0\ndata: {words[0]}\n\n"
+        f"event: output\nid: {second}:1\ndata: {words[1]}\n\n"
+        f"event: done\nid: {second}:2\ndata: {{}}\n\n"
+    )
+    assert timed.standin.calls[-1].answer_headers["content-type"] == "text/event-stream; charset=utf-8"
+
+
+async def test_a_stream_needs_no_token(api):
+    created = await api.create({"prompt": "hi", "max_tokens": 1}, version=LLAMA)
+    await api.stream(created["urls"]["stream"])
+    assert "authorization" not in api.standin.calls[-1].headers
+
+
+async def test_the_text_of_a_stream_is_the_text_of_the_output(api):
+    created = await api.create({"prompt": "a python function, please", "max_tokens": 500}, version=LLAMA)
+    wire = await api.stream(created["urls"]["stream"])
+    over = await api.finished(created["id"])
+    told = "".join(data for event, _, data in read(wire) if event == "output")
+    assert told == "".join(over["output"])
+    assert "```python\n" in told
+
+
+async def test_several_subscribers_get_the_same_and_one_that_went_on_gets_the_rest(api):
+    created = await api.create({"prompt": "hi", "max_tokens": 6}, version=LLAMA)
+    url = created["urls"]["stream"]
+    one, other = await asyncio.gather(api.stream(url), api.stream(url))
+    assert one == other
+    events = read(one)
+    rest = read(await api.stream(url, last=events[2][1]))
+    assert rest == events[3:]
+    assert read(await api.stream(f"{url}?last_event_id={events[2][1]}")) == rest
+
+
+async def test_a_file_stream_tells_each_file_as_it_is_made(api):
+    created = await api.create({"subject": SUBJECT, "number_of_outputs": 3})
+    assert re.search(r"/v1/files/[a-z2-7]{4}-[a-z2-7]+$", created["urls"]["stream"])
+    urls = [data for event, _, data in read(await api.stream(created["urls"]["stream"])) if event == "output"]
+    assert urls == (await api.finished(created["id"]))["output"]
+
+
+async def test_an_idle_stream_says_408_after_thirty_seconds_and_closes(timed, clock, until):
+    timed.standin.faults.add("never-starts")
+    created = await timed.create({"prompt": "hi"}, version=LLAMA)
+    reading = asyncio.create_task(timed.stream(created["urls"]["stream"]))
+    await until(lambda: clock.sleepers >= 1)
+    await clock.advance(29)
+    assert not reading.done()
+    await clock.advance(1.1)
+    assert await asyncio.wait_for(reading, 10) == b": hi\n\n:408: 408 Request Timeout\n\n"
+
+
+async def test_each_event_starts_the_idle_time_anew(timed, clock, until):
+    created = await timed.create({"prompt": "hi"}, version=LLAMA)
+    channel = timed.standin.predictions[created["id"]].channel
+    reading = asyncio.create_task(timed.stream(created["urls"]["stream"], until=b"never"))
+    while not timed.standin.predictions[created["id"]].over:
+        await clock.advance(0.5)
+    last = channel.messages[-1].id.time
+    while not reading.done():
+        await clock.advance(0.5)
+    closed = clock.now().timestamp()
+    assert 29 <= closed - last <= 33
+    assert (await reading).endswith(b"data: {}\n\n:408: 408 Request Timeout\n\n")
+
+
+async def test_a_failure_is_an_error_and_then_done(api):
+    api.standin.faults.add("fails", error="CUDA out of memory.")
+    created = await api.create({"prompt": "hi"}, version=LLAMA)
+    assert [(event, data) for event, _, data in read(await api.stream(created["urls"]["stream"]))] == [
+        ("error", '{"detail": "CUDA out of memory."}'),
+        ("done", '{"reason":"error"}'),
+    ]
+
+
+async def test_a_stream_is_gone_an_hour_after_the_end(timed, clock):
+    created = await timed.create({"prompt": "hi", "max_tokens": 1}, version=LLAMA)
+    while not timed.standin.predictions[created["id"]].over:
+        await clock.advance(0.5)
+    await clock.advance(3601)
+    status, _, _ = await timed.call("GET", created["urls"]["stream"])
+    assert status == 410
+    assert (await timed.call("GET", f"{timed.standin.stream_url}/v1/streams/unknown"))[0] == 404
