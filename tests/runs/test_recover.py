@@ -1,0 +1,196 @@
+"""After a restart every run ends once: one prediction, one last page."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.media.media import Kind, Media, MediaType
+from bot.outputs.parts import Text
+from bot.replicate.prediction import Status
+from bot.runs.decide import Step, decide
+from bot.runs.page import Phase
+from bot.store.run import Run, RunState
+from tests.clock import VirtualClock
+from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED, THROTTLED
+from tests.runs.world import WORDS, World, request
+
+URL = "https://replicate.delivery/1.webp"
+
+
+async def test_killed_in_line_it_is_sent_once(world: World) -> None:
+    world.replicate.outcomes.append(THROTTLED)
+    run = await world.start()
+    assert await world.restart() == 1
+    await world.clock.advance(10)
+    assert (await world.row(run)).state is RunState.SUBMITTED
+    assert len(world.replicate.made) == 1
+
+
+async def test_killed_while_the_create_was_under_way_it_is_not_sent_again(world: World) -> None:
+    world.replicate.answer_after = 10.0
+    run = await world.start()
+    await world.restart()
+    await world.clock.advance(10)
+    assert (await world.row(run)).prediction_id == world.replicate.only.now.id
+    assert len(world.replicate.creates) == 1
+
+
+async def test_killed_before_the_create_arrived_it_is_not_sent_again(world: World) -> None:
+    world.replicate.outcomes.append(NEVER_ARRIVED)
+    run = await world.start()
+    await world.restart()
+    await world.clock.advance(130)
+    assert (await world.row(run)).cause == "lost"
+    assert len(world.replicate.creates) == 1
+
+
+async def test_killed_while_it_ran_it_goes_on_with_what_was_streamed(world: World) -> None:
+    run = await world.start(output_schema=WORDS)
+    made = world.replicate.only
+    made.begin(world.clock.now())
+    made.emit("Once ")
+    await world.clock.advance(2)
+    await world.restart()
+    made.emit("upon")
+    await world.clock.settle()
+    assert world.page(run).parts == (Text("Once upon"),)
+    made.end(Status.SUCCEEDED, world.clock.now(), output=["Once ", "upon"])
+    await world.clock.advance(1)
+    assert (await world.row(run)).delivered_at is not None
+
+
+async def test_ended_while_the_bot_was_away_it_is_delivered(world: World) -> None:
+    run = await world.start()
+    await world.kill()
+    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
+    await world.clock.advance(600)
+    await world.restart()
+    assert world.page(run).progress.phase is Phase.SUCCEEDED
+    assert len(world.page(run).parts) == 1
+
+
+async def test_killed_between_the_end_and_its_delivery_it_is_delivered_from_the_row(world: World) -> None:
+    world.slow.add(URL)
+    run = await world.start()
+    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
+    await world.clock.advance(1)
+    world.slow.clear()
+    world.replicate.made.clear()
+    await world.restart()
+    assert len(world.page(run).parts) == 1
+    assert (await world.row(run)).delivered_at is not None
+
+
+async def test_a_run_that_nobody_waits_for_any_more_is_not_sent(world: World) -> None:
+    world.replicate.outcomes.append(THROTTLED)
+    run = await world.start()
+    await world.kill()
+    await world.clock.advance(world.policy.deadline.total_seconds() + 1)
+    await world.restart()
+    row = await world.row(run)
+    assert (row.state, row.cause, row.sent_at) == (RunState.FAILED, "expired", None)
+
+
+async def test_a_cancel_asked_for_while_the_bot_was_away_stops_an_unsent_run(world: World) -> None:
+    world.replicate.outcomes.append(THROTTLED)
+    run = await world.start()
+    await world.kill()
+    await world.store.runs.request_cancel(run.id, by="7", at=world.clock.now())
+    await world.restart()
+    assert (await world.row(run)).state is RunState.CANCELED
+    assert not world.replicate.made
+
+
+async def test_a_lost_prediction_is_looked_for_again_after_a_restart(world: World) -> None:
+    world.replicate.outcomes.append(LOST_ANSWER)
+    given_file = Media("me.jpg", MediaType("image/jpeg", ".jpg", Kind.IMAGE), b"\xff\xd8mine")
+    await world.kill()
+    run = await world.start(input={"subject": "file:0"}, files=(given_file,))
+    await world.restart()
+    await world.clock.advance(10)
+    assert (await world.row(run)).prediction_id == world.replicate.only.now.id
+
+
+async def test_recovering_twice_takes_nothing_twice(world: World) -> None:
+    await world.start()
+    assert await world.engine.recover() == 0
+    await world.restart()
+    assert await world.engine.recover() == 0
+
+
+async def test_many_unfinished_runs_are_followed_again_at_once(tmp_path: Any) -> None:
+    world = await World.open(tmp_path, active_per_user=None)
+    runs = [await world.engine.start(request(world.clock, author_id=n)) for n in range(200)]
+    await world.clock.settle()
+    world.replicate.gets = 0
+    assert await world.restart() == 200
+    await world.clock.advance(1)
+    assert world.replicate.gets >= 200
+    await world.clock.advance(60)
+    assert world.replicate.gets <= world.policy.looks_per_minute
+    assert all(world.page(run).progress.phase is Phase.STARTING for run in runs)
+    await world.close()
+
+
+moments = st.none() | st.datetimes(datetime(2025, 12, 1), datetime(2026, 2, 1), timezones=st.just(UTC))
+
+
+@given(
+    state=st.sampled_from(RunState),
+    created=st.datetimes(datetime(2025, 12, 1), datetime(2026, 2, 1), timezones=st.just(UTC)),
+    sent=moments,
+    cancel=moments,
+    delivered=moments,
+    prediction=st.none() | st.just("p"),
+)
+def test_every_row_has_exactly_one_next_step(
+    state: RunState,
+    created: datetime,
+    sent: datetime | None,
+    cancel: datetime | None,
+    delivered: datetime | None,
+    prediction: str | None,
+) -> None:
+    clock = VirtualClock()
+    run = request(clock).reserve("r", created)
+    whole: dict[str, Any] = {name: getattr(run, name) for name in run.__dataclass_fields__}
+    whole |= {"state": state, "sent_at": sent, "cancel_requested_at": cancel, "delivered_at": delivered}
+    step = decide(Run(**whole | {"prediction_id": prediction}), clock.now(), patience=timedelta(minutes=30))
+    if step in (Step.SEND, Step.EXPIRE, Step.STOP):
+        assert sent is None
+        assert prediction is None
+        assert not state.terminal
+    if step is Step.SEND:
+        assert cancel is None
+    if delivered is None:
+        assert step is not Step.NOTHING
+    if state.terminal and delivered is None:
+        assert step is Step.DELIVER
+
+
+@pytest.mark.parametrize("grace", [0.0, 5.0])
+async def test_a_clean_stop_leaves_the_rows_for_the_next_start(world: World, grace: float) -> None:
+    run = await world.start()
+    world.replicate.only.begin(world.clock.now())
+    await world.clock.advance(2)
+    await world.engine.stop(timedelta(seconds=grace))
+    assert world.view(run).closed == 1
+    assert (await world.row(run)).state is RunState.RUNNING
+    await world.restart()
+    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
+    await world.clock.advance(2)
+    assert (await world.row(run)).delivered_at is not None
+
+
+async def test_a_stop_lets_a_create_that_is_under_way_come_to_its_answer(world: World) -> None:
+
+    world.replicate.answer_after = 2.0
+    run = await world.start()
+    stopping = asyncio.create_task(world.engine.stop(timedelta(seconds=10)))
+    await world.clock.advance(10)
+    await stopping
+    assert (await world.row(run)).prediction_id is not None
