@@ -44,6 +44,10 @@ class Commands:
         """Return the global commands, or those of one guild alone."""
         return [command for command in self._commands.values() if command.guild_id == guild_id]
 
+    def every(self) -> list[Command]:
+        """Return all commands, those of guilds included."""
+        return list(self._commands.values())
+
     def get(self, command_id: int, guild_id: int | None) -> Command:
         """Return that command."""
         command = self._commands.get(command_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -21,10 +21,14 @@ from bot.sandbox.discord.rest.faults import Trap
 from bot.sandbox.discord.rest.server import RestServer
 from bot.sandbox.discord.rules.old_edits import OldEdits
 from bot.sandbox.discord.site import Site
+from bot.sandbox.discord.wire.snapshot import change, snapshot
 from bot.sandbox.discord.world.builder import default_world
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from bot.sandbox.discord.rest.calls import Call
+    from bot.sandbox.discord.world.user import User
     from bot.sandbox.discord.world.world import World
 
 MOST_BYTES = 600 * 1024 * 1024  # of one request: more than any tier allows, the rules say no earlier
@@ -107,6 +111,16 @@ class DiscordStandIn:
     def person(self, name: str) -> Person:
         """Return the person called ``name``."""
         return self.world.people[name]
+
+    def snapshot(self, viewer: User) -> dict[str, Any]:
+        """Return all that ``viewer`` sees now, in Discord's JSON."""
+        return snapshot(self.world, self.commands, self.cdn, viewer)
+
+    async def stream(self, viewer: User) -> AsyncIterator[dict[str, Any]]:
+        """Yield what ``viewer`` sees happen from now on, in Discord's JSON: ``t`` is its kind, ``d`` its data."""
+        async for happened in self.world.changes():
+            if (told := change(happened, self.cdn, viewer)) is not None:
+                yield told
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; port 0 takes a free one."""

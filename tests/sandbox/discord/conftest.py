@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox.discord import DiscordStandIn
+from tests.sandbox.discord.raw import Raw, raw_client
 
 
 @pytest.fixture
@@ -11,3 +12,10 @@ async def standin() -> AsyncIterator[DiscordStandIn]:
     await standin.start()
     yield standin
     await standin.stop()
+
+
+@pytest.fixture
+async def raw(standin: DiscordStandIn) -> AsyncIterator[Raw]:
+    standin.buckets.enabled = False
+    async with raw_client(standin) as client:
+        yield client

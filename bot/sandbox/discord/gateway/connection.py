@@ -105,6 +105,7 @@ class Connection:
         session.connection = None
         if self._socket.close_code in {1000, 1001}:
             self._hub.end(session)
+        self._hub.tell()
 
     def _take(self, raw: str | bytes) -> None:
         if len(raw) > MAX_PAYLOAD:
@@ -168,6 +169,7 @@ class Connection:
             self.push(frame)
         self._session, session.connection = session, self
         session.dispatch("RESUMED", {"_trace": ["sandbox"]})
+        self._hub.tell()
 
     def _check_token(self, data: Any) -> None:
         token = data.get("token") if isinstance(data, dict) else None

@@ -62,6 +62,7 @@ class Hub:
         self.identifies += 1
         session = Session(secrets.token_hex(16), intents, *shard, connection=connection)
         self.sessions[session.id] = session
+        self.tell()
         guilds = [guild for guild in self._guilds() if shard_of(guild.id, session.shards) == session.shard]
         session.dispatch("READY", self._ready(session, guilds))
         if intents & Intent.GUILDS:
@@ -75,6 +76,10 @@ class Hub:
         if session.connection is not None:
             session.connection.forget(session)
         self.sessions.pop(session.id, None)
+
+    def tell(self) -> None:
+        """Tell the people who look on how many sessions are connected."""
+        self.world.tell("SESSION_UPDATE", {"connected": len(self.connected)})
 
     def guild_create(self, guild: Guild) -> Json:
         """Return a guild with its members, channels and the threads that the bot sees."""

@@ -9,7 +9,7 @@ from bot.sandbox.discord.people.exchange import Exchange
 from bot.sandbox.discord.people.forms import Form, choose
 from bot.sandbox.discord.people.options import Options, descend
 from bot.sandbox.discord.people.refused import ClientRefused
-from bot.sandbox.discord.people.rights import check_reachable, owners_of
+from bot.sandbox.discord.people.rights import check_reachable, may_answer_openly, owners_of
 from bot.sandbox.discord.rest.reactions import key_of, read_emoji
 from bot.sandbox.discord.rules.files import Sent
 from bot.sandbox.discord.rules.mentions import read_mentions
@@ -217,7 +217,7 @@ class Person:
         interaction = self._site.interactions.begin(
             kind, user=self.user, channel=channel, data=data, owners=owners,
             file_limit=self.file_bytes(channel),
-            always_ephemeral="0" not in owners and not rights & P.USE_EXTERNAL_APPS, **about,
+            always_ephemeral="0" not in owners and not may_answer_openly(channel, rights), **about,
         )  # fmt: skip
         exchange = Exchange(interaction, self._site.interactions)
         return await exchange.wait() if wait else exchange

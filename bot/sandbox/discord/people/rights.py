@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.sandbox.discord.people.refused import ClientRefused
-from bot.sandbox.discord.world.permissions import Permission
+from bot.sandbox.discord.world.permissions import Permission, sending_in
 
 if TYPE_CHECKING:
     from bot.sandbox.discord.commands import Command
@@ -41,6 +41,12 @@ def owners_of(command: Command, user: User, channel: Channel, world: World) -> d
     if USER_INSTALL in types and user.installed:
         owners["1"] = str(user.id)
     return owners
+
+
+def may_answer_openly(channel: Channel, rights: Permission) -> bool:
+    """Return whether an app that only the person installed may answer so that others see it."""
+    needed = Permission.USE_EXTERNAL_APPS | sending_in(channel)
+    return not needed & ~rights
 
 
 def context_of(channel: Channel, world: World) -> int:

@@ -48,10 +48,12 @@ class Throttled(ApiError):
     """The answer 429; ``scope`` is user, global or shared."""
 
     def __init__(self, retry_after: float, scope: str, headers: Mapping[str, str]) -> None:
+        told = f"{max(retry_after, 0.0):.3f}"
         extra = {"retry_after": round(retry_after, 3), "global": scope == "global"}
         super().__init__(LIMITED, extra=extra, headers=headers)
         del self.body["code"]
         self.headers |= {"Retry-After": str(math.ceil(retry_after)), "X-RateLimit-Scope": scope}
+        self.headers |= {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": told}
         if scope == "global":
             self.headers["X-RateLimit-Global"] = "true"
 

@@ -83,7 +83,7 @@ def default_world(clock: Clock) -> World:
 
     mia runs commands, noah is a stranger, ada may manage messages, olga owns the guild. In #general and
     #pictures the bot may do all it needs; in #quiet it may not add reactions, attach files or embed links;
-    it does not see #hidden. “Elsewhere” is a guild without the bot.
+    it does not see #hidden. “ideas” is a thread of #general. “Elsewhere” is a guild without the bot.
     """
     make = Builder(clock)
     olga = make.user("olga", "#b5651d")
@@ -95,7 +95,8 @@ def default_world(clock: Clock) -> World:
     make.join(guild, noah)
     make.join(guild, ada, moderators)
     make.install(guild)
-    make.channel(guild, "general", "Try the bot here")
+    general = make.channel(guild, "general", "Try the bot here")
+    make.thread(general, "ideas", mia)
     make.channel(guild, "pictures")
     quiet = make.channel(guild, "quiet", "The bot may not react, attach or embed here")
     quiet.overwrites[application.bot.id] = Overwrite(1, deny=P.ADD_REACTIONS | P.ATTACH_FILES | P.EMBED_LINKS)

@@ -6,9 +6,10 @@ import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from bot.sandbox.discord.world.channel import Channel
@@ -24,8 +25,8 @@ class Change:
     """One thing that happened; ``kind`` is the name of Discord's event, ``data`` its payload as people see it.
 
     ``audience`` is the one person who may know of it, or ``None`` for everyone who sees the channel.
-    Kinds that Discord's gateway does not have: ``EXCHANGE_UPDATE`` (an interaction was answered) and
-    ``COMMANDS_UPDATE`` (the application registered commands).
+    Kinds that Discord's gateway does not have: ``EXCHANGE_UPDATE`` (an interaction was answered, or not in time),
+    ``COMMANDS_UPDATE`` (the application registered commands) and ``SESSION_UPDATE`` (the bot came or went).
     """
 
     kind: str
@@ -37,9 +38,22 @@ class Change:
     user: User | None = None
     audience: User | None = None
 
-    def seen_by_all(self) -> bool:
-        """Return whether it is no one's private matter."""
-        return self.audience is None
+
+class Changes:
+    """Every change from the moment this was made, one after another and without end."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Change] = asyncio.Queue()
+
+    def add(self, change: Change) -> None:
+        """Put a change behind those that wait."""
+        self._queue.put_nowait(change)
+
+    def __aiter__(self) -> Changes:
+        return self
+
+    async def __anext__(self) -> Change:
+        return await self._queue.get()
 
 
 class Feed:
@@ -47,11 +61,14 @@ class Feed:
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Change], None]] = []
+        self._streams: WeakSet[Changes] = WeakSet()
 
     def tell(self, change: Change) -> None:
         """Tell everyone who listens now."""
         for listener in tuple(self._listeners):
             listener(change)
+        for stream in self._streams:
+            stream.add(change)
 
     @contextmanager
     def heard(self, listener: Callable[[Change], None]) -> Iterator[None]:
@@ -62,12 +79,11 @@ class Feed:
         finally:
             self._listeners.remove(listener)
 
-    async def changes(self) -> AsyncIterator[Change]:
-        """Yield every change from the first ``anext`` on, without end."""
-        queue: asyncio.Queue[Change] = asyncio.Queue()
-        with self.heard(queue.put_nowait):
-            while True:
-                yield await queue.get()
+    def changes(self) -> Changes:
+        """Return every change from now on; the feed forgets the stream when nobody holds it any more."""
+        stream = Changes()
+        self._streams.add(stream)
+        return stream
 
     async def wait_for(self, look: Callable[[], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - tests wait with a limit and want a sentence when it is over
         """Return what ``look`` returns as soon as that is true; it is asked now and after every change."""

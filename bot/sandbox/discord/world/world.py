@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.sandbox.discord.ids import Snowflakes
 from bot.sandbox.discord.world.channel import Channel, ChannelType, Overwrite
-from bot.sandbox.discord.world.feed import Change, Feed
+from bot.sandbox.discord.world.feed import Change, Changes, Feed
 from bot.sandbox.discord.world.permissions import Permission, permissions_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from datetime import datetime
 
     from bot.sandbox.discord.clock import Clock
@@ -111,8 +111,8 @@ class World:
         about.setdefault("guild", channel.guild if channel else None)
         self.feed.tell(Change(kind, self.now(), data or {}, **about))
 
-    def changes(self) -> AsyncIterator[Change]:
-        """Yield everything that a client would see, from now on and without end."""
+    def changes(self) -> Changes:
+        """Return an iterator over everything that a client would see, from now on and without end."""
         return self.feed.changes()
 
     async def wait_for(self, look: Callable[[], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - handed on

@@ -1,0 +1,219 @@
+"""What a message may be, over the bot's own road."""
+
+from typing import Any
+
+import pytest
+
+from bot.sandbox.discord import DiscordStandIn, Permission
+from tests.sandbox.discord.raw import V2, Raw, picture, text
+
+
+def messages(standin: DiscordStandIn, channel: str = "general") -> str:
+    return f"/channels/{standin.world.channel(channel).id}/messages"
+
+
+def v2(*components: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"flags": V2, "components": list(components), **more}
+
+
+def gallery(*names: str) -> dict[str, Any]:
+    return {"type": 12, "items": [{"media": {"url": name}} for name in names]}
+
+
+def buttons(*custom_ids: str) -> dict[str, Any]:
+    return {
+        "type": 1,
+        "components": [{"type": 2, "style": 2, "label": "x", "custom_id": custom_id} for custom_id in custom_ids],
+    }
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        ({"content": "x" * 2001}, "BASE_TYPE_MAX_LENGTH"),
+        ({"content": 5}, "BASE_TYPE_STRING"),
+        ({"embeds": [{"title": "t"}] * 11}, "BASE_TYPE_BAD_LENGTH"),
+        ({"embeds": [{"description": "x" * 4000}, {"description": "x" * 2001}]}, "MAX_EMBED_SIZE_EXCEEDED"),
+        ({"content": "x", "components": [text("only with the flag")]}, "BASE_TYPE_CHOICES"),
+        ({"content": "x", "components": [buttons("a")] * 6}, "BASE_TYPE_BAD_LENGTH"),
+        (v2(text("hello"), content="too"), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"),
+        (v2(text("hello"), embeds=[{"title": "t"}]), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"),
+        (v2(*[text("x")] * 41), "BASE_TYPE_BAD_LENGTH"),
+        (v2(*[{"type": 17, "components": [text("x")] * 20}] * 2), "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED"),
+        (v2(text("x" * 2001), text("x" * 2000)), "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED"),
+        (v2(text("")), "BASE_TYPE_REQUIRED"),
+        (v2(gallery(*["https://example.org/a.png"] * 11)), "BASE_TYPE_BAD_LENGTH"),
+        (v2(gallery()), "BASE_TYPE_BAD_LENGTH"),
+        (v2(gallery("attachment://absent.png")), "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND"),
+        (v2(gallery("ftp://example.org/a.png")), "URL_TYPE_INVALID_SCHEME"),
+        (v2({"type": 13, "file": {"url": "https://example.org/a.zip"}}), "URL_TYPE_INVALID_SCHEME"),
+        (v2({"type": 17, "components": [{"type": 17, "components": [text("x")]}]}), "BASE_TYPE_CHOICES"),
+        (v2({"type": 9, "components": [text("x")]}), "BASE_TYPE_REQUIRED"),
+        (v2(buttons("a", "a")), "COMPONENT_CUSTOM_ID_DUPLICATED"),
+        (v2(buttons("a" * 101)), "BASE_TYPE_BAD_LENGTH"),
+        (v2(buttons(*"abcdef")), "BASE_TYPE_BAD_LENGTH"),
+        ({"content": "x", "attachments": [{"id": "12"}]}, "ATTACHMENT_NOT_FOUND"),
+        ({"content": "x", "nonce": "n" * 26}, "BASE_TYPE_MAX_LENGTH"),
+        ({"content": "x", "allowed_mentions": {"parse": ["users"], "users": ["1"]}}, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE"),
+        ({"content": "x", "message_reference": {"message_id": "1"}}, "REPLIES_UNKNOWN_MESSAGE"),
+    ],
+)  # fmt: skip
+async def test_a_message_that_breaks_a_rule_is_refused_and_the_field_named(
+    standin: DiscordStandIn, raw: Raw, payload: dict[str, Any], problem: str
+) -> None:
+    got = await raw.ask("POST", messages(standin), payload)
+    assert (got.status, got.code) == (400, 50035)
+    assert problem in got.problems
+    assert not standin.world.channel("general").messages
+
+
+@pytest.mark.parametrize("payload", [{}, {"content": ""}, {"flags": V2}, {"flags": V2, "components": []}])
+async def test_an_empty_message_is_refused(standin: DiscordStandIn, raw: Raw, payload: dict[str, Any]) -> None:
+    assert (await raw.ask("POST", messages(standin), payload)).code == 50006
+
+
+async def test_forty_components_and_four_thousand_characters_are_allowed(standin: DiscordStandIn, raw: Raw) -> None:
+    got = await raw.ask("POST", messages(standin), v2(*[text("x" * 100)] * 40))
+    assert got.status == 200
+    assert [item["id"] for item in got.body["components"]] == list(range(1, 41))
+
+
+async def test_the_components_flag_cannot_be_removed_and_content_must_be_emptied_to_set_it(
+    standin: DiscordStandIn, raw: Raw
+) -> None:
+    plain = (await raw.ask("POST", messages(standin), {"content": "old words"})).body
+    one = f"{messages(standin)}/{plain['id']}"
+    mixed = await raw.ask("PATCH", one, v2(text("new words")))
+    assert "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2" in mixed.problems
+    switched = await raw.ask("PATCH", one, v2(text("new words"), content=None))
+    assert (switched.status, switched.body["content"], switched.body["flags"]) == (200, "", V2)
+    back = await raw.ask("PATCH", one, {"flags": 0, "content": "old words", "components": []})
+    assert "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG" in back.problems
+    assert (await raw.ask("PATCH", one, {"content": "old words"})).code == 50035
+
+
+async def test_an_attachment_that_a_component_shows_is_listed_only_in_the_component(
+    standin: DiscordStandIn, raw: Raw
+) -> None:
+    files = {"a.png": picture("red", 20), "b.png": picture("blue", 30)}
+    payload = v2(gallery("attachment://a.png"), text("x"))
+    told = (await raw.ask("POST", messages(standin), payload, files)).body
+    media = told["components"][0]["items"][0]["media"]
+    assert (media["width"], media["height"], media["content_type"]) == (20, 20, "image/png")
+    assert [item["filename"] for item in told["attachments"]] == ["b.png"]
+    message = standin.world.message(standin.world.channel("general").id, int(told["id"]))
+    assert message is not None
+    assert [item.filename for item in message.attachments] == ["a.png", "b.png"]
+    assert [item.filename for item in message.pictures] == ["a.png"]
+    assert media["attachment_id"] == str(message.attachments[0].id)
+
+
+async def test_an_edit_keeps_the_attachments_that_it_names_and_all_when_it_names_none(
+    standin: DiscordStandIn, raw: Raw
+) -> None:
+    files = {f"{name}.png": picture() for name in "abc"}
+    told = (await raw.ask("POST", messages(standin), {"content": "x"}, files)).body
+    one = f"{messages(standin)}/{told['id']}"
+    a, b, _ = (item["id"] for item in told["attachments"])
+    named = {"attachments": [{"id": int(a)}, {"id": b}, {"id": 0, "description": "new"}]}
+    kept = (await raw.ask("PATCH", one, named, {"d.png": picture()})).body
+    assert [item["filename"] for item in kept["attachments"]] == ["a.png", "b.png", "d.png"]
+    assert [item["id"] for item in kept["attachments"]][:2] == [a, b]
+    added = (await raw.ask("PATCH", one, {}, {"e.png": picture()})).body
+    assert [item["filename"] for item in added["attachments"]] == ["a.png", "b.png", "d.png", "e.png"]
+    assert (await raw.ask("PATCH", one, {"attachments": []})).body["attachments"] == []
+
+
+async def test_files_over_the_guilds_limit_or_25_mib_in_all_are_too_large(standin: DiscordStandIn, raw: Raw) -> None:
+    mib = 1024 * 1024
+    over = await raw.ask("POST", messages(standin), {}, {"a.bin": b"x" * (10 * mib + 1)})
+    assert (over.status, over.code) == (413, 40005)
+    fits = await raw.ask("POST", messages(standin), {}, {"a.bin": b"x" * 10 * mib})
+    assert fits.status == 200
+    many = {f"{name}.bin": b"x" * 9 * mib for name in "abc"}
+    assert (await raw.ask("POST", messages(standin), {}, many)).code == 40005
+    standin.world.guild("Sandbox").tier = 2
+    assert (await raw.ask("POST", messages(standin), {}, {"a.bin": b"x" * 20 * mib})).status == 200
+
+
+async def test_an_attachments_address_is_signed_and_expires(standin: DiscordStandIn, raw: Raw) -> None:
+    told = (await raw.ask("POST", messages(standin), {}, {"a b.png": picture()})).body
+    url = told["attachments"][0]["url"]
+    assert told["attachments"][0]["filename"] == "a_b.png"
+    assert {"ex", "is", "hm"} <= set(url.rpartition("?")[2].replace("=", "&").split("&"))
+    async with raw.session.get(url) as answer:
+        assert await answer.read() == picture()
+        assert answer.headers["Content-Type"] == "image/png"
+    async with raw.session.get(url.replace("hm=", "hm=0")) as answer:
+        assert answer.status == 404
+    standin.clock.skip(25 * 3600)  # type: ignore[attr-defined]  # the default clock skips
+    async with raw.session.get(url) as answer:
+        assert answer.status == 404
+
+
+async def test_a_nonce_is_enforced_when_asked(standin: DiscordStandIn, raw: Raw) -> None:
+    payload = {"content": "once", "nonce": "n1", "enforce_nonce": True}
+    first, second = await raw.ask("POST", messages(standin), payload), await raw.ask("POST", messages(standin), payload)
+    assert first.body["id"] == second.body["id"]
+    other = await raw.ask("POST", messages(standin), {"content": "once", "nonce": "n1"})
+    assert other.body["id"] != first.body["id"]
+
+
+async def test_messages_are_listed_newest_first_and_around_before_after_one(standin: DiscordStandIn, raw: Raw) -> None:
+    ids = [(await raw.ask("POST", messages(standin), {"content": str(n)})).body["id"] for n in range(7)]
+
+    async def listed(query: str) -> list[int]:
+        return [ids.index(one["id"]) for one in (await raw.ask("GET", f"{messages(standin)}?{query}")).body]
+
+    assert await listed("limit=3") == [6, 5, 4]
+    assert await listed(f"before={ids[3]}&limit=2") == [2, 1]
+    assert await listed(f"after={ids[3]}&limit=2") == [5, 4]
+    assert await listed(f"around={ids[3]}&limit=3") == [4, 3, 2]
+
+
+async def test_past_an_hour_edits_are_scarce_and_the_answer_is_a_429_with_a_code(
+    standin: DiscordStandIn, raw: Raw
+) -> None:
+    told = (await raw.ask("POST", messages(standin), {"content": "old"})).body
+    one = f"{messages(standin)}/{told['id']}"
+    standin.clock.skip(3601)  # type: ignore[attr-defined]  # the default clock skips
+    statuses = [(await raw.ask("PATCH", one, {"content": str(n)})).status for n in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    got = await raw.ask("PATCH", one, {"content": "again"})
+    assert (got.code, got.headers["Via"], got.body["retry_after"] > 0) == (30046, "1.1 google", True)
+
+
+async def test_only_the_author_edits_and_only_the_author_or_a_moderator_deletes(
+    standin: DiscordStandIn, raw: Raw
+) -> None:
+    general = standin.world.channel("general")
+    said = await standin.person("mia").say(general, "mine")
+    assert (await raw.ask("PATCH", f"{messages(standin)}/{said.id}", {"content": "x"})).code == 50005
+    assert (await raw.ask("DELETE", f"{messages(standin)}/{said.id}")).code == 50013
+    standin.world.allow(general, Permission.MANAGE_MESSAGES)
+    assert (await raw.ask("DELETE", f"{messages(standin)}/{said.id}")).status == 204
+    assert (await raw.ask("GET", f"{messages(standin)}/{said.id}")).code == 10008
+
+
+async def test_automod_blocks_new_texts_and_edits_and_nothing_changes(standin: DiscordStandIn, raw: Raw) -> None:
+    standin.faults.block_text("forbidden")
+    assert (await raw.ask("POST", messages(standin), v2(text("a Forbidden word")))).code == 200000
+    told = (await raw.ask("POST", messages(standin), {"content": "fine"})).body
+    got = await raw.ask("PATCH", f"{messages(standin)}/{told['id']}", {"content": "forbidden"})
+    assert (got.status, got.code) == (400, 200000)
+    assert [message.content for message in standin.world.channel("general").messages.values()] == ["fine"]
+
+
+async def test_every_state_of_a_message_is_kept(standin: DiscordStandIn, raw: Raw) -> None:
+    told = (await raw.ask("POST", messages(standin), {"content": "one"})).body
+    one = f"{messages(standin)}/{told['id']}"
+    message = standin.world.message(standin.world.channel("general").id, int(told["id"]))
+    assert message is not None
+    await raw.ask("PATCH", one, {"content": "two"})
+    await raw.ask("DELETE", one)
+    assert [(state.body.content, state.deleted) for state in message.history] == [
+        ("one", False),
+        ("two", False),
+        ("two", True),
+    ]
+    assert message.history[0].at <= message.history[1].at <= message.history[2].at
