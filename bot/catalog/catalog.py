@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
@@ -58,25 +57,23 @@ class Catalog:
         Returns the names of those that could not be made because Replicate could not be asked: worth another try.
         A model that Replicate does not know is logged and left out; the others do not suffer for it.
         """
-        added = {row.name: row for row in await self._rows.all() if row.name not in self._specs}
-        wanted = [(spec, None) for spec in self._specs.values()]
-        wanted += [(_spec(row), row.added_by) for row in added.values()]
-        missing = [(spec, by) for spec, by in wanted if spec.name not in self._commands]
+        added = [_spec(row) for row in await self._rows.all() if row.name not in self._specs]
+        wanted = (*self._specs.values(), *added)
         turns = asyncio.Semaphore(_AT_ONCE)
 
-        async def attempt(spec: CommandSpec, added_by: int | None) -> str | None:
+        async def attempt(spec: CommandSpec) -> str | None:
             async with turns:
-                return await self._try(spec, added_by)
+                return await self._try(spec)
 
-        results = await asyncio.gather(*(attempt(spec, by) for spec, by in missing))
+        results = await asyncio.gather(*(attempt(spec) for spec in wanted if spec.name not in self._commands))
         # The order of the configuration is the order in which people see the commands.
-        self._commands = {spec.name: self._commands[spec.name] for spec, _ in wanted if spec.name in self._commands}
+        self._commands = {spec.name: self._commands[spec.name] for spec in wanted if spec.name in self._commands}
         return tuple(name for name in results if name is not None)
 
     async def resolve(self, target: Target) -> Command:
         """Return a command for a model that has none, for one run of it. UnknownModel when there is no such model."""
         resolved = await self._resolver.resolve(target)
-        return self._command(CommandSpec(name=_default_name(resolved.target), target=target), resolved, None)
+        return self._command(CommandSpec(name=_default_name(resolved.target), target=target), resolved)
 
     async def add(self, name: str, target: Target, *, by: int) -> Command:
         """Add a command and remember it; its version is pinned now. Refused or UnknownModel when it cannot be."""
@@ -89,8 +86,8 @@ class Catalog:
         if len(self._commands) + len(RESERVED_NAMES) >= GLOBAL_COMMANDS:
             raise Refused(f"Discord takes {GLOBAL_COMMANDS} commands, and they are used up. Remove one first.")
         resolved = await self._resolver.resolve(target)
-        command = self._command(CommandSpec(name=name, target=target), resolved, by)
-        await self._rows.put(self._row(command))
+        command = self._command(CommandSpec(name=name, target=target), resolved)
+        await self._remember(command, by=by)
         self._commands[name] = command
         return command
 
@@ -105,25 +102,25 @@ class Catalog:
         """Return what an added command would be with its model's newest version."""
         command = self._added(name)
         resolved = await self._resolver.resolve(replace(command.target, version=None))
-        return self._command(CommandSpec(name=name, target=resolved.target), resolved, command.added_by)
+        return self._command(CommandSpec(name=name, target=resolved.target), resolved)
 
-    async def switch(self, command: Command) -> None:
+    async def switch(self, command: Command, *, by: int) -> None:
         """Put a newer version of an added command in its place and remember it."""
         self._added(command.name)
-        await self._rows.put(self._row(command))
+        await self._remember(command, by=by)
         self._commands[command.name] = command
 
-    async def _try(self, spec: CommandSpec, added_by: int | None) -> str | None:
+    async def _try(self, spec: CommandSpec) -> str | None:
         try:
-            self._commands[spec.name] = self._command(spec, await self._resolver.resolve(spec.target), added_by)
+            self._commands[spec.name] = self._command(spec, await self._resolver.resolve(spec.target))
         except UserError as unknown:
-            log.error("A command was left out.", command=spec.name, reason=unknown.sentence)
+            log.warning("A command was left out.", command=spec.name, reason=unknown.sentence)
         except ReplicateError as error:
             log.warning("A command has to wait: Replicate did not tell its model.", command=spec.name, error=str(error))
             return spec.name
         return None
 
-    def _command(self, spec: CommandSpec, resolved: Resolved, added_by: int | None) -> Command:
+    def _command(self, spec: CommandSpec, resolved: Resolved) -> Command:
         fields = tuple(_limited(field, spec.limits) for field in read_fields(resolved.schema))
         plan = make_plan(
             fields,
@@ -138,25 +135,26 @@ class Catalog:
             target=resolved.target,
             plan=plan,
             output_schema=output_schema(resolved.schema),
-            added_by=added_by,
+            added=spec.name not in self._specs,
         )
 
     def _added(self, name: str) -> Command:
         command = self._commands.get(name)
         if command is None:
             raise Refused(f"There is no /{name}. /models list shows what there is.")
-        if command.added_by is None:
+        if not command.added:
             raise Refused(f"/{name} is configured, not added. Whoever runs the bot can change it.")
         return command
 
-    def _row(self, command: Command) -> CommandRow:
-        return CommandRow(
+    async def _remember(self, command: Command, *, by: int) -> None:
+        row = CommandRow(
             name=command.name,
             target=str(command.target),
             description=command.description,
-            added_by=command.added_by or 0,
+            added_by=by,
             added_at=self._clock.now(),
         )
+        await self._rows.put(row)
 
 
 def _spec(row: CommandRow) -> CommandSpec:
@@ -173,11 +171,3 @@ def _limited(field: Field, limits: Mapping[str, float]) -> Field:
 
 def _default_name(target: Target) -> str:
     return target.name.lower().replace(".", "-")[:32]
-
-
-def describe_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say in lines what differs between two models' inputs: added, gone, changed."""
-    added = [f"New input: {name}" for name in new if name not in old]
-    gone = [f"Gone: {name}" for name in old if name not in new]
-    changed = [f"Changed: {name}" for name in new if name in old and old[name] != new[name]]
-    return (*added, *gone, *changed)

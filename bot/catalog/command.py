@@ -10,9 +10,9 @@ from bot.replicate.target import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One slash command's model. ``added_by`` is who added it at run time; None: it is configured.
+    """One slash command's model. ``target`` is pinned: a community model always has its version.
 
-    ``target`` is pinned: a community model always has its version.
+    ``added``: somebody added it while the bot ran; otherwise it is configured.
     """
 
     name: str
@@ -20,4 +20,4 @@ class Command:
     target: Target
     plan: Plan
     output_schema: Mapping[str, Any] = field(repr=False)
-    added_by: int | None = None
+    added: bool = False

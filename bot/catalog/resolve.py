@@ -40,7 +40,8 @@ class Resolver:
         if target.version is not None:
             known = await self._remembered.schema(str(target))
             if known is not None:
-                return Resolved(target=target, description=str(known["description"]), schema=known["schema"])
+                payload = known.payload
+                return Resolved(target=target, description=payload["description"], schema=payload["schema"])
         try:
             resolved = await (self._deployment(target) if target.deployment else self._model(target))
         except NotFound as error:

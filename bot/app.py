@@ -1,0 +1,227 @@
+"""The composition root: makes every part, hands parts over by keyword, and closes resources in reverse."""
+
+import asyncio
+import importlib.metadata
+import secrets
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+
+import discord
+import httpx
+import structlog
+
+from bot.catalog.catalog import Catalog
+from bot.catalog.resolve import Resolver
+from bot.chores import Chores, Keep
+from bot.client import DEFAULT_GATEWAY, Replicord, point_at
+from bot.clock import Clock, SystemClock
+from bot.errors import ConfigError
+from bot.limits import FILE_BYTES
+from bot.observing import RunMeter
+from bot.outputs.fetch import Fetcher
+from bot.outputs.gather import Bench, Gatherer
+from bot.outputs.spool import Spool
+from bot.replicate.client import Replicate, open_http
+from bot.replicate.errors import ReplicateError
+from bot.replicate.webhooks import Verifier
+from bot.runs import Run
+from bot.runs.engine import Engine
+from bot.runs.policy import Policy
+from bot.settings import Settings
+from bot.store.location import Location
+from bot.store.store import Store
+from bot.telemetry.logs import set_up_logging
+from bot.telemetry.metrics import CONTENT_TYPE, Metrics
+from bot.telemetry.wire import WireMeter
+from bot.ui.controls import CONTROLS
+from bot.ui.live import LiveMessages
+from bot.web.deliveries import Deliveries
+from bot.web.health import Health
+from bot.web.server import WebServer
+from cogs._invocation import Invocations
+from cogs._registration import Registration
+from cogs.model_commands import ModelCommands
+from cogs.stopping import Stopping
+
+log = structlog.get_logger(__name__)
+
+# Docker and systemd kill ten seconds after SIGTERM; the last edits get most of them.
+_GRACE = timedelta(seconds=8)
+
+
+async def serve(settings: Settings) -> int:
+    """Run the bot until it is told to stop; return the exit code. ConfigError says what keeps it from running."""
+    secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
+    set_up_logging(form=settings.log_format, level=settings.log_level, secrets=secrets_known)
+    point_at(settings.discord_api_url, str(settings.discord_gateway_url))
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        stop = _stop_on_signals(stack)
+        store = await Store.open(settings.database_url, clock=clock)
+        stack.push_async_callback(store.close)
+        http = await stack.enter_async_context(open_http())
+        app = App(settings, store=store, http=http, clock=clock)
+        if settings.http_port is not None:
+            server = await app.server(settings.http_host, settings.http_port)
+            stack.push_async_callback(server.stop)
+            await server.start()
+        await app.run(stop)
+    return 0
+
+
+class App:
+    """The bot, put together. ``run`` is its life."""
+
+    def __init__(self, settings: Settings, *, store: Store, http: httpx.AsyncClient, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._metrics = Metrics(version=importlib.metadata.version("replicord"))
+        custom_gateway = str(settings.discord_gateway_url) != DEFAULT_GATEWAY
+        self._client = Replicord(on_login=self._on_login, shards=1 if custom_gateway else None)
+        self._replicate = Replicate(
+            http,
+            token=settings.replicate_api_token.get_secret_value(),
+            base_url=settings.replicate_base_url,
+            clock=clock,
+            meter=WireMeter(self._metrics),
+        )
+        self._spool = Spool(Location.parse(settings.database_url).folder / "spool")
+        self._fetcher = Fetcher(http, hosts=settings.replicate_file_hosts, max_bytes=FILE_BYTES, clock=clock)
+        self._bench = Bench.of()
+        self._views = LiveMessages(self._client, ledger=store.runs, clock=clock)
+        self._engine = Engine(
+            replicate=self._replicate,
+            runs=store.runs,
+            gather=self._gatherer,
+            open_view=self._views,
+            clock=clock,
+            new_id=lambda: secrets.token_hex(6),
+            policy=_policy(settings),
+            observer=RunMeter(self._metrics, clock=clock),
+        )
+        self._catalog = Catalog(
+            specs=settings.specs,
+            hidden=settings.hidden_inputs,
+            resolver=Resolver(self._replicate, store.commands),
+            rows=store.commands,
+            clock=clock,
+        )
+        self._registration = Registration(self._client, memory=store.notes, guild=settings.command_guild)
+        self._models = ModelCommands(self._client, catalog=self._catalog, invocations=Invocations(self._engine))
+        self._missing: tuple[str, ...] = ()
+
+    async def server(self, host: str, port: int) -> WebServer:
+        """Return the server for health, metrics and, where a public URL is set, Replicate's calls."""
+        health = Health(ready=self._ready, metrics=self._metrics.exposition, metrics_type=CONTENT_TYPE)
+        deliveries = None
+        if self._settings.webhook_url:
+            try:
+                verifier = Verifier(await self._replicate.webhooks.secret(), self._clock)
+            except ReplicateError as error:
+                raise ConfigError(f"WEBHOOK_URL is set; Replicate did not tell its signing secret: {error}") from error
+            deliveries = Deliveries(
+                verifier=verifier,
+                wake=self._engine.wake,
+                count=lambda outcome: self._metrics.webhooks.labels(outcome=outcome).inc(),
+            )
+        return WebServer(host=host, port=port, health=health, deliveries=deliveries)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set or Discord will not have us; leave every run where the next start finds it."""
+        connection = asyncio.create_task(self._connect(), name="discord")
+        stopped = asyncio.create_task(stop.wait(), name="stop")
+        chores = asyncio.create_task(self._chores().go_on(), name="chores")
+        try:
+            await asyncio.wait({connection, stopped, chores}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                log.info("Stopping. Runs go on at Replicate and are picked up at the next start.")
+        finally:
+            await self._engine.stop(_GRACE)
+            await self._views.close()
+            await self._client.close()
+            chores.cancel()
+            stopped.cancel()
+            results = await asyncio.gather(connection, chores, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _connect(self) -> None:
+        try:
+            await self._client.start(self._settings.discord_token.get_secret_value())
+        except discord.LoginFailure as error:
+            raise ConfigError(
+                "Discord does not know DISCORD_TOKEN. Copy it anew from your application's Bot page."
+            ) from error
+
+    async def _on_login(self, client: Replicord) -> None:
+        """Add what people can use, tell Discord if it changed, and pick up what a former life left."""
+        client.add_dynamic_items(*CONTROLS)
+        self._missing = await self._catalog.load()
+        await client.add_cog(self._models)
+        await client.add_cog(Stopping(client, engine=self._engine, book=self._store.runs))
+        await self._registration.sync()
+        recovered = await self._engine.recover()
+        log.info("Logged in.", commands=[command.name for command in self._catalog], recovered=recovered)
+
+    def _chores(self) -> Chores:
+        keep = Keep(prompts=self._settings.keep_prompts, files=self._settings.keep_files, runs=self._settings.keep_runs)
+        return Chores(
+            runs=self._store.runs,
+            spool=self._spool,
+            keep=keep,
+            load_commands=self._load_missing_commands,
+            clock=self._clock,
+        )
+
+    async def _load_missing_commands(self) -> bool:
+        """Try again for commands whose model Replicate could not tell; True when none is missing."""
+        if self._missing and self._client.is_ready():
+            self._missing = await self._catalog.load()
+            self._models.refresh()
+            await self._registration.sync()
+        return self._client.is_ready() and not self._missing
+
+    def _ready(self) -> Mapping[str, bool]:
+        return {"discord": self._client.is_ready() and not self._client.is_closed()}
+
+    def _gatherer(self, run: Run) -> Gatherer:
+        return Gatherer(
+            self._fetcher,
+            folder=self._spool.folder(run.id),
+            stem=run.command,
+            limit=run.place.file_limit,
+            created_at=run.created_at,
+            bench=self._bench,
+        )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        active_per_user=settings.runs_per_user,
+        per_day=settings.runs_per_day,
+        creates_per_minute=settings.creates_per_minute,
+        deadline=settings.run_deadline,
+        webhook_base=settings.webhook_url,
+    )
+
+
+def _stop_on_signals(stack: AsyncExitStack) -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set; the second signal ends the program at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+
+    def asked() -> None:
+        if stop.is_set() and main is not None:
+            main.cancel()
+        stop.set()
+
+    with suppress(NotImplementedError):  # Windows has no signal handlers on loops
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, asked)
+            stack.callback(loop.remove_signal_handler, number)
+    return stop

@@ -1,0 +1,92 @@
+"""One interaction becomes one run: options in, files read, the engine called."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+
+from bot.catalog.command import Command
+from bot.client import Replicord
+from bot.errors import BadOption
+from bot.inputs.attachments import Taken, check_size, take
+from bot.inputs.collect import Collected, collect
+from bot.inputs.plan import Plan
+from bot.media.media import Media
+from bot.media.sniff import sniff
+from bot.runs import Run
+from bot.runs.engine import Engine
+from bot.runs.request import Request
+from cogs._place import place_of
+
+_NO_BYTES_YET = sniff(b"")
+
+
+class Invocations:
+    """Starts runs for people. What can be refused without reading a file is refused before the reply is public."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def start(
+        self, interaction: discord.Interaction[Replicord], command: Command, values: Mapping[str, Any]
+    ) -> Run:
+        """Acknowledge, read the files, start. UserError says what stands in the way; nothing was paid then.
+
+        ``values`` go by option name as Discord sends them, attachments unread.
+        """
+        collect(command.plan, {name: _unread(name, value) for name, value in values.items()})
+        answer = await interaction.response.defer(thinking=True)
+        if answer is None or answer.message_id is None:
+            raise RuntimeError("Discord took the deferral and named no message.")
+        collected = await _collect(command.plan, values)
+        return await self._engine.start(
+            Request(
+                command=command.name,
+                target=command.target,
+                author_id=interaction.user.id,
+                author_name=interaction.user.display_name,
+                place=place_of(interaction, answer.message_id),
+                input=collected.input,
+                files=collected.files,
+                prompt=collected.prompt,
+                summary=collected.summary,
+                notes=collected.notes,
+                output_schema=command.output_schema,
+                expected=collected.expected,
+                thumbnail=collected.thumbnail,
+            )
+        )
+
+
+def _unread(option: str, value: Any) -> Any:
+    """Stand a file's name in for the file, so that everything else can be checked before it is read."""
+    if isinstance(value, list):
+        return [_unread(option, part) for part in value]
+    if isinstance(value, discord.Attachment):
+        check_size(option, value.filename, value.size)
+        return Media(name=value.filename, type=_NO_BYTES_YET, data=b"")
+    return value
+
+
+async def _collect(plan: Plan, values: Mapping[str, Any]) -> Collected:
+    """Read every file at once, then collect; both away from the event loop where they take long."""
+    read = await asyncio.gather(*(_read(plan, name, value) for name, value in values.items()))
+    return await asyncio.to_thread(collect, plan, dict(zip(values, read, strict=True)))
+
+
+async def _read(plan: Plan, option: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return list(await asyncio.gather(*(_read(plan, option, part) for part in value)))
+    return await _take(plan, option, value) if isinstance(value, discord.Attachment) else value
+
+
+async def _take(plan: Plan, option: str, attachment: discord.Attachment) -> Taken:
+    """Read an attachment now: its address soon expires."""
+    known = plan.option(option)
+    field = plan.field(known.field) if known and known.field else plan.known_as(option)
+    try:
+        data = await attachment.read()
+    except discord.HTTPException as error:
+        raise BadOption(option, f"`{option}`: Discord did not hand over “{attachment.filename}”. Try again.") from error
+    return await asyncio.to_thread(take, option, attachment.filename, data, field.accepts if field else ())

@@ -1,0 +1,63 @@
+"""Stopping a run: ❌ under its message, or the Cancel button."""
+
+import discord
+from discord.ext import commands
+
+from bot.client import Replicord
+from bot.runs import Run
+from bot.runs.engine import CancelAnswer, Engine
+from bot.ui.answer import tell
+from bot.ui.controls import Action
+from bot.ui.rights import may_stop
+from cogs._book import Book
+
+STOP = "❌"
+
+_ANSWERS = {
+    CancelAnswer.REQUESTED: "Stopping. What was made already stays.",
+    CancelAnswer.ALREADY: "It is being stopped already.",
+    CancelAnswer.OVER: "This run is over already.",
+    CancelAnswer.UNKNOWN: "This run is no longer remembered, so there is nothing to stop.",
+}
+
+
+class Stopping(commands.Cog):
+    """Both roads end in ``engine.cancel``; who may take them is read from the run's row at that moment."""
+
+    def __init__(self, client: Replicord, *, engine: Engine, book: Book) -> None:
+        self._client = client
+        self._engine = engine
+        self._book = book
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
+        """Stop the run under whose message somebody who may put a ❌."""
+        if str(event.emoji) != STOP or (self._client.user and event.user_id == self._client.user.id):
+            return
+        run = await self._book.by_message(event.message_id)
+        if run is not None and may_stop(run, user_id=event.user_id, manages_messages=self._manages(event)):
+            await self._engine.cancel(run.id, by=_name(event, run))
+
+    @commands.Cog.listener()
+    async def on_run_button(self, interaction: discord.Interaction[Replicord], action: str, run_id: str) -> None:
+        """Stop the run whose Cancel button was pressed, or say privately why not."""
+        if action != Action.CANCEL:
+            return
+        run = await self._book.get(run_id)
+        manages = interaction.permissions.manage_messages
+        if run is not None and not may_stop(run, user_id=interaction.user.id, manages_messages=manages):
+            await tell(interaction, f"Only {run.author_name} or someone who manages messages here can stop this run.")
+            return
+        answer = await self._engine.cancel(run_id, by=interaction.user.display_name)
+        await tell(interaction, _ANSWERS[answer])
+
+    def _manages(self, event: discord.RawReactionActionEvent) -> bool:
+        guild = self._client.get_guild(event.guild_id) if event.guild_id else None
+        channel = guild.get_channel_or_thread(event.channel_id) if guild else None
+        if channel is None or event.member is None:
+            return False
+        return channel.permissions_for(event.member).manage_messages
+
+
+def _name(event: discord.RawReactionActionEvent, run: Run) -> str:
+    return event.member.display_name if event.member else run.author_name
