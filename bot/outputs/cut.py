@@ -70,6 +70,7 @@ class _Window:
     def __init__(self, text: str, *, inside: bool, fences: bool = True) -> None:
         self._text = text
         self._limit = len(text) - 1
+        self._indent = len(text) - len(text.lstrip())  # a slice of nothing but blanks cannot be shown
         self._fences = [fence.start() for fence in _FENCES.finditer(text)] if fences else []
         self._ends = [start + len(FENCE) for start in self._fences]
         self._begins_inside = inside
@@ -96,7 +97,7 @@ class _Window:
         for match in reversed(list(pattern.finditer(self._text, int(floor * limit)))):
             place = min(match.end(), limit)
             is_whole = match.start() < limit or self._text[limit].isspace()
-            if place > 0 and is_whole and not is_glued(self._text, place):
+            if place > self._indent and is_whole and not is_glued(self._text, place):
                 yield place
 
     def _before_block(self) -> int | None:

@@ -46,7 +46,7 @@ class AllowedHosts:
         """
         host = _plain(url.host)
         port = url.port or _PORTS.get(url.scheme, 0)
-        if not port or not host or url.userinfo:
+        if not 0 < port < 2**16 or not host or url.userinfo:
             raise NotAllowed("The model gave an address that is not a plain web address, so it was not opened.")
         entries = [entry for entry in self._entries if _covers(entry, host, port)]
         if not entries:

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import example, given, settings
@@ -42,7 +43,15 @@ ODD = [
     "x" * 90,
     "\u00a0",
 ]
-TEXTS = st.lists(st.sampled_from(WORDS + ODD) | st.text(max_size=20), max_size=120).map("".join)
+
+
+def long_text(seed: int, size: int) -> str:
+    """Hypothesis favours short lists; these are long ones."""
+    return "".join(Random(seed).choices(WORDS + ODD, k=size))  # noqa: S311 - nothing secret: words for a test
+
+
+LONG = st.builds(long_text, st.integers(), st.integers(0, 150))
+TEXTS = LONG | st.lists(st.sampled_from(WORDS + ODD) | st.text(max_size=20), max_size=120).map("".join)
 BUDGETS = st.integers(80, 400)
 
 
