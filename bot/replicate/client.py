@@ -1,6 +1,7 @@
 """Replicate: the whole client, and the HTTP connection pool it stands on."""
 
 from collections.abc import AsyncGenerator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
 import httpx
@@ -44,6 +45,7 @@ def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
         timeout=TIMEOUT,
         follow_redirects=False,
         headers={"User-Agent": "replicord"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )
 
 

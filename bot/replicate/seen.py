@@ -35,20 +35,20 @@ class Seen:
         # A decoder hands on the last id to events without one; the content tells those apart.
         mark = None if id is None else hash((id, content))
         self.last_id = id
-        if mark is not None and (mark in self._before or mark in self._marks[-_CLOSE_BEHIND:]):
-            return False
-        replayed = self._is_replayed(content)
-        if mark is not None:
+        known = mark is not None and (mark in self._before or mark in self._marks[-_CLOSE_BEHIND:])
+        new = not self._is_replayed(content, known=known) and not known
+        if mark is not None and not known:
             self._marks.append(mark)
-        if not replayed:
+        if new:
             self._contents.append(content)
-        return not replayed
+        return new
 
-    def _is_replayed(self, content: int) -> bool:
+    def _is_replayed(self, content: int, *, known: bool) -> bool:
         if self._replayed is None:
             return False
         if self._replayed < len(self._contents) and self._contents[self._replayed] == content:
             self._replayed += 1
             return True
-        self._replayed = None
+        if not known:  # the replay is over
+            self._replayed = None
         return False
