@@ -37,7 +37,7 @@ def cut(text: str, limit: int) -> str:
         end -= 1
     head = text[:end]
     space = max(head.rfind(" "), head.rfind("\n"))
-    if space > limit * 2 // 3:
+    if space > limit // 2:
         head = head[:space]
     return head.rstrip() + ELLIPSIS
 

@@ -153,7 +153,7 @@ def elapsed(run: Run) -> timedelta | None:
 
 def _in_line(page: Page) -> str:
     progress = page.progress
-    place = f"{ordinal(progress.line)} in line" if progress.line else "waiting its turn"
+    place = ordinal(progress.line) if progress.line else "waiting its turn"
     return _line("In line", place, _since(progress))
 
 
