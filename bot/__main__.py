@@ -56,11 +56,10 @@ def _run(_: argparse.Namespace) -> int:
 
 
 def _sandbox(asked: argparse.Namespace) -> int:
-    from bot.sandbox import command  # noqa: PLC0415  # the bot itself never loads the stand-ins
+    # The bot itself never loads the stand-ins.
+    from bot.sandbox.demo import demo  # noqa: PLC0415  # see above
 
-    if asked.demo is not None:
-        return _loop(lambda: command.demo(Path(asked.demo) if asked.demo else None, out=asked.out))
-    return _loop(lambda: command.page(port=asked.port, browser=not asked.no_browser))
+    return _loop(lambda: demo(Path(asked.demo) if asked.demo else None, out=asked.out))
 
 
 def _check(asked: argparse.Namespace) -> int:
