@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.clock import Clock
-from bot.replicate.errors import NoAnswer, NotFound, NotSent, ReplicateError, StreamLost, Throttled
+from bot.replicate.errors import BadAnswer, NoAnswer, NotFound, NotSent, ReplicateError, StreamLost, Throttled
 from bot.replicate.files import RemoteFile
 from bot.replicate.prediction import Prediction, Status
 from bot.replicate.rate import Rate
@@ -24,13 +24,14 @@ REFUSED_CONNECTION = NotSent("refused")
 
 @dataclass(frozen=True)
 class Create:
-    """One create request as it came in."""
+    """One create request as it came in. ``perhaps``: it was accepted, or nobody can know that it was not."""
 
     at: float
     target: Target
     input: Mapping[str, Any]
     webhook: str | None
     cancel_after: timedelta | None
+    perhaps: bool
 
 
 class Made:
@@ -114,8 +115,9 @@ class FakeReplicate:
         webhook_events: tuple[str, ...] = (),
         cancel_after: timedelta | None = None,
     ) -> Prediction:
-        self.creates.append(Create(self._clock.monotonic(), target, dict(input), webhook, cancel_after))
         outcome = self.outcomes.popleft() if self.outcomes else "ok"
+        perhaps = not isinstance(outcome, ReplicateError) or isinstance(outcome, NoAnswer | BadAnswer)
+        self.creates.append(Create(self._clock.monotonic(), target, dict(input), webhook, cancel_after, perhaps))
         if isinstance(outcome, ReplicateError):
             raise outcome
         if outcome == NEVER_ARRIVED:

@@ -1,0 +1,116 @@
+"""Progress from the logs of real models."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.runs.progress import Logs, Meter, Step
+
+MODELS = Path(__file__).parents[3] / "shared" / "models"
+
+
+def logs_of(name: str) -> str:
+    path = MODELS / f"{name}.json"
+    if not path.exists():
+        pytest.skip("the captured models are not here")
+    return str(json.loads(path.read_text())["default_example"]["logs"])
+
+
+def read(text: str) -> Step | None:
+    logs = Logs()
+    logs.read(text)
+    return logs.step
+
+
+@pytest.mark.parametrize(
+    ("line", "step", "steps"),
+    [
+        (" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]", 3, 4),
+        ("\x1b[33mSampling:\x1b[0m  50%|█████     | 10/20 [00:02<00:02,  4.4it/s]\x1b[A", 10, 20),
+        ("  0%|          | 0/28 [00:00<?, ?it/s]", 0, 28),
+        ("12 /    400\n", 12, 400),
+    ],
+)
+def test_a_bar_tells_its_step(line: str, step: int, steps: int) -> None:
+    found = read(f"Running workflow\n{line}")
+    assert found is not None
+    assert (found.step, found.steps) == (step, steps)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " 10%|▉         | 35.7M/368M [00:00<00:03, 102MB/s]",
+        "100%|██████████| 368/368 [00:02<00:00, 183MB/s]",
+        "Downloading shards:  50%|█████     | 1/2 [00:01<00:01,  1.0s/it]",
+        "Fetching 11 files:  45%|████▌     | 5/11 [00:01<00:01,  4.0it/s]",
+        "Loading pipeline components...: 100%|██████████| 7/7 [00:00<00:00, 9.0it/s]",
+        "0: 640x640 1 eyes, 6.2ms",
+        "Prompt: 3/4 of a pie",
+        "https://example.org/1/2",
+    ],
+)
+def test_what_is_not_the_models_work_is_left_out(line: str) -> None:
+    assert read(f"{line}\n") is None
+
+
+@pytest.mark.parametrize(
+    ("model", "step", "bars"),
+    [
+        ("black-forest-labs_flux-schnell", (4, 4), 0),
+        ("stability-ai_sdxl", (5, 5), 1),
+        ("meta_musicgen", None, None),
+        ("lucataco_xtts-v2", None, None),
+        ("smoretalk_rembg-enhance", None, None),
+    ],
+)
+def test_real_logs_are_read(model: str, step: tuple[int, int] | None, bars: int | None) -> None:
+    found = read(logs_of(model))
+    if model == "meta_musicgen":
+        assert found is not None
+        assert found.steps == 400
+    elif step is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert ((found.step, found.steps), found.bars) == (step, bars)
+
+
+def test_logs_that_grow_are_read_as_if_read_at_once() -> None:
+    text = logs_of("fofr_consistent-character")
+    logs = Logs()
+    for end in range(0, len(text) + 37, 37):
+        logs.read(text[:end])
+    whole = read(text + "\n")
+    logs.read(text + "\n")
+    assert logs.step == whole
+    assert whole is not None
+    assert whole.bars > 20
+
+
+@given(st.text(), st.integers(0, 30))
+def test_no_log_is_too_odd(text: str, cut: int) -> None:
+    logs = Logs()
+    logs.read(text[:cut])
+    logs.read(text)
+    logs.read("")
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 6)), max_size=30))
+def test_the_fraction_never_goes_back_nor_past_the_whole(looks: list[tuple[int, int, int]]) -> None:
+    meter, before, done, bars = Meter(), 0.0, 0, 0
+    for step, more_done, more_bars in looks:
+        done, bars = done + more_done, bars + more_bars
+        fraction = meter.read(Step(step, 4, bars), done=done, total=5)
+        assert fraction is not None
+        assert before <= fraction <= 1.0
+        before = fraction
+
+
+def test_the_bars_of_an_output_are_learned_from_the_first() -> None:
+    meter = Meter()
+    meter.read(Step(4, 4, 5), done=1, total=2)  # the first output took six bars
+    assert meter.read(Step(4, 4, 8), done=1, total=2) == pytest.approx(0.75)
