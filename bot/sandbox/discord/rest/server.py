@@ -57,8 +57,10 @@ class RestServer:
             call.status, call.seconds = 0, clock.monotonic() - started
             if request.transport is not None:
                 request.transport.abort()
+            self._tell(call)
             return web.Response(status=500)
         call.status, call.answer, call.seconds = answer.status, answer.body, clock.monotonic() - started
+        self._tell(call)
         return _respond(answer, headers)
 
     async def _handle(
@@ -98,6 +100,11 @@ class RestServer:
         if found.bot and request.headers.get("Authorization") != expected:
             raise ApiError(UNAUTHORIZED)
         return found
+
+    def _tell(self, call: Call) -> None:
+        seconds = round(call.seconds, 4)
+        about = {"method": call.method, "path": call.path, "status": call.status, "code": call.code, "seconds": seconds}
+        self._site.world.tell("API_CALL", about)
 
     def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         for route, pattern in self._routes:

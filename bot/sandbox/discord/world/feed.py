@@ -26,7 +26,8 @@ class Change:
 
     ``audience`` is the one person who may know of it, or ``None`` for everyone who sees the channel.
     Kinds that Discord's gateway does not have: ``EXCHANGE_UPDATE`` (an interaction was answered, or not in time),
-    ``COMMANDS_UPDATE`` (the application registered commands) and ``SESSION_UPDATE`` (the bot came or went).
+    ``COMMANDS_UPDATE`` (the application registered commands), ``SESSION_UPDATE`` (the bot came or went) and
+    ``API_CALL`` (the bot asked something over HTTP and was answered).
     """
 
     kind: str
