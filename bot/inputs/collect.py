@@ -17,6 +17,7 @@ from bot.inputs.summary import summarise
 from bot.inputs.values import read_urls, read_value
 from bot.inputs.words import cut, visible
 from bot.media.media import Kind, Media
+from bot.media.sniff import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,24 @@ def collect(plan: Plan, values: Mapping[str, Any]) -> Collected:
     )
 
 
+def precheck(plan: Plan, values: Mapping[str, Any]) -> None:
+    """Raise what ``collect`` would, as far as it can be told before files are read; cheap.
+
+    Here anything that is given as an attachment option counts as a file.
+    """
+    collect(plan, {name: _unread(plan, name, value) for name, value in values.items()})
+
+
+def _unread(plan: Plan, name: str, value: Any) -> Any:
+    """Stand an empty file in for each that is not read yet."""
+    option = plan.option(name)
+    if value is None or option is None or option.role is not Role.FILE:
+        return value
+    if isinstance(value, list | tuple):
+        return [Media(name=str(part), type=UNKNOWN, data=b"") for part in value]
+    return Media(name=str(value), type=UNKNOWN, data=b"")
+
+
 def _by_field(plan: Plan, values: Mapping[str, Any]) -> dict[str, list[Given]]:
     """Sort what was given by the field that it sets, the ``key=value`` pairs of ``advanced`` among it."""
     found: dict[str, list[Given]] = {}
@@ -77,7 +96,7 @@ def _by_field(plan: Plan, values: Mapping[str, Any]) -> dict[str, list[Given]]:
         option = plan.option(name)
         if option is not None and option.role is Role.ADVANCED:
             _add_pairs(plan, name, str(value), found)
-        elif option is not None:
+        elif option is not None and option.field is not None:
             found.setdefault(option.field, []).append(Given(name, value, option.role))
         else:
             found.setdefault(known_field(plan, name, name).name, []).append(Given(name, value))
@@ -87,12 +106,12 @@ def _by_field(plan: Plan, values: Mapping[str, Any]) -> dict[str, list[Given]]:
 def _add_pairs(plan: Plan, advanced: str, text: str, found: dict[str, list[Given]]) -> None:
     for pair in parse(text, advanced):
         field = known_field(plan, pair.key, advanced)
-        if field.name in found:
-            raise BadOption(advanced, f"`{plan.names[field.name]}` is given twice; keep one of them.")
-        if field.holds_files or pair.value or field.kind is FieldKind.STRING or field.listed:
-            found[field.name] = [Given(plan.names[field.name], pair.value)]
-        else:
-            raise BadOption(advanced, f"`{advanced}`: `{pair.key}` needs a value, as in `{pair.key}=…`.")
+        name = plan.names[field.name]
+        if field.name in found and not field.holds_files:
+            raise BadOption(advanced, f"`{name}` is given twice; keep one of them.")
+        if not pair.value and field.kind not in (FieldKind.STRING, FieldKind.STRINGS, FieldKind.NUMBERS):
+            raise BadOption(advanced, f"`{advanced}`: `{name}` needs a value, as in `{name}=…`.")
+        found.setdefault(field.name, []).append(Given(name, pair.value))
 
 
 def known_field(plan: Plan, word: str, option: str) -> Field:
@@ -152,25 +171,32 @@ def _check_number(field: Field, parts: Sequence[Any], option: str) -> None:
 
 def _check_needed(plan: Plan, read: Mapping[str, Any]) -> None:
     """Raise for the first input that must be given and is not, before anything is paid."""
-    for field in plan.closed:
-        if field.required and field.name not in plan.defaults:
+    for hidden in plan.closed:
+        if hidden.required and hidden.name not in plan.defaults:
             raise UserError(
-                f"The model needs `{field.name}`, which this bot does not ask for. "
+                f"The model needs `{hidden.name}`, which this bot does not ask for. "
                 "Whoever runs the bot can set a default for it."
             )
     for name in plan.needed:
-        if name not in read or read[name] in ("", []):
-            _ask_for(plan, name)
+        field = plan.field(name)
+        if field is not None and (name not in read or _says_nothing(field, read[name])):
+            _ask_for(plan, field)
 
 
-def _ask_for(plan: Plan, name: str) -> NoReturn:
+def _says_nothing(field: Field, value: Any) -> bool:
+    """Whether a value that was given is as good as none: no text, no files."""
+    free_text = field.kind is FieldKind.STRING and not field.choices
+    return (free_text and value == "") or (field.listed and value == [])
+
+
+def _ask_for(plan: Plan, field: Field) -> NoReturn:
     """Raise the sentence that says how to give an input."""
-    option = next((option.name for option in plan.options if option.field == name), plan.names[name])
-    field = plan.field(name)
-    if field is None or not field.holds_files:
+    mine = [option for option in plan.options if option.field == field.name]
+    option = mine[0].name if mine else plan.names[field.name]
+    if not field.holds_files:
         raise BadOption(option, f"`{option}` is needed.")
-    url = next((each.name for each in plan.options if each.field == name and each.role is Role.URL), None)
-    where = f"or put its web address in `{url}`" if url else f"or write `{plan.names[name]}=https://…`"
+    url = next((each.name for each in mine if each.role is Role.URL), None)
+    where = f"or put its web address in `{url}`" if url else f"or write `{plan.names[field.name]}=https://…`"
     raise BadOption(option, f"Attach {spoken(field.accepts)} as `{option}`, {where}.")
 
 

@@ -36,7 +36,7 @@ def suggest(plan: Plan, option: Option, typed: str) -> list[Suggestion]:
     if option.role is Role.ADVANCED:
         found = _advanced(plan, typed)
     else:
-        field = plan.field(option.field)
+        field = plan.field(option.field) if option.field is not None else None
         found = _list(option, typed) if field and field.listed else _one(option, typed, field)
     return _first_ones(found)
 

@@ -41,13 +41,13 @@ class Choice:
 class Option:
     """One option of a command.
 
-    ``field`` is the model's key ("" for ``advanced``). ``text`` and ``tail`` make the description, in ``room``
+    ``field`` is the model's key (None for ``advanced``). ``text`` and ``tail`` make the description, in ``room``
     characters. ``choices`` are listed in the command, or searched while typing where ``autocomplete`` is set.
     ``minimum`` and ``maximum`` bound a number, ``min_length`` and ``max_length`` a text.
     """
 
     name: str
-    field: str
+    field: str | None
     role: Role
     type: OptionType
     text: str
@@ -87,7 +87,10 @@ def value_option(field: Field, name: str, *, text: str, tail: str, required: boo
     if field.choices and field.kind is not FieldKind.BOOLEAN:
         return _with_choices(option, field)
     if option.type in (OptionType.INTEGER, OptionType.NUMBER):
-        return replace(option, minimum=field.minimum, maximum=field.maximum)
+        low, high = field.minimum, field.maximum
+        # A configured limit may lie below the model's own minimum; then no value will do, and we say so ourselves.
+        possible = low is None or high is None or low <= high
+        return replace(option, minimum=low, maximum=high) if possible else option
     if field.kind is FieldKind.STRING:
         return _with_lengths(option, field)
     return option

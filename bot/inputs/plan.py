@@ -11,6 +11,7 @@ from bot.inputs.fields import Field, FieldKind
 from bot.inputs.names import Names, legal
 from bot.inputs.option import Option, OptionType, Role
 from bot.inputs.quirks import Quirks, quirks
+from bot.inputs.schema import plain
 from bot.inputs.words import cut
 from bot.limits import MODAL_FILES, OPTIONS_PER_COMMAND
 
@@ -25,6 +26,7 @@ class Plan:
     secret). ``names`` gives each open field the name by which people know it. ``options`` are the slash options in
     Discord's order; fields in ``leftover`` are reached by ``advanced`` alone, at least in part. ``needed`` must be
     given. ``defaults`` are the command's own. ``prompt`` and ``count`` are fields with a meaning of their own.
+    ``advanced`` is what ``key=value`` text is called, as an option where something is left over and in forms.
     """
 
     model: str
@@ -37,15 +39,11 @@ class Plan:
     defaults: Mapping[str, Any] = member(default_factory=dict)
     prompt: str | None = None
     count: tuple[str, ...] = ()
+    advanced: str = "advanced"
 
     def option(self, name: str) -> Option | None:
         """Return the slash option of that name."""
         return next((option for option in self.options if option.name == name), None)
-
-    @property
-    def advanced(self) -> str | None:
-        """The name of the option that takes ``key=value`` text, where there is one."""
-        return next((option.name for option in self.options if option.role is Role.ADVANCED), None)
 
     def field(self, name: str) -> Field | None:
         """Return the open field of that key."""
@@ -73,7 +71,7 @@ def make_plan(
     ``hidden`` inputs are not asked for. ``required`` ones are, beside those that the model needs. ``defaults`` apply
     where a person gives nothing, to hidden inputs too.
     """
-    given = dict(defaults or {})
+    given = {**_lowered_defaults(fields), **(defaults or {})}
     known = quirks(model)
     open_fields = [field for field in fields if not field.secret and field.name not in hidden]
     needs = {*required, *known.require, *(field.name for field in open_fields if field.required)} - given.keys()
@@ -94,7 +92,21 @@ def make_plan(
         defaults=given,
         prompt=prompt,
         count=_count(open_fields, known),
+        advanced=layout.advanced,
     )
+
+
+def _lowered_defaults(fields: Sequence[Field]) -> dict[str, Any]:
+    """Return defaults for inputs whose maximum was set below the model's own default, which would apply otherwise."""
+    lowered: dict[str, Any] = {}
+    for field in fields:
+        most, default = field.maximum, field.default
+        if most is None or isinstance(default, bool) or not isinstance(default, int | float) or default <= most:
+            continue
+        own = plain(field.schema).get("maximum")
+        if not isinstance(own, int | float) or default <= own:
+            lowered[field.name] = most
+    return lowered
 
 
 def _names(fields: Sequence[Field]) -> dict[str, str]:
@@ -139,7 +151,6 @@ class _Layout:
     ) -> None:
         self._prompt = prompt
         self._needs = needs
-        self._taken = taken
         self._blocks = [
             block(
                 field,
@@ -152,6 +163,7 @@ class _Layout:
             for field in fields
         ]
         self._widths = self._choose()
+        self.advanced = taken.take("advanced")
 
     @property
     def leftover(self) -> tuple[str, ...]:
@@ -163,9 +175,9 @@ class _Layout:
         options = [option for part, width in sorted(self._pairs(), key=self._place) for option in part.take(width)]
         if not self.leftover:
             return options
-        advanced = self._advanced()
-        after = sum(option.required for option in options) if advanced.required else len(options)
-        return [*options[:after], advanced, *options[after:]]
+        rest = self._rest()
+        after = sum(option.required for option in options) if rest.required else len(options)
+        return [*options[:after], rest, *options[after:]]
 
     def _pairs(self) -> list[tuple[Block, int]]:
         return list(zip(self._blocks, self._widths, strict=True))
@@ -212,13 +224,13 @@ class _Layout:
             return 2 if field.holds_files else 0
         return 1 if field.name == self._prompt else 3
 
-    def _advanced(self) -> Option:
+    def _rest(self) -> Option:
         names = {part.field.name: part.name for part in self._blocks}
         keys = ", ".join(names[name] for name in self.leftover)
         unmet = any(width == 0 and part.field.name in self._needs for part, width in self._pairs())
         return Option(
-            name=self._taken.take("advanced"),
-            field="",
+            name=self.advanced,
+            field=None,
             role=Role.ADVANCED,
             type=OptionType.STRING,
             text=cut(f'More inputs, as key=value key2="two words": {keys}', 100),

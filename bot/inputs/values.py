@@ -203,11 +203,12 @@ def split_list(text: str) -> list[Any]:
             parsed = None
         if isinstance(parsed, list):
             return parsed
-    if "\n" in stripped:
-        return [line.strip() for line in stripped.splitlines() if line.strip()]
-    if len(stripped) > csv.field_size_limit():
-        return [part.strip() for part in stripped.split(",")]
-    row = next(csv.reader([stripped], skipinitialspace=True), [])
+    if re.search(r"[\r\n]", stripped):
+        return [line.strip() for line in re.split(r"[\r\n]+", stripped) if line.strip()]
+    try:
+        row = next(csv.reader([stripped], skipinitialspace=True), [])
+    except csv.Error:
+        row = stripped.split(",")
     return [part.strip() for part in row if part.strip()]
 
 

@@ -7,7 +7,11 @@ from bot.inputs.fields import Field, FieldKind
 
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _MARKDOWN: Final = re.compile(r"[`*]")
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+# Controls, marks of direction, and letters that are drawn as nothing.
+_UNSEEN: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    r"\ufeff\uffa0\U000e0000-\U000e007f]"
+)
 _VALUE_CHARS: Final = 32  # of a default in a description
 _LEAST_TEXT: Final = 16  # characters of a description's own words that stay, whatever stands behind them
 
@@ -82,7 +86,7 @@ def tail(field: Field, default: Any) -> str:
 
 def own_words(field: Field, known: str | None) -> str:
     """Return what the input is, from its model, from what is ``known``, or from its name."""
-    said = tidy(field.description)
+    said = tidy(field.description).strip(" .,:;…")
     named = tidy(field.title) or say(field.name)
     # A title that Cog made of the key reads “Custom Sd Model”; ours reads “Custom sd model”.
     plain_name = say(field.name) if named.lower() == say(field.name).lower() else named
