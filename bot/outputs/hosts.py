@@ -44,7 +44,7 @@ class AllowedHosts:
         The caller connects to one of them and to nothing else, so that a name which resolves differently a moment
         later gains nothing. Raises NotAllowed, or Unreachable when the name has no address.
         """
-        host = _plain(url.host)
+        host = _plain(url.raw_host.decode("ascii"))
         port = url.port or _PORTS.get(url.scheme, 0)
         if not 0 < port < 2**16 or not host or url.userinfo:
             raise NotAllowed("The model gave an address that is not a plain web address, so it was not opened.")
@@ -54,7 +54,7 @@ class AllowedHosts:
         named = host not in DELIVERY_HOSTS and any(entry.host == host for entry in entries)
         try:
             found = (host,) if _as_ip(host) else tuple(await self._resolve(host, port))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for names that no resolver takes
             raise Unreachable("The file's host cannot be found right now.") from error
         good = tuple(address for address in found if named or _is_public(address))
         if not good:

@@ -123,9 +123,11 @@ class _Reader:
         items = meaning.items if meaning.items is not None else (schema if meaning.files else {})
         if not self._is_open(value, items, depth):
             yield self._data(value, label)
-            return
-        for item in value:
-            yield from self.read(item, items, label=label, depth=depth + 1)
+        elif not self._has_files(value, schema, depth) and all(item is None or isinstance(item, str) for item in value):
+            yield from self._string(_together(value), {"type": "string"}, label)
+        else:
+            for item in value:
+                yield from self.read(item, items, label=label, depth=depth + 1)
 
     def _object(
         self, value: Mapping[str, Any], schema: Mapping[str, Any], label: str | None, depth: int
@@ -176,6 +178,14 @@ class _Reader:
 
     def _data(self, value: Any, label: str | None) -> DataPiece:
         return DataPiece(next(self._index), value, label)
+
+
+def _together(texts: list[str | None]) -> str:
+    """Return a list of words as one text: pieces that bring their own blanks are joined, others get lines."""
+    words = [text for text in texts if text]
+    if any(word[0].isspace() or word[-1].isspace() for word in words):
+        return "".join(words)
+    return ("\n\n" if any("\n" in word for word in words) else "\n").join(words)
 
 
 def _is_something(value: Any) -> bool:

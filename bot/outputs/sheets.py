@@ -18,20 +18,11 @@ from bot.outputs.split import SMALLEST_ROOM, split_code, split_markdown
 _CARD_COMPONENTS: Final = 16
 _WORTHWHILE: Final = 200  # characters; a text does not begin in less room than this at the foot of a sheet
 _LINK_WORDS: Final = 60  # what a link's line has besides its label, address and reason: marks and the hour
+_NOTE_WORDS: Final = 10  # likewise for a remark on a file
 # What Discord shows in a gallery; other pictures and videos can only be downloaded.
 _GALLERY: Final = frozenset(
     {sniff.PNG, sniff.JPEG, sniff.WEBP, sniff.GIF, sniff.AVIF, sniff.MP4, sniff.MOV, sniff.WEBM}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Gallery:
-    """One to ten pictures and videos that stand together."""
-
-    files: tuple[File, ...]
-
-
-Block = Text | Gallery | File | Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +32,24 @@ class Sheet:
     parts: tuple[Part, ...] = ()
 
     @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The parts as components: pictures and videos that follow each other are one gallery of at most ten."""
-        blocks: list[Block] = []
-        for shown, group in groupby(self.parts, key=in_gallery):
-            if not shown:
-                blocks += group
-                continue
-            files = [part for part in group if isinstance(part, File)]
-            starts = range(0, len(files), GALLERY_ITEMS)
-            blocks += (Gallery(tuple(files[start : start + GALLERY_ITEMS])) for start in starts)
-        return tuple(blocks)
-
-    @property
     def files(self) -> tuple[File, ...]:
         """The files to upload, in their order."""
         return tuple(part for part in self.parts if isinstance(part, File))
 
+    @property
+    def components(self) -> int:
+        """How many components show the parts: one for words and links in a row, one for each ten pictures in a row."""
+        total = 0
+        for shown, group in groupby(self.parts, key=_shown_as):
+            size = sum(1 for _ in group)
+            total += {"words": 1, "gallery": -(-size // GALLERY_ITEMS), "file": size}[shown]
+        return total
 
-def in_gallery(part: Part) -> bool:
-    """Whether Discord shows the part in a gallery."""
-    return isinstance(part, File) and part.type in _GALLERY
+
+def _shown_as(part: Part) -> str:
+    if not isinstance(part, File):
+        return "words"
+    return "gallery" if part.type in _GALLERY else "file"
 
 
 def sheets(
@@ -123,23 +111,22 @@ class _Dealer:
             if number:
                 self._turn()
             source = None if piece.source == piece.shown else piece.source
-            self._put(Text(piece.shown, source=source, continued=number > 0), _units(piece.shown))
+            self._put(Text(piece.shown, source=source, continued=number > 0), 1 + _units(piece.shown))
 
     def other(self, part: File | Link) -> None:
         """Add a file or link."""
         if isinstance(part, Link):
-            words = _units(part.label) + _units(part.url) + _units(part.reason) + _LINK_WORDS
+            words = 1 + _units(part.label) + _units(part.url) + _units(part.reason) + _LINK_WORDS
             full = False
         else:
-            words = _units(part.name) + _units(part.note) if part.note else 0
+            words = _units(part.name) + _units(part.note) + _NOTE_WORDS if part.note else 0
             full = sum(isinstance(other, File) for other in self.sheets[-1]) >= self._files
         if full or words > self._room or not self._takes_component(part):
             self._turn()
         self._put(part, words)
 
     def _takes_component(self, part: Part) -> bool:
-        blocks = Sheet((*self.sheets[-1], part)).blocks
-        return len(blocks) <= COMPONENTS_PER_MESSAGE - _CARD_COMPONENTS
+        return Sheet((*self.sheets[-1], part)).components <= COMPONENTS_PER_MESSAGE - _CARD_COMPONENTS
 
     def _put(self, part: Part, words: int) -> None:
         self.sheets[-1].append(part)

@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -106,6 +106,7 @@ def test_bytes_that_only_look_like_one_audio_frame_are_not_audio(sync: bytes) ->
     assert sniff(sync + b"\x01\x02\x03" * 1000).kind is Kind.OTHER
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 @example(b"[" * 5000)
 @example(b"\xff\xfe\x00\xd8")
@@ -115,6 +116,7 @@ def test_any_bytes_have_a_type(data: bytes) -> None:
     assert "/" in found.mime
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SAMPLES), st.integers(0, 64))
 def test_a_head_cut_anywhere_has_a_type(sample: tuple[MediaType, bytes], size: int) -> None:
     assert sniff(sample[1][:size]).mime

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.media import sniff
@@ -150,6 +150,11 @@ async def test_a_name_without_an_address_is_tried_again_later() -> None:
 
     with pytest.raises(Unreachable):
         await AllowedHosts(["example.com"], resolve=resolve).addresses(httpx.URL("https://example.com/f"))
+
+
+async def test_a_name_that_no_resolver_takes_is_not_to_be_had() -> None:
+    with pytest.raises(Unreachable):
+        await AllowedHosts(["example.com"]).addresses(httpx.URL(f"https://{'a' * 70}.example.com/f"))
 
 
 async def test_the_connection_goes_to_the_address_that_was_checked(
@@ -392,6 +397,7 @@ async def test_a_file_that_came_inline_is_written_too(fetcher: Fetch, tmp_path: 
     assert (fetched.path.read_bytes(), fetched.type, fetched.source_name) == (PNG, sniff.PNG, None)
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200), url_safe=st.booleans())
 def test_inline_bytes_come_back_however_they_were_written(*, data: bytes, url_safe: bool) -> None:
     encoded = (base64.urlsafe_b64encode if url_safe else base64.b64encode)(data).decode()

@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.media import sniff
@@ -31,6 +31,7 @@ def test_a_file_that_was_never_seen_is_called_what_it_claims() -> None:
     assert link_name("a", 2, None, None) == "a-03"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.integers(0, 5000), st.none() | st.text(max_size=200), st.none() | st.text(max_size=50))
 def test_any_name_is_one_that_discord_leaves_as_it_is(
     stem: str, index: int, label: str | None, source: str | None
