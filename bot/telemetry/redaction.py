@@ -15,27 +15,28 @@ _END = r"""\s"'<>\\|)}\]"""  # what ends a URL or a word, also inside JSON and P
 
 _SIGNED = "ex|is|hm|sig|signature|expiry|expires|policy|key|token|access_token|x-(?:amz|goog)-[a-z-]+"
 _SENSITIVE = "token|secret|password|passwd|api[_-]?key|authorization|cookie|signature"
-_NAMED = rf"\b[\w-]*(?:{_SENSITIVE})\\?[\"']?\s*[:=]\s*"
+_NAMED = rf"(?:{_SENSITIVE})\\*[\"']?\s*[:=]\s*"
 
+# Everything before a secret is bounded, so that no line, however long, takes more than a moment.
 _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         # Data URIs: a person's own picture, and very long.
-        (rf"\b(data:[\w.+-]*/?[\w.+-]*(?:;[^,{_END}]{{0,100}})?,)[^{_END}]+", rf"\1{GONE}"),
+        (rf"\b(data:[\w.+-]{{0,60}}/?[\w.+-]{{0,60}}(?:;[^,{_END}]{{0,100}})?,)[^{_END}]+", rf"\1{GONE}"),
         # Interaction and webhook tokens stand in the path: whoever has one may post.
         (rf"((?:/webhooks|/interactions)/\d+/)[^/?#{_END}]+", rf"\1{GONE}"),
         # Stream URLs are capabilities, on hosts that change; outputs are private files without a lock.
-        (rf"(https?://[\w.-]*\bstream(?:ing)?[\w.-]*(?::\d+)?/)[^{_END}]+", rf"\1{GONE}"),
+        (rf"(https?://[\w.-]{{0,200}}\bstream(?:ing)?[\w.-]{{0,200}}(?::\d+)?/)[^{_END}]+", rf"\1{GONE}"),
         (rf"(/v1/(?:streams|files)/)(?=[^/{_END}]*-)[^{_END}]+", rf"\1{GONE}"),
         (rf"(/v1/streams/)[^{_END}]+", rf"\1{GONE}"),
         (rf"(https?://(?:[\w-]+\.)*replicate\.delivery/)[^{_END}]+", rf"\1{GONE}"),
         # Signatures and the like in any query.
         (rf"([?&;](?:{_SIGNED})=)[^&#;{_END}]+", rf"\1{GONE}"),
         # Passwords in URLs (a database's).
-        (r"(\b[a-z][a-z0-9+.-]*://[^:/@\s]*:)[^@/\s]+(?=@)", rf"\1{GONE}"),
+        (r"(\b[a-z][a-z0-9+.-]{0,30}://[^:/@\s]{0,100}:)[^@/\s]+(?=@)", rf"\1{GONE}"),
         # "authorization: Bot x", 'token': 'x', password=x
         (
-            rf"({_NAMED}(?:b?\\?[\"'])?(?:(?:bearer|bot|token|basic)\s+)?)(?!None\b|null\b)[^,;&{_END}]+",
+            rf"({_NAMED}(?:b?\\*[\"'])?(?:(?:bearer|bot|token|basic)\s+)?)(?!None\b|null\b)[^,;&{_END}]+",
             rf"\1{GONE}",
         ),
         (r"(\bbearer\s+)[\w.~+/=-]{6,}", rf"\1{GONE}"),
