@@ -117,8 +117,9 @@ class Interactions:
 
     def follow_up(self, interaction: Interaction, sent: Sent) -> Message:
         """Write a further message; the first one after a deferred answer fills that in instead."""
-        if interaction.original is not None and interaction.original.thinking:
-            return self._change(interaction.original, sent, interaction.file_limit)
+        first = interaction.original
+        if first is not None and first.thinking and not first.deleted:
+            return self._change(first, sent, interaction.file_limit)
         if interaction.user_install_only and len(interaction.followups) >= USER_INSTALL_FOLLOWUPS:
             raise ApiError(TOO_MANY_FOLLOWUPS)
         message = self._write(interaction, sent, reply_to=interaction.original)

@@ -30,6 +30,9 @@ class Bot(discord.Client):
         self.happened.set()
         super().dispatch(event, *args, **kwargs)
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Identify at once: the five seconds that the library waits are for Discord's own limit."""
+
     async def heard(self, event: str, number: int = 1) -> tuple[Any, ...]:
         """Return the arguments of the ``number``-th event of that name, waiting for it."""
         async with asyncio.timeout(10):

@@ -68,7 +68,9 @@ class Raw:
             form = aiohttp.FormData(quote_fields=False)
             form.add_field("payload_json", json.dumps(payload or {}), content_type="application/json")
             for number, (name, data) in enumerate(files.items()):
-                form.add_field(f"files[{number}]", io.BytesIO(data), filename=name, content_type="application/octet-stream")
+                form.add_field(
+                    f"files[{number}]", io.BytesIO(data), filename=name, content_type="application/octet-stream"
+                )
             payload = None
         url = self.standin.api_url + path
         async with self.session.request(method, url, json=payload, data=form, headers=headers) as answer:

@@ -93,7 +93,8 @@ async def test_files_are_added_by_edits_and_kept_by_id_also_when_only_components
         kept.to_dict = lambda: {"id": kept.id}  # type: ignore[attr-defined]  # what discord.py asks of an attachment
         second = discord.File(io.BytesIO(picture("blue")), "2.png")
         await interaction.edit_original_response(
-            view=Card("two", ["1.png", "2.png"]), attachments=[kept, second]  # type: ignore[list-item]
+            view=Card("two", ["1.png", "2.png"]),
+            attachments=[kept, second],  # type: ignore[list-item]
         )
 
     exchange = await stage.go()
@@ -275,7 +276,11 @@ class Form(ui.Modal, title="Edit"):
     size: ui.Label[Any] = ui.Label(
         text="Size",
         component=ui.Select(
-            custom_id="size", options=[discord.SelectOption(label="Big", value="b"), discord.SelectOption(label="Small", value="s")]  # fmt: skip
+            custom_id="size",
+            options=[
+                discord.SelectOption(label="Big", value="b"),
+                discord.SelectOption(label="Small", value="s"),
+            ],  # fmt: skip
         ),
     )
     subject: ui.Label[Any] = ui.Label(
@@ -406,6 +411,7 @@ async def test_a_dm_with_the_bot_works_like_a_channel(stage: Stage) -> None:
 
 async def test_installed_by_the_user_alone_the_bot_has_only_its_token(stage: Stage) -> None:
     lobby = stage.standin.world.channel("lobby")
+    stage.standin.buckets.enabled = False
 
     @stage.on
     async def _(interaction: Interaction) -> None:

@@ -44,6 +44,7 @@ class Connection:
         self._socket = socket
         self._version = request.query.get("v", "")
         self.silent = False
+        self._ended_here = False
         self._session: Session | None = None
         self._outgoing: asyncio.Queue[Json | Closed] = asyncio.Queue()
         self._received: deque[float] = deque()
@@ -92,6 +93,7 @@ class Connection:
             item = await self._outgoing.get()
             try:
                 if isinstance(item, Closed):
+                    self._ended_here = True
                     await self._socket.close(code=item.code, message=str(item).encode())
                     return
                 await self._socket.send_str(json.dumps(item, separators=(",", ":")))
@@ -103,7 +105,7 @@ class Connection:
         if session is None or session.connection is not self:
             return
         session.connection = None
-        if self._socket.close_code in {1000, 1001}:
+        if self._socket.close_code in {1000, 1001} and not self._ended_here:
             self._hub.end(session)
         self._hub.tell()
 

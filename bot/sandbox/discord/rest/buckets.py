@@ -76,13 +76,15 @@ class Buckets:
         """Count a request and return the headers of its bucket, or raise that there were too many."""
         if not self.enabled:
             return {}
-        rule = self._changed.get(rule.name, rule)
-        majors = tuple(f"{key}={params[key]}" for key in MAJORS if key in params)
-        window, now = self._window((rule.name, *majors), rule.seconds)
+        rule, window, now = self._find(rule, params)
         if window.used >= rule.limit:
             raise Throttled(window.ends - now, "user", self._headers(rule, window, now))
         window.used += 1
         return self._headers(rule, window, now)
+
+    def look(self, rule: Rule, params: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a bucket and count nothing."""
+        return self._headers(*self._find(rule, params)) if self.enabled else {}
 
     def take_global(self) -> None:
         """Count a request of the bot against what it may do in all, or raise that there were too many."""
@@ -92,6 +94,11 @@ class Buckets:
         if window.used >= self.global_limit:
             raise Throttled(window.ends - now, "global", {})
         window.used += 1
+
+    def _find(self, rule: Rule, params: Mapping[str, str]) -> tuple[Rule, Window, float]:
+        rule = self._changed.get(rule.name, rule)
+        majors = tuple(f"{key}={params[key]}" for key in MAJORS if key in params)
+        return rule, *self._window((rule.name, *majors), rule.seconds)
 
     def _window(self, key: tuple[str, ...], seconds: float) -> tuple[Window, float]:
         now = self._clock.monotonic()

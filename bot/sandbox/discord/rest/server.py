@@ -68,6 +68,7 @@ class RestServer:
     ) -> Answer:
         faults = self._trap.struck(call.method, call.path)
         route = self._allowed(request, found, call)
+        self._throttle(faults, route, params)
         if route.bot:
             self._site.buckets.take_global()
         if route.rule is not None:
@@ -80,15 +81,18 @@ class RestServer:
             raise Cut
         return answer
 
+    def _throttle(self, faults: dict[FaultKind, Fault], route: Route, params: dict[str, str]) -> None:
+        if K.THROTTLE in faults:
+            headers = self._site.buckets.look(route.rule, params) if route.rule else {}
+            raise Throttled(faults[K.THROTTLE].seconds, "user", headers)
+        if K.THROTTLE_ALL in faults:
+            raise Throttled(faults[K.THROTTLE_ALL].seconds, "global", {})
+
     async def _strike_before(self, faults: dict[FaultKind, Fault]) -> None:
         if K.DELAY in faults:
             await self._site.world.clock.sleep(faults[K.DELAY].seconds)
         if K.CUT_BEFORE in faults:
             raise Cut
-        if K.THROTTLE in faults:
-            raise Throttled(faults[K.THROTTLE].seconds, "user", {})
-        if K.THROTTLE_ALL in faults:
-            raise Throttled(faults[K.THROTTLE_ALL].seconds, "global", {})
         if K.FAIL in faults:
             raise web_failure(faults[K.FAIL].status)
 

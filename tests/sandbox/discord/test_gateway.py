@@ -1,0 +1,289 @@
+"""The gateway, with raw sockets for its rules and with discord.py for its interruptions."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import discord
+import pytest
+from discord.http import Route
+
+from bot.sandbox.discord import DiscordStandIn, Permission
+from bot.sandbox.discord.gateway.events import shard_of
+from tests.sandbox.discord.bots import INTENTS, Bot, point_at, running
+
+Json = dict[str, Any]
+GUILDS, MESSAGES, REACTIONS, CONTENT = 1, 1 << 9, 1 << 10, 1 << 15
+
+
+class Socket:
+    """A gateway client that sends exactly what it is told."""
+
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse, standin: DiscordStandIn) -> None:
+        self.wire = wire
+        self.standin = standin
+        self.got: list[Json] = []
+
+    async def send(self, op: int, data: Any) -> None:
+        await self.wire.send_bytes(json.dumps({"op": op, "d": data}).encode())
+
+    async def next(self) -> Json:
+        frame: Json = await self.wire.receive_json(timeout=5)
+        self.got.append(frame)
+        return frame
+
+    async def until(self, event: str) -> Json:
+        while (frame := await self.next())["t"] != event:
+            pass
+        return frame
+
+    async def close_code(self) -> int | None:
+        while not self.wire.closed:
+            await self.wire.receive(timeout=5)
+        return self.wire.close_code
+
+    async def identify(self, intents: int = GUILDS, **more: Any) -> Json:
+        await self.next()
+        token = more.pop("token", self.standin.bot_token)
+        await self.send(2, {"token": token, "intents": intents, "properties": {}, **more})
+        return await self.until("READY")
+
+
+@asynccontextmanager
+async def socket(standin: DiscordStandIn, query: str = "?v=10&encoding=json") -> AsyncIterator[Socket]:
+    async with aiohttp.ClientSession() as session, session.ws_connect(standin.gateway_url + query) as wire:
+        yield Socket(wire, standin)
+
+
+async def test_hello_identify_ready_guilds_and_heartbeats(standin: DiscordStandIn) -> None:
+    async with socket(standin) as client:
+        hello = await client.next()
+        assert (hello["op"], hello["d"]["heartbeat_interval"]) == (10, 41_250)
+        await client.send(1, None)
+        assert (await client.next())["op"] == 11
+        await client.send(2, {"token": f"Bot {standin.bot_token}", "intents": GUILDS, "properties": {}})
+        ready = (await client.until("READY"))["d"]
+        assert ready["guilds"] == [{"id": str(standin.world.guild("Sandbox").id), "unavailable": True}]
+        assert ready["resume_gateway_url"] == standin.gateway_url
+        guild = (await client.until("GUILD_CREATE"))["d"]
+        assert guild["name"] == "Sandbox"
+        assert {one["name"] for one in guild["channels"]} == {"general", "pictures", "quiet", "hidden"}
+        assert [one["name"] for one in guild["threads"]] == ["ideas"]
+        assert [frame["s"] for frame in client.got if frame["op"] == 0] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("identify", "code"),
+    [
+        ({"token": "wrong"}, 4004),
+        ({"shard": [2, 2]}, 4010),
+        ({"intents": -1}, 4013),
+        ({"intents": CONTENT}, 4014),
+    ],
+)
+async def test_an_identify_that_is_wrong_is_closed_with_its_code(
+    standin: DiscordStandIn, identify: Json, code: int
+) -> None:
+    async with socket(standin) as client:
+        await client.next()
+        await client.send(2, {"token": standin.bot_token, "intents": 0, "properties": {}, **identify})
+        assert await client.close_code() == code
+
+
+async def test_frames_that_are_wrong_are_closed_with_their_codes(standin: DiscordStandIn) -> None:
+    async with socket(standin) as client:
+        await client.wire.send_str("not json")
+        assert await client.close_code() == 4002
+    async with socket(standin) as client:
+        await client.send(1, "x" * 4096)
+        assert await client.close_code() == 4002
+    async with socket(standin) as client:
+        await client.send(99, None)
+        assert await client.close_code() == 4001
+    async with socket(standin) as client:
+        await client.send(3, {})
+        assert await client.close_code() == 4003
+    async with socket(standin) as client:
+        await client.identify()
+        await client.send(2, {"token": standin.bot_token, "intents": 0})
+        assert await client.close_code() == 4005
+    async with socket(standin, "?v=9") as client:
+        await client.send(2, {"token": standin.bot_token, "intents": 0})
+        assert await client.close_code() == 4012
+
+
+async def test_more_than_120_frames_in_a_minute_close_the_connection(standin: DiscordStandIn) -> None:
+    async with socket(standin) as client:
+        for _ in range(120):
+            await client.send(1, None)
+        standin.clock.skip(61)  # type: ignore[attr-defined]  # the default clock skips
+        for _ in range(121):
+            await client.send(1, None)
+        assert await client.close_code() == 4008
+
+
+async def test_events_come_only_for_the_intents_and_without_content_unless_it_is_theirs(
+    standin: DiscordStandIn,
+) -> None:
+    mia, general = standin.person("mia"), standin.world.channel("general")
+    async with socket(standin) as deaf, socket(standin) as half, socket(standin) as whole:
+        await deaf.identify(GUILDS)
+        await half.identify(MESSAGES | REACTIONS)
+        standin.world.application.privileged = CONTENT
+        await whole.identify(MESSAGES | CONTENT)
+        said = await mia.say(general, "between us")
+        await mia.react(said, "👍")
+        hidden = await half.until("MESSAGE_CREATE")
+        assert (hidden["d"]["content"], hidden["d"]["member"]["nick"]) == ("", None)
+        assert (await half.until("MESSAGE_REACTION_ADD"))["d"]["emoji"] == {"id": None, "name": "👍"}
+        assert (await whole.until("MESSAGE_CREATE"))["d"]["content"] == "between us"
+        await deaf.send(1, None)
+        while (await deaf.next())["op"] != 11:
+            pass
+        assert {frame["t"] for frame in deaf.got} == {None, "READY", "GUILD_CREATE"}
+
+
+async def test_nothing_is_heard_from_a_channel_that_the_bot_does_not_see(standin: DiscordStandIn) -> None:
+    mia = standin.person("mia")
+    async with socket(standin) as client:
+        await client.identify(MESSAGES)
+        await mia.say(standin.world.channel("hidden"), "unheard")
+        await mia.say(standin.world.channel("lobby"), "unheard")
+        await mia.say(standin.world.channel("general"), "heard")
+        assert (await client.next())["d"]["channel_id"] == str(standin.world.channel("general").id)
+
+
+async def test_a_resumed_session_replays_what_was_missed_and_no_more(standin: DiscordStandIn) -> None:
+    mia, general = standin.person("mia"), standin.world.channel("general")
+    async with socket(standin) as client:
+        ready = await client.identify(MESSAGES)
+        await mia.say(general, "one")
+        seen = await client.until("MESSAGE_CREATE")
+        await client.wire.close(code=4000)
+    await standin.world.wait_for(lambda: not standin.hub.connected)
+    await mia.say(general, "two")
+    resume = {"token": standin.bot_token, "session_id": ready["d"]["session_id"], "seq": seen["s"]}
+    async with socket(standin) as client:
+        assert (await client.next())["op"] == 10
+        await client.send(6, resume)
+        frames = [await client.next() for _ in range(2)]
+        assert [(frame["t"], frame["s"]) for frame in frames] == [("MESSAGE_CREATE", 3), ("RESUMED", 4)]
+
+
+async def test_a_session_ends_with_code_1000_and_an_unknown_one_is_invalid(standin: DiscordStandIn) -> None:
+    async with socket(standin) as client:
+        ready = await client.identify()
+        await client.wire.close(code=1000)
+    await standin.world.wait_for(lambda: not standin.hub.sessions)
+    async with socket(standin) as client:
+        await client.next()
+        await client.send(6, {"token": standin.bot_token, "session_id": ready["d"]["session_id"], "seq": 1})
+        assert await client.next() == {"op": 9, "s": None, "t": None, "d": False}
+        await client.send(2, {"token": standin.bot_token, "intents": GUILDS, "properties": {}})
+        assert (await client.until("READY"))["d"]["session_id"] != ready["d"]["session_id"]
+
+
+async def test_members_are_sent_on_request(standin: DiscordStandIn) -> None:
+    mia = standin.world.user("mia")
+    async with socket(standin) as client:
+        await client.identify()
+        guild_id = str(standin.world.guild().id)
+        await client.send(8, {"guild_id": guild_id, "user_ids": [str(mia.id)], "limit": 0, "nonce": "n"})
+        chunk = (await client.until("GUILD_MEMBERS_CHUNK"))["d"]
+        assert ([one["user"]["username"] for one in chunk["members"]], chunk["nonce"]) == (["mia"], "n")
+
+
+async def test_a_guild_belongs_to_one_shard_and_private_conversations_to_the_first(standin: DiscordStandIn) -> None:
+    guild = standin.world.guild()
+    mine = shard_of(guild.id, 2)
+    async with socket(standin) as first, socket(standin) as second:
+        readies = [
+            await client.identify(MESSAGES | 1 << 12, shard=[number, 2])
+            for number, client in enumerate((first, second))
+        ]
+        assert [len(ready["d"]["guilds"]) for ready in readies] == [int(mine == 0), int(mine == 1)]
+        await standin.person("mia").say(standin.world.dm("mia"), "private")
+        assert (await first.next())["d"]["channel_id"] == str(standin.world.dm("mia").id)
+        await standin.person("mia").say(standin.world.channel("general"), "public")
+        assert (await (first, second)[mine].next())["d"]["guild_id"] == str(guild.id)
+
+
+async def test_discord_py_sees_the_guild_its_people_and_what_it_may_do(standin: DiscordStandIn) -> None:
+    async with running(Bot(), standin) as bot:
+        (guild,) = bot.guilds
+        assert (guild.name, guild.member_count) == ("Sandbox", 5)
+        quiet = discord.utils.get(guild.text_channels, name="quiet")
+        assert quiet is not None
+        rights = quiet.permissions_for(guild.me)
+        assert (rights.send_messages, rights.add_reactions, rights.attach_files) == (True, False, False)
+        assert bot.application_id == standin.application_id
+        standin.world.deny(standin.world.channel("general"), Permission.SEND_MESSAGES)
+        _, after = await bot.heard("guild_channel_update")
+        assert not after.permissions_for(guild.me).send_messages
+
+
+async def test_an_auto_sharded_client_finds_the_gateway_by_itself(standin: DiscordStandIn) -> None:
+    point_at(standin)
+    ready = asyncio.Event()
+
+    class Sharded(discord.AutoShardedClient):
+        async def on_ready(self) -> None:
+            ready.set()
+
+    client = Sharded(intents=INTENTS)
+    client._connection.guild_ready_timeout = 0.01
+    async with client:
+        await client.login(standin.bot_token)
+        task = asyncio.create_task(client.connect())
+        async with asyncio.timeout(10):
+            await ready.wait()
+        assert (client.shard_count, len(client.guilds)) == (1, 1)
+        await client.close()
+        await task
+    assert standin.api_url == Route.BASE
+
+
+@pytest.mark.parametrize("fault", ["drop", "reconnect", "close"])
+async def test_discord_py_resumes_after_an_interruption_and_loses_nothing(standin: DiscordStandIn, fault: str) -> None:
+    async with running(Bot(), standin) as bot:
+        message = await standin.person("mia").say(standin.world.channel("general"), "x")
+        switch = {
+            "drop": standin.faults.drop_gateway,
+            "reconnect": standin.faults.ask_to_reconnect,
+            "close": standin.faults.close_gateway,
+        }[fault]
+        switch()
+        await standin.world.wait_for(lambda: not standin.hub.connected)
+        await standin.person("mia").react(message, "❌")
+        await bot.heard("resumed")
+        (event,) = await bot.heard("raw_reaction_add")
+        assert event.message_id == message.id
+        assert standin.hub.identifies == 1
+
+
+@pytest.mark.parametrize("fault", ["invalidate", "forget"])
+async def test_discord_py_begins_anew_when_the_session_is_gone(standin: DiscordStandIn, fault: str) -> None:
+    async with running(Bot(), standin) as bot:
+        if fault == "invalidate":
+            standin.faults.invalidate_session()
+        else:
+            standin.faults.drop_gateway(resumable=False)
+        await standin.world.wait_for(lambda: standin.hub.identifies == 2 and standin.hub.connected, 20)
+        message = await standin.person("mia").say(standin.world.channel("general"), "x")
+        await standin.person("mia").react(message, "❌")
+        await bot.heard("raw_reaction_add")
+
+
+async def test_discord_py_leaves_a_zombie_and_resumes(standin: DiscordStandIn) -> None:
+    async with running(Bot(heartbeat_timeout=1.0), standin) as bot:
+        standin.hub.heartbeat_ms = 500
+        standin.faults.close_gateway()
+        await bot.heard("resumed", 1)
+        standin.faults.silence_gateway()
+        message = await standin.person("mia").say(standin.world.channel("general"), "x")
+        await standin.person("mia").react(message, "❌")
+        await bot.heard("resumed", 2)
+        await bot.heard("raw_reaction_add")
