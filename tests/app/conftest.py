@@ -1,0 +1,69 @@
+"""The whole bot as a process of its own between both stand-ins."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.discord.people.exchange import Exchange
+from bot.sandbox.discord.people.person import Person
+from bot.sandbox.discord.world.channel import Channel
+from bot.sandbox.discord.world.message import Message
+from bot.sandbox.house import House
+from bot.sandbox.replicate.pace import Pace
+from tests.discord_spec import check_discord_calls
+from tests.replicate_spec import check_replicate_calls
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A started bot; at the end everything that it asked of the two services must have been what they promise."""
+    async with House(tmp_path, pace=Pace(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200)) as house:
+        await house.start_bot()
+        yield house
+        check_discord_calls(house.discord.calls)
+        check_replicate_calls(house.replicate.calls)
+
+
+@pytest.fixture
+def mia(house: House) -> Person:
+    return house.discord.person("mia")
+
+
+@pytest.fixture
+def pictures(house: House) -> Channel:
+    return house.discord.world.channel("pictures")
+
+
+async def reached(house: House, look: Callable[[], object], timeout: float = 30.0) -> None:  # noqa: ASYNC109  # a limit
+    """Wait until something is true in Discord."""
+    await house.discord.world.wait_for(look, timeout=timeout)
+
+
+async def eventually(look: Callable[[], object], timeout: float = 30.0) -> None:  # noqa: ASYNC109  # a limit
+    """Wait until something is true that no event tells of: on disk, or in another process."""
+    async with asyncio.timeout(timeout):
+        while not look():
+            await asyncio.sleep(0.02)
+
+
+def answered(exchange: Exchange) -> Message:
+    """Return the public reply to a command."""
+    assert exchange.message is not None
+    return exchange.message
+
+
+def words(message: Message) -> str:
+    """Return what the card says, without its markup."""
+    return message.text.replace("**", "")
+
+
+def over(message: Message) -> bool:
+    """Whether the card of a run says that it ended."""
+    return "Again" in message.buttons
+
+
+def images(message: Message, stem: str = "generate") -> list[str]:
+    """Return the names of the run's pictures in the message."""
+    return [one.filename for one in message.attachments if one.filename.startswith(f"{stem}-")]

@@ -1,0 +1,140 @@
+"""The main job, as a person in Discord meets it."""
+
+import base64
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.discord.people.person import Person
+from bot.sandbox.discord.world.attachment import Upload
+from bot.sandbox.discord.world.channel import Channel
+from bot.sandbox.house import House
+from bot.sandbox.portrait import portrait
+from tests.app.conftest import answered, eventually, images, over, reached, words
+
+ME = Upload("me.png", portrait())
+
+
+def rows(folder: Path) -> list[tuple[str, str, int]]:
+    """Return each run's state, prediction and whether it is delivered."""
+    database = sqlite3.connect(folder / "replicord.db")
+    try:
+        return database.execute("select state, prediction_id, delivered_at is not null from runs").fetchall()
+    finally:
+        database.close()
+
+
+async def test_five_images_arrive_one_by_one_in_one_message(
+    house: House, mia: Person, pictures: Channel, tmp_path: Path
+) -> None:
+    before = len(pictures.messages)
+    exchange = await mia.slash(
+        pictures, "generate", {"prompt": "a red hat", "subject": ME, "number_of_outputs": 5, "seed": 42}
+    )
+    message = answered(exchange)
+    await reached(house, lambda: over(message))
+
+    seen = [
+        len([one for one in state.body.attachments if one.filename.startswith("generate-")])
+        for state in message.history
+    ]
+    assert seen == sorted(seen)
+    assert {1, 5} <= set(seen)
+    assert len(set(seen)) >= 4, "the images should appear one by one"
+    assert len(pictures.messages) == before + 1
+    assert "Done" in message.text
+    assert "seed 42" in message.text
+    [prediction] = house.replicate.predictions
+    await eventually(lambda: rows(tmp_path) == [("succeeded", prediction, 1)])
+
+
+async def test_the_photo_that_was_given_reaches_the_model_unchanged(
+    house: House, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 1}))
+    await reached(house, lambda: over(message))
+    [prediction] = house.replicate.predictions.values()
+    assert prediction.input["subject"].startswith("data:image/png;base64,")
+    assert base64.b64decode(prediction.input["subject"].partition(",")[2]) == ME.data
+
+
+async def test_a_cross_by_the_author_stops_the_run_and_keeps_what_there_is(
+    house: House, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
+    await reached(house, lambda: len(images(message)) >= 1 and message.reacted("❌"))
+    await mia.react(message, "❌")
+    await reached(house, lambda: over(message))
+    assert "Stopped by" in words(message)
+    assert 1 <= len(images(message)) < 20
+    [prediction] = house.replicate.predictions.values()
+    assert prediction.status == "canceled"
+
+
+async def test_a_strangers_cross_is_ignored_and_a_moderators_counts(
+    house: House, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
+    await reached(house, lambda: message.reacted("❌"))
+    await house.discord.person("noah").react(message, "❌")
+    shown = len(images(message))
+    await reached(house, lambda: len(images(message)) > shown)
+    await house.discord.person("ada").react(message, "❌")
+    await reached(house, lambda: over(message))
+    assert "Stopped by @Ada" in words(message)
+
+
+async def test_the_button_stops_for_its_author_and_answers_strangers_privately(
+    house: House, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
+    await reached(house, lambda: "Cancel" in message.buttons)
+    refused = await house.discord.person("noah").press(message, "Cancel")
+    assert refused.ephemeral
+    assert "Only Mia" in refused.text
+    assert not over(message)
+    pressed = await mia.press(message, "Cancel")
+    assert pressed.ephemeral
+    await reached(house, lambda: over(message))
+    assert "Stopped by" in words(message)
+
+
+async def test_words_flow_in(house: House, mia: Person, pictures: Channel) -> None:
+    message = answered(await mia.slash(pictures, "talk", {"prompt": "Tell me about tea, at length."}))
+    await reached(house, lambda: over(message))
+    [prediction] = house.replicate.predictions.values()
+    whole = "".join(prediction.output)
+    lengths = [len(state.body.text) for state in message.history]
+    assert len(set(lengths)) >= 3, "the text should grow while it streams"
+    assert whole.split()[-1].strip("*_`.") in message.text
+
+
+@pytest.mark.parametrize(
+    ("values", "option"),
+    [
+        ({"prompt": "no subject"}, "subject"),
+        ({"subject": Upload("notes.png", b"just some text")}, "subject"),
+        ({"subject": Upload("broken.png", ME.data[:200])}, "subject"),
+        ({"subject_url": "ftp://example.com/me.png"}, "subject_url"),
+        ({"subject": ME, "subject_url": "https://example.com/me.png"}, "subject_url"),
+    ],
+)
+async def test_bad_input_gets_one_private_sentence_and_costs_nothing(
+    house: House, mia: Person, pictures: Channel, values: dict[str, object], option: str
+) -> None:
+    exchange = await mia.slash(pictures, "generate", values)
+    await exchange.until(lambda it: it.text)
+    assert f"`{option}`" in exchange.text
+    assert exchange.text.count("\n") == 0
+    visible = [message for message in house.discord.person("noah").sees(pictures) if not message.deleted]
+    assert visible == []
+    assert not house.replicate.predictions
+
+
+async def test_the_acknowledgement_waits_for_nothing_but_discord(house: House, mia: Person, pictures: Channel) -> None:
+    house.replicate.faults.add("delay", times=None, seconds=2.0)
+    exchange = await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 1})
+    assert exchange.latency is not None
+    assert exchange.latency < 1.0
+    house.replicate.faults.clear()
