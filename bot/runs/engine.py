@@ -52,6 +52,7 @@ from bot.runs.picture import Picture
 from bot.runs.policy import Policy
 from bot.runs.ports import GathererFor, Replicate
 from bot.runs.request import Request
+from bot.runs.strays import Strays
 from bot.runs.submit import Submitter
 from bot.runs.thumbnail import Thumbnails
 from bot.runs.view import OpenView, View
@@ -125,6 +126,7 @@ class Engine:
         )
         self._finisher = Finisher(runs=runs, clock=clock, policy=policy, observer=observer)
         self._thumbnails = Thumbnails(runs)
+        self._strays = Strays(predictions=replicate.predictions, runs=runs)
         self._lives: dict[str, Life] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._starting: set[str] = set()
@@ -184,10 +186,11 @@ class Engine:
     def wake(self, run_id: str, prediction: Prediction | None = None) -> bool:
         """Tell a run that there is news of it; False when it is not one that is being looked after."""
         life = self._lives.get(run_id)
-        if life is None:
-            return False
-        life.tell(prediction)
-        return True
+        if life is not None:
+            life.tell(prediction)
+        elif prediction is not None and run_id not in self._starting and not self._stopping:
+            self._strays.check(run_id, prediction)
+        return life is not None
 
     async def stop(self, grace: timedelta) -> None:
         """Take no new runs, show the newest pages, and let go within ``grace``; predictions go on at Replicate.
@@ -202,7 +205,7 @@ class Engine:
                 break
             await self._clock.sleep(0.05)
         views = [life.view for life in self._lives.values()]
-        await end(self._tasks.values())
+        await end((*self._tasks.values(), *self._strays.tasks))
         left = longest - (self._clock.monotonic() - began)
         await first(_close(views), self._clock.sleep(max(left, 0.0)))
 

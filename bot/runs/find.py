@@ -63,8 +63,8 @@ class Finder:
         finally:
             del self._under_way[life.run.id]
 
-    async def find(self, life: Life) -> Prediction | End:
-        """Return the prediction, now this run's on disk too, or the end of a run that has none."""
+    async def find(self, life: Life) -> End | None:
+        """Return None once the prediction is found and is this run's on disk too, else the end of a run without one."""
         life.turn(Phase.SEARCHING)
         if life.given is None:
             life.given = inline(life.run.input, await self._runs.files(life.run.id))
@@ -73,13 +73,13 @@ class Finder:
             found = await self._search(life)
         finally:
             del self._searching[life.run.id]
-        if isinstance(found, End):
+        if not found:
             self._lost.append(life.run)
-        self._observer.searched(life.run, found=isinstance(found, Prediction))
+        self._observer.searched(life.run, found=found)
         life.given = None
-        return found
+        return None if found else _LOST
 
-    async def _search(self, life: Life) -> Prediction | End:
+    async def _search(self, life: Life) -> bool:
         began, listed, tries = self._clock.monotonic(), False, 0
         while True:
             tries += 1
@@ -88,13 +88,13 @@ class Finder:
             for prediction in candidates:
                 if await self._runs.submitted(life.run.id, prediction_id=prediction.id):
                     life.wrote(prediction_id=prediction.id, state=RunState.SUBMITTED)
-                    return prediction
+                    return True
             searched = self._clock.monotonic() - began
             patient = life.age().total_seconds() < self._policy.search_patience
             if searched >= self._policy.search_longest:
-                return _LOST
+                return False
             if listed and not patient and not _any_alike(life.run, self._under_way.values()):
-                return _LOST
+                return False
             await life.bell.heard(within=min(self._policy.backoff(tries), _LONGEST_PAUSE))
 
     async def _candidates(self, life: Life) -> tuple[tuple[Prediction, ...], bool]:
@@ -133,7 +133,9 @@ class Finder:
             by_webhook = tuple(one for one in free if one.webhook == life.run.webhook)
             if by_webhook:
                 return by_webhook
-        if _any_alike(life.run, self._under_way.values()):  # that run's own prediction looks the same and has no owner yet
+        if _any_alike(
+            life.run, self._under_way.values()
+        ):  # that run's own prediction looks the same and has no owner yet
             return ()
         sent_at = life.run.sent_at or life.run.created_at
         certain = [one for one in free if likeness[one.id] is Likeness.CERTAIN]

@@ -37,6 +37,7 @@ class Line:
         self._pace = Pace(per_minute)
         self._server: asyncio.Task[None] | None = None
         self._told_at = float("-inf")
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -48,6 +49,8 @@ class Line:
             self._queue.push_front(owner, ticket)
         else:
             self._queue.push(owner, ticket)
+        if self._closed:
+            return ticket
         self._serve()
         if len(self._queue) and (self._server is None or self._server.done()):
             self._server = asyncio.create_task(self._keep_serving(), name="line")
@@ -68,7 +71,8 @@ class Line:
         self._pace.throttled(self._clock.monotonic(), retry_after)
 
     async def close(self) -> None:
-        """Stop serving; who still waits, waits for ever."""
+        """Stop serving; who still waits, or comes later, waits for ever."""
+        self._closed = True
         if self._server is not None:
             self._server.cancel()
             await asyncio.gather(self._server, return_exceptions=True)

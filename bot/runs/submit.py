@@ -69,8 +69,11 @@ class Submitter:
         self._policy = policy
         self._observer = observer
 
-    async def submit(self, life: Life) -> Prediction | End:
-        """Return the prediction of a run that was never sent, or how the run ends without one."""
+    async def submit(self, life: Life) -> Prediction | End | None:
+        """Return the prediction of a run that was never sent, or how the run ends without one.
+
+        None when all that is known of the prediction is its id, on the row.
+        """
         tries = 0
         while True:
             tries += 1

@@ -83,11 +83,12 @@ class Made:
 class FakeReplicate:
     """Predictions, files and streams. ``outcomes`` is what becomes of the next creates; "ok" when it is empty."""
 
+    rate: Rate | None = None
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.predictions = self
         self.files = FakeFiles()
-        self.rate: Rate | None = None
         self.outcomes: deque[str | ReplicateError] = deque()
         self.answer_after = 0.0
         self.get_errors: deque[ReplicateError | None] = deque()
@@ -98,6 +99,7 @@ class FakeReplicate:
         self.gets = 0
         self.has_streams = True
         self.cancels_at_once = True
+        self.lists_outputs = True
         self.stored_inputs = False  # whether files in inputs come back as URLs of Replicate's own
         self._streams = 0
 
@@ -109,10 +111,10 @@ class FakeReplicate:
     async def create(
         self,
         target: Target,
-        input: Mapping[str, Any],
+        input: Mapping[str, Any],  # noqa: A002 - the client's own word
         *,
         webhook: str | None = None,
-        webhook_events: tuple[str, ...] = (),
+        webhook_events: tuple[str, ...] = (),  # noqa: ARG002 - the small Replicate sends no webhooks
         cancel_after: timedelta | None = None,
     ) -> Prediction:
         outcome = self.outcomes.popleft() if self.outcomes else "ok"
@@ -129,23 +131,23 @@ class FakeReplicate:
             raise NoAnswer("connection reset")
         return made.now
 
-    def make(self, target: Target, input: Mapping[str, Any], *, webhook: str | None = None) -> Made:
+    def make(self, target: Target, given: Mapping[str, Any], *, webhook: str | None = None) -> Made:
         number = len(self.made) + 1
-        id = f"prediction{number:016d}"
+        name = f"prediction{number:016d}"
         made = Made(
             Prediction(
-                id=id,
+                id=name,
                 model=target.model,
                 version=target.version or "hidden",
                 status=Status.STARTING,
                 created_at=self._clock.now(),
-                input={name: self._stored(value, number) for name, value in input.items()},
+                input={key: self._stored(value, number) for key, value in given.items()},
                 webhook=webhook,
                 deployment=target.model if target.deployment else None,
-                stream_url=f"https://stream.test/{id}" if self.has_streams else None,
+                stream_url=f"https://stream.test/{name}" if self.has_streams else None,
             )
         )
-        self.made[id] = made
+        self.made[name] = made
         return made
 
     def _stored(self, value: Any, number: int) -> Any:
@@ -153,7 +155,7 @@ class FakeReplicate:
             return f"https://stored.test/{number}"
         return value
 
-    async def get(self, id: str) -> Prediction:
+    async def get(self, id: str) -> Prediction:  # noqa: A002 - the client's own word
         self.gets += 1
         if self.get_errors and (error := self.get_errors.popleft()) is not None:
             raise error
@@ -170,9 +172,9 @@ class FakeReplicate:
             if created_after and made.now.created_at < created_after:
                 return
             if not created_before or made.now.created_at <= created_before:
-                yield made.now
+                yield made.now if self.lists_outputs else replace(made.now, output=None)
 
-    async def cancel(self, id: str) -> Prediction:
+    async def cancel(self, id: str) -> Prediction:  # noqa: A002 - the client's own word
         made = self.made[id]
         made.cancels += 1
         if self.cancel_errors:

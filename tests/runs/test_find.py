@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bot.media.media import Kind, Media, MediaType
 from bot.replicate.errors import NoAnswer
+from bot.replicate.prediction import Status
 from bot.replicate.target import Target
 from bot.store.run import RunState
 from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED
@@ -80,8 +81,8 @@ async def test_a_lone_photo_stored_under_another_name_is_found(world: World) -> 
     assert (await world.row(run)).state is RunState.SUBMITTED
 
 
-async def test_a_webhook_answers_when_the_list_does_not(tmp_path: object) -> None:
-    world = await World.open(tmp_path, webhook_base="https://bot.example")  # type: ignore[arg-type]
+async def test_a_webhook_answers_when_the_list_does_not(hooked: World) -> None:
+    world = hooked
     world.replicate.list_errors.extend([NoAnswer("down")] * 100)
     world.replicate.outcomes.append(LOST_ANSWER)
     run = await world.start()
@@ -90,18 +91,16 @@ async def test_a_webhook_answers_when_the_list_does_not(tmp_path: object) -> Non
     assert world.engine.wake(run.id, world.replicate.only.now)
     await world.clock.settle()
     assert (await world.row(run)).prediction_id == world.replicate.only.now.id
-    await world.close()
 
 
-async def test_a_webhook_replayed_at_another_runs_address_is_not_believed(tmp_path: object) -> None:
-    world = await World.open(tmp_path, webhook_base="https://bot.example")  # type: ignore[arg-type]
+async def test_a_webhook_replayed_at_another_runs_address_is_not_believed(hooked: World) -> None:
+    world = hooked
     foreign = world.replicate.make(TARGET, {"prompt": "a fox"}, webhook="https://bot.example/webhooks/replicate/other")
     world.replicate.outcomes.append(NEVER_ARRIVED)
     run = await world.start()
     world.engine.wake(run.id, foreign.now)
     await world.clock.advance(130)
     assert (await world.row(run)).prediction_id is None
-    await world.close()
 
 
 async def test_a_list_that_is_down_for_minutes_is_asked_until_it_answers(world: World) -> None:
@@ -120,3 +119,38 @@ async def test_a_cancel_while_looking_reaches_what_is_found(world: World) -> Non
     await world.clock.advance(30)
     assert world.replicate.only.cancels == 1
     assert (await world.row(run)).state is RunState.CANCELED
+
+
+async def test_a_list_that_shows_less_than_the_prediction_does_not_decide_its_end(world: World) -> None:
+    world.replicate.list_errors.append(NoAnswer("down"))
+    world.replicate.outcomes.append(LOST_ANSWER)
+    run = await world.start()
+    made = world.replicate.only
+    made.end(Status.SUCCEEDED, world.clock.now(), output=["https://replicate.delivery/1.webp"])
+    world.replicate.lists_outputs = False
+    await world.clock.advance(3)
+    assert (await world.row(run)).state is RunState.SUCCEEDED
+    assert len(world.page(run).parts) == 1
+
+
+async def test_another_runs_photo_does_not_hide_a_lost_one(world: World) -> None:
+    world.replicate.stored_inputs = True
+    given = {"prompt": "a portrait", "subject": "file:0"}
+    await world.start(input=given, files=(Media("you.jpg", JPEG, b"\xff\xd8yours"),))
+    world.replicate.outcomes.append(LOST_ANSWER)
+    run = await world.start(input=given, files=(Media("me.jpg", JPEG, b"\xff\xd8mine"),), author_id=8)
+    await world.clock.advance(2)
+    assert (await world.row(run)).state is RunState.SUBMITTED
+
+
+async def test_a_prediction_that_turns_up_after_its_run_was_given_up_is_cancelled(hooked: World) -> None:
+    hooked.replicate.outcomes.append(NEVER_ARRIVED)
+    run = await hooked.start()
+    await hooked.clock.advance(130)
+    webhook = hooked.replicate.creates[0].webhook
+    late = hooked.replicate.make(TARGET, {"prompt": "a fox"}, webhook=webhook)
+    other = hooked.replicate.make(TARGET, {"prompt": "a fox"}, webhook="https://bot.example/webhooks/replicate/other")
+    for made in (late, other):
+        assert not hooked.engine.wake(run.id, made.now)
+    await hooked.clock.settle()
+    assert (late.cancels, other.cancels) == (1, 0)

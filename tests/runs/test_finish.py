@@ -71,6 +71,15 @@ async def test_a_database_that_is_busy_loses_no_move(world: World) -> None:
     assert len(world.replicate.creates) == 1
 
 
+async def test_who_did_not_win_the_end_shows_none(world: World) -> None:
+    run = await world.start()
+    await world.store.runs.ended(run.id, state=RunState.FAILED, at=world.clock.now(), failure="Elsewhere.")
+    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
+    await world.clock.advance(1)
+    assert (await world.row(run)).failure == "Elsewhere."
+    assert not world.view(run).finished
+
+
 @pytest.mark.parametrize("where", ["files", "sent", "running"])
 async def test_what_nobody_expected_ends_the_run_with_a_sentence(
     world: World, where: str, caplog: pytest.LogCaptureFixture

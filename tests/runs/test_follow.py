@@ -1,10 +1,6 @@
 """From a prediction to its end, whatever stream and GETs do."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from bot.outputs.parts import Text
 from bot.replicate.errors import NoAnswer
@@ -14,13 +10,6 @@ from bot.store.run import RunState
 from tests.runs.world import WORDS, World
 
 URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 6))
-
-
-@pytest.fixture
-async def hooked(tmp_path: Path) -> AsyncIterator[World]:
-    world = await World.open(tmp_path, webhook_base="https://bot.example/")
-    yield world
-    await world.close()
 
 
 async def test_without_a_stream_the_gets_bring_everything(world: World) -> None:
@@ -137,6 +126,17 @@ async def test_a_failure_says_why_and_keeps_what_was_made(world: World) -> None:
     row = await world.row(run)
     assert (row.state, row.cause) == (RunState.FAILED, "memory")
     assert len(world.page(run).parts) == 1
+
+
+async def test_a_failure_whose_get_shows_less_keeps_what_was_streamed(world: World) -> None:
+    run = await world.start(expected=3)
+    made = world.replicate.only
+    made.begin(world.clock.now())
+    made.emit(URLS[0])
+    made.emit(URLS[1])
+    made.end(Status.FAILED, world.clock.now(), reason="error", error="boom", output=[URLS[0]])
+    await world.clock.advance(0.5)
+    assert len(world.page(run).parts) == 2
 
 
 async def test_aborted_by_the_deadline_is_told_as_such(world: World) -> None:
