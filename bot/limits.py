@@ -56,6 +56,7 @@ DATA_KEPT: Final = timedelta(hours=1)  # outputs, inputs and logs of API predict
 STREAM_IDLE: Final = timedelta(seconds=30)  # docs "streaming"; an idle stream is closed, not broken
 CREATES_PER_MINUTE: Final = 600
 REQUESTS_PER_MINUTE: Final = 3000
+PREDICTION_GETS_PER_MINUTE: Final = 60_000  # not documented; the header of captured answers counts down from it
 
 # Replicate: files (OpenAPI document)
 FILE_BYTES: Final = 100 * 1000 * 1000

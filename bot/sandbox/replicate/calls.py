@@ -94,7 +94,8 @@ def recorder(calls: Calls, *, origin: str, clock: Clock, tell: Callable[[Call], 
 
 async def note_streaming(request: web.Request, response: web.StreamResponse) -> None:
     """Write down an answer's status when its head leaves: a stream's end may be far away."""
-    if entry := request.get(_ENTRY):
+    entry = request.get(_ENTRY)
+    if entry is not None and not request.get(CUT):
         entry.note(status=response.status, answer_headers=_headers(response.headers))
 
 

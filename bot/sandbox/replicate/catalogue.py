@@ -1,4 +1,4 @@
-"""Catalogue: the models that the stand-in has, read from the files beside it or registered by hand."""
+"""Catalogue: the models that the stand-in has, read from ``repertoire/`` or registered by hand."""
 
 import hashlib
 import json
@@ -152,8 +152,8 @@ def from_payload(payload: Mapping[str, Any], *, behaviour: str = "shape", offici
 
 
 def shipped() -> Iterable[Model]:
-    """Yield the models whose files lie in ``catalogue/``."""
-    folder = resources.files(__package__).joinpath("catalogue")
+    """Yield the models whose files lie in ``repertoire/``."""
+    folder = resources.files(f"{__package__}.repertoire")
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".json"):
             yield _from_file(json.loads(entry.read_text("utf-8")))

@@ -12,6 +12,8 @@ from bot.sandbox.replicate.progress import bar
 
 STEPS = 4
 
+_ALL_WITHHELD = "NSFW content detected in all outputs. Try running it again, or try a different prompt."
+
 
 async def character(job: Job) -> None:
     """Draw the subject in ``number_of_outputs`` poses, ``number_of_images_per_pose`` of each, one after the other."""
@@ -20,12 +22,17 @@ async def character(job: Job) -> None:
     poses = _poses(job)
     for number, (pose, take) in enumerate(poses, start=1):
         await _sample(job)
+        if job.withheld():
+            job.log(f"Not returning image {number} as it has NSFW content.\n")
+            continue
         data = await asyncio.to_thread(_drawn, job, subject, pose, take)
         suffix = job.input["output_format"]
         name = f"ComfyUI_{number:05d}_"
         job.log(f"outputs:  {{'116': {{'images': [{{'filename': '{name}.png', 'type': 'output'}}]}}}}\n{name}.png\n")
-        job.metrics["image_count"] = number
+        job.metrics["image_count"] = job.metrics.get("image_count", 0) + 1
         await job.output(job.save(data, f"{name}.{suffix}"))
+    if not job.metrics:
+        raise ModelFailed(_ALL_WITHHELD)
 
 
 async def _subject(job: Job) -> Image.Image:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import mimetypes
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -16,7 +15,16 @@ from bot.sandbox.replicate.faults import Fault, Faults
 from bot.sandbox.replicate.ids import Ids
 from bot.sandbox.replicate.origins import Origins
 
-_TYPES = {".webp": "image/webp", ".glb": "model/gltf-binary", ".npz": "application/octet-stream", ".srt": "text/plain"}
+_TYPES = {
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "wav": "audio/wav",
+    "mp4": "video/mp4",
+    "zip": "application/zip",
+    "srt": "text/plain",
+    "glb": "model/gltf-binary",
+}
 _CHUNK = 64 * limits.KIB
 
 
@@ -89,8 +97,7 @@ class Delivery:
 
 
 def _content_type(name: str) -> str:
-    suffix = f".{name.rpartition('.')[2]}"
-    return _TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
 
 
 async def _send(request: web.Request, data: bytes, *, told: bool = True, cut: bool = False) -> web.StreamResponse:

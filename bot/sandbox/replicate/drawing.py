@@ -35,8 +35,8 @@ def open_picture(data: bytes, *, side: int = 1024) -> Image.Image:
             raise NotAPicture("The picture has too many pixels.")
         image.draft("RGB", (side, side))
         image.thumbnail((side, side))
-        return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return _opaque(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NotAPicture("cannot identify image file") from error
 
 
@@ -124,6 +124,14 @@ def font(size: int) -> ImageFont.FreeTypeFont:
     if not isinstance(face, ImageFont.FreeTypeFont):
         raise NotAPicture("This Pillow was built without FreeType and cannot write.")
     return face
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    sheet = Image.new("RGBA", image.size, (*_PAPER, 255))
+    sheet.alpha_composite(image.convert("RGBA"))
+    return sheet.convert("RGB")
 
 
 def _lines(text: str, face: ImageFont.FreeTypeFont, width: int) -> Iterator[str]:

@@ -3,7 +3,8 @@
 A fault is put up with ``Faults.add`` and used by the part of the stand-in that it concerns, once or until it is
 cleared. What a ``place`` is depends on the fault's kind:
 
-- REQUEST and DELIVERY: method and path, ``POST /v1/predictions`` (all three origins are matched)
+- REQUEST: method and path, ``POST /v1/predictions``; aimed at ``GET /delivery/*`` it strikes delivered files
+- DELIVERY: method and path, ``GET /delivery/*``
 - PREDICTION and STREAM: the model, ``fofr/consistent-character``
 - WEBHOOK: the event, ``completed``
 
@@ -42,24 +43,25 @@ _REQUEST, _PREDICTION, _STREAM, _DELIVERY, _WEBHOOK = FaultKind
 SWITCHES: Final[Mapping[str, Switch]] = MappingProxyType(
     {
         # Requests. With handled=True an answer fault strikes after the request was carried out.
-        "delay": Switch(_REQUEST, "*", "The answer comes `seconds` late (before=True: so does the work)."),
-        "reset-before": Switch(_REQUEST, "*", "The connection is reset; nothing was done."),
+        "delay": Switch(_REQUEST, "* /v1/*", "The answer comes `seconds` late (before=True: so does the work)."),
+        "reset-before": Switch(_REQUEST, "* /v1/*", "The connection is reset; nothing was done."),
         "reset-after": Switch(_REQUEST, "POST /v1/*", "The request is carried out, then the connection is reset."),
         "silence": Switch(_REQUEST, "POST /v1/*", "The request is carried out and never answered."),
-        "half-answer": Switch(_REQUEST, "*", "The request is carried out; the answer breaks off in its middle."),
-        "garbled": Switch(_REQUEST, "*", "The request is carried out; the answer is not the JSON that it says."),
-        "error-500": Switch(_REQUEST, "*", "500, an HTML page."),
-        "error-502": Switch(_REQUEST, "*", "502, an HTML page."),
-        "error-503": Switch(_REQUEST, "*", "503, an HTML page."),
-        "unauthenticated": Switch(_REQUEST, "*", "401: the token is not accepted."),
+        "half-answer": Switch(_REQUEST, "* /v1/*", "The request is carried out; the answer breaks off in its middle."),
+        "garbled": Switch(_REQUEST, "* /v1/*", "The request is carried out; the answer is not the JSON that it says."),
+        "error-500": Switch(_REQUEST, "* /v1/*", "500, an HTML page."),
+        "error-502": Switch(_REQUEST, "* /v1/*", "502, an HTML page."),
+        "error-503": Switch(_REQUEST, "* /v1/*", "503, an HTML page."),
+        "unauthenticated": Switch(_REQUEST, "* /v1/*", "401: the token is not accepted."),
         "no-credit": Switch(_REQUEST, "POST *predictions", "402: the account has no credit."),
-        "forbidden": Switch(_REQUEST, "*", "403."),
-        "not-found": Switch(_REQUEST, "*", "404, whatever is asked for."),
-        "throttled": Switch(_REQUEST, "*", "429 for `seconds`; `form` is body, header or text."),
+        "forbidden": Switch(_REQUEST, "* /v1/*", "403."),
+        "not-found": Switch(_REQUEST, "* /v1/*", "404, whatever is asked for."),
+        "throttled": Switch(_REQUEST, "* /v1/*", "429 for `seconds`; `form` is body, header or text."),
         "upload-fails": Switch(_REQUEST, "POST /v1/files", "A file cannot be uploaded: 500."),
         "cancel-fails": Switch(_REQUEST, "POST /v1/predictions/*/cancel", "A prediction cannot be cancelled: 500."),
         # Predictions.
         "fails": Switch(_PREDICTION, "*", "The prediction fails with `error`, after `after` outputs."),
+        "image-withheld": Switch(_PREDICTION, "*", "The character model keeps an image back as not safe for work."),
         "aborted": Switch(_PREDICTION, "*", "The prediction is aborted before it starts."),
         "never-starts": Switch(_PREDICTION, "*", "The prediction stays in “starting”."),
         "never-ends": Switch(_PREDICTION, "*", "The prediction makes `after` outputs and stays in “processing”."),

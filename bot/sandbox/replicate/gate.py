@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.sandbox.replicate.answers import Problem, not_found, unauthenticated
-from bot.sandbox.replicate.throttle import Throttle
+from bot.sandbox.replicate.throttle import Kind, Throttle
 
 _SCHEMES = ("bearer", "token")  # the second is old and still accepted
 
@@ -21,8 +21,7 @@ def gate(*, token: Callable[[], str], throttle: Callable[[], Throttle]) -> Any:
             rate: dict[str, str] = {}
             if not _signed_download(request):
                 _check_token(request, token())
-                create = request.method == "POST" and request.path.endswith("/predictions")
-                rate = throttle().admit(create=create)
+                rate = throttle().admit(_kind(request))
             response = await handler(request)
         except Problem as problem:
             response = problem.response()
@@ -35,6 +34,12 @@ def gate(*, token: Callable[[], str], throttle: Callable[[], Throttle]) -> Any:
         return response
 
     return pass_through
+
+
+def _kind(request: web.Request) -> Kind:
+    if request.method == "POST" and request.path.endswith("/predictions"):
+        return Kind.CREATE
+    return Kind.GET if request.path.startswith("/v1/predictions/") and request.method == "GET" else Kind.OTHER
 
 
 def _check_token(request: web.Request, token: str) -> None:

@@ -33,6 +33,7 @@ class Job:
     result: Callable[[Any], Awaitable[None]]
     save: Callable[[bytes, str], str]
     read: Callable[[str], Awaitable[bytes]]
+    withheld: Callable[[], bool] = lambda: False  # whether the safety checker keeps the next image back
     secrets: frozenset[str] = frozenset()  # the inputs that nothing may repeat
     metrics: dict[str, Any] = field(default_factory=dict)
 

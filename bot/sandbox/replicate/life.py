@@ -108,6 +108,9 @@ class Life:
         except ModelFailed as failure:
             self._end("failed", error=str(failure))
             return
+        except Exception as error:  # noqa: BLE001 -- whatever a model's code raises fails its prediction, as it does there
+            self._end("failed", error=f"Prediction failed: {type(error).__name__}: {error}")
+            return
         self.prediction.metrics.update(self._job.metrics)
         self.prediction.outputs_made.set()
         await self._job.rest(self._job.pace().finish)

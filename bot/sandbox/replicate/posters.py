@@ -42,7 +42,7 @@ def enlarge(image: Image.Image, scale: float, *, limit: int = 4096) -> Image.Ima
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     larger = image.resize(size, Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(radius=2, percent=80))
     face = font(max(14, min(size) // 28))
-    words = f"×{factor:g} · resized, not generated"
+    words = f"{factor:g}x · resized, not generated"
     draw = ImageDraw.Draw(larger)
     margin = face.size // 2
     left, top, right, bottom = draw.textbbox((size[0] - margin, size[1] - margin), words, font=face, anchor="rd")

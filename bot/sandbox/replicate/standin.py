@@ -78,7 +78,8 @@ class ReplicateStandIn:
         self._happenings = Happenings()
         self._closing = asyncio.Event()
         self._runners: list[web.AppRunner] = []
-        self._ports: dict[str, int] = {}
+        self._sites: dict[str, web.TCPSite] = {}
+        self._offline = False
         self._session: aiohttp.ClientSession | None = None
         self._build(ids or Ids())
         for model in shipped():
@@ -117,11 +118,25 @@ class ReplicateStandIn:
         self._reader.start(self._session)
         self._webhooks.start(self._session)
         api = [*self._predictions.routes(), *self._models.routes(), *self._files.routes(), *self._account.routes()]
+        strike = breaker(self.faults, clock=self.clock, closing=self._closing, offline=lambda: self._offline)
         guard = gate(token=lambda: self.token, throttle=lambda: self.throttle)
-        self._origins.api = await self._listen("api", api, guard, port=port)
+        self._origins.api = await self._listen("api", api, strike, guard, port=port)
+        # A stream's own faults can do all that could go wrong with it; and its handler leaves with its client.
         self._origins.stream = await self._listen("stream", self._streams.routes(), leave_with_client=True)
-        self._origins.delivery = await self._listen("delivery", self._delivery.routes())
+        self._origins.delivery = await self._listen("delivery", self._delivery.routes(), strike)
         return self
+
+    async def go_offline(self) -> None:
+        """Refuse every connection to the API, and cut those that are open, until ``come_online``."""
+        self._offline = True
+        await self._sites["api"].stop()
+
+    async def come_online(self) -> None:
+        """Listen again at the old address."""
+        runner, port = self._runners[0], int(self._origins.api.rpartition(":")[2])
+        self._sites["api"] = web.TCPSite(runner, HOST, port)
+        await self._sites["api"].start()
+        self._offline = False
 
     async def stop(self) -> None:
         """Stop listening; end every prediction, stream and webhook where it stands."""
@@ -198,13 +213,13 @@ class ReplicateStandIn:
         leave_with_client: bool = False,
     ) -> str:
         record = recorder(self.calls, origin=name, clock=self.clock, tell=self._tell_call)
-        strike = breaker(self.faults, clock=self.clock, closing=self._closing)
-        app = web.Application(middlewares=[record, strike, *guards], client_max_size=_ROOM)
+        app = web.Application(middlewares=[record, *guards], client_max_size=_ROOM)
         app.add_routes(routes)
         app.on_response_prepare.append(note_streaming)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=leave_with_client, shutdown_timeout=0.5)
         await runner.setup()
-        await web.TCPSite(runner, HOST, port).start()
+        self._sites[name] = web.TCPSite(runner, HOST, port)
+        await self._sites[name].start()
         self._runners.append(runner)
         bound: int = runner.addresses[0][1]
         return f"http://{HOST}:{bound}"
@@ -234,6 +249,7 @@ class ReplicateStandIn:
             result=life.result,
             save=self._delivery.inline if prediction.inlines_files else self._delivery.save,
             read=self._reader.read,
+            withheld=lambda: self.faults.take("image-withheld", prediction.model.full_name) is not None,
             secrets=prediction.version.secrets,
         )
 

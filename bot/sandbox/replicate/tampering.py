@@ -58,7 +58,7 @@ class Tampering:
         if "stream-corrupt" in self._manners:
             yield _NONSENSE
         if "stream-unknown" in self._manners:
-            yield encode("heartbeat", '{"unknown": true}', str(message.id))
+            yield encode("heartbeat", '{"unknown": true}', None)
         yield from [self._encoded(message)] * (2 if "stream-duplicate" in self._manners else 1)
 
     def _shown(self, message: Message) -> bool:

@@ -13,12 +13,12 @@ _CODE = re.compile(r"\b(code|python|function|script|program)\b", re.IGNORECASE)
 _OPENINGS = ("Gladly.", "Here is what I can say.", "A good question.", "Let us look at it.")
 _EMOJI = ("🌱", "🛠️", "🔭", "👩‍🚀", "🎨", "🧭", "☕")
 _SENTENCES = (
-    "The first thing people notice about {0} is how it changes with {1}.",
-    "Nobody needs to hurry: {0} keeps, and {1} can wait until tomorrow.",
-    "Where {0} ends, {1} begins; the line between them is thinner than it looks.",
+    "The first thing to know about {0}: look at {1} before anything else.",
+    "Nobody needs to hurry with {0}, and {1} can wait until tomorrow.",
+    "Somewhere between {0} and {1} runs a line that is thinner than it looks.",
     "Ask three experts about {0} and you will hear four opinions, one of them about {1}.",
-    "In practice, *{0}* is mostly patience, and **{1}** is mostly practice.",
-    "A little {0} goes a long way, as long as {1} is near.",
+    "With *{0}* comes patience, and with **{1}** comes practice.",
+    "A little work on {0} goes a long way towards {1}.",
 )
 _LONG_WORDS = 1200
 _SHORT_WORDS = 90
@@ -73,7 +73,7 @@ def _list(words: Sequence[str], digest: bytes) -> str:
         for number, word in enumerate(dict.fromkeys(words), start=1)
         if number <= 5
     ]
-    return "\n".join(["Three steps ahead, one at a time:" if len(lines) == 3 else "In order:", *lines])
+    return "\n".join(["In order:", *lines])
 
 
 def _code(words: Sequence[str]) -> str:

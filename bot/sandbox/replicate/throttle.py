@@ -1,6 +1,7 @@
 """Throttle: Replicate's limits on requests, and what it says when they are reached."""
 
 import math
+from enum import StrEnum, auto
 
 from bot import limits
 from bot.clock import Clock
@@ -11,6 +12,14 @@ _POOR_REASON = (
     " Your rate limit for creating predictions is reduced to 6 requests per minute with a burst of 1 requests"
     " while you have less than $5.0 in credit."
 )
+
+
+class Kind(StrEnum):
+    """What a request is counted as."""
+
+    CREATE = auto()  # asks for a prediction
+    GET = auto()  # reads one prediction
+    OTHER = auto()
 
 
 class Bucket:
@@ -45,32 +54,33 @@ class Bucket:
 
 
 class Throttle:
-    """The account's buckets: one for creating predictions, one for everything else."""
+    """The account's buckets, one for each kind of request."""
 
     def __init__(
         self,
         *,
         clock: Clock,
         creates_per_minute: int = limits.CREATES_PER_MINUTE,
+        gets_per_minute: int = limits.PREDICTION_GETS_PER_MINUTE,
         requests_per_minute: int = limits.REQUESTS_PER_MINUTE,
     ) -> None:
         self._clock = clock
-        self._creates = Bucket(per_minute=creates_per_minute, burst=creates_per_minute, clock=clock)
-        self._others = Bucket(per_minute=requests_per_minute, burst=requests_per_minute, clock=clock)
+        rates = {Kind.CREATE: creates_per_minute, Kind.GET: gets_per_minute, Kind.OTHER: requests_per_minute}
+        self._buckets = {kind: Bucket(per_minute=rate, burst=rate, clock=clock) for kind, rate in rates.items()}
         self._reason = ""
 
     def be_poor(self) -> None:
         """Let the account have less than $5 of credit from now on."""
-        self._creates = Bucket(per_minute=POOR_RATE, burst=1, clock=self._clock)
+        self._buckets[Kind.CREATE] = Bucket(per_minute=POOR_RATE, burst=1, clock=self._clock)
         self._reason = _POOR_REASON
 
-    def admit(self, *, create: bool) -> dict[str, str]:
+    def admit(self, kind: Kind) -> dict[str, str]:
         """Let a request through and return the headers that tell the rate, or raise the 429."""
-        bucket = self._creates if create else self._others
+        bucket = self._buckets[kind]
         admitted = bucket.take()
         headers = {"ratelimit-remaining": str(bucket.remaining), "ratelimit-reset": str(bucket.reset)}
         if not admitted:
-            problem: Problem = throttled(bucket.reset, reason=self._reason if create else "")
+            problem: Problem = throttled(bucket.reset, reason=self._reason if kind is Kind.CREATE else "")
             problem.headers.update(headers)
             raise problem
         return headers

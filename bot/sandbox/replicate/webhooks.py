@@ -126,20 +126,23 @@ class Webhooks:
     def _queue(self, prediction_id: str) -> asyncio.Queue[Delivery]:
         if prediction_id not in self._queues:
             queue = self._queues[prediction_id] = asyncio.Queue()
-            task = asyncio.create_task(self._drain(queue), name=f"webhooks {prediction_id}")
+            task = asyncio.create_task(self._drain(prediction_id, queue), name=f"webhooks {prediction_id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return self._queues[prediction_id]
 
-    async def _drain(self, queue: asyncio.Queue[Delivery]) -> None:
-        while True:
+    async def _drain(self, prediction_id: str, queue: asyncio.Queue[Delivery]) -> None:
+        over = False
+        while not (over and queue.empty()):
             delivery = await queue.get()
+            over = over or delivery.event == "completed"
             status = await self._send(delivery)
             for pause in RETRIES if delivery.retried else ():
                 if status is not None and 200 <= status < 300:
                     break
                 await self._clock.sleep(pause)
                 status = await self._send(delivery)
+        del self._queues[prediction_id]
 
     async def _send(self, delivery: Delivery) -> int | None:
         status = None

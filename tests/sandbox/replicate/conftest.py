@@ -1,6 +1,6 @@
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -34,9 +34,9 @@ class Api:
             )
             return response.status, await read(), response.headers
 
-    async def create(self, input: dict[str, Any], *, version: str = CHARACTER, **more: Any) -> dict[str, Any]:
+    async def create(self, given: dict[str, Any], *, version: str = CHARACTER, **more: Any) -> dict[str, Any]:
         headers = more.pop("headers", None)
-        body = {"version": version, "input": input, **more}
+        body = {"version": version, "input": given, **more}
         status, answer, _ = await self.call("POST", "/v1/predictions", body=body, headers=headers)
         assert status == 201, answer
         return answer
@@ -89,14 +89,11 @@ async def timed(clock: VirtualClock) -> AsyncIterator[Api]:
     check_replicate_calls(standin.calls)
 
 
-@pytest.fixture
-def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
-    async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.002)
-
-    return wait
+async def until(condition: Callable[[], bool]) -> None:
+    """Return once ``condition`` holds; whoever makes it hold tells nobody."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.002)
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import wave
@@ -26,9 +27,9 @@ def required_input(version) -> dict:
     }
 
 
-async def made_by(api, full_name, **input):
+async def made_by(api, full_name, **given):
     version = api.standin.models.model(full_name).versions[0]
-    created = await api.create(required_input(version) | input, version=version.id)
+    created = await api.create(required_input(version) | given, version=version.id)
     over = await api.finished(created["id"])
     assert (over["status"], over["error"]) == ("succeeded", None)
     return over["output"]
@@ -63,7 +64,7 @@ async def test_a_model_as_captured_from_replicate_can_be_added_and_runs(api, pat
     [
         ("picture", "image/webp"),
         ("clip", "video/mp4"),
-        ("singer", "audio/x-wav"),
+        ("singer", "audio/wav"),
         ("packer", "application/zip"),
         ("sculptor", "model/gltf-binary"),
     ],
@@ -120,8 +121,6 @@ async def test_the_small_nouns_answer(api):
 
 
 async def test_the_photo_can_be_seen_in_the_picture(api, photo):
-    import base64
-
     uri = "data:image/png;base64," + base64.b64encode(photo).decode()
     urls = await made_by(
         api, "fofr/consistent-character", subject=uri, number_of_outputs=1, randomise_poses=False, output_format="png"
@@ -135,11 +134,11 @@ async def test_the_photo_can_be_seen_in_the_picture(api, photo):
     assert blue[2] > 180 > blue[0]
 
 
-@pytest.mark.parametrize(("format", "magic"), [("png", b"\x89PNG"), ("jpg", b"\xff\xd8\xff"), ("webp", b"RIFF")])
-async def test_pictures_come_in_the_format_that_was_asked_for(api, format, magic):
-    urls = await made_by(api, "fofr/consistent-character", subject=URL, number_of_outputs=2, output_format=format)
+@pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG"), ("jpg", b"\xff\xd8\xff"), ("webp", b"RIFF")])
+async def test_pictures_come_in_the_format_that_was_asked_for(api, suffix, magic):
+    urls = await made_by(api, "fofr/consistent-character", subject=URL, number_of_outputs=2, output_format=suffix)
     for number, url in enumerate(urls, start=1):
-        assert url.endswith(f"/ComfyUI_{number:05d}_.{format}")
+        assert url.endswith(f"/ComfyUI_{number:05d}_.{suffix}")
         assert (await download(api, url))[1].startswith(magic)
 
 

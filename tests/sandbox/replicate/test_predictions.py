@@ -1,22 +1,19 @@
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from bot.sandbox.replicate import Throttle
-from tests.replicate_spec import ABSENT, SPEC
+from tests.replicate_spec import ABSENT, SPEC, check_replicate_calls
 
-from .conftest import CHARACTER, SUBJECT
+from .conftest import CHARACTER, SUBJECT, until
 
 LLAMA = "meta/meta-llama-3-8b-instruct"
 
 
 @pytest.mark.skipif(not SPEC.exists(), reason=ABSENT)
 async def test_what_goes_over_the_wire_is_held_against_the_official_document(api):
-    from dataclasses import replace
-
-    from tests.replicate_spec import check_replicate_calls
-
     await api.create({"subject": SUBJECT})
     check_replicate_calls(api.standin.calls)
     wrong = replace(api.standin.calls[0], answer={"id": "something else"})
@@ -161,7 +158,7 @@ async def test_waiting_answers_with_the_outputs_while_the_prediction_is_still_pr
     assert timed.standin.calls[-1].answer_headers["preference-applied"] == "wait=10"
 
 
-async def test_waiting_ends_when_the_time_is_up(timed, clock, until):
+async def test_waiting_ends_when_the_time_is_up(timed, clock):
     asked = asyncio.create_task(timed.create({"subject": SUBJECT}, headers={"Prefer": "wait=1"}))
     await until(lambda: bool(timed.standin.predictions))
     while not asked.done():
@@ -185,7 +182,7 @@ async def test_a_cancel_after_that_makes_no_sense_is_refused(api, text):
 
 
 @pytest.mark.parametrize(("fault", "status"), [("never-starts", "aborted"), ("never-ends", "canceled")])
-async def test_at_its_deadline_a_prediction_is_aborted_or_canceled(timed, clock, until, fault, status):
+async def test_at_its_deadline_a_prediction_is_aborted_or_canceled(timed, clock, fault, status):
     timed.standin.faults.add(fault)
     created = await timed.create({"prompt": "hi"}, version=LLAMA, headers={"Cancel-After": "10s"})
     await until(lambda: clock.sleepers >= 1)
@@ -252,7 +249,7 @@ async def test_the_list_can_be_cut_by_time(timed, clock):
     assert [row["id"] for row in older["results"]] == [first["id"]]
 
 
-async def test_an_hour_after_its_end_a_predictions_data_is_gone(timed, clock, until):
+async def test_an_hour_after_its_end_a_predictions_data_is_gone(timed, clock):
     created = await timed.create({"prompt": "hi", "max_tokens": 2}, version=LLAMA)
     while not timed.standin.predictions[created["id"]].over:
         await clock.advance(0.1)
@@ -292,3 +289,10 @@ async def test_an_account_with_little_credit_is_throttled_in_replicates_words(ti
     assert headers["ratelimit-remaining"] == "0"
     await clock.advance(10)
     assert (await timed.call("POST", "/v1/predictions", body=body))[0] == 201
+
+
+async def test_each_kind_of_request_has_a_rate_of_its_own(api):
+    created = await api.create({"prompt": "hi"}, version=LLAMA)
+    await api.get(created["id"])
+    await api.call("GET", "/v1/account")
+    assert [call.answer_headers["ratelimit-remaining"] for call in api.standin.calls] == ["599", "59999", "2999"]

@@ -2,25 +2,24 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 
+from httpx_sse._decoders import SSEDecoder
 from hypothesis import given
 from hypothesis import strategies as st
-from httpx_sse._decoders import SSEDecoder
 
 from bot.sandbox.replicate.channel import Channel, EventId, encode
 
-from .conftest import SUBJECT
+from .conftest import SUBJECT, until
 
 LLAMA = "meta/meta-llama-3-8b-instruct"
-# A lone carriage return ends a line for a reader and not for Nchan: such a payload does not survive the real one either.
+# A lone carriage return ends a line for readers and not for Nchan: such a payload does not survive the real one.
 payloads = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]))
 
 
 def read(wire: bytes) -> list[tuple[str, str, str]]:
-    decoder, found = SSEDecoder(), []
-    for line in wire.decode().split("\n")[:-1]:
-        if (event := decoder.decode(line)) is not None:
-            found.append((event.event, event.id, event.data))
-    return found
+    """Read events with a decoder that is not ours."""
+    decoder = SSEDecoder()
+    decoded = (decoder.decode(line) for line in wire.decode().split("\n")[:-1])
+    return [(event.event, event.id, event.data) for event in decoded if event is not None]
 
 
 @given(st.sampled_from(["output", "error", "done"]), payloads, st.integers(0, 2**40), st.integers(0, 10**6))
@@ -48,7 +47,7 @@ def test_ids_count_the_messages_of_one_second():
     assert EventId.parse("1690212292:1") == channel.messages[1].id
 
 
-async def test_a_text_stream_is_nchans_to_the_byte(timed, clock, until):
+async def test_a_text_stream_is_nchans_to_the_byte(timed, clock):
     created = await timed.create({"prompt": "hi", "max_tokens": 2}, version=LLAMA)
     url = created["urls"]["stream"]
     assert url.startswith(f"{timed.standin.stream_url}/v1/streams/")
@@ -99,7 +98,7 @@ async def test_a_file_stream_tells_each_file_as_it_is_made(api):
     assert urls == (await api.finished(created["id"]))["output"]
 
 
-async def test_an_idle_stream_says_408_after_thirty_seconds_and_closes(timed, clock, until):
+async def test_an_idle_stream_says_408_after_thirty_seconds_and_closes(timed, clock):
     timed.standin.faults.add("never-starts")
     created = await timed.create({"prompt": "hi"}, version=LLAMA)
     reading = asyncio.create_task(timed.stream(created["urls"]["stream"]))
@@ -110,7 +109,7 @@ async def test_an_idle_stream_says_408_after_thirty_seconds_and_closes(timed, cl
     assert await asyncio.wait_for(reading, 10) == b": hi\n\n:408: 408 Request Timeout\n\n"
 
 
-async def test_each_event_starts_the_idle_time_anew(timed, clock, until):
+async def test_each_event_starts_the_idle_time_anew(timed, clock):
     created = await timed.create({"prompt": "hi"}, version=LLAMA)
     channel = timed.standin.predictions[created["id"]].channel
     reading = asyncio.create_task(timed.stream(created["urls"]["stream"], until=b"never"))

@@ -129,7 +129,7 @@ async def test_webhooks_before_the_last_are_sent_once(timed, clock, receiver):
     assert len(receiver.got) == 1
 
 
-async def test_no_webhook_leaves_this_machine(api, until):
+async def test_no_webhook_leaves_this_machine(api):
     with api.standin.watch() as watch:
         await api.create({"prompt": "hi", "max_tokens": 1}, version=LLAMA, webhook="https://example.com/hook")
         async with asyncio.timeout(10):
