@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from bot.store.errors import StoreError
+from bot.store.errors import StoreError, explain
 from bot.store.lane import Job, Lane
 from bot.store.location import Location
 
 T = TypeVar("T")
 
 READERS = 2
-_BUSY_MS = 5_000
+_BUSY_MS = 2_000  # how long one waits for another process; a move takes a few
 _PRAGMAS = (
     f"busy_timeout={_BUSY_MS}",
     "journal_mode=WAL",
@@ -91,6 +92,7 @@ def make_engine(location: Location) -> Engine:
         location.engine_url,
         # Each lane keeps its connection for life; memory is one connection, or it would be several databases.
         poolclass=StaticPool if location.path is None else NullPool,
+        hide_parameters=True,  # they are prompts and tokens, and an error's text reaches the log
         connect_args={"check_same_thread": False},  # a connection is made in one thread and used in its lane's
     )
     event.listen(engine, "connect", _set_up)
@@ -111,8 +113,11 @@ def _connect(engine: Engine, *, readers: int) -> list[Connection]:
 
 
 def _look(engine: Engine, job: Job[T]) -> T:
-    with engine.connect().execution_options(reading=True) as connection:
-        return job(connection)
+    try:
+        with engine.connect().execution_options(reading=True) as connection:
+            return job(connection)
+    except DBAPIError as error:
+        raise StoreError(explain(error)) from error
 
 
 def _copy(connection: Connection, path: Path) -> None:

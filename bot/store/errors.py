@@ -7,7 +7,7 @@
     └── StoreError     a move or a question failed; nothing of it is kept
 """
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import StatementError
 
 from bot.errors import ReplicordError
 
@@ -28,10 +28,10 @@ _CURES = (
 )
 
 
-def explain(error: DBAPIError) -> str:
+def explain(error: StatementError) -> str:
     """Say in a sentence what the database means, and what mends it."""
     said = str(error.orig)
     for sign, sentence in _CURES:
         if sign in said.lower():
             return sentence
-    return f"The database refused: {said}."
+    return f"The database refused: {said.removesuffix('.')}."

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import StatementError
 
 from bot.store.errors import StoreError, explain
 
@@ -108,7 +108,7 @@ class Lane:
         try:
             with self._connection.begin():
                 value = asked.job(self._connection)
-        except DBAPIError as error:
+        except StatementError as error:
             failure = StoreError(explain(error))
             failure.__cause__ = error
             return _Done(asked, error=failure)

@@ -7,13 +7,14 @@ Runs that are not delivered are never touched. Each batch is a transaction of it
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, select, update
 
 from bot.store.columns import Time
 from bot.store.database import Database
-from bot.store.moves import DELETE
+from bot.store.moves import bury
 from bot.store.quota import DAY
 from bot.store.tables import erased_runs, run_files, runs
 
@@ -23,8 +24,14 @@ _FILES: Final = 20  # a file may have megabytes to overwrite
 _LONG_AGO: Final = runs.c.delivered_at <= bindparam("before", type_=Time)
 _THESE: Final[BindParameter[str]] = bindparam("run_ids", expanding=True)
 
+# Goes along the files that are kept, once: each batch begins where the one before ended.
 WITH_FILES: Final = (
-    select(run_files.c.run_id).distinct().join(runs, runs.c.id == run_files.c.run_id).where(_LONG_AGO).limit(_FILES)
+    select(run_files.c.run_id)
+    .distinct()
+    .join(runs, runs.c.id == run_files.c.run_id)
+    .where(run_files.c.run_id > bindparam("last"), _LONG_AGO)
+    .order_by(run_files.c.run_id)
+    .limit(_FILES)
 )
 WITH_WORDS: Final = (
     select(runs.c.id)
@@ -63,48 +70,47 @@ async def prune(
     runs_for: timedelta | None,
 ) -> Pruned:
     """Let go of everything that is older than its span; a span of None is for good."""
+
+    def drop_runs(found: list[str], connection: Connection) -> None:
+        bury(connection, found, now=now)
+
+    def drop_files(found: list[str], connection: Connection) -> None:
+        connection.execute(_DROP_FILES, {"run_ids": found})
+
+    def drop_words(found: list[str], connection: Connection) -> None:
+        connection.execute(_DROP_WORDS, {"run_ids": found, "forgotten_at": now})
+
     await database.write(lambda connection: connection.execute(_DROP_REMAINS, {"before": now - DAY}).rowcount)
     return Pruned(
-        runs=await _repeat(database, now, runs_for, _drop_runs),
-        files=await _repeat(database, now, files_for, _drop_files),
-        prompts=await _repeat(database, now, prompts_for, _drop_words),
+        runs=await _batches(database, OLD, drop_runs, before=_before(now, runs_for)),
+        files=await _batches(database, WITH_FILES, drop_files, before=_before(now, files_for)),
+        prompts=await _batches(database, WITH_WORDS, drop_words, before=_before(now, prompts_for)),
     )
 
 
-async def _repeat(
+def _before(now: datetime, span: timedelta | None) -> datetime | None:
+    return None if span is None else now - span
+
+
+async def _batches(
     database: Database,
-    now: datetime,
-    span: timedelta | None,
-    drop: Callable[[Connection, datetime, datetime], int],
+    which: Select[Any],
+    drop: Callable[[list[str], Connection], None],
+    *,
+    before: datetime | None,
 ) -> int:
-    if span is None:
+    """Find runs beside the work, drop theirs in a transaction, until none is found; return how many there were."""
+    if before is None:
         return 0
-    before = now - span
     total = 0
-    while dropped := await database.write(lambda connection: drop(connection, before, now)):
-        total += dropped
+    last = ""
+    while found := await database.read(partial(_find, which, before, last)):
+        await database.write(partial(drop, found))
+        total += len(found)
+        last = found[-1]
     return total
 
 
-def _drop_runs(connection: Connection, before: datetime, _now: datetime) -> int:
-    return _over(connection, OLD, before, lambda ids: connection.execute(DELETE, {"run_ids": ids}))
-
-
-def _drop_files(connection: Connection, before: datetime, _now: datetime) -> int:
-    return _over(connection, WITH_FILES, before, lambda ids: connection.execute(_DROP_FILES, {"run_ids": ids}))
-
-
-def _drop_words(connection: Connection, before: datetime, now: datetime) -> int:
-    return _over(
-        connection,
-        WITH_WORDS,
-        before,
-        lambda ids: connection.execute(_DROP_WORDS, {"run_ids": ids, "forgotten_at": now}),
-    )
-
-
-def _over(connection: Connection, which: Any, before: datetime, drop: Callable[[list[str]], Any]) -> int:
-    found = list(connection.execute(which, {"before": before}).scalars())
-    if found:
-        drop(found)
-    return len(found)
+def _find(which: Select[Any], before: datetime, last: str, connection: Connection) -> list[str]:
+    # What was found once stays what it is: no move leads back from delivered.
+    return list(connection.execute(which, {"before": before, "last": last}).scalars())

@@ -4,6 +4,7 @@ A run counts as active until it has ended. It counts for a day if it was sent or
 failed before anything left for Replicate costs nothing. Erased runs go on counting, or erasing would refill the day.
 """
 
+import math
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -59,4 +60,6 @@ def _too_many_today(limit: int, *, free_at: datetime | None) -> str:
     if free_at is None:
         return "Runs are switched off here at the moment."
     used = "the one run" if limit == 1 else f"all {limit} runs"
-    return f"You have had {used} you may start in 24 hours. The next one is free <t:{int(free_at.timestamp()) + 1}:R>."
+    return (
+        f"You have had {used} you may start in 24 hours. The next one is free <t:{math.ceil(free_at.timestamp())}:R>."
+    )

@@ -123,7 +123,7 @@ run_messages = Table(
 )
 Index("run_messages_by_message", run_messages.c.message_id)
 
-# What stays of an erased run for one day, so that erasing does not refill the day's limit.
+# What stays of a deleted run for one day, so that deleting does not refill the day's limit.
 erased_runs = Table(
     "erased_runs",
     metadata,

@@ -1,0 +1,44 @@
+"""Writes the dump of the newest step: every table with something in it."""
+
+import asyncio
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from bot.store.commands import CommandRow
+from bot.store.migrations import STEPS
+from bot.store.run import RunState
+from bot.store.store import Store
+from tests.clock import VirtualClock
+from tests.store.sample import BOB, MIA, T0, a_run, after, run_up_to
+
+
+async def fill(file: Path) -> None:
+    """Make a run in every state, delivered and not, and one of everything else."""
+    store = await Store.open(f"sqlite+aiosqlite:///{file}", clock=VirtualClock(T0))
+    for number, state in enumerate(RunState):
+        await run_up_to(store.runs, a_run(f"{state}-1", created_at=after(number)), state)
+        if state.terminal:
+            await run_up_to(store.runs, a_run(f"{state}-2", created_at=after(number)), state, delivered=True)
+    await store.runs.message_sent("running-1", 1, 71)
+    await store.runs.request_cancel("running-1", by="mia", at=after(1))
+    await run_up_to(store.runs, a_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
+    await store.runs.erase(BOB)
+    await store.commands.put(CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0))
+    await store.commands.cache_schema("owner/model", {"openapi": {}})
+    await store.notes.put("commands", "hash")
+    await store.close()
+
+
+def dump(file: Path) -> str:
+    """Return the SQL that makes the database again."""
+    with closing(sqlite3.connect(file)) as shell:
+        return "\n".join(shell.iterdump()) + "\n"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "replicord.db")
+        asyncio.run(fill(made))
+        Path(__file__).with_name(f"{STEPS[-1]}.sql").write_text(dump(made), encoding="utf-8")

@@ -1,0 +1,64 @@
+"""Runs to try things with."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.media.media import Kind, Media, MediaType
+from bot.store.run import Place, Run, RunState
+from bot.store.runs import Runs
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+MIA = 80351110224678912
+BOB = 80351110224678913
+
+PNG = Media("me.png", MediaType("image/png", ".png", Kind.IMAGE), b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+
+
+def after(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def a_run(run_id: str = "run-1", **changes: Any) -> Run:
+    number = sum(run_id.encode())
+    place = Place(
+        application_id=1,
+        guild_id=2,
+        channel_id=3,
+        message_id=changes.pop("message_id", 1_400_000_000_000_000_000 + number),
+        token="aW50ZXJhY3Rpb24",
+        token_expires_at=after(900),
+        token_only=False,
+        file_limit=10_485_760,
+    )
+    run = Run(
+        id=run_id,
+        command="generate",
+        target="fofr/consistent-character",
+        author_id=MIA,
+        author_name="mia",
+        place=place,
+        input={"prompt": "a cat", "subject": "file:0"},
+        prompt="a cat",
+        summary="seed 42",
+        notes=("The picture was turned upright.",),
+        output_schema={"type": "array", "items": {"type": "string"}},
+        expected=5,
+        state=RunState.RESERVED,
+        created_at=T0,
+    )
+    return replace(run, **changes)
+
+
+async def run_up_to(runs: Runs, run: Run, state: RunState, *, delivered: bool = False) -> None:
+    """Reserve ``run`` and move it to ``state`` by the moves that lead there."""
+    await runs.reserve(run, (PNG,))
+    if state is not RunState.RESERVED:
+        assert await runs.sent(run.id, at=run.created_at, webhook=None)
+        assert await runs.submitted(run.id, prediction_id=f"prediction-{run.id}")
+    if state not in (RunState.RESERVED, RunState.SUBMITTED):
+        assert await runs.running(run.id, started_at=run.created_at)
+    if state.terminal:
+        assert await runs.ended(run.id, state=state, at=run.created_at, output=["https://replicate.delivery/1.png"])
+    if delivered:
+        assert await runs.delivered(run.id, at=run.created_at)

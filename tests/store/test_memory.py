@@ -1,0 +1,69 @@
+"""Commands, schemas and notes: small things that outlive a restart."""
+
+from bot.store.commands import CachedSchema, CommandRow
+from bot.store.store import Store
+from tests.clock import VirtualClock
+from tests.store.sample import MIA, T0, after
+
+DRAW = CommandRow(
+    name="draw",
+    target=f"owner/model:{'9' * 64}",
+    description="Draws.",
+    hidden=("seed",),
+    required=("prompt", "image"),
+    defaults={"steps": 4, "huge": 2**70},
+    added_by=MIA,
+    added_at=T0,
+)
+
+
+async def test_commands_come_back_by_name_as_they_were(store: Store) -> None:
+    write = CommandRow(name="write", target="owner/words", added_by=None, added_at=after(1))
+    await store.commands.put(write)
+    await store.commands.put(DRAW)
+    assert await store.commands.all() == (DRAW, write)
+
+
+async def test_a_command_of_the_same_name_takes_the_place_of_the_old(store: Store) -> None:
+    await store.commands.put(DRAW)
+    changed = CommandRow(name="draw", target="owner/other", added_by=None, added_at=after(1))
+    await store.commands.put(changed)
+    assert await store.commands.all() == (changed,)
+
+
+async def test_a_command_is_removed_once(store: Store) -> None:
+    await store.commands.put(DRAW)
+    assert await store.commands.remove("draw")
+    assert not await store.commands.remove("draw")
+    assert await store.commands.all() == ()
+
+
+async def test_the_newest_schema_is_kept_with_its_time(store: Store, clock: VirtualClock) -> None:
+    assert await store.commands.schema("owner/model") is None
+    await store.commands.cache_schema("owner/model", {"old": True})
+    await clock.advance(5)
+    await store.commands.cache_schema("owner/model", {"openapi": {"x-order": 1}})
+    assert await store.commands.schema("owner/model") == CachedSchema({"openapi": {"x-order": 1}}, after(5))
+    assert await store.commands.schema("owner/other") is None
+
+
+async def test_notes_are_json_and_none_forgets(store: Store) -> None:
+    assert await store.notes.get("commands") is None
+    await store.notes.put("commands", "hash")
+    await store.notes.put("commands", {"guild": [1, None]})
+    assert await store.notes.get("commands") == {"guild": [1, None]}
+    await store.notes.put("commands", None)
+    assert await store.notes.get("commands") is None
+
+
+async def test_all_of_it_outlives_a_restart(url: str, clock: VirtualClock) -> None:
+    store = await Store.open(url, clock=clock)
+    await store.commands.put(DRAW)
+    await store.notes.put("key", 1)
+    await store.commands.cache_schema("owner/model", [1])
+    await store.close()
+    store = await Store.open(url, clock=clock)
+    assert await store.commands.all() == (DRAW,)
+    assert await store.notes.get("key") == 1
+    assert await store.commands.schema("owner/model") == CachedSchema([1], T0)
+    await store.close()

@@ -1,0 +1,123 @@
+"""The steps lead from every version to today's tables."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine
+
+from bot.store import migrations
+from bot.store.database import make_engine
+from bot.store.errors import StoreError
+from bot.store.location import Location
+from bot.store.run import RunState
+from bot.store.store import Store
+from bot.store.tables import metadata
+from tests.clock import VirtualClock
+from tests.store.sample import MIA, PNG, a_run, after
+
+PAST = Path(__file__).with_name("past")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = make_engine(Location(tmp_path / "replicord.db"))
+    yield engine
+    engine.dispose()
+
+
+def schema(engine: Engine) -> dict[str, list[str]]:
+    """Each table's and index's parts as SQLite has them, in an order of ours."""
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+    return {
+        name: sorted(part.strip(" ,\t") for part in re.split(r"\n", sql))
+        for name, sql in rows
+        if name != "alembic_version"
+    }
+
+
+def test_the_steps_make_the_tables_that_the_program_knows(engine: Engine) -> None:
+    migrations.upgrade(engine)
+    known = create_engine("sqlite://")
+    metadata.create_all(known)
+    assert schema(engine) == schema(known)
+    known.dispose()
+
+
+def test_alembic_finds_nothing_left_to_do(engine: Engine) -> None:
+    migrations.upgrade(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_steps_are_one_line_and_all_are_named() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    found = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(found)) == migrations.STEPS
+
+
+def test_every_version_is_kept_to_start_from() -> None:
+    assert tuple(sorted(file.stem for file in PAST.glob("*.sql"))) == migrations.STEPS
+
+
+@pytest.mark.parametrize("step", migrations.STEPS)
+def test_every_step_can_be_stopped_at_and_gone_on_from(engine: Engine, step: str) -> None:
+    migrations.upgrade(engine, to=step)
+    with engine.connect() as connection:
+        assert migrations.version(connection) == step
+    migrations.upgrade(engine)
+    with engine.connect() as connection:
+        assert migrations.version(connection) == migrations.STEPS[-1]
+
+
+@pytest.mark.parametrize("step", migrations.STEPS)
+async def test_what_any_version_wrote_is_read_and_worked_on(
+    url: str, tmp_path: Path, clock: VirtualClock, step: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
+        shell.executescript((PAST / f"{step}.sql").read_text(encoding="utf-8"))
+    store = await Store.open(url, clock=clock)
+    undelivered = await store.runs.undelivered()
+    assert [run.state for run in undelivered] == list(RunState)
+    running = await store.runs.get("running-1")
+    assert running is not None
+    assert (running.messages, running.cancel_requested_by) == ({1: 71}, "mia")
+    assert running.prediction_id == "prediction-running-1"
+    assert await store.runs.files("running-1") == (PNG,)
+    assert await store.runs.ended("running-1", state=RunState.CANCELED, at=after(9))
+    assert len(await store.runs.recent(MIA, limit=99)) == 11
+    assert sum((await store.runs.totals()).values()) == 10
+    assert [row.name for row in await store.commands.all()] == ["draw"]
+    assert await store.notes.get("commands") == "hash"
+    assert await store.commands.schema("owner/model") is not None
+    await store.close()
+
+
+def test_a_step_that_fails_leaves_the_database_as_it_was(engine: Engine) -> None:
+    with engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql("CREATE TABLE notes (key TEXT)")
+    before = schema(engine)
+    with pytest.raises(Exception, match="already exists"):
+        migrations.upgrade(engine)
+    assert schema(engine) == before
+
+
+async def test_a_step_keeps_what_hangs_on_the_rows_it_moves(url: str, clock: VirtualClock) -> None:
+    store = await Store.open(url, clock=clock)
+    await store.runs.reserve(a_run(), (PNG,))
+    with pytest.raises(StoreError, match="FOREIGN KEY"):
+        await store._database.write(
+            lambda connection: connection.exec_driver_sql("INSERT INTO run_messages VALUES ('nobody', 1, 71)").close()
+        )
+    await store.close()

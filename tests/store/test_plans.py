@@ -1,0 +1,103 @@
+"""No question reads the whole history: what the cost of a million runs comes down to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from bot.store.commands import CommandRow
+from bot.store.run import RunState
+from bot.store.store import Store
+from tests.store.sample import MIA, PNG, T0, a_run, after
+
+# These grow with the history; the others hold a day's or a handful of rows.
+LARGE_TABLES = ("runs", "runs_1", "run_files", "run_messages")
+# These indexes hold only what is not over yet; walking along them is what they are for.
+SMALL = ("runs_active", "runs_undelivered")
+AGE = timedelta(days=1)
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[dict[str, Any]]:
+    """Every statement that is executed meanwhile, with the values of its last time."""
+    seen: dict[str, Any] = {}
+
+    def note(_connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:  # noqa: FBT001 (SQLAlchemy's signature)
+        seen[statement] = values[0] if many else values
+
+    event.listen(store._database._engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(store._database._engine, "before_cursor_execute", note)
+
+
+async def do_everything(store: Store) -> None:
+    runs = store.runs
+    run = a_run()
+    await runs.reserve(run, (PNG, PNG), active_limit=3, daily_limit=9)
+    await runs.sent(run.id, at=T0, webhook=None)
+    await runs.unsent(run.id)
+    await runs.sent(run.id, at=T0, webhook="https://bot.example")
+    await runs.submitted(run.id, prediction_id="p")
+    await runs.running(run.id, started_at=T0)
+    await runs.request_cancel(run.id, by="mia", at=T0)
+    await runs.message_sent(run.id, 1, 71)
+    await runs.message_sent(run.id, 1, 72)
+    await runs.ended(run.id, state=RunState.FAILED, at=T0, started_at=T0)
+    await runs.get(run.id)
+    await runs.by_message(72)
+    await runs.by_prediction("p")
+    await runs.undelivered()
+    await runs.files(run.id)
+    await runs.owners(["p", "q"])
+    await runs.active(MIA)
+    await runs.recent(MIA, limit=5)
+    await runs.recent(MIA, limit=5, before=run)
+    await runs.export(MIA)
+    await runs.counts()
+    await runs.totals()
+    await runs.delivered(run.id, at=T0)
+    await runs.prune(after(86_400), prompts_for=AGE, files_for=AGE)
+    await runs.erase(MIA)
+    await runs.reserve(run, (), active_limit=3, daily_limit=9)
+    await runs.erase(MIA)
+    await runs.ended(run.id, state=RunState.FAILED, at=T0)
+    await runs.delivered(run.id, at=T0)
+    await runs.reserve(a_run("old"), (PNG,), active_limit=3, daily_limit=9)
+    await runs.ended("old", state=RunState.FAILED, at=T0)
+    await runs.delivered("old", at=T0)
+    await runs.prune(after(86_400), runs_for=AGE)
+    await store.commands.put(CommandRow(name="draw", target="a/b", added_by=MIA, added_at=T0))
+
+
+def walks(plan: list[str]) -> list[str]:
+    """The steps of a plan that walk along something large from one end to the other."""
+    scans = [step.split() for step in plan if step.startswith("SCAN")]
+    return [" ".join(scan) for scan in scans if scan[1] in LARGE_TABLES and not any(index in scan for index in SMALL)]
+
+
+async def test_every_question_and_move_goes_by_an_index(store: Store) -> None:
+    with statements(store) as seen:
+        await do_everything(store)
+    asked = {
+        text: values for text, values in seen.items() if text.split()[0] in {"SELECT", "UPDATE", "DELETE", "INSERT"}
+    }
+    assert len(asked) > 30
+
+    def explain(connection: Connection) -> dict[str, list[str]]:
+        return {
+            text: walks([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)])
+            for text, values in asked.items()
+        }
+
+    plans = await store._database.look(explain)
+    assert {text: plan for text, plan in plans.items() if plan} == {}
+
+
+async def test_a_walk_would_be_seen(store: Store) -> None:
+    def explain(connection: Connection) -> list[str]:
+        plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN SELECT * FROM runs WHERE author_name = 'mia'")
+        return walks([row[3] for row in plan])
+
+    assert await store._database.look(explain) == ["SCAN runs"]

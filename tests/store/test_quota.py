@@ -1,0 +1,115 @@
+"""How many runs a person may have, and what they are told."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import Refused
+from bot.store.run import RunState
+from bot.store.runs import Runs
+from tests.store.sample import BOB, MIA, T0, a_run, after, run_up_to
+
+DAY = timedelta(days=1).total_seconds()
+
+
+async def reserve(runs: Runs, run_id: str, **changes: object) -> None:
+    await runs.reserve(a_run(run_id, **changes), (), active_limit=3, daily_limit=5)
+
+
+async def over(runs: Runs, run_id: str, at: float, *, sent: bool = True) -> None:
+    """A run that was made ``at`` and is over."""
+    await runs.reserve(a_run(run_id, created_at=after(at)), ())
+    if sent:
+        await runs.sent(run_id, at=after(at), webhook=None)
+    await runs.ended(run_id, state=RunState.FAILED, at=after(at))
+
+
+@pytest.mark.parametrize("state", [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING])
+async def test_runs_that_are_going_fill_the_limit_and_an_end_frees_a_place(runs: Runs, state: RunState) -> None:
+    for run_id in "abc":
+        await run_up_to(runs, a_run(run_id), state)
+    with pytest.raises(Refused, match=r"^You already have 3 runs going\. Wait for one, or stop one with ❌\.$"):
+        await reserve(runs, "d")
+    assert await runs.get("d") is None
+    await runs.ended("b", state=RunState.CANCELED, at=after(1))
+    await reserve(runs, "d")
+
+
+async def test_a_limit_of_one_speaks_of_one(runs: Runs) -> None:
+    await runs.reserve(a_run("a"), (), active_limit=1, daily_limit=None)
+    with pytest.raises(Refused, match=r"^You already have a run going\. Wait for it, or stop it with ❌\.$"):
+        await runs.reserve(a_run("b"), (), active_limit=1, daily_limit=None)
+
+
+async def test_no_limit_is_no_limit(runs: Runs) -> None:
+    for number in range(30):
+        await runs.reserve(a_run(str(number)), (), active_limit=None, daily_limit=None)
+    assert len(await runs.active(MIA)) == 30
+
+
+async def test_other_peoples_runs_do_not_count(runs: Runs) -> None:
+    for run_id in "abc":
+        await reserve(runs, run_id)
+    await reserve(runs, "d", author_id=BOB)
+
+
+async def test_a_day_is_24_hours_and_the_sentence_says_when_the_next_run_is_free(runs: Runs) -> None:
+    for hour in range(5):
+        await over(runs, f"run-{hour}", hour * 3600)
+    free = int(T0.timestamp() + DAY)
+    with pytest.raises(Refused) as refused:
+        await reserve(runs, "next", created_at=after(DAY - 1))
+    assert str(refused.value) == (
+        f"You have had all 5 runs you may start in 24 hours. The next one is free <t:{free}:R>."
+    )
+    await reserve(runs, "next", created_at=after(DAY))
+
+
+async def test_a_fraction_of_a_second_does_not_promise_too_early(runs: Runs) -> None:
+    await over(runs, "first", 0.25)
+    with pytest.raises(Refused, match=f"<t:{int(T0.timestamp() + DAY) + 1}:R>"):
+        await runs.reserve(a_run("next", created_at=after(1)), (), active_limit=None, daily_limit=1)
+
+
+async def test_what_never_left_for_replicate_costs_nothing(runs: Runs) -> None:
+    for number in range(9):
+        await over(runs, f"run-{number}", 0, sent=False)
+    await reserve(runs, "next")
+
+
+async def test_what_still_waits_to_leave_counts_for_the_day(runs: Runs) -> None:
+    for number in range(5):
+        await runs.reserve(a_run(str(number)), ())
+    with pytest.raises(Refused):
+        await runs.reserve(a_run("next"), (), active_limit=None, daily_limit=5)
+
+
+async def test_a_lowered_limit_counts_to_the_run_that_frees_a_place(runs: Runs) -> None:
+    for hour in range(5):
+        await over(runs, f"run-{hour}", hour * 3600)
+    free = int(T0.timestamp() + DAY + 3 * 3600)
+    with pytest.raises(Refused, match=f"<t:{free}:R>"):
+        await runs.reserve(a_run("next", created_at=after(5 * 3600)), (), active_limit=None, daily_limit=2)
+
+
+async def test_a_daily_limit_of_nothing_refuses_everyone(runs: Runs) -> None:
+    with pytest.raises(Refused, match="switched off"):
+        await runs.reserve(a_run(), (), active_limit=None, daily_limit=0)
+
+
+async def test_erasing_does_not_refill_the_day(runs: Runs) -> None:
+    for number in range(5):
+        await over(runs, f"run-{number}", 0)
+        await runs.delivered(f"run-{number}", at=after(1))
+    await runs.erase(MIA)
+    assert await runs.recent(MIA, limit=9) == ()
+    with pytest.raises(Refused):
+        await reserve(runs, "next")
+
+
+async def test_of_many_at_once_exactly_as_many_as_allowed_are_reserved(runs: Runs) -> None:
+    answers = await asyncio.gather(*(reserve(runs, str(number)) for number in range(50)), return_exceptions=True)
+    assert sum(answer is None for answer in answers) == 3
+    assert sum(isinstance(answer, Refused) for answer in answers) == 47
+    assert len(await runs.active(MIA)) == 3
