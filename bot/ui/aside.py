@@ -91,7 +91,7 @@ class Aside:
     async def _send(self, road: Road, page: Page) -> None:
         key = self._gate.key()
         try:
-            await self._gate.passed(key, channel=road.channel, urgency=Urgency.LAST)
+            await self._gate.passed(key, line=road.line, urgency=Urgency.LAST)
         finally:
             self._gate.forget(key)
         package = Package(content=words.notice(page), mentions=(page.run.author_id,))

@@ -1,11 +1,10 @@
 """The gate that every request to Discord about a run passes: it lets each through when its pace allows."""
 
 import asyncio
-from contextlib import suppress
 from itertools import count
 
 from bot.clock import Clock
-from bot.ui.pace import ANY_CHANNEL, Pace, Urgency
+from bot.ui.pace import ANY_CHANNEL, Line, Pace, Urgency
 
 # So close together that one waking serves them all.
 _GRAIN = 0.01
@@ -26,9 +25,9 @@ class Gate:
         """Return a new key, to ask with."""
         return next(self._keys)
 
-    async def passed(self, key: int, *, channel: int | None, urgency: Urgency) -> None:
-        """Return when this message may be edited; ``channel`` is set on the bot road."""
-        self._pace.ask(key, channel=channel, urgency=urgency)
+    async def passed(self, key: int, *, line: Line, urgency: Urgency) -> None:
+        """Return when this message may be edited."""
+        self._pace.ask(key, line=line, urgency=urgency, now=self._clock.monotonic())
         self._waiting[key] = waiting = asyncio.get_running_loop().create_future()
         self._release()
         try:
@@ -42,14 +41,18 @@ class Gate:
         """Return when a request of the bot that is no edit may leave."""
         key = self.key()
         try:
-            await self.passed(key, channel=ANY_CHANNEL, urgency=Urgency.ASIDE)
+            await self.passed(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE)
         finally:
             self._pace.forget(key)
 
-    def hasten(self, key: int, *, channel: int | None, urgency: Urgency) -> None:
+    def note(self, line: Line) -> None:
+        """Take note of a request that does not wait."""
+        self._pace.note(line, self._clock.monotonic())
+
+    def hasten(self, key: int, *, line: Line, urgency: Urgency) -> None:
         """Let a message that waits already be more urgent; nothing happens to one that does not wait."""
         if key in self._waiting:
-            self._pace.ask(key, channel=channel, urgency=urgency)
+            self._pace.ask(key, line=line, urgency=urgency, now=self._clock.monotonic())
             self._release()
 
     def forget(self, key: int) -> None:
@@ -60,8 +63,7 @@ class Gate:
         """Stop keeping time; whoever still waits is let through."""
         if self._keeper is not None:
             self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
+            await asyncio.wait({self._keeper})
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_result(None)

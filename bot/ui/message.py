@@ -127,7 +127,7 @@ class LiveMessage:
     def _hasten(self) -> None:
         road = self._reply.road()
         if road is not None:
-            self._gate.hasten(self._reply.key, channel=road.channel, urgency=self._urgency())
+            self._gate.hasten(self._reply.key, line=road.line, urgency=self._urgency())
 
     def _newest(self) -> Page:
         if self._page is None:

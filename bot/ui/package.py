@@ -53,8 +53,15 @@ class Package:
         return [*kept, *self.files()]
 
     def files(self) -> list[discord.File]:
-        """Return the new files, opened for one request."""
-        return [upload.open() for upload in self.uploads]
+        """Return the new files, opened for one request; all or, with an OSError, none."""
+        opened: list[discord.File] = []
+        try:
+            opened.extend(upload.open() for upload in self.uploads)
+        except OSError:
+            for file in opened:
+                file.close()
+            raise
+        return opened
 
     def allowed(self) -> discord.AllowedMentions:
         """Return who may be pinged."""

@@ -62,7 +62,7 @@ class Reply:
         for number in sorted(number for number in run.messages if number > 0):
             self._slot(number).message_id = run.messages[number]
         self._given: Upload | None = None
-        self._drawn: tuple[Page, Look, tuple[Drawing, ...]] | None = None
+        self._drawn: tuple[Page, Look, int, tuple[Drawing, ...]] | None = None  # while nothing is left for later
 
     @property
     def key(self) -> int:
@@ -88,7 +88,7 @@ class Reply:
             slot = self._slot(number)
             outcome = await self._admitted(slot, newest, urgency)
             page = newest()
-            outcome = outcome or await self._show(slot, page)
+            outcome = outcome or await self._show(slot, page, urgency)
             if outcome is not None:
                 return outcome, page
             drawings = self._draw(page)
@@ -134,16 +134,18 @@ class Reply:
                 return Outcome.BARRED
             if self.roads.edits_are_scarce(road, self._clock.now()) and not newest().final:
                 return Outcome.HELD
-            await self._gate.passed(slot.key, channel=road.channel, urgency=urgency())
+            await self._gate.passed(slot.key, line=road.line, urgency=urgency())
             if self._road_to(slot) is road:
                 return None
 
-    async def _show(self, slot: Slot, page: Page) -> Outcome | None:
+    async def _show(self, slot: Slot, page: Page, urgency: Callable[[], Urgency]) -> Outcome | None:
         """Make one message show its part of the page; None when it does."""
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             road = self._road_to(slot)
             if road is None:
                 return Outcome.BARRED
+            if attempt:
+                await self._gate.passed(slot.key, line=road.line, urgency=urgency())
             new: tuple[File, ...] = ()
             try:
                 await self._learn(slot, road)
@@ -152,31 +154,33 @@ class Reply:
                 if drawing is None:
                     return None
                 new = slot.new(drawing)
-                answer = await self._send(slot, drawing, road)
+                self._learned(slot, await self._send(slot, drawing, road), drawing)
             except FileNotFoundError:
                 self.terms.without([file for file in new if not file.path.exists()] or new, words.NO_LONGER_HERE)
-                continue
             except FAILURES as error:
-                if slot.message_id is None:
-                    self._recalled = False  # it may have been sent all the same
                 outcome = self._mending.after(error, slot=slot, page=page, road=road, new=new)
                 if outcome is not None:
+                    # What was sent may have arrived all the same.
+                    self._recalled = self._recalled and slot.message_id is not None
                     return outcome
-                continue
-            self.ephemeral = self.ephemeral or answer.ephemeral
-            slot.learn(answer, drawing)
-            return None
+            else:
+                return None
         return Outcome.REFUSED
+
+    def _learned(self, slot: Slot, answer: Shown, drawing: Drawing | None = None) -> None:
+        slot.learn(answer, drawing)
+        self.ephemeral = self.ephemeral or answer.ephemeral
+        self.reacted = self.reacted or (slot.number == 0 and answer.reacted)
+        if GIVEN in slot.known:
+            self._given = None
 
     async def _learn(self, slot: Slot, road: Road) -> None:
         """Know what Discord has of this message before the first edit of it."""
         if slot.message_id is None:
             await self.recalled()
         if slot.message_id is not None and not slot.learned:
-            answer = await road.read(slot.message_id)
-            slot.learn(answer)
-            self.ephemeral = self.ephemeral or answer.ephemeral
-            self.reacted = self.reacted or (slot.number == 0 and answer.reacted)
+            self._gate.note(road.line)
+            self._learned(slot, await road.read(slot.message_id))
 
     async def _prepare(self, page: Page) -> None:
         """Make the small picture of what was given, once."""
@@ -202,19 +206,16 @@ class Reply:
 
     def _draw(self, page: Page) -> tuple[Drawing, ...]:
         """Draw the page, with as many new files as fit into one request for each message."""
-        look = self.terms.look
-        if self._drawn is not None and self._drawn[0] is page and self._drawn[1] is look:
-            return self._drawn[2]
+        look, room = self.terms.look, self.terms.upload_bytes
+        if self._drawn is not None and self._drawn[0] is page and self._drawn[1:3] == (look, room):
+            return self._drawn[3]
         drawings = draw(page, look)
         later = frozenset(
-            name
-            for number, drawing in enumerate(drawings)
-            for name in self._slot(number).beyond(drawing, self.terms.upload_bytes)
+            name for number, drawing in enumerate(drawings) for name in self._slot(number).beyond(drawing, room)
         )
         if later:
-            self._drawn = None
             return draw(page, replace(look, later=later))
-        self._drawn = (page, look, drawings)
+        self._drawn = (page, look, room, drawings)
         return drawings
 
     async def _send(self, slot: Slot, drawing: Drawing, road: Road) -> Shown:

@@ -18,6 +18,7 @@ import discord
 
 from bot.limits import NONCE_CHARS, OLD_MESSAGE
 from bot.store.run import Place, Run
+from bot.ui.pace import Line
 from bot.ui.package import Package
 from bot.ui.shown import Shown
 
@@ -32,8 +33,8 @@ class Road(Protocol):
     """A way to show, change and read a run's messages."""
 
     @property
-    def channel(self) -> int | None:
-        """The channel whose bound applies; None on the token road."""
+    def line(self) -> Line:
+        """What this road's requests share their bound with."""
         ...
 
     async def edit(self, message_id: int, package: Package) -> Shown:
@@ -52,9 +53,8 @@ class Road(Protocol):
 class TokenRoad:
     """The road of an interaction's token; needs no right in the channel."""
 
-    channel: int | None = None
-
     def __init__(self, client: discord.Client, application_id: int, token: str) -> None:
+        self.line = Line(hash(token), bot=False)
         self._webhook = discord.Webhook.partial(application_id, token, client=client)
         # Only a webhook of this kind may answer privately.
         self._webhook.type = discord.WebhookType.application
@@ -92,7 +92,7 @@ class BotRoad:
     """The bot's own road; needs to see the channel."""
 
     def __init__(self, client: discord.Client, place: Place) -> None:
-        self.channel: int | None = place.channel_id
+        self.line = Line(place.channel_id, bot=True)
         self._client = client
         self._place = place
         self._messages = client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)

@@ -13,6 +13,7 @@ from discord import app_commands
 
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.runs.page import Page
+from bot.runs.view import Delivery
 from bot.sandbox.discord import DiscordStandIn, Person
 from bot.sandbox.discord.world.channel import Channel
 from bot.sandbox.discord.world.message import Message
@@ -21,6 +22,7 @@ from bot.ui.controls import CONTROLS
 from bot.ui.live import LiveMessages
 from bot.ui.message import LiveMessage
 from tests.clock import VirtualClock
+from tests.discord_spec import SPEC, check_discord_calls
 from tests.ui.making import a_run
 
 
@@ -127,6 +129,12 @@ class Stage:
 
         return self.live(run, gone=gone)
 
+    async def finish(self, view: LiveMessage, page: Page, *, step: float = 0.25) -> Delivery:
+        """Finish, letting time pass meanwhile."""
+        finishing = asyncio.create_task(view.finish(page))
+        await self.until(finishing.done, pass_time=step)
+        return await finishing
+
     def message(self, run: Run) -> Message:
         found = self.standin.world.message(run.place.channel_id, run.place.message_id)
         assert found is not None
@@ -144,6 +152,7 @@ class Stage:
         async with asyncio.timeout(10):
             while not (found := look()):
                 if pass_time:
+                    await self.quiet()
                     await self.clock.advance(pass_time)
                 await asyncio.sleep(0.002)
         return found
@@ -184,6 +193,8 @@ async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
         await client.wait_until_ready()
     standin.calls.clear()
     yield Stage(standin, client, clock)
+    if SPEC.exists():
+        check_discord_calls(call for call in standin.calls if call.status in {200, 201, 204})
     await client.close()
     connection.cancel()
     await asyncio.wait({connection})

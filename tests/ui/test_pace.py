@@ -1,0 +1,182 @@
+"""The pace: nobody over a bound, everybody in turn, the last pages first."""
+
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.ui.pace import ANY_CHANNEL, Bounds, Line, Pace, Urgency
+
+BOUNDS = Bounds()
+CHANNEL = Line(11, bot=True)
+LINES = [Line(1, bot=False), Line(2, bot=False), CHANNEL, Line(12, bot=True), Line(13, bot=True)]
+
+
+def token(run: int) -> Line:
+    return Line(run, bot=False)
+
+
+def most_in(times: list[float], span: float) -> int:
+    """Return the largest number of moments in any stretch of that length."""
+    return max((sum(start <= time < start + span - 1e-9 for time in times) for start in times), default=0)
+
+
+def drive(pace: Pace, until: float, lines: list[Line], urgency: Urgency = Urgency.USUAL) -> dict[int, list[float]]:
+    """Let every message ask for its next edit as soon as it was released; return when each left."""
+    left: dict[int, list[float]] = defaultdict(list)
+    for key, line in enumerate(lines):
+        pace.ask(key, line=line, urgency=urgency, now=0.0)
+    now = 0.0
+    while now <= until:
+        for key in pace.release(now):
+            left[key].append(now)
+            pace.ask(key, line=lines[key], urgency=urgency, now=now)
+        following = pace.next_at(now)
+        assert following is not None
+        assert following >= now
+        now = following
+    return left
+
+
+def by_line(left: dict[int, list[float]], lines: list[Line]) -> dict[Line, list[float]]:
+    shared: dict[Line, list[float]] = defaultdict(list)
+    for key, times in left.items():
+        shared[lines[key]] += times
+    return shared
+
+
+def test_the_first_edit_leaves_at_once_and_the_next_a_second_later() -> None:
+    pace = Pace()
+    pace.ask(1, line=token(1), urgency=Urgency.FIRST, now=0.0)
+    assert pace.release(0.0) == [1]
+    pace.ask(1, line=token(1), urgency=Urgency.USUAL, now=0.5)
+    assert pace.release(0.5) == []
+    assert pace.next_at(0.5) == 1.0
+    assert pace.release(1.0) == [1]
+
+
+def test_the_first_output_need_not_wait_for_the_second_and_the_last_page_for_nothing() -> None:
+    pace = Pace()
+    pace.ask(1, line=token(1), urgency=Urgency.FIRST, now=0.0)
+    pace.release(0.0)
+    pace.ask(1, line=token(1), urgency=Urgency.FIRST, now=0.0)
+    assert pace.next_at(0.0) == BOUNDS.first_interval
+    pace.ask(1, line=token(1), urgency=Urgency.LAST, now=0.01)
+    assert pace.release(0.01) == [1]
+
+
+@given(st.lists(st.sampled_from(LINES), min_size=1, max_size=25), st.sampled_from([Urgency.USUAL, Urgency.LAST]))
+@settings(deadline=None, max_examples=60)
+def test_no_bound_is_ever_passed(lines: list[Line], urgency: Urgency) -> None:
+    last = urgency is Urgency.LAST
+    left = drive(Pace(), 20.0, lines, urgency)
+    if not last:
+        assert all(most_in(times, 1.0) == 1 for times in left.values())
+    shared = by_line(left, lines)
+    for line, times in shared.items():
+        share = BOUNDS.channel if line.bot else BOUNDS.token
+        assert most_in(times, share.span) <= (share.requests if last else share.usual)
+    everything = [time for line, times in shared.items() for time in times if line.bot]
+    assert most_in(everything, 1.0) <= (BOUNDS.bot.requests if last else BOUNDS.bot.usual)
+
+
+@given(st.integers(2, 12), st.sampled_from([CHANNEL, token(1)]))
+@settings(deadline=None, max_examples=30)
+def test_those_who_share_a_bound_are_served_in_turn(messages: int, line: Line) -> None:
+    left = drive(Pace(), 60.0, [line] * messages)
+    counts = [len(left[key]) for key in range(messages)]
+    assert max(counts) - min(counts) <= 1
+
+
+def test_many_channels_share_what_the_bot_may_do_and_none_starves() -> None:
+    left = drive(Pace(), 30.0, [Line(1000 + number, bot=True) for number in range(200)])
+    every = [time for times in left.values() for time in times]
+    assert most_in(every, 1.0) <= BOUNDS.bot.usual
+    counts = [len(left[key]) for key in range(200)]
+    assert max(counts) - min(counts) <= 1
+    assert len(every) >= 30 * BOUNDS.bot.usual * 0.9
+
+
+def test_runs_on_the_token_road_do_not_wait_for_each_other() -> None:
+    pace = Pace()
+    for key in range(1000):
+        pace.ask(key, line=token(key), urgency=Urgency.FIRST, now=0.0)
+    assert len(pace.release(0.0)) == 1000
+
+
+def test_a_last_page_passes_the_others_of_its_channel() -> None:
+    pace = Pace()
+    for key in range(10):
+        pace.ask(key, line=CHANNEL, urgency=Urgency.USUAL, now=0.0)
+    assert len(pace.release(0.0)) == BOUNDS.channel.usual
+    pace.ask(99, line=CHANNEL, urgency=Urgency.LAST, now=0.0)
+    assert pace.release(0.0) == [99]
+    for key in range(100, 103):
+        pace.ask(key, line=CHANNEL, urgency=Urgency.LAST, now=0.0)
+    assert set(pace.release(5.0)) > {100, 101, 102}
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(LINES), st.sampled_from(Urgency)), max_size=40))
+@settings(deadline=None)
+def test_whoever_asks_is_released_once_and_whoever_withdraws_is_not(asked: list[tuple[int, Line, Urgency]]) -> None:
+    pace = Pace()
+    for key, line, urgency in asked:
+        pace.ask(key, line=line, urgency=urgency, now=0.0)
+    pace.withdraw(0)
+    released: Counter[int] = Counter()
+    now = 0.0
+    while (following := pace.next_at(now)) is not None:
+        now = max(now, following)
+        released.update(pace.release(now))
+    assert released == Counter({key for key, _, _ in asked} - {0})
+    assert pace.waiting == 0
+
+
+def test_requests_that_did_not_ask_count_all_the_same() -> None:
+    pace = Pace()
+    for _ in range(BOUNDS.token.requests):
+        pace.note(token(1), 0.0)
+    pace.ask(1, line=token(1), urgency=Urgency.LAST, now=0.0)
+    pace.ask(2, line=token(2), urgency=Urgency.LAST, now=0.0)
+    assert pace.release(0.0) == [2]
+    assert pace.next_at(0.0) == BOUNDS.token.span
+
+
+def test_reactions_count_for_the_bot_and_for_no_channel() -> None:
+    pace = Pace()
+    for key in range(100):
+        pace.ask(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE, now=0.0)
+    assert len(pace.release(0.0)) == BOUNDS.bot.usual
+    pace.ask(500, line=CHANNEL, urgency=Urgency.LAST, now=0.0)
+    assert pace.release(0.0) == [500]
+
+
+def test_an_overloaded_process_stretches_every_pace_but_the_last_pages_and_recovers() -> None:
+    pace = Pace()
+    now = 0.0
+    for _ in range(40):
+        now += 1
+        pace.late(0.5, now)
+    assert pace.stretch == BOUNDS.stretch_most
+    pace.ask(1, line=token(1), urgency=Urgency.USUAL, now=now)
+    pace.release(now)
+    pace.ask(1, line=token(1), urgency=Urgency.USUAL, now=now)
+    assert pace.next_at(now) == pytest.approx(now + BOUNDS.stretch_most)
+    pace.ask(1, line=token(1), urgency=Urgency.LAST, now=now)
+    assert pace.release(now) == [1]
+    for _ in range(200):
+        now += 1
+        pace.late(0.0, now)
+    assert pace.stretch == 1.0
+
+
+def test_a_forgotten_message_leaves_nothing_behind() -> None:
+    pace = Pace()
+    for key in range(500):
+        pace.ask(key, line=Line(key + 1, bot=True), urgency=Urgency.LAST, now=key * 10.0)
+        pace.release(key * 10.0)
+        pace.forget(key)
+    assert pace.waiting == 0
+    assert len(pace._asked) == 0
+    assert len(pace._windows) <= 70
