@@ -17,7 +17,10 @@ async def host() -> AsyncIterator[FileHost]:
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
-        transport=AiohttpTransport(), headers={"Authorization": "Bearer our-token"}, cookies={"session": "ours"}
+        transport=AiohttpTransport(),
+        auth=("us", "our-password"),
+        headers={"X-Token": "our-token"},
+        cookies={"session": "ours"},
     ) as client:
         yield client
 

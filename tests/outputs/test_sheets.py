@@ -208,9 +208,11 @@ def test_a_cut_does_not_tear_what_belongs_together_in_a_line(span: str) -> None:
 
 @pytest.mark.parametrize("letter", ["👩‍👩‍👧‍👦", "🇩🇪", "e\u0301\u0301", "👍🏽", "क्षि", "각", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"])
 def test_a_cut_does_not_tear_what_is_one_character_to_a_reader(letter: str) -> None:
-    sheets_ = split(letter * 200, first=100, room=100)
-    assert len(sheets_) > 1
-    assert all(len(sheet) % len(letter) == 0 and sheet == letter * (len(sheet) // len(letter)) for sheet in sheets_)
+    for before in range(4):
+        dealt = split("x" * before + letter * 200, first=200, room=100)
+        assert len(dealt) > 1
+        assert "".join(dealt) == "x" * before + letter * 200
+        assert all(sheet.lstrip("x") == letter * sheet.count(letter) for sheet in dealt)
 
 
 def test_scripts_without_blanks_are_cut_at_their_own_marks() -> None:
