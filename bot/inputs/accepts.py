@@ -34,7 +34,7 @@ _SPOKEN: Final = {"image/*": "an image", "audio/*": "an audio file", "video/*": 
 def accepts(schema: Mapping[str, Any], name: str, description: str) -> tuple[str, ...]:
     """Return patterns such as ``image/*``, ``application/zip`` or ``.npz``; nothing means any file will do."""
     told = _told(schema.get("x-cog-accept"))
-    if told:
+    if told is not None:
         return told
     text = description.lower()
     endings = {*_DOTTED.findall(text), *_BARE.findall(text)}
@@ -62,15 +62,18 @@ def takes_images(patterns: tuple[str, ...]) -> bool:
     return not patterns or any(pattern.startswith("image/") or pattern == "*/*" for pattern in patterns)
 
 
-def _told(value: object) -> tuple[str, ...]:
-    """Read ``x-cog-accept``: MIME types and endings, as HTML's ``accept`` writes them, or a list of such."""
+def _told(value: object) -> tuple[str, ...] | None:
+    """Read ``x-cog-accept``: MIME types and endings, as HTML's ``accept`` writes them, or a list of such.
+
+    None when it says nothing; empty when it says that any file will do.
+    """
     parts = value if isinstance(value, list) else [value]
     words = [word for part in parts if isinstance(part, str) for word in re.split(r"[\s,;]+", part.lower()) if word]
     if "*/*" in words or "*" in words:
         return ()
     patterns = [_KIND_OF_ENDING.get(word.lstrip("."), word) if word.startswith(".") else word for word in words]
     known = (pattern for pattern in patterns if _MIME.fullmatch(pattern) or pattern.startswith("."))
-    return tuple(dict.fromkeys(known))
+    return tuple(dict.fromkeys(known)) or None
 
 
 def _kinds_in(text: str) -> set[str]:

@@ -16,7 +16,7 @@ from bot.inputs.words import cut, visible
 
 _KEY: Final = re.compile(r"([^\s=\"“”]+)[ \t]*=[ \t]*")
 _NEXT: Final = re.compile(r"\n|\s(?=[\w-][\w.-]*[ \t]*=(?!=))")
-_PLAIN: Final = re.compile(r"[^\s\"“”{\[\\=]+")
+_PLAIN: Final = re.compile(r"[^\s\"“”„{\[\\=,]+")
 _QUOTES: Final = {'"': '"', "“": "”", "”": "”", "„": "“"}
 _ESCAPES: Final = {"n": "\n", '"': '"', "\\": "\\", "”": "”"}
 

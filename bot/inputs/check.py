@@ -62,10 +62,10 @@ def _type_fault(value: Any, schema: Mapping[str, Any], path: str) -> str | None:
 
 
 def _choice_fault(value: Any, schema: Mapping[str, Any], path: str) -> str | None:
-    choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
-    if not isinstance(choices, list) or not choices or any(_same(value, choice) for choice in choices):
-        return None
-    return f"{_at(path)}must be one of {_some(choices)}"
+    for choices in (schema.get("enum"), [schema["const"]] if "const" in schema else None):
+        if isinstance(choices, list) and choices and _plainly(value) not in map(_plainly, choices):
+            return f"{_at(path)}must be one of {_some(choices)}"
+    return None
 
 
 def _some(choices: Sequence[Any]) -> str:
@@ -73,10 +73,17 @@ def _some(choices: Sequence[Any]) -> str:
     return f"{shown}, …" if len(choices) > 10 else shown
 
 
-def _same(left: Any, right: Any) -> bool:
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return left == right and isinstance(left, bool) == isinstance(right, bool)
-    return canonical(left) == canonical(right)
+def _plainly(value: Any) -> str:
+    """Return a text that is the same for values that JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
+    return canonical(_whole_where_whole(value))
+
+
+def _whole_where_whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _whole_where_whole(each) for key, each in value.items()}
+    return [_whole_where_whole(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _number_fault(value: Any, schema: Mapping[str, Any], path: str) -> str | None:
@@ -139,7 +146,7 @@ def _list_fault(value: Any, schema: Mapping[str, Any], path: str) -> str | None:
         return f"{_at(path)}needs at least {fewest} of them; you gave {len(value)}"
     if isinstance(most, int) and len(value) > most:
         return f"{_at(path)}takes at most {most} of them; you gave {len(value)}"
-    if schema.get("uniqueItems") is True and len({canonical(each) for each in value}) < len(value):
+    if schema.get("uniqueItems") is True and len({_plainly(each) for each in value}) < len(value):
         return f"{_at(path)}must not name the same twice"
     if not isinstance(items, Mapping):
         return None

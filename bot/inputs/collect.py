@@ -14,7 +14,7 @@ from bot.inputs.fields import Field, FieldKind
 from bot.inputs.option import Role
 from bot.inputs.plan import Plan
 from bot.inputs.summary import summarise
-from bot.inputs.values import read_urls, read_value
+from bot.inputs.values import read_url, read_urls, read_value
 from bot.inputs.words import cut, visible
 from bot.media.media import Kind, Media
 from bot.media.sniff import UNKNOWN
@@ -108,7 +108,7 @@ def _add_pairs(plan: Plan, advanced: str, text: str, found: dict[str, list[Given
         field = known_field(plan, pair.key, advanced)
         name = plan.names[field.name]
         if field.name in found and not field.holds_files:
-            raise BadOption(advanced, f"`{name}` is given twice; keep one of them.")
+            raise BadOption(advanced, f"`{advanced}` gives `{name}` again; keep one of them.")
         if not pair.value and field.kind not in (FieldKind.STRING, FieldKind.STRINGS, FieldKind.NUMBERS):
             raise BadOption(advanced, f"`{advanced}`: `{name}` needs a value, as in `{name}=…`.")
         found.setdefault(field.name, []).append(Given(name, pair.value))
@@ -121,7 +121,9 @@ def known_field(plan: Plan, word: str, option: str) -> Field:
         return field
     near = get_close_matches(word.lower(), list(plan.names.values()), 1, 0.5)
     hint = f" Did you mean `{near[0]}`?" if near else ""
-    raise BadOption(option, f"There is no input `{cut(visible(word), 40).replace('`', '')}`.{hint}")
+    where = "" if word == option else f"`{option}`: "
+    unknown = f"there is no input `{cut(visible(word), 40).replace('`', '')}`.{hint}"
+    raise BadOption(option, where + (unknown if where else unknown[:1].upper() + unknown[1:]))
 
 
 def _read(field: Field, given: Sequence[Given]) -> Any:
@@ -136,7 +138,7 @@ def _read(field: Field, given: Sequence[Given]) -> Any:
 def _read_files(field: Field, given: Sequence[Given]) -> Any:
     """Return the one file or address, or the list of all of them, attachments first."""
     if field.kind is FieldKind.FILES:
-        parts = [part for each in given for part in _file_parts(each)]
+        parts = [part for each in given for part in _file_parts(field, each)]
         media = [part for part in parts if isinstance(part, Media)]
         every = [*media, *(part for part in parts if isinstance(part, str))]
         _check_number(field, every, given[0].option)
@@ -144,29 +146,35 @@ def _read_files(field: Field, given: Sequence[Given]) -> Any:
     if len(given) > 1:
         first, second = given[0].option, given[1].option
         raise BadOption(second, f"Give either `{first}` or `{second}`, not both.")
-    parts = _file_parts(given[0])
+    parts = _file_parts(field, given[0])
     if len(parts) != 1:
         raise BadOption(given[0].option, f"`{given[0].option}` takes one file; you gave {len(parts)}.")
     return parts[0]
 
 
-def _file_parts(given: Given) -> list[Media | str]:
+def _file_parts(field: Field, given: Given) -> list[Media | str]:
     values = given.value if isinstance(given.value, list | tuple) else [given.value]
     parts: list[Media | str] = []
     for value in values:
         if isinstance(value, Taken | Media):
             parts.append(value.media if isinstance(value, Taken) else value)
-        else:
+        elif field.kind is FieldKind.FILES:
             parts.extend(read_urls(value, given.option))
+        else:
+            parts.append(read_url(value, given.option))
     return parts
 
 
 def _check_number(field: Field, parts: Sequence[Any], option: str) -> None:
     fewest, most = field.min_items or 0, field.max_items
     if len(parts) < fewest:
-        raise BadOption(option, f"`{option}` needs at least {fewest} files; you gave {len(parts)}.")
+        raise BadOption(option, f"`{option}` needs at least {_files(fewest)}; you gave {len(parts)}.")
     if most is not None and len(parts) > most:
-        raise BadOption(option, f"`{option}` takes at most {most} files; you gave {len(parts)}.")
+        raise BadOption(option, f"`{option}` takes at most {_files(most)}; you gave {len(parts)}.")
+
+
+def _files(number: int) -> str:
+    return "one file" if number == 1 else f"{number} files"
 
 
 def _check_needed(plan: Plan, read: Mapping[str, Any]) -> None:
@@ -207,8 +215,18 @@ def _with_defaults(plan: Plan, read: Mapping[str, Any]) -> dict[str, Any]:
         if field.name in read:
             inputs[field.name] = read[field.name]
         elif field.name in plan.defaults:
-            inputs[field.name] = read_value(field, plan.defaults[field.name], field.name)
+            inputs[field.name] = _configured(field, plan.defaults[field.name])
     return inputs
+
+
+def _configured(field: Field, value: Any) -> Any:
+    try:
+        return read_value(field, value, field.name)
+    except BadOption as error:
+        raise UserError(
+            f"This command is set up with a `{field.name}` that its model does not take. "
+            "Whoever runs the bot can mend its default."
+        ) from error
 
 
 def _files_in(value: Any) -> list[Media]:

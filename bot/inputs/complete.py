@@ -8,11 +8,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
 from bot.errors import BadOption
-from bot.inputs.advanced import parse, quoted
+from bot.inputs.advanced import Pair, parse, quoted
 from bot.inputs.fields import Field, FieldKind
 from bot.inputs.option import Choice, Option, Role, choices_of
 from bot.inputs.plan import Plan
@@ -20,6 +21,10 @@ from bot.inputs.words import cut, own_words, tail, visible
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 
 _SEARCHED: Final = 20_000  # choices that are looked at for one key press
+_COMPARED: Final = 500  # choices among which a misspelt word is looked for
+_LEAST_COMPARED: Final = 3  # letters below which everything is like everything
+_ALIKE: Final = 5
+_LIKENESS: Final = 0.6
 _LAST_KEY: Final = re.compile(r"(?:^|\s)(?P<word>[^\s=]*)$")
 
 
@@ -55,7 +60,16 @@ def search(labels: Sequence[str], typed: str) -> list[int]:
         for number, label in enumerate(_folded_labels(tuple(labels[:_SEARCHED])))
         if (rank := _rank(label, wanted, words)) is not None
     )
-    return [number for _, number in heapq.nsmallest(CHOICES_PER_OPTION, ranked)]
+    best = [number for _, number in heapq.nsmallest(CHOICES_PER_OPTION, ranked)]
+    return best or _alike(labels, wanted)
+
+
+def _alike(labels: Sequence[str], wanted: str) -> list[int]:
+    """Return what may have been meant by a word that is nowhere, where there are few enough to compare."""
+    if len(labels) > _COMPARED or len(wanted) < _LEAST_COMPARED:
+        return []
+    places = {label: number for number, label in enumerate(_folded_labels(tuple(labels)))}
+    return [places[label] for label in get_close_matches(wanted[:CHOICE_CHARS], places, _ALIKE, _LIKENESS)]
 
 
 def _first_ones(found: Iterable[Suggestion]) -> list[Suggestion]:
@@ -98,19 +112,28 @@ def _advanced(plan: Plan, typed: str) -> Iterator[Suggestion]:
         pairs = parse(typed, "")
     except BadOption:
         pairs = ()
-    if pairs and pairs[-1].end == len(typed) and not typed[-1:].isspace():
-        last = pairs[-1]
-        yield Suggestion(_tail_of(typed), typed)
-        field = plan.known_as(last.key)
-        if field is not None:
-            yield from _values(field, typed[: last.start], last.value)
-        return
-    last_word = _LAST_KEY.search(typed)
-    word = last_word["word"] if last_word else ""
     given = {field.name for pair in pairs if (field := plan.known_as(pair.key))}
+    if pairs and pairs[-1].end == len(typed) and not typed[-1:].isspace():
+        yield from _after(plan, typed, pairs[-1], given)
+        return
+    found = _LAST_KEY.search(typed)
+    word = found["word"] if found else ""
     yield from _keys(plan, typed[: len(typed) - len(word)], word, given)
     if typed.strip():
         yield Suggestion(_tail_of(typed), typed)
+
+
+def _after(plan: Plan, typed: str, last: Pair, given: set[str]) -> Iterator[Suggestion]:
+    """Suggest what may follow an unfinished value: the key that its last word begins, or the value's end."""
+    raw = typed[last.start :]
+    word = raw.rpartition(" ")[2]
+    if word != raw and raw.startswith(last.value) and word:
+        lead = typed[: len(typed) - len(word)]
+        yield from (key for key in _keys(plan, lead, word, given) if key.sent.startswith(typed))
+    yield Suggestion(_tail_of(typed), typed)
+    field = plan.known_as(last.key)
+    if field is not None:
+        yield from _values(field, typed[: last.start], last.value)
 
 
 def _keys(plan: Plan, lead: str, word: str, given: set[str]) -> Iterator[Suggestion]:

@@ -91,7 +91,7 @@ class Form:
             elif field.holds_files:
                 given[field.name] = [*given[field.name], *read_urls(pair.value, advanced)]
             else:
-                raise BadOption(advanced, f"`{self.plan.names[field.name]}` is given twice; keep one of them.")
+                raise BadOption(advanced, f"`{advanced}` gives `{self.plan.names[field.name]}` again; keep one.")
         return {**{key: value for key, value in self.kept.items() if key not in given}, **given}
 
     def _field(self, key: str) -> Field:

@@ -47,6 +47,7 @@ def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
         merged["nullable"] = True
     if real:
         _merge(merged, real[0] if len(real) == 1 else _union(real))
+    _name_type(merged)
     return merged
 
 
@@ -135,6 +136,14 @@ def _drop_null_choice(merged: dict[str, Any]) -> None:
     if isinstance(choices, list) and None in choices:
         merged["enum"] = [choice for choice in choices if choice is not None]
         merged["nullable"] = True
+
+
+def _name_type(merged: dict[str, Any]) -> None:
+    """Give choices of one kind the type that they did not care to name."""
+    choices = merged.get("enum")
+    kinds = {type(choice) for choice in choices} if isinstance(choices, list) else set()
+    if "type" not in merged and kinds in ({str}, {int}):
+        merged["type"] = "string" if kinds == {str} else "integer"
 
 
 def is_uri(schema: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ Unicode; ``Sample.value`` is what a person wants to give, files being the word F
 
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 from hypothesis import strategies as st
 
@@ -90,7 +91,8 @@ def enums(draw: st.DrawFn) -> Sample:
         return Sample({**enum, "default": choices[0]}, value)
     if form == "nullable":
         return Sample({"anyOf": [enum, {"type": "null"}]}, value)
-    name = f"choices_{draw(st.integers(0, 999_999))}"
+    # Samples share one document: a component's name says what is in it.
+    name = f"choices_{crc32(repr(enum).encode())}"
     reference = {"$ref": f"#/components/schemas/{name}"}
     schema = reference if form == "ref" else {form: [reference]}
     return Sample(schema, value, {name: {**enum, "title": name, "description": "An enumeration."}})
@@ -153,7 +155,7 @@ def anything(draw: st.DrawFn) -> Sample:
 @st.composite
 def loops(draw: st.DrawFn) -> Sample:
     """A tree that refers to itself."""
-    name = f"tree_{draw(st.integers(0, 999_999))}"
+    name = "tree"
     reference = {"$ref": f"#/components/schemas/{name}"}
     tree = {"type": "object", "properties": {"child": reference, "leaf": {"type": "string"}}}
     return Sample(dict(reference), {"child": {"leaf": draw(_WORDS)}}, {name: tree})
