@@ -56,7 +56,7 @@ def reset(request: web.Request) -> web.Response:
     return web.Response(status=500)
 
 
-def breaker(faults: Faults, *, clock: Clock, closing: asyncio.Event, offline: Callable[[], bool]) -> Any:
+def breaker(faults: Faults, *, clock: Clock, closing: asyncio.Event) -> Any:
     """Return the middleware that lets request faults strike."""
 
     @web.middleware
@@ -64,7 +64,7 @@ def breaker(faults: Faults, *, clock: Clock, closing: asyncio.Event, offline: Ca
         chances = Chances(faults, f"{request.method} {request.path}", request)
         if fault := chances.take("delay", ready=lambda fault: fault.get("before", False)):
             await clock.sleep(fault["seconds"])
-        if offline() or chances.take("reset-before"):
+        if chances.take("reset-before"):
             return reset(request)
         if answer := await _wrong_answer(chances, request, handler):
             return answer

@@ -7,16 +7,22 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.sandbox.replicate.answers import Problem, not_found, unauthenticated
+from bot.sandbox.replicate.breaking import reset
 from bot.sandbox.replicate.throttle import Kind, Throttle
 
 _SCHEMES = ("bearer", "token")  # the second is old and still accepted
 
 
-def gate(*, token: Callable[[], str], throttle: Callable[[], Throttle]) -> Any:
-    """Return the middleware that asks for the token, counts requests, and answers refusals as problem+json."""
+def gate(*, token: Callable[[], str], throttle: Callable[[], Throttle], online: Callable[[], bool]) -> Any:
+    """Return the middleware that asks for the token, counts requests, and answers refusals as problem+json.
+
+    While the API is not ``online``, a connection that was kept open is cut.
+    """
 
     @web.middleware
     async def pass_through(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not online():
+            return reset(request)
         try:
             rate: dict[str, str] = {}
             if not _signed_download(request):

@@ -26,7 +26,7 @@ TellEvent = Callable[[Prediction, str, str, str], None]
 class Life:
     """Lives one prediction from its creation to its end.
 
-    ``tell`` hears start, output, logs and completed; ``tell_event`` each event of the stream with its id.
+    ``tell`` hears created, start, output, logs and completed; ``tell_event`` each event of the stream with its id.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Life:
         """Start living, in tasks of its own."""
         name = f"prediction {self.prediction.id}"
         self._task = asyncio.create_task(self._live(boot), name=name)
+        self._tell(self.prediction, "created")
         if self.prediction.deadline is not None:
             self._guard(self._watch_deadline(), f"{name} deadline")
 

@@ -118,8 +118,8 @@ class ReplicateStandIn:
         self._reader.start(self._session)
         self._webhooks.start(self._session)
         api = [*self._predictions.routes(), *self._models.routes(), *self._files.routes(), *self._account.routes()]
-        strike = breaker(self.faults, clock=self.clock, closing=self._closing, offline=lambda: self._offline)
-        guard = gate(token=lambda: self.token, throttle=lambda: self.throttle)
+        strike = breaker(self.faults, clock=self.clock, closing=self._closing)
+        guard = gate(token=lambda: self.token, throttle=lambda: self.throttle, online=lambda: not self._offline)
         self._origins.api = await self._listen("api", api, strike, guard, port=port)
         # A stream's own faults can do all that could go wrong with it; and its handler leaves with its client.
         self._origins.stream = await self._listen("stream", self._streams.routes(), leave_with_client=True)
@@ -178,31 +178,32 @@ class ReplicateStandIn:
         return prediction.as_json(self._origins, now=self.clock.now())
 
     def _build(self, ids: Ids) -> None:
-        parts: dict[str, Any] = {"clock": self.clock, "faults": self.faults}
-        self._streams = Streams(closing=self._closing, **parts)
-        self._delivery = Delivery(origins=self._origins, ids=ids, **parts)
+        clock, faults = self.clock, self.faults
+        self._streams = Streams(clock=clock, faults=faults, closing=self._closing)
+        self._delivery = Delivery(origins=self._origins, ids=ids, clock=clock, faults=faults)
         self._files = Files(
             origins=self._origins,
             ids=ids,
-            clock=self.clock,
+            clock=clock,
             owner=USERNAME,
             signing_secret=lambda: self.webhook_secret,
         )
         self._reader = InputReader(self._files.content)
-        self._book = Book(pace=lambda: self.pace, ids=ids, streams=self._streams, live=self._life, **parts)
+        self._book = Book(
+            clock=clock, pace=lambda: self.pace, ids=ids, faults=faults, streams=self._streams, live=self._life
+        )
         self._webhooks = Webhooks(
             secret=lambda: self.webhook_secret,
             ids=ids,
+            clock=clock,
+            faults=faults,
             show=self.prediction_json,
             tell=self._happenings.tell,
-            **parts,
         )
-        self._predictions = PredictionRoutes(
-            book=self._book, catalogue=self.models, origins=self._origins, clock=self.clock
-        )
+        self._predictions = PredictionRoutes(book=self._book, catalogue=self.models, origins=self._origins, clock=clock)
         self._models = ModelRoutes(catalogue=self.models, origins=self._origins)
         self._account = AccountRoutes(catalogue=self.models, webhook_secret=lambda: self.webhook_secret)
-        self.faults.on_change.append(self._tell_faults)
+        faults.on_change.append(self._tell_faults)
 
     async def _listen(
         self,

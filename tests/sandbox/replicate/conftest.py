@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from httpx_sse._decoders import SSEDecoder
 from PIL import Image
 
 from bot.sandbox.replicate import Pace, ReplicateStandIn
@@ -12,6 +13,7 @@ from tests.clock import VirtualClock
 from tests.replicate_spec import check_replicate_calls
 
 CHARACTER = "9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
+LLAMA = "meta/meta-llama-3-8b-instruct"
 SUBJECT = "https://replicate.delivery/pbxt/somebody.webp"  # never fetched: a drawn portrait stands in
 
 
@@ -40,6 +42,9 @@ class Api:
         status, answer, _ = await self.call("POST", "/v1/predictions", body=body, headers=headers)
         assert status == 201, answer
         return answer
+
+    async def five_tokens(self) -> dict[str, Any]:
+        return await self.create({"prompt": "hi", "max_tokens": 5}, version=LLAMA)
 
     async def get(self, prediction_id: str) -> dict[str, Any]:
         status, answer, _ = await self.call("GET", f"/v1/predictions/{prediction_id}")
@@ -94,6 +99,13 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.002)
+
+
+def read_events(wire: bytes) -> list[tuple[str, str, str]]:
+    """Read events with a decoder that is not ours."""
+    decoder = SSEDecoder()
+    decoded = (decoder.decode(line) for line in wire.decode().split("\n")[:-1])
+    return [(event.event, event.id, event.data) for event in decoded if event is not None]
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""The faults themselves, and those of requests."""
+
 import asyncio
 
 import aiohttp
@@ -5,19 +7,13 @@ import pytest
 
 from bot.sandbox.replicate import SWITCHES, Faults
 
-from .conftest import SUBJECT, until
-from .test_streams import read
+from .conftest import LLAMA, until
 
-LLAMA = "meta/meta-llama-3-8b-instruct"
 BODY = {"version": LLAMA, "input": {"prompt": "hi", "max_tokens": 5}}
 
 
 async def make(api):
     return await api.call("POST", "/v1/predictions", body=BODY)
-
-
-async def five_tokens(api):
-    return await api.create(BODY["input"], version=LLAMA)
 
 
 def test_a_fault_strikes_as_often_as_it_was_told_and_where_it_was_aimed():
@@ -126,209 +122,6 @@ async def test_an_answer_can_be_late(timed, clock):
     assert clock.monotonic() >= 20
 
 
-@pytest.mark.parametrize(
-    "error",
-    ["", "CUDA out of memory.", "The input or output was flagged as sensitive. Please try again. (E005) (x1)"],
-)
-async def test_a_prediction_can_fail_in_any_words_after_some_outputs(api, error):
-    api.standin.faults.add("fails", error=error, after=2)
-    over = await api.finished((await five_tokens(api))["id"])
-    assert (over["status"], over["error"], len(over["output"])) == ("failed", error, 2)
-
-
-async def test_a_prediction_can_be_aborted(api):
-    api.standin.faults.add("aborted")
-    over = await api.finished((await five_tokens(api))["id"])
-    assert (over["status"], over["output"]) == ("aborted", None)
-    assert "started_at" not in over
-
-
-async def test_a_prediction_can_lose_its_data_at_once(api):
-    api.standin.faults.add("data-removed")
-    over = await api.finished((await five_tokens(api))["id"])
-    assert (over["status"], over["output"], over["data_removed"]) == ("succeeded", None, True)
-
-
-async def test_a_prediction_can_be_without_a_stream_or_a_web_address(api):
-    api.standin.faults.add("no-stream-url")
-    api.standin.faults.add("no-web-url")
-    assert (await five_tokens(api))["urls"].keys() == {"get", "cancel"}
-
-
-async def test_outputs_can_be_data_uris(api):
-    api.standin.faults.add("inline-outputs")
-    over = await api.finished((await api.create({"subject": SUBJECT, "number_of_outputs": 1}))["id"])
-    assert over["output"][0].startswith("data:image/webp;base64,")
-
-
-async def test_a_cancellation_can_lag(timed, clock):
-    timed.standin.faults.add("never-ends")
-    timed.standin.faults.add("cancel-lags", seconds=5)
-    created = await five_tokens(timed)
-    await clock.advance(1)
-    assert (await timed.call("POST", created["urls"]["cancel"]))[1]["status"] == "processing"
-    await clock.advance(6)
-    assert (await timed.get(created["id"]))["status"] == "canceled"
-
-
-async def test_a_cancellation_and_an_upload_can_fail(api):
-    created = await five_tokens(api)
-    api.standin.faults.add("cancel-fails")
-    api.standin.faults.add("upload-fails")
-    assert (await api.call("POST", created["urls"]["cancel"]))[0] == 500
-    assert (await api.call("POST", "/v1/files"))[0] == 500
-
-
-async def test_a_stream_can_close_early_and_goes_on_from_where_it_was(api):
-    created = await five_tokens(api)
-    await api.finished(created["id"])
-    whole = read(await api.stream(created["urls"]["stream"]))
-    api.standin.faults.add("stream-close", after=2)
-    first = read(await api.stream(created["urls"]["stream"]))
-    assert first == whole[:2]
-    assert first + read(await api.stream(created["urls"]["stream"], last=first[-1][1])) == whole
-
-
-async def test_an_open_stream_closes_the_moment_the_switch_is_thrown(api):
-    api.standin.faults.add("never-ends", after=2)
-    created = await five_tokens(api)
-    reading = asyncio.create_task(api.stream(created["urls"]["stream"], until=b"never"))
-    await until(lambda: len(api.standin.predictions[created["id"]].channel.messages) == 2)
-    api.standin.faults.add("stream-close")
-    async with asyncio.timeout(10):
-        assert len(read(await reading)) <= 2
-
-
-async def test_a_stream_can_be_cut_in_the_middle_of_an_event(api):
-    created = await five_tokens(api)
-    await api.finished(created["id"])
-    api.standin.faults.add("stream-cut", after=1)
-    with pytest.raises(aiohttp.ClientError):
-        await api.stream(created["urls"]["stream"])
-
-
-async def test_a_stalled_stream_is_silent_past_the_idle_time(timed, clock):
-    created = await five_tokens(timed)
-    timed.standin.faults.add("stream-stall")
-    reading = asyncio.create_task(timed.stream(created["urls"]["stream"], until=b"never"))
-    await clock.advance(300)
-    assert not reading.done()
-    reading.cancel()
-
-
-@pytest.mark.parametrize(
-    ("fault", "events"),
-    [
-        ("stream-duplicate", ["output"] * 10 + ["done"] * 2),
-        ("stream-unknown", ["heartbeat", "output"] * 5 + ["heartbeat", "done"]),
-        ("no-outputs", ["done"]),
-        ("no-done", ["output"] * 5),
-        ("early-done", ["done"]),
-    ],
-)
-async def test_a_stream_can_say_too_much_or_too_little(api, fault, events):
-    created = await five_tokens(api)
-    await api.finished(created["id"])
-    api.standin.faults.add(fault)
-    wire = await api.stream(created["urls"]["stream"])
-    told = [event for event, _, _ in read(wire)]
-    assert told[: len(events)] == events
-
-
-async def test_a_stream_can_be_without_ids_or_with_wrong_ones(api):
-    created = await five_tokens(api)
-    await api.finished(created["id"])
-    api.standin.faults.add("stream-no-ids")
-    assert b"\nid:" not in await api.stream(created["urls"]["stream"])
-    api.standin.faults.add("stream-shuffled")
-    ids = [event_id for _, event_id, _ in read(await api.stream(created["urls"]["stream"]))]
-    assert ids == sorted(ids, reverse=True)
-
-
-async def test_a_stream_can_hold_nonsense_that_is_no_utf_8(api):
-    created = await five_tokens(api)
-    api.standin.faults.add("stream-corrupt")
-    wire = await api.stream(created["urls"]["stream"])
-    with pytest.raises(UnicodeDecodeError):
-        wire.decode()
-    assert wire.count(b"event: output") == 5
-
-
-@pytest.mark.parametrize(("fault", "status"), [("stream-gone", 404), ("stream-408", 408), ("stream-json", 200)])
-async def test_a_stream_can_refuse(api, fault, status):
-    created = await five_tokens(api)
-    api.standin.faults.add(fault)
-    async with api.http.get(created["urls"]["stream"]) as response:
-        assert response.status == status
-        assert "event-stream" not in response.headers.get("Content-Type", "")
-
-
-async def test_the_stream_host_can_be_down_until_it_is_mended(api):
-    created = await five_tokens(api)
-    fault = api.standin.faults.add("stream-down", times=None)
-    for _ in range(3):
-        with pytest.raises(aiohttp.ClientError):
-            await api.stream(created["urls"]["stream"])
-    api.standin.faults.clear(fault)
-    assert read(await api.stream(created["urls"]["stream"]))
-
-
-async def delivered(api):
-    created = await api.create({"subject": SUBJECT, "number_of_outputs": 1})
-    return (await api.finished(created["id"]))["output"][0]
-
-
-async def test_a_delivered_file_can_be_missing_mistyped_elsewhere_or_huge(api):
-    url = await delivered(api)
-    api.standin.faults.add("file-missing")
-    assert (await api.call("GET", url))[0] == 404
-    api.standin.faults.add("file-mistyped")
-    async with api.http.get(url) as response:
-        assert response.headers["Content-Type"] == "text/html"
-    api.standin.faults.add("file-redirect")
-    async with api.http.get(url, allow_redirects=False) as response:
-        assert (response.status, response.headers["Location"]) == (302, url.replace("127.0.0.1", "localhost"))
-    api.standin.faults.add("file-huge", bytes=3_000_000, told=False)
-    async with api.http.get(url) as response:
-        assert response.content_length is None
-        assert len(await response.read()) == 3_000_000
-
-
-async def test_a_delivered_file_can_break_off(api):
-    url = await delivered(api)
-    api.standin.faults.add("file-cut")
-    with pytest.raises(aiohttp.ClientError):
-        await api.call("GET", url)
-
-
-async def test_a_delivered_file_can_drip(timed, clock):
-    created = await timed.create({"subject": SUBJECT, "number_of_outputs": 1})
-    async with asyncio.timeout(20):
-        while not timed.standin.predictions[created["id"]].over:
-            await clock.advance(0.5)
-    url = timed.standin.predictions[created["id"]].output[0]
-    timed.standin.faults.add("file-slow", bytes=2000, seconds=1)
-    reading = asyncio.create_task(timed.call("GET", url))
-    began = clock.monotonic()
-    while not reading.done():
-        await clock.advance(1)
-    assert clock.monotonic() - began >= len(reading.result()[1]) / 2000 - 1
-
-
-async def test_what_happens_can_be_watched(api):
-    watch = api.standin.watch()
-    created = await five_tokens(api)
-    await api.stream(created["urls"]["stream"])
-    await api.finished(created["id"])
-    watch.close()
-    seen = [happening async for happening in watch]
-    kinds = [type(happening).__name__ for happening in seen]
-    assert {"CallSeen", "PredictionMoved", "StreamEventSent"} <= set(kinds)
-    states = [happening.prediction["status"] for happening in seen if hasattr(happening, "prediction")]
-    assert (states[0], states[-1]) == ("processing", "succeeded")
-    assert [happening.event for happening in seen if hasattr(happening, "data")] == ["output"] * 5 + ["done"]
-
-
 async def test_the_api_can_refuse_connections_and_come_back(api):
     await api.call("GET", "/v1/account")
     await api.standin.go_offline()
@@ -338,32 +131,3 @@ async def test_the_api_can_refuse_connections_and_come_back(api):
     await api.standin.come_online()
     assert (await make(api))[0] == 201
     assert len(api.standin.predictions) == 1
-
-
-async def test_images_can_be_withheld_one_or_all(api):
-    api.standin.faults.add("image-withheld")
-    over = await api.finished((await api.create({"subject": SUBJECT, "number_of_outputs": 3}))["id"])
-    assert len(over["output"]) == 2
-    assert "Not returning image 1 as it has NSFW content.\n" in over["logs"]
-    api.standin.faults.add("image-withheld", times=None)
-    over = await api.finished((await api.create({"subject": SUBJECT, "number_of_outputs": 2}))["id"])
-    assert over["status"] == "failed"
-    assert over["error"].startswith("NSFW content detected in all outputs.")
-
-
-async def test_whatever_goes_wrong_inside_a_model_fails_its_prediction(api):
-    schemas = {"Input": {"properties": {}}, "Output": {"type": "string", "enum": []}}
-    payload = {"owner": "sandbox", "name": "broken", "latest_version": {"openapi_schema": {"components": {}}}}
-    payload["latest_version"]["openapi_schema"]["components"]["schemas"] = schemas
-    model = api.standin.add_model(payload)
-    over = await api.finished((await api.create({}, version=model.versions[0].id))["id"])
-    assert over["status"] == "failed"
-    assert over["error"].startswith("Prediction failed: ")
-
-
-async def test_the_switches_that_are_on_can_be_watched(api):
-    with api.standin.watch() as watch:
-        api.standin.faults.add("error-500", times=2)
-        assert (await anext(watch)).active == ("error-500",)
-        api.standin.faults.clear()
-        assert (await anext(watch)).active == ()

@@ -12,9 +12,8 @@ from replicate.pagination import async_paginate
 
 from bot.sandbox.replicate import ReplicateStandIn
 
-from .conftest import CHARACTER, SUBJECT
+from .conftest import CHARACTER, LLAMA, SUBJECT
 
-LLAMA = "meta/meta-llama-3-8b-instruct"
 REF = f"fofr/consistent-character:{CHARACTER}"
 
 

@@ -7,9 +7,7 @@ import pytest
 from bot.sandbox.replicate import Throttle
 from tests.replicate_spec import ABSENT, SPEC, check_replicate_calls
 
-from .conftest import CHARACTER, SUBJECT, until
-
-LLAMA = "meta/meta-llama-3-8b-instruct"
+from .conftest import CHARACTER, LLAMA, SUBJECT, until
 
 
 @pytest.mark.skipif(not SPEC.exists(), reason=ABSENT)

@@ -2,29 +2,20 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 
-from httpx_sse._decoders import SSEDecoder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sandbox.replicate.channel import Channel, EventId, encode
 
-from .conftest import SUBJECT, until
+from .conftest import LLAMA, SUBJECT, read_events, until
 
-LLAMA = "meta/meta-llama-3-8b-instruct"
 # A lone carriage return ends a line for readers and not for Nchan: such a payload does not survive the real one.
 payloads = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]))
 
 
-def read(wire: bytes) -> list[tuple[str, str, str]]:
-    """Read events with a decoder that is not ours."""
-    decoder = SSEDecoder()
-    decoded = (decoder.decode(line) for line in wire.decode().split("\n")[:-1])
-    return [(event.event, event.id, event.data) for event in decoded if event is not None]
-
-
 @given(st.sampled_from(["output", "error", "done"]), payloads, st.integers(0, 2**40), st.integers(0, 10**6))
 def test_any_text_comes_out_of_the_wire_as_it_went_in(event, data, time, tag):
-    assert read(encode(event, data, f"{time}:{tag}")) == [(event, f"{time}:{tag}", data)]
+    assert read_events(encode(event, data, f"{time}:{tag}")) == [(event, f"{time}:{tag}", data)]
 
 
 @given(st.lists(st.tuples(payloads, st.floats(0, 3)), max_size=30), st.integers(0, 30))
@@ -75,7 +66,7 @@ async def test_the_text_of_a_stream_is_the_text_of_the_output(api):
     created = await api.create({"prompt": "a python function, please", "max_tokens": 500}, version=LLAMA)
     wire = await api.stream(created["urls"]["stream"])
     over = await api.finished(created["id"])
-    told = "".join(data for event, _, data in read(wire) if event == "output")
+    told = "".join(data for event, _, data in read_events(wire) if event == "output")
     assert told == "".join(over["output"])
     assert "```python\n" in told
 
@@ -85,16 +76,16 @@ async def test_several_subscribers_get_the_same_and_one_that_went_on_gets_the_re
     url = created["urls"]["stream"]
     one, other = await asyncio.gather(api.stream(url), api.stream(url))
     assert one == other
-    events = read(one)
-    rest = read(await api.stream(url, last=events[2][1]))
+    events = read_events(one)
+    rest = read_events(await api.stream(url, last=events[2][1]))
     assert rest == events[3:]
-    assert read(await api.stream(f"{url}?last_event_id={events[2][1]}")) == rest
+    assert read_events(await api.stream(f"{url}?last_event_id={events[2][1]}")) == rest
 
 
 async def test_a_file_stream_tells_each_file_as_it_is_made(api):
     created = await api.create({"subject": SUBJECT, "number_of_outputs": 3})
     assert re.search(r"/v1/files/[a-z2-7]{4}-[a-z2-7]+$", created["urls"]["stream"])
-    urls = [data for event, _, data in read(await api.stream(created["urls"]["stream"])) if event == "output"]
+    urls = [data for event, _, data in read_events(await api.stream(created["urls"]["stream"])) if event == "output"]
     assert urls == (await api.finished(created["id"]))["output"]
 
 
@@ -126,7 +117,7 @@ async def test_each_event_starts_the_idle_time_anew(timed, clock):
 async def test_a_failure_is_an_error_and_then_done(api):
     api.standin.faults.add("fails", error="CUDA out of memory.")
     created = await api.create({"prompt": "hi"}, version=LLAMA)
-    assert [(event, data) for event, _, data in read(await api.stream(created["urls"]["stream"]))] == [
+    assert [(event, data) for event, _, data in read_events(await api.stream(created["urls"]["stream"]))] == [
         ("error", '{"detail": "CUDA out of memory."}'),
         ("done", '{"reason":"error"}'),
     ]

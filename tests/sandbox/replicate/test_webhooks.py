@@ -8,9 +8,7 @@ from replicate.webhook import Webhooks, WebhookSigningSecret
 
 from bot.sandbox.replicate.webhooks import sign
 
-from .conftest import SUBJECT
-
-LLAMA = "meta/meta-llama-3-8b-instruct"
+from .conftest import LLAMA, SUBJECT
 
 
 class Receiver:
