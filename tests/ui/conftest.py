@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import discord
 import pytest
@@ -25,6 +25,9 @@ from tests.clock import VirtualClock
 from tests.discord_spec import SPEC, check_discord_calls
 from tests.ui.making import a_run
 
+if TYPE_CHECKING:
+    from bot.ui.modals import FormModal
+
 
 class Client(discord.Client):
     """Defers every /generate, privately when asked, and notes the presses."""
@@ -39,6 +42,8 @@ class Client(discord.Client):
         self.tree = app_commands.CommandTree(self)
         self.presses: list[tuple[str, str, discord.Interaction]] = []
         self.deferred: list[tuple[discord.Interaction, int]] = []
+        self.modal: FormModal | None = None
+        self.tree.add_command(app_commands.Command(name="ask", description="Ask", callback=self._ask))
         self.tree.add_command(
             app_commands.Command(
                 name="generate",
@@ -54,6 +59,10 @@ class Client(discord.Client):
         assert response is not None
         assert response.message_id is not None
         self.deferred.append((interaction, response.message_id))
+
+    async def _ask(self, interaction: discord.Interaction) -> None:
+        assert self.modal is not None
+        await interaction.response.send_modal(self.modal)
 
     async def on_run_button(self, interaction: discord.Interaction, action: str, run_id: str) -> None:
         await interaction.response.defer()

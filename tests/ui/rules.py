@@ -71,5 +71,6 @@ def _check_one(component: Json) -> None:
         case 1:
             assert 1 <= len(children) <= 5
         case 2:
-            assert 1 <= len(component["custom_id"]) <= 100
+            assert ("url" in component) != ("custom_id" in component)
+            assert 1 <= len(component.get("custom_id", "-")) <= 100
             assert 1 <= len(component["label"]) <= 80
