@@ -36,19 +36,18 @@ class Seen:
         mark = None if id is None else hash((id, content))
         self.last_id = id
         known = mark is not None and (mark in self._before or mark in self._marks[-_CLOSE_BEHIND:])
-        new = not self._is_replayed(content, known=known) and not known
+        new = not self._is_replayed(content) and not known
         if mark is not None and not known:
             self._marks.append(mark)
         if new:
             self._contents.append(content)
         return new
 
-    def _is_replayed(self, content: int, *, known: bool) -> bool:
+    def _is_replayed(self, content: int) -> bool:
         if self._replayed is None:
             return False
         if self._replayed < len(self._contents) and self._contents[self._replayed] == content:
             self._replayed += 1
             return True
-        if not known:  # the replay is over
-            self._replayed = None
+        self._replayed = None
         return False
