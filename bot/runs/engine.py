@@ -225,6 +225,7 @@ class Engine:
             picture=Picture(run.output_schema, gatherer=self._gather(run), hosts=self._policy.file_hosts),
             thumbnail=request.thumbnail if request else None,
             bell=Bell(self._clock),
+            shown_before=step in (Step.FOLLOW, Step.DELIVER),
         )
         self._lives[run.id] = life
         if run.id in self._early:  # asked while the row was being read

@@ -73,6 +73,7 @@ class _Watch:
 
     async def until_over(self, prediction: Prediction | None) -> End:
         rung = True
+        self._life.turn(Phase.RUNNING if self._life.run.state is RunState.RUNNING else Phase.STARTING)
         while True:
             if prediction is None:
                 prediction = await self._look(urgent=rung)
@@ -127,6 +128,7 @@ class _Watch:
             life.wrote(state=RunState.RUNNING, started_at=started)
         life.logs.read(prediction.logs)
         life.picture.see(prediction.output)
+        life.looked()
         self._listener.open(prediction.stream_url)
         begun = life.run.state is RunState.RUNNING or life.phase is Phase.RUNNING
         life.turn(Phase.RUNNING if begun else Phase.STARTING)

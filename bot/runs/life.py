@@ -23,6 +23,8 @@ _END_PHASES = {
     RunState.ABORTED: Phase.ABORTED,
 }
 
+_HUSHED = (1.0, 20.0)  # seconds after the first GET: for the stream to say again what it said, and at the longest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
@@ -38,6 +40,9 @@ class Life:
 
     One task works on it (the engine's task for this run). Others only leave word: ``ask_to_stop``, ``tell`` and
     ``gone``, and ring the bell.
+
+    ``shown_before``: a former life may have shown outputs. Then nothing is shown until they are here again, so that
+    what people see does not vanish and come back.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Life:
         picture: Picture,
         thumbnail: Media | str | None,
         bell: Bell,
+        shown_before: bool = False,
     ) -> None:
         self.run = run
         self.view = view
@@ -69,6 +75,10 @@ class Life:
         self._phase = Phase.WAITING
         self._since = run.created_at
         self._line: int | None = None
+        self._hushed = shown_before
+        self._looked_at: float | None = None
+        self._told: tuple[object, ...] = ()
+        self._progress = Progress(phase=self._phase, since=self._since)
         picture.tell(self.show)
 
     def wrote(self, **changes: Any) -> None:
@@ -104,28 +114,52 @@ class Life:
 
     def show(self) -> None:
         """Hand the newest page to the view. Cheap: it is called for every token."""
+        if self._hushed:
+            if not self._caught_up:
+                return
+            self._hushed = False
         self.view.show(self.page())
+
+    def looked(self) -> None:
+        """Note that a GET told what there is."""
+        if self._looked_at is None:
+            self._looked_at = self._clock.monotonic()
+
+    @property
+    def _caught_up(self) -> bool:
+        if self._looked_at is None:
+            return False
+        shortest, longest = _HUSHED
+        since = self._clock.monotonic() - self._looked_at
+        return since >= shortest and (since > longest or not self.picture.gathering)
 
     def page(self, *, final: bool = False) -> Page:
         """Return this moment of the run."""
-        step, done, total = self.logs.step, self.picture.made, self.run.expected
         return Page(
             run=self.run,
-            progress=Progress(
-                phase=self._shown_phase,
-                since=self._since,
-                line=self._line,
-                done=done,
-                total=total,
-                step=step.step if step else None,
-                steps=step.steps if step else None,
-                fraction=self._meter.read(step, done=done, total=total),
-                trouble=self.trouble,
-            ),
+            progress=self._progress_now(),
             parts=self.picture.parts,
             thumbnail=self.thumbnail,
             final=final,
         )
+
+    def _progress_now(self) -> Progress:
+        step, done = self.logs.step, self.picture.made
+        told = (self._shown_phase, self._since, self._line, done, step, self.trouble)
+        if told != self._told:  # the same from one token to the next
+            self._told = told
+            self._progress = Progress(
+                phase=self._shown_phase,
+                since=self._since,
+                line=self._line,
+                done=done,
+                total=self.run.expected,
+                step=step.step if step else None,
+                steps=step.steps if step else None,
+                fraction=self._meter.read(step, done=done, total=self.run.expected),
+                trouble=self.trouble,
+            )
+        return self._progress
 
     def finish(self) -> Page:
         """Enter the phase of the run's end and return the last page."""

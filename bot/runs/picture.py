@@ -95,6 +95,11 @@ class Picture:
         return Parts(self._parts)
 
     @property
+    def gathering(self) -> bool:
+        """Whether something that is known is not here yet."""
+        return len(self._ready) < len(self._fetches)
+
+    @property
     def made(self) -> int:
         """How many files are known, on our disk or not."""
         return len(self._heard_urls) if self._stream_leads else self._seen_files

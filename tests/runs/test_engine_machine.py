@@ -61,9 +61,9 @@ class EngineMachine(RuleBasedStateMachine):
     def next_call_fails(self, where: str) -> None:
         getattr(self.world.replicate, where).append(NoAnswer("502"))
 
-    @rule(outcome=st.sampled_from([Delivery.LATER, Delivery.GONE, RuntimeError("broken")]))
-    def next_last_page_meets(self, outcome: Delivery | Exception) -> None:
-        self.world.finishes.append(outcome)
+    @rule(outcome=st.sampled_from([Delivery.LATER, Delivery.GONE, None]))
+    def next_last_page_meets(self, outcome: Delivery | None) -> None:
+        self.world.finishes.append(outcome or RuntimeError("broken"))
 
     @precondition(lambda self: self.world.replicate.made)
     @rule(data=st.data(), what=st.sampled_from(["begin", "emit", "output", "end", "break"]))
@@ -91,8 +91,13 @@ class EngineMachine(RuleBasedStateMachine):
     def webhook_comes(self, data: st.DataObject) -> None:
         made = list(self.world.replicate.made.values())
         prediction = data.draw(st.sampled_from([None, *(one.now for one in made)]))
-        self.world.engine.wake(data.draw(st.sampled_from(self.runs)), prediction)
-        self._do(self.world.clock.settle())
+        run_id = data.draw(st.sampled_from(self.runs))
+
+        async def wake() -> None:
+            self.world.engine.wake(run_id, prediction)
+            await self.world.clock.settle()
+
+        self._do(wake())
 
     @precondition(lambda self: self.runs)
     @rule(data=st.data())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.media.media import Kind, Media, MediaType
 from bot.outputs.parts import Text
+from bot.replicate.errors import NoAnswer
 from bot.replicate.prediction import Status
 from bot.runs.decide import Step, decide
 from bot.runs.page import Phase
@@ -56,11 +57,40 @@ async def test_killed_while_it_ran_it_goes_on_with_what_was_streamed(world: Worl
     await world.clock.advance(2)
     await world.restart()
     made.emit("upon")
-    await world.clock.settle()
+    await world.clock.advance(1.5)
     assert world.page(run).parts == (Text("Once upon"),)
     made.end(Status.SUCCEEDED, world.clock.now(), output=["Once ", "upon"])
     await world.clock.advance(1)
     assert (await world.row(run)).delivered_at is not None
+
+
+async def test_what_people_see_does_not_vanish_over_a_restart(world: World) -> None:
+    run = await world.start(expected=3)
+    made = world.replicate.only
+    made.begin(world.clock.now())
+    urls = [f"https://replicate.delivery/{n}.webp" for n in (1, 2)]
+    for url in urls:
+        made.emit(url)
+    await world.clock.advance(2)
+    world.replicate.get_errors.extend([NoAnswer("502")] * 2)
+    await world.restart()
+    await world.clock.advance(10)
+    assert world.view(run).pages
+    assert all(len(page.parts) == 2 for page in world.view(run).pages)
+
+
+async def test_a_file_that_does_not_come_back_does_not_hush_a_run_for_long(world: World) -> None:
+    run = await world.start()
+    made = world.replicate.only
+    made.begin(world.clock.now())
+    made.change(output=[URL])
+    await world.clock.advance(2)
+    world.slow.add(URL)
+    await world.restart()
+    await world.clock.advance(10)
+    assert not world.view(run).pages
+    await world.clock.advance(30)
+    assert world.view(run).pages
 
 
 async def test_ended_while_the_bot_was_away_it_is_delivered(world: World) -> None:

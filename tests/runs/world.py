@@ -175,7 +175,7 @@ class World:
         return view
 
     async def kill(self) -> None:
-        tasks = list(self.engine._tasks.values())
+        tasks = [*self.engine._tasks.values(), *self.engine._strays.tasks]
         server = self.engine._line._server
         for task in (*tasks, *((server,) if server else ())):
             task.cancel()
