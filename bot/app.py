@@ -43,6 +43,7 @@ from bot.web.server import WebServer
 from cogs._invocation import Invocations
 from cogs._registration import Registration
 from cogs.model_commands import ModelCommands
+from cogs.run_buttons import RunButtons
 from cogs.stopping import Stopping
 
 log = structlog.get_logger(__name__)
@@ -110,7 +111,8 @@ class App:
             clock=clock,
         )
         self._registration = Registration(self._client, memory=store.notes, guild=settings.command_guild)
-        self._models = ModelCommands(self._client, catalog=self._catalog, invocations=Invocations(self._engine))
+        self._invocations = Invocations(self._engine)
+        self._models = ModelCommands(self._client, catalog=self._catalog, invocations=self._invocations)
         self._missing: tuple[str, ...] = ()
 
     async def server(self, host: str, port: int) -> WebServer:
@@ -163,6 +165,14 @@ class App:
         self._missing = await self._catalog.load()
         await client.add_cog(self._models)
         await client.add_cog(Stopping(client, engine=self._engine, book=self._store.runs))
+        await client.add_cog(
+            RunButtons(
+                book=self._store.runs,
+                catalog=self._catalog,
+                invocations=self._invocations,
+                fresh_token=self._views.fresh_token,
+            )
+        )
         await self._registration.sync()
         recovered = await self._engine.recover()
         log.info("Logged in.", commands=[command.name for command in self._catalog], recovered=recovered)

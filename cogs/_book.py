@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from bot.media.media import Media
 from bot.runs import Run
 
 
@@ -14,4 +15,8 @@ class Book(Protocol):
 
     async def by_message(self, message_id: int) -> Run | None:
         """Return the run that this message belongs to."""
+        ...
+
+    async def files(self, run_id: str) -> tuple[Media, ...]:
+        """Return the files that the run was given, while they are kept."""
         ...

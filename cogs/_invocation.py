@@ -12,9 +12,9 @@ from bot.errors import BadOption
 from bot.inputs.attachments import Taken, check_size, take
 from bot.inputs.collect import Collected, collect
 from bot.inputs.plan import Plan
-from bot.media.media import Media
+from bot.media.media import Kind, Media
 from bot.media.sniff import sniff
-from bot.runs import Run
+from bot.runs import Run, Target
 from bot.runs.engine import Engine
 from bot.runs.request import Request
 from cogs._place import place_of
@@ -36,9 +36,7 @@ class Invocations:
         ``values`` go by option name as Discord sends them, attachments unread.
         """
         collect(command.plan, {name: _unread(name, value) for name, value in values.items()})
-        answer = await interaction.response.defer(thinking=True)
-        if answer is None or answer.message_id is None:
-            raise RuntimeError("Discord took the deferral and named no message.")
+        message_id = await _acknowledge(interaction)
         collected = await _collect(command.plan, values)
         return await self._engine.start(
             Request(
@@ -46,7 +44,7 @@ class Invocations:
                 target=command.target,
                 author_id=interaction.user.id,
                 author_name=interaction.user.display_name,
-                place=place_of(interaction, answer.message_id),
+                place=place_of(interaction, message_id),
                 input=collected.input,
                 files=collected.files,
                 prompt=collected.prompt,
@@ -57,6 +55,34 @@ class Invocations:
                 thumbnail=collected.thumbnail,
             )
         )
+
+    async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[Media, ...]) -> Run:
+        """Start the same once more, for whoever asked: same model, same version, same input."""
+        message_id = await _acknowledge(interaction)
+        return await self._engine.start(
+            Request(
+                command=run.command,
+                target=Target.parse(run.target),
+                author_id=interaction.user.id,
+                author_name=interaction.user.display_name,
+                place=place_of(interaction, message_id),
+                input=run.input,
+                files=files,
+                prompt=run.prompt,
+                summary=run.summary,
+                output_schema=run.output_schema,
+                expected=run.expected,
+                thumbnail=next((file for file in files if file.type.kind is Kind.IMAGE), None),
+            )
+        )
+
+
+async def _acknowledge(interaction: discord.Interaction[Replicord]) -> int:
+    """Defer with a public message and return its id."""
+    answer = await interaction.response.defer(thinking=True)
+    if answer is None or answer.message_id is None:
+        raise RuntimeError("Discord took the deferral and named no message.")
+    return answer.message_id
 
 
 def _unread(option: str, value: Any) -> Any:
