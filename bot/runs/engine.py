@@ -235,11 +235,14 @@ class Engine:
 
     async def _live(self, life: Life, step: Step, *, again: bool) -> None:
         try:
-            if again:
-                life.thumbnail = await self._thumbnails.again(life.run)
-            await self._lead(life, step)
-        except Exception as error:  # noqa: BLE001 - one run's trouble must not be another's
-            await self._contain(life, error)
+            try:
+                if again:
+                    life.thumbnail = await self._thumbnails.again(life.run)
+                await self._lead(life, step)
+            except Exception as error:  # noqa: BLE001 - one run's trouble must not be another's
+                await self._contain(life, error)
+            if not life.settled:  # a view that delivered has closed itself
+                await _close((life.view,))
         finally:
             await life.picture.close()
             self._lives.pop(life.run.id, None)

@@ -61,6 +61,7 @@ class Finisher:
             finally:
                 life.delicate = False
             if delivery is not Delivery.LATER:
+                life.settled = True
                 return
             if self._clock.now() - (page.run.ended_at or page.run.created_at) > self._policy.delivery_longest:
                 log.error("the last page of a run was given up", extra={"run_id": life.run.id})

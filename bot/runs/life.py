@@ -66,6 +66,7 @@ class Life:
             self.stop.set()
         self.heard: Prediction | None = None  # what a webhook said last; the GET is the truth
         self.gone = False  # the message is no more
+        self.settled = False  # the view took the last page, or will never take one
         self.delicate = False  # cut off here, money or the last page would be in doubt
         self.given: dict[str, Any] | None = None  # the input with its files in place, until it is taken
         self._troubles: dict[str, str] = {}

@@ -119,6 +119,10 @@ class Submitter:
         """Write down that the request leaves now; False when somebody wants the run to stop."""
         at, webhook = self._clock.now(), self._policy.webhook(life.run.id)
         if not await self._runs.sent(life.run.id, at=at, webhook=webhook):
+            row = await self._runs.get(life.run.id)
+            if row is None or row.cancel_requested_at is None:
+                raise RuntimeError("somebody else has sent this run, or ended it")
+            life.wrote(cancel_requested_at=row.cancel_requested_at, cancel_requested_by=row.cancel_requested_by)
             return False
         life.wrote(sent_at=at, webhook=webhook)
         if life.stopping:

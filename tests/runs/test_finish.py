@@ -78,6 +78,7 @@ async def test_who_did_not_win_the_end_shows_none(world: World) -> None:
     await world.clock.advance(1)
     assert (await world.row(run)).failure == "Elsewhere."
     assert not world.view(run).finished
+    assert world.view(run).closed == 1
 
 
 @pytest.mark.parametrize("where", ["files", "sent", "running"])
