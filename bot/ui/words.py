@@ -176,11 +176,17 @@ def _running(page: Page) -> str:
     steps = f"step {progress.step}/{progress.steps}" if progress.step is not None and progress.steps else ""
     fraction = _whole(progress, done)
     shown = bar(fraction) if fraction is not None else ""
-    return _line(_at_work(progress, done, count, noun), steps, shown, _since(progress))
+    name = noun if count else _awaited(page.run)
+    return _line(_at_work(progress, done, count, name.capitalize()), steps, shown, _since(progress))
 
 
-def _at_work(progress: Progress, done: int, count: int, noun: str) -> str:
-    name = noun.capitalize() if count else "Output"
+def _awaited(run: Run) -> str:
+    """Return what the outputs will be called before there is one: several files are hardly ever anything but images."""
+    items = run.output_schema.get("items")
+    return "image" if isinstance(items, Mapping) and items.get("format") == "uri" else "output"
+
+
+def _at_work(progress: Progress, done: int, count: int, name: str) -> str:
     if progress.total is not None and progress.total > 1:
         return f"{name} {min(done + 1, progress.total)} of {progress.total}"
     if done and count:
