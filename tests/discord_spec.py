@@ -24,7 +24,7 @@ SPEC = Path(__file__).resolve().parents[2] / "shared" / "specs" / "discord-opena
 ABSENT = f"Discord's OpenAPI document is not beside the checkout ({SPEC.parent.parent.name}/{SPEC.parent.name})"
 needs_spec = pytest.mark.skipif(not SPEC.exists(), reason=ABSENT)
 V2 = 1 << 15
-LIBRARY_HABITS = {"tts"}  # discord.py sends it in edits too; Discord does not mind
+LIBRARY_HABITS = {"tts", "enforce_nonce"}  # discord.py and discord.js send them in edits too; Discord does not mind
 COMMAND_NAME = re.compile(r"[-_'\w\u0900-\u097f\u0e00-\u0e7f]{1,32}")
 
 

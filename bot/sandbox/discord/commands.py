@@ -95,10 +95,10 @@ class Commands:
         """Register exactly these commands."""
         problems = Problems()
         checked: list[Json] = []
-        seen: set[tuple[int, str]] = set()
+        seen: set[tuple[str, str]] = set()
         for number, payload in enumerate(payloads):
             one = check_command(payload, problems, (number,), in_guild=guild_id is not None)
-            if (key := (one.get("type", 1), one.get("name", ""))) in seen:
+            if (key := (str(one.get("type", 1)), str(one.get("name", "")))) in seen:
                 words = "Application command names must be unique"
                 problems.add("APPLICATION_COMMANDS_DUPLICATE_NAME", words, number, "name")
             seen.add(key)

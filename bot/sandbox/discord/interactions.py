@@ -176,7 +176,7 @@ class Interactions:
 
     def _choices(self, interaction: Interaction, payload: Json) -> list[Json]:
         problems = Problems()
-        choices = problems.items(payload.get("choices"), 0, 25, "data", "choices")
+        choices = problems.objects(payload.get("choices"), 0, 25, "data", "choices")
         check_choices(choices, _focused_type(interaction.data), problems, ("data", "choices"))
         problems.check()
         return choices

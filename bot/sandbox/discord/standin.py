@@ -39,7 +39,8 @@ class DiscordStandIn:
     """Speaks Discord's API v10 and gateway, for one application and the people of ``world``.
 
     ``calls`` is what was asked over HTTP; ``faults`` breaks things; ``buckets.enabled = False`` ends rate limits.
-    The clock decides deadlines, limits and expiry; the default one is the machine's and can skip ahead.
+    The clock decides deadlines, limits and expiry; the default one is the machine's and can ``skip`` ahead. On a clock
+    that stands still no bucket ever refills: switch them off there.
     """
 
     def __init__(self, *, clock: Clock | None = None, world: World | None = None) -> None:
@@ -111,6 +112,12 @@ class DiscordStandIn:
     def person(self, name: str) -> Person:
         """Return the person called ``name``."""
         return self.world.people[name]
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass at once; the clock must be a ``JumpClock``, as the default one is."""
+        if not isinstance(self.clock, JumpClock):
+            raise TypeError("The clock that was handed in does not skip; let time pass on it yourself.")
+        self.clock.skip(seconds)
 
     def snapshot(self, viewer: User) -> dict[str, Any]:
         """Return all that ``viewer`` sees now, in Discord's JSON."""

@@ -13,6 +13,7 @@ from PIL import Image
 from bot.sandbox.discord import DiscordStandIn
 
 V2 = 1 << 15
+THE_BOTS = "the bot's"
 
 
 def picture(colour: str = "red", side: int = 32) -> bytes:
@@ -60,7 +61,7 @@ class Raw:
         payload: Any = None,
         files: dict[str, bytes] | None = None,
         *,
-        token: str | None = "the bot's",
+        token: str | None = THE_BOTS,
     ) -> Got:
         headers = {} if token is None else {"Authorization": f"Bot {self._token(token)}"}
         form: aiohttp.FormData | None = None
@@ -79,7 +80,7 @@ class Raw:
             return Got(answer.status, body, dict(answer.headers))
 
     def _token(self, token: str) -> str:
-        return self.standin.bot_token if token == "the bot's" else token
+        return self.standin.bot_token if token == THE_BOTS else token
 
 
 @asynccontextmanager

@@ -22,12 +22,12 @@ def reactions(message: Message, emoji: str = CROSS) -> str:
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])
-async def test_without_the_right_token_nothing_works(standin: DiscordStandIn, raw: Raw, token: str | None) -> None:
+async def test_without_the_right_token_nothing_works(raw: Raw, token: str | None) -> None:
     got = await raw.ask("GET", "/users/@me", token=token)
     assert (got.status, got.body) == (401, {"message": "401: Unauthorized", "code": 0})
 
 
-async def test_an_unknown_path_and_an_unknown_channel_are_told_apart(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_an_unknown_path_and_an_unknown_channel_are_told_apart(raw: Raw) -> None:
     assert (await raw.ask("GET", "/nowhere")).body == {"message": "404: Not Found", "code": 0}
     assert (await raw.ask("GET", "/channels/123")).code == 10003
     assert (await raw.ask("GET", "/channels/abc")).code == 50035

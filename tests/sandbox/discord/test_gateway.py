@@ -119,7 +119,7 @@ async def test_more_than_120_frames_in_a_minute_close_the_connection(standin: Di
     async with socket(standin) as client:
         for _ in range(120):
             await client.send(1, None)
-        standin.clock.skip(61)  # type: ignore[attr-defined]  # the default clock skips
+        standin.skip(61)
         for _ in range(121):
             await client.send(1, None)
         assert await client.close_code() == 4008

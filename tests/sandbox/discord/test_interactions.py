@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import discord
 import pytest
@@ -12,11 +12,13 @@ from discord import app_commands, ui
 from bot.sandbox.discord import ClientRefused, DiscordStandIn, Permission, Person, Upload
 from bot.sandbox.discord.world.channel import Channel
 from bot.sandbox.discord.world.interaction import CallbackType
-from bot.sandbox.discord.world.message import Message
 from tests.discord_spec import check_discord_answers, check_discord_calls, needs_spec
 from tests.sandbox.discord.bots import Bot, running
 from tests.sandbox.discord.raw import picture
 from tests.sandbox.discord.test_first_flow import Card
+
+if TYPE_CHECKING:
+    from bot.sandbox.discord.world.message import Message
 
 Interaction = discord.Interaction[Bot]
 Callback = Callable[[Interaction], Awaitable[Any]]
@@ -127,7 +129,7 @@ async def test_an_answer_after_three_seconds_is_too_late(stage: Stage) -> None:
 
     @stage.on
     async def _(interaction: Interaction) -> None:
-        stage.standin.clock.skip(3.5)  # type: ignore[attr-defined]  # the default clock skips
+        stage.standin.skip(3.5)
         with pytest.raises(discord.NotFound) as caught:
             await interaction.response.defer()
         assert caught.value.code == 10062
@@ -145,7 +147,7 @@ async def test_after_fifteen_minutes_the_token_is_dead_and_the_bot_edits_the_mes
         await interaction.response.send_message("first")
 
     exchange = await stage.go()
-    stage.standin.clock.skip(15 * 60)  # type: ignore[attr-defined]  # the default clock skips
+    stage.standin.skip(15 * 60)
     with pytest.raises(discord.HTTPException) as caught:
         await stage.interactions[0].edit_original_response(content="second")
     assert (caught.value.status, caught.value.code) == (401, 50027)
@@ -239,12 +241,16 @@ async def test_a_button_changes_its_message_and_nobody_presses_what_they_do_not_
         await stage.mia.press(message, "Again")
 
 
+COLOURS = [discord.SelectOption(label="Red", value="r"), discord.SelectOption(label="Blue", value="b")]
+SIZES = [discord.SelectOption(label="Big", value="b"), discord.SelectOption(label="Small", value="s")]
+
+
 class Picker(ui.View):
     def __init__(self) -> None:
         super().__init__(timeout=None)
         self.chosen: list[Any] = []
 
-    @ui.select(placeholder="Colour", options=[discord.SelectOption(label="Red", value="r"), discord.SelectOption(label="Blue", value="b")])  # fmt: skip
+    @ui.select(placeholder="Colour", options=COLOURS)
     async def colour(self, interaction: Interaction, select: ui.Select[Any]) -> None:
         self.chosen += select.values
         await interaction.response.defer()
@@ -273,16 +279,7 @@ async def test_selects_of_texts_and_of_users(stage: Stage) -> None:
 
 class Form(ui.Modal, title="Edit"):
     prompt: ui.Label[Any] = ui.Label(text="Prompt", component=ui.TextInput(custom_id="prompt", default="a fox"))
-    size: ui.Label[Any] = ui.Label(
-        text="Size",
-        component=ui.Select(
-            custom_id="size",
-            options=[
-                discord.SelectOption(label="Big", value="b"),
-                discord.SelectOption(label="Small", value="s"),
-            ],  # fmt: skip
-        ),
-    )
+    size: ui.Label[Any] = ui.Label(text="Size", component=ui.Select(custom_id="size", options=SIZES))
     subject: ui.Label[Any] = ui.Label(
         text="Subject", component=ui.FileUpload(custom_id="subject", required=False, max_values=2)
     )
@@ -484,7 +481,7 @@ async def test_the_client_refuses_values_that_do_not_fit(stage: Stage, values: d
     @stage.bot.tree.command(description="Draw")
     @app_commands.choices(style=[app_commands.Choice(name="Oil", value="o")])
     async def draw(
-        interaction: Interaction,
+        _interaction: Interaction,
         prompt: app_commands.Range[str, 1, 10],
         count: app_commands.Range[int, 1, 10] = 1,
         style: str = "o",

@@ -7,6 +7,8 @@ import pytest
 from bot.sandbox.discord import DiscordStandIn, Permission
 from tests.sandbox.discord.raw import V2, Raw, picture, text
 
+CONTRARY = {"parse": ["users"], "users": ["1"]}
+
 
 def messages(standin: DiscordStandIn, channel: str = "general") -> str:
     return f"/channels/{standin.world.channel(channel).id}/messages"
@@ -54,7 +56,7 @@ def buttons(*custom_ids: str) -> dict[str, Any]:
         (v2(buttons(*"abcdef")), "BASE_TYPE_BAD_LENGTH"),
         ({"content": "x", "attachments": [{"id": "12"}]}, "ATTACHMENT_NOT_FOUND"),
         ({"content": "x", "nonce": "n" * 26}, "BASE_TYPE_MAX_LENGTH"),
-        ({"content": "x", "allowed_mentions": {"parse": ["users"], "users": ["1"]}}, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE"),
+        ({"content": "x", "allowed_mentions": CONTRARY}, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE"),
         ({"content": "x", "message_reference": {"message_id": "1"}}, "REPLIES_UNKNOWN_MESSAGE"),
     ],
 )  # fmt: skip
@@ -146,7 +148,7 @@ async def test_an_attachments_address_is_signed_and_expires(standin: DiscordStan
         assert answer.headers["Content-Type"] == "image/png"
     async with raw.session.get(url.replace("hm=", "hm=0")) as answer:
         assert answer.status == 404
-    standin.clock.skip(25 * 3600)  # type: ignore[attr-defined]  # the default clock skips
+    standin.skip(25 * 3600)
     async with raw.session.get(url) as answer:
         assert answer.status == 404
 
@@ -176,7 +178,7 @@ async def test_past_an_hour_edits_are_scarce_and_the_answer_is_a_429_with_a_code
 ) -> None:
     told = (await raw.ask("POST", messages(standin), {"content": "old"})).body
     one = f"{messages(standin)}/{told['id']}"
-    standin.clock.skip(3601)  # type: ignore[attr-defined]  # the default clock skips
+    standin.skip(3601)
     statuses = [(await raw.ask("PATCH", one, {"content": str(n)})).status for n in range(4)]
     assert statuses == [200, 200, 200, 429]
     got = await raw.ask("PATCH", one, {"content": "again"})

@@ -1,9 +1,13 @@
-"""One WebSocket of the gateway: hello, identify or resume, heartbeats, events (topics/gateway)."""
+"""One WebSocket of the gateway: hello, identify or resume, heartbeats, events (topics/gateway).
+
+Frames go out as zlib-stream when the client asks for it, else as text; zstd-stream is not spoken, text is allowed then.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +48,7 @@ class Connection:
         self._socket = socket
         self._version = request.query.get("v", "")
         self.silent = False
+        self._zlib = zlib.compressobj() if request.query.get("compress") == "zlib-stream" else None
         self._ended_here = False
         self._session: Session | None = None
         self._outgoing: asyncio.Queue[Json | Closed] = asyncio.Queue()
@@ -96,9 +101,16 @@ class Connection:
                     self._ended_here = True
                     await self._socket.close(code=item.code, message=str(item).encode())
                     return
-                await self._socket.send_str(json.dumps(item, separators=(",", ":")))
+                await self._send(json.dumps(item, separators=(",", ":")))
             except (ConnectionError, RuntimeError):
                 return
+
+    async def _send(self, frame: str) -> None:
+        if self._zlib is None:
+            await self._socket.send_str(frame)
+        else:
+            squeezed = self._zlib.compress(frame.encode()) + self._zlib.flush(zlib.Z_SYNC_FLUSH)
+            await self._socket.send_bytes(squeezed)
 
     def _leave(self) -> None:
         session = self._session

@@ -32,6 +32,7 @@ EDIT = Rule("edit messages", 5, 5.0)
 DELETE = Rule("delete messages", 5, 5.0)
 REACT = Rule("reactions", 1, 0.25)
 WEBHOOK = Rule("webhook messages", 5, 2.0)
+# The last two are not observed anywhere: generous numbers, so that clients meet headers everywhere.
 COMMANDS = Rule("commands", 30, 10.0)
 READ = Rule("read", 50, 5.0)
 

@@ -131,12 +131,16 @@ def _same_nonce(site: Site, channel: Channel, payload: Json) -> Message | None:
 
 
 def _origin(site: Site, channel: Channel, payload: Json) -> Message | None:
-    reference = payload.get("message_reference")
+    problems = Problems()
+    reference = problems.object(payload.get("message_reference"), "message_reference")
     if not reference:
+        problems.check()
         return None
+    wanted = problems.snowflake(reference.get("message_id"), "message_reference", "message_id")
+    problems.check()
     if not site.world.permissions(channel) & P.READ_MESSAGE_HISTORY:
         raise ApiError(MISSING_PERMISSIONS)
-    origin = channel.messages.get(int(reference.get("message_id") or 0))
+    origin = channel.messages.get(wanted)
     if (origin is None or origin.ephemeral) and reference.get("fail_if_not_exists", True):
         raise ApiError(INVALID_FORM, errors=NO_REPLY_TARGET)
     return origin

@@ -41,7 +41,7 @@ class RestServer:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request as Discord does."""
-        path = request.rel_url.raw_path.removeprefix("/api").removeprefix("/v10")
+        path = request.rel_url.raw_path.removeprefix("/api").removeprefix("/v10").replace("%40", "@")
         route, params = self._find(request.method, path)
         clock = self._site.world.clock
         call = self._note(request, route, params, path)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.sandbox.discord.errors import NOT_FOUND, ApiError
+from bot.sandbox.discord.errors import BAD_REQUEST, NOT_FOUND, ApiError
 from bot.sandbox.discord.rest.ask import NO_CONTENT, Answer, Ask, Route
 from bot.sandbox.discord.rest.buckets import WEBHOOK
 from bot.sandbox.discord.rules.files import Sent
@@ -19,7 +19,10 @@ TRUE = frozenset({"1", "true", "True"})
 async def callback(site: Site, ask: Ask) -> Answer:
     """Take the first answer to an interaction."""
     body = ask.object()
-    sent = Sent(body.get("data") or {}, ask.files)
+    data = body.get("data") or {}
+    if not isinstance(data, dict):
+        raise ApiError(BAD_REQUEST)
+    sent = Sent(data, ask.files)
     found = site.interactions.answer(ask.id("interaction_id"), ask.params["interaction_token"], body.get("type"), sent)
     if ask.query.get("with_response") not in TRUE:
         return NO_CONTENT

@@ -37,7 +37,7 @@ def check_command(payload: Any, problems: Problems, path: Path, *, in_guild: boo
         _check_name(payload.get("name"), problems, (*path, "name"))
         problems.text(payload.get("description"), 1, DESCRIPTION_CHARS, *path, "description")
         _check_options(payload.get("options"), problems, path, LEAVES | {SUB_COMMAND, GROUP})
-        if _characters(payload) > COMMAND_CHARS:
+        if not problems and _characters(payload) > COMMAND_CHARS:
             words = f"Command exceeds maximum size ({COMMAND_CHARS})"
             problems.add("APPLICATION_COMMAND_TOO_LARGE", words, *path)
     else:
@@ -70,13 +70,13 @@ def _in_name(letter: str) -> bool:
 
 
 def _check_options(options: Any, problems: Problems, path: Path, allowed: frozenset[int]) -> None:
-    found = problems.items(options, 0, OPTIONS_PER_COMMAND, *path, "options")
+    found = problems.objects(options, 0, OPTIONS_PER_COMMAND, *path, "options")
     names: set[str] = set()
     optional_seen = False
     for number, option in enumerate(found):
         below = (*path, "options", number)
         _check_option(option, problems, below, allowed)
-        if option.get("name") in names:
+        if str(option.get("name")) in names:
             words = "Option name already exists"
             problems.add("APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS", words, *below, "name")
         names.add(str(option.get("name")))
@@ -130,7 +130,7 @@ def _check_range(option: Json, problems: Problems, path: Path) -> None:
 
 
 def _check_choices(option: Json, problems: Problems, path: Path) -> None:
-    choices = problems.items(option.get("choices"), 0, CHOICES_PER_OPTION, *path, "choices")
+    choices = problems.objects(option.get("choices"), 0, CHOICES_PER_OPTION, *path, "choices")
     if (choices or option.get("autocomplete")) and option["type"] not in WITH_CHOICES:
         words = "Choices and autocomplete are for string, integer and number options"
         problems.add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", words, *path)
@@ -151,36 +151,34 @@ def check_choices(choices: list[Any], kind: int, problems: Problems, path: Path)
             problems.text(value, 1, CHOICE_CHARS, *path, number, "value")
         elif isinstance(value, bool) or not isinstance(value, int if kind == INTEGER else int | float):
             problems.add("NUMBER_TYPE_COERCE", f'Value "{value}" is not a number.', *path, number, "value")
-        if choice.get("name") in names:
+        if str(choice.get("name")) in names:
             words = "Choice name already exists"
             problems.add("APPLICATION_COMMAND_OPTIONS_CHOICE_NAME_ALREADY_EXISTS", words, *path, number, "name")
         names.add(str(choice.get("name")))
 
 
 def _check_places(payload: Json, problems: Problems, path: Path, *, in_guild: bool) -> None:
-    contexts, types = payload.get("contexts"), payload.get("integration_types")
-    for key, values, high in (("contexts", contexts, 3), ("integration_types", types, 2)):
-        if values is None:
+    chosen: dict[str, list[Any]] = {"contexts": [], "integration_types": [0]}
+    for key, high in (("contexts", 3), ("integration_types", 2)):
+        if payload.get(key) is None:
             continue
-        for number, value in enumerate(problems.items(values, 1, high, *path, key)):
+        chosen[key] = problems.items(payload[key], 1, high, *path, key)
+        for number, value in enumerate(chosen[key]):
             problems.one_of(value, range(high), *path, key, number)
         if in_guild:
             words = f"Guild commands cannot have {key}"
             problems.add("APPLICATION_COMMAND_GUILD_PLACES_INVALID", words, *path, key)
-    if PRIVATE_CHANNEL in (contexts or ()) and USER_INSTALL not in (types or (0,)):
+    if PRIVATE_CHANNEL in chosen["contexts"] and USER_INSTALL not in chosen["integration_types"]:
         words = "The PRIVATE_CHANNEL context needs the USER_INSTALL integration type"
         problems.add("APPLICATION_COMMAND_CONTEXTS_INVALID", words, *path, "contexts")
 
 
 def _characters(item: Json) -> int:
-    total = 0
+    total = len(str(item.get("value", "")))
     for key in LOCALISED:
         texts = [item.get(key) or "", *(item.get(f"{key}_localizations") or {}).values()]
         total += max(len(str(text)) for text in texts)
-    for choice in item.get("choices") or ():
-        names = [choice.get("name") or "", *(choice.get("name_localizations") or {}).values()]
-        total += max(len(str(text)) for text in names) + len(str(choice.get("value", "")))
-    return total + sum(_characters(option) for option in item.get("options") or ())
+    return total + sum(_characters(one) for key in ("choices", "options") for one in item.get(key) or ())
 
 
 def _with_defaults(payload: Json, kind: int, *, in_guild: bool) -> Json:

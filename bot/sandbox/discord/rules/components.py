@@ -96,8 +96,8 @@ class _Check:
             return
         if not self.problems.one_of(item.get("type"), [int(kind) for kind in allowed], *path, "type"):
             return
-        number = item.get("id")
-        if number:
+        number = item.get("id") or 0
+        if self.problems.whole(number, 0, (1 << 31) - 1, *path, "id") and number:
             if number in self._ids:
                 self.problems.add("COMPONENT_ID_DUPLICATED", "Component id cannot be duplicated", *path, "id")
             self._ids.add(number)
@@ -136,7 +136,7 @@ class _Check:
         self._media(item.get("media"), (*path, "media"))
 
     def _gallery(self, item: Json, path: Path) -> None:
-        for number, entry in enumerate(self.problems.items(item.get("items"), 1, GALLERY_ITEMS, *path, "items")):
+        for number, entry in enumerate(self.problems.objects(item.get("items"), 1, GALLERY_ITEMS, *path, "items")):
             below = (*path, "items", number)
             self.problems.text(entry.get("description"), 0, GALLERY_DESCRIPTION_CHARS, *below, "description")
             self._media(entry.get("media"), (*below, "media"))

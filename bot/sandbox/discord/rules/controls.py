@@ -67,12 +67,12 @@ class Controls:
 
     def choices(self, item: Json, path: tuple[Step, ...], low: int, high: int) -> list[Json]:
         """Return the options to choose from, noting what is wrong with them."""
-        options = self.problems.items(item.get("options"), low, high, *path, "options")
+        options = self.problems.objects(item.get("options"), low, high, *path, "options")
         seen: set[str] = set()
         for number, option in enumerate(options):
             for key, least in (("label", 1), ("value", 1), ("description", 0)):
                 self.problems.text(option.get(key), least, 100, *path, "options", number, key)
-            if option.get("value") in seen:
+            if str(option.get("value")) in seen:
                 words = "The specified option value is already used"
                 self.problems.add("SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", words, *path, "options", number, "value")
             seen.add(str(option.get("value")))

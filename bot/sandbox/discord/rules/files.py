@@ -54,8 +54,8 @@ def _choose_named(
     old = {item.id: item for item in before}
     chosen: list[Attachment] = []
     used: set[int] = set()
-    for number, entry in enumerate(problems.items(named, 0, ATTACHMENTS_PER_MESSAGE, "attachments")):
-        id_ = _as_id(entry.get("id") if isinstance(entry, dict) else None)
+    for number, entry in enumerate(problems.objects(named, 0, ATTACHMENTS_PER_MESSAGE, "attachments")):
+        id_ = _as_id(entry.get("id"))
         problems.text(entry.get("description"), 0, 1024, "attachments", number, "description")
         if id_ in sent.files:
             used.add(id_)

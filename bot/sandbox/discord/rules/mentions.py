@@ -29,12 +29,14 @@ class Mentions:
 def check_allowed(allowed: Any) -> None:
     """Raise when ``allowed_mentions`` contradicts itself."""
     problems = Problems()
-    if isinstance(allowed, dict):
+    if problems.object(allowed, "allowed_mentions"):
         parse = problems.items(allowed.get("parse"), 0, 3, "allowed_mentions", "parse")
         for number, kind in enumerate(parse):
             problems.one_of(kind, ALL_KINDS, "allowed_mentions", "parse", number)
         for kind in ("users", "roles"):
             named = problems.items(allowed.get(kind), 0, 100, "allowed_mentions", kind)
+            for number, id_ in enumerate(named):
+                problems.snowflake(id_, "allowed_mentions", kind, number)
             if named and kind in parse:
                 words = f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.'
                 problems.add("MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", words, "allowed_mentions")

@@ -31,7 +31,7 @@ def check_modal(data: Any, problems: Problems) -> Json:
     problems.text(data.get("title"), 1, MODAL_TITLE_CHARS, "data", "title")
     problems.text(data.get("custom_id"), 1, CUSTOM_ID_CHARS, "data", "custom_id")
     check = _Check(problems)
-    components = problems.items(data.get("components"), 1, MODAL_COMPONENTS, "data", "components")
+    components = problems.objects(data.get("components"), 1, MODAL_COMPONENTS, "data", "components")
     for number, item in enumerate(components):
         check.top(item, ("data", "components", number))
     if problems:
@@ -51,7 +51,7 @@ class _Check:
         if item["type"] == T.TEXT_DISPLAY:
             self.problems.text(item.get("content"), 1, TEXT_CHARS, *path, "content")
         elif item["type"] == T.ACTION_ROW:
-            for number, child in enumerate(self.problems.items(item.get("components"), 1, 1, *path, "components")):
+            for number, child in enumerate(self.problems.objects(item.get("components"), 1, 1, *path, "components")):
                 below = (*path, "components", number)
                 if self.problems.one_of(child.get("type"), (T.TEXT_INPUT,), *below, "type"):
                     self.problems.text(child.get("label"), 1, LABEL_CHARS, *below, "label")

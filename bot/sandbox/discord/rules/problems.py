@@ -62,6 +62,30 @@ class Problems:
             self.add("BASE_TYPE_BAD_LENGTH", f"Must be between {low} and {high} in length.", *path)
         return value
 
+    def objects(self, value: Any, low: int, high: int, *path: Step) -> list[dict[str, Any]]:
+        """Return the objects in ``value``, noting what else is in it and unless it has ``low`` to ``high`` items."""
+        found = []
+        for number, item in enumerate(self.items(value, low, high, *path)):
+            if isinstance(item, dict):
+                found.append(item)
+            else:
+                self.add("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType", *path, number)
+        return found
+
+    def object(self, value: Any, *path: Step) -> dict[str, Any]:
+        """Return ``value`` as an object, empty when absent, noting unless it is one."""
+        if value is None or isinstance(value, dict):
+            return value or {}
+        self.add("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType", *path)
+        return {}
+
+    def snowflake(self, value: Any, *path: Step) -> int:
+        """Return ``value`` as an id, noting unless it is one."""
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value).isdecimal():
+            return int(value)
+        self.add("NUMBER_TYPE_COERCE", f'Value "{value}" is not snowflake.', *path)
+        return 0
+
     def whole(self, value: Any, low: int, high: int, *path: Step) -> bool:
         """Note unless ``value`` is a whole number from ``low`` to ``high``."""
         if isinstance(value, bool) or not isinstance(value, int):
@@ -75,7 +99,7 @@ class Problems:
 
     def one_of(self, value: Any, allowed: Collection[Any], *path: Step) -> bool:
         """Note unless ``value`` is among ``allowed``."""
-        if value in allowed and not isinstance(value, bool):
+        if not isinstance(value, bool) and any(value == one for one in allowed):
             return True
         words = ", ".join(str(one) for one in sorted(allowed))
         self.add("BASE_TYPE_CHOICES", f"Value must be one of ({words}).", *path)

@@ -1,0 +1,85 @@
+"""discord.js, from npm, against the stand-in; skipped with a reason where it cannot be had."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.sandbox.discord import DiscordStandIn, Upload
+from tests.discord_spec import check_discord_calls, needs_spec
+from tests.sandbox.discord.raw import picture
+
+VERSION = "14.28.1"
+SCRIPT = Path(__file__).with_name("client.cjs")
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the checkout with discord.js in it."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("node or npm is not installed")
+    folder = tmp_path_factory.mktemp("discord_js")
+    install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"discord.js@{VERSION}"]
+    done = subprocess.run(install, capture_output=True, text=True, timeout=100, check=False)  # noqa: S603 - fixed words
+    if done.returncode:
+        pytest.skip(f"npm cannot get discord.js: {done.stderr.strip()[-200:]}")
+    return folder / "node_modules"
+
+
+class Node:
+    """The running script and what it tells."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def tells(self, event: str) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(20):
+            while line := await self.process.stdout.readline():
+                told: dict[str, Any] = json.loads(line)
+                if told["event"] == event:
+                    return told
+        raise AssertionError(f"the script ended without “{event}”")
+
+
+@pytest.fixture
+async def node(standin: DiscordStandIn, modules: Path) -> AsyncIterator[Node]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "NODE_PATH": str(modules),
+        "STANDIN_API": standin.api_url.removesuffix("/v10"),
+        "STANDIN_TOKEN": standin.bot_token,
+    }
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec("node", str(SCRIPT), env=environment, stdin=pipe, stdout=pipe)
+    yield Node(process)
+    assert process.stdin is not None
+    process.stdin.close()
+    await process.wait()
+
+
+@needs_spec
+async def test_discord_js_registers_a_command_answers_it_hears_a_reaction_and_resumes(
+    standin: DiscordStandIn, node: Node
+) -> None:
+    assert (await node.tells("ready"))["user"] == "replicord"
+    mia = standin.person("mia")
+    values = {"prompt": "a fox", "subject": Upload("me.png", picture())}
+    exchange = await mia.slash(standin.world.channel("general"), "go", values)
+    message = exchange.message
+    assert message is not None
+    assert (await node.tells("answered"))["id"] == str(message.id)
+    assert (message.content, [item.data for item in message.pictures]) == ("a fox", [picture()])
+    await mia.react(message, "❌")
+    assert await node.tells("reacted") == {"event": "reacted", "emoji": "❌", "user": str(mia.user.id)}
+    standin.faults.ask_to_reconnect()
+    await node.tells("resumed")
+    assert standin.hub.identifies == 1
+    check_discord_calls(standin.calls)

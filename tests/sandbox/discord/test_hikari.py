@@ -1,0 +1,76 @@
+"""hikari, a client that shares no code with discord.py, against the stand-in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.sandbox.discord import DiscordStandIn, Upload
+from tests.discord_spec import check_discord_calls, needs_spec
+from tests.sandbox.discord.raw import picture
+
+hikari = pytest.importorskip("hikari", reason="hikari is not installed: pip install hikari")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+async def bot(standin: DiscordStandIn) -> AsyncIterator["hikari.GatewayBot"]:
+    intents = hikari.Intents.GUILDS | hikari.Intents.GUILD_MESSAGE_REACTIONS
+    url = standin.api_url.removesuffix("/v10")
+    bot = hikari.GatewayBot(standin.bot_token, rest_url=f"{url}/v10", intents=intents, banner=None, logs=None)
+    async with asyncio.timeout(10):
+        await bot.start(check_for_updates=False)
+    yield bot
+    await bot.close()
+
+
+@needs_spec
+async def test_hikari_registers_a_command_answers_it_with_a_file_and_hears_a_reaction(
+    standin: DiscordStandIn, bot: "hikari.GatewayBot"
+) -> None:
+    reacted = asyncio.Event()
+
+    @bot.listen(hikari.InteractionCreateEvent)
+    async def _(event: "hikari.InteractionCreateEvent") -> None:
+        interaction = event.interaction
+        assert isinstance(interaction, hikari.CommandInteraction)
+        await interaction.create_initial_response(hikari.ResponseType.DEFERRED_MESSAGE_CREATE)
+        (subject,) = interaction.resolved.attachments.values()
+        data = await subject.read()
+        await interaction.edit_initial_response(
+            str(interaction.options[0].value), attachment=hikari.Bytes(data, "back.png")
+        )
+
+    @bot.listen(hikari.GuildReactionAddEvent)
+    async def _(event: "hikari.GuildReactionAddEvent") -> None:
+        assert event.is_for_emoji("❌")
+        reacted.set()
+
+    command = bot.rest.slash_command_builder("go", "Go")
+    for kind, name in ((hikari.OptionType.STRING, "prompt"), (hikari.OptionType.ATTACHMENT, "subject")):
+        command.add_option(hikari.CommandOption(type=kind, name=name, description="d", is_required=True))
+    await bot.rest.set_application_commands(standin.application_id, [command])
+    mia = standin.person("mia")
+    values = {"prompt": "a fox", "subject": Upload("me.png", picture())}
+    exchange = await mia.slash(standin.world.channel("general"), "go", values)
+    message = exchange.message
+    assert message is not None
+    await standin.world.wait_for(lambda: message.content == "a fox")
+    assert [item.data for item in message.pictures] == [picture()]
+    await mia.react(message, "❌")
+    async with asyncio.timeout(5):
+        await reacted.wait()
+    check_discord_calls(standin.calls)
+
+
+async def test_hikari_resumes_after_a_drop(standin: DiscordStandIn, bot: "hikari.GatewayBot") -> None:
+    resumed = asyncio.Event()
+
+    @bot.listen(hikari.ShardResumedEvent)
+    async def _(_event: "hikari.ShardResumedEvent") -> None:
+        resumed.set()
+
+    standin.faults.ask_to_reconnect()
+    async with asyncio.timeout(15):
+        await resumed.wait()
+    assert standin.hub.identifies == 1
