@@ -18,6 +18,7 @@ from bot.outputs.errors import Damaged, Denied, FetchError, Gone, NotAllowed, No
 from bot.outputs.fetch import Fetcher
 from bot.outputs.hosts import AllowedHosts, is_covered
 from bot.outputs.inline import decode_data_uri
+from bot.outputs.unpack import Unpacker
 from tests.clock import VirtualClock, settle
 from tests.outputs.serving import FileHost
 
@@ -312,6 +313,12 @@ async def test_a_bomb_is_cut_off_while_unpacking(fetcher: Fetch, host: FileHost,
             host.serve("/f", bomb, headers={"Content-Encoding": "gzip"}), tmp_path / "f"
         )
     assert names(tmp_path) == []
+
+
+def test_a_packed_byte_never_becomes_more_than_a_stretch_at_once() -> None:
+    stretches = [len(piece) for piece in Unpacker("gzip").feed(gzip.compress(bytes(10_000_000)))]
+    assert sum(stretches) == 10_000_000
+    assert max(stretches) <= 64 * 1024
 
 
 @pytest.mark.parametrize(("encoding", "body"), [("br", b"x"), ("gzip", b"no gzip"), ("gzip, gzip", b"x")])

@@ -144,6 +144,12 @@ async def test_what_cannot_be_fetched_is_linked_with_the_reason(
     assert part.expires_at == expires
 
 
+async def test_what_cannot_be_fetched_is_asked_for_once(bot: Bot, host: FileHost) -> None:
+    gatherer, piece = bot.gatherer(), FilePiece(0, host.serve("/f.png", status=404))
+    assert await gatherer.take(piece) == await gatherer.take(piece)
+    assert len(host.requests) == 1
+
+
 async def test_what_lies_elsewhere_is_linked_and_not_opened(bot: Bot) -> None:
     part = await bot.gatherer().take(FilePiece(0, "https://www.example.com/f.png"))
     assert isinstance(part, Link)
