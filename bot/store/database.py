@@ -1,8 +1,8 @@
 """Database: one SQLite database, opened as this bot needs it.
 
 Writing goes through one lane, whose transactions begin by taking SQLite's write lock: a compare-and-set is exact
-among the tasks of this process by the lane, and among processes by that lock. Reading has lanes of its own, which
-see the last commit and never wait for a writer (WAL).
+among the tasks of this process by the lane, and among processes by that lock. Reading has a lane of its own, which
+sees the last commit and never waits for a writer (WAL).
 
 ``synchronous=FULL``: in WAL mode NORMAL flushes only at checkpoints, so that a power cut takes back the last commits.
 A run whose intent is lost after its prediction was paid for is the one thing the store is there to prevent. One flush
@@ -12,7 +12,6 @@ a transaction is the price; moves that wait together share it.
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -40,23 +39,18 @@ _PRAGMAS = (
 class Database:
     """The open database: ``read`` and ``write`` do a job in a transaction, away from the event loop."""
 
-    def __init__(self, engine: Engine, *, writer: Lane, readers: Sequence[Lane]) -> None:
+    def __init__(self, engine: Engine, *, writer: Lane, reader: Lane) -> None:
         self._engine = engine
         self._writer = writer
-        self._readers = readers
-        self._turn = 0
+        self._reader = reader
 
     @classmethod
     async def open(cls, engine: Engine) -> "Database":
         """Start the lanes; DBAPIError when a connection cannot be had."""
         in_memory = isinstance(engine.pool, StaticPool)
         connections = await asyncio.to_thread(_connect, engine, readers=0 if in_memory else READERS)
-        writer = Lane(connections[0], name="store-writer", together=True)
-        readers = [
-            Lane(connection, name=f"store-reader-{number}", together=False)
-            for number, connection in enumerate(connections[1:])
-        ]
-        return cls(engine, writer=writer, readers=readers or [writer])
+        writer = Lane(connections[:1], name="store-writer", together=True)
+        return cls(engine, writer=writer, reader=writer if in_memory else Lane(connections[1:], name="store-reader"))
 
     async def write(self, job: Job[T]) -> T:
         """Do ``job`` with the write lock held; when this returns, the disk has it."""
@@ -64,8 +58,7 @@ class Database:
 
     async def read(self, job: Job[T]) -> T:
         """Do ``job`` on one consistent picture of the database, the newest commit's."""
-        self._turn = (self._turn + 1) % len(self._readers)
-        return await self._readers[self._turn].do(job)
+        return await self._reader.do(job)
 
     async def look(self, job: Job[T]) -> T:
         """Do a job that only reads and takes long, over a connection of its own: it holds up nobody."""
@@ -81,8 +74,8 @@ class Database:
 
     async def close(self) -> None:
         """Finish what was asked for and let go of the file."""
-        for lane in (self._writer, *self._readers):
-            await lane.close()
+        await self._writer.close()
+        await self._reader.close()
         await asyncio.to_thread(self._engine.dispose)
 
 

@@ -1,4 +1,4 @@
-"""Lane: a thread with a database connection, which does one job after another.
+"""Lane: threads with a database connection each, which take jobs from one queue.
 
 A job is a plain function of a connection. It runs inside a transaction, as a whole or not at all, in the lane's own
 thread: one hop to the thread and back for a whole transaction, where an async driver makes four for each statement.
@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -39,21 +39,24 @@ class _Done:
 
 
 class Lane:
-    """Does jobs in the order in which they were asked for.
+    """Does jobs in the order in which they were asked for, as many at once as it has connections.
 
     ``together``: jobs that wait at the same moment share one transaction and one flush to the disk. When one of them
     raises, none of it is kept and each is done again alone; so a job may run twice, and must touch nothing but the
     database.
     """
 
-    def __init__(self, connection: Connection, *, name: str, together: bool) -> None:
-        self._connection = connection
+    def __init__(self, connections: Sequence[Connection], *, name: str, together: bool = False) -> None:
         self._most = TOGETHER if together else 1
         self._loop = asyncio.get_running_loop()
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, args=(connection,), name=f"{name}-{number}", daemon=True)
+            for number, connection in enumerate(connections)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def do(self, job: Job[T]) -> T:
         """Return what ``job`` returned, once it is committed; raise what it raised, or StoreError.
@@ -67,16 +70,17 @@ class Lane:
         return await answer
 
     async def close(self) -> None:
-        """Do what was asked for, then close the connection; a second call does nothing."""
+        """Do what was asked for, then close the connections; a second call does nothing."""
         if not self._closed:
             self._closed = True
             self._asked.put(None)
-        await asyncio.to_thread(self._thread.join)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
 
-    def _work(self) -> None:
-        with self._connection:
+    def _work(self, connection: Connection) -> None:
+        with connection:
             while waiting := self._next():
-                done = self._perform(waiting)
+                done = _perform(connection, waiting)
                 with contextlib.suppress(RuntimeError):  # the loop is gone, and with it everyone who asked
                     self._loop.call_soon_threadsafe(_answer, done)
 
@@ -87,34 +91,37 @@ class Lane:
             while len(waiting) < self._most:
                 asked = self._asked.get(block=not waiting)
                 if asked is None:
-                    self._asked.put(None)  # for the next call, which then returns nothing
+                    self._asked.put(None)  # for the next call, and for the other threads
                     break
                 if not asked.answer.cancelled():
                     waiting.append(asked)
         return waiting
 
-    def _perform(self, waiting: list[_Asked]) -> list[_Done]:
-        if len(waiting) > 1 and (done := self._all(waiting)):
-            return done
-        return [self._alone(asked) for asked in waiting]
 
-    def _all(self, waiting: list[_Asked]) -> list[_Done]:
-        """Do all in one transaction; nothing is kept, and nothing returned, if one of them or the commit fails."""
-        with contextlib.suppress(Exception), self._connection.begin():
-            return [_Done(asked, value=asked.job(self._connection)) for asked in waiting]
-        return []
+def _perform(connection: Connection, waiting: list[_Asked]) -> list[_Done]:
+    if len(waiting) > 1 and (done := _all(connection, waiting)):
+        return done
+    return [_alone(connection, asked) for asked in waiting]
 
-    def _alone(self, asked: _Asked) -> _Done:
-        try:
-            with self._connection.begin():
-                value = asked.job(self._connection)
-        except StatementError as error:
-            failure = StoreError(explain(error))
-            failure.__cause__ = error
-            return _Done(asked, error=failure)
-        except Exception as error:  # noqa: BLE001 (it belongs to the caller, who awaits it)
-            return _Done(asked, error=error)
-        return _Done(asked, value=value)
+
+def _all(connection: Connection, waiting: list[_Asked]) -> list[_Done]:
+    """Do all in one transaction; nothing is kept, and nothing returned, if one of them or the commit fails."""
+    with contextlib.suppress(Exception), connection.begin():
+        return [_Done(asked, value=asked.job(connection)) for asked in waiting]
+    return []
+
+
+def _alone(connection: Connection, asked: _Asked) -> _Done:
+    try:
+        with connection.begin():
+            value = asked.job(connection)
+    except StatementError as error:
+        failure = StoreError(explain(error))
+        failure.__cause__ = error
+        return _Done(asked, error=failure)
+    except Exception as error:  # noqa: BLE001 (it belongs to the caller, who awaits it)
+        return _Done(asked, error=error)
+    return _Done(asked, value=value)
 
 
 def _answer(done: list[_Done]) -> None:

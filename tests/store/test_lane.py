@@ -2,16 +2,20 @@
 
 import asyncio
 import sqlite3
+import threading
 import traceback
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from bot.store.errors import StoreError
+from bot.store.lane import TOGETHER
 from bot.store.run import RunState
 from bot.store.store import Store
+from tests.clock import VirtualClock
 from tests.store.sample import a_run, after
 
 
@@ -47,32 +51,71 @@ async def test_an_answer_means_that_others_see_it(store: Store, tmp_path: Path) 
         await asyncio.gather(*(reserve(number) for number in range(100)))
 
 
-async def test_many_waiting_moves_share_transactions(store: Store) -> None:
-    for number in range(200):
+@asynccontextmanager
+async def writer_is_busy(store: Store) -> AsyncIterator[None]:
+    """Meanwhile, whatever is asked of the writer waits."""
+    loop = asyncio.get_running_loop()
+    begun, over = asyncio.Event(), threading.Event()
+
+    def hold(_connection: Connection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        over.wait(timeout=30)
+
+    holding = asyncio.create_task(store._database.write(hold))
+    await begun.wait()
+    yield
+    over.set()
+    await holding
+
+
+async def test_moves_that_wait_at_the_same_moment_share_a_transaction(store: Store) -> None:
+    for number in range(2 * TOGETHER):
         await store.runs.reserve(a_run(f"run-{number}"), ())
-    before = await _commits(store)
-    await asyncio.gather(*(store.runs.sent(f"run-{number}", at=after(1), webhook=None) for number in range(200)))
-    assert await _commits(store) - before < 50
-
-
-async def _commits(store: Store) -> int:
-    """Frames in the write-ahead log: a commit of one page writes one, however many rows it changed."""
-
-    def frames(connection: Connection) -> int:
-        return int(connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()[1])
-
-    return await store._database.look(frames)
+    commits = []
+    async with writer_is_busy(store):
+        event.listen(store._database._engine, "commit", commits.append)
+        sending = asyncio.gather(
+            *(store.runs.sent(f"run-{number}", at=after(1), webhook=None) for number in range(2 * TOGETHER))
+        )
+        await asyncio.sleep(0)
+    assert all(await sending)
+    assert len(commits) == 3  # the busy one's, and two for the rest
 
 
 async def test_a_caller_who_is_cancelled_before_its_turn_changes_nothing(store: Store) -> None:
-    task = asyncio.create_task(store.runs.reserve(a_run(), ()))
-    await asyncio.sleep(0)
-    busy = [asyncio.create_task(store.runs.reserve(a_run(f"run-{n}x"), ())) for n in range(5)]
-    task.cancel()
+    async with writer_is_busy(store):
+        canceled = asyncio.create_task(store.runs.reserve(a_run("canceled"), ()))
+        patient = asyncio.create_task(store.runs.reserve(a_run("patient"), ()))
+        await asyncio.sleep(0)
+        canceled.cancel()
+    await patient
     with pytest.raises(asyncio.CancelledError):
-        await task
-    await asyncio.gather(*busy)
-    assert len(await store.runs.undelivered()) in (5, 6)
+        await canceled
+    assert [run.id for run in await store.runs.undelivered()] == ["patient"]
+
+
+async def test_reading_does_not_wait_for_writing(store: Store) -> None:
+    await store.runs.reserve(a_run(), ())
+    async with writer_is_busy(store):
+        assert await store.runs.get("run-1") is not None
+
+
+async def test_what_was_asked_before_closing_is_done(url: str, clock: VirtualClock) -> None:
+    store = await Store.open(url, clock=clock)
+    reserving = asyncio.gather(*(store.runs.reserve(a_run(f"run-{number}"), ()) for number in range(100)))
+    await asyncio.sleep(0)
+    await store.close()
+    await reserving
+    store = await Store.open(url, clock=clock)
+    assert len(await store.runs.undelivered()) == 100
+    await store.close()
+
+
+async def test_every_commit_is_flushed_to_the_disk(store: Store) -> None:
+    def synchronous(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    assert await store._database.write(synchronous) == 2  # FULL
 
 
 async def test_a_full_disk_refuses_the_move_in_a_sentence_and_keeps_the_rest(store: Store) -> None:

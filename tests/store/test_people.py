@@ -1,12 +1,16 @@
 """What a person may see of theirs, and have deleted."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 from bot.store.commands import CommandRow
 from bot.store.run import RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
-from tests.store.sample import BOB, MIA, T0, a_run, after, run_up_to
+from tests.clock import VirtualClock
+from tests.store.folder import content
+from tests.store.sample import BOB, MIA, PNG, T0, a_run, after, run_up_to
 
 
 async def test_active_are_the_persons_own_runs_that_have_not_ended_oldest_first(runs: Runs) -> None:
@@ -116,6 +120,15 @@ async def test_what_stays_of_an_erased_run_is_its_time_and_for_one_day(runs: Run
     assert (await runs.export(MIA))["erased_runs"] == []
 
 
+async def test_nothing_stays_of_an_erased_run_that_never_left_or_is_older_than_a_day(runs: Runs) -> None:
+    await runs.reserve(a_run("never-left"), ())
+    await runs.ended("never-left", state=RunState.CANCELED, at=after(1))
+    await runs.delivered("never-left", at=after(1))
+    await run_up_to(runs, a_run("old", created_at=after(-86_400)), RunState.SUCCEEDED, delivered=True)
+    assert (await runs.erase(MIA)).deleted == 2
+    assert (await runs.export(MIA))["erased_runs"] == []
+
+
 async def test_a_person_who_added_a_command_is_told_and_forgotten_but_the_command_stays(store: Store) -> None:
     row = CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0)
     await store.commands.put(row)
@@ -123,3 +136,22 @@ async def test_a_person_who_added_a_command_is_told_and_forgotten_but_the_comman
     assert told["added_commands"] == [{"name": "draw", "added_at": "2026-01-01T00:00:00+00:00"}]
     await store.runs.erase(MIA)
     assert [(row.name, row.added_by) for row in await store.commands.all()] == [("draw", None)]
+
+
+async def test_what_was_erased_is_not_in_the_file_any_more(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+    store = await Store.open(url, clock=clock)
+    wish, face = "my very secret wish", b"my very own face" * 2_000
+    run = a_run(prompt=wish, input={"prompt": wish})
+    await store.runs.reserve(run, (replace(PNG, data=face),))
+    await store.runs.ended(run.id, state=RunState.FAILED, at=after(1))
+    await store.runs.delivered(run.id, at=after(1))
+    await store.close()
+    assert wish.encode() in content(tmp_path / "replicord.db")
+    assert face[:16] in content(tmp_path / "replicord.db")
+    store = await Store.open(url, clock=clock)
+    await store.runs.erase(MIA)
+    await store.close()
+    left = content(tmp_path / "replicord.db")
+    assert wish.encode() not in left
+    assert face[:16] not in left
+    assert run.place.token.encode() not in left
