@@ -10,6 +10,7 @@ import pytest
 
 from bot.errors import ConfigError
 from bot.store.errors import StoreError
+from bot.store.owner import Ownership
 from bot.store.run import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
@@ -177,6 +178,16 @@ async def test_who_only_looks_opens_beside_a_running_bot_and_leaves_it_its_place
     await looker.close()
     assert "Another bot" in await refusal(url, clock)
     await bot.close()
+
+
+async def test_who_only_looks_does_not_migrate_what_another_bot_runs_on(
+    url: str, tmp_path: Path, clock: VirtualClock
+) -> None:
+    running = Ownership.take(tmp_path / "replicord.db")
+    assert "Another bot" in await refusal(url, clock, own=False)
+    running.release()
+    await (await Store.open(url, clock=clock, own=False)).close()
+    await (await Store.open(url, clock=clock)).close()
 
 
 async def test_a_refused_start_leaves_the_database_to_the_next(url: str, tmp_path: Path, clock: VirtualClock) -> None:
