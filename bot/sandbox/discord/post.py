@@ -11,6 +11,7 @@ from bot.sandbox.discord.wire import messages as wire
 from bot.sandbox.discord.wire import people
 from bot.sandbox.discord.world.attachment import Attachment, Upload, clean_name, look_at
 from bot.sandbox.discord.world.channel import Channel
+from bot.sandbox.discord.world.emoji import Emoji
 from bot.sandbox.discord.world.message import EPHEMERAL, LOADING, Body, Message, Reaction
 from bot.sandbox.discord.world.user import User
 from bot.sandbox.discord.world.world import World
@@ -80,13 +81,11 @@ class Post:
         data = {"id": str(message.id), "channel_id": str(message.channel.id), **self._guild_id(message.channel)}
         self.world.tell("MESSAGE_DELETE", data, channel=message.channel, message=message, audience=message.audience)
 
-    def react(self, message: Message, user: User, emoji: tuple[str, int | None]) -> None:
+    def react(self, message: Message, user: User, emoji: Emoji) -> None:
         """Put an emoji under a message; once more by the same person changes nothing."""
-        name, emoji_id = emoji
-        found = Reaction(emoji_id, name)
-        if found.key not in message.reactions and len(message.reactions) >= MAX_REACTIONS:
+        if emoji.key not in message.reactions and len(message.reactions) >= MAX_REACTIONS:
             raise ApiError(TOO_MANY_REACTIONS)
-        reaction = message.reactions.setdefault(found.key, found)
+        reaction = message.reactions.setdefault(emoji.key, Reaction(emoji))
         if user in reaction.users:
             return
         reaction.users.append(user)
@@ -96,28 +95,28 @@ class Post:
             "MESSAGE_REACTION_ADD", message, user, reaction, {"message_author_id": str(message.author.id), **extra}
         )
 
-    def unreact(self, message: Message, user: User, key: str) -> bool:
+    def unreact(self, message: Message, user: User, emoji: Emoji) -> bool:
         """Take someone's emoji away and return whether it was there."""
-        reaction = message.reactions.get(key)
+        reaction = message.reactions.get(emoji.key)
         if reaction is None or user not in reaction.users:
             return False
         reaction.users.remove(user)
         if not reaction.users:
-            del message.reactions[key]
+            del message.reactions[emoji.key]
         self._tell_reaction("MESSAGE_REACTION_REMOVE", message, user, reaction, {})
         return True
 
-    def clear(self, message: Message, key: str | None = None) -> None:
+    def clear(self, message: Message, emoji: Emoji | None = None) -> None:
         """Take one emoji of everybody, or all emoji, away."""
         data: dict[str, Any] = {
             "channel_id": str(message.channel.id),
             "message_id": str(message.id),
             **self._guild_id(message.channel),
         }
-        if key is None:
+        if emoji is None:
             message.reactions.clear()
             self.world.tell("MESSAGE_REACTION_REMOVE_ALL", data, channel=message.channel, message=message)
-        elif (reaction := message.reactions.pop(key, None)) is not None:
+        elif (reaction := message.reactions.pop(emoji.key, None)) is not None:
             data |= {"emoji": wire.emoji(reaction)}
             self.world.tell("MESSAGE_REACTION_REMOVE_EMOJI", data, channel=message.channel, message=message)
 

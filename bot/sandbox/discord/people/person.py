@@ -8,9 +8,9 @@ from bot.limits import DEFAULT_FILE_BYTES, MIB
 from bot.sandbox.discord.people.exchange import Exchange
 from bot.sandbox.discord.people.forms import Form, choose
 from bot.sandbox.discord.people.options import Options, descend
-from bot.sandbox.discord.people.refused import ClientRefused
+from bot.sandbox.discord.people.refused import ClientRefused, as_refusal
 from bot.sandbox.discord.people.rights import check_reachable, may_answer_openly, owners_of
-from bot.sandbox.discord.rest.reactions import key_of, read_emoji
+from bot.sandbox.discord.rules.emoji import read_emoji
 from bot.sandbox.discord.rules.files import Sent
 from bot.sandbox.discord.rules.mentions import read_mentions
 from bot.sandbox.discord.rules.messages import compose
@@ -79,7 +79,9 @@ class Person:
         given = {focused: "", **values}
         return await self._command(InteractionType.AUTOCOMPLETE, channel, command, given, wait=wait, focused=focused)
 
-    async def context_menu(self, target: Message | User, name: str, channel: Channel | None = None) -> Exchange:
+    async def context_menu(
+        self, target: Message | User, name: str, channel: Channel | None = None, *, wait: bool = True
+    ) -> Exchange:
         """Use a command from the menu of a message, or of a user seen in ``channel``."""
         world = self._site.world
         if isinstance(target, User):
@@ -100,7 +102,7 @@ class Person:
             "id": str(found.id), "name": found.name, "type": kind,
             "target_id": str(target.id), "resolved": resolved,
         }  # fmt: skip
-        return await self._begin(InteractionType.COMMAND, channel, data, owners, wait=True, command_type=kind)
+        return await self._begin(InteractionType.COMMAND, channel, data, owners, wait=wait, command_type=kind)
 
     async def press(self, message: Message, button: str, *, wait: bool = True) -> Exchange:
         """Press a button, named by its custom id or its label."""
@@ -148,8 +150,9 @@ class Person:
         if not rights & sending_in(channel) or (files and not rights & P.ATTACH_FILES):
             raise ClientRefused("You do not have permission to send that here.")
         sent = Sent({"content": text}, dict(enumerate(files)))
-        body = compose(sent, None, limit=self.file_bytes(channel), keep=self._site.post.keeper(channel))
-        self._site.post.check_words(channel, body)
+        with as_refusal():
+            body = compose(sent, None, limit=self.file_bytes(channel), keep=self._site.post.keeper(channel))
+            self._site.post.check_words(channel, body)
         mentions = read_mentions(body, channel, self.user, None)
         about = {"type": 19 if reply_to else 0, "reference": reply_to}
         return self._site.post.create(channel, self.user, body, mentions, **about)
@@ -159,7 +162,9 @@ class Person:
         if message.author is not self.user:
             raise ClientRefused("Only the author edits a message.")
         keep = self._site.post.keeper(message.channel)
-        body = compose(Sent({"content": text}), message.body, limit=0, keep=keep)
+        with as_refusal():
+            body = compose(Sent({"content": text}), message.body, limit=0, keep=keep)
+            self._site.post.check_words(message.channel, body)
         self._site.post.edit(message, body)
 
     async def delete(self, message: Message) -> None:
@@ -173,15 +178,16 @@ class Person:
     async def react(self, message: Message, emoji: str) -> None:
         """Put an emoji under a message."""
         self._check_sees(message)
-        read = read_emoji(emoji)
         rights = self._site.world.permissions(message.channel, self.user)
-        if message.ephemeral or (key_of(read) not in message.reactions and not rights & P.ADD_REACTIONS):
-            raise ClientRefused("You do not have permission to react here.")
-        self._site.post.react(message, self.user, read)
+        with as_refusal():
+            read = read_emoji(emoji)
+            if message.ephemeral or (read.key not in message.reactions and not rights & P.ADD_REACTIONS):
+                raise ClientRefused("You do not have permission to react here.")
+            self._site.post.react(message, self.user, read)
 
     async def unreact(self, message: Message, emoji: str) -> None:
         """Take one's own emoji away."""
-        self._site.post.unreact(message, self.user, key_of(read_emoji(emoji)))
+        self._site.post.unreact(message, self.user, read_emoji(emoji))
 
     async def _command(
         self, kind: InteractionType, channel: Channel, words: str, values: Mapping[str, Any],

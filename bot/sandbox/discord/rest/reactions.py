@@ -1,44 +1,22 @@
 """Reactions over the bot's own token."""
 
-import re
-import unicodedata
-from urllib.parse import unquote
-
-from bot.sandbox.discord.errors import UNKNOWN_EMOJI, UNKNOWN_MESSAGE, UNKNOWN_USER, ApiError
+from bot.sandbox.discord.errors import UNKNOWN_EMOJI, UNKNOWN_USER, ApiError
 from bot.sandbox.discord.rest import access
 from bot.sandbox.discord.rest.ask import NO_CONTENT, Answer, Ask, Route
 from bot.sandbox.discord.rest.buckets import REACT, READ
+from bot.sandbox.discord.rules.emoji import read_emoji
 from bot.sandbox.discord.site import Site
 from bot.sandbox.discord.wire import people
 from bot.sandbox.discord.world.permissions import Permission
 
 P = Permission
-CUSTOM = re.compile(r"(\w{2,32}):(\d{1,20})$")
-
-
-def read_emoji(text: str) -> tuple[str, int | None]:
-    """Return the name and id of an emoji as it stands in a path; raise when it is none."""
-    emoji = unquote(text)
-    if custom := CUSTOM.match(emoji):
-        return custom[1], int(custom[2])
-    if not emoji or (emoji.isascii() and emoji[0] not in "0123456789#*"):
-        raise ApiError(UNKNOWN_EMOJI)
-    if any(unicodedata.category(letter)[0] == "L" for letter in emoji):
-        raise ApiError(UNKNOWN_EMOJI)
-    return emoji, None
-
-
-def key_of(emoji: tuple[str, int | None]) -> str:
-    """Return the name under which a message keeps the reaction."""
-    name, id_ = emoji
-    return f"{name}:{id_}" if id_ else name
 
 
 async def add_own(site: Site, ask: Ask) -> Answer:
     """Put the bot's reaction under a message."""
     emoji = read_emoji(ask.params["emoji_name"])
     message = access.message_of(site, ask, P.READ_MESSAGE_HISTORY)
-    if key_of(emoji) not in message.reactions:
+    if emoji.key not in message.reactions:
         access.channel_of(site, ask, P.ADD_REACTIONS)
     site.post.react(message, site.world.bot, emoji)
     return NO_CONTENT
@@ -47,7 +25,7 @@ async def add_own(site: Site, ask: Ask) -> Answer:
 async def remove_own(site: Site, ask: Ask) -> Answer:
     """Take the bot's reaction away."""
     message = access.message_of(site, ask, P.READ_MESSAGE_HISTORY)
-    site.post.unreact(message, site.world.bot, key_of(read_emoji(ask.params["emoji_name"])))
+    site.post.unreact(message, site.world.bot, read_emoji(ask.params["emoji_name"]))
     return NO_CONTENT
 
 
@@ -57,26 +35,26 @@ async def remove_of_user(site: Site, ask: Ask) -> Answer:
     user = site.world.users.get(ask.id("user_id"))
     if user is None:
         raise ApiError(UNKNOWN_USER)
-    site.post.unreact(message, user, key_of(read_emoji(ask.params["emoji_name"])))
+    site.post.unreact(message, user, read_emoji(ask.params["emoji_name"]))
     return NO_CONTENT
 
 
 async def list_users(site: Site, ask: Ask) -> Answer:
     """Answer who reacted with an emoji, by their ids upwards."""
     message = access.message_of(site, ask, P.READ_MESSAGE_HISTORY)
-    emoji = key_of(read_emoji(ask.params["emoji_name"]))
+    emoji = read_emoji(ask.params["emoji_name"])
     after, limit = ask.number("after") or 0, min(ask.number("limit") or 25, 100)
-    users = sorted((user for user in message.reacted(emoji) if user.id > after), key=lambda user: user.id)
+    users = sorted((user for user in message.reacted(emoji.key) if user.id > after), key=lambda user: user.id)
     return Answer([people.user(user) for user in users[:limit]])
 
 
 async def clear_emoji(site: Site, ask: Ask) -> Answer:
     """Take one emoji of everybody away."""
     message = access.message_of(site, ask, P.MANAGE_MESSAGES)
-    key = key_of(read_emoji(ask.params["emoji_name"]))
-    if key not in message.reactions:
-        raise ApiError(UNKNOWN_MESSAGE)
-    site.post.clear(message, key)
+    emoji = read_emoji(ask.params["emoji_name"])
+    if emoji.key not in message.reactions:
+        raise ApiError(UNKNOWN_EMOJI)
+    site.post.clear(message, emoji)
     return NO_CONTENT
 
 

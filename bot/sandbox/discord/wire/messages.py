@@ -7,7 +7,7 @@ from bot.sandbox.discord.cdn import Cdn
 from bot.sandbox.discord.wire import people
 from bot.sandbox.discord.world import components as parts
 from bot.sandbox.discord.world.attachment import Attachment
-from bot.sandbox.discord.world.message import COMPONENTS_V2, Body, Message, Reaction
+from bot.sandbox.discord.world.message import Body, Message, Reaction
 from bot.sandbox.discord.world.user import User
 
 Json = dict[str, Any]
@@ -181,9 +181,4 @@ def reaction(what: Reaction, viewer: User) -> Json:
 
 def emoji(what: Reaction) -> Json:
     """Return the emoji of a reaction."""
-    return {"id": str(what.emoji_id) if what.emoji_id else None, "name": what.name}
-
-
-def is_components_v2(what: Message) -> bool:
-    """Return whether the message is made of components alone."""
-    return bool(what.body.flags & COMPONENTS_V2)
+    return {"id": str(what.emoji.id) if what.emoji.id else None, "name": what.emoji.name}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from bot.sandbox.discord.world.attachment import Attachment
     from bot.sandbox.discord.world.channel import Channel
+    from bot.sandbox.discord.world.emoji import Emoji
     from bot.sandbox.discord.world.user import User
 
 Json = dict[str, Any]
@@ -63,14 +64,8 @@ class State:
 class Reaction:
     """One emoji under a message and who put it there, in that order."""
 
-    emoji_id: int | None
-    name: str
+    emoji: Emoji
     users: list[User] = field(default_factory=list)
-
-    @property
-    def key(self) -> str:
-        """The emoji as it stands in a path."""
-        return f"{self.name}:{self.emoji_id}" if self.emoji_id else self.name
 
 
 @dataclass(slots=True, eq=False)
