@@ -99,29 +99,25 @@ class Lane:
 
 
 def _perform(connection: Connection, waiting: list[_Asked]) -> list[_Done]:
-    if len(waiting) > 1 and (done := _all(connection, waiting)):
-        return done
-    return [_alone(connection, asked) for asked in waiting]
-
-
-def _all(connection: Connection, waiting: list[_Asked]) -> list[_Done]:
-    """Do all in one transaction; nothing is kept, and nothing returned, if one of them or the commit fails."""
-    with contextlib.suppress(Exception), connection.begin():
-        return [_Done(asked, value=asked.job(connection)) for asked in waiting]
-    return []
-
-
-def _alone(connection: Connection, asked: _Asked) -> _Done:
+    """Do the jobs in one transaction; if that fails, each in one of its own."""
+    begun = False
     try:
         with connection.begin():
-            value = asked.job(connection)
-    except StatementError as error:
-        failure = StoreError(explain(error))
-        failure.__cause__ = error
-        return _Done(asked, error=failure)
+            begun = True
+            return [_Done(asked, value=asked.job(connection)) for asked in waiting]
     except Exception as error:  # noqa: BLE001 (it belongs to the caller, who awaits it)
-        return _Done(asked, error=error)
-    return _Done(asked, value=value)
+        if begun and len(waiting) > 1:
+            return [done for asked in waiting for done in _perform(connection, [asked])]
+        # It could not even begin: another program holds the database, and would make each of them wait anew.
+        return [_Done(asked, error=_failure(error)) for asked in waiting]
+
+
+def _failure(error: Exception) -> Exception:
+    if not isinstance(error, StatementError):
+        return error
+    failure = StoreError(explain(error))
+    failure.__cause__ = error
+    return failure
 
 
 def _answer(done: list[_Done]) -> None:

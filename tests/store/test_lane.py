@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -140,3 +141,19 @@ async def test_an_error_tells_no_prompt_and_no_token_not_even_its_cause(store: S
     assert "UNIQUE" in text
     assert "secret wish" not in text
     assert run.place.token not in text
+
+
+async def test_while_another_program_holds_the_database_moves_fail_together_and_then_go_on(
+    store: Store, tmp_path: Path, clock: VirtualClock
+) -> None:
+    await store.runs.reserve(a_run(), ())
+    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        answers = await asyncio.gather(
+            *(store.runs.sent("run-1", at=clock.now(), webhook=None) for _ in range(20)), return_exceptions=True
+        )
+        assert {str(answer) for answer in answers} == {"Another program holds the database. Close it, then try again."}
+        assert time.monotonic() - begun < 10  # one wait for all, or two, but not one each
+        assert await store.runs.get("run-1") is not None
+    assert await store.runs.sent("run-1", at=clock.now(), webhook=None)
