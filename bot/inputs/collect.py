@@ -17,7 +17,6 @@ from bot.inputs.summary import summarise
 from bot.inputs.values import read_url, read_urls, read_value
 from bot.inputs.words import cut, visible
 from bot.media.media import Kind, Media
-from bot.media.sniff import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +66,6 @@ def collect(plan: Plan, values: Mapping[str, Any]) -> Collected:
         notes=_notes(values.values()),
         thumbnail=_thumbnail(plan, inputs),
     )
-
-
-def precheck(plan: Plan, values: Mapping[str, Any]) -> None:
-    """Raise what ``collect`` would, as far as it can be told before files are read; cheap.
-
-    Here anything that is given as an attachment option counts as a file.
-    """
-    collect(plan, {name: _unread(plan, name, value) for name, value in values.items()})
-
-
-def _unread(plan: Plan, name: str, value: Any) -> Any:
-    """Stand an empty file in for each that is not read yet."""
-    option = plan.option(name)
-    if value is None or option is None or option.role is not Role.FILE:
-        return value
-    if isinstance(value, list | tuple):
-        return [Media(name=str(part), type=UNKNOWN, data=b"") for part in value]
-    return Media(name=str(value), type=UNKNOWN, data=b"")
 
 
 def _by_field(plan: Plan, values: Mapping[str, Any]) -> dict[str, list[Given]]:

@@ -194,8 +194,9 @@ def _part(plan: Plan, field: Field, value: Any) -> FormField | None:
         description=about,
         value=text,
         required=required,
-        least=_least(field),
-        most=_most(field),
+        # A shortest length would keep people from leaving an optional part empty.
+        least=_least(field) if required else 0,
+        most=max(_most(field), len(text)),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dataclasses import field as member
 from typing import Any, Final
 
+from bot.inputs.accepts import takes_images
 from bot.inputs.blocks import Block, block
 from bot.inputs.budget import fit
 from bot.inputs.fields import Field, FieldKind
@@ -44,6 +45,16 @@ class Plan:
     def option(self, name: str) -> Option | None:
         """Return the slash option of that name."""
         return next((option for option in self.options if option.name == name), None)
+
+    @property
+    def picture(self) -> str | None:
+        """The key of the input that a picture goes to: a needed one first, and one that names pictures first."""
+
+        def weight(field: Field) -> tuple[bool, bool]:
+            return field.name not in self.needed, not field.accepts
+
+        fitting = [field for field in self.fields if field.holds_files and takes_images(field.accepts)]
+        return min(fitting, key=weight).name if fitting else None
 
     def field(self, name: str) -> Field | None:
         """Return the open field of that key."""

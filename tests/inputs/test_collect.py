@@ -7,7 +7,7 @@ import pytest
 
 from bot.errors import BadOption, UserError
 from bot.inputs.attachments import Taken
-from bot.inputs.collect import collect, precheck
+from bot.inputs.collect import collect
 from bot.inputs.plan import make_plan
 from bot.media.media import Kind, Media, MediaType
 from tests.inputs.samples import default_plan, plan_of
@@ -276,13 +276,3 @@ def test_a_limit_below_the_models_default_is_sent() -> None:
     plan = make_plan([replace(field, maximum=2.0)], model="acme/model")
     assert collect(plan, {}).input == {"number_of_outputs": 2}
     assert sentence(plan, {"number_of_outputs": 3}) == "`number_of_outputs` goes from 1 to 2; you gave 3."
-
-
-def test_before_files_are_read_everything_else_is_checked() -> None:
-    precheck(default_plan(), {"subject": "me.png"})
-    with pytest.raises(BadOption, match="goes from 1 to 20"):
-        precheck(default_plan(), {"subject": "me.png", "number_of_outputs": 0})
-    with pytest.raises(BadOption, match="Attach an image"):
-        precheck(default_plan(), {"prompt": "x"})
-    with pytest.raises(BadOption, match="not both"):
-        precheck(default_plan(), {"subject": "me.png", "subject_url": "https://a.example/b"})

@@ -82,6 +82,13 @@ def test_a_text_longer_than_discords_field_is_kept_as_it_was() -> None:
     assert collect(plan, asked.values(untouched(asked))).input == {"prompt": long}
 
 
+def test_only_a_required_text_has_a_shortest_length() -> None:
+    plan = plan_of({"a": {**TEXT, "minLength": 3}, "b": {**TEXT, "minLength": 3, "maxLength": 9}}, required=("a",))
+    asked = form(plan, {"b": "longer than nine"})
+    assert (part(asked, "a").least, part(asked, "b").least) == (3, 0)
+    assert part(asked, "b").most == len("longer than nine")
+
+
 def test_a_file_is_never_required_by_the_form_because_its_address_will_do() -> None:
     asked = form(plan_of({"image": URI, "prompt": TEXT}, required=("image", "prompt")))
     assert (part(asked, "image").required, part(asked, "prompt").required) == (False, True)

@@ -148,6 +148,14 @@ def test_references_that_loop_or_multiply_end() -> None:
     assert {field.kind for field in fields} == {FieldKind.JSON}
 
 
+def test_a_schema_within_itself_is_read_once() -> None:
+    tree = {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/Output"}}}
+    assert output_schema(schema_with({}, Output=tree)) == {
+        "type": "object",
+        "properties": {"child": {"type": "object", "properties": {"child": {}}}},
+    }
+
+
 @pytest.mark.parametrize("document", [{}, {"components": None}, {"components": {"schemas": {"Input": []}}}])
 def test_a_document_without_inputs_has_no_fields(document: dict[str, Any]) -> None:
     assert read_fields(document) == ()

@@ -111,6 +111,7 @@ def test_up_to_25_choices_are_listed_and_more_are_searched() -> None:
     [
         ({"type": "integer", "minimum": 0, "maximum": 2**53 - 1}, OptionType.INTEGER),
         ({"type": "integer", "minimum": 0, "maximum": 2**64 - 1}, OptionType.STRING),
+        ({"type": "integer", "minimum": 0, "maximum": 2**53}, OptionType.STRING),
         ({"type": "integer", "default": 2**60}, OptionType.STRING),
         ({"type": "number", "maximum": 1e300}, OptionType.STRING),
         ({"enum": [1, 2**60]}, OptionType.STRING),
@@ -224,3 +225,18 @@ def test_what_a_command_requires_or_has_a_default_for() -> None:
 )
 def test_the_prompt_is_found_by_its_name_or_as_the_only_text(properties: dict[str, Any], prompt: str | None) -> None:
     assert plan_of(properties).prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("properties", "required", "picture"),
+    [
+        ({"mask": {**URI, "description": "mask"}, "image": {**URI, "description": "image"}}, ("image",), "image"),
+        ({"thing": URI, "photo": {**URI, "description": "A photo"}}, (), "photo"),
+        ({"voice": {**URI, "description": "audio"}}, ("voice",), None),
+        ({"prompt": TEXT}, (), None),
+    ],
+)
+def test_the_input_for_a_picture_is_found(
+    properties: dict[str, Any], required: tuple[str, ...], picture: str | None
+) -> None:
+    assert plan_of(properties, required=required).picture == picture
