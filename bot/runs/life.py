@@ -78,6 +78,8 @@ class Life:
         self._line: int | None = None
         self._hushed = shown_before
         self._looked_at: float | None = None
+        self._bar = -1  # the bar that was seen last in the logs, and how many outputs there were then
+        self._bar_for = 0
         self._told: tuple[object, ...] = ()
         self._progress = Progress(phase=self._phase, since=self._since)
         picture.tell(self.show)
@@ -149,14 +151,17 @@ class Life:
         told = (self._shown_phase, self._since, self._line, done, step, self.trouble)
         if told != self._told:  # the same from one token to the next
             self._told = told
+            if step is not None and step.bars != self._bar:
+                self._bar, self._bar_for = step.bars, done
+            current = step if done == self._bar_for else None  # else it belongs to an output that is here already
             self._progress = Progress(
                 phase=self._shown_phase,
                 since=self._since,
                 line=self._line,
                 done=done,
                 total=self.run.expected,
-                step=step.step if step else None,
-                steps=step.steps if step else None,
+                step=current.step if current else None,
+                steps=current.steps if current else None,
                 fraction=self._meter.read(step, done=done, total=self.run.expected),
                 trouble=self.trouble,
             )

@@ -231,6 +231,19 @@ async def test_progress_comes_from_the_logs(world: World) -> None:
     assert (progress.done, progress.total, progress.step, progress.steps) == (1, 5, 3, 4)
 
 
+async def test_a_step_is_forgotten_when_its_output_is_here(world: World) -> None:
+    run = await world.start(expected=2)
+    made = world.replicate.only
+    made.begin(world.clock.now())
+    made.change(logs=" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]\n")
+    await world.clock.advance(1.5)
+    assert world.page(run).progress.step == 3
+    made.emit(URLS[0])
+    await world.clock.settle()
+    progress = world.page(run).progress
+    assert (progress.done, progress.step) == (1, None)
+
+
 async def test_looks_grow_rarer_as_a_run_grows_older(world: World) -> None:
     await world.start()
     await world.clock.advance(20)
