@@ -1,7 +1,10 @@
 """The switches that break things, each named for what a person would call it."""
 
+from collections.abc import Callable
+
 from bot.sandbox.discord.gateway.connection import INVALID_SESSION, RECONNECT
-from bot.sandbox.discord.rest.faults import Fault, FaultKind, Trap
+from bot.sandbox.discord.rest.calls import Call
+from bot.sandbox.discord.rest.faults import Fault, FaultKind, Trap, anything
 from bot.sandbox.discord.site import Site
 from bot.sandbox.discord.world.channel import Channel
 from bot.sandbox.discord.world.permissions import Permission
@@ -49,13 +52,21 @@ class Faults:
         """Do what was asked, then break the connection with no answer."""
         return self._trap.set(Fault(FaultKind.CUT_AFTER, route, times))
 
+    def hang_before(self, route: str = ANY, *, when: Callable[[Call], bool] = anything, times: int | None = 1) -> Fault:
+        """Leave what was asked undone and unanswered until the fault is lifted; then the connection breaks."""
+        return self._trap.set(Fault(FaultKind.HANG_BEFORE, route, times, when=when))
+
+    def hang_after(self, route: str = ANY, *, when: Callable[[Call], bool] = anything, times: int | None = 1) -> Fault:
+        """Do what was asked and leave it unanswered until the fault is lifted; then the connection breaks."""
+        return self._trap.set(Fault(FaultKind.HANG_AFTER, route, times, when=when))
+
     def lift(self, fault: Fault) -> None:
         """Take one fault away."""
         self._trap.lift(fault)
 
     def clear(self) -> None:
         """Take away every fault of a route and every blocked text; what already happened stays."""
-        self._trap.faults.clear()
+        self._trap.clear()
         self._site.post.blocked_words.clear()
 
     def drop_gateway(self, *, resumable: bool = True) -> None:

@@ -149,6 +149,7 @@ class DiscordStandIn:
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
+        self.faults.clear()
         for connection in tuple(self.site.hub.connections):
             connection.close(1001, "The stand-in stops.")
         self._open.close()

@@ -66,6 +66,9 @@ def breaker(faults: Faults, *, clock: Clock, closing: asyncio.Event) -> Any:
             await clock.sleep(fault["seconds"])
         if chances.take("reset-before"):
             return reset(request)
+        if chances.take("stuck"):
+            await closing.wait()
+            return reset(request)
         if answer := await _wrong_answer(chances, request, handler):
             return answer
         response = await handler(request)

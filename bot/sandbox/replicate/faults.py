@@ -47,6 +47,7 @@ SWITCHES: Final[Mapping[str, Switch]] = MappingProxyType(
         "reset-before": Switch(_REQUEST, "* /v1/*", "The connection is reset; nothing was done."),
         "reset-after": Switch(_REQUEST, "POST /v1/*", "The request is carried out, then the connection is reset."),
         "silence": Switch(_REQUEST, "POST /v1/*", "The request is carried out and never answered."),
+        "stuck": Switch(_REQUEST, "* /v1/*", "Nothing is done, and nothing is ever answered."),
         "half-answer": Switch(_REQUEST, "* /v1/*", "The request is carried out; the answer breaks off in its middle."),
         "garbled": Switch(_REQUEST, "* /v1/*", "The request is carried out; the answer is not the JSON that it says."),
         "error-500": Switch(_REQUEST, "* /v1/*", "500, an HTML page."),

@@ -100,3 +100,22 @@ async def test_skipped_time_wakes_sleepers() -> None:
     async with asyncio.timeout(5):
         await sleeper
     assert clock.monotonic() - before >= 3600
+
+
+async def test_what_hangs_is_done_or_not_and_never_answered_until_it_is_lifted(standin: DiscordStandIn) -> None:
+    general = standin.world.channel("general")
+    path, kept = f"/channels/{general.id}/messages", len(general.messages)
+    undone = standin.faults.hang_before("POST *", when=lambda call: call.payload["content"] == "one")
+    done = standin.faults.hang_after("POST *", when=lambda call: call.payload["content"] == "two")
+    async with raw_client(standin) as raw:
+        asked = [asyncio.create_task(raw.ask("POST", path, {"content": said})) for said in ("one", "two", "three")]
+        assert (await asked[2]).status == 200
+        async with asyncio.timeout(5):
+            while not (undone.met and done.met and len(general.messages) == kept + 2):
+                await asyncio.sleep(0)
+        assert [task.done() for task in asked] == [False, False, True]
+        standin.faults.clear()
+        for task in asked[:2]:
+            with pytest.raises(aiohttp.ClientError):
+                await task
+    assert len(general.messages) == kept + 2

@@ -106,6 +106,16 @@ async def test_a_request_can_be_accepted_and_never_answered(api):
     asked.cancel()
 
 
+async def test_a_request_can_be_neither_done_nor_answered(api):
+    fault = api.standin.faults.add("stuck")
+    asked = asyncio.create_task(make(api))
+    await until(lambda: fault.hits == 1)
+    assert not asked.done()
+    asked.cancel()
+    assert (await make(api))[0] == 201
+    assert len(api.standin.predictions) == 1
+
+
 async def test_a_success_can_be_no_json(api):
     api.standin.faults.add("garbled")
     with pytest.raises(ValueError, match="Unterminated string"):

@@ -76,7 +76,9 @@ class RestServer:
         call.payload, files = await read_body(request)
         call.files = {number: (upload.name, len(upload.data)) for number, upload in files.items()}
         await self._strike_before(faults)
+        await self._hang(K.HANG_BEFORE, call)
         answer = await route.handler(self._site, Ask(params, dict(request.query), call.payload, files))
+        await self._hang(K.HANG_AFTER, call)
         if K.CUT_AFTER in faults:
             raise Cut
         return answer
@@ -95,6 +97,11 @@ class RestServer:
             raise Cut
         if K.FAIL in faults:
             raise web_failure(faults[K.FAIL].status)
+
+    async def _hang(self, kind: FaultKind, call: Call) -> None:
+        if (fault := self._trap.hangs(kind, call)) is not None:
+            await fault.lifted.wait()
+            raise Cut
 
     def _allowed(self, request: web.Request, found: Route | None, call: Call) -> Route:
         if found is None:
