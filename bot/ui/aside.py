@@ -33,6 +33,7 @@ class Aside:
         self._gate = gate
         self._ledger = ledger
         self._marking: asyncio.Task[None] | None = None
+        self._asked = False
 
     def mark(self, remarked: Callable[[], None]) -> None:
         """Put the ❌ under the card, once, where the bot can; where it may not, ``remarked`` is called."""
@@ -41,12 +42,14 @@ class Aside:
 
     async def unmark(self) -> None:
         """Take the bot's own ❌ away: there is nothing left to stop."""
-        road = self._reply.roads.bot
         if self._marking is not None:
+            if not self._asked:
+                self._marking.cancel()
             await asyncio.wait({self._marking})
+        road = self._reply.roads.bot
         if road is None or not self._reply.reacted:
             return
-        await self._gate.aside()
+        await self._gate.aside(road.reactions)
         try:
             await road.unreact()
         except FAILURES as error:
@@ -85,8 +88,8 @@ class Aside:
         run, took = page.run, words.elapsed(page.run)
         if self._run.place.token_only or self._reply.ephemeral or took is None or took <= _LONG:
             return False
-        by_author = page.progress.phase is Phase.CANCELED and str(run.author_id) in (run.cancel_requested_by or "")
-        return not by_author
+        by = (run.cancel_requested_by or "").removeprefix("@")
+        return page.progress.phase is not Phase.CANCELED or by not in (run.author_name, str(run.author_id))
 
     async def _send(self, road: Road, page: Page) -> None:
         key = self._gate.key()
@@ -103,7 +106,8 @@ class Aside:
         road = self._reply.roads.bot
         if road is None or self._reply.reacted:
             return
-        await self._gate.aside()
+        await self._gate.aside(road.reactions)
+        self._asked = True
         try:
             await road.react()
         except FAILURES as error:

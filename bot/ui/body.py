@@ -4,14 +4,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any, TypeGuard
-
-import discord
-from discord import ui
+from typing import TypeGuard
 
 from bot.limits import GALLERY_ITEMS
 from bot.outputs.parts import File, Link, Part, Text
-from bot.ui import words
+from bot.ui import layout, words
+from bot.ui.layout import Component
 from bot.ui.markdown import code_block, whole
 from bot.ui.names import upload_name
 
@@ -36,7 +34,7 @@ _DRAWN = frozenset(
 class Body:
     """The components that show a sheet, and the files among them."""
 
-    items: tuple[ui.Item[Any], ...]
+    items: tuple[Component, ...]
     files: tuple[File, ...]
 
 
@@ -56,19 +54,19 @@ def body(
         part for part in parts if not isinstance(part, File) or (part.name not in later and part.name not in withheld)
     ]
     files = tuple(part for part in shown if isinstance(part, File))
-    items: list[ui.Item[Any]] = []
+    items: list[Component] = []
     for shape, group in groupby(shown, key=_shape):
         match shape:
             case "gallery":
                 items += _galleries([part for part in group if isinstance(part, File)], captions)
             case "file":
-                items += [ui.File(_address(part)) for part in group if isinstance(part, File)]
+                items += [layout.file(_address(part)) for part in group if isinstance(part, File)]
             case _:
                 items += _texts(group)
     missing = words.withheld({part.name: withheld[part.name] for part in parts if _is_withheld(part, withheld)})
     remarks = "\n".join(line for line in (missing, words.file_notes(files)) if line)
     if remarks:
-        items.append(ui.TextDisplay(remarks))
+        items.append(layout.text(remarks))
     return Body(tuple(items), files)
 
 
@@ -82,11 +80,11 @@ def _shape(part: Part) -> str:
     return "text"
 
 
-def _texts(parts: Iterable[Part]) -> Iterator[ui.Item[Any]]:
+def _texts(parts: Iterable[Part]) -> Iterator[Component]:
     lines = [_text(part) for part in parts]
     text = "\n".join(line for line in lines if line.strip())
     if text:
-        yield ui.TextDisplay(whole(text))
+        yield layout.text(whole(text))
 
 
 def _text(part: Part) -> str:
@@ -99,14 +97,10 @@ def _text(part: Part) -> str:
             return ""
 
 
-def _galleries(pictures: Sequence[File], captions: Mapping[str, str]) -> Iterator[ui.Item[Any]]:
+def _galleries(pictures: Sequence[File], captions: Mapping[str, str]) -> Iterator[Component]:
     for start in range(0, len(pictures), GALLERY_ITEMS):
-        yield ui.MediaGallery(
-            *(
-                discord.MediaGalleryItem(_address(picture), description=captions.get(picture.name))
-                for picture in pictures[start : start + GALLERY_ITEMS]
-            )
-        )
+        shown = pictures[start : start + GALLERY_ITEMS]
+        yield layout.gallery([(_address(picture), captions.get(picture.name)) for picture in shown])
 
 
 def _address(file: File) -> str:

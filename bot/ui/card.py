@@ -16,22 +16,19 @@ The card, from top to bottom::
 While the run lives only the status, the output and the accent change; nothing above the output moves.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
-
-import discord
-from discord import ui
 
 from bot.limits import ATTACHMENTS_PER_MESSAGE, TEXT_CHARS
 from bot.media.media import Media
 from bot.outputs.parts import File, Link, Part, Text
 from bot.outputs.sheets import sheets
 from bot.runs.page import Page, Phase
-from bot.ui import words
+from bot.ui import layout, words
 from bot.ui.body import Body, body
 from bot.ui.controls import Action, row
+from bot.ui.layout import Component
 from bot.ui.markdown import escape, quote
 from bot.ui.names import GIVEN
 
@@ -86,31 +83,22 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One message: its view, the run's files that it shows, and whether it shows the picture that was given.
+    """One message: its components, the run's files that it shows, and whether it shows the picture that was given."""
 
-    ``components`` is the view as Discord gets it, to be compared.
-    """
-
-    view: ui.LayoutView
-    components: list[dict[str, Any]]
+    components: list[Component]
     files: tuple[File, ...]
     given: bool = False
-
-    @classmethod
-    def of(cls, items: Iterable[ui.Item[Any]], files: tuple[File, ...], *, given: bool = False) -> "Drawing":
-        """Lay the items out."""
-        view = ui.LayoutView(timeout=None)
-        for item in items:
-            view.add_item(item)
-        return cls(view, view.to_components(), files, given)  # type: ignore[no-untyped-call]  # discord.py left it so
 
 
 PLAIN = Look()
 
 
-def draw(page: Page, look: Look = PLAIN) -> tuple[Drawing, ...]:
-    """Return the card and the further messages; every one is within Discord's limits."""
-    head = _Head.of(page, look)
+def draw(page: Page, look: Look = PLAIN, head: "Head | None" = None) -> tuple[Drawing, ...]:
+    """Return the card and the further messages; every one is within Discord's limits.
+
+    ``head`` is what :meth:`Head.of` returned for the same run and look; it need not be made again for every page.
+    """
+    head = head or Head.of(page, look)
     cut = sheets(
         (_settled(part) for part in page.parts if not (look.censored and isinstance(part, Text))),
         first_chars=TEXT_CHARS - head.chars - _ROOM,
@@ -135,29 +123,29 @@ def given(page: Page) -> Media | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
-    """The part of the card that never changes while the run lives."""
+class Head:
+    """The part of the card that never changes while the run lives, and its length."""
 
-    texts: tuple[str, ...]
+    items: tuple[Component, ...]
     small: str
-    thumbnail: str | None
+    chars: int
     given: bool
 
-    @property
-    def chars(self) -> int:
-        # Discord does not say how it counts; UTF-16 units are the larger way.
-        return len("".join((*self.texts, self.small)).encode("utf-16-le")) // 2
-
     @classmethod
-    def of(cls, page: Page, look: Look) -> "_Head":
+    def of(cls, page: Page, look: Look = PLAIN) -> "Head":
+        """Draw it."""
         run = page.run
         prompt = "" if look.censored >= Censored.PROMPT else run.prompt or ""
-        asked = quote(prompt, lines=_QUOTE_LINES, chars=_QUOTE_CHARS)
+        said = (words.header(run), quote(prompt, lines=_QUOTE_LINES, chars=_QUOTE_CHARS))
+        texts = tuple(layout.text(line) for line in said if line)
         uploaded = look.thumbnail and given(page) is not None
+        picture = f"attachment://{GIVEN}" if uploaded else _address(page.thumbnail)
+        small = words.small(run)
         return cls(
-            texts=tuple(text for text in (words.header(run), asked) if text),
-            small=words.small(run),
-            thumbnail=f"attachment://{GIVEN}" if uploaded else _address(page.thumbnail),
+            items=texts if picture is None else (layout.section(texts, layout.thumbnail(picture, "What was given")),),
+            small=small,
+            # Discord does not say how it counts; UTF-16 units are the larger way.
+            chars=len("".join((*said, small)).encode("utf-16-le")) // 2,
             given=uploaded,
         )
 
@@ -168,32 +156,24 @@ def _address(thumbnail: Media | str | None) -> str | None:
     return thumbnail if thumbnail.startswith(("https://", "http://")) else None
 
 
-def _card(page: Page, look: Look, head: _Head, made: Body) -> Drawing:
-    items: list[ui.Item[Any]] = []
-    texts = [ui.TextDisplay[Any](text) for text in head.texts]
-    if head.thumbnail is not None:
-        items.append(ui.Section(*texts, accessory=ui.Thumbnail(head.thumbnail, description="What was given")))
-    else:
-        items.extend(texts)
-    items.append(ui.TextDisplay(words.status(page)))
-    small = "\n".join(
-        text for text in (head.small, *(f"-# {escape(remark)}" for remark in look.remarks[-_REMARKS:])) if text
-    )
+def _card(page: Page, look: Look, head: Head, made: Body) -> Drawing:
+    items = [*head.items, layout.text(words.status(page))]
+    remarks = (f"-# {escape(remark)}" for remark in look.remarks[-_REMARKS:])
+    small = "\n".join(text for text in (head.small, *remarks) if text)
     if small:
-        items.append(ui.TextDisplay(small))
+        items.append(layout.text(small))
     if made.items:
-        items += [ui.Separator(), *made.items]
+        items += [layout.separator(), *made.items]
     items.append(_buttons(page, look))
-    card = ui.Container(*items, accent_colour=_ACCENTS[page.progress.phase])
-    above = [ui.TextDisplay[Any](words.notice(page))] if look.call_back else []
-    return Drawing.of([*above, card], made.files, given=head.given)
+    above = [layout.text(words.notice(page))] if look.call_back else []
+    return Drawing([*above, layout.container(items, _ACCENTS[page.progress.phase])], made.files, head.given)
 
 
 def _further(made: Body, number: int, total: int | None) -> Drawing:
-    return Drawing.of((*made.items, ui.TextDisplay[Any](words.further(number, total))), made.files)
+    return Drawing([*made.items, layout.text(words.further(number, total))], made.files)
 
 
-def _buttons(page: Page, look: Look) -> ui.ActionRow[Any]:
+def _buttons(page: Page, look: Look) -> Component:
     run, phase = page.run, page.progress.phase
     if look.refresh:
         return row(run.id, Action.CANCEL, Action.REFRESH, Action.DETAILS)
@@ -201,8 +181,3 @@ def _buttons(page: Page, look: Look) -> ui.ActionRow[Any]:
         return row(run.id, Action.AGAIN, Action.EDIT, Action.DETAILS)
     over = frozenset({Action.CANCEL}) if phase in (Phase.STOPPING, Phase.DELIVERING) or run.state.terminal else None
     return row(run.id, Action.CANCEL, Action.DETAILS, disabled=over or frozenset())
-
-
-def accent(phase: Phase) -> discord.Colour:
-    """Return the colour that stands for a phase."""
-    return discord.Colour(_ACCENTS[phase])

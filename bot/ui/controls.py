@@ -11,6 +11,9 @@ from typing import Any, Self
 import discord
 from discord import ui
 
+from bot.ui import layout
+from bot.ui.layout import Component
+
 _RUN_ID = r"[0-9A-Za-z_-]{1,64}"
 
 
@@ -62,9 +65,20 @@ class RunButton(ui.DynamicItem[ui.Button[Any]], template=_TEMPLATE):
         interaction.client.dispatch("run_button", interaction, self.action.value, self.run_id)
 
 
-def row(run_id: str, *actions: Action, disabled: frozenset[Action] = frozenset()) -> ui.ActionRow[Any]:
+def row(run_id: str, *actions: Action, disabled: frozenset[Action] = frozenset()) -> Component:
     """Return one row of a run's buttons, in the order given."""
-    return ui.ActionRow(*(RunButton(action, run_id, disabled=action in disabled) for action in actions))
+    return layout.row(_button(run_id, action, disabled=action in disabled) for action in actions)
+
+
+def _button(run_id: str, action: Action, *, disabled: bool) -> Component:
+    label, style = _LOOKS[action]
+    return {
+        "type": discord.ComponentType.button.value,
+        "style": style.value,
+        "label": label,
+        "custom_id": f"run:{action.value}:{run_id}",
+        "disabled": disabled,
+    }
 
 
 CONTROLS = (RunButton,)

@@ -37,11 +37,11 @@ class Gate:
                 del self._waiting[key]
                 self._pace.withdraw(key)
 
-    async def aside(self) -> None:
+    async def aside(self, line: Line = ANY_CHANNEL) -> None:
         """Return when a request of the bot that is no edit may leave."""
         key = self.key()
         try:
-            await self.passed(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE)
+            await self.passed(key, line=line, urgency=Urgency.ASIDE)
         finally:
             self._pace.forget(key)
 

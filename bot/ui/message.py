@@ -167,6 +167,8 @@ class LiveMessage:
             if outcome is Outcome.SHOWN:
                 self._shown = page
                 self._failures = 0
+                if self._parting is None:
+                    self._watch_token()
                 if not page.final:
                     self._aside.mark(self._remarked)
         return await self._after(outcome)

@@ -5,7 +5,7 @@ The bounds, and who shares them::
     a message      one edit a second, stretched for all while the process is busy; the first words of an answer may
                    follow sooner, the last page follows at once
     a token        5 requests per 2 s, shared by the messages of one run on the token road
-    a channel      5 requests per 5 s, shared in turn by the runs in it on the bot road
+    a channel      5 requests per 5 s, shared in turn by the runs in it on the bot road; one reaction per 0.3 s
     the bot        50 requests a second on the bot road, kept to a margin
 
 Of each, something is kept for last pages, and last pages go first.
@@ -30,13 +30,17 @@ class Urgency(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a request shares its bound with: an interaction's token, or, on the bot road, a channel."""
+    """What a request shares its bound with: an interaction's token, or, on the bot road, a channel.
+
+    A channel's ``reactions`` have a bound of their own.
+    """
 
     id: int
     bot: bool
+    reactions: bool = False
 
 
-# On the bot road, but under no channel's bound: reactions have one of their own.
+# On the bot road, but under no channel's bound: looking at what is there.
 ANY_CHANNEL = Line(0, bot=True)
 
 
@@ -57,6 +61,7 @@ class Bounds:
     first_interval: float = 0.25
     token: Share = Share(span=2.0, requests=5, usual=4)
     channel: Share = Share(span=5.0, requests=5, usual=4)
+    reactions: Share = Share(span=0.3, requests=1, usual=1)
     bot: Share = Share(span=1.0, requests=40, usual=32)
     stretch_most: float = 6.0
     busy: float = 0.15  # so late that the process is overloaded
@@ -150,8 +155,9 @@ class Pace:
     def note(self, line: Line, now: float) -> None:
         """Take note of a request that left without asking."""
         if line != ANY_CHANNEL:
-            share = self._bounds.channel if line.bot else self._bounds.token
-            self._windows.setdefault(line, _Window(share)).left.append(now)
+            if line not in self._windows:
+                self._windows[line] = _Window(self._share(line))
+            self._windows[line].left.append(now)
         if line.bot:
             self._bot.left.append(now)
 
@@ -185,6 +191,11 @@ class Pace:
         else:
             return
         self._stretched_at = now
+
+    def _share(self, line: Line) -> Share:
+        if not line.bot:
+            return self._bounds.token
+        return self._bounds.reactions if line.reactions else self._bounds.channel
 
     def _due(self, message: _Asked) -> float:
         if message.last is None or message.is_last:

@@ -14,8 +14,9 @@ from bot.runs.page import Page
 from bot.runs.view import Ledger
 from bot.store.run import Run
 from bot.ui import words
-from bot.ui.card import Drawing, Look, draw, given
+from bot.ui.card import Drawing, Head, Look, draw, given
 from bot.ui.gate import Gate
+from bot.ui.layout import Layout
 from bot.ui.mending import Mending, Outcome
 from bot.ui.names import GIVEN, upload_name
 from bot.ui.pace import Urgency
@@ -62,6 +63,7 @@ class Reply:
         for number in sorted(number for number in run.messages if number > 0):
             self._slot(number).message_id = run.messages[number]
         self._given: Upload | None = None
+        self._head: tuple[Look, Head] | None = None
         self._drawn: tuple[Page, Look, int, tuple[Drawing, ...]] | None = None  # while nothing is left for later
 
     @property
@@ -169,7 +171,9 @@ class Reply:
 
     def _learned(self, slot: Slot, answer: Shown, drawing: Drawing | None = None) -> None:
         slot.learn(answer, drawing)
-        self.ephemeral = self.ephemeral or answer.ephemeral
+        if answer.ephemeral:
+            self.ephemeral = True
+            self.roads.bot = None  # the bot itself cannot see what one person sees
         self.reacted = self.reacted or (slot.number == 0 and answer.reacted)
         if GIVEN in slot.known:
             self._given = None
@@ -209,12 +213,15 @@ class Reply:
         look, room = self.terms.look, self.terms.upload_bytes
         if self._drawn is not None and self._drawn[0] is page and self._drawn[1:3] == (look, room):
             return self._drawn[3]
-        drawings = draw(page, look)
+        if self._head is None or self._head[0] is not look:
+            self._head = look, Head.of(page, look)
+        head = self._head[1]
+        drawings = draw(page, look, head)
         later = frozenset(
             name for number, drawing in enumerate(drawings) for name in self._slot(number).beyond(drawing, room)
         )
         if later:
-            return draw(page, replace(look, later=later))
+            return draw(page, replace(look, later=later), head)
         self._drawn = (page, look, room, drawings)
         return drawings
 
@@ -222,7 +229,9 @@ class Reply:
         small = (self._given,) if drawing.given and self._given is not None and GIVEN not in slot.known else ()
         new = tuple(Upload(upload_name(file.name), file.path, file.size) for file in slot.new(drawing))
         called = (self._run.author_id,) if self.terms.look.call_back and slot.number == 0 else ()
-        package = Package(view=drawing.view, kept=slot.kept(drawing), uploads=small + new, mentions=called)
+        package = Package(
+            view=Layout(drawing.components), kept=slot.kept(drawing), uploads=small + new, mentions=called
+        )
         if slot.message_id is not None:
             return await road.edit(slot.message_id, package)
         answer = await road.send(package, nonce=nonce_of(self._run.id, slot.number), ephemeral=self.ephemeral)

@@ -93,6 +93,7 @@ class BotRoad:
 
     def __init__(self, client: discord.Client, place: Place) -> None:
         self.line = Line(place.channel_id, bot=True)
+        self.reactions = Line(place.channel_id, bot=True, reactions=True)
         self._client = client
         self._place = place
         self._messages = client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)

@@ -128,7 +128,7 @@ class Stage:
             message_id=message_id,
             token=interaction.token,
             token_expires_at=self.clock.now() + INTERACTION_TOKEN_LIFE,
-            token_only=private or not interaction.is_guild_integration(),
+            token_only=private or not (interaction.is_guild_integration() or interaction.context.dm_channel),
             file_limit=interaction.filesize_limit,
         )
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from bot.outputs.parts import Text
 from bot.runs.page import Phase
 from bot.runs.view import Delivery
+from bot.ui.live import LiveMessages
+from bot.ui.roads import EMOJI
 from tests.ui.conftest import Stage
 from tests.ui.making import a_file, a_page
 
@@ -57,3 +59,87 @@ async def test_every_file_is_uploaded_once(stage: Stage, tmp_path: Path) -> None
     uploaded = [name for call in stage.standin.calls for name, _ in call.files.values()]
     assert uploaded == [file.name for file in files]
     assert len(stage.message(run).pictures) == 5
+
+
+async def test_the_first_output_does_not_wait_for_the_second_to_pass(stage: Stage) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    view.show(a_page(Phase.STARTING, run=run))
+    await stage.until(lambda: "waking" in stage.message(run).text)
+    view.show(a_page(Phase.RUNNING, run=run))
+    await stage.clock.advance(0.3)
+    view.show(a_page(Phase.RUNNING, Text("first words"), run=run))
+    await stage.until(lambda: "first words" in stage.message(run).text)
+    view.show(a_page(Phase.RUNNING, Text("first words and more"), run=run))
+    await stage.passes(0.75)
+    assert "more" not in stage.message(run).text
+    await stage.passes(0.5)
+    assert "more" in stage.message(run).text
+    await view.close()
+
+
+async def test_a_page_that_looks_the_same_is_not_sent(stage: Stage) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    for _ in range(5):
+        view.show(a_page(Phase.RUNNING, Text("the same"), run=run))
+        await stage.passes(1)
+    assert stage.edits(run) == 1
+    await view.close()
+
+
+async def test_a_private_conversation_has_the_reaction_and_both_roads(stage: Stage) -> None:
+    channel = stage.standin.world.dm("mia")
+    run = await stage.command(channel)
+    view = stage.open(run)
+    view.show(a_page(Phase.RUNNING, Text("first"), run=run))
+    await stage.until(lambda: stage.message(run).reacted(EMOJI), pass_time=0.25)
+    await stage.clock.advance(900)
+    assert await stage.finish(view, a_page(Phase.SUCCEEDED, Text("second"), run=run)) is Delivery.DELIVERED
+    assert "second" in stage.message(run).text
+    await stage.until(lambda: not stage.message(run).reacted(EMOJI), pass_time=0.25)
+
+
+async def test_where_only_the_person_installed_the_bot_what_is_too_much_is_said(stage: Stage) -> None:
+    stage.mia.user.installed = True
+    run = await stage.command(stage.channel("lobby"))
+    assert run.place.token_only
+    view = stage.open(run)
+    page = a_page(Phase.SUCCEEDED, Text("A sentence of some words. " * 1200), run=run)
+    assert await stage.finish(view, page) is Delivery.DELIVERED
+    assert "more than Discord lets me send" in stage.message(run).text
+    assert len([message for message in stage.channel("lobby").messages.values() if message.reference]) == 5
+    assert not stage.calls("PUT", "/reactions/")
+
+
+async def test_a_failing_ledger_doubles_no_message(stage: Stage) -> None:
+    class Broken:
+        async def message_sent(self, run_id: str, number: int, message_id: int) -> None:
+            raise RuntimeError(f"The disk is full: {run_id} {number} {message_id}")
+
+    run = await stage.command()
+    live = LiveMessages(stage.client, ledger=Broken(), clock=stage.clock)
+
+    async def gone() -> None:
+        stage.gone.append(run.id)
+
+    view = live(run, gone=gone)
+    page = a_page(Phase.SUCCEEDED, Text("A sentence of some words. " * 300), run=run)
+    for _ in range(4):
+        delivery = await stage.finish(view, page)
+    assert delivery is Delivery.DELIVERED
+    sent = [message for message in stage.channel().messages.values() if message.reference is not None]
+    assert " ".join([stage.message(run).text, *(message.text for message in sent)]).count("A sentence") == 300
+
+
+async def test_a_finished_reply_answers_the_same_again_and_forgets_the_run(stage: Stage) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    last = a_page(Phase.SUCCEEDED, Text("words"), run=run)
+    assert await view.finish(last) is Delivery.DELIVERED
+    assert await view.finish(last) is Delivery.DELIVERED
+    await stage.until(lambda: stage.live.open == 0, pass_time=0.25)
+    view.show(a_page(Phase.RUNNING, run=run))
+    await view.close()
+    assert not stage.live.fresh_token(run.id, "token", stage.clock.now())
+    assert not stage.live.deleted(run.place.message_id)

@@ -143,7 +143,16 @@ def test_requests_that_did_not_ask_count_all_the_same() -> None:
     assert pace.next_at(0.0) == BOUNDS.token.span
 
 
-def test_reactions_count_for_the_bot_and_for_no_channel() -> None:
+def test_reactions_of_a_channel_go_one_by_one_and_hold_up_no_edit() -> None:
+    pace = Pace()
+    for key in range(3):
+        pace.ask(key, line=Line(11, bot=True, reactions=True), urgency=Urgency.ASIDE, now=0.0)
+    pace.ask(9, line=CHANNEL, urgency=Urgency.USUAL, now=0.0)
+    assert set(pace.release(0.0)) == {0, 9}
+    assert pace.next_at(0.0) == BOUNDS.reactions.span
+
+
+def test_a_look_at_a_channel_counts_for_the_bot_and_for_no_channel() -> None:
     pace = Pace()
     for key in range(100):
         pace.ask(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE, now=0.0)

@@ -1,5 +1,6 @@
 """Which road a page takes, and what happens when Discord refuses it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -288,3 +289,16 @@ async def test_one_slow_edit_holds_up_no_other_reply(stage: Stage) -> None:
     await shown(stage, slow, "word 1", pass_time=5)
     await quick_view.close()
     await slow_view.close()
+
+
+async def test_a_reply_that_turns_out_to_be_private_is_known_to_have_the_token_alone(stage: Stage) -> None:
+    run = await stage.command(private=True)
+    run = replace(run, place=replace(run.place, token_only=False))
+    view = stage.open(run)
+    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    await shown(stage, run, "word 1")
+    await stage.passes(LIFE - 40, 120)
+    await shown(stage, run, "15 minutes", pass_time=1)
+    await stage.clock.advance(60)
+    assert await view.finish(a_page(Phase.SUCCEEDED, words(2), run=run)) is Delivery.LATER
+    assert stage.gone == []
