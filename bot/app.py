@@ -11,6 +11,7 @@ from datetime import timedelta
 import discord
 import httpx
 import structlog
+from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.catalog.resolve import Resolver
@@ -37,16 +38,23 @@ from bot.telemetry.metrics import CONTENT_TYPE, Metrics
 from bot.telemetry.wire import WireMeter
 from bot.ui.controls import CONTROLS
 from bot.ui.live import LiveMessages
+from bot.ui.translator import Translator, read_languages
 from bot.web.deliveries import Deliveries
 from bot.web.health import Health
 from bot.web.server import WebServer
 from cogs._invocation import Invocations
+from cogs._keeping import Keeping
 from cogs._registration import Registration
+from cogs.about import About
 from cogs.model_commands import ModelCommands
+from cogs.privacy import Privacy
 from cogs.run_buttons import RunButtons
+from cogs.runs import Runs
 from cogs.stopping import Stopping
 
 log = structlog.get_logger(__name__)
+
+_VERSION = importlib.metadata.version("replicord")
 
 # Docker and systemd kill ten seconds after SIGTERM; the last edits get most of them.
 _GRACE = timedelta(seconds=8)
@@ -79,7 +87,7 @@ class App:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._metrics = Metrics(version=importlib.metadata.version("replicord"))
+        self._metrics = Metrics(version=_VERSION)
         custom_gateway = str(settings.discord_gateway_url) != DEFAULT_GATEWAY
         self._client = Replicord(on_login=self._on_login, shards=1 if custom_gateway else None)
         self._replicate = Replicate(
@@ -163,19 +171,27 @@ class App:
         """Add what people can use, tell Discord if it changed, and pick up what a former life left."""
         client.add_dynamic_items(*CONTROLS)
         self._missing = await self._catalog.load()
-        await client.add_cog(self._models)
-        await client.add_cog(Stopping(client, engine=self._engine, book=self._store.runs))
-        await client.add_cog(
-            RunButtons(
-                book=self._store.runs,
-                catalog=self._catalog,
-                invocations=self._invocations,
-                fresh_token=self._views.fresh_token,
-            )
-        )
+        for cog in self._cogs(client):
+            await client.add_cog(cog)
+        await client.tree.set_translator(Translator(read_languages()))
         await self._registration.sync()
         recovered = await self._engine.recover()
         log.info("Logged in.", commands=[command.name for command in self._catalog], recovered=recovered)
+
+    def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
+        runs = self._store.runs
+        keeping = Keeping.of(self._settings.keep_prompts, self._settings.keep_files, self._settings.keep_runs)
+        buttons = RunButtons(
+            book=runs, catalog=self._catalog, invocations=self._invocations, fresh_token=self._views.fresh_token
+        )
+        return (
+            self._models,
+            Stopping(client, engine=self._engine, book=runs),
+            buttons,
+            About(client, catalog=self._catalog, version=_VERSION),
+            Runs(client, engine=self._engine, runs=runs),
+            Privacy(memory=runs, keeping=keeping),
+        )
 
     def _chores(self) -> Chores:
         keep = Keep(prompts=self._settings.keep_prompts, files=self._settings.keep_files, runs=self._settings.keep_runs)
@@ -216,6 +232,7 @@ def _policy(settings: Settings) -> Policy:
         creates_per_minute=settings.creates_per_minute,
         deadline=settings.run_deadline,
         webhook_base=settings.webhook_url,
+        file_hosts=tuple(settings.replicate_file_hosts),
     )
 
 

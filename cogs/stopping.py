@@ -5,20 +5,14 @@ from discord.ext import commands
 
 from bot.client import Replicord
 from bot.runs import Run
-from bot.runs.engine import CancelAnswer, Engine
+from bot.runs.engine import Engine
 from bot.ui.answer import tell
 from bot.ui.controls import Action
 from bot.ui.rights import may_stop
 from cogs._book import Book
+from cogs._stopped import STOPPED
 
 STOP = "❌"
-
-_ANSWERS = {
-    CancelAnswer.REQUESTED: "Stopping. What was made already stays.",
-    CancelAnswer.ALREADY: "It is being stopped already.",
-    CancelAnswer.OVER: "This run is over already.",
-    CancelAnswer.UNKNOWN: "This run is no longer remembered, so there is nothing to stop.",
-}
 
 
 class Stopping(commands.Cog):
@@ -49,7 +43,7 @@ class Stopping(commands.Cog):
             await tell(interaction, f"Only {run.author_name} or someone who manages messages here can stop this run.")
             return
         answer = await self._engine.cancel(run_id, by=interaction.user.display_name)
-        await tell(interaction, _ANSWERS[answer])
+        await tell(interaction, STOPPED[answer])
 
     def _manages(self, event: discord.RawReactionActionEvent) -> bool:
         guild = self._client.get_guild(event.guild_id) if event.guild_id else None
