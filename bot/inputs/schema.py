@@ -6,7 +6,7 @@ from typing import Any, Final
 
 # A schema comes from a stranger: references may loop or multiply, and nesting may be endless. Past these bounds a
 # part reads as “anything”. The largest real Input schema has a few hundred nodes.
-_NODES: Final = 20_000
+_NODES: Final = 100_000  # a choice counts as one, as often as it is referred to
 _DEPTH: Final = 48
 
 _SCHEMAS_BY_NAME: Final = frozenset({"properties", "patternProperties", "$defs", "definitions"})
@@ -72,8 +72,11 @@ class _Inliner:
 
     def schema(self, node: Any, within: tuple[str, ...], depth: int) -> dict[str, Any]:
         """Return the schema without references; ``within`` are the references that led here."""
-        self._nodes_left -= 1
-        if not isinstance(node, Mapping) or self._nodes_left < 0 or depth > _DEPTH:
+        if not isinstance(node, Mapping):
+            return {}
+        choices = node.get("enum")
+        self._nodes_left -= 1 + (len(choices) if isinstance(choices, list) else 0)
+        if self._nodes_left < 0 or depth > _DEPTH:
             return {}
         own = {str(key): self._part(str(key), value, within, depth) for key, value in node.items() if key != "$ref"}
         pointer = node.get("$ref")
