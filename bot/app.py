@@ -7,6 +7,7 @@ import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from typing import Any
 
 import discord
 import httpx
@@ -15,6 +16,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.catalog.resolve import Resolver
+from bot.catalog.search import Search
 from bot.chores import Chores, Keep
 from bot.client import DEFAULT_GATEWAY, Replicord, point_at
 from bot.clock import Clock, SystemClock
@@ -38,15 +40,19 @@ from bot.telemetry.metrics import CONTENT_TYPE, Metrics
 from bot.telemetry.wire import WireMeter
 from bot.ui.controls import CONTROLS
 from bot.ui.live import LiveMessages
+from bot.ui.model_controls import ModelButton
 from bot.ui.translator import Translator, read_languages
 from bot.web.deliveries import Deliveries
 from bot.web.health import Health
 from bot.web.server import WebServer
 from cogs._invocation import Invocations
 from cogs._keeping import Keeping
+from cogs._model_choices import ModelChoices
 from cogs._registration import Registration
+from cogs._rights import Editors
 from cogs.about import About
 from cogs.model_commands import ModelCommands
+from cogs.models import Models
 from cogs.privacy import Privacy
 from cogs.run_buttons import RunButtons
 from cogs.runs import Runs
@@ -118,9 +124,12 @@ class App:
             rows=store.commands,
             clock=clock,
         )
+        self._search = Search(self._replicate.models, clock=clock)
         self._registration = Registration(self._client, memory=store.notes, guild=settings.command_guild)
         self._invocations = Invocations(self._engine)
-        self._models = ModelCommands(self._client, catalog=self._catalog, invocations=self._invocations)
+        self._models = ModelCommands(
+            self._client, catalog=self._catalog, invocations=self._invocations, registration=self._registration
+        )
         self._missing: tuple[str, ...] = ()
 
     async def server(self, host: str, port: int) -> WebServer:
@@ -152,6 +161,7 @@ class App:
             await self._engine.stop(_GRACE)
             await self._views.close()
             await self._client.close()
+            await self._search.close()
             chores.cancel()
             stopped.cancel()
             results = await asyncio.gather(connection, chores, return_exceptions=True)
@@ -167,13 +177,18 @@ class App:
                 "Discord does not know DISCORD_TOKEN. Copy it anew from your application's Bot page."
             ) from error
 
+    async def offer(self) -> tuple[Mapping[str, Any], ...]:
+        """Add every command there is and return them as Discord gets them; Discord is not told yet."""
+        self._missing = await self._catalog.load()
+        for cog in self._cogs(self._client):
+            await self._client.add_cog(cog)
+        await self._client.tree.set_translator(Translator(read_languages()))
+        return tuple(command.to_dict(self._client.tree) for command in self._client.tree.get_commands())
+
     async def _on_login(self, client: Replicord) -> None:
         """Add what people can use, tell Discord if it changed, and pick up what a former life left."""
-        client.add_dynamic_items(*CONTROLS)
-        self._missing = await self._catalog.load()
-        for cog in self._cogs(client):
-            await client.add_cog(cog)
-        await client.tree.set_translator(Translator(read_languages()))
+        client.add_dynamic_items(*CONTROLS, ModelButton)
+        await self.offer()
         await self._registration.sync()
         recovered = await self._engine.recover()
         log.info("Logged in.", commands=[command.name for command in self._catalog], recovered=recovered)
@@ -184,8 +199,17 @@ class App:
         buttons = RunButtons(
             book=runs, catalog=self._catalog, invocations=self._invocations, fresh_token=self._views.fresh_token
         )
+        editors = Editors(client, self._settings.model_editors)
+        choices = ModelChoices(search=self._search, catalog=self._catalog, clock=self._clock)
         return (
             self._models,
+            Models(
+                catalog=self._catalog,
+                search=self._search,
+                offered=self._models,
+                choices=choices,
+                editors=editors,
+            ),
             Stopping(client, engine=self._engine, book=runs),
             buttons,
             About(client, catalog=self._catalog, version=_VERSION),
@@ -207,8 +231,7 @@ class App:
         """Try again for commands whose model Replicate could not tell; True when none is missing."""
         if self._missing and self._client.is_ready():
             self._missing = await self._catalog.load()
-            self._models.refresh()
-            await self._registration.sync()
+            await self._models.publish()
         return self._client.is_ready() and not self._missing
 
     def _ready(self) -> Mapping[str, bool]:
