@@ -11,35 +11,51 @@ from bot.catalog.command import Command
 from bot.client import Replicord
 from bot.inputs.commands import build
 from cogs._invocation import Invocations
+from cogs._registration import Registration
 
 
 class ModelCommands(commands.Cog):
-    """Keeps the tree's model commands equal to the catalogue."""
+    """Keeps the tree's model commands, and Discord's, equal to the catalogue."""
 
-    def __init__(self, client: Replicord, *, catalog: Catalog, invocations: Invocations) -> None:
+    def __init__(
+        self, client: Replicord, *, catalog: Catalog, invocations: Invocations, registration: Registration
+    ) -> None:
         self._client = client
         self._catalog = catalog
         self._invocations = invocations
-        self._names: set[str] = set()
+        self._registration = registration
+        self._offered: dict[str, Command] = {}
 
     async def cog_load(self) -> None:
-        """Offer what the catalogue has."""
-        self.refresh()
+        """Offer what the catalogue has; Discord is told when every cog is there."""
+        self._refresh()
 
-    def refresh(self) -> None:
+    async def publish(self) -> bool:
+        """Offer what the catalogue has and tell Discord; False: there was nothing to tell.
+
+        CommandSyncFailure, or another of discord.py's errors, when Discord does not take it.
+        """
+        self._refresh()
+        return await self._registration.sync()
+
+    def _refresh(self) -> None:
         """Take commands out of the tree and put them in, as the catalogue changed."""
         wanted = {command.name: command for command in self._catalog}
-        for name in self._names - wanted.keys():
-            self._client.tree.remove_command(name)
-        for command in wanted.values():
-            built = build(
-                name=command.name,
-                description=command.description,
-                plan=command.plan,
-                callback=self._callback(command),
-            )
-            self._client.tree.add_command(built, override=True)
-        self._names = set(wanted)
+        tree = self._client.tree
+        for name in self._offered.keys() - wanted.keys():
+            tree.remove_command(name)
+        for name, command in wanted.items():
+            if self._offered.get(name) is not command:
+                tree.add_command(
+                    build(
+                        name=name,
+                        description=command.description,
+                        plan=command.plan,
+                        callback=self._callback(command),
+                    ),
+                    override=True,
+                )
+        self._offered = wanted
 
     def _callback(self, command: Command) -> Callable[[discord.Interaction[Any], dict[str, Any]], Awaitable[None]]:
         async def run(interaction: discord.Interaction[Any], values: dict[str, Any]) -> None:

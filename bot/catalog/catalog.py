@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import structlog
 
+from bot.catalog.asking import asking
 from bot.catalog.command import Command
+from bot.catalog.listing import Listing
+from bot.catalog.recent import Recent
 from bot.catalog.resolve import Resolved, Resolver
 from bot.clock import Clock
 from bot.errors import Refused, UserError
+from bot.inputs.configured import config_problems
 from bot.inputs.fields import Field, output_schema, read_fields
 from bot.inputs.plan import make_plan
 from bot.limits import GLOBAL_COMMANDS
@@ -21,8 +26,14 @@ from bot.store.commands import CommandRow, Commands
 
 log = structlog.get_logger(__name__)
 
+# The name of what runs any model; no model's own command can have it.
+ANY_MODEL: Final = "run"
+
 # Resolving asks Replicate up to twice; at start a few go at once.
-_AT_ONCE = 4
+_AT_ONCE: Final = 4
+# A form is opened, filled in and sent: so long the model behind it is not asked for again.
+_FRESH: Final = 900.0
+_KEPT: Final = 200
 
 
 class Catalog:
@@ -43,6 +54,7 @@ class Catalog:
         self._rows = rows
         self._clock = clock
         self._commands: dict[str, Command] = {}
+        self._looked_at: Recent[Target, Command] = Recent(clock=clock, seconds=_FRESH, most=_KEPT)
 
     def __iter__(self) -> Iterator[Command]:
         return iter(tuple(self._commands.values()))
@@ -66,17 +78,32 @@ class Catalog:
                 return await self._try(spec)
 
         results = await asyncio.gather(*(attempt(spec) for spec in wanted if spec.name not in self._commands))
-        # The order of the configuration is the order in which people see the commands.
-        self._commands = {spec.name: self._commands[spec.name] for spec in wanted if spec.name in self._commands}
+        # People may have added and removed some meanwhile. The order of the configuration is the one that they see.
+        there = [*self._specs, *(row.name for row in await self._rows.all())]
+        self._commands = {name: self._commands[name] for name in there if name in self._commands}
         return tuple(name for name in results if name is not None)
 
     async def resolve(self, target: Target) -> Command:
-        """Return a command for a model that has none, for one run of it. UnknownModel when there is no such model."""
-        resolved = await self._resolver.resolve(target)
-        return self._command(CommandSpec(name=_default_name(resolved.target), target=target), resolved)
+        """Return a command for any model, for one run of it. UnknownModel when there is no such model, or NotNow."""
+        known = self._looked_at.get(target)
+        if known is not None:
+            return known
+        with asking():
+            resolved = await self._resolver.resolve(target)
+        command = self._command(CommandSpec(name=ANY_MODEL, target=target), resolved)
+        self._looked_at.put(target, command)
+        return command
+
+    async def listing(self, target: Target) -> Listing:
+        """Return what Replicate says about a target's model now. UnknownModel or NotNow when it does not."""
+        with asking():
+            return Listing.of(await self._resolver.page(target))
 
     async def add(self, name: str, target: Target, *, by: int) -> Command:
-        """Add a command and remember it; its version is pinned now. Refused or UnknownModel when it cannot be."""
+        """Add a command and remember it; its version is pinned now.
+
+        Refused, UnknownModel or NotNow say why it cannot be.
+        """
         try:
             check_name(name)
         except ValueError as error:
@@ -85,23 +112,27 @@ class Catalog:
             raise Refused(f"There is a /{name} already. Choose another name, or remove that one first.")
         if len(self._commands) + len(RESERVED_NAMES) >= GLOBAL_COMMANDS:
             raise Refused(f"Discord takes {GLOBAL_COMMANDS} commands, and they are used up. Remove one first.")
-        resolved = await self._resolver.resolve(target)
+        with asking():
+            resolved = await self._resolver.resolve(target)
+        if name in self._commands:
+            raise Refused(f"Somebody just added another /{name}. Choose another name.")
         command = self._command(CommandSpec(name=name, target=target), resolved)
         await self._remember(command, by=by)
         self._commands[name] = command
         return command
 
-    async def remove(self, name: str) -> Command:
+    async def remove(self, name: str) -> None:
         """Forget an added command. Refused for a configured one: that is for the one who runs the bot."""
-        command = self._added(name)
-        await self._rows.remove(name)
-        del self._commands[name]
-        return command
+        # One whose model is gone is no command any more, and still there to be forgotten.
+        if name in self._specs or not await self._rows.remove(name):
+            self._added(name)
+        self._commands.pop(name, None)
 
     async def newest(self, name: str) -> Command:
         """Return what an added command would be with its model's newest version."""
         command = self._added(name)
-        resolved = await self._resolver.resolve(replace(command.target, version=None))
+        with asking():
+            resolved = await self._resolver.resolve(replace(command.target, version=None))
         return self._command(CommandSpec(name=name, target=resolved.target), resolved)
 
     async def switch(self, command: Command, *, by: int) -> None:
@@ -112,16 +143,27 @@ class Catalog:
 
     async def _try(self, spec: CommandSpec) -> str | None:
         try:
-            self._commands[spec.name] = self._command(spec, await self._resolver.resolve(spec.target))
+            resolved = await self._resolver.resolve(spec.target)
         except UserError as unknown:
             log.warning("A command was left out.", command=spec.name, reason=unknown.sentence)
+            return None
         except ReplicateError as error:
-            log.warning("A command has to wait: Replicate did not tell its model.", command=spec.name, error=str(error))
-            return spec.name
+            remembered = await self._resolver.remembered(spec.target)
+            if remembered is None:
+                log.warning(
+                    "A command has to wait: Replicate did not tell its model.", command=spec.name, error=str(error)
+                )
+                return spec.name
+            resolved = remembered
+            log.warning("A command is as it was last time.", command=spec.name, error=str(error))
+        self._commands[spec.name] = self._command(spec, resolved)
         return None
 
     def _command(self, spec: CommandSpec, resolved: Resolved) -> Command:
-        fields = tuple(_limited(field, spec.limits) for field in read_fields(resolved.schema))
+        own = read_fields(resolved.schema)
+        for problem in config_problems(own, required=spec.required, defaults=spec.defaults, limits=spec.limits):
+            log.warning("A command's configuration does not fit its model.", command=spec.name, problem=problem)
+        fields = tuple(_limited(field, spec.limits) for field in own)
         plan = make_plan(
             fields,
             model=resolved.target.model,
@@ -167,7 +209,3 @@ def _limited(field: Field, limits: Mapping[str, float]) -> Field:
     if most is None or (field.maximum is not None and field.maximum <= most):
         return field
     return replace(field, maximum=most)
-
-
-def _default_name(target: Target) -> str:
-    return target.name.lower().replace(".", "-")[:32]

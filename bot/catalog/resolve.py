@@ -7,6 +7,7 @@ from typing import Any
 from bot.errors import ConfigError, UserError
 from bot.replicate.client import Replicate
 from bot.replicate.errors import NotFound
+from bot.replicate.models import Model
 from bot.replicate.target import Target
 from bot.store.commands import Commands
 
@@ -37,21 +38,40 @@ class Resolver:
 
     async def resolve(self, target: Target) -> Resolved:
         """Return the target, pinned, with its schema. UnknownModel, or a ReplicateError when it cannot be asked."""
-        if target.version is not None:
-            known = await self._remembered.schema(str(target))
-            if known is not None:
-                payload = known.payload
-                return Resolved(target=target, description=payload["description"], schema=payload["schema"])
+        known = await self.remembered(target) if target.version is not None else None
+        if known is not None:
+            return known
         try:
             resolved = await (self._deployment(target) if target.deployment else self._model(target))
         except NotFound as error:
-            raise UnknownModel(
-                f"Replicate knows no {target}, or its token may not see it. Check the spelling on replicate.com."
-            ) from error
-        if resolved.target.version is not None:
-            payload = {"description": resolved.description, "schema": dict(resolved.schema)}
-            await self._remembered.cache_schema(str(resolved.target), payload)
+            raise _unknown(target) from error
+        payload = {
+            "target": str(resolved.target),
+            "description": resolved.description,
+            "schema": dict(resolved.schema),
+        }
+        for name in {str(target), str(resolved.target)}:
+            await self._remembered.cache_schema(name, payload)
         return resolved
+
+    async def remembered(self, target: Target) -> Resolved | None:
+        """Return what a target was when it was last asked for; of one without a version that may be outdated."""
+        known = await self._remembered.schema(str(target))
+        if known is None:
+            return None
+        payload = known.payload
+        pinned = Target.parse(payload.get("target", str(target)))
+        return Resolved(target=pinned, description=payload["description"], schema=payload["schema"])
+
+    async def page(self, target: Target) -> Model:
+        """Return the page of a target's model as it is now. UnknownModel, or a ReplicateError."""
+        try:
+            if not target.deployment:
+                return await self._replicate.models.get(target.model)
+            release = await self._replicate.deployments.get(target.model)
+            return await self._replicate.models.get(release.model)
+        except NotFound as error:
+            raise _unknown(target) from error
 
     async def _deployment(self, target: Target) -> Resolved:
         release = await self._replicate.deployments.get(target.model)
@@ -75,3 +95,9 @@ def _resolved(asked: Target, pinned: Target, description: str | None, schema: Ma
     if not schema:
         raise UnknownModel(f"{asked} does not say what inputs it takes, so it cannot become a command.")
     return Resolved(target=pinned, description=description or "", schema=schema)
+
+
+def _unknown(target: Target) -> UnknownModel:
+    return UnknownModel(
+        f"Replicate knows no {target}, or its token may not see it. Check the spelling on replicate.com."
+    )

@@ -18,7 +18,7 @@ from bot.ui.words import DOT
 
 _SAFE = ("https://", "http://", "attachment://")
 _RESERVE_CHARS = 200  # for the line that says what is left out
-_ENTRY_COMPONENTS = 3  # a section, its text, its accessory
+_SECTION_COMPONENTS = 3  # a section, its text, its accessory
 
 _STATES: Mapping[RunState, str] = {
     RunState.RESERVED: "waiting",
@@ -80,10 +80,12 @@ def list_card(
     middle: list[ui.Item[Any]] = []
     for entry in given:
         text = cut(entry.text, TEXT_CHARS // 2)
-        if len(text) > room or places < _ENTRY_COMPONENTS:
+        item = _entry(text, entry)
+        taken = _SECTION_COMPONENTS if isinstance(item, ui.Section) else 1
+        if len(text) > room or places < taken:
             break
-        room, places = room - len(text), places - _ENTRY_COMPONENTS
-        middle.append(_entry(text, entry))
+        room, places = room - len(text), places - taken
+        middle.append(item)
     left = len(given) - len(middle)
     last = "\n".join(line for line in (f"-# … and {left} more" if left else "", foot) if line)
     items = [*top, *middle, *([ui.TextDisplay(last)] if last else [])]

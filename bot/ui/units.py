@@ -37,3 +37,12 @@ def size(number: int) -> str:
     if number < 1_000_000:
         return f"{max(1, round(number / 1000))} kB"
     return f"{number / 1_000_000:.1f} MB" if number < 10_000_000 else f"{round(number / 1_000_000)} MB"
+
+
+def rough(number: int) -> str:
+    """Return a large number as people say it: "950", "12 k", "1.2 M"."""
+    for unit, size_of in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size_of:
+            amount = number / size_of
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
+    return str(number)

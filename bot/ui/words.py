@@ -40,10 +40,14 @@ def header(run: Run) -> str:
 
 def model_link(model_target: str) -> str:
     """Return the model's name, leading to its page at Replicate."""
-    deployment = model_target.startswith("deployments/")
+    return link(model_target.removeprefix("deployments/").partition(":")[0], model_url(model_target))
+
+
+def model_url(model_target: str) -> str:
+    """Return the page of a model, of one of its versions, or of a deployment."""
     model, _, version = model_target.removeprefix("deployments/").partition(":")
-    page = f"{_WEB}/deployments/{model}" if deployment else f"{_WEB}/{model}"
-    return link(model, f"{page}/versions/{version}" if version else page)
+    page = f"{_WEB}/deployments/{model}" if model_target.startswith("deployments/") else f"{_WEB}/{model}"
+    return f"{page}/versions/{version}" if version else page
 
 
 def prediction_url(prediction_id: str) -> str:
