@@ -8,6 +8,7 @@ from bot.clock import Clock
 from bot.outputs.parts import File
 from bot.runs.page import Page
 from bot.ui import words
+from bot.ui.names import GIVEN
 from bot.ui.roads import Road, Roads
 from bot.ui.slot import Slot
 from bot.ui.terms import Terms
@@ -59,18 +60,21 @@ class Mending:
                 return Outcome.LATER
             case _:
                 log.warning("Discord refused a message.", run=self._run_id, number=slot.number, reason=str(error))
-                return None if self._eased(found, error, road, page, new) else Outcome.REFUSED
+                given = slot.number == 0 and GIVEN not in slot.known
+                return None if self._eased(found, error, road, page, new, given=given) else Outcome.REFUSED
 
-    def _eased(self, found: Trouble, error: Exception, road: Road, page: Page, new: tuple[File, ...]) -> bool:
+    def _eased(
+        self, found: Trouble, error: Exception, road: Road, page: Page, new: tuple[File, ...], *, given: bool
+    ) -> bool:
         """Whether the next try goes another way or with less in it."""
         terms = self._terms
         match found:
             case Trouble.NO_ACCESS:
-                return self._barred(road, error, new)
+                return self._barred(road, error, new, given=given)
             case Trouble.BLOCKED:
                 return terms.censored()
             case Trouble.TOO_LARGE:
-                return terms.smaller(new, page.run.prediction_id)
+                return terms.smaller(new, page.run.prediction_id, given=given)
             case _:
                 return terms.bare([part for part in page.parts if isinstance(part, File)])
 
@@ -98,8 +102,8 @@ class Mending:
         slot.forget()
         return None
 
-    def _barred(self, road: Road, error: Exception, new: tuple[File, ...]) -> bool:
-        if getattr(error, "code", 0) == _MISSING_PERMISSIONS and self._terms.no_files(new):
+    def _barred(self, road: Road, error: Exception, new: tuple[File, ...], *, given: bool) -> bool:
+        if getattr(error, "code", 0) == _MISSING_PERMISSIONS and self._terms.no_files(new, given=given):
             return True
         self._roads.lose(road)
         if road is self._roads.bot or self._roads.bot is None:

@@ -27,6 +27,7 @@ _SPARE = timedelta(seconds=10)  # an edit under way must arrive before the token
 _PARTING = timedelta(seconds=35)
 _SECONDS = 45.0
 _UPLOAD_SECONDS = 300.0
+_CANNOT_REPLY = (50013, 160002)
 
 
 class Road(Protocol):
@@ -96,6 +97,13 @@ class BotRoad:
         self.reactions = Line(place.channel_id, bot=True, reactions=True)
         self._client = client
         self._place = place
+        self._replies = True
+        self._first = discord.MessageReference(
+            message_id=place.message_id,
+            channel_id=place.channel_id,
+            guild_id=place.guild_id,
+            fail_if_not_exists=False,
+        )
         self._messages = client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
 
     async def edit(self, message_id: int, package: Package) -> Shown:
@@ -109,20 +117,27 @@ class BotRoad:
         return Shown.of(message, EMOJI)
 
     async def send(self, package: Package, *, nonce: str, ephemeral: bool) -> Shown:  # noqa: ARG002  # this road is public
-        """Send a reply to the first message; Discord takes the same nonce once."""
-        place = self._place
+        """Send a reply to the first message; Discord takes the same nonce once.
+
+        Without the right to read the history a bot cannot reply; then it is a plain message.
+        """
+        if self._replies:
+            try:
+                return await self._post(package, nonce, reference=self._first)
+            except discord.Forbidden as refused:
+                if refused.code not in _CANNOT_REPLY:
+                    raise
+                self._replies = False
+        return await self._post(package, nonce)
+
+    async def _post(self, package: Package, nonce: str, **reply: Any) -> Shown:
         async with asyncio.timeout(_patience(package)):
             message = await self._messages.send(
                 files=package.files(),
                 allowed_mentions=package.allowed(),
                 nonce=nonce,
                 mention_author=False,
-                reference=discord.MessageReference(
-                    message_id=place.message_id,
-                    channel_id=place.channel_id,
-                    guild_id=place.guild_id,
-                    fail_if_not_exists=False,
-                ),
+                **reply,
                 **_looks(package),
             )
         return Shown.of(message, EMOJI)

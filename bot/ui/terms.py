@@ -40,7 +40,7 @@ class Terms:
         """Leave out these files, and say why where they would stand."""
         self.look = replace(self.look, withheld={**self.look.withheld, **{file.name: reason for file in files}})
 
-    def smaller(self, files: Sequence[File], prediction_id: str | None) -> bool:
+    def smaller(self, files: Sequence[File], prediction_id: str | None, *, given: bool) -> bool:
         """Answer that a request with these new files was too large; False when nothing is left to make smaller."""
         total = sum(file.size for file in files)
         if len(files) > 1:
@@ -49,7 +49,7 @@ class Terms:
         if files:
             self.without(files, words.too_large(files[0].size, prediction_id))
             return True
-        if self.look.thumbnail:
+        if given and self.look.thumbnail:
             self.without_thumbnail()
             return True
         return False
@@ -62,9 +62,9 @@ class Terms:
         self.remark(words.BLOCKED)
         return True
 
-    def no_files(self, files: Sequence[File]) -> bool:
-        """Answer that the bot may not attach files; False when none was new."""
-        if not files and not self.look.thumbnail:
+    def no_files(self, files: Sequence[File], *, given: bool) -> bool:
+        """Answer that the bot may not attach files; False when neither they nor what was given were new."""
+        if not files and not (given and self.look.thumbnail):
             return False
         self.without_thumbnail()
         self.without(files, words.NO_FILES)

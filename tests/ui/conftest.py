@@ -21,7 +21,7 @@ from bot.store.run import Place, Run
 from bot.ui.controls import CONTROLS
 from bot.ui.live import LiveMessages
 from bot.ui.message import LiveMessage
-from tests.clock import VirtualClock
+from tests.clock import VirtualClock, settle
 from tests.discord_spec import SPEC, check_discord_calls
 from tests.ui.making import a_run
 
@@ -158,7 +158,7 @@ class Stage:
 
     async def until(self, look: Callable[[], Any], *, pass_time: float = 0.0) -> Any:
         """Wait until ``look`` returns something true, letting time pass meanwhile if asked."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(25):
             while not (found := look()):
                 if pass_time:
                     await self.quiet()
@@ -169,8 +169,9 @@ class Stage:
     async def quiet(self) -> None:
         """Wait until nothing is under way that needs no time to pass."""
         still, calls = 0, -1
-        while still < 15:
-            await asyncio.sleep(0.002)
+        while still < 8:
+            await settle(10)
+            await asyncio.sleep(0.0005)
             now = len(self.standin.calls) + sum(call.status is None for call in self.standin.calls) * 1000
             still, calls = (still + 1, now) if now == calls else (0, now)
 

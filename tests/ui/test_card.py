@@ -1,6 +1,7 @@
 """The card: within every limit whatever a run holds, whole, and not to be forged."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bot.media.media import Kind, Media, MediaType
 from bot.outputs.parts import File, Link, Part, Text
 from bot.outputs.sheets import sheets
 from bot.runs.page import Page, Phase
+from bot.ui import words
 from bot.ui.card import Censored, Look, draw
 from bot.ui.markdown import escape, one_line, quote
 from tests.ui.making import NOW, PDF, WEBP, a_file, a_page, a_run
@@ -93,9 +95,7 @@ def looks(draw_: st.DrawFn, page: Page) -> Look:
         later=frozenset(draw_(some)),
         withheld={name: draw_(st.sampled_from([reason, "gone"])) for name in draw_(some)},
         censored=draw_(st.sampled_from(Censored)),
-        remarks=tuple(
-            draw_(st.lists(st.just("I may not add reactions here; the Cancel button stops the run."), max_size=6))
-        ),
+        remarks=tuple(draw_(st.lists(st.sampled_from([words.NO_REACTION, words.PARTING, words.BLOCKED])))),
         refresh=draw_(st.booleans()),
         call_back=draw_(st.booleans()),
         thumbnail=draw_(st.booleans()),
@@ -248,3 +248,24 @@ def test_markdown_helpers_cut_at_words_and_keep_characters_whole() -> None:
     assert quote("\n\n  \n", lines=4, chars=100) == ""
     assert quote("a\n\nb\nc\nd\ne", lines=3, chars=100) == "> a\n> b\n> c…"
     assert escape("snake_case_name and _this_") == r"snake_case_name and \_this\_"
+
+
+def test_the_worst_that_can_stand_above_and_below_a_full_text_still_fits() -> None:
+    noted = [replace(a_file(number), note="made smaller to fit here " * 9) for number in range(1, 9)]
+    run = a_run(
+        failure="*" * 900,
+        prompt="*" * 5000,
+        summary="*" * 900,
+        notes=("*" * 900,) * 5,
+        author_name="*" * 100,
+        expected=20,
+    )
+    reason = words.too_large(123_456_789, "p" * 26)
+    look = Look(
+        withheld={"generate-01.webp": reason, "generate-02.webp": reason, "generate-03.webp": words.NO_FILES},
+        remarks=(words.NO_ACCESS, words.PARTING, words.NOT_TAKEN_REMARK),
+        call_back=True,
+    )
+    drawings = draw(a_page(Phase.FAILED, Text("word " * 4000), *noted, Text("word " * 4000), run=run), look)
+    for drawing in drawings:
+        check(drawing.components)

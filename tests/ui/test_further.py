@@ -8,6 +8,7 @@ from bot.media.media import Media
 from bot.outputs.parts import Text
 from bot.runs.page import Page, Phase
 from bot.runs.view import Delivery
+from bot.sandbox.discord import Permission
 from bot.sandbox.discord.world.message import Message
 from bot.store.run import Run
 from tests.ui.conftest import Stage, ended
@@ -102,6 +103,8 @@ async def test_a_further_message_that_was_sent_and_not_written_down_is_found(sta
     for late in (False, True):
         run = await stage.command()
         if late:
+            # Without headers of limits discord.py does not sleep in them; the pace is the gate's alone.
+            stage.standin.buckets.enabled = False
             await stage.clock.advance(LIFE)
         view = stage.open(run)
         last = a_page(Phase.SUCCEEDED, Text(LONG), run=run)
@@ -120,6 +123,8 @@ async def test_an_answer_that_was_lost_on_the_way_sends_no_message_twice(stage: 
     for late in (False, True):
         run = await stage.command()
         if late:
+            # Without headers of limits discord.py does not sleep in them; the pace is the gate's alone.
+            stage.standin.buckets.enabled = False
             await stage.clock.advance(LIFE)
         stage.standin.faults.cut_after("POST *messages" if late else "POST /webhooks/*")
         last = a_page(Phase.SUCCEEDED, Text(LONG), run=run)
@@ -208,3 +213,18 @@ async def test_what_was_given_is_uploaded_once_and_stays(stage: Stage) -> None:
     assert await stage.finish(view, page(Phase.SUCCEEDED, Text("words"))) is Delivery.DELIVERED
     assert [item.filename for item in stage.message(run).pictures] == ["given.webp"]
     assert len([call for call in stage.standin.calls if call.files]) == 1
+
+
+async def test_where_the_channel_cannot_be_read_discord_takes_the_same_message_once(stage: Stage) -> None:
+    run = await stage.command()
+    await stage.clock.advance(LIFE)
+    stage.standin.faults.take_permission(stage.channel(), Permission.READ_MESSAGE_HISTORY)
+    stage.standin.buckets.enabled = False
+    last = a_page(Phase.SUCCEEDED, Text(LONG), run=run)
+    view = stage.open(run)
+    stage.standin.faults.cut_after("POST *messages", times=2)
+    deliveries = [await stage.finish(view, last) for _ in range(3)]
+    assert Delivery.LATER in deliveries
+    assert deliveries[-1] is Delivery.DELIVERED
+    sent = [message for message in stage.channel().messages.values() if message.author.bot and "-# 2/" in message.text]
+    assert len(sent) == 1
