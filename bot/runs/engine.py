@@ -221,7 +221,7 @@ class Engine:
         life = Life(
             run,
             clock=self._clock,
-            view=self._open_view(run, gone=partial(self._gone, run.id)),
+            view=self._open_view(run, gone=partial(self._gone, run.id), again=request is None),
             picture=Picture(run.output_schema, gatherer=self._gather(run), hosts=self._policy.file_hosts),
             thumbnail=request.thumbnail if request else None,
             bell=Bell(self._clock),

@@ -43,6 +43,9 @@ class Ledger(Protocol):
 class OpenView(Protocol):
     """Opens the view of a run, new or read back after a restart."""
 
-    def __call__(self, run: Run, *, gone: Callable[[], Awaitable[None]]) -> View:
-        """Return a view; it calls ``gone`` once if the message turns out to be deleted."""
+    def __call__(self, run: Run, *, gone: Callable[[], Awaitable[None]], again: bool = False) -> View:
+        """Return a view; it calls ``gone`` once if the message turns out to be deleted.
+
+        ``again``: the run was read back after a restart, so its message may show something already.
+        """
         ...

@@ -27,9 +27,16 @@ class LiveMessages:
         self._by_run: dict[str, LiveMessage] = {}
         self._by_message: dict[int, LiveMessage] = {}
 
-    def __call__(self, run: Run, *, gone: Callable[[], Awaitable[None]]) -> LiveMessage:
+    def __call__(self, run: Run, *, gone: Callable[[], Awaitable[None]], again: bool = False) -> LiveMessage:
         """Return the view of a run; it calls ``gone`` once if its message turns out to be deleted."""
-        reply = Reply(run, roads=Roads(self._client, run), gate=self._gate, ledger=self._ledger, clock=self._clock)
+        reply = Reply(
+            run,
+            roads=Roads(self._client, run),
+            gate=self._gate,
+            ledger=self._ledger,
+            clock=self._clock,
+            again=again,
+        )
         message = LiveMessage(
             run,
             reply=reply,

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 _REACHABLE = timedelta(days=1)
 _BACKOFF = (2.0, 4.0, 8.0, 15.0, 30.0)
 _SOON = 3.0
+_LOOK_AFTER = 30.0  # seconds without an edit
 
 
 class LiveMessage:
@@ -142,18 +143,34 @@ class LiveMessage:
         return Urgency.FIRST if first else Urgency.USUAL
 
     async def _own(self) -> None:
-        while True:
-            await self._changed.wait()
+        over = False
+        while not over and not (self._closing and self._page == self._shown):
+            new = await self._something_new()
             self._changed.clear()
             self._hurried.clear()
             try:
-                over = await self._turn()
+                over = await self._turn() if new else await self._look()
             except Exception:  # one failed edit must not end the reply; the next page tries again
                 log.exception("A page could not be shown.", run=self._run.id)
                 over = await self._after(Outcome.LATER)
-            if over or (self._closing and self._page == self._shown):
-                break
         self._leave()
+
+    async def _something_new(self) -> bool:
+        """Wait for something to do; False when nothing came for so long that the message deserves a look."""
+        if not self._changed.is_set():
+            patience = asyncio.ensure_future(self._clock.sleep(_LOOK_AFTER))
+            changed = asyncio.ensure_future(self._changed.wait())
+            try:
+                await asyncio.wait({patience, changed}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                patience.cancel()
+                changed.cancel()
+        return self._changed.is_set()
+
+    async def _look(self) -> bool:
+        """Look whether the message is still there; return whether it is not, which ends everything."""
+        self._vanished = self._vanished or await self._reply.is_gone(self._newest())
+        return self._vanished and await self._after(Outcome.GONE)
 
     async def _turn(self) -> bool:
         """Show the newest page; return whether it was the last thing to do."""

@@ -26,7 +26,7 @@ from bot.ui.roads import Road, Roads, nonce_of
 from bot.ui.shown import Shown
 from bot.ui.slot import Slot
 from bot.ui.terms import Terms
-from bot.ui.troubles import FAILURES
+from bot.ui.troubles import FAILURES, Trouble, trouble
 
 if TYPE_CHECKING:
     from bot.outputs.parts import File
@@ -42,10 +42,12 @@ class Reply:
 
     Every file is uploaded once: what Discord has is known from its answers, or read back before the first edit.
     A further message is sent once: its number and id go to the ledger, and after a restart the channel is read for
-    one that was sent and not written down.
+    one that was sent and not written down. ``again``: the run was read back, so what Discord has is not known.
     """
 
-    def __init__(self, run: Run, *, roads: Roads, gate: Gate, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self, run: Run, *, roads: Roads, gate: Gate, ledger: Ledger, clock: Clock, again: bool = False
+    ) -> None:
         self.roads = roads
         self.terms = Terms()
         self.ephemeral = False
@@ -56,10 +58,10 @@ class Reply:
         self._gate = gate
         self._ledger = ledger
         self._clock = clock
-        # Before the create request left there is nothing but the card, so there is nothing to read back.
+        # Before the create request left there is nothing but the card.
         new = run.sent_at is None and run.prediction_id is None
         self._recalled = new
-        self._slots = [Slot(0, gate.key(), run.place.message_id, learned=new)]
+        self._slots = [Slot(0, gate.key(), run.place.message_id, learned=new and not again)]
         for number in sorted(number for number in run.messages if number > 0):
             self._slot(number).message_id = run.messages[number]
         self._given: Upload | None = None
@@ -100,6 +102,23 @@ class Reply:
             if changed[-1] <= number:
                 return Outcome.MORE, page
             number = next(n for n in changed if n > number)
+
+    async def is_gone(self, page: Page) -> bool:
+        """Look whether the card was deleted: nobody tells the bot, and a run at which nothing changes edits nothing."""
+        slot = self._slots[0]
+        while (road := self._road_to(slot)) is not None and slot.message_id is not None:
+            await self._gate.aside()
+            try:
+                await road.read(slot.message_id)
+            except FAILURES as error:
+                if trouble(error) not in (Trouble.GONE, Trouble.TOKEN_DEAD):
+                    return False  # reading may be barred where editing is not
+                outcome = self._mending.after(error, slot=slot, page=page, road=road, new=())
+                if outcome is not None:
+                    return outcome is Outcome.GONE
+            else:
+                return False
+        return False
 
     async def recalled(self) -> None:
         """Know of every further message that was sent, also of one that was not written down."""
@@ -164,6 +183,7 @@ class Reply:
                 if outcome is not None:
                     # What was sent may have arrived all the same.
                     self._recalled = self._recalled and slot.message_id is not None
+                    slot.learned = False
                     return outcome
             else:
                 return None
@@ -184,7 +204,12 @@ class Reply:
             await self.recalled()
         if slot.message_id is not None and not slot.learned:
             self._gate.note(road.line)
-            self._learned(slot, await road.read(slot.message_id))
+            try:
+                self._learned(slot, await road.read(slot.message_id))
+            except FAILURES as error:
+                if trouble(error) is not Trouble.NO_ACCESS:
+                    raise
+                slot.learned = True  # reading is barred where editing may not be; what is there is replaced
 
     async def _prepare(self, page: Page) -> None:
         """Make the small picture of what was given, once."""

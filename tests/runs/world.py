@@ -169,7 +169,7 @@ class World:
             policy=self.policy,
         )
 
-    def _open_view(self, run: Run, *, gone: Callable[[], Awaitable[None]]) -> FakeView:
+    def _open_view(self, run: Run, *, gone: Callable[[], Awaitable[None]], again: bool = False) -> FakeView:  # noqa: ARG002  # it shows nothing
         view = FakeView(run, gone, self.finishes)
         self.views.setdefault(run.id, []).append(view)
         return view

@@ -302,3 +302,41 @@ async def test_a_reply_that_turns_out_to_be_private_is_known_to_have_the_token_a
     await stage.clock.advance(60)
     assert await view.finish(a_page(Phase.SUCCEEDED, words(2), run=run)) is Delivery.LATER
     assert stage.gone == []
+
+
+async def test_a_deleted_message_is_noticed_though_nothing_changes(stage: Stage) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    view.show(a_page(Phase.STARTING, run=run))
+    await shown(stage, run, "Starting")
+    await stage.passes(10, 5)
+    await stage.standin.person("ada").delete(stage.message(run))
+    edits = len(stage.calls("PATCH"))
+    await stage.passes(40, 5)
+    assert stage.gone == [run.id]
+    assert len(stage.calls("PATCH")) == edits
+    assert stage.live.open == 0
+
+
+async def test_a_quiet_message_that_is_there_stays(stage: Stage) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    view.show(a_page(Phase.STARTING, run=run))
+    await shown(stage, run, "Starting")
+    stage.standin.faults.fail("GET *", status=503)
+    await stage.passes(200, 10)
+    assert stage.gone == []
+    assert await view.finish(a_page(Phase.SUCCEEDED, words(2), run=run)) is Delivery.DELIVERED
+
+
+async def test_a_lost_answer_to_an_upload_does_not_upload_twice(stage: Stage, tmp_path: Path) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    file = a_file(1, tmp_path)
+    stage.standin.faults.cut_after("PATCH *", times=None)
+    view.show(a_page(Phase.RUNNING, file, run=run))
+    await stage.until(lambda: stage.message(run).attachments, pass_time=0.25)
+    stage.standin.faults.clear()
+    assert await stage.finish(view, a_page(Phase.SUCCEEDED, file, run=run)) is Delivery.DELIVERED
+    states = stage.message(run).history
+    assert len({one.id for state in states for one in state.body.attachments}) == 1
