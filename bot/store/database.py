@@ -9,14 +9,13 @@ A run whose intent is lost after its prediction was paid for is the one thing th
 a transaction is the price; moves that wait together share it.
 """
 
-import asyncio
-import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+import aiosqlite
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, StaticPool
 
 from bot.store.errors import StoreError, explain
@@ -37,18 +36,18 @@ _PRAGMAS = (
 
 
 class Database:
-    """The open database: ``read`` and ``write`` do a job in a transaction, away from the event loop."""
+    """The open database: ``read`` and ``write`` do a job in a transaction."""
 
-    def __init__(self, engine: Engine, *, writer: Lane, reader: Lane) -> None:
+    def __init__(self, engine: AsyncEngine, *, writer: Lane, reader: Lane) -> None:
         self._engine = engine
         self._writer = writer
         self._reader = reader
 
     @classmethod
-    async def open(cls, engine: Engine) -> "Database":
+    async def open(cls, engine: AsyncEngine) -> "Database":
         """Start the lanes; DBAPIError when a connection cannot be had."""
         in_memory = isinstance(engine.pool, StaticPool)
-        connections = await asyncio.to_thread(_connect, engine, readers=0 if in_memory else READERS)
+        connections = await _connect(engine, readers=0 if in_memory else READERS)
         writer = Lane(connections[:1], name="store-writer", together=True)
         return cls(engine, writer=writer, reader=writer if in_memory else Lane(connections[1:], name="store-reader"))
 
@@ -64,58 +63,58 @@ class Database:
         """Do a job that only reads and takes long, over a connection of its own: it holds up nobody."""
         if isinstance(self._engine.pool, StaticPool):
             return await self._writer.do(job)
-        return await asyncio.to_thread(_look, self._engine, job)
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(reading=True)
+                return await connection.run_sync(job)
+        except DBAPIError as error:
+            raise StoreError(explain(error)) from error
 
     async def copy(self, path: Path) -> None:
         """Fill the empty file ``path`` with everything, as it is at one moment."""
         if isinstance(self._engine.pool, StaticPool):
             raise StoreError("A database in memory has no backup; name a file in DATABASE_URL.")
-        await self.look(lambda connection: _copy(connection, path))
+        async with self._engine.connect() as connection, aiosqlite.connect(path) as copy:
+            await (await driver(connection)).backup(copy)
 
     async def close(self) -> None:
         """Finish what was asked for and let go of the file."""
         await self._writer.close()
         await self._reader.close()
-        await asyncio.to_thread(self._engine.dispose)
+        await self._engine.dispose()
 
 
-def make_engine(location: Location) -> Engine:
+def make_engine(location: Location) -> AsyncEngine:
     """Return an engine whose connections are set up as this module's text says."""
-    engine = create_engine(
+    engine = create_async_engine(
         location.engine_url,
-        # Each lane keeps its connection for life; memory is one connection, or it would be several databases.
+        # Each lane keeps its connections for life; memory is one connection, or it would be several databases.
         poolclass=StaticPool if location.path is None else NullPool,
         hide_parameters=True,  # they are prompts and tokens, and an error's text reaches the log
-        connect_args={"check_same_thread": False},  # a connection is made in one thread and used in its lane's
     )
-    event.listen(engine, "connect", _set_up)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine.sync_engine, "connect", _set_up)
+    event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def _connect(engine: Engine, *, readers: int) -> list[Connection]:
+async def driver(connection: AsyncConnection) -> aiosqlite.Connection:
+    """Return aiosqlite's own connection, for what SQLAlchemy has no words for; no transaction is begun."""
+    return cast("aiosqlite.Connection", (await connection.get_raw_connection()).driver_connection)
+
+
+async def _connect(engine: AsyncEngine, *, readers: int) -> list[AsyncConnection]:
     """Return the writer's connection and the readers', or none of them."""
-    connections = [engine.connect()]
+    connections: list[AsyncConnection] = []
     try:
-        connections.extend(engine.connect().execution_options(reading=True) for _ in range(readers))
+        connections.append(await engine.connect())
+        for _ in range(readers):
+            connections.append(await engine.connect())
+            await connections[-1].execution_options(reading=True)
     except BaseException:
         for connection in connections:
-            connection.close()
+            await connection.close()
         raise
     return connections
-
-
-def _look(engine: Engine, job: Job[T]) -> T:
-    try:
-        with engine.connect().execution_options(reading=True) as connection:
-            return job(connection)
-    except DBAPIError as error:
-        raise StoreError(explain(error)) from error
-
-
-def _copy(connection: Connection, path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as copy:
-        cast("sqlite3.Connection", connection.connection.driver_connection).backup(copy)
 
 
 def _set_up(connection: Any, _record: object) -> None:

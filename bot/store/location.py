@@ -45,7 +45,7 @@ class Location:
     @property
     def engine_url(self) -> URL:
         """The URL as SQLAlchemy takes it."""
-        return URL.create("sqlite+pysqlite", database=":memory:" if self.path is None else str(self.path))
+        return URL.create("sqlite+aiosqlite", database=":memory:" if self.path is None else str(self.path))
 
     def prepare(self) -> None:
         """Make the folder and an empty file that only the bot's user can read; ConfigError if that cannot be."""

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.clock import Clock
 from bot.errors import ConfigError
@@ -46,10 +47,10 @@ class Store:
         owner = await asyncio.to_thread(Ownership.take, location.path) if own and location.path else None
         engine = make_engine(location)
         try:
-            await asyncio.to_thread(_make_ready, engine, location, owned=owner is not None)
+            await _make_ready(engine, location, owned=owner is not None)
             database = await Database.open(engine)
         except BaseException as error:
-            engine.dispose()
+            await engine.dispose()
             if owner is not None:
                 owner.release()
             if isinstance(error, DBAPIError):
@@ -74,14 +75,20 @@ class Store:
         return await self._database.look(soundness.damage)
 
 
-def _make_ready(engine: Engine, location: Location, *, owned: bool) -> None:
-    with engine.connect() as connection, connection.begin():
+async def _make_ready(engine: AsyncEngine, location: Location, *, owned: bool) -> None:
+    async with engine.connect() as connection, connection.begin():
         # The write lock is held here: what cannot be written, or is no database, says so at once.
-        version = migrations.version(connection)
-        if version is not None and soundness.size(connection) <= _LOOK_OVER and (found := soundness.damage(connection)):
-            raise ConfigError(f"The database is damaged ({found}). Restore the newest backup.")
+        version = await connection.run_sync(_look_over)
     if version != migrations.STEPS[-1]:
         with contextlib.ExitStack() as held:
             if not owned and location.path:
-                held.callback(Ownership.take(location.path).release)
-            migrations.upgrade(engine)
+                held.callback((await asyncio.to_thread(Ownership.take, location.path)).release)
+            await migrations.upgrade(engine)
+
+
+def _look_over(connection: Connection) -> str | None:
+    """Return the last step that the database took; ConfigError when it is damaged or not ours."""
+    version = migrations.version(connection)
+    if version is not None and soundness.size(connection) <= _LOOK_OVER and (found := soundness.damage(connection)):
+        raise ConfigError(f"The database is damaged ({found}). Restore the newest backup.")
+    return version

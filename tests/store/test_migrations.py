@@ -2,16 +2,18 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import migrations
 from bot.store.database import make_engine
@@ -23,20 +25,30 @@ from bot.store.tables import metadata
 from tests.clock import VirtualClock
 from tests.store.sample import MIA, PNG, a_run, after
 
+T = TypeVar("T")
+
 PAST = Path(__file__).with_name("past")
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     engine = make_engine(Location(tmp_path / "replicord.db"))
     yield engine
-    engine.dispose()
+    await engine.dispose()
 
 
-def schema(engine: Engine) -> dict[str, list[str]]:
+async def schema(engine: AsyncEngine) -> dict[str, list[str]]:
     """Each table's and index's parts as SQLite has them, in an order of ours."""
-    with engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+    return await asked(engine, tables)
+
+
+async def asked(engine: AsyncEngine, question: Callable[[Connection], T]) -> T:
+    async with engine.connect() as connection:
+        return await connection.run_sync(question)
+
+
+def tables(connection: Connection) -> dict[str, list[str]]:
+    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     return {
         name: sorted(part.strip(" ,\t") for part in re.split(r"\n", sql))
         for name, sql in rows
@@ -44,19 +56,21 @@ def schema(engine: Engine) -> dict[str, list[str]]:
     }
 
 
-def test_the_steps_make_the_tables_that_the_program_knows(engine: Engine) -> None:
-    migrations.upgrade(engine)
+async def test_the_steps_make_the_tables_that_the_program_knows(engine: AsyncEngine) -> None:
+    await migrations.upgrade(engine)
     known = create_engine("sqlite://")
     metadata.create_all(known)
-    assert schema(engine) == schema(known)
+    with known.connect() as connection:
+        assert await schema(engine) == tables(connection)
     known.dispose()
 
 
-def test_alembic_finds_nothing_left_to_do(engine: Engine) -> None:
-    migrations.upgrade(engine)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
+async def test_alembic_finds_nothing_left_to_do(engine: AsyncEngine) -> None:
+    def left(connection: Connection) -> object:
+        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+
+    await migrations.upgrade(engine)
+    assert await asked(engine, left) == []
 
 
 def test_the_steps_are_one_line_and_all_are_named() -> None:
@@ -72,13 +86,11 @@ def test_every_version_is_kept_to_start_from() -> None:
 
 
 @pytest.mark.parametrize("step", migrations.STEPS)
-def test_every_step_can_be_stopped_at_and_gone_on_from(engine: Engine, step: str) -> None:
-    migrations.upgrade(engine, to=step)
-    with engine.connect() as connection:
-        assert migrations.version(connection) == step
-    migrations.upgrade(engine)
-    with engine.connect() as connection:
-        assert migrations.version(connection) == migrations.STEPS[-1]
+async def test_every_step_can_be_stopped_at_and_gone_on_from(engine: AsyncEngine, step: str) -> None:
+    await migrations.upgrade(engine, to=step)
+    assert await asked(engine, migrations.version) == step
+    await migrations.upgrade(engine)
+    assert await asked(engine, migrations.version) == migrations.STEPS[-1]
 
 
 @pytest.mark.parametrize("step", migrations.STEPS)
@@ -104,13 +116,13 @@ async def test_what_any_version_wrote_is_read_and_worked_on(
     await store.close()
 
 
-def test_a_step_that_fails_leaves_the_database_as_it_was(engine: Engine) -> None:
-    with engine.connect() as connection, connection.begin():
-        connection.exec_driver_sql("CREATE TABLE notes (key TEXT)")
-    before = schema(engine)
+async def test_a_step_that_fails_leaves_the_database_as_it_was(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection, connection.begin():
+        await connection.exec_driver_sql("CREATE TABLE notes (key TEXT)")
+    before = await schema(engine)
     with pytest.raises(Exception, match="already exists"):
-        migrations.upgrade(engine)
-    assert schema(engine) == before
+        await migrations.upgrade(engine)
+    assert await schema(engine) == before
 
 
 async def test_a_step_keeps_what_hangs_on_the_rows_it_moves(url: str, clock: VirtualClock) -> None:

@@ -5,11 +5,12 @@ match, and keep a dump of the version before it in ``tests/store/past``.
 """
 
 from pathlib import Path
-from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import ConfigError
+from bot.store.database import driver
 
 STEPS = ("0001",)
 _TABLE = "alembic_version"
@@ -34,25 +35,29 @@ def version(connection: Connection) -> str | None:
     return found
 
 
-def upgrade(engine: Engine, to: str = "head") -> None:
+async def upgrade(engine: AsyncEngine, to: str = "head") -> None:
     """Take every step that is missing, in one transaction: all of them, or the database stays as it was."""
+    async with engine.connect() as connection:
+        # A step that rebuilds a table drops the old one, and SQLite would take its children along. The switch is
+        # thrown past SQLAlchemy, which would begin a transaction first, and in one it does nothing.
+        raw = await driver(connection)
+        await raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            async with connection.begin():
+                await connection.run_sync(_take_steps, to)
+        finally:
+            await raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _take_steps(connection: Connection, to: str) -> None:
     from alembic import command  # noqa: PLC0415 (a tenth of a second that most starts do not need)
     from alembic.config import Config  # noqa: PLC0415 (as above)
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    with engine.connect() as connection:
-        # A step that rebuilds a table drops the old one, and SQLite would take its children along. The switch is
-        # thrown past SQLAlchemy, which would begin a transaction first, and in one it does nothing.
-        driver = cast("Any", connection.connection.driver_connection)
-        driver.execute("PRAGMA foreign_keys=OFF")
-        try:
-            with connection.begin():
-                config.attributes["connection"] = connection
-                command.upgrade(config, to)
-                orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-                if orphans:
-                    raise ConfigError(f"The database cannot be upgraded: {len(orphans)} rows have lost their run.")
-        finally:
-            driver.execute("PRAGMA foreign_keys=ON")
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if orphans:
+        raise ConfigError(f"The database cannot be upgraded: {len(orphans)} rows have lost their run.")
