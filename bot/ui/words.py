@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.media import Kind
@@ -35,7 +35,7 @@ _ONE: Mapping[Kind, str] = {Kind.IMAGE: "image", Kind.VIDEO: "video", Kind.AUDIO
 def header(run: Run) -> str:
     """Return the line of who asked, with which command, of which model."""
     who = escape(one_line(run.author_name, 60)) or "Someone"
-    return DOT.join((f"**{who}**", f"/{escape(one_line(run.command, 32))}", model_link(run.target)))
+    return DOT.join((f"**{who}**", f"/{escape(one_line(run.command, 32))}", model_link(run.target.partition(":")[0])))
 
 
 def model_link(model_target: str) -> str:
@@ -146,7 +146,8 @@ def _named(names: Sequence[str]) -> str:
 def made(parts: Sequence[Part]) -> tuple[int, str]:
     """Return how many files there are and what one of them is called."""
     files = [part for part in parts if isinstance(part, File | Link)]
-    kinds = {part.type.kind for part in files if isinstance(part, File)}
+    # What a link leads to was not looked at here; among others it is a file.
+    kinds = {part.type.kind if isinstance(part, File) else Kind.OTHER for part in files}
     return len(files), _ONE.get(next(iter(kinds)), "file") if len(kinds) == 1 else "file"
 
 
@@ -270,12 +271,8 @@ def _took(run: Run) -> str:
 
 
 def _since(progress: Progress) -> str:
-    return since(progress.since)
-
-
-def since(when: datetime) -> str:
     """Return a counter that runs in the reader's Discord and needs no edit."""
-    return moment(when)
+    return moment(progress.since)
 
 
 def _line(first: str, *rest: str) -> str:

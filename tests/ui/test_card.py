@@ -168,6 +168,10 @@ def test_the_parts_above_the_output_never_move_while_the_run_lives() -> None:
             "**Image 2 of 5** · step 3/4 · ▰▰▰▱▱ · <t:1767225600:R>",
         ),
         (a_page(Phase.SUCCEEDED, *[a_file(n) for n in range(1, 6)]), "**Done** · 5 images · 41 s"),
+        (
+            a_page(Phase.SUCCEEDED, a_file(1), Link("a", "https://x.example/a", "Too large.")),
+            "**Done** · 2 files · 41 s",
+        ),
         (a_page(Phase.SUCCEEDED, Text("words")), "**Done** · 41 s"),
         (a_page(Phase.SUCCEEDED), "**Done** · nothing came back · 41 s"),
         (
@@ -191,6 +195,11 @@ def test_the_parts_above_the_output_never_move_while_the_run_lives() -> None:
 )
 def test_the_status_says_what_is_so(page: Page, line: str) -> None:
     assert line in texts(draw(page)[0].components)
+
+
+def test_who_asked_for_what_of_which_model_stands_on_top() -> None:
+    said = texts(draw(a_page(run=a_run(target="deployments/acme/fox", author_name="M*ia")))[0].components)
+    assert said[0] == r"**M\*ia** · /generate · [acme/fox](https://replicate.com/deployments/acme/fox)"
 
 
 def test_the_given_picture_stands_beside_the_prompt() -> None:
