@@ -85,7 +85,7 @@ async def check_commands(client: Replicord, wanted: Shape, guild: int | None, te
     place = discord.Object(guild) if guild else None
     try:
         registered = shape(command.to_dict() for command in await client.tree.fetch_commands(guild=place))
-    except discord.Forbidden:
+    except (discord.Forbidden, discord.NotFound):
         tell(bad(f"COMMAND_GUILD {guild} is no server that the bot is in. Invite it there, or unset COMMAND_GUILD."))
         return
     differences = [

@@ -1,0 +1,47 @@
+"""The doctor between both stand-ins: a house that is in order, for a test to break in one place."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import discord
+import pytest
+
+from bot.check import check
+from bot.client import DEFAULT_GATEWAY, point_at
+from bot.sandbox.house import House
+from bot.settings import Settings
+
+Doctor = Callable[..., Awaitable[tuple[int, list[str]]]]
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """Both stand-ins, no bot, and a server in which the bot may do all that it needs."""
+    async with House(tmp_path) as house:
+        for channel in house.discord.world.channels.values():
+            channel.overwrites.clear()
+        yield house
+
+
+@pytest.fixture(autouse=True)
+def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No settings from anywhere else, and discord.py as it was."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    api = discord.http.Route.BASE
+    yield
+    point_at(api, DEFAULT_GATEWAY)
+
+
+@pytest.fixture
+def doctor(house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doctor:
+    """Look everything over with settings of the house and those that are given; exit code and lines."""
+
+    async def look(*, offline: bool = False, **changed: object) -> tuple[int, list[str]]:
+        for name, value in (house.settings() | {name: str(value) for name, value in changed.items()}).items():
+            monkeypatch.setenv(name, value)
+        code = await check(offline=offline)
+        return code, capsys.readouterr().out.splitlines()
+
+    return look
