@@ -1,0 +1,61 @@
+"""The whole bot as a process of its own between both stand-ins; each test breaks something."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.sandbox.house import House
+from bot.sandbox.replicate.pace import Pace
+from tests.discord_spec import check_discord_calls
+from tests.faults.stage import Stage
+from tests.replicate_spec import check_replicate_calls
+
+QUICK = Pace(boot=0.15, queue=0.05, image=0.2, tokens_per_second=400, finish=0.05)
+
+Open = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@asynccontextmanager
+async def opened(folder: Path, *, start: bool = True, pace: Pace = QUICK, **settings: str) -> AsyncIterator[Stage]:
+    """A house with the bot started; at the end every request must have been one that the two services know."""
+    async with House(folder, pace=pace, settings={"LOG_LEVEL": "debug", **settings}) as house:
+        if start:
+            await house.start_bot()
+        yield Stage(house, folder)
+        house.discord.faults.clear()
+        house.replicate.faults.clear()
+        check_discord_calls(house.discord.calls)
+        check_replicate_calls(house.replicate.calls)
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A bot of the test's own."""
+    async with opened(tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+def house_of(tmp_path: Path) -> Open:
+    """Open a house with settings of the test's own."""
+
+    def of(**settings: str) -> AbstractAsyncContextManager[Stage]:
+        return opened(tmp_path, **settings)
+
+    return of
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    async with opened(tmp_path_factory.mktemp("shared")) as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared(_shared: Stage) -> AsyncIterator[Stage]:
+    """The bot that the tests of a module share, with nothing broken yet."""
+    yield _shared
+    _shared.clear()
