@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--out", type=Path, default=Path("sandbox-pictures"), help="where the demo saves its pictures")
     sandbox.add_argument("--port", type=int, default=0, help="the page's port on 127.0.0.1 (default: a free one)")
     sandbox.add_argument("--no-browser", action="store_true", help="do not open the page")
+    sandbox.add_argument("--data", type=Path, metavar="FOLDER", help="keep the runs here (default: nowhere)")
     sandbox.set_defaults(command=_sandbox)
 
     check = commands.add_parser("check", help="look for what would keep the bot from working")
@@ -57,6 +58,10 @@ def _run(_: argparse.Namespace) -> int:
 
 def _sandbox(asked: argparse.Namespace) -> int:
     # The bot itself never loads the stand-ins.
+    if asked.demo is None:
+        from bot.sandbox.page.sandbox import sandbox  # noqa: PLC0415  # see above
+
+        return _loop(lambda: sandbox(port=asked.port, browser=not asked.no_browser, data=asked.data))
     from bot.sandbox.demo import demo  # noqa: PLC0415  # see above
 
     return _loop(lambda: demo(Path(asked.demo) if asked.demo else None, out=asked.out))

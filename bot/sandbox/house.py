@@ -44,6 +44,11 @@ class House:
         await self.replicate.stop()
         await self.discord.stop()
 
+    @property
+    def database(self) -> Path:
+        """Where the bot keeps its runs."""
+        return self._folder / "replicord.db"
+
     def settings(self) -> dict[str, str]:
         """Return the variables that point the bot at the stand-ins."""
         return {
@@ -53,7 +58,7 @@ class House:
             "REPLICATE_FILE_HOSTS": ",".join(self.replicate.file_hosts),
             "DISCORD_API_URL": self.discord.api_url,
             "DISCORD_GATEWAY_URL": self.discord.gateway_url,
-            "DATABASE_URL": f"sqlite+aiosqlite:///{self._folder / 'replicord.db'}",
+            "DATABASE_URL": f"sqlite+aiosqlite:///{self.database}",
             "COMMANDS": COMMANDS,
         } | self._settings
 

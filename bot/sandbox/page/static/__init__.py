@@ -1,0 +1,1 @@
+"""The page's own files: plain HTML, CSS and ES modules, as they are sent."""
