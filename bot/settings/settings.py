@@ -73,7 +73,7 @@ class Settings(BaseSettings):
 
     runs_per_user: int = Field(3, ge=1, description="Runs that one person may have going at once.")
     runs_per_day: int | None = Field(None, ge=1, description="Runs that one person may start in 24 hours.")
-    creates_per_minute: int = Field(500, ge=1, le=600, description="Predictions started a minute, for everybody.")
+    creates_per_minute: int = Field(500, ge=1, description="Predictions started a minute, for everybody.")
     run_deadline: Duration = Field(
         timedelta(minutes=30), description="Sent to Replicate as `Cancel-After`: no prediction outlives it."
     )

@@ -12,7 +12,7 @@ from aiohttp import web
 from bot import limits
 from bot.clock import Clock, SystemClock
 from bot.sandbox.replicate.account import USERNAME, AccountRoutes
-from bot.sandbox.replicate.behaviours import BEHAVIOURS
+from bot.sandbox.replicate.behaviours import BEHAVIOURS, Behaviour
 from bot.sandbox.replicate.book import Book
 from bot.sandbox.replicate.breaking import breaker
 from bot.sandbox.replicate.calls import Call, Calls, note_streaming, recorder
@@ -53,7 +53,8 @@ class ReplicateStandIn:
     """A whole Replicate: API, streams and delivered files, each at an address of its own on 127.0.0.1.
 
     ``faults`` makes it misbehave, ``calls`` are the requests that it got, ``predictions`` what was made of them, and
-    ``watch()`` shows all of it as it happens. ``pace`` may be replaced at any time.
+    ``watch()`` shows all of it as it happens. ``pace`` may be replaced at any time. ``behaviours`` are further ones by
+    name, for models that are added; ``streams`` serves the streams.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class ReplicateStandIn:
         webhook_secret: str = _SECRET,
         ids: Ids | None = None,
         throttle: Throttle | None = None,
+        behaviours: Mapping[str, Behaviour] | None = None,
+        streams: type[Streams] = Streams,
     ) -> None:
         self.clock = clock or SystemClock()
         self.pace = pace or Pace()
@@ -81,7 +84,8 @@ class ReplicateStandIn:
         self._sites: dict[str, web.TCPSite] = {}
         self._offline = False
         self._session: aiohttp.ClientSession | None = None
-        self._build(ids or Ids())
+        self._behaviours = {**BEHAVIOURS, **(behaviours or {})}
+        self._build(ids or Ids(), streams)
         for model in shipped():
             self.models.add(model)
         for name, model_name in DEPLOYMENTS.items():
@@ -177,9 +181,9 @@ class ReplicateStandIn:
         """Return a prediction as a GET would now show it."""
         return prediction.as_json(self._origins, now=self.clock.now())
 
-    def _build(self, ids: Ids) -> None:
+    def _build(self, ids: Ids, streams: type[Streams]) -> None:
         clock, faults = self.clock, self.faults
-        self._streams = Streams(clock=clock, faults=faults, closing=self._closing)
+        self._streams = streams(clock=clock, faults=faults, closing=self._closing)
         self._delivery = Delivery(origins=self._origins, ids=ids, clock=clock, faults=faults)
         self._files = Files(
             origins=self._origins,
@@ -229,7 +233,7 @@ class ReplicateStandIn:
         return Life(
             prediction,
             work=partial(self._job, prediction),
-            behave=BEHAVIOURS[prediction.model.behaviour],
+            behave=self._behaviours[prediction.model.behaviour],
             clock=self.clock,
             faults=self.faults,
             tell=self._tell_prediction,

@@ -1,0 +1,17 @@
+"""The baseline on Replicate's official client."""
+
+from collections.abc import AsyncIterator
+
+import replicate
+
+from benchmarks.baselines.afternoon import MODEL, run
+
+
+async def stream(prompt: str) -> AsyncIterator[str]:
+    """Yield what the model writes."""
+    async for event in await replicate.async_stream(MODEL, input={"prompt": prompt}):
+        yield str(event)
+
+
+if __name__ == "__main__":
+    run(stream)

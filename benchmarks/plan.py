@@ -1,0 +1,43 @@
+"""The plan: which loads are played, to whom, in which order."""
+
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import streaming
+from benchmarks.figures import Row
+from benchmarks.subject import OFFICIAL, PLAIN, REPLICORD
+
+_BASELINES_TO = 500  # runs; beyond, the afternoon bots do not come to an end
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One load for one subject."""
+
+    name: str
+    subject: str
+    work: Callable[[Path], Coroutine[Any, Any, Row]]
+
+    def named(self, word: str) -> bool:
+        """Whether ``word`` names it: the whole load, the first word of one, or a part of a subject."""
+        return word in (self.name, self.name.partition(" ")[0]) or word in self.subject
+
+
+def plan(*, quick: bool) -> list[Step]:
+    """Return every step; ``quick`` ones are of the same kinds and small."""
+    return list(_streaming(quick=quick))
+
+
+def _streaming(*, quick: bool) -> Iterator[Step]:
+    numbers = {"text": (3,), "images": (2,), "mix": (4,)} if quick else {
+        "text": (1, 100, 300, 500, 1000, 2000), "images": (1, 100), "mix": (100, 500),
+    }  # fmt: skip
+    for kind, counts in numbers.items():
+        for runs in counts:
+            load = streaming.load(kind, runs, hold=1.5 if quick else 15.0)
+            subjects = [REPLICORD, OFFICIAL, PLAIN] if kind == "text" and runs <= _BASELINES_TO else [REPLICORD]
+            for subject in subjects:
+                yield Step(load.name, subject.name, partial(streaming.measure, load, subject))

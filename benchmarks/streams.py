@@ -1,0 +1,94 @@
+"""Streams that cost little: the wire format of ``bot.sandbox.replicate.streams``, written for all at once."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from aiohttp import web
+
+from bot import limits
+from bot.sandbox.replicate.channel import HELLO, IDLE_CLOSE, Channel, Message, encode
+from bot.sandbox.replicate.streams import HEADERS, Streams
+
+_LOOK_EVERY = 1.0
+
+
+def chunk(data: bytes) -> bytes:
+    """Return ``data`` as one chunk of HTTP's chunked transfer coding."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def written(message: Message) -> bytes:
+    """Return an event as it goes over the wire."""
+    return chunk(encode(message.event, message.data, str(message.id)))
+
+
+class SharedChannel(Channel):
+    """A channel that writes to its subscribers as soon as something is published, without a task for each."""
+
+    def __init__(self, *, prediction_id: str, model: str, now: Callable[[], datetime]) -> None:
+        super().__init__(prediction_id=prediction_id, model=model, now=now)
+        self.transports: set[asyncio.Transport] = set()
+        self.spoke_at = 0.0
+        self.when_done: Callable[[], None] | None = None
+
+    def publish(self, event: str, data: str) -> Message:
+        """Add an event and send it."""
+        message = super().publish(event, data)
+        self._send(written(message))
+        if event == "done" and self.when_done is not None:
+            self.when_done()
+        return message
+
+    def share(self, message: Message, wire: bytes) -> None:
+        """Add an event that many channels get at this moment; it was encoded once for all."""
+        self.messages.append(message)
+        self._send(wire)
+
+    def _send(self, wire: bytes) -> None:
+        self.spoke_at = asyncio.get_running_loop().time()
+        for transport in self.transports:
+            if not transport.is_closing():
+                transport.write(wire)
+
+
+class SharedStreams(Streams):
+    """Serves channels as Nchan does: a greeting, what was missed, what comes, and the end after 30 idle seconds."""
+
+    def open(self, path: str, *, prediction_id: str, model: str) -> SharedChannel:
+        """Make the channel that is served under ``path``."""
+        channel = SharedChannel(prediction_id=prediction_id, model=model, now=self._clock.now)
+        self._channels[path] = channel
+        return channel
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        channel = self._channels.get(request.path)
+        if not isinstance(channel, SharedChannel):
+            return web.Response(status=404)
+        if (gone_at := self._gone_at.get(request.path)) and self._clock.now() >= gone_at:
+            return web.Response(status=410)
+        response = web.StreamResponse(headers=HEADERS)
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        transport = request.transport
+        if transport is None:
+            return response
+        missed = channel.messages[channel.after(request.headers.get("Last-Event-ID")) :]
+        transport.write(chunk(HELLO) + b"".join(map(written, missed)))
+        channel.transports.add(transport)
+        channel.spoke_at = asyncio.get_running_loop().time()
+        try:
+            await self._keep_open(channel, transport)
+        finally:
+            channel.transports.discard(transport)
+        with suppress(ConnectionError):
+            await response.write(IDLE_CLOSE)
+        return response
+
+    async def _keep_open(self, channel: SharedChannel, transport: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._closing.is_set() and not transport.is_closing():
+            if loop.time() - channel.spoke_at >= limits.STREAM_IDLE.total_seconds():
+                return
+            await asyncio.sleep(_LOOK_EVERY)
