@@ -22,7 +22,7 @@ from bot.client import DEFAULT_GATEWAY, Replicord, point_at
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES
-from bot.observing import RunMeter
+from bot.observing import Instruments
 from bot.outputs.fetch import Fetcher
 from bot.outputs.gather import Bench, Gatherer
 from bot.outputs.spool import Spool
@@ -36,12 +36,12 @@ from bot.settings import Settings
 from bot.store.location import Location
 from bot.store.store import Store
 from bot.telemetry.logs import set_up_logging
-from bot.telemetry.metrics import CONTENT_TYPE, Metrics
-from bot.telemetry.wire import WireMeter
+from bot.telemetry.metrics import CONTENT_TYPE
 from bot.ui.controls import CONTROLS
 from bot.ui.live import LiveMessages
 from bot.ui.model_controls import ModelButton
 from bot.ui.translator import Translator, read_languages
+from bot.watch import Watch
 from bot.web.deliveries import Deliveries
 from bot.web.health import Health
 from bot.web.server import WebServer
@@ -74,10 +74,11 @@ async def serve(settings: Settings) -> int:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         stop = _stop_on_signals(stack)
-        store = await Store.open(settings.database_url, clock=clock)
+        instruments = Instruments(version=_VERSION, clock=clock)
+        store = await Store.open(settings.database_url, clock=clock, meter=instruments.database)
         stack.push_async_callback(store.close)
         http = await stack.enter_async_context(open_http())
-        app = App(settings, store=store, http=http, clock=clock)
+        app = App(settings, store=store, http=http, clock=clock, instruments=instruments)
         if settings.http_port is not None:
             server = await app.server(settings.http_host, settings.http_port)
             stack.push_async_callback(server.stop)
@@ -89,24 +90,37 @@ async def serve(settings: Settings) -> int:
 class App:
     """The bot, put together. ``run`` is its life."""
 
-    def __init__(self, settings: Settings, *, store: Store, http: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, *, store: Store, http: httpx.AsyncClient, clock: Clock, instruments: Instruments
+    ) -> None:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._metrics = Metrics(version=_VERSION)
+        self._instruments = instruments
         custom_gateway = str(settings.discord_gateway_url) != DEFAULT_GATEWAY
-        self._client = Replicord(on_login=self._on_login, shards=1 if custom_gateway else None)
+        self._client = Replicord(
+            on_login=self._on_login,
+            shards=1 if custom_gateway else None,
+            trace=instruments.discord.trace(),
+            received=instruments.discord.received,
+        )
         self._replicate = Replicate(
             http,
             token=settings.replicate_api_token.get_secret_value(),
             base_url=settings.replicate_base_url,
             clock=clock,
-            meter=WireMeter(self._metrics),
+            meter=instruments.replicate,
         )
         self._spool = Spool(Location.parse(settings.database_url).folder / "spool")
-        self._fetcher = Fetcher(http, hosts=settings.replicate_file_hosts, max_bytes=FILE_BYTES, clock=clock)
+        self._fetcher = Fetcher(
+            http,
+            hosts=settings.replicate_file_hosts,
+            max_bytes=FILE_BYTES,
+            clock=clock,
+            on_bytes=instruments.fetched,
+        )
         self._bench = Bench.of()
-        self._views = LiveMessages(self._client, ledger=store.runs, clock=clock)
+        self._views = LiveMessages(self._client, ledger=store.runs, clock=clock, meter=instruments.runs)
         self._engine = Engine(
             replicate=self._replicate,
             runs=store.runs,
@@ -115,7 +129,7 @@ class App:
             clock=clock,
             new_id=lambda: secrets.token_hex(6),
             policy=_policy(settings),
-            observer=RunMeter(self._metrics, clock=clock),
+            observer=instruments.runs,
         )
         self._catalog = Catalog(
             specs=settings.specs,
@@ -131,10 +145,11 @@ class App:
             self._client, catalog=self._catalog, invocations=self._invocations, registration=self._registration
         )
         self._missing: tuple[str, ...] = ()
+        self._watch = Watch({"database": self._write_something, "replicate": self._replicate.account}, clock=clock)
 
     async def server(self, host: str, port: int) -> WebServer:
         """Return the server for health, metrics and, where a public URL is set, Replicate's calls."""
-        health = Health(ready=self._ready, metrics=self._metrics.exposition, metrics_type=CONTENT_TYPE)
+        health = Health(ready=self._ready, metrics=self._exposition, metrics_type=CONTENT_TYPE)
         deliveries = None
         if self._settings.webhook_url:
             try:
@@ -144,7 +159,7 @@ class App:
             deliveries = Deliveries(
                 verifier=verifier,
                 wake=self._engine.wake,
-                count=lambda outcome: self._metrics.webhooks.labels(outcome=outcome).inc(),
+                count=self._instruments.delivery,
             )
         return WebServer(host=host, port=port, health=health, deliveries=deliveries)
 
@@ -152,7 +167,7 @@ class App:
         """Serve until ``stop`` is set or Discord will not have us; leave every run where the next start finds it."""
         connection = asyncio.create_task(self._connect(), name="discord")
         stopped = asyncio.create_task(stop.wait(), name="stop")
-        chores = asyncio.create_task(self._chores().go_on(), name="chores")
+        chores = asyncio.create_task(self._on_the_side(), name="chores")
         try:
             await asyncio.wait({connection, stopped, chores}, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
@@ -188,6 +203,8 @@ class App:
     async def _on_login(self, client: Replicord) -> None:
         """Add what people can use, tell Discord if it changed, and pick up what a former life left."""
         client.add_dynamic_items(*CONTROLS, ModelButton)
+        client.add_listener(self._instruments.gateway.on_shard_resumed)
+        client.add_listener(self._instruments.gateway.on_shard_ready)
         await self.offer()
         await self._registration.sync()
         recovered = await self._engine.recover()
@@ -235,7 +252,17 @@ class App:
         return self._client.is_ready() and not self._missing
 
     def _ready(self) -> Mapping[str, bool]:
-        return {"discord": self._client.is_ready() and not self._client.is_closed()}
+        return {"discord": self._client.is_ready() and not self._client.is_closed(), **self._watch.works}
+
+    def _exposition(self) -> bytes:
+        return self._instruments.exposition(self._engine.snapshot(), self._client.latencies)
+
+    async def _on_the_side(self) -> None:
+        watched = self._settings.http_port is not None  # else nobody can ask
+        await asyncio.gather(self._chores().go_on(), *([self._watch.go_on()] if watched else []))
+
+    async def _write_something(self) -> None:
+        await self._store.notes.put("alive", self._clock.now().isoformat())
 
     def _gatherer(self, run: Run) -> Gatherer:
         return Gatherer(

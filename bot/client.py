@@ -1,8 +1,9 @@
 """The discord.py bot: intents, caches, what happens on login and on an error. No features."""
 
-import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+import aiohttp
 import discord
 import structlog
 import yarl
@@ -38,10 +39,20 @@ class Replicord(commands.AutoShardedBot):
     """The connection to Discord.
 
     ``on_login`` is awaited once, after Discord accepted the token and before the gateway opens: there the commands
-    and cogs are added. ``shards`` set: that many, without asking Discord how many it wants.
+    and cogs are added. ``shards`` set: that many, without asking Discord how many it wants. ``trace`` listens to the
+    HTTP session, and ``received`` is told of every interaction the moment it arrives, by its id and what it is for.
     """
 
-    def __init__(self, *, on_login: Callable[["Replicord"], Awaitable[None]], shards: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        on_login: Callable[["Replicord"], Awaitable[None]],
+        shards: int | None = None,
+        trace: aiohttp.TraceConfig | None = None,
+        received: Callable[[int, str], None] = lambda *_: None,
+    ) -> None:
+        # Without voice nobody needs to hear that its libraries are missing.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -53,12 +64,20 @@ class Replicord(commands.AutoShardedBot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             guild_ready_timeout=_LAST_GUILD_AFTER,
+            http_trace=trace,
         )
         self._on_login = on_login
+        self._received = received
 
     async def setup_hook(self) -> None:
         """Add everything that needs a login."""
         await self._on_login(self)
+
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        """Tell of an interaction before anything is done about it; then go on as ever."""
+        if event_name == "interaction":
+            self._received(args[0].id, _purpose(args[0]))
+        super().dispatch(event_name, *args, **kwargs)
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Leave messages alone: everything here is a slash command, a button or a reaction."""
@@ -92,6 +111,14 @@ async def report(interaction: discord.Interaction[Replicord], error: Exception) 
         log.warning("A person could not be told.", interaction=interaction.id, code=refused.code)
 
 
-def quiet_library_logs() -> None:
-    """Keep discord.py's own log to what needs a person."""
-    logging.getLogger("discord").setLevel(logging.WARNING)
+def _purpose(interaction: discord.Interaction) -> str:
+    """Return what an interaction is for, in few words: its command's name, or button, modal, autocomplete."""
+    match interaction.type:
+        case discord.InteractionType.application_command:
+            return str((interaction.data or {}).get("name", ""))
+        case discord.InteractionType.component:
+            return "button"
+        case discord.InteractionType.modal_submit:
+            return "modal"
+        case other:
+            return other.name

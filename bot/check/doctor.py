@@ -23,6 +23,7 @@ from bot.check.models import Bench, check_account, check_models
 from bot.client import Replicord, point_at
 from bot.clock import SystemClock
 from bot.errors import ConfigError
+from bot.observing import Instruments
 from bot.replicate.client import Replicate, open_http
 from bot.replicate.target import Target
 from bot.settings import CommandSpec, Settings
@@ -98,7 +99,9 @@ class _Doctor:
         if welcome:
             for row in added:
                 await memory.commands.put(row)
-            wanted = shape(await App(settings, store=memory, http=http, clock=clock).offer())
+            instruments = Instruments(version="", clock=clock)
+            app = App(settings, store=memory, http=http, clock=clock, instruments=instruments)
+            wanted = shape(await app.offer())
         await _look_at_discord(settings, wanted, tell)
 
 

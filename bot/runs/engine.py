@@ -58,6 +58,7 @@ from bot.runs.thumbnail import Thumbnails
 from bot.runs.view import OpenView, View
 from bot.store.run import Run, RunState
 from bot.store.runs import Runs
+from bot.telemetry.logs import about_run
 
 log = logging.getLogger(__name__)
 
@@ -238,7 +239,8 @@ class Engine:
             try:
                 if again:
                     life.thumbnail = await self._thumbnails.again(life.run)
-                await self._lead(life, step)
+                with about_run(life.run.id, prediction=lambda: life.run.prediction_id):
+                    await self._lead(life, step)
             except Exception as error:  # noqa: BLE001 - one run's trouble must not be another's
                 await self._contain(life, error)
             if not life.settled:  # a view that delivered has closed itself

@@ -16,6 +16,10 @@ class Observer(Protocol):
         """Note that a run was picked up after a restart, and what is done with it."""
         ...
 
+    def waited(self, run: Run, took: float) -> None:
+        """Note how long a run stood in line before its create request."""
+        ...
+
     def created(self, run: Run, outcome: str, took: float) -> None:
         """Note how a create request went: ok, throttled, unsent, unanswered or refused."""
         ...
@@ -56,6 +60,9 @@ class Silence:
         """Do nothing."""
 
     def recovered(self, run: Run, step: str) -> None:
+        """Do nothing."""
+
+    def waited(self, run: Run, took: float) -> None:
         """Do nothing."""
 
     def created(self, run: Run, outcome: str, took: float) -> None:

@@ -106,9 +106,11 @@ class Submitter:
 
     async def _its_turn(self, life: Life, ticket: Ticket) -> bool:
         """Return True when it is this run's turn, False when somebody wants it to stop first."""
+        began = self._clock.monotonic()
         if not ticket.turn.done():
             life.turn(Phase.WAITING)
             await unless(life.stop, ticket.turn)
+        self._observer.waited(life.run, self._clock.monotonic() - began)
         return not life.stopping
 
     async def _resolve(self, life: Life) -> dict[str, Any]:

@@ -18,9 +18,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool, StaticPool
 
+from bot.clock import Clock
 from bot.store.errors import StoreError, explain
 from bot.store.lane import Job, Lane
 from bot.store.location import Location
+from bot.store.meter import Meter, Unmetered
 
 T = TypeVar("T")
 
@@ -38,26 +40,36 @@ _PRAGMAS = (
 class Database:
     """The open database: ``read`` and ``write`` do a job in a transaction."""
 
-    def __init__(self, engine: AsyncEngine, *, writer: Lane, reader: Lane) -> None:
+    def __init__(self, engine: AsyncEngine, *, writer: Lane, reader: Lane, clock: Clock, meter: Meter) -> None:
         self._engine = engine
+        self._clock = clock
+        self._meter = meter
         self._writer = writer
         self._reader = reader
 
     @classmethod
-    async def open(cls, engine: AsyncEngine) -> "Database":
+    async def open(cls, engine: AsyncEngine, *, clock: Clock, meter: Meter | None = None) -> "Database":
         """Start the lanes; DBAPIError when a connection cannot be had."""
         in_memory = isinstance(engine.pool, StaticPool)
         connections = await _connect(engine, readers=0 if in_memory else READERS)
         writer = Lane(connections[:1], name="store-writer", together=True)
-        return cls(engine, writer=writer, reader=writer if in_memory else Lane(connections[1:], name="store-reader"))
+        reader = writer if in_memory else Lane(connections[1:], name="store-reader")
+        return cls(engine, writer=writer, reader=reader, clock=clock, meter=meter or Unmetered())
 
     async def write(self, job: Job[T]) -> T:
         """Do ``job`` with the write lock held; when this returns, the disk has it."""
-        return await self._writer.do(job)
+        return await self._timed("write", self._writer, job)
 
     async def read(self, job: Job[T]) -> T:
         """Do ``job`` on one consistent picture of the database, the newest commit's."""
-        return await self._reader.do(job)
+        return await self._timed("read", self._reader, job)
+
+    async def _timed(self, operation: str, lane: Lane, job: Job[T]) -> T:
+        began = self._clock.monotonic()
+        try:
+            return await lane.do(job)
+        finally:
+            self._meter.did(operation, self._clock.monotonic() - began)
 
     async def look(self, job: Job[T]) -> T:
         """Do a job that only reads and takes long, over a connection of its own: it holds up nobody."""

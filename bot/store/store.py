@@ -16,6 +16,7 @@ from bot.store.commands import Commands
 from bot.store.database import Database, make_engine
 from bot.store.errors import explain
 from bot.store.location import Location
+from bot.store.meter import Meter
 from bot.store.notes import Notes
 from bot.store.owner import Ownership
 from bot.store.runs import Runs
@@ -36,7 +37,7 @@ class Store:
         self.notes = Notes(database)
 
     @classmethod
-    async def open(cls, url: str, *, clock: Clock, own: bool = True) -> "Store":
+    async def open(cls, url: str, *, clock: Clock, own: bool = True, meter: Meter | None = None) -> "Store":
         """Open the database at ``url``, made and migrated as needed; ConfigError says what stands in the way.
 
         With ``own`` no other bot may run on it until this store is closed. Without, it is for looking (``check``,
@@ -48,7 +49,7 @@ class Store:
         engine = make_engine(location)
         try:
             await _make_ready(engine, location, owned=owner is not None)
-            database = await Database.open(engine)
+            database = await Database.open(engine, clock=clock, meter=meter)
         except BaseException as error:
             await engine.dispose()
             if owner is not None:

@@ -2,10 +2,11 @@
 
 import logging
 import sys
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
@@ -15,8 +16,11 @@ from bot.telemetry.redaction import Redactor, hide_by_name
 
 Form = Literal["people", "json"]
 
-# They log every request with its URL at INFO; what matters of it is a metric.
-_CHATTY = ("httpx", "httpcore", "aiohttp.access", "aiosqlite", "alembic.runtime.migration")
+# They log every request with its URL, every plug-in and every step at INFO; what matters of it is a metric or ours.
+_CHATTY = ("httpx", "httpcore", "aiohttp.access", "aiosqlite", "alembic", "discord.client")
+
+Ids = Callable[[], Mapping[str, object]]
+_subject: ContextVar[Ids | None] = ContextVar("subject", default=None)
 
 
 def set_up_logging(
@@ -28,6 +32,7 @@ def set_up_logging(
     """
     stream = stream or sys.stderr
     shared: list[Processor] = [
+        _name_subject,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -61,9 +66,26 @@ def set_up_logging(
     sys.excepthook = _log_uncaught
 
 
-def about_run(run_id: str, **more: object) -> AbstractContextManager[object]:
-    """Put a run's id (and ``more``, such as its prediction's) on every line that is logged within."""
-    return structlog.contextvars.bound_contextvars(run=run_id, **more)
+@contextmanager
+def about_run(run_id: str, *, prediction: Callable[[], str | None] = lambda: None) -> Iterator[None]:
+    """Put a run's id, and its prediction's once there is one, on every line that is logged within.
+
+    Tasks that begin within go on with it.
+    """
+    before = _subject.set(lambda: {"run": run_id, "prediction": prediction()})
+    try:
+        yield
+    finally:
+        _subject.reset(before)
+
+
+def _name_subject(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the ids of what is being worked on where the line does not name them itself."""
+    ids = _subject.get()
+    for name, value in (ids() if ids else {}).items():
+        if value is not None and event.get(name) is None:
+            event[name] = value
+    return event
 
 
 class _RedactingFormatter(ProcessorFormatter):

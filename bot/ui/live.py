@@ -11,6 +11,7 @@ from bot.store.run import Run
 from bot.ui.aside import Aside
 from bot.ui.gate import Gate
 from bot.ui.message import LiveMessage
+from bot.ui.meter import Meter, Unmetered
 from bot.ui.pace import Bounds, Pace
 from bot.ui.reply import Reply
 from bot.ui.roads import Roads
@@ -19,8 +20,17 @@ from bot.ui.roads import Roads
 class LiveMessages:
     """Opens the reply of a run, new or read back after a restart; a :class:`~bot.runs.view.OpenView`."""
 
-    def __init__(self, client: discord.Client, *, ledger: Ledger, clock: Clock, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        client: discord.Client,
+        *,
+        ledger: Ledger,
+        clock: Clock,
+        bounds: Bounds | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         self._client = client
+        self._meter = meter or Unmetered()
         self._ledger = ledger
         self._clock = clock
         self._gate = Gate(Pace(bounds), clock)
@@ -45,6 +55,7 @@ class LiveMessages:
             clock=self._clock,
             gone=gone,
             ended=lambda: self._drop(run, message),
+            meter=self._meter,
         )
         self._by_run[run.id] = message
         self._by_message[run.place.message_id] = message

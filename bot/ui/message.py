@@ -13,6 +13,7 @@ from bot.store.run import Run
 from bot.ui.aside import Aside
 from bot.ui.gate import Gate
 from bot.ui.mending import Outcome
+from bot.ui.meter import Meter
 from bot.ui.pace import Urgency
 from bot.ui.reply import Reply
 
@@ -43,6 +44,7 @@ class LiveMessage:
         clock: Clock,
         gone: Callable[[], Awaitable[None]],
         ended: Callable[[], None],
+        meter: Meter,
     ) -> None:
         self._run = run
         self._reply = reply
@@ -51,6 +53,8 @@ class LiveMessage:
         self._clock = clock
         self._gone = gone
         self._ended = ended
+        self._meter = meter
+        self._taken_at = self._sent_taken_at = clock.monotonic()  # of the newest page, and of the one being sent
         self._page: Page | None = None
         self._shown: Page | None = None
         self._put_any = self._put_output = False
@@ -113,6 +117,7 @@ class LiveMessage:
 
     def _take(self, page: Page) -> None:
         self._page = page
+        self._taken_at = self._clock.monotonic()
         self._changed.set()
         if self._owner is None:
             self._owner = asyncio.create_task(self._own(), name=f"the reply to run {self._run.id}")
@@ -134,6 +139,10 @@ class LiveMessage:
         if self._page is None:
             raise RuntimeError("The reply's task began before it had a page.")
         return self._page
+
+    def _to_send(self) -> Page:
+        self._sent_taken_at = self._taken_at
+        return self._newest()
 
     def _urgency(self) -> Urgency:
         page = self._newest()
@@ -178,10 +187,12 @@ class LiveMessage:
             return await self._after(Outcome.GONE)
         outcome = Outcome.SHOWN
         if self._page != self._shown:
-            outcome, page = await self._reply.put(self._newest, self._urgency)
+            outcome, page = await self._reply.put(self._to_send, self._urgency)
             self._put_any = True
             self._put_output = self._put_output or bool(page.parts)
             if outcome is Outcome.SHOWN:
+                age = self._clock.monotonic() - self._sent_taken_at
+                self._meter.shown(self._run, age=age, content=bool(page.parts))
                 self._shown = page
                 self._failures = 0
                 if self._parting is None:

@@ -57,7 +57,7 @@ def test_libraries_log_in_the_same_form(written):
 
 def test_lines_of_a_run_carry_its_ids_whoever_writes_them(written):
     set_up_logging(form="json", stream=written)
-    with about_run("run-1", prediction="5pcm"):
+    with about_run("run-1", prediction=lambda: "5pcm"):
         structlog.get_logger("bot").info("one")
         logging.getLogger("discord").info("two")
     logging.getLogger("discord").info("three")
