@@ -51,6 +51,7 @@ class Door:
             return ELSEWHERE
         return None
 
+    @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Ask ``refusal`` before anything else: an aiohttp middleware."""
         why = self.refusal(request)

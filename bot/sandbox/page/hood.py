@@ -22,6 +22,7 @@ from bot.sandbox.replicate.happenings import (
 )
 
 Json = dict[str, Any]
+Listener = Callable[[Json], None]
 KEPT_CALLS, KEPT_EVENTS, KEPT_LINES = 400, 500, 400
 LOG_CHARS, EVENT_CHARS = 20_000, 160
 BREATH = 0.08  # what happens within it is told together
@@ -49,7 +50,7 @@ class Hood:
         self._calls_read = 0
         self._log_read = 0
         self._state: Json = {}
-        self.listeners: set[Callable[[Json], None]] = set()
+        self.listeners: set[Listener] = set()
 
     async def run(self) -> None:
         """Watch for as long as the page is there."""

@@ -41,7 +41,7 @@ class PageServer:
         return f"http://{HOST}:{self._port}/{self._door.key}/"
 
     async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[web.middleware(self._door.guard)], client_max_size=UPLOAD_BYTES)
+        app = web.Application(middlewares=[self._door.guard], client_max_size=UPLOAD_BYTES)
         app.add_routes([*Files(self._house.discord, self._uploads).routes(), web.get("/{key}/live", self._live)])
         app.on_response_prepare.append(sign)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -69,10 +69,16 @@ export class Hood {
     const shut = h("button", { type: "button", class: "icon shut", "data-key": "shut", "aria-label": "Close the panel" }, glyph("close"));
     morph(this.tabs, h("div", { class: "tabs", role: "tablist", "aria-label": "Under the hood" }, tabs, h("span", { class: "grow", "data-key": "grow" }), shut));
     const draw = { run: runPane, calls: callsPane, break: switchesPane, log: logPane }[this.#tab];
-    const inner = [...this.pane.querySelectorAll("[data-follow]"), this.pane].filter((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 24 && box.scrollHeight > box.clientHeight);
+    // Lists that grow are followed, unless the reader scrolled up in them.
+    const left = new Set(this.#lists().filter((box) => box.scrollHeight - box.scrollTop - box.clientHeight > 24));
     const attributes = { class: "pane", role: "tabpanel", id: "pane", tabindex: "0", "aria-label": TABS[this.#tab] };
     morph(this.pane, h("div", attributes, draw(this.works, this.#shown)));
-    for (const box of inner) if (box !== this.pane || this.#tab !== "run") box.scrollTop = box.scrollHeight;
+    for (const box of this.#lists()) if (!left.has(box)) box.scrollTop = box.scrollHeight;
+  }
+
+  #lists() {
+    const own = this.#tab === "calls" || this.#tab === "log" ? [this.pane] : [];
+    return [...this.pane.querySelectorAll("[data-follow]"), ...own];
   }
 
   #turn(tab) {

@@ -33,8 +33,13 @@ function title({ row, prediction }) {
 
 function predictionFacts(one) {
   const made = Array.isArray(one.output) ? `${one.output.length} parts` : one.output === null ? "—" : typeof one.output;
-  const facts = { status: h("span", { class: `state ${one.status}`, text: one.status }), id: one.id, model: one.model, output: made, error: one.error, began: one.started_at && time(one.started_at), over: one.completed_at && time(one.completed_at), metrics: one.metrics && JSON.stringify(one.metrics) };
+  const facts = { status: h("span", { class: `state ${one.status}`, text: one.status }), id: one.id, model: one.model, output: made, error: one.error, began: one.started_at && time(one.started_at), over: one.completed_at && time(one.completed_at), metrics: one.metrics && measured(one.metrics) };
   return h("div", {}, heading("Prediction at Replicate"), list(facts), heading("Logs"), one.logs ? h("pre", { class: "logs", "data-follow": "", tabindex: "0", text: one.logs }) : empty("No line yet."));
+}
+
+function measured(metrics) {
+  const words = ([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "number" ? Number(value.toFixed(2)) : JSON.stringify(value)}`;
+  return Object.entries(metrics).map(words).join(" · ");
 }
 
 function rowFacts(row) {
@@ -77,8 +82,18 @@ function callLine(one) {
   return h("details", { class: "call", "data-key": `n${one.n}` },
     h("summary", { title: `${one.to} · ${time(one.at)}${one.fault ? ` · struck by ${one.fault}` : ""}` },
       h("span", { class: `whose ${one.to}`, role: "img", "aria-label": one.to }), h("span", { class: "method", text: one.method.slice(0, 6) }),
-      h("span", { class: "path" }, h("bdi", { text: one.path })), h("span", { class: fine ? "ok" : "odd", text: String(status) }), h("span", { class: "took", text: took })),
+      h("span", { class: "path" }, h("bdi", { text: short(one.path) })), h("span", { class: fine ? "ok" : "odd", text: String(status) }), h("span", { class: "took", text: took })),
     h("pre", { tabindex: "0", text: `${one.to}, ${time(one.at)}\n${one.method} ${one.path}\n${JSON.stringify(more, null, 1)}` }));
+}
+
+/** Ids are long and all alike; their ends tell them apart. */
+function short(path) {
+  const words = path.replace(/\d{12,}|[a-z0-9]{20,}/gi, (id) => `…${id.slice(-4)}`);
+  try {
+    return decodeURIComponent(words);
+  } catch {
+    return words;
+  }
 }
 
 /** The switches that break things. */
