@@ -4,7 +4,7 @@ import asyncio
 import importlib.metadata
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ import httpx
 import structlog
 from discord.ext import commands
 
-from bot.catalog.catalog import Catalog
+from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import Resolver
 from bot.catalog.search import Search
 from bot.chores import Chores, Keep
@@ -29,7 +29,7 @@ from bot.outputs.spool import Spool
 from bot.replicate.client import Replicate, open_http
 from bot.replicate.errors import ReplicateError
 from bot.replicate.webhooks import Verifier
-from bot.runs import Run
+from bot.runs import Run, Target
 from bot.runs.engine import Engine
 from bot.runs.policy import Policy
 from bot.settings import Settings
@@ -38,6 +38,7 @@ from bot.store.store import Store
 from bot.telemetry.logs import set_up_logging
 from bot.telemetry.metrics import CONTENT_TYPE
 from bot.ui.controls import CONTROLS
+from bot.ui.crosses import Crosses
 from bot.ui.live import LiveMessages
 from bot.ui.model_controls import ModelButton
 from bot.ui.translator import Translator, read_languages
@@ -49,14 +50,16 @@ from cogs._invocation import Invocations
 from cogs._keeping import Keeping
 from cogs._model_choices import ModelChoices
 from cogs._registration import Registration
-from cogs._rights import Editors
+from cogs._rights import AnyModel, Editors
 from cogs.about import About
+from cogs.anything import Anything
 from cogs.model_commands import ModelCommands
 from cogs.models import Models
 from cogs.privacy import Privacy
 from cogs.run_buttons import RunButtons
 from cogs.runs import Runs
 from cogs.stopping import Stopping
+from cogs.subject import UseAsSubject
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +124,7 @@ class App:
         )
         self._bench = Bench.of()
         self._views = LiveMessages(self._client, ledger=store.runs, clock=clock, meter=instruments.runs)
+        self._crosses = Crosses(self._client)
         self._engine = Engine(
             replicate=self._replicate,
             runs=store.runs,
@@ -207,32 +211,40 @@ class App:
         client.add_listener(self._instruments.gateway.on_shard_ready)
         await self.offer()
         await self._registration.sync()
-        recovered = await self._engine.recover()
+        recovered = await self._engine.recover(self._crosses.asked)
         log.info("Logged in.", commands=[command.name for command in self._catalog], recovered=recovered)
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs
         keeping = Keeping.of(self._settings.keep_prompts, self._settings.keep_files, self._settings.keep_runs)
-        buttons = RunButtons(
-            book=runs, catalog=self._catalog, invocations=self._invocations, fresh_token=self._views.fresh_token
-        )
         editors = Editors(client, self._settings.model_editors)
-        choices = ModelChoices(search=self._search, catalog=self._catalog, clock=self._clock)
+        any_model = AnyModel(self._settings.run_any, editors)
+        buttons = RunButtons(
+            book=runs,
+            catalog=self._catalog,
+            invocations=self._invocations,
+            any_model=any_model,
+            fresh_token=self._views.fresh_token,
+        )
         return (
-            self._models,
-            Models(
-                catalog=self._catalog,
-                search=self._search,
-                offered=self._models,
-                choices=choices,
-                editors=editors,
+            *self._model_cogs(client, editors, any_model),
+            Stopping(
+                client, engine=self._engine, book=runs, crosses=self._crosses, fresh_token=self._views.fresh_token
             ),
-            Stopping(client, engine=self._engine, book=runs),
             buttons,
             About(client, catalog=self._catalog, version=_VERSION),
             Runs(client, engine=self._engine, runs=runs),
             Privacy(memory=runs, keeping=keeping),
         )
+
+    def _model_cogs(self, client: Replicord, editors: Editors, any_model: AnyModel) -> Iterator[commands.Cog]:
+        catalog, invocations = self._catalog, self._invocations
+        choices = ModelChoices(search=self._search, catalog=catalog, clock=self._clock)
+        yield self._models
+        yield Models(catalog=catalog, search=self._search, offered=self._models, choices=choices, editors=editors)
+        if any_model.rule != "nobody":
+            yield Anything(catalog=catalog, invocations=invocations, choices=choices, any_model=any_model)
+        yield UseAsSubject(client, catalog=catalog, invocations=invocations)
 
     def _chores(self) -> Chores:
         keep = Keep(prompts=self._settings.keep_prompts, files=self._settings.keep_files, runs=self._settings.keep_runs)
@@ -268,11 +280,16 @@ class App:
         return Gatherer(
             self._fetcher,
             folder=self._spool.folder(run.id),
-            stem=run.command,
+            stem=_stem(run),
             limit=run.place.file_limit,
             created_at=run.created_at,
             bench=self._bench,
         )
+
+
+def _stem(run: Run) -> str:
+    """Return what a run's files are called: after its command, or its model where any model can be run."""
+    return Target.parse(run.target).name if run.command == ANY_MODEL else run.command
 
 
 def _policy(settings: Settings) -> Policy:

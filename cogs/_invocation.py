@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import discord
 
 from bot.catalog.command import Command
@@ -17,6 +18,7 @@ from bot.media.sniff import sniff
 from bot.runs import Run, Target
 from bot.runs.engine import Engine
 from bot.runs.request import Request
+from cogs._pictures import Picture, ShownPicture
 from cogs._place import place_of
 
 _NO_BYTES_YET = sniff(b"")
@@ -33,7 +35,7 @@ class Invocations:
     ) -> Run:
         """Acknowledge, read the files, start. UserError says what stands in the way; nothing was paid then.
 
-        ``values`` go by option name as Discord sends them, attachments unread.
+        ``values`` go by option name as Discord sends them, attachments and a message's pictures unread.
         """
         collect(command.plan, {name: _unread(name, value) for name, value in values.items()})
         message_id = await _acknowledge(interaction)
@@ -89,7 +91,7 @@ def _unread(option: str, value: Any) -> Any:
     """Stand a file's name in for the file, so that everything else can be checked before it is read."""
     if isinstance(value, list):
         return [_unread(option, part) for part in value]
-    if isinstance(value, discord.Attachment):
+    if isinstance(value, discord.Attachment | ShownPicture):
         check_size(option, value.filename, value.size)
         return Media(name=value.filename, type=_NO_BYTES_YET, data=b"")
     return value
@@ -104,15 +106,15 @@ async def _collect(plan: Plan, values: Mapping[str, Any]) -> Collected:
 async def _read(plan: Plan, option: str, value: Any) -> Any:
     if isinstance(value, list):
         return list(await asyncio.gather(*(_read(plan, option, part) for part in value)))
-    return await _take(plan, option, value) if isinstance(value, discord.Attachment) else value
+    return await _take(plan, option, value) if isinstance(value, discord.Attachment | ShownPicture) else value
 
 
-async def _take(plan: Plan, option: str, attachment: discord.Attachment) -> Taken:
+async def _take(plan: Plan, option: str, attachment: Picture) -> Taken:
     """Read an attachment now: its address soon expires."""
     known = plan.option(option)
     field = plan.field(known.field) if known and known.field else plan.known_as(option)
     try:
         data = await attachment.read()
-    except discord.HTTPException as error:
+    except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
         raise BadOption(option, f"`{option}`: Discord did not hand over “{attachment.filename}”. Try again.") from error
     return await asyncio.to_thread(take, option, attachment.filename, data, field.accepts if field else ())

@@ -1,35 +1,42 @@
 """The buttons under a run that is over or goes on: Details, Again, Edit, Show the result."""
 
-from collections.abc import Callable
-from datetime import datetime
-
 import discord
 from discord.ext import commands
 
-from bot.catalog.catalog import Catalog
+from bot.catalog.catalog import ANY_MODEL, Catalog
+from bot.catalog.command import Command
 from bot.client import Replicord, report
 from bot.errors import Refused, UserError
 from bot.inputs.edit import form, given_before
-from bot.runs import Run
+from bot.runs import Run, Target
 from bot.ui.answer import tell
 from bot.ui.controls import Action
 from bot.ui.details import details
 from bot.ui.modals import Answers, FormModal
 from bot.ui.rights import may_see_details
 from cogs._book import Book
+from cogs._forms import open_form
+from cogs._fresh_token import FreshToken
 from cogs._invocation import Invocations
-
-FreshToken = Callable[[str, str, datetime], bool]
-"""Hands a run's reply a new token by which it can be edited; False when that reply does not live here."""
+from cogs._rights import AnyModel
 
 
 class RunButtons(commands.Cog):
     """Reads the run's row at every press, so that a button works as long as the row exists."""
 
-    def __init__(self, *, book: Book, catalog: Catalog, invocations: Invocations, fresh_token: FreshToken) -> None:
+    def __init__(
+        self,
+        *,
+        book: Book,
+        catalog: Catalog,
+        invocations: Invocations,
+        any_model: AnyModel,
+        fresh_token: FreshToken,
+    ) -> None:
         self._book = book
         self._catalog = catalog
         self._invocations = invocations
+        self._any_model = any_model
         self._fresh_token = fresh_token
 
     @commands.Cog.listener()
@@ -58,19 +65,31 @@ class RunButtons(commands.Cog):
         await interaction.response.send_message(view=details(run), ephemeral=True)
 
     async def _again(self, interaction: discord.Interaction[Replicord], run: Run) -> None:
+        if run.command == ANY_MODEL:
+            self._any_model.check(interaction.user)
         await self._invocations.again(interaction, run, await self._book.files(run.id))
 
     async def _edit(self, interaction: discord.Interaction[Replicord], run: Run) -> None:
         command = self._catalog.get(run.command)
-        if command is None:
-            raise Refused(f"There is no /{run.command} any more. Again still runs this one as it was.")
-        asked = form(command.plan, given_before(command.plan, run.input, await self._book.files(run.id)))
+        target = Target.parse(run.target)
+        if run.command == ANY_MODEL:
+            self._any_model.check(interaction.user)
+        elif command is None or command.target.model != target.model:
+            raise Refused(f"/{run.command} does not run this model any more. Again still runs this one as it was.")
+        files = await self._book.files(run.id)
 
-        async def submitted(answer: discord.Interaction[Replicord], answers: Answers) -> None:
-            await self._invocations.start(answer, command, asked.values(answers))
+        async def find() -> Command:
+            return command or await self._catalog.resolve(target)
 
-        modal = FormModal(asked, title=f"Edit /{run.command}", submitted=submitted, failed=report)
-        await interaction.response.send_modal(modal)
+        def modal(found: Command) -> FormModal:
+            asked = form(found.plan, given_before(found.plan, run.input, files))
+
+            async def submitted(answer: discord.Interaction[Replicord], answers: Answers) -> None:
+                await self._invocations.start(answer, found, asked.values(answers))
+
+            return FormModal(asked, title=f"Edit /{run.command}", submitted=submitted, failed=report)
+
+        await open_form(interaction, find(), modal)
 
     async def _refresh(self, interaction: discord.Interaction[Replicord], run: Run) -> None:
         await interaction.response.defer()

@@ -117,14 +117,16 @@ def form(
     values: Mapping[str, Any] | None = None,
     *,
     filled: Collection[str] = (),
+    room: int = MODAL_COMPONENTS,
 ) -> Form:
     """Return the form for these values (by the model's keys, as ``given_before`` gives them).
 
-    ``filled`` names inputs that are given already and need no asking: the picture of “Use as subject”.
+    ``filled`` names inputs that are given already and need no asking: the picture of “Use as subject”. ``room`` is
+    how many parts the form may have.
     """
     known = dict(values or {})
     asked = [field for field in _by_weight(plan) if field.name not in filled]
-    shown = asked if len(asked) <= MODAL_COMPONENTS and not _needs_text(asked) else asked[: MODAL_COMPONENTS - 1]
+    shown = asked if len(asked) <= room and not _needs_text(asked) else asked[: room - 1]
     parts = [part for field in shown if (part := _part(plan, field, known.get(field.name))) is not None]
     rest = [field for field in asked if plan.names[field.name] not in {part.key for part in parts}]
     urls = [field for field in shown if field.holds_files]

@@ -19,7 +19,8 @@ Answers = Mapping[str, str | int | float | list[discord.Attachment]]
 class FormModal(ui.Modal):
     """Asks for a form's fields; ``submitted`` gets the answers by key, ``failed`` what it raised.
 
-    An answer is a text, a choice's value, or a list of attachments; what was left empty is missing.
+    An answer is a text, a choice's value, or a list of attachments; what was left empty is missing. Above the form
+    stands a ``note``, where there is room, or a ``first`` field whose answer comes with the others.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class FormModal(ui.Modal):
         submitted: Callable[[discord.Interaction[Any], Answers], Awaitable[None]],
         failed: Callable[[discord.Interaction[Any], Exception], Awaitable[None]],
         note: str | None = None,
+        first: FormField | None = None,
     ) -> None:
         super().__init__(title=cut(title, MODAL_TITLE_CHARS), timeout=_OPEN_SECONDS)
         self._submitted = submitted
@@ -37,7 +39,7 @@ class FormModal(ui.Modal):
         self._inputs: dict[str, tuple[FormField, ui.Item[Any]]] = {}
         if note is not None and len(form.fields) < MODAL_COMPONENTS:
             self.add_item(ui.TextDisplay(note))
-        for field in form.fields:
+        for field in (*filter(None, [first]), *form.fields):
             asked = _INPUTS[field.kind](field)
             self._inputs[field.key] = (field, asked)
             self.add_item(ui.Label(text=field.label, description=field.description or None, component=asked))

@@ -1,0 +1,62 @@
+"""The whole bot as a process of its own between both stand-ins, with settings that a test may choose."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.sandbox.discord.people.exchange import Exchange
+from bot.sandbox.discord.people.person import Person
+from bot.sandbox.discord.world.channel import Channel
+from bot.sandbox.house import House
+from bot.sandbox.replicate.pace import Pace
+from tests.discord_spec import check_discord_calls
+from tests.replicate_spec import check_replicate_calls
+
+PACE = Pace(boot=0.1, queue=0.05, image=0.1, tokens_per_second=400, work=0.1)
+
+
+@pytest.fixture
+def settings() -> Mapping[str, str]:
+    """What differs from the sandbox's own settings; a test module may say otherwise."""
+    return {}
+
+
+@pytest.fixture
+async def house(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[House]:
+    """A started bot; at the end everything that it asked of the two services must have been what they promise."""
+    async with House(tmp_path, pace=PACE, settings=settings) as house:
+        await house.start_bot()
+        yield house
+        check_discord_calls(house.discord.calls)
+        check_replicate_calls(house.replicate.calls)
+
+
+@pytest.fixture
+def mia(house: House) -> Person:
+    """Somebody who runs commands."""
+    return house.discord.person("mia")
+
+
+@pytest.fixture
+def olga(house: House) -> Person:
+    """The owner of the application."""
+    return house.discord.person("olga")
+
+
+@pytest.fixture
+def pictures(house: House) -> Channel:
+    return house.discord.world.channel("pictures")
+
+
+async def said(exchange: Exchange, *words: str) -> str:
+    """Return what a private answer says, as soon as it says all of these words."""
+    await exchange.until(lambda it: it.text and all(word in it.text.replace("**", "") for word in words), timeout=15)
+    assert all(message.ephemeral for message in (exchange.message, *exchange.followups) if message and message.text)
+    return exchange.text.replace("**", "")
+
+
+def offered(exchange: Exchange) -> list[Any]:
+    """Return the values that autocomplete offers."""
+    return [choice["value"] for choice in exchange.choices or []]

@@ -1,0 +1,188 @@
+"""/models, as people and the bot's owner meet it."""
+
+from bot.sandbox.discord.people.person import Person
+from bot.sandbox.discord.world.channel import Channel
+from bot.sandbox.house import House
+from bot.sandbox.replicate.envelope import openapi_document
+from tests.app.conftest import answered, over, reached
+from tests.cogs.conftest import offered, said
+
+
+def commands(house: House) -> set[str]:
+    return {command.name for command in house.discord.commands.every()}
+
+
+async def test_an_added_model_is_a_command_without_a_restart_and_after_one(
+    house: House, olga: Person, mia: Person, pictures: Channel
+) -> None:
+    added = await olga.slash(pictures, "models add", {"model": "sandbox/captions", "name": "describe"})
+    await said(added, "/describe is there", "version")
+    assert "describe" in commands(house)
+    message = answered(await mia.slash(pictures, "describe", {"prompt": "tea"}))
+    await reached(house, lambda: over(message))
+
+    await house.bot.stop()
+    await house.start_bot()
+    assert "describe" in commands(house)
+    message = answered(await mia.slash(pictures, "describe", {"prompt": "tea"}))
+    await reached(house, lambda: over(message))
+    assert {one.version.id for one in house.replicate.predictions.values()} == {
+        house.replicate.models.model("sandbox/captions").versions[0].id
+    }
+
+
+async def test_a_command_gets_the_models_name_where_none_was_chosen(
+    house: House, olga: Person, pictures: Channel
+) -> None:
+    await said(await olga.slash(pictures, "models add", {"model": "https://replicate.com/sandbox/score"}), "/score")
+    assert "score" in commands(house)
+
+
+async def test_a_removed_command_is_gone_at_once(house: House, olga: Person, pictures: Channel) -> None:
+    await said(await olga.slash(pictures, "models add", {"model": "sandbox/score", "name": "score"}), "/score")
+    typed = await olga.autocomplete(pictures, "models remove", {"name": "sc"}, "name")
+    assert offered(typed) == ["score"]
+    await said(await olga.slash(pictures, "models remove", {"name": "score"}), "/score is removed")
+    assert "score" not in commands(house)
+
+
+async def test_what_cannot_be_changed_is_refused_with_a_sentence(
+    house: House, olga: Person, mia: Person, pictures: Channel
+) -> None:
+    before = commands(house)
+    for person, command, values, words in (
+        (mia, "models add", {"model": "sandbox/score"}, "Only the bot's owner"),
+        (mia, "models remove", {"name": "generate"}, "Only the bot's owner"),
+        (mia, "models update", {"name": "generate"}, "Only the bot's owner"),
+        (olga, "models add", {"model": "sandbox/nowhere"}, "Replicate knows no sandbox/nowhere"),
+        (olga, "models add", {"model": "not a model"}, "is not a model"),
+        (olga, "models add", {"model": "sandbox/score", "name": "talk"}, "There is a /talk already"),
+        (olga, "models add", {"model": "sandbox/score", "name": "no name"}, "is not a command name"),
+        (olga, "models add", {"model": "sandbox/score", "name": "models"}, "one of the bot's own"),
+        (olga, "models remove", {"name": "generate"}, "configured, not added"),
+        (olga, "models remove", {"name": "nothing"}, "There is no /nothing"),
+        (olga, "models update", {"name": "generate"}, "configured, not added"),
+    ):
+        assert "\n" not in await said(await person.slash(pictures, command, values), words)
+    assert commands(house) == before
+
+
+async def test_the_list_names_every_command(mia: Person, pictures: Channel) -> None:
+    text = await said(await mia.slash(pictures, "models list"), "/generate", "/talk", "/draw")
+    assert "fofr/consistent-character" in text
+    assert "3 commands" in text
+
+
+async def test_a_long_list_has_pages(olga: Person, mia: Person, pictures: Channel) -> None:
+    for name in ("score", "story", "lines", "clip", "judge", "nothing"):
+        await said(await olga.slash(pictures, "models add", {"model": f"sandbox/{name}"}), f"/{name}")
+    listed = await mia.slash(pictures, "models list")
+    assert "page 1 of 2" in await said(listed)
+    assert listed.message is not None
+    await mia.press(listed.message, "Next")
+    assert "page 2 of 2" in await said(listed, "/nothing")
+
+
+async def test_search_shows_what_replicate_finds(mia: Person, pictures: Channel) -> None:
+    text = await said(await mia.slash(pictures, "models search", {"words": "caption"}), "sandbox/captions")
+    assert "runs" in text
+    await said(await mia.slash(pictures, "models search", {"words": "zzzz"}), "Nothing for")
+
+
+async def test_info_tells_inputs_and_output_of_a_command_and_of_any_model(mia: Person, pictures: Channel) -> None:
+    text = await said(await mia.slash(pictures, "models info", {"model": "/generate"}), "number_of_outputs")
+    assert "1–20" in text
+    assert "disable_safety_checker" not in text
+    assert "files, one by one" in text
+    other = await said(await mia.slash(pictures, "models info", {"model": "meta/meta-llama-3-8b-instruct"}), "Output")
+    assert "text, as it is written" in other
+
+
+async def test_without_replicate_the_answer_is_a_sentence(house: House, mia: Person, pictures: Channel) -> None:
+    house.replicate.faults.add("error-503", times=None)
+    for command, values in (("search", {"words": "tea"}), ("info", {"model": "sandbox/story"})):
+        await said(await mia.slash(pictures, f"models {command}", values), "Try again in a minute")
+    house.replicate.faults.clear()
+
+
+async def test_typing_a_model_offers_what_replicate_finds_or_what_was_typed(
+    house: House, olga: Person, pictures: Channel
+) -> None:
+    typed = await olga.autocomplete(pictures, "models add", {"model": "capt"}, "model")
+    assert "sandbox/captions" in offered(typed)
+    assert typed.latency is not None
+    assert typed.latency < 1.0
+    house.replicate.faults.add("delay", times=None, seconds=2.5)
+    typed = await olga.autocomplete(pictures, "models add", {"model": "somebody/something"}, "model")
+    assert offered(typed) == ["somebody/something"]
+    assert typed.latency is not None
+    assert typed.latency < 1.0
+    house.replicate.faults.clear()
+
+
+def release(house: House, name: str, version: str, inputs: dict[str, object], output: dict[str, object]) -> None:
+    """Put a model, or a newer version of it, on Replicate."""
+    house.replicate.add_model(
+        {
+            "owner": "somebody",
+            "name": name,
+            "description": "A model that grows",
+            "visibility": "public",
+            "run_count": 1,
+            "url": f"https://replicate.com/somebody/{name}",
+            "latest_version": {
+                "id": version * 64,
+                "created_at": "2026-01-01T00:00:00.000000Z",
+                "cog_version": "0.9.9",
+                "openapi_schema": openapi_document(
+                    {"Input": {"type": "object", "title": "Input", "properties": inputs}, "Output": output}
+                ),
+            },
+        }
+    )
+
+
+async def test_update_shows_what_changes_and_switches_when_confirmed(
+    house: House, olga: Person, mia: Person, pictures: Channel
+) -> None:
+    text = {"type": "string", "title": "Output"}
+    first = {
+        "prompt": {"type": "string", "x-order": 0, "default": ""},
+        "steps": {"type": "integer", "x-order": 1, "minimum": 1, "maximum": 50, "default": 20},
+        "style": {"type": "string", "x-order": 2, "default": "none"},
+    }
+    second = {
+        "prompt": first["prompt"],
+        "steps": {**first["steps"], "maximum": 30, "default": 12},
+        "strength": {"type": "number", "x-order": 3, "default": 0.5},
+    }
+    release(house, "growing", "a", first, text)
+    await said(await olga.slash(pictures, "models add", {"model": "somebody/growing"}), "/growing is there")
+    await said(await olga.slash(pictures, "models update", {"name": "growing"}), "has the newest version")
+    release(house, "growing", "b", second, {"type": "string", "format": "uri", "title": "Output"})
+
+    shown = await olga.slash(pictures, "models update", {"name": "growing"})
+    told = await said(shown, "Added", "Gone", "Changed")
+    assert "`strength`" in told
+    assert "`style`" in told
+    assert "1–50 → 1–30" in told
+    assert "default 20 → 12" in told
+    assert "text → a file" in told
+    assert shown.message is not None
+
+    await olga.press(shown.message, "Switch")
+    await said(shown, "/growing is switched", "`strength`")
+    message = answered(await mia.slash(pictures, "growing", {"strength": 0.25, "steps": 30}))
+    await reached(house, lambda: over(message))
+    [prediction] = house.replicate.predictions.values()
+    assert prediction.version.id == "b" * 64
+    assert prediction.input == {"strength": 0.25, "steps": 30}
+
+
+async def test_what_discord_does_not_take_is_not_kept(house: House, olga: Person, pictures: Channel) -> None:
+    house.discord.faults.fail("PUT /applications/*/commands", status=503, times=None)
+    refused = await olga.slash(pictures, "models add", {"model": "sandbox/score"})
+    await said(refused, "Discord did not take /score")
+    house.discord.faults.clear()
+    await said(await olga.slash(pictures, "models add", {"model": "sandbox/score"}), "/score is there")
+    assert "score" in commands(house)
