@@ -1,7 +1,7 @@
 """The discord.py bot: intents, caches, what happens on login and on an error. No features."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import discord
@@ -64,7 +64,7 @@ class Replicord(commands.AutoShardedBot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             guild_ready_timeout=_LAST_GUILD_AFTER,
-            http_trace=trace,
+            http_trace=trace or aiohttp.TraceConfig(),
         )
         self._on_login = on_login
         self._received = received
@@ -115,7 +115,7 @@ def _purpose(interaction: discord.Interaction) -> str:
     """Return what an interaction is for, in few words: its command's name, or button, modal, autocomplete."""
     match interaction.type:
         case discord.InteractionType.application_command:
-            return str((interaction.data or {}).get("name", ""))
+            return str(cast("dict[str, Any]", interaction.data)["name"])
         case discord.InteractionType.component:
             return "button"
         case discord.InteractionType.modal_submit:

@@ -1,7 +1,9 @@
 """What the doctor finds, and whether it names the mend."""
 
+import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -200,6 +202,8 @@ async def test_what_the_next_start_changes_is_told(doctor: Doctor) -> None:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port below those that the system gives to outgoing connections, so that none takes it meanwhile."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("every port is taken")
