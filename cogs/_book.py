@@ -17,6 +17,10 @@ class Book(Protocol):
         """Return the run that this message belongs to."""
         ...
 
+    async def undelivered(self) -> tuple[Run, ...]:
+        """Return every run whose end Discord does not show yet."""
+        ...
+
     async def files(self, run_id: str) -> tuple[Media, ...]:
         """Return the files that the run was given, while they are kept."""
         ...

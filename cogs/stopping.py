@@ -5,23 +5,41 @@ from discord.ext import commands
 
 from bot.client import Replicord
 from bot.runs import Run
-from bot.runs.engine import Engine
+from bot.runs.engine import CancelAnswer, Engine
 from bot.ui.answer import tell
 from bot.ui.controls import Action
+from bot.ui.crosses import Crosses
 from bot.ui.rights import may_stop
 from cogs._book import Book
+from cogs._fresh_token import FreshToken
 from cogs._stopped import STOPPED
 
 STOP = "❌"
 
 
 class Stopping(commands.Cog):
-    """Both roads end in ``engine.cancel``; who may take them is read from the run's row at that moment."""
+    """Both roads end in ``engine.cancel``; who may take them is read from the run's row at that moment.
 
-    def __init__(self, client: Replicord, *, engine: Engine, book: Book) -> None:
+    A ❌ that came while nobody listened (the bot was down, or its session was lost) is read from the message.
+    """
+
+    def __init__(
+        self, client: Replicord, *, engine: Engine, book: Book, crosses: Crosses, fresh_token: FreshToken
+    ) -> None:
         self._client = client
         self._engine = engine
         self._book = book
+        self._crosses = crosses
+        self._fresh_token = fresh_token
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Catch up on what was missed: Discord tells a new session nothing of what was before it."""
+        for run in await self._book.undelivered():
+            if run.cancel_requested_at is None and not run.state.terminal:
+                by = await self._crosses.asked(run)
+                if by is not None:
+                    await self._engine.cancel(run.id, by=by)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
@@ -43,6 +61,11 @@ class Stopping(commands.Cog):
             await tell(interaction, f"Only {run.author_name} or someone who manages messages here can stop this run.")
             return
         answer = await self._engine.cancel(run_id, by=interaction.user.display_name)
+        if run is not None and run.place.token_only and answer is CancelAnswer.REQUESTED:
+            # Only a token reaches this message: with the press's own one the card itself can say that it stops.
+            await interaction.response.defer()
+            if self._fresh_token(run.id, interaction.token, interaction.expires_at):
+                return
         await tell(interaction, STOPPED[answer])
 
     def _manages(self, event: discord.RawReactionActionEvent) -> bool:

@@ -55,7 +55,7 @@ from bot.runs.request import Request
 from bot.runs.strays import Strays
 from bot.runs.submit import Submitter
 from bot.runs.thumbnail import Thumbnails
-from bot.runs.view import OpenView, View
+from bot.runs.view import OpenView, View, Wishes
 from bot.store.run import Run, RunState
 from bot.store.runs import Runs
 from bot.telemetry.logs import about_run
@@ -170,8 +170,11 @@ class Engine:
             return CancelAnswer.UNKNOWN
         return CancelAnswer.OVER if run.state.terminal else CancelAnswer.ALREADY
 
-    async def recover(self) -> int:
-        """Take up every run whose end is not in Discord; return how many."""
+    async def recover(self, wishes: Wishes | None = None) -> int:
+        """Take up every run whose end is not in Discord; return how many.
+
+        ``wishes`` is asked about each run that would still be sent, before it is: stopping it then costs nothing.
+        """
         taken = 0
         for run in await self._runs.undelivered():
             if run.id in self._lives or run.id in self._starting or self._stopping:
@@ -180,7 +183,7 @@ class Engine:
             if step is Step.NOTHING:
                 continue
             self._observer.recovered(run, step.value)
-            self._begin(run, step)
+            self._begin(run, step, wishes=wishes)
             taken += 1
         return taken
 
@@ -218,7 +221,7 @@ class Engine:
             phases=Counter(life.phase for life in self._lives.values()),
         )
 
-    def _begin(self, run: Run, step: Step, request: Request | None = None) -> None:
+    def _begin(self, run: Run, step: Step, request: Request | None = None, *, wishes: Wishes | None = None) -> None:
         life = Life(
             run,
             clock=self._clock,
@@ -232,13 +235,16 @@ class Engine:
         if run.id in self._early:  # asked while the row was being read
             by, at = self._early.pop(run.id)
             life.ask_to_stop(by=by, at=at)
-        self._tasks[run.id] = asyncio.create_task(self._live(life, step, again=request is None), name=f"run {run.id}")
+        living = self._live(life, step, again=request is None, wishes=wishes)
+        self._tasks[run.id] = asyncio.create_task(living, name=f"run {run.id}")
 
-    async def _live(self, life: Life, step: Step, *, again: bool) -> None:
+    async def _live(self, life: Life, step: Step, *, again: bool, wishes: Wishes | None) -> None:
         try:
             try:
                 if again:
                     life.thumbnail = await self._thumbnails.again(life.run)
+                if step is Step.SEND and wishes is not None and (by := await wishes(life.run)) is not None:
+                    await self.cancel(life.run.id, by=by)
                 with about_run(life.run.id, prediction=lambda: life.run.prediction_id):
                     await self._lead(life, step)
             except Exception as error:  # noqa: BLE001 - one run's trouble must not be another's

@@ -40,6 +40,10 @@ class Ledger(Protocol):
         ...
 
 
+Wishes = Callable[[Run], Awaitable[str | None]]
+"""Tells who asked, where a run is seen and while nobody listened, for its end; None when nobody did."""
+
+
 class OpenView(Protocol):
     """Opens the view of a run, new or read back after a restart."""
 

@@ -158,7 +158,8 @@ def _address(thumbnail: Media | str | None) -> str | None:
 
 def _card(page: Page, look: Look, head: Head, made: Body) -> Drawing:
     items = [*head.items, layout.text(words.status(page))]
-    remarks = (f"-# {escape(remark)}" for remark in look.remarks[-_REMARKS:])
+    said = [*look.remarks[-_REMARKS:], *([page.progress.trouble] if page.progress.trouble else [])]
+    remarks = (f"-# {escape(remark)}" for remark in said)
     small = "\n".join(text for text in (head.small, *remarks) if text)
     if small:
         items.append(layout.text(small))

@@ -1,0 +1,196 @@
+"""❌ and the button: on their own run, by the right person, once, whatever is under way."""
+
+import pytest
+
+from tests.faults.conftest import Open
+from tests.faults.pictures import large_photo
+from tests.faults.stage import Stage, eventually, has_image, shows_end
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CREATE = "POST /v1/predictions"
+CANCEL = "POST /v1/predictions/*/cancel"
+MANY = 20
+
+
+def cancels(stage: Stage, prediction_id: str) -> int:
+    return len(stage.replicate.calls.to(f"POST /v1/predictions/{prediction_id}/cancel"))
+
+
+async def test_a_cross_stops_its_own_run_only(shared: Stage) -> None:
+    crossed, other = await shared.ask(images=MANY), await shared.ask(images=3)
+    await crossed.until(lambda: crossed.message.reacted("❌") and crossed.images)
+    await shared.mia.react(crossed.message, "❌")
+    await crossed.sound("canceled")
+    await other.sound("succeeded", images=3)
+
+
+async def test_crosses_by_strangers_and_by_the_bot_itself_stop_nothing(shared: Stage) -> None:
+    asked = await shared.ask(images=4)
+    await asked.until(lambda: asked.message.reacted("❌"))
+    await shared.discord.person("noah").react(asked.message, "❌")
+    refused = await shared.discord.person("noah").press(asked.message, "Cancel")
+    assert refused.ephemeral
+    assert "Only Mia" in refused.text
+    await asked.sound("succeeded", images=4)
+    assert asked.row["cancel_requested_at"] is None
+
+
+async def test_a_cancel_that_is_sent_twice_is_one_cancel(shared: Stage) -> None:
+    asked = await shared.ask(images=MANY)
+    await asked.until(lambda: asked.message.reacted("❌") and asked.images)
+    button = asked.message
+    first = await shared.mia.press(button, "Cancel", wait=False)
+    second = await shared.mia.press(button, "Cancel", wait=False)
+    await shared.mia.react(button, "❌")
+    await asked.sound("canceled")
+    await first.until(lambda it: it.text)
+    await second.until(lambda it: it.text)
+    assert "Stopping" in first.text
+    assert "already" in second.text
+    assert cancels(shared, asked.predictions[0].id) == 1
+
+
+async def test_a_cancel_before_the_prediction_exists_cancels_it_the_moment_it_does(shared: Stage) -> None:
+    shared.replicate.faults.add("delay", on=CREATE, before=True, seconds=1.5)
+    asked = await shared.ask(images=MANY)
+    await eventually(lambda: asked.row.get("sent_at"))
+    await asked.until(lambda: "Cancel" in asked.message.buttons)
+    await shared.mia.press(asked.message, "Cancel")
+    assert not asked.predictions
+    await asked.sound("canceled", images=0)
+    assert asked.predictions[0].status == "canceled"
+
+
+async def test_a_cancel_while_what_was_given_is_uploaded_creates_nothing(shared: Stage) -> None:
+    fault = shared.replicate.faults.add("stuck", on="POST /v1/files")
+    asked = await shared.ask(subject=large_photo())
+    await eventually(lambda: fault.hits)
+    await asked.until(lambda: "Cancel" in asked.message.buttons)
+    await shared.mia.press(asked.message, "Cancel")
+    await asked.sound("canceled", predictions=0)
+    assert "nothing is paid" in asked.words
+
+
+async def test_a_cancel_while_an_edit_is_under_way_ends_in_the_right_page(shared: Stage) -> None:
+    held = shared.discord.faults.hang_after("PATCH /webhooks/*", when=has_image)
+    asked = await shared.ask(images=MANY)
+    await eventually(lambda: held.met)
+    await shared.mia.react(asked.message, "❌")
+    await eventually(lambda: asked.state == "canceled")
+    shared.discord.faults.lift(held)
+    await asked.sound("canceled")
+    assert "Stopped by" in asked.words
+    assert "Cancel" not in asked.message.buttons
+
+
+async def test_a_cancel_after_the_end_is_no_error(shared: Stage) -> None:
+    held = shared.discord.faults.hang_before("PATCH /webhooks/*", when=shows_end)
+    asked = await shared.ask(images=1)
+    await eventually(lambda: held.met)
+    pressed = await shared.mia.press(asked.message, "Cancel")
+    assert "over already" in pressed.text
+    shared.discord.faults.lift(held)
+    await asked.sound("succeeded", images=1)
+    await shared.mia.react(asked.message, "❌")
+    later = await shared.ask(images=1)
+    await later.sound("succeeded", images=1)
+    assert asked.row["cancel_requested_at"] is None
+
+
+async def test_a_cancel_that_fails_at_replicate_is_tried_again_and_the_reply_says_so(shared: Stage) -> None:
+    # The client itself repeats what failed; only a Replicate that fails for longer is the run's business.
+    fault = shared.replicate.faults.add("cancel-fails", times=None)
+    asked = await shared.ask(images=MANY)
+    await asked.until(lambda: asked.images)
+    await shared.mia.press(asked.message, "Cancel")
+    await asked.until(lambda: "Stopping" in asked.words and "asked again" in asked.words)
+    assert asked.predictions[0].status == "processing"
+    shared.replicate.faults.clear(fault)
+    await asked.sound("canceled")
+    assert asked.predictions[0].status == "canceled"
+
+
+async def test_a_prediction_that_goes_on_after_its_cancel_is_followed_to_its_end(shared: Stage) -> None:
+    shared.replicate.faults.add("cancel-lags", seconds=1.5)
+    asked = await shared.ask(images=MANY)
+    await asked.until(lambda: asked.images)
+    await shared.mia.press(asked.message, "Cancel")
+    await asked.until(lambda: "Stopping" in asked.words)
+    await asked.sound("canceled")
+    assert len(asked.images) == len(asked.predictions[0].output)
+
+
+async def test_a_cancel_after_a_restart_works_like_before(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.replicate.faults.add("never-ends", after=4)
+        asked = await stage.ask(images=MANY)
+        await asked.until(lambda: asked.images)
+        await stage.restart()
+        pressed = await stage.mia.press(asked.message, "Cancel")
+        assert pressed.ephemeral
+        await asked.sound("canceled")
+
+
+async def test_a_cross_made_while_the_bot_was_down_is_honoured(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.replicate.faults.add("never-ends", after=1)
+        asked = await stage.ask(images=MANY)
+        await asked.until(lambda: asked.images and asked.message.reacted("❌"))
+        await stage.kill()
+        await stage.discord.person("noah").react(asked.message, "❌")
+        await stage.mia.react(asked.message, "❌")
+        await stage.start()
+        await asked.sound("canceled")
+        assert "Stopped by @Mia" in asked.words
+
+
+async def test_a_moderators_cross_made_while_the_bot_was_down_counts_and_a_strangers_does_not(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.replicate.faults.add("never-ends", after=1, times=2)
+        stopped, left = await stage.ask(images=MANY), await stage.ask(images=MANY)
+        await stopped.until(lambda: stopped.images and stopped.message.reacted("❌"))
+        await left.until(lambda: left.images and left.message.reacted("❌"))
+        await stage.kill()
+        await stage.discord.person("noah").react(left.message, "❌")
+        await stage.discord.person("ada").react(stopped.message, "❌")
+        await stage.start()
+        await stopped.sound("canceled")
+        assert "Stopped by @Ada" in stopped.words
+        assert left.row["cancel_requested_at"] is None
+
+
+async def test_a_cross_made_while_the_bot_was_down_costs_nothing_where_nothing_was_sent(house_of: Open) -> None:
+    async with house_of(CREATES_PER_MINUTE="1") as stage:
+        await stage.ask("noah")
+        asked = await stage.ask("mia")
+        await asked.until(lambda: "In line" in asked.words and asked.message.reacted("❌"))
+        await stage.kill()
+        await stage.mia.react(asked.message, "❌")
+        await stage.start()
+        await asked.sound("canceled", predictions=0)
+        assert "nothing is paid" in asked.words
+
+
+async def test_a_cross_made_while_the_session_was_lost_is_honoured(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.replicate.faults.add("never-ends", after=1)
+        asked = await stage.ask(images=MANY)
+        await asked.until(lambda: asked.images and asked.message.reacted("❌"))
+        stage.discord.faults.drop_gateway(resumable=False)
+        await stage.mia.react(asked.message, "❌")
+        await asked.sound("canceled")
+
+
+async def test_where_only_the_token_reaches_a_press_of_cancel_brings_a_fresh_one(shared: Stage) -> None:
+    shared.mia.user.installed = True
+    where = shared.discord.world.dm("mia", "noah")
+    shared.replicate.faults.add("never-ends", after=1)
+    asked = await shared.ask(where=where, images=MANY)
+    await asked.until(lambda: asked.images)
+    shared.discord.faults.expire_tokens()
+    pressed = await shared.mia.press(asked.message, "Cancel")
+    assert pressed.message is asked.message
+    assert not asked.message.ephemeral
+    await asked.sound("canceled")
+    assert "Stopped by" in asked.words
