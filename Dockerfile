@@ -1,4 +1,5 @@
 # syntax=docker/dockerfile:1
+# Any Replicate model behind a slash command. docs/operating.md says how to run it.
 FROM python:3.13-slim AS build
 WORKDIR /build
 RUN python -m venv /opt/replicord
@@ -18,6 +19,7 @@ ENV PATH=/opt/replicord/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     DATABASE_URL=sqlite+aiosqlite:////data/replicord.db \
+    HTTP_HOST=0.0.0.0 \
     HTTP_PORT=8080
 USER replicord
 WORKDIR /data

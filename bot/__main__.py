@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="replicord", description="Any Replicate model behind a slash command.")
     parser.set_defaults(command=_run)
-    commands = parser.add_subparsers(title="commands", metavar="{run,sandbox,check}")
+    commands = parser.add_subparsers(title="commands", metavar="{run,sandbox,check,backup}")
 
     run = commands.add_parser("run", help="connect to Discord and serve (the default)")
     run.set_defaults(command=_run)
@@ -46,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="look for what would keep the bot from working")
     check.add_argument("--offline", action="store_true", help="only what needs no network")
     check.set_defaults(command=_check)
+
+    backup = commands.add_parser("backup", help="copy the database, also while the bot runs")
+    backup.add_argument("path", type=Path, metavar="PATH", help="the file that becomes the copy; replaced if it exists")
+    backup.set_defaults(command=_backup)
     return parser
 
 
@@ -71,6 +75,12 @@ def _check(asked: argparse.Namespace) -> int:
     from bot.check import check  # noqa: PLC0415  # only the doctor needs the doctor
 
     return _loop(lambda: check(offline=asked.offline))
+
+
+def _backup(asked: argparse.Namespace) -> int:
+    from bot.backup import back_up  # noqa: PLC0415  # only this command needs it
+
+    return _loop(lambda: back_up(asked.path))
 
 
 def _loop(job: Callable[[], Coroutine[Any, Any, int]]) -> int:

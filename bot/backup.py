@@ -1,0 +1,38 @@
+"""The backup command: a copy of the database, beside a running bot. It needs no tokens."""
+
+import sys
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from bot.clock import SystemClock
+from bot.errors import ConfigError
+from bot.limits import MIB
+from bot.settings import Settings
+from bot.store.errors import StoreError
+from bot.store.location import Location
+from bot.store.store import Store
+
+
+class _Where(BaseSettings):
+    """The one setting that a backup reads; the default is Settings' own."""
+
+    model_config = Settings.model_config
+    database_url: str = Settings.model_fields["database_url"].default
+
+
+async def back_up(path: Path) -> int:
+    """Write a consistent copy of the database to ``path`` and return 0; ConfigError says what stands in the way."""
+    url = _Where().database_url
+    location = Location.parse(url)
+    if location.path is None or not location.path.exists():
+        raise ConfigError(f"There is no database at {location}. Start the bot once, or mend DATABASE_URL.")
+    store = await Store.open(url, clock=SystemClock(), own=False)
+    try:
+        await store.backup(path)
+    except StoreError as error:
+        raise ConfigError(str(error)) from error
+    finally:
+        await store.close()
+    sys.stdout.write(f"{location.path} is copied to {path} ({path.stat().st_size / MIB:.1f} MiB).\n")
+    return 0
