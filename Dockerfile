@@ -21,7 +21,7 @@ ENV PATH=/opt/replicord/bin:$PATH \
     DATABASE_URL=sqlite+aiosqlite:////data/replicord.db \
     HTTP_HOST=0.0.0.0 \
     HTTP_PORT=8080
-USER replicord
+USER 10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080

@@ -1,5 +1,6 @@
 """The backup command: a copy of the database, beside a running bot. It needs no tokens."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -25,7 +26,7 @@ async def back_up(path: Path) -> int:
     """Write a consistent copy of the database to ``path`` and return 0; ConfigError says what stands in the way."""
     url = _Where().database_url
     location = Location.parse(url)
-    if location.path is None or not location.path.exists():
+    if location.path is None or not await asyncio.to_thread(location.path.exists):
         raise ConfigError(f"There is no database at {location}. Start the bot once, or mend DATABASE_URL.")
     store = await Store.open(url, clock=SystemClock(), own=False)
     try:
@@ -34,5 +35,6 @@ async def back_up(path: Path) -> int:
         raise ConfigError(str(error)) from error
     finally:
         await store.close()
-    sys.stdout.write(f"{location.path} is copied to {path} ({path.stat().st_size / MIB:.1f} MiB).\n")
+    size = (await asyncio.to_thread(path.stat)).st_size
+    sys.stdout.write(f"{location.path} is copied to {path} ({size / MIB:.1f} MiB).\n")
     return 0
