@@ -45,7 +45,7 @@ export class Composer {
     const channel = world.channel;
     if (!channel) return;
     const place = `${channel.guild_id ? "#" : ""}${world.title(channel)}`;
-    this.text.placeholder = `${world.name(world.me)} in ${place} — type / for commands`;
+    this.text.placeholder = `${world.name(world.me)} in ${place} · / for commands`;
     this.leave();
   }
 

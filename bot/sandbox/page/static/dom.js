@@ -37,8 +37,19 @@ function fill(element, attributes, children) {
 }
 
 // What a reader changed by hand stays as it is.
-const KEPT = new Set(["open", "data-shown"]);
-const MEDIA = new Set(["IMG", "VIDEO", "AUDIO", "SOURCE"]);
+const KEPT = new Set(["open", "data-shown", "src", "data-loaded"]);
+
+/**
+ * Load the media of a tree that is in place: those with `data-src`, each once for each `data-path`. Addresses are
+ * signed anew at every look though the file is the same, and a tree that is only compared must load nothing.
+ */
+export function load(root) {
+  for (const element of root.querySelectorAll("[data-src]")) {
+    if (element.dataset.loaded === element.dataset.path) continue;
+    element.src = element.dataset.src;
+    element.dataset.loaded = element.dataset.path;
+  }
+}
 
 /** Change `old` until it equals `fresh`, keeping every element that can stay; returns the element now in place. */
 export function morph(old, fresh) {
@@ -64,10 +75,7 @@ function keyOf(node) {
 }
 
 function morphAttributes(old, fresh) {
-  // An address is signed anew at every look; the file behind it is the same.
-  const same = MEDIA.has(old.nodeName) && old.dataset.path && old.dataset.path === fresh.dataset.path;
   for (const { name, value } of [...fresh.attributes]) {
-    if (same && (name === "src" || name === "poster")) continue;
     if (old.getAttribute(name) === value || KEPT.has(name)) continue;
     // The page's policy takes no style attribute; a style's properties are another road.
     if (name === "style") old.style.cssText = value;

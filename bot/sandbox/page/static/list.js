@@ -1,6 +1,6 @@
 // The conversation: messages in their order, each element kept for as long as its message lives.
 
-import { h, morph } from "./dom.js";
+import { h, load, morph } from "./dom.js";
 import { draw } from "./message.js";
 
 const NEAR_THE_END = 90;
@@ -82,11 +82,12 @@ export class Conversation {
     const old = this.#elements.get(id);
     if (old) {
       morph(old, fresh);
-      return;
+    } else {
+      const after = this.#order.slice(this.#order.indexOf(id) + 1).find((one) => this.#elements.has(one));
+      this.list.insertBefore(fresh, after ? this.#elements.get(after) : null);
+      this.#elements.set(id, fresh);
     }
-    const after = this.#order.slice(this.#order.indexOf(id) + 1).find((one) => this.#elements.has(one));
-    this.list.insertBefore(fresh, after ? this.#elements.get(after) : null);
-    this.#elements.set(id, fresh);
+    load(old ?? fresh);
   }
 
   #look() {

@@ -16,7 +16,7 @@ export function picture(item, world, { about = "", spoiler = false, key = null, 
   const found = world.media(item.url);
   if (!found) return h("div", { class: "elsewhere", title: item.url, text: "A picture from elsewhere; the sandbox loads nothing from outside." });
   const kind = (item.content_type ?? "").split("/")[0];
-  const common = { src: found.src, "data-path": found.path, "data-key": key ?? found.path };
+  const common = { "data-src": found.src, "data-path": found.path, "data-key": key ?? found.path };
   if (kind === "video") return h("video", { ...common, controls: true, preload: "metadata", "aria-label": about || "A film", width: item.width, height: item.height });
   if (kind === "audio") return h("audio", { ...common, controls: true, preload: "metadata", "aria-label": about || "A sound" });
   const image = h("img", { ...common, alt: about, width: item.width, height: item.height, decoding: "async", draggable: "false" });

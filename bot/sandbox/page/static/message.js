@@ -21,7 +21,7 @@ export function draw(message, world, before) {
   const about = `${world.name(message.author)}: ${words(message).slice(0, 140)}`;
   return h("li", { class: classes, "data-key": message.id, "data-id": message.id, tabindex: "-1", "aria-label": about },
     above(message, world),
-    follows ? null : h("img", { class: "avatar", "data-key": "avatar", "data-path": message.author.id, src: world.media(message.author.avatar_url)?.src, alt: "", width: 40, height: 40 }),
+    follows ? null : h("img", { class: "avatar", "data-key": "avatar", "data-path": message.author.id, "data-src": world.media(message.author.avatar_url)?.src, alt: "", width: 40, height: 40 }),
     follows ? null : head(message, world),
     h("div", { class: "body", "data-key": "body" }, body(message, world)),
     reactions(message),

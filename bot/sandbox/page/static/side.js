@@ -1,6 +1,6 @@
 // The left side: channels by server, private conversations, and who the page speaks as.
 
-import { h, morph } from "./dom.js";
+import { h, load, morph } from "./dom.js";
 
 const ABOUT = { mia: "runs commands", noah: "a stranger", ada: "moderator", olga: "owns the server" };
 const TEXT = 0;
@@ -26,6 +26,8 @@ export class Side {
   show() {
     morph(this.channels, h("div", { id: "channels" }, this.#groups()));
     morph(this.people, h("div", { id: "people", role: "radiogroup", "aria-labelledby": "speak-as" }, this.#people().map((user) => this.#person(user))));
+    load(this.channels);
+    load(this.people);
   }
 
   #groups() {
@@ -44,7 +46,7 @@ export class Side {
     const { world } = this;
     const thread = Boolean(channel.parent_id);
     const face = channel.recipients?.[0] && world.users.get(channel.recipients[0].id);
-    const mark = face ? h("img", { src: world.media(face.avatar_url)?.src, "data-path": face.id, alt: "" }) : thread ? "↳" : "#";
+    const mark = face ? h("img", { "data-src": world.media(face.avatar_url)?.src, "data-path": face.id, alt: "" }) : thread ? "↳" : "#";
     return h("button", { type: "button", class: thread ? "channel thread" : "channel", "data-key": channel.id, "data-id": channel.id, "aria-current": channel.id === world.place ? "page" : null, title: channel.topic },
       h("span", { class: "mark" }, mark), h("span", { class: "label", text: world.title(channel) }),
       channel.unread ? h("span", { class: "unread", "aria-label": `${channel.unread} new`, text: String(channel.unread) }) : null);
@@ -59,7 +61,7 @@ export class Side {
     const { world } = this;
     const own = user.id === world.me.id;
     return h("button", { type: "button", class: "person", role: "radio", "aria-checked": String(own), tabindex: own ? "0" : "-1", "data-key": user.id, "data-name": user.username },
-      h("img", { src: world.media(user.avatar_url)?.src, "data-path": user.id, alt: "" }),
+      h("img", { "data-src": world.media(user.avatar_url)?.src, "data-path": user.id, alt: "" }),
       h("span", {}, world.name(user), h("small", { text: ABOUT[user.username] ?? "" })));
   }
 }
