@@ -1,0 +1,67 @@
+"""The container's recipe, as far as it can be checked with no engine at hand."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "Dockerfile").read_text()
+STEPS = [step for step in re.sub(r"\\\n", " ", TEXT).splitlines() if step and not step.startswith("#")]
+HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+
+
+@pytest.mark.skipif(HADOLINT is None, reason="hadolint comes as a wheel for Linux on x86_64 alone")
+def test_the_linter_finds_nothing() -> None:
+    done = subprocess.run([HADOLINT or "", "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_both_stages_begin_with_the_same_slim_python_by_its_version() -> None:
+    bases = [step.split()[1] for step in STEPS if step.startswith("FROM")]
+    assert len(bases) == 2
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.\d+-slim", bases[0])
+
+
+def test_nothing_runs_as_root() -> None:
+    last = STEPS[max(number for number, step in enumerate(STEPS) if step.startswith("FROM")) :]
+    words = [step.split()[0] for step in last]
+    assert words.index("USER") < words.index("ENTRYPOINT")
+    [user] = [step.split()[1] for step in last if step.startswith("USER")]
+    assert int(user) > 0
+    assert f"--uid {user}" in TEXT
+
+
+def test_only_wheels_with_known_hashes_are_installed() -> None:
+    installs = [step for step in STEPS if "pip install" in step]
+    assert "--require-hashes" in installs[0]
+    assert "--only-binary :all:" in installs[0]
+    assert "--no-deps" in installs[1]
+
+
+def test_what_is_copied_exists_and_is_let_through() -> None:
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for step in STEPS:
+        if step.startswith("COPY") and "--from" not in step:
+            for source in step.split()[1:-1]:
+                assert (ROOT / source).exists()
+                assert source in let_through
+    assert not any(step.startswith("ADD") for step in STEPS)
+
+
+def test_health_and_end_are_as_the_bot_has_them() -> None:
+    assert re.search(r"HEALTHCHECK .*/healthz", TEXT.replace("\\\n", " "))
+    assert "STOPSIGNAL SIGTERM" in STEPS
+    assert 'ENTRYPOINT ["replicord"]' in STEPS, "in exec form, so that signals reach the bot itself"
+    assert "HTTP_HOST=0.0.0.0" in TEXT, "else nobody outside the container reaches the port"
+
+
+def test_the_only_place_that_is_written_is_the_volume() -> None:
+    [volume] = [step.split()[1] for step in STEPS if step.startswith("VOLUME")]
+    assert f"sqlite+aiosqlite:///{volume}/" in TEXT
+    assert f"WORKDIR {volume}" in STEPS
+    assert "PYTHONDONTWRITEBYTECODE=1" in TEXT
