@@ -92,7 +92,7 @@ class Form:
                 given[field.name] = [*given[field.name], *read_urls(pair.value, advanced)]
             else:
                 raise BadOption(advanced, f"`{advanced}` gives `{self.plan.names[field.name]}` again; keep one.")
-        return {**{key: value for key, value in self.kept.items() if key not in given}, **given}
+        return {**self.kept, **given}
 
     def _field(self, key: str) -> Field:
         return known_field(self.plan, key, key)

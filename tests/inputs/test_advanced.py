@@ -29,6 +29,7 @@ KEYS = st.from_regex(r"[a-z][a-z0-9_-]{0,10}", fullmatch=True)
         ("o={broken n=1", [("o", "{broken"), ("n", "1")]),
         ("u=https://x.example/?a=b&c=d n=1", [("u", "https://x.example/?a=b&c=d"), ("n", "1")]),
         ("p=1+1==2 is true", [("p", "1+1==2 is true")]),
+        ("p=say a==b aloud", [("p", "say a==b aloud")]),
     ],
 )
 def test_text_is_read_as_it_is_meant(text: str, pairs: list[tuple[str, str]]) -> None:

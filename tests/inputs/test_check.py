@@ -60,6 +60,37 @@ def test_a_value_has_a_fault_exactly_when_json_schema_says_so(value: Any, schema
     assert (found is None) == jsonschema.Draft202012Validator(schema).is_valid(value), found
 
 
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"minimum": 1}, 1, 0),
+        ({"maximum": 1}, 1, 2),
+        ({"exclusiveMinimum": 1}, 1.1, 1),
+        ({"exclusiveMaximum": 1}, 0.9, 1),
+        ({"multipleOf": 0.1}, 0.3, 0.35),
+        ({"minLength": 2}, "ab", "a"),
+        ({"maxLength": 2}, "ab", "abc"),
+        ({"pattern": "^a"}, "ab", "ba"),
+        ({"minItems": 1}, [1], []),
+        ({"maxItems": 1}, [1], [1, 2]),
+        ({"uniqueItems": True}, [1, "1", True], [1, 1.0]),
+        ({"items": {"type": "string"}}, ["a"], [1]),
+        ({"required": ["a"]}, {"a": 1}, {}),
+        ({"properties": {"a": {"type": "string"}}}, {"a": "b"}, {"a": 1}),
+        ({"properties": {"a": {}}, "additionalProperties": False}, {"a": 1}, {"b": 1}),
+        ({"additionalProperties": {"type": "string"}}, {"b": "c"}, {"b": 1}),
+        ({"enum": [1, "a"]}, 1.0, True),
+        ({"const": "a"}, "a", "b"),
+        ({"type": ["string", "null"]}, None, 1),
+        ({"anyOf": [{"type": "string"}, {"minimum": 5}]}, 6, 4),
+        ({"allOf": [{"type": "string"}, {"minLength": 2}]}, "ab", "a"),
+    ],
+)
+def test_every_word_of_a_schema_counts(schema: dict[str, Any], good: Any, bad: Any) -> None:
+    assert fault(good, schema) is None
+    assert fault(bad, schema) is not None
+
+
 def test_null_is_fine_where_the_model_says_nullable() -> None:
     assert fault(None, {"type": "string", "nullable": True}) is None
     assert fault(None, {"type": "string"}) == "must be text"

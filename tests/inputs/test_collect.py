@@ -189,6 +189,11 @@ def test_a_commands_own_defaults_apply_to_hidden_inputs_too() -> None:
     }
 
 
+def test_a_configured_default_is_the_choice_of_its_own_type() -> None:
+    plan = plan_of({"it": {"enum": [1, True, "1"]}}, defaults={"it": True})
+    assert collect(plan, {}).input["it"] is True
+
+
 def test_a_default_that_the_model_does_not_take_is_not_the_persons_fault() -> None:
     plan = plan_of({"it": {"type": "integer"}}, defaults={"it": "many"})
     assert sentence(plan, {}) == (

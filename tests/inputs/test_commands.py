@@ -55,6 +55,13 @@ def test_a_real_model_becomes_a_command_valid_by_discords_document(path: Any) ->
     assert spec_problems(payload_of(real_plan(path))) == []
 
 
+def test_what_is_needed_is_required_by_the_command() -> None:
+    options = payload_of(plan_of({"a": {"type": "string"}, "n": {"type": "integer", "minimum": 1}}, required=("n",)))[
+        "options"
+    ]
+    assert [(option["name"], option["required"]) for option in options] == [("n", True), ("a", False)]
+
+
 def test_the_command_can_be_installed_and_used_everywhere() -> None:
     payload = payload_of(default_plan())
     assert payload["contexts"] == [0, 1, 2]

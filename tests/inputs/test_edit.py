@@ -67,6 +67,11 @@ def test_an_answer_replaces_what_was_kept() -> None:
     assert collect(plan, by_address).input == {"subject": "https://a.example/x"}
 
 
+def test_a_form_with_less_room_puts_more_into_its_paragraph() -> None:
+    asked = form(default_plan(), room=3)
+    assert [field.key for field in asked.fields] == ["prompt", "subject", "advanced"]
+
+
 def test_a_picture_that_is_given_already_is_not_asked_for_and_kept() -> None:
     plan = default_plan()
     asked = form(plan, {"subject": PHOTO}, filled=("subject",))
@@ -80,6 +85,20 @@ def test_a_text_longer_than_discords_field_is_kept_as_it_was() -> None:
     asked = form(plan, {"prompt": long})
     assert "prompt" not in {field.key for field in asked.fields if field.value}
     assert collect(plan, asked.values(untouched(asked))).input == {"prompt": long}
+
+
+def test_texts_that_do_not_fit_the_paragraph_together_are_kept_too() -> None:
+    plan = plan_of({f"t{number}": TEXT for number in range(9)})
+    long = {f"t{number}": f"{number} " * 900 for number in range(9)}
+    asked = form(plan, long)
+    assert len(part(asked, "advanced").value) <= 4000
+    assert collect(plan, asked.values(untouched(asked))).input == long
+
+
+def test_a_text_that_was_left_empty_on_purpose_stays_empty() -> None:
+    plan = plan_of({"prompt": TEXT, "negative": {**TEXT, "default": "ugly"}})
+    asked = form(plan, {"prompt": "x", "negative": ""})
+    assert collect(plan, asked.values(untouched(asked))).input == {"prompt": "x", "negative": ""}
 
 
 def test_only_a_required_text_has_a_shortest_length() -> None:
