@@ -8,7 +8,8 @@ from bot.errors import Refused
 from bot.limits import COMMAND_NAME_CHARS
 from bot.replicate.target import Target
 
-_PAGE: Final = re.compile(r"(?:https?://)?(?:www\.)?replicate\.com/(?P<rest>[^?#]+)", re.IGNORECASE)
+_CHARS: Final = 300
+_PAGE: Final = re.compile(r"(?:https?://)?(?:www\.)?replicate\.com/(?P<rest>[^?#]+)(?:[?#].*)?", re.IGNORECASE)
 _VERSION: Final = re.compile(r"(?P<model>[^/]+/[^/]+)/versions/(?P<version>[0-9a-f]{64})(?:/.*)?")
 _TAB: Final = re.compile(r"(?P<model>(?:deployments/)?[^/]+/[^/]+)(?:/.*)?")
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
@@ -16,7 +17,8 @@ _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 
 def read_model(text: str) -> Target:
     """Read ``owner/name``, with a version or not, a deployment, or the address of a page. Refused says how."""
-    found = _PAGE.fullmatch(text.strip())
+    text = text.strip()[:_CHARS]
+    found = _PAGE.fullmatch(text)
     try:
         return Target.parse(_from_page(found["rest"].strip("/")) if found else text)
     except ValueError as error:
