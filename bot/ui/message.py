@@ -72,7 +72,7 @@ class LiveMessage:
         """Take the newest page and return at once; an older page that was not sent yet is dropped."""
         if self._answer is not None or self._closing or (self._page is not None and self._page.final):
             return
-        first_output = bool(page.parts) and not self._put_output
+        first_output = not self._put_output and bool(page.parts)  # looking at the parts puts them together
         self._take(page)
         if first_output:
             self._hasten()
