@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from PIL import Image, UnidentifiedImageError
 
+UNTOLD = "application/octet-stream"  # what clients say of every file; the name says more
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -57,4 +59,5 @@ def look_at(upload: Upload) -> tuple[str | None, int | None, int | None]:
         with Image.open(io.BytesIO(upload.data)) as image:
             return Image.MIME.get(image.format or "", "image/png"), image.width, image.height
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-        return upload.content_type or mimetypes.guess_type(upload.name)[0], None, None
+        told = None if upload.content_type == UNTOLD else upload.content_type
+        return told or mimetypes.guess_type(upload.name)[0] or upload.content_type, None, None
