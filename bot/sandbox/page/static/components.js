@@ -9,7 +9,7 @@ const STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "li
 const ENTITY = { 5: ["users"], 6: ["roles"], 7: ["users", "roles"], 8: ["channels"] };
 
 const DRAW = {
-  1: (item, world) => h("div", { class: "row" }, item.components.map((one) => component(one, world))),
+  1: (item, world) => h("div", { class: "row" }, components(item.components, world)),
   2: button,
   3: select,
   5: select,
@@ -25,22 +25,34 @@ const DRAW = {
   17: container,
 };
 
-/** Draw one component. */
-export function component(item, world) {
-  const drawn = DRAW[item.type]?.(item, world) ?? h("p", { class: "dim", text: `(a component of type ${item.type})` });
-  if (!drawn.dataset.key) drawn.dataset.key = `c${item.id}`;
-  return drawn;
+/**
+ * Draw components that stand below each other. Each is known by its kind and its place among those of its kind: ids
+ * are numbers in reading order, and one line more would make every picture below it another one.
+ */
+export function components(items, world) {
+  const counts = new Map();
+  return items.map((item) => {
+    const number = (counts.get(item.type) ?? 0) + 1;
+    counts.set(item.type, number);
+    const drawn = component(item, world);
+    drawn.dataset.key = `${item.type}.${number}`;
+    return drawn;
+  });
+}
+
+function component(item, world) {
+  return DRAW[item.type]?.(item, world) ?? h("p", { class: "dim", text: `(a component of type ${item.type})` });
 }
 
 function container(item, world) {
   const accent = item.accent_color === null ? null : `#${item.accent_color.toString(16).padStart(6, "0")}`;
-  const box = h("div", { class: `card${item.spoiler ? " spoilt" : ""}`, "data-act": item.spoiler ? "reveal" : null }, item.components.map((one) => component(one, world)));
+  const box = h("div", { class: `card${item.spoiler ? " spoilt" : ""}`, "data-act": item.spoiler ? "reveal" : null }, components(item.components, world));
   if (accent) box.style.setProperty("--accent", accent);
   return box;
 }
 
 function section(item, world) {
-  const texts = h("div", { class: "section-texts" }, item.components.map((one) => component(one, world)));
+  const texts = h("div", { class: "section-texts" }, components(item.components, world));
   return h("div", { class: "section" }, texts, component(item.accessory, world));
 }
 

@@ -73,9 +73,10 @@ export class Lightbox {
     document.body.append(this.#dialog);
   }
 
-  /** Show the picture behind `button` and let the others of the same message be reached. */
+  /** Show the picture behind `button` and let the others of its message be reached; a thumbnail stands alone. */
   open(button) {
-    const all = [...button.closest(".message").querySelectorAll("button.zoom")];
+    const others = [...button.closest(".message").querySelectorAll("button.zoom")].filter((one) => !one.closest(".thumbnail"));
+    const all = others.includes(button) ? others : [button];
     this.#shown = all.map((one) => ({ image: one.querySelector("img"), about: one.dataset.about }));
     this.#at = all.indexOf(button);
     this.#show();

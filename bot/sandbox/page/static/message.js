@@ -1,6 +1,6 @@
 // One message, drawn whole; the list puts it in place without disturbing what did not change.
 
-import { component } from "./components.js";
+import { components } from "./components.js";
 import { embed } from "./embeds.js";
 import { emoji } from "./emoji.js";
 import { h } from "./dom.js";
@@ -23,7 +23,7 @@ export function draw(message, world, before) {
     above(message, world),
     follows ? null : h("img", { class: "avatar", "data-key": "avatar", "data-path": message.author.id, "data-src": world.media(message.author.avatar_url)?.src, alt: "", width: 40, height: 40 }),
     follows ? null : head(message, world),
-    h("div", { class: "body", "data-key": "body" }, body(message, world)),
+    h("div", { class: "body", "data-key": "body" }, body(message, world, follows)),
     reactions(message),
     hidden ? private_() : null,
     tools(hidden));
@@ -75,7 +75,7 @@ function nameColour(message, world) {
   return coloured.length ? `#${coloured[0].color.toString(16).padStart(6, "0")}` : null;
 }
 
-function body(message, world) {
+function body(message, world, follows) {
   if (message.flags & LOADING) return thinking(world.name(message.author));
   const pictures = message.attachments.filter((one) => /^image\//.test(one.content_type ?? ""));
   const others = message.attachments.filter((one) => !pictures.includes(one));
@@ -85,7 +85,8 @@ function body(message, world) {
     drawn.length > 1 ? grid(drawn) : drawn,
     others.map((one) => attachment(one, world)),
     message.embeds.map((one, number) => embed(one, world, `e${number}`)),
-    message.components.map((one) => component(one, world)),
+    components(message.components, world),
+    follows && !message.content ? edited(message) : null,
   ];
 }
 
