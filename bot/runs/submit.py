@@ -32,14 +32,17 @@ from bot.store.run import RunState
 from bot.store.runs import Runs
 
 _WEBHOOK_EVENTS = ("start", "logs", "completed")  # outputs come by the stream, and by polling where there is none
+_THROTTLED = "Replicate takes few new runs just now; it is asked again soon."
+_UNREACHABLE = "Replicate cannot be reached just now; it is tried again."
 _CANCELED = End(state=RunState.CANCELED)
 
 
 @dataclass(frozen=True, slots=True)
 class _Vain:
-    """Nothing was accepted; it may be sent again ``after`` so many seconds."""
+    """Nothing was accepted; it may be sent again ``after`` so many seconds. ``meanwhile`` says so to people."""
 
     reason: reasons.Reason
+    meanwhile: str
     after: float = 0.0
 
 
@@ -81,9 +84,11 @@ class Submitter:
             if isinstance(answer, _Unanswered):
                 return await self._finder.find(life)
             if not isinstance(answer, _Vain):
+                life.worry("create", None)
                 return answer
             if tries == self._policy.create_tries:
                 return End(state=RunState.FAILED, reason=answer.reason)
+            life.worry("create", answer.meanwhile)
             life.turn(Phase.WAITING)
             await unless(life.stop, self._clock.sleep(max(answer.after, self._policy.backoff(tries))))
 
@@ -176,9 +181,9 @@ class Submitter:
 def judge(error: ReplicateError) -> tuple[str, End | _Vain | _Unanswered]:
     """Say what an error means for a create request: a word for it, and whether it may be sent again."""
     if isinstance(error, Throttled):
-        return "throttled", _Vain(reasons.THROTTLED, error.retry_after)
+        return "throttled", _Vain(reasons.THROTTLED, _THROTTLED, error.retry_after)
     if isinstance(error, NotSent):
-        return "unsent", _Vain(reasons.UNREACHABLE)
+        return "unsent", _Vain(reasons.UNREACHABLE, _UNREACHABLE)
     # A 408 or a 5xx tells nothing of whether the request was acted upon before it failed.
     if isinstance(error, ApiError) and error.status != 408 and error.status < 500:
         return "refused", End(state=RunState.FAILED, reason=reasons.of_refusal(error))
