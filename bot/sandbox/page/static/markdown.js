@@ -25,6 +25,7 @@ export function markdown(text, names) {
 export function plain(text) {
   const holder = document.createElement("div");
   holder.append(markdown(text, { user: () => "someone", channel: () => "channel", role: () => "role" }));
+  for (const one of holder.querySelectorAll(".spoiler")) one.textContent = "▇▇";
   return holder.textContent.replace(/\s+/g, " ").trim();
 }
 
