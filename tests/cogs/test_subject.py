@@ -1,6 +1,8 @@
 """“Use as subject” in the menu of a message."""
 
+import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -93,3 +95,22 @@ async def test_where_no_command_takes_an_image_it_says_so(tmp_path: Path) -> Non
         mia, pictures = house.discord.person("mia"), house.discord.world.channel("pictures")
         photo = await mia.say(pictures, "look", files=[ME])
         await said(await mia.context_menu(photo, MENU), "No command here takes an image")
+
+
+async def test_an_embeds_image_is_read_from_discords_copy_and_never_from_its_address(
+    house: House, mia: Person, pictures: Channel
+) -> None:
+    kept = await mia.say(pictures, "look", files=[ME])
+    copy = house.discord.cdn.url(kept.attachments[0])
+    elsewhere = "http://127.0.0.1:9/secret.png"
+    noah = house.discord.person("noah")
+    for image, found in (({"url": elsewhere, "proxy_url": copy}, True), ({"url": elsewhere}, False)):
+        message = await noah.say(pictures, "a page")
+        message.body = replace(message.body, embeds=({"title": "A page", "image": image},))
+        exchange = await mia.context_menu(message, MENU)
+        assert (exchange.modal is not None) is found
+        if found:
+            reply = answered(await mia.submit(exchange, {"number_of_outputs": "1"}))
+            await reached(house, lambda: over(reply))  # noqa: B023 - looked at before the next turn
+    [prediction] = house.replicate.predictions.values()
+    assert base64.b64decode(prediction.input["subject"].partition(",")[2]) == ME.data
