@@ -181,6 +181,7 @@ class App:
             await self._views.close()
             await self._client.close()
             await self._search.close()
+            connection.cancel()
             chores.cancel()
             stopped.cancel()
             results = await asyncio.gather(connection, chores, return_exceptions=True)
@@ -190,7 +191,8 @@ class App:
 
     async def _connect(self) -> None:
         try:
-            await self._client.start(self._settings.discord_token.get_secret_value())
+            await self._client.log_in(self._settings.discord_token.get_secret_value(), clock=self._clock)
+            await self._client.connect()
         except discord.LoginFailure as error:
             raise ConfigError(
                 "Discord does not know DISCORD_TOKEN. Copy it anew from your application's Bot page."

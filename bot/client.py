@@ -1,5 +1,6 @@
 """The discord.py bot: intents, caches, what happens on login and on an error. No features."""
 
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
+from bot.clock import Clock
 from bot.errors import UserError
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.ui.answer import tell
@@ -19,6 +21,9 @@ INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True)
 
 # Discord sends its servers one after another; this long after the last one, all are there.
 _LAST_GUILD_AFTER = 0.5
+
+# Seconds between two tries to log in while Discord does not answer.
+_LOGIN_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 DEFAULT_GATEWAY = "wss://gateway.discord.gg/"
 
@@ -78,6 +83,22 @@ class Replicord(commands.AutoShardedBot):
         if event_name == "interaction":
             self._received(args[0].id, _purpose(args[0]))
         super().dispatch(event_name, *args, **kwargs)
+
+    async def log_in(self, token: str, *, clock: Clock) -> None:
+        """Log in, trying until Discord answers; LoginFailure when it does not take the token."""
+        for pause in itertools.chain(_LOGIN_PAUSES, itertools.repeat(_LOGIN_PAUSES[-1])):
+            try:
+                await self.login(token)
+            except (OSError, aiohttp.ClientError, discord.DiscordServerError) as error:
+                if self.user is not None:  # the token was taken: this is about something that came after
+                    raise
+                log.warning("Discord cannot be reached; it is tried again.", error=str(error), seconds=pause)
+            else:
+                return
+            # discord.py makes both anew at a login, and only then.
+            await self.http.close()
+            self.http.connector = discord.utils.MISSING
+            await clock.sleep(pause)
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Leave messages alone: everything here is a slash command, a button or a reaction."""

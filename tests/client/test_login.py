@@ -1,0 +1,55 @@
+"""Logging in while Discord is away."""
+
+import asyncio
+import socket
+
+import discord
+import pytest
+
+from bot.client import Replicord, point_at
+from bot.sandbox.discord import DiscordStandIn
+from tests.clock import VirtualClock, settle
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def nothing(_: Replicord) -> None:
+    """Add no commands."""
+
+
+async def test_a_bot_that_starts_before_discord_waits_for_it() -> None:
+    port, clock, standin = free_port(), VirtualClock(), DiscordStandIn()
+    point_at(f"http://127.0.0.1:{port}/api/v10", f"ws://127.0.0.1:{port}/gateway")
+    client = Replicord(on_login=nothing, shards=1)
+    logging_in = asyncio.create_task(client.log_in(standin.bot_token, clock=clock))
+    async with asyncio.timeout(10):
+        while not clock.sleepers:
+            await settle()
+    assert client.user is None
+    await standin.start(port)
+    try:
+        async with asyncio.timeout(10):
+            while not logging_in.done():
+                await clock.advance(1)
+        await logging_in
+        assert client.user is not None
+    finally:
+        await client.close()
+        await standin.stop()
+
+
+async def test_a_wrong_token_is_not_tried_again() -> None:
+    standin = DiscordStandIn()
+    await standin.start()
+    point_at(standin.api_url, standin.gateway_url)
+    client = Replicord(on_login=nothing, shards=1)
+    try:
+        with pytest.raises(discord.LoginFailure):
+            await client.log_in("not-the-token", clock=VirtualClock())
+    finally:
+        await client.close()
+        await standin.stop()
