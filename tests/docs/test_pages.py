@@ -1,0 +1,103 @@
+"""What the pages say of the program is what the program says of itself."""
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from bot.invite import NEEDED, PERMISSIONS, server_invite, user_invite
+from bot.observing import Instruments
+from bot.settings import Settings
+from bot.settings.document import env_example, table
+from tests.clock import VirtualClock
+from tests.docs.pages import PAGES, ROOT, anchors, blocks, links
+
+README = (ROOT / "README.md").read_text()
+OPERATING = (ROOT / "docs" / "operating.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        parts = urlsplit(link)
+        if parts.scheme:
+            continue
+        target = (page.parent / parts.path).resolve() if parts.path else page
+        if target.suffix == "" and target.with_name(f"{target.name}.md").exists():
+            target = target.with_name(f"{target.name}.md")
+        assert target.exists(), f"{page.name} links {link}"
+        if parts.fragment:
+            assert parts.fragment in anchors(target), f"{page.name} links {link}"
+
+
+def test_the_settings_table_is_the_programs() -> None:
+    shown = README.partition("a test holds it against the program -->\n")[2].partition("<!-- /settings -->")[0]
+    assert shown.strip() == table().strip(), "run: python -m bot.settings.document"
+
+
+def test_the_example_of_an_environment_is_the_programs() -> None:
+    assert (ROOT / ".env.example").read_text() == env_example(), "run: python -m bot.settings.document"
+
+
+def test_the_example_of_an_environment_needs_two_tokens_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    filled = env_example().replace("DISCORD_TOKEN=\n", "DISCORD_TOKEN=d\n", 1)
+    (tmp_path / ".env").write_text(filled.replace("REPLICATE_API_TOKEN=\n", "REPLICATE_API_TOKEN=r\n", 1))
+    assert Settings.load() == Settings.load(discord_token="d", replicate_api_token="r", _env_file=None)
+
+
+def test_the_invite_asks_for_what_the_bot_needs() -> None:
+    shown = [block.strip() for block in blocks(ROOT / "README.md", "text") if "oauth2" in block]
+    made = [make(1).replace("client_id=1", "client_id=YOUR_APPLICATION_ID") for make in (server_invite, user_invite)]
+    assert shown == made
+    assert parse_qs(urlsplit(shown[0]).query)["permissions"] == [str(PERMISSIONS.value)]
+
+
+def test_the_permission_number_is_explained() -> None:
+    rows = dict(re.findall(r"^\| ([A-Z][\w ]+?) \| .* \| (\d+) \|$", README, re.MULTILINE))
+    assert set(rows) == set(NEEDED.values())
+    assert sum(map(int, rows.values())) == PERMISSIONS.value
+
+
+def exposed() -> set[str]:
+    """Return every name that a query can ask the bot for."""
+    names: set[str] = set()
+    for metric in Instruments(version="1", clock=VirtualClock()).metrics.registry.collect():
+        endings = {
+            "counter": ("_total",), "histogram": ("_bucket", "_sum", "_count", ""), "info": ("_info",),
+        }.get(metric.type, ("",))  # fmt: skip
+        names |= {f"{metric.name}{ending}" for ending in endings}
+    return names
+
+
+@pytest.mark.parametrize("page", ["docs/grafana.json", "docs/operating.md"])
+def test_every_metric_that_is_named_exists(page: str) -> None:
+    named = set(re.findall(r"\b(?:replicord|process)_[a-z_]+\b", (ROOT / page).read_text()))
+    assert len(named) > 20
+    assert named - exposed() - {"replicord_api_token"} == set()
+
+
+def test_every_metric_of_ours_is_told_and_drawn() -> None:
+    for name in exposed():
+        if name.startswith("replicord_") and not name.endswith(("_bucket", "_sum", "_count")):
+            assert name in OPERATING, f"{name} is not in operating.md"
+            assert name in (ROOT / "docs" / "grafana.json").read_text(), f"{name} is not on the dashboard"
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for page in PAGES:
+        named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", page.read_text()))
+        assert {name for name in named if name.startswith(("KEEP_", "HTTP_", "RUN", "LOG_", "COMMAND"))} <= known
+
+
+def test_the_defaults_that_operating_tells_are_the_programs() -> None:
+    told = dict(re.findall(r"`(KEEP_\w+)`, (\d+) days?", OPERATING))
+    assert {name: int(days) for name, days in told.items()} == {
+        name.upper(): Settings.model_fields[name].default.days for name in ("keep_prompts", "keep_files", "keep_runs")
+    }
