@@ -43,6 +43,18 @@ async def test_a_wrong_value_is_refused_and_the_option_is_marked(
     assert len(house.replicate.predictions) == calls
 
 
+async def test_the_menu_of_a_message_offers_what_the_bot_registered_for_it(mia: Visitor, house: House) -> None:
+    await mia.open("ideas")
+    await mia.page.locator("#text").fill("what can be done with this?")
+    message = await mia.answer_after(lambda: mia.page.keyboard.press("Enter"))
+    await message.click(button="right", position={"x": 300, "y": 8})
+    offered = await mia.page.get_by_role("menuitem").all_inner_texts()
+    registered = [command.name for command in house.discord.commands.every() if command.type == 3]
+    assert set(registered) <= set(offered)
+    await mia.page.keyboard.press("Escape")
+    await expect(mia.page.get_by_role("menu")).to_have_count(0)
+
+
 async def test_choices_are_chosen_with_the_arrow_keys(mia: Visitor, house: House) -> None:
     await mia.type_command("draw")
     await mia.option("prompt", "a hill")

@@ -24,7 +24,7 @@ class Acts:
         """Do the act of that name."""
         act = {
             "slash": self._slash, "autocomplete": self._autocomplete, "menu": self._menu, "press": self._press,
-            "choose": self._choose, "submit": self._submit, "say": self._say, "edit": self._edit,
+            "choose": self._choose, "submit": self._submit, "say": self._say,
             "delete": self._delete, "react": self._react,
         }.get(name)  # fmt: skip
         if act is None:
@@ -65,10 +65,6 @@ class Acts:
         text, files = str(ask.get("text") or ""), self._values.read(list(ask.get("files") or ()))
         message = await self.person.say(channel, text, files, reply)
         return {"message": str(message.id)}
-
-    async def _edit(self, ask: Json) -> Json:
-        await self.person.edit(self._message(ask), str(ask.get("text") or ""))
-        return {}
 
     async def _delete(self, ask: Json) -> Json:
         await self.person.delete(self._message(ask))

@@ -41,7 +41,7 @@ class Door:
         """Return why the request is turned away, or None."""
         if not is_loopback(urlsplit(f"//{request.host}").hostname):  # a name that was rebound to 127.0.0.1
             return NOT_HERE
-        given = request.rel_url.raw_path.split("/")[1]
+        given = request.rel_url.raw_path.removeprefix("/").partition("/")[0]
         if not secrets.compare_digest(given.encode(), self.key.encode()):
             return NO_KEY
         origin = request.headers.get("Origin")

@@ -77,7 +77,9 @@ class Hood:
                 self._note(happening)
 
     async def _watch_discord(self) -> None:
-        async for change in self._house.discord.world.changes():
+        changes = self._house.discord.world.changes()
+        self._read_calls()
+        async for change in changes:
             if change.kind == "API_CALL":
                 self._read_calls()
 

@@ -58,6 +58,7 @@ class PageServer:
     async def __aexit__(self, *_: object) -> None:
         for socket in tuple(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"The sandbox stops.")
+        await self._switches.close()
         self._watching.cancel()
         with suppress(asyncio.CancelledError):
             await self._watching

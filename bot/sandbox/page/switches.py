@@ -21,6 +21,7 @@ GROUPS = {
     FaultKind.WEBHOOK: "Replicate · webhooks",
 }
 SETTINGS: dict[str, Json] = {"delay": {"seconds": 5}, "throttled": {"seconds": 3}, "fails": {"after": 1}}
+AWAY = 2.0  # seconds in which a person sees that the bot is gone
 CREATES = "POST *predictions"
 
 
@@ -42,6 +43,8 @@ class Switches:
     def __init__(self, house: House) -> None:
         self._house = house
         self._traps: dict[str, Fault] = {}
+        self._one_at_a_time = asyncio.Lock()  # acts on the bot's process
+        self._restarts: set[asyncio.Task[None]] = set()
         made = [*self._first(), *self._bot(), *self._discord(), *self._replicate()]
         self._switches = {switch.name: switch for switch in made}
 
@@ -75,6 +78,12 @@ class Switches:
         done = switch.press(None if keep else 1)
         if done is not None:
             await done
+
+    async def close(self) -> None:
+        """Begin no process any more."""
+        for task in tuple(self._restarts):
+            task.cancel()
+        await asyncio.gather(*self._restarts, return_exceptions=True)
 
     def clear(self) -> None:
         """Take back everything that lies in wait."""
@@ -119,22 +128,30 @@ class Switches:
     def _bot(self) -> list[Switch]:
         bot = self._house.bot
 
-        def one(name: str, label: str, sentence: str, press: Callable[[int | None], Any]) -> Switch:
+        def one(name: str, label: str, sentence: str, act: Callable[[], Awaitable[Any]]) -> Switch:
+            async def press(_: int | None) -> None:
+                async with self._one_at_a_time:
+                    await act()
+
             return Switch(name=name, group=BOT, label=label, sentence=sentence, press=press)
 
-        async def stop(_: int | None) -> None:
-            await bot.stop()
-
         return [
-            one("kill", "Kill", "SIGKILL, in the middle of whatever it does.", lambda _: bot.kill()),
-            one("stop", "Stop", "SIGTERM: it says what goes on, and leaves.", stop),
-            one("start", "Start", "A new process with the same memory.", lambda _: bot.start()),
+            one("kill", "Kill", "SIGKILL, in the middle of whatever it does.", bot.kill),
+            one("stop", "Stop", "SIGTERM: it says what goes on, and leaves.", bot.stop),
+            one("start", "Start", "A new process with the same memory.", bot.start),
         ]
 
-    async def _again(self, _: int | None) -> None:
-        await self._house.bot.kill()
-        await asyncio.sleep(2)
-        await self._house.bot.start()
+    def _again(self, _: int | None) -> None:
+        # The page that asked may be gone before the bot is back.
+        task = asyncio.create_task(self._kill_and_start(), name="restart")
+        self._restarts.add(task)
+        task.add_done_callback(self._restarts.discard)
+
+    async def _kill_and_start(self) -> None:
+        async with self._one_at_a_time:
+            await self._house.bot.kill()
+            await asyncio.sleep(AWAY)
+            await self._house.bot.start()
 
     def _discord(self) -> list[Switch]:
         discord, faults = self._house.discord, self._house.discord.faults

@@ -119,6 +119,8 @@ class Visit:
             done = {"ok": False, "sentence": str(refused)}
         except ApiError as refused:
             done = {"ok": False, "sentence": str(refused.body.get("message") or refused)}
+        except OSError as error:  # a process that cannot be started
+            done = {"ok": False, "sentence": f"It could not be done: {error.strerror}."}
         self._out.put_nowait({"t": "re", "id": number, **done})
 
     def _do(self, name: str, ask: Json) -> Awaitable[Json]:

@@ -78,7 +78,16 @@ export class Composer {
     }
     this.suggest.hide();
     this.#grow();
-    this.text.focus({ preventScroll: true });
+    // On a phone the keyboard would cover half of the page.
+    if (matchMedia("(hover: hover)").matches) this.text.focus({ preventScroll: true });
+  }
+
+  /** Begin to type, as if the cursor had been here. */
+  type(text) {
+    if (this.#form) return;
+    this.text.focus();
+    this.text.setRangeText(text, this.text.selectionStart, this.text.selectionEnd, "end");
+    this.#typed();
   }
 
   #replyTo(message) {

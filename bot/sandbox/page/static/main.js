@@ -73,7 +73,10 @@ wire.addEventListener("hello", ({ detail }) => {
   world.load(detail);
   works.load(detail.hood);
   showPlace();
-  if (before !== world.me.id) composer.show();
+  if (before !== world.me.id) {
+    pending.clear();
+    composer.show();
+  }
   showBot();
   hood.show();
 });
@@ -150,8 +153,7 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, button, dialog, [role=menu]");
   if (!typing && event.key === "/") {
     event.preventDefault();
-    $("text")?.focus();
-    document.execCommand("insertText", false, "/");
+    composer.type("/");
   }
 });
 

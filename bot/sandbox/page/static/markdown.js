@@ -40,6 +40,7 @@ function blocks(text, names) {
       const start = number++;
       while (joins && number < lines.length && mark.test(lines[number])) number++;
       out.push(draw(lines.slice(start, number), names));
+      while (lines[start].startsWith("#") && lines[number] === "") number++; // a heading has its own room below
       continue;
     }
     if (lines[number].startsWith(">>> ")) {
