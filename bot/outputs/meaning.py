@@ -59,6 +59,11 @@ def joins_strings(schema: Any) -> bool:
     return False
 
 
+def is_marked_joined(schema: Any) -> bool:
+    """Whether the model itself says that its pieces of text are one text."""
+    return any(variant.get("x-cog-array-display") == "concatenate" for variant in _variants(schema, 0))
+
+
 def announces_files(schema: Any, depth: int = 0) -> bool:
     """Whether a file stands anywhere in what the schema describes."""
     if depth > _DEEPEST:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bot.outputs.hosts import DELIVERY_HOSTS, is_covered
 from bot.outputs.inline import is_data_uri, is_packed_data_uri
-from bot.outputs.meaning import announces_files, joins_strings, meaning_of
+from bot.outputs.meaning import announces_files, is_marked_joined, joins_strings, meaning_of
 from bot.outputs.pretty import pretty
 
 _DEEPEST: Final = 30  # levels that are taken apart; what lies deeper is shown as data
@@ -54,7 +54,8 @@ Piece = TextPiece | FilePiece | DataPiece
 class Streamed(StrEnum):
     """How the output events of a model's stream are to be read.
 
-    TEXT: join the data of all events and hand the string to ``pieces``.
+    TEXT: join the data of all events and hand the string to ``pieces``; or, where the schema is a list, the list
+    of them: the events of some models are lines.
     FILES: each event's data is one file's address; hand the list of them to ``pieces``.
     NONE: events do not say enough; only the prediction itself does.
     Read so, the pieces of a growing stream are the pieces that the finished prediction gives.
@@ -116,8 +117,9 @@ class _Reader:
 
     def _list(self, value: list[Any], schema: Mapping[str, Any], label: str | None, depth: int) -> Iterator[Piece]:
         if joins_strings(schema) and not any(isinstance(item, (list, Mapping)) for item in value):
-            text = "".join(item if isinstance(item, str) else pretty(item) for item in value if item is not None)
-            yield from self._string(text, {"type": "string"}, label)
+            texts = [item if isinstance(item, str) else pretty(item) for item in value if item is not None]
+            lines = not is_marked_joined(schema) and _are_lines(texts)
+            yield from self._string(("\n" if lines else "").join(texts), {"type": "string"}, label)
             return
         meaning = meaning_of(schema)
         items = meaning.items if meaning.items is not None else (schema if meaning.files else {})
@@ -178,6 +180,11 @@ class _Reader:
 
     def _data(self, value: Any, label: str | None) -> DataPiece:
         return DataPiece(next(self._index), value, label)
+
+
+def _are_lines(texts: list[str]) -> bool:
+    """Whether these are whole lines, and not the pieces in which models write: words with blanks at no end."""
+    return len(texts) > 1 and all(" " in text and text == text.strip() for text in texts)
 
 
 def _together(texts: list[str | None]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeGuard
 
 from bot.clock import Clock
+from bot.outputs.meaning import is_marked_joined, joins_strings
 from bot.outputs.parts import Link, Part, Text
 from bot.outputs.shape import DataPiece, FilePiece, Piece, Streamed, TextPiece, pieces, streamed
 from bot.runs.bell import end, first
@@ -32,6 +33,7 @@ class Picture:
         self._changed: Callable[[], None] = _nobody
         self._joined = ""
         self._chunks: list[str] = []
+        self._in_lines = joins_strings(schema) and not is_marked_joined(schema)
         self._heard_chars = 0
         self._heard_urls: list[str] = []
         self._output: Any = None
@@ -109,7 +111,7 @@ class Picture:
         """The output for the row, in the shape that the model's schema gives it; None when nothing was made."""
         if not self._stream_leads:
             return self._output
-        values = self._heard_urls or [self._text()]
+        values = self._heard_urls or (list(self._chunks) if self._in_lines else [self._text()])
         return values if self._schema.get("type") == "array" or len(values) > 1 else values[0]
 
     @property
@@ -122,7 +124,8 @@ class Picture:
     def _shown(self) -> tuple[Piece, ...]:
         if not self._stream_leads:
             return self._seen
-        return pieces(self._heard_urls or self._text(), self._schema, hosts=self._hosts)
+        heard = self._heard_urls or (self._chunks if self._in_lines else self._text())
+        return pieces(heard, self._schema, hosts=self._hosts)
 
     def _text(self) -> str:
         if self._chunks:  # joined when somebody looks, about once a second, not at every token

@@ -96,6 +96,11 @@ def check_shown(messages: list[Message], prediction: Prediction) -> None:
             assert "".join(leaf.split()) in shown, leaf
 
 
+async def test_lines_that_a_model_hands_over_stay_lines(house: House, mia: Person, pictures: Channel) -> None:
+    [message], prediction = await run(house, mia, pictures, "lines")
+    assert "\n".join(prediction.output) in message.text
+
+
 def messages_of(channel: Channel, first: Message) -> list[Message]:
     mine = [message for message in channel.messages.values() if message.author is first.author]
     return mine[mine.index(first) :]

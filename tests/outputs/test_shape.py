@@ -112,6 +112,21 @@ def test_a_transcript_is_words_and_its_timings_are_data() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        (["A first line.", "A second line."], "A first line.\nA second line."),
+        (["Fiz", "z ", "Buzz is", " a"], "Fizz Buzz is a"),
+        (["你", "好"], "你好"),
+        (["One line alone."], "One line alone."),
+    ],
+)
+def test_whole_lines_of_an_iterator_stay_lines_and_pieces_of_words_are_joined(output: list[str], text: str) -> None:
+    unmarked = {"type": "array", "items": STRING, "x-cog-array-type": "iterator"}
+    assert pieces(output, unmarked) == (TextPiece(text),)
+    assert pieces(output, WORDS) == (TextPiece("".join(output)),)
+
+
 def test_alternatives_of_a_schema_are_all_allowed() -> None:
     schema = {"anyOf": [{"type": "null"}, {"allOf": [URIS]}, {"type": "object", "properties": {"zip": URI}}]}
     assert pieces([ELSEWHERE], schema) == files(ELSEWHERE)

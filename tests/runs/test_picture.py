@@ -34,6 +34,14 @@ def test_text_is_the_same_however_often_it_is_looked_at(tokens: list[str], data:
     assert one.parts == ((Text(whole),) if whole.strip() else ())
 
 
+def test_lines_are_lines_while_they_are_streamed_and_in_the_row() -> None:
+    one = picture({"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator"})
+    one.hear("A first line.")
+    one.hear("A second line.")
+    assert one.parts == (Text("A first line.\nA second line."),)
+    assert one.output == ["A first line.", "A second line."]
+
+
 def test_a_page_stays_as_it_was_first_seen() -> None:
     one = picture(WORDS)
     one.hear("Once ")
