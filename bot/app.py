@@ -27,7 +27,7 @@ from bot.outputs.fetch import Fetcher
 from bot.outputs.gather import Bench, Gatherer
 from bot.outputs.spool import Spool
 from bot.replicate.client import Replicate, open_http
-from bot.replicate.errors import ReplicateError
+from bot.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
 from bot.replicate.webhooks import Verifier
 from bot.runs import Run, Target
 from bot.runs.engine import Engine
@@ -154,18 +154,19 @@ class App:
     async def server(self, host: str, port: int) -> WebServer:
         """Return the server for health, metrics and, where a public URL is set, Replicate's calls."""
         health = Health(ready=self._ready, metrics=self._exposition, metrics_type=CONTENT_TYPE)
-        deliveries = None
-        if self._settings.webhook_url:
-            try:
-                verifier = Verifier(await self._replicate.webhooks.secret(), self._clock)
-            except ReplicateError as error:
-                raise ConfigError(f"WEBHOOK_URL is set; Replicate did not tell its signing secret: {error}") from error
-            deliveries = Deliveries(
-                verifier=verifier,
-                wake=self._engine.wake,
-                count=self._instruments.delivery,
-            )
+        deliveries = await self._deliveries() if self._settings.webhook_url else None
         return WebServer(host=host, port=port, health=health, deliveries=deliveries)
+
+    async def _deliveries(self) -> Deliveries | None:
+        """Return what takes Replicate's calls; None while its signing secret cannot be had: runs do without."""
+        try:
+            verifier = Verifier(await self._replicate.webhooks.secret(), self._clock)
+        except (Unauthenticated, Forbidden, NotFound) as error:
+            raise ConfigError(f"WEBHOOK_URL is set; Replicate did not tell its signing secret: {error}") from error
+        except ReplicateError as error:
+            log.warning("Webhooks are off until the next start: their secret could not be had.", error=str(error))
+            return None
+        return Deliveries(verifier=verifier, wake=self._engine.wake, count=self._instruments.delivery)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set or Discord will not have us; leave every run where the next start finds it."""

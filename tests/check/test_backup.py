@@ -1,0 +1,69 @@
+"""The backup command beside a running bot, and what it takes to go back to the copy."""
+
+import asyncio
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import main
+from bot.clock import SystemClock
+from bot.store.store import Store
+from tests.store.sample import a_run
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = f"sqlite+aiosqlite:///{tmp_path}/replicord.db"
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.chdir(tmp_path)
+    for token in ("DISCORD_TOKEN", "REPLICATE_API_TOKEN"):
+        monkeypatch.delenv(token, raising=False)
+    return url
+
+
+def _restore(copy: Path, folder: Path) -> None:
+    """Do what docs/operating.md says."""
+    shutil.copy(copy, folder / "replicord.db")
+    for name in ("replicord.db-wal", "replicord.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+
+
+async def _back_up(path: Path) -> int:
+    # The command makes a loop of its own, as it does in a process of its own.
+
+    return await asyncio.to_thread(main, ["backup", str(path)])
+
+
+async def test_a_copy_of_a_running_bots_database_can_take_its_place(url: str, tmp_path: Path) -> None:
+    copy = tmp_path / "backups" / "copy.db"
+    running = await Store.open(url, clock=SystemClock())
+    await running.runs.reserve(a_run("kept"), ())
+    assert await _back_up(copy) == 0
+    await running.runs.reserve(a_run("later"), ())
+    await running.close()
+
+    _restore(copy, tmp_path)
+    restored = await Store.open(url, clock=SystemClock())
+    assert [run.id for run in await restored.runs.undelivered()] == ["kept"]
+    assert await restored.damage() is None
+    await restored.close()
+
+
+async def test_a_second_copy_replaces_the_first(url: str, tmp_path: Path) -> None:
+    store = await Store.open(url, clock=SystemClock())
+    for name in ("one", "two"):
+        await store.runs.reserve(a_run(name), ())
+        assert await _back_up(tmp_path / "copy.db") == 0
+    await store.close()
+    with sqlite3.connect(tmp_path / "copy.db") as copy:
+        assert copy.execute("select count(*) from runs").fetchone() == (2,)
+    copy.close()
+
+
+@pytest.mark.usefixtures("url")
+async def test_where_there_is_no_database_none_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await _back_up(tmp_path / "copy.db") == 2
+    assert "There is no database" in capsys.readouterr().err
+    assert not (tmp_path / "replicord.db").exists()
