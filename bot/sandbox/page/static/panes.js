@@ -62,7 +62,12 @@ function list(facts, flash = false) {
 }
 
 function eventLine(one) {
-  return h("p", { class: `event ${one.event}`, "data-key": `n${one.n}`, title: `${one.id} ${one.data}` }, h("b", { text: one.event }), h("span", { text: one.data || "·" }));
+  return h("p", { class: `event ${one.event}`, "data-key": `n${one.n}`, title: `${one.id} ${one.data}` }, h("b", { text: one.event }), h("span", { text: brief(one.data) || "·" }));
+}
+
+/** Of an address, its end says most. */
+function brief(data) {
+  return /^https?:\/\//.test(data) ? `…/${data.split("/").at(-1)}` : data;
 }
 
 /** Every request of the bot, to either side. */
