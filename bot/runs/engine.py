@@ -279,7 +279,7 @@ class Engine:
 
     async def _contain(self, life: Life, error: Exception) -> None:
         """End a run that broke in a way nobody expected."""
-        log.error("a run broke", extra={"run_id": life.run.id}, exc_info=error)
+        log.error("a run broke", extra={"run": life.run.id}, exc_info=error)
         self._observer.broke(life.run, error)
         if life.run.state.terminal:
             return  # the result is on disk; the next start delivers it
@@ -289,7 +289,7 @@ class Engine:
                     await self._replicate.predictions.cancel(life.run.prediction_id)
             await self._finisher.finish(life, End(state=RunState.FAILED, reason=reasons.INTERNAL))
         except Exception:  # the row stays as it is for the next start
-            log.exception("a broken run could not be ended", extra={"run_id": life.run.id})
+            log.exception("a broken run could not be ended", extra={"run": life.run.id})
 
     async def _gone(self, run_id: str) -> None:
         """Stop a run whose message was deleted: nobody would see the rest."""

@@ -32,7 +32,7 @@ class Finisher:
             lambda: self._runs.ended(life.run.id, at=changes["ended_at"], **written), self._clock, self._policy
         )
         if not won:
-            log.warning("a run had ended already", extra={"run_id": life.run.id})
+            log.warning("a run had ended already", extra={"run": life.run.id})
             return
         life.wrote(**{name: value for name, value in changes.items() if value is not None})
         self._observer.ended(life.run)
@@ -56,7 +56,7 @@ class Finisher:
             try:
                 delivery = await life.view.finish(page)
             except Exception:  # whatever broke there, the result is here and is tried again
-                log.exception("the last page of a run could not be shown", extra={"run_id": life.run.id})
+                log.exception("the last page of a run could not be shown", extra={"run": life.run.id})
                 delivery = Delivery.LATER
             finally:
                 life.delicate = False
@@ -64,7 +64,7 @@ class Finisher:
                 life.settled = True
                 return
             if self._clock.now() - (page.run.ended_at or page.run.created_at) > self._policy.delivery_longest:
-                log.error("the last page of a run was given up", extra={"run_id": life.run.id})
+                log.error("the last page of a run was given up", extra={"run": life.run.id})
                 return
             await self._clock.sleep(self._policy.backoff(tries))
 

@@ -61,7 +61,7 @@ class Listener:
         except StreamLost:
             self._observer.stream_lost(self._life.run)
         except Exception:  # the stream is only the picture; the run goes on by polling
-            log.exception("the stream of a run broke", extra={"run_id": self._life.run.id})
+            log.exception("the stream of a run broke", extra={"run": self._life.run.id})
             self._observer.stream_lost(self._life.run)
         self._life.bell.ring()
 

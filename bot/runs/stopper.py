@@ -48,7 +48,7 @@ class Stopper:
             except ReplicateError as error:
                 log.warning(
                     "Replicate did not take a cancel",
-                    extra={"run_id": self._life.run.id, "tries": tries, "error": type(error).__name__},
+                    extra={"run": self._life.run.id, "tries": tries, "error": type(error).__name__},
                 )
             else:
                 break

@@ -38,9 +38,9 @@ class Strays:
             # The address alone proves nothing: a webhook can be replayed at another run's.
             if run.webhook is None or prediction.webhook != run.webhook:
                 return
-            log.warning("a prediction turned up after its run was given up", extra={"run_id": run_id})
+            log.warning("a prediction turned up after its run was given up", extra={"run": run_id})
             await self._predictions.cancel(prediction.id)
         except ReplicateError:
-            log.warning("a stray prediction could not be cancelled", extra={"run_id": run_id})
+            log.warning("a stray prediction could not be cancelled", extra={"run": run_id})
         except Exception:
-            log.exception("a stray prediction could not be looked at", extra={"run_id": run_id})
+            log.exception("a stray prediction could not be looked at", extra={"run": run_id})

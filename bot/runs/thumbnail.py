@@ -31,7 +31,7 @@ class Thumbnails:
                     try:
                         return await asyncio.to_thread(thumbnail, file)
                     except BadImage:
-                        log.info("a given picture has no thumbnail", extra={"run_id": run.id})
+                        log.info("a given picture has no thumbnail", extra={"run": run.id})
         return _picture_url(run)
 
 
