@@ -93,7 +93,7 @@ async def test_what_nobody_expected_ends_the_run_with_a_sentence(
     row = await world.row(run)
     assert (row.state, row.cause) == (RunState.FAILED, "internal")
     assert row.delivered_at is not None
-    assert any(record.__dict__.get("run_id") == run.id for record in caplog.records)
+    assert any(record.__dict__.get("run") == run.id for record in caplog.records)
     assert all(made.cancels == 1 for made in world.replicate.made.values())
 
 
