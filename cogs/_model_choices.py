@@ -88,7 +88,7 @@ def _label(command: Command, value: str) -> app_commands.Choice[str]:
 
 
 def _choice(listing: Listing) -> app_commands.Choice[str]:
-    runs = f"{rough(listing.run_count)} runs"
+    runs = f"{rough(listing.run_count)} runs" if listing.run_count else ""
     label = DOT.join(part for part in (listing.model, runs, one_line(listing.description, CHOICE_CHARS)) if part)
     return app_commands.Choice(name=one_line(label, CHOICE_CHARS), value=listing.model)
 

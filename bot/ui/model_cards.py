@@ -125,7 +125,10 @@ def _listing_line(listing: Listing) -> str:
 
 
 def _facts(listing: Listing) -> str:
-    return DOT.join(("official" if listing.official else "community", f"{rough(listing.run_count)} runs"))
+    facts = ["official" if listing.official else "community"]
+    if listing.run_count:
+        facts.append(f"{rough(listing.run_count)} {'run' if listing.run_count == 1 else 'runs'}")
+    return DOT.join(facts)
 
 
 def _version(command: Command) -> str:

@@ -2,6 +2,7 @@
 
 from bot.sandbox.discord.people.person import Person
 from bot.sandbox.discord.world.channel import Channel
+from bot.sandbox.discord.world.components import media
 from bot.sandbox.house import House
 from bot.sandbox.replicate.envelope import openapi_document
 from tests.app.conftest import answered, over, reached
@@ -128,7 +129,8 @@ def release(house: House, name: str, version: str, inputs: dict[str, object], ou
             "name": name,
             "description": "A model that grows",
             "visibility": "public",
-            "run_count": 1,
+            "run_count": 2_300_000,
+            "cover_image_url": f"https://example.com/{name}.webp",
             "url": f"https://replicate.com/somebody/{name}",
             "latest_version": {
                 "id": version * 64,
@@ -186,3 +188,14 @@ async def test_what_discord_does_not_take_is_not_kept(house: House, olga: Person
     house.discord.faults.clear()
     await said(await olga.slash(pictures, "models add", {"model": "sandbox/score"}), "/score is there")
     assert "score" in commands(house)
+
+
+async def test_info_shows_the_cover_and_how_often_it_was_run(house: House, mia: Person, pictures: Channel) -> None:
+    release(house, "growing", "a", {"prompt": {"type": "string"}}, {"type": "string", "title": "Output"})
+    for command in ("models info", "models search"):
+        shown = await mia.slash(
+            pictures, command, {"model": "somebody/growing"} if "info" in command else {"words": "growing"}
+        )
+        await said(shown, "2.3 M runs", "A model that grows")
+        assert shown.message is not None
+        assert [item["url"] for item in media(shown.message.components)] == ["https://example.com/growing.webp"]
