@@ -31,6 +31,7 @@ class Stage:
         self.house = house
         self.folder = folder
         self.discord, self.replicate = house.discord, house.replicate
+        self.port = 0  # where the bot listens, if it was told to
         self._asked = 0
 
     @property
@@ -63,9 +64,9 @@ class Stage:
             return [dict(row) for row in database.execute(question, values)]
 
     async def kill(self) -> None:
-        """End the process in the middle of whatever it does, and let what hung be forgotten."""
+        """End the process in the middle of whatever it does, and let Discord forget what hung."""
         await self.house.bot.kill()
-        self.clear()
+        self.discord.faults.clear()
 
     async def start(self) -> None:
         await self.house.start_bot()
@@ -130,9 +131,9 @@ class Asked:
 
     @property
     def replies(self) -> list[Message]:
-        """Every further message of the bot's that belongs to this run, deleted ones included."""
+        """Every further message of the bot's that everybody sees and that belongs to this run."""
         seen = self.message.channel.messages.values()
-        return [one for one in seen if one.author.bot and one.id > self.message.id and one.reference is self.message]
+        return [one for one in seen if one.author.bot and one.reference is self.message and not one.ephemeral]
 
     async def until(self, look: Callable[[], object]) -> None:
         """Wait until something is true in Discord."""

@@ -1,0 +1,230 @@
+"""Discord's tokens die, its limits bite, its gateway drops, rights are missing: no run is disturbed."""
+
+import pytest
+
+from bot.limits import INTERACTION_TOKEN_LIFE
+from bot.sandbox.discord.world.permissions import Permission
+from tests.faults.conftest import Open
+from tests.faults.stage import Asked, Stage, eventually, has_image
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LIFE = INTERACTION_TOKEN_LIFE.total_seconds()
+HOUR = 3600.0
+
+
+async def halfway(stage: Stage, *, images: int = 5, where: str = "pictures") -> Asked:
+    """Return a run that has shown its first image."""
+    asked = await stage.ask(images=images, where=stage.channel(where))
+    await asked.until(lambda: asked.images)
+    return asked
+
+
+def edits_by_bot(stage: Stage, asked: Asked) -> int:
+    return sum(
+        call.method == "PATCH" and call.path.startswith("/channels/") and call.path.endswith(str(asked.message.id))
+        for call in stage.discord.calls
+    )
+
+
+def refuse_old_edits(stage: Stage) -> None:
+    stage.discord.faults.refuse_old_edits()
+    stage.discord.site.old_edits.seconds = 0.1  # discord.py itself tries five times, so long apart
+
+
+async def test_after_fifteen_minutes_the_bot_edits_the_message_itself(shared: Stage) -> None:
+    asked = await halfway(shared)
+    shared.discord.skip(LIFE)  # the token is dead, and the bot's own clock does not know
+    await asked.sound(images=5)
+    assert edits_by_bot(shared, asked) >= 1
+    assert asked.replies == []
+
+
+async def test_a_token_that_died_while_the_bot_was_down_is_not_missed(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.replicate.faults.add("never-ends", after=2)
+        asked = await halfway(stage)
+        await stage.kill()
+        stage.passed(LIFE)
+        await stage.start()
+        await stage.mia.press(asked.message, "Cancel")
+        await asked.sound("canceled")
+        assert edits_by_bot(stage, asked) >= 1
+
+
+async def test_past_an_hour_only_the_last_edit_is_made(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.replicate.faults.add("never-ends", after=2)
+        asked = await halfway(stage)
+        await stage.kill()
+        stage.passed(HOUR + 60)
+        states = len(asked.message.history)
+        await stage.start()
+        await stage.mia.press(asked.message, "Cancel")
+        await asked.sound("canceled")
+        assert len(asked.message.history) == states + 1
+
+
+async def test_past_an_hour_a_reply_brings_what_no_edit_can(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.replicate.faults.add("never-ends", after=2)
+        asked = await halfway(stage)
+        await stage.kill()
+        stage.passed(HOUR + 60)
+        refuse_old_edits(stage)
+        await stage.start()
+        await stage.mia.press(asked.message, "Cancel")
+        await asked.settled()
+        assert asked.state == "canceled"
+        [reply] = asked.replies
+        assert "Stopped by" in reply.text.replace("**", "")
+        assert [one.filename for one in reply.attachments if one.filename.startswith("generate-")] == asked.images
+        assert stage.mia.user.id in reply.pinged
+
+
+async def test_an_edit_of_an_old_message_is_refused_and_the_run_goes_on(shared: Stage) -> None:
+    asked = await halfway(shared)
+    shared.discord.skip(HOUR + 60)
+    old = shared.discord.site.old_edits.allowed
+    refuse_old_edits(shared)
+    try:
+        await asked.settled()
+        assert asked.state == "succeeded"
+        [reply] = asked.replies
+        assert "Done" in reply.text
+    finally:
+        shared.discord.site.old_edits.allowed = old
+
+
+@pytest.mark.parametrize("everything", [False, True])
+async def test_a_429_delays_and_loses_nothing(shared: Stage, everything: bool) -> None:  # noqa: FBT001  # a case
+    throttle = shared.discord.faults.throttle_all if everything else shared.discord.faults.throttle
+    throttle("PATCH *", seconds=0.6, times=3)
+    asked = await shared.ask(images=3)
+    await asked.sound(images=3)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_5xx_delays_and_loses_nothing(shared: Stage, status: int) -> None:
+    shared.discord.faults.fail("PATCH *", status=status, times=2)
+    asked = await shared.ask(images=3)
+    await asked.sound(images=3)
+
+
+@pytest.mark.parametrize("how", ["cut_before", "cut_after"])
+async def test_a_lost_answer_of_discords_uploads_nothing_twice(shared: Stage, how: str) -> None:
+    getattr(shared.discord.faults, how)("PATCH *", times=2)
+    asked = await shared.ask(images=3)
+    await asked.sound(images=3)
+
+
+@pytest.mark.parametrize("how", ["resume", "no resume", "reconnect", "invalid session", "zombie-like close"])
+async def test_a_gateway_that_drops_disturbs_no_run(shared: Stage, how: str) -> None:
+    faults = shared.discord.faults
+    asked = await halfway(shared)
+    match how:
+        case "resume":
+            faults.drop_gateway()
+        case "no resume":
+            faults.drop_gateway(resumable=False)
+        case "reconnect":
+            faults.ask_to_reconnect()
+        case "invalid session":
+            faults.invalidate_session()
+        case _:
+            faults.close_gateway(4000)
+    await asked.sound(images=5)
+    await asked.until(lambda: shared.discord.hub.connected)
+    await (await shared.ask(images=1)).sound(images=1)
+
+
+async def test_a_message_that_is_deleted_cancels_its_run(shared: Stage) -> None:
+    asked = await halfway(shared, images=20)
+    await shared.discord.person("ada").delete(asked.message)
+    await asked.settled()
+    assert asked.state == "canceled"
+    assert asked.predictions[0].status == "canceled"
+    assert asked.replies == []
+
+
+async def test_a_channel_that_is_deleted_cancels_its_run(house_of: Open) -> None:
+    async with house_of() as stage:
+        asked = await halfway(stage, images=20)
+        channel = asked.message.channel
+        del stage.discord.world.channels[channel.id]
+        channel.messages.clear()
+        stage.discord.faults.expire_tokens()
+        await asked.settled()
+        assert asked.state == "canceled"
+        assert asked.predictions[0].status == "canceled"
+
+
+async def test_where_reactions_are_not_allowed_it_is_said_once_and_the_button_works(shared: Stage) -> None:
+    channel = shared.channel("general")
+    shared.discord.faults.take_permission(channel, Permission.ADD_REACTIONS)
+    try:
+        asked = await halfway(shared, images=20, where="general")
+        await asked.until(lambda: "I may not add reactions here" in asked.words)
+        assert not asked.message.reacted("❌")
+        await shared.mia.press(asked.message, "Cancel")
+        await asked.sound("canceled")
+        assert asked.words.count("I may not add reactions here") == 1
+    finally:
+        shared.discord.faults.give_permission(channel, Permission.ADD_REACTIONS)
+
+
+async def test_where_files_are_not_allowed_it_is_said_and_the_words_are_shown(house_of: Open) -> None:
+    async with house_of() as stage:
+        channel = stage.channel("pictures")
+        stage.discord.faults.take_permission(channel, Permission.ATTACH_FILES)
+        stage.replicate.faults.add("slow-start", seconds=1)
+        asked = await stage.ask(images=2)
+        await eventually(lambda: asked.state == "submitted")
+        await stage.kill()
+        stage.passed(LIFE)  # the token needs no right in the channel; the bot does
+        await stage.start()
+        await asked.sound(images=0)
+        assert "I may not attach files in this channel" in asked.words
+
+
+async def test_where_the_channel_can_no_longer_be_seen_it_is_said_while_it_can_be(shared: Stage) -> None:
+    channel = shared.channel("general")
+    asked = await halfway(shared, images=5, where="general")
+    shared.discord.faults.take_permission(channel, Permission.VIEW_CHANNEL)
+    try:
+        await asked.sound(images=5)  # the token road needs no right
+    finally:
+        shared.discord.faults.give_permission(channel, Permission.VIEW_CHANNEL)
+
+
+async def test_in_a_channel_of_few_rights_what_can_work_works(shared: Stage) -> None:
+    asked = await shared.ask(images=2, where=shared.channel("quiet"))
+    await asked.sound(images=2)
+
+
+async def test_an_automod_that_blocks_the_output_is_said(shared: Stage) -> None:
+    asked = await shared.talk("Tell me about badgers in 80 words.")
+    shared.discord.faults.block_text("badgers")
+    await asked.settled()
+    assert asked.state == "succeeded"
+    assert "AutoMod" in asked.words
+
+
+async def test_a_private_conversation_has_the_token_alone_and_the_end_is_said_before_it_dies(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.mia.user.installed = True
+        stage.replicate.faults.add("never-ends", after=1)
+        asked = await stage.ask(where=stage.discord.world.dm("mia", "noah"), images=4)
+        await asked.until(lambda: asked.images)
+        assert asked.row["token_only"] == 1
+        await stage.kill()
+        stage.passed(LIFE - 45)  # within a minute the only road closes
+        await stage.start()
+        await asked.until(lambda: "Show the result" in asked.message.buttons)
+        assert "15 minutes" in asked.words
+        assert not any(call.method == "PUT" and "/reactions/" in call.path for call in stage.discord.calls)
+        stage.discord.skip(60)
+        await stage.mia.press(asked.message, "Show the result")
+        await stage.mia.press(asked.message, "Cancel")
+        await asked.sound("canceled")
+        assert edits_by_bot(stage, asked) == 0
