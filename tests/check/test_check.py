@@ -1,6 +1,7 @@
 """What the doctor finds, and whether it names the mend."""
 
 import os
+import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from bot.sandbox.discord.world.permissions import Permission
 from bot.sandbox.house import House
 from tests.check.conftest import Doctor
 
+README = Path(__file__).parents[2] / "README.md"
 KNOWN = "fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
 
 
@@ -199,6 +201,10 @@ async def test_what_the_next_start_changes_is_told(doctor: Doctor) -> None:
     _, lines = await doctor()
     [line] = [line for line in lines if line.startswith("✓ Commands")]
     assert "Discord has 0; the next start adds /" in line
+    names = re.findall(r"/([\w ]+?)(?=,| and |\.)", line)
+    assert {"generate", "about"} < set(names)
+    told = README.read_text()
+    assert [name for name in names if name not in told] == [], "the README names every command that there is"
 
 
 def _free_port() -> int:
