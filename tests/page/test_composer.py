@@ -117,6 +117,28 @@ async def test_a_message_is_answered_reacted_to_and_deleted_by_who_may(mia: Visi
     await expect(reply.locator(".above")).to_contain_text("delete me")
 
 
+@pytest.mark.parametrize("way", ["paste", "drop"])
+async def test_a_file_that_is_pasted_or_dropped_goes_where_one_is_wanted(mia: Visitor, way: str) -> None:
+    await mia.type_command("generate")
+    files = await mia.page.evaluate_handle(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["not really"], "pasted.png", { type: "image/png" }));
+            return data;
+        }"""
+    )
+    field = ".option[data-option=prompt] input" if way == "paste" else ".option[data-option=subject] .drop"
+    carries = "clipboardData" if way == "paste" else "dataTransfer"
+    await mia.page.locator(field).evaluate(
+        """(field, [way, carries, data]) => {
+            const event = way === "paste" ? ClipboardEvent : DragEvent;
+            field.dispatchEvent(new event(way, { [carries]: data, bubbles: true, cancelable: true }));
+        }""",
+        [way, carries, files],
+    )
+    await expect(mia.page.locator(".option[data-option=subject] .given-name")).to_have_text(["pasted.png"])
+
+
 async def test_files_are_sent_with_words(mia: Visitor, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("one line", "utf-8")

@@ -97,11 +97,11 @@ async def test_edit_opens_a_form_and_what_is_submitted_runs(mia: Visitor, house:
 
 @pytest.mark.parametrize("switch", ["Close the stream", "Stall the stream", "Replicate answers 500"])
 async def test_a_run_survives_what_the_switches_break(mia: Visitor, house: House, me: Path, switch: str) -> None:
-    message = await mia.generate(me, 4)
+    message = await mia.generate(me, 6)
     await expect(message.locator(".cell img").first).to_be_visible()
     await mia.press_switch(switch)
     await mia.over(message)
-    await expect(message).to_contain_text("Done · 4 images")
+    await expect(message).to_contain_text("Done · 6 images")
     assert not house.replicate.faults.active, "the switch should have struck"
 
 

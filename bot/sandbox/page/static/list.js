@@ -71,6 +71,7 @@ export class Conversation {
     this.#pinned = true;
     this.scroll.scrollTop = this.scroll.scrollHeight;
     this.newest.hidden = true;
+    this.scroll.classList.remove("reading");
   }
 
   #redraw(at) {
@@ -98,5 +99,7 @@ export class Conversation {
     else if (scrollTop < this.#top) this.#pinned = false;
     this.#top = scrollTop;
     this.newest.hidden = this.#pinned;
+    // What somebody reads stays under their eyes when a card above it grows.
+    this.scroll.classList.toggle("reading", !this.#pinned);
   }
 }
