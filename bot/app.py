@@ -68,6 +68,9 @@ _VERSION = importlib.metadata.version("replicord")
 # Docker and systemd kill ten seconds after SIGTERM; the last edits get most of them.
 _GRACE = timedelta(seconds=8)
 
+# Streams are read so many seconds at a time: a text is shown once a second, and reading each token by itself is dear.
+_BREATH = 0.15
+
 
 async def serve(settings: Settings) -> int:
     """Run the bot until it is told to stop; return the exit code. ConfigError says what keeps it from running."""
@@ -113,6 +116,7 @@ class App:
             base_url=settings.replicate_base_url,
             clock=clock,
             meter=instruments.replicate,
+            breath=_BREATH,
         )
         self._spool = Spool(Location.parse(settings.database_url).folder / "spool")
         self._fetcher = Fetcher(

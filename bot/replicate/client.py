@@ -27,6 +27,9 @@ MOST_CONNECTIONS = 8192
 # A create on a connection that the server closes at that moment leaves it open whether it was received. Connections
 # that were idle for longer than this are not used again, and servers keep theirs for much longer.
 IDLE_CONNECTION = 5.0
+# What was read and not asked for yet is left in the kernel: a connection whose reader pauses wakes nobody, and what
+# it sent meanwhile costs one read. (aiohttp stops at twice this many bytes.)
+READ_AHEAD = 1
 
 
 def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
@@ -38,7 +41,7 @@ def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_CONNECTION, ssl=tls)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=READ_AHEAD)
 
     return httpx.AsyncClient(
         transport=AiohttpTransport(verify=tls, client=session),
@@ -53,7 +56,8 @@ class Replicate:
     """Replicate's HTTP API with one account's token.
 
     ``base_url`` is the API's origin without ``/v1``; the token is sent there and nowhere else. Every method raises
-    the errors of ``bot.replicate.errors`` and no others. ``http`` stays its caller's to close.
+    the errors of ``bot.replicate.errors`` and no others. ``http`` stays its caller's to close. ``breath`` is how many
+    seconds of a stream are read together; 0 reads it as it comes.
     """
 
     def __init__(
@@ -65,8 +69,10 @@ class Replicate:
         clock: Clock,
         meter: Meter | None = None,
         jitter: Jitter = some_jitter,
+        breath: float = 0.0,
     ) -> None:
         self._http = http
+        self._breath = breath
         self._clock = clock
         self._meter: Meter = meter or Unmetered()
         self._jitter = jitter
@@ -92,7 +98,7 @@ class Replicate:
         ``url`` is the prediction's ``stream_url``; the token is not sent to it. Close the iterator
         (``contextlib.aclosing``) when leaving early, so that its connection ends at once.
         """
-        return follow(self._http, url, clock=self._clock, meter=self._meter, jitter=self._jitter)
+        return follow(self._http, url, clock=self._clock, meter=self._meter, jitter=self._jitter, breath=self._breath)
 
     @property
     def rate(self) -> Rate | None:

@@ -1,6 +1,7 @@
 """Seen: which events of a stream are repeats, however often the stream is opened again."""
 
 from array import array
+from collections import deque
 from typing import Final
 
 _CLOSE_BEHIND: Final = 32
@@ -20,6 +21,7 @@ class Seen:
         self.last_id: str | None = None
         """What to send as ``Last-Event-ID``; None where the last event had none."""
         self._marks = array("q")  # of events with an id, in order
+        self._close: deque[int] = deque(maxlen=_CLOSE_BEHIND)  # the newest of them
         self._contents = array("q")  # of all events, in order
         self._before: frozenset[int] = frozenset()  # marks of earlier connections
         self._replayed: int | None = None  # how far a replay from the start has come
@@ -35,10 +37,11 @@ class Seen:
         # A decoder hands on the last id to events without one; the content tells those apart.
         mark = None if id is None else hash((id, content))
         self.last_id = id
-        known = mark is not None and (mark in self._before or mark in self._marks[-_CLOSE_BEHIND:])
+        known = mark is not None and (mark in self._before or mark in self._close)
         new = not self._is_replayed(content) and not known
         if mark is not None and not known:
             self._marks.append(mark)
+            self._close.append(mark)
         if new:
             self._contents.append(content)
         return new
