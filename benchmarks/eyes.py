@@ -31,6 +31,7 @@ class Sight:
     done_at: float | None = None
     first_seen_at: float | None = None
     final_at: float | None = None
+    edited_at: float | None = None  # first, since the edits were forgotten
     failed: bool = False
     beat: int | None = None  # of the newest token that is visible
     pictures: int = 0
@@ -76,6 +77,11 @@ class Eyes:
         """Begin to sample anew."""
         self.ages.clear()
 
+    def forget_edits(self) -> None:
+        """Let every run be one that was not edited yet."""
+        for sight in self.sights.values():
+            sight.edited_at = None
+
     def _see(self, change: Change) -> None:
         if change.kind == "API_CALL":
             data = change.data
@@ -98,6 +104,7 @@ class Eyes:
     def _look(self, sight: Sight, message: Message) -> None:
         now = time.monotonic()
         self._lighten(message)
+        sight.edited_at = sight.edited_at or now
         if (beat := newest_beat(message.text)) is not None and (sight.beat is None or beat > sight.beat):
             sight.beat = beat
         sight.pictures = max(sight.pictures, len(message.attachments))

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import streaming
+from benchmarks import burst, restart, streaming
 from benchmarks.figures import Row
 from benchmarks.subject import OFFICIAL, PLAIN, REPLICORD
 
@@ -28,7 +28,7 @@ class Step:
 
 def plan(*, quick: bool) -> list[Step]:
     """Return every step; ``quick`` ones are of the same kinds and small."""
-    return list(_streaming(quick=quick))
+    return [*_streaming(quick=quick), *_others(quick=quick)]
 
 
 def _streaming(*, quick: bool) -> Iterator[Step]:
@@ -41,3 +41,12 @@ def _streaming(*, quick: bool) -> Iterator[Step]:
             subjects = [REPLICORD, OFFICIAL, PLAIN] if kind == "text" and runs <= _BASELINES_TO else [REPLICORD]
             for subject in subjects:
                 yield Step(load.name, subject.name, partial(streaming.measure, load, subject))
+
+
+def _others(*, quick: bool) -> Iterator[Step]:
+    for commands, beside in ((5, 0),) if quick else ((200, 0), (200, 1000)):
+        name = f"burst {commands}" + (f" beside {beside}" if beside else "")
+        for subject in [REPLICORD, OFFICIAL, PLAIN] if not (quick or beside) else [REPLICORD]:
+            yield Step(name, subject.name, partial(burst.measure, commands, beside, subject))
+    runs = 4 if quick else 1000
+    yield Step(f"restart {runs}", REPLICORD.name, partial(restart.measure, runs))

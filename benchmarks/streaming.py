@@ -87,8 +87,8 @@ class _Meter:
 
 async def _play(load: Load, far_end: FarEnd, process: Process) -> dict[str, Figure]:
     rest, begun = process.memory(), process.cpu()
-    sights = await _begin(load, far_end)
-    await _until(lambda: all(sight.first_event_at or sight.failed for sight in sights), far_end, 30.0)
+    sights = await begin(load.runs, load.rate, far_end, commands=load.commands)
+    await until(lambda: all(sight.first_event_at or sight.failed for sight in sights), far_end, 30.0)
     far_end.eyes.forget_ages()
     far_end.metronome.lag = 0.0
     meter = _Meter(far_end, process)
@@ -98,7 +98,7 @@ async def _play(load: Load, far_end: FarEnd, process: Process) -> dict[str, Figu
     steady = meter.figures(load.runs) | {"far end: lag s": far_end.metronome.lag}
     held = process.memory()
     ages = list(far_end.eyes.ages)
-    await _until(lambda: all(sight.over for sight in sights), far_end, load.seconds + _SETTLE)
+    await until(lambda: all(sight.over for sight in sights), far_end, load.seconds + _SETTLE)
     counted: dict[str, Figure] = {
         **steady,
         "CPU s a run": (process.cpu() - begun) / load.runs,
@@ -108,16 +108,19 @@ async def _play(load: Load, far_end: FarEnd, process: Process) -> dict[str, Figu
     return seen(sights) | spread("staleness s", ages, 0.5, 0.95) | counted | told(far_end)
 
 
-async def _begin(load: Load, far_end: FarEnd) -> list[Sight]:
-    """Let people use the commands, one after another."""
+async def begin(
+    runs: int, rate: float, far_end: FarEnd, *, commands: Sequence[str] = ("talk",), after: int = 0
+) -> list[Sight]:
+    """Let people use ``commands`` in turn, ``rate`` a second; the first run's number is ``after``."""
     began, sights = time.monotonic(), []
-    for number in range(load.runs):
-        await asyncio.sleep(max(0.0, began + number / load.rate - time.monotonic()))
-        sights.append(await far_end.ask(number, load.commands[number % len(load.commands)]))
+    for number in range(runs):
+        await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+        sights.append(await far_end.ask(after + number, commands[number % len(commands)]))
     return sights
 
 
-async def _until(over: Callable[[], bool], far_end: FarEnd, longest: float) -> None:
+async def until(over: Callable[[], bool], far_end: FarEnd, longest: float) -> None:
+    """Return when ``over`` says so, after ``longest`` seconds at most."""
     ends = time.monotonic() + longest
     while not over() and time.monotonic() < ends:
         await asyncio.sleep(_TELL_EVERY)
