@@ -70,6 +70,7 @@ class _Watch:
         self._failures = 0
         self._missing = 0
         self._looks_since_done = 0
+        self._heard = 0
 
     async def until_over(self, prediction: Prediction | None) -> End:
         rung = True
@@ -170,4 +171,11 @@ class _Watch:
         # Webhooks tell of status, logs and the end; what is made comes by the stream alone.
         webhooks = self._life.run.webhook is not None and self._listener.live
         pause = self._policy.poll_after(self._life.age().total_seconds(), webhooks=webhooks, active=self._house.active)
-        return min(pause, _STOPPING_SLOWEST) if self._life.stopping else pause
+        if self._life.stopping:
+            return min(pause, _STOPPING_SLOWEST)
+        return max(pause, self._policy.poll_slowest) if self._flows() else pause
+
+    def _flows(self) -> bool:
+        """Whether a text came since the last time: then a GET, with all of it, would tell nothing that is shown."""
+        before, self._heard = self._heard, self._listener.heard
+        return self._life.picture.writes and self._heard > before and self._life.run.state is RunState.RUNNING

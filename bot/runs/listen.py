@@ -27,7 +27,7 @@ class Listener:
     """Listens to one run's stream in a task of its own, and rings the run's bell when it is done or lost.
 
     ``verdict`` is None until the stream is done; ``error`` is what it said went wrong; ``live`` tells whether more
-    may come.
+    may come; ``heard`` counts the outputs that came.
     """
 
     def __init__(self, life: Life, *, replicate: Replicate, observer: Observer) -> None:
@@ -35,6 +35,7 @@ class Listener:
         self._replicate = replicate
         self._observer = observer
         self._task: asyncio.Task[None] | None = None
+        self.heard = 0
         self.verdict: Verdict | None = None
         self.error: str | None = None
 
@@ -69,6 +70,7 @@ class Listener:
         if event.kind is EventKind.OUTPUT:
             if self._life.phase is Phase.STARTING:
                 self._life.turn(Phase.RUNNING)
+            self.heard += 1
             self._life.picture.hear(event.data)
         elif event.kind is EventKind.ERROR:
             self.error = event.data

@@ -92,6 +92,11 @@ class Picture:
         await end(self._fetches.values())
 
     @property
+    def writes(self) -> bool:
+        """Whether what is made is a text that grows, and no files."""
+        return self._reads is Streamed.TEXT
+
+    @property
     def parts(self) -> Parts:
         """What can be shown now; put together when it is first looked at."""
         return Parts(self._parts)
