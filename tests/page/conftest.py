@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
 from bot.sandbox.house import House
 from bot.sandbox.page.server import PageServer
@@ -41,27 +41,27 @@ def chromium() -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
+async def browser(chromium: Path) -> AsyncIterator[BrowserContext]:
+    """A browser's window; what a page of it keeps goes with its tab."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
+        yield await browser.new_context(viewport=WINDOW)
         await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def mia(browser: Browser, address: str, house: House) -> AsyncIterator[Visitor]:
+async def mia(browser: BrowserContext, address: str, house: House) -> AsyncIterator[Visitor]:
     """A person at the page, who speaks as mia; whatever lay in wait from the test before is taken back."""
     house.replicate.faults.clear()
-    context = await browser.new_context(viewport=WINDOW)
-    page = await context.new_page()
+    page = await browser.new_page()
     page.set_default_timeout(20_000)
     troubles: list[str] = []
     asked: list[str] = []
     _listen(page, troubles, asked, address)
-    await page.goto(address)
+    await page.goto(address, wait_until="domcontentloaded")
     await page.get_by_text("Bot online").wait_for()
     yield Visitor(page, asked)
-    await context.close()
+    await page.close()
     assert troubles == []
 
 
