@@ -203,7 +203,7 @@ class Switches:
                 add(name, times=times, **SETTINGS.get(name, {}))
 
             label = name.replace("-", " ").capitalize()
-            sentence, group = switch.sentence.replace("`", ""), GROUPS[switch.kind]
+            sentence, group = switch.sentence.replace("`", ""), GROUPS.get(switch.kind, "Replicate")
             full = f"replicate:{name}"
             return Switch(name=full, group=group, label=label, sentence=sentence, press=press, arms=True)
 
