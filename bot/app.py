@@ -239,7 +239,7 @@ class App:
                 client, engine=self._engine, book=runs, crosses=self._crosses, fresh_token=self._views.fresh_token
             ),
             buttons,
-            About(client, catalog=self._catalog, version=_VERSION),
+            About(client, catalog=self._catalog, version=_VERSION, link=self._settings.about_url),
             Runs(client, engine=self._engine, runs=runs),
             Privacy(memory=runs, keeping=keeping),
         )
@@ -311,18 +311,20 @@ def _policy(settings: Settings) -> Policy:
 
 
 def _stop_on_signals(stack: AsyncExitStack) -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set; the second signal ends the program at once."""
+    """Return an event that SIGTERM and SIGINT set; the second signal ends the program at once, as the system does."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    main = asyncio.current_task()
+    numbers = (signal.SIGTERM, signal.SIGINT)
 
     def asked() -> None:
-        if stop.is_set() and main is not None:
-            main.cancel()
         stop.set()
+        for number in numbers:
+            # Who asks twice means now. Every step of a run is on disk first, so nothing has to be cleaned up.
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
 
     with suppress(NotImplementedError):  # Windows has no signal handlers on loops
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in numbers:
             loop.add_signal_handler(number, asked)
             stack.callback(loop.remove_signal_handler, number)
     return stop

@@ -9,17 +9,17 @@ from bot.client import Replicord
 from bot.ui.cards import Entry, list_card
 from bot.ui.markdown import cut, escape, one_line
 
-_SOURCE = "https://github.com/replicord/replicord"
 _DESCRIPTION_CHARS = 140
 
 
 class About(commands.Cog):
     """Says what there is, from what there is: the commands of this very moment."""
 
-    def __init__(self, client: Replicord, *, catalog: Catalog, version: str) -> None:
+    def __init__(self, client: Replicord, *, catalog: Catalog, version: str, link: str | None) -> None:
         self._client = client
         self._catalog = catalog
         self._version = version
+        self._link = link
 
     @app_commands.command(description="What this bot is, what it can do, and what it remembers")
     @app_commands.allowed_installs(guilds=True, users=True)
@@ -44,7 +44,7 @@ class About(commands.Cog):
                 "`/privacy show` says what is stored about you, `/privacy delete` deletes it.\n"
                 f"-# Version {self._version}{shown}"
             ),
-            buttons=[discord.ui.Button(label="Source", url=_SOURCE, style=discord.ButtonStyle.link)],
+            buttons=[discord.ui.Button(label="More", url=self._link)] if self._link else (),
         )
         await interaction.response.send_message(view=card, ephemeral=True)
 

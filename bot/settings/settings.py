@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     run_any: Literal["nobody", "editors", "everyone"] = Field(
         "editors", description="Who may run any model with `/run`: `nobody`, `editors` or `everyone`."
     )
+    about_url: BaseUrl | None = Field(
+        None, description="A link that `/about` shows: your server's rules, the source, how to reach you."
+    )
     command_guild: int | None = Field(None, description="Register commands in this server only; for development.")
 
     database_url: str = Field("sqlite+aiosqlite:///data/replicord.db", description="Where runs are remembered.")

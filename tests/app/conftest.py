@@ -19,7 +19,11 @@ from tests.replicate_spec import check_replicate_calls
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A started bot; at the end everything that it asked of the two services must have been what they promise."""
-    async with House(tmp_path, pace=Pace(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200)) as house:
+    async with House(
+        tmp_path,
+        settings={"ABOUT_URL": "https://bot.example/rules"},
+        pace=Pace(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200),
+    ) as house:
         await house.start_bot()
         yield house
         check_discord_calls(house.discord.calls)

@@ -19,6 +19,7 @@ async def test_about_lists_the_commands_that_exist_and_says_what_is_stored(mia: 
     assert all(f"/{name}" in text for name in ("generate", "talk", "draw"))
     assert "/privacy delete" in text
     assert "Version " in text
+    assert "https://bot.example/rules" in json.dumps(answered(exchange).components)
 
 
 async def test_runs_are_listed_with_a_picture_and_stopped_from_anywhere(
