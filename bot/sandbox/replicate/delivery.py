@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -75,8 +76,8 @@ class Delivery:
             # The same file under another name of this machine: whoever follows gets it, and should not have.
             elsewhere = f"http://localhost:{request.url.port}{request.rel_url.raw_path}"
             return web.Response(status=302, headers={"Location": fault.get("to", elsewhere)})
-        if fault := chances.take("file-mistyped"):
-            return web.Response(body=file.data, headers={"Content-Type": fault.get("type", "text/html")})
+        if dressed := _dressed(file, chances):
+            return dressed
         if fault := chances.take("file-huge"):
             return await _send(request, bytes(fault.get("bytes", 200 * limits.MIB)), told=fault.get("told", True))
         if chances.take("file-cut"):
@@ -94,6 +95,16 @@ class Delivery:
             await response.write(file.data[start : start + step])
             await self._clock.sleep(fault.get("seconds", 1))
         return response
+
+
+def _dressed(file: Delivered, chances: Chances) -> web.Response | None:
+    """Return the file under headers that say something else than what it is, if a fault wants that."""
+    if fault := chances.take("file-mistyped"):
+        return web.Response(body=file.data, headers={"Content-Type": fault.get("type", "text/html")})
+    if fault := chances.take("file-bomb"):
+        packed = zlib.compress(bytes(fault.get("bytes", 200 * limits.MIB)))
+        return web.Response(body=packed, headers={"Content-Type": file.content_type, "Content-Encoding": "deflate"})
+    return None
 
 
 def _content_type(name: str) -> str:

@@ -95,6 +95,7 @@ SWITCHES: Final[Mapping[str, Switch]] = MappingProxyType(
         "file-redirect": Switch(_DELIVERY, "GET /delivery/*", "302 to `to`, or to another name of this host."),
         "file-huge": Switch(_DELIVERY, "GET /delivery/*", "The file has `bytes` (no length is told if told=False)."),
         "file-cut": Switch(_DELIVERY, "GET /delivery/*", "The connection is reset in the middle of the file."),
+        "file-bomb": Switch(_DELIVERY, "GET /delivery/*", "The file arrives small and unpacks to `bytes` of nothing."),
         "file-mistyped": Switch(_DELIVERY, "GET /delivery/*", "The file says that it is `type` (text/html)."),
         # Webhooks.
         "webhook-dropped": Switch(_WEBHOOK, "*", "The webhook is never sent."),

@@ -27,6 +27,10 @@ async def test_a_delivered_file_can_be_missing_mistyped_elsewhere_or_huge(api):
     async with api.http.get(url) as response:
         assert response.content_length is None
         assert len(await response.read()) == 3_000_000
+    api.standin.faults.add("file-bomb", bytes=3_000_000)
+    async with api.http.get(url) as response:
+        assert (response.content_length or 0) < 10_000
+        assert len(await response.read()) == 3_000_000
 
 
 async def test_a_delivered_file_can_break_off(api):
