@@ -17,7 +17,9 @@ from bot.telemetry.redaction import Redactor, hide_by_name
 Form = Literal["people", "json"]
 
 # They log every request with its URL, every plug-in and every step at INFO; what matters of it is a metric or ours.
-_CHATTY = ("httpx", "httpcore", "aiohttp.access", "aiosqlite", "alembic", "discord.client")
+_CHATTY = ("httpx", "httpcore", "aiohttp.access", "alembic", "discord.client")
+# It says every value of every statement: tokens that no pattern knows, prompts, pictures.
+_TOO_CHATTY = ("aiosqlite",)
 
 Ids = Callable[[], Mapping[str, object]]
 _subject: ContextVar[Ids | None] = ContextVar("subject", default=None)
@@ -62,6 +64,8 @@ def set_up_logging(
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    for name in _TOO_CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
 
