@@ -1,0 +1,64 @@
+"""Many runs at once: people take turns before Replicate, and waiting costs nothing."""
+
+import pytest
+
+from tests.faults.conftest import Open
+from tests.faults.stage import Stage, eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_who_waits_sees_the_place_and_nobody_waits_behind_one_persons_many(house_of: Open) -> None:
+    async with house_of(CREATES_PER_MINUTE="1", RUNS_PER_USER="9") as stage:
+        first = await stage.ask("mia", images=1)
+        mine = [await stage.ask("mia", images=1) for _ in range(3)]
+        noahs = await stage.ask("noah", images=1)
+        await noahs.until(lambda: "In line · 2nd" in noahs.words)
+        await mine[1].until(lambda: "In line · 3rd" in mine[1].words)
+        await mine[2].until(lambda: "In line · 4th" in mine[2].words)
+        await first.sound(images=1)
+        assert len(stage.replicate.calls.creates) == 1
+
+
+async def test_a_cancel_while_waiting_costs_nothing_and_lets_the_others_move_up(house_of: Open) -> None:
+    async with house_of(CREATES_PER_MINUTE="1") as stage:
+        await stage.ask("mia", images=1)
+        waiting, behind = await stage.ask("mia", images=1), await stage.ask("mia", images=1)
+        await behind.until(lambda: "In line · 2nd" in behind.words)
+        await waiting.until(lambda: waiting.message.reacted("❌"))
+        await stage.mia.react(waiting.message, "❌")
+        await waiting.sound("canceled", predictions=0)
+        assert "nothing is paid" in waiting.words
+        await behind.until(lambda: "In line · 1st" in behind.words)
+
+
+async def test_the_limits_that_replicate_tells_slow_the_line_before_it_refuses(house_of: Open) -> None:
+    async with house_of() as stage:
+        stage.replicate.throttle.be_poor()  # six creates a minute, one at once
+        runs = [await stage.ask(who, images=1) for who in ("mia", "noah")]
+        for run in runs:
+            await run.sound(images=1)
+        refused = [call for call in stage.replicate.calls.creates if call.status == 429]
+        assert len(refused) <= 1
+
+
+async def test_a_person_has_so_many_runs_at_once_and_no_more(house_of: Open) -> None:
+    async with house_of(RUNS_PER_USER="2") as stage:
+        stage.replicate.faults.add("slow-start", seconds=2, times=2)
+        runs = [await stage.ask(images=1) for _ in range(2)]
+        await eventually(lambda: all(run.row for run in runs))
+        refused = await stage.mia.slash(stage.channel(), "talk", {"prompt": "one more"})
+        await refused.until(lambda it: it.text)
+        assert "2" in refused.text
+        others = await stage.ask("noah", images=1)
+        for run in (*runs, others):
+            await run.sound(images=1)
+        assert len(stage.replicate.calls.creates) == 3
+
+
+async def test_many_runs_at_once_all_end_in_their_own_messages(shared: Stage) -> None:
+    people = ["mia", "noah", "ada", "olga"] * 3
+    runs = [await shared.ask(who, images=2) for who in people]
+    for run in runs:
+        await run.sound(images=2)
+    assert len({run.message.id for run in runs}) == len(runs)
