@@ -149,6 +149,7 @@ def told(far_end: FarEnd) -> dict[str, Figure]:
     return {
         "edits": calls["edit", 200],
         "429s": sum(n for (_, status), n in calls.items() if status == 429),
+        "429s on": ", ".join(f"{what} {n}" for (what, status), n in calls.items() if status == 429) or None,
         "other refusals": refused,
     }
 

@@ -26,6 +26,7 @@ from bot.observing import Instruments
 from bot.outputs.fetch import Fetcher
 from bot.outputs.gather import Bench, Gatherer
 from bot.outputs.spool import Spool
+from bot.replicate.breath import Breathing
 from bot.replicate.client import Replicate, open_http
 from bot.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
 from bot.replicate.webhooks import Verifier
@@ -116,7 +117,7 @@ class App:
             base_url=settings.replicate_base_url,
             clock=clock,
             meter=instruments.replicate,
-            breath=_BREATH,
+            breathing=Breathing(shortest=_BREATH),
         )
         self._spool = Spool(Location.parse(settings.database_url).folder / "spool")
         self._fetcher = Fetcher(

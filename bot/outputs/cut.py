@@ -20,6 +20,7 @@ _BLANKS: Final = re.compile(r"\s+")
 _SENTENCES: Final = re.compile(r"[.!?…][\"'”’)\]*_]*\s+|[。！？；]")
 # After blanks, and after the letters of scripts that are written without any.
 _WORDS: Final = re.compile(r"\s+|[\u3001-\u30ff\u3400-\u9fff\uff01-\uff5e](?![。，、！？；：）」』】])")
+_TAIL: Final = 0.95
 _UNCLOSED_LINK: Final = re.compile(r"!?\[[^\[\]\n]*(?:\](?:\([^)\n]*)?)?\Z")
 _UNCLOSED_ADDRESS: Final = re.compile(r"<[^<>\s]*\Z")
 _ZWJ: Final = "\u200d"
@@ -100,6 +101,14 @@ class _Window:
             if place > self._indent and is_whole and not is_glued(self._text, place):
                 yield place
 
+    def _words(self) -> Iterator[int]:
+        """Yield the ends of words, the last first; the end of the window is looked at before all the rest."""
+        before = self._limit + 1
+        for place in self._places(_WORDS, _TAIL):
+            yield place
+            before = place
+        yield from (place for place in self._places(_WORDS, 0) if place < before)
+
     def _before_block(self) -> int | None:
         """Cut before a code block that opened late: it may be whole on the next sheet."""
         opened = bisect_right(self._ends, self._limit) - 1
@@ -138,7 +147,7 @@ class _Window:
     def _between_words(self) -> int | None:
         """Cut after a word, and before whatever inline code or link would be torn by it."""
         last, bound = None, self._limit
-        for place in self._places(_WORDS, 0):
+        for place in self._words():
             if last is None:
                 last = place
             if place > bound:

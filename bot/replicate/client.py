@@ -12,6 +12,7 @@ from bot.clock import Clock
 from bot.replicate.account import Account, AccountAnswer
 from bot.replicate.api import TIMEOUT, Api, Ask
 from bot.replicate.backoff import Jitter, some_jitter
+from bot.replicate.breath import Breathing
 from bot.replicate.deployments import Deployments
 from bot.replicate.errors import BadAnswer
 from bot.replicate.files import Files
@@ -56,8 +57,8 @@ class Replicate:
     """Replicate's HTTP API with one account's token.
 
     ``base_url`` is the API's origin without ``/v1``; the token is sent there and nowhere else. Every method raises
-    the errors of ``bot.replicate.errors`` and no others. ``http`` stays its caller's to close. ``breath`` is how many
-    seconds of a stream are read together; 0 reads it as it comes.
+    the errors of ``bot.replicate.errors`` and no others. ``http`` stays its caller's to close. ``breathing`` says
+    how much of a stream is read together; without it every stream is read as it comes.
     """
 
     def __init__(
@@ -69,10 +70,10 @@ class Replicate:
         clock: Clock,
         meter: Meter | None = None,
         jitter: Jitter = some_jitter,
-        breath: float = 0.0,
+        breathing: Breathing | None = None,
     ) -> None:
         self._http = http
-        self._breath = breath
+        self._breathing = breathing or Breathing()
         self._clock = clock
         self._meter: Meter = meter or Unmetered()
         self._jitter = jitter
@@ -98,7 +99,9 @@ class Replicate:
         ``url`` is the prediction's ``stream_url``; the token is not sent to it. Close the iterator
         (``contextlib.aclosing``) when leaving early, so that its connection ends at once.
         """
-        return follow(self._http, url, clock=self._clock, meter=self._meter, jitter=self._jitter, breath=self._breath)
+        return follow(
+            self._http, url, clock=self._clock, meter=self._meter, jitter=self._jitter, breathing=self._breathing
+        )
 
     @property
     def rate(self) -> Rate | None:

@@ -20,7 +20,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from bot.clock import Clock
 from bot.replicate.answers import retry_after
 from bot.replicate.backoff import Backoff, Jitter
-from bot.replicate.breath import Breath
+from bot.replicate.breath import Breath, Breathing
 from bot.replicate.errors import StreamLost
 from bot.replicate.failures import TRANSPORT_ERRORS
 from bot.replicate.meter import Meter
@@ -71,21 +71,22 @@ class _Closed(Exception):
 
 
 async def follow(
-    http: httpx.AsyncClient, url: str, *, clock: Clock, meter: Meter, jitter: Jitter, breath: float = 0.0
+    http: httpx.AsyncClient, url: str, *, clock: Clock, meter: Meter, jitter: Jitter, breathing: Breathing | None = None
 ) -> AsyncGenerator[StreamEvent, None]:
     """Yield a prediction's events, each once and in order, over as many connections as it takes, until DONE.
 
-    The first event comes at once; from then on the connection is read every ``breath`` seconds.
+    The first event comes at once; from then on the connection is read as ``breathing`` says.
 
     StreamLost when it cannot be had. An idle stream is waited for without end: whoever follows it stops when the
     prediction is over. Closing or cancelling the iterator closes the connection at once.
     """
+    breathing = breathing or Breathing()
     seen = Seen()
     tries = _Tries(clock, jitter)
     while True:
         tries.begin()
         try:
-            async with _connection(http, url, seen.last_id, clock, breath) as (events, gulps):
+            async with _connection(http, url, seen.last_id, clock, breathing) as (events, gulps):
                 async for sent in events:
                     event = _read(sent, meter)
                     if event is None or not seen.is_new(event.kind, event.data, event.id):
@@ -135,11 +136,11 @@ class _Tries:
 
 @asynccontextmanager
 async def _connection(
-    http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock, breath: float
+    http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock, breathing: Breathing
 ) -> AsyncIterator[tuple[AsyncIterator[ServerSentEvent], Breath]]:
     """Open the stream once; _Closed when it breaks, StreamLost when there is no point in trying again."""
     response = await _open(http, url, last_id, clock)
-    response.stream = gulps = Breath(cast("httpx.AsyncByteStream", response.stream), pause=breath, clock=clock)
+    response.stream = gulps = Breath(cast("httpx.AsyncByteStream", response.stream), breathing, clock)
     try:
         async with aclosing(EventSource(response).aiter_sse()) as events:
             yield events, gulps
