@@ -18,6 +18,10 @@ class VirtualClock:
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._elapsed)
 
+    def set(self, now: datetime) -> None:
+        """Set the wall clock, as a person or a time server does; no time passes by that."""
+        self._start = now - timedelta(seconds=self._elapsed)
+
     def monotonic(self) -> float:
         return self._elapsed
 

@@ -66,7 +66,8 @@ class _Watch:
         self._stopper = Stopper(
             life, predictions=follower.replicate.predictions, clock=follower.clock, policy=follower.policy
         )
-        self._began = follower.clock.now()
+        self._began = follower.clock.monotonic()
+        self._due_after = self._until_due()
         self._failures = 0
         self._missing = 0
         self._looks_since_done = 0
@@ -146,11 +147,19 @@ class _Watch:
             deadline=self._policy.deadline,
         )
 
+    def _until_due(self) -> timedelta:
+        """Return how long from now this watch gives Replicate to end the run."""
+        longest = self._policy.deadline + self._policy.overdue
+        left = (self._life.run.sent_at or self._life.run.created_at) + longest - self._clock.now()
+        return min(max(left, self._policy.overdue), longest)
+
     @property
     def _overdue(self) -> timedelta:
-        """How long ago Replicate should have ended it, as far as this watch could have seen."""
-        due = (self._life.run.sent_at or self._life.run.created_at) + self._policy.deadline + self._policy.overdue
-        return self._clock.now() - max(due, self._began + self._policy.overdue)
+        """How long ago Replicate should have ended it, as far as this watch could have seen.
+
+        Counted from its beginning in seconds that passed: a wall clock that is set right hours later ends no run.
+        """
+        return timedelta(seconds=self._clock.monotonic() - self._began) - self._due_after
 
     @property
     def _lost(self) -> Reason | None:
@@ -173,7 +182,7 @@ class _Watch:
         pause = self._policy.poll_after(self._life.age().total_seconds(), webhooks=webhooks, active=self._house.active)
         if self._life.stopping:
             return min(pause, _STOPPING_SLOWEST)
-        return max(pause, self._policy.poll_slowest) if self._flows() else pause
+        return max(pause, self._policy.poll_beside_stream) if self._flows() else pause
 
     def _flows(self) -> bool:
         """Whether a text came since the last time: then a GET, with all of it, would tell nothing that is shown."""

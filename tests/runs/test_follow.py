@@ -299,3 +299,28 @@ async def test_a_thousand_runs_stay_within_the_gets_that_replicate_allows(world:
     pause = world.policy.poll_after(3.0, webhooks=False, active=1000)
     assert 1000 * 60 / pause <= world.policy.routine_looks_per_minute
     assert world.policy.deadline == timedelta(minutes=30)
+
+
+async def test_a_clock_that_is_set_right_ends_nobodys_run(world: World) -> None:
+    run = await world.start()
+    made = world.replicate.only
+    made.begin(world.clock.now())
+    await world.clock.advance(5)
+    world.clock.set(world.clock.now() + timedelta(hours=3))
+    await world.clock.advance(60)
+    assert made.cancels == 0
+    assert not world.page(run).final
+    made.end(Status.SUCCEEDED, world.clock.now(), output=[URLS[0]])
+    await world.clock.advance(1)
+    assert (await world.row(run)).state is RunState.SUCCEEDED
+
+
+async def test_a_run_that_a_wrong_clock_wrote_down_is_still_stopped_past_its_deadline(world: World) -> None:
+    await world.start()
+    made = world.replicate.only
+    made.begin(world.clock.now())
+    await world.clock.advance(5)
+    world.clock.set(world.clock.now() - timedelta(days=400))
+    await world.restart()
+    await world.clock.advance(2000)
+    assert made.cancels
