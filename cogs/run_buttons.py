@@ -9,11 +9,12 @@ from bot.client import Replicord, report
 from bot.errors import Refused, UserError
 from bot.inputs.edit import form, given_before
 from bot.runs import Run, Target
+from bot.runs.inputs import file_numbers
 from bot.ui.answer import tell
 from bot.ui.controls import Action
 from bot.ui.details import details
 from bot.ui.modals import Answers, FormModal
-from bot.ui.rights import may_see_details
+from bot.ui.rights import may_repeat, may_see_details
 from cogs._book import Book
 from cogs._forms import open_form
 from cogs._fresh_token import FreshToken
@@ -65,11 +66,16 @@ class RunButtons(commands.Cog):
         await interaction.response.send_message(view=details(run), ephemeral=True)
 
     async def _again(self, interaction: discord.Interaction[Replicord], run: Run) -> None:
+        _check_repeatable(interaction, run)
         if run.command == ANY_MODEL:
             self._any_model.check(interaction.user)
-        await self._invocations.again(interaction, run, await self._book.files(run.id))
+        files = await self._book.files(run.id)
+        if any(number >= len(files) for number in file_numbers(run.input)):
+            raise Refused(f"The files of this run are no longer kept. Give them anew with Edit or /{run.command}.")
+        await self._invocations.again(interaction, run, files)
 
     async def _edit(self, interaction: discord.Interaction[Replicord], run: Run) -> None:
+        _check_repeatable(interaction, run)
         command = self._catalog.get(run.command)
         target = Target.parse(run.target)
         if run.command == ANY_MODEL:
@@ -95,3 +101,11 @@ class RunButtons(commands.Cog):
         await interaction.response.defer()
         if not self._fresh_token(run.id, interaction.token, interaction.expires_at):
             await tell(interaction, "This run is over, and there is nothing newer to show.")
+
+
+def _check_repeatable(interaction: discord.Interaction[Replicord], run: Run) -> None:
+    """Raise Refused where the run's input is no more, or is not this person's to have."""
+    if run.forgotten_at is not None:
+        raise Refused(f"What this run was given is no longer kept. Use /{run.command} anew.")
+    if not may_repeat(run, user_id=interaction.user.id):
+        raise Refused(f"Only {run.author_name} has what this run was given. Use /{run.command} with what is yours.")

@@ -15,6 +15,7 @@ from cogs._fresh_token import FreshToken
 from cogs._stopped import STOPPED
 
 STOP = "❌"
+_REQUESTED = CancelAnswer.REQUESTED
 
 
 class Stopping(commands.Cog):
@@ -61,8 +62,9 @@ class Stopping(commands.Cog):
             await tell(interaction, f"Only {run.author_name} or someone who manages messages here can stop this run.")
             return
         answer = await self._engine.cancel(run_id, by=interaction.user.display_name)
-        if run is not None and run.place.token_only and answer is CancelAnswer.REQUESTED:
+        if run is not None and run.place.token_only and _is_under(interaction, run) and answer is _REQUESTED:
             # Only a token reaches this message: with the press's own one the card itself can say that it stops.
+            # The token of a press elsewhere, as in a list, reaches only what it was pressed under.
             await interaction.response.defer()
             if self._fresh_token(run.id, interaction.token, interaction.expires_at):
                 return
@@ -74,6 +76,10 @@ class Stopping(commands.Cog):
         if channel is None or event.member is None:
             return False
         return channel.permissions_for(event.member).manage_messages
+
+
+def _is_under(interaction: discord.Interaction[Replicord], run: Run) -> bool:
+    return interaction.message is not None and interaction.message.id == run.place.message_id
 
 
 def _name(event: discord.RawReactionActionEvent, run: Run) -> str:

@@ -17,6 +17,18 @@ def is_file(value: Any) -> bool:
     return isinstance(value, str) and _FILE.fullmatch(value) is not None
 
 
+def file_numbers(value: Any) -> frozenset[int]:
+    """Return the numbers of the files that an input names, however deep."""
+    if isinstance(value, str):
+        found = _FILE.fullmatch(value)
+        return frozenset() if found is None else frozenset({int(found[1])})
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, (list, tuple)):
+        return frozenset().union(*map(file_numbers, value))
+    return frozenset()
+
+
 def inline(value: Mapping[str, Any], files: Sequence[Media]) -> dict[str, Any]:
     """Return the input with the files that travel as data URIs in place; larger ones stay ``file:<n>``."""
     uris = [_data_uri(file) if file.size <= DATA_URI_BYTES else f"file:{n}" for n, file in enumerate(files)]

@@ -1,5 +1,7 @@
 """Who may do what with a run, told from the row that remembers it."""
 
+from bot.inputs.summary import is_private
+from bot.runs.inputs import file_numbers
 from bot.store.run import Run
 
 
@@ -11,3 +13,13 @@ def may_stop(run: Run, *, user_id: int, manages_messages: bool) -> bool:
 def may_see_details(run: Run, *, user_id: int) -> bool:
     """Whether this person may see what a run was given and what it cost: its author."""
     return user_id == run.author_id
+
+
+def may_repeat(run: Run, *, user_id: int) -> bool:
+    """Whether this person may have the run's input for a run of their own: its author, or anybody if all of it shows.
+
+    Whose run it is reads its input. Files, and what is named like a key, are no part of the card.
+    """
+    if user_id == run.author_id:
+        return True
+    return not file_numbers(run.input) and not any(is_private(name) for name in run.input)
