@@ -10,6 +10,7 @@ from bot.clock import Clock
 from bot.runs.page import Page
 from bot.runs.view import Delivery
 from bot.store.run import Run
+from bot.ui import words
 from bot.ui.aside import Aside
 from bot.ui.gate import Gate
 from bot.ui.mending import Outcome
@@ -85,6 +86,8 @@ class LiveMessage:
             return Delivery.LATER
         self._answer = asyncio.get_running_loop().create_future()
         self._failures = 0
+        if self._reply.roads.reopen(self._clock.now()):
+            self._reply.terms.unsay(words.NO_ACCESS)
         self._take(page)
         self._hurry()
         return await asyncio.shield(self._answer)

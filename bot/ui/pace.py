@@ -5,7 +5,7 @@ The bounds, and who shares them::
     a message      one edit a second, stretched for all while the process is busy; the first words of an answer may
                    follow sooner, the last page follows at once
     a token        5 requests per 2 s, shared by the messages of one run on the token road
-    a channel      5 requests per 5 s, shared in turn by the runs in it on the bot road; one reaction per 0.3 s
+    a channel      5 requests per 5 s, shared in turn by the runs in it on the bot road; one reaction a second
     the bot        50 requests a second on the bot road, kept to a margin
 
 Of each, something is kept for last pages, and last pages go first.
@@ -61,11 +61,11 @@ class Bounds:
     first_interval: float = 0.25
     token: Share = Share(span=2.0, requests=5, usual=4)
     channel: Share = Share(span=5.0, requests=5, usual=4)
-    reactions: Share = Share(span=0.3, requests=1, usual=1)
-    bot: Share = Share(span=1.0, requests=40, usual=32)
+    reactions: Share = Share(span=1.0, requests=1, usual=1)  # they arrive closer together than they left
+    bot: Share = Share(span=1.0, requests=36, usual=24)
     stretch_most: float = 6.0
-    busy: float = 0.15  # so late that the process is overloaded
-    easy: float = 0.03
+    busy: float = 0.06  # so late that the process is overloaded
+    easy: float = 0.02
 
 
 @dataclass(slots=True)
@@ -119,6 +119,7 @@ class Pace:
         self._order = count(1)
         self._stretch = 1.0
         self._stretched_at = float("-inf")
+        self._lateness: list[float] = []
 
     @property
     def stretch(self) -> float:
@@ -181,16 +182,20 @@ class Pace:
         return min(times, default=None)
 
     def late(self, seconds: float, now: float) -> None:
-        """Learn how late the process woke; the pace of all stretches while it is overloaded and recovers slowly."""
+        """Learn how late the process woke; the pace of all stretches while it is late again and again.
+
+        What counts is the mean of half a second: one pause, for whatever reason, is no overload.
+        """
+        self._lateness.append(seconds)
         if now - self._stretched_at < self._bounds.interval / 2:
             return
-        if seconds > self._bounds.busy:
-            self._stretch = min(self._bounds.stretch_most, self._stretch * 1.3)
-        elif seconds < self._bounds.easy and self._stretch > 1.0:
-            self._stretch = max(1.0, self._stretch * 0.93)
-        else:
-            return
+        mean = sum(self._lateness) / len(self._lateness)
+        self._lateness.clear()
         self._stretched_at = now
+        if mean > self._bounds.busy:
+            self._stretch = min(self._bounds.stretch_most, self._stretch * 1.3)
+        elif mean < self._bounds.easy:
+            self._stretch = max(1.0, self._stretch * 0.85)
 
     def _share(self, line: Line) -> Share:
         if not line.bot:

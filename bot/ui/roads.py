@@ -25,6 +25,7 @@ from bot.ui.shown import Shown
 EMOJI = "❌"
 _SPARE = timedelta(seconds=10)  # an edit under way must arrive before the token dies
 _PARTING = timedelta(seconds=35)
+_REOPENED_EVERY = timedelta(minutes=5)  # Discord bars a bot whose requests are refused too often
 _SECONDS = 45.0
 _UPLOAD_SECONDS = 300.0
 _CANNOT_REPLY = (50013, 160002)
@@ -184,6 +185,8 @@ class Roads:
             self.token = TokenRoad(client, self._application_id, run.place.token)
         self.bot: BotRoad | None = None if self.token_only else BotRoad(client, run.place)
         self.scarce = False
+        self._closed: BotRoad | None = None
+        self._reopens_at: datetime | None = None
 
     def pick(self, now: datetime) -> Road | None:
         """Return the road to take now, None when none is open."""
@@ -200,7 +203,15 @@ class Roads:
         if road is self.token:
             self.token = None
         elif road is self.bot:
-            self.bot = None
+            self._closed, self.bot = self.bot, None
+
+    def reopen(self, now: datetime) -> bool:
+        """Take up the bot's road again that Discord closed: rights come back, threads are opened; now and then."""
+        if self._closed is None or self.bot is not None or (self._reopens_at is not None and now < self._reopens_at):
+            return False
+        self.bot, self._closed = self._closed, None
+        self._reopens_at = now + _REOPENED_EVERY
+        return True
 
     def renew(self, token: str, expires_at: datetime) -> None:
         """Open the token road again."""

@@ -23,6 +23,10 @@ class Terms:
         if sentence not in self.look.remarks:
             self.look = replace(self.look, remarks=(*self.look.remarks, sentence))
 
+    def unsay(self, sentence: str) -> None:
+        """Take back what was said about the message itself."""
+        self.look = replace(self.look, remarks=tuple(one for one in self.look.remarks if one != sentence))
+
     def park(self, *, parked: bool) -> None:
         """Ask the reader to press for the result, or take that back."""
         remarks = tuple(remark for remark in self.look.remarks if remark != words.PARTING)

@@ -340,3 +340,24 @@ async def test_a_lost_answer_to_an_upload_does_not_upload_twice(stage: Stage, tm
     assert await stage.finish(view, a_page(Phase.SUCCEEDED, file, run=run)) is Delivery.DELIVERED
     states = stage.message(run).history
     assert len({one.id for state in states for one in state.body.attachments}) == 1
+
+
+async def test_a_channel_that_was_closed_for_a_while_gets_the_last_page_when_it_is_open_again(stage: Stage) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    await shown(stage, run, "word 1")
+    await stage.clock.advance(LIFE)
+    stage.standin.faults.take_permission(stage.channel(), Permission.VIEW_CHANNEL)
+    last = a_page(Phase.SUCCEEDED, words(2), run=run)
+    assert await stage.finish(view, last) is Delivery.LATER
+    before = len(stage.standin.calls)
+    for _ in range(60):
+        assert await stage.finish(view, last) is Delivery.LATER
+        await stage.clock.advance(10)
+    assert 1 < len(stage.standin.calls) - before < 12, "it is asked now and then"
+    stage.standin.faults.give_permission(stage.channel(), Permission.VIEW_CHANNEL)
+    await stage.clock.advance(600)
+    assert await stage.finish(view, last) is Delivery.DELIVERED
+    assert "word 2" in stage.message(run).text
+    assert "no longer see" not in stage.message(run).text
