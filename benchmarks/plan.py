@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burst, restart, streaming
+from benchmarks import burst, history, restart, streaming
 from benchmarks.figures import Row
 from benchmarks.subject import OFFICIAL, PLAIN, REPLICORD
 
@@ -50,3 +50,5 @@ def _others(*, quick: bool) -> Iterator[Step]:
             yield Step(name, subject.name, partial(burst.measure, commands, beside, subject))
     runs = 4 if quick else 1000
     yield Step(f"restart {runs}", REPLICORD.name, partial(restart.measure, runs))
+    rows = 1000 if quick else 1_000_000
+    yield Step(f"history {rows}", REPLICORD.name, partial(history.measure, rows))

@@ -1,0 +1,34 @@
+"""The benchmark runs, and yields every figure; what the figures are is no test's matter."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STREAMED = {
+    "start to ready s", "memory at rest MB", "acknowledged s p50", "acknowledged s p99", "first content s p50",
+    "first content s p99", "staleness s p50", "staleness s p95", "done to final edit s p50", "edits", "429s",
+    "CPU s per 1,000 events", "CPU s a run", "memory a run kB",
+}  # fmt: skip
+
+
+@pytest.mark.timeout(60)
+def test_a_quick_benchmark_yields_every_figure(tmp_path: Path) -> None:
+    told = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "text", "history", "--json", str(told)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=55)
+    assert done.returncode == 0, done.stderr
+    rows = {(row["load"], row["subject"]): row for row in json.loads(told.read_text())["rows"]}
+    assert {subject for load, subject in rows if load == "text 3"} == {
+        "replicord",
+        "official client",
+        "httpx + httpx-sse",
+    }
+    for (load, subject), row in rows.items():
+        if load == "text 3":
+            assert row.keys() >= STREAMED
+            assert row["never finished"] == row["429s"] == 0, f"{subject}: {done.stderr}"
+    assert rows["history 1000", "replicord"]["reserve ms p50"] > 0
