@@ -267,8 +267,9 @@ class App:
     async def _load_missing_commands(self) -> bool:
         """Try again for commands whose model Replicate could not tell; True when none is missing."""
         if self._missing and self._client.is_ready():
-            self._missing = await self._catalog.load()
-            await self._models.publish()
+            missing = await self._catalog.load()
+            await self._models.publish()  # raises when Discord does not take them: then they are still missing
+            self._missing = missing
         return self._client.is_ready() and not self._missing
 
     def _ready(self) -> Mapping[str, bool]:

@@ -45,6 +45,7 @@ class Chores:
 
     async def forget(self) -> None:
         """Let go of old prompts, files and rows, and of output files that Discord has."""
+        kept = await asyncio.to_thread(self._spool.kept)  # before the runs: a run that begins meanwhile is in neither
         try:
             await self._runs.prune(
                 self._clock.now(),
@@ -56,15 +57,25 @@ class Chores:
         except StoreError as error:
             log.warning("Old runs were not cleared away; the next hour tries again.", error=str(error))
             return
-        for run_id in await asyncio.to_thread(self._spool.kept):
+        for run_id in kept:
             if run_id not in wanted:
                 await asyncio.to_thread(self._spool.forget, run_id)
 
     async def _forget_hourly(self) -> None:
         while True:
-            await self.forget()
+            try:
+                await self.forget()
+            except Exception:  # whatever it is, runs go on and the next hour tries again
+                log.exception("Old runs were not cleared away; the next hour tries again.")
             await self._clock.sleep(_HOUR)
 
     async def _load_all_commands(self) -> None:
-        while not await self._load_commands():
+        while not await self._all_are_loaded():
             await self._clock.sleep(_COMMANDS_AGAIN)
+
+    async def _all_are_loaded(self) -> bool:
+        try:
+            return await self._load_commands()
+        except Exception:  # Discord's no, the network's, the disk's: nothing that the other commands should suffer for
+            log.exception("Missing commands could not be added; it is tried again.")
+            return False

@@ -82,3 +82,25 @@ async def test_it_is_done_at_the_start_and_every_hour(store: Store, chores: Chor
             await clock.advance(3600)
     going.cancel()
     assert clock.monotonic() >= DAY
+
+
+async def test_a_chore_that_breaks_is_done_again_and_takes_nothing_with_it(
+    store: Store, spool: Spool, clock: VirtualClock
+) -> None:
+    tried: list[float] = []
+
+    async def not_yet() -> bool:
+        tried.append(clock.monotonic())
+        if len(tried) < 3:
+            raise RuntimeError("Discord did not take the commands.")
+        return True
+
+    spool.folder("x").parent.write_bytes(b"no folder")
+    going = asyncio.create_task(
+        Chores(runs=store.runs, spool=spool, keep=KEEP, load_commands=not_yet, clock=clock).go_on()
+    )
+    async with asyncio.timeout(20):
+        while len(tried) < 3:
+            await clock.advance(10)
+            assert not going.done()
+    going.cancel()
