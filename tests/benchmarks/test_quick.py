@@ -15,11 +15,11 @@ STREAMED = {
 }  # fmt: skip
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_a_quick_benchmark_yields_every_figure(tmp_path: Path) -> None:
     told = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "text", "history", "--json", str(told)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=55)
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
     rows = {(row["load"], row["subject"]): row for row in json.loads(told.read_text())["rows"]}
     assert {subject for load, subject in rows if load == "text 3"} == {
