@@ -20,7 +20,7 @@ from bot.outputs.inline import decode_data_uri, is_data_uri
 from bot.outputs.part_file import PartFile, write_whole
 from bot.outputs.unpack import Unpacker
 
-_TRIES: Final = 4
+_TRIES: Final = 7  # half a minute in all: what is given up here is a link that dies within the hour
 _FIRST_PAUSE: Final = 0.5  # seconds; doubled after every try
 _REDIRECTS: Final = 5
 _PATIENCE: Final = 600.0  # seconds for one file; an hour after the run it is gone anyway

@@ -241,12 +241,28 @@ async def test_an_error_of_the_host_is_tried_again(
     assert (tmp_path / "f").read_bytes() == PNG
 
 
+async def test_a_host_that_is_down_for_some_seconds_costs_nobody_their_file(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=PNG) if clock.monotonic() >= 20 else web.Response(status=503)
+
+    host.handlers["/f"] = answer
+    task = asyncio.ensure_future(fetcher().fetch(host.url("/f"), tmp_path / "f"))
+    while not task.done():
+        if clock.sleepers:
+            await clock.advance(0.25)
+        await asyncio.sleep(0.001)
+    assert (await task).path.read_bytes() == PNG
+    assert clock.monotonic() < 60
+
+
 async def test_a_host_that_stays_down_is_given_up(
     fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
     with pytest.raises(Unreachable, match="503"):
         await waiting(fetcher().fetch(host.serve("/f", status=503), tmp_path / "f"), clock)
-    assert len(host.requests) == 4
+    assert len(host.requests) == 7
     assert names(tmp_path) == []
 
 
