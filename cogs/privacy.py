@@ -1,5 +1,6 @@
 """/privacy: see, take away, or delete what is stored about oneself."""
 
+import asyncio
 import io
 import json
 from collections.abc import Mapping
@@ -15,6 +16,10 @@ from bot.ui.markdown import moment
 from cogs._keeping import Keeping
 
 _CONFIRM_SECONDS = 300.0
+_WITHOUT_OUTPUTS = (
+    "All of it would be a larger file than Discord takes, so what the models made is left out: "
+    "it stands in the messages. Whoever runs the bot can hand you the rest."
+)
 
 
 class Erased(Protocol):
@@ -75,12 +80,10 @@ class Privacy(commands.GroupCog, group_name="privacy", group_description="What i
         """Hand it over, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         stored = await self._memory.export(interaction.user.id)
-        text = json.dumps(stored, ensure_ascii=False, indent=2, default=str).encode()
-        if len(text) > interaction.filesize_limit:
-            stored = {**stored, "runs": _without_outputs(stored["runs"])}
-            text = json.dumps(stored, ensure_ascii=False, default=str).encode()
+        text, whole = await asyncio.to_thread(_written, stored, interaction.filesize_limit)
         file = discord.File(io.BytesIO(text), filename="replicord-export.json")
-        await interaction.followup.send("This is all of it.", file=file, ephemeral=True)
+        sentence = "This is all of it." if whole else _WITHOUT_OUTPUTS
+        await interaction.followup.send(sentence, file=file, ephemeral=True)
 
     @app_commands.command(description="Delete what is stored about you; runs that go on are deleted when they are over")
     async def delete(self, interaction: discord.Interaction[Replicord]) -> None:
@@ -120,6 +123,15 @@ def _counted(stored: Mapping[str, Any]) -> list[str]:
     if stored["added_commands"]:
         lines.append(f"**{len(stored['added_commands'])} added commands**")
     return lines
+
+
+def _written(stored: Mapping[str, Any], limit: int) -> tuple[bytes, bool]:
+    """Return all of it as a file, and whether it is all: outputs are left out where Discord does not take so much."""
+    text = json.dumps(stored, ensure_ascii=False, indent=2, default=str).encode()
+    if len(text) <= limit:
+        return text, True
+    stored = {**stored, "runs": _without_outputs(stored["runs"])}
+    return json.dumps(stored, ensure_ascii=False, default=str).encode(), False
 
 
 def _without_outputs(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

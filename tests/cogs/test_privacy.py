@@ -1,0 +1,30 @@
+"""/privacy export: all of it, or what is left out is said."""
+
+import json
+import sqlite3
+from contextlib import closing
+
+from bot.sandbox.discord.people.person import Person
+from bot.sandbox.discord.world.channel import Channel
+from bot.sandbox.house import House
+from tests.app.conftest import answered, over, reached
+from tests.cogs.conftest import said
+
+
+async def test_an_export_that_discord_does_not_take_whole_says_what_is_left_out(
+    house: House, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.slash(pictures, "draw", {"prompt": "a hat"}))
+    await reached(house, lambda: over(message))
+    exchange = await mia.slash(pictures, "privacy export")
+    await said(exchange, "This is all of it.")
+    with closing(sqlite3.connect(house.database)) as database:
+        database.execute("""UPDATE runs SET output = '"' || hex(zeroblob(6000000)) || '"'""")
+        database.commit()
+    exchange = await mia.slash(pictures, "privacy export")
+    text = await said(exchange, "left out")
+    assert "all of it" not in text
+    [told] = [one for one in (exchange.message, *exchange.followups) if one and one.attachments]
+    [run] = json.loads(told.attachments[0].data)["runs"]
+    assert run["prompt"] == "a hat"
+    assert "output" not in run
