@@ -28,6 +28,7 @@ from bot.runs.observer import Observer
 from bot.runs.page import Phase
 from bot.runs.policy import Policy
 from bot.runs.ports import Replicate
+from bot.store.errors import StoreError
 from bot.store.run import RunState
 from bot.store.runs import Runs
 
@@ -169,9 +170,13 @@ class Submitter:
 
     async def _take(self, life: Life, prediction: Prediction) -> None:
         self._line.taken(self._replicate.rate)
-        taken = await insist(
-            lambda: self._runs.submitted(life.run.id, prediction_id=prediction.id), self._clock, self._policy
-        )
+        try:
+            taken = await insist(
+                lambda: self._runs.submitted(life.run.id, prediction_id=prediction.id), self._clock, self._policy
+            )
+        except StoreError:
+            life.wrote(prediction_id=prediction.id)  # for whoever ends this run: it must not go on unwatched
+            raise
         if not taken:
             raise RuntimeError("another run has this prediction, or the run is over")
         life.wrote(prediction_id=prediction.id, state=RunState.SUBMITTED)

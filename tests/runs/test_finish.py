@@ -105,5 +105,14 @@ async def test_one_run_that_breaks_leaves_the_others_alone(world: World) -> None
     assert (await world.row(other)).state is RunState.SUBMITTED
 
 
+async def test_a_prediction_that_cannot_be_written_down_is_not_left_running(world: World) -> None:
+    world.runs.fail["submitted"] = _failures(7)
+    run = await world.start()
+    world.replicate.only.begin(world.clock.now())
+    await world.clock.advance(120)
+    assert (await world.row(run)).cause == "internal"
+    assert world.replicate.only.cancels == 1
+
+
 def _failures(times: int, kind: Callable[[str], Exception] = StoreError) -> deque[Exception]:
     return deque(kind("broken") for _ in range(times))
