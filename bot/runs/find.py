@@ -81,6 +81,7 @@ class Finder:
 
     async def _search(self, life: Life) -> bool:
         began, listed, tries = self._clock.monotonic(), False, 0
+        age = max(life.age().total_seconds(), 0.0)  # from here on in seconds that pass: a wall clock may be set
         while True:
             tries += 1
             candidates, ok = await self._candidates(life)
@@ -90,7 +91,7 @@ class Finder:
                     life.wrote(prediction_id=prediction.id, state=RunState.SUBMITTED)
                     return True
             searched = self._clock.monotonic() - began
-            patient = life.age().total_seconds() < self._policy.search_patience
+            patient = age + searched < self._policy.search_patience
             if searched >= self._policy.search_longest:
                 return False
             if listed and not patient and not _any_alike(life.run, self._under_way.values()):

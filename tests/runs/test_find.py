@@ -1,6 +1,7 @@
 """A prediction whose create got no answer is found, and never another's."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.media.media import Kind, Media, MediaType
 from bot.replicate.errors import NoAnswer
@@ -154,3 +155,14 @@ async def test_a_prediction_that_turns_up_after_its_run_was_given_up_is_cancelle
         assert not hooked.engine.wake(run.id, made.now)
     await hooked.clock.settle()
     assert (late.cancels, other.cancels) == (1, 0)
+
+
+async def test_a_clock_that_is_set_right_does_not_end_the_search(world: World) -> None:
+    world.replicate.outcomes.append(NEVER_ARRIVED)
+    run = await world.start()
+    world.clock.set(world.clock.now() + timedelta(hours=3))
+    await world.clock.advance(20)
+    made = world.replicate.make(TARGET, {"prompt": "a fox"})  # the list tells of it late
+    made.change(created_at=(await world.row(run)).sent_at)
+    await world.clock.advance(20)
+    assert (await world.row(run)).prediction_id == made.now.id
