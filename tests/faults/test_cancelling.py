@@ -26,6 +26,7 @@ async def test_a_cross_stops_its_own_run_only(shared: Stage) -> None:
 
 
 async def test_crosses_by_strangers_and_by_the_bot_itself_stop_nothing(shared: Stage) -> None:
+    shared.replicate.faults.add("slow-start", seconds=3)
     asked = await shared.ask(images=4)
     await asked.until(lambda: asked.message.reacted("❌"))
     await shared.discord.person("noah").react(asked.message, "❌")
@@ -162,7 +163,8 @@ async def test_a_moderators_cross_made_while_the_bot_was_down_counts_and_a_stran
 
 async def test_a_cross_made_while_the_bot_was_down_costs_nothing_where_nothing_was_sent(house_of: Open) -> None:
     async with house_of(CREATES_PER_MINUTE="1") as stage:
-        await stage.ask("noah")
+        first = await stage.ask("noah")
+        await eventually(lambda: first.row.get("sent_at"))
         asked = await stage.ask("mia")
         await asked.until(lambda: "In line" in asked.words and asked.message.reacted("❌"))
         await stage.kill()

@@ -125,6 +125,7 @@ async def test_killed_before_the_request_left(stage: Stage) -> None:
 async def test_killed_while_it_waited_in_line(house_of: Open) -> None:
     async with house_of(CREATES_PER_MINUTE="1") as stage:
         first = await stage.ask("noah")
+        await eventually(lambda: first.row.get("sent_at"))
         asked = await stage.ask("mia")
         await asked.until(lambda: "In line" in asked.words)
         assert asked.row["sent_at"] is None

@@ -54,7 +54,7 @@ async def called(_called: Stage) -> AsyncIterator[Stage]:
 
 async def deliver(stage: Stage, run_id: str, body: bytes, **how: Any) -> tuple[int, float]:
     """Call the bot as Replicate does; return its status and how long it took."""
-    name, at = how.get("name", "msg_1"), int(how.get("at", time.time()))
+    name, at = how.get("name", "msg_1"), int(time.time() + how.get("off", 0))
     signed = how.get("signature") or sign(
         how.get("secret", stage.replicate.webhook_secret), id=name, timestamp=at, body=body
     )
@@ -112,7 +112,7 @@ async def test_webhooks_that_came_while_the_bot_was_down_are_not_needed(tmp_path
     async with called_back(tmp_path) as stage:
         stage.replicate.faults.add("slow-start", seconds=1)
         asked = await stage.ask(images=2)
-        await eventually(lambda: asked.state == "submitted")
+        await eventually(lambda: asked.state in ("submitted", "running"))
         await stage.kill()
         await eventually(lambda: asked.predictions[0].over)
         await stage.start()
@@ -126,8 +126,8 @@ async def test_webhooks_that_came_while_the_bot_was_down_are_not_needed(tmp_path
         ({"name": "msg_again"}, 204),
         ({"secret": "whsec_Zm9yZ2VkIGZvcmdlZCBmb3JnZWQ="}, 401),
         ({"signature": "v1,"}, 401),
-        ({"at": time.time() - 301 - 60}, 401),
-        ({"at": time.time() + 301 + 60}, 401),
+        ({"off": -361}, 401),
+        ({"off": 361}, 401),
         ({"without": ("Webhook-Signature",)}, 401),
         ({"without": ("Webhook-Timestamp",)}, 401),
         ({"without": ("Webhook-Id",)}, 401),
