@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import discord
 import httpx
 import structlog
@@ -154,6 +155,7 @@ class App:
             self._client, catalog=self._catalog, invocations=self._invocations, registration=self._registration
         )
         self._missing: tuple[str, ...] = ()
+        self._published = False
         self._watch = Watch({"database": self._write_something, "replicate": self._replicate.account}, clock=clock)
 
     async def server(self, host: str, port: int) -> WebServer:
@@ -218,8 +220,13 @@ class App:
         client.add_listener(self._instruments.gateway.on_shard_resumed)
         client.add_listener(self._instruments.gateway.on_shard_ready)
         await self.offer()
-        await self._registration.sync()
+        # First what is paid for already; Discord may take its time with the commands, or refuse one.
         recovered = await self._engine.recover(self._crosses.asked)
+        try:
+            await self._registration.sync()
+            self._published = True
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            log.warning("Discord did not take the commands; it is tried again.", error=str(error))
         log.info("Logged in.", commands=[command.name for command in self._catalog], recovered=recovered)
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
@@ -265,12 +272,14 @@ class App:
         )
 
     async def _load_missing_commands(self) -> bool:
-        """Try again for commands whose model Replicate could not tell; True when none is missing."""
-        if self._missing and self._client.is_ready():
+        """Try again for commands that Replicate did not tell or Discord did not take; True when none is missing."""
+        if not self._client.is_ready():
+            return False
+        if self._missing or not self._published:
             missing = await self._catalog.load()
             await self._models.publish()  # raises when Discord does not take them: then they are still missing
-            self._missing = missing
-        return self._client.is_ready() and not self._missing
+            self._missing, self._published = missing, True
+        return not self._missing
 
     def _ready(self) -> Mapping[str, bool]:
         return {"discord": self._client.is_ready() and not self._client.is_closed(), **self._watch.works}

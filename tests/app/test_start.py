@@ -1,0 +1,17 @@
+"""Starting while Discord is out of sorts."""
+
+from pathlib import Path
+
+from bot.sandbox.house import House
+from bot.sandbox.replicate.pace import Pace
+from tests.app.conftest import eventually
+
+
+async def test_commands_that_discord_does_not_take_at_the_start_stop_nobody(tmp_path: Path) -> None:
+    async with House(tmp_path, pace=Pace.instant()) as house:
+        house.discord.faults.fail("PUT /applications/*", status=503)
+        await house.bot.start()
+        await eventually(lambda: house.discord.hub.connected)
+        assert house.bot.running
+        assert "Discord did not take the commands; it is tried again." in house.bot.log.read_text()
+        assert house.discord.commands.every() == []
