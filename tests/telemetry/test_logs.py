@@ -152,9 +152,7 @@ def test_an_exception_that_nobody_catches_is_logged_without_secrets():
         f"set_up_logging(form='json', secrets=['{SECRET}'])\n"
         f"raise RuntimeError('oh no {SECRET}'.upper().lower())\n"
     )
-    done = subprocess.run(  # noqa: S603 - our own program, run by our own interpreter
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert SECRET not in done.stderr
     assert json.loads(done.stderr)["level"] == "critical"

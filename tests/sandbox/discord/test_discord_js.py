@@ -27,7 +27,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("node or npm is not installed")
     folder = tmp_path_factory.mktemp("discord_js")
     install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"discord.js@{VERSION}"]
-    done = subprocess.run(install, capture_output=True, text=True, timeout=100, check=False)  # noqa: S603 - fixed words
+    done = subprocess.run(install, capture_output=True, text=True, timeout=100, check=False)
     if done.returncode:
         pytest.skip(f"npm cannot get discord.js: {done.stderr.strip()[-200:]}")
     return folder / "node_modules"

@@ -24,7 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("package.json", "examples.mjs"):
         shutil.copy(SOURCE / name, folder)
     install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=100, check=False)  # noqa: S603 -- npm itself, found on the path
+    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
     if done.returncode != 0:
         pytest.skip(f"The replicate package cannot be had from npm: {done.stderr.strip()[-200:]}")
     return folder
