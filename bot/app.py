@@ -1,11 +1,9 @@
-"""The composition root: makes every part, hands parts over by keyword, and closes resources in reverse."""
+"""The composition root: makes every part and hands parts over by keyword."""
 
 import asyncio
 import importlib.metadata
 import secrets
-import signal
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +17,8 @@ from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import Resolver
 from bot.catalog.search import Search
 from bot.chores import Chores, Keep
-from bot.client import DEFAULT_GATEWAY, Replicord, point_at
-from bot.clock import Clock, SystemClock
+from bot.client import DEFAULT_GATEWAY, Replicord
+from bot.clock import Clock
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES
 from bot.observing import Instruments
@@ -28,7 +26,7 @@ from bot.outputs.fetch import Fetcher
 from bot.outputs.gather import Bench, Gatherer
 from bot.outputs.spool import Spool
 from bot.replicate.breath import Breathing
-from bot.replicate.client import Replicate, open_http
+from bot.replicate.client import Replicate
 from bot.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
 from bot.replicate.webhooks import Verifier
 from bot.runs import Run, Target
@@ -37,7 +35,6 @@ from bot.runs.policy import Policy
 from bot.settings import Settings
 from bot.store.location import Location
 from bot.store.store import Store
-from bot.telemetry.logs import set_up_logging
 from bot.telemetry.metrics import CONTENT_TYPE
 from bot.ui.controls import CONTROLS
 from bot.ui.crosses import Crosses
@@ -65,34 +62,13 @@ from cogs.subject import UseAsSubject
 
 log = structlog.get_logger(__name__)
 
-_VERSION = importlib.metadata.version("replicord")
+VERSION = importlib.metadata.version("replicord")
 
 # Docker and systemd kill ten seconds after SIGTERM; the last edits get most of them.
 _GRACE = timedelta(seconds=8)
 
 # Streams are read so many seconds at a time: a text is shown once a second, and reading each token by itself is dear.
 _BREATH = 0.15
-
-
-async def serve(settings: Settings) -> int:
-    """Run the bot until it is told to stop; return the exit code. ConfigError says what keeps it from running."""
-    secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
-    set_up_logging(form=settings.log_format, level=settings.log_level, secrets=secrets_known)
-    point_at(settings.discord_api_url, str(settings.discord_gateway_url))
-    clock = SystemClock()
-    async with AsyncExitStack() as stack:
-        stop = _stop_on_signals(stack)
-        instruments = Instruments(version=_VERSION, clock=clock)
-        store = await Store.open(settings.database_url, clock=clock, meter=instruments.database)
-        stack.push_async_callback(store.close)
-        http = await stack.enter_async_context(open_http())
-        app = App(settings, store=store, http=http, clock=clock, instruments=instruments)
-        if settings.http_port is not None:
-            server = await app.server(settings.http_host, settings.http_port)
-            stack.push_async_callback(server.stop)
-            await server.start()
-        await app.run(stop)
-    return 0
 
 
 class App:
@@ -247,7 +223,7 @@ class App:
                 client, engine=self._engine, book=runs, crosses=self._crosses, fresh_token=self._views.fresh_token
             ),
             buttons,
-            About(client, catalog=self._catalog, version=_VERSION, link=self._settings.about_url),
+            About(client, catalog=self._catalog, version=VERSION, link=self._settings.about_url),
             Runs(client, engine=self._engine, runs=runs),
             Privacy(memory=runs, keeping=keeping),
         )
@@ -319,23 +295,3 @@ def _policy(settings: Settings) -> Policy:
         webhook_base=settings.webhook_url,
         file_hosts=tuple(settings.replicate_file_hosts),
     )
-
-
-def _stop_on_signals(stack: AsyncExitStack) -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set; the second signal ends the program at once, as the system does."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def asked() -> None:
-        stop.set()
-        for number in numbers:
-            # Who asks twice means now. Every step of a run is on disk first, so nothing has to be cleaned up.
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-
-    with suppress(NotImplementedError):  # Windows has no signal handlers on loops
-        for number in numbers:
-            loop.add_signal_handler(number, asked)
-            stack.callback(loop.remove_signal_handler, number)
-    return stop
