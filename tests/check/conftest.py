@@ -1,10 +1,13 @@
 """The doctor between both stand-ins: a house that is in order, for a test to break in one place."""
 
+import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import discord
 import pytest
+import structlog
 
 from bot.check import check
 from bot.client import DEFAULT_GATEWAY, point_at
@@ -32,6 +35,17 @@ def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     api = discord.http.Route.BASE
     yield
     point_at(api, DEFAULT_GATEWAY)
+
+
+@pytest.fixture(autouse=True)
+def quiet_afterwards() -> Iterator[None]:
+    """The doctor silences the log of its process; these tests share theirs with others."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook
+    yield
+    root.handlers[:], root.level, sys.excepthook = before
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

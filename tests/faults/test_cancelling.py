@@ -47,8 +47,10 @@ async def test_a_cancel_that_is_sent_twice_is_one_cancel(shared: Stage) -> None:
     await asked.sound("canceled")
     await first.until(lambda it: it.text)
     await second.until(lambda it: it.text)
-    assert "Stopping" in first.text
-    assert "already" in second.text
+    # The presses and the reaction may reach the bot in any order; one of the three was first.
+    answers = [first.text, second.text]
+    assert all("Stopping" in answer or "being stopped already" in answer for answer in answers)
+    assert sum("Stopping" in answer for answer in answers) <= 1
     assert cancels(shared, asked.predictions[0].id) == 1
 
 
