@@ -50,7 +50,7 @@ def test_a_stack_trace_is_told_by_its_last_line() -> None:
 
 @given(st.text(max_size=100), st.text(max_size=100))
 def test_no_secret_url_or_path_gets_through(before: str, after: str) -> None:
-    secrets = ("r8_abcdefSECRET", "https://replicate.delivery/SECRET/x.png", "/root/SECRET/predict.py", "Bearer SECRET")
+    secrets = ("r8_abcdefSECRET", "https://replicate.delivery/SECRET/x.png", "/src/SECRET/predict.py", "Bearer SECRET")
     for secret in secrets:
         assert "SECRET" not in reasons.of_failure(f"{before} {secret} {after}").sentence
 
