@@ -67,8 +67,8 @@ VERSION = importlib.metadata.version("replicord")
 # Docker and systemd kill ten seconds after SIGTERM; the last edits get most of them.
 _GRACE = timedelta(seconds=8)
 
-# Streams are read so many seconds at a time: a text is shown once a second, and reading each token by itself is dear.
-_BREATH = 0.15
+# Seconds between two reads of a stream: a text is shown once a second, and reading each token by itself is dear.
+_BREATH_SHORTEST, _BREATH_LONGEST = 0.1, 0.34
 
 
 class App:
@@ -94,7 +94,7 @@ class App:
             base_url=settings.replicate_base_url,
             clock=clock,
             meter=instruments.replicate,
-            breathing=Breathing(shortest=_BREATH),
+            breathing=Breathing(shortest=_BREATH_SHORTEST, longest=_BREATH_LONGEST),
         )
         self._spool = Spool(Location.parse(settings.database_url).folder / "spool")
         self._fetcher = Fetcher(

@@ -59,9 +59,6 @@ class RunMeter:
     def looked(self, *, ok: bool) -> None:
         """Leave it to the wire's meter."""
 
-    def heard(self) -> None:
-        """Leave stream events uncounted: there are thousands a second."""
-
     def stream_lost(self, run: Run) -> None:
         """Log that a run goes on by polling alone."""
         log.info("A run goes on without its stream.", run=run.id, prediction=run.prediction_id)

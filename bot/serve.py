@@ -1,6 +1,7 @@
 """The process: opens every resource in order, runs the bot until it is told to stop, closes in reverse."""
 
 import asyncio
+import gc
 import signal
 from contextlib import AsyncExitStack, suppress
 
@@ -12,6 +13,9 @@ from bot.replicate.client import open_http
 from bot.settings import Settings
 from bot.store.store import Store
 from bot.telemetry.logs import set_up_logging
+
+
+_YOUNG = 10_000  # objects, before the youngest are looked at
 
 
 async def serve(settings: Settings) -> int:
@@ -31,8 +35,20 @@ async def serve(settings: Settings) -> int:
             server = await app.server(settings.http_host, settings.http_port)
             stack.push_async_callback(server.stop)
             await server.start()
+        _spare_the_collector()
         await app.run(stop)
     return 0
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector look at runs and not at the program.
+
+    What is there now stays for good: some 200,000 objects that a full collection would walk through, holding up
+    everybody for a fifth of a second. What comes later leaves few cycles, so that it is looked at more rarely.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, 20, 20)
 
 
 def _stop_on_signals(stack: AsyncExitStack) -> asyncio.Event:

@@ -2,42 +2,73 @@
 
 A token costs ten times what its bytes do when each is read by itself: a wake-up, a system call, a walk through every
 layer of the client. Nobody sees a text change more than once a second, so what comes meanwhile is left in the
-connection for a moment and read together.
+connection, and is read together just before it can be shown.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import httpx
 
 from bot.clock import Clock
 
+_AHEAD = 0.03
+
+Wanted = Callable[[], float]
+"""In how many seconds more of a stream can be put to use; 0.0 for now."""
+
+
+def at_once() -> float:
+    """Want everything as it comes."""
+    return 0.0
+
 
 @dataclass(slots=True, kw_only=True)
 class Breathing:
-    """How long all streams together pause between two reads.
+    """How long all streams together pause between two reads, in seconds.
 
-    ``shortest`` seconds as long as there are few; from then on as long as it takes that no more than ``a_second``
-    reads are made a second, so that a thousand streams leave the loop time to answer people. 0 for no pause at all.
+    A pause ends when more is wanted, after ``shortest`` at the soonest and after ``longest`` at the latest: a stream
+    also tells of its end. Many streams pause longer, so that all together are read about ``a_second`` times a second
+    and leave the loop time to answer people.
     """
 
     shortest: float = 0.0
-    a_second: int = 1000
+    longest: float = 0.0
+    a_second: int = 600
     streams: int = 0
 
-    @property
-    def pause(self) -> float:
-        """Return the seconds between two reads of one stream."""
-        return max(self.shortest, self.streams / self.a_second) if self.shortest else 0.0
+    def pause(self, wanted: float) -> float:
+        """Return how long one stream pauses now; no streams pause at all where ``longest`` is 0."""
+        if not self.longest:
+            return 0.0
+        share = self.streams / self.a_second
+        if wanted <= 0.0:
+            return max(self.shortest, share)
+        longest = max(self.longest, share)
+        ahead = wanted - _AHEAD  # in time for what is wanted; if that is now, it was read a moment ago
+        return max(self.shortest, min(ahead, longest)) if ahead > 0.0 else longest
 
 
 class Breath(httpx.AsyncByteStream):
-    """Another stream's bytes, with a pause between two reads once ``begin`` was called."""
+    """Another stream's bytes, with a pause between two reads once ``begin`` was called.
 
-    def __init__(self, stream: httpx.AsyncByteStream, breathing: Breathing, clock: Clock) -> None:
+    ``drained`` is called before the next read: whatever was read before has been decoded then.
+    """
+
+    def __init__(
+        self,
+        stream: httpx.AsyncByteStream,
+        breathing: Breathing,
+        clock: Clock,
+        *,
+        wanted: Wanted = at_once,
+        drained: Callable[[], None] = lambda: None,
+    ) -> None:
         self._stream = stream
         self._breathing = breathing
         self._clock = clock
+        self._wanted = wanted
+        self._drained = drained
         self._begun = False
 
     def begin(self) -> None:
@@ -52,7 +83,8 @@ class Breath(httpx.AsyncByteStream):
             yield data
             # The first read after a pause brings what was read ahead, the second what waited behind that.
             ahead = not ahead
-            if ahead and self._begun and (pause := self._breathing.pause):
+            self._drained()
+            if ahead and self._begun and (pause := self._breathing.pause(self._wanted())):
                 await self._clock.sleep(pause)
 
     async def aclose(self) -> None:

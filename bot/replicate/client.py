@@ -1,6 +1,5 @@
 """Replicate: the whole client, and the HTTP connection pool it stands on."""
 
-from collections.abc import AsyncGenerator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
@@ -12,7 +11,7 @@ from bot.clock import Clock
 from bot.replicate.account import Account, AccountAnswer
 from bot.replicate.api import TIMEOUT, Api, Ask
 from bot.replicate.backoff import Jitter, some_jitter
-from bot.replicate.breath import Breathing
+from bot.replicate.breath import Breathing, Wanted, at_once
 from bot.replicate.deployments import Deployments
 from bot.replicate.errors import BadAnswer
 from bot.replicate.files import Files
@@ -20,7 +19,7 @@ from bot.replicate.meter import Meter, Unmetered
 from bot.replicate.models import Models
 from bot.replicate.predictions import Predictions
 from bot.replicate.rate import Rate
-from bot.replicate.stream import StreamEvent, follow
+from bot.replicate.stream import Take, follow
 from bot.replicate.webhooks import Webhooks
 
 # A stream is a connection, and there may be thousands.
@@ -93,14 +92,22 @@ class Replicate:
             raise BadAnswer("Replicate did not say whose token this is.") from error
         return Account(type=wire.type, username=wire.username, name=wire.name)
 
-    def stream(self, url: str) -> AsyncGenerator[StreamEvent, None]:
-        """Yield a prediction's events, each once, until DONE; StreamLost when they cannot be had.
+    async def stream(self, url: str, take: Take, *, wanted: Wanted = at_once) -> None:
+        """Hand a prediction's events to ``take``, each once and in order, until DONE; StreamLost when there are none.
 
-        ``url`` is the prediction's ``stream_url``; the token is not sent to it. Close the iterator
-        (``contextlib.aclosing``) when leaving early, so that its connection ends at once.
+        ``url`` is the prediction's ``stream_url``; the token is not sent to it. Events that were read together are
+        handed over together; ``wanted`` tells in how many seconds more can be put to use. Cancelled, it closes its
+        connection at once.
         """
-        return follow(
-            self._http, url, clock=self._clock, meter=self._meter, jitter=self._jitter, breathing=self._breathing
+        await follow(
+            self._http,
+            url,
+            take,
+            clock=self._clock,
+            meter=self._meter,
+            jitter=self._jitter,
+            breathing=self._breathing,
+            wanted=wanted,
         )
 
     @property

@@ -1,10 +1,9 @@
 """Seen: which events of a stream are repeats, however often the stream is opened again."""
 
 from array import array
-from collections import deque
 from typing import Final
 
-_CLOSE_BEHIND: Final = 32
+_CLOSE_BEHIND: Final = 64
 
 
 class Seen:
@@ -21,7 +20,8 @@ class Seen:
         self.last_id: str | None = None
         """What to send as ``Last-Event-ID``; None where the last event had none."""
         self._marks = array("q")  # of events with an id, in order
-        self._close: deque[int] = deque(maxlen=_CLOSE_BEHIND)  # the newest of them
+        self._newer: set[int] = set()  # the newest of them, at least so many as a repeat may come behind
+        self._older: set[int] = set()
         self._contents = array("q")  # of all events, in order
         self._before: frozenset[int] = frozenset()  # marks of earlier connections
         self._replayed: int | None = None  # how far a replay from the start has come
@@ -34,23 +34,25 @@ class Seen:
     def is_new(self, kind: str, data: str, id: str | None) -> bool:  # noqa: A002 - the field's name on the wire
         """Say whether this event was not there before, and remember it."""
         content = hash((kind, data))
-        # A decoder hands on the last id to events without one; the content tells those apart.
-        mark = None if id is None else hash((id, content))
         self.last_id = id
-        known = mark is not None and (mark in self._before or mark in self._close)
-        new = not self._is_replayed(content) and not known
-        if mark is not None and not known:
+        new = self._replayed is None or not self._is_replayed(content)
+        if id is not None:
+            # A decoder hands on the last id to events without one; the content tells those apart.
+            mark = hash((id, content))
+            if mark in self._newer or mark in self._older or mark in self._before:
+                return False
             self._marks.append(mark)
-            self._close.append(mark)
+            self._newer.add(mark)
+            if len(self._newer) >= _CLOSE_BEHIND:
+                self._older, self._newer = self._newer, set()
         if new:
             self._contents.append(content)
         return new
 
     def _is_replayed(self, content: int) -> bool:
-        if self._replayed is None:
-            return False
-        if self._replayed < len(self._contents) and self._contents[self._replayed] == content:
-            self._replayed += 1
+        at = self._replayed
+        if at is not None and at < len(self._contents) and self._contents[at] == content:
+            self._replayed = at + 1
             return True
         self._replayed = None
         return False

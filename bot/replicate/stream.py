@@ -8,11 +8,10 @@ The stream is the picture, not the truth: the prediction itself is.
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
@@ -20,7 +19,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from bot.clock import Clock
 from bot.replicate.answers import retry_after
 from bot.replicate.backoff import Backoff, Jitter
-from bot.replicate.breath import Breath, Breathing
+from bot.replicate.breath import Breath, Breathing, Wanted, at_once
 from bot.replicate.errors import StreamLost
 from bot.replicate.failures import TRANSPORT_ERRORS
 from bot.replicate.meter import Meter
@@ -48,8 +47,7 @@ class EventKind(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEvent:
+class StreamEvent(NamedTuple):
     """One event.
 
     ``data`` is a piece of text or a URL (OUTPUT), what went wrong in words (ERROR), or why it ended: "", "canceled"
@@ -59,6 +57,9 @@ class StreamEvent:
     kind: EventKind
     data: str
     id: str | None
+
+
+Take = Callable[[Sequence[StreamEvent]], None]
 
 
 class _Closed(Exception):
@@ -71,37 +72,84 @@ class _Closed(Exception):
 
 
 async def follow(
-    http: httpx.AsyncClient, url: str, *, clock: Clock, meter: Meter, jitter: Jitter, breathing: Breathing | None = None
-) -> AsyncGenerator[StreamEvent, None]:
-    """Yield a prediction's events, each once and in order, over as many connections as it takes, until DONE.
+    http: httpx.AsyncClient,
+    url: str,
+    take: Take,
+    *,
+    clock: Clock,
+    meter: Meter,
+    jitter: Jitter,
+    breathing: Breathing,
+    wanted: Wanted = at_once,
+) -> None:
+    """Hand a prediction's events to ``take``, each once and in order, over as many connections as it takes, until DONE.
 
-    The first event comes at once; from then on the connection is read as ``breathing`` says.
+    The first event is read at once; from then on the connection is read as ``breathing`` and ``wanted`` say. Events
+    that were read together are handed over together.
 
     StreamLost when it cannot be had. An idle stream is waited for without end: whoever follows it stops when the
-    prediction is over. Closing or cancelling the iterator closes the connection at once.
+    prediction is over. Cancelling closes the connection at once.
     """
-    breathing = breathing or Breathing()
-    seen = Seen()
+    gulp = _Gulp(take, meter)
     tries = _Tries(clock, jitter)
-    while True:
+    while not gulp.done:
         tries.begin()
         try:
-            async with _connection(http, url, seen.last_id, clock, breathing) as (events, gulps):
-                async for sent in events:
-                    event = _read(sent, meter)
-                    if event is None or not seen.is_new(event.kind, event.data, event.id):
-                        continue
-                    tries.succeeded()
-                    gulps.begin()
-                    yield event
-                    if event.kind is EventKind.DONE:
-                        return
+            async with _open(http, url, gulp.seen.last_id, clock) as response:
+                arriving = cast("httpx.AsyncByteStream", response.stream)
+                breath = Breath(arriving, breathing, clock, wanted=wanted, drained=gulp.hand_over)
+                response.stream = breath
+                await _read(response, breath, gulp, tries)
             closed = _Closed("idle")
         except _Closed as end:
             closed = end
-        meter.stream_closed(closed.reason)
-        await clock.sleep(tries.pause(closed))
-        seen.reconnect()
+        gulp.hand_over()
+        if not gulp.done:
+            meter.stream_closed(closed.reason)
+            await clock.sleep(tries.pause(closed))
+            gulp.seen.reconnect()
+
+
+async def _read(response: httpx.Response, breath: Breath, gulp: "_Gulp", tries: "_Tries") -> None:
+    """Read one connection until it ends or the prediction does; _Closed when it breaks."""
+    try:
+        async with aclosing(EventSource(response).aiter_sse()) as events:
+            async for sent in events:
+                if gulp.add(sent):
+                    tries.succeeded()
+                    breath.begin()
+                    if gulp.done:
+                        return
+    except httpx.ReadTimeout as error:
+        raise _Closed("idle") from error
+    except TRANSPORT_ERRORS as error:
+        raise _Closed("cut") from error
+
+
+class _Gulp:
+    """The events that were read and not handed over yet; each is taken once, however often it comes."""
+
+    def __init__(self, take: Take, meter: Meter) -> None:
+        self.seen = Seen()
+        self.done = False
+        self._take = take
+        self._meter = meter
+        self._events: list[StreamEvent] = []
+
+    def add(self, sent: ServerSentEvent) -> bool:
+        """Take what was sent, if it is an event and new, and say so."""
+        event = _event(sent, self._meter)
+        if event is None or not self.seen.is_new(event.kind, event.data, event.id):
+            return False
+        self._events.append(event)
+        self.done = event.kind is EventKind.DONE
+        return True
+
+    def hand_over(self) -> None:
+        """Hand over what there is."""
+        if self._events:
+            events, self._events = self._events, []
+            self._take(events)
 
 
 class _Tries:
@@ -135,24 +183,8 @@ class _Tries:
 
 
 @asynccontextmanager
-async def _connection(
-    http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock, breathing: Breathing
-) -> AsyncIterator[tuple[AsyncIterator[ServerSentEvent], Breath]]:
-    """Open the stream once; _Closed when it breaks, StreamLost when there is no point in trying again."""
-    response = await _open(http, url, last_id, clock)
-    response.stream = gulps = Breath(cast("httpx.AsyncByteStream", response.stream), breathing, clock)
-    try:
-        async with aclosing(EventSource(response).aiter_sse()) as events:
-            yield events, gulps
-    except httpx.ReadTimeout as error:
-        raise _Closed("idle") from error
-    except TRANSPORT_ERRORS as error:
-        raise _Closed("cut") from error
-    finally:
-        await response.aclose()
-
-
-async def _open(http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock) -> httpx.Response:
+async def _open(http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock) -> AsyncIterator[httpx.Response]:
+    """Open the stream once; _Closed when that fails, StreamLost when there is no point in trying again."""
     if http.is_closed:
         raise StreamLost("The bot is closing; no stream is opened any more.")
     headers = HEADERS if last_id is None else {**HEADERS, "Last-Event-ID": last_id}
@@ -166,10 +198,9 @@ async def _open(http: httpx.AsyncClient, url: str, last_id: str | None, clock: C
         raise _Closed("cut") from error
     try:
         _check(response, clock)
-    except BaseException:
+        yield response
+    finally:
         await response.aclose()
-        raise
-    return response
 
 
 def _check(response: httpx.Response, clock: Clock) -> None:
@@ -188,7 +219,7 @@ def _check(response: httpx.Response, clock: Clock) -> None:
 _KINDS = {kind.value: kind for kind in EventKind}
 
 
-def _read(sent: ServerSentEvent, meter: Meter) -> StreamEvent | None:
+def _event(sent: ServerSentEvent, meter: Meter) -> StreamEvent | None:
     kind = _KINDS.get(sent.event)
     if kind is EventKind.OUTPUT:
         return StreamEvent(kind, sent.data, sent.id or None)

@@ -81,9 +81,8 @@ class Life:
         self._bar = -1  # the bar that was seen last in the logs, and how many outputs there were then
         self._bar_for = 0
         self._told: tuple[object, ...] = ()
-        self._showing = False
         self._progress = Progress(phase=self._phase, since=self._since)
-        picture.tell(self._show_soon)
+        picture.tell(self.show)
 
     def wrote(self, **changes: Any) -> None:
         """Take in what was just written to the row."""
@@ -114,16 +113,6 @@ class Life:
     def moved(self, place: int) -> None:
         """Show a new place in the line."""
         self._line = place
-        self.show()
-
-    def _show_soon(self) -> None:
-        """Show once what comes together: the tokens of one read are one page."""
-        if not self._showing:
-            self._showing = True
-            asyncio.get_running_loop().call_soon(self._show_now)
-
-    def _show_now(self) -> None:
-        self._showing = False
         self.show()
 
     def show(self) -> None:

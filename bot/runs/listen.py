@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from enum import StrEnum
 
 from bot.replicate.errors import StreamLost
@@ -56,9 +57,7 @@ class Listener:
 
     async def _listen(self, url: str) -> None:
         try:
-            async for event in self._replicate.stream(url):
-                self._observer.heard()
-                self._take(event)
+            await self._replicate.stream(url, self._take, wanted=self._life.view.due_in)
         except StreamLost:
             self._observer.stream_lost(self._life.run)
         except Exception:  # the stream is only the picture; the run goes on by polling
@@ -66,16 +65,20 @@ class Listener:
             self._observer.stream_lost(self._life.run)
         self._life.bell.ring()
 
-    def _take(self, event: StreamEvent) -> None:
-        if event.kind is EventKind.OUTPUT:
+    def _take(self, events: Sequence[StreamEvent]) -> None:
+        outputs = [event.data for event in events if event.kind is EventKind.OUTPUT]
+        if outputs:
             if self._life.phase is Phase.STARTING:
                 self._life.turn(Phase.RUNNING)
-            self.heard += 1
-            self._life.picture.hear(event.data)
-        elif event.kind is EventKind.ERROR:
-            self.error = event.data
-        elif event.data == "canceled":
-            self.verdict = Verdict.CANCELED
-        else:
-            failed = event.data == "error" or self.error is not None
-            self.verdict = Verdict.FAILED if failed else Verdict.SUCCEEDED
+            self.heard += len(outputs)
+            self._life.picture.hear(outputs)
+        for event in events:
+            if event.kind is EventKind.ERROR:
+                self.error = event.data
+            elif event.kind is EventKind.DONE:
+                self.verdict = self._read(event.data)
+
+    def _read(self, reason: str) -> Verdict:
+        if reason == "canceled":
+            return Verdict.CANCELED
+        return Verdict.FAILED if reason == "error" or self.error is not None else Verdict.SUCCEEDED

@@ -32,10 +32,6 @@ class Observer(Protocol):
         """Note one GET of a prediction."""
         ...
 
-    def heard(self) -> None:
-        """Note one event of a stream."""
-        ...
-
     def stream_lost(self, run: Run) -> None:
         """Note that a run goes on without its stream."""
         ...
@@ -72,9 +68,6 @@ class Silence:
         """Do nothing."""
 
     def looked(self, *, ok: bool) -> None:
-        """Do nothing."""
-
-    def heard(self) -> None:
         """Do nothing."""
 
     def stream_lost(self, run: Run) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from bot.clock import Clock
@@ -48,13 +48,13 @@ class Picture:
         """Have ``changed`` called whenever there is more to see."""
         self._changed = changed
 
-    def hear(self, data: str) -> None:
-        """Take one output event of the stream. Costs the same however long the text has become."""
+    def hear(self, outputs: Sequence[str]) -> None:
+        """Take output events of the stream. Costs the same however long the text has become."""
         if self._reads is Streamed.TEXT:
-            self._chunks.append(data)
-            self._heard_chars += len(data)
-        elif self._reads is Streamed.FILES and data.strip():
-            self._heard_urls.append(data.strip())
+            self._chunks.extend(outputs)
+            self._heard_chars += sum(map(len, outputs))
+        elif self._reads is Streamed.FILES and (urls := [url for url in map(str.strip, outputs) if url]):
+            self._heard_urls.extend(urls)
             self._gather()
         else:
             return

@@ -12,7 +12,7 @@ from bot.outputs.shape import Piece
 from bot.replicate.files import RemoteFile
 from bot.replicate.prediction import Prediction
 from bot.replicate.rate import Rate
-from bot.replicate.stream import StreamEvent
+from bot.replicate.stream import Take
 from bot.replicate.target import Target
 from bot.store.run import Run
 
@@ -73,8 +73,11 @@ class Replicate(Protocol):
         """How many creates Replicate still takes, as it said last."""
         ...
 
-    def stream(self, url: str) -> AsyncIterator[StreamEvent]:
-        """Yield the events of a prediction, each once, until it is done; StreamLost when they cannot be had."""
+    async def stream(self, url: str, take: Take, *, wanted: Callable[[], float]) -> None:
+        """Hand over the events of a prediction, each once, until it is done; StreamLost when they cannot be had.
+
+        ``wanted`` tells in how many seconds more can be put to use.
+        """
         ...
 
 

@@ -23,6 +23,10 @@ class View(Protocol):
         """Take the newest page and return at once; an older page that was not sent yet is dropped."""
         ...
 
+    def due_in(self) -> float:
+        """Return in how many seconds a new page could be sent, as far as is known; 0.0 for at once."""
+        ...
+
     async def finish(self, page: Page) -> Delivery:
         """Send the last page, with everything in it, and say what became of it."""
         ...

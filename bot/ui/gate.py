@@ -45,6 +45,10 @@ class Gate:
         finally:
             self._pace.forget(key)
 
+    def due_in(self, key: int) -> float:
+        """Return in how many seconds this message may be edited again, if nobody goes before it; 0.0 for now."""
+        return self._pace.due_in(key, self._clock.monotonic())
+
     def note(self, line: Line) -> None:
         """Take note of a request that does not wait."""
         self._pace.note(line, self._clock.monotonic())

@@ -78,6 +78,10 @@ class LiveMessage:
         if first_output:
             self._hasten()
 
+    def due_in(self) -> float:
+        """Return in how many seconds a new page could be sent, as far as is known; 0.0 for at once."""
+        return self._reply.due_in()
+
     async def finish(self, page: Page) -> Delivery:
         """Send the last page, with everything in it, and say what became of it."""
         if self._delivery is not None:

@@ -174,6 +174,13 @@ class Pace:
         self._sweep(now)
         return [message.key for message in sorted(released, key=lambda message: message.urgency)]
 
+    def due_in(self, key: int, now: float) -> float:
+        """Return in how many seconds a message's own interval has passed; 0.0 for one that never asked."""
+        message = self._asked.get(key)
+        if message is None or message.last is None:
+            return 0.0
+        return max(0.0, message.last + self._bounds.interval * self._stretch - now)
+
     def next_at(self, now: float) -> float | None:
         """Return when to call :meth:`release` again; None while nobody waits."""
         self._drop_stale()

@@ -73,6 +73,10 @@ class Reply:
         """The card's key at the gate."""
         return self._slots[0].key
 
+    def due_in(self) -> float:
+        """Return in how many seconds the pace allows the card's next edit."""
+        return self._gate.due_in(self.key)
+
     def road(self) -> Road | None:
         """Return the road that the next request takes."""
         return self.roads.pick(self._clock.now())

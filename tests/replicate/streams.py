@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 import httpx
 
+from bot.replicate.client import Replicate
 from bot.replicate.stream import EventKind, StreamEvent
 from tests.replicate.far_end import Answer, FarEnd
 
@@ -45,10 +46,17 @@ def numbered(texts: Sequence[str], start: int = 0) -> bytes:
     return b"".join(output(text, f"1690212292:{n}") for n, text in enumerate(texts, start))
 
 
+async def told(replicate: Replicate, url: str = URL) -> list[StreamEvent]:
+    """Follow a stream to its end."""
+    events: list[StreamEvent] = []
+    await replicate.stream(url, events.extend)
+    return events
+
+
 async def heard(*connections: httpx.Response | Answer) -> tuple[FarEnd, list[StreamEvent]]:
     """Follow a stream over these connections to its end."""
     end = FarEnd(*connections)
-    return end, [event async for event in end.replicate.stream(URL)]
+    return end, await told(end.replicate)
 
 
 def texts(events: Iterable[StreamEvent]) -> list[str]:

@@ -17,7 +17,7 @@ from bot.replicate.failures import unanswered
 from bot.replicate.stream import EventKind
 from bot.replicate.target import Target
 from tests.replicate.far_end import ID, HastyClock, prediction
-from tests.replicate.streams import DONE, numbered
+from tests.replicate.streams import DONE, numbered, told
 
 OFFICIAL = Target.parse("owner/official")
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -195,7 +195,7 @@ async def test_far_more_than_a_hundred_streams_are_open_at_once():
     async with serving(web.get("/v1/streams/{token}", flow)) as url, client(url) as replicate:
 
         async def follow(number: int) -> list[EventKind]:
-            return [event.kind async for event in replicate.stream(f"{url}/v1/streams/{number}")]
+            return [event.kind for event in await told(replicate, f"{url}/v1/streams/{number}")]
 
         heard = await asyncio.gather(*(follow(number) for number in range(300)))
     assert heard == [[EventKind.OUTPUT, EventKind.DONE]] * 300
@@ -213,12 +213,7 @@ async def test_cancelling_a_follower_closes_its_connection_at_once():
 
     heard = asyncio.Event()
     async with listening(flow) as url, client(url) as replicate:
-
-        async def follow() -> None:
-            async for _event in replicate.stream(f"{url}/v1/streams/x"):
-                heard.set()
-
-        task = asyncio.create_task(follow())
+        task = asyncio.create_task(replicate.stream(f"{url}/v1/streams/x", lambda _: heard.set()))
         await asyncio.wait_for(heard.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -240,7 +235,7 @@ async def test_a_stream_cut_by_the_network_goes_on_where_it_was():
         return response
 
     async with serving(web.get("/v1/streams/x", flow)) as url, client(url) as replicate:
-        heard = [event.data async for event in replicate.stream(f"{url}/v1/streams/x")]
+        heard = [event.data for event in await told(replicate, f"{url}/v1/streams/x")]
     assert heard == ["a", "b", "c", ""]
 
 

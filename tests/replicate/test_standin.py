@@ -26,6 +26,7 @@ from bot.replicate.target import Target
 from bot.replicate.webhooks import Verifier
 from bot.sandbox.replicate import Pace, ReplicateStandIn
 from tests.replicate.far_end import HastyClock
+from tests.replicate.streams import texts, told
 from tests.replicate_spec import check_replicate_calls
 
 IMAGES = Target.parse(
@@ -55,7 +56,7 @@ async def ended(far: ReplicateStandIn, replicate: Replicate, made: Prediction) -
 
 async def streamed(replicate: Replicate, made: Prediction) -> list[str]:
     assert made.stream_url is not None
-    return [each.data async for each in replicate.stream(made.stream_url) if each.kind is EventKind.OUTPUT]
+    return texts(await told(replicate, made.stream_url))
 
 
 async def test_everything_that_can_be_asked_is_answered(replicate):
@@ -199,7 +200,7 @@ async def test_a_failed_prediction_says_error_and_then_done(far, replicate):
     far.faults.add("fails", error="Out of memory", after=1)
     made = await replicate.predictions.create(WORDS, {"prompt": "Tell me about foxes."})
     assert made.stream_url is not None
-    events = [each async for each in replicate.stream(made.stream_url)]
+    events = await told(replicate, made.stream_url)
     assert [(each.kind, each.data) for each in events[-2:]] == [
         (EventKind.ERROR, "Out of memory"),
         (EventKind.DONE, "error"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.replicate.errors import StreamLost
 from bot.replicate.stream import MOST_FAILURES, EventKind, StreamEvent
 from tests.replicate.far_end import FarEnd, breaking
-from tests.replicate.streams import DONE, URL, Body, heard, numbered, output, stream, texts
+from tests.replicate.streams import DONE, URL, Body, heard, numbered, output, stream, texts, told
 
 RESET = httpx.ReadError("reset")
 IDLE = b":408: 408 Request Timeout\n\n"
@@ -140,7 +140,7 @@ async def test_after_30_idle_seconds_it_is_opened_again_at_once_every_time():
         return stream(IDLE)
 
     end._answers = [*[after_a_while] * 20, stream(DONE)]
-    assert [event async for event in end.replicate.stream(URL)]
+    assert await told(end.replicate)
     assert set(end.clock.waits) == {0.5}
 
 
@@ -148,7 +148,7 @@ async def test_after_30_idle_seconds_it_is_opened_again_at_once_every_time():
 async def test_a_stream_that_cannot_be_had_is_given_up_with_growing_pauses(failure):
     end = FarEnd(failure)
     with pytest.raises(StreamLost):
-        _ = [event async for event in end.replicate.stream(URL)]
+        await told(end.replicate)
     assert len(end.requests) == MOST_FAILURES
     assert end.clock.waits == [0.5, 1, 2, 4, 8]
 
@@ -179,7 +179,7 @@ async def test_the_wait_that_the_stream_server_asks_for_is_kept():
 async def test_what_is_no_stream_is_lost_at_once(answer, status):
     end = FarEnd(answer)
     with pytest.raises(StreamLost) as caught:
-        _ = [event async for event in end.replicate.stream(URL)]
+        await told(end.replicate)
     assert caught.value.status == status
     assert len(end.requests) == 1
 
@@ -191,23 +191,34 @@ async def test_an_address_that_cannot_be_opened_is_lost_at_once(url):
     end.replicate._http = client
     async with client:
         with pytest.raises(StreamLost):
-            _ = [event async for event in end.replicate.stream(url)]
+            await told(end.replicate, url)
     assert end.clock.waits == []
 
 
 async def test_no_error_tells_the_capability():
     end = FarEnd(httpx.Response(404))
     with pytest.raises(StreamLost) as caught:
-        _ = [event async for event in end.replicate.stream(URL)]
+        await told(end.replicate)
     assert "capability" not in str(caught.value)
 
 
-async def test_leaving_early_closes_the_connection():
-    body = Body([numbered(["a", "b"])])
+async def test_what_was_read_together_is_told_together_and_before_the_next_read():
+    begun, rest = numbered(["c"], 2) + output("d", "1:0")[:-4], output("d", "1:0")[-4:] + DONE
+    end = FarEnd(stream(numbered(["a", "b"]), begun, rest))
+    gulps = []
+    await end.replicate.stream(URL, lambda events: gulps.append([event.data for event in events]))
+    assert gulps == [["a", "b"], ["c"], ["d", ""]]
+
+
+async def test_a_listener_that_breaks_closes_the_connection():
+    body = Body([numbered(["a", "b"]), DONE])
     end = FarEnd(httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=body))
-    events = end.replicate.stream(URL)
-    assert (await anext(events)).data == "a"
-    await events.aclose()
+
+    def stumble(_: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await end.replicate.stream(URL, stumble)
     assert body.closed
 
 

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from bot.replicate.errors import BadAnswer, NoAnswer, NotFound, NotSent, Replica
 from bot.replicate.files import RemoteFile
 from bot.replicate.prediction import Prediction, Status
 from bot.replicate.rate import Rate
-from bot.replicate.stream import EventKind, StreamEvent
+from bot.replicate.stream import EventKind, StreamEvent, Take
 from bot.replicate.target import Target
 
 NEVER_ARRIVED = "never arrived"  # no answer, and no prediction
@@ -183,11 +182,10 @@ class FakeReplicate:
             made.end(Status.CANCELED, self._clock.now(), reason="canceled")
         return made.now
 
-    async def stream(self, url: str) -> AsyncIterator[StreamEvent]:
-        made = self.made[url.rpartition("/")[2]]
-        with suppress(GeneratorExit):
-            async for event in made.follow():
-                yield event
+    async def stream(self, url: str, take: Take, *, wanted: Callable[[], float]) -> None:
+        assert wanted() >= 0
+        async for event in self.made[url.rpartition("/")[2]].follow():
+            take([event])
 
 
 class FakeFiles:

@@ -27,7 +27,7 @@ async def settled() -> None:
 def test_text_is_the_same_however_often_it_is_looked_at(tokens: list[str], data: st.DataObject) -> None:
     one = picture(WORDS)
     for token in tokens:
-        one.hear(token)
+        one.hear([token])
         if data.draw(st.booleans()):
             len(one.parts)
     whole = "".join(tokens)
@@ -36,18 +36,18 @@ def test_text_is_the_same_however_often_it_is_looked_at(tokens: list[str], data:
 
 def test_lines_are_lines_while_they_are_streamed_and_in_the_row() -> None:
     one = picture({"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator"})
-    one.hear("A first line.")
-    one.hear("A second line.")
+    one.hear(["A first line."])
+    one.hear(["A second line."])
     assert one.parts == (Text("A first line.\nA second line."),)
     assert one.output == ["A first line.", "A second line."]
 
 
 def test_a_page_stays_as_it_was_first_seen() -> None:
     one = picture(WORDS)
-    one.hear("Once ")
+    one.hear(["Once "])
     page = one.parts
     assert page == (Text("Once "),)
-    one.hear("upon")
+    one.hear(["upon"])
     assert page == (Text("Once "),)
     assert one.parts == (Text("Once upon"),)
 
@@ -59,7 +59,7 @@ async def test_each_file_is_gathered_once_whoever_tells_of_it(order: list[str]) 
     streamed = seen = 0
     for who in order:
         if who == "stream" and streamed < len(URLS):
-            one.hear(URLS[streamed])
+            one.hear([URLS[streamed]])
             streamed += 1
         elif who == "get":
             seen = max(seen, streamed)
@@ -75,7 +75,7 @@ async def test_each_file_is_gathered_once_whoever_tells_of_it(order: list[str]) 
 async def test_a_get_that_is_behind_takes_nothing_away() -> None:
     one = picture(IMAGES)
     for url in URLS[:3]:
-        one.hear(url)
+        one.hear([url])
     one.see([URLS[0]])
     await settled()
     assert len(one.parts) == 3
@@ -86,7 +86,7 @@ async def test_a_get_that_is_behind_takes_nothing_away() -> None:
 async def test_the_last_word_of_a_success_is_the_gets() -> None:
     one = picture(IMAGES)
     for url in URLS[:3]:
-        one.hear(url)
+        one.hear([url])
     one.settle(list(URLS[:2]), complete=True)
     await settled()
     assert len(one.parts) == 2
@@ -96,7 +96,7 @@ async def test_the_last_word_of_a_success_is_the_gets() -> None:
 def test_a_single_file_is_kept_as_the_schema_gives_it() -> None:
     async def hear() -> Any:
         one = picture({"type": "string", "format": "uri"})
-        one.hear(URLS[0])
+        one.hear([URLS[0]])
         await one.close()
         return one.output
 

@@ -105,6 +105,9 @@ class FakeView:
         assert not self.finished, "a page after the last one"
         self.pages.append(page)
 
+    def due_in(self) -> float:
+        return 0.0
+
     async def finish(self, page: Page) -> Delivery:
         assert page.final
         outcome = self._outcomes.popleft() if self._outcomes else Delivery.DELIVERED
