@@ -23,6 +23,7 @@ _WORDS: Final = re.compile(r"\s+|[\u3001-\u30ff\u3400-\u9fff\uff01-\uff5e](?![ã€
 _TAIL: Final = 0.95
 _UNCLOSED_LINK: Final = re.compile(r"!?\[[^\[\]\n]*(?:\](?:\([^)\n]*)?)?\Z")
 _UNCLOSED_ADDRESS: Final = re.compile(r"<[^<>\s]*\Z")
+_WIDE: Final = re.compile("[\U00010000-\U0010ffff]")  # two UTF-16 units each
 _ZWJ: Final = "\u200d"
 _MARKS: Final = frozenset({"Mn", "Mc", "Me"})
 _VIRAMA: Final = 9  # the combining class that ties an Indic consonant to the next
@@ -31,7 +32,7 @@ _VIRAMA: Final = 9  # the combining class that ties an Indic consonant to the ne
 def reach(text: str, start: int, units: int) -> int:
     """Return how far from ``start`` the text goes in so many UTF-16 units, the larger of the ways to count."""
     window = text[start : start + units]
-    if not window or max(window) <= "\uffff":
+    if window.isascii() or not _WIDE.search(window):
         return start + len(window)
     fitting = window.encode("utf-16-le", "surrogatepass")[: 2 * units].decode("utf-16-le", "surrogatepass")
     size = len(fitting)

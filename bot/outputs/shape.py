@@ -210,6 +210,6 @@ def _join(label: str | None, key: str) -> str:
 
 def _clean(text: str) -> str:
     """Return the text with halves of characters made whole or marked; "" when there is nothing to see in it."""
-    if _SURROGATES.search(text):
+    if not text.isascii() and _SURROGATES.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text if text.strip() else ""

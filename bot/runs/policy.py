@@ -33,7 +33,7 @@ class Policy:
     poll_first: float = 1.0
     poll_slowest: float = 10.0
     poll_beside_webhooks: float = 60.0
-    poll_beside_stream: float = 30.0  # while a text comes: the looks are for the ends of others
+    poll_beside_stream: float = 120.0  # while a text comes: the looks are for the ends of others
     looks_per_minute: int = REQUESTS_PER_MINUTE * 9 // 10
     routine_looks_per_minute: int = REQUESTS_PER_MINUTE // 2
     looks_at_once: int = 64

@@ -66,7 +66,10 @@ class LiveMessage:
         self._closing = False
         self._vanished = False
         self._failures = 0
+        self._woken_at = self._taken_at
+        self._look_due = False
         self._owner: asyncio.Task[None] | None = None
+        self._impatience: asyncio.Task[None] | None = None
         self._parting: asyncio.Task[None] | None = None
 
     def show(self, page: Page) -> None:
@@ -128,8 +131,15 @@ class LiveMessage:
         self._changed.set()
         if self._owner is None:
             self._owner = asyncio.create_task(self._own(), name=f"the reply to run {self._run.id}")
-            self._owner.add_done_callback(lambda _: self._resolve(Delivery.LATER))
+            self._owner.add_done_callback(self._resigned)
+            self._woken_at = self._taken_at
+            self._impatience = asyncio.create_task(self._grow_impatient(), name=f"looks at the reply to {self._run.id}")
             self._watch_token()
+
+    def _resigned(self, _: object) -> None:
+        self._resolve(Delivery.LATER)
+        if self._impatience is not None:
+            self._impatience.cancel()
 
     def _hurry(self) -> None:
         """Let the owner look at once, whatever it waits for."""
@@ -161,27 +171,28 @@ class LiveMessage:
     async def _own(self) -> None:
         over = False
         while not over and not (self._closing and self._page == self._shown):
-            new = await self._something_new()
+            await self._changed.wait()
             self._changed.clear()
             self._hurried.clear()
+            self._woken_at = self._clock.monotonic()
+            look, self._look_due = self._look_due, False
             try:
-                over = await self._turn() if new else await self._look()
+                over = (look and await self._look()) or await self._turn()
             except Exception:  # one failed edit must not end the reply; the next page tries again
                 log.exception("A page could not be shown.", run=self._run.id)
                 over = await self._after(Outcome.LATER)
         self._leave()
 
-    async def _something_new(self) -> bool:
-        """Wait for something to do; False when nothing came for so long that the message deserves a look."""
-        if not self._changed.is_set():
-            patience = asyncio.ensure_future(self._clock.sleep(_LOOK_AFTER))
-            changed = asyncio.ensure_future(self._changed.wait())
-            try:
-                await asyncio.wait({patience, changed}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                patience.cancel()
-                changed.cancel()
-        return self._changed.is_set()
+    async def _grow_impatient(self) -> None:
+        """Wake the owner for a look whenever it had nothing to do for so long that the message deserves one."""
+        while True:
+            idle = self._clock.monotonic() - self._woken_at
+            if idle < _LOOK_AFTER:
+                await self._clock.sleep(max(_LOOK_AFTER - idle, 0.1))
+            else:
+                self._woken_at = self._clock.monotonic()
+                self._look_due = True
+                self._changed.set()
 
     async def _look(self) -> bool:
         """Look whether the message is still there; return whether it is not, which ends everything."""

@@ -114,6 +114,8 @@ class Pace:
         self._asked: dict[int, _Asked] = {}
         self._soon: list[tuple[float, int, int]] = []  # (time, since, key) of those that wait on the token road
         self._lines: dict[Line, dict[int, _Asked]] = {}  # who waits on the bot road
+        self._last: set[int] = set()  # of these, the last pages
+        self._bot_next = float("inf")  # before this nobody of these may leave
         self._windows: dict[Line, _Window] = {}
         self._bot = _Window(self._bounds.bot)
         self._order = count(1)
@@ -139,6 +141,9 @@ class Pace:
         message.line, message.urgency, message.since, message.waiting = line, urgency, next(self._order), True
         if line.bot:
             self._lines.setdefault(line, {})[key] = message
+            if message.is_last:
+                self._last.add(key)
+            self._bot_next = min(self._bot_next, self._free_at(message, now))
         else:
             self._push(message, now)
 
@@ -185,7 +190,8 @@ class Pace:
         """Return when to call :meth:`release` again; None while nobody waits."""
         self._drop_stale()
         times = [self._soon[0][0]] if self._soon else []
-        times += [self._free_at(message, now) for line in self._lines.values() for message in line.values()]
+        if self._lines:
+            times.append(max(now, self._bot_next))
         return min(times, default=None)
 
     def late(self, seconds: float, now: float) -> None:
@@ -246,24 +252,35 @@ class Pace:
             heapq.heappop(self._soon)
 
     def _next_by_bot(self, now: float) -> _Asked | None:
-        return min(self._able(now), key=_Asked.order, default=None)
+        """Return who goes next on the bot road; with nobody, it is known until when nobody need be looked at."""
+        if not self._lines or now < self._bot_next:
+            return None
+        free = self._bot.free_at(now, last=bool(self._last))
+        if free > now:
+            self._bot_next = free
+            return None
+        self._bot_next = float("inf")
+        following = min(self._able(now), key=_Asked.order, default=None)
+        if following is not None:
+            self._bot_next = now
+        return following
 
     def _able(self, now: float) -> Iterator[_Asked]:
         """Yield who may leave now on the bot road, if nobody goes before them."""
-        if self._bot.free_at(now, last=True) > now:
-            return
-        crowded = self._bot.free_at(now, last=False) > now
         for line, messages in self._lines.items():
             window = self._windows.get(line)
-            if window is not None and window.free_at(now, last=True) > now:
+            if window is not None and (free := window.free_at(now, last=True)) > now:
+                self._bot_next = min(self._bot_next, free)
                 continue
-            only_last = crowded or (window is not None and window.free_at(now, last=False) > now)
             for message in messages.values():
-                if (message.is_last or not only_last) and self._due(message) <= now:
+                if (free := self._free_at(message, now)) <= now:
                     yield message
+                else:
+                    self._bot_next = min(self._bot_next, free)
 
     def _unline(self, message: _Asked) -> None:
         message.waiting = False
+        self._last.discard(message.key)
         waiting = self._lines.get(message.line)
         if waiting is not None:
             waiting.pop(message.key, None)
