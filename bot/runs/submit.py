@@ -20,7 +20,7 @@ from bot.replicate.target import Target
 from bot.runs import reasons
 from bot.runs.bell import unless
 from bot.runs.find import Finder
-from bot.runs.inputs import resolve
+from bot.runs.inputs import file_numbers, resolve
 from bot.runs.insist import insist
 from bot.runs.life import End, Life
 from bot.runs.line import Line, Ticket
@@ -121,7 +121,8 @@ class Submitter:
 
     async def _resolve(self, life: Life) -> dict[str, Any]:
         life.turn(Phase.SENDING)
-        return await resolve(life.run.input, await self._runs.files(life.run.id), self._replicate.files)
+        files = await self._runs.files(life.run.id) if file_numbers(life.run.input) else ()
+        return await resolve(life.run.input, files, self._replicate.files)
 
     async def _mark_sent(self, life: Life) -> bool:
         """Write down that the request leaves now; False when somebody wants the run to stop."""

@@ -39,6 +39,10 @@ class View(Protocol):
 class Ledger(Protocol):
     """Remembers which further messages a run has, so that none is sent twice."""
 
+    async def message_sending(self, run_id: str, number: int) -> None:
+        """Write down that message ``number`` of the run is about to be sent: from then on it may exist."""
+        ...
+
     async def message_sent(self, run_id: str, number: int, message_id: int) -> None:
         """Write down that message ``number`` of the run (0 is the notice, 1 the first further one) exists."""
         ...

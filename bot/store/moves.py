@@ -14,7 +14,7 @@ from bot.media.media import Media
 from bot.store.quota import DAY, refusal
 from bot.store.rows import file_rows, to_row
 from bot.store.run import Run, RunState
-from bot.store.tables import ends, erased_runs, run_files, run_messages, runs
+from bot.store.tables import ends, erased_runs, run_files, run_messages, run_sends, runs
 
 _THIS: Final = runs.c.id == bindparam("run_id")
 _GOING: Final = runs.c.ended_at.is_(None)
@@ -69,6 +69,11 @@ _NEW_MESSAGE: Final = insert(run_messages).from_select(
     select(runs.c.id, bindparam("at_number", type_=Integer), bindparam("new_message", type_=BigInteger)).where(_THIS),
 )
 
+_SENT_MESSAGE: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("of_run"))
+_SENDING: Final = insert(run_sends).from_select(
+    ["run_id", "number"], select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS)
+)
+
 
 def reserve(
     connection: Connection, run: Run, files: Sequence[Media], *, active_limit: int | None, daily_limit: int | None
@@ -113,8 +118,15 @@ def bury(connection: Connection, run_ids: Sequence[str], *, now: datetime) -> in
     return connection.execute(DELETE, {"run_ids": list(run_ids)}).rowcount
 
 
+def note_sending(connection: Connection, run_id: str, number: int) -> None:
+    """Write down that a further message of the run is about to be sent; a run that is no more is left alone."""
+    connection.execute(_SENT_MESSAGE, {"of_run": run_id})
+    connection.execute(_SENDING, {"run_id": run_id, "at_number": number})
+
+
 def note_message(connection: Connection, run_id: str, number: int, message_id: int) -> None:
     """Write down one of the run's further messages; a run that is no more is left alone."""
     known = {"of_run": run_id, "at_number": number, "message_id": message_id}
     if connection.execute(_KNOWN_MESSAGE, known).rowcount == 0:
         connection.execute(_NEW_MESSAGE, {"run_id": run_id, "at_number": number, "new_message": message_id})
+    connection.execute(_SENT_MESSAGE, {"of_run": run_id})

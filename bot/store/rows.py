@@ -9,14 +9,16 @@ from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from bot.media.media import Kind, Media, MediaType
 from bot.store.run import Place, Run, RunState
-from bot.store.tables import run_files, run_messages, runs
+from bot.store.tables import run_files, run_messages, run_sends, runs
 
 _PLACE: Final = tuple(field.name for field in fields(Place))
-_SAME: Final = tuple(field.name for field in fields(Run) if field.name not in {"place", "messages"})
+_SAME: Final = tuple(field.name for field in fields(Run) if field.name not in {"place", "messages", "sending"})
 _COLUMNS: Final = (*_SAME, *_PLACE)
 
+_SENDING: Final = select(run_sends.c.number).where(run_sends.c.run_id == runs.c.id).scalar_subquery().label("sending")
+
 # Every column that a Run has; each question adds its own WHERE.
-RUNS: Final[Select[Any]] = select(*(runs.c[name] for name in _COLUMNS))
+RUNS: Final[Select[Any]] = select(*(runs.c[name] for name in _COLUMNS), _SENDING)
 
 _MESSAGES = select(run_messages).where(run_messages.c.run_id.in_(bindparam("run_ids", expanding=True)))
 
@@ -46,7 +48,7 @@ def read_run(connection: Connection, question: Select[Any], values: Mapping[str,
 
 def _to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
     columns = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
-    same = {name: columns[name] for name in _SAME}
+    same = {name: columns[name] for name in (*_SAME, "sending")}
     place = {name: columns[name] for name in _PLACE}
     place["token"] = place["token"] or ""
     same["state"] = RunState(same["state"])

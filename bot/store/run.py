@@ -64,6 +64,7 @@ class Run:
     ``sent_at`` is when the create request left: from then on a prediction may exist, whether or not its id is known.
     ``webhook`` is the URL that was given with the create request. ``output`` is the output as it was at the end.
     ``messages`` are the ids of the further messages, by their number from 1; 0 is the notice that the run is over.
+    ``sending`` is the number of the further message that was being sent when the row was last written: it may exist.
     ``forgotten_at`` is when input, prompt, notes and output were let go of, because they were kept long enough.
     Times are aware, in UTC.
     """
@@ -95,4 +96,5 @@ class Run:
     output: Any = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     messages: Mapping[int, int] = field(default_factory=dict)
+    sending: int | None = None
     forgotten_at: datetime | None = None

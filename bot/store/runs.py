@@ -83,6 +83,10 @@ class Runs:
         """Note that Discord shows the end, and forget the interaction's token; True for the first."""
         return await self._database.write(lambda connection: moves.deliver(connection, run_id, at))
 
+    async def message_sending(self, run_id: str, number: int) -> None:
+        """Write down that message ``number`` of the run is about to be sent: from then on it may exist."""
+        await self._database.write(lambda connection: moves.note_sending(connection, run_id, number))
+
     async def message_sent(self, run_id: str, number: int, message_id: int) -> None:
         """Write down that message ``number`` of the run (0 is the notice, 1 the first further one) exists."""
         await self._database.write(lambda connection: moves.note_message(connection, run_id, number, message_id))

@@ -123,6 +123,14 @@ run_messages = Table(
 )
 Index("run_messages_by_message", run_messages.c.message_id)
 
+# The further message that is being sent: it may be in Discord, and its id is not known yet.
+run_sends = Table(
+    "run_sends",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
 # What stays of a deleted run for one day, so that deleting does not refill the day's limit.
 erased_runs = Table(
     "erased_runs",

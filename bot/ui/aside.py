@@ -98,6 +98,7 @@ class Aside:
         finally:
             self._gate.forget(key)
         package = Package(content=words.notice(page), mentions=(page.run.author_id,))
+        await self._ledger.message_sending(page.run.id, _NOTICE)
         sent = await road.send(package, nonce=nonce_of(page.run.id, _NOTICE), ephemeral=False)
         self._reply.noticed = True
         await self._ledger.message_sent(page.run.id, _NOTICE, sent.message_id)

@@ -41,8 +41,8 @@ class Reply:
     """The card and the further messages of one run. One caller at a time.
 
     Every file is uploaded once: what Discord has is known from its answers, or read back before the first edit.
-    A further message is sent once: its number and id go to the ledger, and after a restart the channel is read for
-    one that was sent and not written down. ``again``: the run was read back, so what Discord has is not known.
+    A further message is sent once: its number goes to the ledger before it is sent and its id after that; when a
+    restart came between, the channel is read for it. ``again``: the run was read back, so what Discord has is unknown.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Reply:
         self._clock = clock
         # Before the create request left there is nothing but the card.
         new = run.sent_at is None and run.prediction_id is None
-        self._recalled = new
+        self._recalled = run.sending is None
         self._slots = [Slot(0, gate.key(), run.place.message_id, learned=new and not again)]
         for number in sorted(number for number in run.messages if number > 0):
             self._slot(number).message_id = run.messages[number]
@@ -263,6 +263,7 @@ class Reply:
         )
         if slot.message_id is not None:
             return await road.edit(slot.message_id, package)
+        await self._ledger.message_sending(self._run.id, slot.number)
         answer = await road.send(package, nonce=nonce_of(self._run.id, slot.number), ephemeral=self.ephemeral)
         slot.learn(answer, drawing)
         self.noticed = self.noticed or slot.number == 0

@@ -81,7 +81,7 @@ async def test_who_did_not_win_the_end_shows_none(world: World) -> None:
     assert world.view(run).closed == 1
 
 
-@pytest.mark.parametrize("where", ["files", "sent", "running"])
+@pytest.mark.parametrize("where", ["sent", "running"])
 async def test_what_nobody_expected_ends_the_run_with_a_sentence(
     world: World, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -98,7 +98,7 @@ async def test_what_nobody_expected_ends_the_run_with_a_sentence(
 
 
 async def test_one_run_that_breaks_leaves_the_others_alone(world: World) -> None:
-    world.runs.fail["files"] = _failures(1, RuntimeError)
+    world.runs.fail["sent"] = _failures(1, RuntimeError)
     broken = await world.start()
     other = await world.start(author_id=8)
     assert (await world.row(broken)).state is RunState.FAILED

@@ -262,3 +262,17 @@ async def test_the_database_itself_refuses_a_row_that_breaks_a_promise(runs: Run
     await runs.reserve(a_run(), ())
     with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell, pytest.raises(sqlite3.IntegrityError):
         shell.execute(f"UPDATE runs SET {breach}")  # noqa: S608 (the breaches above)
+
+
+async def test_a_message_is_being_sent_until_its_id_is_known(runs: Runs) -> None:
+    await runs.reserve(a_run())
+    await runs.message_sending("run-1", 1)
+    await runs.message_sending("run-1", 2)
+    run = await runs.get("run-1")
+    assert run is not None
+    assert run.sending == 2
+    await runs.message_sent("run-1", 2, 72)
+    run = await runs.get("run-1")
+    assert run is not None
+    assert (run.sending, run.messages) == (None, {2: 72})
+    await runs.message_sending("nobody", 1)

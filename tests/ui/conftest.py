@@ -74,9 +74,14 @@ class Ledger:
 
     def __init__(self) -> None:
         self.messages: dict[str, dict[int, int]] = {}
+        self.sending: dict[str, int] = {}
+
+    async def message_sending(self, run_id: str, number: int) -> None:
+        self.sending[run_id] = number
 
     async def message_sent(self, run_id: str, number: int, message_id: int) -> None:
         self.messages.setdefault(run_id, {})[number] = message_id
+        self.sending.pop(run_id, None)
 
 
 @dataclass

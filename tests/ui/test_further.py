@@ -21,7 +21,8 @@ LIFE = INTERACTION_TOKEN_LIFE.total_seconds()
 def remembered(stage: Stage, run: Run) -> Run:
     """Return the run as the database would give it back after a restart."""
     messages = stage.ledger.messages.get(run.id, {})
-    return replace(run, messages=dict(messages), sent_at=stage.clock.now(), prediction_id="p1")
+    sending = stage.ledger.sending.get(run.id)
+    return replace(run, messages=dict(messages), sending=sending, sent_at=stage.clock.now(), prediction_id="p1")
 
 
 def below(stage: Stage, run: Run) -> list[Message]:
@@ -112,6 +113,7 @@ async def test_a_further_message_that_was_sent_and_not_written_down_is_found(sta
         sent = below(stage, run)
         assert len(sent) >= 2
         del stage.ledger.messages[run.id][2]
+        stage.ledger.sending[run.id] = 2
         stage.restarted()
         again = remembered(stage, run)
         assert await stage.finish(stage.open(again), replace(last, run=again)) is Delivery.DELIVERED
@@ -171,10 +173,25 @@ async def test_a_notice_that_was_sent_and_not_written_down_is_found(stage: Stage
     last = ended(a_page(Phase.SUCCEEDED, Text("words"), run=run), 75)
     assert await stage.finish(stage.open(run), last) is Delivery.DELIVERED
     stage.ledger.messages.clear()
+    stage.ledger.sending[run.id] = 0
     stage.restarted()
     again = remembered(stage, run)
     assert await stage.finish(stage.open(again), replace(last, run=again)) is Delivery.DELIVERED
     assert len(below(stage, run)) == 1
+
+
+async def test_a_channel_is_read_only_for_a_message_that_may_be_there_unknown(stage: Stage) -> None:
+    run = await stage.command()
+    last = ended(a_page(Phase.SUCCEEDED, Text(LONG), run=run), 75)
+    view = stage.open(run)
+    view.show(a_page(Phase.RUNNING, Text("words"), run=run))
+    await stage.until(lambda: "words" in stage.message(run).text)
+    stage.restarted()
+    again = remembered(stage, run)
+    assert again.sending is None
+    assert await stage.finish(stage.open(again), replace(last, run=again)) is Delivery.DELIVERED
+    assert len(below(stage, run)) >= 3
+    assert not [call for call in stage.calls("GET") if call.path.endswith("/messages")]
 
 
 async def test_a_short_or_private_run_calls_nobody_back(stage: Stage) -> None:

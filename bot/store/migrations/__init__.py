@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.errors import ConfigError
 from bot.store.database import driver
 
-STEPS = ("0001",)
+STEPS = ("0001", "0002")
 _TABLE = "alembic_version"
 
 

@@ -22,6 +22,7 @@ async def fill(file: Path) -> None:
         if state.terminal:
             await run_up_to(store.runs, a_run(f"{state}-2", created_at=after(number)), state, delivered=True)
     await store.runs.message_sent("running-1", 1, 71)
+    await store.runs.message_sending("running-1", 2)
     await store.runs.request_cancel("running-1", by="mia", at=after(1))
     await run_up_to(store.runs, a_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
     await store.runs.erase(BOB)
