@@ -30,6 +30,7 @@ from bot.replicate.client import Replicate
 from bot.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
 from bot.replicate.webhooks import Verifier
 from bot.runs import Run, Target
+from bot.runs.bell import end
 from bot.runs.engine import Engine
 from bot.runs.policy import Policy
 from bot.settings import Settings
@@ -176,11 +177,16 @@ class App:
     async def _connect(self) -> None:
         try:
             await self._client.log_in(self._settings.discord_token.get_secret_value(), clock=self._clock)
-            await self._client.connect()
         except discord.LoginFailure as error:
             raise ConfigError(
                 "Discord does not know DISCORD_TOKEN. Copy it anew from your application's Bot page."
             ) from error
+        # What is paid for need not wait until Discord takes the commands, nor people until a thousand runs are back.
+        works = [asyncio.create_task(work) for work in (self._recover(), self._publish(), self._client.connect())]
+        try:
+            await asyncio.gather(*works)
+        finally:
+            await end(works)
 
     async def offer(self) -> tuple[Mapping[str, Any], ...]:
         """Add every command there is and return them as Discord gets them; Discord is not told yet."""
@@ -191,19 +197,25 @@ class App:
         return tuple(command.to_dict(self._client.tree) for command in self._client.tree.get_commands())
 
     async def _on_login(self, client: Replicord) -> None:
-        """Add what people can use, tell Discord if it changed, and pick up what a former life left."""
+        """Add what people can use, before the gateway opens."""
         client.add_dynamic_items(*CONTROLS, ModelButton)
         client.add_listener(self._instruments.gateway.on_shard_resumed)
         client.add_listener(self._instruments.gateway.on_shard_ready)
         await self.offer()
-        # First what is paid for already; Discord may take its time with the commands, or refuse one.
+        log.info("Logged in.", commands=[command.name for command in self._catalog])
+
+    async def _recover(self) -> None:
+        """Pick up what a former life left."""
         recovered = await self._engine.recover(self._crosses.asked)
+        log.info("Every run that was under way is looked after again.", recovered=recovered)
+
+    async def _publish(self) -> None:
+        """Tell Discord the commands if they changed."""
         try:
             await self._registration.sync()
             self._published = True
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.warning("Discord did not take the commands; it is tried again.", error=str(error))
-        log.info("Logged in.", commands=[command.name for command in self._catalog], recovered=recovered)
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs

@@ -173,9 +173,12 @@ class Engine:
     async def recover(self, wishes: Wishes | None = None) -> int:
         """Take up every run whose end is not in Discord; return how many.
 
-        ``wishes`` is asked about each run that would still be sent, before it is: stopping it then costs nothing.
+        No more at once than ``Policy.recovered_at_once`` are on their way to show again what they showed before: who
+        comes later waits, and people who use a command meanwhile do not. ``wishes`` is asked about each run that
+        would still be sent, before it is: stopping it then costs nothing.
         """
         taken = 0
+        fresh: set[asyncio.Task[None]] = set()
         for run in await self._runs.undelivered():
             if run.id in self._lives or run.id in self._starting or self._stopping:
                 continue
@@ -183,9 +186,16 @@ class Engine:
             if step is Step.NOTHING:
                 continue
             self._observer.recovered(run, step.value)
-            self._begin(run, step, wishes=wishes)
+            life = self._begin(run, step, wishes=wishes)
+            fresh.add(asyncio.create_task(self._caught_up(life), name=f"run {run.id} catches up"))
             taken += 1
+            if len(fresh) >= self._policy.recovered_at_once:
+                _, fresh = await asyncio.wait(fresh, return_when=asyncio.FIRST_COMPLETED)
         return taken
+
+    async def _caught_up(self, life: Life) -> None:
+        """Return when a run shows again what it showed before, is over, or keeps the others waiting for too long."""
+        await first(life.shown.wait(), self._clock.sleep(self._policy.recovered_within))
 
     def wake(self, run_id: str, prediction: Prediction | None = None) -> bool:
         """Tell a run that there is news of it; False when it is not one that is being looked after."""
@@ -221,7 +231,7 @@ class Engine:
             phases=Counter(life.phase for life in self._lives.values()),
         )
 
-    def _begin(self, run: Run, step: Step, request: Request | None = None, *, wishes: Wishes | None = None) -> None:
+    def _begin(self, run: Run, step: Step, request: Request | None = None, *, wishes: Wishes | None = None) -> Life:
         life = Life(
             run,
             clock=self._clock,
@@ -237,6 +247,7 @@ class Engine:
             life.ask_to_stop(by=by, at=at)
         living = self._live(life, step, again=request is None, wishes=wishes)
         self._tasks[run.id] = asyncio.create_task(living, name=f"run {run.id}")
+        return life
 
     async def _live(self, life: Life, step: Step, *, again: bool, wishes: Wishes | None) -> None:
         try:
@@ -252,6 +263,7 @@ class Engine:
             if not life.settled:  # a view that delivered has closed itself
                 await _close((life.view,))
         finally:
+            life.shown.set()
             await life.picture.close()
             self._lives.pop(life.run.id, None)
             self._tasks.pop(life.run.id, None)

@@ -62,6 +62,7 @@ class Life:
         self.thumbnail = thumbnail
         self.bell = bell
         self.stop = asyncio.Event()
+        self.shown = asyncio.Event()  # a page was handed to the view
         if run.cancel_requested_at is not None:
             self.stop.set()
         self.heard: Prediction | None = None  # what a webhook said last; the GET is the truth
@@ -121,6 +122,7 @@ class Life:
             if not self._caught_up:
                 return
             self._hushed = False
+        self.shown.set()
         self.view.show(self.page())
 
     def looked(self) -> None:

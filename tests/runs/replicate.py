@@ -91,6 +91,7 @@ class FakeReplicate:
         self.outcomes: deque[str | ReplicateError] = deque()
         self.answer_after = 0.0
         self.get_errors: deque[ReplicateError | None] = deque()
+        self.get_hangs: asyncio.Event | None = None
         self.cancel_errors: deque[ReplicateError] = deque()
         self.list_errors: deque[ReplicateError] = deque()
         self.creates: list[Create] = []
@@ -156,6 +157,8 @@ class FakeReplicate:
 
     async def get(self, id: str) -> Prediction:  # noqa: A002 - the client's own word
         self.gets += 1
+        if self.get_hangs is not None:
+            await self.get_hangs.wait()
         if self.get_errors and (error := self.get_errors.popleft()) is not None:
             raise error
         if id not in self.made:

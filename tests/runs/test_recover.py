@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,3 +227,22 @@ async def test_a_stop_lets_a_create_that_is_under_way_come_to_its_answer(world: 
     await world.clock.advance(10)
     await stopping
     assert (await world.row(run)).prediction_id is not None
+
+
+async def test_many_runs_are_taken_up_a_few_at_a_time_and_one_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
+    world = await World.open(tmp_path, recovered_at_once=2, recovered_within=5.0)
+    runs = [await world.start(author_id=number) for number in range(5)]
+    for made in world.replicate.made.values():
+        made.begin(world.clock.now())
+    await world.kill()
+    hung = world.replicate.get_hangs = asyncio.Event()
+    recovering = asyncio.create_task(world.restart())
+    await world.clock.advance(1)
+    assert sum(len(world.views[run.id]) - 1 for run in runs) == 2
+    await world.clock.advance(5)
+    assert sum(len(world.views[run.id]) - 1 for run in runs) == 4
+    hung.set()
+    await world.clock.advance(6)
+    assert await recovering == 5
+    assert all(world.view(run).pages for run in runs)
+    await world.close()
