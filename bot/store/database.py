@@ -10,51 +10,46 @@ a transaction is the price; moves that wait together share it.
 """
 
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
-import aiosqlite
-from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool, StaticPool
 
 from bot.clock import Clock
 from bot.store.errors import StoreError, explain
-from bot.store.lane import Job, Lane
+from bot.store.lane import Lane
 from bot.store.location import Location
 from bot.store.meter import Meter, Unmetered
+from bot.store.session import Job, Session
 
 T = TypeVar("T")
 
 READERS = 2
-_BUSY_MS = 2_000  # how long one waits for another process; a move takes a few
-_PRAGMAS = (
-    f"busy_timeout={_BUSY_MS}",
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "secure_delete=ON",  # what is erased is overwritten, not only let go of
-)
 
 
 class Database:
     """The open database: ``read`` and ``write`` do a job in a transaction."""
 
-    def __init__(self, engine: AsyncEngine, *, writer: Lane, reader: Lane, clock: Clock, meter: Meter) -> None:
-        self._engine = engine
+    def __init__(self, location: Location, *, sessions: list[Session], clock: Clock, meter: Meter) -> None:
+        self.sessions = sessions
+        self._location = location
         self._clock = clock
         self._meter = meter
-        self._writer = writer
-        self._reader = reader
+        self._writer = Lane(sessions[:1], name="store-writer", together=True)
+        # Memory is one connection, or it would be several databases.
+        self._reader = Lane(sessions[1:], name="store-reader") if sessions[1:] else self._writer
 
     @classmethod
-    async def open(cls, engine: AsyncEngine, *, clock: Clock, meter: Meter | None = None) -> "Database":
-        """Start the lanes; DBAPIError when a connection cannot be had."""
-        in_memory = isinstance(engine.pool, StaticPool)
-        connections = await _connect(engine, readers=0 if in_memory else READERS)
-        writer = Lane(connections[:1], name="store-writer", together=True)
-        reader = writer if in_memory else Lane(connections[1:], name="store-reader")
-        return cls(engine, writer=writer, reader=reader, clock=clock, meter=meter or Unmetered())
+    async def open(cls, location: Location, first: Session, *, clock: Clock, meter: Meter | None = None) -> "Database":
+        """Start the lanes, with ``first`` to write; DBAPIError when a connection cannot be had."""
+        sessions = [first]
+        try:
+            while len(sessions) <= READERS and location.path is not None:
+                sessions.append(await Session.open(location, reading=True))
+        except BaseException:
+            for session in sessions[1:]:
+                await session.close()
+            raise
+        return cls(location, sessions=sessions, clock=clock, meter=meter or Unmetered())
 
     async def write(self, job: Job[T]) -> T:
         """Do ``job`` with the write lock held; when this returns, the disk has it."""
@@ -73,72 +68,28 @@ class Database:
 
     async def look(self, job: Job[T]) -> T:
         """Do a job that only reads and takes long, over a connection of its own: it holds up nobody."""
-        if isinstance(self._engine.pool, StaticPool):
+        if self._location.path is None:
             return await self._writer.do(job)
         try:
-            async with self._engine.connect() as connection:
-                await connection.execution_options(reading=True)
-                return await connection.run_sync(job)
+            session = await Session.open(self._location, reading=True)
+            try:
+                return await session.do(job)
+            finally:
+                await session.close()
         except DBAPIError as error:
             raise StoreError(explain(error)) from error
 
     async def copy(self, path: Path) -> None:
         """Fill the empty file ``path`` with everything, as it is at one moment."""
-        if isinstance(self._engine.pool, StaticPool):
+        if self._location.path is None:
             raise StoreError("A database in memory has no backup; name a file in DATABASE_URL.")
-        async with self._engine.connect() as connection, aiosqlite.connect(path) as copy:
-            await (await driver(connection)).backup(copy)
+        session = await Session.open(self._location, reading=True)
+        try:
+            await session.copy(path)
+        finally:
+            await session.close()
 
     async def close(self) -> None:
         """Finish what was asked for and let go of the file."""
         await self._writer.close()
         await self._reader.close()
-        await self._engine.dispose()
-
-
-def make_engine(location: Location) -> AsyncEngine:
-    """Return an engine whose connections are set up as this module's text says."""
-    engine = create_async_engine(
-        location.engine_url,
-        # Each lane keeps its connections for life; memory is one connection, or it would be several databases.
-        poolclass=StaticPool if location.path is None else NullPool,
-        hide_parameters=True,  # they are prompts and tokens, and an error's text reaches the log
-    )
-    event.listen(engine.sync_engine, "connect", _set_up)
-    event.listen(engine.sync_engine, "begin", _begin)
-    return engine
-
-
-async def driver(connection: AsyncConnection) -> aiosqlite.Connection:
-    """Return aiosqlite's own connection, for what SQLAlchemy has no words for; no transaction is begun."""
-    return cast("aiosqlite.Connection", (await connection.get_raw_connection()).driver_connection)
-
-
-async def _connect(engine: AsyncEngine, *, readers: int) -> list[AsyncConnection]:
-    """Return the writer's connection and the readers', or none of them."""
-    connections: list[AsyncConnection] = []
-    try:
-        connections.append(await engine.connect())
-        for _ in range(readers):
-            connections.append(await engine.connect())
-            await connections[-1].execution_options(reading=True)
-    except BaseException:
-        for connection in connections:
-            await connection.close()
-        raise
-    return connections
-
-
-def _set_up(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # Python's sqlite3 begins no transactions; _begin does
-    cursor = connection.cursor()
-    try:
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-    finally:
-        cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,22 +1,21 @@
 """Lane: database connections that take jobs from one queue.
 
-A job is a plain function of a connection. It runs inside a transaction, as a whole or not at all. aiosqlite gives each
-statement to the connection's own thread; the loop goes on meanwhile.
+A job is a plain function of a connection. It runs inside a transaction, as a whole or not at all, in the connection's
+own thread; the loop goes on meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.errors import StoreError, explain
+from bot.store.session import Job, Session
 
 T = TypeVar("T")
-Job = Callable[[Connection], T]
 
 # How many jobs share one transaction at most: their callers wait for the whole.
 TOGETHER = 64
@@ -43,13 +42,12 @@ class Lane:
     database.
     """
 
-    def __init__(self, connections: Sequence[AsyncConnection], *, name: str, together: bool = False) -> None:
+    def __init__(self, sessions: Sequence[Session], *, name: str, together: bool = False) -> None:
         self._most = TOGETHER if together else 1
         self._asked: asyncio.Queue[_Asked | None] = asyncio.Queue()
         self._closed = False
         self._workers = [
-            asyncio.create_task(self._work(connection), name=f"{name}-{number}")
-            for number, connection in enumerate(connections)
+            asyncio.create_task(self._work(session), name=f"{name}-{number}") for number, session in enumerate(sessions)
         ]
 
     async def do(self, job: Job[T]) -> T:
@@ -70,12 +68,12 @@ class Lane:
             self._asked.put_nowait(None)
         await asyncio.gather(*self._workers)
 
-    async def _work(self, connection: AsyncConnection) -> None:
+    async def _work(self, session: Session) -> None:
         try:
             while waiting := await self._next():
-                _answer(await _perform(connection, waiting))
+                _answer(await _perform(session, waiting))
         finally:
-            await connection.close()
+            await session.close()
 
     async def _next(self) -> list[_Asked]:
         """Wait for a job and return it with those behind it; nothing when the lane is closed."""
@@ -90,20 +88,20 @@ class Lane:
         return waiting
 
 
-async def _perform(connection: AsyncConnection, waiting: list[_Asked]) -> list[_Done]:
+async def _perform(session: Session, waiting: list[_Asked]) -> list[_Done]:
     """Do the jobs in one transaction; if that fails, each in one of its own."""
-
-    def do_all(inner: Connection) -> list[_Done]:
-        return [_Done(asked, value=asked.job(inner)) for asked in waiting]
-
     begun = False
+
+    def do_all(connection: Connection) -> list[_Done]:
+        nonlocal begun
+        begun = True
+        return [_Done(asked, value=asked.job(connection)) for asked in waiting]
+
     try:
-        async with connection.begin():
-            begun = True
-            return await connection.run_sync(do_all)
+        return await session.do(do_all)
     except Exception as error:  # noqa: BLE001 (it belongs to the caller, who awaits it)
         if begun and len(waiting) > 1:
-            return [done for asked in waiting for done in await _perform(connection, [asked])]
+            return [done for asked in waiting for done in await _perform(session, [asked])]
         # It could not even begin: another program holds the database, and would make each of them wait anew.
         return [_Done(asked, error=_failure(error)) for asked in waiting]
 

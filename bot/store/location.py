@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.errors import ConfigError
@@ -41,11 +41,6 @@ class Location:
     def folder(self) -> Path:
         """The folder that the database lies in, for what belongs beside it."""
         return Path(tempfile.gettempdir(), f"replicord-{os.getpid()}") if self.path is None else self.path.parent
-
-    @property
-    def engine_url(self) -> URL:
-        """The URL as SQLAlchemy takes it."""
-        return URL.create("sqlite+aiosqlite", database=":memory:" if self.path is None else str(self.path))
 
     def prepare(self) -> None:
         """Make the folder and an empty file that only the bot's user can read; ConfigError if that cannot be."""

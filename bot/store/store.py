@@ -6,20 +6,20 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.clock import Clock
 from bot.errors import ConfigError
 from bot.limits import MIB
 from bot.store import backup, migrations, soundness
 from bot.store.commands import Commands
-from bot.store.database import Database, make_engine
+from bot.store.database import Database
 from bot.store.errors import explain
 from bot.store.location import Location
 from bot.store.meter import Meter
 from bot.store.notes import Notes
 from bot.store.owner import Ownership
 from bot.store.runs import Runs
+from bot.store.session import Session
 
 # Up to this size a start looks the whole database over, in a fraction of a second. A million runs take 5 s to read,
 # or 40 s from a cold disk: those are left to ``damage``, beside the work.
@@ -46,12 +46,14 @@ class Store:
         location = Location.parse(url)
         await asyncio.to_thread(location.prepare)
         owner = await asyncio.to_thread(Ownership.take, location.path) if own and location.path else None
-        engine = make_engine(location)
+        session: Session | None = None
         try:
-            await _make_ready(engine, location, owned=owner is not None)
-            database = await Database.open(engine, clock=clock, meter=meter)
+            session = await Session.open(location)
+            await _make_ready(session, location, owned=owner is not None)
+            database = await Database.open(location, session, clock=clock, meter=meter)
         except BaseException as error:
-            await engine.dispose()
+            if session is not None:
+                await session.close()
             if owner is not None:
                 owner.release()
             if isinstance(error, DBAPIError):
@@ -76,15 +78,14 @@ class Store:
         return await self._database.look(soundness.damage)
 
 
-async def _make_ready(engine: AsyncEngine, location: Location, *, owned: bool) -> None:
-    async with engine.connect() as connection, connection.begin():
-        # The write lock is held here: what cannot be written, or is no database, says so at once.
-        version = await connection.run_sync(_look_over)
+async def _make_ready(session: Session, location: Location, *, owned: bool) -> None:
+    # The write lock is held here: what cannot be written, or is no database, says so at once.
+    version = await session.do(_look_over)
     if version != migrations.STEPS[-1]:
         with contextlib.ExitStack() as held:
             if not owned and location.path:
                 held.callback((await asyncio.to_thread(Ownership.take, location.path)).release)
-            await migrations.upgrade(engine)
+            await session.plain(migrations.upgrade)
 
 
 def _look_over(connection: Connection) -> str | None:

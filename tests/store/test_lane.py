@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 import traceback
 from collections.abc import AsyncIterator
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event
-from sqlalchemy.util import await_only
 
 from bot.store.errors import StoreError
 from bot.store.lane import TOGETHER
@@ -55,14 +55,14 @@ async def test_an_answer_means_that_others_see_it(store: Store, tmp_path: Path) 
 @asynccontextmanager
 async def writer_is_busy(store: Store) -> AsyncIterator[None]:
     """Meanwhile, whatever is asked of the writer waits."""
-    begun, over = asyncio.Event(), asyncio.Event()
+    begun, over = threading.Event(), threading.Event()
 
     def hold(_connection: Connection) -> None:
         begun.set()
-        await_only(asyncio.wait_for(over.wait(), 30))
+        assert over.wait(30)
 
     holding = asyncio.create_task(store._database.write(hold))
-    await begun.wait()
+    assert await asyncio.to_thread(begun.wait, 30)
     yield
     over.set()
     await holding
@@ -73,7 +73,7 @@ async def test_moves_that_wait_at_the_same_moment_share_a_transaction(store: Sto
         await store.runs.reserve(a_run(f"run-{number}"), ())
     commits = []
     async with writer_is_busy(store):
-        event.listen(store._database._engine.sync_engine, "commit", commits.append)
+        event.listen(store._database.sessions[0].engine, "commit", commits.append)
         sending = asyncio.gather(
             *(store.runs.sent(f"run-{number}", at=after(1), webhook=None) for number in range(2 * TOGETHER))
         )

@@ -2,10 +2,10 @@
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,41 +13,29 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store import migrations
-from bot.store.database import make_engine
 from bot.store.errors import StoreError
 from bot.store.location import Location
 from bot.store.run import RunState
+from bot.store.session import Session
 from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.clock import VirtualClock
 from tests.store.sample import MIA, PNG, a_run, after
 
-T = TypeVar("T")
-
 PAST = Path(__file__).with_name("past")
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = make_engine(Location(tmp_path / "replicord.db"))
-    yield engine
-    await engine.dispose()
-
-
-async def schema(engine: AsyncEngine) -> dict[str, list[str]]:
-    """Each table's and index's parts as SQLite has them, in an order of ours."""
-    return await asked(engine, tables)
-
-
-async def asked(engine: AsyncEngine, question: Callable[[Connection], T]) -> T:
-    async with engine.connect() as connection:
-        return await connection.run_sync(question)
+async def session(tmp_path: Path) -> AsyncIterator[Session]:
+    session = await Session.open(Location(tmp_path / "replicord.db"))
+    yield session
+    await session.close()
 
 
 def tables(connection: Connection) -> dict[str, list[str]]:
+    """Return each table's and index's parts as SQLite has them, in an order of ours."""
     rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     return {
         name: sorted(part.strip(" ,\t") for part in re.split(r"\n", sql))
@@ -56,21 +44,21 @@ def tables(connection: Connection) -> dict[str, list[str]]:
     }
 
 
-async def test_the_steps_make_the_tables_that_the_program_knows(engine: AsyncEngine) -> None:
-    await migrations.upgrade(engine)
+async def test_the_steps_make_the_tables_that_the_program_knows(session: Session) -> None:
+    await session.plain(migrations.upgrade)
     known = create_engine("sqlite://")
     metadata.create_all(known)
     with known.connect() as connection:
-        assert await schema(engine) == tables(connection)
+        assert await session.do(tables) == tables(connection)
     known.dispose()
 
 
-async def test_alembic_finds_nothing_left_to_do(engine: AsyncEngine) -> None:
+async def test_alembic_finds_nothing_left_to_do(session: Session) -> None:
     def left(connection: Connection) -> object:
         return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
 
-    await migrations.upgrade(engine)
-    assert await asked(engine, left) == []
+    await session.plain(migrations.upgrade)
+    assert await session.do(left) == []
 
 
 def test_the_steps_are_one_line_and_all_are_named() -> None:
@@ -86,11 +74,11 @@ def test_every_version_is_kept_to_start_from() -> None:
 
 
 @pytest.mark.parametrize("step", migrations.STEPS)
-async def test_every_step_can_be_stopped_at_and_gone_on_from(engine: AsyncEngine, step: str) -> None:
-    await migrations.upgrade(engine, to=step)
-    assert await asked(engine, migrations.version) == step
-    await migrations.upgrade(engine)
-    assert await asked(engine, migrations.version) == migrations.STEPS[-1]
+async def test_every_step_can_be_stopped_at_and_gone_on_from(session: Session, step: str) -> None:
+    await session.plain(partial(migrations.upgrade, to=step))
+    assert await session.do(migrations.version) == step
+    await session.plain(migrations.upgrade)
+    assert await session.do(migrations.version) == migrations.STEPS[-1]
 
 
 @pytest.mark.parametrize("step", migrations.STEPS)
@@ -116,13 +104,12 @@ async def test_what_any_version_wrote_is_read_and_worked_on(
     await store.close()
 
 
-async def test_a_step_that_fails_leaves_the_database_as_it_was(engine: AsyncEngine) -> None:
-    async with engine.connect() as connection, connection.begin():
-        await connection.exec_driver_sql("CREATE TABLE notes (key TEXT)")
-    before = await schema(engine)
+async def test_a_step_that_fails_leaves_the_database_as_it_was(session: Session) -> None:
+    await session.do(lambda connection: connection.exec_driver_sql("CREATE TABLE notes (key TEXT)").close())
+    before = await session.do(tables)
     with pytest.raises(Exception, match="already exists"):
-        await migrations.upgrade(engine)
-    assert await schema(engine) == before
+        await session.plain(migrations.upgrade)
+    assert await session.do(tables) == before
 
 
 async def test_a_step_keeps_what_hangs_on_the_rows_it_moves(url: str, clock: VirtualClock) -> None:

@@ -27,9 +27,11 @@ def statements(store: Store) -> Iterator[dict[str, Any]]:
     def note(_connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:  # noqa: FBT001 (SQLAlchemy's signature)
         seen[statement] = values[0] if many else values
 
-    event.listen(store._database._engine.sync_engine, "before_cursor_execute", note)
+    for session in store._database.sessions:
+        event.listen(session.engine, "before_cursor_execute", note)
     yield seen
-    event.remove(store._database._engine.sync_engine, "before_cursor_execute", note)
+    for session in store._database.sessions:
+        event.remove(session.engine, "before_cursor_execute", note)
 
 
 async def do_everything(store: Store) -> None:

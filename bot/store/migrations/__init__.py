@@ -5,12 +5,14 @@ match, and keep a dump of the version before it in ``tests/store/past``.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import ConfigError
-from bot.store.database import driver
+
+if TYPE_CHECKING:
+    import sqlite3
 
 STEPS = ("0001", "0002")
 _TABLE = "alembic_version"
@@ -35,18 +37,17 @@ def version(connection: Connection) -> str | None:
     return found
 
 
-async def upgrade(engine: AsyncEngine, to: str = "head") -> None:
+def upgrade(connection: Connection, to: str = "head") -> None:
     """Take every step that is missing, in one transaction: all of them, or the database stays as it was."""
-    async with engine.connect() as connection:
-        # A step that rebuilds a table drops the old one, and SQLite would take its children along. The switch is
-        # thrown past SQLAlchemy, which would begin a transaction first, and in one it does nothing.
-        raw = await driver(connection)
-        await raw.execute("PRAGMA foreign_keys=OFF")
-        try:
-            async with connection.begin():
-                await connection.run_sync(_take_steps, to)
-        finally:
-            await raw.execute("PRAGMA foreign_keys=ON")
+    # A step that rebuilds a table drops the old one, and SQLite would take its children along. The switch is
+    # thrown past SQLAlchemy, which would begin a transaction first, and in one it does nothing.
+    raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        with connection.begin():
+            _take_steps(connection, to)
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
 
 
 def _take_steps(connection: Connection, to: str) -> None:
