@@ -138,11 +138,18 @@ class _Gulp:
 
     def add(self, sent: ServerSentEvent) -> bool:
         """Take what was sent, if it is an event and new, and say so."""
-        event = _event(sent, self._meter)
-        if event is None or not self.seen.is_new(event.kind, event.data, event.id):
+        name, data, number = sent.event, sent.data, sent.id or None
+        kind = _KINDS.get(name)
+        if kind is None:
+            if name != "message" or data:  # the decoder makes an empty message of every comment
+                self._meter.event_ignored()
             return False
-        self._events.append(event)
-        self.done = event.kind is EventKind.DONE
+        if not self.seen.is_new(name, data, number):
+            return False
+        if kind is not EventKind.OUTPUT:
+            data = _said(kind, data)
+            self.done = kind is EventKind.DONE
+        self._events.append(StreamEvent(kind, data, number))
         return True
 
     def hand_over(self) -> None:
@@ -219,17 +226,9 @@ def _check(response: httpx.Response, clock: Clock) -> None:
 _KINDS = {kind.value: kind for kind in EventKind}
 
 
-def _event(sent: ServerSentEvent, meter: Meter) -> StreamEvent | None:
-    kind = _KINDS.get(sent.event)
-    if kind is EventKind.OUTPUT:
-        return StreamEvent(kind, sent.data, sent.id or None)
-    if kind is EventKind.ERROR:
-        return StreamEvent(kind, _words(sent.data, "detail") or sent.data, sent.id or None)
-    if kind is EventKind.DONE:
-        return StreamEvent(kind, _words(sent.data, "reason"), sent.id or None)
-    if sent.event != "message" or sent.data:  # the decoder makes an empty message of every comment
-        meter.event_ignored()
-    return None
+def _said(kind: EventKind, data: str) -> str:
+    """Return what went wrong in words, or why it ended."""
+    return _words(data, "detail") or data if kind is EventKind.ERROR else _words(data, "reason")
 
 
 def _words(data: str, key: str) -> str:

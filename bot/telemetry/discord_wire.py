@@ -56,7 +56,6 @@ class DiscordWire:
     ) -> None:
         about.began = self._clock.monotonic()
         about.foreign = request.method == "GET" and "/api/" not in request.url.path
-        about.uploading = request.headers.get("Content-Type", "").startswith("multipart/")
 
     async def _sent(
         self, _: aiohttp.ClientSession, about: SimpleNamespace, sent: aiohttp.TraceRequestChunkSentParams
