@@ -78,7 +78,8 @@ class _Watch:
         self._life.turn(Phase.RUNNING if self._life.run.state is RunState.RUNNING else Phase.STARTING)
         while True:
             if prediction is None:
-                prediction = await self._look(urgent=rung)
+                await self._its_turn(urgent=rung)
+                prediction = await self._look()
             if prediction is not None:
                 if ends.is_over(prediction):
                     return self._end(prediction)
@@ -102,13 +103,18 @@ class _Watch:
             return None
         return told
 
-    async def _look(self, *, urgent: bool) -> Prediction | None:
+    async def _its_turn(self, *, urgent: bool) -> None:
+        """Wait for a routine look's turn; what rings meanwhile makes it urgent."""
+        urgent = urgent or self._life.stopping or self._listener.verdict is not None
+        while not urgent and (delay := self._house.looks.routine_in()) > 0:
+            urgent = await self._life.bell.heard(within=max(delay, 0.001))  # rounding must not make it endless
+
+    async def _look(self) -> Prediction | None:
         life = self._life
         if life.run.prediction_id is None:
             raise RuntimeError("a run without a prediction cannot be followed")
-        urgent = urgent or life.stopping or self._listener.verdict is not None
         try:
-            prediction = await self._house.looks.look(life.run.prediction_id, urgent=urgent)
+            prediction = await self._house.looks.look(life.run.prediction_id)
         except NotFound:
             self._missing += 1
             return None

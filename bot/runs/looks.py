@@ -13,7 +13,8 @@ from bot.runs.window import Window
 class Looks:
     """Looks at predictions for all runs together.
 
-    Routine looks leave room in the minute for the ones that somebody waits for: the end of a run, a cancel.
+    Routine looks leave room in the minute for the ones that somebody waits for, the end of a run or a cancel: they
+    are made when ``routine_in`` says so.
     """
 
     def __init__(self, predictions: Predictions, *, clock: Clock, policy: Policy, observer: Observer) -> None:
@@ -24,9 +25,13 @@ class Looks:
         self._window = Window(policy.looks_per_minute, 60.0)
         self._gate = asyncio.Semaphore(policy.looks_at_once)
 
-    async def look(self, prediction_id: str, *, urgent: bool) -> Prediction:
+    def routine_in(self) -> float:
+        """Return in how many seconds there is room for a look that nobody waits for; 0.0 for now."""
+        return self._window.delay(self._clock.monotonic(), limit=self._policy.routine_looks_per_minute)
+
+    async def look(self, prediction_id: str) -> Prediction:
         """Return the prediction as it is now; errors are the client's."""
-        await self._turn(urgent=urgent)  # before the gate: who waits for the minute holds up nobody
+        await self._turn()  # before the gate: who waits for the minute holds up nobody
         async with self._gate:
             try:
                 prediction = await self._predictions.get(prediction_id)
@@ -36,8 +41,7 @@ class Looks:
             self._observer.looked(ok=True)
             return prediction
 
-    async def _turn(self, *, urgent: bool) -> None:
-        limit = None if urgent else self._policy.routine_looks_per_minute
-        while (delay := self._window.delay(self._clock.monotonic(), limit=limit)) > 0:
+    async def _turn(self) -> None:
+        while (delay := self._window.delay(self._clock.monotonic())) > 0:
             await self._clock.sleep(max(delay, 0.001))  # rounding must not make it endless
         self._window.note(self._clock.monotonic())

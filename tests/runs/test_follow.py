@@ -1,6 +1,7 @@
 """From a prediction to its end, whatever stream and GETs do."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from bot.outputs.parts import Text
 from bot.replicate.errors import NoAnswer
@@ -324,3 +325,20 @@ async def test_a_run_that_a_wrong_clock_wrote_down_is_still_stopped_past_its_dea
     await world.restart()
     await world.clock.advance(2000)
     assert made.cancels
+
+
+async def test_a_run_that_waits_for_its_routine_look_hears_of_its_end_at_once(tmp_path: Path) -> None:
+    world = await World.open(tmp_path, routine_looks_per_minute=3)
+    run = await world.start()
+    made = world.replicate.only
+    made.begin(world.clock.now())
+    for _ in range(3):
+        world.engine.wake(run.id)
+        await world.clock.advance(1)
+    looks = world.replicate.gets
+    await world.clock.advance(30)
+    assert world.replicate.gets == looks >= 3
+    made.end(Status.SUCCEEDED, world.clock.now(), output=[URLS[0]])
+    await world.clock.advance(1)
+    assert (await world.row(run)).delivered_at is not None
+    await world.close()
