@@ -194,8 +194,9 @@ class Engine:
         return taken
 
     async def _caught_up(self, life: Life) -> None:
-        """Return when a run shows again what it showed before, is over, or keeps the others waiting for too long."""
-        await first(life.shown.wait(), self._clock.sleep(self._policy.recovered_within))
+        """Return when a run was looked at and its stream had a moment to say again what it said; soon in any case."""
+        await first(life.known.wait(), self._clock.sleep(self._policy.recovered_within))
+        await self._clock.sleep(self._policy.replay_within)
 
     def wake(self, run_id: str, prediction: Prediction | None = None) -> bool:
         """Tell a run that there is news of it; False when it is not one that is being looked after."""
@@ -263,7 +264,7 @@ class Engine:
             if not life.settled:  # a view that delivered has closed itself
                 await _close((life.view,))
         finally:
-            life.shown.set()
+            life.known.set()
             await life.picture.close()
             self._lives.pop(life.run.id, None)
             self._tasks.pop(life.run.id, None)

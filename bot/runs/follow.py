@@ -106,8 +106,8 @@ class _Watch:
     async def _its_turn(self, *, urgent: bool) -> None:
         """Wait for a routine look's turn; what rings meanwhile makes it urgent."""
         urgent = urgent or self._life.stopping or self._listener.verdict is not None
-        while not urgent and (delay := self._house.looks.routine_in()) > 0:
-            urgent = await self._life.bell.heard(within=max(delay, 0.001))  # rounding must not make it endless
+        if not urgent and (delay := self._house.looks.routine_in()) > 0:
+            await self._life.bell.heard(within=delay)
 
     async def _look(self) -> Prediction | None:
         life = self._life

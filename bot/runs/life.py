@@ -62,7 +62,7 @@ class Life:
         self.thumbnail = thumbnail
         self.bell = bell
         self.stop = asyncio.Event()
-        self.shown = asyncio.Event()  # a page was handed to the view
+        self.known = asyncio.Event()  # how its prediction is was told, or need not be any more
         if run.cancel_requested_at is not None:
             self.stop.set()
         self.heard: Prediction | None = None  # what a webhook said last; the GET is the truth
@@ -122,13 +122,13 @@ class Life:
             if not self._caught_up:
                 return
             self._hushed = False
-        self.shown.set()
         self.view.show(self.page())
 
     def looked(self) -> None:
         """Note that a GET told what there is."""
         if self._looked_at is None:
             self._looked_at = self._clock.monotonic()
+            self.known.set()
 
     @property
     def _caught_up(self) -> bool:

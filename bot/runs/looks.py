@@ -23,11 +23,19 @@ class Looks:
         self._policy = policy
         self._observer = observer
         self._window = Window(policy.looks_per_minute, 60.0)
+        self._next_routine = 0.0
         self._gate = asyncio.Semaphore(policy.looks_at_once)
 
     def routine_in(self) -> float:
-        """Return in how many seconds there is room for a look that nobody waits for; 0.0 for now."""
-        return self._window.delay(self._clock.monotonic(), limit=self._policy.routine_looks_per_minute)
+        """Return in how many seconds a look may be made that nobody waits for; 0.0 for now.
+
+        Once the minute is full, each caller gets a moment of its own.
+        """
+        now, limit = self._clock.monotonic(), self._policy.routine_looks_per_minute
+        if self._window.delay(now, limit=limit) <= 0:
+            return 0.0
+        self._next_routine = max(self._next_routine, now) + 60.0 / limit
+        return self._next_routine - now
 
     async def look(self, prediction_id: str) -> Prediction:
         """Return the prediction as it is now; errors are the client's."""

@@ -43,9 +43,11 @@ class Policy:
     search_longest: float = 900.0
     clock_skew: timedelta = timedelta(minutes=1)
 
-    # After a restart: how many runs are taken up at a time, and how long one may keep the next from it.
+    # After a restart: how many runs are taken up at a time, how long one may keep the next from it before it is looked
+    # at, and how long its stream is given to say again what it said.
     recovered_at_once: int = 100
     recovered_within: float = 5.0
+    replay_within: float = 0.75
 
     # Past the deadline Replicate should have ended the run; after this long the bot ends it itself.
     overdue: timedelta = timedelta(minutes=2)

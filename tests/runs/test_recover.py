@@ -159,7 +159,8 @@ async def test_many_unfinished_runs_are_followed_again_within_seconds(tmp_path: 
     await world.clock.settle()
     world.replicate.gets = 0
     recovering = asyncio.create_task(world.restart())
-    await world.clock.advance(4)
+    for _ in range(5):
+        await world.clock.advance(1)
     assert await recovering == 200
     assert world.replicate.gets >= 200
     await world.clock.advance(60)
@@ -240,10 +241,10 @@ async def test_many_runs_are_taken_up_a_few_at_a_time_and_one_that_hangs_holds_u
     recovering = asyncio.create_task(world.restart())
     await world.clock.advance(1)
     assert sum(len(world.views[run.id]) - 1 for run in runs) == 2
-    await world.clock.advance(5)
+    await world.clock.advance(6)
     assert sum(len(world.views[run.id]) - 1 for run in runs) == 4
     hung.set()
-    await world.clock.advance(6)
+    await world.clock.advance(25)
     assert await recovering == 5
     assert all(world.view(run).pages for run in runs)
     await world.close()
