@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burst, history, restart, streaming
+from benchmarks import burst, history, rest, restart, streaming
 from benchmarks.figures import Row
 from benchmarks.subject import OFFICIAL, PLAIN, REPLICORD
 
@@ -44,6 +44,10 @@ def _streaming(*, quick: bool) -> Iterator[Step]:
 
 
 def _others(*, quick: bool) -> Iterator[Step]:
+    for subject in (REPLICORD, OFFICIAL, PLAIN):
+        yield Step("rest", subject.name, partial(rest.measure, subject))
+    heavy = 2 if quick else 100
+    yield Step(f"heavy {heavy}", REPLICORD.name, partial(streaming.measure_heavy, heavy, REPLICORD))
     for commands, beside in ((5, 0),) if quick else ((200, 0), (200, 1000)):
         name = f"burst {commands}" + (f" beside {beside}" if beside else "")
         for subject in [REPLICORD, OFFICIAL, PLAIN] if not (quick or beside) else [REPLICORD]:

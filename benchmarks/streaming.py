@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.eyes import Sight
-from benchmarks.far_end import FarEnd
+from benchmarks.far_end import FarEnd, picture
 from benchmarks.figures import Figure, Row, spread
 from benchmarks.metronome import BEATS
 from benchmarks.process import Process
@@ -17,6 +17,7 @@ from benchmarks.subject import Subject, ready
 MB = 1_000_000
 _AT_REST_AFTER = 2.0
 _SETTLE = 90.0  # the longest that ends are waited for
+_HEAVY_LONGEST = 240.0
 _TELL_EVERY = 0.2
 
 
@@ -59,6 +60,28 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Row:
         finally:
             await process.stop()
     return Row(load.name, subject.name, figures)
+
+
+async def measure_heavy(runs: int, subject: Subject, folder: Path) -> Row:
+    """Let ``runs`` runs end with ten pictures of 2 MB each, all at once, and return what it took."""
+    async with FarEnd() as far_end:
+        far_end.pictures, far_end.at_once, far_end.picture = 10, True, picture(1024, 90, least=2 * MB)
+        process = subject.process(far_end, folder)
+        try:
+            await ready(process, far_end)
+            await asyncio.sleep(_AT_REST_AFTER)
+            rest, began = process.memory(), process.cpu()
+            sights = await begin(runs, 50.0, far_end, commands=("paint",))
+            await until(lambda: all(sight.over for sight in sights), far_end, _HEAVY_LONGEST)
+            figures: dict[str, Figure] = {
+                "memory at rest MB": rest / MB,
+                "memory at most MB": process.memory(peak=True) / MB,
+                "CPU s a run": (process.cpu() - began) / runs,
+                "pictures seen": sum(sight.pictures for sight in sights),
+            }
+        finally:
+            await process.stop()
+    return Row(f"heavy {runs}", subject.name, seen(sights) | figures | told(far_end))
 
 
 class _Meter:

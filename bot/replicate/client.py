@@ -1,5 +1,6 @@
 """Replicate: the whole client, and the HTTP connection pool it stands on."""
 
+import ssl
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
@@ -37,14 +38,15 @@ def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
 
     It keeps no cookies, follows no redirects and adds no token.
     """
-    tls = httpx.create_ssl_context()
 
     def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_CONNECTION, ssl=tls)
+        connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_CONNECTION)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=READ_AHEAD)
 
     return httpx.AsyncClient(
-        transport=AiohttpTransport(verify=tls, client=session),
+        # aiohttp has read the system's certificates once, for everybody. httpx would read its own beside them, which
+        # takes half a second and some megabytes; the transport asks for a context, and the session does not use it.
+        transport=AiohttpTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), client=session),
         timeout=TIMEOUT,
         follow_redirects=False,
         headers={"User-Agent": "replicord"},
