@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.media.media import Kind, Media, MediaType
 from bot.outputs.parts import Link
 from bot.replicate.prediction import Status
 from bot.runs.page import Phase
@@ -81,12 +82,13 @@ async def test_who_did_not_win_the_end_shows_none(world: World) -> None:
     assert world.view(run).closed == 1
 
 
-@pytest.mark.parametrize("where", ["sent", "running"])
+@pytest.mark.parametrize("where", ["files", "sent", "running"])
 async def test_what_nobody_expected_ends_the_run_with_a_sentence(
     world: World, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.runs.fail[where] = _failures(1, RuntimeError)
-    run = await world.start()
+    given = Media("me.jpg", MediaType("image/jpeg", ".jpg", Kind.IMAGE), b"\xff\xd8mine")
+    run = await world.start(input={"subject": "file:0"}, files=(given,))
     if world.replicate.made:
         world.replicate.only.begin(world.clock.now())
     await world.clock.advance(3)
