@@ -179,18 +179,21 @@ class Engine:
         """
         taken = 0
         fresh: set[asyncio.Task[None]] = set()
-        for run in await self._runs.undelivered():
-            if run.id in self._lives or run.id in self._starting or self._stopping:
-                continue
-            step = decide(run, self._clock.now(), patience=self._policy.deadline)
-            if step is Step.NOTHING:
-                continue
-            self._observer.recovered(run, step.value)
-            life = self._begin(run, step, wishes=wishes)
-            fresh.add(asyncio.create_task(self._caught_up(life), name=f"run {run.id} catches up"))
-            taken += 1
-            if len(fresh) >= self._policy.recovered_at_once:
-                _, fresh = await asyncio.wait(fresh, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            for run in await self._runs.undelivered():
+                if run.id in self._lives or run.id in self._starting or self._stopping:
+                    continue
+                step = decide(run, self._clock.now(), patience=self._policy.deadline)
+                if step is Step.NOTHING:
+                    continue
+                self._observer.recovered(run, step.value)
+                life = self._begin(run, step, wishes=wishes)
+                fresh.add(asyncio.create_task(self._caught_up(life), name=f"run {run.id} catches up"))
+                taken += 1
+                if len(fresh) >= self._policy.recovered_at_once:
+                    _, fresh = await asyncio.wait(fresh, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(fresh)
         return taken
 
     async def _caught_up(self, life: Life) -> None:
