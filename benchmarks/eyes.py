@@ -32,9 +32,13 @@ class Sight:
     first_seen_at: float | None = None
     final_at: float | None = None
     edited_at: float | None = None  # first, since the edits were forgotten
-    failed: bool = False
     beat: int | None = None  # of the newest token that is visible
     pictures: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether nobody answered the command in time."""
+        return self.exchange is not None and self.exchange.failed
 
     @property
     def over(self) -> bool:

@@ -1,5 +1,6 @@
 """The far end: both services, the people, and the models of the benchmark."""
 
+import asyncio
 import io
 import random
 import time
@@ -41,8 +42,8 @@ class _Forgotten(Calls):
 class FarEnd:
     """Discord, Replicate and their people, for one load.
 
-    ``tokens`` is how many a text run writes, ``pictures`` how many an image run makes, one a second, or all at once
-    where ``at_once`` is set; ``picture`` is the file that each is.
+    ``tokens`` is how many a text run writes, ``pictures`` how many an image run makes, one a second; ``picture`` is the
+    file that each is. With ``together``, all pictures of all runs come when that event is set.
     """
 
     def __init__(self) -> None:
@@ -60,7 +61,7 @@ class FarEnd:
         self.eyes = Eyes(self.discord.world, self.metronome)
         self.tokens = 300
         self.pictures = 5
-        self.at_once = False
+        self.together: asyncio.Event | None = None
         self.picture = picture(512, 80)
         self.events = 0
         self._open = AsyncExitStack()
@@ -121,7 +122,8 @@ class FarEnd:
 
     async def _pictures(self, job: Job) -> None:
         sight, prediction = self._of(job)
-        if self.at_once:
+        if self.together is not None:
+            await self.together.wait()
             urls = [job.save(self.picture, f"out-{index}.webp") for index in range(self.pictures)]
             self._heard(sight)
             self.events += len(urls)

@@ -65,13 +65,16 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Row:
 async def measure_heavy(runs: int, subject: Subject, folder: Path) -> Row:
     """Let ``runs`` runs end with ten pictures of 2 MB each, all at once, and return what it took."""
     async with FarEnd() as far_end:
-        far_end.pictures, far_end.at_once, far_end.picture = 10, True, picture(1024, 90, least=2 * MB)
+        far_end.pictures, far_end.picture = 10, picture(1024, 90, least=2 * MB)
+        far_end.together = asyncio.Event()
         process = subject.process(far_end, folder)
         try:
             await ready(process, far_end)
             await asyncio.sleep(_AT_REST_AFTER)
             rest, began = process.memory(), process.cpu()
             sights = await begin(runs, 50.0, far_end, commands=("paint",))
+            await until(lambda: len(far_end.replicate.predictions) == runs, far_end, 30.0)
+            far_end.together.set()
             await until(lambda: all(sight.over for sight in sights), far_end, _HEAVY_LONGEST)
             figures: dict[str, Figure] = {
                 "memory at rest MB": rest / MB,
