@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import httpx
 
 from bot.clock import Clock
+from bot.replicate.tap import Tap
 
-_AHEAD = 0.03
+_AHEAD = 0.015
+# What one read brings at most. After so much there is more: a picture that is sent in the stream itself.
+_FULL = 16 * 1024
 
 Wanted = Callable[[], float]
 """In how many seconds more of a stream can be put to use; 0.0 for now."""
@@ -46,13 +49,14 @@ class Breathing:
             return max(self.shortest, share)
         longest = max(self.longest, share)
         ahead = wanted - _AHEAD  # in time for what is wanted; if that is now, it was read a moment ago
-        return max(self.shortest, min(ahead, longest)) if ahead > 0.0 else longest
+        return max(self.shortest, min(ahead, longest)) if ahead > _AHEAD else longest
 
 
 class Breath(httpx.AsyncByteStream):
     """Another stream's bytes, with a pause between two reads once ``begin`` was called.
 
-    ``drained`` is called before the next read: whatever was read before has been decoded then.
+    ``tap`` is the connection that they come from. ``drained`` is called before the next read: whatever was read
+    before has been decoded then.
     """
 
     def __init__(
@@ -61,12 +65,14 @@ class Breath(httpx.AsyncByteStream):
         breathing: Breathing,
         clock: Clock,
         *,
+        tap: Tap | None = None,
         wanted: Wanted = at_once,
         drained: Callable[[], None] = lambda: None,
     ) -> None:
         self._stream = stream
         self._breathing = breathing
         self._clock = clock
+        self._tap = tap or Tap({})
         self._wanted = wanted
         self._drained = drained
         self._begun = False
@@ -78,14 +84,12 @@ class Breath(httpx.AsyncByteStream):
             self._breathing.streams += 1
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        ahead = True
         async for data in self._stream:
             yield data
-            # The first read after a pause brings what was read ahead, the second what waited behind that.
-            ahead = not ahead
             self._drained()
-            if ahead and self._begun and (pause := self._breathing.pause(self._wanted())):
-                await self._clock.sleep(pause)
+            if self._begun and len(data) < _FULL and (pause := self._breathing.pause(self._wanted())):
+                with self._tap.closed():
+                    await self._clock.sleep(pause)
 
     async def aclose(self) -> None:
         """Close the other stream."""

@@ -5,7 +5,6 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 from pydantic import ValidationError
 
 from bot.clock import Clock
@@ -21,6 +20,7 @@ from bot.replicate.models import Models
 from bot.replicate.predictions import Predictions
 from bot.replicate.rate import Rate
 from bot.replicate.stream import Take, follow
+from bot.replicate.tap import TappedTransport
 from bot.replicate.webhooks import Webhooks
 
 # A stream is a connection, and there may be thousands.
@@ -28,9 +28,6 @@ MOST_CONNECTIONS = 8192
 # A create on a connection that the server closes at that moment leaves it open whether it was received. Connections
 # that were idle for longer than this are not used again, and servers keep theirs for much longer.
 IDLE_CONNECTION = 5.0
-# What was read and not asked for yet is left in the kernel: a connection whose reader pauses wakes nobody, and what
-# it sent meanwhile costs one read. (aiohttp stops at twice this many bytes.)
-READ_AHEAD = 1
 
 
 def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
@@ -41,12 +38,12 @@ def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_CONNECTION)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=READ_AHEAD)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     return httpx.AsyncClient(
         # aiohttp has read the system's certificates once, for everybody. httpx would read its own beside them, which
         # takes half a second and some megabytes; the transport asks for a context, and the session does not use it.
-        transport=AiohttpTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), client=session),
+        transport=TappedTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), client=session),
         timeout=TIMEOUT,
         follow_redirects=False,
         headers={"User-Agent": "replicord"},

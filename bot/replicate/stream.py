@@ -24,6 +24,7 @@ from bot.replicate.errors import StreamLost
 from bot.replicate.failures import TRANSPORT_ERRORS
 from bot.replicate.meter import Meter
 from bot.replicate.seen import Seen
+from bot.replicate.tap import Tap
 
 __all__ = ["EventKind", "StreamEvent", "StreamLost", "follow"]
 
@@ -97,7 +98,9 @@ async def follow(
         try:
             async with _open(http, url, gulp.seen.last_id, clock) as response:
                 arriving = cast("httpx.AsyncByteStream", response.stream)
-                breath = Breath(arriving, breathing, clock, wanted=wanted, drained=gulp.hand_over)
+                breath = Breath(
+                    arriving, breathing, clock, tap=Tap(response.extensions), wanted=wanted, drained=gulp.hand_over
+                )
                 response.stream = breath
                 await _read(response, breath, gulp, tries)
             closed = _Closed("idle")

@@ -10,27 +10,36 @@ from tests.clock import VirtualClock, settle
 
 
 class Tap(httpx.AsyncByteStream):
-    def __init__(self) -> None:
+    def __init__(self, data: bytes = b"x") -> None:
+        self.data = data
         self.reads = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
             self.reads += 1
-            yield b"x"
+            yield self.data
 
 
-async def test_a_stream_that_has_begun_rests_after_every_second_read() -> None:
+async def test_a_stream_that_has_begun_rests_after_every_read() -> None:
     clock, tap = VirtualClock(), Tap()
     breath = Breath(tap, Breathing(shortest=0.2, longest=0.2), clock)
     reader = aiter(breath)
     await anext(reader)
-    breath.begin()
     await anext(reader)
+    breath.begin()
     waiting = asyncio.ensure_future(anext(reader))
     await settle()
     assert not waiting.done()
     await clock.advance(0.2)
     assert waiting.done()
+
+
+async def test_a_read_that_brought_all_it_can_is_followed_by_the_next_at_once() -> None:
+    breath = Breath(Tap(b"x" * 16 * 1024), Breathing(shortest=0.2, longest=0.2), VirtualClock())
+    breath.begin()
+    reader = aiter(breath)
+    for _ in range(3):
+        await anext(reader)
 
 
 async def test_what_was_read_is_told_before_anything_is_waited_for() -> None:
