@@ -22,7 +22,7 @@ Open = Callable[..., AbstractAsyncContextManager[Stage]]
 @asynccontextmanager
 async def opened(folder: Path, *, start: bool = True, pace: Pace = QUICK, **settings: str) -> AsyncIterator[Stage]:
     """A house with the bot started; at the end every request must have been one that the two services know."""
-    async with House(folder, pace=pace, settings={"LOG_LEVEL": "debug", **settings}) as house:
+    async with House(folder, pace=pace, settings=settings) as house:
         if start:
             await house.start_bot()
         yield Stage(house, folder)
@@ -50,14 +50,14 @@ def house_of(tmp_path: Path) -> Open:
     return of
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def _shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with opened(tmp_path_factory.mktemp("shared")) as stage:
         yield stage
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def shared(_shared: Stage) -> AsyncIterator[Stage]:
-    """The bot that the tests of a module share, with nothing broken yet."""
+    """The bot that all tests share which do not kill it, with nothing broken yet."""
     yield _shared
     _shared.clear()

@@ -6,7 +6,7 @@ from tests.faults.conftest import Open
 from tests.faults.pictures import large_photo
 from tests.faults.stage import Stage, eventually, has_image, shows_end
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CREATE = "POST /v1/predictions"
 CANCEL = "POST /v1/predictions/*/cancel"

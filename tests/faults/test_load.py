@@ -3,16 +3,22 @@
 import pytest
 
 from tests.faults.conftest import Open
-from tests.faults.stage import Stage, eventually
+from tests.faults.stage import Asked, Stage, eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def arrived(stage: Stage, who: str) -> Asked:
+    """Return a run that has joined the line: what was given is read at its own pace."""
+    asked = await stage.ask(who, images=1)
+    await eventually(lambda: asked.row)
+    return asked
 
 
 async def test_who_waits_sees_the_place_and_nobody_waits_behind_one_persons_many(house_of: Open) -> None:
     async with house_of(CREATES_PER_MINUTE="1", RUNS_PER_USER="9") as stage:
-        first = await stage.ask("mia", images=1)
-        mine = [await stage.ask("mia", images=1) for _ in range(3)]
-        noahs = await stage.ask("noah", images=1)
+        first, *mine = [await arrived(stage, "mia") for _ in range(4)]
+        noahs = await arrived(stage, "noah")
         await noahs.until(lambda: "In line · 2nd" in noahs.words)
         await mine[1].until(lambda: "In line · 3rd" in mine[1].words)
         await mine[2].until(lambda: "In line · 4th" in mine[2].words)
@@ -22,8 +28,8 @@ async def test_who_waits_sees_the_place_and_nobody_waits_behind_one_persons_many
 
 async def test_a_cancel_while_waiting_costs_nothing_and_lets_the_others_move_up(house_of: Open) -> None:
     async with house_of(CREATES_PER_MINUTE="1") as stage:
-        await stage.ask("mia", images=1)
-        waiting, behind = await stage.ask("mia", images=1), await stage.ask("mia", images=1)
+        await arrived(stage, "mia")
+        waiting, behind = await arrived(stage, "mia"), await arrived(stage, "mia")
         await behind.until(lambda: "In line · 2nd" in behind.words)
         await waiting.until(lambda: waiting.message.reacted("❌"))
         await stage.mia.react(waiting.message, "❌")

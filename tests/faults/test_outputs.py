@@ -5,7 +5,7 @@ import pytest
 from tests.faults.conftest import Open
 from tests.faults.stage import Stage, eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_file_that_is_gone_is_said_and_the_others_are_shown(shared: Stage) -> None:

@@ -15,7 +15,7 @@ from tests.faults.conftest import Open, opened
 from tests.faults.pictures import large_photo
 from tests.faults.stage import Stage, eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LONG_ENOUGH = 8  # shorter ones stand in any text
 
@@ -60,7 +60,7 @@ async def troubled(stage: Stage) -> None:
 
 
 async def test_no_secret_is_written_anywhere(tmp_path: Path) -> None:
-    async with opened(tmp_path) as stage:
+    async with opened(tmp_path, LOG_LEVEL="debug") as stage:
         await troubled(stage)
         assert await stage.house.bot.stop() == 0
         written = written_by(stage)

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.conftest import Open
 from tests.faults.stage import Stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LOST = {
     "it closes early": ("stream-close", {"after": 1}),

@@ -20,7 +20,7 @@ from bot.web.deliveries import MOST_BYTES
 from tests.faults.conftest import opened
 from tests.faults.stage import Stage, eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CREATE = "POST /v1/predictions"
 
@@ -39,13 +39,13 @@ async def called_back(folder: Path, **settings: str) -> AsyncIterator[Stage]:
         yield stage
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def _called(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with called_back(tmp_path_factory.mktemp("called")) as stage:
         yield stage
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def called(_called: Stage) -> AsyncIterator[Stage]:
     """A bot that Replicate calls."""
     yield _called
