@@ -169,11 +169,11 @@ class _Reader:
         return any(self._has_files(item, items, depth + 1) for item in value)
 
     def _is_file(self, value: str, schema: Mapping[str, Any]) -> bool:
-        meaning = meaning_of(schema)
         if is_data_uri(value):
-            return meaning.files or is_packed_data_uri(value)
+            return meaning_of(schema).files or is_packed_data_uri(value)
         if not value.startswith(("http://", "https://")) or any(letter.isspace() for letter in value):
             return False
+        meaning = meaning_of(schema)
         if meaning.files:
             return True
         return not meaning.words and (announces_files(schema) or is_covered(value, self._hosts))

@@ -11,6 +11,7 @@ itself after a 429. What a request is for is read off its path::
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import cache
 from types import SimpleNamespace
 from typing import Final
 
@@ -33,6 +34,11 @@ class DiscordWire:
     def __init__(self, metrics: Metrics, *, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
+        # Looking a metric up by its labels costs more than counting does.
+        self._uploaded = metrics.bytes.labels(direction="uploaded")
+        self._given = metrics.bytes.labels(direction="given")
+        self._edits = cache(lambda road, outcome: metrics.edits.labels(road=road, outcome=outcome))
+        self._edit_time = cache(lambda road: metrics.edit_time.labels(road=road))
         self._received: OrderedDict[int, tuple[str, float]] = OrderedDict()
 
     def received(self, interaction_id: int, what: str) -> None:
@@ -66,14 +72,14 @@ class DiscordWire:
         self, _: aiohttp.ClientSession, about: SimpleNamespace, came: aiohttp.TraceResponseChunkReceivedParams
     ) -> None:
         if about.foreign:  # a person's attachment
-            self._metrics.bytes.labels(direction="given").inc(len(came.chunk))
+            self._given.inc(len(came.chunk))
 
     async def _ended(
         self, _: aiohttp.ClientSession, about: SimpleNamespace, request: aiohttp.TraceRequestEndParams
     ) -> None:
         status = request.response.status
         self._note(about, request.method, request.url.path, str(status), request.response.headers)
-        if status < 300 and (found := _CALLBACK.search(request.url.path)):
+        if request.method == "POST" and status < 300 and (found := _CALLBACK.search(request.url.path)):
             what, since = self._received.pop(int(found[1]), ("", 0.0))
             if what:
                 self._metrics.acknowledgement.labels(command=what).observe(self._clock.monotonic() - since)
@@ -85,13 +91,13 @@ class DiscordWire:
 
     def _note(self, about: SimpleNamespace, method: str, path: str, outcome: str, headers: Mapping[str, str]) -> None:
         road, edit = _road(path)
-        self._metrics.bytes.labels(direction="uploaded").inc(getattr(about, "uploaded", 0))
+        self._uploaded.inc(getattr(about, "uploaded", 0))
         if outcome == "429":
             wide = headers.get("X-RateLimit-Scope") == "global"
             self._metrics.throttled.labels(road="global" if wide else road).inc()
         if method == "PATCH" and edit:
-            self._metrics.edits.labels(road=road, outcome=_meaning(outcome)).inc()
-            self._metrics.edit_time.labels(road=road).observe(self._clock.monotonic() - about.began)
+            self._edits(road, _meaning(outcome)).inc()
+            self._edit_time(road).observe(self._clock.monotonic() - about.began)
 
 
 def _road(path: str) -> tuple[str, bool]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import discord
@@ -15,6 +16,8 @@ from discord.components import (
     UnfurledMediaItem,
 )
 
+_EPHEMERAL: Final = discord.MessageFlags(ephemeral=True).value
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -27,12 +30,25 @@ class Shown:
 
     @classmethod
     def of(cls, message: discord.Message, emoji: str) -> "Shown":
-        """Read it from Discord's answer; ``emoji`` is the reaction to look for."""
+        """Read it from a message of discord.py's; ``emoji`` is the reaction to look for."""
         return cls(
             message.id,
             _files(message),
             message.flags.ephemeral,
             any(reaction.me and str(reaction.emoji) == emoji for reaction in message.reactions),
+        )
+
+    @classmethod
+    def told(cls, data: Mapping[str, Any], emoji: str) -> "Shown":
+        """Read it from a message as Discord sends it; ``emoji`` is the reaction to look for."""
+        files = {attachment["filename"]: int(attachment["id"]) for attachment in data.get("attachments", ())}
+        for media in _media_in(data.get("components", ())):
+            files[_name(media["url"])] = int(media["attachment_id"])
+        return cls(
+            int(data["id"]),
+            files,
+            bool(data.get("flags", 0) & _EPHEMERAL),
+            any(one["me"] and one["emoji"]["name"] == emoji for one in data.get("reactions", ())),
         )
 
 
@@ -41,8 +57,7 @@ def _files(message: discord.Message) -> dict[str, int]:
     files = {attachment.filename: attachment.id for attachment in message.attachments}
     for media in _media(message.components):
         if media.attachment_id is not None:
-            name = unquote(urlsplit(media.url).path.rpartition("/")[2])
-            files[name] = media.attachment_id
+            files[_name(media.url)] = media.attachment_id
     return files
 
 
@@ -59,3 +74,19 @@ def _media(components: Iterable[Component]) -> Iterator[UnfurledMediaItem]:
                 yield component.media
             case _:
                 pass
+
+
+def _media_in(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield every piece of media among components that is a file of the message's own."""
+    if isinstance(value, Mapping):
+        if value.get("attachment_id") is not None:
+            yield value
+        value = value.values()
+    elif not isinstance(value, list):
+        return
+    for inner in value:
+        yield from _media_in(inner)
+
+
+def _name(url: str) -> str:
+    return unquote(urlsplit(url).path.rpartition("/")[2])
