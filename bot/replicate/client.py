@@ -28,6 +28,9 @@ MOST_CONNECTIONS = 8192
 # A create on a connection that the server closes at that moment leaves it open whether it was received. Connections
 # that were idle for longer than this are not used again, and servers keep theirs for much longer.
 IDLE_CONNECTION = 5.0
+# Every event is a chunk. aiohttp asks its parser for more with every chunk that is taken while it holds few, and with
+# a small buffer "few" is less than two.
+READ_AHEAD = 1
 
 
 def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
@@ -38,7 +41,7 @@ def open_http(*, max_connections: int = MOST_CONNECTIONS) -> httpx.AsyncClient:
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=IDLE_CONNECTION)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=READ_AHEAD)
 
     return httpx.AsyncClient(
         # aiohttp has read the system's certificates once, for everybody. httpx would read its own beside them, which

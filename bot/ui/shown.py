@@ -76,16 +76,15 @@ def _media(components: Iterable[Component]) -> Iterator[UnfurledMediaItem]:
                 pass
 
 
-def _media_in(value: Any) -> Iterator[Mapping[str, Any]]:
+def _media_in(value: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
     """Yield every piece of media among components that is a file of the message's own."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if value.get("attachment_id") is not None:
             yield value
         value = value.values()
-    elif not isinstance(value, list):
-        return
     for inner in value:
-        yield from _media_in(inner)
+        if isinstance(inner, (dict, list)):
+            yield from _media_in(inner)
 
 
 def _name(url: str) -> str:
