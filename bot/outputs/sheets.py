@@ -126,7 +126,8 @@ class _Dealer:
         self._put(part, words)
 
     def _takes_component(self, part: Part) -> bool:
-        return Sheet((*self.sheets[-1], part)).components <= COMPONENTS_PER_MESSAGE - _CARD_COMPONENTS
+        room = COMPONENTS_PER_MESSAGE - _CARD_COMPONENTS
+        return len(self.sheets[-1]) < room or Sheet((*self.sheets[-1], part)).components <= room
 
     def _put(self, part: Part, words: int) -> None:
         self.sheets[-1].append(part)

@@ -9,14 +9,16 @@ from bot.outputs.parts import Part
 class Parts(Sequence[Part]):
     """Made at the first look and the same from then on.
 
-    A model that writes thirty tokens a second makes thirty pages a second, of which one is sent.
+    A model that writes thirty tokens a second makes many pages a second, of which one is sent. ``state`` is of what
+    they are made: the same whenever the same parts would be made, another after every change.
     """
 
-    __slots__ = ("_made", "_make")
+    __slots__ = ("_made", "_make", "_state")
 
-    def __init__(self, make: Callable[[], Iterator[Part]]) -> None:
+    def __init__(self, make: Callable[[], Iterator[Part]], state: object) -> None:
         self._make: Callable[[], Iterator[Part]] | None = make
         self._made: tuple[Part, ...] = ()
+        self._state = state
 
     def _all(self) -> tuple[Part, ...]:
         if self._make is not None:
@@ -31,10 +33,15 @@ class Parts(Sequence[Part]):
     def __getitem__(self, index: int | slice) -> Part | tuple[Part, ...]:
         return self._all()[index]
 
+    def __iter__(self) -> Iterator[Part]:
+        return iter(self._all())
+
     def __len__(self) -> int:
         return len(self._all())
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Parts):
+            return self._state == other._state
         return self._all() == tuple(other) if isinstance(other, Sequence) else NotImplemented
 
     def __hash__(self) -> int:

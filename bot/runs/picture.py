@@ -33,6 +33,7 @@ class Picture:
         self._changed: Callable[[], None] = _nobody
         self._joined = ""
         self._chunks: list[str] = []
+        self._states = 0
         self._in_lines = joins_strings(schema) and not is_marked_joined(schema)
         self._heard_chars = 0
         self._heard_urls: list[str] = []
@@ -58,7 +59,7 @@ class Picture:
             self._gather()
         else:
             return
-        self._changed()
+        self._told()
 
     def see(self, output: Any) -> None:
         """Take the output of a GET while the run goes on."""
@@ -70,12 +71,13 @@ class Picture:
         self._seen_files = sum(isinstance(piece, FilePiece) for piece in self._seen)
         if not self._stream_leads:
             self._gather()
-            self._changed()
+            self._told()
 
     def settle(self, output: Any, *, complete: bool) -> None:
         """Take the last word on the output. ``complete``: the run succeeded, so a shorter output is the right one."""
         self.see(output)
         self._settled = complete and output is not None and bool(self._seen)
+        self._states += 1
         self._gather()
 
     async def finished(self, clock: Clock, longest: float) -> None:
@@ -86,6 +88,7 @@ class Picture:
         for piece in self._shown():
             if isinstance(piece, FilePiece):
                 self._ready.setdefault(_key(piece), _link(piece, "It took too long to download."))
+        self._states += 1
 
     async def close(self) -> None:
         """Stop fetching."""
@@ -99,7 +102,7 @@ class Picture:
     @property
     def parts(self) -> Parts:
         """What can be shown now; put together when it is first looked at."""
-        return Parts(self._parts)
+        return Parts(self._parts, (self, self._states))
 
     @property
     def gathering(self) -> bool:
@@ -125,6 +128,10 @@ class Picture:
         if self._settled:
             return False
         return len(self._heard_urls) > self._seen_files or self._heard_chars > self._seen_chars
+
+    def _told(self) -> None:
+        self._states += 1
+        self._changed()
 
     def _shown(self) -> tuple[Piece, ...]:
         if not self._stream_leads:
@@ -158,7 +165,7 @@ class Picture:
             log.exception("an output could not be gathered")
             part = _link(piece, "It could not be downloaded.")
         self._ready[key] = part
-        self._changed()
+        self._told()
 
 
 def _is_plain(piece: Piece) -> TypeGuard[TextPiece]:

@@ -51,33 +51,22 @@ class DiscordWire:
         """Return what to make the HTTP session with."""
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(self._began)
-        trace.on_request_chunk_sent.append(self._sent)
-        trace.on_response_chunk_received.append(self._came)
         trace.on_request_end.append(self._ended)
         trace.on_request_exception.append(self._failed)
         return trace
 
     async def _began(
-        self, _: aiohttp.ClientSession, about: SimpleNamespace, request: aiohttp.TraceRequestStartParams
+        self, _: aiohttp.ClientSession, about: SimpleNamespace, _request: aiohttp.TraceRequestStartParams
     ) -> None:
         about.began = self._clock.monotonic()
-        about.foreign = request.method == "GET" and "/api/" not in request.url.path
-
-    async def _sent(
-        self, _: aiohttp.ClientSession, about: SimpleNamespace, sent: aiohttp.TraceRequestChunkSentParams
-    ) -> None:
-        about.uploaded = getattr(about, "uploaded", 0) + len(sent.chunk)
-
-    async def _came(
-        self, _: aiohttp.ClientSession, about: SimpleNamespace, came: aiohttp.TraceResponseChunkReceivedParams
-    ) -> None:
-        if about.foreign:  # a person's attachment
-            self._given.inc(len(came.chunk))
 
     async def _ended(
         self, _: aiohttp.ClientSession, about: SimpleNamespace, request: aiohttp.TraceRequestEndParams
     ) -> None:
         status = request.response.status
+        self._uploaded.inc(_length(request.response.request_info.headers))
+        if request.method == "GET" and "/api/" not in request.url.path:  # a person's attachment
+            self._given.inc(_length(request.response.headers))
         self._note(about, request.method, request.url.path, str(status), request.response.headers)
         if request.method == "POST" and status < 300 and (found := _CALLBACK.search(request.url.path)):
             what, since = self._received.pop(int(found[1]), ("", 0.0))
@@ -91,13 +80,16 @@ class DiscordWire:
 
     def _note(self, about: SimpleNamespace, method: str, path: str, outcome: str, headers: Mapping[str, str]) -> None:
         road, edit = _road(path)
-        self._uploaded.inc(getattr(about, "uploaded", 0))
         if outcome == "429":
             wide = headers.get("X-RateLimit-Scope") == "global"
             self._metrics.throttled.labels(road="global" if wide else road).inc()
         if method == "PATCH" and edit:
             self._edits(road, _meaning(outcome)).inc()
             self._edit_time(road).observe(self._clock.monotonic() - about.began)
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    return int(headers.get("Content-Length", 0))
 
 
 def _road(path: str) -> tuple[str, bool]:

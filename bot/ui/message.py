@@ -165,7 +165,7 @@ class LiveMessage:
         page = self._newest()
         if page.final or self._closing:
             return Urgency.LAST
-        first = not self._put_any or (bool(page.parts) and not self._put_output)
+        first = not self._put_any or (not self._put_output and bool(page.parts))
         return Urgency.FIRST if first else Urgency.USUAL
 
     async def _own(self) -> None:
