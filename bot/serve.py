@@ -14,7 +14,7 @@ from bot.settings import Settings
 from bot.store.store import Store
 from bot.telemetry.logs import set_up_logging
 
-_YOUNG = 10_000  # objects, before the youngest are looked at
+_YOUNG = 2_000  # objects, before the youngest are looked at
 
 
 async def serve(settings: Settings) -> int:

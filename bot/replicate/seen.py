@@ -3,7 +3,7 @@
 from array import array
 from typing import Final
 
-_CLOSE_BEHIND: Final = 64
+_CLOSE_BEHIND: Final = 16
 
 
 class Seen:
