@@ -14,6 +14,9 @@ from bot.clock import Clock
 from bot.replicate.tap import Tap
 
 _AHEAD = 0.015
+# A pause that ends late is followed by a read that is as late again, and so is its decoding.
+_TURNS = 2.0
+_RECENT = 50  # pauses
 # What one read brings at most. After so much there is more: a picture that is sent in the stream itself.
 _FULL = 16 * 1024
 
@@ -32,13 +35,14 @@ class Breathing:
 
     A pause ends when more is wanted, after ``shortest`` at the soonest and after ``longest`` at the latest: a stream
     also tells of its end. Many streams pause longer, so that all together are read about ``a_second`` times a second
-    and leave the loop time to answer people.
+    and leave the loop time to answer people. ``lateness`` is how late pauses ended lately.
     """
 
     shortest: float = 0.0
     longest: float = 0.0
     a_second: int = 600
     streams: int = 0
+    lateness: float = 0.0
 
     def pause(self, wanted: float) -> float:
         """Return how long one stream pauses now; no streams pause at all where ``longest`` is 0."""
@@ -48,8 +52,13 @@ class Breathing:
         if wanted <= 0.0:
             return max(self.shortest, share)
         longest = max(self.longest, share)
-        ahead = wanted - _AHEAD  # in time for what is wanted; if that is now, it was read a moment ago
-        return max(self.shortest, min(ahead, longest)) if ahead > _AHEAD else longest
+        ahead = _AHEAD + _TURNS * self.lateness
+        left = wanted - ahead  # in time for what is wanted; if that is now, it was read a moment ago
+        return max(self.shortest, min(left, longest)) if left > ahead else longest
+
+    def ended(self, late: float) -> None:
+        """Learn how many seconds late a pause ended."""
+        self.lateness += (late - self.lateness) / _RECENT
 
 
 class Breath(httpx.AsyncByteStream):
@@ -67,14 +76,13 @@ class Breath(httpx.AsyncByteStream):
         *,
         tap: Tap | None = None,
         wanted: Wanted = at_once,
-        drained: Callable[[], None] = lambda: None,
     ) -> None:
         self._stream = stream
         self._breathing = breathing
         self._clock = clock
         self._tap = tap or Tap({})
         self._wanted = wanted
-        self._drained = drained
+        self.drained: Callable[[], None] = lambda: None
         self._begun = False
 
     def begin(self) -> None:
@@ -86,10 +94,12 @@ class Breath(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for data in self._stream:
             yield data
-            self._drained()
+            self.drained()
             if self._begun and len(data) < _FULL and (pause := self._breathing.pause(self._wanted())):
+                ends = self._clock.monotonic() + pause
                 with self._tap.closed():
                     await self._clock.sleep(pause)
+                self._breathing.ended(self._clock.monotonic() - ends)
 
     async def aclose(self) -> None:
         """Close the other stream."""

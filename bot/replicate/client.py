@@ -95,7 +95,7 @@ class Replicate:
         return Account(type=wire.type, username=wire.username, name=wire.name)
 
     async def stream(self, url: str, take: Take, *, wanted: Wanted = at_once) -> None:
-        """Hand a prediction's events to ``take``, each once and in order, until DONE; StreamLost when there are none.
+        """Hand a prediction's events to ``take``, each once and in order, to its end; StreamLost when there are none.
 
         ``url`` is the prediction's ``stream_url``; the token is not sent to it. Events that were read together are
         handed over together; ``wanted`` tells in how many seconds more can be put to use. Cancelled, it closes its

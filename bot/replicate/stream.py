@@ -7,11 +7,12 @@ one. A stream URL is a capability of its own: the API's token is never sent to i
 The stream is the picture, not the truth: the prediction itself is.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from enum import StrEnum
-from typing import Final, NamedTuple, cast
+from dataclasses import dataclass
+from typing import Final, cast
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
@@ -26,7 +27,7 @@ from bot.replicate.meter import Meter
 from bot.replicate.seen import Seen
 from bot.replicate.tap import Tap
 
-__all__ = ["EventKind", "StreamEvent", "StreamLost", "follow"]
+__all__ = ["Gulp", "StreamLost", "Take", "follow"]
 
 MOST_FAILURES: Final = 6
 BACKOFF: Final = Backoff(first=0.5, longest=10.0)
@@ -35,32 +36,28 @@ LONGEST_WAIT: Final = 60.0
 BRIEF: Final = 5.0
 
 # Idle streams are closed after 30 s by the documents and after 60 s by experience; a line that is silent for longer
-# than that is dead. No compression: it would hold events back.
-TIMEOUT: Final = httpx.Timeout(connect=10.0, read=75.0, write=10.0, pool=15.0)
+# than that is dead. A timer is not moved at every read, but when the last move is this long ago.
+SILENCE: Final = 75.0
+_MOVED_EVERY: Final = 5.0
+TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=10.0, pool=15.0)
+# No compression: it would hold events back.
 HEADERS: Final = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"}
 
 
-class EventKind(StrEnum):
-    """What an event says."""
+@dataclass(frozen=True, slots=True)
+class Gulp:
+    """What one read of a stream brought.
 
-    OUTPUT = "output"
-    ERROR = "error"
-    DONE = "done"
-
-
-class StreamEvent(NamedTuple):
-    """One event.
-
-    ``data`` is a piece of text or a URL (OUTPUT), what went wrong in words (ERROR), or why it ended: "", "canceled"
-    or "error" (DONE).
+    ``outputs`` are pieces of text or URLs, in their order; then ``error`` is what went wrong, in words, and ``end`` why
+    it is over: "", "canceled" or "error". None for what was not said; of several errors it is the last.
     """
 
-    kind: EventKind
-    data: str
-    id: str | None
+    outputs: Sequence[str] = ()
+    error: str | None = None
+    end: str | None = None
 
 
-Take = Callable[[Sequence[StreamEvent]], None]
+Take = Callable[[Gulp], None]
 
 
 class _Closed(Exception):
@@ -83,83 +80,97 @@ async def follow(
     breathing: Breathing,
     wanted: Wanted = at_once,
 ) -> None:
-    """Hand a prediction's events to ``take``, each once and in order, over as many connections as it takes, until DONE.
+    """Hand a prediction's events to ``take``, each once and in order, over as many connections as it takes, to its end.
 
-    The first event is read at once; from then on the connection is read as ``breathing`` and ``wanted`` say. Events
-    that were read together are handed over together.
+    The first event is read at once; from then on the connection is read as ``breathing`` and ``wanted`` say.
 
     StreamLost when it cannot be had. An idle stream is waited for without end: whoever follows it stops when the
     prediction is over. Cancelling closes the connection at once.
     """
-    gulp = _Gulp(take, meter)
+    intake = _Intake(take, meter)
     tries = _Tries(clock, jitter)
-    while not gulp.done:
+    while not intake.done:
         tries.begin()
         try:
-            async with _open(http, url, gulp.seen.last_id, clock) as response:
+            async with _open(http, url, intake.seen.last_id, clock) as response:
                 arriving = cast("httpx.AsyncByteStream", response.stream)
-                breath = Breath(
-                    arriving, breathing, clock, tap=Tap(response.extensions), wanted=wanted, drained=gulp.hand_over
-                )
+                breath = Breath(arriving, breathing, clock, tap=Tap(response.extensions), wanted=wanted)
                 response.stream = breath
-                await _read(response, breath, gulp, tries)
+                await _read(response, breath, intake, tries)
             closed = _Closed("idle")
         except _Closed as end:
             closed = end
-        gulp.hand_over()
-        if not gulp.done:
+        intake.hand_over()
+        if not intake.done:
             meter.stream_closed(closed.reason)
             await clock.sleep(tries.pause(closed))
-            gulp.seen.reconnect()
+            intake.seen.reconnect()
 
 
-async def _read(response: httpx.Response, breath: Breath, gulp: "_Gulp", tries: "_Tries") -> None:
+async def _read(response: httpx.Response, breath: Breath, intake: "_Intake", tries: "_Tries") -> None:
     """Read one connection until it ends or the prediction does; _Closed when it breaks."""
+    now = asyncio.get_running_loop().time
     try:
-        async with aclosing(EventSource(response).aiter_sse()) as events:
-            async for sent in events:
-                if gulp.add(sent):
+        async with asyncio.timeout(SILENCE) as silence:
+
+            def drained() -> None:
+                if (silence.when() or 0.0) < now() + SILENCE - _MOVED_EVERY:
+                    silence.reschedule(now() + SILENCE)
+                if intake.hand_over():
                     tries.succeeded()
                     breath.begin()
-                    if gulp.done:
+
+            breath.drained = drained
+            async with aclosing(EventSource(response).aiter_sse()) as events:
+                async for sent in events:
+                    intake.add(sent)
+                    if intake.done:
                         return
-    except httpx.ReadTimeout as error:
+    except TimeoutError as error:
         raise _Closed("idle") from error
     except TRANSPORT_ERRORS as error:
         raise _Closed("cut") from error
 
 
-class _Gulp:
-    """The events that were read and not handed over yet; each is taken once, however often it comes."""
+class _Intake:
+    """Collects what is read until it is handed over; each event is taken once, however often it comes."""
 
     def __init__(self, take: Take, meter: Meter) -> None:
         self.seen = Seen()
         self.done = False
         self._take = take
         self._meter = meter
-        self._events: list[StreamEvent] = []
+        self._outputs: list[str] = []
+        self._error: str | None = None
+        self._end: str | None = None
 
-    def add(self, sent: ServerSentEvent) -> bool:
-        """Take what was sent, if it is an event and new, and say so."""
-        name, data, number = sent.event, sent.data, sent.id or None
-        kind = _KINDS.get(name)
-        if kind is None:
-            if name != "message" or data:  # the decoder makes an empty message of every comment
-                self._meter.event_ignored()
+    def add(self, sent: ServerSentEvent) -> None:
+        """Take what was sent, if it is an event and new."""
+        name, data = sent.event, sent.data
+        if name == "output":
+            if self.seen.is_new(name, data, sent.id or None):
+                self._outputs.append(data)
+        elif name in ("error", "done"):
+            if self.seen.is_new(name, data, sent.id or None):
+                self._say(name, data)
+        elif name != "message" or data:  # the decoder makes an empty message of every comment
+            self._meter.event_ignored()
+
+    def _say(self, name: str, data: str) -> None:
+        if name == "error":
+            self._error = _words(data, "detail") or data
+        else:
+            self._end = _words(data, "reason")
+            self.done = True
+
+    def hand_over(self) -> bool:
+        """Hand over what there is; return whether there was anything."""
+        if not self._outputs and self._error is None and self._end is None:
             return False
-        if not self.seen.is_new(name, data, number):
-            return False
-        if kind is not EventKind.OUTPUT:
-            data = _said(kind, data)
-            self.done = kind is EventKind.DONE
-        self._events.append(StreamEvent(kind, data, number))
+        gulp = Gulp(self._outputs, self._error, self._end)
+        self._outputs, self._error, self._end = [], None, None
+        self._take(gulp)
         return True
-
-    def hand_over(self) -> None:
-        """Hand over what there is."""
-        if self._events:
-            events, self._events = self._events, []
-            self._take(events)
 
 
 class _Tries:
@@ -201,10 +212,11 @@ async def _open(http: httpx.AsyncClient, url: str, last_id: str | None, clock: C
     try:
         request = http.build_request("GET", url, headers=headers, timeout=TIMEOUT)
         request.headers.pop("Authorization", None)
-        response = await http.send(request, stream=True, auth=None, follow_redirects=False)
+        async with asyncio.timeout(SILENCE):
+            response = await http.send(request, stream=True, auth=None, follow_redirects=False)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise StreamLost("The stream's address is not one that can be opened.") from error
-    except TRANSPORT_ERRORS as error:
+    except (*TRANSPORT_ERRORS, TimeoutError) as error:
         raise _Closed("cut") from error
     try:
         _check(response, clock)
@@ -224,14 +236,6 @@ def _check(response: httpx.Response, clock: Clock) -> None:
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "text/event-stream":
         raise StreamLost(f"The stream's server sent {content_type or 'nothing'} and no events.", status=status)
-
-
-_KINDS = {kind.value: kind for kind in EventKind}
-
-
-def _said(kind: EventKind, data: str) -> str:
-    """Return what went wrong in words, or why it ended."""
-    return _words(data, "detail") or data if kind is EventKind.ERROR else _words(data, "reason")
 
 
 def _words(data: str, key: str) -> str:

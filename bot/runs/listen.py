@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from enum import StrEnum
 
 from bot.replicate.errors import StreamLost
-from bot.replicate.stream import EventKind, StreamEvent
+from bot.replicate.stream import Gulp
 from bot.runs.bell import end
 from bot.runs.life import Life
 from bot.runs.observer import Observer
@@ -65,18 +64,16 @@ class Listener:
             self._observer.stream_lost(self._life.run)
         self._life.bell.ring()
 
-    def _take(self, events: Sequence[StreamEvent]) -> None:
-        outputs = [event.data for event in events if event.kind is EventKind.OUTPUT]
-        if outputs:
+    def _take(self, gulp: Gulp) -> None:
+        if gulp.outputs:
             if self._life.phase is Phase.STARTING:
                 self._life.turn(Phase.RUNNING)
-            self.heard += len(outputs)
-            self._life.picture.hear(outputs)
-        for event in events:
-            if event.kind is EventKind.ERROR:
-                self.error = event.data
-            elif event.kind is EventKind.DONE:
-                self.verdict = self._read(event.data)
+            self.heard += len(gulp.outputs)
+            self._life.picture.hear(gulp.outputs)
+        if gulp.error is not None:
+            self.error = gulp.error
+        if gulp.end is not None:
+            self.verdict = self._read(gulp.end)
 
     def _read(self, reason: str) -> Verdict:
         if reason == "canceled":

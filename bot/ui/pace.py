@@ -39,6 +39,11 @@ class Line:
     bot: bool
     reactions: bool = False
 
+    @property
+    def asides(self) -> bool:
+        """Whether nothing in it is an edit."""
+        return self.reactions or self == ANY_CHANNEL
+
 
 # On the bot road, but under no channel's bound: looking at what is there.
 ANY_CHANNEL = Line(0, bot=True)
@@ -277,6 +282,8 @@ class Pace:
                     yield message
                 else:
                     self._bot_next = min(self._bot_next, free)
+                if line.asides:
+                    break  # nobody there has a pace of their own: who came first goes first
 
     def _unline(self, message: _Asked) -> None:
         message.waiting = False

@@ -1,12 +1,21 @@
 """Streams for tests: what a server would send, connection after connection."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import NamedTuple
 
 import httpx
 
 from bot.replicate.client import Replicate
-from bot.replicate.stream import EventKind, StreamEvent
+from bot.replicate.stream import Gulp
 from tests.replicate.far_end import Answer, FarEnd
+
+
+class Said(NamedTuple):
+    """One event, as it was told."""
+
+    kind: str
+    data: str
+
 
 URL = "https://stream.example.test/v1/streams/capability"
 DONE = b"event: done\nid: 99:0\ndata: {}\n\n"
@@ -46,18 +55,26 @@ def numbered(texts: Sequence[str], start: int = 0) -> bytes:
     return b"".join(output(text, f"1690212292:{n}") for n, text in enumerate(texts, start))
 
 
-async def told(replicate: Replicate, url: str = URL) -> list[StreamEvent]:
+async def told(replicate: Replicate, url: str = URL) -> list[Said]:
     """Follow a stream to its end."""
-    events: list[StreamEvent] = []
-    await replicate.stream(url, events.extend)
+    events: list[Said] = []
+    await replicate.stream(url, lambda gulp: events.extend(said(gulp)))
     return events
 
 
-async def heard(*connections: httpx.Response | Answer) -> tuple[FarEnd, list[StreamEvent]]:
+def said(gulp: Gulp) -> list[Said]:
+    """Take a gulp apart."""
+    after = (("error", gulp.error), ("done", gulp.end))
+    return [Said("output", text) for text in gulp.outputs] + [
+        Said(kind, data) for kind, data in after if data is not None
+    ]
+
+
+async def heard(*connections: httpx.Response | Answer) -> tuple[FarEnd, list[Said]]:
     """Follow a stream over these connections to its end."""
     end = FarEnd(*connections)
     return end, await told(end.replicate)
 
 
-def texts(events: Iterable[StreamEvent]) -> list[str]:
-    return [event.data for event in events if event.kind is EventKind.OUTPUT]
+def texts(events: Iterable[Said]) -> list[str]:
+    return [event.data for event in events if event.kind == "output"]

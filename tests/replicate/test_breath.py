@@ -45,7 +45,9 @@ async def test_a_read_that_brought_all_it_can_is_followed_by_the_next_at_once() 
 async def test_what_was_read_is_told_before_anything_is_waited_for() -> None:
     told: list[int] = []
     tap = Tap()
-    reader = aiter(Breath(tap, Breathing(), VirtualClock(), drained=lambda: told.append(tap.reads)))
+    breath = Breath(tap, Breathing(), VirtualClock())
+    breath.drained = lambda: told.append(tap.reads)
+    reader = aiter(breath)
     for _ in range(3):
         await anext(reader)
     assert told == [1, 2]

@@ -21,7 +21,6 @@ from bot.replicate.errors import (
     Unauthenticated,
 )
 from bot.replicate.prediction import Prediction, Status
-from bot.replicate.stream import EventKind
 from bot.replicate.target import Target
 from bot.replicate.webhooks import Verifier
 from bot.sandbox.replicate import Pace, ReplicateStandIn
@@ -201,9 +200,9 @@ async def test_a_failed_prediction_says_error_and_then_done(far, replicate):
     made = await replicate.predictions.create(WORDS, {"prompt": "Tell me about foxes."})
     assert made.stream_url is not None
     events = await told(replicate, made.stream_url)
-    assert [(each.kind, each.data) for each in events[-2:]] == [
-        (EventKind.ERROR, "Out of memory"),
-        (EventKind.DONE, "error"),
+    assert events[-2:] == [
+        ("error", "Out of memory"),
+        ("done", "error"),
     ]
     assert (await ended(far, replicate, made)).error == "Out of memory"
 

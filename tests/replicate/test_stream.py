@@ -1,25 +1,28 @@
 """Streams: every event once and in order, over as many connections as it takes."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.replicate.errors import StreamLost
-from bot.replicate.stream import MOST_FAILURES, EventKind, StreamEvent
+from bot.replicate.stream import MOST_FAILURES, Gulp
 from tests.replicate.far_end import FarEnd, breaking
-from tests.replicate.streams import DONE, URL, Body, heard, numbered, output, stream, texts, told
+from tests.replicate.streams import DONE, URL, Body, Said, heard, numbered, output, stream, texts, told
 
 RESET = httpx.ReadError("reset")
 IDLE = b":408: 408 Request Timeout\n\n"
 
 
-async def test_events_come_with_kind_text_and_id():
+async def test_events_come_with_kind_and_text():
     _, events = await heard(stream(numbered(["Once", " upon"]), DONE))
     assert events == [
-        StreamEvent(EventKind.OUTPUT, "Once", "1690212292:0"),
-        StreamEvent(EventKind.OUTPUT, " upon", "1690212292:1"),
-        StreamEvent(EventKind.DONE, "", "99:0"),
+        Said("output", "Once"),
+        Said("output", " upon"),
+        Said("done", ""),
     ]
 
 
@@ -42,7 +45,7 @@ async def test_any_text_arrives_as_it_was(text):
 )
 async def test_done_is_the_end_and_tells_why(sent, reason):
     end, events = await heard(stream(sent))
-    assert [(event.kind, event.data) for event in events] == [(EventKind.DONE, reason)]
+    assert events == [("done", reason)]
     assert len(end.requests) == 1
 
 
@@ -53,7 +56,7 @@ async def test_done_is_the_end_and_tells_why(sent, reason):
 async def test_an_error_comes_in_words_and_then_done(sent, words):
     failed = b"event: error\nid: 1:0\ndata: " + sent + b'\n\nevent: done\nid: 1:1\ndata: {"reason":"error"}\n\n'
     _, events = await heard(stream(failed))
-    assert [(event.kind, event.data) for event in events] == [(EventKind.ERROR, words), (EventKind.DONE, "error")]
+    assert events == [("error", words), ("done", "error")]
 
 
 async def test_comments_make_no_events_and_unknown_events_are_counted_and_left_out():
@@ -120,9 +123,8 @@ async def test_an_event_sent_twice_on_one_connection_comes_once():
         lambda: httpx.Response(408),
         lambda: stream(IDLE),
         stream,
-        lambda: stream(breaks=httpx.ReadTimeout("idle")),
     ],
-    ids=["408", "comment", "end", "silence"],
+    ids=["408", "comment", "end"],
 )
 async def test_idle_closes_are_waited_out_for_as_long_as_it_takes(idle):
     times = 4 * MOST_FAILURES
@@ -130,6 +132,30 @@ async def test_idle_closes_are_waited_out_for_as_long_as_it_takes(idle):
     assert texts(events) == ["a"]
     assert end.tally.closed == ["idle"] * times
     assert max(end.clock.waits) <= 10
+
+
+async def test_a_line_that_is_silent_for_too_long_is_dead(monkeypatch):
+    monkeypatch.setattr("bot.replicate.stream.SILENCE", 0.2)
+    dead = Silent()
+    headers = {"content-type": "text/event-stream"}
+    end, events = await heard(
+        httpx.Response(200, headers=headers, stream=dead),
+        lambda _: stream(numbered(["a"]), DONE),
+    )
+    assert texts(events) == ["a"]
+    assert "idle" in end.tally.closed
+    assert dead.closed
+
+
+async def test_an_answer_that_does_not_come_is_a_failure(monkeypatch):
+    monkeypatch.setattr("bot.replicate.stream.SILENCE", 0.01)
+
+    async def nothing(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(StreamLost):
+        await heard(nothing)
 
 
 async def test_after_30_idle_seconds_it_is_opened_again_at_once_every_time():
@@ -206,8 +232,8 @@ async def test_what_was_read_together_is_told_together_and_before_the_next_read(
     begun, rest = numbered(["c"], 2) + output("d", "1:0")[:-4], output("d", "1:0")[-4:] + DONE
     end = FarEnd(stream(numbered(["a", "b"]), begun, rest))
     gulps = []
-    await end.replicate.stream(URL, lambda events: gulps.append([event.data for event in events]))
-    assert gulps == [["a", "b"], ["c"], ["d", ""]]
+    await end.replicate.stream(URL, gulps.append)
+    assert gulps == [Gulp(["a", "b"]), Gulp(["c"]), Gulp(["d"], end="")]
 
 
 async def test_a_listener_that_breaks_closes_the_connection():
@@ -222,8 +248,25 @@ async def test_a_listener_that_breaks_closes_the_connection():
     assert body.closed
 
 
+class Silent(httpx.AsyncByteStream):
+    """A body that never comes."""
+
+    closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
 words = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\0"), max_size=12)
 events = st.lists(st.tuples(st.sampled_from(["output", "logs", "error"]), words, st.booleans()), max_size=8)
+
+
+def errors(events: list[Said]) -> list[str]:
+    return [event.data for event in events if event.kind == "error"]
 
 
 def written(said: list[tuple[str, str, bool]], newline: str) -> bytes:
@@ -241,11 +284,11 @@ async def test_any_chunking_of_the_same_bytes_gives_the_same_events(said, newlin
     cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=30)))
     chunks = [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     _, events = await heard(stream(*chunks))
-    assert [(e.kind.value, e.data) for e in events if e.kind is EventKind.OUTPUT] == [
+    assert [(e.kind, e.data) for e in events if e.kind == "output"] == [
         (kind, text) for kind, text, _ in said if kind == "output"
     ]
     _, at_once = await heard(stream(whole))
-    assert events == at_once
+    assert [texts(events), errors(events)[-1:], events[-1]] == [texts(at_once), errors(at_once)[-1:], at_once[-1]]
 
 
 @given(said=st.lists(words, max_size=12), numbers=st.booleans(), resumes=st.booleans(), data=st.data())

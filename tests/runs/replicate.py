@@ -12,7 +12,7 @@ from bot.replicate.errors import BadAnswer, NoAnswer, NotFound, NotSent, Replica
 from bot.replicate.files import RemoteFile
 from bot.replicate.prediction import Prediction, Status
 from bot.replicate.rate import Rate
-from bot.replicate.stream import EventKind, StreamEvent, Take
+from bot.replicate.stream import Gulp, Take
 from bot.replicate.target import Target
 
 NEVER_ARRIVED = "never arrived"  # no answer, and no prediction
@@ -38,7 +38,7 @@ class Made:
 
     def __init__(self, prediction: Prediction) -> None:
         self.now = prediction
-        self.events: list[StreamEvent] = []
+        self.gulps: list[Gulp] = []
         self.stream_works = True
         self.cancels = 0
         self._news = asyncio.Event()
@@ -49,31 +49,37 @@ class Made:
     def begin(self, at: datetime) -> None:
         self.change(status=Status.PROCESSING, started_at=at)
 
-    def emit(self, data: str, kind: EventKind = EventKind.OUTPUT) -> None:
-        self.events.append(StreamEvent(kind, data, f"1:{len(self.events)}"))
-        self._ring()
+    def emit(self, data: str) -> None:
+        self._say(Gulp((data,)))
+
+    def fail(self, words: str) -> None:
+        self._say(Gulp(error=words))
 
     def end(self, status: Status, at: datetime, *, reason: str = "", **changes: Any) -> None:
         self.change(status=status, completed_at=at, **changes)
-        self.emit(reason, EventKind.DONE)
+        self._say(Gulp(end=reason))
 
     def break_stream(self) -> None:
         self.stream_works = False
         self._ring()
 
-    async def follow(self) -> AsyncIterator[StreamEvent]:
+    async def follow(self) -> AsyncIterator[Gulp]:
         number = 0
         while True:
-            while number < len(self.events):
-                event = self.events[number]
+            while number < len(self.gulps):
+                gulp = self.gulps[number]
                 number += 1
-                yield event
-                if event.kind is EventKind.DONE:
+                yield gulp
+                if gulp.end is not None:
                     return
             if not self.stream_works:
                 raise StreamLost("the stream cannot be had")
             self._news.clear()
             await self._news.wait()
+
+    def _say(self, gulp: Gulp) -> None:
+        self.gulps.append(gulp)
+        self._ring()
 
     def _ring(self) -> None:
         self._news.set()
@@ -187,8 +193,8 @@ class FakeReplicate:
 
     async def stream(self, url: str, take: Take, *, wanted: Callable[[], float]) -> None:
         assert wanted() >= 0
-        async for event in self.made[url.rpartition("/")[2]].follow():
-            take([event])
+        async for gulp in self.made[url.rpartition("/")[2]].follow():
+            take(gulp)
 
 
 class FakeFiles:

@@ -72,7 +72,7 @@ class EngineMachine(RuleBasedStateMachine):
         if made.now.status.terminal:
             return
         now = self.world.clock.now()
-        outputs = sum(event.kind == "output" for event in made.events)
+        outputs = sum(len(gulp.outputs) for gulp in made.gulps)
         match what:
             case "begin":
                 made.begin(now)
