@@ -14,7 +14,7 @@ from bot.settings import Settings
 from bot.store.store import Store
 from bot.telemetry.logs import set_up_logging
 
-_YOUNG = 2_000  # objects, before the youngest are looked at
+_YOUNG = 10_000  # objects, before the youngest are looked at
 
 
 async def serve(settings: Settings) -> int:
@@ -47,7 +47,7 @@ def _spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, 20, 20)
+    gc.set_threshold(_YOUNG, 5, 50)
 
 
 def _stop_on_signals(stack: AsyncExitStack) -> asyncio.Event:

@@ -106,6 +106,7 @@ class Api:
             told = unanswered(error, host=request.url.host)
             self._note(ask, "not_sent" if isinstance(told, NotSent) else "no_answer", began)
             raise told from error
+        response.stream = httpx.ByteStream(b"")  # it was read; the stream and the answer would hold each other
         self._note(ask, str(response.status_code), began)
         now = self._clock.now()
         if ask.tells_rate:

@@ -82,7 +82,7 @@ class Breath(httpx.AsyncByteStream):
         self._clock = clock
         self._tap = tap or Tap({})
         self._wanted = wanted
-        self.drained: Callable[[], None] = lambda: None
+        self.drained: Callable[[], None] = _nothing
         self._begun = False
 
     def begin(self) -> None:
@@ -106,4 +106,9 @@ class Breath(httpx.AsyncByteStream):
         if self._begun:
             self._begun = False
             self._breathing.streams -= 1
+        self.drained = _nothing  # which may hold on to all of this
         await self._stream.aclose()
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""

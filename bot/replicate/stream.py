@@ -223,6 +223,7 @@ async def _open(http: httpx.AsyncClient, url: str, last_id: str | None, clock: C
         yield response
     finally:
         await response.aclose()
+        response.stream = httpx.ByteStream(b"")  # the stream and the answer would hold each other
 
 
 def _check(response: httpx.Response, clock: Clock) -> None:
