@@ -107,7 +107,7 @@ class App:
         )
         self._bench = Bench.of()
         self._views = LiveMessages(self._client, ledger=store.runs, clock=clock, meter=instruments.runs)
-        self._crosses = Crosses(self._client)
+        self._crosses = Crosses(self._client, self._views.gate)
         self._engine = Engine(
             replicate=self._replicate,
             runs=store.runs,

@@ -49,9 +49,9 @@ class Aside:
         road = self._reply.roads.bot
         if road is None or not self._reply.reacted:
             return
-        await self._gate.aside(road.reactions)
         try:
-            await road.unreact()
+            async with self._gate.aside(road.reactions):
+                await road.unreact()
         except FAILURES as error:
             log.info("The reaction stays.", run=self._run.id, reason=str(error))
 
@@ -107,10 +107,10 @@ class Aside:
         road = self._reply.roads.bot
         if road is None or self._reply.reacted:
             return
-        await self._gate.aside(road.reactions)
-        self._asked = True
         try:
-            await road.react()
+            async with self._gate.aside(road.reactions):
+                self._asked = True
+                await road.react()
         except FAILURES as error:
             if trouble(error) is Trouble.NO_ACCESS:
                 self._reply.terms.remark(words.NO_REACTION)

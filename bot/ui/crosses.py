@@ -6,6 +6,8 @@ import discord
 import structlog
 
 from bot.store.run import Run
+from bot.ui.gate import Gate
+from bot.ui.pace import Urgency
 from bot.ui.rights import may_stop
 from bot.ui.roads import EMOJI
 from bot.ui.troubles import FAILURES
@@ -18,15 +20,17 @@ _SECONDS = 15.0
 class Crosses:
     """Looks under messages. A run that only its token reaches has no reactions, so there is nothing to look for."""
 
-    def __init__(self, client: discord.Client) -> None:
+    def __init__(self, client: discord.Client, gate: Gate) -> None:
         self._client = client
+        self._gate = gate
 
     async def asked(self, run: Run) -> str | None:
         """Return the name of somebody who may stop the run and crossed it; None when nobody did, or it is not told."""
         if run.place.token_only:
             return None
+        # Whoever wants a run to stop waits for nobody's reaction to be put.
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with self._gate.aside(urgency=Urgency.USUAL), asyncio.timeout(_SECONDS):
                 return await self._crossed(run)
         except FAILURES as error:
             log.info("Nobody can tell whether a run was crossed.", run=run.id, reason=str(error))

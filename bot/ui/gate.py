@@ -1,6 +1,8 @@
 """The gate that every request to Discord about a run passes: it lets each through when its pace allows."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 
 from bot.clock import Clock
@@ -20,6 +22,7 @@ class Gate:
         self._keys = count(1)
         self._planned = float("inf")
         self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
 
     def key(self) -> int:
         """Return a new key, to ask with."""
@@ -37,13 +40,17 @@ class Gate:
                 del self._waiting[key]
                 self._pace.withdraw(key)
 
-    async def aside(self, line: Line = ANY_CHANNEL) -> None:
-        """Return when a request of the bot that is no edit may leave."""
+    @asynccontextmanager
+    async def aside(self, line: Line = ANY_CHANNEL, urgency: Urgency = Urgency.ASIDE) -> AsyncIterator[None]:
+        """Wait until a request of the bot that is no edit may leave; it is under way for as long as the context."""
         key = self.key()
         try:
-            await self.passed(key, line=line, urgency=Urgency.ASIDE)
+            await self.passed(key, line=line, urgency=urgency)
+            yield
         finally:
+            self._pace.answered(key, self._clock.monotonic())
             self._pace.forget(key)
+            self._release()
 
     def due_in(self, key: int) -> float:
         """Return in how many seconds this message may be edited again, if nobody goes before it; 0.0 for now."""
@@ -64,13 +71,13 @@ class Gate:
         self._pace.forget(key)
 
     async def close(self) -> None:
-        """Stop keeping time; whoever still waits is let through."""
+        """Stop keeping time; whoever still waits does so in vain."""
+        self._closed = True
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
         for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_result(None)
+            waiting.cancel()
         self._waiting.clear()
 
     def _release(self) -> None:
@@ -80,7 +87,7 @@ class Gate:
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)
         following = self._pace.next_at(now)
-        if following is not None and following < self._planned:
+        if following is not None and following < self._planned and not self._closed:
             self._keep(following)
 
     def _keep(self, until: float) -> None:

@@ -33,7 +33,7 @@ class LiveMessages:
         self._meter = meter or Unmetered()
         self._ledger = ledger
         self._clock = clock
-        self._gate = Gate(Pace(bounds), clock)
+        self.gate = Gate(Pace(bounds), clock)
         self._by_run: dict[str, LiveMessage] = {}
         self._by_message: dict[int, LiveMessage] = {}
 
@@ -42,7 +42,7 @@ class LiveMessages:
         reply = Reply(
             run,
             roads=Roads(self._client, run),
-            gate=self._gate,
+            gate=self.gate,
             ledger=self._ledger,
             clock=self._clock,
             again=again,
@@ -50,8 +50,8 @@ class LiveMessages:
         message = LiveMessage(
             run,
             reply=reply,
-            aside=Aside(run, reply=reply, gate=self._gate, ledger=self._ledger),
-            gate=self._gate,
+            aside=Aside(run, reply=reply, gate=self.gate, ledger=self._ledger),
+            gate=self.gate,
             clock=self._clock,
             gone=gone,
             ended=lambda: self._drop(run, message),
@@ -84,7 +84,7 @@ class LiveMessages:
 
     async def close(self) -> None:
         """Stop keeping the pace, after the views were closed."""
-        await self._gate.close()
+        await self.gate.close()
 
     def _drop(self, run: Run, message: LiveMessage) -> None:
         if self._by_run.get(run.id) is message:

@@ -5,7 +5,7 @@ The bounds, and who shares them::
     a message      one edit a second, stretched for all while the process is busy; the first words of an answer may
                    follow sooner, the last page follows at once
     a token        5 requests per 2 s, shared by the messages of one run on the token road
-    a channel      5 requests per 5 s, shared in turn by the runs in it on the bot road; one reaction a second
+    a channel      5 requests per 5 s, shared in turn by the runs in it on the bot road; a reaction every 0.4 s
     the bot        50 requests a second on the bot road, kept to a margin
 
 Of each, something is kept for last pages, and last pages go first.
@@ -66,7 +66,7 @@ class Bounds:
     first_interval: float = 0.25
     token: Share = Share(span=2.0, requests=5, usual=4)
     channel: Share = Share(span=5.0, requests=5, usual=4)
-    reactions: Share = Share(span=1.0, requests=1, usual=1)  # they arrive closer together than they left
+    reactions: Share = Share(span=0.4, requests=1, usual=1)  # counted from the answer
     bot: Share = Share(span=1.0, requests=36, usual=24)
     stretch_most: float = 6.0
     busy: float = 0.06  # so late that the process is overloaded
@@ -75,20 +75,23 @@ class Bounds:
 
 @dataclass(slots=True)
 class _Window:
-    """The moments at which requests left, within a share's span."""
+    """The moments at which requests left, within a share's span, and how many are under way beside them."""
 
     share: Share
     left: deque[float] = field(default_factory=deque)
+    under_way: int = 0
 
     def used(self, now: float) -> int:
         while self.left and self.left[0] <= now - self.share.span:
             self.left.popleft()
-        return len(self.left)
+        return len(self.left) + self.under_way
 
     def free_at(self, now: float, *, last: bool) -> float:
-        """Return when there is room for one more."""
+        """Return when there is room for one more; inf when that takes an answer."""
         used, most = self.used(now), self.share.requests if last else self.share.usual
-        return now if used < most else self.left[used - most] + self.share.span
+        if used < most:
+            return now
+        return self.left[used - most] + self.share.span if used - most < len(self.left) else float("inf")
 
 
 @dataclass(slots=True)
@@ -123,6 +126,7 @@ class Pace:
         self._bot_next = float("inf")  # before this nobody of these may leave
         self._windows: dict[Line, _Window] = {}
         self._bot = _Window(self._bounds.bot)
+        self._under_way: dict[int, Line] = {}
         self._order = count(1)
         self._stretch = 1.0
         self._stretched_at = float("-inf")
@@ -165,20 +169,30 @@ class Pace:
 
     def note(self, line: Line, now: float) -> None:
         """Take note of a request that left without asking."""
-        if line != ANY_CHANNEL:
-            if line not in self._windows:
-                self._windows[line] = _Window(self._share(line))
-            self._windows[line].left.append(now)
-        if line.bot:
-            self._bot.left.append(now)
+        for window in self._windows_of(line):
+            window.left.append(now)
+
+    def answered(self, key: int, now: float) -> None:
+        """Learn that a released request that is no edit was answered, or will never be.
+
+        When it arrived is not known: at the latest now, and until now it counted as under way. Of a process that stands
+        still now and then, many that left apart arrive together.
+        """
+        if (line := self._under_way.pop(key, None)) is not None:
+            for window in self._windows_of(line):
+                window.under_way -= 1
+                window.left.append(now)
+            self._bot_next = min(self._bot_next, now)
 
     def release(self, now: float) -> list[int]:
         """Return those that may leave now, the most urgent first; they count as left."""
         released = []
         while (message := self._next_by_token(now) or self._next_by_bot(now)) is not None:
             self._unline(message)
-            self.note(message.line, now)
-            if message.urgency is not Urgency.ASIDE:
+            if message.line.asides:
+                self._set_out(message)
+            else:
+                self.note(message.line, now)
                 message.last = now
             released.append(message)
         self._sweep(now)
@@ -197,7 +211,7 @@ class Pace:
         times = [self._soon[0][0]] if self._soon else []
         if self._lines:
             times.append(max(now, self._bot_next))
-        return min(times, default=None)
+        return min((time for time in times if time < float("inf")), default=None)
 
     def late(self, seconds: float, now: float) -> None:
         """Learn how late the process woke; the pace of all stretches while it is late again and again.
@@ -214,6 +228,19 @@ class Pace:
             self._stretch = min(self._bounds.stretch_most, self._stretch * 1.3)
         elif mean < self._bounds.easy:
             self._stretch = max(1.0, self._stretch * 0.85)
+
+    def _windows_of(self, line: Line) -> Iterator[_Window]:
+        if line != ANY_CHANNEL:
+            if line not in self._windows:
+                self._windows[line] = _Window(self._share(line))
+            yield self._windows[line]
+        if line.bot:
+            yield self._bot
+
+    def _set_out(self, message: _Asked) -> None:
+        self._under_way[message.key] = message.line
+        for window in self._windows_of(message.line):
+            window.under_way += 1
 
     def _share(self, line: Line) -> Share:
         if not line.bot:

@@ -111,9 +111,9 @@ class Reply:
         """Look whether the card was deleted: nobody tells the bot, and a run at which nothing changes edits nothing."""
         slot = self._slots[0]
         while (road := self._road_to(slot)) is not None and slot.message_id is not None:
-            await self._gate.aside()
             try:
-                await road.read(slot.message_id)
+                async with self._gate.aside():
+                    await road.read(slot.message_id)
             except FAILURES as error:
                 if trouble(error) not in (Trouble.GONE, Trouble.TOKEN_DEAD):
                     return False  # reading may be barred where editing is not
@@ -129,8 +129,9 @@ class Reply:
         if self._recalled or self.roads.bot is None:
             return
         known = {slot.message_id for slot in self._slots}
-        await self._gate.aside()
-        for number, shown in (await recall(self.roads.bot, known)).items():
+        async with self._gate.aside():
+            found = await recall(self.roads.bot, known)
+        for number, shown in found.items():
             if number == 0:
                 self.noticed = True
             elif (slot := self._slot(number)).message_id is None:

@@ -149,7 +149,25 @@ def test_reactions_of_a_channel_go_one_by_one_and_hold_up_no_edit() -> None:
         pace.ask(key, line=Line(11, bot=True, reactions=True), urgency=Urgency.ASIDE, now=0.0)
     pace.ask(9, line=CHANNEL, urgency=Urgency.USUAL, now=0.0)
     assert set(pace.release(0.0)) == {0, 9}
-    assert pace.next_at(0.0) == BOUNDS.reactions.span
+    assert pace.next_at(5.0) is None  # it was not answered, so nobody knows when it arrived
+    assert pace.release(5.0) == []
+    pace.answered(0, 5.0)
+    assert pace.release(5.0) == []
+    assert pace.next_at(5.0) == 5.0 + BOUNDS.reactions.span
+    assert pace.release(5.0 + BOUNDS.reactions.span) == [1]
+
+
+def test_no_more_of_the_bots_requests_are_under_way_than_may_leave_in_a_second() -> None:
+    pace = Pace()
+    for key in range(100):
+        pace.ask(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE, now=0.0)
+    gone = pace.release(0.0)
+    assert pace.release(60.0) == []
+    for key in gone[:3]:
+        pace.answered(key, 60.0)
+        pace.answered(key, 60.0)
+    assert pace.release(60.9) == []
+    assert len(pace.release(61.1)) == 3
 
 
 def test_a_look_at_a_channel_counts_for_the_bot_and_for_no_channel() -> None:

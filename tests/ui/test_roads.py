@@ -183,7 +183,7 @@ async def test_the_reaction_comes_once_and_goes_with_the_run(stage: Stage) -> No
     assert stage.message(run).reacted(EMOJI) == (stage.standin.world.bot,)
     assert len(stage.calls("PUT", "/reactions/")) == 1
     await view.finish(a_page(Phase.SUCCEEDED, words(9), run=run))
-    await stage.until(lambda: not stage.message(run).reacted(EMOJI))
+    await stage.until(lambda: not stage.message(run).reacted(EMOJI), pass_time=0.5)
 
 
 async def test_without_the_right_to_attach_the_bot_road_shows_what_it_can(stage: Stage, tmp_path: Path) -> None:
