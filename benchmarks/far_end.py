@@ -1,11 +1,10 @@
 """The far end: both services, the people, and the models of the benchmark."""
 
-import asyncio
 import io
 import random
 import time
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from PIL import Image
 
@@ -22,6 +21,9 @@ from bot.sandbox.replicate.pace import Pace
 from bot.sandbox.replicate.prediction import Prediction
 from bot.sandbox.replicate.standin import ReplicateStandIn
 from bot.sandbox.replicate.throttle import Throttle
+
+if TYPE_CHECKING:
+    import asyncio
 
 COMMANDS = "talk=bench/words,paint=bench/pictures"
 CREATES_PER_MINUTE = 6000  # what an account has that Replicate raised the limit for
