@@ -5,7 +5,7 @@ import importlib.metadata
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import discord
@@ -43,9 +43,6 @@ from bot.ui.live import LiveMessages
 from bot.ui.model_controls import ModelButton
 from bot.ui.translator import Translator, read_languages
 from bot.watch import Watch
-from bot.web.deliveries import Deliveries
-from bot.web.health import Health
-from bot.web.server import WebServer
 from cogs._invocation import Invocations
 from cogs._keeping import Keeping
 from cogs._model_choices import ModelChoices
@@ -60,6 +57,10 @@ from cogs.run_buttons import RunButtons
 from cogs.runs import Runs
 from cogs.stopping import Stopping
 from cogs.subject import UseAsSubject
+
+if TYPE_CHECKING:
+    from bot.web.deliveries import Deliveries
+    from bot.web.server import WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -135,13 +136,17 @@ class App:
         self._published = False
         self._watch = Watch({"database": self._write_something, "replicate": self._replicate.account}, clock=clock)
 
-    async def server(self, host: str, port: int) -> WebServer:
+    async def server(self, host: str, port: int) -> "WebServer":
         """Return the server for health, metrics and, where a public URL is set, Replicate's calls."""
+        # 3 MB of aiohttp's server, for those who open a port.
+        from bot.web.health import Health  # noqa: PLC0415
+        from bot.web.server import WebServer  # noqa: PLC0415
+
         health = Health(ready=self._ready, metrics=self._exposition, metrics_type=CONTENT_TYPE)
         deliveries = await self._deliveries() if self._settings.webhook_url else None
         return WebServer(host=host, port=port, health=health, deliveries=deliveries)
 
-    async def _deliveries(self) -> Deliveries | None:
+    async def _deliveries(self) -> "Deliveries | None":
         """Return what takes Replicate's calls; None while its signing secret cannot be had: runs do without."""
         try:
             verifier = Verifier(await self._replicate.webhooks.secret(), self._clock)
@@ -150,6 +155,8 @@ class App:
         except ReplicateError as error:
             log.warning("Webhooks are off until the next start: their secret could not be had.", error=str(error))
             return None
+        from bot.web.deliveries import Deliveries  # noqa: PLC0415  # as above
+
         return Deliveries(verifier=verifier, wake=self._engine.wake, count=self._instruments.delivery)
 
     async def run(self, stop: asyncio.Event) -> None:

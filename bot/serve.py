@@ -43,7 +43,8 @@ def _spare_the_collector() -> None:
     """Let the garbage collector look at runs and not at the program.
 
     What is there now stays for good: some 200,000 objects that a full collection would walk through, holding up
-    everybody for a fifth of a second. What comes later leaves few cycles, so that it is looked at more rarely.
+    everybody for a fifth of a second. What comes later leaves few cycles, so that it is looked at more rarely, and what
+    is left of it in small portions.
     """
     gc.collect()
     gc.freeze()

@@ -33,7 +33,7 @@ class Picture:
         self._changed: Callable[[], None] = _nobody
         self._joined = ""
         self._chunks: list[str] = []
-        self._states = 0
+        self._states = 0  # how often what can be shown changed
         self._in_lines = joins_strings(schema) and not is_marked_joined(schema)
         self._heard_chars = 0
         self._heard_urls: list[str] = []
@@ -59,7 +59,7 @@ class Picture:
             self._gather()
         else:
             return
-        self._told()
+        self._has_more()
 
     def see(self, output: Any) -> None:
         """Take the output of a GET while the run goes on."""
@@ -71,7 +71,7 @@ class Picture:
         self._seen_files = sum(isinstance(piece, FilePiece) for piece in self._seen)
         if not self._stream_leads:
             self._gather()
-            self._told()
+            self._has_more()
 
     def settle(self, output: Any, *, complete: bool) -> None:
         """Take the last word on the output. ``complete``: the run succeeded, so a shorter output is the right one."""
@@ -129,7 +129,7 @@ class Picture:
             return False
         return len(self._heard_urls) > self._seen_files or self._heard_chars > self._seen_chars
 
-    def _told(self) -> None:
+    def _has_more(self) -> None:
         self._states += 1
         self._changed()
 
@@ -165,7 +165,7 @@ class Picture:
             log.exception("an output could not be gathered")
             part = _link(piece, "It could not be downloaded.")
         self._ready[key] = part
-        self._told()
+        self._has_more()
 
 
 def _is_plain(piece: Piece) -> TypeGuard[TextPiece]:

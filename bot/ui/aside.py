@@ -92,14 +92,10 @@ class Aside:
         return page.progress.phase is not Phase.CANCELED or by not in (run.author_name, str(run.author_id))
 
     async def _send(self, road: Road, page: Page) -> None:
-        key = self._gate.key()
-        try:
-            await self._gate.passed(key, line=road.line, urgency=Urgency.LAST)
-        finally:
-            self._gate.forget(key)
         package = Package(content=words.notice(page), mentions=(page.run.author_id,))
-        await self._ledger.message_sending(page.run.id, _NOTICE)
-        sent = await road.send(package, nonce=nonce_of(page.run.id, _NOTICE), ephemeral=False)
+        async with self._gate.aside(road.line, Urgency.LAST):
+            await self._ledger.message_sending(page.run.id, _NOTICE)
+            sent = await road.send(package, nonce=nonce_of(page.run.id, _NOTICE), ephemeral=False)
         self._reply.noticed = True
         await self._ledger.message_sent(page.run.id, _NOTICE, sent.message_id)
 

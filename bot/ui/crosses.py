@@ -28,8 +28,8 @@ class Crosses:
         """Return the name of somebody who may stop the run and crossed it; None when nobody did, or it is not told."""
         if run.place.token_only:
             return None
-        # Whoever wants a run to stop waits for nobody's reaction to be put.
         try:
+            # Whoever wants a run to stop waits for nobody's reaction to be put.
             async with self._gate.aside(urgency=Urgency.USUAL), asyncio.timeout(_SECONDS):
                 return await self._crossed(run)
         except FAILURES as error:

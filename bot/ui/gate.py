@@ -28,9 +28,9 @@ class Gate:
         """Return a new key, to ask with."""
         return next(self._keys)
 
-    async def passed(self, key: int, *, line: Line, urgency: Urgency) -> None:
+    async def passed(self, key: int, *, line: Line, urgency: Urgency, aside: bool = False) -> None:
         """Return when this message may be edited."""
-        self._pace.ask(key, line=line, urgency=urgency, now=self._clock.monotonic())
+        self._pace.ask(key, line=line, urgency=urgency, now=self._clock.monotonic(), aside=aside)
         self._waiting[key] = waiting = asyncio.get_running_loop().create_future()
         self._release()
         try:
@@ -45,7 +45,7 @@ class Gate:
         """Wait until a request of the bot that is no edit may leave; it is under way for as long as the context."""
         key = self.key()
         try:
-            await self.passed(key, line=line, urgency=urgency)
+            await self.passed(key, line=line, urgency=urgency, aside=True)
             yield
         finally:
             self._pace.answered(key, self._clock.monotonic())

@@ -40,8 +40,8 @@ class Line:
     reactions: bool = False
 
     @property
-    def asides(self) -> bool:
-        """Whether nothing in it is an edit."""
+    def in_turn(self) -> bool:
+        """Whether who came first goes first: nobody there has a pace of their own."""
         return self.reactions or self == ANY_CHANNEL
 
 
@@ -104,6 +104,7 @@ class _Asked:
     last: float | None = None
     since: int = 0
     waiting: bool = False
+    aside: bool = False
 
     @property
     def is_last(self) -> bool:
@@ -142,12 +143,16 @@ class Pace:
         """How many messages wait to be released."""
         return sum(message.waiting for message in self._asked.values())
 
-    def ask(self, key: int, *, line: Line, urgency: Urgency, now: float) -> None:
-        """Put a message in line. Asking again replaces what was asked."""
+    def ask(self, key: int, *, line: Line, urgency: Urgency, now: float, aside: bool = False) -> None:
+        """Put a message in line. Asking again replaces what was asked.
+
+        An ``aside`` is no edit of a message, and asks once; :meth:`answered` is told of it.
+        """
         message = self._asked.setdefault(key, _Asked(key))
         if message.waiting:
             self._unline(message)
         message.line, message.urgency, message.since, message.waiting = line, urgency, next(self._order), True
+        message.aside = aside
         if line.bot:
             self._lines.setdefault(line, {})[key] = message
             if message.is_last:
@@ -189,7 +194,7 @@ class Pace:
         released = []
         while (message := self._next_by_token(now) or self._next_by_bot(now)) is not None:
             self._unline(message)
-            if message.line.asides:
+            if message.aside:
                 self._set_out(message)
             else:
                 self.note(message.line, now)
@@ -309,8 +314,8 @@ class Pace:
                     yield message
                 else:
                     self._bot_next = min(self._bot_next, free)
-                if line.asides:
-                    break  # nobody there has a pace of their own: who came first goes first
+                if line.in_turn:
+                    break
 
     def _unline(self, message: _Asked) -> None:
         message.waiting = False

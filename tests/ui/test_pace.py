@@ -146,7 +146,7 @@ def test_requests_that_did_not_ask_count_all_the_same() -> None:
 def test_reactions_of_a_channel_go_one_by_one_and_hold_up_no_edit() -> None:
     pace = Pace()
     for key in range(3):
-        pace.ask(key, line=Line(11, bot=True, reactions=True), urgency=Urgency.ASIDE, now=0.0)
+        pace.ask(key, line=Line(11, bot=True, reactions=True), urgency=Urgency.ASIDE, now=0.0, aside=True)
     pace.ask(9, line=CHANNEL, urgency=Urgency.USUAL, now=0.0)
     assert set(pace.release(0.0)) == {0, 9}
     assert pace.next_at(5.0) is None  # it was not answered, so nobody knows when it arrived
@@ -160,7 +160,7 @@ def test_reactions_of_a_channel_go_one_by_one_and_hold_up_no_edit() -> None:
 def test_no_more_of_the_bots_requests_are_under_way_than_may_leave_in_a_second() -> None:
     pace = Pace()
     for key in range(100):
-        pace.ask(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE, now=0.0)
+        pace.ask(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE, now=0.0, aside=True)
     gone = pace.release(0.0)
     assert pace.release(60.0) == []
     for key in gone[:3]:
@@ -173,7 +173,7 @@ def test_no_more_of_the_bots_requests_are_under_way_than_may_leave_in_a_second()
 def test_a_look_at_a_channel_counts_for_the_bot_and_for_no_channel() -> None:
     pace = Pace()
     for key in range(100):
-        pace.ask(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE, now=0.0)
+        pace.ask(key, line=ANY_CHANNEL, urgency=Urgency.ASIDE, now=0.0, aside=True)
     assert len(pace.release(0.0)) == BOUNDS.bot.usual
     pace.ask(500, line=CHANNEL, urgency=Urgency.LAST, now=0.0)
     assert pace.release(0.0) == [500]
