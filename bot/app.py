@@ -138,7 +138,7 @@ class App:
 
     async def server(self, host: str, port: int) -> "WebServer":
         """Return the server for health, metrics and, where a public URL is set, Replicate's calls."""
-        # 3 MB of aiohttp's server, for those who open a port.
+        # 2 MB of aiohttp's server, for those who open a port.
         from bot.web.health import Health  # noqa: PLC0415
         from bot.web.server import WebServer  # noqa: PLC0415
 

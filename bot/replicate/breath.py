@@ -62,10 +62,11 @@ class Breathing:
 
 
 class Breath(httpx.AsyncByteStream):
-    """Another stream's bytes, with a pause between two reads once ``begin`` was called.
+    """Another stream's bytes, with a pause between two reads once something came.
 
-    ``tap`` is the connection that they come from. ``drained`` is called before the next read: whatever was read
-    before has been decoded then.
+    ``tap`` is the connection that they come from. ``drained`` is called before the next read, when whatever was read
+    before has been decoded, and says whether there was anything in it; until there was, every byte is handed on as it
+    comes.
     """
 
     def __init__(
@@ -74,27 +75,24 @@ class Breath(httpx.AsyncByteStream):
         breathing: Breathing,
         clock: Clock,
         *,
-        tap: Tap | None = None,
+        tap: Tap,
+        drained: Callable[[], bool],
         wanted: Wanted = at_once,
     ) -> None:
         self._stream = stream
         self._breathing = breathing
         self._clock = clock
-        self._tap = tap or Tap({})
+        self._tap = tap
         self._wanted = wanted
-        self.drained: Callable[[], None] = _nothing
+        self._drained = drained
         self._begun = False
-
-    def begin(self) -> None:
-        """Read in gulps from now on; until then every byte is handed on as it comes."""
-        if not self._begun:
-            self._begun = True
-            self._breathing.streams += 1
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for data in self._stream:
             yield data
-            self.drained()
+            if self._drained() and not self._begun:
+                self._begun = True
+                self._breathing.streams += 1
             if self._begun and len(data) < _FULL and (pause := self._breathing.pause(self._wanted())):
                 ends = self._clock.monotonic() + pause
                 with self._tap.closed():
@@ -106,9 +104,4 @@ class Breath(httpx.AsyncByteStream):
         if self._begun:
             self._begun = False
             self._breathing.streams -= 1
-        self.drained = _nothing  # which may hold on to all of this
         await self._stream.aclose()
-
-
-def _nothing() -> None:
-    """Nobody waits for it."""

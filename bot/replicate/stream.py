@@ -93,10 +93,7 @@ async def follow(
         tries.begin()
         try:
             async with _open(http, url, intake.seen.last_id, clock) as response:
-                arriving = cast("httpx.AsyncByteStream", response.stream)
-                breath = Breath(arriving, breathing, clock, tap=Tap(response.extensions), wanted=wanted)
-                response.stream = breath
-                await _read(response, breath, intake, tries)
+                await _read(response, intake, tries, clock=clock, breathing=breathing, wanted=wanted)
             closed = _Closed("idle")
         except _Closed as end:
             closed = end
@@ -107,20 +104,30 @@ async def follow(
             intake.seen.reconnect()
 
 
-async def _read(response: httpx.Response, breath: Breath, intake: "_Intake", tries: "_Tries") -> None:
+async def _read(
+    response: httpx.Response,
+    intake: "_Intake",
+    tries: "_Tries",
+    *,
+    clock: Clock,
+    breathing: Breathing,
+    wanted: Wanted,
+) -> None:
     """Read one connection until it ends or the prediction does; _Closed when it breaks."""
     now = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(SILENCE) as silence:
 
-            def drained() -> None:
+            def drained() -> bool:
                 if (silence.when() or 0.0) < now() + SILENCE - _MOVED_EVERY:
                     silence.reschedule(now() + SILENCE)
-                if intake.hand_over():
+                if came := intake.hand_over():
                     tries.succeeded()
-                    breath.begin()
+                return came
 
-            breath.drained = drained
+            arriving = cast("httpx.AsyncByteStream", response.stream)
+            tap = Tap(response.extensions)
+            response.stream = Breath(arriving, breathing, clock, tap=tap, drained=drained, wanted=wanted)
             async with aclosing(EventSource(response).aiter_sse()) as events:
                 async for sent in events:
                     intake.add(sent)
