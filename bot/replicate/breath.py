@@ -40,7 +40,7 @@ class Breathing:
 
     shortest: float = 0.0
     longest: float = 0.0
-    a_second: int = 600
+    a_second: int = 400
     streams: int = 0
     lateness: float = 0.0
 

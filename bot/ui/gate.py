@@ -9,7 +9,7 @@ from bot.clock import Clock
 from bot.ui.pace import ANY_CHANNEL, Line, Pace, Urgency
 
 # So close together that one waking serves them all.
-_GRAIN = 0.01
+_GRAIN = 0.005
 
 
 class Gate:
@@ -98,7 +98,6 @@ class Gate:
 
     async def _wake(self, until: float) -> None:
         await self._clock.sleep(max(_GRAIN, until - self._clock.monotonic()))
-        now = self._clock.monotonic()
-        self._pace.late(now - until - _GRAIN, now)
+        self._pace.next_portion()
         self._keeper, self._planned = None, float("inf")
         self._release()

@@ -2,8 +2,9 @@
 
 The bounds, and who shares them::
 
-    a message      one edit a second, stretched for all while the process is busy; the first words of an answer may
-                   follow sooner, the last page follows at once
+    a message      one edit a second; the first words of an answer may follow sooner, the last page follows at once
+    the process    a portion of usual edits at a time on the token road; whoever comes is answered in between. A busy
+                   process takes longer from one portion to the next, and all usual edits come later
     a token        5 requests per 2 s, shared by the messages of one run on the token road
     a channel      5 requests per 5 s, shared in turn by the runs in it on the bot road; a reaction every 0.4 s
     the bot        50 requests a second on the bot road, kept to a margin
@@ -45,6 +46,12 @@ class Line:
         return self.reactions or self == ANY_CHANNEL
 
 
+# As long as usual edits may wait for one another, in seconds: then there is always one to send, and what it shows was
+# read a moment ago.
+_SHORT_QUEUE = 0.1
+_DRIFT = 0.3  # how fast turns come later or sooner, in seconds a second
+
+
 # On the bot road, but under no channel's bound: looking at what is there.
 ANY_CHANNEL = Line(0, bot=True)
 
@@ -68,9 +75,7 @@ class Bounds:
     channel: Share = Share(span=5.0, requests=5, usual=4)
     reactions: Share = Share(span=0.4, requests=1, usual=1)  # counted from the answer
     bot: Share = Share(span=1.0, requests=36, usual=24)
-    stretch_most: float = 6.0
-    busy: float = 0.06  # so late that the process is overloaded
-    easy: float = 0.02
+    portion: int = 8
 
 
 @dataclass(slots=True)
@@ -103,6 +108,7 @@ class _Asked:
     urgency: Urgency = Urgency.USUAL
     last: float | None = None
     since: int = 0
+    asked_at: float = 0.0
     waiting: bool = False
     aside: bool = False
 
@@ -115,13 +121,36 @@ class _Asked:
         return (self.urgency, -1.0 if self.last is None else self.last, self.since)
 
 
+class _Soon:
+    """Those that wait on the token road, by the time at which they may leave, as far as is known."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, _Asked]] = []
+
+    def push(self, message: _Asked, at: float) -> None:
+        heapq.heappush(self._heap, (at, message.since, message))
+
+    def pop(self) -> _Asked:
+        return heapq.heappop(self._heap)[2]
+
+    def next_at(self) -> float:
+        """Return the earliest time; inf when nobody waits."""
+        while self._heap:
+            at, since, message = self._heap[0]
+            if message.waiting and message.since == since:
+                return at
+            heapq.heappop(self._heap)
+        return float("inf")
+
+
 class Pace:
     """Decides which messages may be edited now. Whoever asks is released once, and asks again for the next edit."""
 
     def __init__(self, bounds: Bounds | None = None) -> None:
         self._bounds = bounds or Bounds()
         self._asked: dict[int, _Asked] = {}
-        self._soon: list[tuple[float, int, int]] = []  # (time, since, key) of those that wait on the token road
+        self._hurried, self._usual = _Soon(), _Soon()
+        self._portion = self._bounds.portion  # what is left of it
         self._lines: dict[Line, dict[int, _Asked]] = {}  # who waits on the bot road
         self._last: set[int] = set()  # of these, the last pages
         self._bot_next = float("inf")  # before this nobody of these may leave
@@ -129,14 +158,8 @@ class Pace:
         self._bot = _Window(self._bounds.bot)
         self._under_way: dict[int, Line] = {}
         self._order = count(1)
-        self._stretch = 1.0
-        self._stretched_at = float("-inf")
-        self._lateness: list[float] = []
-
-    @property
-    def stretch(self) -> float:
-        """How many times longer than usual every message waits, from 1."""
-        return self._stretch
+        self._behind = 0.0  # how much later than due a usual edit's turn comes, in seconds
+        self._learned_at = 0.0
 
     @property
     def waiting(self) -> int:
@@ -152,7 +175,7 @@ class Pace:
         if message.waiting:
             self._unline(message)
         message.line, message.urgency, message.since, message.waiting = line, urgency, next(self._order), True
-        message.aside = aside
+        message.asked_at, message.aside = now, aside
         if line.bot:
             self._lines.setdefault(line, {})[key] = message
             if message.is_last:
@@ -204,35 +227,20 @@ class Pace:
         return [message.key for message in sorted(released, key=lambda message: message.urgency)]
 
     def due_in(self, key: int, now: float) -> float:
-        """Return in how many seconds a message's own interval has passed; 0.0 for one that never asked."""
+        """Return in how many seconds a message's turn comes, as things go lately; 0.0 for one that never asked."""
         message = self._asked.get(key)
         if message is None or message.last is None:
             return 0.0
-        return max(0.0, message.last + self._bounds.interval * self._stretch - now)
+        return max(0.0, message.last + self._bounds.interval + self._behind - now)
 
     def next_at(self, now: float) -> float | None:
         """Return when to call :meth:`release` again; None while nobody waits."""
-        self._drop_stale()
-        times = [self._soon[0][0]] if self._soon else []
-        if self._lines:
-            times.append(max(now, self._bot_next))
-        return min((time for time in times if time < float("inf")), default=None)
+        soonest = min(self._hurried.next_at(), self._usual.next_at(), self._bot_next if self._lines else float("inf"))
+        return max(now, soonest) if soonest < float("inf") else None
 
-    def late(self, seconds: float, now: float) -> None:
-        """Learn how late the process woke; the pace of all stretches while it is late again and again.
-
-        What counts is the mean of half a second: one pause, for whatever reason, is no overload.
-        """
-        self._lateness.append(seconds)
-        if now - self._stretched_at < self._bounds.interval / 2:
-            return
-        mean = sum(self._lateness) / len(self._lateness)
-        self._lateness.clear()
-        self._stretched_at = now
-        if mean > self._bounds.busy:
-            self._stretch = min(self._bounds.stretch_most, self._stretch * 1.3)
-        elif mean < self._bounds.easy:
-            self._stretch = max(1.0, self._stretch * 0.85)
+    def next_portion(self) -> None:
+        """Let a further portion of usual edits leave."""
+        self._portion = self._bounds.portion
 
     def _windows_of(self, line: Line) -> Iterator[_Window]:
         if line != ANY_CHANNEL:
@@ -257,7 +265,7 @@ class Pace:
             return float("-inf")
         if message.urgency is Urgency.FIRST:
             return message.last + self._bounds.first_interval
-        return message.last + self._bounds.interval * self._stretch
+        return message.last + self._bounds.interval
 
     def _free_at(self, message: _Asked, now: float) -> float:
         """Return when a message may leave, if nobody goes before it."""
@@ -269,24 +277,37 @@ class Pace:
         return free
 
     def _push(self, message: _Asked, now: float) -> None:
-        heapq.heappush(self._soon, (self._free_at(message, now), message.since, message.key))
+        """Put a message where its turn comes: among usual edits who is due the longest goes first."""
+        free = self._free_at(message, now)
+        if message.urgency is Urgency.USUAL:
+            self._usual.push(message, free if free > now else self._due(message))
+        else:
+            self._hurried.push(message, free)
 
     def _next_by_token(self, now: float) -> _Asked | None:
-        self._drop_stale()
-        while self._soon and self._soon[0][0] <= now:
-            message = self._asked[heapq.heappop(self._soon)[2]]
+        if (message := self._ripe(self._hurried, now)) is not None:
+            return message
+        if not self._portion or (message := self._ripe(self._usual, now)) is None:
+            return None
+        self._portion -= 1
+        self._learn(message, now)
+        return message
+
+    def _ripe(self, soon: _Soon, now: float) -> _Asked | None:
+        """Return the first of those that may leave now."""
+        while soon.next_at() <= now:
+            message = soon.pop()
             if self._free_at(message, now) <= now:
                 return message
             self._push(message, now)  # another of the same token went first
-            self._drop_stale()
         return None
 
-    def _drop_stale(self) -> None:
-        while self._soon:
-            message = self._asked.get(self._soon[0][2])
-            if message is not None and message.waiting and message.since == self._soon[0][1]:
-                return
-            heapq.heappop(self._soon)
+    def _learn(self, message: _Asked, now: float) -> None:
+        """Learn from a usual edit that leaves whether there is a queue; everybody's turn then comes later."""
+        queued = now - max(self._due(message), message.asked_at)
+        towards = max(-1.0, min(queued / _SHORT_QUEUE - 1.0, 1.0))
+        self._behind = max(0.0, self._behind + towards * _DRIFT * min(now - self._learned_at, 1.0))
+        self._learned_at = now
 
     def _next_by_bot(self, now: float) -> _Asked | None:
         """Return who goes next on the bot road; with nobody, it is known until when nobody need be looked at."""

@@ -29,6 +29,7 @@ def drive(pace: Pace, until: float, lines: list[Line], urgency: Urgency = Urgenc
         pace.ask(key, line=line, urgency=urgency, now=0.0)
     now = 0.0
     while now <= until:
+        pace.next_portion()
         for key in pace.release(now):
             left[key].append(now)
             pace.ask(key, line=lines[key], urgency=urgency, now=now)
@@ -179,23 +180,50 @@ def test_a_look_at_a_channel_counts_for_the_bot_and_for_no_channel() -> None:
     assert pace.release(0.0) == [500]
 
 
-def test_an_overloaded_process_stretches_every_pace_but_the_last_pages_and_recovers() -> None:
+def in_a_queue(pace: Pace, waits: float, now: float, seconds: int) -> float:
+    """Let an edit a second wait so long for its turn; return the time afterwards."""
+    for _ in range(seconds):
+        pace.ask(900, line=token(900), urgency=Urgency.USUAL, now=now)
+        due = pace.next_at(now)
+        assert due is not None
+        now = due + waits
+        pace.next_portion()
+        assert pace.release(now) == [900]
+    return now
+
+
+def test_where_edits_wait_for_one_another_turns_are_told_later_and_sooner_again_without_a_queue() -> None:
     pace = Pace()
-    now = 0.0
-    for _ in range(40):
-        now += 1
-        pace.late(0.5, now)
-    assert pace.stretch == BOUNDS.stretch_most
-    pace.ask(1, line=token(1), urgency=Urgency.USUAL, now=now)
-    pace.release(now)
-    pace.ask(1, line=token(1), urgency=Urgency.USUAL, now=now)
-    assert pace.next_at(now) == pytest.approx(now + BOUNDS.stretch_most)
-    pace.ask(1, line=token(1), urgency=Urgency.LAST, now=now)
-    assert pace.release(now) == [1]
-    for _ in range(200):
-        now += 1
-        pace.late(0.0, now)
-    assert pace.stretch == 1.0
+    now = in_a_queue(pace, 0.5, 0.0, 5)
+    assert pace.due_in(900, now) > BOUNDS.interval + 0.5
+    now = in_a_queue(pace, 0.0, now, 20)
+    assert pace.due_in(900, now) == pytest.approx(BOUNDS.interval)
+
+
+def test_of_those_that_are_due_who_is_due_the_longest_goes_first_whenever_it_asked() -> None:
+    pace = Pace()
+    for key in range(BOUNDS.portion + 1):
+        pace.ask(key, line=token(key), urgency=Urgency.FIRST, now=key * 0.01)
+        assert pace.release(key * 0.01) == [key]
+    for key in reversed(range(BOUNDS.portion + 1)):
+        pace.ask(key, line=token(key), urgency=Urgency.USUAL, now=5.0)
+    assert pace.release(5.0) == list(range(BOUNDS.portion))
+
+
+def test_many_that_are_due_together_leave_in_portions_and_the_urgent_do_not_wait_for_them() -> None:
+    pace = Pace()
+    for key in range(20):
+        pace.ask(key, line=token(key), urgency=Urgency.USUAL, now=0.0)
+    assert pace.release(0.0) == list(range(BOUNDS.portion))
+    assert pace.release(0.005) == []
+    assert pace.next_at(0.005) == 0.005
+    pace.ask(30, line=token(30), urgency=Urgency.FIRST, now=0.005)
+    pace.ask(31, line=token(31), urgency=Urgency.LAST, now=0.005)
+    assert pace.release(0.005) == [31, 30]
+    pace.next_portion()
+    assert len(pace.release(0.01)) == BOUNDS.portion
+    pace.next_portion()
+    assert len(pace.release(0.02)) == 20 - 2 * BOUNDS.portion
 
 
 def test_a_forgotten_message_leaves_nothing_behind() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from bot.sandbox.backlog import BACKLOG
 from bot.sandbox.discord.cdn import Cdn
 from bot.sandbox.discord.clock import Clock, JumpClock
 from bot.sandbox.discord.commands import Commands
@@ -140,7 +141,7 @@ class DiscordStandIn:
             app.router.add_get(f"/{folder}/{{owner}}/{{id}}/{{name}}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, backlog=BACKLOG)
         await site.start()
         self.port = self._runner.addresses[0][1]
         self.cdn.origin = f"http://127.0.0.1:{self.port}"

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bot import limits
 from bot.clock import Clock, SystemClock
+from bot.sandbox.backlog import BACKLOG
 from bot.sandbox.replicate.account import USERNAME, AccountRoutes
 from bot.sandbox.replicate.behaviours import BEHAVIOURS, Behaviour
 from bot.sandbox.replicate.book import Book
@@ -138,7 +139,7 @@ class ReplicateStandIn:
     async def come_online(self) -> None:
         """Listen again at the old address."""
         runner, port = self._runners[0], int(self._origins.api.rpartition(":")[2])
-        self._sites["api"] = web.TCPSite(runner, HOST, port)
+        self._sites["api"] = web.TCPSite(runner, HOST, port, backlog=BACKLOG)
         await self._sites["api"].start()
         self._offline = False
 
@@ -223,7 +224,7 @@ class ReplicateStandIn:
         app.on_response_prepare.append(note_streaming)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=leave_with_client, shutdown_timeout=0.5)
         await runner.setup()
-        self._sites[name] = web.TCPSite(runner, HOST, port)
+        self._sites[name] = web.TCPSite(runner, HOST, port, backlog=BACKLOG)
         await self._sites[name].start()
         self._runners.append(runner)
         bound: int = runner.addresses[0][1]
