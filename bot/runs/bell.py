@@ -14,18 +14,26 @@ class Bell:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rung = asyncio.Event()
+        self._rung = False
+        self._waiter: asyncio.Future[None] | None = None
 
     def ring(self) -> None:
         """Wake the waiter, now or when it comes."""
-        self._rung.set()
+        self._rung = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def heard(self, within: float) -> bool:
         """Return True at the next ring, or False when ``within`` seconds have passed without one."""
-        if not self._rung.is_set():
-            await first(self._rung.wait(), self._clock.sleep(within))
-        rung = self._rung.is_set()
-        self._rung.clear()
+        if not self._rung:
+            self._waiter = asyncio.get_running_loop().create_future()
+            passing = asyncio.ensure_future(self._clock.sleep(within))
+            try:
+                await asyncio.wait((self._waiter, passing), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._waiter = None
+                await end((passing,))
+        rung, self._rung = self._rung, False
         return rung
 
 

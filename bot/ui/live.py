@@ -1,5 +1,6 @@
 """The replies of all runs that live: opens one a run, keeps them within Discord's pace, finds them by run."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from bot.ui.meter import Meter, Unmetered
 from bot.ui.pace import Bounds, Pace
 from bot.ui.reply import Reply
 from bot.ui.roads import Roads
+
+_ROUND = 2.0  # seconds from one look at all of them to the next
 
 
 class LiveMessages:
@@ -36,6 +39,7 @@ class LiveMessages:
         self.gate = Gate(Pace(bounds), clock)
         self._by_run: dict[str, LiveMessage] = {}
         self._by_message: dict[int, LiveMessage] = {}
+        self._rounds: asyncio.Task[None] | None = None  # one for all: a task a run is kilobytes a run
 
     def __call__(self, run: Run, *, gone: Callable[[], Awaitable[None]], again: bool = False) -> LiveMessage:
         """Return the view of a run; it calls ``gone`` once if its message turns out to be deleted."""
@@ -59,6 +63,8 @@ class LiveMessages:
         )
         self._by_run[run.id] = message
         self._by_message[run.place.message_id] = message
+        if self._rounds is None:
+            self._rounds = asyncio.create_task(self._make_rounds(), name="looks at replies")
         return message
 
     @property
@@ -84,7 +90,16 @@ class LiveMessages:
 
     async def close(self) -> None:
         """Stop keeping the pace, after the views were closed."""
+        if self._rounds is not None:
+            self._rounds.cancel()
+            await asyncio.wait({self._rounds})
         await self.gate.close()
+
+    async def _make_rounds(self) -> None:
+        while True:
+            await self._clock.sleep(_ROUND)
+            for message in self._by_run.values():
+                message.look_after()
 
     def _drop(self, run: Run, message: LiveMessage) -> None:
         if self._by_run.get(run.id) is message:

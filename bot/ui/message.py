@@ -62,14 +62,14 @@ class LiveMessage:
         self._answer: asyncio.Future[Delivery] | None = None
         self._delivery: Delivery | None = None  # what will never change
         self._changed = asyncio.Event()
-        self._hurried = asyncio.Event()
+        self._hurried = False
+        self._resting: asyncio.Future[None] | None = None
         self._closing = False
         self._vanished = False
         self._failures = 0
         self._woken_at = self._taken_at
         self._look_due = False
         self._owner: asyncio.Task[None] | None = None
-        self._impatience: asyncio.Task[None] | None = None
         self._parting: asyncio.Task[None] | None = None
 
     def show(self, page: Page) -> None:
@@ -125,6 +125,14 @@ class LiveMessage:
         self._vanished = True
         self._hurry()
 
+    def look_after(self) -> None:
+        """Let the owner look whether the message is still there, if it had nothing to do for some while."""
+        now = self._clock.monotonic()
+        if self._owner is not None and not self._owner.done() and now - self._woken_at >= _LOOK_AFTER:
+            self._woken_at = now
+            self._look_due = True
+            self._changed.set()
+
     def _take(self, page: Page) -> None:
         self._page = page
         self._taken_at = self._clock.monotonic()
@@ -133,18 +141,17 @@ class LiveMessage:
             self._owner = asyncio.create_task(self._own(), name=f"the reply to run {self._run.id}")
             self._owner.add_done_callback(self._resigned)
             self._woken_at = self._taken_at
-            self._impatience = asyncio.create_task(self._grow_impatient(), name=f"looks at the reply to {self._run.id}")
             self._watch_token()
 
     def _resigned(self, _: object) -> None:
         self._resolve(Delivery.LATER)
-        if self._impatience is not None:
-            self._impatience.cancel()
 
     def _hurry(self) -> None:
         """Let the owner look at once, whatever it waits for."""
         self._changed.set()
-        self._hurried.set()
+        self._hurried = True
+        if self._resting is not None:
+            self._resting.cancel()
         self._hasten()
 
     def _hasten(self) -> None:
@@ -173,7 +180,7 @@ class LiveMessage:
         while not over and not (self._closing and self._page == self._shown):
             await self._changed.wait()
             self._changed.clear()
-            self._hurried.clear()
+            self._hurried = False
             self._woken_at = self._clock.monotonic()
             look, self._look_due = self._look_due, False
             try:
@@ -182,17 +189,6 @@ class LiveMessage:
                 log.exception("A page could not be shown.", run=self._run.id)
                 over = await self._after(Outcome.LATER)
         self._leave()
-
-    async def _grow_impatient(self) -> None:
-        """Wake the owner for a look whenever it had nothing to do for so long that the message deserves one."""
-        while True:
-            idle = self._clock.monotonic() - self._woken_at
-            if idle < _LOOK_AFTER:
-                await self._clock.sleep(max(_LOOK_AFTER - idle, 0.1))
-            else:
-                self._woken_at = self._clock.monotonic()
-                self._look_due = True
-                self._changed.set()
 
     async def _look(self) -> bool:
         """Look whether the message is still there; return whether it is not, which ends everything."""
@@ -273,13 +269,13 @@ class LiveMessage:
         """Wait before the next try, unless something more urgent comes."""
         pause = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
         self._failures += 1
-        sleep = asyncio.ensure_future(self._clock.sleep(pause))
-        hurried = asyncio.ensure_future(self._hurried.wait())
-        try:
-            await asyncio.wait({sleep, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleep.cancel()
-            hurried.cancel()
+        if not self._hurried:
+            self._resting = asyncio.ensure_future(self._clock.sleep(pause))
+            try:
+                await asyncio.wait((self._resting,))
+            finally:
+                self._resting.cancel()
+                self._resting = None
         self._changed.set()
 
     def _watch_token(self) -> None:
