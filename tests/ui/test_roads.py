@@ -88,6 +88,22 @@ async def test_a_private_reply_goes_on_in_private_messages(stage: Stage) -> None
     assert seen_by_noah == []
 
 
+async def test_a_message_that_is_deleted_while_nothing_changes_and_nobody_tells_is_missed(stage: Stage) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    view.show(a_page(Phase.RUNNING, run=run))
+    await stage.until(lambda: stage.edits(run), pass_time=0.25)
+    before = len(stage.calls("GET", f"messages/{run.place.message_id}"))
+    for _ in range(70):
+        await stage.passes(1)
+    looks = len(stage.calls("GET", f"messages/{run.place.message_id}")) - before
+    assert looks == 2  # one in thirty seconds
+    await stage.standin.person("ada").delete(stage.message(run))
+    await stage.until(lambda: stage.gone, pass_time=1.0)
+    assert stage.gone == [run.id]
+    await view.close()
+
+
 async def test_a_deleted_message_is_told_once(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
