@@ -62,6 +62,7 @@ class Reply:
         new = run.sent_at is None and run.prediction_id is None
         self._recalled = run.sending is None
         self._slots = [Slot(0, gate.key(), run.place.message_id, learned=new and not again)]
+        self._at = 0  # the slot that is written to, or was the last time
         for number in sorted(number for number in run.messages if number > 0):
             self._slot(number).message_id = run.messages[number]
         self._given: Upload | None = None
@@ -70,11 +71,11 @@ class Reply:
 
     @property
     def key(self) -> int:
-        """The card's key at the gate."""
-        return self._slots[0].key
+        """The key at the gate of the message that is written to."""
+        return self._slots[self._at].key
 
     def due_in(self) -> float:
-        """Return in how many seconds the pace allows the card's next edit."""
+        """Return in how many seconds the pace allows the next edit of the message that is written to."""
         return self._gate.due_in(self.key)
 
     def road(self) -> Road | None:
@@ -89,10 +90,13 @@ class Reply:
     async def put(self, newest: Callable[[], Page], urgency: Callable[[], Urgency]) -> tuple[Outcome, Page]:
         """Make Discord show the newest page; return what became of it, and which page it was.
 
-        Waits for the pace first and draws then, so what waits is always the newest.
+        Waits for the pace first and draws then, so what waits is always the newest. While the run lives it begins where
+        it was the last time: a text grows at its end, and above it hardly anything changes.
         """
-        number = 0
+        if newest().final:
+            self._at = 0
         while True:
+            number = self._at
             slot = self._slot(number)
             outcome = await self._admitted(slot, newest, urgency)
             page = newest()
@@ -103,9 +107,9 @@ class Reply:
             changed = [n for n, drawing in enumerate(drawings) if self._slot(n).needs(drawing)]
             if not changed:
                 return Outcome.SHOWN, page
-            if changed[-1] <= number:
+            self._at = next((n for n in changed if n > number), changed[0])
+            if self._at <= number:
                 return Outcome.MORE, page
-            number = next(n for n in changed if n > number)
 
     async def is_gone(self, page: Page) -> bool:
         """Look whether the card was deleted: nobody tells the bot, and a run at which nothing changes edits nothing."""

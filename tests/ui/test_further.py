@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.media.media import Media
@@ -52,6 +55,30 @@ async def test_long_text_flows_on_in_further_messages_while_it_grows(stage: Stag
     assert stage.ledger.messages[run.id] == {
         number: message.id for number, message in enumerate(below(stage, run), start=1)
     }
+
+
+async def test_a_text_that_grows_in_a_further_message_takes_no_turns_for_the_card(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await stage.command()
+    view = stage.open(run)
+    view.show(a_page(Phase.RUNNING, Text(LONG[:4000]), run=run))
+    await stage.passes(2)
+    assert len(below(stage, run)) == 1
+    turns = []
+    passed = stage.live.gate.passed
+
+    async def counted(key: int, **asked: Any) -> None:
+        turns.append(key)
+        await passed(key, **asked)
+
+    monkeypatch.setattr(stage.live.gate, "passed", counted)
+    before = len(stage.calls("PATCH"))
+    for end in range(4100, 4600, 100):
+        view.show(a_page(Phase.RUNNING, Text(LONG[:end]), run=run))
+        await stage.passes(1)
+    assert len(turns) == len(stage.calls("PATCH")) - before == 5
+    await view.close()
 
 
 async def test_twenty_pictures_are_two_galleries_each_uploaded_once(stage: Stage, tmp_path: Path) -> None:
