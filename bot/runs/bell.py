@@ -23,6 +23,10 @@ class Bell:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def hush(self) -> None:
+        """Forget that it was rung while nobody waited."""
+        self._rung = False
+
     async def heard(self, within: float) -> bool:
         """Return True at the next ring, or False when ``within`` seconds have passed without one."""
         if not self._rung:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.clock import Clock
+from bot.runs.bell import Bell
 from bot.runs.page import Page
 from bot.runs.view import Delivery
 from bot.store.run import Run
@@ -62,8 +63,7 @@ class LiveMessage:
         self._answer: asyncio.Future[Delivery] | None = None
         self._delivery: Delivery | None = None  # what will never change
         self._changed = asyncio.Event()
-        self._hurried = False
-        self._resting: asyncio.Future[None] | None = None
+        self._hurried = Bell(clock)
         self._closing = False
         self._vanished = False
         self._failures = 0
@@ -149,9 +149,7 @@ class LiveMessage:
     def _hurry(self) -> None:
         """Let the owner look at once, whatever it waits for."""
         self._changed.set()
-        self._hurried = True
-        if self._resting is not None:
-            self._resting.cancel()
+        self._hurried.ring()
         self._hasten()
 
     def _hasten(self) -> None:
@@ -180,7 +178,7 @@ class LiveMessage:
         while not over and not (self._closing and self._page == self._shown):
             await self._changed.wait()
             self._changed.clear()
-            self._hurried = False
+            self._hurried.hush()
             self._woken_at = self._clock.monotonic()
             look, self._look_due = self._look_due, False
             try:
@@ -269,13 +267,7 @@ class LiveMessage:
         """Wait before the next try, unless something more urgent comes."""
         pause = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
         self._failures += 1
-        if not self._hurried:
-            self._resting = asyncio.ensure_future(self._clock.sleep(pause))
-            try:
-                await asyncio.wait((self._resting,))
-            finally:
-                self._resting.cancel()
-                self._resting = None
+        await self._hurried.heard(pause)
         self._changed.set()
 
     def _watch_token(self) -> None:

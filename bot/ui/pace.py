@@ -13,11 +13,12 @@ Of each, something is kept for last pages, and last pages go first.
 """
 
 import heapq
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
+
+from bot.ui.share import Share, Window
 
 
 class Urgency(IntEnum):
@@ -57,15 +58,6 @@ ANY_CHANNEL = Line(0, bot=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """At most ``requests`` in ``span`` seconds, of which all but ``usual`` are kept for last pages."""
-
-    span: float
-    requests: int
-    usual: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """The numbers, in seconds and requests. Discord publishes none but the 50 a second; the others are observed."""
 
@@ -76,27 +68,6 @@ class Bounds:
     reactions: Share = Share(span=0.4, requests=1, usual=1)  # counted from the answer
     bot: Share = Share(span=1.0, requests=36, usual=24)
     portion: int = 8
-
-
-@dataclass(slots=True)
-class _Window:
-    """The moments at which requests left, within a share's span, and how many are under way beside them."""
-
-    share: Share
-    left: deque[float] = field(default_factory=deque)
-    under_way: int = 0
-
-    def used(self, now: float) -> int:
-        while self.left and self.left[0] <= now - self.share.span:
-            self.left.popleft()
-        return len(self.left) + self.under_way
-
-    def free_at(self, now: float, *, last: bool) -> float:
-        """Return when there is room for one more; inf when that takes an answer."""
-        used, most = self.used(now), self.share.requests if last else self.share.usual
-        if used < most:
-            return now
-        return self.left[used - most] + self.share.span if used - most < len(self.left) else float("inf")
 
 
 @dataclass(slots=True)
@@ -154,8 +125,8 @@ class Pace:
         self._lines: dict[Line, dict[int, _Asked]] = {}  # who waits on the bot road
         self._last: set[int] = set()  # of these, the last pages
         self._bot_next = float("inf")  # before this nobody of these may leave
-        self._windows: dict[Line, _Window] = {}
-        self._bot = _Window(self._bounds.bot)
+        self._windows: dict[Line, Window] = {}
+        self._bot = Window(self._bounds.bot)
         self._under_way: dict[int, Line] = {}
         self._order = count(1)
         self._behind = 0.0  # how much later than due a usual edit's turn comes, in seconds
@@ -242,10 +213,10 @@ class Pace:
         """Let a further portion of usual edits leave."""
         self._portion = self._bounds.portion
 
-    def _windows_of(self, line: Line) -> Iterator[_Window]:
+    def _windows_of(self, line: Line) -> Iterator[Window]:
         if line != ANY_CHANNEL:
             if line not in self._windows:
-                self._windows[line] = _Window(self._share(line))
+                self._windows[line] = Window(self._share(line))
             yield self._windows[line]
         if line.bot:
             yield self._bot
