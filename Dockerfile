@@ -9,6 +9,7 @@ RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r requireme
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY cogs cogs
+COPY sandbox sandbox
 RUN pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim

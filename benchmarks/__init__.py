@@ -5,7 +5,7 @@
     this process                                    another process
     ┌───────────────────────────────────────┐      ┌─────────────────────────┐
     │ far_end   Discord and Replicate       │◀────▶│ subject   the bot, or   │
-    │           (bot.sandbox, as strict as  │ HTTP │           a baseline    │
+    │           (sandbox, as strict as  │ HTTP │           a baseline    │
     │           ever), people, the clock    │  WS  └─────────────────────────┘
     │ eyes      what is visible in Discord  │
     └───────────────────────────────────────┘

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.metronome import Metronome, newest_beat
-from bot.sandbox.discord.people.exchange import Exchange
-from bot.sandbox.discord.world.components import walk
-from bot.sandbox.discord.world.feed import Change
-from bot.sandbox.discord.world.message import Message
-from bot.sandbox.discord.world.world import World
+from sandbox.discord.people.exchange import Exchange
+from sandbox.discord.world.components import walk
+from sandbox.discord.world.feed import Change
+from sandbox.discord.world.message import Message
+from sandbox.discord.world.world import World
 
 SAMPLE_EVERY = 0.1
 DONE = "(done)"  # how a baseline ends its text

@@ -13,14 +13,14 @@ from benchmarks.eyes import Eyes, Sight
 from benchmarks.metronome import Metronome, number_of
 from benchmarks.streams import SharedChannel, SharedStreams
 from bot.clock import SystemClock
-from bot.sandbox.discord.standin import DiscordStandIn
-from bot.sandbox.replicate.calls import Call, Calls
-from bot.sandbox.replicate.envelope import openapi_document
-from bot.sandbox.replicate.job import Job
-from bot.sandbox.replicate.pace import Pace
-from bot.sandbox.replicate.prediction import Prediction
-from bot.sandbox.replicate.standin import ReplicateStandIn
-from bot.sandbox.replicate.throttle import Throttle
+from sandbox.discord.standin import DiscordStandIn
+from sandbox.replicate.calls import Call, Calls
+from sandbox.replicate.envelope import openapi_document
+from sandbox.replicate.job import Job
+from sandbox.replicate.pace import Pace
+from sandbox.replicate.prediction import Prediction
+from sandbox.replicate.standin import ReplicateStandIn
+from sandbox.replicate.throttle import Throttle
 
 if TYPE_CHECKING:
     import asyncio

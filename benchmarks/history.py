@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.figures import Figure, Row, percentile
 from bot.clock import SystemClock
-from bot.store.run import Place, Run, RunState
+from bot.store.models import Place, Run, RunState
 from bot.store.store import Store
 
 _AUTHORS = 5000

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from string import digits
 
 from benchmarks.streams import SharedChannel, written
-from bot.sandbox.replicate.channel import EventId, Message
-from bot.sandbox.replicate.job import Job
-from bot.sandbox.replicate.prediction import Prediction
+from sandbox.replicate.channel import EventId, Message
+from sandbox.replicate.job import Job
+from sandbox.replicate.prediction import Prediction
 
 BEATS = 30  # a second, and so many tokens
 _GROUPS = 10

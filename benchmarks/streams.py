@@ -1,4 +1,4 @@
-"""Streams that cost little: the wire format of ``bot.sandbox.replicate.streams``, written for all at once."""
+"""Streams that cost little: the wire format of ``sandbox.replicate.streams``, written for all at once."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from datetime import datetime
 from aiohttp import web
 
 from bot import limits
-from bot.sandbox.replicate.channel import HELLO, IDLE_CLOSE, Channel, Message, encode
-from bot.sandbox.replicate.streams import HEADERS, Streams
+from sandbox.replicate.channel import HELLO, IDLE_CLOSE, Channel, Message, encode
+from sandbox.replicate.streams import HEADERS, Streams
 
 _LOOK_EVERY = 1.0
 

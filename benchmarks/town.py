@@ -1,10 +1,10 @@
 """A town: the guilds, channels and people of the benchmark."""
 
-from bot.sandbox.discord.clock import Clock
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.builder import Builder
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.discord.world.world import World
+from sandbox.discord.clock import Clock
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.builder import Builder
+from sandbox.discord.world.channel import Channel
+from sandbox.discord.world.world import World
 
 GUILDS = 20
 CHANNELS = 10  # in each

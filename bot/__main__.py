@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(_: argparse.Namespace) -> int:
-    from bot.serve import serve  # noqa: PLC0415  # the sandbox and --help need none of it
+    from bot.app import serve  # noqa: PLC0415  # the sandbox and --help need none of it
     from bot.settings import Settings  # noqa: PLC0415  # likewise
 
     return _loop(lambda: serve(Settings.load()))
@@ -63,16 +63,16 @@ def _run(_: argparse.Namespace) -> int:
 def _sandbox(asked: argparse.Namespace) -> int:
     # The bot itself never loads the stand-ins.
     if asked.demo is None:
-        from bot.sandbox.page.sandbox import sandbox  # noqa: PLC0415  # see above
+        from sandbox.page.sandbox import sandbox  # noqa: PLC0415  # see above
 
         return _loop(lambda: sandbox(port=asked.port, browser=not asked.no_browser, data=asked.data))
-    from bot.sandbox.demo import demo  # noqa: PLC0415  # see above
+    from sandbox.demo import demo  # noqa: PLC0415  # see above
 
     return _loop(lambda: demo(Path(asked.demo) if asked.demo else None, out=asked.out))
 
 
 def _check(asked: argparse.Namespace) -> int:
-    from bot.check import check  # noqa: PLC0415  # only the doctor needs the doctor
+    from bot.diagnostics import check  # noqa: PLC0415  # only the doctor needs the doctor
 
     return _loop(lambda: check(offline=asked.offline))
 

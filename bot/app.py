@@ -1,9 +1,12 @@
-"""The composition root: makes every part and hands parts over by keyword."""
+"""The composition root: opens every resource in order, wires the parts together, closes in reverse."""
 
 import asyncio
+import gc
 import importlib.metadata
 import secrets
+import signal
 from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,54 +16,54 @@ import httpx
 import structlog
 from discord.ext import commands
 
+from bot.aio import cancel_and_wait
+from bot.backends.replicate.client import Replicate, open_http
+from bot.backends.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
+from bot.backends.replicate.transport import ReadScheduler
+from bot.backends.replicate.webhooks import Verifier
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import Resolver
 from bot.catalog.search import Search
-from bot.chores import Chores, Keep
-from bot.client import DEFAULT_GATEWAY, Replicord
-from bot.clock import Clock
+from bot.client import DEFAULT_GATEWAY, Replicord, point_at
+from bot.clock import Clock, SystemClock
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES
-from bot.observing import Instruments
-from bot.outputs.fetch import Fetcher
-from bot.outputs.gather import Bench, Gatherer
-from bot.outputs.spool import Spool
-from bot.replicate.breath import Breathing
-from bot.replicate.client import Replicate
-from bot.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
-from bot.replicate.webhooks import Verifier
-from bot.runs import Run, Target
-from bot.runs.bell import end
+from bot.maintenance import Maintenance, RetentionPeriods
+from bot.observability.health_checks import HealthChecks
+from bot.observability.instruments import Instruments
+from bot.observability.logs import set_up_logging
+from bot.observability.metrics import CONTENT_TYPE
+from bot.outputs.download import Downloader
+from bot.outputs.materialize import Concurrency, Materializer, Spool
+from bot.runs import ModelRef, Run
 from bot.runs.engine import Engine
 from bot.runs.policy import Policy
 from bot.settings import Settings
-from bot.store.location import Location
+from bot.store.database import DatabaseLocation
 from bot.store.store import Store
-from bot.telemetry.metrics import CONTENT_TYPE
-from bot.ui.controls import CONTROLS
-from bot.ui.crosses import Crosses
-from bot.ui.live import LiveMessages
-from bot.ui.model_controls import ModelButton
+from bot.ui.components import CONTROLS, ModelButton
+from bot.ui.reply.extras import MissedCancelReactions
+from bot.ui.reply.registry import ReplyRegistry
 from bot.ui.translator import Translator, read_languages
-from bot.watch import Watch
-from cogs._invocation import Invocations
-from cogs._keeping import Keeping
-from cogs._model_choices import ModelChoices
-from cogs._registration import Registration
-from cogs._rights import AnyModel, Editors
-from cogs.about import About
-from cogs.anything import Anything
-from cogs.model_commands import ModelCommands
-from cogs.models import Models
-from cogs.privacy import Privacy
-from cogs.run_buttons import RunButtons
-from cogs.runs import Runs
-from cogs.stopping import Stopping
-from cogs.subject import UseAsSubject
+from cogs.about.cog import About
+from cogs.cancel.cog import CancelRuns
+from cogs.generate.cog import GenerateCommands
+from cogs.generate.command_sync import CommandSync
+from cogs.models.autocomplete import ModelAutocomplete
+from cogs.models.cog import Models
+from cogs.permissions import AnyModelRule, Editors
+from cogs.privacy.cog import Privacy
+from cogs.privacy.retention import RetentionText
+from cogs.run.cog import RunCommand
+from cogs.run_buttons.cog import RunButtons
+from cogs.runs.cog import Runs
+from cogs.start_run import RunStarter
+from cogs.use_as_subject.cog import UseAsSubject
 
 if TYPE_CHECKING:
-    from bot.web.deliveries import Deliveries
     from bot.web.server import WebServer
+    from bot.web.webhooks import WebhookReceiver
+
 
 log = structlog.get_logger(__name__)
 
@@ -96,19 +99,19 @@ class App:
             base_url=settings.replicate_base_url,
             clock=clock,
             meter=instruments.replicate,
-            breathing=Breathing(shortest=_BREATH_SHORTEST, longest=_BREATH_LONGEST),
+            breathing=ReadScheduler(shortest=_BREATH_SHORTEST, longest=_BREATH_LONGEST),
         )
-        self._spool = Spool(Location.parse(settings.database_url).folder / "spool")
-        self._fetcher = Fetcher(
+        self._spool = Spool(DatabaseLocation.parse(settings.database_url).folder / "spool")
+        self._fetcher = Downloader(
             http,
             hosts=settings.replicate_file_hosts,
             max_bytes=FILE_BYTES,
             clock=clock,
             on_bytes=instruments.fetched,
         )
-        self._bench = Bench.of()
-        self._views = LiveMessages(self._client, ledger=store.runs, clock=clock, meter=instruments.runs)
-        self._crosses = Crosses(self._client, self._views.gate)
+        self._bench = Concurrency.of()
+        self._views = ReplyRegistry(self._client, ledger=store.runs, clock=clock, meter=instruments.runs)
+        self._crosses = MissedCancelReactions(self._client, self._views.gate)
         self._engine = Engine(
             replicate=self._replicate,
             runs=store.runs,
@@ -127,14 +130,16 @@ class App:
             clock=clock,
         )
         self._search = Search(self._replicate.models, clock=clock)
-        self._registration = Registration(self._client, memory=store.notes, guild=settings.command_guild)
-        self._invocations = Invocations(self._engine)
-        self._models = ModelCommands(
+        self._registration = CommandSync(self._client, memory=store.notes, guild=settings.command_guild)
+        self._invocations = RunStarter(self._engine)
+        self._models = GenerateCommands(
             self._client, catalog=self._catalog, invocations=self._invocations, registration=self._registration
         )
         self._missing: tuple[str, ...] = ()
         self._published = False
-        self._watch = Watch({"database": self._write_something, "replicate": self._replicate.account}, clock=clock)
+        self._watch = HealthChecks(
+            {"database": self._write_something, "replicate": self._replicate.account}, clock=clock
+        )
 
     async def server(self, host: str, port: int) -> "WebServer":
         """Return the server for health, metrics and, where a public URL is set, Replicate's calls."""
@@ -146,7 +151,7 @@ class App:
         deliveries = await self._deliveries() if self._settings.webhook_url else None
         return WebServer(host=host, port=port, health=health, deliveries=deliveries)
 
-    async def _deliveries(self) -> "Deliveries | None":
+    async def _deliveries(self) -> "WebhookReceiver | None":
         """Return what takes Replicate's calls; None while its signing secret cannot be had: runs do without."""
         try:
             verifier = Verifier(await self._replicate.webhooks.secret(), self._clock)
@@ -155,9 +160,9 @@ class App:
         except ReplicateError as error:
             log.warning("Webhooks are off until the next start: their secret could not be had.", error=str(error))
             return None
-        from bot.web.deliveries import Deliveries  # noqa: PLC0415  # as above
+        from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
 
-        return Deliveries(verifier=verifier, wake=self._engine.wake, count=self._instruments.delivery)
+        return WebhookReceiver(verifier=verifier, wake=self._engine.wake, count=self._instruments.delivery)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set or Discord will not have us; leave every run where the next start finds it."""
@@ -193,7 +198,7 @@ class App:
         try:
             await asyncio.gather(*works)
         finally:
-            await end(works)
+            await cancel_and_wait(works)
 
     async def offer(self) -> tuple[Mapping[str, Any], ...]:
         """Add every command there is and return them as Discord gets them; Discord is not told yet."""
@@ -226,9 +231,9 @@ class App:
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs
-        keeping = Keeping.of(self._settings.keep_prompts, self._settings.keep_files, self._settings.keep_runs)
+        keeping = RetentionText.of(self._settings.keep_prompts, self._settings.keep_files, self._settings.keep_runs)
         editors = Editors(client, self._settings.model_editors)
-        any_model = AnyModel(self._settings.run_any, editors)
+        any_model = AnyModelRule(self._settings.run_any, editors)
         buttons = RunButtons(
             book=runs,
             catalog=self._catalog,
@@ -238,7 +243,7 @@ class App:
         )
         return (
             *self._model_cogs(client, editors, any_model),
-            Stopping(
+            CancelRuns(
                 client, engine=self._engine, book=runs, crosses=self._crosses, fresh_token=self._views.fresh_token
             ),
             buttons,
@@ -247,18 +252,20 @@ class App:
             Privacy(memory=runs, keeping=keeping),
         )
 
-    def _model_cogs(self, client: Replicord, editors: Editors, any_model: AnyModel) -> Iterator[commands.Cog]:
+    def _model_cogs(self, client: Replicord, editors: Editors, any_model: AnyModelRule) -> Iterator[commands.Cog]:
         catalog, invocations = self._catalog, self._invocations
-        choices = ModelChoices(search=self._search, catalog=catalog, clock=self._clock)
+        choices = ModelAutocomplete(search=self._search, catalog=catalog, clock=self._clock)
         yield self._models
         yield Models(catalog=catalog, search=self._search, offered=self._models, choices=choices, editors=editors)
         if any_model.rule != "nobody":
-            yield Anything(catalog=catalog, invocations=invocations, choices=choices, any_model=any_model)
+            yield RunCommand(catalog=catalog, invocations=invocations, choices=choices, any_model=any_model)
         yield UseAsSubject(client, catalog=catalog, invocations=invocations)
 
-    def _chores(self) -> Chores:
-        keep = Keep(prompts=self._settings.keep_prompts, files=self._settings.keep_files, runs=self._settings.keep_runs)
-        return Chores(
+    def _chores(self) -> Maintenance:
+        keep = RetentionPeriods(
+            prompts=self._settings.keep_prompts, files=self._settings.keep_files, runs=self._settings.keep_runs
+        )
+        return Maintenance(
             runs=self._store.runs,
             spool=self._spool,
             keep=keep,
@@ -289,8 +296,8 @@ class App:
     async def _write_something(self) -> None:
         await self._store.notes.put("alive", self._clock.now().isoformat())
 
-    def _gatherer(self, run: Run) -> Gatherer:
-        return Gatherer(
+    def _gatherer(self, run: Run) -> Materializer:
+        return Materializer(
             self._fetcher,
             folder=self._spool.folder(run.id),
             stem=_stem(run),
@@ -302,7 +309,7 @@ class App:
 
 def _stem(run: Run) -> str:
     """Return what a run's files are called: after its command, or its model where any model can be run."""
-    return Target.parse(run.target).name if run.command == ANY_MODEL else run.command
+    return ModelRef.parse(run.target).name if run.command == ANY_MODEL else run.command
 
 
 def _policy(settings: Settings) -> Policy:
@@ -314,3 +321,60 @@ def _policy(settings: Settings) -> Policy:
         webhook_base=settings.webhook_url,
         file_hosts=tuple(settings.replicate_file_hosts),
     )
+
+
+_YOUNG = 10_000  # objects, before the youngest are looked at
+
+
+async def serve(settings: Settings) -> int:
+    """Run the bot until it is told to stop; return the exit code. ConfigError says what keeps it from running."""
+    secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
+    set_up_logging(form=settings.log_format, level=settings.log_level, secrets=secrets_known)
+    point_at(settings.discord_api_url, str(settings.discord_gateway_url))
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        stop = _stop_on_signals(stack)
+        instruments = Instruments(version=VERSION, clock=clock)
+        store = await Store.open(settings.database_url, clock=clock, meter=instruments.database)
+        stack.push_async_callback(store.close)
+        http = await stack.enter_async_context(open_http())
+        app = App(settings, store=store, http=http, clock=clock, instruments=instruments)
+        if settings.http_port is not None:
+            server = await app.server(settings.http_host, settings.http_port)
+            stack.push_async_callback(server.stop)
+            await server.start()
+        _spare_the_collector()
+        await app.run(stop)
+    return 0
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector look at runs and not at the program.
+
+    What is there now stays for good: some 200,000 objects that a full collection would walk through, holding up
+    everybody for a fifth of a second. What comes later leaves few cycles, so that it is looked at more rarely, and what
+    is left of it in small portions.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, 5, 50)
+
+
+def _stop_on_signals(stack: AsyncExitStack) -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set; the second signal ends the program at once, as the system does."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def asked() -> None:
+        stop.set()
+        for number in numbers:
+            # Who asks twice means now. Every step of a run is on disk first, so nothing has to be cleaned up.
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    with suppress(NotImplementedError):  # Windows has no signal handlers on loops
+        for number in numbers:
+            loop.add_signal_handler(number, asked)
+            stack.callback(loop.remove_signal_handler, number)
+    return stop

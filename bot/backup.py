@@ -10,8 +10,8 @@ from bot.clock import SystemClock
 from bot.errors import ConfigError
 from bot.limits import MIB
 from bot.settings import Settings
+from bot.store.database import DatabaseLocation
 from bot.store.errors import StoreError
-from bot.store.location import Location
 from bot.store.store import Store
 
 
@@ -25,7 +25,7 @@ class _Where(BaseSettings):
 async def back_up(path: Path) -> int:
     """Write a consistent copy of the database to ``path`` and return 0; ConfigError says what stands in the way."""
     url = _Where().database_url
-    location = Location.parse(url)
+    location = DatabaseLocation.parse(url)
     if location.path is None or not await asyncio.to_thread(location.path.exists):
         raise ConfigError(f"There is no database at {location}. Start the bot once, or mend DATABASE_URL.")
     store = await Store.open(url, clock=SystemClock(), own=False)

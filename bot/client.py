@@ -14,7 +14,7 @@ from discord.ext import commands
 from bot.clock import Clock
 from bot.errors import UserError
 from bot.limits import INTERACTION_TOKEN_LIFE
-from bot.ui.answer import tell
+from bot.ui.respond import respond
 
 # Reactions and the guild's channels are all that is read; nothing here is privileged.
 INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True)
@@ -37,7 +37,7 @@ class Tree(app_commands.CommandTree["Replicord"]):
         self, interaction: discord.Interaction["Replicord"], error: app_commands.AppCommandError, /
     ) -> None:
         """Tell the person what went wrong; log what was not their doing."""
-        await report(interaction, error)
+        await report_error(interaction, error)
 
 
 class Replicord(commands.AutoShardedBot):
@@ -114,7 +114,7 @@ def point_at(api_url: str, gateway_url: str) -> None:
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
 
 
-async def report(interaction: discord.Interaction[Replicord], error: Exception) -> None:
+async def report_error(interaction: discord.Interaction[Replicord], error: Exception) -> None:
     """Tell a person in a sentence what went wrong with their interaction; log what we did not foresee."""
     cause = getattr(error, "original", error)
     if isinstance(cause, UserError):
@@ -127,7 +127,7 @@ async def report(interaction: discord.Interaction[Replicord], error: Exception) 
     if discord.utils.utcnow() - interaction.created_at > INTERACTION_TOKEN_LIFE:
         return
     try:
-        await tell(interaction, sentence)
+        await respond(interaction, sentence)
     except discord.HTTPException as refused:
         log.warning("A person could not be told.", interaction=interaction.id, code=refused.code)
 

@@ -8,7 +8,7 @@
         ├── BadOption           one option of a command; carries the option's name
         └── Refused             right now, or for this person, the answer is no
 
-Replicate's own boundary has its own tree, in ``bot.replicate.errors``.
+Replicate's own boundary has its own tree, in ``bot.backends.replicate.errors``.
 """
 
 

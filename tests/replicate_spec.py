@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bot.sandbox.replicate import Call
+from sandbox.replicate import Call
 
 SPEC = Path(__file__).parents[2] / "shared" / "specs" / "replicate-openapi.json"
 ABSENT = f"Replicate's OpenAPI document is not beside this checkout ({SPEC.parent.parent.name}/{SPEC.parent.name})."

@@ -1,28 +1,42 @@
-"""Catalog: the commands there are, configured and added."""
+"""The catalog: which commands exist, configured and added at run time."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import structlog
 
-from bot.catalog.asking import asking
-from bot.catalog.command import Command
-from bot.catalog.listing import Listing
-from bot.catalog.recent import Recent
-from bot.catalog.resolve import Resolved, Resolver
+from bot.backends.replicate.errors import ReplicateError
+from bot.backends.replicate.model_ref import ModelRef
+from bot.catalog.resolve import Resolved, Resolver, replicate_errors_as_sentences
+from bot.catalog.search import ModelSummary
+from bot.catalog.ttl_cache import TTLCache
 from bot.clock import Clock
 from bot.errors import Refused, UserError
-from bot.inputs.configured import config_problems
-from bot.inputs.fields import Field, output_schema, read_fields
-from bot.inputs.plan import make_plan
 from bot.limits import GLOBAL_COMMANDS
-from bot.replicate.errors import ReplicateError
-from bot.replicate.target import Target
+from bot.options.config_validation import config_problems
+from bot.options.fields import Field, output_schema, read_fields
+from bot.options.layout import OptionLayout, build_layout
 from bot.settings import CommandSpec
 from bot.settings.commands import RESERVED_NAMES, check_name
 from bot.store.commands import CommandRow, Commands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One slash command's model. ``target`` is pinned: a community model always has its version.
+
+    ``added``: somebody added it while the bot ran; otherwise it is configured.
+    """
+
+    name: str
+    description: str
+    target: ModelRef
+    plan: OptionLayout
+    output_schema: Mapping[str, Any] = field(repr=False)
+    added: bool = False
+
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +68,7 @@ class Catalog:
         self._rows = rows
         self._clock = clock
         self._commands: dict[str, Command] = {}
-        self._looked_at: Recent[Target, Command] = Recent(clock=clock, seconds=_FRESH, most=_KEPT)
+        self._looked_at: TTLCache[ModelRef, Command] = TTLCache(clock=clock, seconds=_FRESH, most=_KEPT)
 
     def __iter__(self) -> Iterator[Command]:
         return iter(tuple(self._commands.values()))
@@ -83,23 +97,23 @@ class Catalog:
         self._commands = {name: self._commands[name] for name in there if name in self._commands}
         return tuple(name for name in results if name is not None)
 
-    async def resolve(self, target: Target) -> Command:
+    async def resolve(self, target: ModelRef) -> Command:
         """Return a command for any model, for one run of it. UnknownModel when there is no such model, or NotNow."""
         known = self._looked_at.get(target)
         if known is not None:
             return known
-        with asking():
+        with replicate_errors_as_sentences():
             resolved = await self._resolver.resolve(target)
         command = self._command(CommandSpec(name=ANY_MODEL, target=target), resolved)
         self._looked_at.put(target, command)
         return command
 
-    async def listing(self, target: Target) -> Listing:
+    async def listing(self, target: ModelRef) -> ModelSummary:
         """Return what Replicate says about a target's model now. UnknownModel or NotNow when it does not."""
-        with asking():
-            return Listing.of(await self._resolver.page(target))
+        with replicate_errors_as_sentences():
+            return ModelSummary.of(await self._resolver.page(target))
 
-    async def add(self, name: str, target: Target, *, by: int) -> Command:
+    async def add(self, name: str, target: ModelRef, *, by: int) -> Command:
         """Add a command and remember it; its version is pinned now.
 
         Refused, UnknownModel or NotNow say why it cannot be.
@@ -112,7 +126,7 @@ class Catalog:
             raise Refused(f"There is a /{name} already. Choose another name, or remove that one first.")
         if len(self._commands) + len(RESERVED_NAMES) >= GLOBAL_COMMANDS:
             raise Refused(f"Discord takes {GLOBAL_COMMANDS} commands, and they are used up. Remove one first.")
-        with asking():
+        with replicate_errors_as_sentences():
             resolved = await self._resolver.resolve(target)
         if name in self._commands:
             raise Refused(f"Somebody just added another /{name}. Choose another name.")
@@ -131,7 +145,7 @@ class Catalog:
     async def newest(self, name: str) -> Command:
         """Return what an added command would be with its model's newest version."""
         command = self._added(name)
-        with asking():
+        with replicate_errors_as_sentences():
             resolved = await self._resolver.resolve(replace(command.target, version=None))
         return self._command(CommandSpec(name=name, target=resolved.target), resolved)
 
@@ -164,7 +178,7 @@ class Catalog:
         for problem in config_problems(own, required=spec.required, defaults=spec.defaults, limits=spec.limits):
             log.warning("A command's configuration does not fit its model.", command=spec.name, problem=problem)
         fields = tuple(_limited(field, spec.limits) for field in own)
-        plan = make_plan(
+        plan = build_layout(
             fields,
             model=resolved.target.model,
             hidden=(*self._hidden, *spec.hidden),
@@ -200,7 +214,7 @@ class Catalog:
 
 
 def _spec(row: CommandRow) -> CommandSpec:
-    return CommandSpec(name=row.name, target=Target.parse(row.target), description=row.description)
+    return CommandSpec(name=row.name, target=ModelRef.parse(row.target), description=row.description)
 
 
 def _limited(field: Field, limits: Mapping[str, float]) -> Field:

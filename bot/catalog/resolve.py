@@ -1,14 +1,15 @@
-"""Which schema a target has: asked of Replicate, or remembered where it can never change."""
+"""Resolve a model reference to its schema: ask Replicate, or use the cached schema of an immutable version."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.backends.replicate.client import Replicate
+from bot.backends.replicate.errors import NotFound, ReplicateError, Throttled, Unauthenticated
+from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.models import Model
 from bot.errors import ConfigError, UserError
-from bot.replicate.client import Replicate
-from bot.replicate.errors import NotFound
-from bot.replicate.models import Model
-from bot.replicate.target import Target
 from bot.store.commands import Commands
 
 
@@ -16,7 +17,7 @@ from bot.store.commands import Commands
 class Resolved:
     """A pinned target with the schema and the words that belong to it."""
 
-    target: Target
+    target: ModelRef
     description: str
     schema: Mapping[str, Any]
 
@@ -36,7 +37,7 @@ class Resolver:
         self._replicate = replicate
         self._remembered = remembered
 
-    async def resolve(self, target: Target) -> Resolved:
+    async def resolve(self, target: ModelRef) -> Resolved:
         """Return the target, pinned, with its schema. UnknownModel, or a ReplicateError when it cannot be asked."""
         known = await self.remembered(target) if target.version is not None else None
         if known is not None:
@@ -54,16 +55,16 @@ class Resolver:
             await self._remembered.cache_schema(name, payload)
         return resolved
 
-    async def remembered(self, target: Target) -> Resolved | None:
+    async def remembered(self, target: ModelRef) -> Resolved | None:
         """Return what a target was when it was last asked for; of one without a version that may be outdated."""
         known = await self._remembered.schema(str(target))
         if known is None:
             return None
         payload = known.payload
-        pinned = Target.parse(payload.get("target", str(target)))
+        pinned = ModelRef.parse(payload.get("target", str(target)))
         return Resolved(target=pinned, description=payload["description"], schema=payload["schema"])
 
-    async def page(self, target: Target) -> Model:
+    async def page(self, target: ModelRef) -> Model:
         """Return the page of a target's model as it is now. UnknownModel, or a ReplicateError."""
         try:
             if not target.deployment:
@@ -73,12 +74,12 @@ class Resolver:
         except NotFound as error:
             raise _unknown(target) from error
 
-    async def _deployment(self, target: Target) -> Resolved:
+    async def _deployment(self, target: ModelRef) -> Resolved:
         release = await self._replicate.deployments.get(target.model)
         version = await self._replicate.models.version(release.model, release.version)
         return _resolved(target, target, "", version.schema)
 
-    async def _model(self, target: Target) -> Resolved:
+    async def _model(self, target: ModelRef) -> Resolved:
         model = await self._replicate.models.get(target.model)
         if target.version is not None:
             version = await self._replicate.models.version(target.model, target.version)
@@ -91,13 +92,32 @@ class Resolver:
         return _resolved(target, pinned, model.description, latest.schema)
 
 
-def _resolved(asked: Target, pinned: Target, description: str | None, schema: Mapping[str, Any] | None) -> Resolved:
+def _resolved(asked: ModelRef, pinned: ModelRef, description: str | None, schema: Mapping[str, Any] | None) -> Resolved:
     if not schema:
         raise UnknownModel(f"{asked} does not say what inputs it takes, so it cannot become a command.")
     return Resolved(target=pinned, description=description or "", schema=schema)
 
 
-def _unknown(target: Target) -> UnknownModel:
+def _unknown(target: ModelRef) -> UnknownModel:
     return UnknownModel(
         f"Replicate knows no {target}, or its token may not see it. Check the spelling on replicate.com."
     )
+
+
+class ReplicateUnavailable(UserError):
+    """Replicate could not be asked, or did not want to answer; the sentence says what to do."""
+
+
+@contextmanager
+def replicate_errors_as_sentences() -> Iterator[None]:
+    """Raise NotNow in the place of Replicate's own errors."""
+    try:
+        yield
+    except Unauthenticated as error:
+        raise ReplicateUnavailable(
+            "Replicate does not take this bot's token. Whoever runs the bot can mend that."
+        ) from error
+    except Throttled as error:
+        raise ReplicateUnavailable("Replicate asks for a pause. Try again in a minute.") from error
+    except ReplicateError as error:
+        raise ReplicateUnavailable("Replicate does not answer right now. Try again in a minute.") from error

@@ -29,8 +29,8 @@ from PIL import (
 
 from bot.errors import ReplicordError
 from bot.limits import MIB
-from bot.media.media import Media, MediaType
 from bot.media.sniff import AVIF, BMP, GIF, HEAD_BYTES, HEIC, ICO, JPEG, PNG, SVG, TIFF, WEBP, sniff
+from bot.media.types import Media, MediaType
 
 # 8192 × 8192: more than the largest photos of phones (50 MP) and the outputs of upscalers (8k). Decoded, a pixel
 # takes four bytes: the largest picture holds 256 MB for as long as it is worked on.

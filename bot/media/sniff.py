@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from bot.media.media import Kind, MediaType
+from bot.media.types import Kind, MediaType
 
 HEAD_BYTES: Final = 4096  # enough for every signature below; more is welcome, less is guessed from what is there
 

@@ -1,6 +1,6 @@
 """The heart: one owner of every run's life, from the intent on disk to the last edit."""
 
-from bot.replicate.target import Target
-from bot.store.run import Place, Run, RunState
+from bot.backends.replicate.model_ref import ModelRef
+from bot.store.models import Place, Run, RunState
 
-__all__ = ["Place", "Run", "RunState", "Target"]
+__all__ = ["ModelRef", "Place", "Run", "RunState"]

@@ -33,32 +33,30 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
+from bot.aio import WakeEvent, cancel_and_wait, race
+from bot.backends.replicate.errors import ReplicateError
+from bot.backends.replicate.predictions import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.replicate.errors import ReplicateError
-from bot.replicate.prediction import Prediction
-from bot.runs import reasons
-from bot.runs.bell import Bell, end, first
-from bot.runs.decide import Step, decide
-from bot.runs.find import Finder
-from bot.runs.finish import Finisher
-from bot.runs.follow import Follower
-from bot.runs.life import End, Life
-from bot.runs.line import Line
-from bot.runs.looks import Looks
+from bot.observability.logs import about_run
+from bot.runs import failure_reasons
+from bot.runs.active_run import ActiveRun, Outcome
+from bot.runs.create import Creator
+from bot.runs.create_queue import CreateQueue
+from bot.runs.finalize import Finalizer
+from bot.runs.input_files import ThumbnailLoader
 from bot.runs.observer import Observer, Silence
-from bot.runs.page import Phase
-from bot.runs.picture import Picture
+from bot.runs.output_buffer import OutputBuffer
 from bot.runs.policy import Policy
+from bot.runs.poll_limiter import PollLimiter
 from bot.runs.ports import GathererFor, Replicate
+from bot.runs.reconcile import OrphanCanceller, Reconciler
+from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.request import Request
-from bot.runs.strays import Strays
-from bot.runs.submit import Submitter
-from bot.runs.thumbnail import Thumbnails
-from bot.runs.view import OpenView, View, Wishes
-from bot.store.run import Run, RunState
+from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
+from bot.runs.track import Tracker
+from bot.store.models import Run, RunState
 from bot.store.runs import Runs
-from bot.telemetry.logs import about_run
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +64,7 @@ RESTARTING = "The bot is restarting. Try again in a minute."
 DELETED = "message deleted"  # who asked for the end of a run whose message is no more
 
 
-class CancelAnswer(StrEnum):
+class CancelResult(StrEnum):
     """What became of a cancel."""
 
     REQUESTED = "requested"  # it is on disk and on its way
@@ -76,7 +74,7 @@ class CancelAnswer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class EngineStats:
     """What the engine is busy with. ``phases`` counts the runs in memory by what they do."""
 
     waiting: int
@@ -93,7 +91,7 @@ class Engine:
         replicate: Replicate,
         runs: Runs,
         gather: GathererFor,
-        open_view: OpenView,
+        open_view: OpenReply,
         clock: Clock,
         new_id: Callable[[], str],
         policy: Policy,
@@ -108,11 +106,11 @@ class Engine:
         self._new_id = new_id
         self._policy = policy
         self._observer = observer
-        self._line = Line(clock=clock, per_minute=policy.creates_per_minute)
-        self._finder = Finder(
+        self._line = CreateQueue(clock=clock, per_minute=policy.creates_per_minute)
+        self._finder = Reconciler(
             predictions=replicate.predictions, runs=runs, clock=clock, policy=policy, observer=observer
         )
-        self._submitter = Submitter(
+        self._submitter = Creator(
             replicate=replicate,
             runs=runs,
             line=self._line,
@@ -121,14 +119,14 @@ class Engine:
             policy=policy,
             observer=observer,
         )
-        looks = Looks(replicate.predictions, clock=clock, policy=policy, observer=observer)
-        self._follower = Follower(
+        looks = PollLimiter(replicate.predictions, clock=clock, policy=policy, observer=observer)
+        self._follower = Tracker(
             replicate=replicate, runs=runs, looks=looks, clock=clock, policy=policy, observer=observer
         )
-        self._finisher = Finisher(runs=runs, clock=clock, policy=policy, observer=observer)
-        self._thumbnails = Thumbnails(runs)
-        self._strays = Strays(predictions=replicate.predictions, runs=runs)
-        self._lives: dict[str, Life] = {}
+        self._finisher = Finalizer(runs=runs, clock=clock, policy=policy, observer=observer)
+        self._thumbnails = ThumbnailLoader(runs)
+        self._strays = OrphanCanceller(predictions=replicate.predictions, runs=runs)
+        self._lives: dict[str, ActiveRun] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._starting: set[str] = set()
         self._early: dict[str, tuple[str, datetime]] = {}
@@ -149,12 +147,12 @@ class Engine:
             )
             self._observer.reserved(run)
             if not self._stopping:  # else it waits on disk for the next start
-                self._begin(run, Step.SEND, request)
+                self._begin(run, RecoveryStep.SEND, request)
         finally:
             self._starting.discard(run.id)
         return run
 
-    async def cancel(self, run_id: str, *, by: str) -> CancelAnswer:
+    async def cancel(self, run_id: str, *, by: str) -> CancelResult:
         """Write down that somebody wants the run to stop, and see to it; ``by`` says who."""
         at = self._clock.now()
         first_to_ask = await self._runs.request_cancel(run_id, by=by, at=at)
@@ -164,13 +162,13 @@ class Engine:
                 self._early[run_id] = (by, at)
             else:
                 life.ask_to_stop(by=by, at=at)
-            return CancelAnswer.REQUESTED
+            return CancelResult.REQUESTED
         run = await self._runs.get(run_id)
         if run is None:
-            return CancelAnswer.UNKNOWN
-        return CancelAnswer.OVER if run.state.terminal else CancelAnswer.ALREADY
+            return CancelResult.UNKNOWN
+        return CancelResult.OVER if run.state.terminal else CancelResult.ALREADY
 
-    async def recover(self, wishes: Wishes | None = None) -> int:
+    async def recover(self, wishes: FindMissedCancel | None = None) -> int:
         """Take up every run whose end is not in Discord; return how many.
 
         No more at once than ``Policy.recovered_at_once`` are on their way to show again what they showed before: who
@@ -183,8 +181,8 @@ class Engine:
             for run in await self._runs.undelivered():
                 if run.id in self._lives or run.id in self._starting or self._stopping:
                     continue
-                step = decide(run, self._clock.now(), patience=self._policy.deadline)
-                if step is Step.NOTHING:
+                step = next_step(run, self._clock.now(), patience=self._policy.deadline)
+                if step is RecoveryStep.NOTHING:
                     continue
                 self._observer.recovered(run, step.value)
                 life = self._begin(run, step, wishes=wishes)
@@ -193,12 +191,12 @@ class Engine:
                 if len(fresh) >= self._policy.recovered_at_once:
                     _, fresh = await asyncio.wait(fresh, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await end(fresh)
+            await cancel_and_wait(fresh)
         return taken
 
-    async def _caught_up(self, life: Life) -> None:
+    async def _caught_up(self, life: ActiveRun) -> None:
         """Return when a run was looked at and its stream had a moment to say again what it said; soon in any case."""
-        await first(life.known.wait(), self._clock.sleep(self._policy.recovered_within))
+        await race(life.known.wait(), self._clock.sleep(self._policy.recovered_within))
         await self._clock.sleep(self._policy.replay_within)
 
     def wake(self, run_id: str, prediction: Prediction | None = None) -> bool:
@@ -223,27 +221,29 @@ class Engine:
                 break
             await self._clock.sleep(0.05)
         views = [life.view for life in self._lives.values()]
-        await end((*self._tasks.values(), *self._strays.tasks))
+        await cancel_and_wait((*self._tasks.values(), *self._strays.tasks))
         left = longest - (self._clock.monotonic() - began)
-        await first(_close(views), self._clock.sleep(max(left, 0.0)))
+        await race(_close(views), self._clock.sleep(max(left, 0.0)))
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> EngineStats:
         """Return what the engine is busy with."""
-        return Snapshot(
+        return EngineStats(
             waiting=len(self._line),
             following=self._follower.active,
             phases=Counter(life.phase for life in self._lives.values()),
         )
 
-    def _begin(self, run: Run, step: Step, request: Request | None = None, *, wishes: Wishes | None = None) -> Life:
-        life = Life(
+    def _begin(
+        self, run: Run, step: RecoveryStep, request: Request | None = None, *, wishes: FindMissedCancel | None = None
+    ) -> ActiveRun:
+        life = ActiveRun(
             run,
             clock=self._clock,
             view=self._open_view(run, gone=partial(self._gone, run.id), again=request is None),
-            picture=Picture(run.output_schema, gatherer=self._gather(run), hosts=self._policy.file_hosts),
+            picture=OutputBuffer(run.output_schema, gatherer=self._gather(run), hosts=self._policy.file_hosts),
             thumbnail=request.thumbnail if request else None,
-            bell=Bell(self._clock),
-            shown_before=step in (Step.FOLLOW, Step.DELIVER),
+            bell=WakeEvent(self._clock),
+            shown_before=step in (RecoveryStep.FOLLOW, RecoveryStep.DELIVER),
         )
         self._lives[run.id] = life
         if run.id in self._early:  # asked while the row was being read
@@ -253,12 +253,12 @@ class Engine:
         self._tasks[run.id] = asyncio.create_task(living, name=f"run {run.id}")
         return life
 
-    async def _live(self, life: Life, step: Step, *, again: bool, wishes: Wishes | None) -> None:
+    async def _live(self, life: ActiveRun, step: RecoveryStep, *, again: bool, wishes: FindMissedCancel | None) -> None:
         try:
             try:
                 if again:
                     life.thumbnail = await self._thumbnails.again(life.run)
-                if step is Step.SEND and wishes is not None and (by := await wishes(life.run)) is not None:
+                if step is RecoveryStep.SEND and wishes is not None and (by := await wishes(life.run)) is not None:
                     await self.cancel(life.run.id, by=by)
                 with about_run(life.run.id, prediction=lambda: life.run.prediction_id):
                     await self._lead(life, step)
@@ -272,28 +272,28 @@ class Engine:
             self._lives.pop(life.run.id, None)
             self._tasks.pop(life.run.id, None)
 
-    async def _lead(self, life: Life, step: Step) -> None:
+    async def _lead(self, life: ActiveRun, step: RecoveryStep) -> None:
         """Bring the run from ``step`` to its delivery."""
-        if step is Step.DELIVER:
+        if step is RecoveryStep.DELIVER:
             life.picture.settle(life.run.output, complete=True)
             await self._finisher.deliver(life)
             return
         await self._finisher.finish(life, await self._bring_to_end(life, step))
 
-    async def _bring_to_end(self, life: Life, step: Step) -> End:
-        known: Prediction | End | None = None
+    async def _bring_to_end(self, life: ActiveRun, step: RecoveryStep) -> Outcome:
+        known: Prediction | Outcome | None = None
         match step:
-            case Step.STOP:
-                return End(state=RunState.CANCELED)
-            case Step.EXPIRE:
-                return End(state=RunState.FAILED, reason=reasons.EXPIRED)
-            case Step.SEND:
+            case RecoveryStep.STOP:
+                return Outcome(state=RunState.CANCELED)
+            case RecoveryStep.EXPIRE:
+                return Outcome(state=RunState.FAILED, reason=failure_reasons.EXPIRED)
+            case RecoveryStep.SEND:
                 known = await self._submitter.submit(life)
-            case Step.FIND:
+            case RecoveryStep.FIND:
                 known = await self._finder.find(life)
-        return known if isinstance(known, End) else await self._follower.follow(life, known)
+        return known if isinstance(known, Outcome) else await self._follower.follow(life, known)
 
-    async def _contain(self, life: Life, error: Exception) -> None:
+    async def _contain(self, life: ActiveRun, error: Exception) -> None:
         """End a run that broke in a way nobody expected."""
         log.error("a run broke", extra={"run": life.run.id}, exc_info=error)
         self._observer.broke(life.run, error)
@@ -303,7 +303,7 @@ class Engine:
             if life.run.prediction_id is not None:
                 with suppress(ReplicateError):  # nobody would see what it makes
                     await self._replicate.predictions.cancel(life.run.prediction_id)
-            await self._finisher.finish(life, End(state=RunState.FAILED, reason=reasons.INTERNAL))
+            await self._finisher.finish(life, Outcome(state=RunState.FAILED, reason=failure_reasons.INTERNAL))
         except Exception:  # the row stays as it is for the next start
             log.exception("a broken run could not be ended", extra={"run": life.run.id})
 
@@ -315,7 +315,7 @@ class Engine:
         await self.cancel(run_id, by=DELETED)
 
 
-async def _close(views: Iterable[View]) -> None:
+async def _close(views: Iterable[Reply]) -> None:
     for outcome in await asyncio.gather(*(view.close() for view in views), return_exceptions=True):
         if isinstance(outcome, Exception):
             log.error("a view could not be closed", exc_info=outcome)

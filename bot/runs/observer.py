@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bot.store.run import Run
+from bot.store.models import Run
 
 
 class Observer(Protocol):

@@ -1,11 +1,15 @@
-"""Policy: the numbers the heart works by, as the person who runs the bot chose them."""
+"""The numbers that runs go by: limits, intervals, timeouts, retries."""
 
-from collections.abc import Collection
+import logging
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
+from bot.clock import Clock
 from bot.limits import CREATES_PER_MINUTE, REQUESTS_PER_MINUTE
-from bot.outputs.hosts import DELIVERY_HOSTS
+from bot.outputs.allowed_hosts import DELIVERY_HOSTS
+from bot.store.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +76,27 @@ class Policy:
     def backoff(self, tries: int) -> float:
         """Return the seconds to wait after the ``tries``-th failure in a row (from 1)."""
         return float(min(self.retry_first * 2 ** min(tries - 1, 16), self.retry_longest))
+
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_WRITE_TRIES = 7
+
+
+async def retry_write(write: Callable[[], Awaitable[T]], clock: Clock, policy: Policy) -> T:
+    """Return what ``write`` returns, trying for about a minute; then its StoreError.
+
+    For moves only: each is a compare-and-set, so one that was made after all is not made twice.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return await write()
+        except StoreError:
+            if tries == _WRITE_TRIES:
+                raise
+            log.warning("the database did not take a move; it is tried again", exc_info=True)
+        await clock.sleep(policy.backoff(tries))

@@ -1,28 +1,28 @@
 """Ports: what the heart needs from its neighbours, and nothing more.
 
-``bot.replicate``, ``bot.store`` and ``bot.outputs`` have these; a test has small ones of its own.
+``bot.backends.replicate``, ``bot.store`` and ``bot.outputs`` have these; a test has small ones of its own.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from bot.outputs.parts import Part
-from bot.outputs.shape import Piece
-from bot.replicate.files import RemoteFile
-from bot.replicate.prediction import Prediction
-from bot.replicate.rate import Rate
-from bot.replicate.stream import Take
-from bot.replicate.target import Target
-from bot.store.run import Run
+from bot.backends.replicate.api import CreateAllowance
+from bot.backends.replicate.files import RemoteFile
+from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.predictions import Prediction
+from bot.backends.replicate.stream import OnBatch
+from bot.outputs.items import OutputItem
+from bot.outputs.parse import RawOutput
+from bot.store.models import Run
 
 
 class Predictions(Protocol):
-    """Replicate's predictions; errors are those of ``bot.replicate.errors``."""
+    """Replicate's predictions; errors are those of ``bot.backends.replicate.errors``."""
 
     async def create(
         self,
-        target: Target,
+        target: ModelRef,
         input: Mapping[str, Any],  # noqa: A002 - Replicate's own word for it
         *,
         webhook: str | None = None,
@@ -69,11 +69,11 @@ class Replicate(Protocol):
         ...
 
     @property
-    def rate(self) -> Rate | None:
+    def rate(self) -> CreateAllowance | None:
         """How many creates Replicate still takes, as it said last."""
         ...
 
-    async def stream(self, url: str, take: Take, *, wanted: Callable[[], float]) -> None:
+    async def stream(self, url: str, take: OnBatch, *, wanted: Callable[[], float]) -> None:
         """Hand over the events of a prediction, each once, until it is done; StreamLost when they cannot be had.
 
         ``wanted`` tells in how many seconds more can be put to use.
@@ -84,7 +84,7 @@ class Replicate(Protocol):
 class Gatherer(Protocol):
     """Makes the parts of one run, fetching each file once, also across restarts."""
 
-    async def take(self, piece: Piece) -> Part:
+    async def take(self, piece: RawOutput) -> OutputItem:
         """Return the part that shows a piece: words, a file on our disk, or a link that says why it is not."""
         ...
 

@@ -17,7 +17,7 @@ _LONGEST = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LogProgress:
     """Where the newest bar is. ``bars`` is how many bars were full before it."""
 
     step: int
@@ -30,12 +30,12 @@ class Step:
         return self.bars + self.step / self.steps
 
 
-class Logs:
+class LogReader:
     """Reads logs that grow, each line once."""
 
     def __init__(self) -> None:
         self._read = 0
-        self.step: Step | None = None
+        self.step: LogProgress | None = None
 
     def read(self, logs: str) -> None:
         """Take the logs as they are now; ``step`` is then where the newest bar is, None while there was none."""
@@ -54,14 +54,14 @@ class Logs:
         step, steps = counted
         before = self.step
         if before is None:
-            self.step = Step(step, steps, 0)
+            self.step = LogProgress(step, steps, 0)
         elif steps == before.steps and step >= before.step:
-            self.step = Step(step, steps, before.bars)
+            self.step = LogProgress(step, steps, before.bars)
         elif steps != before.steps or step == 0 or before.step == before.steps:
-            self.step = Step(step, steps, before.bars + 1)
+            self.step = LogProgress(step, steps, before.bars + 1)
 
 
-class Meter:
+class ProgressEstimator:
     """Tells how far the whole is; never goes back.
 
     How many bars one output takes is learned from the outputs that are done.
@@ -72,7 +72,7 @@ class Meter:
         self._worked_then = 0.0
         self._fraction = 0.0
 
-    def read(self, step: Step | None, *, done: int, total: int | None) -> float | None:
+    def read(self, step: LogProgress | None, *, done: int, total: int | None) -> float | None:
         """Return the fraction (0 to 1) of ``total`` outputs, None when nothing tells."""
         worked = step.worked if step else 0.0
         if done > self._done:

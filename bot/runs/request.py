@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.media.media import Media
-from bot.replicate.target import Target
-from bot.store.run import Place, Run, RunState
+from bot.backends.replicate.model_ref import ModelRef
+from bot.media.types import Media
+from bot.store.models import Place, Run, RunState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Request:
     """
 
     command: str
-    target: Target
+    target: ModelRef
     author_id: int
     author_name: str
     place: Place

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.backends.replicate.model_ref import ModelRef
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
-from bot.replicate.target import Target
 
 RESERVED_NAMES = frozenset({"about", "models", "privacy", "run", "runs"})
 
@@ -25,7 +25,7 @@ class CommandSpec:
     """
 
     name: str
-    target: Target
+    target: ModelRef
     description: str | None = None
     required: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ def parse_commands(text: str) -> tuple[CommandSpec, ...]:
         name, equals, target = entry.partition("=")
         if not equals:
             raise ValueError(f"“{entry}” is not a command. Write name=owner/model or name=owner/model:version.")
-        specs.append(CommandSpec(name=check_name(name.strip()), target=Target.parse(target)))
+        specs.append(CommandSpec(name=check_name(name.strip()), target=ModelRef.parse(target)))
     return tuple(specs)
 
 
@@ -90,7 +90,7 @@ def _from_table(path: Path, name: str, table: object) -> CommandSpec:
         raise ValueError(f"{path}: [{name}] description must be text of 1 to {DESCRIPTION_CHARS} characters.")
     return CommandSpec(
         name=check_name(name),
-        target=Target.parse(table["model"]),
+        target=ModelRef.parse(table["model"]),
         description=description,
         required=_names(path, name, "required", table),
         hidden=_names(path, name, "hidden", table),

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, or_, select, union_all
 
-from bot.store.run import Run
+from bot.store.models import Run
 from bot.store.tables import erased_runs, runs
 
 DAY: Final = timedelta(days=1)

@@ -6,9 +6,9 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.inputs.edit import Form, FormField, FormKind
 from bot.limits import MODAL_COMPONENTS, MODAL_TITLE_CHARS
-from bot.ui.markdown import cut
+from bot.options.form import FormField, FormKind, OptionForm
+from bot.ui.render.formatting import cut
 
 # Discord keeps a modal open as long as its interaction's token could answer; then it is forgotten here, too.
 _OPEN_SECONDS = 15 * 60.0
@@ -25,7 +25,7 @@ class FormModal(ui.Modal):
 
     def __init__(
         self,
-        form: Form,
+        form: OptionForm,
         *,
         title: str,
         submitted: Callable[[discord.Interaction[Any], Answers], Awaitable[None]],

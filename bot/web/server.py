@@ -6,8 +6,8 @@ import structlog
 from aiohttp import web
 
 from bot.errors import ConfigError
-from bot.web.deliveries import MOST_BYTES, Deliveries
 from bot.web.health import Health
+from bot.web.webhooks import MOST_BYTES, WebhookReceiver
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ class WebServer:
     Without ``deliveries`` there is no webhook route. ``port`` 0 takes any free one; ``port`` then tells which.
     """
 
-    def __init__(self, *, host: str, port: int, health: Health, deliveries: Deliveries | None = None) -> None:
+    def __init__(self, *, host: str, port: int, health: Health, deliveries: WebhookReceiver | None = None) -> None:
         self._host = host
         self._port = port
         app = web.Application(client_max_size=MOST_BYTES, middlewares=[_contained])

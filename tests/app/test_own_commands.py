@@ -2,11 +2,11 @@
 
 import json
 
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.attachment import Upload
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.house import House
-from bot.sandbox.portrait import portrait
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.attachment import Upload
+from sandbox.discord.world.channel import Channel
+from sandbox.house import House
+from sandbox.portrait import portrait
 from tests.app.conftest import answered, images, over, reached, words
 
 ME = Upload("me.png", portrait())

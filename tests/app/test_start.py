@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bot.sandbox.house import House
-from bot.sandbox.replicate.pace import Pace
+from sandbox.house import House
+from sandbox.replicate.pace import Pace
 from tests.app.conftest import eventually
 
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from bot.backends.replicate.client import Replicate, open_http
 from bot.catalog.catalog import Catalog
 from bot.catalog.resolve import Resolver
 from bot.clock import SystemClock
-from bot.replicate.client import Replicate, open_http
-from bot.sandbox.replicate.catalogue import Model
-from bot.sandbox.replicate.envelope import openapi_document
-from bot.sandbox.replicate.standin import ReplicateStandIn
 from bot.settings import CommandSpec
 from bot.store.store import Store
+from sandbox.replicate.catalogue import Model
+from sandbox.replicate.envelope import openapi_document
+from sandbox.replicate.standin import ReplicateStandIn
 
 TEXT = {"type": "string", "title": "Output"}
 MakeCatalog = Callable[..., Catalog]

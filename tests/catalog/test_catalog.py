@@ -2,24 +2,23 @@
 
 import pytest
 
-from bot.catalog.asking import NotNow
+from bot.backends.replicate.model_ref import ModelRef
 from bot.catalog.catalog import ANY_MODEL
-from bot.catalog.resolve import UnknownModel
+from bot.catalog.resolve import ReplicateUnavailable, UnknownModel
 from bot.errors import Refused
 from bot.limits import GLOBAL_COMMANDS
-from bot.replicate.target import Target
-from bot.sandbox.replicate.standin import ReplicateStandIn
 from bot.settings import CommandSpec
 from bot.store.store import Store
+from sandbox.replicate.standin import ReplicateStandIn
 from tests.catalog.conftest import MakeCatalog, Release
 
 STEPS = {"type": "integer", "minimum": 1, "maximum": 50, "default": 20, "x-order": 1}
 PROMPT = {"type": "string", "default": "", "x-order": 0}
-MODEL = Target("somebody", "maker")
+MODEL = ModelRef("somebody", "maker")
 
 
 def spec(name: str, target: str, **more: object) -> CommandSpec:
-    return CommandSpec(name=name, target=Target.parse(target), **more)  # type: ignore[arg-type]  # the test's choice
+    return CommandSpec(name=name, target=ModelRef.parse(target), **more)  # type: ignore[arg-type]  # the test's choice
 
 
 async def test_the_order_of_the_configuration_is_the_order_of_the_commands(make: MakeCatalog, release: Release) -> None:
@@ -35,11 +34,11 @@ async def test_a_community_model_is_pinned_and_an_official_one_is_not(make: Make
     release("house", "b", {"prompt": PROMPT}, official=True)
     catalog = make()
     assert (await catalog.add("maker", MODEL, by=1)).target.version == "a" * 64
-    assert (await catalog.add("house", Target("somebody", "house"), by=1)).target.version is None
+    assert (await catalog.add("house", ModelRef("somebody", "house"), by=1)).target.version is None
 
 
 async def test_a_deployment_has_the_inputs_of_the_version_that_it_runs(make: MakeCatalog) -> None:
-    command = await make().add("mine", Target("sandbox", "portraits", deployment=True), by=1)
+    command = await make().add("mine", ModelRef("sandbox", "portraits", deployment=True), by=1)
     assert command.plan.option("subject") is not None
     assert str(command.target) == "deployments/sandbox/portraits"
 
@@ -65,7 +64,7 @@ async def test_a_start_without_replicate_has_every_command_that_it_had(
     specs = [spec("loose", "somebody/pinned"), spec("house", "somebody/house")]
     before = make(specs)
     await before.load()
-    await before.add("added", Target("somebody", "pinned"), by=1)
+    await before.add("added", ModelRef("somebody", "pinned"), by=1)
     await far_end.go_offline()
     later = make([*specs, spec("new", "somebody/never-seen")])
     assert await later.load() == ("new",)
@@ -102,10 +101,10 @@ async def test_what_cannot_be_added_says_why(make: MakeCatalog, release: Release
     with pytest.raises(Refused, match="There is a /make already"):
         await catalog.add("make", MODEL, by=1)
     with pytest.raises(UnknownModel, match="somebody/nothing"):
-        await catalog.add("other", Target("somebody", "nothing"), by=1)
+        await catalog.add("other", ModelRef("somebody", "nothing"), by=1)
     far_end.token = "another"
-    with pytest.raises(NotNow, match="token"):
-        await catalog.add("other", Target("somebody", "else"), by=1)
+    with pytest.raises(ReplicateUnavailable, match="token"):
+        await catalog.add("other", ModelRef("somebody", "else"), by=1)
 
 
 async def test_there_are_never_more_commands_than_discord_takes(make: MakeCatalog, release: Release) -> None:
@@ -133,7 +132,7 @@ async def test_removed_is_removed_for_good_and_configured_stays(make: MakeCatalo
 
 async def test_an_added_command_whose_model_is_gone_can_still_be_removed(make: MakeCatalog, store: Store) -> None:
     catalog = make()
-    await catalog.add("talk", Target("meta", "meta-llama-3-8b-instruct"), by=1)
+    await catalog.add("talk", ModelRef("meta", "meta-llama-3-8b-instruct"), by=1)
     [row] = await store.commands.all()
     later = make()  # as if its model had never been found at this start
     await later.remove(row.name)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.catalog.asking import NotNow
+from bot.backends.replicate.client import Replicate
+from bot.catalog.resolve import ReplicateUnavailable
 from bot.catalog.search import Search
 from bot.clock import SystemClock
-from bot.replicate.client import Replicate
-from bot.sandbox.replicate.standin import ReplicateStandIn
+from sandbox.replicate.standin import ReplicateStandIn
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def test_a_glance_that_takes_too_long_shows_what_is_known_and_is_answered_
 async def test_a_glance_never_fails_and_a_search_says_why_it_does(search: Search, far_end: ReplicateStandIn) -> None:
     far_end.token = "another"
     assert await search.glance("tea", within=5) == ()
-    with pytest.raises(NotNow):
+    with pytest.raises(ReplicateUnavailable):
         await search.find("tea")
     far_end.token = "r8_sandbox"
     assert await search.find("upscale"), "a failure is not remembered"

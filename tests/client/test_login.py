@@ -7,7 +7,7 @@ import discord
 import pytest
 
 from bot.client import Replicord, point_at
-from bot.sandbox.discord import DiscordStandIn
+from sandbox.discord import DiscordStandIn
 from tests.clock import VirtualClock, settle
 
 

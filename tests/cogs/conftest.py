@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.discord.people.exchange import Exchange
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.house import House
-from bot.sandbox.replicate.pace import Pace
+from sandbox.discord.people.exchange import Exchange
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.channel import Channel
+from sandbox.house import House
+from sandbox.replicate.pace import Pace
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 

@@ -1,10 +1,10 @@
 """/models, as people and the bot's owner meet it."""
 
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.discord.world.components import media
-from bot.sandbox.house import House
-from bot.sandbox.replicate.envelope import openapi_document
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.channel import Channel
+from sandbox.discord.world.components import media
+from sandbox.house import House
+from sandbox.replicate.envelope import openapi_document
 from tests.app.conftest import answered, over, reached
 from tests.cogs.conftest import offered, said
 

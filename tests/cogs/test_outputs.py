@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.attachment import Upload
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.discord.world.components import ComponentType, walk
-from bot.sandbox.discord.world.message import Message
-from bot.sandbox.house import House
-from bot.sandbox.portrait import portrait
-from bot.sandbox.replicate.prediction import Prediction
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.attachment import Upload
+from sandbox.discord.world.channel import Channel
+from sandbox.discord.world.components import ComponentType, walk
+from sandbox.discord.world.message import Message
+from sandbox.house import House
+from sandbox.portrait import portrait
+from sandbox.replicate.prediction import Prediction
 from tests.app.conftest import answered, over, reached
 from tests.cogs.conftest import PACE
 from tests.discord_spec import check_discord_calls

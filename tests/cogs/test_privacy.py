@@ -4,9 +4,9 @@ import json
 import sqlite3
 from contextlib import closing
 
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.house import House
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.channel import Channel
+from sandbox.house import House
 from tests.app.conftest import answered, over, reached
 from tests.cogs.conftest import said
 

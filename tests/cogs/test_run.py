@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.attachment import Upload
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.house import House
-from bot.sandbox.portrait import portrait
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.attachment import Upload
+from sandbox.discord.world.channel import Channel
+from sandbox.house import House
+from sandbox.portrait import portrait
 from tests.app.conftest import answered, over, reached, words
 from tests.cogs.conftest import offered, said
 

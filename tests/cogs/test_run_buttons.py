@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.attachment import Upload
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.discord.world.message import Message
-from bot.sandbox.house import House
-from bot.sandbox.portrait import portrait
-from bot.sandbox.replicate.pace import Pace
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.attachment import Upload
+from sandbox.discord.world.channel import Channel
+from sandbox.discord.world.message import Message
+from sandbox.house import House
+from sandbox.portrait import portrait
+from sandbox.replicate.pace import Pace
 from tests.app.conftest import answered, eventually, images, over, reached, words
 from tests.cogs.conftest import said
 from tests.discord_spec import check_discord_calls

@@ -21,7 +21,7 @@ RUN = (
     ".venv/bin/python -m bot backup backups/replicord.db",
     "cp backups/replicord.db data/replicord.db",
     "rm -f data/replicord.db-wal data/replicord.db-shm",
-    ".venv/bin/python -m bot.settings.document",
+    ".venv/bin/python -m bot.settings.docs",
     ".venv/bin/python -m benchmarks --help",
     ".venv/bin/python -m pytest tests/settings -n 0 -q",
     "mkdir -m 700 secrets",

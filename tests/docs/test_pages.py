@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bot.invite import NEEDED, PERMISSIONS, server_invite, user_invite
-from bot.observing import Instruments
+from bot.observability.instruments import Instruments
 from bot.settings import Settings
-from bot.settings.document import env_example, table
+from bot.settings.docs import env_example, table
 from tests.clock import VirtualClock
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, links
 
@@ -33,11 +33,11 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
 
 def test_the_settings_table_is_the_programs() -> None:
     shown = README.partition("a test holds it against the program -->\n")[2].partition("<!-- /settings -->")[0]
-    assert shown.strip() == table().strip(), "run: python -m bot.settings.document"
+    assert shown.strip() == table().strip(), "run: python -m bot.settings.docs"
 
 
 def test_the_example_of_an_environment_is_the_programs() -> None:
-    assert (ROOT / ".env.example").read_text() == env_example(), "run: python -m bot.settings.document"
+    assert (ROOT / ".env.example").read_text() == env_example(), "run: python -m bot.settings.docs"
 
 
 def test_the_example_of_an_environment_needs_two_tokens_and_no_more(

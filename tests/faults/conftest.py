@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.house import House
-from bot.sandbox.replicate.pace import Pace
+from sandbox.house import House
+from sandbox.replicate.pace import Pace
 from tests.discord_spec import check_discord_calls
-from tests.faults.stage import Stage
+from tests.faults.environment import Stage
 from tests.replicate_spec import check_replicate_calls
 
 _ANSWERED = frozenset({200, 201, 204, 400, 401, 403, 404})

@@ -5,7 +5,7 @@ import random
 
 from PIL import Image
 
-from bot.sandbox.discord.world.attachment import Upload
+from sandbox.discord.world.attachment import Upload
 
 
 def large_photo() -> Upload:

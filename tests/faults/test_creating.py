@@ -3,8 +3,8 @@
 import pytest
 
 from tests.faults.conftest import Open
+from tests.faults.environment import Stage
 from tests.faults.pictures import large_photo
-from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

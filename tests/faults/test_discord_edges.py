@@ -3,9 +3,9 @@
 import pytest
 
 from bot.limits import INTERACTION_TOKEN_LIFE
-from bot.sandbox.discord.world.permissions import Permission
+from sandbox.discord.world.permissions import Permission
 from tests.faults.conftest import Open
-from tests.faults.stage import Asked, Stage, eventually
+from tests.faults.environment import Asked, Stage, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.faults.conftest import Open
+from tests.faults.environment import Asked, Stage, eventually, has_image, shows_end
 from tests.faults.pictures import large_photo
-from tests.faults.stage import Asked, Stage, eventually, has_image, shows_end
 
 CREATE = "POST /v1/predictions"
 EDIT = "PATCH /webhooks/*"

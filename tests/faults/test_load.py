@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.conftest import Open
-from tests.faults.stage import Asked, Stage, eventually
+from tests.faults.environment import Asked, Stage, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.conftest import Open
-from tests.faults.stage import Stage, eventually
+from tests.faults.environment import Stage, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

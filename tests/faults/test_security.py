@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.discord.people.person import Person
-from bot.sandbox.discord.world.attachment import Upload
-from bot.sandbox.discord.world.message import Message
+from sandbox.discord.people.person import Person
+from sandbox.discord.world.attachment import Upload
+from sandbox.discord.world.message import Message
 from tests.faults.conftest import Open, opened
+from tests.faults.environment import Stage, eventually
 from tests.faults.pictures import large_photo
-from tests.faults.stage import Stage, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

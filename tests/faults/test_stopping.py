@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.faults.conftest import Open
-from tests.faults.stage import Stage, eventually
+from tests.faults.environment import Stage, eventually
 
 CREATE = "POST /v1/predictions"
 WITHIN = 10.0

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.conftest import Open
-from tests.faults.stage import Stage
+from tests.faults.environment import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -14,11 +14,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.replicate.happenings import WebhookSent
-from bot.sandbox.replicate.webhooks import sign
-from bot.web.deliveries import MOST_BYTES
+from bot.web.webhooks import MOST_BYTES
+from sandbox.replicate.happenings import WebhookSent
+from sandbox.replicate.webhooks import sign
 from tests.faults.conftest import opened
-from tests.faults.stage import Stage, eventually
+from tests.faults.environment import Stage, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -13,8 +13,8 @@ from PIL import Image, ImageChops
 
 from bot.media import sniff as types
 from bot.media.images import MAX_PIXELS, BadImage, ImageInfo, probe, shrink, thumbnail, upright
-from bot.media.media import Media
 from bot.media.sniff import sniff
+from bot.media.types import Media
 
 
 def noise(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:

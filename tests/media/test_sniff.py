@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bot.media import sniff as types
-from bot.media.media import Kind, MediaType
 from bot.media.sniff import HEAD_BYTES, sniff
+from bot.media.types import Kind, MediaType
 
 
 def picture(form: str) -> bytes:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.media import sniff
-from bot.outputs.names import file_name, link_name
+from bot.outputs.materialize import file_name, link_name
 
 
 def test_names_count_from_one_and_carry_the_key_and_the_true_ending() -> None:

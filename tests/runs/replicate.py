@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.backends.replicate.api import CreateAllowance
+from bot.backends.replicate.errors import BadAnswer, NoAnswer, NotFound, NotSent, ReplicateError, StreamLost, Throttled
+from bot.backends.replicate.files import RemoteFile
+from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.predictions import Prediction, Status
+from bot.backends.replicate.stream import OnBatch, StreamBatch
 from bot.clock import Clock
-from bot.replicate.errors import BadAnswer, NoAnswer, NotFound, NotSent, ReplicateError, StreamLost, Throttled
-from bot.replicate.files import RemoteFile
-from bot.replicate.prediction import Prediction, Status
-from bot.replicate.rate import Rate
-from bot.replicate.stream import Gulp, Take
-from bot.replicate.target import Target
 
 NEVER_ARRIVED = "never arrived"  # no answer, and no prediction
 LOST_ANSWER = "lost answer"  # no answer, but the prediction is there
@@ -26,7 +26,7 @@ class Create:
     """One create request as it came in. ``perhaps``: it was accepted, or nobody can know that it was not."""
 
     at: float
-    target: Target
+    target: ModelRef
     input: Mapping[str, Any]
     webhook: str | None
     cancel_after: timedelta | None
@@ -38,7 +38,7 @@ class Made:
 
     def __init__(self, prediction: Prediction) -> None:
         self.now = prediction
-        self.gulps: list[Gulp] = []
+        self.gulps: list[StreamBatch] = []
         self.stream_works = True
         self.cancels = 0
         self._news = asyncio.Event()
@@ -50,20 +50,20 @@ class Made:
         self.change(status=Status.PROCESSING, started_at=at)
 
     def emit(self, data: str) -> None:
-        self._say(Gulp((data,)))
+        self._say(StreamBatch((data,)))
 
     def fail(self, words: str) -> None:
-        self._say(Gulp(error=words))
+        self._say(StreamBatch(error=words))
 
     def end(self, status: Status, at: datetime, *, reason: str = "", **changes: Any) -> None:
         self.change(status=status, completed_at=at, **changes)
-        self._say(Gulp(end=reason))
+        self._say(StreamBatch(end=reason))
 
     def break_stream(self) -> None:
         self.stream_works = False
         self._ring()
 
-    async def follow(self) -> AsyncIterator[Gulp]:
+    async def follow(self) -> AsyncIterator[StreamBatch]:
         number = 0
         while True:
             while number < len(self.gulps):
@@ -77,7 +77,7 @@ class Made:
             self._news.clear()
             await self._news.wait()
 
-    def _say(self, gulp: Gulp) -> None:
+    def _say(self, gulp: StreamBatch) -> None:
         self.gulps.append(gulp)
         self._ring()
 
@@ -88,7 +88,7 @@ class Made:
 class FakeReplicate:
     """Predictions, files and streams. ``outcomes`` is what becomes of the next creates; "ok" when it is empty."""
 
-    rate: Rate | None = None
+    rate: CreateAllowance | None = None
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -116,7 +116,7 @@ class FakeReplicate:
 
     async def create(
         self,
-        target: Target,
+        target: ModelRef,
         input: Mapping[str, Any],  # noqa: A002 - the client's own word
         *,
         webhook: str | None = None,
@@ -137,7 +137,7 @@ class FakeReplicate:
             raise NoAnswer("connection reset")
         return made.now
 
-    def make(self, target: Target, given: Mapping[str, Any], *, webhook: str | None = None) -> Made:
+    def make(self, target: ModelRef, given: Mapping[str, Any], *, webhook: str | None = None) -> Made:
         number = len(self.made) + 1
         name = f"prediction{number:016d}"
         made = Made(
@@ -191,7 +191,7 @@ class FakeReplicate:
             made.end(Status.CANCELED, self._clock.now(), reason="canceled")
         return made.now
 
-    async def stream(self, url: str, take: Take, *, wanted: Callable[[], float]) -> None:
+    async def stream(self, url: str, take: OnBatch, *, wanted: Callable[[], float]) -> None:
         assert wanted() >= 0
         async for gulp in self.made[url.rpartition("/")[2]].follow():
             take(gulp)

@@ -1,10 +1,10 @@
 """A cancel is exact: once, also when it is asked twice, early, late, or when Replicate does not take it."""
 
-from bot.replicate.errors import NoAnswer
-from bot.replicate.prediction import Status
-from bot.runs.engine import CancelAnswer
-from bot.runs.page import Phase
-from bot.store.run import RunState
+from bot.backends.replicate.errors import NoAnswer
+from bot.backends.replicate.predictions import Status
+from bot.runs.engine import CancelResult
+from bot.runs.snapshot import Phase
+from bot.store.models import RunState
 from tests.runs.world import World
 
 
@@ -12,7 +12,7 @@ async def test_a_running_prediction_is_cancelled_within_a_second(world: World) -
     run = await world.start()
     world.replicate.only.begin(world.clock.now())
     await world.clock.advance(5)
-    assert await world.engine.cancel(run.id, by="7") is CancelAnswer.REQUESTED
+    assert await world.engine.cancel(run.id, by="7") is CancelResult.REQUESTED
     await world.clock.advance(1)
     assert world.replicate.only.cancels == 1
     row = await world.row(run)
@@ -23,8 +23,8 @@ async def test_a_running_prediction_is_cancelled_within_a_second(world: World) -
 async def test_asking_twice_asks_once(world: World) -> None:
     world.replicate.cancels_at_once = False
     run = await world.start()
-    assert await world.engine.cancel(run.id, by="7") is CancelAnswer.REQUESTED
-    assert await world.engine.cancel(run.id, by="8") is CancelAnswer.ALREADY
+    assert await world.engine.cancel(run.id, by="7") is CancelResult.REQUESTED
+    assert await world.engine.cancel(run.id, by="8") is CancelResult.ALREADY
     await world.clock.advance(30)
     assert world.replicate.only.cancels == 1
     assert (await world.row(run)).cancel_requested_by == "7"
@@ -34,8 +34,8 @@ async def test_after_the_end_there_is_nothing_to_stop_and_no_error(world: World)
     run = await world.start()
     world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=["https://replicate.delivery/1.webp"])
     await world.clock.advance(1)
-    assert await world.engine.cancel(run.id, by="7") is CancelAnswer.OVER
-    assert await world.engine.cancel("nothing", by="7") is CancelAnswer.UNKNOWN
+    assert await world.engine.cancel(run.id, by="7") is CancelResult.OVER
+    assert await world.engine.cancel("nothing", by="7") is CancelResult.UNKNOWN
 
 
 async def test_a_cancel_that_fails_is_asked_again_and_the_page_says_so(world: World) -> None:

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bot.replicate.errors import InsufficientCredit, NoAnswer
-from bot.replicate.prediction import Status
-from bot.runs.engine import CancelAnswer
-from bot.runs.view import Delivery
-from bot.store.run import Run, RunState
+from bot.backends.replicate.errors import InsufficientCredit, NoAnswer
+from bot.backends.replicate.predictions import Status
+from bot.runs.engine import CancelResult
+from bot.runs.snapshot import DeliveryResult
+from bot.store.models import Run, RunState
 from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED, REFUSED_CONNECTION, THROTTLED
 from tests.runs.world import World
 
@@ -61,8 +61,8 @@ class EngineMachine(RuleBasedStateMachine):
     def next_call_fails(self, where: str) -> None:
         getattr(self.world.replicate, where).append(NoAnswer("502"))
 
-    @rule(outcome=st.sampled_from([Delivery.LATER, Delivery.GONE, None]))
-    def next_last_page_meets(self, outcome: Delivery | None) -> None:
+    @rule(outcome=st.sampled_from([DeliveryResult.LATER, DeliveryResult.GONE, None]))
+    def next_last_page_meets(self, outcome: DeliveryResult | None) -> None:
         self.world.finishes.append(outcome or RuntimeError("broken"))
 
     @precondition(lambda self: self.world.replicate.made)
@@ -105,8 +105,8 @@ class EngineMachine(RuleBasedStateMachine):
         run_id = data.draw(st.sampled_from(self.runs))
         before = self._do(self.world.row(run_id))
         answer = self._do(self.world.engine.cancel(run_id, by="7"))
-        assert (answer is CancelAnswer.OVER) == before.state.terminal
-        if answer is CancelAnswer.REQUESTED and before.sent_at is None:
+        assert (answer is CancelResult.OVER) == before.state.terminal
+        if answer is CancelResult.REQUESTED and before.sent_at is None:
             self.free.add(run_id)
         self._do(self.world.clock.settle())
 

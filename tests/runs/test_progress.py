@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.runs.progress import Logs, Meter, Step
+from bot.runs.progress import LogProgress, LogReader, ProgressEstimator
 
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 
@@ -19,8 +19,8 @@ def logs_of(name: str) -> str:
     return str(json.loads(path.read_text())["default_example"]["logs"])
 
 
-def read(text: str) -> Step | None:
-    logs = Logs()
+def read(text: str) -> LogProgress | None:
+    logs = LogReader()
     logs.read(text)
     return logs.step
 
@@ -81,7 +81,7 @@ def test_real_logs_are_read(model: str, step: tuple[int, int] | None, bars: int 
 
 def test_logs_that_grow_are_read_as_if_read_at_once() -> None:
     text = logs_of("fofr_consistent-character")
-    logs = Logs()
+    logs = LogReader()
     for end in range(0, len(text) + 37, 37):
         logs.read(text[:end])
     whole = read(text + "\n")
@@ -93,7 +93,7 @@ def test_logs_that_grow_are_read_as_if_read_at_once() -> None:
 
 @given(st.text(), st.integers(0, 30))
 def test_no_log_is_too_odd(text: str, cut: int) -> None:
-    logs = Logs()
+    logs = LogReader()
     logs.read(text[:cut])
     logs.read(text)
     logs.read("")
@@ -101,16 +101,16 @@ def test_no_log_is_too_odd(text: str, cut: int) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 6)), max_size=30))
 def test_the_fraction_never_goes_back_nor_past_the_whole(looks: list[tuple[int, int, int]]) -> None:
-    meter, before, done, bars = Meter(), 0.0, 0, 0
+    meter, before, done, bars = ProgressEstimator(), 0.0, 0, 0
     for step, more_done, more_bars in looks:
         done, bars = done + more_done, bars + more_bars
-        fraction = meter.read(Step(step, 4, bars), done=done, total=5)
+        fraction = meter.read(LogProgress(step, 4, bars), done=done, total=5)
         assert fraction is not None
         assert before <= fraction <= 1.0
         before = fraction
 
 
 def test_the_bars_of_an_output_are_learned_from_the_first() -> None:
-    meter = Meter()
-    meter.read(Step(4, 4, 5), done=1, total=2)  # the first output took six bars
-    assert meter.read(Step(4, 4, 8), done=1, total=2) == pytest.approx(0.75)
+    meter = ProgressEstimator()
+    meter.read(LogProgress(4, 4, 5), done=1, total=2)  # the first output took six bars
+    assert meter.read(LogProgress(4, 4, 8), done=1, total=2) == pytest.approx(0.75)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.media.media import Kind, Media, MediaType
-from bot.outputs.parts import Text
-from bot.replicate.errors import NoAnswer
-from bot.replicate.prediction import Status
-from bot.runs.decide import Step, decide
-from bot.runs.page import Phase
-from bot.store.run import Run, RunState
+from bot.backends.replicate.errors import NoAnswer
+from bot.backends.replicate.predictions import Status
+from bot.media.types import Kind, Media, MediaType
+from bot.outputs.items import TextItem
+from bot.runs.recover import RecoveryStep, next_step
+from bot.runs.snapshot import Phase
+from bot.store.models import Run, RunState
 from tests.clock import VirtualClock
 from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED, THROTTLED
 from tests.runs.world import WORDS, World, request
@@ -59,7 +59,7 @@ async def test_killed_while_it_ran_it_goes_on_with_what_was_streamed(world: Worl
     await world.restart()
     made.emit("upon")
     await world.clock.advance(1.5)
-    assert world.page(run).parts == (Text("Once upon"),)
+    assert world.page(run).parts == (TextItem("Once upon"),)
     made.end(Status.SUCCEEDED, world.clock.now(), output=["Once ", "upon"])
     await world.clock.advance(1)
     assert (await world.row(run)).delivered_at is not None
@@ -194,17 +194,17 @@ def test_every_row_has_exactly_one_next_step(
     run = request(clock).reserve("r", created)
     whole: dict[str, Any] = {name: getattr(run, name) for name in run.__dataclass_fields__}
     whole |= {"state": state, "sent_at": sent, "cancel_requested_at": cancel, "delivered_at": delivered}
-    step = decide(Run(**whole | {"prediction_id": prediction}), clock.now(), patience=timedelta(minutes=30))
-    if step in (Step.SEND, Step.EXPIRE, Step.STOP):
+    step = next_step(Run(**whole | {"prediction_id": prediction}), clock.now(), patience=timedelta(minutes=30))
+    if step in (RecoveryStep.SEND, RecoveryStep.EXPIRE, RecoveryStep.STOP):
         assert sent is None
         assert prediction is None
         assert not state.terminal
-    if step is Step.SEND:
+    if step is RecoveryStep.SEND:
         assert cancel is None
     if delivered is None:
-        assert step is not Step.NOTHING
+        assert step is not RecoveryStep.NOTHING
     if state.terminal and delivered is None:
-        assert step is Step.DELIVER
+        assert step is RecoveryStep.DELIVER
 
 
 @pytest.mark.parametrize("grace", [0.0, 5.0])

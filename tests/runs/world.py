@@ -10,16 +10,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bot.media.media import Kind, MediaType
-from bot.outputs.parts import File, Part, Text
-from bot.outputs.shape import FilePiece, Piece, TextPiece
-from bot.replicate.target import Target
+from bot.backends.replicate.model_ref import ModelRef
+from bot.media.types import Kind, MediaType
+from bot.outputs.items import FileItem, OutputItem, TextItem
+from bot.outputs.parse import RawFile, RawOutput, RawText
 from bot.runs.engine import Engine
-from bot.runs.page import Page
 from bot.runs.policy import Policy
 from bot.runs.request import Request
-from bot.runs.view import Delivery
-from bot.store.run import Place, Run
+from bot.runs.snapshot import DeliveryResult, RunSnapshot
+from bot.store.models import Place, Run
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.runs.replicate import FakeReplicate
@@ -92,15 +91,17 @@ class CountedRuns:
 class FakeView:
     """A view that keeps every page; ``outcomes`` is what becomes of the next last pages."""
 
-    def __init__(self, run: Run, gone: Callable[[], Awaitable[None]], outcomes: deque[Delivery | Exception]) -> None:
+    def __init__(
+        self, run: Run, gone: Callable[[], Awaitable[None]], outcomes: deque[DeliveryResult | Exception]
+    ) -> None:
         self.run = run
         self.gone = gone
-        self.pages: list[Page] = []
-        self.finished: list[Page] = []
+        self.pages: list[RunSnapshot] = []
+        self.finished: list[RunSnapshot] = []
         self.closed = 0
         self._outcomes = outcomes
 
-    def show(self, page: Page) -> None:
+    def show(self, page: RunSnapshot) -> None:
         assert not page.final
         assert not self.finished, "a page after the last one"
         self.pages.append(page)
@@ -108,12 +109,12 @@ class FakeView:
     def due_in(self) -> float:
         return 0.0
 
-    async def finish(self, page: Page) -> Delivery:
+    async def finish(self, page: RunSnapshot) -> DeliveryResult:
         assert page.final
-        outcome = self._outcomes.popleft() if self._outcomes else Delivery.DELIVERED
+        outcome = self._outcomes.popleft() if self._outcomes else DeliveryResult.DELIVERED
         if isinstance(outcome, Exception):
             raise outcome
-        if outcome is not Delivery.LATER:
+        if outcome is not DeliveryResult.LATER:
             self.finished.append(page)
         return outcome
 
@@ -128,14 +129,14 @@ class FakeGatherer:
         self._fetched = fetched
         self._slow = slow
 
-    async def take(self, piece: Piece) -> Part:
-        if isinstance(piece, FilePiece):
+    async def take(self, piece: RawOutput) -> OutputItem:
+        if isinstance(piece, RawFile):
             while piece.url in self._slow:
                 await asyncio.Event().wait()
             self._fetched[piece.url] += 1
             name = f"generate-{piece.index + 1:02d}.webp"
-            return File(name=name, path=Path(name), type=WEBP, size=1)
-        return Text(piece.text if isinstance(piece, TextPiece) else str(piece.data))
+            return FileItem(name=name, path=Path(name), type=WEBP, size=1)
+        return TextItem(piece.text if isinstance(piece, RawText) else str(piece.data))
 
 
 class World:
@@ -149,7 +150,7 @@ class World:
         self.policy = policy
         self.replicate = FakeReplicate(clock)
         self.views: dict[str, list[FakeView]] = {}
-        self.finishes: deque[Delivery | Exception] = deque()
+        self.finishes: deque[DeliveryResult | Exception] = deque()
         self.fetched: Counter[str] = Counter()
         self.slow: set[str] = set()
         self._ids = count(1)
@@ -209,7 +210,7 @@ class World:
     def view(self, run: Run) -> FakeView:
         return self.views[run.id][-1]
 
-    def page(self, run: Run) -> Page:
+    def page(self, run: Run) -> RunSnapshot:
         """The newest page of a run, the last one if there is one."""
         view = self.view(run)
         return view.finished[-1] if view.finished else view.pages[-1]
@@ -228,7 +229,7 @@ def request(clock: VirtualClock, **changes: Any) -> Request:
     )
     whole = Request(
         command="generate",
-        target=Target("fofr", "consistent-character", VERSION),
+        target=ModelRef("fofr", "consistent-character", VERSION),
         author_id=7,
         author_name="mia",
         place=place,

@@ -8,7 +8,7 @@ import json
 import sys
 
 from bot.clock import SystemClock
-from bot.store.run import RunState
+from bot.store.models import RunState
 from bot.store.store import Store
 from tests.store.processes import say
 

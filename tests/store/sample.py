@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.media.media import Kind, Media, MediaType
-from bot.store.run import Place, Run, RunState
+from bot.media.types import Kind, Media, MediaType
+from bot.store.models import Place, Run, RunState
 from bot.store.runs import Runs
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

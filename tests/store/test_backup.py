@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.store.errors import StoreError
-from bot.store.run import RunState
+from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.folder import content, names, rights

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.errors import Refused
-from bot.store.run import Run, RunState
+from bot.store.models import Run, RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.sample import BOB, MIA, PNG, T0, a_run

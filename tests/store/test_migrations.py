@@ -15,10 +15,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from bot.store import migrations
+from bot.store.database import DatabaseConnection, DatabaseLocation
 from bot.store.errors import StoreError
-from bot.store.location import Location
-from bot.store.run import RunState
-from bot.store.session import Session
+from bot.store.models import RunState
 from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.clock import VirtualClock
@@ -28,8 +27,8 @@ PAST = Path(__file__).with_name("past")
 
 
 @pytest.fixture
-async def session(tmp_path: Path) -> AsyncIterator[Session]:
-    session = await Session.open(Location(tmp_path / "replicord.db"))
+async def session(tmp_path: Path) -> AsyncIterator[DatabaseConnection]:
+    session = await DatabaseConnection.open(DatabaseLocation(tmp_path / "replicord.db"))
     yield session
     await session.close()
 
@@ -44,7 +43,7 @@ def tables(connection: Connection) -> dict[str, list[str]]:
     }
 
 
-async def test_the_steps_make_the_tables_that_the_program_knows(session: Session) -> None:
+async def test_the_steps_make_the_tables_that_the_program_knows(session: DatabaseConnection) -> None:
     await session.plain(migrations.upgrade)
     known = create_engine("sqlite://")
     metadata.create_all(known)
@@ -53,7 +52,7 @@ async def test_the_steps_make_the_tables_that_the_program_knows(session: Session
     known.dispose()
 
 
-async def test_alembic_finds_nothing_left_to_do(session: Session) -> None:
+async def test_alembic_finds_nothing_left_to_do(session: DatabaseConnection) -> None:
     def left(connection: Connection) -> object:
         return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
 
@@ -74,7 +73,7 @@ def test_every_version_is_kept_to_start_from() -> None:
 
 
 @pytest.mark.parametrize("step", migrations.STEPS)
-async def test_every_step_can_be_stopped_at_and_gone_on_from(session: Session, step: str) -> None:
+async def test_every_step_can_be_stopped_at_and_gone_on_from(session: DatabaseConnection, step: str) -> None:
     await session.plain(partial(migrations.upgrade, to=step))
     assert await session.do(migrations.version) == step
     await session.plain(migrations.upgrade)
@@ -104,7 +103,7 @@ async def test_what_any_version_wrote_is_read_and_worked_on(
     await store.close()
 
 
-async def test_a_step_that_fails_leaves_the_database_as_it_was(session: Session) -> None:
+async def test_a_step_that_fails_leaves_the_database_as_it_was(session: DatabaseConnection) -> None:
     await session.do(lambda connection: connection.exec_driver_sql("CREATE TABLE notes (key TEXT)").close())
     before = await session.do(tables)
     with pytest.raises(Exception, match="already exists"):

@@ -10,8 +10,8 @@ import pytest
 
 from bot.errors import ConfigError
 from bot.store.errors import StoreError
-from bot.store.owner import Ownership
-from bot.store.run import RunState
+from bot.store.models import RunState
+from bot.store.process_lock import ProcessLock
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.folder import allow, names
@@ -183,7 +183,7 @@ async def test_who_only_looks_opens_beside_a_running_bot_and_leaves_it_its_place
 async def test_who_only_looks_does_not_migrate_what_another_bot_runs_on(
     url: str, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    running = Ownership.take(tmp_path / "replicord.db")
+    running = ProcessLock.take(tmp_path / "replicord.db")
     assert "Another bot" in await refusal(url, clock, own=False)
     running.release()
     await (await Store.open(url, clock=clock, own=False)).close()

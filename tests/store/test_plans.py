@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from bot.store.commands import CommandRow
-from bot.store.run import RunState
+from bot.store.models import RunState
 from bot.store.store import Store
 from tests.store.sample import MIA, PNG, T0, a_run, after
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import Refused
-from bot.store.run import RunState
+from bot.store.models import RunState
 from bot.store.runs import Runs
 from tests.store.sample import BOB, MIA, T0, a_run, after, run_up_to
 

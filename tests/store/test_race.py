@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.store.run import RunState
+from bot.store.models import RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.store.processes import python

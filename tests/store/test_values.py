@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.media.media import Kind, Media, MediaType
+from bot.media.types import Kind, Media, MediaType
 from bot.store.errors import StoreError
-from bot.store.run import Run, RunState
+from bot.store.models import Run, RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock

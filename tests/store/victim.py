@@ -5,7 +5,7 @@ import sys
 from itertools import count
 
 from bot.clock import SystemClock
-from bot.store.run import RunState
+from bot.store.models import RunState
 from bot.store.store import Store
 from tests.store.processes import say
 from tests.store.sample import PNG, a_run

@@ -12,15 +12,14 @@ import yarl
 from discord import app_commands
 
 from bot.limits import INTERACTION_TOKEN_LIFE
-from bot.runs.page import Page
-from bot.runs.view import Delivery
-from bot.sandbox.discord import DiscordStandIn, Person
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.discord.world.message import Message
-from bot.store.run import Place, Run
-from bot.ui.controls import CONTROLS
-from bot.ui.live import LiveMessages
-from bot.ui.message import LiveMessage
+from bot.runs.snapshot import DeliveryResult, RunSnapshot
+from bot.store.models import Place, Run
+from bot.ui.components import CONTROLS
+from bot.ui.reply.registry import ReplyRegistry
+from bot.ui.reply.task import ReplyTask
+from sandbox.discord import DiscordStandIn, Person
+from sandbox.discord.world.channel import Channel
+from sandbox.discord.world.message import Message
 from tests.clock import VirtualClock, settle
 from tests.discord_spec import SPEC, check_discord_calls
 from tests.ui.making import a_run
@@ -93,14 +92,14 @@ class Stage:
     clock: VirtualClock
     ledger: Ledger = field(default_factory=Ledger)
     gone: list[str] = field(default_factory=list)
-    live: LiveMessages = None  # type: ignore[assignment]  # made below, with the rest
+    live: ReplyRegistry = None  # type: ignore[assignment]  # made below, with the rest
 
     def __post_init__(self) -> None:
         self.live = self.restarted()
 
-    def restarted(self) -> LiveMessages:
+    def restarted(self) -> ReplyRegistry:
         """Return a new one that knows nothing, as after a restart."""
-        self.live = LiveMessages(self.client, ledger=self.ledger, clock=self.clock)
+        self.live = ReplyRegistry(self.client, ledger=self.ledger, clock=self.clock)
         return self.live
 
     @property
@@ -137,13 +136,13 @@ class Stage:
             file_limit=interaction.filesize_limit,
         )
 
-    def open(self, run: Run) -> LiveMessage:
+    def open(self, run: Run) -> ReplyTask:
         async def gone() -> None:
             self.gone.append(run.id)
 
         return self.live(run, gone=gone)
 
-    async def finish(self, view: LiveMessage, page: Page, *, step: float = 0.25) -> Delivery:
+    async def finish(self, view: ReplyTask, page: RunSnapshot, *, step: float = 0.25) -> DeliveryResult:
         """Finish, letting time pass meanwhile."""
         finishing = asyncio.create_task(view.finish(page))
         await self.until(finishing.done, pass_time=step)
@@ -187,7 +186,7 @@ class Stage:
             await self.quiet()
 
 
-def ended(page: Page, seconds: float) -> Page:
+def ended(page: RunSnapshot, seconds: float) -> RunSnapshot:
     """Return the page of a run that took so long."""
     return replace(page, run=replace(page.run, ended_at=page.run.created_at + timedelta(seconds=seconds)))
 

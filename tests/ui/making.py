@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from bot.media.media import Kind, MediaType
-from bot.outputs.parts import File, Part
-from bot.runs.page import Page, Phase, Progress
-from bot.store.run import Place, Run, RunState
+from bot.media.types import Kind, MediaType
+from bot.outputs.items import FileItem, OutputItem
+from bot.runs.snapshot import Phase, Progress, RunSnapshot
+from bot.store.models import Place, Run, RunState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WEBP = MediaType("image/webp", ".webp", Kind.IMAGE)
@@ -60,22 +60,22 @@ def a_run(**changes: Any) -> Run:
     return replace(run, **changes)
 
 
-def a_page(phase: Phase = Phase.RUNNING, *parts: Part, run: Run | None = None, **progress: Any) -> Page:
+def a_page(phase: Phase = Phase.RUNNING, *parts: OutputItem, run: Run | None = None, **progress: Any) -> RunSnapshot:
     run = run or a_run()
     if phase in STATES:
         run = replace(run, state=STATES[phase])
         if phase is not Phase.DELIVERING and run.ended_at is None:
             run = replace(run, ended_at=NOW + timedelta(seconds=41))
     final = phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.ABORTED)
-    return Page(run=run, progress=Progress(phase=phase, since=NOW, **progress), parts=parts, final=final)
+    return RunSnapshot(run=run, progress=Progress(phase=phase, since=NOW, **progress), parts=parts, final=final)
 
 
-def a_file(number: int = 1, folder: Path = Path("/nowhere"), *, data: bytes = b"", type_: MediaType = WEBP) -> File:
+def a_file(number: int = 1, folder: Path = Path("/nowhere"), *, data: bytes = b"", type_: MediaType = WEBP) -> FileItem:
     name = f"generate-{number:02}{type_.suffix}"
     path = folder / name
     if folder != Path("/nowhere"):
         path.write_bytes(data or picture(number))
-    return File(name, path, type_, path.stat().st_size if path.exists() else 1000)
+    return FileItem(name, path, type_, path.stat().st_size if path.exists() else 1000)
 
 
 def picture(number: int) -> bytes:

@@ -5,10 +5,10 @@ from typing import Any
 import discord
 import pytest
 
-from bot.inputs.edit import Form, form, given_before
-from bot.sandbox.discord import Upload
+from bot.options.form import OptionForm, build_form, given_before
 from bot.ui.modals import Answers, FormModal
-from tests.inputs.samples import default_plan
+from sandbox.discord import Upload
+from tests.options.samples import default_plan
 from tests.ui.conftest import Stage
 from tests.ui.making import picture
 
@@ -31,7 +31,7 @@ class Desk:
         await interaction.response.send_message("failed", ephemeral=True)
         self.errors.append(str(error))
 
-    def modal(self, asked: Form) -> FormModal:
+    def modal(self, asked: OptionForm) -> FormModal:
         return FormModal(
             asked, title="Edit and run again, with a title too long", submitted=self.submitted, failed=self.failed
         )
@@ -40,7 +40,7 @@ class Desk:
 async def test_what_a_person_fills_in_comes_back_by_key(stage: Stage) -> None:
     plan, desk = default_plan(), Desk()
     previous = {"prompt": "a fox", "seed": 7, "number_of_outputs": 2}
-    stage.client.modal = desk.modal(form(plan, given_before(plan, previous)))
+    stage.client.modal = desk.modal(build_form(plan, given_before(plan, previous)))
     exchange = await stage.mia.slash(stage.channel(), "ask")
     await stage.mia.submit(exchange, {"prompt": "a hare", "subject": Upload("me.webp", picture(1))})
     (answers,) = desk.answers
@@ -48,14 +48,14 @@ async def test_what_a_person_fills_in_comes_back_by_key(stage: Stage) -> None:
     (file,) = answers["subject"]  # type: ignore[misc]  # a list of attachments
     assert isinstance(file, discord.Attachment)
     assert await file.read() == picture(1)
-    values = form(plan, given_before(plan, previous)).values(answers)
+    values = build_form(plan, given_before(plan, previous)).values(answers)
     assert values["prompt"] == "a hare"
     assert str(values["seed"]) == "7"
 
 
 async def test_a_choice_comes_back_as_what_the_model_is_sent(stage: Stage) -> None:
     plan, desk = default_plan(), Desk()
-    asked = form(plan, {}, filled=[name for name in plan.names if name not in ("prompt", "output_format")])
+    asked = build_form(plan, {}, filled=[name for name in plan.names if name not in ("prompt", "output_format")])
     stage.client.modal = desk.modal(asked)
     exchange = await stage.mia.slash(stage.channel(), "ask")
     await stage.mia.submit(exchange, {"prompt": "a hare", "output_format": "png"})
@@ -64,7 +64,7 @@ async def test_a_choice_comes_back_as_what_the_model_is_sent(stage: Stage) -> No
 
 async def test_what_goes_wrong_is_handed_over_and_not_swallowed(stage: Stage) -> None:
     plan, desk = default_plan(), Desk(fails=True)
-    stage.client.modal = desk.modal(form(plan, {}))
+    stage.client.modal = desk.modal(build_form(plan, {}))
     exchange = await stage.mia.slash(stage.channel(), "ask")
     answer = await stage.mia.submit(exchange, {"prompt": "a hare"})
     assert answer.text == "failed"
@@ -74,7 +74,7 @@ async def test_what_goes_wrong_is_handed_over_and_not_swallowed(stage: Stage) ->
 @pytest.mark.parametrize("count", [1, 3, 5])
 async def test_a_note_stands_above_where_there_is_room(count: int) -> None:
     plan, desk = default_plan(), Desk()
-    asked = form(plan, {})
-    asked = Form(plan=plan, fields=asked.fields[:count])
+    asked = build_form(plan, {})
+    asked = OptionForm(plan=plan, fields=asked.fields[:count])
     modal = FormModal(asked, title="Use", submitted=desk.submitted, failed=desk.failed, note="With this picture.")
     assert len(modal.to_components()) == min(count + 1, 5)

@@ -10,16 +10,16 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from bot.backends.replicate.predictions import Prediction, Status
+from bot.backends.replicate.webhooks import Verifier
 from bot.errors import ConfigError
-from bot.replicate.prediction import Prediction, Status
-from bot.replicate.webhooks import Verifier
-from bot.telemetry.metrics import CONTENT_TYPE, Metrics
-from bot.web.deliveries import MOST_BYTES, Deliveries
+from bot.observability.metrics import CONTENT_TYPE, Metrics
 from bot.web.health import Health
 from bot.web.server import WebServer
+from bot.web.webhooks import MOST_BYTES, WebhookReceiver
+from tests.backends.replicate.server import prediction
+from tests.backends.replicate.signing import SECRET, signed
 from tests.clock import VirtualClock
-from tests.replicate.far_end import prediction
-from tests.replicate.signing import SECRET, signed
 
 NOW = 1_767_225_600
 BODY = json.dumps(prediction(status="processing")).encode()
@@ -37,7 +37,7 @@ class Bot:
         self.clock = VirtualClock(datetime.fromtimestamp(NOW, UTC))
         self.metrics = Metrics(version="1.2.3", process=False)
         health = Health(ready=lambda: self.parts, metrics=self.metrics.exposition, metrics_type=CONTENT_TYPE)
-        deliveries = Deliveries(
+        deliveries = WebhookReceiver(
             verifier=Verifier(SECRET, self.clock), wake=self.wake, count=self.outcomes.append, patience=0.2
         )
         self.server = WebServer(host="127.0.0.1", port=0, health=health, deliveries=deliveries)

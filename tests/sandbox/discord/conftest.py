@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.sandbox.discord import DiscordStandIn
+from sandbox.discord import DiscordStandIn
 from tests.sandbox.discord.raw import Raw, raw_client
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from PIL import Image
 
-from bot.sandbox.discord import DiscordStandIn
+from sandbox.discord import DiscordStandIn
 
 V2 = 1 << 15
 THE_BOTS = "the bot's"

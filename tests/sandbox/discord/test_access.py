@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.sandbox.discord import DiscordStandIn, Permission
-from bot.sandbox.discord.world.message import Message
+from sandbox.discord import DiscordStandIn, Permission
+from sandbox.discord.world.message import Message
 from tests.sandbox.discord.raw import Raw, picture, text
 from tests.sandbox.discord.test_messages import messages, v2
 

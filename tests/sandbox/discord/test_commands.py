@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.discord import DiscordStandIn
-from bot.sandbox.discord.errors import ApiError
-from bot.sandbox.discord.rules.commands import check_command
-from bot.sandbox.discord.rules.problems import Problems
+from sandbox.discord import DiscordStandIn
+from sandbox.discord.errors import ApiError
+from sandbox.discord.rules.commands import check_command
+from sandbox.discord.rules.problems import Problems
 from tests.sandbox.discord.raw import Raw
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from bot.sandbox.discord import DiscordStandIn, JumpClock
+from sandbox.discord import DiscordStandIn, JumpClock
 from tests.clock import VirtualClock
 from tests.sandbox.discord.raw import Raw, raw_client
 from tests.sandbox.discord.test_messages import messages

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands, ui
 from PIL import Image
 
-from bot.sandbox.discord import DiscordStandIn, Upload
+from sandbox.discord import DiscordStandIn, Upload
 from tests.sandbox.discord.bots import Bot, running
 
 

@@ -11,8 +11,8 @@ import discord
 import pytest
 from discord.http import Route
 
-from bot.sandbox.discord import DiscordStandIn, Permission
-from bot.sandbox.discord.gateway.events import shard_of
+from sandbox.discord import DiscordStandIn, Permission
+from sandbox.discord.gateway.events import shard_of
 from tests.sandbox.discord.bots import INTENTS, Bot, point_at, running
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.sandbox.discord import DiscordStandIn, Upload
+from sandbox.discord import DiscordStandIn, Upload
 from tests.discord_spec import check_discord_calls, needs_spec
 from tests.sandbox.discord.raw import picture
 

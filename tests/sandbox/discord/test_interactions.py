@@ -9,16 +9,16 @@ import discord
 import pytest
 from discord import app_commands, ui
 
-from bot.sandbox.discord import ClientRefused, DiscordStandIn, Permission, Person, Upload
-from bot.sandbox.discord.world.channel import Channel
-from bot.sandbox.discord.world.interaction import CallbackType
+from sandbox.discord import ClientRefused, DiscordStandIn, Permission, Person, Upload
+from sandbox.discord.world.channel import Channel
+from sandbox.discord.world.interaction import CallbackType
 from tests.discord_spec import check_discord_answers, check_discord_calls, needs_spec
 from tests.sandbox.discord.bots import Bot, running
 from tests.sandbox.discord.raw import picture
 from tests.sandbox.discord.test_first_flow import Card
 
 if TYPE_CHECKING:
-    from bot.sandbox.discord.world.message import Message
+    from sandbox.discord.world.message import Message
 
 Interaction = discord.Interaction[Bot]
 Callback = Callable[[Interaction], Awaitable[Any]]

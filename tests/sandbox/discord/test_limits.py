@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.discord import DiscordStandIn
-from bot.sandbox.discord.rest.buckets import EDIT, REACT, SEND, WEBHOOK, Buckets, Rule, Throttled
+from sandbox.discord import DiscordStandIn
+from sandbox.discord.rest.buckets import EDIT, REACT, SEND, WEBHOOK, Buckets, Rule, Throttled
 from tests.clock import VirtualClock
 from tests.sandbox.discord.bots import Bot, running
 from tests.sandbox.discord.raw import Raw

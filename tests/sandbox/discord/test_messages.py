@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.discord import DiscordStandIn, Permission
+from sandbox.discord import DiscordStandIn, Permission
 from tests.sandbox.discord.raw import V2, Raw, picture, text
 
 CONTRARY = {"parse": ["users"], "users": ["1"]}

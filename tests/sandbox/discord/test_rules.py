@@ -6,15 +6,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.discord.errors import ApiError
-from bot.sandbox.discord.rules.files import Sent
-from bot.sandbox.discord.rules.mentions import check_allowed
-from bot.sandbox.discord.rules.messages import compose
-from bot.sandbox.discord.rules.modals import check_modal
-from bot.sandbox.discord.rules.problems import Problems
-from bot.sandbox.discord.world.attachment import Attachment, Upload
-from bot.sandbox.discord.world.components import walk
-from bot.sandbox.discord.world.message import COMPONENTS_V2, Body
+from sandbox.discord.errors import ApiError
+from sandbox.discord.rules.files import Sent
+from sandbox.discord.rules.mentions import check_allowed
+from sandbox.discord.rules.messages import compose
+from sandbox.discord.rules.modals import check_modal
+from sandbox.discord.rules.problems import Problems
+from sandbox.discord.world.attachment import Attachment, Upload
+from sandbox.discord.world.components import walk
+from sandbox.discord.world.message import COMPONENTS_V2, Body
 
 Json = dict[str, Any]
 KEYS = st.sampled_from(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from bot.sandbox.discord import DiscordStandIn, Permission
+from sandbox.discord import DiscordStandIn, Permission
 from tests.sandbox.discord.raw import Raw, picture, text
 from tests.sandbox.discord.test_messages import gallery, messages, v2
 

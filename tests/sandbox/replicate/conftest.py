@@ -8,7 +8,7 @@ import pytest
 from httpx_sse._decoders import SSEDecoder
 from PIL import Image
 
-from bot.sandbox.replicate import Pace, ReplicateStandIn
+from sandbox.replicate import Pace, ReplicateStandIn
 from tests.clock import VirtualClock
 from tests.replicate_spec import check_replicate_calls
 

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from bot.sandbox.replicate import SWITCHES, Faults
+from sandbox.replicate import SWITCHES, Faults
 
 from .conftest import LLAMA, until
 

@@ -4,7 +4,7 @@ import io
 import aiohttp
 
 from bot import limits
-from bot.sandbox.replicate import Ids
+from sandbox.replicate import Ids
 
 
 async def upload(api, data, *, name="me.png", content_type="image/png", **fields):

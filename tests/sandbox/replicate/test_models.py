@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.sandbox.replicate.catalogue import shipped
+from sandbox.replicate.catalogue import shipped
 
 from .conftest import CHARACTER
 

@@ -10,7 +10,7 @@ import replicate
 from replicate.exceptions import ModelError, ReplicateError
 from replicate.pagination import async_paginate
 
-from bot.sandbox.replicate import ReplicateStandIn
+from sandbox.replicate import ReplicateStandIn
 
 from .conftest import CHARACTER, LLAMA, SUBJECT
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from bot.sandbox.replicate import Throttle
+from sandbox.replicate import Throttle
 from tests.replicate_spec import ABSENT, SPEC, check_replicate_calls
 
 from .conftest import CHARACTER, LLAMA, SUBJECT, until

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.replicate.channel import Channel, EventId, encode
+from sandbox.replicate.channel import Channel, EventId, encode
 
 from .conftest import LLAMA, SUBJECT, read_events, until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.store.commands import CommandRow
 from bot.store.migrations import STEPS
-from bot.store.run import RunState
+from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.sample import BOB, MIA, T0, a_run, after, run_up_to

@@ -1,0 +1,112 @@
+"""The kinds of value that Replicate's JSON is made of, read generously.
+
+Each is a pydantic type that turns what was sent into what we hold, and that fails only where nothing can be made of
+it. Unknown keys are ignored everywhere: Replicate may add to its API at any time.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from bot.backends.replicate.errors import BadAnswer
+
+
+class ApiModel(BaseModel):
+    """An object as Replicate sends it. What it holds is private, so no error quotes it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=(), hide_input_in_errors=True)
+
+
+def clean(value: Any) -> Any:
+    """Return the same JSON value without halves of surrogate pairs, which neither SQLite nor Discord can take."""
+    match value:
+        case str():
+            return _clean_text(value)
+        case Mapping():
+            return {_clean_text(str(key)): clean(item) for key, item in value.items()}
+        case list() | tuple():
+            return [clean(item) for item in value]
+        case _:
+            return value
+
+
+def _clean_text(text: str) -> str:
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return _clean_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _as_text_or_none(value: object) -> str | None:
+    return None if value is None else _as_text(value)
+
+
+def _as_words(value: object) -> str:
+    return _clean_text(value) if isinstance(value, str) else ""
+
+
+def _as_moment(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _as_url(value: object) -> str | None:
+    return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
+
+
+def _as_object(value: object) -> dict[str, Any]:
+    return clean(value) if isinstance(value, Mapping) else {}
+
+
+def _as_object_or_none(value: object) -> dict[str, Any] | None:
+    return clean(value) if isinstance(value, Mapping) else None
+
+
+def _as_count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+# An id goes into URLs and file names; what could mean something there is not one.
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$")]
+LenientText = Annotated[str, BeforeValidator(_as_text)]
+"""Text, whatever JSON it was; "" for null."""
+OptionalText = Annotated[str | None, BeforeValidator(_as_text_or_none)]
+LenientStr = Annotated[str, BeforeValidator(_as_words)]
+"""A string; "" for anything else."""
+Timestamp = Annotated[datetime, BeforeValidator(_as_moment)]
+"""A time, aware and in UTC, with up to nine digits of a second; without a zone it is UTC."""
+OptionalTimestamp = Annotated[datetime | None, BeforeValidator(_as_moment)]
+Url = Annotated[str | None, BeforeValidator(_as_url)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_as_object)]
+OptionalJsonObject = Annotated[dict[str, Any] | None, BeforeValidator(_as_object_or_none)]
+NonNegativeInt = Annotated[int, BeforeValidator(_as_count)]
+Anything = Annotated[Any, BeforeValidator(clean)]
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in ``body``; BadAnswer when there is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer("Replicate answered with something that is not JSON.") from error
+    if not isinstance(value, dict):
+        raise BadAnswer("Replicate answered with JSON that is not an object.")
+    return value

@@ -1,5 +1,0 @@
-"""The doctor: looks for what would keep the bot from working, and names the mend."""
-
-from bot.check.doctor import check
-
-__all__ = ["check"]

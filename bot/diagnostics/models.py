@@ -1,0 +1,98 @@
+"""Replicate: whose token it is, and whether every command's model is there and can become a command."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.backends.replicate.client import Replicate
+from bot.backends.replicate.errors import ApiError, NotFound, NotSent, ReplicateError, Unauthenticated
+from bot.backends.replicate.model_ref import ModelRef
+from bot.catalog.resolve import Resolver, UnknownModel
+from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
+from bot.options.fields import read_fields
+from bot.options.layout import build_layout
+from bot.settings import CommandSpec
+
+_TOKENS = "replicate.com/account/api-tokens"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckContext:
+    """What the models are looked at with. ``hidden`` are the inputs that no command shows."""
+
+    replicate: Replicate
+    resolver: Resolver
+    hidden: tuple[str, ...]
+    base_url: str
+
+
+async def check_account(bench: CheckContext, tell: Report) -> bool:
+    """Tell whose token it is; False when Replicate does not take it or is not reached."""
+    try:
+        account = await bench.replicate.account()
+    except ReplicateError as error:
+        tell(failed(_refusal(error, bench.base_url)))
+        return False
+    tell(ok(f"Replicate: the token is {account.username}'s ({account.type}), whose credit pays."))
+    return True
+
+
+async def check_models(bench: CheckContext, specs: Sequence[CommandSpec], tell: Report) -> None:
+    """Tell of each command whether its model is there and which options it would have."""
+    for spec in specs:
+        tell(await _check(bench, spec))
+
+
+async def _check(bench: CheckContext, spec: CommandSpec) -> CheckResult:
+    try:
+        resolved = await bench.resolver.resolve(spec.target)
+    except UnknownModel as unknown:
+        return failed(f"/{spec.name}: {await _nearest(bench.replicate, spec.target) or unknown.sentence}")
+    except ReplicateError as error:
+        return failed(f"/{spec.name}: {_refusal(error, bench.base_url)}")
+    fields = read_fields(resolved.schema)
+    known = {field.name for field in fields}
+    strange = sorted({*spec.required, *spec.hidden, *spec.defaults, *spec.limits} - known)
+    if strange:
+        return failed(
+            f"/{spec.name}: COMMANDS_FILE names {listed(strange)}, which {resolved.target.model} does not take. "
+            f"Its inputs are {listed(sorted(known), most=30)}."
+        )
+    hidden = (*bench.hidden, *spec.hidden)
+    plan = build_layout(
+        fields, model=resolved.target.model, hidden=hidden, required=spec.required, defaults=spec.defaults
+    )
+    options = [option.name for option in plan.options]
+    return ok(f"/{spec.name}: {_short(resolved.target)} is there; options {listed(options, most=30)}.")
+
+
+async def _nearest(replicate: Replicate, target: ModelRef) -> str | None:
+    """Say that it is only the version which is unknown, if so."""
+    if target.version is None or target.deployment:
+        return None
+    try:
+        model = await replicate.models.get(target.model)
+    except ReplicateError:
+        return None
+    newest = f" Its newest is {model.latest.id}." if model.latest else ""
+    return f"Replicate knows {target.model} and not its version {target.version[:12]}….{newest}"
+
+
+def _short(target: ModelRef) -> str:
+    return f"{target.model}, version {target.version[:12]}…" if target.version else str(target)
+
+
+def _refusal(error: ReplicateError, base_url: str) -> str:
+    match error:
+        case Unauthenticated():
+            return f"Replicate does not know REPLICATE_API_TOKEN. Make a new one at {_TOKENS}."
+        case NotSent():
+            return (
+                f"Replicate was not reached at {base_url} ({error}). "
+                "Look at this machine's network, its proxy and REPLICATE_BASE_URL."
+            )
+        case NotFound():
+            return f"{base_url} does not answer as Replicate's API does. Look at REPLICATE_BASE_URL."
+        case ApiError():
+            return f"Replicate refused: {error}. Look at replicate.com/account, then check again."
+        case _:
+            return f"Replicate did not answer as it should ({error}). Look at replicatestatus.com, then check again."

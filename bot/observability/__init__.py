@@ -1,0 +1,1 @@
+"""What operators see: logs without secrets, metrics, health checks."""

@@ -1,0 +1,269 @@
+"""Collect: what a person gave to a command, as the model's input, or one sentence why not."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from bot.errors import BadOption, UserError
+from bot.media.types import Kind, Media
+from bot.options.attachments import UploadedFile
+from bot.options.coercion import read_url, read_urls, read_value
+from bot.options.fields import Field, FieldKind
+from bot.options.file_types import describe_types
+from bot.options.key_value import parse
+from bot.options.layout import OptionLayout
+from bot.options.options import Role
+from bot.options.text import summarize, truncate, visible_text
+
+
+@dataclass(frozen=True, slots=True)
+class RawValue:
+    """One value under the name of the option that it was given as."""
+
+    option: str
+    value: Any
+    role: Role = Role.VALUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedOptions:
+    """Everything that a run needs to know of what was given.
+
+    ``input`` holds each attached file as ``file:<n>``, n counting ``files``. ``prompt`` is what was asked for, the
+    model's own default where nothing was. ``expected`` is how many outputs that makes, where the model says.
+    ``thumbnail`` is the first picture that was given: its media, or its address.
+    """
+
+    input: Mapping[str, Any]
+    files: tuple[Media, ...] = ()
+    prompt: str | None = None
+    summary: str = ""
+    expected: int | None = None
+    notes: tuple[str, ...] = ()
+    thumbnail: Media | str | None = None
+
+
+def parse_options(plan: OptionLayout, values: Mapping[str, Any]) -> ParsedOptions:
+    """Return the model's input for these values; raises BadOption, or UserError when the command cannot work.
+
+    ``values`` go by option name, or by any name that ``OptionLayout.known_as`` knows; None means not given. A file is a
+    ``UploadedFile`` or a ``Media``, several are a list of them. CPU-heavy with pictures: call it in a thread.
+    """
+    given = _by_field(plan, values)
+    read = {field.name: _read(field, given[field.name]) for field in plan.fields if field.name in given}
+    _check_needed(plan, read)
+    inputs = _with_defaults(plan, read)
+    files = tuple(media for value in inputs.values() for media in _files_in(value))
+    return ParsedOptions(
+        input=_numbered(inputs),
+        files=files,
+        prompt=_prompt(plan, inputs),
+        summary=summarize(plan.fields, inputs, prompt=plan.prompt),
+        expected=_expected(plan, inputs),
+        notes=_notes(values.values()),
+        thumbnail=_thumbnail(plan, inputs),
+    )
+
+
+def _by_field(plan: OptionLayout, values: Mapping[str, Any]) -> dict[str, list[RawValue]]:
+    """Sort what was given by the field that it sets, the ``key=value`` pairs of ``advanced`` among it."""
+    found: dict[str, list[RawValue]] = {}
+    for name, value in values.items():
+        if value is None or (isinstance(value, list | tuple) and not value):
+            continue
+        option = plan.option(name)
+        if option is not None and option.role is Role.ADVANCED:
+            _add_pairs(plan, name, str(value), found)
+        elif option is not None and option.field is not None:
+            found.setdefault(option.field, []).append(RawValue(name, value, option.role))
+        else:
+            found.setdefault(known_field(plan, name, name).name, []).append(RawValue(name, value))
+    return found
+
+
+def _add_pairs(plan: OptionLayout, advanced: str, text: str, found: dict[str, list[RawValue]]) -> None:
+    for pair in parse(text, advanced):
+        field = known_field(plan, pair.key, advanced)
+        name = plan.names[field.name]
+        if field.name in found and not field.holds_files:
+            raise BadOption(advanced, f"`{advanced}` gives `{name}` again; keep one of them.")
+        if not pair.value and field.kind not in (FieldKind.STRING, FieldKind.STRINGS, FieldKind.NUMBERS):
+            raise BadOption(advanced, f"`{advanced}`: `{name}` needs a value, as in `{name}=…`.")
+        found.setdefault(field.name, []).append(RawValue(name, pair.value))
+
+
+def known_field(plan: OptionLayout, word: str, option: str) -> Field:
+    """Return the field that a person means by a key; raises BadOption with the nearest one."""
+    field = plan.known_as(word)
+    if field is not None:
+        return field
+    near = get_close_matches(word.lower(), list(plan.names.values()), 1, 0.5)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    where = "" if word == option else f"`{option}`: "
+    unknown = f"there is no input `{truncate(visible_text(word), 40).replace('`', '')}`.{hint}"
+    raise BadOption(option, where + (unknown if where else unknown[:1].upper() + unknown[1:]))
+
+
+def _read(field: Field, given: Sequence[RawValue]) -> Any:
+    """Return the field's value from all that was given for it."""
+    if field.holds_files:
+        return _read_files(field, given)
+    if len(given) > 1:
+        raise BadOption(given[1].option, f"`{given[0].option}` is given twice; keep one of them.")
+    return read_value(field, given[0].value, given[0].option)
+
+
+def _read_files(field: Field, given: Sequence[RawValue]) -> Any:
+    """Return the one file or address, or the list of all of them, attachments first."""
+    if field.kind is FieldKind.FILES:
+        parts = [part for each in given for part in _file_parts(field, each)]
+        media = [part for part in parts if isinstance(part, Media)]
+        every = [*media, *(part for part in parts if isinstance(part, str))]
+        _check_number(field, every, given[0].option)
+        return every
+    if len(given) > 1:
+        first, second = given[0].option, given[1].option
+        raise BadOption(second, f"Give either `{first}` or `{second}`, not both.")
+    parts = _file_parts(field, given[0])
+    if len(parts) != 1:
+        raise BadOption(given[0].option, f"`{given[0].option}` takes one file; you gave {len(parts)}.")
+    return parts[0]
+
+
+def _file_parts(field: Field, given: RawValue) -> list[Media | str]:
+    values = given.value if isinstance(given.value, list | tuple) else [given.value]
+    parts: list[Media | str] = []
+    for value in values:
+        if isinstance(value, UploadedFile | Media):
+            parts.append(value.media if isinstance(value, UploadedFile) else value)
+        elif field.kind is FieldKind.FILES:
+            parts.extend(read_urls(value, given.option))
+        else:
+            parts.append(read_url(value, given.option))
+    return parts
+
+
+def _check_number(field: Field, parts: Sequence[Any], option: str) -> None:
+    fewest, most = field.min_items or 0, field.max_items
+    if len(parts) < fewest:
+        raise BadOption(option, f"`{option}` needs at least {_files(fewest)}; you gave {len(parts)}.")
+    if most is not None and len(parts) > most:
+        raise BadOption(option, f"`{option}` takes at most {_files(most)}; you gave {len(parts)}.")
+
+
+def _files(number: int) -> str:
+    return "one file" if number == 1 else f"{number} files"
+
+
+def _check_needed(plan: OptionLayout, read: Mapping[str, Any]) -> None:
+    """Raise for the first input that must be given and is not, before anything is paid."""
+    for hidden in plan.closed:
+        if hidden.required and hidden.name not in plan.defaults:
+            raise UserError(
+                f"The model needs `{hidden.name}`, which this bot does not ask for. "
+                "Whoever runs the bot can set a default for it."
+            )
+    for name in plan.needed:
+        field = plan.field(name)
+        if field is not None and (name not in read or _says_nothing(field, read[name])):
+            _ask_for(plan, field)
+
+
+def _says_nothing(field: Field, value: Any) -> bool:
+    """Whether a value that was given is as good as none: no text, no files."""
+    free_text = field.kind is FieldKind.STRING and not field.choices
+    return (free_text and value == "") or (field.listed and value == [])
+
+
+def _ask_for(plan: OptionLayout, field: Field) -> NoReturn:
+    """Raise the sentence that says how to give an input."""
+    mine = [option for option in plan.options if option.field == field.name]
+    option = mine[0].name if mine else plan.names[field.name]
+    if not field.holds_files:
+        raise BadOption(option, f"`{option}` is needed.")
+    url = next((each.name for each in mine if each.role is Role.URL), None)
+    where = f"or put its web address in `{url}`" if url else f"or write `{plan.names[field.name]}=https://…`"
+    raise BadOption(option, f"Attach {describe_types(field.accepts)} as `{option}`, {where}.")
+
+
+def _with_defaults(plan: OptionLayout, read: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given and the command's own defaults, in the model's order."""
+    inputs: dict[str, Any] = {}
+    for field in sorted((*plan.fields, *plan.closed), key=lambda field: field.order):
+        if field.name in read:
+            inputs[field.name] = read[field.name]
+        elif field.name in plan.defaults:
+            inputs[field.name] = _configured(field, plan.defaults[field.name])
+    return inputs
+
+
+def _configured(field: Field, value: Any) -> Any:
+    try:
+        return read_value(field, value, field.name)
+    except BadOption as error:
+        raise UserError(
+            f"This command is set up with a `{field.name}` that its model does not take. "
+            "Whoever runs the bot can mend its default."
+        ) from error
+
+
+def _files_in(value: Any) -> list[Media]:
+    parts = value if isinstance(value, list) else [value]
+    return [part for part in parts if isinstance(part, Media)]
+
+
+def _numbered(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace each file by its mark, in the order in which the files stand."""
+    number = 0
+    marked: dict[str, Any] = {}
+    for name, value in inputs.items():
+        parts = value if isinstance(value, list) else [value]
+        marks = []
+        for part in parts:
+            marks.append(f"file:{number}" if isinstance(part, Media) else part)
+            number += isinstance(part, Media)
+        marked[name] = marks if isinstance(value, list) else marks[0]
+    return marked
+
+
+def _prompt(plan: OptionLayout, inputs: Mapping[str, Any]) -> str | None:
+    field = plan.field(plan.prompt) if plan.prompt else None
+    if field is None:
+        return None
+    words = inputs.get(field.name, field.default)
+    return words if isinstance(words, str) and words.strip() else None
+
+
+def _expected(plan: OptionLayout, inputs: Mapping[str, Any]) -> int | None:
+    """Return the product of the counts, given or by default; None where the model does not count."""
+    counts = [inputs.get(field.name, field.default) for field in plan.fields if field.name in plan.count]
+    if not counts or not all(isinstance(count, int) and count > 0 for count in counts):
+        return None
+    product = 1
+    for count in counts:
+        product *= count
+    return product
+
+
+def _notes(values: Iterable[Any]) -> tuple[str, ...]:
+    taken = [part for value in values for part in (value if isinstance(value, list | tuple) else [value])]
+    return tuple(dict.fromkeys(note for part in taken if isinstance(part, UploadedFile) for note in part.notes))
+
+
+def _thumbnail(plan: OptionLayout, inputs: Mapping[str, Any]) -> Media | str | None:
+    for field in plan.fields:
+        value = inputs.get(field.name) if field.holds_files else None
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Media) and part.type.kind is Kind.IMAGE:
+                return part
+            if isinstance(part, str) and _seems_image(field, part):
+                return part
+    return None
+
+
+def _seems_image(field: Field, url: str) -> bool:
+    """Whether an address is likely a picture's: its ending says so, or its input takes pictures alone."""
+    ending = urlsplit(url).path.lower().rpartition(".")[2]
+    return ending in ("png", "jpg", "jpeg", "webp", "gif") or field.accepts == ("image/*",)

@@ -1,1 +1,0 @@
-"""What the bot tells those who run it: logs without secrets, and metrics."""

@@ -1,0 +1,1 @@
+"""Draw what Discord shows. Pure."""

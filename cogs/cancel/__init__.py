@@ -1,0 +1,1 @@
+"""Cancel a run: ❌ or the Cancel button."""

@@ -1,0 +1,1 @@
+"""/models: list, info, search, add, remove, update."""

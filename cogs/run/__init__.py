@@ -1,0 +1,1 @@
+"""/run: any model by its name."""

@@ -1,0 +1,1 @@
+"""The buttons under a run: Again, Edit, Details, Show the result."""

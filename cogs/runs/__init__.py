@@ -1,0 +1,1 @@
+"""/runs: list or cancel one's own runs."""

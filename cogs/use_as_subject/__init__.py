@@ -1,0 +1,1 @@
+"""Apps → Use as subject, on any message with an image."""

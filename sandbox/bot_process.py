@@ -1,0 +1,74 @@
+"""BotProcess: the real bot as a process of its own, as anybody would start it, pointed at the stand-ins."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+# What a start-up needs from the surroundings; everything else would be settings of somebody's real bot.
+_KEPT = ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TMPDIR", "VIRTUAL_ENV")
+
+
+class BotProcess:
+    """Starts, stops and kills the bot. ``log`` collects what it writes, over all its lives."""
+
+    def __init__(self, *, settings: Mapping[str, str], folder: Path) -> None:
+        self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | dict(settings)
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self.log = folder / "bot.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self.running and self._process else None
+
+    @property
+    def running(self) -> bool:
+        """Whether it is alive."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start it; nothing happens if it runs already."""
+        if self.running:
+            return
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "run",
+                cwd=self._folder,
+                env=self._environment | {"PYTHONPATH": _import_path()},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )  # fmt: skip
+
+    async def stop(self, patience: float = 12.0) -> int:
+        """Ask it to stop and return its exit code; kill it when it takes longer than ``patience`` seconds."""
+        if self._process is None:
+            return 0
+        if self.running:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                return await asyncio.wait_for(self._process.wait(), patience)
+            except TimeoutError:
+                self._process.kill()
+        return await self._process.wait()
+
+    async def kill(self) -> None:
+        """End it in the middle of whatever it does."""
+        if self._process is not None and self.running:
+            self._process.kill()
+            await self._process.wait()
+
+    async def ended(self) -> int:
+        """Wait until it has ended by itself and return its exit code."""
+        return await self._process.wait() if self._process else 0
+
+
+def _import_path() -> str:
+    """Return where this very package was imported from, so that the same one is run."""
+    root = str(Path(__file__).resolve().parents[1])
+    inherited = os.environ.get("PYTHONPATH")
+    return f"{root}{os.pathsep}{inherited}" if inherited else root

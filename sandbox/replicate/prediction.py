@@ -1,0 +1,110 @@
+"""Prediction: what the stand-in knows about one, and how a GET shows it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot import limits
+from sandbox.replicate.catalogue import Model, Version
+from sandbox.replicate.channel import Channel
+from sandbox.replicate.origins import Origins
+from sandbox.replicate.stamps import DIGITS, stamp
+
+OVER = frozenset({"succeeded", "failed", "canceled", "aborted"})
+REDACTED = "[REDACTED]"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Prediction:
+    """One prediction. Only ``life.Life`` changes it; everybody may look.
+
+    ``input`` is what was sent; ``kept_input`` what the model gets: unknown inputs dropped, defaults filled in.
+    """
+
+    id: str
+    number: int
+    model: Model
+    version: Version
+    shown_version: str
+    input: dict[str, Any]
+    kept_input: dict[str, Any]
+    created_at: datetime
+    webhook: str | None = None
+    webhook_events: tuple[str, ...] | None = None
+    deployment: str | None = None
+    deadline: datetime | None = None
+    stream_path: str | None = None
+    channel: Channel | None = None
+    has_web_url: bool = True
+    inlines_files: bool = False
+    status: str = "starting"
+    output: Any = None
+    error: str | None = None
+    logs: str = ""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    kept_for: timedelta = limits.DATA_KEPT
+    outputs_made: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def over(self) -> bool:
+        """Whether it can never change again."""
+        return self.status in OVER
+
+    def data_removed(self, now: datetime) -> bool:
+        """Whether input, output and logs are gone by ``now``."""
+        return self.completed_at is not None and now >= self.completed_at + self.kept_for
+
+    def as_json(self, origins: Origins, *, now: datetime) -> dict[str, Any]:
+        """Return the prediction as the API shows it at ``now``."""
+        removed = self.data_removed(now)
+        body: dict[str, Any] = {
+            "id": self.id,
+            "model": self.model.full_name,
+            "version": self.shown_version,
+            "input": {} if removed else self._shown_input(),
+            "logs": self._shown_logs(removed=removed),
+            "output": None if removed else self.output,
+            "data_removed": removed,
+            "error": self.error,
+            "source": "api",
+            "status": self.status,
+            "created_at": self._stamp(self.created_at),
+            "urls": self._urls(origins),
+        }
+        optional: dict[str, Any] = {
+            "started_at": self.started_at and self._stamp(self.started_at),
+            "completed_at": self.completed_at and self._stamp(self.completed_at),
+            "deadline": self.deadline and self._stamp(self.deadline),
+            "metrics": self.metrics or None,
+            "deployment": self.deployment,
+            "webhook": self.webhook,
+            "webhook_events_filter": list(self.webhook_events) if self.webhook_events is not None else None,
+        }
+        return body | {name: value for name, value in optional.items() if value is not None}
+
+    def _shown_input(self) -> dict[str, Any]:
+        secret = self.version.secrets
+        return {name: REDACTED if name in secret else value for name, value in self.input.items()}
+
+    def _shown_logs(self, *, removed: bool) -> str | None:
+        if self.over and self.started_at is None:
+            return None  # as a captured cancellation of a starting prediction shows
+        return "" if removed else self.logs
+
+    def _stamp(self, moment: datetime) -> str:
+        return stamp(moment, digits=DIGITS[self.number % len(DIGITS)])
+
+    def _urls(self, origins: Origins) -> dict[str, str]:
+        urls = {
+            "cancel": f"{origins.api}/v1/predictions/{self.id}/cancel",
+            "get": f"{origins.api}/v1/predictions/{self.id}",
+        }
+        if self.stream_path is not None:
+            urls["stream"] = f"{origins.stream}{self.stream_path}"
+        if self.has_web_url:
+            urls["web"] = f"https://replicate.com/p/{self.id}"
+        return urls

@@ -1,0 +1,123 @@
+"""The far end of the client's tests: what Replicate would answer, and a clock that does not wait."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from bot.backends.replicate.client import Replicate
+
+BASE = "https://api.example.test"
+TOKEN = "not-a-token"
+ID = "5pcmjq6sfnrmc0cram79p95eg4"
+VERSION = "9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
+
+Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
+
+
+class HastyClock:
+    """A clock whose sleepers wake at once, as if the time had passed; ``waits`` is how long each slept."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self.elapsed = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.elapsed)
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.elapsed += seconds
+        await asyncio.sleep(0)
+
+
+class Tally:
+    """A meter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[str, str]] = []
+        self.closed: list[str] = []
+        self.ignored = 0
+
+    def answered(self, operation: str, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.answers.append((operation, outcome))
+
+    def stream_closed(self, reason: str) -> None:
+        self.closed.append(reason)
+
+    def event_ignored(self) -> None:
+        self.ignored += 1
+
+
+class FarEnd:
+    """A client of ours whose every request is answered by a function, and kept."""
+
+    def __init__(self, *answers: Answer | httpx.Response, base_url: str = BASE) -> None:
+        self.requests: list[httpx.Request] = []
+        self.clock = HastyClock()
+        self.tally = Tally()
+        self._answers = list(answers)
+        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+        self.replicate = Replicate(
+            self.http, token=TOKEN, base_url=base_url, clock=self.clock, meter=self.tally, jitter=lambda: 0.0
+        )
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        """Give the next answer; the last one is given for ever."""
+        self.requests.append(request)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, httpx.Response):
+            return answer
+        response = answer(request)
+        return response if isinstance(response, httpx.Response) else await response
+
+    @property
+    def sent(self) -> Any:
+        """The JSON of the last request."""
+        return json.loads(self.requests[-1].content)
+
+
+def prediction(**more: Any) -> dict[str, Any]:
+    """A prediction as Replicate writes it."""
+    return {
+        "id": ID,
+        "model": "black-forest-labs/flux-kontext-max",
+        "version": "hidden",
+        "input": {"prompt": "a fox"},
+        "logs": "",
+        "output": None,
+        "data_removed": False,
+        "error": None,
+        "status": "starting",
+        "created_at": "2025-07-29T07:21:33.309Z",
+        "urls": {
+            "cancel": f"{BASE}/v1/predictions/{ID}/cancel",
+            "get": f"{BASE}/v1/predictions/{ID}",
+            "stream": "https://stream.example.test/v1/files/abcd-capability",
+            "web": f"https://example.test/p/{ID}",
+        },
+        **more,
+    }
+
+
+def ok(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    return httpx.Response(status, json=body, headers=headers)
+
+
+def problem(status: int, detail: str = "", title: str = "", **more: Any) -> httpx.Response:
+    body = {"detail": detail, "title": title, "status": status, **more}
+    return httpx.Response(status, json=body, headers={"content-type": "application/problem+json"})
+
+
+def breaking(error: Exception) -> Answer:
+    def answer(_request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return answer

@@ -1,0 +1,150 @@
+"""Models, versions, deployments, files and the account."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bot.backends.replicate.errors import BadAnswer, NotFound, TooLarge
+from bot.limits import FILE_BYTES, FILENAME_BYTES
+from tests.backends.replicate.server import ID, VERSION, FarEnd, ok, prediction, problem
+
+MODEL = {
+    "owner": "fofr",
+    "name": "consistent-character",
+    "description": "Create images of a given character",
+    "visibility": "public",
+    "is_official": False,
+    "run_count": 1_200_000,
+    "cover_image_url": "https://example.test/cover.webp",
+    "default_example": prediction(),
+    "latest_version": {"id": VERSION, "created_at": "2024-05-30T10:00:00Z", "openapi_schema": {"openapi": "3.0.2"}},
+    "url": "https://example.test/fofr/consistent-character",
+    "something_new": [],
+}
+SAMPLES = Path(__file__).parents[4] / "shared" / "models"
+
+
+async def test_a_model_comes_with_its_latest_version_and_its_schema():
+    end = FarEnd(ok(MODEL))
+    model = await end.replicate.models.get("fofr/consistent-character")
+    assert end.requests[0].url.path == "/v1/models/fofr/consistent-character"
+    assert (model.owner, model.name, model.official, model.run_count) == (
+        "fofr",
+        "consistent-character",
+        False,
+        1200000,
+    )
+    assert model.latest is not None
+    assert (model.latest.id, model.latest.schema) == (VERSION, {"openapi": "3.0.2"})
+    assert model.default_example is not None
+    assert model.default_example.id == ID
+
+
+async def test_a_model_without_versions_or_with_an_odd_example_is_still_a_model():
+    odd = {**MODEL, "latest_version": None, "default_example": {"id": None}, "run_count": None, "description": None}
+    model = await FarEnd(ok(odd)).replicate.models.get("fofr/consistent-character")
+    assert (model.latest, model.default_example, model.run_count, model.description) == (None, None, 0, None)
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real payloads are not beside this checkout")
+async def test_every_real_payload_is_read():
+    for path in sorted(SAMPLES.glob("*.json")):
+        payload = json.loads(path.read_bytes())
+        if not isinstance(payload, dict) or "owner" not in payload:
+            continue
+        model = await FarEnd(ok(payload)).replicate.models.get(f"{payload['owner']}/{payload['name']}")
+        assert model.name == payload["name"], path.name
+
+
+async def test_something_that_is_no_model_is_a_bad_answer():
+    with pytest.raises(BadAnswer):
+        await FarEnd(ok({"owner": "a"})).replicate.models.get("a/b")
+
+
+async def test_a_version_without_a_schema_has_none():
+    end = FarEnd(ok({"id": VERSION, "created_at": "2024-05-30T10:00:00Z", "openapi_schema": None}))
+    version = await end.replicate.models.version("fofr/consistent-character", VERSION)
+    assert end.requests[0].url.path == f"/v1/models/fofr/consistent-character/versions/{VERSION}"
+    assert version.schema is None
+
+
+async def test_versions_are_listed_to_the_end():
+    more = "https://api.example.test/v1/models/a/b/versions?cursor=x"
+    end = FarEnd(ok({"next": more, "results": [{"id": "1"}]}), ok({"next": None, "results": [{"id": "2"}, {}]}))
+    assert [version.id async for version in end.replicate.models.versions("a/b")] == ["1", "2"]
+
+
+async def test_a_search_gives_the_models_that_fit():
+    end = FarEnd(ok({"query": "fox", "models": [{"model": MODEL, "metadata": {}}, {"model": {}}, 3]}))
+    found = await end.replicate.models.search("fox", limit=500)
+    assert [model.name for model in found] == ["consistent-character"]
+    assert dict(end.requests[0].url.params) == {"query": "fox", "limit": "50"}
+
+
+async def test_where_there_is_no_search_the_older_one_is_asked():
+    end = FarEnd(problem(404), ok({"results": [MODEL, MODEL]}))
+    assert len(await end.replicate.models.search("Füchse", limit=1)) == 1
+    asked = end.requests[1]
+    assert (asked.method, asked.url.path, asked.content) == ("QUERY", "/v1/models", "Füchse".encode())
+    assert asked.headers["content-type"] == "text/plain"
+
+
+async def test_a_readme_is_text_or_none():
+    end = FarEnd(httpx.Response(200, text="# Füchse"))
+    assert await end.replicate.models.readme("a/b") == "# Füchse"
+    assert await FarEnd(problem(404)).replicate.models.readme("a/b") is None
+
+
+async def test_a_deployment_tells_what_its_release_runs():
+    release = {"number": 3, "model": "a/b", "version": VERSION}
+    end = FarEnd(ok({"owner": "me", "name": "mine", "current_release": release}))
+    deployment = await end.replicate.deployments.get("me/mine")
+    assert end.requests[0].url.path == "/v1/deployments/me/mine"
+    assert (deployment.model, deployment.version) == ("a/b", VERSION)
+
+
+async def test_a_deployment_without_a_release_is_a_bad_answer_that_names_it():
+    with pytest.raises(BadAnswer, match="me/mine"):
+        await FarEnd(ok({"owner": "me", "name": "mine", "current_release": None})).replicate.deployments.get("me/mine")
+
+
+async def test_the_account_is_told():
+    account = await FarEnd(ok({"type": "user", "username": "mia", "name": None})).replicate.account()
+    assert (account.type, account.username, account.name) == ("user", "mia", None)
+
+
+async def test_a_file_over_the_limit_is_not_sent():
+    end = FarEnd(ok({}))
+    with pytest.raises(TooLarge):
+        await end.replicate.files.create(name="a.bin", content_type="x/y", data=bytes(FILE_BYTES + 1))
+    assert end.requests == []
+
+
+@pytest.mark.parametrize("name", ["ä" * 300 + ".webp", "." + "x" * 400, "", 'a"b\r\nX-Evil: 1\r\n.png'])
+async def test_any_file_name_is_made_to_fit(name):
+    end = FarEnd(ok({"id": "f", "urls": {"get": "https://api.example.test/v1/files/f"}}, 201))
+    await end.replicate.files.create(name=name, content_type="image/webp", data=b"x")
+    head = end.requests[0].content.split(b"\r\n\r\n")[0]
+    sent = head.split(b'filename="')[1].split(b'"\r\n')[0]
+    assert 0 < len(sent) <= FILENAME_BYTES
+    assert b"\r\nX-Evil" not in head
+    assert sent.endswith(b".webp") or not name.endswith(".webp")
+
+
+async def test_deleting_a_file_that_is_gone_is_fine():
+    end = FarEnd(httpx.Response(204), problem(404, "File not found"))
+    await end.replicate.files.delete("f")
+    await end.replicate.files.delete("f")
+    assert [request.method for request in end.requests] == ["DELETE"] * 2
+
+
+async def test_files_are_found_and_listed():
+    file = {"id": "f", "urls": {"get": "https://api.example.test/v1/files/f"}, "expires_at": "2026-01-02T00:00:00Z"}
+    end = FarEnd(ok(file), ok({"next": None, "results": [file, {"id": "g"}]}), problem(404))
+    one = await end.replicate.files.get("f")
+    assert one.expires_at is not None
+    assert [each.id async for each in end.replicate.files.list()] == ["f"]
+    with pytest.raises(NotFound):
+        await end.replicate.files.get("f")

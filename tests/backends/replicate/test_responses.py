@@ -1,0 +1,128 @@
+"""What is said no to, and how: every refusal has its own error, whatever its body looks like."""
+
+import json
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.backends.replicate.errors import (
+    ApiError,
+    Forbidden,
+    InsufficientCredit,
+    InvalidField,
+    InvalidInput,
+    NoAnswer,
+    NotFound,
+    ReplicateError,
+    Throttled,
+    TooLarge,
+    Unauthenticated,
+)
+from bot.backends.replicate.responses import DEFAULT_RETRY_AFTER, error_from_response
+from tests.backends.replicate.server import HastyClock, problem
+
+NOW = HastyClock().now()
+
+
+def told(response: httpx.Response) -> ReplicateError:
+    error = error_from_response(response, now=NOW)
+    assert error is not None
+    return error
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, Unauthenticated),
+        (402, InsufficientCredit),
+        (403, Forbidden),
+        (404, NotFound),
+        (409, ApiError),
+        (413, TooLarge),
+        (422, InvalidInput),
+        (429, Throttled),
+        (500, NoAnswer),
+        (502, NoAnswer),
+        (524, NoAnswer),
+        (408, NoAnswer),
+    ],
+)
+@pytest.mark.parametrize("body", ["json", "html", "empty"])
+def test_the_status_decides_whatever_the_body_is(status, error, body):
+    bodies = {
+        "json": problem(status, "The detail.", "The title"),
+        "html": httpx.Response(status, html="<html>A page</html>"),
+        "empty": httpx.Response(status),
+    }
+    found = told(bodies[body])
+    assert type(found) is error
+    assert "<html>" not in str(found)
+    assert len(str(found)) > 3
+
+
+def test_a_problem_keeps_its_title_and_detail():
+    error = told(problem(402, "You have insufficient credit.", "Insufficient credit"))
+    assert isinstance(error, InsufficientCredit)
+    assert (error.status, error.title, error.detail) == (402, "Insufficient credit", "You have insufficient credit.")
+
+
+def test_a_refused_input_names_its_fields():
+    fields = [{"type": "required", "field": "input", "description": "prompt is required"}, "odd", {"field": None}]
+    error = told(problem(422, "- input: prompt is required\n", "Input validation failed", invalid_fields=fields))
+    assert isinstance(error, InvalidInput)
+    assert error.fields == (InvalidField("input", "required", "prompt is required"), InvalidField("", "", ""))
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "seconds"),
+    [
+        ({"retry_after": 7, "detail": "resets in ~9s."}, {"retry-after": "8"}, 7),
+        ({"retry_after": True, "detail": ""}, {"retry-after": "8"}, 8),
+        ({"detail": "Your rate limit resets in ~30s."}, {}, 30),
+        ({"detail": "Your rate limit resets in ~30s."}, {"retry-after": "nonsense"}, 30),
+        ({"detail": ""}, {"retry-after": "Thu, 01 Jan 2026 00:00:12 GMT"}, 12),
+        ({"detail": ""}, {"retry-after": "Thu, 01 Jan 2025 00:00:12 GMT"}, 0),
+        ({"detail": ""}, {}, DEFAULT_RETRY_AFTER),
+        ({"retry_after": -3}, {}, 0),
+        ({"retry_after": 1e300}, {}, 3600),
+    ],
+)
+def test_the_wait_is_read_from_the_body_then_the_header_then_the_text(body, headers, seconds):
+    error = told(httpx.Response(429, json=body, headers=headers))
+    assert isinstance(error, Throttled)
+    assert error.retry_after == seconds
+
+
+def test_a_redirect_is_a_refusal_and_not_followed():
+    error = told(httpx.Response(301, headers={"location": "https://elsewhere.example.test/"}))
+    assert isinstance(error, ApiError)
+    assert "elsewhere.example.test" not in str(error)
+
+
+@given(status=st.integers(300, 599), body=st.binary(max_size=200), wait=st.text(max_size=30).filter(str.isascii))
+def test_any_refusal_becomes_one_of_our_errors(status, body, wait):
+    headers = {"retry-after": "".join(letter for letter in wait if letter.isprintable())}
+    error = told(httpx.Response(status, content=body, headers=headers))
+    if isinstance(error, Throttled):
+        assert 0 <= error.retry_after <= 3600
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    status=st.sampled_from([401, 404, 422, 429]),
+    body=st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("title", "detail", "retry_after", "invalid_fields"), json_values)
+    ),
+)
+def test_a_problem_may_hold_any_json(status, body):
+    error = told(httpx.Response(status, content=json.dumps(body).encode()))
+    assert isinstance(error, ApiError)
+    str(error).encode()

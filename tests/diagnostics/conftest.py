@@ -1,0 +1,61 @@
+"""The doctor between both stand-ins: a house that is in order, for a test to break in one place."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import discord
+import pytest
+import structlog
+
+from bot.client import DEFAULT_GATEWAY, point_at
+from bot.diagnostics import check
+from bot.settings import Settings
+from sandbox.house import House
+
+Doctor = Callable[..., Awaitable[tuple[int, list[str]]]]
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """Both stand-ins, no bot, and a server in which the bot may do all that it needs."""
+    async with House(tmp_path) as house:
+        for channel in house.discord.world.channels.values():
+            channel.overwrites.clear()
+        yield house
+
+
+@pytest.fixture(autouse=True)
+def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No settings from anywhere else, and discord.py as it was."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    api = discord.http.Route.BASE
+    yield
+    point_at(api, DEFAULT_GATEWAY)
+
+
+@pytest.fixture(autouse=True)
+def quiet_afterwards() -> Iterator[None]:
+    """The doctor silences the log of its process; these tests share theirs with others."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook
+    yield
+    root.handlers[:], root.level, sys.excepthook = before
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def doctor(house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doctor:
+    """Look everything over with settings of the house and those that are given; exit code and lines."""
+
+    async def look(*, offline: bool = False, **changed: object) -> tuple[int, list[str]]:
+        for name, value in (house.settings() | {name: str(value) for name, value in changed.items()}).items():
+            monkeypatch.setenv(name, value)
+        code = await check(offline=offline)
+        return code, capsys.readouterr().out.splitlines()
+
+    return look

@@ -1,0 +1,185 @@
+"""A bot between both stand-ins: ask for a run, break something, see what became of it."""
+
+import asyncio
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.discord.people.person import Person
+from sandbox.discord.rest.calls import Call
+from sandbox.discord.world.attachment import Upload
+from sandbox.discord.world.channel import Channel
+from sandbox.discord.world.message import Message
+from sandbox.house import House
+from sandbox.portrait import portrait
+from sandbox.replicate.prediction import Prediction
+
+ME = Upload("me.png", portrait())
+LONG = 40.0  # a limit, not a wait: two cores may be busy with other tests
+_TIMES = ["created_at", "token_expires_at", "sent_at", "started_at", "cancel_requested_at", "ended_at"]
+
+
+class Stage:
+    """``ask`` and ``talk`` start runs; everything else is for looking, and for killing."""
+
+    def __init__(self, house: House, folder: Path) -> None:
+        self.house = house
+        self.folder = folder
+        self.discord, self.replicate = house.discord, house.replicate
+        self.port = 0  # where the bot listens, if it was told to
+        self._asked = 0
+
+    @property
+    def mia(self) -> Person:
+        return self.discord.person("mia")
+
+    def channel(self, name: str = "pictures") -> Channel:
+        return self.discord.world.channel(name)
+
+    async def ask(self, who: str = "mia", *, where: Channel | None = None, images: int = 2, **values: Any) -> "Asked":
+        """Use /generate; every run has a prompt of its own, by which it is told from all others."""
+        self._asked += 1
+        prompt = f"wish number {self._asked} of {self.folder.name}"
+        given = {"prompt": prompt, "subject": ME, "number_of_outputs": images} | values
+        exchange = await self.discord.person(who).slash(where or self.channel(), "generate", given)
+        assert exchange.message is not None, exchange.text
+        return Asked(self, exchange.message, str(given["prompt"]))
+
+    async def talk(self, prompt: str, who: str = "mia", *, where: Channel | None = None, **values: Any) -> "Asked":
+        """Use /talk."""
+        given = {"prompt": prompt, "max_tokens": 3000} | values
+        exchange = await self.discord.person(who).slash(where or self.channel("general"), "talk", given)
+        assert exchange.message is not None, exchange.text
+        return Asked(self, exchange.message, prompt)
+
+    def rows(self, question: str, *values: Any) -> list[dict[str, Any]]:
+        """Ask the bot's database, changing nothing."""
+        with closing(sqlite3.connect(f"file:{self.folder / 'replicord.db'}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(question, values)]
+
+    async def kill(self) -> None:
+        """End the process in the middle of whatever it does, and let Discord forget what hung."""
+        await self.house.bot.kill()
+        self.discord.faults.clear()
+
+    async def start(self) -> None:
+        await self.house.start_bot()
+
+    async def restart(self) -> None:
+        await self.kill()
+        await self.start()
+
+    def clear(self) -> None:
+        self.discord.faults.clear()
+        self.replicate.faults.clear()
+
+    def passed(self, seconds: float) -> None:
+        """Let time have passed while the process is dead: what it wrote down is so much older when it comes back."""
+        assert not self.house.bot.running
+        columns = ", ".join(f"{name} = {name} - :by" for name in _TIMES)
+        with closing(sqlite3.connect(self.folder / "replicord.db")) as database:
+            database.execute(f"UPDATE runs SET {columns}", {"by": int(seconds * 1e6)})  # noqa: S608  # names of ours
+            database.commit()
+        self.discord.skip(seconds)
+
+    def said(self) -> str:
+        """Return everything that the bot wrote to its log."""
+        return self.house.bot.log.read_text(encoding="utf-8")
+
+
+@dataclass
+class Asked:
+    """One run that somebody asked for."""
+
+    stage: Stage
+    message: Message
+    prompt: str
+
+    @property
+    def row(self) -> dict[str, Any]:
+        found = self.stage.rows("SELECT * FROM runs WHERE message_id = ?", self.message.id)
+        return found[0] if found else {}
+
+    @property
+    def state(self) -> str:
+        return str(self.row.get("state"))
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        made = self.stage.replicate.predictions.values()
+        return [one for one in made if one.input.get("prompt") == self.prompt]
+
+    @property
+    def over(self) -> bool:
+        """Whether the card says that the run ended."""
+        return "Again" in self.message.buttons
+
+    @property
+    def words(self) -> str:
+        """What the card says, without its markup."""
+        return self.message.text.replace("**", "")
+
+    @property
+    def images(self) -> list[str]:
+        return [one.filename for one in self.message.attachments if one.filename.startswith("generate-")]
+
+    @property
+    def replies(self) -> list[Message]:
+        """Every further message of the bot's that everybody sees and that belongs to this run."""
+        seen = self.message.channel.messages.values()
+        return [one for one in seen if one.author.bot and one.reference is self.message and not one.ephemeral]
+
+    async def until(self, look: Callable[[], object]) -> None:
+        """Wait until something is true in Discord."""
+        await self.stage.discord.world.wait_for(look, timeout=LONG)
+
+    async def ended(self) -> None:
+        """Wait until the card says so."""
+        await self.until(lambda: self.over)
+
+    async def settled(self) -> None:
+        """Wait until the end is shown, and written down as shown."""
+        await eventually(lambda: bool(self.row.get("delivered_at")))
+
+    async def sound(self, state: str = "succeeded", *, images: int | None = None, predictions: int = 1) -> None:
+        """Check what must hold of every run: it ended once, with one prediction, in one reply, no image twice."""
+        await self.settled()
+        assert self.state == state, (self.row, self.words)
+        assert len(self.predictions) == predictions
+        if predictions:
+            assert self.row["prediction_id"] == self.predictions[0].id
+        assert self.over
+        assert not self.message.deleted
+        assert len(set(self.images)) == len(self.images)
+        if images is not None:
+            assert len(self.images) == images, self.words
+        assert all(times == 1 for times in self.uploads().values()), self.uploads()
+        assert len(self.stage.rows("SELECT 1 FROM runs WHERE message_id = ?", self.message.id)) == 1
+
+    def uploads(self) -> Counter[str]:
+        """Count how often Discord took each file of the run's card."""
+        taken = {(one.filename, one.id) for state in self.message.history for one in state.body.attachments}
+        return Counter(name for name, _ in taken)
+
+
+async def eventually(look: Callable[[], object], limit: float = LONG) -> None:
+    """Wait until something is true that no event tells of: on disk, or in another process."""
+    async with asyncio.timeout(limit):
+        while not look():
+            await asyncio.sleep(0.02)
+
+
+def shows_end(call: Call) -> bool:
+    """Whether an edit is a run's last one."""
+    return '"Again"' in json.dumps(call.payload)
+
+
+def has_image(call: Call) -> bool:
+    """Whether an edit brings an output."""
+    return any(name.startswith("generate-") for name, _ in call.files.values())

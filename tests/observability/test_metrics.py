@@ -1,0 +1,95 @@
+"""Metrics: what operating.md promises is there, by names after Prometheus' conventions."""
+
+import inspect
+import re
+
+import pytest
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.backends.replicate.api import Unmetered
+from bot.observability.metrics import Metrics, ReplicateMetrics
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"replicord_{name}", labels)
+
+
+def test_everything_is_in_the_exposition_and_it_parses():
+    families = {family.name for family in text_string_to_metric_families(Metrics().exposition().decode())}
+    assert {
+        "replicord_runs_started",
+        "replicord_runs_ended",
+        "replicord_queue_length",
+        "replicord_queue_wait_seconds",
+        "replicord_acknowledgement_seconds",
+        "replicord_first_content_seconds",
+        "replicord_staleness_seconds",
+        "replicord_run_seconds",
+        "replicord_edits",
+        "replicord_throttled",
+        "replicord_stream_reconnects",
+        "replicord_creates",
+        "replicord_cancels",
+        "replicord_bytes",
+        "replicord_database_seconds",
+        "replicord_gateway_latency_seconds",
+        "replicord_gateway_reconnects",
+        "replicord_build_info",
+        "process_resident_memory_bytes",
+    } <= families | {"replicord_build_info"}
+
+
+def test_names_follow_the_conventions():
+    for name, metric in vars(Metrics(process=False)).items():
+        if isinstance(metric, Counter | Gauge | Histogram):
+            described = metric.describe()[0]
+            assert re.fullmatch(r"replicord_[a-z_]+", described.name), name
+            assert not described.name.endswith("_total"), name
+            assert described.documentation.endswith("."), name
+            if isinstance(metric, Histogram):
+                assert described.name.endswith("_seconds"), name
+
+
+def test_two_bots_in_one_process_do_not_meet():
+    one, other = Metrics(), Metrics()
+    one.queue_length.set(3)
+    assert value(other, "queue_length") == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "meaning"),
+    [
+        ("201", "ok"),
+        ("429", "throttled"),
+        ("422", "refused"),
+        ("502", "no_answer"),
+        ("no_answer", "no_answer"),
+        ("not_sent", "not_sent"),
+    ],
+)
+def test_creates_and_cancels_are_counted_by_what_became_of_them(outcome, meaning):
+    metrics = Metrics(process=False)
+    meter = ReplicateMetrics(metrics)
+    for operation in ("predictions.create", "predictions.cancel", "predictions.get"):
+        meter.answered(operation, outcome, 0.2)
+    assert value(metrics, "creates_total", outcome=meaning) == 1
+    assert value(metrics, "cancels_total", outcome=meaning) == 1
+    assert value(metrics, "replicate_request_seconds_sum", operation="predictions.get", outcome=outcome) == 0.2
+    assert value(metrics, "throttled_total", road="replicate") == (3 if outcome == "429" else None)
+
+
+def test_the_meter_has_the_shape_that_the_client_wants():
+    def shape(kind: type) -> dict[str, inspect.Signature]:
+        return {name: inspect.signature(each) for name, each in vars(kind).items() if not name.startswith("_")}
+
+    assert shape(ReplicateMetrics) == shape(Unmetered)
+
+
+def test_streams_are_counted():
+    metrics = Metrics(process=False)
+    meter = ReplicateMetrics(metrics)
+    meter.stream_closed("idle")
+    meter.event_ignored()
+    assert value(metrics, "stream_reconnects_total", reason="idle") == 1
+    assert value(metrics, "stream_events_ignored_total") == 1

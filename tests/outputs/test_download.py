@@ -1,0 +1,459 @@
+"""Files come from allowed hosts only, whole or not at all, and nothing of ours goes there."""
+
+import asyncio
+import base64
+import gzip
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.media import sniff
+from bot.outputs.allowed_hosts import AllowedHosts, is_covered
+from bot.outputs.data_uri import decode_data_uri
+from bot.outputs.download import Decompressor, Downloader
+from bot.outputs.errors import Damaged, Denied, FetchError, Gone, NotAllowed, NotStored, Oversize, Unreachable
+from tests.clock import VirtualClock, settle
+from tests.outputs.serving import FileHost
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+Fetch = Callable[..., Downloader]
+
+
+@pytest.fixture
+def fetcher(http: httpx.AsyncClient, clock: VirtualClock) -> Fetch:
+    def make(*hosts: str, max_bytes: int = 10_000_000, **more: object) -> Downloader:
+        return Downloader(http, hosts=hosts or ["127.0.0.1"], max_bytes=max_bytes, clock=clock, **more)
+
+    return make
+
+
+def resolving(*addresses: str) -> Callable[[str, int], Awaitable[tuple[str, ...]]]:
+    async def resolve(host: str, port: int) -> tuple[str, ...]:
+        assert host
+        assert port
+        return addresses
+
+    return resolve
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def waiting(work: Awaitable[object], clock: VirtualClock) -> object:
+    """Let time pass until the work is done: the pauses between tries take none of ours."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        if clock.sleepers:
+            await clock.advance(5)
+        await asyncio.sleep(0.001)
+    return await task
+
+
+async def test_a_file_comes_to_the_disk_with_its_type_and_name(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    url = host.serve("/xezq/abc/my%20picture.jpg", PNG) + "?signature=secret"
+    host.handlers["/xezq/abc/my picture.jpg"] = host.handlers["/xezq/abc/my%20picture.jpg"]
+    fetched = await fetcher().fetch(url, tmp_path / "deep" / "file")
+    assert (fetched.path.read_bytes(), fetched.size, fetched.type) == (PNG, len(PNG), sniff.PNG)
+    assert fetched.source_name == "my picture.jpg"
+    assert names(fetched.path.parent) == ["file"]
+
+
+async def test_nothing_of_ours_travels_along(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    await fetcher().fetch(host.serve("/f", PNG), tmp_path / "f")
+    headers = host.requests[0].headers
+    assert not {"Authorization", "Cookie", "X-Token"} & set(headers)
+
+
+async def test_bytes_are_counted_as_they_come(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    counted: list[int] = []
+    await fetcher(on_bytes=counted.append).fetch(host.serve("/f", bytes(300_000)), tmp_path / "f")
+    assert sum(counted) == 300_000
+    assert max(counted) < 100_000
+
+
+async def test_a_redirect_to_an_allowed_host_is_followed(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    host.serve("/new", PNG)
+    url = host.serve("/old", status=302, headers={"Location": "/new"})
+    assert (await fetcher().fetch(url, tmp_path / "f")).size == len(PNG)
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.2:{port}/f", "file:///etc/passwd", "http://[", "ftp://127.0.0.1/f"])
+async def test_a_redirect_to_anywhere_else_is_refused(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, target: str
+) -> None:
+    url = host.serve("/old", status=307, headers={"Location": target.format(port=host.port)})
+    with pytest.raises(NotAllowed):
+        await fetcher().fetch(url, tmp_path / "f")
+    assert len(host.requests) == 1
+
+
+async def test_redirects_in_circles_end(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    url = host.serve("/round", status=301, headers={"Location": "/round"})
+    with pytest.raises(NotAllowed, match="circles"):
+        await fetcher().fetch(url, tmp_path / "f")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.example.com/f.png",
+        "https://replicate.delivery.example.com/f.png",
+        "https://notreplicate.delivery/f.png",
+        "https://user:pass@replicate.delivery/f.png",
+        "ftp://replicate.delivery/f.png",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://",
+        "not an address",
+        "http://[::1",
+        "https://replicate.delivery:99999/f.png",
+    ],
+)
+async def test_only_plain_addresses_on_allowed_hosts_are_opened(fetcher: Fetch, tmp_path: Path, url: str) -> None:
+    with pytest.raises(NotAllowed) as refusal:
+        await fetcher("replicate.delivery").fetch(url, tmp_path / "f")
+    assert refusal.value.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.0.0.7", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1",
+        "::1", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "::", "0.0.0.1",
+        "nonsense",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["replicate.delivery", "pbxt.replicate.delivery", "files.example.com"])
+async def test_a_name_that_leads_into_a_private_network_is_refused(address: str, name: str) -> None:
+    hosts = AllowedHosts(["replicate.delivery", "example.com"], resolve=resolving(address))
+    with pytest.raises(NotAllowed, match="private"):
+        await hosts.addresses(httpx.URL(f"https://{name}/f"))
+
+
+async def test_only_the_public_addresses_of_a_name_are_used() -> None:
+    hosts = AllowedHosts(["example.com"], resolve=resolving("10.0.0.1", "93.184.216.34", "2606:2800:21f::1"))
+    found = await hosts.addresses(httpx.URL("https://files.example.com/f"))
+    assert found == ("93.184.216.34", "2606:2800:21f::1")
+
+
+async def test_a_name_without_an_address_is_tried_again_later() -> None:
+    async def resolve(_: str, __: int) -> tuple[str, ...]:
+        raise OSError("no such host")
+
+    with pytest.raises(Unreachable):
+        await AllowedHosts(["example.com"], resolve=resolve).addresses(httpx.URL("https://example.com/f"))
+
+
+async def test_a_name_that_no_resolver_takes_is_not_to_be_had() -> None:
+    with pytest.raises(Unreachable):
+        await AllowedHosts(["example.com"]).addresses(httpx.URL(f"https://{'a' * 70}.example.com/f"))
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked(
+    fetcher: Fetch, host: FileHost, tmp_path: Path
+) -> None:
+    host.serve("/f", PNG)
+    asked: list[str] = []
+
+    async def resolve(name: str, _: int) -> tuple[str, ...]:
+        asked.append(name)
+        return ("127.0.0.1",)
+
+    await fetcher("storage.test", resolve=resolve).fetch(host.url("/f", "storage.test"), tmp_path / "f")
+    assert asked == ["storage.test"]
+    assert host.requests[0].headers["Host"] == f"storage.test:{host.port}"
+
+
+async def test_tls_is_asked_for_by_name_and_opened_by_address(clock: VirtualClock, tmp_path: Path) -> None:
+    seen: list[httpx.Request] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield PNG
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, content=body())
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    made = Downloader(
+        http, hosts=["replicate.delivery"], max_bytes=1000, clock=clock, resolve=resolving("2606:2800:21f::1")
+    )
+    await made.fetch("https://pbxt.replicate.delivery/f", tmp_path / "f")
+    assert seen[0].url.host == "2606:2800:21f::1"
+    assert seen[0].headers["Host"] == "pbxt.replicate.delivery"
+    assert seen[0].extensions["sni_hostname"] == "pbxt.replicate.delivery"
+
+
+async def test_a_port_can_be_part_of_what_is_allowed(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    url = host.serve("/f", PNG)
+    await fetcher(f"127.0.0.1:{host.port}").fetch(url, tmp_path / "f")
+    with pytest.raises(NotAllowed):
+        await fetcher("127.0.0.1:1").fetch(url, tmp_path / "f")
+
+
+@pytest.mark.parametrize(
+    ("url", "covered"),
+    [
+        ("https://replicate.delivery/x", True),
+        ("https://PBXT.Replicate.Delivery./x", True),
+        ("https://xreplicate.delivery/x", False),
+        ("http://[::1]:80/x", True),
+        ("http://1.127.0.0.1/x", False),
+        ("http://[broken", False),
+        ("", False),
+    ],
+)
+def test_a_host_covers_itself_and_its_subdomains(*, url: str, covered: bool) -> None:
+    assert is_covered(url, ["replicate.delivery", "[::1]:80", "127.0.0.1"]) is covered
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_what_is_gone_is_told_apart_and_asked_for_once(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, status: int
+) -> None:
+    with pytest.raises(Gone, match="an hour"):
+        await fetcher().fetch(host.serve("/f", status=status), tmp_path / "f")
+    assert len(host.requests) == 1
+
+
+async def test_what_is_denied_is_asked_for_once(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    with pytest.raises(Denied, match="403"):
+        await fetcher().fetch(host.serve("/f", status=403), tmp_path / "f")
+    assert len(host.requests) == 1
+
+
+async def test_an_error_of_the_host_is_tried_again(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=PNG) if len(host.requests) == 3 else web.Response(status=502)
+
+    host.handlers["/f"] = answer
+    await waiting(fetcher().fetch(host.url("/f"), tmp_path / "f"), clock)
+    assert (tmp_path / "f").read_bytes() == PNG
+
+
+async def test_a_host_that_is_down_for_some_seconds_costs_nobody_their_file(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=PNG) if clock.monotonic() >= 20 else web.Response(status=503)
+
+    host.handlers["/f"] = answer
+    task = asyncio.ensure_future(fetcher().fetch(host.url("/f"), tmp_path / "f"))
+    while not task.done():
+        if clock.sleepers:
+            await clock.advance(0.25)
+        await asyncio.sleep(0.001)
+    assert (await task).path.read_bytes() == PNG
+    assert clock.monotonic() < 60
+
+
+async def test_a_host_that_stays_down_is_given_up(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+) -> None:
+    with pytest.raises(Unreachable, match="503"):
+        await waiting(fetcher().fetch(host.serve("/f", status=503), tmp_path / "f"), clock)
+    assert len(host.requests) == 7
+    assert names(tmp_path) == []
+
+
+async def test_a_connection_that_breaks_in_the_middle_is_tried_again(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if len(host.requests) > 1:
+            return web.Response(body=PNG)
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"half")
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    host.handlers["/f"] = answer
+    await waiting(fetcher().fetch(host.url("/f"), tmp_path / "f"), clock)
+    assert (tmp_path / "f").read_bytes() == PNG
+
+
+async def test_a_refused_connection_is_given_up_in_a_sentence(
+    fetcher: Fetch, tmp_path: Path, clock: VirtualClock
+) -> None:
+    with pytest.raises(Unreachable) as failure:
+        await waiting(fetcher().fetch("http://127.0.0.1:9/f?signature=secret", tmp_path / "f"), clock)
+    assert "secret" not in failure.value.sentence
+
+
+async def test_a_promise_of_too_much_is_refused_unread(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    counted: list[int] = []
+    with pytest.raises(Oversize):
+        await fetcher(max_bytes=1000, on_bytes=counted.append).fetch(host.serve("/f", bytes(5000)), tmp_path / "f")
+    assert counted == []
+
+
+async def test_a_body_without_end_is_cut_off_while_reading(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(10_000))
+
+    host.handlers["/f"] = answer
+    counted: list[int] = []
+    with pytest.raises(Oversize):
+        await fetcher(max_bytes=100_000, on_bytes=counted.append).fetch(host.url("/f"), tmp_path / "f")
+    assert sum(counted) < 300_000
+    assert names(tmp_path) == []
+
+
+async def test_a_packed_file_is_unpacked(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    packed = gzip.compress(PNG) + gzip.compress(b"more")
+    await fetcher().fetch(host.serve("/f", packed, headers={"Content-Encoding": "gzip"}), tmp_path / "f")
+    assert (tmp_path / "f").read_bytes() == PNG + b"more"
+    await fetcher().fetch(host.serve("/g", zlib.compress(PNG), headers={"Content-Encoding": "deflate"}), tmp_path / "g")
+    assert (tmp_path / "g").read_bytes() == PNG
+
+
+async def test_a_bomb_is_cut_off_while_unpacking(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    with pytest.raises(Oversize):
+        await fetcher(max_bytes=100_000).fetch(
+            host.serve("/f", bomb, headers={"Content-Encoding": "gzip"}), tmp_path / "f"
+        )
+    assert names(tmp_path) == []
+
+
+def test_a_packed_byte_never_becomes_more_than_a_stretch_at_once() -> None:
+    stretches = [len(piece) for piece in Decompressor("gzip").feed(gzip.compress(bytes(10_000_000)))]
+    assert sum(stretches) == 10_000_000
+    assert max(stretches) <= 64 * 1024
+
+
+@pytest.mark.parametrize(("encoding", "body"), [("br", b"x"), ("gzip", b"no gzip"), ("gzip, gzip", b"x")])
+async def test_what_cannot_be_unpacked_is_damaged(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, encoding: str, body: bytes
+) -> None:
+    with pytest.raises(Damaged):
+        await fetcher().fetch(host.serve("/f", body, headers={"Content-Encoding": encoding}), tmp_path / "f")
+
+
+async def test_a_packed_file_that_ends_in_the_middle_is_not_taken(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+) -> None:
+    half = gzip.compress(bytes(range(256)) * 40)[:-20]
+    with pytest.raises(Unreachable, match="middle"):
+        await waiting(
+            fetcher().fetch(host.serve("/f", half, headers={"Content-Encoding": "gzip"}), tmp_path / "f"), clock
+        )
+
+
+async def test_a_body_that_drips_is_not_waited_for_without_end(
+    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+) -> None:
+    drip = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"drip")
+            await drip.wait()
+            drip.clear()
+
+    host.handlers["/f"] = answer
+    arrived = asyncio.Event()
+    task = asyncio.create_task(fetcher(on_bytes=lambda _: arrived.set()).fetch(host.url("/f"), tmp_path / "f"))
+    await arrived.wait()
+    await clock.advance(601)
+    drip.set()
+    with pytest.raises(Unreachable, match="slowly"):
+        await asyncio.wait_for(task, 10)
+
+
+async def test_what_a_killed_process_left_is_no_file_and_in_nobodys_way(
+    fetcher: Fetch, host: FileHost, tmp_path: Path
+) -> None:
+    (tmp_path / "f.part").write_bytes(b"the beginning of something longer than what comes now" * 100)
+    fetched = await fetcher().fetch(host.serve("/f", PNG), tmp_path / "f")
+    assert fetched.path.read_bytes() == PNG
+    assert names(tmp_path) == ["f"]
+
+
+async def test_a_fetch_that_is_cancelled_leaves_nothing(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"some")
+        begun.set()
+        await asyncio.Event().wait()
+        return response
+
+    host.handlers["/f"] = answer
+    task = asyncio.create_task(fetcher().fetch(host.url("/f"), tmp_path / "f"))
+    await begun.wait()
+    await settle()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert names(tmp_path) == []
+
+
+async def test_a_disk_that_takes_nothing_is_said(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NotStored):
+        await fetcher().fetch(host.serve("/f", PNG), tmp_path / "file" / "inside")
+
+
+async def test_a_file_that_came_inline_is_written_too(fetcher: Fetch, tmp_path: Path) -> None:
+    fetched = await fetcher().fetch("data:image/png;base64," + base64.b64encode(PNG).decode(), tmp_path / "f")
+    assert (fetched.path.read_bytes(), fetched.type, fetched.source_name) == (PNG, sniff.PNG, None)
+
+
+@settings(deadline=None)
+@given(data=st.binary(max_size=200), url_safe=st.booleans())
+def test_inline_bytes_come_back_however_they_were_written(*, data: bytes, url_safe: bool) -> None:
+    encoded = (base64.urlsafe_b64encode if url_safe else base64.b64encode)(data).decode()
+    for body in (encoded, encoded.rstrip("="), encoded.replace("=", "%3D"), encoded[:9] + "\r\n" + encoded[9:]):
+        assert decode_data_uri("data:application/octet-stream;base64," + body, max_bytes=200) == data
+
+
+def test_inline_words_are_unquoted() -> None:
+    assert decode_data_uri("data:,Hello%2C%20World", max_bytes=100) == b"Hello, World"
+    assert decode_data_uri("data:text/plain;charset=utf-8,hi", max_bytes=100) == b"hi"
+
+
+@pytest.mark.parametrize("uri", ["data:", "data:image/png;base64", "data:image/png;base64,!!!!", "data:;base64,A"])
+def test_broken_inline_data_is_damaged(uri: str) -> None:
+    with pytest.raises(Damaged):
+        decode_data_uri(uri, max_bytes=100)
+
+
+@pytest.mark.parametrize("uri", ["data:;base64," + "A" * 5000, "data:," + "x" * 5000, "data:," + "x" * 150])
+def test_too_much_inline_data_is_refused(uri: str) -> None:
+    with pytest.raises(Oversize):
+        decode_data_uri(uri, max_bytes=100)
+
+
+async def test_no_error_tells_the_address(fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock) -> None:
+    host.serve("/500", status=500)
+    host.serve("/403", status=403)
+    for url in (
+        host.url("/500?secret"),
+        host.url("/403?secret"),
+        host.url("/404?secret"),
+        "https://elsewhere.example/secret",
+        "data:image/png;base64,secret!",
+    ):
+        with pytest.raises(FetchError) as failure:
+            await waiting(fetcher().fetch(url, tmp_path / "f"), clock)
+        assert "secret" not in repr(failure.value)
+        assert failure.value.sentence.endswith(".")

@@ -1,0 +1,41 @@
+"""An Output schema in a few words."""
+
+from typing import Any
+
+import pytest
+
+from bot.outputs.output_schema import describe_output
+
+URI = {"type": "string", "format": "uri"}
+TEXT = {"type": "string"}
+ITERATOR = {"x-cog-array-type": "iterator"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({}, "whatever comes"),
+        ({"title": "Output"}, "JSON"),
+        (TEXT, "text"),
+        (URI, "a file"),
+        ({"type": "number"}, "a number"),
+        ({"type": "boolean"}, "yes or no"),
+        ({"type": "array", "items": URI}, "files"),
+        ({"type": "array", "items": URI, **ITERATOR}, "files, one by one"),
+        ({"type": "array", "items": TEXT}, "texts"),
+        ({"type": "array", "items": TEXT, **ITERATOR}, "text, as it is written"),
+        ({"type": "array", "items": {"type": "array", "items": {"type": "number"}}}, "lists of lists"),
+        ({"type": "array", "items": {"type": "array", "items": URI}, **ITERATOR}, "lists of files, one by one"),
+        (
+            {"type": "object", "properties": {"video": URI, "score": {"type": "number"}}},
+            "several things: video (a file), score (a number)",
+        ),
+        (
+            {"type": "array", "items": {"type": "object", "properties": {"file": URI, "text": TEXT}}},
+            "a list, each with file (a file), text (text)",
+        ),
+        ({"anyOf": [TEXT, URI]}, "a file or text"),
+    ],
+)
+def test_an_output_is_told_as_a_person_says_it(schema: dict[str, Any], words: str) -> None:
+    assert describe_output(schema) == words

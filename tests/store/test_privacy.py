@@ -1,0 +1,157 @@
+"""What a person may see of theirs, and have deleted."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from bot.store.commands import CommandRow
+from bot.store.models import RunState
+from bot.store.runs import Runs
+from bot.store.store import Store
+from tests.clock import VirtualClock
+from tests.store.folder import content
+from tests.store.sample import BOB, MIA, PNG, T0, a_run, after, run_up_to
+
+
+async def test_active_are_the_persons_own_runs_that_have_not_ended_oldest_first(runs: Runs) -> None:
+    await run_up_to(runs, a_run("late", created_at=after(2)), RunState.RUNNING)
+    await run_up_to(runs, a_run("early", created_at=after(1)), RunState.RESERVED)
+    await run_up_to(runs, a_run("over"), RunState.SUCCEEDED)
+    await run_up_to(runs, a_run("bobs", author_id=BOB), RunState.RUNNING)
+    assert [run.id for run in await runs.active(MIA)] == ["early", "late"]
+
+
+async def test_recent_pages_leave_out_nothing_and_repeat_nothing_though_times_are_equal(runs: Runs) -> None:
+    for number in range(25):
+        await runs.reserve(a_run(f"run-{number:02}", created_at=after(number // 4)), ())
+    await runs.reserve(a_run("bobs", author_id=BOB), ())
+    seen = []
+    page = await runs.recent(MIA, limit=3)
+    while page:
+        seen += [run.id for run in page]
+        page = await runs.recent(MIA, limit=3, before=page[-1])
+    assert seen == [f"run-{number:02}" for number in reversed(range(25))]
+
+
+async def test_recent_goes_on_though_the_last_run_seen_is_gone(runs: Runs) -> None:
+    for number in range(3):
+        await run_up_to(runs, a_run(f"run-{number}", created_at=after(number)), RunState.FAILED)
+    (last,) = await runs.recent(MIA, limit=1)
+    await runs.delivered(last.id, at=after(9))
+    await runs.erase(MIA)
+    assert [run.id for run in await runs.recent(MIA, limit=1, before=last)] == ["run-1"]
+
+
+async def test_an_export_holds_every_run_and_what_was_given_with_it(runs: Runs) -> None:
+    await run_up_to(runs, a_run("run-1"), RunState.SUCCEEDED)
+    await runs.message_sent("run-1", 1, 71)
+    await runs.reserve(a_run("run-2", created_at=after(1)), ())
+    await runs.reserve(a_run("bobs", author_id=BOB), ())
+    told = json.loads(json.dumps(await runs.export(MIA)))
+    assert [run["id"] for run in told["runs"]] == ["run-2", "run-1"]
+    run = told["runs"][1]
+    assert run["input"] == {"prompt": "a cat", "subject": "file:0"}
+    assert run["created_at"] == "2026-01-01T00:00:00+00:00"
+    assert run["output"] == ["https://replicate.delivery/1.png"]
+    assert run["files"] == [{"name": "me.png", "type": "image/png", "size": 264}]
+    assert run["messages"] == [71]
+
+
+async def test_an_export_holds_no_key_to_discord(runs: Runs) -> None:
+    run = a_run()
+    await runs.reserve(run, ())
+    assert run.place.token not in json.dumps(await runs.export(MIA))
+
+
+async def test_an_export_longer_than_a_page_is_whole(runs: Runs) -> None:
+    for number in range(450):
+        await runs.reserve(a_run(f"run-{number}", created_at=after(number // 300)), ())
+    told = await runs.export(MIA)
+    assert len({run["id"] for run in told["runs"]}) == len(told["runs"]) == 450
+
+
+async def test_an_export_of_a_stranger_is_empty(runs: Runs) -> None:
+    assert await runs.export(BOB) == {"author_id": BOB, "runs": [], "erased_runs": [], "added_commands": []}
+
+
+async def test_erasing_deletes_what_is_over_with_all_that_hangs_on_it(runs: Runs) -> None:
+    await run_up_to(runs, a_run("mine"), RunState.SUCCEEDED, delivered=True)
+    await runs.message_sent("mine", 1, 71)
+    await run_up_to(runs, a_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
+    erased = await runs.erase(MIA)
+    assert (erased.deleted, erased.pending) == (1, 0)
+    assert await runs.get("mine") is None
+    assert await runs.files("mine") == ()
+    assert await runs.by_message(71) is None
+    assert await runs.get("bobs") is not None
+
+
+async def test_a_run_on_its_way_goes_the_moment_it_is_delivered(runs: Runs) -> None:
+    await run_up_to(runs, a_run(), RunState.RUNNING)
+    erased = await runs.erase(MIA)
+    assert (erased.deleted, erased.pending) == (0, 1)
+    assert await runs.get("run-1") is not None
+    assert [run.id for run in await runs.undelivered()] == ["run-1"]
+    assert await runs.ended("run-1", state=RunState.SUCCEEDED, at=after(1))
+    assert await runs.delivered("run-1", at=after(2))
+    assert not await runs.delivered("run-1", at=after(2))
+    assert await runs.get("run-1") is None
+    assert await runs.files("run-1") == ()
+    await runs.message_sent("run-1", 0, 70)
+    assert await runs.by_message(70) is None
+
+
+async def test_erasing_more_than_a_page_leaves_nothing(runs: Runs) -> None:
+    for number in range(450):
+        await runs.reserve(a_run(f"run-{number}"), ())
+        await runs.ended(f"run-{number}", state=RunState.CANCELED, at=after(1))
+        await runs.delivered(f"run-{number}", at=after(1))
+    assert (await runs.erase(MIA)).deleted == 450
+    assert await runs.recent(MIA, limit=1) == ()
+
+
+async def test_what_stays_of_an_erased_run_is_its_time_and_for_one_day(runs: Runs) -> None:
+    await run_up_to(runs, a_run(created_at=T0), RunState.SUCCEEDED, delivered=True)
+    await runs.erase(MIA)
+    assert (await runs.export(MIA))["erased_runs"] == ["2026-01-01T00:00:00+00:00"]
+    await runs.prune(after(86_399))
+    assert (await runs.export(MIA))["erased_runs"] != []
+    await runs.prune(after(86_400))
+    assert (await runs.export(MIA))["erased_runs"] == []
+
+
+async def test_nothing_stays_of_an_erased_run_that_never_left_or_is_older_than_a_day(runs: Runs) -> None:
+    await runs.reserve(a_run("never-left"), ())
+    await runs.ended("never-left", state=RunState.CANCELED, at=after(1))
+    await runs.delivered("never-left", at=after(1))
+    await run_up_to(runs, a_run("old", created_at=after(-86_400)), RunState.SUCCEEDED, delivered=True)
+    assert (await runs.erase(MIA)).deleted == 2
+    assert (await runs.export(MIA))["erased_runs"] == []
+
+
+async def test_a_person_who_added_a_command_is_told_and_forgotten_but_the_command_stays(store: Store) -> None:
+    row = CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0)
+    await store.commands.put(row)
+    told = await store.runs.export(MIA)
+    assert told["added_commands"] == [{"name": "draw", "added_at": "2026-01-01T00:00:00+00:00"}]
+    await store.runs.erase(MIA)
+    assert [(row.name, row.added_by) for row in await store.commands.all()] == [("draw", None)]
+
+
+async def test_what_was_erased_is_not_in_the_file_any_more(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+    store = await Store.open(url, clock=clock)
+    wish, face = "my very secret wish", b"my very own face" * 2_000
+    run = a_run(prompt=wish, input={"prompt": wish})
+    await store.runs.reserve(run, (replace(PNG, data=face),))
+    await store.runs.ended(run.id, state=RunState.FAILED, at=after(1))
+    await store.runs.delivered(run.id, at=after(1))
+    await store.close()
+    assert wish.encode() in content(tmp_path / "replicord.db")
+    assert face[:16] in content(tmp_path / "replicord.db")
+    store = await Store.open(url, clock=clock)
+    await store.runs.erase(MIA)
+    await store.close()
+    left = content(tmp_path / "replicord.db")
+    assert wish.encode() not in left
+    assert face[:16] not in left
+    assert run.place.token.encode() not in left
