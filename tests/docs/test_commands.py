@@ -41,13 +41,13 @@ ELSEWHERE = {
     ".venv/bin/python -m pytest": "is what runs this",
     ".venv/bin/python -m bot sandbox --demo": "takes half a minute; tests/packaging/test_wheel.py plays it",
     ".venv/bin/python -m bot sandbox": "goes on until it is stopped; tests/sandbox opens the page",
-    ".venv/bin/python -m bot check": "asks both services; tests/check runs it against the stand-ins",
+    ".venv/bin/python -m bot check": "asks both services; tests/diagnostics runs it against the stand-ins",
     ".venv/bin/python -m bot": "goes on until it is stopped; tests/app runs it between the stand-ins",
     ".venv/bin/ruff check .": "CI runs it after the tests, by .ci/run",
     ".venv/bin/ruff format --check .": "likewise",
     ".venv/bin/mypy": "likewise",
     ".venv/bin/lint-imports": "likewise",
-    "curl -fsS http://127.0.0.1:8080/readyz": "needs the bot on that port; tests/observing asks one on a free port",
+    "curl -fsS http://127.0.0.1:8080/readyz": "needs the bot on that port; tests/observability asks one on a free port",
     "docker compose up -d --build": _DOCKER,
     "docker compose exec replicord replicord check": _DOCKER,
     "docker compose exec replicord replicord backup /data/backup.db": _DOCKER,
@@ -81,7 +81,7 @@ def test_every_reason_belongs_to_a_command() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder that looks like a checkout with an environment in it."""
-    for name in ("bot", "cogs", "tests", "benchmarks", "pyproject.toml"):
+    for name in ("bot", "cogs", "sandbox", "tests", "benchmarks", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / ".env.example", tmp_path)
     (tmp_path / ".venv").symlink_to(sys.prefix)

@@ -32,13 +32,13 @@ def imported() -> set[str]:
     """Return the distributions that the program imports."""
     providers = importlib.metadata.packages_distributions()
     found: set[str] = set()
-    for path in [*ROOT.glob("bot/**/*.py"), *ROOT.glob("cogs/**/*.py")]:
+    for path in [*ROOT.glob("bot/**/*.py"), *ROOT.glob("cogs/**/*.py"), *ROOT.glob("sandbox/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             found |= {name.partition(".")[0] for name in names}
-    found -= {*sys.stdlib_module_names, "bot", "cogs"}
+    found -= {*sys.stdlib_module_names, "bot", "cogs", "sandbox"}
     return {canonicalize_name(providers[name][0]) for name in found}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DATA = (".toml", ".json", ".html", ".css", ".js", ".svg", ".mako")
-NEEDED = ("bot", "cogs", "pyproject.toml", "README.md", "LICENSE")
+NEEDED = ("bot", "cogs", "sandbox", "pyproject.toml", "README.md", "LICENSE")
 
 pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(180)]
 
@@ -66,7 +66,7 @@ def run(command: Path, *arguments: str, folder: Path, **settings: str) -> str:
 
 def test_everything_that_is_no_code_is_in_it(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
-    files = [path for room in ("bot", "cogs") for path in (ROOT / room).rglob("*") if path.is_file()]
+    files = [path for package in ("bot", "cogs", "sandbox") for path in (ROOT / package).rglob("*") if path.is_file()]
     wanted = {str(path.relative_to(ROOT)) for path in files if path.suffix in (*DATA, ".py")}
     assert wanted - packed == set()
     assert {suffix for suffix in DATA if any(name.endswith(suffix) for name in packed)} >= {".toml", ".json", ".html"}
