@@ -76,7 +76,7 @@ class ActiveRun:
         self.logs = LogReader()
         self._meter = ProgressEstimator()
         self._clock = clock
-        self._phase = Phase.WAITING
+        self._phase = Phase.QUEUED
         self._since = run.created_at
         self._line: int | None = None
         self._hushed = shown_before
@@ -124,7 +124,7 @@ class ActiveRun:
             if not self._caught_up:
                 return
             self._hushed = False
-        self.view.show(self.page())
+        self.view.update(self.page())
 
     def looked(self) -> None:
         """Note that a GET told what there is."""
@@ -145,7 +145,7 @@ class ActiveRun:
         return RunSnapshot(
             run=self.run,
             progress=self._progress_now(),
-            parts=self.picture.parts,
+            items=self.picture.parts,
             thumbnail=self.thumbnail,
             final=final,
         )
@@ -161,13 +161,13 @@ class ActiveRun:
             self._progress = Progress(
                 phase=self._shown_phase,
                 since=self._since,
-                line=self._line,
+                queue_position=self._line,
                 done=done,
                 total=self.run.expected,
                 step=current.step if current else None,
                 steps=current.steps if current else None,
                 fraction=self._meter.read(step, done=done, total=self.run.expected),
-                trouble=self.trouble,
+                warning=self.trouble,
             )
         return self._progress
 
@@ -206,8 +206,8 @@ class ActiveRun:
 
     @property
     def _shown_phase(self) -> Phase:
-        under_way = self._phase in (Phase.SENDING, Phase.SEARCHING, Phase.STARTING, Phase.RUNNING)
-        return Phase.STOPPING if under_way and self.stopping else self._phase
+        under_way = self._phase in (Phase.SENDING, Phase.RECONCILING, Phase.STARTING, Phase.RUNNING)
+        return Phase.CANCELING if under_way and self.stopping else self._phase
 
     def age(self) -> timedelta:
         """Return how long ago the request left, or the run began."""

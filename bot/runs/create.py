@@ -89,7 +89,7 @@ class Creator:
             if tries == self._policy.create_tries:
                 return Outcome(state=RunState.FAILED, reason=answer.reason)
             life.worry("create", answer.meanwhile)
-            life.turn(Phase.WAITING)
+            life.turn(Phase.QUEUED)
             await cancel_on(life.stop, self._clock.sleep(max(answer.after, self._policy.backoff(tries))))
 
     async def _attempt(self, life: ActiveRun, *, again: bool) -> Prediction | Outcome | _RetryLater | _NoAnswer:
@@ -113,7 +113,7 @@ class Creator:
         """Return True when it is this run's turn, False when somebody wants it to stop first."""
         began = self._clock.monotonic()
         if not ticket.turn.done():
-            life.turn(Phase.WAITING)
+            life.turn(Phase.QUEUED)
             await cancel_on(life.stop, ticket.turn)
         self._observer.waited(life.run, self._clock.monotonic() - began)
         return not life.stopping

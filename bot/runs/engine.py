@@ -239,7 +239,7 @@ class Engine:
         life = ActiveRun(
             run,
             clock=self._clock,
-            view=self._open_view(run, gone=partial(self._gone, run.id), again=request is None),
+            view=self._open_view(run, on_deleted=partial(self._gone, run.id), recovered=request is None),
             picture=OutputBuffer(run.output_schema, gatherer=self._gather(run), hosts=self._policy.file_hosts),
             thumbnail=request.thumbnail if request else None,
             bell=WakeEvent(self._clock),

@@ -63,7 +63,7 @@ class Reconciler:
 
     async def find(self, life: ActiveRun) -> Outcome | None:
         """Return None once the prediction is found and is this run's on disk too, else the end of a run without one."""
-        life.turn(Phase.SEARCHING)
+        life.turn(Phase.RECONCILING)
         if life.given is None:
             life.given = inline_files(life.run.input, await self._runs.files(life.run.id))
         self._searching[life.run.id] = life.run

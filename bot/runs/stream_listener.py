@@ -56,7 +56,7 @@ class StreamListener:
 
     async def _listen(self, url: str) -> None:
         try:
-            await self._replicate.stream(url, self._take, wanted=self._life.view.due_in)
+            await self._replicate.stream(url, self._take, wanted=self._life.view.next_edit_in)
         except StreamLost:
             self._observer.stream_lost(self._life.run)
         except Exception:  # the stream is only the picture; the run goes on by polling

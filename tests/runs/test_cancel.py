@@ -46,8 +46,8 @@ async def test_a_cancel_that_fails_is_asked_again_and_the_page_says_so(world: Wo
     await world.engine.cancel(run.id, by="7")
     await world.clock.advance(2)
     page = world.page(run)
-    assert page.progress.phase is Phase.STOPPING
-    assert "asked again" in (page.progress.trouble or "")
+    assert page.progress.phase is Phase.CANCELING
+    assert "asked again" in (page.progress.warning or "")
     await world.clock.advance(10)
     assert world.replicate.only.cancels == 4
     assert (await world.row(run)).state is RunState.CANCELED
@@ -58,12 +58,12 @@ async def test_a_cancelled_prediction_that_goes_on_is_watched_to_its_end(world: 
     run = await world.start()
     await world.engine.cancel(run.id, by="7")
     await world.clock.advance(20)
-    assert world.page(run).progress.phase is Phase.STOPPING
+    assert world.page(run).progress.phase is Phase.CANCELING
     world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=["https://replicate.delivery/1.webp"])
     await world.clock.advance(2)
     row = await world.row(run)
     assert row.state is RunState.SUCCEEDED
-    assert len(world.page(run).parts) == 1
+    assert len(world.page(run).items) == 1
 
 
 async def test_a_deleted_message_stops_its_run(world: World) -> None:

@@ -32,7 +32,7 @@ async def test_what_was_not_accepted_is_sent_again(world: World) -> None:
     run = await world.start()
     row = await world.row(run)
     assert row.sent_at is None
-    assert world.page(run).progress.phase is Phase.WAITING
+    assert world.page(run).progress.phase is Phase.QUEUED
     await world.clock.advance(15)
     assert len(world.replicate.creates) == 3
     assert (await world.row(run)).prediction_id == world.replicate.only.now.id
@@ -123,7 +123,7 @@ async def test_the_line_shows_each_place_and_goes_round_between_people(world: Wo
     greedy = [await world.start(author_id=2) for _ in range(3)]
     modest = await world.start(author_id=3)
     await world.clock.advance(2)
-    places = {run.id: world.page(run).progress.line for run in (*greedy, modest)}
+    places = {run.id: world.page(run).progress.queue_position for run in (*greedy, modest)}
     assert list(places.values()) == [1, 3, 4, 2]
 
 
@@ -131,7 +131,7 @@ async def test_a_cancel_while_the_create_is_under_way_reaches_the_prediction(wor
     world.replicate.answer_after = 3.0
     run = await world.start()
     assert await world.engine.cancel(run.id, by="7") is CancelResult.REQUESTED
-    assert world.page(run).progress.phase is Phase.STOPPING
+    assert world.page(run).progress.phase is Phase.CANCELING
     await world.clock.advance(4)
     assert world.replicate.only.cancels == 1
     assert (await world.row(run)).state is RunState.CANCELED
@@ -140,7 +140,7 @@ async def test_a_cancel_while_the_create_is_under_way_reaches_the_prediction(wor
 async def test_an_answer_that_cannot_be_read_is_looked_for_and_not_repeated(world: World) -> None:
     world.replicate.outcomes.append(BadAnswer("no id"))
     run = await world.start()
-    assert world.page(run).progress.phase is Phase.SEARCHING
+    assert world.page(run).progress.phase is Phase.RECONCILING
     await world.clock.advance(120)
     assert (await world.row(run)).cause == "lost"
     assert len(world.replicate.creates) == 1

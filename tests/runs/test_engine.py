@@ -28,7 +28,7 @@ async def test_images_arrive_one_by_one_and_the_end_is_delivered(world: World) -
         await world.clock.settle()
         page = world.page(run)
         assert page.progress.phase is Phase.RUNNING
-        assert [part.name for part in page.parts if isinstance(part, FileItem)] == [
+        assert [part.name for part in page.items if isinstance(part, FileItem)] == [
             f"generate-{n:02d}.webp" for n in range(1, number + 1)
         ]
     made.end(Status.SUCCEEDED, world.clock.now(), output=list(URLS[:3]), metrics={"predict_time": 4.2})
@@ -40,7 +40,7 @@ async def test_images_arrive_one_by_one_and_the_end_is_delivered(world: World) -
     assert row.output == list(URLS[:3])
     assert row.metrics == {"predict_time": 4.2}
     assert world.page(run).final
-    assert len(world.page(run).parts) == 3
+    assert len(world.page(run).items) == 3
     assert all(times == 1 for times in world.fetched.values())
 
 
@@ -51,10 +51,10 @@ async def test_words_flow_in_and_the_get_decides_what_is_shown_last(world: World
     for token in ("Once ", "upon ", "a "):
         made.emit(token)
     await world.clock.settle()
-    assert world.page(run).parts == (TextItem("Once upon a "),)
+    assert world.page(run).items == (TextItem("Once upon a "),)
     made.end(Status.SUCCEEDED, world.clock.now(), output=["Once ", "upon ", "a ", "time."])
     await world.clock.advance(0.5)
-    assert world.page(run).parts == (TextItem("Once upon a time."),)
+    assert world.page(run).items == (TextItem("Once upon a time."),)
 
 
 async def test_nobody_starts_a_run_while_the_bot_restarts(world: World) -> None:

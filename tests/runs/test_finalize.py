@@ -52,7 +52,7 @@ async def test_files_still_on_their_way_are_waited_for(world: World) -> None:
     assert world.page(run).progress.phase is Phase.DELIVERING
     assert (await world.row(run)).state is RunState.SUCCEEDED
     await world.clock.advance(world.policy.download_longest)
-    (part,) = world.page(run).parts
+    (part,) = world.page(run).items
     assert isinstance(part, LinkItem)
     assert part.url == URL
 

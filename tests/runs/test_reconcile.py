@@ -131,7 +131,7 @@ async def test_a_list_that_shows_less_than_the_prediction_does_not_decide_its_en
     world.replicate.lists_outputs = False
     await world.clock.advance(3)
     assert (await world.row(run)).state is RunState.SUCCEEDED
-    assert len(world.page(run).parts) == 1
+    assert len(world.page(run).items) == 1
 
 
 async def test_another_runs_photo_does_not_hide_a_lost_one(world: World) -> None:

@@ -59,7 +59,7 @@ async def test_killed_while_it_ran_it_goes_on_with_what_was_streamed(world: Worl
     await world.restart()
     made.emit("upon")
     await world.clock.advance(1.5)
-    assert world.page(run).parts == (TextItem("Once upon"),)
+    assert world.page(run).items == (TextItem("Once upon"),)
     made.end(Status.SUCCEEDED, world.clock.now(), output=["Once ", "upon"])
     await world.clock.advance(1)
     assert (await world.row(run)).delivered_at is not None
@@ -77,7 +77,7 @@ async def test_what_people_see_does_not_vanish_over_a_restart(world: World) -> N
     await world.restart()
     await world.clock.advance(10)
     assert world.view(run).pages
-    assert all(len(page.parts) == 2 for page in world.view(run).pages)
+    assert all(len(page.items) == 2 for page in world.view(run).pages)
 
 
 async def test_a_file_that_does_not_come_back_does_not_hush_a_run_for_long(world: World) -> None:
@@ -101,7 +101,7 @@ async def test_ended_while_the_bot_was_away_it_is_delivered(world: World) -> Non
     await world.clock.advance(600)
     await world.restart()
     assert world.page(run).progress.phase is Phase.SUCCEEDED
-    assert len(world.page(run).parts) == 1
+    assert len(world.page(run).items) == 1
 
 
 async def test_killed_between_the_end_and_its_delivery_it_is_delivered_from_the_row(world: World) -> None:
@@ -112,7 +112,7 @@ async def test_killed_between_the_end_and_its_delivery_it_is_delivered_from_the_
     world.slow.clear()
     world.replicate.made.clear()
     await world.restart()
-    assert len(world.page(run).parts) == 1
+    assert len(world.page(run).items) == 1
     assert (await world.row(run)).delivered_at is not None
 
 

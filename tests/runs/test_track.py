@@ -20,10 +20,10 @@ async def test_without_a_stream_the_gets_bring_everything(world: World) -> None:
     made.begin(world.clock.now())
     made.change(output=[URLS[0]])
     await world.clock.advance(1.5)
-    assert len(world.page(run).parts) == 1
+    assert len(world.page(run).items) == 1
     made.end(Status.SUCCEEDED, world.clock.now(), output=list(URLS[:2]))
     await world.clock.advance(2)
-    assert len(world.page(run).parts) == 2
+    assert len(world.page(run).items) == 2
     assert world.page(run).final
 
 
@@ -36,7 +36,7 @@ async def test_a_stream_that_cannot_be_had_leaves_the_gets(world: World) -> None
     made.break_stream()
     made.change(output=["Once ", "upon "])
     await world.clock.advance(2)
-    assert world.page(run).parts == (TextItem("Once upon "),)
+    assert world.page(run).items == (TextItem("Once upon "),)
 
 
 async def test_a_cold_boot_of_ten_minutes_only_takes_time(world: World) -> None:
@@ -55,7 +55,7 @@ async def test_done_without_outputs_takes_them_from_the_get(world: World) -> Non
     run = await world.start()
     world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URLS[0]])
     await world.clock.advance(0.3)
-    assert len(world.page(run).parts) == 1
+    assert len(world.page(run).items) == 1
 
 
 async def test_a_get_that_lags_behind_the_stream_is_asked_again_soon(world: World) -> None:
@@ -83,7 +83,7 @@ async def test_what_was_made_before_a_cancel_stays_though_the_get_has_nothing(wo
     await world.clock.advance(1)
     page = world.page(run)
     assert page.progress.phase is Phase.CANCELED
-    assert len(page.parts) == 2
+    assert len(page.items) == 2
     row = await world.row(run)
     assert row.output == [URLS[0], URLS[1]]
     assert row.failure is None
@@ -97,7 +97,7 @@ async def test_data_that_is_gone_is_shown_from_what_was_streamed(world: World) -
     made.end(Status.SUCCEEDED, world.clock.now(), data_removed=True)
     await world.clock.advance(0.5)
     assert (await world.row(run)).state is RunState.SUCCEEDED
-    assert world.page(run).parts == (TextItem("All of it"),)
+    assert world.page(run).items == (TextItem("All of it"),)
 
 
 async def test_data_that_is_gone_and_was_never_seen_is_said(world: World) -> None:
@@ -114,7 +114,7 @@ async def test_a_model_that_returns_nothing_succeeds_with_nothing(world: World) 
     world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[])
     await world.clock.advance(0.5)
     assert (await world.row(run)).state is RunState.SUCCEEDED
-    assert not world.page(run).parts
+    assert not world.page(run).items
 
 
 async def test_a_failure_says_why_and_keeps_what_was_made(world: World) -> None:
@@ -126,7 +126,7 @@ async def test_a_failure_says_why_and_keeps_what_was_made(world: World) -> None:
     await world.clock.advance(0.5)
     row = await world.row(run)
     assert (row.state, row.cause) == (RunState.FAILED, "memory")
-    assert len(world.page(run).parts) == 1
+    assert len(world.page(run).items) == 1
 
 
 async def test_a_failure_whose_get_shows_less_keeps_what_was_streamed(world: World) -> None:
@@ -137,7 +137,7 @@ async def test_a_failure_whose_get_shows_less_keeps_what_was_streamed(world: Wor
     made.emit(URLS[1])
     made.end(Status.FAILED, world.clock.now(), reason="error", error="boom", output=[URLS[0]])
     await world.clock.advance(0.5)
-    assert len(world.page(run).parts) == 2
+    assert len(world.page(run).items) == 2
 
 
 async def test_aborted_by_the_deadline_is_told_as_such(world: World) -> None:
@@ -195,11 +195,11 @@ async def test_gets_that_fail_for_minutes_lose_nothing(world: World) -> None:
     made.begin(world.clock.now())
     world.replicate.get_errors.extend([NoAnswer("502")] * 8)
     await world.clock.advance(60)
-    assert "cannot be reached" in (world.page(run).progress.trouble or "")
+    assert "cannot be reached" in (world.page(run).progress.warning or "")
     made.end(Status.SUCCEEDED, world.clock.now(), output=[URLS[0]])
     await world.clock.advance(200)
     assert (await world.row(run)).state is RunState.SUCCEEDED
-    assert world.page(run).progress.trouble is None
+    assert world.page(run).progress.warning is None
 
 
 async def test_a_prediction_that_replicate_forgot_ends_with_a_sentence(world: World) -> None:
@@ -218,7 +218,7 @@ async def test_a_forgotten_prediction_whose_stream_was_done_keeps_its_result(wor
     made.end(Status.SUCCEEDED, world.clock.now())
     await world.clock.advance(30)
     assert (await world.row(run)).state is RunState.SUCCEEDED
-    assert world.page(run).parts == (TextItem("All of it"),)
+    assert world.page(run).items == (TextItem("All of it"),)
 
 
 async def test_progress_comes_from_the_logs(world: World) -> None:
@@ -293,7 +293,7 @@ async def test_webhooks_out_of_order_do_not_take_anything_back(hooked: World) ->
     hooked.engine.wake(run.id, old)
     await hooked.clock.settle()
     assert hooked.page(run).progress.phase is Phase.RUNNING
-    assert hooked.page(run).parts == (TextItem("Once upon"),)
+    assert hooked.page(run).items == (TextItem("Once upon"),)
 
 
 async def test_a_thousand_runs_stay_within_the_gets_that_replicate_allows(world: World) -> None:

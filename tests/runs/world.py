@@ -101,12 +101,12 @@ class FakeView:
         self.closed = 0
         self._outcomes = outcomes
 
-    def show(self, page: RunSnapshot) -> None:
+    def update(self, page: RunSnapshot) -> None:
         assert not page.final
         assert not self.finished, "a page after the last one"
         self.pages.append(page)
 
-    def due_in(self) -> float:
+    def next_edit_in(self) -> float:
         return 0.0
 
     async def finish(self, page: RunSnapshot) -> DeliveryResult:
@@ -173,8 +173,8 @@ class World:
             policy=self.policy,
         )
 
-    def _open_view(self, run: Run, *, gone: Callable[[], Awaitable[None]], again: bool = False) -> FakeView:  # noqa: ARG002  # it shows nothing
-        view = FakeView(run, gone, self.finishes)
+    def _open_view(self, run: Run, *, on_deleted: Callable[[], Awaitable[None]], recovered: bool = False) -> FakeView:  # noqa: ARG002  # it shows nothing
+        view = FakeView(run, on_deleted, self.finishes)
         self.views.setdefault(run.id, []).append(view)
         return view
 

@@ -140,11 +140,11 @@ class Stage:
         async def gone() -> None:
             self.gone.append(run.id)
 
-        return self.live(run, gone=gone)
+        return self.live(run, on_deleted=gone)
 
-    async def finish(self, view: ReplyTask, page: RunSnapshot, *, step: float = 0.25) -> DeliveryResult:
+    async def finish(self, view: ReplyTask, snapshot: RunSnapshot, *, step: float = 0.25) -> DeliveryResult:
         """Finish, letting time pass meanwhile."""
-        finishing = asyncio.create_task(view.finish(page))
+        finishing = asyncio.create_task(view.finish(snapshot))
         await self.until(finishing.done, pass_time=step)
         return await finishing
 
@@ -186,9 +186,9 @@ class Stage:
             await self.quiet()
 
 
-def ended(page: RunSnapshot, seconds: float) -> RunSnapshot:
+def ended(snapshot: RunSnapshot, seconds: float) -> RunSnapshot:
     """Return the page of a run that took so long."""
-    return replace(page, run=replace(page.run, ended_at=page.run.created_at + timedelta(seconds=seconds)))
+    return replace(snapshot, run=replace(snapshot.run, ended_at=snapshot.run.created_at + timedelta(seconds=seconds)))
 
 
 @pytest.fixture

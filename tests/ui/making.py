@@ -60,14 +60,14 @@ def a_run(**changes: Any) -> Run:
     return replace(run, **changes)
 
 
-def a_page(phase: Phase = Phase.RUNNING, *parts: OutputItem, run: Run | None = None, **progress: Any) -> RunSnapshot:
+def a_page(phase: Phase = Phase.RUNNING, *items: OutputItem, run: Run | None = None, **progress: Any) -> RunSnapshot:
     run = run or a_run()
     if phase in STATES:
         run = replace(run, state=STATES[phase])
         if phase is not Phase.DELIVERING and run.ended_at is None:
             run = replace(run, ended_at=NOW + timedelta(seconds=41))
     final = phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.ABORTED)
-    return RunSnapshot(run=run, progress=Progress(phase=phase, since=NOW, **progress), parts=parts, final=final)
+    return RunSnapshot(run=run, progress=Progress(phase=phase, since=NOW, **progress), items=items, final=final)
 
 
 def a_file(number: int = 1, folder: Path = Path("/nowhere"), *, data: bytes = b"", type_: MediaType = WEBP) -> FileItem:

@@ -41,7 +41,7 @@ async def test_long_text_flows_on_in_further_messages_while_it_grows(stage: Stag
     run = await stage.command()
     view = stage.open(run)
     for end in range(1000, len(LONG), 1500):
-        view.show(a_page(Phase.RUNNING, TextItem(LONG[:end]), run=run))
+        view.update(a_page(Phase.RUNNING, TextItem(LONG[:end]), run=run))
         await stage.passes(1.5)
     assert len(below(stage, run)) >= 1
     assert below(stage, run)[0].text.endswith("2/…")
@@ -61,7 +61,7 @@ async def test_a_text_that_grows_in_a_further_message_takes_no_turns_for_the_car
 ) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, TextItem(LONG[:4000]), run=run))
+    view.update(a_page(Phase.RUNNING, TextItem(LONG[:4000]), run=run))
     await stage.passes(2)
     assert len(below(stage, run)) == 1
     turns = []
@@ -74,7 +74,7 @@ async def test_a_text_that_grows_in_a_further_message_takes_no_turns_for_the_car
     monkeypatch.setattr(stage.live.gate, "passed", counted)
     before = len(stage.calls("PATCH"))
     for end in range(4100, 4600, 100):
-        view.show(a_page(Phase.RUNNING, TextItem(LONG[:end]), run=run))
+        view.update(a_page(Phase.RUNNING, TextItem(LONG[:end]), run=run))
         await stage.passes(1)
     assert len(turns) == len(stage.calls("PATCH")) - before == 5
     await view.close()
@@ -84,7 +84,7 @@ async def test_twenty_pictures_are_two_galleries_each_uploaded_once(stage: Stage
     run = await stage.command(expected=20)
     view = stage.open(run)
     files = [a_file(number, tmp_path) for number in range(1, 21)]
-    view.show(a_page(Phase.RUNNING, *files[:12], run=run))
+    view.update(a_page(Phase.RUNNING, *files[:12], run=run))
     await stage.passes(2)
     assert await stage.finish(view, a_page(Phase.SUCCEEDED, *files, run=run)) is DeliveryResult.DELIVERED
     assert len(stage.message(run).pictures) == 10
@@ -97,7 +97,7 @@ async def test_after_a_restart_no_file_is_uploaded_again(stage: Stage, tmp_path:
     run = await stage.command(expected=12)
     files = [a_file(number, tmp_path) for number in range(1, 13)]
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, *files[:11], run=run))
+    view.update(a_page(Phase.RUNNING, *files[:11], run=run))
     await stage.until(lambda: below(stage, run), pass_time=0.25)
     await view.close()
     before = [name for call in stage.standin.calls for name, _ in call.files.values()]
@@ -115,7 +115,7 @@ async def test_after_a_restart_past_the_tokens_life_the_bot_finds_its_files_too(
     run = await stage.command()
     files = [a_file(number, tmp_path) for number in range(1, 4)]
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, *files[:2], run=run))
+    view.update(a_page(Phase.RUNNING, *files[:2], run=run))
     await stage.until(lambda: len(stage.message(run).pictures) == 2)
     await view.close()
     stage.restarted()
@@ -167,7 +167,7 @@ async def test_an_answer_that_was_lost_on_the_way_sends_no_message_twice(stage: 
 async def test_a_deleted_further_message_does_not_come_back(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, TextItem(LONG[:6000]), run=run))
+    view.update(a_page(Phase.RUNNING, TextItem(LONG[:6000]), run=run))
     await stage.until(lambda: len(below(stage, run)) > 0, pass_time=0.25)
     first, *_ = below(stage, run)
     await stage.standin.person("ada").delete(first)
@@ -210,7 +210,7 @@ async def test_a_channel_is_read_only_for_a_message_that_may_be_there_unknown(st
     run = await stage.command()
     last = ended(a_page(Phase.SUCCEEDED, TextItem(LONG), run=run), 75)
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, TextItem("words"), run=run))
+    view.update(a_page(Phase.RUNNING, TextItem("words"), run=run))
     await stage.until(lambda: "words" in stage.message(run).text)
     stage.restarted()
     again = remembered(stage, run)
@@ -248,12 +248,12 @@ async def test_what_was_given_is_uploaded_once_and_stays(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
 
-    def page(phase: Phase, *parts: TextItem) -> RunSnapshot:
+    def snapshot(phase: Phase, *parts: TextItem) -> RunSnapshot:
         return replace(a_page(phase, *parts, run=run), thumbnail=Media("me.webp", WEBP, picture(7)))
 
-    view.show(page(Phase.STARTING))
+    view.update(snapshot(Phase.STARTING))
     await stage.until(lambda: len(stage.message(run).pictures) == 1)
-    assert await stage.finish(view, page(Phase.SUCCEEDED, TextItem("words"))) is DeliveryResult.DELIVERED
+    assert await stage.finish(view, snapshot(Phase.SUCCEEDED, TextItem("words"))) is DeliveryResult.DELIVERED
     assert [item.filename for item in stage.message(run).pictures] == ["given.webp"]
     assert len([call for call in stage.standin.calls if call.files]) == 1
 

@@ -27,7 +27,7 @@ async def test_files_in_components_and_the_reaction(stage: Stage, tmp_path: Path
     run = await stage.command()
     view = stage.open(run)
     files = [a_file(1, tmp_path), a_file(2, tmp_path), a_file(3, tmp_path, data=b"%PDF-1.7", type_=PDF)]
-    view.show(a_page(Phase.RUNNING, *files, run=run))
+    view.update(a_page(Phase.RUNNING, *files, run=run))
     await stage.until(lambda: stage.message(run).reacted(CANCEL_EMOJI) and len(stage.message(run).attachments) == 3)
     by_token, by_bot = await both(stage, run)
     assert by_token == by_bot
@@ -47,7 +47,7 @@ async def test_a_text_has_no_files(stage: Stage) -> None:
 async def test_a_private_answer_is_known_as_one(stage: Stage) -> None:
     run = await stage.command(private=True)
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, TextItem("words"), run=run))
+    view.update(a_page(Phase.RUNNING, TextItem("words"), run=run))
     await stage.until(lambda: "words" in stage.message(run).text)
     assert run.place.token is not None
     assert (

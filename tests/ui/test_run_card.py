@@ -77,7 +77,7 @@ def pages(draw_: st.DrawFn) -> RunSnapshot:
         draw_(st.sampled_from(Phase)),
         *distinct(draw_(parts_lists)),
         run=run,
-        line=draw_(st.none() | st.integers(1, 500)),
+        queue_position=draw_(st.none() | st.integers(1, 500)),
         done=draw_(st.integers(0, 20)),
         total=draw_(st.none() | st.integers(1, 20)),
         step=draw_(st.none() | st.integers(0, 100)),
@@ -87,8 +87,8 @@ def pages(draw_: st.DrawFn) -> RunSnapshot:
 
 
 @st.composite
-def looks(draw_: st.DrawFn, page: RunSnapshot) -> RenderOptions:
-    names = [part.name for part in page.parts if isinstance(part, FileItem)]
+def looks(draw_: st.DrawFn, snapshot: RunSnapshot) -> RenderOptions:
+    names = [part.name for part in snapshot.items if isinstance(part, FileItem)]
     some = st.lists(st.sampled_from(names), unique=True) if names else st.just([])
     reason = "12 MB is more than Discord takes here · [on Replicate](https://replicate.com/p/abcdefghijklmnop)"
     return RenderOptions(
@@ -105,18 +105,18 @@ def looks(draw_: st.DrawFn, page: RunSnapshot) -> RenderOptions:
 @given(st.data())
 @settings(deadline=None, max_examples=150)
 def test_any_page_is_within_discords_limits(data: st.DataObject) -> None:
-    page = data.draw(pages())
-    for drawing in render_run(page, data.draw(looks(page))):
+    snapshot = data.draw(pages())
+    for drawing in render_run(snapshot, data.draw(looks(snapshot))):
         check(drawing.components)
 
 
 @given(pages())
 @settings(deadline=None, max_examples=60)
-def test_every_file_and_every_word_is_somewhere(page: RunSnapshot) -> None:
-    drawings = render_run(page)
+def test_every_file_and_every_word_is_somewhere(snapshot: RunSnapshot) -> None:
+    drawings = render_run(snapshot)
     shown = [file for drawing in drawings for file in drawing.files]
-    assert shown == [part for part in page.parts if isinstance(part, FileItem)]
-    dealt = paginate(page.parts, first_chars=500, chars=3000)
+    assert shown == [part for part in snapshot.items if isinstance(part, FileItem)]
+    dealt = paginate(snapshot.items, first_chars=500, chars=3000)
     words_of_sheets = [
         word for sheet in dealt for part in sheet.parts if isinstance(part, TextItem) for word in part.text
     ]
@@ -128,8 +128,8 @@ def test_every_file_and_every_word_is_somewhere(page: RunSnapshot) -> None:
 @given(nasty, nasty)
 @settings(deadline=None)
 def test_a_prompt_and_a_name_look_like_what_they_are(prompt: str, name: str) -> None:
-    page = a_page(run=a_run(prompt=prompt, author_name=name))
-    said = texts(render_run(page)[0].components)
+    snapshot = a_page(run=a_run(prompt=prompt, author_name=name))
+    said = texts(render_run(snapshot)[0].components)
     assert said[0].count("\n") == 0
     asked = said[1].split("\n") if len(said) > 2 else []
     assert all(line.startswith("> ") for line in asked)
@@ -147,23 +147,23 @@ def bare(text: str) -> re.Match[str] | None:
 def test_the_parts_above_the_output_never_move_while_the_run_lives() -> None:
     run = a_run(summary="seed 42 · 5 outputs", expected=5)
     moments_ = [
-        a_page(Phase.WAITING, run=run, line=3),
+        a_page(Phase.QUEUED, run=run, queue_position=3),
         a_page(Phase.STARTING, run=run),
         a_page(Phase.RUNNING, run=run, done=0, total=5, step=3, steps=4),
         a_page(Phase.RUNNING, a_file(1), run=run, done=1, total=5),
         a_page(Phase.DELIVERING, *[a_file(n) for n in range(1, 6)], run=run),
         a_page(Phase.SUCCEEDED, *[a_file(n) for n in range(1, 6)], run=run),
     ]
-    shapes = [[part["type"] for part in render_run(page)[0].components[0]["components"]] for page in moments_]
+    shapes = [[part["type"] for part in render_run(snapshot)[0].components[0]["components"]] for snapshot in moments_]
     above = [shape[: shape.index(14)] if 14 in shape else shape[:-1] for shape in shapes]
     assert all(shape == above[0] for shape in above)
     assert all(shape[-1] == 1 for shape in shapes)
 
 
 @pytest.mark.parametrize(
-    ("page", "line"),
+    ("snapshot", "line"),
     [
-        (a_page(Phase.WAITING, line=3), "**In line** · 3rd · <t:1767225600:R>"),
+        (a_page(Phase.QUEUED, queue_position=3), "**In line** · 3rd · <t:1767225600:R>"),
         (a_page(Phase.STARTING), "**Starting** · Replicate is waking the model · <t:1767225600:R>"),
         (
             a_page(Phase.RUNNING, a_file(1), done=1, total=5, step=3, steps=4, fraction=0.6),
@@ -195,8 +195,8 @@ def test_the_parts_above_the_output_never_move_while_the_run_lives() -> None:
         ),
     ],
 )
-def test_the_status_says_what_is_so(page: RunSnapshot, line: str) -> None:
-    assert line in texts(render_run(page)[0].components)
+def test_the_status_says_what_is_so(snapshot: RunSnapshot, line: str) -> None:
+    assert line in texts(render_run(snapshot)[0].components)
 
 
 def test_who_asked_for_what_of_which_model_stands_on_top() -> None:
@@ -205,8 +205,8 @@ def test_who_asked_for_what_of_which_model_stands_on_top() -> None:
 
 
 def test_the_given_picture_stands_beside_the_prompt() -> None:
-    page = RunSnapshot(run=a_run(), progress=a_page().progress, thumbnail=PICTURE)
-    drawing = render_run(page)[0]
+    snapshot = RunSnapshot(run=a_run(), progress=a_page().progress, thumbnail=PICTURE)
+    drawing = render_run(snapshot)[0]
     assert addresses(drawing.components) == ["attachment://given.webp"]
     assert drawing.given
     linked = RunSnapshot(run=a_run(), progress=a_page().progress, thumbnail="https://x.example/me.png")
@@ -216,17 +216,19 @@ def test_the_given_picture_stands_beside_the_prompt() -> None:
 
 def test_ten_pictures_are_one_gallery_when_ten_were_asked_for() -> None:
     ten = [a_file(number) for number in range(1, 11)]
-    page = a_page(Phase.SUCCEEDED, *ten, run=a_run(expected=10))
-    page = RunSnapshot(run=page.run, progress=page.progress, parts=page.parts, thumbnail=PICTURE, final=True)
-    (drawing,) = render_run(page)
+    snapshot = a_page(Phase.SUCCEEDED, *ten, run=a_run(expected=10))
+    snapshot = RunSnapshot(
+        run=snapshot.run, progress=snapshot.progress, items=snapshot.items, thumbnail=PICTURE, final=True
+    )
+    (drawing,) = render_run(snapshot)
     (gallery,) = [part for part in walk(drawing.components) if part["type"] == 12]
     assert len(gallery["items"]) == 10
     assert gallery["items"][2]["description"] == "3 of 10: a fox in the snow"
 
 
 def test_what_does_not_fit_goes_on_in_further_messages_that_say_where_they_stand() -> None:
-    page = a_page(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 500))
-    drawings = render_run(page)
+    snapshot = a_page(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 500))
+    drawings = render_run(snapshot)
     assert len(drawings) > 2
     feet = [texts(drawing.components)[-1] for drawing in drawings[1:]]
     assert feet == [f"-# {number}/{len(drawings)}" for number in range(2, len(drawings) + 1)]
@@ -243,14 +245,14 @@ def test_growing_text_moves_nothing_that_was_shown() -> None:
 
 
 def test_a_notice_of_automod_leaves_the_words_out_and_says_so() -> None:
-    page = a_page(Phase.SUCCEEDED, TextItem("a forbidden word"), a_file(1))
+    snapshot = a_page(Phase.SUCCEEDED, TextItem("a forbidden word"), a_file(1))
     said = "\n".join(
-        texts(render_run(page, RenderOptions(censored=Censored.OUTPUT, remarks=("AutoMod.",)))[0].components)
+        texts(render_run(snapshot, RenderOptions(censored=Censored.OUTPUT, remarks=("AutoMod.",)))[0].components)
     )
     assert "forbidden" not in said
     assert "AutoMod" in said
     assert "fox" in said
-    assert "fox" not in "\n".join(texts(render_run(page, RenderOptions(censored=Censored.PROMPT))[0].components))
+    assert "fox" not in "\n".join(texts(render_run(snapshot, RenderOptions(censored=Censored.PROMPT))[0].components))
 
 
 def test_markdown_helpers_cut_at_words_and_keep_characters_whole() -> None:

@@ -34,10 +34,10 @@ def paths(stage: Stage) -> list[str]:
 async def test_when_the_token_dies_the_bot_edits_the_message_itself(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(LIFE)
-    view.show(a_page(Phase.RUNNING, words(2), run=run))
+    view.update(a_page(Phase.RUNNING, words(2), run=run))
     await shown(stage, run, "word 2")
     assert paths(stage) == ["webhooks", "channels"]
     await view.close()
@@ -46,7 +46,7 @@ async def test_when_the_token_dies_the_bot_edits_the_message_itself(stage: Stage
 async def test_a_token_that_dies_early_costs_nothing(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     stage.standin.faults.expire_tokens()
     assert await view.finish(a_page(Phase.SUCCEEDED, words(2), run=run)) is DeliveryResult.DELIVERED
@@ -56,7 +56,7 @@ async def test_a_token_that_dies_early_costs_nothing(stage: Stage) -> None:
 async def test_a_reply_that_only_the_token_reaches_says_so_before_the_token_dies(stage: Stage) -> None:
     run = await stage.command(private=True)
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.passes(LIFE - 40, 120)
     assert "15 minutes" not in stage.message(run).text
@@ -79,8 +79,8 @@ async def test_a_reply_that_only_the_token_reaches_says_so_before_the_token_dies
 async def test_a_private_reply_goes_on_in_private_messages(stage: Stage) -> None:
     run = await stage.command(private=True)
     view = stage.open(run)
-    page = a_page(Phase.SUCCEEDED, TextItem("A sentence of words. " * 400), run=run)
-    assert await view.finish(page) is DeliveryResult.DELIVERED
+    snapshot = a_page(Phase.SUCCEEDED, TextItem("A sentence of words. " * 400), run=run)
+    assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     seen_by_mia = [message for message in stage.mia.sees(stage.channel()) if message.author.bot]
     seen_by_noah = [message for message in stage.standin.person("noah").sees(stage.channel()) if message.author.bot]
     assert len(seen_by_mia) >= 3
@@ -90,7 +90,7 @@ async def test_a_private_reply_goes_on_in_private_messages(stage: Stage) -> None
 async def test_a_message_that_is_deleted_while_nothing_changes_and_nobody_tells_is_missed(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, run=run))
+    view.update(a_page(Phase.RUNNING, run=run))
     await stage.until(lambda: stage.edits(run), pass_time=0.25)
     before = len(stage.calls("GET", f"messages/{run.place.message_id}"))
     for _ in range(70):
@@ -106,10 +106,10 @@ async def test_a_message_that_is_deleted_while_nothing_changes_and_nobody_tells_
 async def test_a_deleted_message_is_told_once(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.standin.person("ada").delete(stage.message(run))
-    view.show(a_page(Phase.RUNNING, words(2), run=run))
+    view.update(a_page(Phase.RUNNING, words(2), run=run))
     await stage.until(lambda: stage.gone, pass_time=0.25)
     assert await view.finish(a_page(Phase.CANCELED, run=run)) is DeliveryResult.GONE
     assert stage.gone == [run.id]
@@ -119,7 +119,7 @@ async def test_a_deleted_message_is_told_once(stage: Stage) -> None:
 async def test_a_deletion_that_the_gateway_told_needs_no_edit(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     before = len(stage.calls("PATCH"))
     assert stage.live.deleted(run.place.message_id)
@@ -130,11 +130,11 @@ async def test_a_deletion_that_the_gateway_told_needs_no_edit(stage: Stage) -> N
 async def test_an_old_message_gets_the_last_page_only(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(3700)
     for number in range(2, 6):
-        view.show(a_page(Phase.RUNNING, words(number), run=run))
+        view.update(a_page(Phase.RUNNING, words(number), run=run))
         await stage.passes(2)
     assert len(stage.calls("PATCH")) == 1
     assert await view.finish(a_page(Phase.SUCCEEDED, words(9), run=run)) is DeliveryResult.DELIVERED
@@ -144,14 +144,14 @@ async def test_an_old_message_gets_the_last_page_only(stage: Stage) -> None:
 async def test_where_no_edit_of_an_old_message_is_taken_the_last_page_is_a_reply(stage: Stage, tmp_path: Path) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(3700)
     stage.standin.buckets.enabled = False
     stage.standin.faults.refuse_old_edits()
     stage.standin.site.old_edits.seconds = 0.01
-    page = ended(a_page(Phase.SUCCEEDED, a_file(1, tmp_path), run=run), 3700)
-    assert await view.finish(page) is DeliveryResult.DELIVERED
+    snapshot = ended(a_page(Phase.SUCCEEDED, a_file(1, tmp_path), run=run), 3700)
+    assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     (reply,) = [message for message in stage.channel().messages.values() if message.reference is not None]
     assert reply.reference is stage.message(run)
     assert reply.pinged == {run.author_id}
@@ -163,8 +163,8 @@ async def test_automod_keeps_the_words_out_and_the_reader_is_told(stage: Stage, 
     stage.standin.faults.block_text("forbidden")
     run = await stage.command()
     view = stage.open(run)
-    page = a_page(Phase.SUCCEEDED, TextItem("a forbidden word"), a_file(1, tmp_path), run=run)
-    assert await view.finish(page) is DeliveryResult.DELIVERED
+    snapshot = a_page(Phase.SUCCEEDED, TextItem("a forbidden word"), a_file(1, tmp_path), run=run)
+    assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     assert "forbidden" not in stage.message(run).text
     assert "AutoMod" in stage.message(run).text
     assert len(stage.message(run).pictures) == 1
@@ -182,7 +182,7 @@ async def test_a_forbidden_prompt_is_left_out_too(stage: Stage) -> None:
 async def test_without_the_right_to_react_there_is_the_button_and_a_sentence(stage: Stage) -> None:
     run = await stage.command(stage.channel("quiet"))
     view = stage.open(run)
-    view.show(a_page(Phase.STARTING, run=run))
+    view.update(a_page(Phase.STARTING, run=run))
     await shown(stage, run, "may not add reactions", pass_time=0.25)
     assert "Cancel" in stage.message(run).buttons
     assert stage.message(run).text.count("may not add reactions") == 1
@@ -193,7 +193,7 @@ async def test_the_reaction_comes_once_and_goes_with_the_run(stage: Stage) -> No
     run = await stage.command()
     view = stage.open(run)
     for number in range(3):
-        view.show(a_page(Phase.RUNNING, words(number), run=run))
+        view.update(a_page(Phase.RUNNING, words(number), run=run))
         await stage.passes(1)
     assert stage.message(run).reacted(CANCEL_EMOJI) == (stage.standin.world.bot,)
     assert len(stage.calls("PUT", "/reactions/")) == 1
@@ -204,12 +204,12 @@ async def test_the_reaction_comes_once_and_goes_with_the_run(stage: Stage) -> No
 async def test_without_the_right_to_attach_the_bot_road_shows_what_it_can(stage: Stage, tmp_path: Path) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(LIFE)
     stage.standin.faults.take_permission(stage.channel(), Permission.ATTACH_FILES)
-    page = a_page(Phase.SUCCEEDED, TextItem("still readable"), a_file(1, tmp_path), run=run)
-    assert await view.finish(page) is DeliveryResult.DELIVERED
+    snapshot = a_page(Phase.SUCCEEDED, TextItem("still readable"), a_file(1, tmp_path), run=run)
+    assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     assert "still readable" in stage.message(run).text
     assert "may not attach files" in stage.message(run).text
 
@@ -217,7 +217,7 @@ async def test_without_the_right_to_attach_the_bot_road_shows_what_it_can(stage:
 async def test_a_channel_that_the_bot_cannot_see_is_reached_by_the_token(stage: Stage) -> None:
     run = await stage.command(stage.channel("hidden"))
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     assert await view.finish(a_page(Phase.SUCCEEDED, words(2), run=run)) is DeliveryResult.DELIVERED
 
@@ -225,7 +225,7 @@ async def test_a_channel_that_the_bot_cannot_see_is_reached_by_the_token(stage: 
 async def test_what_no_road_reaches_is_kept_for_a_day(stage: Stage) -> None:
     run = await stage.command(stage.channel("hidden"))
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(LIFE)
     last = a_page(Phase.SUCCEEDED, words(2), run=run)
@@ -238,8 +238,8 @@ async def test_a_file_that_discord_finds_too_large_becomes_a_sentence(stage: Sta
     run = await stage.command(prediction_id="abc123", sent_at=stage.clock.now())
     view = stage.open(run)
     large = a_file(2, tmp_path, data=bytes(11 * 1024 * 1024))
-    page = a_page(Phase.SUCCEEDED, a_file(1, tmp_path), large, run=run)
-    assert await view.finish(page) is DeliveryResult.DELIVERED
+    snapshot = a_page(Phase.SUCCEEDED, a_file(1, tmp_path), large, run=run)
+    assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     assert len(stage.message(run).pictures) == 1
     assert "generate-02.webp: 12 MB is more than Discord takes here" in stage.message(run).text
     assert "https://replicate.com/p/abc123" in stage.message(run).text
@@ -259,7 +259,7 @@ async def test_a_file_that_vanished_is_told_and_the_rest_is_shown(stage: Stage, 
 async def test_while_discord_is_broken_the_last_page_waits(stage: Stage, break_: str) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     # 503 is what discord.py does not repeat on its own; a cut wire neither.
     options: dict[str, Any] = {"status": 503} if break_ == "fail" else {}
@@ -276,7 +276,7 @@ async def test_a_page_that_failed_is_tried_again_by_itself(stage: Stage) -> None
     run = await stage.command()
     view = stage.open(run)
     stage.standin.faults.cut_before("PATCH *")
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1", pass_time=0.5)
     await view.close()
 
@@ -284,9 +284,9 @@ async def test_a_page_that_failed_is_tried_again_by_itself(stage: Stage) -> None
 async def test_closing_sends_what_was_shown_last(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
-    view.show(a_page(Phase.RUNNING, words(2), run=run))
+    view.update(a_page(Phase.RUNNING, words(2), run=run))
     await view.close()
     assert "word 2" in stage.message(run).text
     assert stage.live.open == 0
@@ -296,9 +296,9 @@ async def test_one_slow_edit_holds_up_no_other_reply(stage: Stage) -> None:
     slow, quick = await stage.command(), await stage.command()
     slow_view, quick_view = stage.open(slow), stage.open(quick)
     stage.standin.faults.delay(f"PATCH *{slow.place.message_id}*", seconds=30)
-    slow_view.show(a_page(Phase.RUNNING, words(1), run=slow))
+    slow_view.update(a_page(Phase.RUNNING, words(1), run=slow))
     await stage.quiet()
-    quick_view.show(a_page(Phase.RUNNING, words(2), run=quick))
+    quick_view.update(a_page(Phase.RUNNING, words(2), run=quick))
     await shown(stage, quick, "word 2")
     assert "word" not in stage.message(slow).text
     await shown(stage, slow, "word 1", pass_time=5)
@@ -310,7 +310,7 @@ async def test_a_reply_that_turns_out_to_be_private_is_known_to_have_the_token_a
     run = await stage.command(private=True)
     run = replace(run, place=replace(run.place, token_only=False))
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.passes(LIFE - 40, 120)
     await shown(stage, run, "15 minutes", pass_time=1)
@@ -322,7 +322,7 @@ async def test_a_reply_that_turns_out_to_be_private_is_known_to_have_the_token_a
 async def test_a_deleted_message_is_noticed_though_nothing_changes(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.STARTING, run=run))
+    view.update(a_page(Phase.STARTING, run=run))
     await shown(stage, run, "Starting")
     await stage.passes(10, 5)
     await stage.standin.person("ada").delete(stage.message(run))
@@ -336,7 +336,7 @@ async def test_a_deleted_message_is_noticed_though_nothing_changes(stage: Stage)
 async def test_a_quiet_message_that_is_there_stays(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.STARTING, run=run))
+    view.update(a_page(Phase.STARTING, run=run))
     await shown(stage, run, "Starting")
     stage.standin.faults.fail("GET *", status=503)
     await stage.passes(200, 10)
@@ -349,7 +349,7 @@ async def test_a_lost_answer_to_an_upload_does_not_upload_twice(stage: Stage, tm
     view = stage.open(run)
     file = a_file(1, tmp_path)
     stage.standin.faults.cut_after("PATCH *", times=None)
-    view.show(a_page(Phase.RUNNING, file, run=run))
+    view.update(a_page(Phase.RUNNING, file, run=run))
     await stage.until(lambda: stage.message(run).attachments, pass_time=0.25)
     stage.standin.faults.clear()
     assert await stage.finish(view, a_page(Phase.SUCCEEDED, file, run=run)) is DeliveryResult.DELIVERED
@@ -360,7 +360,7 @@ async def test_a_lost_answer_to_an_upload_does_not_upload_twice(stage: Stage, tm
 async def test_a_channel_that_was_closed_for_a_while_gets_the_last_page_when_it_is_open_again(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
-    view.show(a_page(Phase.RUNNING, words(1), run=run))
+    view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(LIFE)
     stage.standin.faults.take_permission(stage.channel(), Permission.VIEW_CHANNEL)

@@ -41,12 +41,12 @@ _REMARKS = 3
 
 _LIVE, _CALM, _GOOD, _BAD, _WAIT = 0x5865F2, 0x80848E, 0x23A55A, 0xF23F43, 0xF0B232
 _ACCENTS: Mapping[Phase, int] = {
-    Phase.WAITING: _CALM,
+    Phase.QUEUED: _CALM,
     Phase.SENDING: _CALM,
-    Phase.SEARCHING: _WAIT,
+    Phase.RECONCILING: _WAIT,
     Phase.STARTING: _LIVE,
     Phase.RUNNING: _LIVE,
-    Phase.STOPPING: _WAIT,
+    Phase.CANCELING: _WAIT,
     Phase.DELIVERING: _LIVE,
     Phase.SUCCEEDED: _GOOD,
     Phase.FAILED: _BAD,
@@ -94,23 +94,23 @@ PLAIN = RenderOptions()
 
 
 def render_run(
-    page: RunSnapshot, look: RenderOptions = PLAIN, head: "CardHeader | None" = None
+    snapshot: RunSnapshot, look: RenderOptions = PLAIN, head: "CardHeader | None" = None
 ) -> tuple[RenderedMessage, ...]:
     """Return the card and the further messages; every one is within Discord's limits.
 
     ``head`` is what :meth:`Head.of` returned for the same run and look; it need not be made again for every page.
     """
-    head = head or CardHeader.of(page, look)
+    head = head or CardHeader.of(snapshot, look)
     cut = paginate(
-        (_settled(part) for part in page.parts if not (look.censored and isinstance(part, TextItem))),
+        (_settled(part) for part in snapshot.items if not (look.censored and isinstance(part, TextItem))),
         first_chars=TEXT_CHARS - head.chars - _ROOM,
         chars=TEXT_CHARS - _FOOTER_ROOM,
         files=ATTACHMENTS_PER_MESSAGE - head.given,
     )
-    total = len(cut) if page.final else None
-    captions = strings.captions(page)
+    total = len(cut) if snapshot.final else None
+    captions = strings.captions(snapshot)
     bodies = [render_output(sheet.parts, captions, later=look.later, withheld=look.withheld) for sheet in cut]
-    first = _card(page, look, head, bodies[0] if bodies else RenderedOutput((), ()))
+    first = _card(snapshot, look, head, bodies[0] if bodies else RenderedOutput((), ()))
     return (first, *(_further(made, number, total) for number, made in enumerate(bodies[1:], start=1)))
 
 
@@ -118,10 +118,10 @@ def _settled(part: OutputItem) -> OutputItem:
     return strings.settled(part) if isinstance(part, LinkItem) else part
 
 
-def given(page: RunSnapshot) -> Media | None:
+def given(snapshot: RunSnapshot) -> Media | None:
     """Return the picture that is uploaded to stand beside the prompt; None when there is none or no place for it."""
-    many = page.run.expected is not None and page.run.expected >= ATTACHMENTS_PER_MESSAGE
-    return page.thumbnail if isinstance(page.thumbnail, Media) and not many else None
+    many = snapshot.run.expected is not None and snapshot.run.expected >= ATTACHMENTS_PER_MESSAGE
+    return snapshot.thumbnail if isinstance(snapshot.thumbnail, Media) and not many else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +134,14 @@ class CardHeader:
     given: bool
 
     @classmethod
-    def of(cls, page: RunSnapshot, look: RenderOptions = PLAIN) -> "CardHeader":
+    def of(cls, snapshot: RunSnapshot, look: RenderOptions = PLAIN) -> "CardHeader":
         """Draw it."""
-        run = page.run
+        run = snapshot.run
         prompt = "" if look.censored >= Censored.PROMPT else run.prompt or ""
         said = (strings.header(run), quote(prompt, lines=_QUOTE_LINES, chars=_QUOTE_CHARS))
         texts = tuple(layout.text(line) for line in said if line)
-        uploaded = look.thumbnail and given(page) is not None
-        picture = f"attachment://{GIVEN}" if uploaded else _address(page.thumbnail)
+        uploaded = look.thumbnail and given(snapshot) is not None
+        picture = f"attachment://{GIVEN}" if uploaded else _address(snapshot.thumbnail)
         small = strings.small(run)
         return cls(
             items=texts if picture is None else (layout.section(texts, layout.thumbnail(picture, "What was given")),),
@@ -158,29 +158,29 @@ def _address(thumbnail: Media | str | None) -> str | None:
     return thumbnail if thumbnail.startswith(("https://", "http://")) else None
 
 
-def _card(page: RunSnapshot, look: RenderOptions, head: CardHeader, made: RenderedOutput) -> RenderedMessage:
-    items = [*head.items, layout.text(strings.status(page))]
-    said = [*look.remarks[-_REMARKS:], *([page.progress.trouble] if page.progress.trouble else [])]
+def _card(snapshot: RunSnapshot, look: RenderOptions, head: CardHeader, made: RenderedOutput) -> RenderedMessage:
+    items = [*head.items, layout.text(strings.status(snapshot))]
+    said = [*look.remarks[-_REMARKS:], *([snapshot.progress.warning] if snapshot.progress.warning else [])]
     remarks = (f"-# {escape(remark)}" for remark in said)
     small = "\n".join(text for text in (head.small, *remarks) if text)
     if small:
         items.append(layout.text(small))
     if made.items:
         items += [layout.separator(), *made.items]
-    items.append(_buttons(page, look))
-    above = [layout.text(strings.notice(page))] if look.call_back else []
-    return RenderedMessage([*above, layout.container(items, _ACCENTS[page.progress.phase])], made.files, head.given)
+    items.append(_buttons(snapshot, look))
+    above = [layout.text(strings.notice(snapshot))] if look.call_back else []
+    return RenderedMessage([*above, layout.container(items, _ACCENTS[snapshot.progress.phase])], made.files, head.given)
 
 
 def _further(made: RenderedOutput, number: int, total: int | None) -> RenderedMessage:
     return RenderedMessage([*made.items, layout.text(strings.further(number, total))], made.files)
 
 
-def _buttons(page: RunSnapshot, look: RenderOptions) -> Component:
-    run, phase = page.run, page.progress.phase
+def _buttons(snapshot: RunSnapshot, look: RenderOptions) -> Component:
+    run, phase = snapshot.run, snapshot.progress.phase
     if look.refresh:
         return row(run.id, Action.CANCEL, Action.REFRESH, Action.DETAILS)
-    if page.final:
+    if snapshot.final:
         return row(run.id, Action.AGAIN, Action.EDIT, Action.DETAILS)
-    over = frozenset({Action.CANCEL}) if phase in (Phase.STOPPING, Phase.DELIVERING) or run.state.terminal else None
+    over = frozenset({Action.CANCEL}) if phase in (Phase.CANCELING, Phase.DELIVERING) or run.state.terminal else None
     return row(run.id, Action.CANCEL, Action.DETAILS, disabled=over or frozenset())

@@ -62,9 +62,9 @@ def person(by: str | None) -> str:
     return f"<@{found[1]}>" if found else escape("@" + one_line(by, 60).removeprefix("@"))
 
 
-def status(page: RunSnapshot) -> str:
+def status(snapshot: RunSnapshot) -> str:
     """Return the one line that says how the run is."""
-    return _STATUS[page.progress.phase](page)
+    return _STATUS[snapshot.progress.phase](snapshot)
 
 
 def small(run: Run) -> str:
@@ -80,16 +80,16 @@ def further(number: int, total: int | None) -> str:
     return f"-# {number + 1}/{total}" if total else f"-# {number + 1}/…"
 
 
-def notice(page: RunSnapshot) -> str:
+def notice(snapshot: RunSnapshot) -> str:
     """Return the short reply that calls the author back; it is the one text of ours that mentions somebody."""
-    return f"<@{page.run.author_id}> {_ends(page)}"
+    return f"<@{snapshot.run.author_id}> {_ends(snapshot)}"
 
 
-def captions(page: RunSnapshot) -> dict[str, str]:
+def captions(snapshot: RunSnapshot) -> dict[str, str]:
     """Return by file name what each file shows, for those who do not see it: the prompt that it was made from."""
-    names = [part.name for part in page.parts if isinstance(part, FileItem)]
-    total = page.run.expected or page.progress.total
-    return {name: _caption(page.run.prompt, number, total) for number, name in enumerate(names, start=1)}
+    names = [part.name for part in snapshot.items if isinstance(part, FileItem)]
+    total = snapshot.run.expected or snapshot.progress.total
+    return {name: _caption(snapshot.run.prompt, number, total) for number, name in enumerate(names, start=1)}
 
 
 def _caption(prompt: str | None, number: int, total: int | None) -> str:
@@ -155,32 +155,32 @@ def elapsed(run: Run) -> timedelta | None:
     return None if run.ended_at is None else run.ended_at - run.created_at
 
 
-def _in_line(page: RunSnapshot) -> str:
-    progress = page.progress
-    place = ordinal(progress.line) if progress.line else "waiting its turn"
+def _in_line(snapshot: RunSnapshot) -> str:
+    progress = snapshot.progress
+    place = ordinal(progress.queue_position) if progress.queue_position else "waiting its turn"
     return _line("In line", place, _since(progress))
 
 
-def _sending(page: RunSnapshot) -> str:
-    return _line("Starting", "handing it to Replicate", _since(page.progress))
+def _sending(snapshot: RunSnapshot) -> str:
+    return _line("Starting", "handing it to Replicate", _since(snapshot.progress))
 
 
-def _searching(page: RunSnapshot) -> str:
-    return _line("Checking", "Replicate did not answer, looking whether it began", _since(page.progress))
+def _searching(snapshot: RunSnapshot) -> str:
+    return _line("Checking", "Replicate did not answer, looking whether it began", _since(snapshot.progress))
 
 
-def _starting(page: RunSnapshot) -> str:
-    return _line("Starting", "Replicate is waking the model", _since(page.progress))
+def _starting(snapshot: RunSnapshot) -> str:
+    return _line("Starting", "Replicate is waking the model", _since(snapshot.progress))
 
 
-def _running(page: RunSnapshot) -> str:
-    progress = page.progress
-    count, noun = made(page.parts)
+def _running(snapshot: RunSnapshot) -> str:
+    progress = snapshot.progress
+    count, noun = made(snapshot.items)
     done = max(progress.done, count)
     steps = f"step {progress.step}/{progress.steps}" if progress.step is not None and progress.steps else ""
     fraction = _whole(progress, done)
     shown = bar(fraction) if fraction is not None else ""
-    name = noun if count else _awaited(page.run)
+    name = noun if count else _awaited(snapshot.run)
     return _line(_at_work(progress, done, count, name.capitalize()), steps, shown, _since(progress))
 
 
@@ -207,44 +207,46 @@ def _whole(progress: Progress, done: int) -> float | None:
     return now
 
 
-def _stopping(page: RunSnapshot) -> str:
-    return _line("Stopping", f"asked by {person(page.run.cancel_requested_by)}", _since(page.progress))
+def _stopping(snapshot: RunSnapshot) -> str:
+    return _line("Stopping", f"asked by {person(snapshot.run.cancel_requested_by)}", _since(snapshot.progress))
 
 
-def _delivering(page: RunSnapshot) -> str:
-    return _line("Finishing", "fetching the last of it", _since(page.progress))
+def _delivering(snapshot: RunSnapshot) -> str:
+    return _line("Finishing", "fetching the last of it", _since(snapshot.progress))
 
 
-def _succeeded(page: RunSnapshot) -> str:
-    count, noun = made(page.parts)
-    what = counted(count, noun) if count else "" if page.parts else "nothing came back"
-    return _line("Done", what, _took(page.run))
+def _succeeded(snapshot: RunSnapshot) -> str:
+    count, noun = made(snapshot.items)
+    what = counted(count, noun) if count else "" if snapshot.items else "nothing came back"
+    return _line("Done", what, _took(snapshot.run))
 
 
-def _failed(page: RunSnapshot) -> str:
-    return f"**Failed:** {_reason(page.run, 'Replicate gave no reason. Try again, or change the input.')}{_kept(page)}"
+def _failed(snapshot: RunSnapshot) -> str:
+    reason = _reason(snapshot.run, "Replicate gave no reason. Try again, or change the input.")
+    return f"**Failed:** {reason}{_kept(snapshot)}"
 
 
-def _canceled(page: RunSnapshot) -> str:
-    run = page.run
+def _canceled(snapshot: RunSnapshot) -> str:
+    run = snapshot.run
     stopped = f"**Stopped** by {person(run.cancel_requested_by)}" if run.cancel_requested_by else "**Stopped**"
     if not run.cancel_requested_by and run.failure:
         stopped = f"**Stopped:** {_reason(run, '')}"
     free = "nothing was started, nothing is paid" if run.sent_at is None and run.prediction_id is None else ""
-    return _join(stopped + _kept(page), free)
+    return _join(stopped + _kept(snapshot), free)
 
 
-def _aborted(page: RunSnapshot) -> str:
-    return f"**Ended early:** {_reason(page.run, 'Replicate stopped it before it was done. Try again.')}{_kept(page)}"
+def _aborted(snapshot: RunSnapshot) -> str:
+    reason = _reason(snapshot.run, "Replicate stopped it before it was done. Try again.")
+    return f"**Ended early:** {reason}{_kept(snapshot)}"
 
 
 def _reason(run: Run, otherwise: str) -> str:
     return escape(one_line(run.failure or "", _REASON_CHARS)) or otherwise
 
 
-def _kept(page: RunSnapshot) -> str:
-    count, noun = made(page.parts)
-    total = page.progress.total or page.run.expected
+def _kept(snapshot: RunSnapshot) -> str:
+    count, noun = made(snapshot.items)
+    total = snapshot.progress.total or snapshot.run.expected
     if not count:
         return ""
     if total is not None and total > 1 and count <= total:
@@ -252,16 +254,16 @@ def _kept(page: RunSnapshot) -> str:
     return f"{DOT}{counted(count, noun)} kept"
 
 
-def _ends(page: RunSnapshot) -> str:
-    count, noun = made(page.parts)
-    took = _took(page.run)
-    match page.progress.phase:
+def _ends(snapshot: RunSnapshot) -> str:
+    count, noun = made(snapshot.items)
+    took = _took(snapshot.run)
+    match snapshot.progress.phase:
         case Phase.SUCCEEDED:
             return _join("it is done", counted(count, noun) if count else "", took)
         case Phase.CANCELED:
             return _join("it was stopped", took)
         case _:
-            return _join("it failed", escape(one_line(page.run.failure or "", 150)))
+            return _join("it failed", escape(one_line(snapshot.run.failure or "", 150)))
 
 
 def _took(run: Run) -> str:
@@ -283,12 +285,12 @@ def _join(*parts: str) -> str:
 
 
 _STATUS = {
-    Phase.WAITING: _in_line,
+    Phase.QUEUED: _in_line,
     Phase.SENDING: _sending,
-    Phase.SEARCHING: _searching,
+    Phase.RECONCILING: _searching,
     Phase.STARTING: _starting,
     Phase.RUNNING: _running,
-    Phase.STOPPING: _stopping,
+    Phase.CANCELING: _stopping,
     Phase.DELIVERING: _delivering,
     Phase.SUCCEEDED: _succeeded,
     Phase.FAILED: _failed,

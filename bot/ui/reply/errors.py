@@ -92,7 +92,13 @@ class ErrorRecovery:
         self._run_id = run_id
 
     def after(
-        self, error: Exception, *, slot: TrackedMessage, page: RunSnapshot, road: Transport, new: tuple[FileItem, ...]
+        self,
+        error: Exception,
+        *,
+        slot: TrackedMessage,
+        snapshot: RunSnapshot,
+        road: Transport,
+        new: tuple[FileItem, ...],
     ) -> EditResult | None:
         """Change what can be changed; None means that it is worth another try at once."""
         found = classify_error(error)
@@ -105,7 +111,7 @@ class ErrorRecovery:
             case DiscordErrorKind.GONE:
                 return self._missing(slot, road)
             case DiscordErrorKind.TOO_OLD:
-                return self._outlived(slot, page)
+                return self._outlived(slot, snapshot)
             case DiscordErrorKind.FULL:
                 slot.lost = True
                 self._terms.remark(strings.TOO_MUCH)
@@ -115,14 +121,14 @@ class ErrorRecovery:
             case _:
                 log.warning("Discord refused a message.", run=self._run_id, number=slot.number, reason=str(error))
                 given = slot.number == 0 and GIVEN not in slot.known
-                return None if self._eased(found, error, road, page, new, given=given) else EditResult.REFUSED
+                return None if self._eased(found, error, road, snapshot, new, given=given) else EditResult.REFUSED
 
     def _eased(
         self,
         found: DiscordErrorKind,
         error: Exception,
         road: Transport,
-        page: RunSnapshot,
+        snapshot: RunSnapshot,
         new: tuple[FileItem, ...],
         *,
         given: bool,
@@ -135,9 +141,9 @@ class ErrorRecovery:
             case DiscordErrorKind.BLOCKED:
                 return terms.censored()
             case DiscordErrorKind.TOO_LARGE:
-                return terms.smaller(new, page.run.prediction_id, given=given)
+                return terms.smaller(new, snapshot.run.prediction_id, given=given)
             case _:
-                return terms.bare([part for part in page.parts if isinstance(part, FileItem)])
+                return terms.bare([part for part in snapshot.items if isinstance(part, FileItem)])
 
     def _missing(self, slot: TrackedMessage, road: Transport) -> EditResult | None:
         """Answer that a message is not found, which may be this road's doing."""
@@ -149,15 +155,15 @@ class ErrorRecovery:
         slot.lost = True
         return None
 
-    def _outlived(self, slot: TrackedMessage, page: RunSnapshot) -> EditResult | None:
+    def _outlived(self, slot: TrackedMessage, snapshot: RunSnapshot) -> EditResult | None:
         """Answer that Discord takes no edit of an old message now: only the last page matters, told by a reply."""
         self._roads.scarce = True
-        if not page.final:
+        if not snapshot.final:
             return EditResult.HELD
         if slot.number > 0:
             slot.lost = True
             return None
-        if self._terms.look.call_back or 0 in page.run.messages:
+        if self._terms.look.call_back or 0 in snapshot.run.messages:
             return EditResult.OLD
         self._terms.answer_anew()
         slot.forget()

@@ -60,10 +60,10 @@ class ReplyExtras:
         if self._marking is not None:
             self._marking.cancel()
 
-    async def call_back(self, page: RunSnapshot) -> bool:
+    async def call_back(self, snapshot: RunSnapshot) -> bool:
         """Send the one message that mentions the author, if the run was long; False when it is to be tried again."""
         reply = self._reply
-        if reply.noticed or not self._is_awaited(page):
+        if reply.noticed or not self._is_awaited(snapshot):
             return True
         try:
             await reply.recalled()
@@ -75,7 +75,7 @@ class ReplyExtras:
             if road is None:
                 continue
             try:
-                await self._send(road, page)
+                await self._send(road, snapshot)
             except REQUEST_ERRORS as error:
                 if classify_error(error) is DiscordErrorKind.LATER:
                     return False
@@ -84,20 +84,20 @@ class ReplyExtras:
                 return True
         return True
 
-    def _is_awaited(self, page: RunSnapshot) -> bool:
-        run, took = page.run, strings.elapsed(page.run)
+    def _is_awaited(self, snapshot: RunSnapshot) -> bool:
+        run, took = snapshot.run, strings.elapsed(snapshot.run)
         if self._run.place.token_only or self._reply.ephemeral or took is None or took <= _LONG:
             return False
         by = (run.cancel_requested_by or "").removeprefix("@")
-        return page.progress.phase is not Phase.CANCELED or by not in (run.author_name, str(run.author_id))
+        return snapshot.progress.phase is not Phase.CANCELED or by not in (run.author_name, str(run.author_id))
 
-    async def _send(self, road: Transport, page: RunSnapshot) -> None:
-        package = OutgoingMessage(content=strings.notice(page), mentions=(page.run.author_id,))
+    async def _send(self, road: Transport, snapshot: RunSnapshot) -> None:
+        package = OutgoingMessage(content=strings.notice(snapshot), mentions=(snapshot.run.author_id,))
         async with self._gate.aside(road.line, Priority.LAST):
-            await self._ledger.message_sending(page.run.id, _NOTICE)
-            sent = await road.send(package, nonce=nonce_of(page.run.id, _NOTICE), ephemeral=False)
+            await self._ledger.message_sending(snapshot.run.id, _NOTICE)
+            sent = await road.send(package, nonce=nonce_of(snapshot.run.id, _NOTICE), ephemeral=False)
         self._reply.noticed = True
-        await self._ledger.message_sent(page.run.id, _NOTICE, sent.message_id)
+        await self._ledger.message_sent(snapshot.run.id, _NOTICE, sent.message_id)
 
     async def _mark(self, remarked: Callable[[], None]) -> None:
         road = self._reply.roads.bot

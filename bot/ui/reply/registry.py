@@ -39,15 +39,15 @@ class ReplyRegistry:
         self._by_message: dict[int, ReplyTask] = {}
         self._rounds: asyncio.Task[None] | None = None  # one for all: a task a run is kilobytes a run
 
-    def __call__(self, run: Run, *, gone: Callable[[], Awaitable[None]], again: bool = False) -> ReplyTask:
-        """Return the view of a run; it calls ``gone`` once if its message turns out to be deleted."""
+    def __call__(self, run: Run, *, on_deleted: Callable[[], Awaitable[None]], recovered: bool = False) -> ReplyTask:
+        """Return the view of a run; it calls ``on_deleted`` once if its message turns out to be deleted."""
         reply = ReplyWriter(
             run,
             roads=TransportSelector(self._client, run),
             gate=self.gate,
             ledger=self._ledger,
             clock=self._clock,
-            again=again,
+            again=recovered,
         )
         message = ReplyTask(
             run,
@@ -55,7 +55,7 @@ class ReplyRegistry:
             aside=ReplyExtras(run, reply=reply, gate=self.gate, ledger=self._ledger),
             gate=self.gate,
             clock=self._clock,
-            gone=gone,
+            gone=on_deleted,
             ended=lambda: self._drop(run, message),
             meter=self._meter,
         )

@@ -86,20 +86,20 @@ class ReplyTask:
         self._owner: asyncio.Task[None] | None = None
         self._parting: asyncio.Task[None] | None = None
 
-    def show(self, page: RunSnapshot) -> None:
+    def update(self, snapshot: RunSnapshot) -> None:
         """Take the newest page and return at once; an older page that was not sent yet is dropped."""
         if self._answer is not None or self._closing or (self._page is not None and self._page.final):
             return
-        first_output = not self._put_output and bool(page.parts)  # looking at the parts puts them together
-        self._take(page)
+        first_output = not self._put_output and bool(snapshot.items)  # looking at the parts puts them together
+        self._take(snapshot)
         if first_output:
             self._hasten()
 
-    def due_in(self) -> float:
+    def next_edit_in(self) -> float:
         """Return in how many seconds a new page could be sent, as far as is known; 0.0 for at once."""
-        return self._reply.due_in()
+        return self._reply.next_edit_in()
 
-    async def finish(self, page: RunSnapshot) -> DeliveryResult:
+    async def finish(self, snapshot: RunSnapshot) -> DeliveryResult:
         """Send the last page, with everything in it, and say what became of it."""
         if self._delivery is not None:
             return self._delivery
@@ -109,7 +109,7 @@ class ReplyTask:
         self._failures = 0
         if self._reply.roads.reopen(self._clock.now()):
             self._reply.terms.unsay(strings.NO_ACCESS)
-        self._take(page)
+        self._take(snapshot)
         self._hurry()
         return await asyncio.shield(self._answer)
 
@@ -147,8 +147,8 @@ class ReplyTask:
             self._look_due = True
             self._changed.set()
 
-    def _take(self, page: RunSnapshot) -> None:
-        self._page = page
+    def _take(self, snapshot: RunSnapshot) -> None:
+        self._page = snapshot
         self._taken_at = self._clock.monotonic()
         self._changed.set()
         if self._owner is None:
@@ -181,10 +181,10 @@ class ReplyTask:
         return self._newest()
 
     def _urgency(self) -> Priority:
-        page = self._newest()
-        if page.final or self._closing:
+        snapshot = self._newest()
+        if snapshot.final or self._closing:
             return Priority.LAST
-        first = not self._put_any or (not self._put_output and bool(page.parts))
+        first = not self._put_any or (not self._put_output and bool(snapshot.items))
         return Priority.FIRST if first else Priority.USUAL
 
     async def _own(self) -> None:
@@ -213,17 +213,17 @@ class ReplyTask:
             return await self._after(EditResult.GONE)
         outcome = EditResult.SHOWN
         if self._page != self._shown:
-            outcome, page = await self._reply.put(self._to_send, self._urgency)
+            outcome, snapshot = await self._reply.put(self._to_send, self._urgency)
             self._put_any = True
-            self._put_output = self._put_output or bool(page.parts)
+            self._put_output = self._put_output or bool(snapshot.items)
             if outcome is EditResult.SHOWN:
                 age = self._clock.monotonic() - self._sent_taken_at
-                self._meter.shown(self._run, age=age, content=bool(page.parts))
-                self._shown = page
+                self._meter.shown(self._run, age=age, content=bool(snapshot.items))
+                self._shown = snapshot
                 self._failures = 0
                 if self._parting is None:
                     self._watch_token()
-                if not page.final:
+                if not snapshot.final:
                     self._aside.mark(self._remarked)
         return await self._after(outcome)
 

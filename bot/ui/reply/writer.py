@@ -109,7 +109,7 @@ class ReplyWriter:
         """The key at the gate of the message that is written to."""
         return self._slots[self._at].key
 
-    def due_in(self) -> float:
+    def next_edit_in(self) -> float:
         """Return in how many seconds the pace allows the next edit of the message that is written to."""
         return self._gate.due_in(self.key)
 
@@ -136,19 +136,19 @@ class ReplyWriter:
             number = self._at
             slot = self._slot(number)
             outcome = await self._admitted(slot, newest, urgency)
-            page = newest()
-            outcome = outcome or await self._show(slot, page, urgency)
+            snapshot = newest()
+            outcome = outcome or await self._show(slot, snapshot, urgency)
             if outcome is not None:
-                return outcome, page
-            drawings = self._draw(page)
+                return outcome, snapshot
+            drawings = self._draw(snapshot)
             changed = [n for n, drawing in enumerate(drawings) if self._slot(n).needs(drawing)]
             if not changed:
-                return EditResult.SHOWN, page
+                return EditResult.SHOWN, snapshot
             self._at = next((n for n in changed if n > number), changed[0])
             if self._at <= number:
-                return EditResult.MORE, page
+                return EditResult.MORE, snapshot
 
-    async def is_gone(self, page: RunSnapshot) -> bool:
+    async def is_gone(self, snapshot: RunSnapshot) -> bool:
         """Look whether the card was deleted: nobody tells the bot, and a run at which nothing changes edits nothing."""
         slot = self._slots[0]
         while (road := self._road_to(slot)) is not None and slot.message_id is not None:
@@ -158,7 +158,7 @@ class ReplyWriter:
             except REQUEST_ERRORS as error:
                 if classify_error(error) not in (DiscordErrorKind.GONE, DiscordErrorKind.TOKEN_DEAD):
                     return False  # reading may be barred where editing is not
-                outcome = self._mending.after(error, slot=slot, page=page, road=road, new=())
+                outcome = self._mending.after(error, slot=slot, snapshot=snapshot, road=road, new=())
                 if outcome is not None:
                     return outcome is EditResult.GONE
             else:
@@ -208,7 +208,7 @@ class ReplyWriter:
                 return None
 
     async def _show(
-        self, slot: TrackedMessage, page: RunSnapshot, urgency: Callable[[], Priority]
+        self, slot: TrackedMessage, snapshot: RunSnapshot, urgency: Callable[[], Priority]
     ) -> EditResult | None:
         """Make one message show its part of the page; None when it does."""
         for attempt in range(_TRIES):
@@ -220,8 +220,8 @@ class ReplyWriter:
             new: tuple[FileItem, ...] = ()
             try:
                 await self._learn(slot, road)
-                await self._prepare(page)
-                drawing = self._drawing(slot, page)
+                await self._prepare(snapshot)
+                drawing = self._drawing(slot, snapshot)
                 if drawing is None:
                     return None
                 new = slot.new(drawing)
@@ -229,7 +229,7 @@ class ReplyWriter:
             except FileNotFoundError:
                 self.terms.without([file for file in new if not file.path.exists()] or new, strings.NO_LONGER_HERE)
             except REQUEST_ERRORS as error:
-                outcome = self._mending.after(error, slot=slot, page=page, road=road, new=new)
+                outcome = self._mending.after(error, slot=slot, snapshot=snapshot, road=road, new=new)
                 if outcome is not None:
                     # What was sent may have arrived all the same.
                     self._recalled = self._recalled and slot.message_id is not None
@@ -261,11 +261,11 @@ class ReplyWriter:
                     raise
                 slot.learned = True  # reading is barred where editing may not be; what is there is replaced
 
-    async def _prepare(self, page: RunSnapshot) -> None:
+    async def _prepare(self, snapshot: RunSnapshot) -> None:
         """Make the small picture of what was given, once."""
         if self._given is not None or not self.terms.look.thumbnail or GIVEN in self._slots[0].known:
             return
-        picture = given(page)
+        picture = given(snapshot)
         if picture is None:
             return
         try:
@@ -276,28 +276,28 @@ class ReplyWriter:
         else:
             self._given = Upload(GIVEN, small.data, small.size)
 
-    def _drawing(self, slot: TrackedMessage, page: RunSnapshot) -> RenderedMessage | None:
+    def _drawing(self, slot: TrackedMessage, snapshot: RunSnapshot) -> RenderedMessage | None:
         """Return what the slot should show; None when it shows that already, or is lost."""
-        drawings = self._draw(page)
+        drawings = self._draw(snapshot)
         if slot.number >= len(drawings) or not slot.needs(drawings[slot.number]):
             return None
         return drawings[slot.number]
 
-    def _draw(self, page: RunSnapshot) -> tuple[RenderedMessage, ...]:
+    def _draw(self, snapshot: RunSnapshot) -> tuple[RenderedMessage, ...]:
         """Draw the page, with as many new files as fit into one request for each message."""
         look, room = self.terms.look, self.terms.upload_bytes
-        if self._drawn is not None and self._drawn[0] is page and self._drawn[1:3] == (look, room):
+        if self._drawn is not None and self._drawn[0] is snapshot and self._drawn[1:3] == (look, room):
             return self._drawn[3]
         if self._head is None or self._head[0] is not look:
-            self._head = look, CardHeader.of(page, look)
+            self._head = look, CardHeader.of(snapshot, look)
         head = self._head[1]
-        drawings = render_run(page, look, head)
+        drawings = render_run(snapshot, look, head)
         later = frozenset(
             name for number, drawing in enumerate(drawings) for name in self._slot(number).beyond(drawing, room)
         )
         if later:
-            return render_run(page, replace(look, later=later), head)
-        self._drawn = (page, look, room, drawings)
+            return render_run(snapshot, replace(look, later=later), head)
+        self._drawn = (snapshot, look, room, drawings)
         return drawings
 
     async def _send(self, slot: TrackedMessage, drawing: RenderedMessage, road: Transport) -> MessageState:
