@@ -29,10 +29,11 @@ from bot.clock import Clock, SystemClock
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES
 from bot.maintenance import Maintenance, RetentionPeriods
+from bot.observability.discord_metrics import DiscordMetrics
 from bot.observability.health_checks import HealthChecks
-from bot.observability.instruments import Instruments
+from bot.observability.instruments import RunMeter, TransactionMeter
 from bot.observability.logs import set_up_logging
-from bot.observability.metrics import CONTENT_TYPE
+from bot.observability.metrics import CONTENT_TYPE, Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.materialize import Concurrency, Materializer, Spool
 from bot.runs import ModelRef, Run
@@ -80,25 +81,27 @@ class App:
     """The bot, put together. ``run`` is its life."""
 
     def __init__(
-        self, settings: Settings, *, store: Store, http: httpx.AsyncClient, clock: Clock, instruments: Instruments
+        self, settings: Settings, *, store: Store, http: httpx.AsyncClient, clock: Clock, metrics: Metrics
     ) -> None:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._instruments = instruments
+        self._metrics = metrics
+        self._discord_metrics = DiscordMetrics(metrics, clock=clock)
+        run_meter = RunMeter(metrics, clock=clock)
         custom_gateway = str(settings.discord_gateway_url) != DEFAULT_GATEWAY
         self._client = Replicord(
             on_login=self._on_login,
             shards=1 if custom_gateway else None,
-            trace=instruments.discord.trace(),
-            received=instruments.discord.received,
+            trace=self._discord_metrics.trace_config(),
+            received=self._discord_metrics.interaction_received,
         )
         self._replicate = Replicate(
             http,
             token=settings.replicate_api_token.get_secret_value(),
             base_url=settings.replicate_base_url,
             clock=clock,
-            meter=instruments.replicate,
+            metrics=metrics,
             breathing=ReadScheduler(shortest=_BREATH_SHORTEST, longest=_BREATH_LONGEST),
         )
         self._spool = Spool(DatabaseLocation.parse(settings.database_url).folder / "spool")
@@ -107,10 +110,10 @@ class App:
             hosts=settings.replicate_file_hosts,
             max_bytes=FILE_BYTES,
             clock=clock,
-            on_bytes=instruments.fetched,
+            on_bytes=metrics.output_downloaded,
         )
         self._bench = Concurrency.of()
-        self._views = ReplyRegistry(self._client, ledger=store.runs, clock=clock, meter=instruments.runs)
+        self._views = ReplyRegistry(self._client, ledger=store.runs, clock=clock, meter=run_meter)
         self._crosses = MissedCancelReactions(self._client, self._views.gate)
         self._engine = Engine(
             replicate=self._replicate,
@@ -120,7 +123,7 @@ class App:
             clock=clock,
             new_id=lambda: secrets.token_hex(6),
             policy=_policy(settings),
-            observer=instruments.runs,
+            observer=run_meter,
         )
         self._catalog = Catalog(
             specs=settings.specs,
@@ -162,7 +165,7 @@ class App:
             return None
         from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
 
-        return WebhookReceiver(verifier=verifier, wake=self._engine.wake, count=self._instruments.delivery)
+        return WebhookReceiver(verifier=verifier, wake=self._engine.wake, count=self._metrics.webhook_received)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set or Discord will not have us; leave every run where the next start finds it."""
@@ -211,8 +214,8 @@ class App:
     async def _on_login(self, client: Replicord) -> None:
         """Add what people can use, before the gateway opens."""
         client.add_dynamic_items(*CONTROLS, ModelButton)
-        client.add_listener(self._instruments.gateway.on_shard_resumed)
-        client.add_listener(self._instruments.gateway.on_shard_ready)
+        client.add_listener(self._discord_metrics.on_shard_resumed)
+        client.add_listener(self._discord_metrics.on_shard_ready)
         await self.offer()
         log.info("Logged in.", commands=[command.name for command in self._catalog])
 
@@ -287,7 +290,12 @@ class App:
         return {"discord": self._client.is_ready() and not self._client.is_closed(), **self._watch.works}
 
     def _exposition(self) -> bytes:
-        return self._instruments.exposition(self._engine.snapshot(), self._client.latencies)
+        stats = self._engine.snapshot()
+        self._metrics.queue_length.set(stats.waiting)
+        self._metrics.runs_active.set(sum(stats.phases.values()))
+        for shard, seconds in self._client.latencies:
+            self._metrics.gateway_latency.labels(shard=str(shard)).set(seconds)
+        return self._metrics.exposition()
 
     async def _on_the_side(self) -> None:
         watched = self._settings.http_port is not None  # else nobody can ask
@@ -334,11 +342,11 @@ async def serve(settings: Settings) -> int:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         stop = _stop_on_signals(stack)
-        instruments = Instruments(version=VERSION, clock=clock)
-        store = await Store.open(settings.database_url, clock=clock, meter=instruments.database)
+        metrics = Metrics(version=VERSION)
+        store = await Store.open(settings.database_url, clock=clock, meter=TransactionMeter(metrics))
         stack.push_async_callback(store.close)
         http = await stack.enter_async_context(open_http())
-        app = App(settings, store=store, http=http, clock=clock, instruments=instruments)
+        app = App(settings, store=store, http=http, clock=clock, metrics=metrics)
         if settings.http_port is not None:
             server = await app.server(settings.http_host, settings.http_port)
             stack.push_async_callback(server.stop)

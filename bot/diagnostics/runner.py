@@ -25,8 +25,8 @@ from bot.diagnostics.http import check_http
 from bot.diagnostics.models import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
 from bot.errors import ConfigError
-from bot.observability.instruments import Instruments
 from bot.observability.logs import set_up_logging
+from bot.observability.metrics import Metrics
 from bot.settings import CommandSpec, Settings
 from bot.store.commands import CommandRow
 from bot.store.store import Store
@@ -84,7 +84,8 @@ class _Runner:
         stack.push_async_callback(memory.close)
         http = await stack.enter_async_context(open_http())
         token, base_url = settings.replicate_api_token.get_secret_value(), settings.replicate_base_url
-        replicate = Replicate(http, token=token, base_url=base_url, clock=clock)
+        metrics = Metrics()
+        replicate = Replicate(http, token=token, base_url=base_url, clock=clock, metrics=metrics)
         bench = CheckContext(
             replicate=replicate,
             resolver=Resolver(replicate, memory.commands),
@@ -99,8 +100,7 @@ class _Runner:
         if welcome:
             for row in added:
                 await memory.commands.put(row)
-            instruments = Instruments(version="", clock=clock)
-            app = App(settings, store=memory, http=http, clock=clock, instruments=instruments)
+            app = App(settings, store=memory, http=http, clock=clock, metrics=metrics)
             wanted = shape(await app.offer())
         await _look_at_discord(settings, wanted, tell)
 

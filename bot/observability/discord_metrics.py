@@ -1,11 +1,11 @@
-"""DiscordWire: what goes over the wire to Discord, as metrics.
+"""Metrics of the traffic with Discord, from the events of discord.py's HTTP session and gateway.
 
-It listens to the HTTP session that discord.py makes, so it sees every request, also those that discord.py repeats by
-itself after a 429. What a request is for is read off its path::
+The session's trace sees every request, also those that discord.py repeats by itself after a 429. The path says what a
+request is for::
 
     /interactions/<id>/<token>/callback                 an acknowledgement
-    /webhooks/<application>/<token>/messages/<message>  the token road
-    /channels/<channel>/messages/<message>              the bot road
+    /webhooks/<application>/<token>/messages/<message>  the interaction transport
+    /channels/<channel>/messages/<message>              the bot transport
 """
 
 import re
@@ -16,92 +16,111 @@ from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
+import structlog
 
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 
-_CALLBACK = re.compile(r"/interactions/(\d+)/[^/]+/callback$")
-_ROADS: Final = (
+log = structlog.get_logger(__name__)
+
+_CALLBACK_PATH: Final = re.compile(r"/interactions/(\d+)/[^/]+/callback$")
+_TRANSPORT_PATHS: Final = (
     ("token", re.compile(r"/webhooks/\d+/[^/]+(?P<message>/messages/[^/]+)?$")),
     ("bot", re.compile(r"/channels/\d+(?P<message>/messages/\d+)?(?:/.*)?$")),
 )
-_REMEMBERED = 4096  # interactions that were never answered are forgotten after so many more
+_PENDING_INTERACTIONS_MAX: Final = 4096  # an interaction without an acknowledgement is dropped after so many others
 
 
 class DiscordMetrics:
-    """Times acknowledgements and edits, counts 429s and bytes. ``trace`` is what discord.py is given."""
+    """Time acknowledgements and edits; count 429s, bytes and gateway reconnects."""
 
     def __init__(self, metrics: Metrics, *, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
-        # Looking a metric up by its labels costs more than counting does.
+        # Finding a metric by its labels costs more than incrementing it.
         self._uploaded = metrics.bytes.labels(direction="uploaded")
-        self._given = metrics.bytes.labels(direction="given")
-        self._edits = cache(lambda road, outcome: metrics.edits.labels(road=road, outcome=outcome))
-        self._edit_time = cache(lambda road: metrics.edit_time.labels(road=road))
-        self._received: OrderedDict[int, tuple[str, float]] = OrderedDict()
+        self._attachments = metrics.bytes.labels(direction="given")
+        self._edits = cache(lambda transport, outcome: metrics.edits.labels(road=transport, outcome=outcome))
+        self._edit_time = cache(lambda transport: metrics.edit_time.labels(road=transport))
+        self._pending: OrderedDict[int, tuple[str, float]] = OrderedDict()
+        self._ready_shards: set[int] = set()
 
-    def received(self, interaction_id: int, what: str) -> None:
-        """Note that an interaction arrived now; ``what`` is its command, or "button", "modal", "autocomplete"."""
-        self._received[interaction_id] = (what, self._clock.monotonic())
-        if len(self._received) > _REMEMBERED:
-            self._received.popitem(last=False)
+    def interaction_received(self, interaction_id: int, purpose: str) -> None:
+        """Start timing an acknowledgement; ``purpose`` is a command, "button", "modal" or "autocomplete"."""
+        self._pending[interaction_id] = (purpose, self._clock.monotonic())
+        if len(self._pending) > _PENDING_INTERACTIONS_MAX:
+            self._pending.popitem(last=False)
 
-    def trace(self) -> aiohttp.TraceConfig:
-        """Return what to make the HTTP session with."""
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        """Count a resumed gateway session (a listener of the client's)."""
+        self._metrics.gateway_reconnects.labels(kind="resumed").inc()
+        log.info("gateway_reconnected", shard=shard_id, kind="resumed")
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Count a new gateway session that is not the shard's first (a listener of the client's)."""
+        if shard_id in self._ready_shards:
+            self._metrics.gateway_reconnects.labels(kind="identified").inc()
+            log.info("gateway_reconnected", shard=shard_id, kind="identified")
+        self._ready_shards.add(shard_id)
+
+    def trace_config(self) -> aiohttp.TraceConfig:
+        """Return the trace for the HTTP session."""
         trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(self._began)
-        trace.on_request_end.append(self._ended)
-        trace.on_request_exception.append(self._failed)
+        trace.on_request_start.append(self._on_request_start)
+        trace.on_request_end.append(self._on_request_end)
+        trace.on_request_exception.append(self._on_request_exception)
         return trace
 
-    async def _began(
-        self, _: aiohttp.ClientSession, about: SimpleNamespace, _request: aiohttp.TraceRequestStartParams
+    async def _on_request_start(
+        self, _: aiohttp.ClientSession, context: SimpleNamespace, _request: aiohttp.TraceRequestStartParams
     ) -> None:
-        about.began = self._clock.monotonic()
+        context.started_at = self._clock.monotonic()
 
-    async def _ended(
-        self, _: aiohttp.ClientSession, about: SimpleNamespace, request: aiohttp.TraceRequestEndParams
+    async def _on_request_end(
+        self, _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestEndParams
     ) -> None:
-        status = request.response.status
-        self._uploaded.inc(_length(request.response.request_info.headers))
-        if request.method == "GET" and "/api/" not in request.url.path:  # a person's attachment
-            self._given.inc(_length(request.response.headers))
-        self._note(about, request.method, request.url.path, str(status), request.response.headers)
-        if request.method == "POST" and status < 300 and (found := _CALLBACK.search(request.url.path)):
-            what, since = self._received.pop(int(found[1]), ("", 0.0))
-            if what:
-                self._metrics.acknowledgement.labels(command=what).observe(self._clock.monotonic() - since)
+        status, path = request.response.status, request.url.path
+        self._uploaded.inc(_content_length(request.response.request_info.headers))
+        if request.method == "GET" and "/api/" not in path:  # the attachment of a slash command
+            self._attachments.inc(_content_length(request.response.headers))
+        self._count(context, request.method, path, str(status), request.response.headers)
+        if request.method == "POST" and status < 300 and (callback := _CALLBACK_PATH.search(path)):
+            purpose, received_at = self._pending.pop(int(callback[1]), ("", 0.0))
+            if purpose:
+                elapsed = self._clock.monotonic() - received_at
+                self._metrics.acknowledgement.labels(command=purpose).observe(elapsed)
 
-    async def _failed(
-        self, _: aiohttp.ClientSession, about: SimpleNamespace, request: aiohttp.TraceRequestExceptionParams
+    async def _on_request_exception(
+        self, _: aiohttp.ClientSession, context: SimpleNamespace, request: aiohttp.TraceRequestExceptionParams
     ) -> None:
-        self._note(about, request.method, request.url.path, "no_answer", {})
+        self._count(context, request.method, request.url.path, "no_answer", {})
 
-    def _note(self, about: SimpleNamespace, method: str, path: str, outcome: str, headers: Mapping[str, str]) -> None:
-        road, edit = _road(path)
+    def _count(
+        self, context: SimpleNamespace, method: str, path: str, outcome: str, headers: Mapping[str, str]
+    ) -> None:
+        transport, is_message = _transport(path)
         if outcome == "429":
-            wide = headers.get("X-RateLimit-Scope") == "global"
-            self._metrics.throttled.labels(road="global" if wide else road).inc()
-        if method == "PATCH" and edit:
-            self._edits(road, _meaning(outcome)).inc()
-            self._edit_time(road).observe(self._clock.monotonic() - about.began)
+            is_global = headers.get("X-RateLimit-Scope") == "global"
+            self._metrics.throttled.labels(road="global" if is_global else transport).inc()
+        if method == "PATCH" and is_message:
+            self._edits(transport, _outcome_class(outcome)).inc()
+            self._edit_time(transport).observe(self._clock.monotonic() - context.started_at)
 
 
-def _length(headers: Mapping[str, str]) -> int:
+def _content_length(headers: Mapping[str, str]) -> int:
     return int(headers.get("Content-Length", 0))
 
 
-def _road(path: str) -> tuple[str, bool]:
-    """Return the road a request took, and whether it was to a message that exists."""
-    for road, pattern in _ROADS:
-        if found := pattern.search(path):
-            return road, found["message"] is not None
+def _transport(path: str) -> tuple[str, bool]:
+    """Return the transport that a path belongs to, and whether the path names an existing message."""
+    for transport, pattern in _TRANSPORT_PATHS:
+        if match := pattern.search(path):
+            return transport, match["message"] is not None
     return "other", False
 
 
-def _meaning(outcome: str) -> str:
-    """Return what became of a request: ok, throttled, gone, refused, failed or no_answer."""
-    known = {"429": "throttled", "404": "gone"}
+def _outcome_class(outcome: str) -> str:
+    """Return ok, throttled, gone, refused, failed or no_answer."""
+    special = {"429": "throttled", "404": "gone"}
     by_class = {"2": "ok", "4": "refused", "5": "failed"}
-    return known.get(outcome) or by_class.get(outcome[:1], outcome)
+    return special.get(outcome) or by_class.get(outcome[:1], outcome)

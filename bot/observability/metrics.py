@@ -1,4 +1,8 @@
-"""Prometheus metrics."""
+"""Prometheus metrics.
+
+Metric names and labels are read by the dashboards and alerts of the people who run the bot: they stay as they are, even
+where the code uses another word (``road`` is the transport, ``room`` the component).
+"""
 
 from typing import Final
 
@@ -17,17 +21,18 @@ from prometheus_client import (
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
-# Discord gives 3 s to acknowledge; a page should be at most a second old; runs take seconds to half an hour.
-_QUICK: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
-_FRESH: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
-_LONG: Final = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0)
-_DISK: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+# Bucket bounds in seconds. Discord gives 3 s to acknowledge; a reply should be at most a second old; runs take seconds
+# to half an hour.
+_REQUEST_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)
+_STALENESS_BUCKETS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+_RUN_BUCKETS: Final = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0)
+_TRANSACTION_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
 class Metrics:
-    """Every metric, in a registry of its own: two bots in one process do not meet.
+    """Every metric of the bot, in a registry of its own. All spans are in seconds.
 
-    Use the attributes as they are: ``metrics.runs_ended.labels(command="generate", end="succeeded").inc()``.
+    The methods count events; none of them waits or fails. Each takes plain values, so that every package can call them.
     """
 
     def __init__(self, *, version: str = "", process: bool = True) -> None:
@@ -35,97 +40,143 @@ class Metrics:
         if process:
             for collector in (ProcessCollector, PlatformCollector, GCCollector):
                 collector(registry=self.registry)
-        self._runs()
-        self._discord()
-        self._replicate()
-        self._inside()
-        Info("replicord_build", "Which version runs.", registry=self.registry).info({"version": version})
+        self._create_run_metrics()
+        self._create_discord_metrics()
+        self._create_replicate_metrics()
+        self.database = self._histogram("database_seconds", "Transactions.", _TRANSACTION_BUCKETS, "operation")
+        Info("replicord_build", "The version of the bot.", registry=self.registry).info({"version": version})
 
     def exposition(self) -> bytes:
-        """Return all of it in Prometheus' text format; its content type is CONTENT_TYPE."""
+        """Return all metrics in Prometheus' text format, of the content type ``CONTENT_TYPE``."""
         return generate_latest(self.registry)
 
-    def _runs(self) -> None:
-        self.runs_started = self._counter("runs_started", "Runs that began.", "command")
-        self.runs_ended = self._counter("runs_ended", "Runs by how they ended.", "command", "end")
-        self.runs_recovered = self._counter("runs_recovered", "Runs picked up after a restart.", "step")
+    def run_reserved(self, command: str) -> None:
+        """Count a new run."""
+        self.runs_started.labels(command=command).inc()
+
+    def run_recovered(self, step: str) -> None:
+        """Count a run taken up after a restart, by the step that was due."""
+        self.runs_recovered.labels(step=step).inc()
+
+    def run_left_queue(self, waited: float) -> None:
+        """Count a run whose turn in the create queue has come."""
+        self.queue_wait.observe(waited)
+
+    def run_ended(self, command: str, state: str) -> None:
+        """Count a run that reached a terminal state."""
+        self.runs_ended.labels(command=command, end=state).inc()
+
+    def run_delivered(self, command: str, state: str, seconds: float) -> None:
+        """Count a run whose final reply is in Discord, ``seconds`` after its slash command."""
+        self.run_time.labels(command=command, end=state).observe(seconds)
+
+    def output_shown(self, age: float) -> None:
+        """Count an edit with output whose newest part was ``age`` seconds old when Discord had it."""
+        self.staleness.observe(age)
+
+    def first_output_shown(self, command: str, seconds: float) -> None:
+        """Count a run whose first output is in Discord, ``seconds`` after its slash command."""
+        self.first_content.labels(command=command).observe(seconds)
+
+    def unexpected_error(self, component: str) -> None:
+        """Count an error that no code expects; ``component`` is the package it was caught in ("runs", "ui")."""
+        self.errors.labels(room=component).inc()
+
+    def replicate_request_finished(self, operation: str, outcome: str, seconds: float) -> None:
+        """Count a request to Replicate.
+
+        ``operation`` is "predictions.create" and the like; ``outcome`` a status code, "not_sent" or "no_answer".
+        """
+        self.requests.labels(operation=operation, outcome=outcome).observe(seconds)
+        if outcome == "429":
+            self.throttled.labels(road="replicate").inc()
+        if operation == "predictions.create":
+            self.creates.labels(outcome=_outcome_class(outcome)).inc()
+        if operation == "predictions.cancel":
+            self.cancels.labels(outcome=_outcome_class(outcome)).inc()
+
+    def stream_interrupted(self, reason: str) -> None:
+        """Count a stream that has to be opened again: it was "idle", "cut" or "refused"."""
+        self.stream_reconnects.labels(reason=reason).inc()
+
+    def stream_event_ignored(self) -> None:
+        """Count a stream event of an unknown kind."""
+        self.stream_ignored.inc()
+
+    def output_downloaded(self, count: int) -> None:
+        """Count bytes of output files as they arrive."""
+        self.bytes.labels(direction="fetched").inc(count)
+
+    def webhook_received(self, outcome: str) -> None:
+        """Count a webhook delivery."""
+        self.webhooks.labels(outcome=outcome).inc()
+
+    def transaction_finished(self, operation: str, seconds: float) -> None:
+        """Count a database transaction."""
+        self.database.labels(operation=operation).observe(seconds)
+
+    def _create_run_metrics(self) -> None:
+        self.runs_started = self._counter("runs_started", "New runs.", "command")
+        self.runs_ended = self._counter("runs_ended", "Runs by terminal state.", "command", "end")
+        self.runs_recovered = self._counter("runs_recovered", "Runs taken up after a restart.", "step")
         self.runs_active = self._gauge("runs_active", "Runs that are not delivered yet.")
         self.run_time = self._histogram(
-            "run_seconds", "From the slash command to the last page in Discord.", _LONG, "command", "end"
+            "run_seconds", "From the slash command to the final reply in Discord.", _RUN_BUCKETS, "command", "end"
         )
         self.first_content = self._histogram(
-            "first_content_seconds", "From the slash command to the first output in Discord.", _LONG, "command"
+            "first_content_seconds", "From the slash command to the first output in Discord.", _RUN_BUCKETS, "command"
         )
-        self.queue_length = self._gauge("queue_length", "Runs that wait in our line before Replicate.")
-        self.queue_wait = self._histogram("queue_wait_seconds", "How long a run waited in that line.", _LONG)
-        self.bytes = self._counter("bytes", "Bytes by where they went: given, fetched or uploaded.", "direction")
-        self.errors = self._counter("errors", "Errors that nobody expected, by the room they happened in.", "room")
+        self.queue_length = self._gauge("queue_length", "Runs in the queue before Replicate.")
+        self.queue_wait = self._histogram("queue_wait_seconds", "Time a run spent in that queue.", _RUN_BUCKETS)
+        self.bytes = self._counter(
+            "bytes",
+            "Bytes transferred: attachments (given), outputs (fetched), uploads to Discord (uploaded).",
+            "direction",
+        )
+        self.errors = self._counter("errors", "Unexpected errors by component.", "room")
 
-    def _discord(self) -> None:
+    def _create_discord_metrics(self) -> None:
         self.acknowledgement = self._histogram(
-            "acknowledgement_seconds", "From the interaction to its acknowledgement; 3 s are given.", _QUICK, "command"
+            "acknowledgement_seconds",
+            "From the interaction to its acknowledgement; Discord allows 3 s.",
+            _REQUEST_BUCKETS,
+            "command",
         )
         self.staleness = self._histogram(
-            "staleness_seconds", "How old the newest content was when Discord had it.", _FRESH
+            "staleness_seconds", "Age of the newest output when Discord had it.", _STALENESS_BUCKETS
         )
-        self.edits = self._counter("edits", "Edits of replies, by road and outcome.", "road", "outcome")
-        self.edit_time = self._histogram("edit_seconds", "How long an edit took.", _QUICK, "road")
-        self.throttled = self._counter("throttled", "Answers 429, by road: token, bot or replicate.", "road")
-        self.gateway_latency = self._gauge("gateway_latency_seconds", "The last heartbeat's round trip.", "shard")
+        self.edits = self._counter("edits", "Edits of replies by transport and outcome.", "road", "outcome")
+        self.edit_time = self._histogram("edit_seconds", "Duration of an edit.", _REQUEST_BUCKETS, "road")
+        self.throttled = self._counter(
+            "throttled", "Responses 429 by transport: token, bot, global, other or replicate.", "road"
+        )
+        self.gateway_latency = self._gauge("gateway_latency_seconds", "Round trip of the last heartbeat.", "shard")
         self.gateway_reconnects = self._counter(
-            "gateway_reconnects", "Lost gateway connections, by how they came back: resumed or identified.", "kind"
+            "gateway_reconnects", "Gateway reconnects by kind: resumed or identified.", "kind"
         )
 
-    def _replicate(self) -> None:
-        self.creates = self._counter("creates", "Predictions asked for, by what became of it.", "outcome")
-        self.cancels = self._counter("cancels", "Cancellations asked for, by what became of it.", "outcome")
+    def _create_replicate_metrics(self) -> None:
+        self.creates = self._counter("creates", "Create requests by outcome.", "outcome")
+        self.cancels = self._counter("cancels", "Cancel requests by outcome.", "outcome")
         self.requests = self._histogram(
-            "replicate_request_seconds", "Requests to Replicate.", _QUICK, "operation", "outcome"
+            "replicate_request_seconds", "Requests to Replicate.", _REQUEST_BUCKETS, "operation", "outcome"
         )
-        self.stream_reconnects = self._counter("stream_reconnects", "Streams opened again, by why.", "reason")
+        self.stream_reconnects = self._counter("stream_reconnects", "Streams opened again, by reason.", "reason")
         self.stream_ignored = self._counter("stream_events_ignored", "Stream events of unknown kinds.")
-        self.webhooks = self._counter("webhooks", "Webhook deliveries, by what became of them.", "outcome")
+        self.webhooks = self._counter("webhooks", "Webhook deliveries by outcome.", "outcome")
 
-    def _inside(self) -> None:
-        self.database = self._histogram("database_seconds", "Transactions.", _DISK, "operation")
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(f"replicord_{name}", documentation, labels, registry=self.registry)
 
-    def _counter(self, name: str, what: str, *labels: str) -> Counter:
-        return Counter(f"replicord_{name}", what, labels, registry=self.registry)
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(f"replicord_{name}", documentation, labels, registry=self.registry)
 
-    def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
-        return Gauge(f"replicord_{name}", what, labels, registry=self.registry)
-
-    def _histogram(self, name: str, what: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(f"replicord_{name}", what, labels, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"replicord_{name}", documentation, labels, buckets=buckets, registry=self.registry)
 
 
-class ReplicateMetrics:
-    """Counts and times requests, creates, cancels, 429s and streams."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def answered(self, operation: str, outcome: str, seconds: float) -> None:
-        """Note one request."""
-        self._metrics.requests.labels(operation=operation, outcome=outcome).observe(seconds)
-        if outcome == "429":
-            self._metrics.throttled.labels(road="replicate").inc()
-        if operation == "predictions.create":
-            self._metrics.creates.labels(outcome=_meaning(outcome)).inc()
-        if operation == "predictions.cancel":
-            self._metrics.cancels.labels(outcome=_meaning(outcome)).inc()
-
-    def stream_closed(self, reason: str) -> None:
-        """Note that a stream is opened again."""
-        self._metrics.stream_reconnects.labels(reason=reason).inc()
-
-    def event_ignored(self) -> None:
-        """Note a stream event of an unknown kind."""
-        self._metrics.stream_ignored.inc()
-
-
-def _meaning(outcome: str) -> str:
-    """Return what an outcome means for the request: ok, throttled, refused, not_sent or no_answer."""
+def _outcome_class(outcome: str) -> str:
+    """Return ok, throttled, refused, not_sent or no_answer."""
     match outcome[:1]:
         case "2":
             return "ok"

@@ -10,6 +10,7 @@ from bot.backends.replicate.client import Replicate, open_http
 from bot.catalog.catalog import Catalog
 from bot.catalog.resolve import Resolver
 from bot.clock import SystemClock
+from bot.observability.metrics import Metrics
 from bot.settings import CommandSpec
 from bot.store.store import Store
 from sandbox.replicate.catalogue import Model
@@ -30,12 +31,12 @@ async def far_end() -> AsyncIterator[ReplicateStandIn]:
 @pytest.fixture
 async def replicate(far_end: ReplicateStandIn) -> AsyncIterator[Replicate]:
     async with open_http() as http:
-        yield Replicate(http, token=far_end.token, base_url=far_end.base_url, clock=SystemClock())
+        yield Replicate(http, token=far_end.token, base_url=far_end.base_url, clock=SystemClock(), metrics=Metrics())
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path}/replicord.db", clock=SystemClock())
+    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path}/replicord.db", clock=SystemClock(), metrics=Metrics())
     yield store
     await store.close()
 
@@ -46,7 +47,9 @@ def make(replicate: Replicate, store: Store) -> MakeCatalog:
 
     def made(specs: Sequence[CommandSpec] = (), hidden: Sequence[str] = ()) -> Catalog:
         resolver = Resolver(replicate, store.commands)
-        return Catalog(specs=specs, hidden=hidden, resolver=resolver, rows=store.commands, clock=SystemClock())
+        return Catalog(
+            specs=specs, hidden=hidden, resolver=resolver, rows=store.commands, clock=SystemClock(), metrics=Metrics()
+        )
 
     return made
 

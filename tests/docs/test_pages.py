@@ -7,10 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bot.invite import NEEDED, PERMISSIONS, server_invite, user_invite
-from bot.observability.instruments import Instruments
+from bot.observability.metrics import Metrics
 from bot.settings import Settings
 from bot.settings.docs import env_example, table
-from tests.clock import VirtualClock
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, links
 
 README = (ROOT / "README.md").read_text()
@@ -67,7 +66,7 @@ def test_the_permission_number_is_explained() -> None:
 def exposed() -> set[str]:
     """Return every name that a query can ask the bot for."""
     names: set[str] = set()
-    for metric in Instruments(version="1", clock=VirtualClock()).metrics.registry.collect():
+    for metric in Metrics(version="1").registry.collect():
         endings = {
             "counter": ("_total",), "histogram": ("_bucket", "_sum", "_count", ""), "info": ("_info",),
         }.get(metric.type, ("",))  # fmt: skip

@@ -1,14 +1,12 @@
 """Metrics: what operating.md promises is there, by names after Prometheus' conventions."""
 
-import inspect
 import re
 
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.backends.replicate.api import Unmetered
-from bot.observability.metrics import Metrics, ReplicateMetrics
+from bot.observability.metrics import Metrics
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -70,26 +68,17 @@ def test_two_bots_in_one_process_do_not_meet():
 )
 def test_creates_and_cancels_are_counted_by_what_became_of_them(outcome, meaning):
     metrics = Metrics(process=False)
-    meter = ReplicateMetrics(metrics)
     for operation in ("predictions.create", "predictions.cancel", "predictions.get"):
-        meter.answered(operation, outcome, 0.2)
+        metrics.replicate_request_finished(operation, outcome, 0.2)
     assert value(metrics, "creates_total", outcome=meaning) == 1
     assert value(metrics, "cancels_total", outcome=meaning) == 1
     assert value(metrics, "replicate_request_seconds_sum", operation="predictions.get", outcome=outcome) == 0.2
     assert value(metrics, "throttled_total", road="replicate") == (3 if outcome == "429" else None)
 
 
-def test_the_meter_has_the_shape_that_the_client_wants():
-    def shape(kind: type) -> dict[str, inspect.Signature]:
-        return {name: inspect.signature(each) for name, each in vars(kind).items() if not name.startswith("_")}
-
-    assert shape(ReplicateMetrics) == shape(Unmetered)
-
-
 def test_streams_are_counted():
     metrics = Metrics(process=False)
-    meter = ReplicateMetrics(metrics)
-    meter.stream_closed("idle")
-    meter.event_ignored()
+    metrics.stream_interrupted("idle")
+    metrics.stream_event_ignored()
     assert value(metrics, "stream_reconnects_total", reason="idle") == 1
     assert value(metrics, "stream_events_ignored_total") == 1

@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
@@ -14,6 +14,7 @@ from bot.backends.replicate.errors import BadAnswer, NoAnswer, NotSent, Replicat
 from bot.backends.replicate.responses import TRANSPORT_ERRORS, error_from_exception, error_from_response
 from bot.backends.replicate.types import decode
 from bot.clock import Clock
+from bot.observability.metrics import Metrics
 
 Jitter = Callable[[], float]
 """Gives a number from 0 to 1; handed in, so that a test knows it."""
@@ -57,35 +58,6 @@ class CreateAllowance:
 
 
 _EPOCH_LIKE = 1_000_000_000
-
-
-class Meter(Protocol):
-    """Takes note; never waits, never fails."""
-
-    def answered(self, operation: str, outcome: str, seconds: float) -> None:
-        """Note one request: "predictions.create" and the like, and a status code, "not_sent" or "no_answer"."""
-        ...
-
-    def stream_closed(self, reason: str) -> None:
-        """Note that a stream is opened again, because it was "idle", "cut" or "refused"."""
-        ...
-
-    def event_ignored(self) -> None:
-        """Note a stream event of a kind that we do not know."""
-        ...
-
-
-class Unmetered:
-    """A meter that looks away."""
-
-    def answered(self, operation: str, outcome: str, seconds: float) -> None:
-        """Do nothing."""
-
-    def stream_closed(self, reason: str) -> None:
-        """Do nothing."""
-
-    def event_ignored(self) -> None:
-        """Do nothing."""
 
 
 ATTEMPTS: Final = 4
@@ -141,12 +113,12 @@ class ApiClient:
         token: str,
         base_url: str,
         clock: Clock,
-        meter: Meter | None = None,
+        metrics: Metrics,
         jitter: Jitter = random_jitter,
     ) -> None:
         self._http = http
         self._clock = clock
-        self._meter: Meter = meter or Unmetered()
+        self._metrics = metrics
         self._jitter = jitter
         self.rate: CreateAllowance | None = None
         self._authorization = f"Bearer {token}"
@@ -241,7 +213,7 @@ class ApiClient:
             return False
 
     def _note(self, ask: ApiRequest, outcome: str, began: float) -> None:
-        self._meter.answered(ask.operation, outcome, self._clock.monotonic() - began)
+        self._metrics.replicate_request_finished(ask.operation, outcome, self._clock.monotonic() - began)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -14,8 +14,6 @@ from bot.backends.replicate.api import (
     ApiRequest,
     CreateAllowance,
     Jitter,
-    Meter,
-    Unmetered,
     random_jitter,
 )
 from bot.backends.replicate.errors import BadAnswer
@@ -27,6 +25,7 @@ from bot.backends.replicate.transport import PausableTransport, ReadScheduler, W
 from bot.backends.replicate.types import ApiModel, OptionalText
 from bot.backends.replicate.webhooks import Webhooks
 from bot.clock import Clock
+from bot.observability.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +91,16 @@ class Replicate:
         token: str,
         base_url: str,
         clock: Clock,
-        meter: Meter | None = None,
+        metrics: Metrics,
         jitter: Jitter = random_jitter,
         breathing: ReadScheduler | None = None,
     ) -> None:
         self._http = http
         self._breathing = breathing or ReadScheduler()
         self._clock = clock
-        self._meter: Meter = meter or Unmetered()
+        self._metrics = metrics
         self._jitter = jitter
-        self._api = ApiClient(http, token=token, base_url=base_url, clock=clock, meter=self._meter, jitter=jitter)
+        self._api = ApiClient(http, token=token, base_url=base_url, clock=clock, metrics=self._metrics, jitter=jitter)
         self.predictions = Predictions(self._api)
         self.models = Models(self._api)
         self.deployments = Deployments(self._api)
@@ -129,7 +128,7 @@ class Replicate:
             url,
             take,
             clock=self._clock,
-            meter=self._meter,
+            metrics=self._metrics,
             jitter=self._jitter,
             breathing=self._breathing,
             wanted=wanted,

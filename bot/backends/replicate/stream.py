@@ -11,11 +11,12 @@ from typing import Final, cast
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from bot.backends.replicate.api import Backoff, Jitter, Meter
+from bot.backends.replicate.api import Backoff, Jitter
 from bot.backends.replicate.errors import StreamLost
 from bot.backends.replicate.responses import TRANSPORT_ERRORS, retry_after
 from bot.backends.replicate.transport import BatchedStream, PausableConnection, ReadScheduler, Wanted, at_once
 from bot.clock import Clock
+from bot.observability.metrics import Metrics
 
 _CLOSE_BEHIND: Final = 16
 
@@ -120,7 +121,7 @@ async def follow_stream(
     take: OnBatch,
     *,
     clock: Clock,
-    meter: Meter,
+    metrics: Metrics,
     jitter: Jitter,
     breathing: ReadScheduler,
     wanted: Wanted = at_once,
@@ -132,7 +133,7 @@ async def follow_stream(
     StreamLost when it cannot be had. An idle stream is waited for without end: whoever follows it stops when the
     prediction is over. Cancelling closes the connection at once.
     """
-    intake = _Intake(take, meter)
+    intake = _Intake(take, metrics)
     tries = _Tries(clock, jitter)
     while not intake.done:
         tries.begin()
@@ -144,7 +145,7 @@ async def follow_stream(
             closed = end
         intake.hand_over()
         if not intake.done:
-            meter.stream_closed(closed.reason)
+            metrics.stream_interrupted(closed.reason)
             await clock.sleep(tries.pause(closed))
             intake.seen.reconnect()
 
@@ -187,11 +188,11 @@ async def _read(
 class _Intake:
     """Collects what is read until it is handed over; each event is taken once, however often it comes."""
 
-    def __init__(self, take: OnBatch, meter: Meter) -> None:
+    def __init__(self, take: OnBatch, metrics: Metrics) -> None:
         self.seen = EventDeduplicator()
         self.done = False
         self._take = take
-        self._meter = meter
+        self._metrics = metrics
         self._outputs: list[str] = []
         self._error: str | None = None
         self._end: str | None = None
@@ -206,7 +207,7 @@ class _Intake:
             if self.seen.is_new(name, data, sent.id or None):
                 self._say(name, data)
         elif name != "message" or data:  # the decoder makes an empty message of every comment
-            self._meter.event_ignored()
+            self._metrics.stream_event_ignored()
 
     def _say(self, name: str, data: str) -> None:
         if name == "error":

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from bot.backends.replicate.client import Replicate
+from bot.observability.metrics import Metrics
 
 BASE = "https://api.example.test"
 TOKEN = "not-a-token"
@@ -37,36 +38,17 @@ class HastyClock:
         await asyncio.sleep(0)
 
 
-class Tally:
-    """A meter that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[str, str]] = []
-        self.closed: list[str] = []
-        self.ignored = 0
-
-    def answered(self, operation: str, outcome: str, seconds: float) -> None:
-        assert seconds >= 0
-        self.answers.append((operation, outcome))
-
-    def stream_closed(self, reason: str) -> None:
-        self.closed.append(reason)
-
-    def event_ignored(self) -> None:
-        self.ignored += 1
-
-
 class FarEnd:
     """A client of ours whose every request is answered by a function, and kept."""
 
     def __init__(self, *answers: Answer | httpx.Response, base_url: str = BASE) -> None:
         self.requests: list[httpx.Request] = []
         self.clock = HastyClock()
-        self.tally = Tally()
+        self.metrics = Metrics(process=False)
         self._answers = list(answers)
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
         self.replicate = Replicate(
-            self.http, token=TOKEN, base_url=base_url, clock=self.clock, meter=self.tally, jitter=lambda: 0.0
+            self.http, token=TOKEN, base_url=base_url, clock=self.clock, metrics=self.metrics, jitter=lambda: 0.0
         )
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -77,6 +59,10 @@ class FarEnd:
             return answer
         response = answer(request)
         return response if isinstance(response, httpx.Response) else await response
+
+    def count(self, name: str, **labels: str) -> float | None:
+        """Return the value of one of the client's metrics."""
+        return self.metrics.registry.get_sample_value(f"replicord_{name}", labels)
 
     @property
     def sent(self) -> Any:

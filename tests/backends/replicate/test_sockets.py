@@ -15,6 +15,7 @@ from bot.backends.replicate.client import Replicate, open_http
 from bot.backends.replicate.errors import NoAnswer, NotSent
 from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.responses import error_from_exception
+from bot.observability.metrics import Metrics
 from tests.backends.replicate.server import ID, HastyClock, prediction
 from tests.backends.replicate.streams import DONE, numbered, told
 
@@ -46,7 +47,7 @@ async def serving(*routes: web.RouteDef) -> AsyncIterator[str]:
 @asynccontextmanager
 async def client(base_url: str) -> AsyncIterator[Replicate]:
     async with open_http() as http:
-        yield Replicate(http, token="not-a-token", base_url=base_url, clock=HastyClock())
+        yield Replicate(http, token="not-a-token", base_url=base_url, clock=HastyClock(), metrics=Metrics())
 
 
 async def test_a_refused_connection_was_not_sent():
@@ -122,7 +123,7 @@ async def test_a_server_that_says_nothing_is_no_answer():
         gone.set()
 
     async with listening(silent) as url, open_http() as http:
-        api = ApiClient(http, token="not-a-token", base_url=url, clock=HastyClock())
+        api = ApiClient(http, token="not-a-token", base_url=url, clock=HastyClock(), metrics=Metrics())
         with pytest.raises(NoAnswer):
             await api.once(ApiRequest(operation="test", method="POST", url=api.url("predictions"), read=0.02))
         await asyncio.wait_for(gone.wait(), 5)

@@ -23,6 +23,7 @@ from bot.backends.replicate.errors import (
 from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.predictions import Prediction, Status
 from bot.backends.replicate.webhooks import Verifier
+from bot.observability.metrics import Metrics
 from sandbox.replicate import Pace, ReplicateStandIn
 from tests.backends.replicate.server import HastyClock
 from tests.backends.replicate.streams import texts, told
@@ -45,7 +46,7 @@ async def far() -> AsyncIterator[ReplicateStandIn]:
 @pytest.fixture
 async def replicate(far: ReplicateStandIn) -> AsyncIterator[Replicate]:
     async with open_http() as http:
-        yield Replicate(http, token=far.token, base_url=far.base_url, clock=HastyClock())
+        yield Replicate(http, token=far.token, base_url=far.base_url, clock=HastyClock(), metrics=Metrics())
 
 
 async def ended(far: ReplicateStandIn, replicate: Replicate, made: Prediction) -> Prediction:

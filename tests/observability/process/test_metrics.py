@@ -55,7 +55,7 @@ async def run(house: House, values: dict[str, object]) -> None:
     mia, pictures = house.discord.person("mia"), house.discord.world.channel("pictures")
     message = answered(await mia.slash(pictures, "generate", values))
     await reached(house, lambda: over(message))
-    await eventually(lambda: any(line["event"] == "A run was delivered." for line in log_lines(house)))
+    await eventually(lambda: any(line["event"] == "run_delivered" for line in log_lines(house)))
 
 
 async def test_a_run_moves_every_needle(house: House) -> None:
@@ -87,11 +87,11 @@ async def test_refused_edits_and_lost_connections_are_counted(house: House) -> N
 async def test_every_line_of_a_run_has_its_ids_and_no_line_is_private(house: House) -> None:
     await run(house, {"prompt": PROMPT, "subject": ME, "number_of_outputs": 2})
     lines = log_lines(house)
-    [began] = [line for line in lines if line["event"] == "A run began."]
+    [began] = [line for line in lines if line["event"] == "run_reserved"]
     [prediction] = house.replicate.predictions
     of_run = [line for line in lines if line.get("run") == began["run"]]
     assert len(of_run) >= 4
-    after = of_run[[line["event"] for line in of_run].index("A prediction was asked for.") :]
+    after = of_run[[line["event"] for line in of_run].index("create_sent") :]
     assert {line.get("prediction") for line in after} == {prediction}
     whole = house.bot.log.read_text()
     for private in (PROMPT, "data:image", house.discord.bot_token, house.replicate.token, "/delivery/", "/stream/"):
