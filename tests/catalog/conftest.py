@@ -36,7 +36,7 @@ async def replicate(far_end: ReplicateStandIn) -> AsyncIterator[Replicate]:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path}/replicord.db", clock=SystemClock(), metrics=Metrics())
+    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path}/replicord.db", clock=SystemClock())
     yield store
     await store.close()
 
