@@ -26,10 +26,10 @@ async def measure(rows: int, folder: Path) -> Row:
     store = await Store.open(url, clock=SystemClock())
     run = _run(datetime.now(UTC))
     await store.runs.reserve(run)
-    await store.runs.sent(run.id, at=run.created_at)
-    await store.runs.submitted(run.id, prediction_id="p0")
-    await store.runs.ended(run.id, state=RunState.SUCCEEDED, at=run.created_at, output=["word"] * 100)
-    await store.runs.delivered(run.id, at=run.created_at)
+    await store.runs.mark_sent(run.id, at=run.created_at)
+    await store.runs.mark_submitted(run.id, prediction_id="p0")
+    await store.runs.mark_ended(run.id, state=RunState.SUCCEEDED, at=run.created_at, output=["word"] * 100)
+    await store.runs.mark_delivered(run.id, at=run.created_at)
     await store.close()
     began = time.monotonic()
     _fill(path, rows, run)
@@ -58,11 +58,11 @@ def _queries(store: Store, rows: int) -> dict[str, Callable[[int], Awaitable[obj
     return {
         "reserve": reserve,
         "get": lambda n: runs.get(f"run{n * rows // _TIMES}"),
-        "by message": lambda n: runs.by_message(10**9 + n * rows // _TIMES),
+        "by message": lambda n: runs.find_by_message(10**9 + n * rows // _TIMES),
         "by prediction": lambda n: runs.by_prediction(f"p{n * rows // _TIMES}"),
-        "recent": lambda n: runs.recent(n, limit=10),
-        "active": runs.active,
-        "undelivered": lambda _: runs.undelivered(),
+        "recent": lambda n: runs.list_recent(n, limit=10),
+        "active": runs.list_active,
+        "undelivered": lambda _: runs.list_undelivered(),
     }
 
 

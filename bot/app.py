@@ -133,7 +133,7 @@ class App:
             clock=clock,
         )
         self._search = Search(self._replicate.models, clock=clock)
-        self._registration = CommandSync(self._client, memory=store.notes, guild=settings.command_guild)
+        self._registration = CommandSync(self._client, memory=store.key_value, guild=settings.command_guild)
         self._invocations = RunStarter(self._engine)
         self._models = GenerateCommands(
             self._client, catalog=self._catalog, invocations=self._invocations, registration=self._registration
@@ -302,7 +302,7 @@ class App:
         await asyncio.gather(self._chores().go_on(), *([self._watch.go_on()] if watched else []))
 
     async def _write_something(self) -> None:
-        await self._store.notes.put("alive", self._clock.now().isoformat())
+        await self._store.key_value.put("alive", self._clock.now().isoformat())
 
     def _gatherer(self, run: Run) -> Materializer:
         return Materializer(

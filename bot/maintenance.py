@@ -53,13 +53,13 @@ class Maintenance:
         """Let go of old prompts, files and rows, and of output files that Discord has."""
         kept = await asyncio.to_thread(self._spool.kept)  # before the runs: a run that begins meanwhile is in neither
         try:
-            await self._runs.prune(
+            await self._runs.delete_expired(
                 self._clock.now(),
                 prompts_for=self._keep.prompts,
                 files_for=self._keep.files,
                 runs_for=self._keep.runs,
             )
-            wanted = {run.id for run in await self._runs.undelivered()}
+            wanted = {run.id for run in await self._runs.list_undelivered()}
         except StoreError as error:
             log.warning("Old runs were not cleared away; the next hour tries again.", error=str(error))
             return

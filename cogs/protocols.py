@@ -15,15 +15,15 @@ class Book(Protocol):
         """Return the run of this id."""
         ...
 
-    async def by_message(self, message_id: int) -> Run | None:
+    async def find_by_message(self, message_id: int) -> Run | None:
         """Return the run that this message belongs to."""
         ...
 
-    async def undelivered(self) -> tuple[Run, ...]:
+    async def list_undelivered(self) -> tuple[Run, ...]:
         """Return every run whose end Discord does not show yet."""
         ...
 
-    async def files(self, run_id: str) -> tuple[Media, ...]:
+    async def load_files(self, run_id: str) -> tuple[Media, ...]:
         """Return the files that the run was given, while they are kept."""
         ...
 

@@ -23,10 +23,10 @@ async def check_database(url: str, *, clock: Clock, tell: Report) -> Store | Non
         tell(failed(error.sentence))
         return None
     try:
-        await store.notes.put(_KEY, "written")
-        await store.notes.put(_KEY, None)
+        await store.key_value.put(_KEY, "written")
+        await store.key_value.put(_KEY, None)
         broken = await store.damage()
-        waiting = len(await store.runs.undelivered())
+        waiting = len(await store.runs.list_undelivered())
     except StoreError as error:
         tell(failed(f"The database opens and does not work: {error}"))
         await store.close()

@@ -120,13 +120,13 @@ class Creator:
 
     async def _resolve(self, life: ActiveRun) -> dict[str, Any]:
         life.turn(Phase.SENDING)
-        files = await self._runs.files(life.run.id) if referenced_files(life.run.input) else ()
+        files = await self._runs.load_files(life.run.id) if referenced_files(life.run.input) else ()
         return await resolve_files(life.run.input, files, self._replicate.files)
 
     async def _mark_sent(self, life: ActiveRun) -> bool:
         """Write down that the request leaves now; False when somebody wants the run to stop."""
         at, webhook = self._clock.now(), self._policy.webhook(life.run.id)
-        if not await self._runs.sent(life.run.id, at=at, webhook=webhook):
+        if not await self._runs.mark_sent(life.run.id, at=at, webhook=webhook):
             row = await self._runs.get(life.run.id)
             if row is None or row.cancel_requested_at is None:
                 raise RuntimeError("somebody else has sent this run, or ended it")
@@ -139,7 +139,7 @@ class Creator:
         return True
 
     async def _mark_unsent(self, life: ActiveRun) -> None:
-        await retry_write(lambda: self._runs.unsent(life.run.id), self._clock, self._policy)
+        await retry_write(lambda: self._runs.mark_unsent(life.run.id), self._clock, self._policy)
         life.wrote(sent_at=None, webhook=None)
 
     async def _create(self, life: ActiveRun) -> Prediction | Outcome | _RetryLater | _NoAnswer:
@@ -172,7 +172,7 @@ class Creator:
         self._line.taken(self._replicate.rate)
         try:
             taken = await retry_write(
-                lambda: self._runs.submitted(life.run.id, prediction_id=prediction.id), self._clock, self._policy
+                lambda: self._runs.mark_submitted(life.run.id, prediction_id=prediction.id), self._clock, self._policy
             )
         except StoreError:
             life.wrote(prediction_id=prediction.id)  # for whoever ends this run: it must not go on unwatched

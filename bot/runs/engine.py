@@ -178,7 +178,7 @@ class Engine:
         taken = 0
         fresh: set[asyncio.Task[None]] = set()
         try:
-            for run in await self._runs.undelivered():
+            for run in await self._runs.list_undelivered():
                 if run.id in self._lives or run.id in self._starting or self._stopping:
                     continue
                 step = next_step(run, self._clock.now(), patience=self._policy.deadline)

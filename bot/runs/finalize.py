@@ -27,7 +27,7 @@ class Finalizer:
         changes = _row(life, end) | {"ended_at": self._clock.now()}
         written = {name: value for name, value in changes.items() if name != "ended_at"}
         won = await retry_write(
-            lambda: self._runs.ended(life.run.id, at=changes["ended_at"], **written), self._clock, self._policy
+            lambda: self._runs.mark_ended(life.run.id, at=changes["ended_at"], **written), self._clock, self._policy
         )
         if not won:
             log.warning("a run had ended already", extra={"run": life.run.id})
@@ -42,7 +42,9 @@ class Finalizer:
             life.turn(Phase.DELIVERING)
             await life.picture.finished(self._clock, self._policy.download_longest)
             await self._hand_over(life, life.finish())
-        await retry_write(lambda: self._runs.delivered(life.run.id, at=self._clock.now()), self._clock, self._policy)
+        await retry_write(
+            lambda: self._runs.mark_delivered(life.run.id, at=self._clock.now()), self._clock, self._policy
+        )
         ended = life.run.ended_at or self._clock.now()
         self._observer.delivered(life.run, (self._clock.now() - ended).total_seconds())
 

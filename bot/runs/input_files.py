@@ -87,7 +87,7 @@ class ThumbnailLoader:
         if not any("file:" in str(value) for value in run.input.values()):
             return _picture_url(run)
         async with self._gate:
-            for file in await self._runs.files(run.id):
+            for file in await self._runs.load_files(run.id):
                 if file.type.kind is Kind.IMAGE:
                     try:
                         return await asyncio.to_thread(thumbnail, file)

@@ -65,7 +65,7 @@ class Reconciler:
         """Return None once the prediction is found and is this run's on disk too, else the end of a run without one."""
         life.turn(Phase.RECONCILING)
         if life.given is None:
-            life.given = inline_files(life.run.input, await self._runs.files(life.run.id))
+            life.given = inline_files(life.run.input, await self._runs.load_files(life.run.id))
         self._searching[life.run.id] = life.run
         try:
             found = await self._search(life)
@@ -85,7 +85,7 @@ class Reconciler:
             candidates, ok = await self._candidates(life)
             listed = listed or ok
             for prediction in candidates:
-                if await self._runs.submitted(life.run.id, prediction_id=prediction.id):
+                if await self._runs.mark_submitted(life.run.id, prediction_id=prediction.id):
                     life.wrote(prediction_id=prediction.id, state=RunState.SUBMITTED)
                     return True
             searched = self._clock.monotonic() - began
@@ -111,7 +111,7 @@ class Reconciler:
         found = {id_: one for id_, one in found.items() if likeness[id_]}
         if not found:
             return (), ok
-        owners = await self._runs.owners(tuple(found))
+        owners = await self._runs.find_run_ids(tuple(found))
         free = [one for id_, one in found.items() if id_ not in owners]
         return self._ranked(life, free, likeness), ok
 

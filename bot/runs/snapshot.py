@@ -93,11 +93,11 @@ class Reply(Protocol):
 class MessageLedger(Protocol):
     """Records the further messages of a run, so that none is sent twice."""
 
-    async def message_sending(self, run_id: str, number: int) -> None:
+    async def mark_message_sending(self, run_id: str, number: int) -> None:
         """Record that message ``number`` of the run is about to be sent: from then on it may exist."""
         ...
 
-    async def message_sent(self, run_id: str, number: int, message_id: int) -> None:
+    async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
         """Record that message ``number`` of the run exists (0 is the completion notice, 1 the first further one)."""
         ...
 

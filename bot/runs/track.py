@@ -132,7 +132,7 @@ class _RunTracker:
         if prediction.status is Status.PROCESSING and life.run.state is RunState.SUBMITTED:
             started = prediction.started_at or self._clock.now()
             await retry_write(
-                lambda: self._house.runs.running(life.run.id, started_at=started), self._clock, self._policy
+                lambda: self._house.runs.mark_running(life.run.id, started_at=started), self._clock, self._policy
             )
             life.wrote(state=RunState.RUNNING, started_at=started)
         life.logs.read(prediction.logs)

@@ -40,23 +40,23 @@ class Runs:
         if refused is not None:
             raise Refused(refused)
 
-    async def sent(self, run_id: str, *, at: datetime, webhook: str | None = None) -> bool:
+    async def mark_sent(self, run_id: str, *, at: datetime, webhook: str | None = None) -> bool:
         """Note that the create request leaves now; False when it left before, or a cancel was requested."""
         return await self._move(transitions.SENT, run_id, sent_at=at, webhook=webhook)
 
-    async def unsent(self, run_id: str) -> bool:
+    async def mark_unsent(self, run_id: str) -> bool:
         """Take ``sent`` back: the request did not reach Replicate, so no prediction can come of it."""
         return await self._move(transitions.UNSENT, run_id, sent_at=None, webhook=None)
 
-    async def submitted(self, run_id: str, *, prediction_id: str) -> bool:
+    async def mark_submitted(self, run_id: str, *, prediction_id: str) -> bool:
         """Give a sent run its prediction; False when it has one or is over, or another run has this prediction."""
         return await self._move(transitions.SUBMITTED, run_id, prediction=prediction_id)
 
-    async def running(self, run_id: str, *, started_at: datetime | None) -> bool:
+    async def mark_running(self, run_id: str, *, started_at: datetime | None) -> bool:
         """Note that the model has begun."""
         return await self._move(transitions.RUNNING, run_id, started_at=started_at)
 
-    async def ended(
+    async def mark_ended(
         self,
         run_id: str,
         *,
@@ -81,15 +81,15 @@ class Runs:
         """Note that somebody wants a run stopped that is not over; True for the first."""
         return await self._move(transitions.CANCEL, run_id, cancel_requested_by=by, cancel_requested_at=at)
 
-    async def delivered(self, run_id: str, *, at: datetime) -> bool:
+    async def mark_delivered(self, run_id: str, *, at: datetime) -> bool:
         """Note that Discord shows the end, and forget the interaction's token; True for the first."""
         return await self._database.write(lambda connection: transitions.deliver(connection, run_id, at))
 
-    async def message_sending(self, run_id: str, number: int) -> None:
+    async def mark_message_sending(self, run_id: str, number: int) -> None:
         """Write down that message ``number`` of the run is about to be sent: from then on it may exist."""
         await self._database.write(lambda connection: transitions.note_sending(connection, run_id, number))
 
-    async def message_sent(self, run_id: str, number: int, message_id: int) -> None:
+    async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
         """Write down that message ``number`` of the run (0 is the notice, 1 the first further one) exists."""
         await self._database.write(lambda connection: transitions.note_message(connection, run_id, number, message_id))
 
@@ -99,7 +99,7 @@ class Runs:
         """Return the run, if there is one."""
         return await self._one(queries.BY_ID, run_id=run_id)
 
-    async def by_message(self, message_id: int) -> Run | None:
+    async def find_by_message(self, message_id: int) -> Run | None:
         """Return the run that a message, its reply or a further one, belongs to."""
         return await self._one(queries.BY_MESSAGE, message_id=message_id)
 
@@ -107,28 +107,28 @@ class Runs:
         """Return the run that a prediction belongs to."""
         return await self._one(queries.BY_PREDICTION, prediction_id=prediction_id)
 
-    async def undelivered(self) -> tuple[Run, ...]:
+    async def list_undelivered(self) -> tuple[Run, ...]:
         """Return every run whose end Discord does not show yet, the oldest first."""
         return await self._many(queries.UNDELIVERED)
 
-    async def files(self, run_id: str) -> tuple[Media, ...]:
+    async def load_files(self, run_id: str) -> tuple[Media, ...]:
         """Return the files that were given with a run, in the order its input numbers them."""
         return await self._database.read(
             lambda connection: mapping.to_media(connection.execute(mapping.FILES, {"run_id": run_id}))
         )
 
-    async def owners(self, prediction_ids: Iterable[str]) -> Mapping[str, str]:
+    async def find_run_ids(self, prediction_ids: Iterable[str]) -> Mapping[str, str]:
         """Return prediction id → run id for those of the predictions that a run has."""
         asked = tuple(prediction_ids)
         return await self._database.read(lambda connection: queries.runs_by_prediction(connection, asked))
 
     # -- for people
 
-    async def active(self, author_id: int) -> tuple[Run, ...]:
+    async def list_active(self, author_id: int) -> tuple[Run, ...]:
         """Return a person's runs that have not ended, the oldest first."""
         return await self._many(queries.ACTIVE, author_id=author_id)
 
-    async def recent(self, author_id: int, *, limit: int, before: Run | None = None) -> tuple[Run, ...]:
+    async def list_recent(self, author_id: int, *, limit: int, before: Run | None = None) -> tuple[Run, ...]:
         """Return a person's newest runs, or the next page of them: those older than ``before``."""
         if before is None:
             return await self._many(queries.RECENT, author_id=author_id, at_most=limit)
@@ -145,7 +145,7 @@ class Runs:
 
     # -- for the house
 
-    async def prune(
+    async def delete_expired(
         self,
         now: datetime,
         *,

@@ -31,7 +31,7 @@ class Store:
         self._owner = owner
         self.runs = Runs(database, clock=clock)
         self.commands = Commands(database, clock=clock)
-        self.notes = KeyValue(database)
+        self.key_value = KeyValue(database)
 
     @classmethod
     async def open(cls, url: str, *, clock: Clock, own: bool = True, meter: Meter | None = None) -> "Store":

@@ -35,7 +35,7 @@ class CancelRuns(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Catch up on what was missed: Discord tells a new session nothing of what was before it."""
-        for run in await self._book.undelivered():
+        for run in await self._book.list_undelivered():
             if run.cancel_requested_at is None and not run.state.terminal:
                 by = await self._crosses.asked(run)
                 if by is not None:
@@ -46,7 +46,7 @@ class CancelRuns(commands.Cog):
         """Stop the run under whose message somebody who may put a ❌."""
         if str(event.emoji) != CANCEL_EMOJI or (self._client.user and event.user_id == self._client.user.id):
             return
-        run = await self._book.by_message(event.message_id)
+        run = await self._book.find_by_message(event.message_id)
         if run is not None and may_stop(run, user_id=event.user_id, manages_messages=self._manages(event)):
             await self._engine.cancel(run.id, by=_name(event, run))
 

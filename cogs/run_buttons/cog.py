@@ -67,7 +67,7 @@ class RunButtons(commands.Cog):
         _check_repeatable(interaction, run)
         if run.command == ANY_MODEL:
             self._any_model.check(interaction.user)
-        files = await self._book.files(run.id)
+        files = await self._book.load_files(run.id)
         if any(number >= len(files) for number in referenced_files(run.input)):
             raise Refused(f"The files of this run are no longer kept. Give them anew with Edit or /{run.command}.")
         await self._invocations.again(interaction, run, files)
@@ -80,7 +80,7 @@ class RunButtons(commands.Cog):
             self._any_model.check(interaction.user)
         elif command is None or command.target.model != target.model:
             raise Refused(f"/{run.command} does not run this model any more. Again still runs this one as it was.")
-        files = await self._book.files(run.id)
+        files = await self._book.load_files(run.id)
 
         async def find() -> Command:
             return command or await self._catalog.resolve(target)

@@ -29,11 +29,11 @@ class OwnRuns(Protocol):
         """Return the run of this id."""
         ...
 
-    async def active(self, author_id: int) -> tuple[Run, ...]:
+    async def list_active(self, author_id: int) -> tuple[Run, ...]:
         """Return those that have not ended, the oldest first."""
         ...
 
-    async def recent(self, author_id: int, *, limit: int) -> tuple[Run, ...]:
+    async def list_recent(self, author_id: int, *, limit: int) -> tuple[Run, ...]:
         """Return the newest."""
         ...
 
@@ -52,8 +52,8 @@ class Runs(commands.GroupCog, group_name="runs", group_description="Your runs: w
     async def show(self, interaction: discord.Interaction[Replicord]) -> None:
         """Show the card to the person who asked, with pictures where Discord hands them over soon."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        active = await self._runs.active(interaction.user.id)
-        recent = await self._runs.recent(interaction.user.id, limit=_RECENT + len(active))
+        active = await self._runs.list_active(interaction.user.id)
+        recent = await self._runs.list_recent(interaction.user.id, limit=_RECENT + len(active))
         over = [run for run in recent if run.state.terminal][:_RECENT]
         pictures = await self._pictures(over)
         entries = [run_entry(run, button=RunButton(Action.CANCEL, run.id)) for run in active]
@@ -76,7 +76,7 @@ class Runs(commands.GroupCog, group_name="runs", group_description="Your runs: w
 
     @cancel.autocomplete("run")
     async def _offer(self, interaction: discord.Interaction[Replicord], current: str) -> list[app_commands.Choice[str]]:
-        active = await self._runs.active(interaction.user.id)
+        active = await self._runs.list_active(interaction.user.id)
         named = [(f"/{run.command} · {one_line(run.prompt or 'no prompt', 80)}", run.id) for run in reversed(active)]
         return [
             app_commands.Choice(name=cut(name, _CHOICE_CHARS), value=run_id)

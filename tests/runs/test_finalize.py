@@ -58,7 +58,7 @@ async def test_files_still_on_their_way_are_waited_for(world: World) -> None:
 
 
 async def test_a_database_that_is_busy_loses_no_move(world: World) -> None:
-    for move in ("submitted", "running", "ended", "delivered"):
+    for move in ("mark_submitted", "mark_running", "mark_ended", "mark_delivered"):
         world.runs.fail[move] = _failures(2)
     run = await world.start()
     await world.clock.advance(10)
@@ -73,7 +73,7 @@ async def test_a_database_that_is_busy_loses_no_move(world: World) -> None:
 
 async def test_who_did_not_win_the_end_shows_none(world: World) -> None:
     run = await world.start()
-    await world.store.runs.ended(run.id, state=RunState.FAILED, at=world.clock.now(), failure="Elsewhere.")
+    await world.store.runs.mark_ended(run.id, state=RunState.FAILED, at=world.clock.now(), failure="Elsewhere.")
     world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
     await world.clock.advance(1)
     assert (await world.row(run)).failure == "Elsewhere."
@@ -81,7 +81,7 @@ async def test_who_did_not_win_the_end_shows_none(world: World) -> None:
     assert world.view(run).closed == 1
 
 
-@pytest.mark.parametrize("where", ["files", "sent", "running"])
+@pytest.mark.parametrize("where", ["load_files", "mark_sent", "mark_running"])
 async def test_what_nobody_expected_ends_the_run_with_a_sentence(
     world: World, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -99,7 +99,7 @@ async def test_what_nobody_expected_ends_the_run_with_a_sentence(
 
 
 async def test_one_run_that_breaks_leaves_the_others_alone(world: World) -> None:
-    world.runs.fail["sent"] = _failures(1, RuntimeError)
+    world.runs.fail["mark_sent"] = _failures(1, RuntimeError)
     broken = await world.start()
     other = await world.start(author_id=8)
     assert (await world.row(broken)).state is RunState.FAILED
@@ -107,7 +107,7 @@ async def test_one_run_that_breaks_leaves_the_others_alone(world: World) -> None
 
 
 async def test_a_prediction_that_cannot_be_written_down_is_not_left_running(world: World) -> None:
-    world.runs.fail["submitted"] = _failures(7)
+    world.runs.fail["mark_submitted"] = _failures(7)
     run = await world.start()
     world.replicate.only.begin(world.clock.now())
     await world.clock.advance(120)

@@ -23,11 +23,11 @@ async def race(url: str, runs: int) -> list[str]:
         run_id = f"run-{number}"
         now = clock.now()
         won = [
-            ("sent", await store.runs.sent(run_id, at=now, webhook=None)),
-            ("submitted", await store.runs.submitted(run_id, prediction_id=f"p{number}")),
+            ("sent", await store.runs.mark_sent(run_id, at=now, webhook=None)),
+            ("submitted", await store.runs.mark_submitted(run_id, prediction_id=f"p{number}")),
             ("cancel", await store.runs.request_cancel(run_id, by=url, at=now)),
-            ("ended", await store.runs.ended(run_id, state=RunState.CANCELED, at=now)),
-            ("delivered", await store.runs.delivered(run_id, at=now)),
+            ("ended", await store.runs.mark_ended(run_id, state=RunState.CANCELED, at=now)),
+            ("delivered", await store.runs.mark_delivered(run_id, at=now)),
         ]
         return [f"{move} {run_id}" for move, mine in won if mine]
 

@@ -54,11 +54,13 @@ async def run_up_to(runs: Runs, run: Run, state: RunState, *, delivered: bool = 
     """Reserve ``run`` and move it to ``state`` by the moves that lead there."""
     await runs.reserve(run, (PNG,))
     if state is not RunState.RESERVED:
-        assert await runs.sent(run.id, at=run.created_at, webhook=None)
-        assert await runs.submitted(run.id, prediction_id=f"prediction-{run.id}")
+        assert await runs.mark_sent(run.id, at=run.created_at, webhook=None)
+        assert await runs.mark_submitted(run.id, prediction_id=f"prediction-{run.id}")
     if state not in (RunState.RESERVED, RunState.SUBMITTED):
-        assert await runs.running(run.id, started_at=run.created_at)
+        assert await runs.mark_running(run.id, started_at=run.created_at)
     if state.terminal:
-        assert await runs.ended(run.id, state=state, at=run.created_at, output=["https://replicate.delivery/1.png"])
+        assert await runs.mark_ended(
+            run.id, state=state, at=run.created_at, output=["https://replicate.delivery/1.png"]
+        )
     if delivered:
-        assert await runs.delivered(run.id, at=run.created_at)
+        assert await runs.mark_delivered(run.id, at=run.created_at)

@@ -37,9 +37,9 @@ async def test_a_copy_made_during_work_is_whole_and_starts_a_bot(
     copy = await Store.open(f"sqlite+aiosqlite:///{tmp_path}/copies/copy.db", clock=clock)
     assert await copy.damage() is None
     assert await copy.runs.get("before") == await store.runs.get("before")
-    for run in await copy.runs.undelivered():
-        assert await copy.runs.files(run.id) == (PNG,)
-    assert len(await copy.runs.undelivered()) > 50
+    for run in await copy.runs.list_undelivered():
+        assert await copy.runs.load_files(run.id) == (PNG,)
+    assert len(await copy.runs.list_undelivered()) > 50
     await copy.close()
 
 

@@ -28,14 +28,14 @@ async def test_one_that_fails_among_many_fails_alone(store: Store) -> None:
     )
     assert [number for number, answer in enumerate(answers) if answer is not None] == [7]
     assert isinstance(answers[7], StoreError)
-    assert len(await store.runs.undelivered()) == 20
+    assert len(await store.runs.list_undelivered()) == 20
 
 
 async def test_an_ended_run_is_counted_once_though_its_transaction_was_made_twice(store: Store) -> None:
     await store.runs.reserve(a_run("twice"), ())
     await store.runs.reserve(a_run("over"), ())
     await asyncio.gather(
-        store.runs.ended("over", state=RunState.FAILED, at=after(1)),
+        store.runs.mark_ended("over", state=RunState.FAILED, at=after(1)),
         store.runs.reserve(a_run("twice"), ()),
         return_exceptions=True,
     )
@@ -75,7 +75,10 @@ async def test_moves_that_wait_at_the_same_moment_share_a_transaction(store: Sto
     async with writer_is_busy(store):
         event.listen(store._database.sessions[0].engine, "commit", commits.append)
         sending = asyncio.gather(
-            *(store.runs.sent(f"run-{number}", at=after(1), webhook=None) for number in range(2 * GROUP_COMMIT_MAX))
+            *(
+                store.runs.mark_sent(f"run-{number}", at=after(1), webhook=None)
+                for number in range(2 * GROUP_COMMIT_MAX)
+            )
         )
         await asyncio.sleep(0)
     assert all(await sending)
@@ -91,7 +94,7 @@ async def test_a_caller_who_is_cancelled_before_its_turn_changes_nothing(store: 
     await patient
     with pytest.raises(asyncio.CancelledError):
         await canceled
-    assert [run.id for run in await store.runs.undelivered()] == ["patient"]
+    assert [run.id for run in await store.runs.list_undelivered()] == ["patient"]
 
 
 async def test_reading_does_not_wait_for_writing(store: Store) -> None:
@@ -107,7 +110,7 @@ async def test_what_was_asked_before_closing_is_done(url: str, clock: VirtualClo
     await store.close()
     await reserving
     store = await Store.open(url, clock=clock)
-    assert len(await store.runs.undelivered()) == 100
+    assert len(await store.runs.list_undelivered()) == 100
     await store.close()
 
 
@@ -150,9 +153,9 @@ async def test_while_another_program_holds_the_database_moves_fail_together_and_
         shell.execute("BEGIN IMMEDIATE")
         begun = time.monotonic()
         answers = await asyncio.gather(
-            *(store.runs.sent("run-1", at=clock.now(), webhook=None) for _ in range(20)), return_exceptions=True
+            *(store.runs.mark_sent("run-1", at=clock.now(), webhook=None) for _ in range(20)), return_exceptions=True
         )
         assert {str(answer) for answer in answers} == {"Another program holds the database. Close it, then try again."}
         assert time.monotonic() - begun < 10  # one wait for all, or two, but not one each
         assert await store.runs.get("run-1") is not None
-    assert await store.runs.sent("run-1", at=clock.now(), webhook=None)
+    assert await store.runs.mark_sent("run-1", at=clock.now(), webhook=None)

@@ -31,10 +31,10 @@ async def test_what_was_promised_before_the_kill_is_there_after_it(
         assert run is not None
         assert promise != "sent" or run.sent_at is not None
         assert promise != "ended" or run.state.terminal
-    undelivered = await store.runs.undelivered()
+    undelivered = await store.runs.list_undelivered()
     assert {run.id for run in undelivered} >= {run_id for promise, run_id in promised} - await _delivered(tmp_path)
     for run in undelivered:
-        assert await store.runs.files(run.id) == (PNG, PNG)
+        assert await store.runs.load_files(run.id) == (PNG, PNG)
     await store.close()
 
 

@@ -96,7 +96,9 @@ class Life(RuleBasedStateMachine):
     def sent(self, data: st.DataObject) -> None:
         run, now = self.pick(data), self.clock.now()
         may = run.state is RunState.RESERVED and not run.sent_at and not run.cancel_requested_at
-        if self.race(lambda: self.store.runs.sent(run.id, at=now, webhook=f"https://bot.example/{run.id}"), wins=may):
+        if self.race(
+            lambda: self.store.runs.mark_sent(run.id, at=now, webhook=f"https://bot.example/{run.id}"), wins=may
+        ):
             self.model[run.id] = replace(run, sent_at=now, webhook=f"https://bot.example/{run.id}")
 
     @precondition(lambda self: self.model)
@@ -104,7 +106,7 @@ class Life(RuleBasedStateMachine):
     def unsent(self, data: st.DataObject) -> None:
         run = self.pick(data)
         may = run.state is RunState.RESERVED and run.sent_at is not None
-        if self.race(lambda: self.store.runs.unsent(run.id), wins=may):
+        if self.race(lambda: self.store.runs.mark_unsent(run.id), wins=may):
             self.model[run.id] = replace(run, sent_at=None, webhook=None)
 
     @precondition(lambda self: self.model)
@@ -113,7 +115,7 @@ class Life(RuleBasedStateMachine):
         run = self.pick(data)
         taken = any(other.prediction_id == prediction for other in self.model.values())
         may = run.state is RunState.RESERVED and run.sent_at is not None and not taken
-        if self.race(lambda: self.store.runs.submitted(run.id, prediction_id=prediction), wins=may):
+        if self.race(lambda: self.store.runs.mark_submitted(run.id, prediction_id=prediction), wins=may):
             self.model[run.id] = replace(run, state=RunState.SUBMITTED, prediction_id=prediction)
 
     @precondition(lambda self: self.model)
@@ -121,7 +123,7 @@ class Life(RuleBasedStateMachine):
     def running(self, data: st.DataObject) -> None:
         run, now = self.pick(data), self.clock.now()
         may = run.state is RunState.SUBMITTED
-        if self.race(lambda: self.store.runs.running(run.id, started_at=now), wins=may):
+        if self.race(lambda: self.store.runs.mark_running(run.id, started_at=now), wins=may):
             self.model[run.id] = replace(run, state=RunState.RUNNING, started_at=now)
 
     @precondition(lambda self: self.model)
@@ -129,7 +131,7 @@ class Life(RuleBasedStateMachine):
     def ended(self, data: st.DataObject, end: RunState) -> None:
         run, now = self.pick(data), self.clock.now()
         result: dict[str, Any] = {"failure": "It failed.", "cause": "test", "output": [run.id], "metrics": {"t": 1}}
-        if self.race(lambda: self.store.runs.ended(run.id, state=end, at=now, **result), wins=not run.ended_at):
+        if self.race(lambda: self.store.runs.mark_ended(run.id, state=end, at=now, **result), wins=not run.ended_at):
             self.model[run.id] = replace(run, state=end, ended_at=now, **result)
             self.ends += 1
 
@@ -146,7 +148,7 @@ class Life(RuleBasedStateMachine):
     def delivered(self, data: st.DataObject) -> None:
         run, now = self.pick(data), self.clock.now()
         may = run.ended_at is not None and run.delivered_at is None
-        if self.race(lambda: self.store.runs.delivered(run.id, at=now), wins=may):
+        if self.race(lambda: self.store.runs.mark_delivered(run.id, at=now), wins=may):
             self.model[run.id] = replace(run, delivered_at=now, place=replace(run.place, token=""))
             if run.id in self.marked:
                 self.bury(run.id)
@@ -155,7 +157,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), number=st.integers(0, 2), message=st.integers(1000, 1005))
     def message_sent(self, data: st.DataObject, number: int, message: int) -> None:
         run = self.pick(data)
-        self.do(self.store.runs.message_sent(run.id, number, message))
+        self.do(self.store.runs.mark_message_sent(run.id, number, message))
         self.model[run.id] = replace(run, messages={**run.messages, number: message})
 
     @rule(author=AUTHORS)
@@ -178,7 +180,7 @@ class Life(RuleBasedStateMachine):
     def prune(self, hours: tuple[int | None, int | None, int | None]) -> None:
         now = self.clock.now()
         spans = [None if hour is None else timedelta(hours=hour) for hour in hours]
-        self.do(self.store.runs.prune(now, prompts_for=spans[0], files_for=spans[1], runs_for=spans[2]))
+        self.do(self.store.runs.delete_expired(now, prompts_for=spans[0], files_for=spans[1], runs_for=spans[2]))
         prompts, files, rows = (
             [run for run in self.model.values() if span and run.delivered_at and run.delivered_at <= now - span]
             for span in spans
@@ -210,16 +212,16 @@ class Life(RuleBasedStateMachine):
         known = sorted(self.model.values(), key=lambda run: (run.created_at, run.id))
         for author in (MIA, BOB):
             mine = [run for run in known if run.author_id == author]
-            assert self.do(runs.recent(author, limit=99)) == tuple(reversed(mine))
-            assert self.do(runs.active(author)) == tuple(run for run in mine if not run.ended_at)
-        assert self.do(runs.undelivered()) == tuple(run for run in known if not run.delivered_at)
+            assert self.do(runs.list_recent(author, limit=99)) == tuple(reversed(mine))
+            assert self.do(runs.list_active(author)) == tuple(run for run in mine if not run.ended_at)
+        assert self.do(runs.list_undelivered()) == tuple(run for run in known if not run.delivered_at)
         counts = self.do(runs.counts())
         assert sum(counts.values()) == sum(not run.ended_at for run in known)
         assert sum(self.do(runs.totals()).values()) == self.ends
-        owners = self.do(runs.owners(["p1", "p2", "p3"]))
+        owners = self.do(runs.find_run_ids(["p1", "p2", "p3"]))
         assert owners == {run.prediction_id: run.id for run in known if run.prediction_id}
         for run in known:
-            assert len(self.do(runs.files(run.id))) == self.files[run.id]
+            assert len(self.do(runs.load_files(run.id))) == self.files[run.id]
 
 
 Life.TestCase.settings = settings(

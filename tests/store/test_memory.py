@@ -48,22 +48,22 @@ async def test_the_newest_schema_is_kept_with_its_time(store: Store, clock: Virt
 
 
 async def test_notes_are_json_and_none_forgets(store: Store) -> None:
-    assert await store.notes.get("commands") is None
-    await store.notes.put("commands", "hash")
-    await store.notes.put("commands", {"guild": [1, None]})
-    assert await store.notes.get("commands") == {"guild": [1, None]}
-    await store.notes.put("commands", None)
-    assert await store.notes.get("commands") is None
+    assert await store.key_value.get("commands") is None
+    await store.key_value.put("commands", "hash")
+    await store.key_value.put("commands", {"guild": [1, None]})
+    assert await store.key_value.get("commands") == {"guild": [1, None]}
+    await store.key_value.put("commands", None)
+    assert await store.key_value.get("commands") is None
 
 
 async def test_all_of_it_outlives_a_restart(url: str, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
     await store.commands.put(DRAW)
-    await store.notes.put("key", 1)
+    await store.key_value.put("key", 1)
     await store.commands.cache_schema("owner/model", [1])
     await store.close()
     store = await Store.open(url, clock=clock)
     assert await store.commands.all() == (DRAW,)
-    assert await store.notes.get("key") == 1
+    assert await store.key_value.get("key") == 1
     assert await store.commands.schema("owner/model") == CachedSchema([1], T0)
     await store.close()

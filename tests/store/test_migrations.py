@@ -87,18 +87,18 @@ async def test_what_any_version_wrote_is_read_and_worked_on(
     with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
         shell.executescript((PAST / f"{step}.sql").read_text(encoding="utf-8"))
     store = await Store.open(url, clock=clock)
-    undelivered = await store.runs.undelivered()
+    undelivered = await store.runs.list_undelivered()
     assert [run.state for run in undelivered] == list(RunState)
     running = await store.runs.get("running-1")
     assert running is not None
     assert (running.messages, running.cancel_requested_by) == ({1: 71}, "mia")
     assert running.prediction_id == "prediction-running-1"
-    assert await store.runs.files("running-1") == (PNG,)
-    assert await store.runs.ended("running-1", state=RunState.CANCELED, at=after(9))
-    assert len(await store.runs.recent(MIA, limit=99)) == 11
+    assert await store.runs.load_files("running-1") == (PNG,)
+    assert await store.runs.mark_ended("running-1", state=RunState.CANCELED, at=after(9))
+    assert len(await store.runs.list_recent(MIA, limit=99)) == 11
     assert sum((await store.runs.totals()).values()) == 10
     assert [row.name for row in await store.commands.all()] == ["draw"]
-    assert await store.notes.get("commands") == "hash"
+    assert await store.key_value.get("commands") == "hash"
     assert await store.commands.schema("owner/model") is not None
     await store.close()
 

@@ -204,7 +204,7 @@ async def test_a_closed_store_says_so_and_may_be_closed_again(url: str, clock: V
     with pytest.raises(StoreError, match="closed"):
         await store.runs.get("run-1")
     with pytest.raises(StoreError, match="closed"):
-        await store.runs.sent("run-1", at=after(1), webhook=None)
+        await store.runs.mark_sent("run-1", at=after(1), webhook=None)
 
 
 async def test_closing_leaves_one_file_and_the_lock(url: str, tmp_path: Path, clock: VirtualClock) -> None:

@@ -18,7 +18,7 @@ async def test_active_are_the_persons_own_runs_that_have_not_ended_oldest_first(
     await run_up_to(runs, a_run("early", created_at=after(1)), RunState.RESERVED)
     await run_up_to(runs, a_run("over"), RunState.SUCCEEDED)
     await run_up_to(runs, a_run("bobs", author_id=BOB), RunState.RUNNING)
-    assert [run.id for run in await runs.active(MIA)] == ["early", "late"]
+    assert [run.id for run in await runs.list_active(MIA)] == ["early", "late"]
 
 
 async def test_recent_pages_leave_out_nothing_and_repeat_nothing_though_times_are_equal(runs: Runs) -> None:
@@ -26,25 +26,25 @@ async def test_recent_pages_leave_out_nothing_and_repeat_nothing_though_times_ar
         await runs.reserve(a_run(f"run-{number:02}", created_at=after(number // 4)), ())
     await runs.reserve(a_run("bobs", author_id=BOB), ())
     seen = []
-    page = await runs.recent(MIA, limit=3)
+    page = await runs.list_recent(MIA, limit=3)
     while page:
         seen += [run.id for run in page]
-        page = await runs.recent(MIA, limit=3, before=page[-1])
+        page = await runs.list_recent(MIA, limit=3, before=page[-1])
     assert seen == [f"run-{number:02}" for number in reversed(range(25))]
 
 
 async def test_recent_goes_on_though_the_last_run_seen_is_gone(runs: Runs) -> None:
     for number in range(3):
         await run_up_to(runs, a_run(f"run-{number}", created_at=after(number)), RunState.FAILED)
-    (last,) = await runs.recent(MIA, limit=1)
-    await runs.delivered(last.id, at=after(9))
+    (last,) = await runs.list_recent(MIA, limit=1)
+    await runs.mark_delivered(last.id, at=after(9))
     await runs.erase(MIA)
-    assert [run.id for run in await runs.recent(MIA, limit=1, before=last)] == ["run-1"]
+    assert [run.id for run in await runs.list_recent(MIA, limit=1, before=last)] == ["run-1"]
 
 
 async def test_an_export_holds_every_run_and_what_was_given_with_it(runs: Runs) -> None:
     await run_up_to(runs, a_run("run-1"), RunState.SUCCEEDED)
-    await runs.message_sent("run-1", 1, 71)
+    await runs.mark_message_sent("run-1", 1, 71)
     await runs.reserve(a_run("run-2", created_at=after(1)), ())
     await runs.reserve(a_run("bobs", author_id=BOB), ())
     told = json.loads(json.dumps(await runs.export(MIA)))
@@ -76,13 +76,13 @@ async def test_an_export_of_a_stranger_is_empty(runs: Runs) -> None:
 
 async def test_erasing_deletes_what_is_over_with_all_that_hangs_on_it(runs: Runs) -> None:
     await run_up_to(runs, a_run("mine"), RunState.SUCCEEDED, delivered=True)
-    await runs.message_sent("mine", 1, 71)
+    await runs.mark_message_sent("mine", 1, 71)
     await run_up_to(runs, a_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
     erased = await runs.erase(MIA)
     assert (erased.deleted, erased.pending) == (1, 0)
     assert await runs.get("mine") is None
-    assert await runs.files("mine") == ()
-    assert await runs.by_message(71) is None
+    assert await runs.load_files("mine") == ()
+    assert await runs.find_by_message(71) is None
     assert await runs.get("bobs") is not None
 
 
@@ -91,39 +91,39 @@ async def test_a_run_on_its_way_goes_the_moment_it_is_delivered(runs: Runs) -> N
     erased = await runs.erase(MIA)
     assert (erased.deleted, erased.pending) == (0, 1)
     assert await runs.get("run-1") is not None
-    assert [run.id for run in await runs.undelivered()] == ["run-1"]
-    assert await runs.ended("run-1", state=RunState.SUCCEEDED, at=after(1))
-    assert await runs.delivered("run-1", at=after(2))
-    assert not await runs.delivered("run-1", at=after(2))
+    assert [run.id for run in await runs.list_undelivered()] == ["run-1"]
+    assert await runs.mark_ended("run-1", state=RunState.SUCCEEDED, at=after(1))
+    assert await runs.mark_delivered("run-1", at=after(2))
+    assert not await runs.mark_delivered("run-1", at=after(2))
     assert await runs.get("run-1") is None
-    assert await runs.files("run-1") == ()
-    await runs.message_sent("run-1", 0, 70)
-    assert await runs.by_message(70) is None
+    assert await runs.load_files("run-1") == ()
+    await runs.mark_message_sent("run-1", 0, 70)
+    assert await runs.find_by_message(70) is None
 
 
 async def test_erasing_more_than_a_page_leaves_nothing(runs: Runs) -> None:
     for number in range(450):
         await runs.reserve(a_run(f"run-{number}"), ())
-        await runs.ended(f"run-{number}", state=RunState.CANCELED, at=after(1))
-        await runs.delivered(f"run-{number}", at=after(1))
+        await runs.mark_ended(f"run-{number}", state=RunState.CANCELED, at=after(1))
+        await runs.mark_delivered(f"run-{number}", at=after(1))
     assert (await runs.erase(MIA)).deleted == 450
-    assert await runs.recent(MIA, limit=1) == ()
+    assert await runs.list_recent(MIA, limit=1) == ()
 
 
 async def test_what_stays_of_an_erased_run_is_its_time_and_for_one_day(runs: Runs) -> None:
     await run_up_to(runs, a_run(created_at=T0), RunState.SUCCEEDED, delivered=True)
     await runs.erase(MIA)
     assert (await runs.export(MIA))["erased_runs"] == ["2026-01-01T00:00:00+00:00"]
-    await runs.prune(after(86_399))
+    await runs.delete_expired(after(86_399))
     assert (await runs.export(MIA))["erased_runs"] != []
-    await runs.prune(after(86_400))
+    await runs.delete_expired(after(86_400))
     assert (await runs.export(MIA))["erased_runs"] == []
 
 
 async def test_nothing_stays_of_an_erased_run_that_never_left_or_is_older_than_a_day(runs: Runs) -> None:
     await runs.reserve(a_run("never-left"), ())
-    await runs.ended("never-left", state=RunState.CANCELED, at=after(1))
-    await runs.delivered("never-left", at=after(1))
+    await runs.mark_ended("never-left", state=RunState.CANCELED, at=after(1))
+    await runs.mark_delivered("never-left", at=after(1))
     await run_up_to(runs, a_run("old", created_at=after(-86_400)), RunState.SUCCEEDED, delivered=True)
     assert (await runs.erase(MIA)).deleted == 2
     assert (await runs.export(MIA))["erased_runs"] == []
@@ -143,8 +143,8 @@ async def test_what_was_erased_is_not_in_the_file_any_more(url: str, tmp_path: P
     wish, face = "my very secret wish", b"my very own face" * 2_000
     run = a_run(prompt=wish, input={"prompt": wish})
     await store.runs.reserve(run, (replace(PNG, data=face),))
-    await store.runs.ended(run.id, state=RunState.FAILED, at=after(1))
-    await store.runs.delivered(run.id, at=after(1))
+    await store.runs.mark_ended(run.id, state=RunState.FAILED, at=after(1))
+    await store.runs.mark_delivered(run.id, at=after(1))
     await store.close()
     assert wish.encode() in content(tmp_path / "replicord.db")
     assert face[:16] in content(tmp_path / "replicord.db")

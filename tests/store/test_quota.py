@@ -21,8 +21,8 @@ async def over(runs: Runs, run_id: str, at: float, *, sent: bool = True) -> None
     """A run that was made ``at`` and is over."""
     await runs.reserve(a_run(run_id, created_at=after(at)), ())
     if sent:
-        await runs.sent(run_id, at=after(at), webhook=None)
-    await runs.ended(run_id, state=RunState.FAILED, at=after(at))
+        await runs.mark_sent(run_id, at=after(at), webhook=None)
+    await runs.mark_ended(run_id, state=RunState.FAILED, at=after(at))
 
 
 @pytest.mark.parametrize("state", [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING])
@@ -32,7 +32,7 @@ async def test_runs_that_are_going_fill_the_limit_and_an_end_frees_a_place(runs:
     with pytest.raises(Refused, match=r"^You already have 3 runs going\. Wait for one, or stop one with ❌\.$"):
         await reserve(runs, "d")
     assert await runs.get("d") is None
-    await runs.ended("b", state=RunState.CANCELED, at=after(1))
+    await runs.mark_ended("b", state=RunState.CANCELED, at=after(1))
     await reserve(runs, "d")
 
 
@@ -45,7 +45,7 @@ async def test_a_limit_of_one_speaks_of_one(runs: Runs) -> None:
 async def test_no_limit_is_no_limit(runs: Runs) -> None:
     for number in range(30):
         await runs.reserve(a_run(str(number)), (), active_limit=None, daily_limit=None)
-    assert len(await runs.active(MIA)) == 30
+    assert len(await runs.list_active(MIA)) == 30
 
 
 async def test_other_peoples_runs_do_not_count(runs: Runs) -> None:
@@ -101,9 +101,9 @@ async def test_a_daily_limit_of_nothing_refuses_everyone(runs: Runs) -> None:
 async def test_erasing_does_not_refill_the_day(runs: Runs) -> None:
     for number in range(5):
         await over(runs, f"run-{number}", 0)
-        await runs.delivered(f"run-{number}", at=after(1))
+        await runs.mark_delivered(f"run-{number}", at=after(1))
     await runs.erase(MIA)
-    assert await runs.recent(MIA, limit=9) == ()
+    assert await runs.list_recent(MIA, limit=9) == ()
     with pytest.raises(Refused):
         await reserve(runs, "next")
 
@@ -112,4 +112,4 @@ async def test_of_many_at_once_exactly_as_many_as_allowed_are_reserved(runs: Run
     answers = await asyncio.gather(*(reserve(runs, str(number)) for number in range(50)), return_exceptions=True)
     assert sum(answer is None for answer in answers) == 3
     assert sum(isinstance(answer, Refused) for answer in answers) == 47
-    assert len(await runs.active(MIA)) == 3
+    assert len(await runs.list_active(MIA)) == 3

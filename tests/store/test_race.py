@@ -16,11 +16,11 @@ from tests.store.sample import a_run, after, run_up_to
 Move = Callable[[Runs], Awaitable[bool]]
 
 MOVES: dict[str, tuple[RunState, Move]] = {
-    "sent": (RunState.RESERVED, lambda runs: runs.sent("run-1", at=after(1), webhook=None)),
-    "running": (RunState.SUBMITTED, lambda runs: runs.running("run-1", started_at=after(1))),
-    "ended": (RunState.RUNNING, lambda runs: runs.ended("run-1", state=RunState.FAILED, at=after(1))),
+    "sent": (RunState.RESERVED, lambda runs: runs.mark_sent("run-1", at=after(1), webhook=None)),
+    "running": (RunState.SUBMITTED, lambda runs: runs.mark_running("run-1", started_at=after(1))),
+    "ended": (RunState.RUNNING, lambda runs: runs.mark_ended("run-1", state=RunState.FAILED, at=after(1))),
     "cancel": (RunState.RUNNING, lambda runs: runs.request_cancel("run-1", by="mia", at=after(1))),
-    "delivered": (RunState.SUCCEEDED, lambda runs: runs.delivered("run-1", at=after(1))),
+    "delivered": (RunState.SUCCEEDED, lambda runs: runs.mark_delivered("run-1", at=after(1))),
 }
 
 
@@ -34,10 +34,10 @@ async def test_of_many_tasks_one_makes_the_move(runs: Runs, move: str) -> None:
 async def test_of_many_runs_that_found_the_same_prediction_one_has_it(runs: Runs) -> None:
     for number in range(20):
         await runs.reserve(a_run(f"run-{number}"), ())
-        await runs.sent(f"run-{number}", at=after(1), webhook=None)
-    won = await asyncio.gather(*(runs.submitted(f"run-{number}", prediction_id="p") for number in range(20)))
+        await runs.mark_sent(f"run-{number}", at=after(1), webhook=None)
+    won = await asyncio.gather(*(runs.mark_submitted(f"run-{number}", prediction_id="p") for number in range(20)))
     assert sum(won) == 1
-    assert len(await runs.owners(["p"])) == 1
+    assert len(await runs.find_run_ids(["p"])) == 1
 
 
 async def test_of_a_cancel_and_the_request_that_leaves_one_comes_first(runs: Runs) -> None:
@@ -45,7 +45,7 @@ async def test_of_a_cancel_and_the_request_that_leaves_one_comes_first(runs: Run
         run_id = f"run-{number}"
         await runs.reserve(a_run(run_id), ())
         sent, canceled = await asyncio.gather(
-            runs.sent(run_id, at=after(1), webhook=None), runs.request_cancel(run_id, by="mia", at=after(1))
+            runs.mark_sent(run_id, at=after(1), webhook=None), runs.request_cancel(run_id, by="mia", at=after(1))
         )
         assert canceled
         run = await runs.get(run_id)

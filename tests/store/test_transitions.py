@@ -19,17 +19,17 @@ async def test_a_reserved_run_is_read_back_as_it_was_given(runs: Runs) -> None:
     run = a_run()
     await runs.reserve(run, (PNG, PNG))
     assert await runs.get(run.id) == run
-    assert await runs.files(run.id) == (PNG, PNG)
+    assert await runs.load_files(run.id) == (PNG, PNG)
 
 
 async def test_a_run_that_is_not_there_is_none(runs: Runs) -> None:
     assert await runs.get("run-1") is None
-    assert await runs.by_message(1) is None
+    assert await runs.find_by_message(1) is None
     assert await runs.by_prediction("p") is None
-    assert await runs.files("run-1") == ()
-    assert not await runs.sent("run-1", at=after(1), webhook=None)
-    assert not await runs.ended("run-1", state=RunState.FAILED, at=after(1))
-    await runs.message_sent("run-1", 1, 5)
+    assert await runs.load_files("run-1") == ()
+    assert not await runs.mark_sent("run-1", at=after(1), webhook=None)
+    assert not await runs.mark_ended("run-1", state=RunState.FAILED, at=after(1))
+    await runs.mark_message_sent("run-1", 1, 5)
 
 
 async def test_the_same_run_cannot_be_reserved_twice_and_the_first_stays(runs: Runs) -> None:
@@ -39,16 +39,18 @@ async def test_the_same_run_cannot_be_reserved_twice_and_the_first_stays(runs: R
     run = await runs.get("run-1")
     assert run is not None
     assert run.prompt == "first"
-    assert await runs.files("run-1") == ()
+    assert await runs.load_files("run-1") == ()
 
 
 async def test_a_whole_life_leaves_its_times_and_its_output(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    assert await runs.sent("run-1", at=after(1), webhook="https://bot.example/hook")
-    assert await runs.submitted("run-1", prediction_id="p1")
-    assert await runs.running("run-1", started_at=after(3))
-    assert await runs.ended("run-1", state=RunState.SUCCEEDED, at=after(4), output=["a"], metrics={"predict_time": 1.5})
-    assert await runs.delivered("run-1", at=after(5))
+    assert await runs.mark_sent("run-1", at=after(1), webhook="https://bot.example/hook")
+    assert await runs.mark_submitted("run-1", prediction_id="p1")
+    assert await runs.mark_running("run-1", started_at=after(3))
+    assert await runs.mark_ended(
+        "run-1", state=RunState.SUCCEEDED, at=after(4), output=["a"], metrics={"predict_time": 1.5}
+    )
+    assert await runs.mark_delivered("run-1", at=after(5))
     run = await runs.get("run-1")
     assert run is not None
     assert (run.state, run.prediction_id, run.webhook) == (RunState.SUCCEEDED, "p1", "https://bot.example/hook")
@@ -58,8 +60,8 @@ async def test_a_whole_life_leaves_its_times_and_its_output(runs: Runs) -> None:
 
 async def test_the_request_leaves_once(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    assert await runs.sent("run-1", at=after(1), webhook=None)
-    assert not await runs.sent("run-1", at=after(2), webhook=None)
+    assert await runs.mark_sent("run-1", at=after(1), webhook=None)
+    assert not await runs.mark_sent("run-1", at=after(2), webhook=None)
     run = await runs.get("run-1")
     assert run is not None
     assert run.sent_at == after(1)
@@ -68,41 +70,41 @@ async def test_the_request_leaves_once(runs: Runs) -> None:
 async def test_a_run_whose_cancel_was_requested_is_never_sent(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
     assert await runs.request_cancel("run-1", by="mia", at=after(1))
-    assert not await runs.sent("run-1", at=after(2), webhook=None)
+    assert not await runs.mark_sent("run-1", at=after(2), webhook=None)
 
 
 async def test_a_request_that_did_not_arrive_is_taken_back_and_may_leave_again(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    assert not await runs.unsent("run-1")
-    await runs.sent("run-1", at=after(1), webhook="https://bot.example/hook")
-    assert await runs.unsent("run-1")
+    assert not await runs.mark_unsent("run-1")
+    await runs.mark_sent("run-1", at=after(1), webhook="https://bot.example/hook")
+    assert await runs.mark_unsent("run-1")
     run = await runs.get("run-1")
     assert run is not None
     assert (run.sent_at, run.webhook) == (None, None)
-    assert await runs.sent("run-1", at=after(2), webhook=None)
+    assert await runs.mark_sent("run-1", at=after(2), webhook=None)
 
 
 async def test_a_request_that_has_its_prediction_is_not_taken_back(runs: Runs) -> None:
     await run_up_to(runs, a_run(), RunState.SUBMITTED)
-    assert not await runs.unsent("run-1")
+    assert not await runs.mark_unsent("run-1")
 
 
 async def test_a_prediction_is_taken_only_by_a_run_that_was_sent(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    assert not await runs.submitted("run-1", prediction_id="p")
+    assert not await runs.mark_submitted("run-1", prediction_id="p")
 
 
 async def test_a_prediction_belongs_to_one_run(runs: Runs) -> None:
     await run_up_to(runs, a_run("run-1"), RunState.SUBMITTED)
     await runs.reserve(a_run("run-2"), ())
-    await runs.sent("run-2", at=after(1), webhook=None)
-    assert not await runs.submitted("run-2", prediction_id="prediction-run-1")
-    assert await runs.submitted("run-2", prediction_id="another")
+    await runs.mark_sent("run-2", at=after(1), webhook=None)
+    assert not await runs.mark_submitted("run-2", prediction_id="prediction-run-1")
+    assert await runs.mark_submitted("run-2", prediction_id="another")
 
 
 async def test_a_run_takes_one_prediction(runs: Runs) -> None:
     await run_up_to(runs, a_run(), RunState.SUBMITTED)
-    assert not await runs.submitted("run-1", prediction_id="another")
+    assert not await runs.mark_submitted("run-1", prediction_id="another")
     run = await runs.get("run-1")
     assert run is not None
     assert run.prediction_id == "prediction-run-1"
@@ -110,22 +112,22 @@ async def test_a_run_takes_one_prediction(runs: Runs) -> None:
 
 async def test_a_run_that_ended_while_its_prediction_was_looked_for_does_not_take_it(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    await runs.sent("run-1", at=after(1), webhook=None)
-    await runs.ended("run-1", state=RunState.FAILED, at=after(2))
-    assert not await runs.submitted("run-1", prediction_id="p")
+    await runs.mark_sent("run-1", at=after(1), webhook=None)
+    await runs.mark_ended("run-1", state=RunState.FAILED, at=after(2))
+    assert not await runs.mark_submitted("run-1", prediction_id="p")
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if state is not RunState.SUBMITTED])
 async def test_only_a_submitted_run_begins(runs: Runs, state: RunState) -> None:
     await run_up_to(runs, a_run(), state)
-    assert not await runs.running("run-1", started_at=after(1))
+    assert not await runs.mark_running("run-1", started_at=after(1))
 
 
 @pytest.mark.parametrize("state", GOING)
 @pytest.mark.parametrize("end", [RunState.FAILED, RunState.CANCELED, RunState.ABORTED])
 async def test_any_run_that_is_going_may_end(runs: Runs, state: RunState, end: RunState) -> None:
     await run_up_to(runs, a_run(), state)
-    assert await runs.ended("run-1", state=end, at=after(1), failure="It failed.", cause="timeout")
+    assert await runs.mark_ended("run-1", state=end, at=after(1), failure="It failed.", cause="timeout")
     run = await runs.get("run-1")
     assert run is not None
     assert (run.state, run.ended_at, run.failure, run.cause) == (end, after(1), "It failed.", "timeout")
@@ -135,7 +137,7 @@ async def test_any_run_that_is_going_may_end(runs: Runs, state: RunState, end: R
 async def test_a_run_ends_once(runs: Runs, end: RunState) -> None:
     await run_up_to(runs, a_run(), end)
     before = await runs.get("run-1")
-    assert not await runs.ended("run-1", state=RunState.CANCELED, at=after(9), output=["other"])
+    assert not await runs.mark_ended("run-1", state=RunState.CANCELED, at=after(9), output=["other"])
     assert await runs.get("run-1") == before
 
 
@@ -143,15 +145,15 @@ async def test_a_run_ends_once(runs: Runs, end: RunState) -> None:
 async def test_a_state_that_is_no_end_ends_nothing(runs: Runs, state: RunState) -> None:
     await run_up_to(runs, a_run(), RunState.RUNNING)
     with pytest.raises(ValueError, match="not an end"):
-        await runs.ended("run-1", state=state, at=after(1))
+        await runs.mark_ended("run-1", state=state, at=after(1))
 
 
 async def test_an_end_that_knows_no_start_leaves_the_one_that_is_known(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    await runs.sent("run-1", at=after(1), webhook=None)
-    await runs.submitted("run-1", prediction_id="p")
-    await runs.running("run-1", started_at=after(2))
-    await runs.ended("run-1", state=RunState.CANCELED, at=after(3))
+    await runs.mark_sent("run-1", at=after(1), webhook=None)
+    await runs.mark_submitted("run-1", prediction_id="p")
+    await runs.mark_running("run-1", started_at=after(2))
+    await runs.mark_ended("run-1", state=RunState.CANCELED, at=after(3))
     run = await runs.get("run-1")
     assert run is not None
     assert run.started_at == after(2)
@@ -159,7 +161,7 @@ async def test_an_end_that_knows_no_start_leaves_the_one_that_is_known(runs: Run
 
 async def test_an_end_may_bring_the_start_that_nobody_saw(runs: Runs) -> None:
     await run_up_to(runs, a_run(), RunState.SUBMITTED)
-    await runs.ended("run-1", state=RunState.SUCCEEDED, at=after(3), started_at=after(2))
+    await runs.mark_ended("run-1", state=RunState.SUCCEEDED, at=after(3), started_at=after(2))
     run = await runs.get("run-1")
     assert run is not None
     assert run.started_at == after(2)
@@ -184,13 +186,13 @@ async def test_what_is_over_cannot_be_cancelled(runs: Runs, end: RunState) -> No
 @pytest.mark.parametrize("state", GOING)
 async def test_nothing_is_delivered_before_it_ended(runs: Runs, state: RunState) -> None:
     await run_up_to(runs, a_run(), state)
-    assert not await runs.delivered("run-1", at=after(1))
+    assert not await runs.mark_delivered("run-1", at=after(1))
 
 
 async def test_delivery_happens_once_and_forgets_the_token(runs: Runs) -> None:
     await run_up_to(runs, a_run(), RunState.SUCCEEDED)
-    assert await runs.delivered("run-1", at=after(1))
-    assert not await runs.delivered("run-1", at=after(2))
+    assert await runs.mark_delivered("run-1", at=after(1))
+    assert not await runs.mark_delivered("run-1", at=after(2))
     run = await runs.get("run-1")
     assert run is not None
     assert (run.place.token, run.delivered_at) == ("", after(1))
@@ -198,32 +200,32 @@ async def test_delivery_happens_once_and_forgets_the_token(runs: Runs) -> None:
 
 async def test_further_messages_are_found_and_the_last_word_on_a_number_counts(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    await runs.message_sent("run-1", 1, 71)
-    await runs.message_sent("run-1", 2, 72)
-    await runs.message_sent("run-1", 0, 70)
-    await runs.message_sent("run-1", 1, 73)
+    await runs.mark_message_sent("run-1", 1, 71)
+    await runs.mark_message_sent("run-1", 2, 72)
+    await runs.mark_message_sent("run-1", 0, 70)
+    await runs.mark_message_sent("run-1", 1, 73)
     run = await runs.get("run-1")
     assert run is not None
     assert run.messages == {0: 70, 1: 73, 2: 72}
-    assert await runs.by_message(73) == run
-    assert await runs.by_message(run.place.message_id) == run
-    assert await runs.by_message(71) is None
+    assert await runs.find_by_message(73) == run
+    assert await runs.find_by_message(run.place.message_id) == run
+    assert await runs.find_by_message(71) is None
 
 
 async def test_undelivered_runs_come_oldest_first_with_their_messages(runs: Runs) -> None:
     for number, state in enumerate([RunState.RUNNING, RunState.SUCCEEDED, RunState.RESERVED]):
         await run_up_to(runs, a_run(f"run-{number}", created_at=after(-number)), state)
     await run_up_to(runs, a_run("over"), RunState.FAILED, delivered=True)
-    await runs.message_sent("run-1", 1, 71)
-    found = await runs.undelivered()
+    await runs.mark_message_sent("run-1", 1, 71)
+    found = await runs.list_undelivered()
     assert [run.id for run in found] == ["run-2", "run-1", "run-0"]
     assert found[1].messages == {1: 71}
 
 
 async def test_owners_names_only_predictions_that_a_run_has(runs: Runs) -> None:
     await run_up_to(runs, a_run("run-1"), RunState.RUNNING)
-    assert await runs.owners(["prediction-run-1", "unknown"]) == {"prediction-run-1": "run-1"}
-    assert await runs.owners([]) == {}
+    assert await runs.find_run_ids(["prediction-run-1", "unknown"]) == {"prediction-run-1": "run-1"}
+    assert await runs.find_run_ids([]) == {}
 
 
 async def test_counts_are_of_what_goes_on_and_totals_of_what_ever_ended(runs: Runs) -> None:
@@ -231,7 +233,7 @@ async def test_counts_are_of_what_goes_on_and_totals_of_what_ever_ended(runs: Ru
     await run_up_to(runs, a_run("run-2"), RunState.RESERVED)
     await run_up_to(runs, a_run("run-3"), RunState.FAILED)
     await run_up_to(runs, a_run("run-4"), RunState.FAILED, delivered=True)
-    await runs.ended("run-4", state=RunState.CANCELED, at=after(1))
+    await runs.mark_ended("run-4", state=RunState.CANCELED, at=after(1))
     assert await runs.counts() == {RunState.RESERVED: 1, RunState.SUBMITTED: 0, RunState.RUNNING: 1}
     totals = dict.fromkeys(ENDS, 0) | {RunState.FAILED: 2}
     assert await runs.totals() == totals
@@ -266,13 +268,13 @@ async def test_the_database_itself_refuses_a_row_that_breaks_a_promise(runs: Run
 
 async def test_a_message_is_being_sent_until_its_id_is_known(runs: Runs) -> None:
     await runs.reserve(a_run())
-    await runs.message_sending("run-1", 1)
-    await runs.message_sending("run-1", 2)
+    await runs.mark_message_sending("run-1", 1)
+    await runs.mark_message_sending("run-1", 2)
     run = await runs.get("run-1")
     assert run is not None
     assert run.sending == 2
-    await runs.message_sent("run-1", 2, 72)
+    await runs.mark_message_sent("run-1", 2, 72)
     run = await runs.get("run-1")
     assert run is not None
     assert (run.sending, run.messages) == (None, {2: 72})
-    await runs.message_sending("nobody", 1)
+    await runs.mark_message_sending("nobody", 1)

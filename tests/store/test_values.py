@@ -34,7 +34,7 @@ def in_a_store(given: Run, files: list[Media]) -> tuple[Run | None, tuple[Media,
         store = await Store.open("sqlite+aiosqlite://", clock=VirtualClock())
         try:
             await store.runs.reserve(given, files)
-            return await store.runs.get(given.id), await store.runs.files(given.id)
+            return await store.runs.get(given.id), await store.runs.load_files(given.id)
         finally:
             await store.close()
 
@@ -77,7 +77,7 @@ def test_a_run_comes_back_as_it_was(
 )
 async def test_an_output_comes_back_as_it_was(runs: Runs, value: object) -> None:
     await runs.reserve(a_run(), ())
-    await runs.ended("run-1", state=RunState.FAILED, at=after(1), output=value, metrics={"of the model": value})
+    await runs.mark_ended("run-1", state=RunState.FAILED, at=after(1), output=value, metrics={"of the model": value})
     run = await runs.get("run-1")
     assert run is not None
     assert (run.output, type(run.output)) == (value, type(value))
@@ -86,7 +86,7 @@ async def test_an_output_comes_back_as_it_was(runs: Runs, value: object) -> None
 
 async def test_not_a_number_stays_one(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    await runs.ended("run-1", state=RunState.FAILED, at=after(1), output=[math.nan])
+    await runs.mark_ended("run-1", state=RunState.FAILED, at=after(1), output=[math.nan])
     run = await runs.get("run-1")
     assert run is not None
     assert math.isnan(run.output[0])

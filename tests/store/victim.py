@@ -21,12 +21,12 @@ async def write_on(url: str) -> None:
             run = a_run(f"run-{number}", created_at=clock.now())
             await store.runs.reserve(run, (PNG, PNG), active_limit=None, daily_limit=None)
             say("reserved", run.id)
-            await store.runs.sent(run.id, at=clock.now(), webhook=None)
+            await store.runs.mark_sent(run.id, at=clock.now(), webhook=None)
             say("sent", run.id)
-            await store.runs.submitted(run.id, prediction_id=f"p{number}")
-            await store.runs.ended(run.id, state=RunState.FAILED, at=clock.now())
+            await store.runs.mark_submitted(run.id, prediction_id=f"p{number}")
+            await store.runs.mark_ended(run.id, state=RunState.FAILED, at=clock.now())
             say("ended", run.id)
-            await store.runs.delivered(run.id, at=clock.now())
+            await store.runs.mark_delivered(run.id, at=clock.now())
 
     await asyncio.gather(*(lives() for _ in range(8)))
 

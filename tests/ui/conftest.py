@@ -75,10 +75,10 @@ class Ledger:
         self.messages: dict[str, dict[int, int]] = {}
         self.sending: dict[str, int] = {}
 
-    async def message_sending(self, run_id: str, number: int) -> None:
+    async def mark_message_sending(self, run_id: str, number: int) -> None:
         self.sending[run_id] = number
 
-    async def message_sent(self, run_id: str, number: int, message_id: int) -> None:
+    async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
         self.messages.setdefault(run_id, {})[number] = message_id
         self.sending.pop(run_id, None)
 

@@ -113,10 +113,10 @@ async def test_where_only_the_person_installed_the_bot_what_is_too_much_is_said(
 
 async def test_a_failing_ledger_doubles_no_message(stage: Stage) -> None:
     class Broken:
-        async def message_sending(self, run_id: str, number: int) -> None:
+        async def mark_message_sending(self, run_id: str, number: int) -> None:
             pass
 
-        async def message_sent(self, run_id: str, number: int, message_id: int) -> None:
+        async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
             raise RuntimeError(f"The disk is full: {run_id} {number} {message_id}")
 
     run = await stage.command()

@@ -94,10 +94,10 @@ class ReplyExtras:
     async def _send(self, road: Transport, snapshot: RunSnapshot) -> None:
         package = OutgoingMessage(content=strings.notice(snapshot), mentions=(snapshot.run.author_id,))
         async with self._gate.aside(road.line, Priority.LAST):
-            await self._ledger.message_sending(snapshot.run.id, _NOTICE)
+            await self._ledger.mark_message_sending(snapshot.run.id, _NOTICE)
             sent = await road.send(package, nonce=nonce_of(snapshot.run.id, _NOTICE), ephemeral=False)
         self._reply.noticed = True
-        await self._ledger.message_sent(snapshot.run.id, _NOTICE, sent.message_id)
+        await self._ledger.mark_message_sent(snapshot.run.id, _NOTICE, sent.message_id)
 
     async def _mark(self, remarked: Callable[[], None]) -> None:
         road = self._reply.roads.bot

@@ -177,7 +177,7 @@ class ReplyWriter:
                 self.noticed = True
             elif (slot := self._slot(number)).message_id is None:
                 slot.learn(shown)
-            await self._ledger.message_sent(self._run.id, number, shown.message_id)
+            await self._ledger.mark_message_sent(self._run.id, number, shown.message_id)
         self._recalled = True
 
     def forget(self) -> None:
@@ -309,9 +309,9 @@ class ReplyWriter:
         )
         if slot.message_id is not None:
             return await road.edit(slot.message_id, package)
-        await self._ledger.message_sending(self._run.id, slot.number)
+        await self._ledger.mark_message_sending(self._run.id, slot.number)
         answer = await road.send(package, nonce=nonce_of(self._run.id, slot.number), ephemeral=self.ephemeral)
         slot.learn(answer, drawing)
         self.noticed = self.noticed or slot.number == 0
-        await self._ledger.message_sent(self._run.id, slot.number, answer.message_id)
+        await self._ledger.mark_message_sent(self._run.id, slot.number, answer.message_id)
         return answer

@@ -48,11 +48,11 @@ async def test_files_prompts_and_rows_go_at_their_own_times(
 ) -> None:
     await run_up_to(store.runs, a_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
     await chores.forget()
-    assert await store.runs.files("run-1") == (PNG,)
+    assert await store.runs.load_files("run-1") == (PNG,)
     await clock.advance(DAY + 60)
     await chores.forget()
     run = await store.runs.get("run-1")
-    assert await store.runs.files("run-1") == ()
+    assert await store.runs.load_files("run-1") == ()
     assert run is not None
     assert run.prompt
     await clock.advance(DAY)
@@ -82,7 +82,7 @@ async def test_it_is_done_at_the_start_and_every_hour(store: Store, chores: Main
     going = asyncio.create_task(chores.go_on())
     await run_up_to(store.runs, a_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
     async with asyncio.timeout(20):
-        while await store.runs.files("run-1"):
+        while await store.runs.load_files("run-1"):
             await clock.advance(3600)
     going.cancel()
     assert clock.monotonic() >= DAY

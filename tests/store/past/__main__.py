@@ -21,14 +21,14 @@ async def fill(file: Path) -> None:
         await run_up_to(store.runs, a_run(f"{state}-1", created_at=after(number)), state)
         if state.terminal:
             await run_up_to(store.runs, a_run(f"{state}-2", created_at=after(number)), state, delivered=True)
-    await store.runs.message_sent("running-1", 1, 71)
-    await store.runs.message_sending("running-1", 2)
+    await store.runs.mark_message_sent("running-1", 1, 71)
+    await store.runs.mark_message_sending("running-1", 2)
     await store.runs.request_cancel("running-1", by="mia", at=after(1))
     await run_up_to(store.runs, a_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
     await store.runs.erase(BOB)
     await store.commands.put(CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0))
     await store.commands.cache_schema("owner/model", {"openapi": {}})
-    await store.notes.put("commands", "hash")
+    await store.key_value.put("commands", "hash")
     await store.close()
 
 
