@@ -47,9 +47,7 @@ def make(replicate: Replicate, store: Store) -> MakeCatalog:
 
     def made(specs: Sequence[CommandSpec] = (), hidden: Sequence[str] = ()) -> Catalog:
         resolver = Resolver(replicate, store.commands)
-        return Catalog(
-            specs=specs, hidden=hidden, resolver=resolver, rows=store.commands, clock=SystemClock(), metrics=Metrics()
-        )
+        return Catalog(specs=specs, hidden=hidden, resolver=resolver, rows=store.commands, clock=SystemClock())
 
     return made
 
