@@ -49,9 +49,7 @@ async def test_five_images_arrive_one_by_one_in_one_message(
     await eventually(lambda: rows(tmp_path) == [("succeeded", prediction, 1)])
 
 
-async def test_the_photo_that_was_given_reaches_the_model_unchanged(
-    house: House, mia: Person, pictures: Channel
-) -> None:
+async def test_an_uploaded_photo_reaches_the_model_unchanged(house: House, mia: Person, pictures: Channel) -> None:
     message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 1}))
     await reached(house, lambda: over(message))
     [prediction] = house.replicate.predictions.values()
@@ -59,9 +57,7 @@ async def test_the_photo_that_was_given_reaches_the_model_unchanged(
     assert base64.b64decode(prediction.input["subject"].partition(",")[2]) == ME.data
 
 
-async def test_a_cross_by_the_author_stops_the_run_and_keeps_what_there_is(
-    house: House, mia: Person, pictures: Channel
-) -> None:
+async def test_the_authors_reaction_cancels_and_keeps_the_output(house: House, mia: Person, pictures: Channel) -> None:
     message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
     await reached(house, lambda: len(images(message)) >= 1 and message.reacted("❌"))
     await mia.react(message, "❌")
@@ -72,9 +68,7 @@ async def test_a_cross_by_the_author_stops_the_run_and_keeps_what_there_is(
     assert prediction.status == "canceled"
 
 
-async def test_a_strangers_cross_is_ignored_and_a_moderators_counts(
-    house: House, mia: Person, pictures: Channel
-) -> None:
+async def test_only_author_and_moderator_reactions_cancel(house: House, mia: Person, pictures: Channel) -> None:
     message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
     await reached(house, lambda: message.reacted("❌"))
     await house.discord.person("noah").react(message, "❌")
@@ -85,9 +79,7 @@ async def test_a_strangers_cross_is_ignored_and_a_moderators_counts(
     assert "Stopped by @Ada" in words(message)
 
 
-async def test_the_button_stops_for_its_author_and_answers_strangers_privately(
-    house: House, mia: Person, pictures: Channel
-) -> None:
+async def test_the_cancel_button_refuses_others_privately(house: House, mia: Person, pictures: Channel) -> None:
     message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
     await reached(house, lambda: "Cancel" in message.buttons)
     refused = await house.discord.person("noah").press(message, "Cancel")
@@ -100,7 +92,7 @@ async def test_the_button_stops_for_its_author_and_answers_strangers_privately(
     assert "Stopped by" in words(message)
 
 
-async def test_words_flow_in(house: House, mia: Person, pictures: Channel) -> None:
+async def test_text_streams_into_the_message(house: House, mia: Person, pictures: Channel) -> None:
     message = answered(await mia.slash(pictures, "talk", {"prompt": "Tell me about tea, at length."}))
     await reached(house, lambda: over(message))
     [prediction] = house.replicate.predictions.values()
@@ -120,7 +112,7 @@ async def test_words_flow_in(house: House, mia: Person, pictures: Channel) -> No
         ({"subject": ME, "subject_url": "https://example.com/me.png"}, "subject_url"),
     ],
 )
-async def test_bad_input_gets_one_private_sentence_and_costs_nothing(
+async def test_bad_input_gets_one_private_sentence(
     house: House, mia: Person, pictures: Channel, values: dict[str, object], option: str
 ) -> None:
     exchange = await mia.slash(pictures, "generate", values)
@@ -132,7 +124,7 @@ async def test_bad_input_gets_one_private_sentence_and_costs_nothing(
     assert not house.replicate.predictions
 
 
-async def test_the_acknowledgement_waits_for_nothing_but_discord(house: House, mia: Person, pictures: Channel) -> None:
+async def test_the_acknowledgement_does_not_wait_for_replicate(house: House, mia: Person, pictures: Channel) -> None:
     house.replicate.faults.add("delay", times=None, seconds=2.0)
     exchange = await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 1})
     assert exchange.latency is not None

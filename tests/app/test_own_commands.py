@@ -12,7 +12,7 @@ from tests.app.conftest import answered, images, over, reached, words
 ME = Upload("me.png", portrait())
 
 
-async def test_about_lists_the_commands_that_exist_and_says_what_is_stored(mia: Person, pictures: Channel) -> None:
+async def test_about_lists_commands_and_retention(mia: Person, pictures: Channel) -> None:
     exchange = await mia.slash(pictures, "about")
     assert exchange.ephemeral
     text = words(answered(exchange))
@@ -22,9 +22,7 @@ async def test_about_lists_the_commands_that_exist_and_says_what_is_stored(mia: 
     assert "https://bot.example/rules" in json.dumps(answered(exchange).components)
 
 
-async def test_runs_are_listed_with_a_picture_and_stopped_from_anywhere(
-    house: House, mia: Person, pictures: Channel
-) -> None:
+async def test_runs_list_shows_thumbnails_and_cancels(house: House, mia: Person, pictures: Channel) -> None:
     done = answered(await mia.slash(pictures, "generate", {"prompt": "first", "subject": ME, "number_of_outputs": 1}))
     await reached(house, lambda: over(done))
     going = answered(
@@ -53,7 +51,7 @@ async def test_runs_are_listed_with_a_picture_and_stopped_from_anywhere(
     assert "Stopped" in going.text
 
 
-async def test_what_is_stored_can_be_seen_taken_and_deleted(house: House, mia: Person, pictures: Channel) -> None:
+async def test_privacy_shows_exports_and_deletes(house: House, mia: Person, pictures: Channel) -> None:
     done = answered(
         await mia.slash(pictures, "generate", {"prompt": "a secret", "subject": ME, "number_of_outputs": 1})
     )
@@ -78,7 +76,7 @@ async def test_what_is_stored_can_be_seen_taken_and_deleted(house: House, mia: P
     assert not done.deleted
 
 
-async def test_the_bots_own_commands_speak_other_languages(house: House) -> None:
+async def test_builtin_commands_are_translated(house: House) -> None:
     about = house.discord.commands.find("about", 1, None)
     assert about is not None
     assert about.data["name_localizations"]["de"] == "info"

@@ -7,7 +7,7 @@ from sandbox.replicate.pace import Pace
 from tests.app.conftest import eventually
 
 
-async def test_commands_that_discord_does_not_take_at_the_start_stop_nobody(tmp_path: Path) -> None:
+async def test_a_failed_command_sync_does_not_stop_the_start(tmp_path: Path) -> None:
     async with House(tmp_path, pace=Pace.instant()) as house:
         house.discord.faults.fail("PUT /applications/*", status=503)
         await house.bot.start()

@@ -70,11 +70,11 @@ ELSEWHERE = {
 }
 
 
-def test_every_command_is_run_or_has_a_reason() -> None:
+def test_every_documented_command_is_run_or_excused() -> None:
     assert commands() - set(RUN) - ELSEWHERE.keys() == set()
 
 
-def test_every_reason_belongs_to_a_command() -> None:
+def test_every_excuse_belongs_to_a_command() -> None:
     assert (set(RUN) | ELSEWHERE.keys()) - commands() == set()
 
 
@@ -89,7 +89,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pages speak to a POSIX shell")
-def test_what_can_be_run_works_in_the_order_of_the_pages(checkout: Path) -> None:
+def test_documented_commands_work_in_order(checkout: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(checkout), "LANG": "C.UTF-8", **TOKENS}
     for command in RUN:
         done = subprocess.run(
@@ -101,6 +101,6 @@ def test_what_can_be_run_works_in_the_order_of_the_pages(checkout: Path) -> None
     assert (checkout / ".env").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_lines_that_set_up_are_whole() -> None:
+def test_the_set_up_lines_are_complete() -> None:
     lines = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("python3 -m venv")]
     assert [shlex.split(line)[-1] for line in lines] == ["--demo", "pytest"]

@@ -19,19 +19,19 @@ VERIFY = shutil.which("systemd-analyze")
 
 
 @pytest.mark.parametrize("text", [COMPOSE, UNIT], ids=["compose", "unit"])
-def test_what_is_set_there_are_settings(text: str) -> None:
+def test_deployment_files_set_known_settings(text: str) -> None:
     named = set(re.findall(r"\b([A-Z][A-Z_]+)(?=[:=])", text)) - {"PYTHONDONTWRITEBYTECODE", "ALL"}
     assert named >= {"DISCORD_TOKEN_FILE", "REPLICATE_API_TOKEN_FILE", "LOG_FORMAT"}
     assert named <= {name.upper() for name in Settings.model_fields}
 
 
-def test_both_give_the_bot_time_to_end() -> None:
+def test_deployment_files_allow_a_graceful_stop() -> None:
     grace = _GRACE.total_seconds()
     assert int(re.findall(r"stop_grace_period: (\d+)s", COMPOSE)[0]) > grace
     assert int(re.findall(r"TimeoutStopSec=(\d+)", UNIT)[0]) > grace
 
 
-def test_both_allow_thousands_of_streams_and_few_rights() -> None:
+def test_deployment_files_raise_limits_and_drop_rights() -> None:
     for line in ("read_only: true", "cap_drop: [ALL]", "no-new-privileges:true", "nofile: 65536"):
         assert line in COMPOSE
     for line in ("DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "LimitNOFILE=65536"):
@@ -39,7 +39,7 @@ def test_both_allow_thousands_of_streams_and_few_rights() -> None:
 
 
 @pytest.mark.skipif(VERIFY is None, reason="there is no systemd here")
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     (tmp_path / "replicord.service").write_text(UNIT.replace("/opt/replicord/bin/replicord", "/bin/true"))
     done = subprocess.run(
         [VERIFY or "", "verify", "replicord.service"], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -47,7 +47,7 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     assert [line for line in done.stderr.splitlines() if "replicord.service" in line] == []
 
 
-def test_the_dashboard_is_one() -> None:
+def test_the_dashboard_is_valid() -> None:
     board = json.loads((ROOT / "docs" / "grafana.json").read_text())
     ids = [panel["id"] for panel in board["panels"]]
     assert len(ids) == len(set(ids))
@@ -57,14 +57,14 @@ def test_the_dashboard_is_one() -> None:
                for target in panel.get("targets", ()))  # fmt: skip
 
 
-def test_the_example_of_a_command_file_is_one(tmp_path: Path) -> None:
+def test_the_command_file_example_is_valid(tmp_path: Path) -> None:
     [example] = blocks(ROOT / "README.md", "toml")
     (tmp_path / "commands.toml").write_text(example)
     [spec] = read_commands(tmp_path / "commands.toml")
     assert spec.name == "portrait"
 
 
-def test_the_example_of_a_command_list_is_one() -> None:
+def test_the_command_list_example_is_valid() -> None:
     [line] = [block.strip() for block in blocks(ROOT / "README.md", "text") if block.startswith("COMMANDS=")]
     settings = Settings.load(discord_token="d", replicate_api_token="r", commands=line.removeprefix("COMMANDS="))
     assert [spec.name for spec in settings.specs] == ["generate", "talk", "draw"]

@@ -17,7 +17,7 @@ OPERATING = (ROOT / "docs" / "operating.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+def test_internal_links_resolve(page: Path) -> None:
     for link in links(page):
         parts = urlsplit(link)
         if parts.scheme:
@@ -30,18 +30,16 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
             assert parts.fragment in anchors(target), f"{page.name} links {link}"
 
 
-def test_the_settings_table_is_the_programs() -> None:
+def test_the_settings_table_is_up_to_date() -> None:
     shown = README.partition("a test holds it against the program -->\n")[2].partition("<!-- /settings -->")[0]
     assert shown.strip() == table().strip(), "run: python -m bot.settings.docs"
 
 
-def test_the_example_of_an_environment_is_the_programs() -> None:
+def test_the_env_example_is_up_to_date() -> None:
     assert (ROOT / ".env.example").read_text() == env_example(), "run: python -m bot.settings.docs"
 
 
-def test_the_example_of_an_environment_needs_two_tokens_and_no_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_env_example_needs_only_two_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
@@ -50,7 +48,7 @@ def test_the_example_of_an_environment_needs_two_tokens_and_no_more(
     assert Settings.load() == Settings.load(discord_token="d", replicate_api_token="r", _env_file=None)
 
 
-def test_the_invite_asks_for_what_the_bot_needs() -> None:
+def test_the_invite_url_requests_the_needed_permissions() -> None:
     shown = [block.strip() for block in blocks(ROOT / "README.md", "text") if "oauth2" in block]
     made = [make(1).replace("client_id=1", "client_id=YOUR_APPLICATION_ID") for make in (server_invite, user_invite)]
     assert shown == made
@@ -75,27 +73,27 @@ def exposed() -> set[str]:
 
 
 @pytest.mark.parametrize("page", ["docs/grafana.json", "docs/operating.md"])
-def test_every_metric_that_is_named_exists(page: str) -> None:
+def test_every_documented_metric_exists(page: str) -> None:
     named = set(re.findall(r"\b(?:replicord|process)_[a-z_]+\b", (ROOT / page).read_text()))
     assert len(named) > 20
     assert named - exposed() - {"replicord_api_token"} == set()
 
 
-def test_every_metric_of_ours_is_told_and_drawn() -> None:
+def test_every_metric_is_documented_and_charted() -> None:
     for name in exposed():
         if name.startswith("replicord_") and not name.endswith(("_bucket", "_sum", "_count")):
             assert name in OPERATING, f"{name} is not in operating.md"
             assert name in (ROOT / "docs" / "grafana.json").read_text(), f"{name} is not on the dashboard"
 
 
-def test_every_setting_that_a_page_names_exists() -> None:
+def test_every_documented_setting_exists() -> None:
     known = {name.upper() for name in Settings.model_fields}
     for page in PAGES:
         named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", page.read_text()))
         assert {name for name in named if name.startswith(("KEEP_", "HTTP_", "RUN", "LOG_", "COMMAND"))} <= known
 
 
-def test_the_defaults_that_operating_tells_are_the_programs() -> None:
+def test_documented_retention_defaults_are_correct() -> None:
     told = dict(re.findall(r"`(KEEP_\w+)`, (\d+) days?", OPERATING))
     assert {name: int(days) for name, days in told.items()} == {
         name.upper(): Settings.model_fields[name].default.days for name in ("keep_prompts", "keep_files", "keep_runs")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.conftest import Open
 from tests.faults.environment import Asked, Stage, eventually, has_image, shows_end
-from tests.faults.pictures import large_photo
+from tests.faults.image_bombs import large_photo
 
 CREATE = "POST /v1/predictions"
 EDIT = "PATCH /webhooks/*"
@@ -102,7 +102,7 @@ POINTS: dict[str, Callable[[Stage], Awaitable[Asked]]] = {
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_killed_at(stage: Stage, point: str) -> None:
+async def test_killed_between_two_steps(stage: Stage, point: str) -> None:
     asked = await POINTS[point](stage)
     await stage.restart()
     await asked.sound(images=2)
@@ -110,7 +110,7 @@ async def test_killed_at(stage: Stage, point: str) -> None:
     assert len(stage.replicate.calls.creates) == 1
 
 
-async def test_killed_before_the_request_left(stage: Stage) -> None:
+async def test_killed_before_the_create_was_sent(stage: Stage) -> None:
     fault = stage.replicate.faults.add("stuck", on=CREATE)
     asked = await stage.ask()
     await eventually(lambda: fault.hits)
@@ -122,7 +122,7 @@ async def test_killed_before_the_request_left(stage: Stage) -> None:
     assert len(stage.replicate.calls.creates) == 1
 
 
-async def test_killed_while_it_waited_in_line(house_of: Open) -> None:
+async def test_killed_in_the_queue(house_of: Open) -> None:
     async with house_of(CREATES_PER_MINUTE="1") as stage:
         first = await stage.ask("noah")
         await eventually(lambda: first.row.get("sent_at"))
@@ -135,7 +135,7 @@ async def test_killed_while_it_waited_in_line(house_of: Open) -> None:
         assert len(stage.replicate.calls.creates) == 2
 
 
-async def test_killed_while_what_was_given_was_uploaded(stage: Stage) -> None:
+async def test_killed_during_the_file_upload(stage: Stage) -> None:
     fault = stage.replicate.faults.add("stuck", on="POST /v1/files")
     asked = await stage.ask(subject=large_photo())
     await eventually(lambda: fault.hits)
@@ -143,7 +143,7 @@ async def test_killed_while_what_was_given_was_uploaded(stage: Stage) -> None:
     await asked.sound(images=2)
 
 
-async def test_killed_with_a_cancel_on_disk_while_the_request_was_under_way(stage: Stage) -> None:
+async def test_killed_with_a_cancel_during_the_create(stage: Stage) -> None:
     fault = stage.replicate.faults.add("silence", on=CREATE)
     asked = await stage.ask(images=20)
     await eventually(lambda: fault.hits)
@@ -155,7 +155,7 @@ async def test_killed_with_a_cancel_on_disk_while_the_request_was_under_way(stag
     assert asked.predictions[0].status == "canceled"
 
 
-async def test_killed_before_replicate_heard_of_the_cancel(stage: Stage) -> None:
+async def test_killed_before_the_cancel_was_sent(stage: Stage) -> None:
     fault = stage.replicate.faults.add("stuck", on="POST /v1/predictions/*/cancel")
     asked = await stage.ask(images=20)
     await asked.until(lambda: asked.images)
@@ -167,7 +167,7 @@ async def test_killed_before_replicate_heard_of_the_cancel(stage: Stage) -> None
     assert "Stopped by" in asked.words
 
 
-async def test_killed_when_a_further_message_was_sent_and_not_written_down(stage: Stage) -> None:
+async def test_killed_after_an_unrecorded_follow_up(stage: Stage) -> None:
     fault = stage.discord.faults.hang_after("POST /webhooks/*")
     asked = await stage.talk("Tell me a long story about rivers.")
     await eventually(lambda: fault.met)
@@ -178,7 +178,7 @@ async def test_killed_when_a_further_message_was_sent_and_not_written_down(stage
     assert len(set(numbers)) == len(numbers) >= 1
 
 
-async def test_killed_when_the_author_was_called_back_and_it_was_not_written_down(stage: Stage) -> None:
+async def test_killed_after_an_unrecorded_notice(stage: Stage) -> None:
     stage.replicate.faults.add("slow-start", seconds=2)
     asked = await stage.ask()
     await eventually(lambda: asked.state == "submitted")

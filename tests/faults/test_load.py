@@ -15,7 +15,7 @@ async def arrived(stage: Stage, who: str) -> Asked:
     return asked
 
 
-async def test_who_waits_sees_the_place_and_nobody_waits_behind_one_persons_many(house_of: Open) -> None:
+async def test_the_queue_is_fair_and_shows_positions(house_of: Open) -> None:
     async with house_of(CREATES_PER_MINUTE="1", RUNS_PER_USER="9") as stage:
         first, *mine = [await arrived(stage, "mia") for _ in range(4)]
         noahs = await arrived(stage, "noah")
@@ -26,7 +26,7 @@ async def test_who_waits_sees_the_place_and_nobody_waits_behind_one_persons_many
         assert len(stage.replicate.calls.creates) == 1
 
 
-async def test_a_cancel_while_waiting_costs_nothing_and_lets_the_others_move_up(house_of: Open) -> None:
+async def test_a_cancel_in_the_queue_moves_others_up(house_of: Open) -> None:
     async with house_of(CREATES_PER_MINUTE="1") as stage:
         await arrived(stage, "mia")
         waiting, behind = await arrived(stage, "mia"), await arrived(stage, "mia")
@@ -38,7 +38,7 @@ async def test_a_cancel_while_waiting_costs_nothing_and_lets_the_others_move_up(
         await behind.until(lambda: "In line · 1st" in behind.words)
 
 
-async def test_the_limits_that_replicate_tells_slow_the_line_before_it_refuses(house_of: Open) -> None:
+async def test_reported_rate_limits_slow_the_queue(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.throttle.be_poor()  # six creates a minute, one at once
         runs = [await stage.ask(who, images=1) for who in ("mia", "noah")]
@@ -48,7 +48,7 @@ async def test_the_limits_that_replicate_tells_slow_the_line_before_it_refuses(h
         assert len(refused) <= 1
 
 
-async def test_a_person_has_so_many_runs_at_once_and_no_more(house_of: Open) -> None:
+async def test_the_concurrent_run_limit_holds(house_of: Open) -> None:
     async with house_of(RUNS_PER_USER="2") as stage:
         stage.replicate.faults.add("slow-start", seconds=2, times=2)
         runs = [await stage.ask(images=1) for _ in range(2)]
@@ -62,7 +62,7 @@ async def test_a_person_has_so_many_runs_at_once_and_no_more(house_of: Open) -> 
         assert len(stage.replicate.calls.creates) == 3
 
 
-async def test_many_runs_at_once_all_end_in_their_own_messages(shared: Stage) -> None:
+async def test_many_concurrent_runs_end_in_their_own_messages(shared: Stage) -> None:
     people = ["mia", "noah", "ada", "olga"] * 3
     runs = [await shared.ask(who, images=2) for who in people]
     for run in runs:

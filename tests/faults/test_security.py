@@ -13,7 +13,7 @@ from sandbox.discord.world.attachment import Upload
 from sandbox.discord.world.message import Message
 from tests.faults.conftest import Open, opened
 from tests.faults.environment import Stage, eventually
-from tests.faults.pictures import large_photo
+from tests.faults.image_bombs import large_photo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -59,7 +59,7 @@ async def troubled(stage: Stage) -> None:
         await run.settled()
 
 
-async def test_no_secret_is_written_anywhere(tmp_path: Path) -> None:
+async def test_secrets_are_written_nowhere(tmp_path: Path) -> None:
     async with opened(tmp_path, LOG_LEVEL="debug") as stage:
         await troubled(stage)
         assert await stage.house.bot.stop() == 0
@@ -74,7 +74,7 @@ async def test_no_secret_is_written_anywhere(tmp_path: Path) -> None:
         assert found == []
 
 
-async def test_at_info_no_prompt_and_no_address_of_an_output_is_logged(house_of: Open) -> None:
+async def test_no_prompt_or_output_url_is_logged_at_info(house_of: Open) -> None:
     async with house_of(LOG_LEVEL="info") as stage:
         await troubled(stage)
         assert await stage.house.bot.stop() == 0
@@ -84,14 +84,14 @@ async def test_at_info_no_prompt_and_no_address_of_an_output_is_logged(house_of:
 
 
 @pytest.mark.parametrize("size", [150_000_000])
-async def test_a_file_that_unpacks_without_end_is_refused(shared: Stage, size: int) -> None:
+async def test_a_decompression_bomb_is_refused(shared: Stage, size: int) -> None:
     shared.replicate.faults.add("file-bomb", bytes=size)
     asked = await shared.ask(images=2)
     await asked.sound(images=1)
     assert "larger than what this bot takes" in asked.words
 
 
-async def test_a_picture_of_too_many_pixels_is_refused_before_it_is_read(shared: Stage) -> None:
+async def test_a_pixel_bomb_is_refused_before_decoding(shared: Stage) -> None:
     before = len(shared.replicate.calls.creates)
     exchange = await shared.mia.slash(shared.channel(), "generate", {"prompt": "boom", "subject": bomb()})
     await exchange.until(lambda it: "`subject`" in it.text)
@@ -112,7 +112,7 @@ async def test_a_picture_of_too_many_pixels_is_refused_before_it_is_read(shared:
         "run:refresh:../../etc",
     ],
 )
-async def test_a_forged_button_does_nothing_to_somebody_elses_run(shared: Stage, custom_id: str) -> None:
+async def test_a_forged_button_cannot_touch_others_runs(shared: Stage, custom_id: str) -> None:
     shared.replicate.faults.add("slow-start", seconds=1)
     asked = await shared.ask(images=1)
     await eventually(lambda: asked.state == "submitted")
@@ -127,7 +127,7 @@ EVIL = "@everyone <@{ada}> <@&1> ```\n**Done** · 5 images\n-# run:cancel [here]
 
 
 @pytest.mark.parametrize("command", ["generate", "talk"])
-async def test_a_prompt_can_neither_ping_nor_forge_the_card(shared: Stage, command: str) -> None:
+async def test_a_prompt_cannot_ping_or_forge_the_card(shared: Stage, command: str) -> None:
     prompt = EVIL.format(ada=shared.discord.person("ada").user.id)
     asked = await (shared.ask(images=1, prompt=prompt) if command == "generate" else shared.talk(prompt))
     await asked.settled()
@@ -139,7 +139,7 @@ async def test_a_prompt_can_neither_ping_nor_forge_the_card(shared: Stage, comma
     assert re.search(r"(?<!\\)\]\(|(?<!\\)```|(?<!\\)\*\*|^\*\*", quoted) is None
 
 
-async def test_a_prompt_full_of_sql_is_only_words(shared: Stage) -> None:
+async def test_sql_in_a_prompt_is_plain_text(shared: Stage) -> None:
     asked = await shared.ask(images=1, prompt="'; DROP TABLE runs; -- \" \\ %s :id ?")
     await asked.sound(images=1)
     assert asked.row["prompt"] == asked.prompt

@@ -32,7 +32,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("trouble", LOST)
-async def test_a_stream_that_is_lost_loses_no_image(shared: Stage, trouble: str) -> None:
+async def test_a_lost_stream_loses_no_image(shared: Stage, trouble: str) -> None:
     fault, how = LOST[trouble]
     shared.replicate.faults.add(fault, **how)
     asked = await shared.ask(images=3)
@@ -40,14 +40,14 @@ async def test_a_stream_that_is_lost_loses_no_image(shared: Stage, trouble: str)
 
 
 @pytest.mark.parametrize("trouble", ODD)
-async def test_a_stream_that_is_odd_shows_every_image_once(shared: Stage, trouble: str) -> None:
+async def test_a_malformed_stream_shows_every_image_once(shared: Stage, trouble: str) -> None:
     fault, how = ODD[trouble]
     shared.replicate.faults.add(fault, **how)
     asked = await shared.ask(images=3)
     await asked.sound(images=3)
 
 
-async def test_a_stream_that_closes_replays_and_doubles_shows_every_image_once(shared: Stage) -> None:
+async def test_a_replaying_stream_shows_every_image_once(shared: Stage) -> None:
     for fault in ("stream-no-ids", "stream-duplicate"):
         shared.replicate.faults.add(fault, times=None)
     shared.replicate.faults.add("stream-close", after=2, times=3)
@@ -56,7 +56,7 @@ async def test_a_stream_that_closes_replays_and_doubles_shows_every_image_once(s
 
 
 @pytest.mark.parametrize("fault", ["stream-cut", "stream-duplicate", "stream-no-ids", "stream-down", "no-outputs"])
-async def test_words_are_whole_and_said_once(shared: Stage, fault: str) -> None:
+async def test_streamed_text_is_complete_and_not_repeated(shared: Stage, fault: str) -> None:
     shared.replicate.faults.add(fault, times=None if fault != "stream-cut" else 1, after=20)
     asked = await shared.talk(f"Tell me of {fault} in 90 words.")
     await asked.settled()
@@ -76,7 +76,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("fault", ENDS)
-async def test_every_end_of_a_prediction_ends_its_run(shared: Stage, fault: str) -> None:
+async def test_every_final_status_ends_the_run(shared: Stage, fault: str) -> None:
     how, state, said = ENDS[fault]
     shared.replicate.faults.add(fault, **how)
     asked = await shared.ask(images=2)
@@ -84,7 +84,7 @@ async def test_every_end_of_a_prediction_ends_its_run(shared: Stage, fault: str)
     assert said in asked.words
 
 
-async def test_what_was_made_before_a_failure_stays(shared: Stage) -> None:
+async def test_output_from_before_a_failure_stays(shared: Stage) -> None:
     shared.replicate.faults.add("fails", after=2)
     asked = await shared.ask(images=3)
     await asked.sound("failed")
@@ -92,13 +92,13 @@ async def test_what_was_made_before_a_failure_stays(shared: Stage) -> None:
     assert "kept" in asked.words
 
 
-async def test_data_that_is_removed_at_once_is_shown_from_what_was_streamed(shared: Stage) -> None:
+async def test_removed_data_is_shown_from_the_stream(shared: Stage) -> None:
     shared.replicate.faults.add("data-removed")
     asked = await shared.ask(images=2)
     await asked.sound(images=2)
 
 
-async def test_data_that_was_removed_before_anybody_looked_is_said(shared: Stage) -> None:
+async def test_data_removed_before_the_first_poll_is_reported(shared: Stage) -> None:
     shared.replicate.faults.add("data-removed")
     shared.replicate.faults.add("no-stream-url")
     shared.replicate.faults.add("error-503", on="GET /v1/predictions/*", times=5)
@@ -109,7 +109,7 @@ async def test_data_that_was_removed_before_anybody_looked_is_said(shared: Stage
 
 
 @pytest.mark.parametrize(("fault", "state"), [("never-starts", "aborted"), ("never-ends", "canceled")])
-async def test_replicate_ends_at_the_deadline_what_never_ends(house_of: Open, fault: str, state: str) -> None:
+async def test_replicate_stops_the_run_at_the_deadline(house_of: Open, fault: str, state: str) -> None:
     async with house_of(RUN_DEADLINE="5s") as stage:
         stage.replicate.faults.add(fault)
         asked = await stage.ask(images=3)
@@ -118,7 +118,7 @@ async def test_replicate_ends_at_the_deadline_what_never_ends(house_of: Open, fa
         assert "5 s" in asked.words
 
 
-async def test_replicate_that_cannot_be_reached_for_a_while_is_said_and_waited_for(shared: Stage) -> None:
+async def test_an_outage_of_replicate_is_shown_and_survived(shared: Stage) -> None:
     shared.replicate.faults.add("no-stream-url")
     shared.replicate.faults.add("slow-start", seconds=1)
     fault = shared.replicate.faults.add("error-503", on="GET /v1/predictions/*", times=None)

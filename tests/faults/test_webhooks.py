@@ -70,7 +70,7 @@ def looks(stage: Stage, prediction_id: str) -> int:
     return len(stage.replicate.calls.to(f"GET /v1/predictions/{prediction_id}"))
 
 
-async def test_a_run_ends_by_its_webhook_and_is_hardly_looked_at(called: Stage) -> None:
+async def test_a_webhook_ends_a_run_with_few_polls(called: Stage) -> None:
     with called.replicate.watch() as watch:
         called.replicate.faults.add("slow-start", seconds=4)
         asked = await called.ask(images=2)
@@ -85,7 +85,7 @@ async def test_a_run_ends_by_its_webhook_and_is_hardly_looked_at(called: Stage) 
     assert looks(called, asked.predictions[0].id) <= 4
 
 
-async def test_without_webhooks_everything_works_the_same(shared: Stage) -> None:
+async def test_runs_work_without_webhooks(shared: Stage) -> None:
     asked = await shared.ask(images=2)
     await asked.sound(images=2)
     assert asked.row["webhook"] is None
@@ -94,13 +94,13 @@ async def test_without_webhooks_everything_works_the_same(shared: Stage) -> None
 @pytest.mark.parametrize(
     "fault", ["webhook-duplicated", "webhook-reordered", "webhook-forged", "webhook-stale", "webhook-dropped"]
 )
-async def test_a_webhook_that_goes_wrong_changes_nothing(called: Stage, fault: str) -> None:
+async def test_a_faulty_webhook_changes_nothing(called: Stage, fault: str) -> None:
     called.replicate.faults.add(fault, times=None)
     asked = await called.ask(images=2)
     await asked.sound(images=2)
 
 
-async def test_a_lost_create_is_found_by_its_webhook(called: Stage) -> None:
+async def test_a_webhook_reveals_a_lost_create(called: Stage) -> None:
     called.replicate.faults.add("reset-after", on=CREATE)
     called.replicate.faults.add("error-503", on="GET /v1/predictions", times=None)
     asked = await called.ask(images=2)
@@ -108,7 +108,7 @@ async def test_a_lost_create_is_found_by_its_webhook(called: Stage) -> None:
     assert len([one for one in called.replicate.calls.creates if one.body["input"]["prompt"] == asked.prompt]) == 1
 
 
-async def test_webhooks_that_came_while_the_bot_was_down_are_not_needed(tmp_path: Path) -> None:
+async def test_webhooks_missed_while_offline_are_not_needed(tmp_path: Path) -> None:
     async with called_back(tmp_path) as stage:
         stage.replicate.faults.add("slow-start", seconds=1)
         asked = await stage.ask(images=2)
@@ -133,13 +133,13 @@ async def test_webhooks_that_came_while_the_bot_was_down_are_not_needed(tmp_path
         ({"without": ("Webhook-Id",)}, 401),
     ],
 )
-async def test_only_what_replicate_signed_lately_is_taken(called: Stage, how: dict[str, Any], status: int) -> None:
+async def test_only_fresh_signed_webhooks_are_accepted(called: Stage, how: dict[str, Any], status: int) -> None:
     answered, seconds = await deliver(called, "0123456789ab", b'{"id": "x"}', **how)
     assert answered == status
     assert seconds < 1
 
 
-async def test_a_replayed_webhook_is_answered_and_does_nothing(called: Stage) -> None:
+async def test_a_replayed_webhook_does_nothing(called: Stage) -> None:
     called.replicate.faults.add("never-ends", after=1)
     asked = await called.ask(images=3)
     await asked.until(lambda: asked.images)
@@ -153,7 +153,7 @@ async def test_a_replayed_webhook_is_answered_and_does_nothing(called: Stage) ->
     await asked.sound("canceled")
 
 
-async def test_another_runs_webhook_changes_nothing_here(called: Stage) -> None:
+async def test_a_webhook_of_another_run_changes_nothing(called: Stage) -> None:
     called.replicate.faults.add("never-ends", after=1)
     asked = await called.ask(images=3)
     await asked.until(lambda: asked.images)
@@ -178,6 +178,6 @@ async def test_a_webhook_that_is_no_prediction_is_answered(called: Stage) -> Non
 @pytest.mark.parametrize(
     "path", ["/webhooks/replicate/", "/webhooks/replicate/a%2Fb", "/webhooks/replicate/" + "x" * 65]
 )
-async def test_a_webhook_for_no_possible_run_is_not_found(called: Stage, path: str) -> None:
+async def test_a_webhook_for_an_invalid_run_id_is_not_found(called: Stage, path: str) -> None:
     async with aiohttp.ClientSession() as http, http.post(f"http://127.0.0.1:{called.port}{path}") as response:
         assert response.status == 404

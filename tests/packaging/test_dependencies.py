@@ -50,19 +50,19 @@ def test_every_declared_dependency_is_imported() -> None:
     assert declared().keys() - imported() == NOT_IMPORTED.keys()
 
 
-def test_the_container_pins_every_dependency_within_its_bounds() -> None:
+def test_the_container_pins_fit_the_bounds() -> None:
     pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", REQUIREMENTS, re.MULTILINE))
     for name, requirement in declared("speed").items():
         assert requirement.specifier.contains(pinned[name]), f"{name} {pinned[name]}: refresh requirements.txt"
 
 
-def test_every_pin_has_hashes_and_no_line_names_a_host() -> None:
+def test_pins_have_hashes_and_name_no_host() -> None:
     entries = re.split(r"\n(?=\S)", REQUIREMENTS.strip())[1:]
     assert all("--hash=sha256:" in entry for entry in entries)
     assert len(entries) > 30
     assert not re.search(r"://|index-url|find-links|trusted-host|^-", REQUIREMENTS, re.MULTILINE)
 
 
-def test_the_version_is_told_once() -> None:
+def test_the_version_is_stated_once() -> None:
     assert importlib.metadata.version("replicord") == PROJECT["version"]
     assert "version" not in (ROOT / "bot" / "__init__.py").read_text()

@@ -15,12 +15,12 @@ HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent))
 
 
 @pytest.mark.skipif(HADOLINT is None, reason="hadolint comes as a wheel for Linux on x86_64 alone")
-def test_the_linter_finds_nothing() -> None:
+def test_hadolint_finds_nothing() -> None:
     done = subprocess.run([HADOLINT or "", "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_both_stages_begin_with_the_same_slim_python_by_its_version() -> None:
+def test_both_stages_use_the_same_python_image() -> None:
     bases = [step.split()[1] for step in STEPS if step.startswith("FROM")]
     assert len(bases) == 2
     assert len(set(bases)) == 1
@@ -36,14 +36,14 @@ def test_nothing_runs_as_root() -> None:
     assert f"--uid {user}" in TEXT
 
 
-def test_only_wheels_with_known_hashes_are_installed() -> None:
+def test_only_hashed_wheels_are_installed() -> None:
     installs = [step for step in STEPS if "pip install" in step]
     assert "--require-hashes" in installs[0]
     assert "--only-binary :all:" in installs[0]
     assert "--no-deps" in installs[1]
 
 
-def test_what_is_copied_exists_and_is_let_through() -> None:
+def test_copied_paths_exist_and_are_not_ignored() -> None:
     let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for step in STEPS:
         if step.startswith("COPY") and "--from" not in step:
@@ -53,14 +53,14 @@ def test_what_is_copied_exists_and_is_let_through() -> None:
     assert not any(step.startswith("ADD") for step in STEPS)
 
 
-def test_health_and_end_are_as_the_bot_has_them() -> None:
+def test_health_check_and_stop_signal_match_the_bot() -> None:
     assert re.search(r"HEALTHCHECK .*/healthz", TEXT.replace("\\\n", " "))
     assert "STOPSIGNAL SIGTERM" in STEPS
     assert 'ENTRYPOINT ["replicord"]' in STEPS, "in exec form, so that signals reach the bot itself"
     assert "HTTP_HOST=0.0.0.0" in TEXT, "else nobody outside the container reaches the port"
 
 
-def test_the_only_place_that_is_written_is_the_volume() -> None:
+def test_only_the_volume_is_writable() -> None:
     [volume] = [step.split()[1] for step in STEPS if step.startswith("VOLUME")]
     assert f"sqlite+aiosqlite:///{volume}/" in TEXT
     assert f"WORKDIR {volume}" in STEPS

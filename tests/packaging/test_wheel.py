@@ -64,7 +64,7 @@ def run(command: Path, *arguments: str, folder: Path, **settings: str) -> str:
     return done.stdout
 
 
-def test_everything_that_is_no_code_is_in_it(wheel: Path) -> None:
+def test_the_wheel_contains_all_data_files(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     files = [path for package in ("bot", "cogs", "sandbox") for path in (ROOT / package).rglob("*") if path.is_file()]
     wanted = {str(path.relative_to(ROOT)) for path in files if path.suffix in (*DATA, ".py")}
@@ -75,19 +75,19 @@ def test_everything_that_is_no_code_is_in_it(wheel: Path) -> None:
     assert not any(name.startswith(("tests", "benchmarks")) for name in packed)
 
 
-def test_it_says_what_it_can_do(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_command_prints_help(installed: Path, tmp_path: Path) -> None:
     told = run(installed, "--help", folder=tmp_path)
     assert all(name in told for name in ("run", "sandbox", "check", "backup"))
 
 
-def test_it_runs_the_wheels_own_code(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_runs_its_own_code(installed: Path, tmp_path: Path) -> None:
     told = run(
         installed.with_name("python"), "-c", "import bot, cogs; print(bot.__file__, cogs.__file__)", folder=tmp_path
     )
     assert str(ROOT) not in told
 
 
-def test_it_checks_migrates_and_backs_up(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_checks_migrates_and_backs_up(installed: Path, tmp_path: Path) -> None:
     tokens = {"DISCORD_TOKEN": "d", "REPLICATE_API_TOKEN": "r"}
     assert "✗" not in run(installed, "check", "--offline", folder=tmp_path, **tokens)
     assert (tmp_path / "data" / "replicord.db").exists()
@@ -95,7 +95,7 @@ def test_it_checks_migrates_and_backs_up(installed: Path, tmp_path: Path) -> Non
     assert (tmp_path / "copy.db").stat().st_size > 0
 
 
-def test_the_sandbox_plays_its_demo(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_plays_the_sandbox_demo(installed: Path, tmp_path: Path) -> None:
     told = run(installed, "sandbox", "--demo", "--out", "pictures", folder=tmp_path)
     assert "2 runs, 2 predictions" in told
     assert len(list((tmp_path / "pictures").iterdir())) == 5

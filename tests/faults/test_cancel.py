@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.conftest import Open
 from tests.faults.environment import Stage, eventually, has_image, shows_end
-from tests.faults.pictures import large_photo
+from tests.faults.image_bombs import large_photo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -17,7 +17,7 @@ def cancels(stage: Stage, prediction_id: str) -> int:
     return len(stage.replicate.calls.to(f"POST /v1/predictions/{prediction_id}/cancel"))
 
 
-async def test_a_cross_stops_its_own_run_only(shared: Stage) -> None:
+async def test_a_reaction_cancels_only_its_own_run(shared: Stage) -> None:
     crossed, other = await shared.ask(images=MANY), await shared.ask(images=3)
     await crossed.until(lambda: crossed.message.reacted("❌") and crossed.images)
     await shared.mia.react(crossed.message, "❌")
@@ -25,7 +25,7 @@ async def test_a_cross_stops_its_own_run_only(shared: Stage) -> None:
     await other.sound("succeeded", images=3)
 
 
-async def test_crosses_by_strangers_and_by_the_bot_itself_stop_nothing(shared: Stage) -> None:
+async def test_reactions_by_others_and_the_bot_cancel_nothing(shared: Stage) -> None:
     shared.replicate.faults.add("slow-start", seconds=3)
     asked = await shared.ask(images=4)
     await asked.until(lambda: asked.message.reacted("❌"))
@@ -37,7 +37,7 @@ async def test_crosses_by_strangers_and_by_the_bot_itself_stop_nothing(shared: S
     assert asked.row["cancel_requested_at"] is None
 
 
-async def test_a_cancel_that_is_sent_twice_is_one_cancel(shared: Stage) -> None:
+async def test_a_repeated_cancel_is_one_cancel(shared: Stage) -> None:
     asked = await shared.ask(images=MANY)
     await asked.until(lambda: asked.message.reacted("❌") and asked.images)
     button = asked.message
@@ -54,7 +54,7 @@ async def test_a_cancel_that_is_sent_twice_is_one_cancel(shared: Stage) -> None:
     assert cancels(shared, asked.predictions[0].id) == 1
 
 
-async def test_a_cancel_before_the_prediction_exists_cancels_it_the_moment_it_does(shared: Stage) -> None:
+async def test_a_cancel_before_the_create_answers_takes_effect(shared: Stage) -> None:
     shared.replicate.faults.add("delay", on=CREATE, before=True, seconds=1.5)
     asked = await shared.ask(images=MANY)
     await eventually(lambda: asked.row.get("sent_at"))
@@ -65,7 +65,7 @@ async def test_a_cancel_before_the_prediction_exists_cancels_it_the_moment_it_do
     assert asked.predictions[0].status == "canceled"
 
 
-async def test_a_cancel_while_what_was_given_is_uploaded_creates_nothing(shared: Stage) -> None:
+async def test_a_cancel_during_the_upload_creates_nothing(shared: Stage) -> None:
     fault = shared.replicate.faults.add("stuck", on="POST /v1/files")
     asked = await shared.ask(subject=large_photo())
     await eventually(lambda: fault.hits)
@@ -75,7 +75,7 @@ async def test_a_cancel_while_what_was_given_is_uploaded_creates_nothing(shared:
     assert "nothing is paid" in asked.words
 
 
-async def test_a_cancel_while_an_edit_is_under_way_ends_in_the_right_page(shared: Stage) -> None:
+async def test_a_cancel_during_an_edit_ends_in_the_right_card(shared: Stage) -> None:
     held = shared.discord.faults.hang_after("PATCH /webhooks/*", when=has_image)
     asked = await shared.ask(images=MANY)
     await eventually(lambda: held.met)
@@ -101,7 +101,7 @@ async def test_a_cancel_after_the_end_is_no_error(shared: Stage) -> None:
     assert asked.row["cancel_requested_at"] is None
 
 
-async def test_a_cancel_that_fails_at_replicate_is_tried_again_and_the_reply_says_so(shared: Stage) -> None:
+async def test_a_failed_cancel_is_retried_and_shown(shared: Stage) -> None:
     # The client itself repeats what failed; only a Replicate that fails for longer is the run's business.
     fault = shared.replicate.faults.add("cancel-fails", times=None)
     asked = await shared.ask(images=MANY)
@@ -114,7 +114,7 @@ async def test_a_cancel_that_fails_at_replicate_is_tried_again_and_the_reply_say
     assert asked.predictions[0].status == "canceled"
 
 
-async def test_a_prediction_that_goes_on_after_its_cancel_is_followed_to_its_end(shared: Stage) -> None:
+async def test_a_prediction_that_ignores_its_cancel_is_tracked(shared: Stage) -> None:
     shared.replicate.faults.add("cancel-lags", seconds=1.5)
     asked = await shared.ask(images=MANY)
     await asked.until(lambda: asked.images)
@@ -124,7 +124,7 @@ async def test_a_prediction_that_goes_on_after_its_cancel_is_followed_to_its_end
     assert len(asked.images) == len(asked.predictions[0].output)
 
 
-async def test_a_cancel_after_a_restart_works_like_before(house_of: Open) -> None:
+async def test_a_cancel_works_after_a_restart(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=4)
         asked = await stage.ask(images=MANY)
@@ -135,7 +135,7 @@ async def test_a_cancel_after_a_restart_works_like_before(house_of: Open) -> Non
         await asked.sound("canceled")
 
 
-async def test_a_cross_made_while_the_bot_was_down_is_honoured(house_of: Open) -> None:
+async def test_a_reaction_missed_while_offline_cancels(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=1)
         asked = await stage.ask(images=MANY)
@@ -148,7 +148,7 @@ async def test_a_cross_made_while_the_bot_was_down_is_honoured(house_of: Open) -
         assert "Stopped by @Mia" in asked.words
 
 
-async def test_a_moderators_cross_made_while_the_bot_was_down_counts_and_a_strangers_does_not(house_of: Open) -> None:
+async def test_missed_reactions_respect_permissions(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=1, times=2)
         stopped, left = await stage.ask(images=MANY), await stage.ask(images=MANY)
@@ -163,7 +163,7 @@ async def test_a_moderators_cross_made_while_the_bot_was_down_counts_and_a_stran
         assert left.row["cancel_requested_at"] is None
 
 
-async def test_a_cross_made_while_the_bot_was_down_costs_nothing_where_nothing_was_sent(house_of: Open) -> None:
+async def test_a_missed_reaction_prevents_the_create(house_of: Open) -> None:
     async with house_of(CREATES_PER_MINUTE="1") as stage:
         first = await stage.ask("noah")
         await eventually(lambda: first.row.get("sent_at"))
@@ -176,7 +176,7 @@ async def test_a_cross_made_while_the_bot_was_down_costs_nothing_where_nothing_w
         assert "nothing is paid" in asked.words
 
 
-async def test_a_cross_made_while_the_session_was_lost_is_honoured(house_of: Open) -> None:
+async def test_a_reaction_missed_by_a_lost_session_cancels(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=1)
         asked = await stage.ask(images=MANY)
@@ -186,7 +186,7 @@ async def test_a_cross_made_while_the_session_was_lost_is_honoured(house_of: Ope
         await asked.sound("canceled")
 
 
-async def test_where_only_the_token_reaches_a_press_of_cancel_brings_a_fresh_one(shared: Stage) -> None:
+async def test_a_press_of_cancel_renews_the_token(shared: Stage) -> None:
     shared.mia.user.installed = True
     where = shared.discord.world.dm("mia", "noah")
     shared.replicate.faults.add("never-ends", after=1)

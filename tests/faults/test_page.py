@@ -7,7 +7,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "faults.md"
 
 
-def test_the_table_of_faults_names_every_test_and_no_other() -> None:
+def test_the_page_names_every_fault_test() -> None:
     named = re.findall(r"`(test_\w+)`", PAGE.read_text(encoding="utf-8"))
     files = [file for file in HERE.glob("test_*.py") if file != Path(__file__)]
     there = [
@@ -16,5 +16,5 @@ def test_the_table_of_faults_names_every_test_and_no_other() -> None:
     assert sorted(named) == sorted(there)
 
 
-def test_the_page_for_operators_leads_to_the_table() -> None:
+def test_the_operations_page_links_the_faults() -> None:
     assert "faults.md" in (PAGE.parent / "operating.md").read_text(encoding="utf-8")

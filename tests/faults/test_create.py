@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.conftest import Open
 from tests.faults.environment import Stage
-from tests.faults.pictures import large_photo
+from tests.faults.image_bombs import large_photo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,16 +26,14 @@ def sent(stage: Stage, prompt: str) -> int:
         ("error-503", {"handled": True}),
     ],
 )
-async def test_a_create_whose_answer_is_lost_is_never_sent_again(
-    shared: Stage, fault: str, how: dict[str, bool]
-) -> None:
+async def test_a_create_without_an_answer_is_never_resent(shared: Stage, fault: str, how: dict[str, bool]) -> None:
     shared.replicate.faults.add(fault, on=CREATE, **how)
     asked = await shared.ask()
     await asked.sound(images=2)
     assert sent(shared, asked.prompt) == 1
 
 
-async def test_a_lost_prediction_is_never_taken_from_another_run_of_the_same_words(shared: Stage) -> None:
+async def test_identical_runs_never_swap_predictions(shared: Stage) -> None:
     same = "the very same words"
     shared.replicate.faults.add("reset-after", on=CREATE, skip=1)
     runs = [await shared.ask(prompt=same) for _ in range(3)]
@@ -47,7 +45,7 @@ async def test_a_lost_prediction_is_never_taken_from_another_run_of_the_same_wor
 
 
 @pytest.mark.parametrize("form", ["body", "header", "text"])
-async def test_a_throttled_create_waits_as_long_as_it_is_told_and_is_sent_again(shared: Stage, form: str) -> None:
+async def test_a_throttled_create_is_resent_after_the_wait(shared: Stage, form: str) -> None:
     fault = shared.replicate.faults.add("throttled", on=CREATE, seconds=1, form=form)
     asked = await shared.ask()
     await asked.sound(images=2)
@@ -56,7 +54,7 @@ async def test_a_throttled_create_waits_as_long_as_it_is_told_and_is_sent_again(
     assert (taken.at - refused.at).total_seconds() >= 1
 
 
-async def test_a_refused_connection_is_tried_again(house_of: Open) -> None:
+async def test_a_refused_connection_is_retried(house_of: Open) -> None:
     async with house_of() as stage:
         await stage.kill()
         await stage.replicate.go_offline()
@@ -74,7 +72,7 @@ async def test_a_refused_connection_is_tried_again(house_of: Open) -> None:
     ("fault", "said"),
     [("no-credit", "credit"), ("unauthenticated", "token"), ("forbidden", "not"), ("not-found", "not")],
 )
-async def test_a_create_that_is_refused_ends_with_a_sentence(shared: Stage, fault: str, said: str) -> None:
+async def test_a_refused_create_ends_with_a_sentence(shared: Stage, fault: str, said: str) -> None:
     shared.replicate.faults.add(fault, on=CREATE)
     asked = await shared.ask()
     await asked.sound("failed", predictions=0)
@@ -82,13 +80,13 @@ async def test_a_create_that_is_refused_ends_with_a_sentence(shared: Stage, faul
     assert sent(shared, asked.prompt) == 1
 
 
-async def test_a_file_that_cannot_be_uploaded_costs_nothing(shared: Stage) -> None:
+async def test_a_failed_file_upload_costs_nothing(shared: Stage) -> None:
     shared.replicate.faults.add("upload-fails", times=None)
     asked = await shared.ask(subject=large_photo())
     await asked.sound("failed", predictions=0)
     assert "Failed" in asked.words
 
 
-async def test_every_create_carries_the_dead_mans_switch(shared: Stage) -> None:
+async def test_every_create_carries_cancel_after(shared: Stage) -> None:
     await (await shared.ask()).sound(images=2)
     assert {call.headers["cancel-after"] for call in shared.replicate.calls.creates} == {"1800s"}

@@ -19,7 +19,7 @@ def tell(stage: Stage, number: int = signal.SIGTERM) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_stop_leaves_runs_where_the_next_start_finds_them(stage: Stage, number: int) -> None:
+async def test_runs_resume_after_a_shutdown(stage: Stage, number: int) -> None:
     stage.replicate.faults.add("slow-start", seconds=2)
     asked = await stage.ask(images=2)
     await eventually(lambda: asked.state == "submitted")
@@ -32,7 +32,7 @@ async def test_a_stop_leaves_runs_where_the_next_start_finds_them(stage: Stage, 
     await asked.sound(images=2)
 
 
-async def test_a_stop_sends_the_newest_page_first(stage: Stage) -> None:
+async def test_a_shutdown_sends_the_newest_snapshot(stage: Stage) -> None:
     stage.replicate.faults.add("never-ends", after=3)
     asked = await stage.ask(images=9)
     await asked.until(lambda: asked.predictions and len(asked.predictions[0].output or ()) >= 3)
@@ -44,7 +44,7 @@ async def test_a_stop_sends_the_newest_page_first(stage: Stage) -> None:
     assert len(asked.images) == made
 
 
-async def test_who_asks_while_it_stops_is_told_to_come_back(stage: Stage) -> None:
+async def test_commands_during_a_shutdown_are_refused(stage: Stage) -> None:
     fault = stage.replicate.faults.add("silence", on=CREATE)
     first = await stage.ask(images=1)
     await eventually(lambda: fault.hits)
@@ -58,7 +58,7 @@ async def test_who_asks_while_it_stops_is_told_to_come_back(stage: Stage) -> Non
     await first.sound(images=1)
 
 
-async def test_a_stop_waits_for_the_answer_to_a_create(stage: Stage) -> None:
+async def test_a_shutdown_waits_for_a_create_in_flight(stage: Stage) -> None:
     stage.replicate.faults.add("delay", on=CREATE, seconds=1)
     asked = await stage.ask(images=1)
     await eventually(lambda: asked.predictions)
@@ -68,7 +68,7 @@ async def test_a_stop_waits_for_the_answer_to_a_create(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("hangs", ["Discord", "Replicate"])
-async def test_a_stop_takes_ten_seconds_at_most_though_others_hang(stage: Stage, hangs: str) -> None:
+async def test_a_shutdown_takes_ten_seconds_at_most(stage: Stage, hangs: str) -> None:
     stage.replicate.faults.add("never-ends", after=1)
     asked = await stage.ask(images=5)
     await asked.until(lambda: asked.images)
@@ -84,7 +84,7 @@ async def test_a_stop_takes_ten_seconds_at_most_though_others_hang(stage: Stage,
     assert time.monotonic() - began < WITHIN
 
 
-async def test_a_second_signal_ends_it_at_once(house_of: Open) -> None:
+async def test_a_second_signal_exits_at_once(house_of: Open) -> None:
     async with house_of() as stage:
         fault = stage.replicate.faults.add("silence", on=CREATE)
         asked = await stage.ask(images=1)

@@ -32,7 +32,7 @@ def refuse_old_edits(stage: Stage) -> None:
     stage.discord.site.old_edits.seconds = 0.1  # discord.py itself tries five times, so long apart
 
 
-async def test_after_fifteen_minutes_the_bot_edits_the_message_itself(shared: Stage) -> None:
+async def test_the_bot_edits_as_itself_after_fifteen_minutes(shared: Stage) -> None:
     asked = await halfway(shared)
     shared.discord.skip(LIFE)  # the token is dead, and the bot's own clock does not know
     await asked.sound(images=5)
@@ -40,7 +40,7 @@ async def test_after_fifteen_minutes_the_bot_edits_the_message_itself(shared: St
     assert asked.replies == []
 
 
-async def test_a_token_that_died_while_the_bot_was_down_is_not_missed(house_of: Open) -> None:
+async def test_a_token_that_expired_while_offline_is_no_problem(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=2)
         asked = await halfway(stage)
@@ -52,7 +52,7 @@ async def test_a_token_that_died_while_the_bot_was_down_is_not_missed(house_of: 
         assert edits_by_bot(stage, asked) >= 1
 
 
-async def test_past_an_hour_only_the_last_edit_is_made(house_of: Open) -> None:
+async def test_after_an_hour_only_the_last_edit_is_made(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=2)
         asked = await halfway(stage)
@@ -65,7 +65,7 @@ async def test_past_an_hour_only_the_last_edit_is_made(house_of: Open) -> None:
         assert len(asked.message.history) == states + 1
 
 
-async def test_past_an_hour_a_reply_brings_what_no_edit_can(house_of: Open) -> None:
+async def test_after_an_hour_a_new_message_brings_the_result(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=2)
         asked = await halfway(stage)
@@ -83,7 +83,7 @@ async def test_past_an_hour_a_reply_brings_what_no_edit_can(house_of: Open) -> N
         assert stage.mia.user.id in reply.pinged
 
 
-async def test_an_edit_of_an_old_message_is_refused_and_the_run_goes_on(shared: Stage) -> None:
+async def test_a_refused_edit_of_an_old_message_stops_no_run(shared: Stage) -> None:
     asked = await halfway(shared)
     shared.discord.skip(HOUR + 60)
     old = shared.discord.site.old_edits.allowed
@@ -113,14 +113,14 @@ async def test_a_5xx_delays_and_loses_nothing(shared: Stage, status: int) -> Non
 
 
 @pytest.mark.parametrize("how", ["cut_before", "cut_after"])
-async def test_a_lost_answer_of_discords_uploads_nothing_twice(shared: Stage, how: str) -> None:
+async def test_a_lost_upload_response_uploads_nothing_twice(shared: Stage, how: str) -> None:
     getattr(shared.discord.faults, how)("PATCH *", times=2)
     asked = await shared.ask(images=3)
     await asked.sound(images=3)
 
 
 @pytest.mark.parametrize("how", ["resume", "no resume", "reconnect", "invalid session", "zombie-like close"])
-async def test_a_gateway_that_drops_disturbs_no_run(shared: Stage, how: str) -> None:
+async def test_a_gateway_reconnect_disturbs_no_run(shared: Stage, how: str) -> None:
     faults = shared.discord.faults
     asked = await halfway(shared)
     match how:
@@ -139,7 +139,7 @@ async def test_a_gateway_that_drops_disturbs_no_run(shared: Stage, how: str) -> 
     await (await shared.ask(images=1)).sound(images=1)
 
 
-async def test_a_message_that_is_deleted_cancels_its_run(shared: Stage) -> None:
+async def test_deleting_the_message_cancels_the_run(shared: Stage) -> None:
     asked = await halfway(shared, images=20)
     await shared.discord.person("ada").delete(asked.message)
     await asked.settled()
@@ -148,7 +148,7 @@ async def test_a_message_that_is_deleted_cancels_its_run(shared: Stage) -> None:
     assert asked.replies == []
 
 
-async def test_a_channel_that_is_deleted_cancels_its_run(house_of: Open) -> None:
+async def test_deleting_the_channel_cancels_the_run(house_of: Open) -> None:
     async with house_of() as stage:
         asked = await halfway(stage, images=20)
         channel = asked.message.channel
@@ -160,7 +160,7 @@ async def test_a_channel_that_is_deleted_cancels_its_run(house_of: Open) -> None
         assert asked.predictions[0].status == "canceled"
 
 
-async def test_where_reactions_are_not_allowed_it_is_said_once_and_the_button_works(shared: Stage) -> None:
+async def test_without_reactions_the_button_cancels(shared: Stage) -> None:
     channel = shared.channel("general")
     shared.discord.faults.take_permission(channel, Permission.ADD_REACTIONS)
     try:
@@ -174,7 +174,7 @@ async def test_where_reactions_are_not_allowed_it_is_said_once_and_the_button_wo
         shared.discord.faults.give_permission(channel, Permission.ADD_REACTIONS)
 
 
-async def test_where_files_are_not_allowed_it_is_said_and_the_words_are_shown(house_of: Open) -> None:
+async def test_without_attach_files_the_text_is_shown(house_of: Open) -> None:
     async with house_of() as stage:
         channel = stage.channel("pictures")
         stage.discord.faults.take_permission(channel, Permission.ATTACH_FILES)
@@ -188,7 +188,7 @@ async def test_where_files_are_not_allowed_it_is_said_and_the_words_are_shown(ho
         assert "I may not attach files in this channel" in asked.words
 
 
-async def test_where_the_channel_can_no_longer_be_seen_it_is_said_while_it_can_be(shared: Stage) -> None:
+async def test_losing_view_channel_is_reported_while_possible(shared: Stage) -> None:
     channel = shared.channel("general")
     asked = await halfway(shared, images=5, where="general")
     shared.discord.faults.take_permission(channel, Permission.VIEW_CHANNEL)
@@ -198,12 +198,12 @@ async def test_where_the_channel_can_no_longer_be_seen_it_is_said_while_it_can_b
         shared.discord.faults.give_permission(channel, Permission.VIEW_CHANNEL)
 
 
-async def test_in_a_channel_of_few_rights_what_can_work_works(shared: Stage) -> None:
+async def test_few_permissions_still_bring_the_result(shared: Stage) -> None:
     asked = await shared.ask(images=2, where=shared.channel("quiet"))
     await asked.sound(images=2)
 
 
-async def test_an_automod_that_blocks_the_output_is_said(shared: Stage) -> None:
+async def test_output_blocked_by_automod_is_reported(shared: Stage) -> None:
     asked = await shared.talk("Tell me about badgers in 80 words.")
     shared.discord.faults.block_text("badgers")
     await asked.settled()
@@ -211,7 +211,7 @@ async def test_an_automod_that_blocks_the_output_is_said(shared: Stage) -> None:
     assert "AutoMod" in asked.words
 
 
-async def test_a_private_conversation_has_the_token_alone_and_the_end_is_said_before_it_dies(house_of: Open) -> None:
+async def test_a_user_install_warns_before_the_token_expires(house_of: Open) -> None:
     async with house_of() as stage:
         stage.mia.user.installed = True
         stage.replicate.faults.add("never-ends", after=1)

@@ -1,0 +1,166 @@
+"""Start bot processes by forking one that has already imported everything.
+
+Importing the bot takes about a second of CPU, and the suite starts it more than a hundred times. A forked bot is a
+process like any other: it has its own environment, folder, log and signals, and it can be killed. One server per test
+worker forks on request; it ends when its standard input closes, that is, with the worker.
+
+Protocol, one connection per bot: the client sends a JSON line (``cwd``, ``env``, ``log``), the server answers with the
+process id in a line and, when the process has ended, with its exit code (negative: the signal) in another.
+"""
+
+import asyncio
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+_BACKLOG = 64
+_LONGEST_REQUEST = 1 << 20
+
+
+class ForkedProcess:
+    """A forked bot, with the part of ``asyncio.subprocess.Process`` that the sandbox uses."""
+
+    def __init__(self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._reader = reader
+        self._writer = writer
+        self._ended = asyncio.create_task(self._read_exit_code(), name=f"exit of {pid}")
+
+    async def wait(self) -> int:
+        """Return the exit code once the process has ended."""
+        return await asyncio.shield(self._ended)
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    async def _read_exit_code(self) -> int:
+        line = await self._reader.readline()
+        self._writer.close()
+        self.returncode = int(line) if line else -signal.SIGKILL
+        return self.returncode
+
+
+class ForkServer:
+    """The server's client side: started once per test worker."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fork-")
+        self._path = Path(self._folder.name) / "socket"
+        self._server: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> Self:
+        root = Path(__file__).parents[1]
+        self._server = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.prefork", str(self._path),
+            cwd=root, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert self._server.stdout is not None
+        assert await self._server.stdout.readline() == b"ready\n"
+        return self
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            assert self._server.stdin is not None
+            self._server.stdin.close()
+            await self._server.wait()
+        self._folder.cleanup()
+
+    async def spawn(self, *, folder: Path, environment: Mapping[str, str], log: Path) -> ForkedProcess:
+        """Fork a bot that runs in ``folder`` with this environment and appends what it writes to ``log``."""
+        reader, writer = await asyncio.open_unix_connection(str(self._path))
+        request = {"cwd": str(folder), "env": dict(environment), "log": str(log)}
+        writer.write(json.dumps(request).encode() + b"\n")
+        return ForkedProcess(int(await reader.readline()), reader, writer)
+
+
+def _serve(path: str) -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(_BACKLOG)
+    wake_read, wake_write = socket.socketpair()
+    for end in (wake_read, wake_write):
+        end.setblocking(False)
+    signal.set_wakeup_fd(wake_write.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    selector = selectors.DefaultSelector()
+    for source in (listener, wake_read, sys.stdin):
+        selector.register(source, selectors.EVENT_READ)
+    bots: dict[int, socket.socket] = {}
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while True:
+        for key, _ in selector.select():
+            if key.fileobj is sys.stdin:
+                for pid in bots:
+                    os.kill(pid, signal.SIGKILL)
+                return
+            if key.fileobj is wake_read:
+                with suppress(BlockingIOError):
+                    wake_read.recv(4096)
+                _reap(bots)
+            elif key.fileobj is listener:
+                connection, _ = listener.accept()
+                request = json.loads(connection.makefile().readline(_LONGEST_REQUEST))
+                pid = os.fork()
+                if pid == 0:
+                    for inherited in (listener, wake_read, wake_write, connection, *bots.values()):
+                        inherited.close()
+                    _run(request)
+                bots[pid] = connection
+                connection.sendall(f"{pid}\n".encode())
+
+
+def _reap(bots: dict[int, socket.socket]) -> None:
+    """Report the exit code of every bot that has ended."""
+    for pid in list(bots):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            connection = bots.pop(pid)
+            with suppress(OSError):
+                connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            connection.close()
+
+
+def _run(request: dict[str, Any]) -> None:
+    """Become the bot. Never returns."""
+    from bot.__main__ import main  # noqa: PLC0415  # imported already, in the server
+
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    code = 1
+    try:
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["env"])
+        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        code = main(["run"])
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    import uvloop  # noqa: F401
+
+    import bot.app
+    import bot.settings  # noqa: F401
+
+    _serve(sys.argv[1])
