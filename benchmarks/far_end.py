@@ -14,13 +14,12 @@ from benchmarks.metronome import Metronome, number_of
 from benchmarks.streams import SharedChannel, SharedStreams
 from bot.clock import SystemClock
 from sandbox.discord.standin import DiscordStandIn
-from sandbox.replicate.calls import Call, Calls
-from sandbox.replicate.envelope import openapi_document
-from sandbox.replicate.job import Job
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.job import Job, Timings
+from sandbox.replicate.middleware import Throttle
 from sandbox.replicate.prediction import Prediction
+from sandbox.replicate.request_log import Call, RequestLog
+from sandbox.replicate.schema import openapi_document
 from sandbox.replicate.standin import ReplicateStandIn
-from sandbox.replicate.throttle import Throttle
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,7 +33,7 @@ _WORDS = {"type": "array", "items": {"type": "string"}, "x-cog-array-type": "ite
 _PICTURES = {"type": "array", "items": {"type": "string", "format": "uri"}, "x-cog-array-type": "iterator"}
 
 
-class _Forgotten(Calls):
+class _Forgotten(RequestLog):
     """Calls that are not kept: a benchmark makes millions."""
 
     def append(self, _: Call) -> None:
@@ -54,7 +53,7 @@ class FarEnd:
         self.discord = DiscordStandIn(clock=clock, world=town.build(clock))
         self.replicate = ReplicateStandIn(
             clock=clock,
-            pace=Pace(queue=0.3, boot=0.3, finish=0.1),
+            pace=Timings(queue=0.3, boot=0.3, finish=0.1),
             throttle=Throttle(clock=clock, creates_per_minute=CREATES_PER_MINUTE),
             behaviours={"words": self._words, "pictures": self._pictures},
             streams=SharedStreams,

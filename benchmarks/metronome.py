@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from string import digits
 
 from benchmarks.streams import SharedChannel, written
-from sandbox.replicate.channel import EventId, Message
 from sandbox.replicate.job import Job
 from sandbox.replicate.prediction import Prediction
+from sandbox.replicate.streams import EventId, StreamMessage
 
 BEATS = 30  # a second, and so many tokens
 _GROUPS = 10
@@ -128,12 +128,12 @@ class Metronome:
             if not player.over.done():
                 player.over.set_result(None)
 
-    def _message(self, token: str) -> Message:
+    def _message(self, token: str) -> StreamMessage:
         second, tag = int(time.time()), 0
         if self._second[0] >= second:
             second, tag = self._second[0], self._second[1] + 1
         self._second = second, tag
-        return Message(EventId(second, tag), "output", token)
+        return StreamMessage(EventId(second, tag), "output", token)
 
 
 def number_of(job: Job) -> int:

@@ -8,8 +8,15 @@ from datetime import datetime
 from aiohttp import web
 
 from bot import limits
-from sandbox.replicate.channel import HELLO, IDLE_CLOSE, Channel, Message, encode
-from sandbox.replicate.streams import HEADERS, Streams
+from sandbox.replicate.streams import (
+    GREETING,
+    HEADERS,
+    IDLE_TIMEOUT,
+    Channel,
+    StreamMessage,
+    StreamServer,
+    encode_event,
+)
 
 _LOOK_EVERY = 1.0
 
@@ -19,9 +26,9 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def written(message: Message) -> bytes:
+def written(message: StreamMessage) -> bytes:
     """Return an event as it goes over the wire."""
-    return chunk(encode(message.event, message.data, str(message.id)))
+    return chunk(encode_event(message.event, message.data, str(message.id)))
 
 
 class SharedChannel(Channel):
@@ -33,7 +40,7 @@ class SharedChannel(Channel):
         self.spoke_at = 0.0
         self.when_done: Callable[[], None] | None = None
 
-    def publish(self, event: str, data: str) -> Message:
+    def publish(self, event: str, data: str) -> StreamMessage:
         """Add an event and send it."""
         message = super().publish(event, data)
         self._send(written(message))
@@ -41,7 +48,7 @@ class SharedChannel(Channel):
             self.when_done()
         return message
 
-    def share(self, message: Message, wire: bytes) -> None:
+    def share(self, message: StreamMessage, wire: bytes) -> None:
         """Add an event that many channels get at this moment; it was encoded once for all."""
         self.messages.append(message)
         self._send(wire)
@@ -53,7 +60,7 @@ class SharedChannel(Channel):
                 transport.write(wire)
 
 
-class SharedStreams(Streams):
+class SharedStreams(StreamServer):
     """Serves channels as Nchan does: a greeting, what was missed, what comes, and the end after 30 idle seconds."""
 
     def open(self, path: str, *, prediction_id: str, model: str) -> SharedChannel:
@@ -75,7 +82,7 @@ class SharedStreams(Streams):
         if transport is None:
             return response
         missed = channel.messages[channel.after(request.headers.get("Last-Event-ID")) :]
-        transport.write(chunk(HELLO) + b"".join(map(written, missed)))
+        transport.write(chunk(GREETING) + b"".join(map(written, missed)))
         channel.transports.add(transport)
         channel.spoke_at = asyncio.get_running_loop().time()
         try:
@@ -83,7 +90,7 @@ class SharedStreams(Streams):
         finally:
             channel.transports.discard(transport)
         with suppress(ConnectionError):
-            await response.write(IDLE_CLOSE)
+            await response.write(IDLE_TIMEOUT)
         return response
 
     async def _keep_open(self, channel: SharedChannel, transport: asyncio.Transport) -> None:

@@ -63,9 +63,9 @@ def _run(_: argparse.Namespace) -> int:
 def _sandbox(asked: argparse.Namespace) -> int:
     # The bot itself never loads the stand-ins.
     if asked.demo is None:
-        from sandbox.page.sandbox import sandbox  # noqa: PLC0415  # see above
+        from sandbox.page.server import run_sandbox  # noqa: PLC0415  # see above
 
-        return _loop(lambda: sandbox(port=asked.port, browser=not asked.no_browser, data=asked.data))
+        return _loop(lambda: run_sandbox(port=asked.port, browser=not asked.no_browser, data=asked.data))
     from sandbox.demo import demo  # noqa: PLC0415  # see above
 
     return _loop(lambda: demo(Path(asked.demo) if asked.demo else None, out=asked.out))

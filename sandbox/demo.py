@@ -11,13 +11,13 @@ from sandbox.discord.world.attachment import Upload
 from sandbox.discord.world.message import Message
 from sandbox.house import House
 from sandbox.portrait import portrait
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.job import Timings
 
 _DONE, _FAILED = 0, 1
 _IMAGES = 5
 _STOP_AFTER = 2
 _LIMIT = 120.0
-_PACE = Pace(boot=2.0, image=1.6)
+_PACE = Timings(boot=2.0, image=1.6)
 _PROMPT = "a friendly astronaut, orange suit, short hair"
 
 _LINK = re.compile(r"\[([^]]*)]\([^)]*\)")

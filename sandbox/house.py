@@ -7,7 +7,7 @@ from typing import Self
 
 from sandbox.bot_process import BotProcess
 from sandbox.discord.standin import DiscordStandIn
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.job import Timings
 from sandbox.replicate.standin import ReplicateStandIn
 
 COMMANDS = (
@@ -25,7 +25,7 @@ class BotDidNotStartError(Exception):
 class House:
     """Everything that the sandbox is: ``discord``, ``replicate`` and ``bot``, opened and closed together."""
 
-    def __init__(self, folder: Path, *, pace: Pace | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *, pace: Timings | None = None, settings: Mapping[str, str] | None = None) -> None:
         self.discord = DiscordStandIn()
         self.replicate = ReplicateStandIn(pace=pace)
         self._folder = folder

@@ -1,31 +1,57 @@
-"""What the page loads: its own files, the CDN's files, the portrait, and what a person uploads."""
+"""The files that the page loads and the files that a person uploads."""
 
 import asyncio
+import secrets
 from importlib import resources
 from urllib.parse import unquote
 
 from aiohttp import web
 
+from bot.limits import MIB
+from sandbox.discord.people.refused import ClientRefused
 from sandbox.discord.standin import UNAVAILABLE, DiscordStandIn
 from sandbox.discord.world.attachment import Upload
-from sandbox.page.uploads import Uploads
 from sandbox.portrait import portrait
 
-TYPES = {
+MAX_STORED_BYTES = 256 * MIB
+
+
+class UploadStore:
+    """Keeps files by a name of their own; the oldest go when there are too many."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Upload] = {}
+
+    def keep(self, upload: Upload) -> str:
+        """Keep a file and return its name."""
+        name = secrets.token_urlsafe(12)
+        self._kept[name] = upload
+        while len(self._kept) > 1 and sum(len(one.data) for one in self._kept.values()) > MAX_STORED_BYTES:
+            del self._kept[next(iter(self._kept))]
+        return name
+
+    def get(self, name: str) -> Upload:
+        """Return the file of that name."""
+        if name not in self._kept:
+            raise ClientRefused("The file is no longer here. Attach it again.")
+        return self._kept[name]
+
+
+CONTENT_TYPES = {
     ".html": "text/html",
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-SHOWN = ("image/", "video/", "audio/")
+INLINE_TYPES = ("image/", "video/", "audio/")
 # A file of somebody's is looked at, never run: opened by itself, it may do nothing.
-CAGE = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'; sandbox"
+FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'; sandbox"
 
 
-class Files:
+class PageFiles:
     """Answers for files."""
 
-    def __init__(self, discord: DiscordStandIn, uploads: Uploads) -> None:
+    def __init__(self, discord: DiscordStandIn, uploads: UploadStore) -> None:
         self._discord = discord
         self._uploads = uploads
         self._own = _read_own()
@@ -54,7 +80,7 @@ class Files:
         found = self._own.get(name)
         if found is None:
             return web.Response(status=404, text="There is no such file.\n")
-        content_type = TYPES[name[name.rindex(".") :]]
+        content_type = CONTENT_TYPES[name[name.rindex(".") :]]
         return web.Response(body=found, content_type=content_type, charset="utf-8")
 
     async def _cdn(self, request: web.Request) -> web.Response:
@@ -66,12 +92,12 @@ class Files:
             return web.Response(status=404, text=UNAVAILABLE)
         content_type = found.content_type or ""
         headers = {
-            "Content-Security-Policy": CAGE,
+            "Content-Security-Policy": FILE_POLICY,
             "Cache-Control": "private, max-age=86400, immutable",
             "Accept-Ranges": "bytes",
             "Content-Type": content_type,
         }
-        if not content_type.startswith(SHOWN):
+        if not content_type.startswith(INLINE_TYPES):
             headers |= {"Content-Type": "application/octet-stream", "Content-Disposition": "attachment"}
         return _range(request, found.data, headers)
 
@@ -79,7 +105,7 @@ class Files:
         user = self._discord.world.users.get(int(user_id)) if user_id.isdigit() else None
         if user is None or not user.avatar:
             return web.Response(status=404, text=UNAVAILABLE)
-        headers = {"Content-Security-Policy": CAGE, "Cache-Control": "private, max-age=86400"}
+        headers = {"Content-Security-Policy": FILE_POLICY, "Cache-Control": "private, max-age=86400"}
         return web.Response(body=user.avatar, content_type="image/png", headers=headers)
 
     async def _portrait(self, _: web.Request) -> web.Response:
@@ -110,4 +136,4 @@ def _range(request: web.Request, data: bytes, headers: dict[str, str]) -> web.Re
 def _read_own() -> dict[str, bytes]:
     """Return the page's own files by name, as they lie in the package."""
     folder = resources.files(f"{__package__}.static")
-    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith(tuple(TYPES))}
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith(tuple(CONTENT_TYPES))}

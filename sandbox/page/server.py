@@ -1,21 +1,25 @@
-"""The page's server: a few files and one WebSocket, on 127.0.0.1 alone."""
+"""The page's HTTP server, and the `sandbox` command that runs it."""
 
 import asyncio
-from contextlib import suppress
+import signal
+import sys
+import tempfile
+import webbrowser
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Self
 
 from aiohttp import WSCloseCode, web
 
 from bot.errors import ConfigError
 from bot.limits import MIB
-from sandbox.house import House
-from sandbox.page.door import Door, sign
-from sandbox.page.files import Files
-from sandbox.page.hood import Hood
-from sandbox.page.switches import Switches
-from sandbox.page.uploads import Uploads
-from sandbox.page.values import Values
-from sandbox.page.visit import Visit
+from sandbox.house import BotDidNotStartError, House
+from sandbox.page.actions import ValueDecoder
+from sandbox.page.auth import PageAuth, add_security_headers
+from sandbox.page.fault_toggles import FaultToggles
+from sandbox.page.files import PageFiles, UploadStore
+from sandbox.page.inspector import Inspector
+from sandbox.page.session import PageSession
 
 HOST = "127.0.0.1"
 FRAME_BYTES = MIB
@@ -28,11 +32,11 @@ class PageServer:
     def __init__(self, house: House, *, port: int = 0, key: str | None = None) -> None:
         self._house = house
         self._port = port
-        self._door = Door(key)
-        self._switches = Switches(house)
-        self._hood = Hood(house, self._switches)
-        self._uploads = Uploads()
-        self._values = Values(house.discord.world, self._uploads)
+        self._door = PageAuth(key)
+        self._switches = FaultToggles(house)
+        self._hood = Inspector(house, self._switches)
+        self._uploads = UploadStore()
+        self._values = ValueDecoder(house.discord.world, self._uploads)
         self._sockets: set[web.WebSocketResponse] = set()
 
     @property
@@ -42,8 +46,8 @@ class PageServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[self._door.guard], client_max_size=UPLOAD_BYTES)
-        app.add_routes([*Files(self._house.discord, self._uploads).routes(), web.get("/{key}/live", self._live)])
-        app.on_response_prepare.append(sign)
+        app.add_routes([*PageFiles(self._house.discord, self._uploads).routes(), web.get("/{key}/live", self._live)])
+        app.on_response_prepare.append(add_security_headers)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
@@ -69,10 +73,48 @@ class PageServer:
         await socket.prepare(request)
         self._sockets.add(socket)
         try:
-            visit = Visit(
+            visit = PageSession(
                 socket, house=self._house, hood=self._hood, switches=self._switches, values=self._values
             )  # fmt: skip
             await visit.run(request.query.get("as", "mia"))
         finally:
             self._sockets.discard(socket)
         return socket
+
+
+_DONE = 0
+
+
+async def run_sandbox(*, port: int = 0, browser: bool = True, data: Path | None = None) -> int:
+    """Serve the page until Ctrl-C and return the exit code; ``data`` keeps the runs for the next time."""
+    _print_line("Replicord between a stand-in Discord and a stand-in Replicate: no accounts, no money.")
+    with ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="replicord-")))
+        stopped = asyncio.Event()
+        with suppress(NotImplementedError):  # Windows has no such handlers: there KeyboardInterrupt ends it
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with House(folder.absolute()) as house:
+            try:
+                await house.start_bot()
+            except BotDidNotStartError as error:
+                raise ConfigError(f"The bot did not start. It said:\n{error}") from error
+            async with PageServer(house, port=port) as page:
+                _print_line(f"\n  {page.url}\n\nIt is for this machine only. Ctrl-C ends it.")
+                if browser:
+                    await asyncio.to_thread(_open_browser, page.url)
+                await stopped.wait()
+    return _DONE
+
+
+def _open_browser(url: str) -> None:
+    """Open the page where there is a browser with a window; where there is none, the address was printed."""
+    with suppress(webbrowser.Error):
+        found = webbrowser.get()
+        if not isinstance(found, webbrowser.GenericBrowser) or isinstance(found, webbrowser.BackgroundBrowser):
+            found.open(url)
+
+
+def _print_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

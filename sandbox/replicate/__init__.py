@@ -1,37 +1,37 @@
 """A stand-in for Replicate: as exact as the facts that are known about the service, on this machine alone."""
 
-from sandbox.replicate.calls import Call
-from sandbox.replicate.faults import SWITCHES, Fault, FaultKind, Faults, Switch
-from sandbox.replicate.happenings import (
-    CallSeen,
+from sandbox.replicate.events import (
+    CallLogged,
+    EventSubscription,
     FaultsChanged,
-    Happening,
-    PredictionMoved,
+    PredictionChanged,
+    StandInEvent,
     StreamEventSent,
-    Watch,
     WebhookSent,
 )
-from sandbox.replicate.ids import Ids
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.faults import FAULT_TYPES, Fault, FaultKind, Faults, FaultType
+from sandbox.replicate.formats import IdGenerator
+from sandbox.replicate.job import Timings
+from sandbox.replicate.middleware import Throttle
+from sandbox.replicate.request_log import Call
 from sandbox.replicate.standin import ReplicateStandIn
-from sandbox.replicate.throttle import Throttle
 
 __all__ = [
-    "SWITCHES",
+    "FAULT_TYPES",
     "Call",
-    "CallSeen",
+    "CallLogged",
+    "EventSubscription",
     "Fault",
     "FaultKind",
+    "FaultType",
     "Faults",
     "FaultsChanged",
-    "Happening",
-    "Ids",
-    "Pace",
-    "PredictionMoved",
+    "IdGenerator",
+    "PredictionChanged",
     "ReplicateStandIn",
+    "StandInEvent",
     "StreamEventSent",
-    "Switch",
     "Throttle",
-    "Watch",
+    "Timings",
     "WebhookSent",
 ]

@@ -30,7 +30,7 @@ class FaultKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class FaultType:
     """What is to know about one kind of fault: where it strikes by default, and what it does, in a sentence."""
 
     kind: FaultKind
@@ -40,69 +40,79 @@ class Switch:
 
 _REQUEST, _PREDICTION, _STREAM, _DELIVERY, _WEBHOOK = FaultKind
 
-SWITCHES: Final[Mapping[str, Switch]] = MappingProxyType(
+FAULT_TYPES: Final[Mapping[str, FaultType]] = MappingProxyType(
     {
         # Requests. With handled=True an answer fault strikes after the request was carried out.
-        "delay": Switch(_REQUEST, "* /v1/*", "The answer comes `seconds` late (before=True: so does the work)."),
-        "reset-before": Switch(_REQUEST, "* /v1/*", "The connection is reset; nothing was done."),
-        "reset-after": Switch(_REQUEST, "POST /v1/*", "The request is carried out, then the connection is reset."),
-        "silence": Switch(_REQUEST, "POST /v1/*", "The request is carried out and never answered."),
-        "stuck": Switch(_REQUEST, "* /v1/*", "Nothing is done, and nothing is ever answered."),
-        "half-answer": Switch(_REQUEST, "* /v1/*", "The request is carried out; the answer breaks off in its middle."),
-        "garbled": Switch(_REQUEST, "* /v1/*", "The request is carried out; the answer is not the JSON that it says."),
-        "error-500": Switch(_REQUEST, "* /v1/*", "500, an HTML page."),
-        "error-502": Switch(_REQUEST, "* /v1/*", "502, an HTML page."),
-        "error-503": Switch(_REQUEST, "* /v1/*", "503, an HTML page."),
-        "unauthenticated": Switch(_REQUEST, "* /v1/*", "401: the token is not accepted."),
-        "no-credit": Switch(_REQUEST, "POST *predictions", "402: the account has no credit."),
-        "forbidden": Switch(_REQUEST, "* /v1/*", "403."),
-        "not-found": Switch(_REQUEST, "* /v1/*", "404, whatever is asked for."),
-        "throttled": Switch(_REQUEST, "* /v1/*", "429 for `seconds`; `form` is body, header or text."),
-        "upload-fails": Switch(_REQUEST, "POST /v1/files", "A file cannot be uploaded: 500."),
-        "cancel-fails": Switch(_REQUEST, "POST /v1/predictions/*/cancel", "A prediction cannot be cancelled: 500."),
+        "delay": FaultType(_REQUEST, "* /v1/*", "The answer comes `seconds` late (before=True: so does the work)."),
+        "reset-before": FaultType(_REQUEST, "* /v1/*", "The connection is reset; nothing was done."),
+        "reset-after": FaultType(_REQUEST, "POST /v1/*", "The request is carried out, then the connection is reset."),
+        "silence": FaultType(_REQUEST, "POST /v1/*", "The request is carried out and never answered."),
+        "stuck": FaultType(_REQUEST, "* /v1/*", "Nothing is done, and nothing is ever answered."),
+        "half-answer": FaultType(
+            _REQUEST, "* /v1/*", "The request is carried out; the answer breaks off in its middle."
+        ),
+        "garbled": FaultType(
+            _REQUEST, "* /v1/*", "The request is carried out; the answer is not the JSON that it says."
+        ),
+        "error-500": FaultType(_REQUEST, "* /v1/*", "500, an HTML page."),
+        "error-502": FaultType(_REQUEST, "* /v1/*", "502, an HTML page."),
+        "error-503": FaultType(_REQUEST, "* /v1/*", "503, an HTML page."),
+        "unauthenticated": FaultType(_REQUEST, "* /v1/*", "401: the token is not accepted."),
+        "no-credit": FaultType(_REQUEST, "POST *predictions", "402: the account has no credit."),
+        "forbidden": FaultType(_REQUEST, "* /v1/*", "403."),
+        "not-found": FaultType(_REQUEST, "* /v1/*", "404, whatever is asked for."),
+        "throttled": FaultType(_REQUEST, "* /v1/*", "429 for `seconds`; `form` is body, header or text."),
+        "upload-fails": FaultType(_REQUEST, "POST /v1/files", "A file cannot be uploaded: 500."),
+        "cancel-fails": FaultType(_REQUEST, "POST /v1/predictions/*/cancel", "A prediction cannot be cancelled: 500."),
         # Predictions.
-        "fails": Switch(_PREDICTION, "*", "The prediction fails with `error`, after `after` outputs."),
-        "image-withheld": Switch(_PREDICTION, "*", "The character model keeps an image back as not safe for work."),
-        "aborted": Switch(_PREDICTION, "*", "The prediction is aborted before it starts."),
-        "never-starts": Switch(_PREDICTION, "*", "The prediction stays in “starting”."),
-        "never-ends": Switch(_PREDICTION, "*", "The prediction makes `after` outputs and stays in “processing”."),
-        "slow-start": Switch(_PREDICTION, "*", "The model takes `seconds` to wake."),
-        "data-removed": Switch(_PREDICTION, "*", "The data is removed the moment the prediction ends."),
-        "no-stream-url": Switch(_PREDICTION, "*", "The prediction has no `urls.stream`."),
-        "no-web-url": Switch(_PREDICTION, "*", "The prediction has no `urls.web`."),
-        "cancel-lags": Switch(_PREDICTION, "*", "A cancelled prediction goes on for `seconds` before it stops."),
-        "inline-outputs": Switch(_PREDICTION, "*", "Output files are data URIs."),
+        "fails": FaultType(_PREDICTION, "*", "The prediction fails with `error`, after `after` outputs."),
+        "image-withheld": FaultType(_PREDICTION, "*", "The character model keeps an image back as not safe for work."),
+        "aborted": FaultType(_PREDICTION, "*", "The prediction is aborted before it starts."),
+        "never-starts": FaultType(_PREDICTION, "*", "The prediction stays in “starting”."),
+        "never-ends": FaultType(_PREDICTION, "*", "The prediction makes `after` outputs and stays in “processing”."),
+        "slow-start": FaultType(_PREDICTION, "*", "The model takes `seconds` to wake."),
+        "data-removed": FaultType(_PREDICTION, "*", "The data is removed the moment the prediction ends."),
+        "no-stream-url": FaultType(_PREDICTION, "*", "The prediction has no `urls.stream`."),
+        "no-web-url": FaultType(_PREDICTION, "*", "The prediction has no `urls.web`."),
+        "cancel-lags": FaultType(_PREDICTION, "*", "A cancelled prediction goes on for `seconds` before it stops."),
+        "inline-outputs": FaultType(_PREDICTION, "*", "Output files are data URIs."),
         # Streams.
-        "stream-down": Switch(_STREAM, "*", "The connection to the stream is reset before any byte."),
-        "stream-gone": Switch(_STREAM, "*", "The stream answers `status` (404)."),
-        "stream-408": Switch(_STREAM, "*", "The stream answers a plain 408."),
-        "stream-json": Switch(_STREAM, "*", "The stream answers 200 with JSON instead of events."),
-        "stream-close": Switch(_STREAM, "*", "The stream ends, politely, after `after` events."),
-        "stream-cut": Switch(_STREAM, "*", "The connection is reset in the middle of an event, after `after` events."),
-        "stream-stall": Switch(_STREAM, "*", "Nothing comes any more after `after` events, not even the idle close."),
-        "stream-duplicate": Switch(_STREAM, "*", "Every event comes twice."),
-        "stream-unknown": Switch(_STREAM, "*", "Events of unknown names come between the others."),
-        "stream-corrupt": Switch(_STREAM, "*", "Lines that mean nothing, and broken UTF-8, come before each event."),
-        "stream-no-ids": Switch(_STREAM, "*", "Events have no id."),
-        "stream-shuffled": Switch(_STREAM, "*", "Ids do not grow: each is older than the one before."),
-        "no-done": Switch(_STREAM, "*", "The stream never says done; it closes after the last output."),
-        "early-done": Switch(_STREAM, "*", "The stream says done at once, while the prediction is still at work."),
-        "no-outputs": Switch(_STREAM, "*", "The stream says done and no outputs: only the GET shows them."),
-        "no-events": Switch(_STREAM, "*", "The stream shows nothing at all: only the GET does."),
+        "stream-down": FaultType(_STREAM, "*", "The connection to the stream is reset before any byte."),
+        "stream-gone": FaultType(_STREAM, "*", "The stream answers `status` (404)."),
+        "stream-408": FaultType(_STREAM, "*", "The stream answers a plain 408."),
+        "stream-json": FaultType(_STREAM, "*", "The stream answers 200 with JSON instead of events."),
+        "stream-close": FaultType(_STREAM, "*", "The stream ends, politely, after `after` events."),
+        "stream-cut": FaultType(
+            _STREAM, "*", "The connection is reset in the middle of an event, after `after` events."
+        ),
+        "stream-stall": FaultType(
+            _STREAM, "*", "Nothing comes any more after `after` events, not even the idle close."
+        ),
+        "stream-duplicate": FaultType(_STREAM, "*", "Every event comes twice."),
+        "stream-unknown": FaultType(_STREAM, "*", "Events of unknown names come between the others."),
+        "stream-corrupt": FaultType(_STREAM, "*", "Lines that mean nothing, and broken UTF-8, come before each event."),
+        "stream-no-ids": FaultType(_STREAM, "*", "Events have no id."),
+        "stream-shuffled": FaultType(_STREAM, "*", "Ids do not grow: each is older than the one before."),
+        "no-done": FaultType(_STREAM, "*", "The stream never says done; it closes after the last output."),
+        "early-done": FaultType(_STREAM, "*", "The stream says done at once, while the prediction is still at work."),
+        "no-outputs": FaultType(_STREAM, "*", "The stream says done and no outputs: only the GET shows them."),
+        "no-events": FaultType(_STREAM, "*", "The stream shows nothing at all: only the GET does."),
         # Delivered files.
-        "file-missing": Switch(_DELIVERY, "GET /delivery/*", "404: the file is gone."),
-        "file-slow": Switch(_DELIVERY, "GET /delivery/*", "The file drips, `bytes` every `seconds`."),
-        "file-redirect": Switch(_DELIVERY, "GET /delivery/*", "302 to `to`, or to another name of this host."),
-        "file-huge": Switch(_DELIVERY, "GET /delivery/*", "The file has `bytes` (no length is told if told=False)."),
-        "file-cut": Switch(_DELIVERY, "GET /delivery/*", "The connection is reset in the middle of the file."),
-        "file-bomb": Switch(_DELIVERY, "GET /delivery/*", "The file arrives small and unpacks to `bytes` of nothing."),
-        "file-mistyped": Switch(_DELIVERY, "GET /delivery/*", "The file says that it is `type` (text/html)."),
+        "file-missing": FaultType(_DELIVERY, "GET /delivery/*", "404: the file is gone."),
+        "file-slow": FaultType(_DELIVERY, "GET /delivery/*", "The file drips, `bytes` every `seconds`."),
+        "file-redirect": FaultType(_DELIVERY, "GET /delivery/*", "302 to `to`, or to another name of this host."),
+        "file-huge": FaultType(_DELIVERY, "GET /delivery/*", "The file has `bytes` (no length is told if told=False)."),
+        "file-cut": FaultType(_DELIVERY, "GET /delivery/*", "The connection is reset in the middle of the file."),
+        "file-bomb": FaultType(
+            _DELIVERY, "GET /delivery/*", "The file arrives small and unpacks to `bytes` of nothing."
+        ),
+        "file-mistyped": FaultType(_DELIVERY, "GET /delivery/*", "The file says that it is `type` (text/html)."),
         # Webhooks.
-        "webhook-dropped": Switch(_WEBHOOK, "*", "The webhook is never sent."),
-        "webhook-duplicated": Switch(_WEBHOOK, "*", "The webhook is sent twice, with the same id."),
-        "webhook-reordered": Switch(_WEBHOOK, "*", "The webhook is held back until after the next one."),
-        "webhook-forged": Switch(_WEBHOOK, "*", "The webhook's signature is wrong."),
-        "webhook-stale": Switch(_WEBHOOK, "*", "The webhook's timestamp is an hour old (its signature is right)."),
+        "webhook-dropped": FaultType(_WEBHOOK, "*", "The webhook is never sent."),
+        "webhook-duplicated": FaultType(_WEBHOOK, "*", "The webhook is sent twice, with the same id."),
+        "webhook-reordered": FaultType(_WEBHOOK, "*", "The webhook is held back until after the next one."),
+        "webhook-forged": FaultType(_WEBHOOK, "*", "The webhook's signature is wrong."),
+        "webhook-stale": FaultType(_WEBHOOK, "*", "The webhook's timestamp is an hour old (its signature is right)."),
     }
 )
 
@@ -143,9 +153,9 @@ class Faults:
         ``on`` is the place it is aimed at, the switch's own default if it is not given. ValueError for a name that
         is no switch.
         """
-        switch = SWITCHES.get(name)
+        switch = FAULT_TYPES.get(name)
         if switch is None:
-            raise ValueError(f"“{name}” is no fault of the stand-in; there are: {', '.join(SWITCHES)}.")
+            raise ValueError(f"“{name}” is no fault of the stand-in; there are: {', '.join(FAULT_TYPES)}.")
         fault = Fault(name, on or switch.place, times, skip, MappingProxyType(settings))
         self._faults.append(fault)
         self._changed()

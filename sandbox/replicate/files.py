@@ -1,31 +1,38 @@
-"""The files API: upload, list, get, delete, download."""
+"""Files: the files API, the output file server, and fetching a model's input files."""
 
+import asyncio
 import base64
+import binascii
 import hashlib
 import hmac
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
+import aiohttp
 from aiohttp import BodyPartReader, web
 
 from bot import limits
 from bot.clock import Clock
-from sandbox.replicate.answers import InvalidField, Problem, file_not_found, file_too_large, invalid_input, ok
-from sandbox.replicate.calls import BODY
-from sandbox.replicate.ids import Ids
-from sandbox.replicate.origins import Origins
-from sandbox.replicate.paging import page
-from sandbox.replicate.stamps import stamp
+from sandbox.replicate.addresses import BaseUrls, is_loopback
+from sandbox.replicate.errors import InvalidField, Problem, file_not_found, file_too_large, invalid_input, json_response
+from sandbox.replicate.fake_outputs.images import draw_portrait
+from sandbox.replicate.faults import Fault, Faults
+from sandbox.replicate.formats import IdGenerator, format_time, paginate
+from sandbox.replicate.job import ModelFailed
+from sandbox.replicate.middleware import RequestFaults, reset_connection
+from sandbox.replicate.request_log import BODY
 
-KEPT_FOR = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 _CHUNK = 64 * limits.KIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
+class UploadedFile:
     """One uploaded file."""
 
     id: str
@@ -46,24 +53,24 @@ class StoredFile:
             "etag": md5,
             "checksums": {"sha256": hashlib.sha256(self.data).hexdigest(), "md5": md5},
             "metadata": self.metadata,
-            "created_at": stamp(self.created_at),
-            "expires_at": stamp(self.created_at + KEPT_FOR),
+            "created_at": format_time(self.created_at),
+            "expires_at": format_time(self.created_at + RETENTION),
             "urls": {"get": f"{api}/v1/files/{self.id}"},
         }
 
 
-class Files:
+class FilesApi:
     """Keeps uploaded files for a day, and serves the API around them."""
 
     def __init__(
-        self, *, origins: Origins, ids: Ids, clock: Clock, owner: str, signing_secret: Callable[[], str]
+        self, *, origins: BaseUrls, ids: IdGenerator, clock: Clock, owner: str, signing_secret: Callable[[], str]
     ) -> None:
         self._origins = origins
         self._ids = ids
         self._clock = clock
         self._owner = owner
         self._signing_secret = signing_secret
-        self._files: dict[str, StoredFile] = {}
+        self._files: dict[str, UploadedFile] = {}
 
     def content(self, url: str) -> bytes | None:
         """Return what lies behind a file's own URL (``urls.get``), None if that is no file of ours or it is gone."""
@@ -95,7 +102,7 @@ class Files:
             raise invalid_input([InvalidField("required", "(root)", "content is required")])
         if len(fields["filename"].encode()) > limits.FILENAME_BYTES:
             raise invalid_input([InvalidField("string_lte", "filename", "String length must be at most 255 bytes")])
-        file = StoredFile(
+        file = UploadedFile(
             id=self._ids.resource(),
             name=fields["filename"],
             content_type=fields["type"],
@@ -104,12 +111,12 @@ class Files:
             created_at=self._clock.now(),
         )
         self._files[file.id] = file
-        return ok(file.as_json(self._origins.api), status=201)
+        return json_response(file.as_json(self._origins.api), status=201)
 
     async def _list(self, request: web.Request) -> web.Response:
         rows = [file for file in reversed(self._files.values()) if self._find(file.id)]
-        return ok(
-            page(
+        return json_response(
+            paginate(
                 rows,
                 when=lambda file: file.created_at,
                 show=lambda file: file.as_json(self._origins.api),
@@ -119,7 +126,7 @@ class Files:
         )
 
     async def _get(self, request: web.Request) -> web.Response:
-        return ok(self._found(request).as_json(self._origins.api))
+        return json_response(self._found(request).as_json(self._origins.api))
 
     async def _delete(self, request: web.Request) -> web.Response:
         del self._files[self._found(request).id]
@@ -134,15 +141,15 @@ class Files:
             raise file_not_found()
         return web.Response(body=file.data, headers={"Content-Type": "application/octet-stream"})
 
-    def _found(self, request: web.Request) -> StoredFile:
+    def _found(self, request: web.Request) -> UploadedFile:
         file = self._find(request.match_info["id"])
         if file is None:
             raise file_not_found()
         return file
 
-    def _find(self, id_: str) -> StoredFile | None:
+    def _find(self, id_: str) -> UploadedFile | None:
         file = self._files.get(id_)
-        return file if file and self._clock.now() < file.created_at + KEPT_FOR else None
+        return file if file and self._clock.now() < file.created_at + RETENTION else None
 
     def _sign(self, file_id: str, expiry: str) -> str:
         message = f"{self._owner} {file_id} {expiry}".encode()
@@ -165,7 +172,7 @@ async def _read_parts(request: web.Request) -> tuple[bytes | None, dict[str, Any
             fields["size"] = len(content)
         elif part.name in ("filename", "type", "metadata"):
             fields[part.name] = await part.text()
-    fields["metadata"] = _metadata(fields.get("metadata"))
+    fields["metadata"] = _parse_metadata(fields.get("metadata"))
     return content, fields
 
 
@@ -178,7 +185,7 @@ async def _read_limited(part: BodyPartReader) -> bytes:
     return bytes(data)
 
 
-def _metadata(text: str | None) -> dict[str, Any]:
+def _parse_metadata(text: str | None) -> dict[str, Any]:
     try:
         metadata = json.loads(text or "{}")
     except ValueError:
@@ -186,3 +193,169 @@ def _metadata(text: str | None) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise invalid_input([InvalidField("invalid_type", "metadata", "Invalid type. Expected: object")])
     return metadata
+
+
+_CONTENT_TYPES = {
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "wav": "audio/wav",
+    "mp4": "video/mp4",
+    "zip": "application/zip",
+    "srt": "text/plain",
+    "glb": "model/gltf-binary",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """One output file."""
+
+    data: bytes
+    content_type: str
+    gone_at: datetime
+
+
+class OutputFiles:
+    """Keeps output files for an hour and serves them without asking for a token."""
+
+    def __init__(self, *, origins: BaseUrls, ids: IdGenerator, clock: Clock, faults: Faults) -> None:
+        self._origins = origins
+        self._ids = ids
+        self._clock = clock
+        self._faults = faults
+        self._files: dict[str, OutputFile] = {}
+
+    def inline(self, data: bytes, name: str) -> str:
+        """Return ``data`` as a data URI; nothing is kept."""
+        return f"data:{_content_type(name)};base64,{base64.b64encode(data).decode()}"
+
+    def save(self, data: bytes, name: str) -> str:
+        """Keep ``data`` and return the URL that it is served at."""
+        path = f"/delivery/{self._ids.pool()}/{self._ids.folder()}/{quote(name)}"
+        self._files[path] = OutputFile(data, _content_type(name), self._clock.now() + limits.DATA_KEPT)
+        return f"{self._origins.delivery}{path}"
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """Return the routes of the delivery origin."""
+        return [web.get("/delivery/{pool}/{folder}/{name}", self._serve)]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        chances = RequestFaults(self._faults, f"GET {request.path}", request)
+        file = self._files.get(request.rel_url.raw_path)
+        if file is None or self._clock.now() >= file.gone_at or chances.take("file-missing"):
+            return web.Response(status=404, text="Not Found")
+        return await self._spoilt(request, file, chances) or web.Response(
+            body=file.data, headers={"Content-Type": file.content_type, "Cache-Control": "public, max-age=3600"}
+        )
+
+    async def _spoilt(
+        self, request: web.Request, file: OutputFile, chances: RequestFaults
+    ) -> web.StreamResponse | None:
+        if fault := chances.take("file-redirect"):
+            # The same file under another name of this machine: whoever follows gets it, and should not have.
+            elsewhere = f"http://localhost:{request.url.port}{request.rel_url.raw_path}"
+            return web.Response(status=302, headers={"Location": fault.get("to", elsewhere)})
+        if dressed := _mislabelled_response(file, chances):
+            return dressed
+        if fault := chances.take("file-huge"):
+            return await _send_bytes(request, bytes(fault.get("bytes", 200 * limits.MIB)), told=fault.get("told", True))
+        if chances.take("file-cut"):
+            return await _send_bytes(request, file.data, cut=True)
+        if fault := chances.take("file-slow"):
+            return await self._drip(request, file, fault)
+        return None
+
+    async def _drip(self, request: web.Request, file: OutputFile, fault: Fault) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": file.content_type})
+        response.content_length = len(file.data)
+        await response.prepare(request)
+        step = fault.get("bytes", limits.KIB)
+        for start in range(0, len(file.data), step):
+            await response.write(file.data[start : start + step])
+            await self._clock.sleep(fault.get("seconds", 1))
+        return response
+
+
+def _mislabelled_response(file: OutputFile, chances: RequestFaults) -> web.Response | None:
+    """Return the file under headers that say something else than what it is, if a fault wants that."""
+    if fault := chances.take("file-mistyped"):
+        return web.Response(body=file.data, headers={"Content-Type": fault.get("type", "text/html")})
+    if fault := chances.take("file-bomb"):
+        packed = zlib.compress(bytes(fault.get("bytes", 200 * limits.MIB)))
+        return web.Response(body=packed, headers={"Content-Type": file.content_type, "Content-Encoding": "deflate"})
+    return None
+
+
+def _content_type(name: str) -> str:
+    return _CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+
+
+async def _send_bytes(request: web.Request, data: bytes, *, told: bool = True, cut: bool = False) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+    if told:
+        response.content_length = len(data)
+    await response.prepare(request)
+    sent = data[: len(data) // 2] if cut else data
+    for start in range(0, len(sent), _CHUNK):
+        await response.write(sent[start : start + _CHUNK])
+    if cut:
+        await asyncio.sleep(0)  # the half must leave before the connection does
+        reset_connection(request)
+    return response
+
+
+_FETCH_TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+class InputFetcher:
+    """Fetches what a model was given.
+
+    Addresses elsewhere are never called: a portrait drawn from the address stands in for what lies there, so that
+    examples which point at replicate.delivery work without a network.
+    """
+
+    def __init__(self, uploaded: Callable[[str], bytes | None]) -> None:
+        self._uploaded = uploaded
+        self._session: aiohttp.ClientSession | None = None
+
+    def start(self, session: aiohttp.ClientSession) -> None:
+        """Fetch through ``session`` from now on."""
+        self._session = session
+
+    async def read(self, uri: str) -> bytes:
+        """Return the bytes behind ``uri``; ModelFailed where they cannot be had, as a real model fails then."""
+        if uri.startswith("data:"):
+            return _decode_data_uri(uri)
+        if (data := self._uploaded(uri)) is not None:
+            return data
+        address = urlsplit(uri)
+        if address.scheme not in ("http", "https"):
+            raise ModelFailed(f"<urlopen error unknown url type: {address.scheme}>")
+        if not is_loopback(address.hostname):
+            return draw_portrait(uri)
+        return await self._fetch(uri)
+
+    async def _fetch(self, uri: str) -> bytes:
+        if self._session is None:
+            raise ModelFailed("<urlopen error [Errno 111] Connection refused>")
+        try:
+            async with self._session.get(uri, timeout=_FETCH_TIMEOUT) as response:
+                if response.status != 200:
+                    raise ModelFailed(f"HTTP Error {response.status}: {response.reason}")
+                data = await response.content.read(limits.FILE_BYTES + 1)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ModelFailed(f"<urlopen error {error}>") from error
+        return data
+
+
+def _decode_data_uri(uri: str) -> bytes:
+    head, comma, payload = uri.partition(",")
+    if not comma:
+        raise ModelFailed("Invalid data URI")
+    if not head.endswith(";base64"):
+        return unquote_to_bytes(payload)
+    try:
+        return base64.b64decode(unquote_to_bytes(payload), validate=True)
+    except binascii.Error as error:
+        raise ModelFailed("Incorrect padding") from error

@@ -1,4 +1,4 @@
-"""Job: what a model of the stand-in sees of its prediction, and all that it can do."""
+"""What a predictor sees of its prediction, and how long its work takes."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
@@ -6,7 +6,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.clock import Clock
-from sandbox.replicate.pace import Pace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """How long things take, in seconds of the stand-in's clock."""
+
+    boot: float = 2.5  # a community model wakes up
+    queue: float = 0.3  # an official model is awake already
+    image: float = 3.0  # one picture, in its four steps
+    tokens_per_second: float = 40.0
+    work: float = 1.5  # one output of any other kind
+    finish: float = 0.1  # from the last output to the end: a synchronous answer says “processing” in between
+
+    @classmethod
+    def instant(cls) -> "Timings":
+        """Return the pace at which nothing takes time."""
+        return cls(boot=0, queue=0, image=0, tokens_per_second=float("inf"), work=0, finish=0)
 
 
 class ModelFailed(Exception):
@@ -27,7 +43,7 @@ class Job:
     schemas: Mapping[str, Any]
     subject_matter: str  # the model's name and description, from which a picture of its output can be guessed
     clock: Clock
-    pace: Callable[[], Pace]
+    pace: Callable[[], Timings]
     log: Callable[[str], None]
     output: Callable[[Any], Awaitable[None]]
     result: Callable[[Any], Awaitable[None]]

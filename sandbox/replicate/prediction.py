@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot import limits
-from sandbox.replicate.catalogue import Model, Version
-from sandbox.replicate.channel import Channel
-from sandbox.replicate.origins import Origins
-from sandbox.replicate.stamps import DIGITS, stamp
+from sandbox.replicate.addresses import BaseUrls
+from sandbox.replicate.catalog import Model, Version
+from sandbox.replicate.formats import FRACTION_DIGITS, format_time
+from sandbox.replicate.streams import Channel
 
-OVER = frozenset({"succeeded", "failed", "canceled", "aborted"})
+FINAL_STATES = frozenset({"succeeded", "failed", "canceled", "aborted"})
 REDACTED = "[REDACTED]"
 
 
@@ -52,13 +52,13 @@ class Prediction:
     @property
     def over(self) -> bool:
         """Whether it can never change again."""
-        return self.status in OVER
+        return self.status in FINAL_STATES
 
     def data_removed(self, now: datetime) -> bool:
         """Whether input, output and logs are gone by ``now``."""
         return self.completed_at is not None and now >= self.completed_at + self.kept_for
 
-    def as_json(self, origins: Origins, *, now: datetime) -> dict[str, Any]:
+    def as_json(self, origins: BaseUrls, *, now: datetime) -> dict[str, Any]:
         """Return the prediction as the API shows it at ``now``."""
         removed = self.data_removed(now)
         body: dict[str, Any] = {
@@ -96,9 +96,9 @@ class Prediction:
         return "" if removed else self.logs
 
     def _stamp(self, moment: datetime) -> str:
-        return stamp(moment, digits=DIGITS[self.number % len(DIGITS)])
+        return format_time(moment, digits=FRACTION_DIGITS[self.number % len(FRACTION_DIGITS)])
 
-    def _urls(self, origins: Origins) -> dict[str, str]:
+    def _urls(self, origins: BaseUrls) -> dict[str, str]:
         urls = {
             "cancel": f"{origins.api}/v1/predictions/{self.id}/cancel",
             "get": f"{origins.api}/v1/predictions/{self.id}",

@@ -12,29 +12,28 @@ from aiohttp import web
 from bot import limits
 from bot.clock import Clock, SystemClock
 from sandbox.backlog import BACKLOG
-from sandbox.replicate.account import USERNAME, AccountRoutes
-from sandbox.replicate.behaviours import BEHAVIOURS, Behaviour
-from sandbox.replicate.book import Book
-from sandbox.replicate.breaking import breaker
-from sandbox.replicate.calls import Call, Calls, note_streaming, recorder
-from sandbox.replicate.catalogue import Catalogue, Model, from_payload, shipped
-from sandbox.replicate.delivery import Delivery
+from sandbox.replicate.addresses import BaseUrls
+from sandbox.replicate.catalog import Model, ModelCatalog, load_bundled_models, model_from_payload
+from sandbox.replicate.events import (
+    CallLogged,
+    EventBus,
+    EventSubscription,
+    FaultsChanged,
+    PredictionChanged,
+    StreamEventSent,
+)
 from sandbox.replicate.faults import Faults
-from sandbox.replicate.files import Files
-from sandbox.replicate.gate import gate
-from sandbox.replicate.happenings import CallSeen, FaultsChanged, Happenings, PredictionMoved, StreamEventSent, Watch
-from sandbox.replicate.ids import Ids
-from sandbox.replicate.job import Job
-from sandbox.replicate.life import Life
-from sandbox.replicate.models import ModelRoutes
-from sandbox.replicate.origins import Origins
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.files import FilesApi, InputFetcher, OutputFiles
+from sandbox.replicate.formats import IdGenerator
+from sandbox.replicate.job import Job, Timings
+from sandbox.replicate.lifecycle import Lifecycle, PredictionStore
+from sandbox.replicate.middleware import Throttle, auth_middleware, fault_middleware
 from sandbox.replicate.prediction import Prediction
-from sandbox.replicate.predictions import PredictionRoutes
-from sandbox.replicate.reading import InputReader
-from sandbox.replicate.streams import Streams
-from sandbox.replicate.throttle import Throttle
-from sandbox.replicate.webhooks import Webhooks
+from sandbox.replicate.predictors import PREDICTORS, Predictor
+from sandbox.replicate.request_log import Call, RequestLog, log_middleware, log_response_start
+from sandbox.replicate.routes import USERNAME, AccountRoutes, ModelRoutes, PredictionRoutes
+from sandbox.replicate.streams import StreamServer
+from sandbox.replicate.webhooks import WebhookSender
 
 HOST = "127.0.0.1"
 TOKEN = "r8_sandbox"  # noqa: S105 -- the token of a service that only this machine can reach
@@ -55,32 +54,32 @@ class ReplicateStandIn:
         self,
         *,
         clock: Clock | None = None,
-        pace: Pace | None = None,
+        pace: Timings | None = None,
         token: str = TOKEN,
         webhook_secret: str = _SECRET,
-        ids: Ids | None = None,
+        ids: IdGenerator | None = None,
         throttle: Throttle | None = None,
-        behaviours: Mapping[str, Behaviour] | None = None,
-        streams: type[Streams] = Streams,
+        behaviours: Mapping[str, Predictor] | None = None,
+        streams: type[StreamServer] = StreamServer,
     ) -> None:
         self.clock = clock or SystemClock()
-        self.pace = pace or Pace()
+        self.pace = pace or Timings()
         self.token = token
         self.webhook_secret = webhook_secret
         self.throttle = throttle or Throttle(clock=self.clock)
-        self.calls = Calls()
+        self.calls = RequestLog()
         self.faults = Faults()
-        self.models = Catalogue()
-        self._origins = Origins()
-        self._happenings = Happenings()
+        self.models = ModelCatalog()
+        self._origins = BaseUrls()
+        self._happenings = EventBus()
         self._closing = asyncio.Event()
         self._runners: list[web.AppRunner] = []
         self._sites: dict[str, web.TCPSite] = {}
         self._offline = False
         self._session: aiohttp.ClientSession | None = None
-        self._behaviours = {**BEHAVIOURS, **(behaviours or {})}
-        self._build(ids or Ids(), streams)
-        for model in shipped():
+        self._behaviours = {**PREDICTORS, **(behaviours or {})}
+        self._build(ids or IdGenerator(), streams)
+        for model in load_bundled_models():
             self.models.add(model)
         for name, model_name in DEPLOYMENTS.items():
             self.models.deploy(name, model_name)
@@ -116,8 +115,10 @@ class ReplicateStandIn:
         self._reader.start(self._session)
         self._webhooks.start(self._session)
         api = [*self._predictions.routes(), *self._models.routes(), *self._files.routes(), *self._account.routes()]
-        strike = breaker(self.faults, clock=self.clock, closing=self._closing)
-        guard = gate(token=lambda: self.token, throttle=lambda: self.throttle, online=lambda: not self._offline)
+        strike = fault_middleware(self.faults, clock=self.clock, closing=self._closing)
+        guard = auth_middleware(
+            token=lambda: self.token, throttle=lambda: self.throttle, online=lambda: not self._offline
+        )
         self._origins.api = await self._listen("api", api, strike, guard, port=port)
         # A stream's own faults can do all that could go wrong with it; and its handler leaves with its client.
         self._origins.stream = await self._listen("stream", self._streams.routes(), leave_with_client=True)
@@ -154,7 +155,7 @@ class ReplicateStandIn:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def watch(self) -> Watch:
+    def watch(self) -> EventSubscription:
         """Return an async iterator over everything that happens from now on; close it when it is done with."""
         return self._happenings.watch()
 
@@ -163,7 +164,7 @@ class ReplicateStandIn:
 
         ``behaviour`` is a name in ``behaviours.BEHAVIOURS``; ``official`` decides where the payload does not.
         """
-        model = from_payload(payload, behaviour=behaviour, official=official)
+        model = model_from_payload(payload, behaviour=behaviour, official=official)
         self.models.add(model)
         return model
 
@@ -175,22 +176,22 @@ class ReplicateStandIn:
         """Return a prediction as a GET would now show it."""
         return prediction.as_json(self._origins, now=self.clock.now())
 
-    def _build(self, ids: Ids, streams: type[Streams]) -> None:
+    def _build(self, ids: IdGenerator, streams: type[StreamServer]) -> None:
         clock, faults = self.clock, self.faults
         self._streams = streams(clock=clock, faults=faults, closing=self._closing)
-        self._delivery = Delivery(origins=self._origins, ids=ids, clock=clock, faults=faults)
-        self._files = Files(
+        self._delivery = OutputFiles(origins=self._origins, ids=ids, clock=clock, faults=faults)
+        self._files = FilesApi(
             origins=self._origins,
             ids=ids,
             clock=clock,
             owner=USERNAME,
             signing_secret=lambda: self.webhook_secret,
         )
-        self._reader = InputReader(self._files.content)
-        self._book = Book(
+        self._reader = InputFetcher(self._files.content)
+        self._book = PredictionStore(
             clock=clock, pace=lambda: self.pace, ids=ids, faults=faults, streams=self._streams, live=self._life
         )
-        self._webhooks = Webhooks(
+        self._webhooks = WebhookSender(
             secret=lambda: self.webhook_secret,
             ids=ids,
             clock=clock,
@@ -211,10 +212,10 @@ class ReplicateStandIn:
         port: int = 0,
         leave_with_client: bool = False,
     ) -> str:
-        record = recorder(self.calls, origin=name, clock=self.clock, tell=self._tell_call)
+        record = log_middleware(self.calls, origin=name, clock=self.clock, tell=self._tell_call)
         app = web.Application(middlewares=[record, *guards], client_max_size=_ROOM)
         app.add_routes(routes)
-        app.on_response_prepare.append(note_streaming)
+        app.on_response_prepare.append(log_response_start)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=leave_with_client, shutdown_timeout=0.5)
         await runner.setup()
         self._sites[name] = web.TCPSite(runner, HOST, port, backlog=BACKLOG)
@@ -223,8 +224,8 @@ class ReplicateStandIn:
         bound: int = runner.addresses[0][1]
         return f"http://{HOST}:{bound}"
 
-    def _life(self, prediction: Prediction) -> Life:
-        return Life(
+    def _life(self, prediction: Prediction) -> Lifecycle:
+        return Lifecycle(
             prediction,
             work=partial(self._job, prediction),
             behave=self._behaviours[prediction.model.behaviour],
@@ -234,7 +235,7 @@ class ReplicateStandIn:
             tell_event=self._tell_event,
         )
 
-    def _job(self, prediction: Prediction, life: Life) -> Job:
+    def _job(self, prediction: Prediction, life: Lifecycle) -> Job:
         return Job(
             id=prediction.id,
             input=prediction.kept_input,
@@ -254,7 +255,7 @@ class ReplicateStandIn:
 
     def _tell_prediction(self, prediction: Prediction, event: str) -> None:
         if self._happenings.watched:
-            self._happenings.tell(PredictionMoved(self.prediction_json(prediction)))
+            self._happenings.tell(PredictionChanged(self.prediction_json(prediction)))
         self._webhooks.notice(prediction, event)
         if event == "completed" and prediction.stream_path is not None:
             self._streams.expire(prediction.stream_path)
@@ -263,7 +264,7 @@ class ReplicateStandIn:
         self._happenings.tell(StreamEventSent(prediction.id, event, id_, data))
 
     def _tell_call(self, call: Call) -> None:
-        self._happenings.tell(CallSeen(call))
+        self._happenings.tell(CallLogged(call))
 
     def _tell_faults(self) -> None:
         self._happenings.tell(FaultsChanged(tuple(fault.name for fault in self.faults.active)))

@@ -17,21 +17,21 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.clock import Clock
+from sandbox.replicate.addresses import is_loopback
+from sandbox.replicate.events import WebhookSent
 from sandbox.replicate.faults import Faults
-from sandbox.replicate.happenings import WebhookSent
-from sandbox.replicate.ids import Ids
-from sandbox.replicate.loopback import is_loopback
+from sandbox.replicate.formats import IdGenerator
 from sandbox.replicate.prediction import Prediction
 
 DEFAULT_EVENTS = ("output", "completed")
-THROTTLED = frozenset({"output", "logs"})
-THROTTLE = 0.5  # seconds between two of the throttled ones
-RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 29.0)  # seconds; the last try comes a minute after the end
-ANSWER_WITHIN = aiohttp.ClientTimeout(total=10)
-_LATE = timedelta(hours=1)
+THROTTLED_EVENTS = frozenset({"output", "logs"})
+THROTTLE_SECONDS = 0.5  # seconds between two of the throttled ones
+RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 29.0)  # seconds; the last try comes a minute after the end
+RESPONSE_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_STALE_AGE = timedelta(hours=1)
 
 
-def sign(secret: str, *, id: str, timestamp: int, body: bytes) -> str:  # noqa: A002 -- the scheme's own word
+def sign_webhook(secret: str, *, id: str, timestamp: int, body: bytes) -> str:  # noqa: A002 -- the scheme's own word
     """Return the signature of a webhook: ``v1,<base64 of HMAC-SHA256>`` over ``id.timestamp.body``."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{id}.{timestamp}.".encode() + body
@@ -39,7 +39,7 @@ def sign(secret: str, *, id: str, timestamp: int, body: bytes) -> str:  # noqa: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class PendingWebhook:
     """One webhook on its way. The body was written when the event happened."""
 
     prediction_id: str
@@ -54,14 +54,14 @@ class Delivery:
         return self.event == "completed"
 
 
-class Webhooks:
+class WebhookSender:
     """Sends the webhooks of every prediction, those of one prediction in order."""
 
     def __init__(
         self,
         *,
         secret: Callable[[], str],
-        ids: Ids,
+        ids: IdGenerator,
         clock: Clock,
         faults: Faults,
         show: Callable[[Prediction], dict[str, Any]],
@@ -74,10 +74,10 @@ class Webhooks:
         self._show = show
         self._tell = tell
         self._session: aiohttp.ClientSession | None = None
-        self._queues: dict[str, asyncio.Queue[Delivery]] = {}
+        self._queues: dict[str, asyncio.Queue[PendingWebhook]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_throttled: dict[str, float] = {}
-        self._held: dict[str, Delivery] = {}
+        self._held: dict[str, PendingWebhook] = {}
 
     def start(self, session: aiohttp.ClientSession) -> None:
         """Send from now on, through ``session``."""
@@ -94,7 +94,7 @@ class Webhooks:
         wanted = DEFAULT_EVENTS if prediction.webhook_events is None else prediction.webhook_events
         if prediction.webhook is None or event not in wanted or self._too_soon(prediction.id, event):
             return
-        delivery = Delivery(
+        delivery = PendingWebhook(
             prediction_id=prediction.id,
             event=event,
             url=prediction.webhook,
@@ -105,15 +105,15 @@ class Webhooks:
             self._queue(prediction.id).put_nowait(due)
 
     def _too_soon(self, prediction_id: str, event: str) -> bool:
-        if event not in THROTTLED:
+        if event not in THROTTLED_EVENTS:
             return False
         now, last = self._clock.monotonic(), self._last_throttled.get(prediction_id)
-        if last is not None and now - last < THROTTLE:
+        if last is not None and now - last < THROTTLE_SECONDS:
             return True
         self._last_throttled[prediction_id] = now
         return False
 
-    def _disturbed(self, delivery: Delivery) -> list[Delivery]:
+    def _disturbed(self, delivery: PendingWebhook) -> list[PendingWebhook]:
         if self._faults.take("webhook-dropped", delivery.event):
             return []
         if self._faults.take("webhook-reordered", delivery.event):
@@ -123,7 +123,7 @@ class Webhooks:
         held = self._held.pop(delivery.prediction_id, None)
         return [delivery] * copies + ([held] if held else [])
 
-    def _queue(self, prediction_id: str) -> asyncio.Queue[Delivery]:
+    def _queue(self, prediction_id: str) -> asyncio.Queue[PendingWebhook]:
         if prediction_id not in self._queues:
             queue = self._queues[prediction_id] = asyncio.Queue()
             task = asyncio.create_task(self._drain(prediction_id, queue), name=f"webhooks {prediction_id}")
@@ -131,20 +131,20 @@ class Webhooks:
             task.add_done_callback(self._tasks.discard)
         return self._queues[prediction_id]
 
-    async def _drain(self, prediction_id: str, queue: asyncio.Queue[Delivery]) -> None:
+    async def _drain(self, prediction_id: str, queue: asyncio.Queue[PendingWebhook]) -> None:
         over = False
         while not (over and queue.empty()):
             delivery = await queue.get()
             over = over or delivery.event == "completed"
             status = await self._send(delivery)
-            for pause in RETRIES if delivery.retried else ():
+            for pause in RETRY_DELAYS if delivery.retried else ():
                 if status is not None and 200 <= status < 300:
                     break
                 await self._clock.sleep(pause)
                 status = await self._send(delivery)
         del self._queues[prediction_id]
 
-    async def _send(self, delivery: Delivery) -> int | None:
+    async def _send(self, delivery: PendingWebhook) -> int | None:
         status = None
         if self._session is not None and is_loopback(urlsplit(delivery.url).hostname):
             try:
@@ -153,7 +153,7 @@ class Webhooks:
                     data=delivery.body,
                     headers=self._headers(delivery),
                     allow_redirects=False,
-                    timeout=ANSWER_WITHIN,
+                    timeout=RESPONSE_TIMEOUT,
                 ) as response:
                     status = response.status
             except (aiohttp.ClientError, TimeoutError):
@@ -161,10 +161,10 @@ class Webhooks:
         self._tell(WebhookSent(delivery.prediction_id, delivery.event, delivery.url, status))
         return status
 
-    def _headers(self, delivery: Delivery) -> dict[str, str]:
+    def _headers(self, delivery: PendingWebhook) -> dict[str, str]:
         now = self._clock.now()
         if self._faults.take("webhook-stale", delivery.event):
-            now -= _LATE
+            now -= _STALE_AGE
         timestamp = int(now.timestamp())
         signed = delivery
         if self._faults.take("webhook-forged", delivery.event):
@@ -174,5 +174,7 @@ class Webhooks:
             "User-Agent": "Replicate/1.0 (webhook)",
             "Webhook-Id": delivery.message_id,
             "Webhook-Timestamp": str(timestamp),
-            "Webhook-Signature": sign(self._secret(), id=signed.message_id, timestamp=timestamp, body=signed.body),
+            "Webhook-Signature": sign_webhook(
+                self._secret(), id=signed.message_id, timestamp=timestamp, body=signed.body
+            ),
         }

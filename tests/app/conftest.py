@@ -11,7 +11,7 @@ from sandbox.discord.people.person import Person
 from sandbox.discord.world.channel import Channel
 from sandbox.discord.world.message import Message
 from sandbox.house import House
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.job import Timings
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
@@ -22,7 +22,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with House(
         tmp_path,
         settings={"ABOUT_URL": "https://bot.example/rules"},
-        pace=Pace(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200),
+        pace=Timings(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200),
     ) as house:
         await house.start_bot()
         yield house

@@ -13,8 +13,8 @@ from bot.clock import SystemClock
 from bot.observability.metrics import Metrics
 from bot.settings import CommandSpec
 from bot.store.store import Store
-from sandbox.replicate.catalogue import Model
-from sandbox.replicate.envelope import openapi_document
+from sandbox.replicate.catalog import Model
+from sandbox.replicate.schema import openapi_document
 from sandbox.replicate.standin import ReplicateStandIn
 
 TEXT = {"type": "string", "title": "Output"}

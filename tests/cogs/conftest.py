@@ -10,11 +10,11 @@ from sandbox.discord.people.exchange import Exchange
 from sandbox.discord.people.person import Person
 from sandbox.discord.world.channel import Channel
 from sandbox.house import House
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.job import Timings
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
-PACE = Pace(boot=0.1, queue=0.05, image=0.1, tokens_per_second=400, work=0.1)
+PACE = Timings(boot=0.1, queue=0.05, image=0.1, tokens_per_second=400, work=0.1)
 
 
 @pytest.fixture

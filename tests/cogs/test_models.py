@@ -4,7 +4,7 @@ from sandbox.discord.people.person import Person
 from sandbox.discord.world.channel import Channel
 from sandbox.discord.world.components import media
 from sandbox.house import House
-from sandbox.replicate.envelope import openapi_document
+from sandbox.replicate.schema import openapi_document
 from tests.app.conftest import answered, over, reached
 from tests.cogs.conftest import offered, said
 

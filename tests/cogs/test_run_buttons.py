@@ -13,14 +13,14 @@ from sandbox.discord.world.channel import Channel
 from sandbox.discord.world.message import Message
 from sandbox.house import House
 from sandbox.portrait import portrait
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.job import Timings
 from tests.app.conftest import answered, eventually, images, over, reached, words
 from tests.cogs.conftest import said
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
 ME = Upload("me.png", portrait())
-SLOW = Pace(boot=0.1, queue=0.05, image=1.5, tokens_per_second=400)
+SLOW = Timings(boot=0.1, queue=0.05, image=1.5, tokens_per_second=400)
 
 
 @pytest.fixture

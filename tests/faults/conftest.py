@@ -8,19 +8,19 @@ import pytest
 import pytest_asyncio
 
 from sandbox.house import House
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.job import Timings
 from tests.discord_spec import check_discord_calls
 from tests.faults.environment import Stage
 from tests.replicate_spec import check_replicate_calls
 
 _ANSWERED = frozenset({200, 201, 204, 400, 401, 403, 404})
-QUICK = Pace(boot=0.15, queue=0.05, image=0.2, tokens_per_second=400, finish=0.05)
+QUICK = Timings(boot=0.15, queue=0.05, image=0.2, tokens_per_second=400, finish=0.05)
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, start: bool = True, pace: Pace = QUICK, **settings: str) -> AsyncIterator[Stage]:
+async def opened(folder: Path, *, start: bool = True, pace: Timings = QUICK, **settings: str) -> AsyncIterator[Stage]:
     """A house with the bot started; at the end every request must have been one that the two services know."""
     async with House(folder, pace=pace, settings=settings) as house:
         if start:

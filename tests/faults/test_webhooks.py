@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 
 from bot.web.webhooks import MOST_BYTES
-from sandbox.replicate.happenings import WebhookSent
-from sandbox.replicate.webhooks import sign
+from sandbox.replicate.events import WebhookSent
+from sandbox.replicate.webhooks import sign_webhook
 from tests.faults.conftest import opened
 from tests.faults.environment import Stage, eventually
 
@@ -55,7 +55,7 @@ async def called(_called: Stage) -> AsyncIterator[Stage]:
 async def deliver(stage: Stage, run_id: str, body: bytes, **how: Any) -> tuple[int, float]:
     """Call the bot as Replicate does; return its status and how long it took."""
     name, at = how.get("name", "msg_1"), int(time.time() + how.get("off", 0))
-    signed = how.get("signature") or sign(
+    signed = how.get("signature") or sign_webhook(
         how.get("secret", stage.replicate.webhook_secret), id=name, timestamp=at, body=body
     )
     headers = {"Webhook-Id": name, "Webhook-Timestamp": str(at), "Webhook-Signature": signed}

@@ -24,7 +24,7 @@ from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.predictions import Prediction, Status
 from bot.backends.replicate.webhooks import Verifier
 from bot.observability.metrics import Metrics
-from sandbox.replicate import Pace, ReplicateStandIn
+from sandbox.replicate import ReplicateStandIn, Timings
 from tests.backends.replicate.server import HastyClock
 from tests.backends.replicate.streams import texts, told
 from tests.replicate_spec import check_replicate_calls
@@ -38,7 +38,7 @@ SUBJECT = {"subject": "https://replicate.delivery/pbxt/somebody.webp", "number_o
 
 @pytest.fixture
 async def far() -> AsyncIterator[ReplicateStandIn]:
-    async with ReplicateStandIn(pace=Pace.instant()) as far:
+    async with ReplicateStandIn(pace=Timings.instant()) as far:
         yield far
     check_replicate_calls(far.calls)
 

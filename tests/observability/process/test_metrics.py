@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sandbox.discord.world.attachment import Upload
 from sandbox.house import House
 from sandbox.portrait import portrait
-from sandbox.replicate.pace import Pace
+from sandbox.replicate.job import Timings
 from tests.app.conftest import answered, eventually, over, reached
 
 PROMPT = "a lighthouse that nobody must hear of"
@@ -23,7 +23,7 @@ ME = Upload("me.png", portrait())
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A bot with a port, that logs JSON."""
     settings = {"HTTP_PORT": "0", "LOG_FORMAT": "json"}
-    async with House(tmp_path, pace=Pace(boot=0.2, queue=0.1, image=0.2), settings=settings) as house:
+    async with House(tmp_path, pace=Timings(boot=0.2, queue=0.1, image=0.2), settings=settings) as house:
         await house.start_bot()
         yield house
 

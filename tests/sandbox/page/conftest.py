@@ -9,12 +9,12 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, 
 
 from sandbox.house import House
 from sandbox.page.server import PageServer
-from sandbox.replicate.pace import Pace
-from tests.sandbox.page.visitor import Visitor
+from sandbox.replicate.job import Timings
+from tests.sandbox.page.page_driver import PageDriver
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
-QUICK = Pace(boot=0.2, queue=0.1, image=0.35, tokens_per_second=120)
+QUICK = Timings(boot=0.2, queue=0.1, image=0.35, tokens_per_second=120)
 WINDOW = {"width": 1360, "height": 880}
 
 
@@ -50,7 +50,7 @@ async def browser(chromium: Path) -> AsyncIterator[BrowserContext]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def mia(browser: BrowserContext, address: str, house: House) -> AsyncIterator[Visitor]:
+async def mia(browser: BrowserContext, address: str, house: House) -> AsyncIterator[PageDriver]:
     """A person at the page, who speaks as mia; whatever lay in wait from the test before is taken back."""
     house.replicate.faults.clear()
     page = await browser.new_page()
@@ -60,7 +60,7 @@ async def mia(browser: BrowserContext, address: str, house: House) -> AsyncItera
     _listen(page, troubles, asked, address)
     await page.goto(address, wait_until="domcontentloaded")
     await page.get_by_text("Bot online").wait_for()
-    yield Visitor(page, asked)
+    yield PageDriver(page, asked)
     await page.close()
     assert troubles == []
 

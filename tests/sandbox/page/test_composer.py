@@ -6,12 +6,12 @@ import pytest
 from playwright.async_api import expect
 
 from sandbox.house import House
-from tests.sandbox.page.visitor import Visitor
+from tests.sandbox.page.page_driver import PageDriver
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("browser")]
 
 
-async def test_a_slash_offers_what_the_bot_registered(mia: Visitor, house: House) -> None:
+async def test_a_slash_offers_what_the_bot_registered(mia: PageDriver, house: House) -> None:
     await mia.page.locator("#text").click()
     await mia.page.keyboard.type("/")
     offered = await mia.page.get_by_role("option").all_inner_texts()
@@ -31,7 +31,7 @@ async def test_a_slash_offers_what_the_bot_registered(mia: Visitor, house: House
     ],
 )
 async def test_a_wrong_value_is_refused_and_the_option_is_marked(
-    mia: Visitor, house: House, options: dict[str, str], wrong: str, sentence: str
+    mia: PageDriver, house: House, options: dict[str, str], wrong: str, sentence: str
 ) -> None:
     calls = len(house.replicate.predictions)
     await mia.type_command("draw")
@@ -43,7 +43,7 @@ async def test_a_wrong_value_is_refused_and_the_option_is_marked(
     assert len(house.replicate.predictions) == calls
 
 
-async def test_the_menu_of_a_message_offers_what_the_bot_registered_for_it(mia: Visitor, house: House) -> None:
+async def test_the_menu_of_a_message_offers_what_the_bot_registered_for_it(mia: PageDriver, house: House) -> None:
     await mia.open("ideas")
     await mia.page.locator("#text").fill("what can be done with this?")
     message = await mia.answer_after(lambda: mia.page.keyboard.press("Enter"))
@@ -55,7 +55,7 @@ async def test_the_menu_of_a_message_offers_what_the_bot_registered_for_it(mia: 
     await expect(mia.page.get_by_role("menu")).to_have_count(0)
 
 
-async def test_choices_are_chosen_with_the_arrow_keys(mia: Visitor, house: House) -> None:
+async def test_choices_are_chosen_with_the_arrow_keys(mia: PageDriver, house: House) -> None:
     await mia.type_command("draw")
     await mia.option("prompt", "a hill")
     await mia.page.get_by_role("button", name="+ aspect_ratio").click()
@@ -67,7 +67,7 @@ async def test_choices_are_chosen_with_the_arrow_keys(mia: Visitor, house: House
     assert list(house.replicate.predictions.values())[-1].input["aspect_ratio"] == "16:9"
 
 
-async def test_the_hint_fills_in_a_command_that_runs(mia: Visitor) -> None:
+async def test_the_hint_fills_in_a_command_that_runs(mia: PageDriver) -> None:
     await mia.open("quiet")
     await mia.page.get_by_role("button", name="Try /generate with a drawn portrait").click()
     await expect(mia.page.locator(".option[data-option=subject]")).to_contain_text("portrait.png")
@@ -77,7 +77,7 @@ async def test_the_hint_fills_in_a_command_that_runs(mia: Visitor) -> None:
     await expect(message).to_contain_text("I may not add reactions here")
 
 
-async def test_what_somebody_writes_is_text_and_marks_are_drawn(mia: Visitor) -> None:
+async def test_what_somebody_writes_is_text_and_marks_are_drawn(mia: PageDriver) -> None:
     await mia.open("ideas")
     await mia.page.locator("#text").fill(
         "<img src=x onerror=alert(1)> **bold** ||hush|| `<b>` [evil](javascript:alert(1)) https://example.org/a_b_c"
@@ -93,7 +93,7 @@ async def test_what_somebody_writes_is_text_and_marks_are_drawn(mia: Visitor) ->
     await expect(message.get_by_text("hush")).to_be_visible()
 
 
-async def test_a_message_is_answered_reacted_to_and_deleted_by_who_may(mia: Visitor) -> None:
+async def test_a_message_is_answered_reacted_to_and_deleted_by_who_may(mia: PageDriver) -> None:
     await mia.open("ideas")
     await mia.page.locator("#text").fill("delete me")
     message = await mia.answer_after(lambda: mia.page.keyboard.press("Enter"))
@@ -118,7 +118,7 @@ async def test_a_message_is_answered_reacted_to_and_deleted_by_who_may(mia: Visi
 
 
 @pytest.mark.parametrize("way", ["paste", "drop"])
-async def test_a_file_that_is_pasted_or_dropped_goes_where_one_is_wanted(mia: Visitor, way: str) -> None:
+async def test_a_file_that_is_pasted_or_dropped_goes_where_one_is_wanted(mia: PageDriver, way: str) -> None:
     await mia.type_command("generate")
     files = await mia.page.evaluate_handle(
         """() => {
@@ -139,7 +139,7 @@ async def test_a_file_that_is_pasted_or_dropped_goes_where_one_is_wanted(mia: Vi
     await expect(mia.page.locator(".option[data-option=subject] .given-name")).to_have_text(["pasted.png"])
 
 
-async def test_files_are_sent_with_words(mia: Visitor, tmp_path: Path) -> None:
+async def test_files_are_sent_with_words(mia: PageDriver, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("one line", "utf-8")
     await mia.open("general")
@@ -151,7 +151,7 @@ async def test_files_are_sent_with_words(mia: Visitor, tmp_path: Path) -> None:
     await expect(message.locator(".file")).to_contain_text("notes.txt")
 
 
-async def test_a_bot_that_is_not_there_does_not_answer(mia: Visitor, house: House) -> None:
+async def test_a_bot_that_is_not_there_does_not_answer(mia: PageDriver, house: House) -> None:
     await house.bot.kill()
     await expect(mia.page.locator("#bot-state")).to_have_text("Bot not running")
     await mia.type_command("draw")

@@ -7,7 +7,7 @@ from playwright.async_api import Locator, expect
 
 from sandbox.house import House
 from sandbox.portrait import portrait
-from tests.sandbox.page.visitor import RUNS_OUT, Visitor, until
+from tests.sandbox.page.page_driver import RUNS_OUT, PageDriver, wait_until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("browser")]
 
@@ -30,11 +30,11 @@ async def numbers_until_over(message: Locator) -> list[int]:
             seen.append(shown)
         return bool(over)
 
-    await until(look)
+    await wait_until(look)
     return seen
 
 
-async def test_five_images_arrive_one_by_one_and_one_is_looked_at_closely(mia: Visitor, me: Path) -> None:
+async def test_five_images_arrive_one_by_one_and_one_is_looked_at_closely(mia: PageDriver, me: Path) -> None:
     message = await mia.generate(me, 5)
     numbers = await numbers_until_over(message)
     assert numbers == sorted(numbers)
@@ -54,7 +54,7 @@ async def test_five_images_arrive_one_by_one_and_one_is_looked_at_closely(mia: V
     await expect(box).to_be_hidden()
 
 
-async def test_a_cross_by_the_author_stops_and_a_strangers_does_not(mia: Visitor, me: Path) -> None:
+async def test_a_cross_by_the_author_stops_and_a_strangers_does_not(mia: PageDriver, me: Path) -> None:
     message = await mia.generate(me, 20)
     cross = message.locator(".reaction[data-emoji='❌']")
     await expect(message.locator(".cell img").first).to_be_visible()
@@ -76,7 +76,7 @@ async def test_a_cross_by_the_author_stops_and_a_strangers_does_not(mia: Visitor
     await expect(message).to_contain_text("Stopped by @Mia")
 
 
-async def test_edit_opens_a_form_and_what_is_submitted_runs(mia: Visitor, house: House, me: Path) -> None:
+async def test_edit_opens_a_form_and_what_is_submitted_runs(mia: PageDriver, house: House, me: Path) -> None:
     message = await mia.generate(me, 1)
     await mia.over(message)
     await message.get_by_role("button", name="Edit", exact=True).click()
@@ -96,7 +96,7 @@ async def test_edit_opens_a_form_and_what_is_submitted_runs(mia: Visitor, house:
 
 
 @pytest.mark.parametrize("switch", ["Close the stream", "Stall the stream", "Replicate answers 500"])
-async def test_a_run_survives_what_the_switches_break(mia: Visitor, house: House, me: Path, switch: str) -> None:
+async def test_a_run_survives_what_the_switches_break(mia: PageDriver, house: House, me: Path, switch: str) -> None:
     message = await mia.generate(me, 6)
     await expect(message.locator(".cell img").first).to_be_visible()
     await mia.press_switch(switch)
@@ -105,7 +105,7 @@ async def test_a_run_survives_what_the_switches_break(mia: Visitor, house: House
     assert not house.replicate.faults.active, "the switch should have struck"
 
 
-async def test_a_killed_bot_comes_back_in_the_same_message(mia: Visitor, house: House, me: Path) -> None:
+async def test_a_killed_bot_comes_back_in_the_same_message(mia: PageDriver, house: House, me: Path) -> None:
     message = await mia.generate(me, 8)
     await expect(message.locator(".cell img").first).to_be_visible()
     made, first = len(house.replicate.predictions), house.bot.pid
@@ -120,7 +120,7 @@ async def test_a_killed_bot_comes_back_in_the_same_message(mia: Visitor, house: 
     await expect(mia.messages).to_have_count(messages)
 
 
-async def test_words_flow_in_and_the_panel_shows_the_works(mia: Visitor, house: House) -> None:
+async def test_words_flow_in_and_the_panel_shows_the_works(mia: PageDriver, house: House) -> None:
     await mia.open("general")
     await mia.type_command("talk")
     await mia.option("prompt", "Tell me about tea.")

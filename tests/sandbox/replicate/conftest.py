@@ -8,7 +8,7 @@ import pytest
 from httpx_sse._decoders import SSEDecoder
 from PIL import Image
 
-from sandbox.replicate import Pace, ReplicateStandIn
+from sandbox.replicate import ReplicateStandIn, Timings
 from tests.clock import VirtualClock
 from tests.replicate_spec import check_replicate_calls
 
@@ -70,7 +70,7 @@ class Api:
 
 @pytest.fixture
 async def standin() -> AsyncIterator[ReplicateStandIn]:
-    async with ReplicateStandIn(pace=Pace.instant()) as standin:
+    async with ReplicateStandIn(pace=Timings.instant()) as standin:
         yield standin
     check_replicate_calls(standin.calls)
 
@@ -94,7 +94,7 @@ async def timed(clock: VirtualClock) -> AsyncIterator[Api]:
     check_replicate_calls(standin.calls)
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def wait_until(condition: Callable[[], bool]) -> None:
     """Return once ``condition`` holds; whoever makes it hold tells nobody."""
     async with asyncio.timeout(20):
         while not condition():

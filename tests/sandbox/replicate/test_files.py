@@ -4,7 +4,7 @@ import io
 import aiohttp
 
 from bot import limits
-from sandbox.replicate import Ids
+from sandbox.replicate import IdGenerator
 
 
 async def upload(api, data, *, name="me.png", content_type="image/png", **fields):
@@ -65,6 +65,6 @@ async def test_a_download_needs_the_signature_and_not_the_token(timed, clock, ph
 
 
 def test_ids_have_replicates_shapes():
-    ids = Ids()
+    ids = IdGenerator()
     assert len({ids.resource() for _ in range(100)}) == 100
     assert all(character in "abcdefghijklmnopqrstuvwxyz234567" for character in ids.resource())

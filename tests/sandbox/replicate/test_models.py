@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sandbox.replicate.catalogue import shipped
+from sandbox.replicate.catalog import load_bundled_models
 
 from .conftest import CHARACTER
 
 PAYLOADS = sorted((Path(__file__).parents[4] / "shared" / "models").glob("*.json"))
-SHIPPED = sorted(model.full_name for model in shipped())
+SHIPPED = sorted(model.full_name for model in load_bundled_models())
 SOME = {"string": "a lighthouse", "array": ["data:text/plain;base64,aGk="], "integer": 1, "number": 1, "boolean": True}
 URL = "https://replicate.delivery/pbxt/some.png"
 

@@ -7,7 +7,7 @@ import pytest
 from sandbox.replicate import Throttle
 from tests.replicate_spec import ABSENT, SPEC, check_replicate_calls
 
-from .conftest import CHARACTER, LLAMA, SUBJECT, until
+from .conftest import CHARACTER, LLAMA, SUBJECT, wait_until
 
 
 @pytest.mark.skipif(not SPEC.exists(), reason=ABSENT)
@@ -158,7 +158,7 @@ async def test_waiting_answers_with_the_outputs_while_the_prediction_is_still_pr
 
 async def test_waiting_ends_when_the_time_is_up(timed, clock):
     asked = asyncio.create_task(timed.create({"subject": SUBJECT}, headers={"Prefer": "wait=1"}))
-    await until(lambda: bool(timed.standin.predictions))
+    await wait_until(lambda: bool(timed.standin.predictions))
     while not asked.done():
         await clock.advance(0.2)
     assert asked.result()["status"] == "starting"
@@ -183,7 +183,7 @@ async def test_a_cancel_after_that_makes_no_sense_is_refused(api, text):
 async def test_at_its_deadline_a_prediction_is_aborted_or_canceled(timed, clock, fault, status):
     timed.standin.faults.add(fault)
     created = await timed.create({"prompt": "hi"}, version=LLAMA, headers={"Cancel-After": "10s"})
-    await until(lambda: clock.sleepers >= 1)
+    await wait_until(lambda: clock.sleepers >= 1)
     await clock.advance(9)
     assert "completed_at" not in await timed.get(created["id"])
     await clock.advance(2)

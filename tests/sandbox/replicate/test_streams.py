@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.replicate.channel import Channel, EventId, encode
+from sandbox.replicate.streams import Channel, EventId, encode_event
 
-from .conftest import LLAMA, SUBJECT, read_events, until
+from .conftest import LLAMA, SUBJECT, read_events, wait_until
 
 # A lone carriage return ends a line for readers and not for Nchan: such a payload does not survive the real one.
 payloads = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]))
@@ -15,7 +15,7 @@ payloads = st.text(st.characters(exclude_characters="\r", exclude_categories=["C
 
 @given(st.sampled_from(["output", "error", "done"]), payloads, st.integers(0, 2**40), st.integers(0, 10**6))
 def test_any_text_comes_out_of_the_wire_as_it_went_in(event, data, time, tag):
-    assert read_events(encode(event, data, f"{time}:{tag}")) == [(event, f"{time}:{tag}", data)]
+    assert read_events(encode_event(event, data, f"{time}:{tag}")) == [(event, f"{time}:{tag}", data)]
 
 
 @given(st.lists(st.tuples(payloads, st.floats(0, 3)), max_size=30), st.integers(0, 30))
@@ -93,7 +93,7 @@ async def test_an_idle_stream_says_408_after_thirty_seconds_and_closes(timed, cl
     timed.standin.faults.add("never-starts")
     created = await timed.create({"prompt": "hi"}, version=LLAMA)
     reading = asyncio.create_task(timed.stream(created["urls"]["stream"]))
-    await until(lambda: clock.sleepers >= 1)
+    await wait_until(lambda: clock.sleepers >= 1)
     await clock.advance(29)
     assert not reading.done()
     await clock.advance(1.1)

@@ -1,0 +1,111 @@
+"""Error responses in Replicate's wording: problem+json, and the HTML pages of the proxy in front of it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aiohttp import web
+
+CREDIT_URL = "https://replicate.com/account/billing#billing"
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidField:
+    """One thing wrong with a request's body, in the words of Replicate's validator."""
+
+    type: str
+    field: str
+    description: str
+
+
+class Problem(Exception):
+    """A refusal; the API answers with it as problem+json."""
+
+    def __init__(self, status: int, detail: str, *, title: str | None = None, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers: dict[str, str] = {}
+        self.body = {"detail": detail, "status": status, **({"title": title} if title else {}), **more}
+
+    def response(self) -> web.Response:
+        """Return the answer that carries this refusal."""
+        text = json.dumps(self.body, ensure_ascii=False) + "\n"
+        return web.Response(
+            status=self.status,
+            headers={"Content-Type": "application/problem+json", **self.headers},
+            body=text.encode(),
+        )
+
+
+def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return ``body`` as JSON."""
+    return web.Response(
+        status=status,
+        headers={"Content-Type": "application/json; charset=UTF-8", **(headers or {})},
+        body=json.dumps(body, ensure_ascii=False).encode(),
+    )
+
+
+def unauthenticated() -> Problem:
+    """Return the 401 for a token that is missing or wrong."""
+    return Problem(401, "You did not pass a valid authentication token", title="Unauthenticated")
+
+
+def insufficient_credit() -> Problem:
+    """Return the 402 of an account without credit."""
+    detail = (
+        "You have insufficient credit to run this model. "
+        f"Go to {CREDIT_URL} to purchase credit. "
+        "Once you purchase credit, please wait a few minutes before trying again."
+    )
+    return Problem(402, detail, title="Insufficient credit")
+
+
+def not_found() -> Problem:
+    """Return the 404 for anything that is not there or may not be seen."""
+    return Problem(404, "The requested resource could not be found.")
+
+
+def file_not_found() -> Problem:
+    """Return the 404 of the files API."""
+    return Problem(404, "File not found")
+
+
+def file_too_large() -> Problem:
+    """Return the 413 of the files API."""
+    return Problem(413, "Files must be less than 100MB in size")
+
+
+def invalid_input(fields: Sequence[InvalidField]) -> Problem:
+    """Return the 422 that lists what is wrong with an input."""
+    detail = "".join(f"- {field.field}: {field.description}\n" for field in fields)
+    return Problem(422, detail, title="Input validation failed", invalid_fields=[asdict(field) for field in fields])
+
+
+def invalid_version() -> Problem:
+    """Return the 422 for a version that does not exist."""
+    detail = "The specified version does not exist (or perhaps you don't have permission to use it?)"
+    return Problem(422, detail, title="Invalid version or not permitted")
+
+
+def throttled(seconds: int, *, reason: str = "", form: str = "body") -> Problem:
+    """Return a 429; ``form`` says where the wait is told: in the “body”, only in a “header”, or only in the “text”."""
+    told = f" Your rate limit resets in ~{seconds}s." if form != "header" else ""
+    problem = Problem(429, f"Request was throttled.{reason}{told}")
+    if form == "body":
+        problem.body["retry_after"] = seconds
+    if form == "header":
+        problem.headers["Retry-After"] = str(seconds)
+    return problem
+
+
+def proxy_error_page(status: int) -> web.Response:
+    """Return the HTML that stands before Replicate says when Replicate does not answer."""
+    words = {500: "Internal Server Error", 502: "Bad gateway", 503: "Service Temporarily Unavailable", 504: "Timeout"}
+    title = f"{status}: {words.get(status, 'Unknown Error')}"
+    page = (
+        f"<!DOCTYPE html>\n<html><head><title>replicate.com | {title}</title></head>\n"
+        f"<body><h1>{title}</h1><p>Cloudflare</p></body></html>\n"
+    )
+    return web.Response(status=status, headers={"Content-Type": "text/html; charset=UTF-8"}, body=page.encode())

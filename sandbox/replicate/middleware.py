@@ -1,0 +1,253 @@
+"""Middleware of the API: authentication, rate limits, and the faults that apply to requests."""
+
+import asyncio
+import math
+import socket
+import struct
+from collections.abc import Callable
+from enum import StrEnum, auto
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot import limits
+from bot.clock import Clock
+from sandbox.replicate import errors
+from sandbox.replicate.errors import Problem, not_found, throttled, unauthenticated
+from sandbox.replicate.faults import Fault, Faults
+from sandbox.replicate.request_log import CONNECTION_CUT, FAULT
+
+LOW_CREDIT_RATE = 6  # creates a minute for an account with less than $5 of credit
+_LOW_CREDIT_REASON = (
+    " Your rate limit for creating predictions is reduced to 6 requests per minute with a burst of 1 requests"
+    " while you have less than $5.0 in credit."
+)
+
+
+class RequestKind(StrEnum):
+    """What a request is counted as."""
+
+    CREATE = auto()  # asks for a prediction
+    GET = auto()  # reads one prediction
+    OTHER = auto()
+
+
+class TokenBucket:
+    """Lets ``per_minute`` requests through a minute, ``burst`` of them at once."""
+
+    def __init__(self, *, per_minute: float, burst: int, clock: Clock) -> None:
+        self._rate = per_minute / 60
+        self._burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        self._at = clock.monotonic()
+
+    def take(self) -> bool:
+        """Let one request through, or not."""
+        now = self._clock.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    @property
+    def remaining(self) -> int:
+        """How many more would be let through right now."""
+        return int(self._tokens)
+
+    @property
+    def reset(self) -> int:
+        """Whole seconds until the next one would be let through."""
+        return max(1, math.ceil((1 - self._tokens) / self._rate)) if self._tokens < 1 else 1
+
+
+class Throttle:
+    """The account's buckets, one for each kind of request."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        creates_per_minute: int = limits.CREATES_PER_MINUTE,
+        gets_per_minute: int = limits.PREDICTION_GETS_PER_MINUTE,
+        requests_per_minute: int = limits.REQUESTS_PER_MINUTE,
+    ) -> None:
+        self._clock = clock
+        rates = {
+            RequestKind.CREATE: creates_per_minute,
+            RequestKind.GET: gets_per_minute,
+            RequestKind.OTHER: requests_per_minute,
+        }
+        self._buckets = {kind: TokenBucket(per_minute=rate, burst=rate, clock=clock) for kind, rate in rates.items()}
+        self._reason = ""
+
+    def be_poor(self) -> None:
+        """Let the account have less than $5 of credit from now on."""
+        self._buckets[RequestKind.CREATE] = TokenBucket(per_minute=LOW_CREDIT_RATE, burst=1, clock=self._clock)
+        self._reason = _LOW_CREDIT_REASON
+
+    def admit(self, kind: RequestKind) -> dict[str, str]:
+        """Let a request through and return the headers that tell the rate, or raise the 429."""
+        bucket = self._buckets[kind]
+        admitted = bucket.take()
+        headers = {"ratelimit-remaining": str(bucket.remaining), "ratelimit-reset": str(bucket.reset)}
+        if not admitted:
+            problem: Problem = throttled(bucket.reset, reason=self._reason if kind is RequestKind.CREATE else "")
+            problem.headers.update(headers)
+            raise problem
+        return headers
+
+
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+_ERROR_RESPONSES: dict[str, Callable[[Fault], web.Response]] = {
+    "error-500": lambda _: errors.proxy_error_page(500),
+    "error-502": lambda _: errors.proxy_error_page(502),
+    "error-503": lambda _: errors.proxy_error_page(503),
+    "unauthenticated": lambda _: errors.unauthenticated().response(),
+    "no-credit": lambda _: errors.insufficient_credit().response(),
+    "forbidden": lambda _: errors.Problem(403, "You do not have permission to perform this action.").response(),
+    "not-found": lambda _: errors.not_found().response(),
+    "throttled": lambda fault: errors.throttled(fault.get("seconds", 7), form=fault.get("form", "body")).response(),
+    "upload-fails": lambda _: errors.proxy_error_page(500),
+    "cancel-fails": lambda _: errors.proxy_error_page(500),
+}
+
+
+class RequestFaults:
+    """The faults that may strike one request, at one place; the call remembers the one that did."""
+
+    def __init__(self, faults: Faults, place: str, request: web.Request) -> None:
+        self._faults = faults
+        self._place = place
+        self._request = request
+
+    def take(self, name: str, *, ready: Callable[[Fault], bool] = lambda _: True) -> Fault | None:
+        """Return the fault called ``name`` if it strikes now."""
+        fault = self._faults.take(name, self._place, ready=ready)
+        if fault is not None:
+            self._request[FAULT] = name
+        return fault
+
+
+def reset_connection(request: web.Request) -> web.Response:
+    """Cut the connection so that the client sees a reset; the response returned is never seen."""
+    request[CONNECTION_CUT] = True
+    if (transport := request.transport) is not None:
+        if (sock := transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        transport.abort()
+    return web.Response(status=500)
+
+
+def fault_middleware(faults: Faults, *, clock: Clock, closing: asyncio.Event) -> Any:
+    """Return the middleware that lets request faults strike."""
+
+    @web.middleware
+    async def strike(request: web.Request, handler: Handler) -> web.StreamResponse:
+        chances = RequestFaults(faults, f"{request.method} {request.path}", request)
+        if fault := chances.take("delay", ready=lambda fault: fault.get("before", False)):
+            await clock.sleep(fault["seconds"])
+        if chances.take("reset-before"):
+            return reset_connection(request)
+        if chances.take("stuck"):
+            await closing.wait()
+            return reset_connection(request)
+        if answer := await _error_response(chances, request, handler):
+            return answer
+        response = await handler(request)
+        if fault := chances.take("delay", ready=lambda fault: not fault.get("before", False)):
+            await clock.sleep(fault["seconds"])
+        if chances.take("silence"):
+            await closing.wait()
+            return reset_connection(request)
+        return await _corrupt_response(chances, request, response)
+
+    return strike
+
+
+async def _error_response(chances: RequestFaults, request: web.Request, handler: Handler) -> web.Response | None:
+    for name, answer in _ERROR_RESPONSES.items():
+        if fault := chances.take(name):
+            if fault.get("handled", False):
+                await handler(request)
+            return answer(fault)
+    return None
+
+
+async def _corrupt_response(
+    chances: RequestFaults, request: web.Request, response: web.StreamResponse
+) -> web.StreamResponse:
+    if chances.take("reset-after"):
+        return reset_connection(request)
+    if chances.take("half-answer"):
+        return await _send_half(request, response)
+    if chances.take("garbled"):
+        return web.Response(status=response.status, content_type="application/json", body=b'{"id": "')
+    return response
+
+
+async def _send_half(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    body = response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b"{}"
+    broken = web.StreamResponse(status=response.status, headers=response.headers)
+    broken.content_length = len(body)
+    await broken.prepare(request)
+    await broken.write(body[: len(body) // 2])
+    await asyncio.sleep(0)  # the half must leave before the connection does
+    reset_connection(request)
+    return broken
+
+
+_AUTH_SCHEMES = ("bearer", "token")  # the second is old and still accepted
+
+
+def auth_middleware(*, token: Callable[[], str], throttle: Callable[[], Throttle], online: Callable[[], bool]) -> Any:
+    """Return the middleware that asks for the token, counts requests, and answers refusals as problem+json.
+
+    While the API is not ``online``, a connection that was kept open is cut.
+    """
+
+    @web.middleware
+    async def pass_through(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not online():
+            return reset_connection(request)
+        try:
+            rate: dict[str, str] = {}
+            if not _is_signed_download(request):
+                _check_token(request, token())
+                rate = throttle().admit(_request_kind(request))
+            response = await handler(request)
+        except Problem as problem:
+            response = problem.response()
+        except web.HTTPNotFound:
+            response = not_found().response()
+        except web.HTTPMethodNotAllowed as refusal:
+            response = Problem(405, f'Method "{refusal.method}" not allowed.').response()
+        for name, value in rate.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return pass_through
+
+
+def _request_kind(request: web.Request) -> RequestKind:
+    if request.method == "POST" and request.path.endswith("/predictions"):
+        return RequestKind.CREATE
+    return (
+        RequestKind.GET
+        if request.path.startswith("/v1/predictions/") and request.method == "GET"
+        else RequestKind.OTHER
+    )
+
+
+def _check_token(request: web.Request, token: str) -> None:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() not in _AUTH_SCHEMES or given != token:
+        raise unauthenticated()
+
+
+def _is_signed_download(request: web.Request) -> bool:
+    return request.path.startswith("/v1/files/") and request.path.endswith("/download")

@@ -1,0 +1,153 @@
+"""Everything that a message can hold is drawn, and drawn again in place when it changes."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from sandbox.house import House
+from tests.sandbox.discord.raw import Raw, picture, raw_client, text
+from tests.sandbox.discord.test_messages import gallery, v2
+from tests.sandbox.page.page_driver import PageDriver
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("browser")]
+
+WORDS = """# Title
+A line with *slant*, __under__, ~~gone~~ and <@{mia}> in <#{channel}> at <t:1795402260:D>.
+> a quote
+> of two lines
+- one
+  - below one
+2. two
+-# small print
+```yaml
+key: <value>
+```"""
+
+
+def everything(house: House) -> dict[str, Any]:
+    world = house.discord.world
+    words = WORDS.format(mia=world.user("mia").id, channel=world.channel("general").id)
+    link = {"type": 2, "style": 5, "label": "Read", "url": "https://example.org/"}
+    choices = [{"label": "Red", "value": "r"}, {"label": "Blue", "value": "b"}]
+    inside = [
+        text(words),
+        {
+            "type": 9,
+            "components": [text("beside it")],
+            "accessory": {**gallery("attachment://a.png")["items"][0], "type": 11},
+        },
+        {"type": 9, "components": [text("a section")], "accessory": link},
+        {"type": 14, "spacing": 2},
+        gallery("attachment://a.png", "attachment://b.png", "https://example.org/elsewhere.png"),
+        {"type": 13, "file": {"url": "attachment://all.zip"}},
+        {"type": 1, "components": [{"type": 3, "custom_id": "colour", "placeholder": "Colour", "options": choices}]},
+        {"type": 1, "components": [{"type": 2, "style": 4, "label": "Off", "custom_id": "off", "disabled": True}]},
+    ]
+    return v2({"type": 17, "accent_color": 0xE0A030, "components": inside})
+
+
+async def post(raw: Raw, house: House, payload: dict[str, Any], files: dict[str, bytes] | None = None) -> str:
+    channel = house.discord.world.channel("general").id
+    answer = await raw.ask("POST", f"/channels/{channel}/messages", payload, files)
+    assert answer.status == 200, answer.body
+    return str(answer.body["id"])
+
+
+async def test_every_component_is_drawn(mia: PageDriver, house: House) -> None:
+    await mia.open("general")
+    files = {"a.png": picture("#c05050", 300), "b.png": picture("#5070c0", 300), "all.zip": b"PK\x05\x06" + bytes(18)}
+    async with raw_client(house.discord) as raw:
+        id_ = await post(raw, house, everything(house), files)
+    card = mia.page.locator(f".message[data-id='{id_}'] .card")
+    await expect(card).to_have_css("--accent", "#e0a030")
+    await expect(card.get_by_role("heading")).to_have_text("Title")
+    for tag, words in {
+        "em": "slant",
+        "u": "under",
+        "s": "gone",
+        "blockquote": "a quote\nof two lines",
+        "pre": "key: <value>",
+    }.items():
+        await expect(card.locator(tag)).to_have_text(words)
+    await expect(card.locator(".mention")).to_have_text(["@Mia", "#general"])
+    await expect(card.locator("time")).to_have_text("23 November 2026")
+    await expect(card.locator("li")).to_have_text(["one", "below one", "two"])
+    await expect(card.locator(".thumbnail img")).to_be_visible()
+    await expect(card.locator(".cell img")).to_have_count(2)
+    await expect(card.locator(".elsewhere")).to_be_visible()
+    await expect(card.get_by_role("link", name="all.zip")).to_have_attribute("download", "all.zip")
+    await expect(card.get_by_role("combobox", name="Colour").get_by_role("option")).to_have_text(
+        ["Colour", "Red", "Blue"]
+    )
+    await expect(card.get_by_role("button", name="Off")).to_be_disabled()
+    await expect(card.get_by_role("link", name="Read")).to_have_attribute("rel", "noopener noreferrer")
+
+
+async def test_embeds_and_attachments_are_drawn(mia: PageDriver, house: House) -> None:
+    await mia.open("general")
+    embed = {
+        "title": "An embed", "url": "https://example.org/", "description": "with **words**", "color": 0x3F8F6B,
+        "author": {"name": "Somebody"}, "footer": {"text": "the end"}, "image": {"url": "attachment://a.png"},
+        "fields": [{"name": "One", "value": "1", "inline": True}, {"name": "Two", "value": "2", "inline": True}],
+    }  # fmt: skip
+    files = {"a.png": picture(), "b.png": picture("blue"), "c.png": picture("green"), "tune.wav": b"RIFF\0\0\0\0WAVE"}
+    async with raw_client(house.discord) as raw:
+        id_ = await post(raw, house, {"content": "look", "embeds": [embed]}, files)
+    message = mia.page.locator(f".message[data-id='{id_}']")
+    for words in ("An embed", "Somebody", "the end", "One"):
+        await expect(message.locator(".embed")).to_contain_text(words)
+    await expect(message.locator(".embed img")).to_have_count(1)
+    await expect(message.locator(".gallery img")).to_have_count(2)
+    await expect(message.locator("audio")).to_be_visible()
+
+
+async def test_an_edit_changes_only_what_changed(mia: PageDriver, house: House) -> None:
+    await mia.open("general")
+    async with raw_client(house.discord) as raw:
+        before = v2(text("first"), gallery("attachment://a.png"), text("last"))
+        id_ = await post(raw, house, before, {"a.png": picture()})
+        message = mia.page.locator(f".message[data-id='{id_}']")
+        image = await message.locator(".gallery img").element_handle()
+        assert image is not None
+        channel = house.discord.world.channel("general").id
+        after = v2(text("new"), text("first"), gallery("attachment://a.png"))
+        answer = await raw.ask("PATCH", f"/channels/{channel}/messages/{id_}", after)
+        assert answer.status == 200
+        await expect(message.locator(".text")).to_have_text(["new", "first"])
+        await expect(message).to_contain_text("(edited)")
+        assert await image.evaluate("image => image.isConnected")
+        await raw.ask("DELETE", f"/channels/{channel}/messages/{id_}")
+        await expect(message).to_have_count(0)
+
+
+async def test_a_private_answer_is_marked_and_can_be_dismissed(mia: PageDriver) -> None:
+    await mia.open("general")
+    await mia.type_command("generate")
+    await mia.option("prompt", "no picture")
+    message = await mia.answer_after(mia.send)
+    await expect(message).to_contain_text("Attach an image")
+    await expect(message).to_contain_text("Only you can see this")
+    await message.get_by_role("button", name="Dismiss message").click()
+    await expect(message).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [390, 1360])
+async def test_drawers_and_looks_work_at_any_width(mia: PageDriver, width: int) -> None:
+    await mia.page.set_viewport_size({"width": width, "height": 800})
+    hood, side = mia.page.locator("#hood"), mia.page.locator("#side")
+    narrow = width < 760
+    await expect(hood).to_be_visible(visible=not narrow)
+    await expect(side).to_be_visible(visible=not narrow)
+    if narrow:
+        await mia.page.get_by_role("button", name="Channels and people").click()
+        await expect(side).to_be_visible()
+        await mia.page.keyboard.press("Escape")
+        await expect(side).to_be_hidden()
+    await mia.page.get_by_role("button", name="Light or dark").click()
+    chosen = await mia.page.locator("html").get_attribute("data-look")
+    await mia.page.reload()
+    await mia.page.get_by_text("Bot online").wait_for()
+    await expect(mia.page.locator("html")).to_have_attribute("data-look", str(chosen))
+    overflow = await mia.page.evaluate("() => document.documentElement.scrollWidth > innerWidth")
+    assert not overflow
