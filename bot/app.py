@@ -22,8 +22,8 @@ from bot.backends.replicate.errors import Forbidden, NotFound, ReplicateError, U
 from bot.backends.replicate.transport import ReadScheduler
 from bot.backends.replicate.webhooks import Verifier
 from bot.catalog.catalog import ANY_MODEL, Catalog
-from bot.catalog.resolve import Resolver
-from bot.catalog.search import Search
+from bot.catalog.resolve import ModelResolver
+from bot.catalog.search import ModelSearch
 from bot.client import DEFAULT_GATEWAY, Replicord, point_at
 from bot.clock import Clock, SystemClock
 from bot.errors import ConfigError
@@ -128,11 +128,11 @@ class App:
         self._catalog = Catalog(
             specs=settings.specs,
             hidden=settings.hidden_inputs,
-            resolver=Resolver(self._replicate, store.commands),
+            resolver=ModelResolver(self._replicate, store.commands),
             rows=store.commands,
             clock=clock,
         )
-        self._search = Search(self._replicate.models, clock=clock)
+        self._search = ModelSearch(self._replicate.models, clock=clock)
         self._registration = CommandSync(self._client, memory=store.key_value, guild=settings.command_guild)
         self._invocations = RunStarter(self._engine)
         self._models = GenerateCommands(

@@ -12,8 +12,8 @@ from bot.client import Replicord
 from bot.errors import BadOption
 from bot.limits import DEFAULT_FILE_BYTES
 from bot.media.sniff import sniff
-from bot.media.types import Kind, Media
-from bot.options.attachments import UploadedFile, check_size, read_attachment
+from bot.media.types import Media, MediaKind
+from bot.options.attachments import UploadedFile, check_file_size, read_attachment
 from bot.options.layout import OptionLayout
 from bot.options.parse import ParsedOptions, parse_options
 from bot.runs import ModelRef, Place, Run
@@ -99,7 +99,7 @@ class RunStarter:
                 summary=run.summary,
                 output_schema=run.output_schema,
                 expected=run.expected,
-                thumbnail=next((file for file in files if file.type.kind is Kind.IMAGE), None),
+                thumbnail=next((file for file in files if file.type.kind is MediaKind.IMAGE), None),
             )
         )
 
@@ -117,7 +117,7 @@ def _unread(option: str, value: Any) -> Any:
     if isinstance(value, list):
         return [_unread(option, part) for part in value]
     if isinstance(value, discord.Attachment | ShownImage):
-        check_size(option, value.filename, value.size)
+        check_file_size(option, value.filename, value.size)
         return Media(name=value.filename, type=_NO_BYTES_YET, data=b"")
     return value
 

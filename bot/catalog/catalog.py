@@ -9,14 +9,14 @@ import structlog
 
 from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.model_ref import ModelRef
-from bot.catalog.resolve import Resolved, Resolver, replicate_errors_as_sentences
+from bot.catalog.resolve import ModelResolver, ResolvedModel, as_user_errors
 from bot.catalog.search import ModelSummary
 from bot.catalog.ttl_cache import TTLCache
 from bot.clock import Clock
 from bot.errors import Refused, UserError
 from bot.limits import GLOBAL_COMMANDS
 from bot.options.config_validation import config_problems
-from bot.options.fields import Field, output_schema, read_fields
+from bot.options.fields import Field, read_fields, read_output_schema
 from bot.options.layout import OptionLayout, build_layout
 from bot.settings import CommandSpec
 from bot.settings.commands import RESERVED_NAMES, check_name
@@ -58,7 +58,7 @@ class Catalog:
         *,
         specs: Sequence[CommandSpec],
         hidden: Sequence[str],
-        resolver: Resolver,
+        resolver: ModelResolver,
         rows: Commands,
         clock: Clock,
     ) -> None:
@@ -102,7 +102,7 @@ class Catalog:
         known = self._looked_at.get(target)
         if known is not None:
             return known
-        with replicate_errors_as_sentences():
+        with as_user_errors():
             resolved = await self._resolver.resolve(target)
         command = self._command(CommandSpec(name=ANY_MODEL, target=target), resolved)
         self._looked_at.put(target, command)
@@ -110,7 +110,7 @@ class Catalog:
 
     async def listing(self, target: ModelRef) -> ModelSummary:
         """Return what Replicate says about a target's model now. UnknownModel or NotNow when it does not."""
-        with replicate_errors_as_sentences():
+        with as_user_errors():
             return ModelSummary.of(await self._resolver.page(target))
 
     async def add(self, name: str, target: ModelRef, *, by: int) -> Command:
@@ -126,7 +126,7 @@ class Catalog:
             raise Refused(f"There is a /{name} already. Choose another name, or remove that one first.")
         if len(self._commands) + len(RESERVED_NAMES) >= GLOBAL_COMMANDS:
             raise Refused(f"Discord takes {GLOBAL_COMMANDS} commands, and they are used up. Remove one first.")
-        with replicate_errors_as_sentences():
+        with as_user_errors():
             resolved = await self._resolver.resolve(target)
         if name in self._commands:
             raise Refused(f"Somebody just added another /{name}. Choose another name.")
@@ -145,7 +145,7 @@ class Catalog:
     async def newest(self, name: str) -> Command:
         """Return what an added command would be with its model's newest version."""
         command = self._added(name)
-        with replicate_errors_as_sentences():
+        with as_user_errors():
             resolved = await self._resolver.resolve(replace(command.target, version=None))
         return self._command(CommandSpec(name=name, target=resolved.target), resolved)
 
@@ -173,7 +173,7 @@ class Catalog:
         self._commands[spec.name] = self._command(spec, resolved)
         return None
 
-    def _command(self, spec: CommandSpec, resolved: Resolved) -> Command:
+    def _command(self, spec: CommandSpec, resolved: ResolvedModel) -> Command:
         own = read_fields(resolved.schema)
         for problem in config_problems(own, required=spec.required, defaults=spec.defaults, limits=spec.limits):
             log.warning("A command's configuration does not fit its model.", command=spec.name, problem=problem)
@@ -190,7 +190,7 @@ class Catalog:
             description=spec.description or resolved.description or f"Run {resolved.target.model}",
             target=resolved.target,
             plan=plan,
-            output_schema=output_schema(resolved.schema),
+            output_schema=read_output_schema(resolved.schema),
             added=spec.name not in self._specs,
         )
 

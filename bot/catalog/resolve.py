@@ -14,7 +14,7 @@ from bot.store.commands import Commands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class ResolvedModel:
     """A pinned target with the schema and the words that belong to it."""
 
     target: ModelRef
@@ -26,7 +26,7 @@ class UnknownModel(UserError, ConfigError):
     """Replicate knows no such model, or this account may not see it."""
 
 
-class Resolver:
+class ModelResolver:
     """Turns a target as people write it into a pinned one with its schema.
 
     A version never changes, so its schema is asked for once and remembered on disk: a bot whose models are all
@@ -37,7 +37,7 @@ class Resolver:
         self._replicate = replicate
         self._remembered = remembered
 
-    async def resolve(self, target: ModelRef) -> Resolved:
+    async def resolve(self, target: ModelRef) -> ResolvedModel:
         """Return the target, pinned, with its schema. UnknownModel, or a ReplicateError when it cannot be asked."""
         known = await self.remembered(target) if target.version is not None else None
         if known is not None:
@@ -55,14 +55,14 @@ class Resolver:
             await self._remembered.cache_schema(name, payload)
         return resolved
 
-    async def remembered(self, target: ModelRef) -> Resolved | None:
+    async def remembered(self, target: ModelRef) -> ResolvedModel | None:
         """Return what a target was when it was last asked for; of one without a version that may be outdated."""
         known = await self._remembered.schema(str(target))
         if known is None:
             return None
         payload = known.payload
         pinned = ModelRef.parse(payload.get("target", str(target)))
-        return Resolved(target=pinned, description=payload["description"], schema=payload["schema"])
+        return ResolvedModel(target=pinned, description=payload["description"], schema=payload["schema"])
 
     async def page(self, target: ModelRef) -> Model:
         """Return the page of a target's model as it is now. UnknownModel, or a ReplicateError."""
@@ -74,12 +74,12 @@ class Resolver:
         except NotFound as error:
             raise _unknown(target) from error
 
-    async def _deployment(self, target: ModelRef) -> Resolved:
+    async def _deployment(self, target: ModelRef) -> ResolvedModel:
         release = await self._replicate.deployments.get(target.model)
         version = await self._replicate.models.version(release.model, release.version)
         return _resolved(target, target, "", version.schema)
 
-    async def _model(self, target: ModelRef) -> Resolved:
+    async def _model(self, target: ModelRef) -> ResolvedModel:
         model = await self._replicate.models.get(target.model)
         if target.version is not None:
             version = await self._replicate.models.version(target.model, target.version)
@@ -92,10 +92,12 @@ class Resolver:
         return _resolved(target, pinned, model.description, latest.schema)
 
 
-def _resolved(asked: ModelRef, pinned: ModelRef, description: str | None, schema: Mapping[str, Any] | None) -> Resolved:
+def _resolved(
+    asked: ModelRef, pinned: ModelRef, description: str | None, schema: Mapping[str, Any] | None
+) -> ResolvedModel:
     if not schema:
         raise UnknownModel(f"{asked} does not say what inputs it takes, so it cannot become a command.")
-    return Resolved(target=pinned, description=description or "", schema=schema)
+    return ResolvedModel(target=pinned, description=description or "", schema=schema)
 
 
 def _unknown(target: ModelRef) -> UnknownModel:
@@ -109,7 +111,7 @@ class ReplicateUnavailable(UserError):
 
 
 @contextmanager
-def replicate_errors_as_sentences() -> Iterator[None]:
+def as_user_errors() -> Iterator[None]:
     """Raise NotNow in the place of Replicate's own errors."""
     try:
         yield

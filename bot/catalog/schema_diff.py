@@ -7,7 +7,7 @@ from bot.catalog.catalog import Command
 from bot.options.describe import describe_inputs
 from bot.options.fields import Field, Scalar
 from bot.options.file_types import describe_types
-from bot.options.text import format_choice, range_words
+from bot.options.text import format_range, format_value
 from bot.outputs.output_schema import describe_output
 
 _LISTED = 6  # choices that are named
@@ -52,8 +52,8 @@ def _differences(old: Command, new: Command, was: Field, now: Field) -> Iterator
     if was.kind is not now.kind:
         yield f"{was.kind.value} → {now.kind.value}"
     yield from _choices(was, now)
-    if range_words(was) != range_words(now):
-        yield f"{range_words(was) or 'any'} → {range_words(now) or 'any'}"
+    if format_range(was) != format_range(now):
+        yield f"{format_range(was) or 'any'} → {format_range(now) or 'any'}"
     if (was.min_length, was.max_length) != (now.min_length, now.max_length):
         yield f"{_length(was)} → {_length(now)}"
     before, after = (command.plan.defaults.get(now.name, field.default) for command, field in ((old, was), (new, now)))
@@ -82,7 +82,7 @@ def _choices(was: Field, now: Field) -> Iterator[str]:
 
 
 def _named(choices: tuple[Scalar, ...]) -> str:
-    named = ", ".join(format_choice(choice) for choice in choices[:_LISTED])
+    named = ", ".join(format_value(choice) for choice in choices[:_LISTED])
     return named if len(choices) <= _LISTED else f"{named}, … ({len(choices)})"
 
 
@@ -94,4 +94,4 @@ def _length(field: Field) -> str:
 
 
 def _value(value: object) -> str:
-    return "none" if value in (None, "", []) else format_choice(value)
+    return "none" if value in (None, "", []) else format_value(value)

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from bot.backends.replicate.models import Model, Models
-from bot.catalog.resolve import replicate_errors_as_sentences
+from bot.catalog.resolve import as_user_errors
 from bot.catalog.ttl_cache import TTLCache
 from bot.clock import Clock
 from bot.limits import CHOICES_PER_OPTION
@@ -43,7 +43,7 @@ _CHARS: Final = 200  # of what is typed; no search gets better by more
 log = structlog.get_logger(__name__)
 
 
-class Search:
+class ModelSearch:
     """Finds models by words. The same words are asked for once in ten minutes, by however many people."""
 
     def __init__(self, models: Models, *, clock: Clock) -> None:
@@ -59,7 +59,7 @@ class Search:
         known = self._found.get(key)
         if known is not None:
             return known
-        with replicate_errors_as_sentences():
+        with as_user_errors():
             return await asyncio.shield(self._ask(key))
 
     async def glance(self, words: str, *, within: float) -> tuple[ModelSummary, ...]:

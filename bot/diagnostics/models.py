@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import ApiError, NotFound, NotSent, ReplicateError, Unauthenticated
 from bot.backends.replicate.model_ref import ModelRef
-from bot.catalog.resolve import Resolver, UnknownModel
+from bot.catalog.resolve import ModelResolver, UnknownModel
 from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
 from bot.options.fields import read_fields
 from bot.options.layout import build_layout
@@ -20,7 +20,7 @@ class CheckContext:
     """What the models are looked at with. ``hidden`` are the inputs that no command shows."""
 
     replicate: Replicate
-    resolver: Resolver
+    resolver: ModelResolver
     hidden: tuple[str, ...]
     base_url: str
 

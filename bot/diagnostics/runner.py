@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from bot.app import App
 from bot.backends.replicate.client import Replicate, open_http
 from bot.backends.replicate.model_ref import ModelRef
-from bot.catalog.resolve import Resolver
+from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord, point_at
 from bot.clock import SystemClock
 from bot.diagnostics.database import check_database
@@ -88,7 +88,7 @@ class _Runner:
         replicate = Replicate(http, token=token, base_url=base_url, clock=clock, metrics=metrics)
         bench = CheckContext(
             replicate=replicate,
-            resolver=Resolver(replicate, memory.commands),
+            resolver=ModelResolver(replicate, memory.commands),
             hidden=settings.hidden_inputs,
             base_url=base_url,
         )

@@ -77,7 +77,7 @@ class ImageInfo:
     turned: bool
 
 
-def probe(data: bytes) -> ImageInfo:
+def probe_image(data: bytes) -> ImageInfo:
     """Return what the picture is, having decoded every frame of it once.
 
     Raises BadImage for what is no picture, damaged, cut short, or larger than ``MAX_PIXELS``.
@@ -99,7 +99,7 @@ def probe(data: bytes) -> ImageInfo:
         return info
 
 
-def upright(media: Media) -> Media:
+def apply_orientation(media: Media) -> Media:
     """Return the picture with its EXIF orientation applied; the same object when there is nothing to turn.
 
     Animations are returned as they are. Raises BadImage.
@@ -115,7 +115,7 @@ def upright(media: Media) -> Media:
         )
 
 
-def thumbnail(media: Media, side: int = 256) -> Media:
+def make_thumbnail(media: Media, side: int = 256) -> Media:
     """Return the picture's first frame, upright, as a WebP that is at most ``side`` pixels wide and high.
 
     Raises BadImage.
@@ -128,7 +128,7 @@ def thumbnail(media: Media, side: int = 256) -> Media:
         return Media(name=f"{PurePath(media.name).stem}-small.webp", type=WEBP, data=data)
 
 
-def shrink(data: bytes, limit: int) -> Media | None:
+def shrink_image(data: bytes, limit: int) -> Media | None:
     """Return the picture in at most ``limit`` bytes: as it is, else at a lower quality, else also smaller.
 
     None when it is no usable picture or cannot be made that small. What is see-through stays so; an animation

@@ -3,53 +3,53 @@
 import json
 from typing import Final
 
-from bot.media.types import Kind, MediaType
+from bot.media.types import MediaKind, MediaType
 
 HEAD_BYTES: Final = 4096  # enough for every signature below; more is welcome, less is guessed from what is there
 
 _TRUNCATED: Final = 1024  # a head this long may well have been cut; a shorter one is the whole file
 
 
-def _type(mime: str, suffix: str, kind: Kind) -> MediaType:
+def _type(mime: str, suffix: str, kind: MediaKind) -> MediaType:
     return MediaType(mime=mime, suffix=suffix, kind=kind)
 
 
-PNG: Final = _type("image/png", ".png", Kind.IMAGE)
-JPEG: Final = _type("image/jpeg", ".jpg", Kind.IMAGE)
-WEBP: Final = _type("image/webp", ".webp", Kind.IMAGE)
-GIF: Final = _type("image/gif", ".gif", Kind.IMAGE)
-AVIF: Final = _type("image/avif", ".avif", Kind.IMAGE)
-HEIC: Final = _type("image/heic", ".heic", Kind.IMAGE)
-BMP: Final = _type("image/bmp", ".bmp", Kind.IMAGE)
-TIFF: Final = _type("image/tiff", ".tiff", Kind.IMAGE)
-SVG: Final = _type("image/svg+xml", ".svg", Kind.IMAGE)
-ICO: Final = _type("image/x-icon", ".ico", Kind.IMAGE)
-MP4: Final = _type("video/mp4", ".mp4", Kind.VIDEO)
-MOV: Final = _type("video/quicktime", ".mov", Kind.VIDEO)
-WEBM: Final = _type("video/webm", ".webm", Kind.VIDEO)
-MKV: Final = _type("video/x-matroska", ".mkv", Kind.VIDEO)
-AVI: Final = _type("video/x-msvideo", ".avi", Kind.VIDEO)
-OGV: Final = _type("video/ogg", ".ogv", Kind.VIDEO)
-MP3: Final = _type("audio/mpeg", ".mp3", Kind.AUDIO)
-WAV: Final = _type("audio/wav", ".wav", Kind.AUDIO)
-FLAC: Final = _type("audio/flac", ".flac", Kind.AUDIO)
-OGG: Final = _type("audio/ogg", ".ogg", Kind.AUDIO)
-OPUS: Final = _type("audio/opus", ".opus", Kind.AUDIO)
-M4A: Final = _type("audio/mp4", ".m4a", Kind.AUDIO)
-AAC: Final = _type("audio/aac", ".aac", Kind.AUDIO)
-PDF: Final = _type("application/pdf", ".pdf", Kind.OTHER)
-ZIP: Final = _type("application/zip", ".zip", Kind.ARCHIVE)
-GZIP: Final = _type("application/gzip", ".gz", Kind.ARCHIVE)
-TAR: Final = _type("application/x-tar", ".tar", Kind.ARCHIVE)
-SEVEN_ZIP: Final = _type("application/x-7z-compressed", ".7z", Kind.ARCHIVE)
-NPZ: Final = _type("application/x-npz", ".npz", Kind.OTHER)
-GLB: Final = _type("model/gltf-binary", ".glb", Kind.OTHER)
-SAFETENSORS: Final = _type("application/x-safetensors", ".safetensors", Kind.OTHER)
-JSON: Final = _type("application/json", ".json", Kind.TEXT)
-HTML: Final = _type("text/html", ".html", Kind.TEXT)
-VTT: Final = _type("text/vtt", ".vtt", Kind.TEXT)
-TEXT: Final = _type("text/plain", ".txt", Kind.TEXT)
-UNKNOWN: Final = _type("application/octet-stream", ".bin", Kind.OTHER)
+PNG: Final = _type("image/png", ".png", MediaKind.IMAGE)
+JPEG: Final = _type("image/jpeg", ".jpg", MediaKind.IMAGE)
+WEBP: Final = _type("image/webp", ".webp", MediaKind.IMAGE)
+GIF: Final = _type("image/gif", ".gif", MediaKind.IMAGE)
+AVIF: Final = _type("image/avif", ".avif", MediaKind.IMAGE)
+HEIC: Final = _type("image/heic", ".heic", MediaKind.IMAGE)
+BMP: Final = _type("image/bmp", ".bmp", MediaKind.IMAGE)
+TIFF: Final = _type("image/tiff", ".tiff", MediaKind.IMAGE)
+SVG: Final = _type("image/svg+xml", ".svg", MediaKind.IMAGE)
+ICO: Final = _type("image/x-icon", ".ico", MediaKind.IMAGE)
+MP4: Final = _type("video/mp4", ".mp4", MediaKind.VIDEO)
+MOV: Final = _type("video/quicktime", ".mov", MediaKind.VIDEO)
+WEBM: Final = _type("video/webm", ".webm", MediaKind.VIDEO)
+MKV: Final = _type("video/x-matroska", ".mkv", MediaKind.VIDEO)
+AVI: Final = _type("video/x-msvideo", ".avi", MediaKind.VIDEO)
+OGV: Final = _type("video/ogg", ".ogv", MediaKind.VIDEO)
+MP3: Final = _type("audio/mpeg", ".mp3", MediaKind.AUDIO)
+WAV: Final = _type("audio/wav", ".wav", MediaKind.AUDIO)
+FLAC: Final = _type("audio/flac", ".flac", MediaKind.AUDIO)
+OGG: Final = _type("audio/ogg", ".ogg", MediaKind.AUDIO)
+OPUS: Final = _type("audio/opus", ".opus", MediaKind.AUDIO)
+M4A: Final = _type("audio/mp4", ".m4a", MediaKind.AUDIO)
+AAC: Final = _type("audio/aac", ".aac", MediaKind.AUDIO)
+PDF: Final = _type("application/pdf", ".pdf", MediaKind.OTHER)
+ZIP: Final = _type("application/zip", ".zip", MediaKind.ARCHIVE)
+GZIP: Final = _type("application/gzip", ".gz", MediaKind.ARCHIVE)
+TAR: Final = _type("application/x-tar", ".tar", MediaKind.ARCHIVE)
+SEVEN_ZIP: Final = _type("application/x-7z-compressed", ".7z", MediaKind.ARCHIVE)
+NPZ: Final = _type("application/x-npz", ".npz", MediaKind.OTHER)
+GLB: Final = _type("model/gltf-binary", ".glb", MediaKind.OTHER)
+SAFETENSORS: Final = _type("application/x-safetensors", ".safetensors", MediaKind.OTHER)
+JSON: Final = _type("application/json", ".json", MediaKind.TEXT)
+HTML: Final = _type("text/html", ".html", MediaKind.TEXT)
+VTT: Final = _type("text/vtt", ".vtt", MediaKind.TEXT)
+TEXT: Final = _type("text/plain", ".txt", MediaKind.TEXT)
+UNKNOWN: Final = _type("application/octet-stream", ".bin", MediaKind.OTHER)
 
 # Signatures that stand at one place and mean one thing: (offset, bytes, type).
 _SIGNATURES: Final[tuple[tuple[int, bytes, MediaType], ...]] = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class MediaKind(StrEnum):
     """What a person would call it."""
 
     IMAGE = "image"
@@ -24,7 +24,7 @@ class MediaType:
 
     mime: str
     suffix: str
-    kind: Kind
+    kind: MediaKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,20 @@ from typing import Final
 
 from bot.errors import BadOption
 from bot.limits import FILE_BYTES, FILENAME_BYTES
-from bot.media.images import BadImage, probe, upright
+from bot.media.images import BadImage, apply_orientation, probe_image
 from bot.media.sniff import AVIF, BMP, GIF, HEAD_BYTES, ICO, JPEG, PNG, TIFF, WEBP, sniff
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.options.file_types import describe_types, is_accepted
-from bot.options.text import truncate, visible_text
+from bot.options.text import single_line, truncate
 
 # Pictures that we can open; the others (HEIC, SVG) go to the model as they are.
 _OPENED: Final = frozenset({PNG, JPEG, WEBP, GIF, AVIF, BMP, TIFF, ICO})
-_NAMES: Final = {Kind.IMAGE: "an image", Kind.VIDEO: "a video", Kind.AUDIO: "an audio file", Kind.TEXT: "text"}
+_NAMES: Final = {
+    MediaKind.IMAGE: "an image",
+    MediaKind.VIDEO: "a video",
+    MediaKind.AUDIO: "an audio file",
+    MediaKind.TEXT: "text",
+}
 _TURNED: Final = "Your photo was turned upright."
 
 
@@ -35,7 +40,7 @@ def read_attachment(option: str, filename: str, data: bytes, accepts: tuple[str,
     shown = truncate(name, 60)
     if not data:
         raise BadOption(option, f"`{option}`: “{shown}” is empty.")
-    check_size(option, filename, len(data))
+    check_file_size(option, filename, len(data))
     found = sniff(data[:HEAD_BYTES])
     if not is_accepted(accepts, found, name):
         raise BadOption(option, f"`{option}` needs {describe_types(accepts)}; “{shown}” is {_called(found)}.")
@@ -43,7 +48,7 @@ def read_attachment(option: str, filename: str, data: bytes, accepts: tuple[str,
     return _picture(option, media, shown) if found in _OPENED else UploadedFile(media)
 
 
-def check_size(option: str, filename: str, size: int) -> None:
+def check_file_size(option: str, filename: str, size: int) -> None:
     """Raise BadOption for a file that is larger than Replicate takes; ask before it is downloaded."""
     if size > FILE_BYTES:
         shown = truncate(_plain_name(filename), 60)
@@ -53,9 +58,9 @@ def check_size(option: str, filename: str, size: int) -> None:
 
 def _picture(option: str, media: Media, shown: str) -> UploadedFile:
     try:
-        if not probe(media.data).turned:
+        if not probe_image(media.data).turned:
             return UploadedFile(media)
-        turned = upright(media)
+        turned = apply_orientation(media)
     except BadImage as error:
         raise BadOption(option, f"`{option}`: “{shown}” cannot be used. {error.sentence}") from error
     return UploadedFile(media) if turned is media else UploadedFile(turned, (_TURNED,))
@@ -63,7 +68,7 @@ def _picture(option: str, media: Media, shown: str) -> UploadedFile:
 
 def _plain_name(filename: str) -> str:
     """Return the name without folders or characters that cannot be seen, in at most 255 bytes."""
-    name = visible_text(filename.replace("\\", "/").rsplit("/", 1)[-1]) or "file"
+    name = single_line(filename.replace("\\", "/").rsplit("/", 1)[-1]) or "file"
     path = PurePath(name)
     while len(name.encode("utf-8", "replace")) > FILENAME_BYTES:
         path = path.with_stem(path.stem[:-1]) if len(path.stem) > 1 else PurePath("file")

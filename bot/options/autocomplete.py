@@ -15,10 +15,10 @@ from typing import Final
 from bot.errors import BadOption
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.options.fields import Field, FieldKind
-from bot.options.key_value import Pair, parse, quoted
 from bot.options.layout import OptionLayout
-from bot.options.options import Choice, Option, Role, choices_of
-from bot.options.text import own_text, tail, truncate, visible_text
+from bot.options.options import Choice, Option, OptionRole, make_choices
+from bot.options.parse import KeyValue, parse_pairs, quote_value
+from bot.options.text import describe_field, format_details, single_line, truncate
 
 _SEARCHED: Final = 20_000  # choices that are looked at for one key press
 _COMPARED: Final = 500  # choices among which a misspelt word is looked for
@@ -36,9 +36,9 @@ class Suggestion:
     sent: str
 
 
-def suggest(plan: OptionLayout, option: Option, typed: str) -> list[Suggestion]:
+def suggest_values(plan: OptionLayout, option: Option, typed: str) -> list[Suggestion]:
     """Return at most 25 suggestions, best first, each within Discord's lengths."""
-    if option.role is Role.ADVANCED:
+    if option.role is OptionRole.ADVANCED:
         found = _advanced(plan, typed)
     else:
         field = plan.field(option.field) if option.field is not None else None
@@ -46,7 +46,7 @@ def suggest(plan: OptionLayout, option: Option, typed: str) -> list[Suggestion]:
     return _first_ones(found)
 
 
-def search(labels: Sequence[str], typed: str) -> list[int]:
+def match_labels(labels: Sequence[str], typed: str) -> list[int]:
     """Return the places of the labels that match, best first: whole, beginning, a word's beginning, within, all words.
 
     Case and accents do not matter. Nothing typed matches everything, in its own order.
@@ -85,10 +85,10 @@ def _first_ones(found: Iterable[Suggestion]) -> list[Suggestion]:
 def _one(option: Option, typed: str, field: Field | None) -> Iterator[Suggestion]:
     """Suggest choices; where other text is welcome, what was typed comes first."""
     if field is not None and field.suggested and typed.strip():
-        yield Suggestion(visible_text(typed), typed)
+        yield Suggestion(single_line(typed), typed)
     if field is not None and not typed.strip():
         yield from (_choice(choice) for choice in option.choices if choice.real == field.default)
-    for number in search([choice.label for choice in option.choices], typed):
+    for number in match_labels([choice.label for choice in option.choices], typed):
         yield _choice(option.choices[number])
 
 
@@ -100,7 +100,7 @@ def _list(option: Option, typed: str) -> Iterator[Suggestion]:
     """Suggest the last item of a list that is separated by commas."""
     before, comma, last = typed.rpartition(",")
     lead = f"{before}{comma} " if comma else ""
-    for number in search([choice.label for choice in option.choices], last):
+    for number in match_labels([choice.label for choice in option.choices], last):
         label = option.choices[number].label
         item = f'"{label}"' if "," in label else label
         yield Suggestion(f"{lead}{item}", f"{lead}{item}")
@@ -109,7 +109,7 @@ def _list(option: Option, typed: str) -> Iterator[Suggestion]:
 def _advanced(plan: OptionLayout, typed: str) -> Iterator[Suggestion]:
     """Suggest the value of the last pair, or the next key."""
     try:
-        pairs = parse(typed, "")
+        pairs = parse_pairs(typed, "")
     except BadOption:
         pairs = ()
     given = {field.name for pair in pairs if (field := plan.known_as(pair.key))}
@@ -123,7 +123,7 @@ def _advanced(plan: OptionLayout, typed: str) -> Iterator[Suggestion]:
         yield Suggestion(_tail_of(typed), typed)
 
 
-def _after(plan: OptionLayout, typed: str, last: Pair, given: set[str]) -> Iterator[Suggestion]:
+def _after(plan: OptionLayout, typed: str, last: KeyValue, given: set[str]) -> Iterator[Suggestion]:
     """Suggest what may follow an unfinished value: the key that its last word begins, or the value's end."""
     raw = typed[last.start :]
     word = raw.rpartition(" ")[2]
@@ -141,18 +141,20 @@ def _keys(plan: OptionLayout, lead: str, word: str, given: set[str]) -> Iterator
     open_fields = [field for field in plan.fields if field.name not in given]
     open_fields.sort(key=lambda field: field.name not in plan.leftover)
     names = [plan.names[field.name] for field in open_fields]
-    for number in search(names, word):
+    for number in match_labels(names, word):
         field = open_fields[number]
-        described = truncate(f"{own_text(field, None).rstrip('.')} · {tail(field, field.default)}".rstrip(" ·"), 60)
+        described = truncate(
+            f"{describe_field(field, None).rstrip('.')} · {format_details(field, field.default)}".rstrip(" ·"), 60
+        )
         yield Suggestion(f"{_tail_of(lead)}{names[number]}= · {described}", f"{lead}{names[number]}=")
 
 
 def _values(field: Field, lead: str, typed: str) -> Iterator[Suggestion]:
-    labels = [choice.label for choice in choices_of(field.choices)]
+    labels = [choice.label for choice in make_choices(field.choices)]
     if field.kind is FieldKind.BOOLEAN:
         labels = ["True", "False"]
-    for number in search(labels, typed):
-        yield Suggestion(f"{_tail_of(lead)}{quoted(labels[number])}", f"{lead}{quoted(labels[number])}")
+    for number in match_labels(labels, typed):
+        yield Suggestion(f"{_tail_of(lead)}{quote_value(labels[number])}", f"{lead}{quote_value(labels[number])}")
 
 
 def _tail_of(text: str) -> str:

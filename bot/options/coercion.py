@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from bot.errors import BadOption
 from bot.options.fields import Field, FieldKind, Scalar
-from bot.options.options import choices_of
-from bot.options.text import format_choice, range_words, truncate, visible_text
+from bot.options.options import make_choices
+from bot.options.text import format_range, format_value, single_line, truncate
 from bot.options.validation import find_violation
 
 _WHOLE: Final = re.compile(r"[+-]?\d{1,400}")
@@ -25,7 +25,7 @@ _CLOSEST: Final = 3
 _COMPARED: Final = 2000  # choices that are compared with a misspelt one
 
 
-def read_value(field: Field, raw: Any, option: str) -> Any:
+def coerce_value(field: Field, raw: Any, option: str) -> Any:
     """Return the model's value for what was given; raises BadOption naming ``option``.
 
     ``raw`` is as Discord sends it, text, or a ready value from a configuration.
@@ -42,7 +42,7 @@ def read_value(field: Field, raw: Any, option: str) -> Any:
     return value
 
 
-def read_url(text: Any, option: str) -> str:
+def parse_url(text: Any, option: str) -> str:
     """Return an http or https address with a host; raises BadOption."""
     address = str(text).strip().removeprefix("<").removesuffix(">")
     try:
@@ -55,15 +55,15 @@ def read_url(text: Any, option: str) -> str:
     return address
 
 
-def read_urls(text: Any, option: str) -> list[str]:
+def parse_urls(text: Any, option: str) -> list[str]:
     """Return the addresses in a text, separated by spaces, line breaks or commas before the next one."""
     if isinstance(text, list | tuple):
-        return [read_url(each, option) for each in text]
-    return [read_url(each, option) for each in re.split(r"\s+|,(?=\s*https?://)", str(text).strip()) if each]
+        return [parse_url(each, option) for each in text]
+    return [parse_url(each, option) for each in re.split(r"\s+|,(?=\s*https?://)", str(text).strip()) if each]
 
 
 def _said(value: Any) -> str:
-    return f"“{truncate(visible_text(str(value)), _SHOWN)}”"
+    return f"“{truncate(single_line(str(value)), _SHOWN)}”"
 
 
 def _marks_file(value: Any) -> bool:
@@ -81,7 +81,7 @@ def _read_string(field: Field, raw: Any, option: str) -> Scalar:
     if not isinstance(raw, str | int | float):
         raise BadOption(option, f"`{option}` is a text.")
     text = str(raw)
-    real = {choice.sent: choice.real for choice in choices_of(field.choices)}.get(text, text)
+    real = {choice.sent: choice.real for choice in make_choices(field.choices)}.get(text, text)
     _check_length(field, text, option)
     return real
 
@@ -96,7 +96,7 @@ def _check_length(field: Field, text: str, option: str) -> None:
 
 def _choice(field: Field, raw: Any, option: str) -> Scalar:
     """Return the choice that was meant: as sent by Discord, as the model writes it, or in another case."""
-    choices = choices_of(field.choices)
+    choices = make_choices(field.choices)
     for choice in choices:
         if type(raw) is type(choice.real) and raw == choice.real:
             return choice.real
@@ -161,9 +161,9 @@ def _in_range(field: Field, number: float, option: str) -> int | float:
     if (low is None or number >= low) and (high is None or number <= high):
         return number
     if low is None or high is None:
-        raise BadOption(option, f"`{option}` is {range_words(field)}; you gave {format_choice(number)}.")
+        raise BadOption(option, f"`{option}` is {format_range(field)}; you gave {format_value(number)}.")
     raise BadOption(
-        option, f"`{option}` goes from {format_choice(low)} to {format_choice(high)}; you gave {format_choice(number)}."
+        option, f"`{option}` goes from {format_value(low)} to {format_value(high)}; you gave {format_value(number)}."
     )
 
 
@@ -238,8 +238,8 @@ def _example(field: Field) -> str:
 
 def _read_file(field: Field, raw: Any, option: str) -> Any:
     if field.kind is FieldKind.FILES:
-        return read_urls(raw, option)
-    return read_url(raw, option)
+        return parse_urls(raw, option)
+    return parse_url(raw, option)
 
 
 _READERS: Final[Mapping[FieldKind, Callable[[Field, Any, str], Any]]] = {

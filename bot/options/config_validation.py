@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from bot.errors import BadOption
-from bot.options.coercion import read_value
+from bot.options.coercion import coerce_value
 from bot.options.fields import Field
 
 
@@ -38,7 +38,7 @@ def _unknown(setting: str, name: str, known: Collection[str]) -> str:
 
 def _wrong_default(field: Field, value: Any) -> list[str]:
     try:
-        read_value(field, value, field.name)
+        coerce_value(field, value, field.name)
     except BadOption as error:
         return [f"defaults: {error.sentence}"]
     return []

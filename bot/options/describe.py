@@ -6,7 +6,7 @@ from typing import Any
 from bot.options.fields import Field, FieldKind
 from bot.options.file_types import describe_types
 from bot.options.layout import OptionLayout
-from bot.options.text import format_choice, range_words
+from bot.options.text import format_range, format_value
 from bot.options.validation import find_violation
 
 _LISTED: int = 8  # choices that are named; of more, their number is told
@@ -36,8 +36,8 @@ def _line(plan: OptionLayout, field: Field) -> str:
         f"`{plan.names[field.name]}`",
         _form(field),
         "needed" if field.name in plan.needed else "",
-        range_words(field),
-        f"default {format_choice(default)}" if default not in (None, "", []) and not isinstance(default, dict) else "",
+        format_range(field),
+        f"default {format_value(default)}" if default not in (None, "", []) and not isinstance(default, dict) else "",
         "only through `advanced`" if _beyond_reach(plan, field) else "",
         "going away" if field.deprecated else "",
     ]
@@ -52,6 +52,6 @@ def _form(field: Field) -> str:
     if field.kind is FieldKind.FILE:
         return describe_types(field.accepts)
     if field.choices:
-        named = ", ".join(format_choice(choice) for choice in field.choices[:_LISTED])
+        named = ", ".join(format_value(choice) for choice in field.choices[:_LISTED])
         return named if len(field.choices) <= _LISTED else f"one of {len(field.choices)}: {named}, …"
     return field.kind.value

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from bot.options.file_types import accepted_types
-from bot.options.schema import canonical, component, is_uri, plain
+from bot.options.schema import canonical_json, flatten, is_file_schema, resolve_component
 
 
 class FieldKind(StrEnum):
@@ -81,14 +81,14 @@ _KINDS: Final = {
 
 def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return the model's inputs in the order in which it names them, deprecated ones last."""
-    schema = plain(component(openapi_schema, "Input"))
+    schema = flatten(resolve_component(openapi_schema, "Input"))
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return ()
     required = schema.get("required")
     names = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
     found = [(name, part if isinstance(part, Mapping) else {}) for name, part in properties.items()]
-    shapes = [(name, part, plain(part)) for name, part in found]
+    shapes = [(name, part, flatten(part)) for name, part in found]
     shapes.sort(key=lambda entry: (entry[2].get("deprecated") is True, _order(entry[2].get("x-order"))))
     return tuple(
         _field(name, part, shape, order=order, required=name in names)
@@ -96,14 +96,14 @@ def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
     )
 
 
-def output_schema(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
+def read_output_schema(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the model's Output schema with its references inlined; ``{}`` when it has none."""
-    return component(openapi_schema, "Output")
+    return resolve_component(openapi_schema, "Output")
 
 
 def _field(name: str, schema: Mapping[str, Any], shape: Mapping[str, Any], *, order: int, required: bool) -> Field:
     kind = _kind(shape)
-    item = plain(shape["items"]) if kind in _LISTS and isinstance(shape.get("items"), Mapping) else shape
+    item = flatten(shape["items"]) if kind in _LISTS and isinstance(shape.get("items"), Mapping) else shape
     minimum, maximum = _range(item, whole=kind is FieldKind.INTEGER or _whole(item))
     description = _text(shape.get("description"))
     choices = () if kind is FieldKind.JSON else _choices(item)
@@ -143,7 +143,7 @@ def _kind(shape: Mapping[str, Any]) -> FieldKind:
     choices = shape.get("enum")
     if isinstance(choices, list) and choices and not all(isinstance(choice, str | int | float) for choice in choices):
         return FieldKind.JSON
-    if is_uri(shape) and (name == "string" or "format" in shape):
+    if is_file_schema(shape) and (name == "string" or "format" in shape):
         return FieldKind.FILE
     if isinstance(name, str) and name in _KINDS:
         return _KINDS[name]
@@ -151,7 +151,7 @@ def _kind(shape: Mapping[str, Any]) -> FieldKind:
 
 
 def _list_kind(items: object) -> FieldKind:
-    item = plain(items) if isinstance(items, Mapping) else {}
+    item = flatten(items) if isinstance(items, Mapping) else {}
     kind = _kind(item) if item else FieldKind.JSON
     return {
         FieldKind.STRING: FieldKind.STRINGS,
@@ -195,7 +195,7 @@ def _choices(shape: Mapping[str, Any]) -> tuple[Scalar, ...]:
     listed = shape.get("enum") or shape.get("suggestions")
     if not isinstance(listed, list):
         return ()
-    kept = {canonical(choice): choice for choice in listed if isinstance(choice, str | int | float)}
+    kept = {canonical_json(choice): choice for choice in listed if isinstance(choice, str | int | float)}
     return tuple(choice for choice in kept.values() if not isinstance(choice, float) or math.isfinite(choice))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-from bot.media.types import Kind, MediaType
+from bot.media.types import MediaKind, MediaType
 
 # The endings that people and models name, and the kind that they mean.
 _MEDIA_ENDINGS: Final = {
@@ -84,11 +84,11 @@ def _fits(pattern: str, found: MediaType, suffix: str) -> bool:
     if pattern.startswith("."):
         return pattern in (suffix, found.suffix)
     if pattern == "image/*":
-        return found.kind is Kind.IMAGE
-    if pattern == "audio/*" and found.kind is Kind.VIDEO:
+        return found.kind is MediaKind.IMAGE
+    if pattern == "audio/*" and found.kind is MediaKind.VIDEO:
         return True  # models that listen read the sound of a video
     if pattern == "text/*":
-        return found.kind is Kind.TEXT
+        return found.kind is MediaKind.TEXT
     if found.mime == "application/octet-stream" and pattern in ("audio/*", "video/*"):
         return _KIND_OF_ENDING.get(suffix[1:]) == pattern
     family, _, rest = pattern.partition("/")

@@ -22,13 +22,12 @@ from bot.limits import (
     TEXT_INPUT_CHARS,
 )
 from bot.media.types import Media
-from bot.options.coercion import read_urls
+from bot.options.coercion import parse_urls
 from bot.options.fields import Field, FieldKind
-from bot.options.key_value import parse, write
-from bot.options.layout import OptionLayout, quirks
-from bot.options.options import Choice, choices_of
-from bot.options.parse import known_field
-from bot.options.text import describe, format_value, is_secret_name, own_text, tail, truncate
+from bot.options.layout import OptionLayout, find_quirks
+from bot.options.options import Choice, make_choices
+from bot.options.parse import format_pairs, parse_pairs, require_field
+from bot.options.text import describe_field, format_details, humanize_key, is_secret_name, join_description, truncate
 
 _MARK: Final = "file:"
 
@@ -82,21 +81,21 @@ class OptionForm:
             if key != self.plan.advanced and answer not in (None, "", [], ())
         }
         advanced = self.plan.advanced
-        for pair in parse(str(answers.get(advanced) or ""), advanced):
-            field = known_field(self.plan, pair.key, advanced)
+        for pair in parse_pairs(str(answers.get(advanced) or ""), advanced):
+            field = require_field(self.plan, pair.key, advanced)
             if field.name not in given:
                 given[field.name] = pair.value
             elif field.holds_files:
-                given[field.name] = [*given[field.name], *read_urls(pair.value, advanced)]
+                given[field.name] = [*given[field.name], *parse_urls(pair.value, advanced)]
             else:
                 raise BadOption(advanced, f"`{advanced}` gives `{self.plan.names[field.name]}` again; keep one.")
         return {**self.kept, **given}
 
     def _field(self, key: str) -> Field:
-        return known_field(self.plan, key, key)
+        return require_field(self.plan, key, key)
 
 
-def given_before(plan: OptionLayout, previous: Mapping[str, Any], files: Sequence[Media] = ()) -> dict[str, Any]:
+def restore_values(plan: OptionLayout, previous: Mapping[str, Any], files: Sequence[Media] = ()) -> dict[str, Any]:
     """Return a run's input as values for ``collect``, by the model's keys; its files are looked up in ``files``."""
     values: dict[str, Any] = {}
     for field in plan.fields:
@@ -140,7 +139,7 @@ def build_form(
 
 def edit_text(plan: OptionLayout, previous: Mapping[str, Any]) -> str:
     """Return a run's input as ``key=value`` lines that ``advanced`` reads; its files are left out."""
-    text, _ = _text(plan, given_before(plan, previous), plan.fields, room=None)
+    text, _ = _text(plan, restore_values(plan, previous), plan.fields, room=None)
     return text
 
 
@@ -166,10 +165,12 @@ def _part(plan: OptionLayout, field: Field, value: Any) -> FormField | None:
     """Return the form's part for a field; None when what it has cannot stand in one."""
     key = plan.names[field.name]
     default = plan.defaults.get(field.name, field.default)
-    about = describe(
-        own_text(field, quirks(plan.model).word(field.name)), tail(field, default), LABEL_DESCRIPTION_CHARS
+    about = join_description(
+        describe_field(field, find_quirks(plan.model).word(field.name)),
+        format_details(field, default),
+        LABEL_DESCRIPTION_CHARS,
     )
-    label = truncate(format_value(field.name).capitalize(), LABEL_CHARS)
+    label = truncate(humanize_key(field.name).capitalize(), LABEL_CHARS)
     required = field.name in plan.needed
     if field.holds_files:
         return _file_part(field, key, label, about, has=value is not None)
@@ -213,7 +214,7 @@ def _choices(field: Field) -> tuple[Choice, ...]:
     if field.kind is FieldKind.BOOLEAN:
         return (Choice("True", "true", True), Choice("False", "false", False))  # noqa: FBT003 - the choice's value
     listable = field.choices and not field.listed and not field.suggested and len(field.choices) <= CHOICES_PER_OPTION
-    return choices_of(field.choices) if listable else ()
+    return make_choices(field.choices) if listable else ()
 
 
 def _least(field: Field) -> int:
@@ -249,7 +250,7 @@ def _text(
         value = values.get(field.name)
         if value is None or is_secret_name(field.name) or (field.holds_files and not _all_addresses(value)):
             continue
-        line = write([(plan.names[field.name], _written(field, value))])
+        line = format_pairs([(plan.names[field.name], _written(field, value))])
         if room is None or used + len(line) + 1 <= room:
             lines.append(line)
             told.add(field.name)

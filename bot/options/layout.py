@@ -11,9 +11,18 @@ from typing import Any, Final
 from bot.limits import MODAL_FILES, OPTIONS_PER_COMMAND
 from bot.options.fields import Field, FieldKind
 from bot.options.file_types import takes_images
-from bot.options.names import Names, legal, safe_name
-from bot.options.options import Option, OptionGroup, OptionType, Role, fit_to_limits, group_for
-from bot.options.schema import plain
+from bot.options.options import (
+    Option,
+    OptionGroup,
+    OptionRole,
+    OptionType,
+    UniqueNames,
+    fit_to_limits,
+    is_valid_name,
+    make_group,
+    normalize_name,
+)
+from bot.options.schema import flatten
 from bot.options.text import truncate
 
 
@@ -33,10 +42,10 @@ class Quirks:
 
     def word(self, name: str) -> str | None:
         """Return the description of an input that its model does not describe, if there is one."""
-        return self.words.get(name) or self.words.get(safe_name(name))
+        return self.words.get(name) or self.words.get(normalize_name(name))
 
 
-def quirks(model: str) -> Quirks:
+def find_quirks(model: str) -> Quirks:
     """Return what is known of ``owner/name``; a version behind it does not matter."""
     data = _data()
     common = data["common"]
@@ -122,11 +131,11 @@ def build_layout(
     where a person gives nothing, to hidden inputs too.
     """
     given = {**_lowered_defaults(fields), **(defaults or {})}
-    known = quirks(model)
+    known = find_quirks(model)
     open_fields = [field for field in fields if not field.secret and field.name not in hidden]
     needs = {*required, *known.require, *(field.name for field in open_fields if field.required)} - given.keys()
     names = _names(open_fields)
-    taken = Names()
+    taken = UniqueNames()
     for name in names.values():
         taken.take(name)
     prompt = _prompt(open_fields, known)
@@ -153,7 +162,7 @@ def _lowered_defaults(fields: Sequence[Field]) -> dict[str, Any]:
         most, default = field.maximum, field.default
         if most is None or isinstance(default, bool) or not isinstance(default, int | float) or default <= most:
             continue
-        own = plain(field.schema).get("maximum")
+        own = flatten(field.schema).get("maximum")
         if not isinstance(own, int | float) or default <= own:
             lowered[field.name] = most
     return lowered
@@ -161,8 +170,8 @@ def _lowered_defaults(fields: Sequence[Field]) -> dict[str, Any]:
 
 def _names(fields: Sequence[Field]) -> dict[str, str]:
     """Give each field a name; a key that is a legal name keeps it, whoever else would like it."""
-    names = Names()
-    ordered = sorted(fields, key=lambda field: not legal(field.name))
+    names = UniqueNames()
+    ordered = sorted(fields, key=lambda field: not is_valid_name(field.name))
     given = {field.name: names.take(field.name) for field in ordered}
     return {field.name: given[field.name] for field in fields}
 
@@ -192,7 +201,7 @@ class _Layout:
         self,
         fields: Sequence[Field],
         names: Mapping[str, str],
-        taken: Names,
+        taken: UniqueNames,
         *,
         prompt: str | None,
         needs: Collection[str],
@@ -202,7 +211,7 @@ class _Layout:
         self._prompt = prompt
         self._needs = needs
         self._blocks = [
-            group_for(
+            make_group(
                 field,
                 names[field.name],
                 taken,
@@ -281,7 +290,7 @@ class _Layout:
         return Option(
             name=self.advanced,
             field=None,
-            role=Role.ADVANCED,
+            role=OptionRole.ADVANCED,
             type=OptionType.STRING,
             text=truncate(f'More inputs, as key=value key2="two words": {keys}', 100),
             required=unmet,

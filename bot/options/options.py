@@ -1,5 +1,7 @@
-"""Slash command options as plain values: their groups, names and sizes. `slash_command` turns them into Discord's."""
+"""Slash command options as plain values: their names, groups and sizes. `slash_command` turns them into Discord's."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,8 +19,50 @@ from bot.limits import (
 )
 from bot.options.fields import Field, FieldKind, Scalar
 from bot.options.file_types import describe_types
-from bot.options.names import Names
-from bot.options.text import describe, own_text, tail, truncate, visible_text
+from bot.options.text import describe_field, format_details, join_description, single_line, truncate
+
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_UNDERSCORES: Final = re.compile(r"_{2,}")
+
+
+def normalize_name(key: str) -> str:
+    """Return the key as a legal option name: lower case, letters, digits, ``-`` and ``_``; may be empty."""
+    if is_valid_name(key):
+        return key
+    lowered = _CAMEL.sub("_", unicodedata.normalize("NFKC", key)).lower()
+    kept = "".join(letter if _is_allowed(letter) else "_" for letter in lowered)
+    return _UNDERSCORES.sub("_", kept).strip("_")[:COMMAND_NAME_CHARS].rstrip("_")
+
+
+def is_valid_name(name: str) -> bool:
+    """Whether Discord takes this as an option's name, by the strictest reading of its rule."""
+    return 1 <= len(name) <= COMMAND_NAME_CHARS and name == name.lower() and all(map(_is_allowed, name))
+
+
+class UniqueNames:
+    """Gives out names, each once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, wanted: str) -> str:
+        """Return the name, or the nearest to it that is legal and free."""
+        base = normalize_name(wanted) or "input"
+        name, number = base, 1
+        while name in self._taken:
+            number += 1
+            ending = f"_{number}"
+            name = base[: COMMAND_NAME_CHARS - len(ending)].rstrip("_") + ending
+        self._taken.add(name)
+        return name
+
+    def free(self, name: str) -> bool:
+        """Whether nobody has this name yet."""
+        return name not in self._taken
+
+
+def _is_allowed(letter: str) -> bool:
+    return letter in "-_" or unicodedata.category(letter)[0] in "LN"
 
 
 class OptionType(StrEnum):
@@ -31,7 +75,7 @@ class OptionType(StrEnum):
     ATTACHMENT = "attachment"
 
 
-class Role(StrEnum):
+class OptionRole(StrEnum):
     """What an option's value is to the field that it sets."""
 
     VALUE = "value"
@@ -60,7 +104,7 @@ class Option:
 
     name: str
     field: str | None
-    role: Role
+    role: OptionRole
     type: OptionType
     text: str
     tail: str = ""
@@ -76,7 +120,7 @@ class Option:
     @property
     def description(self) -> str:
         """What Discord shows beside the option's name."""
-        return describe(self.text, self.tail, self.room)
+        return join_description(self.text, self.tail, self.room)
 
     @property
     def listed(self) -> tuple[Choice, ...]:
@@ -86,16 +130,22 @@ class Option:
     @property
     def chars(self) -> int:
         """How much of a command's characters the option takes."""
-        return len(self.name) + len(self.description) + sum(_chars(choice) for choice in self.listed)
+        return len(self.name) + len(self.description) + sum(_choice_size(choice) for choice in self.listed)
 
 
-def value_option(field: Field, name: str, *, text: str, tail: str, required: bool) -> Option:
+def make_value_option(field: Field, name: str, *, text: str, tail: str, required: bool) -> Option:
     """Return the option that asks for a field's value."""
     option = Option(
-        name=name, field=field.name, role=Role.VALUE, type=_type(field), text=text, tail=tail, required=required
+        name=name,
+        field=field.name,
+        role=OptionRole.VALUE,
+        type=_option_type(field),
+        text=text,
+        tail=tail,
+        required=required,
     )
     if field.choices and field.listed:
-        return replace(option, choices=choices_of(field.choices), autocomplete=True)
+        return replace(option, choices=make_choices(field.choices), autocomplete=True)
     if field.choices and field.kind is not FieldKind.BOOLEAN:
         return _with_choices(option, field)
     if option.type in (OptionType.INTEGER, OptionType.NUMBER):
@@ -108,19 +158,19 @@ def value_option(field: Field, name: str, *, text: str, tail: str, required: boo
     return option
 
 
-def searched(option: Option) -> Option:
+def with_autocomplete(option: Option) -> Option:
     """Return the option with its choices found while typing instead of listed, so that they take no room."""
     choices = tuple(replace(choice, sent=str(choice.sent)) for choice in option.choices)
     return replace(option, type=OptionType.STRING, choices=choices, autocomplete=True)
 
 
-def choices_of(values: Sequence[Scalar]) -> tuple[Choice, ...]:
+def make_choices(values: Sequence[Scalar]) -> tuple[Choice, ...]:
     """Return choices with labels that Discord takes and that nobody can confuse; each is sent as its label."""
     seen: dict[str, int] = {}
-    return tuple(Choice(label, label, value) for value, label in zip(values, _labels(values, seen), strict=True))
+    return tuple(Choice(label, label, value) for value, label in zip(values, _unique_labels(values, seen), strict=True))
 
 
-def _type(field: Field) -> OptionType:
+def _option_type(field: Field) -> OptionType:
     if field.kind is FieldKind.BOOLEAN:
         return OptionType.BOOLEAN
     numbers = (field.minimum, field.maximum, field.default)
@@ -132,10 +182,10 @@ def _type(field: Field) -> OptionType:
 
 
 def _with_choices(option: Option, field: Field) -> Option:
-    choices = choices_of(field.choices)
+    choices = make_choices(field.choices)
     if len(choices) > CHOICES_PER_OPTION or field.suggested:
         return replace(option, type=OptionType.STRING, choices=choices, autocomplete=True)
-    if option.type in (OptionType.INTEGER, OptionType.NUMBER) and all(_sendable(choice.real) for choice in choices):
+    if option.type in (OptionType.INTEGER, OptionType.NUMBER) and all(_fits_discord(choice.real) for choice in choices):
         whole = all(isinstance(choice.real, int) for choice in choices)
         return replace(
             option,
@@ -145,7 +195,7 @@ def _with_choices(option: Option, field: Field) -> Option:
     return replace(option, type=OptionType.STRING, choices=choices)
 
 
-def _sendable(value: Scalar) -> bool:
+def _fits_discord(value: Scalar) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= INTEGER_BOUND
 
 
@@ -158,9 +208,9 @@ def _with_lengths(option: Option, field: Field) -> Option:
     )
 
 
-def _labels(values: Iterable[Scalar], seen: dict[str, int]) -> Iterable[str]:
+def _unique_labels(values: Iterable[Scalar], seen: dict[str, int]) -> Iterable[str]:
     for value in values:
-        label = truncate(visible_text(str(value)), CHOICE_CHARS) or "(empty)"
+        label = truncate(single_line(str(value)), CHOICE_CHARS) or "(empty)"
         while label.lower() in seen:
             number = seen[label.lower()] = seen[label.lower()] + 1
             ending = f" ({number})"
@@ -169,7 +219,7 @@ def _labels(values: Iterable[Scalar], seen: dict[str, int]) -> Iterable[str]:
         yield label
 
 
-def _chars(choice: Choice) -> int:
+def _choice_size(choice: Choice) -> int:
     return len(choice.label) + len(str(choice.sent))
 
 
@@ -198,46 +248,48 @@ class OptionGroup:
         return (*files[: width - 1], url) if width >= self.whole else files[:width]
 
 
-def group_for(field: Field, name: str, taken: Names, *, needed: bool, default: Any, known: str | None) -> OptionGroup:
+def make_group(
+    field: Field, name: str, taken: UniqueNames, *, needed: bool, default: Any, known: str | None
+) -> OptionGroup:
     """Return the options of one input; names beside its own are taken from ``taken``."""
-    text = own_text(field, known)
+    text = describe_field(field, known)
     if field.holds_files:
-        return _file_block(field, name, taken, text=text, needed=needed)
-    option = value_option(field, name, text=text, tail=tail(field, default), required=needed)
+        return _make_file_group(field, name, taken, text=text, needed=needed)
+    option = make_value_option(field, name, text=text, tail=format_details(field, default), required=needed)
     return OptionGroup(field, name, (option,), whole=1)
 
 
-def _file_block(field: Field, name: str, taken: Names, *, text: str, needed: bool) -> OptionGroup:
+def _make_file_group(field: Field, name: str, taken: UniqueNames, *, text: str, needed: bool) -> OptionGroup:
     many = field.kind is FieldKind.FILES
-    first = _single(name, taken) if many else name
+    first = _allocate_singular(name, taken) if many else name
     most = max(1, min(field.max_items or MODAL_FILES, MODAL_FILES)) if many else 1
     others = [taken.take(f"{first}_{number}") for number in range(2, most + 1)]
     url = taken.take(f"{name}_url")
     need = f"needed, here or as {url}" if needed else ""
     files = [
-        Option(name=each, field=field.name, role=Role.FILE, type=OptionType.ATTACHMENT, text=text, tail=need)
+        Option(name=each, field=field.name, role=OptionRole.FILE, type=OptionType.ATTACHMENT, text=text, tail=need)
         for each in (first, *others)
     ]
     what = describe_types(field.accepts)
     lead = (
         "Web addresses instead of attachments, separated by spaces" if many else f"The web address of {what}, instead"
     )
-    address = Option(name=url, field=field.name, role=Role.URL, type=OptionType.STRING, text=lead)
+    address = Option(name=url, field=field.name, role=OptionRole.URL, type=OptionType.STRING, text=lead)
     return OptionGroup(field, name, (*files, address), whole=2)
 
 
-def _single(name: str, taken: Names) -> str:
+def _allocate_singular(name: str, taken: UniqueNames) -> str:
     """Return the name of one of many: “images” become “image”, “image_2”, where that name is free."""
     single = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
     return taken.take(single) if single != name and len(single) > 2 and taken.free(single) else name
 
 
-_OWN: Final = COMMAND_NAME_CHARS + DESCRIPTION_CHARS  # the command's own name and description
-_SHORTEST: Final = 40  # characters below which a description says nothing
-_STEP: Final = 5
+_COMMAND_OVERHEAD: Final = COMMAND_NAME_CHARS + DESCRIPTION_CHARS  # the command's own name and description
+_MIN_DESCRIPTION: Final = 40  # characters below which a description says nothing
+_DESCRIPTION_STEP: Final = 5
 
 
-def fit_to_limits(options: Sequence[Option], *, limit: int = COMMAND_CHARS - _OWN) -> tuple[Option, ...]:
+def fit_to_limits(options: Sequence[Option], *, limit: int = COMMAND_CHARS - _COMMAND_OVERHEAD) -> tuple[Option, ...]:
     """Return the options in at most ``limit`` characters.
 
     Descriptions get shorter, all alike. When they say nothing any more, the longest list of choices is searched
@@ -245,11 +297,11 @@ def fit_to_limits(options: Sequence[Option], *, limit: int = COMMAND_CHARS - _OW
     """
     fitted = tuple(options)
     while True:
-        for room in range(DESCRIPTION_CHARS, _SHORTEST - 1, -_STEP):
+        for room in range(DESCRIPTION_CHARS, _MIN_DESCRIPTION - 1, -_DESCRIPTION_STEP):
             fitted = tuple(replace(option, room=room) for option in fitted)
             if sum(option.chars for option in fitted) <= limit:
                 return fitted
         heaviest = max(fitted, key=lambda option: sum(len(choice.label) * 2 for choice in option.listed))
         if not heaviest.listed:
             return fitted
-        fitted = tuple(searched(option) if option is heaviest else option for option in fitted)
+        fitted = tuple(with_autocomplete(option) if option is heaviest else option for option in fitted)

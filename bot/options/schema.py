@@ -21,13 +21,13 @@ _TIGHTEST: Final = {
 }  # fmt: skip
 
 
-def component(openapi_schema: Mapping[str, Any], name: str) -> dict[str, Any]:
+def resolve_component(openapi_schema: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the component schema with every reference inlined; what is missing or odd reads as ``{}``."""
     inliner = _Inliner(openapi_schema)
     return inliner.schema(inliner.find(f"#/components/schemas/{name}"), (), 0)
 
 
-def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+def flatten(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return an inlined schema as one layer.
 
     ``allOf`` is merged, a null variant became ``nullable``, a union of one is that one, ``const`` is an ``enum``.
@@ -36,10 +36,10 @@ def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     """
     merged = {key: value for key, value in schema.items() if key not in ("allOf", "anyOf", "oneOf", "const")}
     for part in _mappings(schema.get("allOf")):
-        _merge(merged, plain(part))
+        _merge(merged, flatten(part))
     if "const" in schema:
         merged.setdefault("enum", [schema["const"]])
-    variants = [plain(part) for key in ("anyOf", "oneOf") for part in _mappings(schema.get(key))]
+    variants = [flatten(part) for key in ("anyOf", "oneOf") for part in _mappings(schema.get(key))]
     variants.extend(_types_as_variants(merged))
     _drop_null_choice(merged)
     real = [variant for variant in variants if variant.get("type") != "null"]
@@ -95,7 +95,7 @@ class _Inliner:
         return value
 
 
-def canonical(value: object) -> str:
+def canonical_json(value: object) -> str:
     """Return a text that is the same for the same JSON value only: 1, 1.0, true and "1" are four."""
     return json.dumps(value, sort_keys=True, default=repr)
 
@@ -113,8 +113,8 @@ def _merge(into: dict[str, Any], part: Mapping[str, Any]) -> None:
         elif key in _TIGHTEST and _is_number(into[key]) and _is_number(value):
             into[key] = _TIGHTEST[key](into[key], value)
         elif key == "enum" and isinstance(into[key], list) and isinstance(value, list):
-            shared = {canonical(choice) for choice in value}
-            into[key] = [choice for choice in into[key] if canonical(choice) in shared]
+            shared = {canonical_json(choice) for choice in value}
+            into[key] = [choice for choice in into[key] if canonical_json(choice) in shared]
         elif key == "properties" and isinstance(into[key], dict) and isinstance(value, dict):
             into[key] = {**value, **into[key]}
         elif key == "required" and isinstance(into[key], list) and isinstance(value, list):
@@ -149,7 +149,7 @@ def _name_type(merged: dict[str, Any]) -> None:
         merged["type"] = "string" if kinds == {str} else "integer"
 
 
-def is_uri(schema: Mapping[str, Any]) -> bool:
+def is_file_schema(schema: Mapping[str, Any]) -> bool:
     """Whether this is how Cog writes a file."""
     return schema.get("type", "string") == "string" and schema.get("format") in ("uri", "url", "binary", "data-uri")
 
@@ -176,7 +176,7 @@ def _has_choices(variant: Mapping[str, Any]) -> bool:
 
 def _strings(variants: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a file where one of them is a file, else free text with the choices as suggestions."""
-    files = [variant for variant in variants if is_uri(variant)]
+    files = [variant for variant in variants if is_file_schema(variant)]
     if files:
         return files[0]
     suggestions = [choice for variant in variants if _has_choices(variant) for choice in variant["enum"]]
@@ -190,6 +190,6 @@ def _one_or_many(variants: list[dict[str, Any]]) -> dict[str, Any]:
     items = lists[0].get("items")
     if len(lists) > 1 or not isinstance(items, Mapping):
         return {}
-    item = plain(items)
-    alike = item.get("type") == "string" and any(is_uri(single) for single in singles) == is_uri(item)
+    item = flatten(items)
+    alike = item.get("type") == "string" and any(is_file_schema(single) for single in singles) == is_file_schema(item)
     return lists[0] if alike else {}

@@ -8,10 +8,10 @@ import discord
 from discord import app_commands
 
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
-from bot.options.autocomplete import suggest
+from bot.options.autocomplete import suggest_values
 from bot.options.layout import OptionLayout
 from bot.options.options import Option, OptionType
-from bot.options.text import clean_text, truncate
+from bot.options.text import strip_markdown, truncate
 
 Interaction = discord.Interaction[Any]
 Callback = Callable[[Interaction, dict[str, Any]], Awaitable[None]]
@@ -55,7 +55,7 @@ def build_command(
         _dress(invoke, slot, option, plan)
     return app_commands.Command(
         name=name[:COMMAND_NAME_CHARS].lower(),
-        description=truncate(clean_text(description), DESCRIPTION_CHARS)
+        description=truncate(strip_markdown(description), DESCRIPTION_CHARS)
         or f"Run {truncate(plan.model, DESCRIPTION_CHARS - 5)}",
         callback=invoke,
         nsfw=nsfw,
@@ -108,6 +108,8 @@ def _dress(invoke: Callable[..., Any], slot: str, option: Option, plan: OptionLa
 
 def _completer(option: Option, plan: OptionLayout) -> Completer:
     async def complete(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:  # noqa: ARG001 - discord.py's form
-        return [app_commands.Choice(name=each.label, value=each.sent) for each in suggest(plan, option, str(current))]
+        return [
+            app_commands.Choice(name=each.label, value=each.sent) for each in suggest_values(plan, option, str(current))
+        ]
 
     return complete

@@ -17,14 +17,14 @@ _VALUE_CHARS: Final = 32  # of a default in a description
 _LEAST_TEXT: Final = 16  # characters of a description's own words that stay, whatever stands behind them
 
 
-def visible_text(text: str) -> str:
+def single_line(text: str) -> str:
     """Return the text on one line, without characters that cannot be seen."""
     return " ".join(_UNSEEN.sub("", " ".join(text.split())).split())
 
 
-def clean_text(text: str) -> str:
+def strip_markdown(text: str) -> str:
     """Return the text on one line, without Markdown or characters that cannot be seen."""
-    return visible_text(_MARKDOWN.sub("", _LINK.sub(r"\1", text)))
+    return single_line(_MARKDOWN.sub("", _LINK.sub(r"\1", text)))
 
 
 def truncate(text: str, room: int) -> str:
@@ -38,7 +38,7 @@ def truncate(text: str, room: int) -> str:
     return f"{head.rstrip(' ,.;:–-(')}…"[:room]
 
 
-def describe(text: str, tail: str, room: int) -> str:
+def join_description(text: str, tail: str, room: int) -> str:
     """Return “text · tail” in at most ``room`` characters; the text gives way first, and never wholly."""
     text = text.rstrip(" .")
     if not tail:
@@ -47,50 +47,50 @@ def describe(text: str, tail: str, room: int) -> str:
     return f"{truncate(text, room - len(tail) - 3)} · {tail}"
 
 
-def format_value(name: str) -> str:
+def humanize_key(name: str) -> str:
     """Return a key as words: “numberOfOutputs” and “number_of_outputs” are “number of outputs”."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    return clean_text(re.sub(r"[_\-./\s]+", " ", spaced)).strip() or "input"
+    return strip_markdown(re.sub(r"[_\-./\s]+", " ", spaced)).strip() or "input"
 
 
-def format_choice(value: Any, room: int = _VALUE_CHARS) -> str:
+def format_value(value: Any, room: int = _VALUE_CHARS) -> str:
     """Return a value as it stands in a sentence; a text with spaces is quoted."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     if isinstance(value, list | tuple):
         value = ", ".join(str(each) for each in value)
-    text = clean_text(str(value))
+    text = strip_markdown(str(value))
     short = truncate(text, room - 2)
     return f"“{short}”" if " " in text or not text else truncate(text, room)
 
 
-def range_words(field: Field) -> str:
+def format_range(field: Field) -> str:
     """Return the range of a number: “1–20”, “at least 1”, or nothing."""
     low, high = field.minimum, field.maximum
     if low is None and high is None:
         return ""
     if high is None:
-        return f"at least {format_choice(low)}"
+        return f"at least {format_value(low)}"
     if low is None:
-        return f"at most {format_choice(high)}"
+        return f"at most {format_value(high)}"
     between = " to " if low < 0 else "–"
-    return f"{format_choice(low)}{between}{format_choice(high)}"
+    return f"{format_value(low)}{between}{format_value(high)}"
 
 
-def tail(field: Field, default: Any) -> str:
+def format_details(field: Field, default: Any) -> str:
     """Return what stands behind a description: the form, the range, the default."""
-    parts = [_form(field), range_words(field)]
+    parts = [_form(field), format_range(field)]
     if default not in (None, "", []) and not isinstance(default, dict) and not field.holds_files:
-        parts.append(f"default {format_choice(default)}")
+        parts.append(f"default {format_value(default)}")
     return ", ".join(part for part in parts if part)
 
 
-def own_text(field: Field, known: str | None) -> str:
+def describe_field(field: Field, known: str | None) -> str:
     """Return what the input is, from its model, from what is ``known``, or from its name."""
-    said = clean_text(field.description).strip(" .,:;…")
-    named = clean_text(field.title) or format_value(field.name)
+    said = strip_markdown(field.description).strip(" .,:;…")
+    named = strip_markdown(field.title) or humanize_key(field.name)
     # A title that Cog made of the key reads “Custom Sd Model”; ours reads “Custom sd model”.
-    plain_name = format_value(field.name) if named.lower() == format_value(field.name).lower() else named
+    plain_name = humanize_key(field.name) if named.lower() == humanize_key(field.name).lower() else named
     words = said or known or plain_name
     return words[:1].upper() + words[1:]
 
@@ -132,7 +132,7 @@ def _worth_saying(field: Field, value: Any) -> bool:
 
 
 def _part(field: Field, value: Any) -> str:
-    name = format_value(field.name).lower()
+    name = humanize_key(field.name).lower()
     if field.kind is FieldKind.BOOLEAN:
         return f"{name} {'on' if value else 'off'}"
     if field.kind is FieldKind.JSON and isinstance(value, dict | list):
@@ -140,7 +140,7 @@ def _part(field: Field, value: Any) -> str:
     counted = _COUNTED.fullmatch(field.name.lower())
     if counted and field.kind is FieldKind.INTEGER:
         return _count(value, counted["what"].replace("_", " "))
-    return f"{name} {format_choice(value)}"
+    return f"{name} {format_value(value)}"
 
 
 def _count(number: int, what: str) -> str:

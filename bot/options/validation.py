@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from bot.options.schema import canonical
+from bot.options.schema import canonical_json
 
 _TYPES: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
     "string": ("text", (str,)),
@@ -75,7 +75,7 @@ def _some(choices: Sequence[Any]) -> str:
 
 def _plainly(value: Any) -> str:
     """Return a text that is the same for values that JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
-    return canonical(_whole_where_whole(value))
+    return canonical_json(_whole_where_whole(value))
 
 
 def _whole_where_whole(value: Any) -> Any:

@@ -13,8 +13,8 @@ from typing import Final, overload
 
 from bot.limits import DATA_KEPT, MIB
 from bot.media import sniff
-from bot.media.images import shrink
-from bot.media.types import Kind, MediaType
+from bot.media.images import shrink_image
+from bot.media.types import MediaKind, MediaType
 from bot.outputs.download import Download, Downloader, sniff_file, source_name, write_whole
 from bot.outputs.errors import FetchError, Gone, NotAllowed
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
@@ -163,7 +163,7 @@ class Materializer:
 
     async def _smaller(self, fetched: Download) -> Download | None:
         """Return the picture re-encoded to fit, made now or before a restart; None when it cannot be."""
-        if fetched.type.kind is not Kind.IMAGE or fetched.size > _SHRINKABLE_BYTES:
+        if fetched.type.kind is not MediaKind.IMAGE or fetched.size > _SHRINKABLE_BYTES:
             return None
         path = fetched.path.with_name(f"{fetched.path.name}-{self._limit}")
         async with self._bench.shrinking:
@@ -192,7 +192,7 @@ _DISK: Final = "The bot's own disk did not take the file; its owner should look 
 def _shrink_file(fetched: Download, path: Path, limit: int) -> Download | None:
     """Write a smaller copy of a picture to ``path``, unless it lies there already."""
     if not path.exists():
-        smaller = shrink(fetched.path.read_bytes(), limit)
+        smaller = shrink_image(fetched.path.read_bytes(), limit)
         if smaller is None:
             return None
         write_whole(path, smaller.data)

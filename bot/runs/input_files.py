@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.limits import DATA_URI_BYTES
-from bot.media.images import BadImage, thumbnail
-from bot.media.types import Kind, Media
+from bot.media.images import BadImage, make_thumbnail
+from bot.media.types import Media, MediaKind
 from bot.runs.ports import Files
 from bot.store.models import Run
 from bot.store.runs import Runs
@@ -88,9 +88,9 @@ class ThumbnailLoader:
             return _picture_url(run)
         async with self._gate:
             for file in await self._runs.load_files(run.id):
-                if file.type.kind is Kind.IMAGE:
+                if file.type.kind is MediaKind.IMAGE:
                     try:
-                        return await asyncio.to_thread(thumbnail, file)
+                        return await asyncio.to_thread(make_thumbnail, file)
                     except BadImage:
                         log.info("a given picture has no thumbnail", extra={"run": run.id})
         return _picture_url(run)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.store.models import Place, Run, RunState
 from bot.store.tables import run_files, run_messages, run_sends, runs
 
@@ -70,7 +70,7 @@ def file_rows(run_id: str, files: Sequence[Media]) -> list[dict[str, Any]]:
 
 def to_media(rows: Iterable[Row[Any]]) -> tuple[Media, ...]:
     """Return the files that lie in rows of ``run_files``."""
-    return tuple(Media(row.name, MediaType(row.mime, row.suffix, Kind(row.kind)), row.data) for row in rows)
+    return tuple(Media(row.name, MediaType(row.mime, row.suffix, MediaKind(row.kind)), row.data) for row in rows)
 
 
 FILES: Final = select(run_files).where(run_files.c.run_id == bindparam("run_id")).order_by(run_files.c.number)

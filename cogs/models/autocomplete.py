@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 
 from bot.catalog.catalog import Catalog, Command
-from bot.catalog.search import ModelSummary, Search
+from bot.catalog.search import ModelSearch, ModelSummary
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
@@ -24,7 +24,7 @@ _PATIENCE = 0.6
 class ModelAutocomplete:
     """Answers well under a second, whatever Replicate does: without its search, with what was typed."""
 
-    def __init__(self, *, search: Search, catalog: Catalog, clock: Clock) -> None:
+    def __init__(self, *, search: ModelSearch, catalog: Catalog, clock: Clock) -> None:
         self._search = search
         self._catalog = catalog
         self._clock = clock

@@ -10,7 +10,7 @@ from discord.ext import commands
 from bot.catalog.catalog import Catalog
 from bot.catalog.model_names import default_command_name, parse_model_name
 from bot.catalog.schema_diff import diff_schemas
-from bot.catalog.search import Search
+from bot.catalog.search import ModelSearch
 from bot.client import Replicord, report_error
 from bot.errors import Refused, UserError
 from bot.limits import COMMAND_NAME_CHARS
@@ -39,7 +39,7 @@ class Models(
         self,
         *,
         catalog: Catalog,
-        search: Search,
+        search: ModelSearch,
         offered: GenerateCommands,
         choices: ModelAutocomplete,
         editors: Editors,

@@ -6,7 +6,7 @@ from discord.ext import commands
 from bot.catalog.catalog import ANY_MODEL, Catalog, Command
 from bot.client import Replicord, report_error
 from bot.errors import Refused, UserError
-from bot.options.form import build_form, given_before
+from bot.options.form import build_form, restore_values
 from bot.runs import ModelRef, Run
 from bot.runs.input_files import referenced_files
 from bot.ui.components import Action
@@ -86,7 +86,7 @@ class RunButtons(commands.Cog):
             return command or await self._catalog.resolve(target)
 
         def modal(found: Command) -> FormModal:
-            asked = build_form(found.plan, given_before(found.plan, run.input, files))
+            asked = build_form(found.plan, restore_values(found.plan, run.input, files))
 
             async def submitted(answer: discord.Interaction[Replicord], answers: Answers) -> None:
                 await self._invocations.start(answer, found, asked.values(answers))

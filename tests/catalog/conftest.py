@@ -8,7 +8,7 @@ import pytest
 
 from bot.backends.replicate.client import Replicate, open_http
 from bot.catalog.catalog import Catalog
-from bot.catalog.resolve import Resolver
+from bot.catalog.resolve import ModelResolver
 from bot.clock import SystemClock
 from bot.observability.metrics import Metrics
 from bot.settings import CommandSpec
@@ -46,7 +46,7 @@ def make(replicate: Replicate, store: Store) -> MakeCatalog:
     """Return a catalogue as the bot has one after a start; another call is another start."""
 
     def made(specs: Sequence[CommandSpec] = (), hidden: Sequence[str] = ()) -> Catalog:
-        resolver = Resolver(replicate, store.commands)
+        resolver = ModelResolver(replicate, store.commands)
         return Catalog(specs=specs, hidden=hidden, resolver=resolver, rows=store.commands, clock=SystemClock())
 
     return made

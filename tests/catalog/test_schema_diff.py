@@ -8,7 +8,7 @@ import pytest
 from bot.backends.replicate.model_ref import ModelRef
 from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff, diff_schemas
-from bot.options.fields import output_schema, read_fields
+from bot.options.fields import read_fields, read_output_schema
 from bot.options.layout import build_layout
 
 TEXT = {"type": "string"}
@@ -21,7 +21,7 @@ def command(inputs: Mapping[str, Any], *, version: str = "a", output: Mapping[st
         description="",
         target=ModelRef("somebody", "maker", version * 64),
         plan=build_layout(read_fields(schema), model="somebody/maker"),
-        output_schema=output_schema(schema),
+        output_schema=read_output_schema(schema),
     )
 
 

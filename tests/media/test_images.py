@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from bot.media import sniff as types
-from bot.media.images import MAX_PIXELS, BadImage, ImageInfo, probe, shrink, thumbnail, upright
+from bot.media.images import (
+    MAX_PIXELS,
+    BadImage,
+    ImageInfo,
+    apply_orientation,
+    make_thumbnail,
+    probe_image,
+    shrink_image,
+)
 from bot.media.sniff import sniff
 from bot.media.types import Media
 
@@ -56,13 +64,13 @@ def png_bomb(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF"])
 def test_a_whole_picture_is_described(form: str) -> None:
-    assert probe(encoded(noise(), form)) == ImageInfo(width=96, height=64, frames=1, alpha=False, turned=False)
+    assert probe_image(encoded(noise(), form)) == ImageInfo(width=96, height=64, frames=1, alpha=False, turned=False)
 
 
 def test_frames_transparency_and_orientation_are_described() -> None:
-    assert probe(animation()).frames == 5
-    assert probe(encoded(noise("RGBA"), "WEBP")).alpha
-    assert probe(turned_photo()).turned
+    assert probe_image(animation()).frames == 5
+    assert probe_image(encoded(noise("RGBA"), "WEBP")).alpha
+    assert probe_image(turned_photo()).turned
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF"])
@@ -70,53 +78,53 @@ def test_frames_transparency_and_orientation_are_described() -> None:
 def test_a_truncated_picture_is_refused(form: str, kept: float) -> None:
     data = encoded(noise(), form)
     with pytest.raises(BadImage, match=r"damaged|not a picture"):
-        probe(data[: int(len(data) * kept)])
+        probe_image(data[: int(len(data) * kept)])
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x89PNG\r\n\x1a\n" + b"junk" * 9, b"%PDF-1.7"])
 def test_what_is_no_picture_is_refused_in_a_sentence(data: bytes) -> None:
     with pytest.raises(BadImage) as refusal:
-        probe(data)
+        probe_image(data)
     assert refusal.value.sentence.endswith(".")
 
 
 def test_a_picture_that_cannot_be_read_here_is_named() -> None:
     with pytest.raises(BadImage, match="SVG"):
-        probe(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+        probe_image(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
 
 
 @pytest.mark.parametrize(("width", "height"), [(100_000, 100_000), (8193, 8193), (2**31 - 1, 1)])
 def test_a_bomb_is_refused_by_its_header(width: int, height: int) -> None:
     assert width * height > MAX_PIXELS
     with pytest.raises(BadImage, match="pixels"):
-        probe(png_bomb(width, height))
-    assert shrink(png_bomb(width, height), 10) is None
+        probe_image(png_bomb(width, height))
+    assert shrink_image(png_bomb(width, height), 10) is None
 
 
 def test_a_bomb_in_a_later_page_is_refused() -> None:
     pages = [Image.new("1", (8, 8)), Image.new("1", (9000, 9000))]
     with pytest.raises(BadImage, match="9000"):
-        probe(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="group4"))
+        probe_image(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], compression="group4"))
 
 
 def test_an_animation_of_too_many_pixels_is_refused_by_its_header() -> None:
     still = encoded(noise(size=(100, 100)), "PNG")
     frames = png_chunk(b"acTL", struct.pack(">II", 100_000, 0))
     with pytest.raises(BadImage, match=r"10000\d frames"):
-        probe(still[:33] + frames + still[33:])
+        probe_image(still[:33] + frames + still[33:])
 
 
 def test_limits_are_ours_alone() -> None:
     before = Image.MAX_IMAGE_PIXELS
     with pytest.raises(BadImage):
-        probe(png_bomb(20_000, 20_000))
+        probe_image(png_bomb(20_000, 20_000))
     assert before == Image.MAX_IMAGE_PIXELS
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG", "TIFF"])
 def test_a_turned_photo_becomes_upright(form: str) -> None:
     data = turned_photo(6, form)
-    media = upright(Media(name="photo.x", type=sniff(data), data=data))
+    media = apply_orientation(Media(name="photo.x", type=sniff(data), data=data))
     with Image.open(io.BytesIO(media.data)) as image:
         assert image.size == (20, 40)
         assert image.getexif().get(0x0112, 1) == 1
@@ -127,33 +135,33 @@ def test_a_turned_photo_becomes_upright(form: str) -> None:
 
 def test_an_upright_photo_stays_the_same_object() -> None:
     media = Media(name="photo.jpg", type=types.JPEG, data=turned_photo(1))
-    assert upright(media) is media
+    assert apply_orientation(media) is media
 
 
 def test_a_turned_photo_keeps_its_name_and_type() -> None:
-    media = upright(Media(name="me.jpeg", type=types.JPEG, data=turned_photo(3)))
+    media = apply_orientation(Media(name="me.jpeg", type=types.JPEG, data=turned_photo(3)))
     assert (media.name, media.type) == ("me.jpeg", types.JPEG)
 
 
 def test_where_a_photo_was_taken_does_not_travel_in_what_we_encode() -> None:
     assert b"A Camera" in turned_photo()
-    assert b"A Camera" not in upright(Media(name="me.jpg", type=types.JPEG, data=turned_photo())).data
+    assert b"A Camera" not in apply_orientation(Media(name="me.jpg", type=types.JPEG, data=turned_photo())).data
 
 
 def test_a_thumbnail_is_small_upright_webp() -> None:
-    media = thumbnail(Media(name="me.jpg", type=types.JPEG, data=turned_photo()), side=16)
+    media = make_thumbnail(Media(name="me.jpg", type=types.JPEG, data=turned_photo()), side=16)
     with Image.open(io.BytesIO(media.data)) as image:
         assert (image.format, image.size) == ("WEBP", (8, 16))
     assert media.name == "me-small.webp"
 
 
 def test_a_thumbnail_of_an_animation_is_one_frame() -> None:
-    assert probe(thumbnail(Media(name="a.gif", type=types.GIF, data=animation())).data).frames == 1
+    assert probe_image(make_thumbnail(Media(name="a.gif", type=types.GIF, data=animation())).data).frames == 1
 
 
 def test_what_fits_is_not_touched() -> None:
     data = animation()
-    shrunk = shrink(data, len(data))
+    shrunk = shrink_image(data, len(data))
     assert shrunk is not None
     assert shrunk.data == data
 
@@ -162,23 +170,23 @@ def test_what_fits_is_not_touched() -> None:
 @pytest.mark.parametrize("share", [0.9, 0.3, 0.05])
 def test_a_large_picture_is_made_to_fit(mode: str, form: str, share: float) -> None:
     data = encoded(noise(mode, (200, 150)), form)
-    shrunk = shrink(data, int(len(data) * share))
+    shrunk = shrink_image(data, int(len(data) * share))
     assert shrunk is not None
     assert shrunk.size <= len(data) * share
     assert sniff(shrunk.data) == shrunk.type
-    assert probe(shrunk.data).alpha == probe(data).alpha
+    assert probe_image(shrunk.data).alpha == probe_image(data).alpha
 
 
 def test_quality_gives_before_size() -> None:
     data = encoded(noise(size=(200, 150)), "PNG")
-    shrunk = shrink(data, int(len(data) * 0.8))
+    shrunk = shrink_image(data, int(len(data) * 0.8))
     assert shrunk is not None
-    assert (probe(shrunk.data).width, probe(shrunk.data).height) == (200, 150)
+    assert (probe_image(shrunk.data).width, probe_image(shrunk.data).height) == (200, 150)
 
 
 def test_sixteen_bit_greys_keep_their_brightness() -> None:
     grey = Image.new("I;16", (64, 64), 0x8000)
-    shrunk = shrink(encoded(grey, "TIFF"), 2000)
+    shrunk = shrink_image(encoded(grey, "TIFF"), 2000)
     assert shrunk is not None
     with Image.open(io.BytesIO(shrunk.data)) as image:
         assert 120 <= image.convert("L").getpixel((5, 5)) <= 136
@@ -189,30 +197,30 @@ def test_a_turned_photo_is_upright_after_shrinking() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = encoded(photo, "JPEG", exif=exif, quality=95)
-    shrunk = shrink(data, len(data) // 2)
+    shrunk = shrink_image(data, len(data) // 2)
     assert shrunk is not None
-    info = probe(shrunk.data)
+    info = probe_image(shrunk.data)
     assert info.height > info.width
     assert not info.turned
 
 
 def test_a_large_animation_stays_one() -> None:
     data = animation(frames=4, size=(200, 200))
-    shrunk = shrink(data, len(data) // 3)
+    shrunk = shrink_image(data, len(data) // 3)
     assert shrunk is not None
     assert shrunk.size <= len(data) // 3
-    assert (shrunk.type, probe(shrunk.data).frames) == (types.WEBP, 4)
+    assert (shrunk.type, probe_image(shrunk.data).frames) == (types.WEBP, 4)
 
 
 def test_what_cannot_be_made_small_enough_is_none() -> None:
-    assert shrink(encoded(noise(), "PNG"), 20) is None
-    assert shrink(animation(), 20) is None
-    assert shrink(b"no picture at all", 4) is None
+    assert shrink_image(encoded(noise(), "PNG"), 20) is None
+    assert shrink_image(animation(), 20) is None
+    assert shrink_image(b"no picture at all", 4) is None
 
 
 def test_colours_survive_shrinking() -> None:
     flat = Image.new("RGB", (300, 300), (30, 140, 220))
-    shrunk = shrink(encoded(flat, "BMP"), 20_000)
+    shrunk = shrink_image(encoded(flat, "BMP"), 20_000)
     assert shrunk is not None
     with Image.open(io.BytesIO(shrunk.data)) as image:
         difference = ImageChops.difference(image.convert("RGB"), flat.resize(image.size))
@@ -233,7 +241,7 @@ def test_damage_anywhere_gives_a_picture_or_a_sentence(form: str, data: st.DataO
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     media = Media(name="x", type=sniff(bytes(damaged)), data=bytes(damaged))
-    for work in (probe, lambda _: upright(media), lambda _: thumbnail(media, 8)):
+    for work in (probe_image, lambda _: apply_orientation(media), lambda _: make_thumbnail(media, 8)):
         with contextlib.suppress(BadImage):
             work(media.data)
-    shrink(media.data, 200)
+    shrink_image(media.data, 200)

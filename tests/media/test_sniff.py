@@ -13,7 +13,7 @@ from PIL import Image
 
 from bot.media import sniff as types
 from bot.media.sniff import HEAD_BYTES, sniff
-from bot.media.types import Kind, MediaType
+from bot.media.types import MediaKind, MediaType
 
 
 def picture(form: str) -> bytes:
@@ -103,7 +103,7 @@ def test_a_character_cut_in_half_by_the_end_of_the_head_is_still_text() -> None:
 
 @pytest.mark.parametrize("sync", [b"\xff\xfb\x90\x00", b"\xff\xf1\x50\x80\x02\x1f\xfc"])
 def test_bytes_that_only_look_like_one_audio_frame_are_not_audio(sync: bytes) -> None:
-    assert sniff(sync + b"\x01\x02\x03" * 1000).kind is Kind.OTHER
+    assert sniff(sync + b"\x01\x02\x03" * 1000).kind is MediaKind.OTHER
 
 
 @settings(deadline=None)

@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.options.fields import Field, FieldKind
-from bot.options.key_value import quoted
 from bot.options.layout import OptionLayout
-from bot.options.options import Option, OptionType, Role
+from bot.options.options import Option, OptionRole, OptionType
+from bot.options.parse import quote_value
 from tests.options.schemas import FILE
 
-SOME_FILE = Media(name="me.png", type=MediaType("image/png", ".png", Kind.IMAGE), data=b"picture")
+SOME_FILE = Media(name="me.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"picture")
 
 
 def give(plan: OptionLayout, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def give(plan: OptionLayout, wanted: Mapping[str, Any]) -> dict[str, Any]:
             rest = "" if mine else as_text(field, wanted[field.name])
         given |= found
         if rest or not found:
-            lines.append(f"{plan.names[field.name]}={quoted(rest)}")
+            lines.append(f"{plan.names[field.name]}={quote_value(rest)}")
     if lines:
         assert plan.option(plan.advanced) is not None, "no option and no advanced"
         given[plan.advanced] = " ".join(lines)
@@ -39,9 +39,9 @@ def give(plan: OptionLayout, wanted: Mapping[str, Any]) -> dict[str, Any]:
 def _files(mine: list[Option], value: Any) -> tuple[dict[str, Any], str]:
     """Attachments and addresses in their options, and the addresses that are left for ``advanced``."""
     parts = value if isinstance(value, list) else [value]
-    slots = [option.name for option in mine if option.role is Role.FILE]
+    slots = [option.name for option in mine if option.role is OptionRole.FILE]
     urls = " ".join(part for part in parts if part != FILE)
-    address = next((option.name for option in mine if option.role is Role.URL), None)
+    address = next((option.name for option in mine if option.role is OptionRole.URL), None)
     given: dict[str, Any] = dict(zip(slots, [SOME_FILE] * parts.count(FILE), strict=False))
     if urls and address:
         return {**given, address: urls}, ""

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.options.describe import describe_inputs, input_violations
-from bot.options.fields import output_schema, read_fields
-from bot.options.form import build_form, edit_text, given_before
+from bot.options.fields import read_fields, read_output_schema
+from bot.options.form import build_form, edit_text, restore_values
 from bot.options.layout import OptionLayout, build_layout
 from bot.options.parse import parse_options
 from tests.options.discord_rules import broken_rules, spec_problems
@@ -89,7 +89,7 @@ def _without_slots(plan: OptionLayout, name: str, value: Any) -> Any:
 def test_what_was_given_can_be_edited_and_comes_back_the_same(made: Made) -> None:
     plan = plan_for(made)
     first = parse_options(plan, give(plan, _wanted(plan, made)))
-    before = given_before(plan, first.input, first.files)
+    before = restore_values(plan, first.input, first.files)
     asked = build_form(plan, before)
     assert len(asked.fields) <= 5
     for part in asked.fields:
@@ -129,7 +129,7 @@ def test_no_junk_keeps_a_command_from_being_made(properties: dict[str, Any], jun
     fields = read_fields(document)
     assert broken_rules(payload_of(build_layout(fields, model="acme/model"))) == []
     assert read_fields({"components": {"schemas": {"Input": junk}}}) is not None
-    assert isinstance(output_schema({"components": {"schemas": {"Output": junk}}}), dict)
+    assert isinstance(read_output_schema({"components": {"schemas": {"Output": junk}}}), dict)
 
 
 @each_model

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from bot.errors import BadOption
-from bot.options.attachments import check_size, read_attachment
+from bot.options.attachments import check_file_size, read_attachment
 
 IMAGES = ("image/*",)
 
@@ -65,9 +65,9 @@ def test_an_empty_file_is_refused() -> None:
 
 def test_a_file_over_the_limit_is_refused_before_it_is_downloaded() -> None:
     with pytest.raises(BadOption) as caught:
-        check_size("subject", "big.mp4", 150_000_000)
+        check_file_size("subject", "big.mp4", 150_000_000)
     assert caught.value.sentence == "`subject`: “big.mp4” is 150 MB; Replicate takes up to 100 MB."
-    check_size("subject", "ok.mp4", 100_000_000)
+    check_file_size("subject", "ok.mp4", 100_000_000)
 
 
 @pytest.mark.parametrize(

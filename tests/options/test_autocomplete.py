@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.options import autocomplete
-from bot.options.autocomplete import search, suggest
+from bot.options.autocomplete import match_labels, suggest_values
 from bot.options.layout import OptionLayout
 from tests.options.samples import MODELS, plan_of, real_plan
 
@@ -26,7 +26,7 @@ LANGUAGES = [
 def offered(plan: OptionLayout, name: str, typed: str) -> list[str]:
     option = plan.option(name)
     assert option is not None
-    return [each.sent for each in suggest(plan, option, typed)]
+    return [each.sent for each in suggest_values(plan, option, typed)]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def offered(plan: OptionLayout, name: str, typed: str) -> list[str]:
     ],
 )
 def test_choices_are_found_inside_words_best_first(typed: str, found: list[str]) -> None:
-    assert [LANGUAGES[number] for number in search(LANGUAGES, typed)] == found
+    assert [LANGUAGES[number] for number in match_labels(LANGUAGES, typed)] == found
 
 
 def test_the_beginning_of_a_word_comes_before_the_inside_of_a_shorter_one() -> None:
     labels = ["Bengali", "A language that is like English"]
-    assert search(labels, "eng") == [1, 0]
+    assert match_labels(labels, "eng") == [1, 0]
 
 
 def test_nothing_typed_offers_the_default_first() -> None:
@@ -128,7 +128,7 @@ def test_any_typing_gets_at_most_25_offers_that_discord_takes(typed: str, choice
     plan = plan_of({"it": {"enum": choices}, **{f"t{n}": {"type": "string"} for n in range(30)}})
     for option in plan.options:
         if option.autocomplete:
-            offers = suggest(plan, option, typed)
+            offers = suggest_values(plan, option, typed)
             assert len(offers) <= 25
             assert all(1 <= len(offer.label) <= 100 and 1 <= len(offer.sent) <= 100 for offer in offers)
             assert len({offer.sent for offer in offers}) == len(offers)
@@ -144,5 +144,5 @@ def test_a_hundred_thousand_choices_cost_a_bounded_look(monkeypatch: pytest.Monk
         return rank(*arguments)
 
     monkeypatch.setattr(autocomplete, "_rank", counted)
-    search([f"choice {number}" for number in range(100_000)], "99")
+    match_labels([f"choice {number}" for number in range(100_000)], "99")
     assert looks <= 20_000

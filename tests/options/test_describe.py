@@ -9,7 +9,7 @@ from bot.options import layout as quirks_module
 from bot.options.config_validation import config_problems
 from bot.options.describe import describe_inputs, input_violations
 from bot.options.fields import read_fields
-from bot.options.layout import quirks
+from bot.options.layout import find_quirks
 from tests.options.samples import DEFAULT_SCHEMA, MODELS, default_plan, model_name, openapi, payload, plan_of
 
 ROOM = Path(quirks_module.__file__).parent
@@ -63,8 +63,8 @@ def test_a_configuration_that_does_not_fit_the_model_is_told(
 
 
 def test_a_version_or_case_does_not_change_what_is_known_of_a_model() -> None:
-    assert quirks("Fofr/consistent-character:" + "0" * 64).require == ("subject",)
-    assert quirks("acme/unknown").require == ()
+    assert find_quirks("Fofr/consistent-character:" + "0" * 64).require == ("subject",)
+    assert find_quirks("acme/unknown").require == ()
 
 
 @pytest.mark.skipif(not MODELS, reason="no real payloads in ../shared/models beside the checkout")

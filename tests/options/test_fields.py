@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.media.types import Kind, MediaType
-from bot.options.fields import Field, FieldKind, output_schema, read_fields
+from bot.media.types import MediaKind, MediaType
+from bot.options.fields import Field, FieldKind, read_fields, read_output_schema
 from bot.options.file_types import describe_types, is_accepted
 from tests.options.samples import DEFAULT_SCHEMA, schema_with
 
@@ -150,7 +150,7 @@ def test_references_that_loop_or_multiply_end() -> None:
 
 def test_a_schema_within_itself_is_read_once() -> None:
     tree = {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/Output"}}}
-    assert output_schema(schema_with({}, Output=tree)) == {
+    assert read_output_schema(schema_with({}, Output=tree)) == {
         "type": "object",
         "properties": {"child": {"type": "object", "properties": {"child": {}}}},
     }
@@ -159,7 +159,7 @@ def test_a_schema_within_itself_is_read_once() -> None:
 @pytest.mark.parametrize("document", [{}, {"components": None}, {"components": {"schemas": {"Input": []}}}])
 def test_a_document_without_inputs_has_no_fields(document: dict[str, Any]) -> None:
     assert read_fields(document) == ()
-    assert output_schema(document) == {}
+    assert read_output_schema(document) == {}
 
 
 def test_the_output_schema_has_its_references_inlined() -> None:
@@ -172,20 +172,20 @@ def test_the_output_schema_has_its_references_inlined() -> None:
             "properties": {"audio": URI, "enum": {"type": "string"}},
         },
     )
-    assert output_schema(document) == {
+    assert read_output_schema(document) == {
         "type": "object",
         "title": "Output",
         "properties": {"audio": URI, "enum": {"type": "string"}},
     }
-    assert output_schema(DEFAULT_SCHEMA)["x-cog-array-type"] == "iterator"
+    assert read_output_schema(DEFAULT_SCHEMA)["x-cog-array-type"] == "iterator"
 
 
-PNG = MediaType("image/png", ".png", Kind.IMAGE)
-MP3 = MediaType("audio/mpeg", ".mp3", Kind.AUDIO)
-MP4 = MediaType("video/mp4", ".mp4", Kind.VIDEO)
-ZIP = MediaType("application/zip", ".zip", Kind.ARCHIVE)
-TEXT = MediaType("text/plain", ".txt", Kind.TEXT)
-BYTES = MediaType("application/octet-stream", ".bin", Kind.OTHER)
+PNG = MediaType("image/png", ".png", MediaKind.IMAGE)
+MP3 = MediaType("audio/mpeg", ".mp3", MediaKind.AUDIO)
+MP4 = MediaType("video/mp4", ".mp4", MediaKind.VIDEO)
+ZIP = MediaType("application/zip", ".zip", MediaKind.ARCHIVE)
+TEXT = MediaType("text/plain", ".txt", MediaKind.TEXT)
+BYTES = MediaType("application/octet-stream", ".bin", MediaKind.OTHER)
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 
 from bot.errors import BadOption
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.options.attachments import UploadedFile
-from bot.options.form import FormField, FormKind, OptionForm, build_form, edit_text, given_before
-from bot.options.key_value import parse
-from bot.options.parse import parse_options
+from bot.options.form import FormField, FormKind, OptionForm, build_form, edit_text, restore_values
+from bot.options.parse import parse_options, parse_pairs
 from tests.options.samples import default_plan, plan_of
 
-PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", Kind.IMAGE), data=b"1")
-OTHER = Media(name="other.png", type=MediaType("image/png", ".png", Kind.IMAGE), data=b"2")
+PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"1")
+OTHER = Media(name="other.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"2")
 URI = {"type": "string", "format": "uri"}
 TEXT = {"type": "string"}
 
@@ -50,7 +49,7 @@ def test_a_model_with_few_inputs_and_no_files_needs_no_paragraph() -> None:
 def test_a_form_filled_with_a_run_gives_the_same_run_again() -> None:
     plan = default_plan()
     first = parse_options(plan, {"prompt": "A knight", "subject": PHOTO, "seed": 7, "output_format": "png"})
-    asked = build_form(plan, given_before(plan, first.input, first.files))
+    asked = build_form(plan, restore_values(plan, first.input, first.files))
     assert part(asked, "prompt").value == "A knight"
     assert part(asked, "advanced").value == "output_format=png\nseed=7"
     again = parse_options(plan, asked.values(untouched(asked)))
@@ -148,7 +147,7 @@ def test_a_run_as_text_reads_back_and_leaves_files_and_keys_out() -> None:
     text = edit_text(
         plan, {"prompt": 'a "b"\nc', "image": "file:0", "hf_token": "k", "o": {"a": 1}, "tags": ["x", "y, z"]}
     )
-    pairs = {pair.key: pair.value for pair in parse(text, "x")}
+    pairs = {pair.key: pair.value for pair in parse_pairs(text, "x")}
     assert pairs.keys() == {"prompt", "o", "tags"}
     assert pairs["prompt"] == 'a "b"\nc'
     assert json.loads(pairs["tags"]) == ["x", "y, z"]
@@ -156,5 +155,5 @@ def test_a_run_as_text_reads_back_and_leaves_files_and_keys_out() -> None:
 
 def test_files_that_are_no_more_are_not_given_again() -> None:
     plan = plan_of({"image": URI, "images": {"type": "array", "items": URI}})
-    before = given_before(plan, {"image": "file:3", "images": ["file:0", "file:9", "https://a.example"]}, (PHOTO,))
+    before = restore_values(plan, {"image": "file:3", "images": ["file:0", "file:9", "https://a.example"]}, (PHOTO,))
     assert before == {"images": [PHOTO, "https://a.example"]}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import BadOption
-from bot.options.key_value import parse, write
+from bot.options.parse import format_pairs, parse_pairs
 
 KEYS = st.from_regex(r"[a-z][a-z0-9_-]{0,10}", fullmatch=True)
 
@@ -33,7 +33,7 @@ KEYS = st.from_regex(r"[a-z][a-z0-9_-]{0,10}", fullmatch=True)
     ],
 )
 def test_text_is_read_as_it_is_meant(text: str, pairs: list[tuple[str, str]]) -> None:
-    assert [(pair.key, pair.value) for pair in parse(text, "advanced")] == pairs
+    assert [(pair.key, pair.value) for pair in parse_pairs(text, "advanced")] == pairs
 
 
 @pytest.mark.parametrize(
@@ -47,16 +47,16 @@ def test_text_is_read_as_it_is_meant(text: str, pairs: list[tuple[str, str]]) ->
 )
 def test_text_that_cannot_be_read_gets_its_sentence(text: str, sentence: str) -> None:
     with pytest.raises(BadOption) as caught:
-        parse(text, "advanced")
+        parse_pairs(text, "advanced")
     assert (caught.value.option, caught.value.sentence) == ("advanced", sentence)
 
 
 @given(st.lists(st.tuples(KEYS, st.text())), st.sampled_from([" ", "\n"]))
 def test_what_is_written_reads_back_the_same(pairs: list[tuple[str, str]], between: str) -> None:
-    assert [(pair.key, pair.value) for pair in parse(write(pairs, between=between), "x")] == pairs
+    assert [(pair.key, pair.value) for pair in parse_pairs(format_pairs(pairs, between=between), "x")] == pairs
 
 
 @given(st.text('ab="“”{}[]\\ \n,:1'))
 def test_no_text_does_anything_but_parse_or_say_why_not(text: str) -> None:
     with suppress(BadOption):
-        assert all(0 <= pair.start <= pair.end <= len(text) for pair in parse(text, "x"))
+        assert all(0 <= pair.start <= pair.end <= len(text) for pair in parse_pairs(text, "x"))

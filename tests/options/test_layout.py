@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.options.layout import OptionLayout
-from bot.options.options import Option, OptionType, Role, fit_to_limits
+from bot.options.options import Option, OptionRole, OptionType, fit_to_limits
 from tests.options.samples import default_plan, plan_of
 
 URI = {"type": "string", "format": "uri"}
@@ -35,7 +35,10 @@ def test_required_inputs_come_first_then_the_prompt_then_needed_files() -> None:
 
 def test_every_file_input_has_an_address_beside_it() -> None:
     plan = plan_of({"image": URI})
-    assert [(option.name, option.role) for option in plan.options] == [("image", Role.FILE), ("image_url", Role.URL)]
+    assert [(option.name, option.role) for option in plan.options] == [
+        ("image", OptionRole.FILE),
+        ("image_url", OptionRole.URL),
+    ]
 
 
 def test_a_list_of_files_has_as_many_attachments_as_fit() -> None:
@@ -77,7 +80,7 @@ def test_when_even_required_inputs_do_not_fit_advanced_is_required() -> None:
 
 def test_the_address_is_left_to_advanced_before_an_attachment_is() -> None:
     plan = plan_of({f"file{number:02}": URI for number in range(20)})
-    attachments = [option for option in plan.options if option.role is Role.FILE]
+    attachments = [option for option in plan.options if option.role is OptionRole.FILE]
     assert len(plan.options) == 25
     assert len(attachments) == 12
     assert set(plan.leftover) >= {f"file{number:02}" for number in range(12, 20)}
@@ -193,7 +196,7 @@ def test_only_then_is_the_longest_list_of_choices_searched_instead() -> None:
 
 
 def test_a_budget_that_cannot_be_met_still_ends() -> None:
-    option = Option(name="a", field="a", role=Role.VALUE, type=OptionType.STRING, text="x" * 90)
+    option = Option(name="a", field="a", role=OptionRole.VALUE, type=OptionType.STRING, text="x" * 90)
     assert fit_to_limits([option], limit=1)[0].room == 40
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.options.names import Names, legal, safe_name
+from bot.options.options import UniqueNames, is_valid_name, normalize_name
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ from bot.options.names import Names, legal, safe_name
     ],
 )
 def test_a_key_becomes_the_name_nearest_to_it(key: str, name: str) -> None:
-    assert safe_name(key) == name
+    assert normalize_name(key) == name
 
 
 @given(st.lists(st.text(max_size=60), max_size=60))
 def test_names_are_legal_and_each_is_given_once(keys: list[str]) -> None:
-    names = Names()
+    names = UniqueNames()
     given_names = [names.take(key) for key in keys]
-    assert all(map(legal, given_names))
+    assert all(map(is_valid_name, given_names))
     assert len(set(given_names)) == len(keys)

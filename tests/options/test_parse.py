@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from bot.errors import BadOption, UserError
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.options.attachments import UploadedFile
 from bot.options.layout import build_layout
 from bot.options.parse import parse_options
 from tests.options.samples import default_plan, plan_of
 
-PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", Kind.IMAGE), data=b"1")
-SONG = Media(name="song.mp3", type=MediaType("audio/mpeg", ".mp3", Kind.AUDIO), data=b"2")
+PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"1")
+SONG = Media(name="song.mp3", type=MediaType("audio/mpeg", ".mp3", MediaKind.AUDIO), data=b"2")
 URI = {"type": "string", "format": "uri"}
 TEXT = {"type": "string"}
 

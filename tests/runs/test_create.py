@@ -13,14 +13,14 @@ from bot.backends.replicate.errors import (
     ReplicateError,
     Unauthenticated,
 )
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import Phase
 from bot.store.models import RunState
 from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED, REFUSED_CONNECTION, THROTTLED
 from tests.runs.world import World, request
 
-JPEG = MediaType("image/jpeg", ".jpg", Kind.IMAGE)
+JPEG = MediaType("image/jpeg", ".jpg", MediaKind.IMAGE)
 
 
 def photo(size: int) -> Media:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.backends.replicate.predictions import Status
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import LinkItem
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.errors import StoreError
@@ -86,7 +86,7 @@ async def test_what_nobody_expected_ends_the_run_with_a_sentence(
     world: World, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.runs.fail[where] = _failures(1, RuntimeError)
-    given = Media("me.jpg", MediaType("image/jpeg", ".jpg", Kind.IMAGE), b"\xff\xd8mine")
+    given = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
     run = await world.start(input={"subject": "file:0"}, files=(given,))
     if world.replicate.made:
         world.replicate.only.begin(world.clock.now())

@@ -6,13 +6,13 @@ from datetime import timedelta
 from bot.backends.replicate.errors import NoAnswer
 from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.predictions import Status
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.store.models import RunState
 from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED
 from tests.runs.world import VERSION, World
 
 TARGET = ModelRef("fofr", "consistent-character", VERSION)
-JPEG = MediaType("image/jpeg", ".jpg", Kind.IMAGE)
+JPEG = MediaType("image/jpeg", ".jpg", MediaKind.IMAGE)
 
 
 async def test_a_prediction_with_another_input_is_not_taken(world: World) -> None:

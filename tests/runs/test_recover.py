@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.backends.replicate.errors import NoAnswer
 from bot.backends.replicate.predictions import Status
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import TextItem
 from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.snapshot import Phase
@@ -138,7 +138,7 @@ async def test_a_cancel_asked_for_while_the_bot_was_away_stops_an_unsent_run(wor
 
 async def test_a_lost_prediction_is_looked_for_again_after_a_restart(world: World) -> None:
     world.replicate.outcomes.append(LOST_ANSWER)
-    given_file = Media("me.jpg", MediaType("image/jpeg", ".jpg", Kind.IMAGE), b"\xff\xd8mine")
+    given_file = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
     await world.kill()
     run = await world.start(input={"subject": "file:0"}, files=(given_file,))
     await world.restart()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.backends.replicate.model_ref import ModelRef
-from bot.media.types import Kind, MediaType
+from bot.media.types import MediaKind, MediaType
 from bot.outputs.items import FileItem, OutputItem, TextItem
 from bot.outputs.parse import RawFile, RawOutput, RawText
 from bot.runs.engine import Engine
@@ -31,7 +31,7 @@ WORDS = {
     "x-cog-array-display": "concatenate",
 }
 VERSION = "9" * 64
-WEBP = MediaType("image/webp", ".webp", Kind.IMAGE)
+WEBP = MediaType("image/webp", ".webp", MediaKind.IMAGE)
 
 
 class PatientClock(VirtualClock):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.store.models import Place, Run, RunState
 from bot.store.runs import Runs
 
@@ -12,7 +12,7 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MIA = 80351110224678912
 BOB = 80351110224678913
 
-PNG = Media("me.png", MediaType("image/png", ".png", Kind.IMAGE), b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+PNG = Media("me.png", MediaType("image/png", ".png", MediaKind.IMAGE), b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
 
 
 def after(seconds: float) -> datetime:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.store.errors import StoreError
 from bot.store.models import Run, RunState
 from bot.store.runs import Runs
@@ -26,7 +26,7 @@ JSON = st.recursive(
 SNOWFLAKE = st.integers(0, 2**63 - 1)
 KATHMANDU = timezone(timedelta(hours=5, minutes=45))
 TIME = st.datetimes(datetime.fromisoformat("0001-01-02"), timezones=st.sampled_from([UTC, KATHMANDU]))
-MEDIA = st.builds(Media, TEXT, st.builds(MediaType, TEXT, TEXT, st.sampled_from(Kind)), st.binary(max_size=2_000))
+MEDIA = st.builds(Media, TEXT, st.builds(MediaType, TEXT, TEXT, st.sampled_from(MediaKind)), st.binary(max_size=2_000))
 
 
 def in_a_store(given: Run, files: list[Media]) -> tuple[Run | None, tuple[Media, ...]]:

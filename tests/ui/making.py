@@ -8,14 +8,14 @@ from typing import Any
 
 from PIL import Image
 
-from bot.media.types import Kind, MediaType
+from bot.media.types import MediaKind, MediaType
 from bot.outputs.items import FileItem, OutputItem
 from bot.runs.snapshot import Phase, Progress, RunSnapshot
 from bot.store.models import Place, Run, RunState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-WEBP = MediaType("image/webp", ".webp", Kind.IMAGE)
-PDF = MediaType("application/pdf", ".pdf", Kind.OTHER)
+WEBP = MediaType("image/webp", ".webp", MediaKind.IMAGE)
+PDF = MediaType("application/pdf", ".pdf", MediaKind.OTHER)
 
 STATES = {
     Phase.SUCCEEDED: RunState.SUCCEEDED,

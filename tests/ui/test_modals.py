@@ -5,7 +5,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.options.form import OptionForm, build_form, given_before
+from bot.options.form import OptionForm, build_form, restore_values
 from bot.ui.modals import Answers, FormModal
 from sandbox.discord import Upload
 from tests.options.samples import default_plan
@@ -40,7 +40,7 @@ class Desk:
 async def test_what_a_person_fills_in_comes_back_by_key(stage: Stage) -> None:
     plan, desk = default_plan(), Desk()
     previous = {"prompt": "a fox", "seed": 7, "number_of_outputs": 2}
-    stage.client.modal = desk.modal(build_form(plan, given_before(plan, previous)))
+    stage.client.modal = desk.modal(build_form(plan, restore_values(plan, previous)))
     exchange = await stage.mia.slash(stage.channel(), "ask")
     await stage.mia.submit(exchange, {"prompt": "a hare", "subject": Upload("me.webp", picture(1))})
     (answers,) = desk.answers
@@ -48,7 +48,7 @@ async def test_what_a_person_fills_in_comes_back_by_key(stage: Stage) -> None:
     (file,) = answers["subject"]  # type: ignore[misc]  # a list of attachments
     assert isinstance(file, discord.Attachment)
     assert await file.read() == picture(1)
-    values = build_form(plan, given_before(plan, previous)).values(answers)
+    values = build_form(plan, restore_values(plan, previous)).values(answers)
     assert values["prompt"] == "a hare"
     assert str(values["seed"]) == "7"
 

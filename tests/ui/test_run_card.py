@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.media.types import Kind, Media, MediaType
+from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.paginate import paginate
 from bot.runs.snapshot import Phase, RunSnapshot
@@ -20,7 +20,7 @@ from bot.ui.render.run_card import Censored, RenderOptions, render_run
 from tests.ui.making import NOW, PDF, WEBP, a_file, a_page, a_run
 from tests.ui.rules import addresses, check, texts, walk
 
-PICTURE = Media("me.png", MediaType("image/png", ".png", Kind.IMAGE), b"png")
+PICTURE = Media("me.png", MediaType("image/png", ".png", MediaKind.IMAGE), b"png")
 MARKS = ["```", "**", "](http://evil.example)", "@everyone", "<@1>", "\n# ", "\n-# ", "👩‍👩‍👧"]
 nasty = st.lists(
     st.one_of(
@@ -37,7 +37,7 @@ moments = st.timedeltas(timedelta(0), timedelta(days=2)).map(lambda after: NOW +
 files = st.builds(
     lambda number, type_, note: FileItem(f"generate-{number:02}{type_.suffix}", Path("/x"), type_, 1000, note),
     st.integers(1, 40),
-    st.sampled_from([WEBP, PDF, MediaType("video/mp4", ".mp4", Kind.VIDEO)]),
+    st.sampled_from([WEBP, PDF, MediaType("video/mp4", ".mp4", MediaKind.VIDEO)]),
     st.none() | nasty,
 )
 links = st.builds(

@@ -8,14 +8,7 @@ import aiohttp
 import httpx
 from pydantic import ValidationError
 
-from bot.backends.replicate.api import (
-    TIMEOUT,
-    ApiClient,
-    ApiRequest,
-    CreateAllowance,
-    Jitter,
-    random_jitter,
-)
+from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, CreateAllowance, Jitter, random_jitter
 from bot.backends.replicate.errors import BadAnswer
 from bot.backends.replicate.files import Files
 from bot.backends.replicate.models import Deployments, Models

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.limits import GALLERY_DESCRIPTION_CHARS
-from bot.media.types import Kind
+from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
 from bot.runs.snapshot import Phase, Progress, RunSnapshot
 from bot.store.models import Run
@@ -28,7 +28,7 @@ NOT_TAKEN_REMARK = "Discord did not take this message as it was, so some of it i
 TOO_MUCH = "There is more than Discord lets me send here."
 NO_LONGER_HERE = "The file is no longer here."
 
-_ONE: Mapping[Kind, str] = {Kind.IMAGE: "image", Kind.VIDEO: "video", Kind.AUDIO: "audio file"}
+_ONE: Mapping[MediaKind, str] = {MediaKind.IMAGE: "image", MediaKind.VIDEO: "video", MediaKind.AUDIO: "audio file"}
 
 
 def header(run: Run) -> str:
@@ -146,7 +146,7 @@ def made(parts: Sequence[OutputItem]) -> tuple[int, str]:
     """Return how many files there are and what one of them is called."""
     files = [part for part in parts if isinstance(part, FileItem | LinkItem)]
     # What a link leads to was not looked at here; among others it is a file.
-    kinds = {part.type.kind if isinstance(part, FileItem) else Kind.OTHER for part in files}
+    kinds = {part.type.kind if isinstance(part, FileItem) else MediaKind.OTHER for part in files}
     return len(files), _ONE.get(next(iter(kinds)), "file") if len(kinds) == 1 else "file"
 
 

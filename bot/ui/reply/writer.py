@@ -12,7 +12,7 @@ from discord.components import TextDisplay
 
 from bot.clock import Clock
 from bot.errors import ReplicordError
-from bot.media.images import thumbnail
+from bot.media.images import make_thumbnail
 from bot.runs.snapshot import MessageLedger, RunSnapshot
 from bot.store.models import Run
 from bot.ui.rate_limit import Priority, RateLimiter
@@ -269,7 +269,7 @@ class ReplyWriter:
         if picture is None:
             return
         try:
-            small = await asyncio.to_thread(thumbnail, picture)
+            small = await asyncio.to_thread(make_thumbnail, picture)
         except (ReplicordError, OSError, ValueError) as unable:
             log.warning("The given picture has no thumbnail.", run=self._run.id, reason=str(unable))
             self.terms.without_thumbnail()
