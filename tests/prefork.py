@@ -14,14 +14,17 @@ import os
 import selectors
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 _BACKLOG = 64
+_MOST_FILES = 1024
 _LONGEST_REQUEST = 1 << 20
 
 
@@ -55,92 +58,80 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """The server's client side: started once per test worker."""
+    """The client of a server process, one per test worker."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fork-")
-        self._path = Path(self._folder.name) / "socket"
-        self._server: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> Self:
-        root = Path(__file__).parents[1]
-        self._server = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.prefork", str(self._path),
-            cwd=root, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        self._path = str(Path(self._folder.name) / "socket")
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.prefork", self._path],
+            cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self._server.stdout is not None
-        assert await self._server.stdout.readline() == b"ready\n"
-        return self
+        assert self._server.stdout.readline() == b"ready\n"
 
-    async def stop(self) -> None:
-        if self._server is not None:
-            assert self._server.stdin is not None
-            self._server.stdin.close()
-            await self._server.wait()
+    def stop(self) -> None:
+        """End the server and every bot that still runs."""
+        self._server.communicate()
         self._folder.cleanup()
 
     async def spawn(self, *, folder: Path, environment: Mapping[str, str], log: Path) -> ForkedProcess:
         """Fork a bot that runs in ``folder`` with this environment and appends what it writes to ``log``."""
-        reader, writer = await asyncio.open_unix_connection(str(self._path))
+        reader, writer = await asyncio.open_unix_connection(self._path)
         request = {"cwd": str(folder), "env": dict(environment), "log": str(log)}
         writer.write(json.dumps(request).encode() + b"\n")
         return ForkedProcess(int(await reader.readline()), reader, writer)
 
 
 def _serve(path: str) -> None:
+    """Fork a bot per connection and report its exit code, until the standard input closes."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(_BACKLOG)
-    wake_read, wake_write = socket.socketpair()
-    for end in (wake_read, wake_write):
-        end.setblocking(False)
-    signal.set_wakeup_fd(wake_write.fileno())
-    signal.signal(signal.SIGCHLD, lambda *_: None)
     selector = selectors.DefaultSelector()
-    for source in (listener, wake_read, sys.stdin):
-        selector.register(source, selectors.EVENT_READ)
-    bots: dict[int, socket.socket] = {}
+    selector.register(sys.stdin, selectors.EVENT_READ)
+    selector.register(listener, selectors.EVENT_READ)
+    bots: dict[int, tuple[int, socket.socket]] = {}  # by pidfd, which is readable once the process has ended
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     while True:
         for key, _ in selector.select():
             if key.fileobj is sys.stdin:
-                for pid in bots:
+                for pid, _ in bots.values():
                     os.kill(pid, signal.SIGKILL)
                 return
-            if key.fileobj is wake_read:
-                with suppress(BlockingIOError):
-                    wake_read.recv(4096)
-                _reap(bots)
-            elif key.fileobj is listener:
-                connection, _ = listener.accept()
-                request = json.loads(connection.makefile().readline(_LONGEST_REQUEST))
-                pid = os.fork()
-                if pid == 0:
-                    for inherited in (listener, wake_read, wake_write, connection, *bots.values()):
-                        inherited.close()
-                    _run(request)
-                bots[pid] = connection
-                connection.sendall(f"{pid}\n".encode())
+            if key.fileobj is listener:
+                pidfd, pid, connection = _fork(listener)
+                bots[pidfd] = pid, connection
+                selector.register(pidfd, selectors.EVENT_READ)
+            else:
+                selector.unregister(key.fd)
+                _report_exit(key.fd, *bots.pop(key.fd))
 
 
-def _reap(bots: dict[int, socket.socket]) -> None:
-    """Report the exit code of every bot that has ended."""
-    for pid in list(bots):
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            connection = bots.pop(pid)
-            with suppress(OSError):
-                connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-            connection.close()
+def _fork(listener: socket.socket) -> tuple[int, int, socket.socket]:
+    connection, _ = listener.accept()
+    request = json.loads(connection.makefile().readline(_LONGEST_REQUEST))
+    pid = os.fork()
+    if pid == 0:
+        os.closerange(3, _MOST_FILES)
+        _run(request)
+    connection.sendall(f"{pid}\n".encode())
+    return os.pidfd_open(pid), pid, connection
+
+
+def _report_exit(pidfd: int, pid: int, connection: socket.socket) -> None:
+    _, status = os.waitpid(pid, 0)
+    os.close(pidfd)
+    with suppress(OSError):
+        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    connection.close()
 
 
 def _run(request: dict[str, Any]) -> None:
     """Become the bot. Never returns."""
     from bot.__main__ import main  # noqa: PLC0415  # imported already, in the server
 
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     code = 1
     try:
         os.chdir(request["cwd"])
@@ -151,6 +142,8 @@ def _run(request: dict[str, Any]) -> None:
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         code = main(["run"])
+    except Exception:  # noqa: BLE001  # the interpreter would print it and exit with 1
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.conftest import Open
 from tests.faults.environment import Stage, eventually, has_image, shows_end
-from tests.faults.image_bombs import large_photo
+from tests.faults.photos import large_photo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.conftest import Open
 from tests.faults.environment import Asked, Stage, eventually, has_image, shows_end
-from tests.faults.image_bombs import large_photo
+from tests.faults.photos import large_photo
 
 CREATE = "POST /v1/predictions"
 EDIT = "PATCH /webhooks/*"

@@ -13,7 +13,7 @@ from sandbox.discord.world.attachment import Upload
 from sandbox.discord.world.message import Message
 from tests.faults.conftest import Open, opened
 from tests.faults.environment import Stage, eventually
-from tests.faults.image_bombs import large_photo
+from tests.faults.photos import large_photo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -1,4 +1,4 @@
-"""Pictures and texts that tests give."""
+"""Photos for tests to upload."""
 
 import io
 import random
@@ -10,7 +10,7 @@ from sandbox.discord.world.attachment import Upload
 
 def large_photo() -> Upload:
     """Return a photo too large to travel inline: noise does not compress."""
-    noise = random.Random(7).randbytes(420 * 420 * 3)  # noqa: S311  # a picture, not a secret
+    noise = random.Random(7).randbytes(420 * 420 * 3)  # noqa: S311  # an image, not a secret
     kept = io.BytesIO()
     Image.frombytes("RGB", (420, 420), noise).save(kept, "png")
     return Upload("photo.png", kept.getvalue())
