@@ -24,8 +24,9 @@ from bot.backends.replicate.webhooks import Verifier
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
-from bot.client import DEFAULT_GATEWAY, Replicord, point_at
+from bot.client import Replicord
 from bot.clock import Clock, SystemClock
+from bot.discord_internals import DEFAULT_GATEWAY, set_api_urls
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES
 from bot.maintenance import Maintenance, RetentionPeriods
@@ -338,7 +339,7 @@ async def serve(settings: Settings) -> int:
     """Run the bot until it is told to stop; return the exit code. ConfigError says what keeps it from running."""
     secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
     set_up_logging(form=settings.log_format, level=settings.log_level, secrets=secrets_known)
-    point_at(settings.discord_api_url, str(settings.discord_gateway_url))
+    set_api_urls(settings.discord_api_url, str(settings.discord_gateway_url))
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         stop = _stop_on_signals(stack)

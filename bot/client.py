@@ -7,11 +7,11 @@ from typing import Any, cast
 import aiohttp
 import discord
 import structlog
-import yarl
 from discord import app_commands
 from discord.ext import commands
 
 from bot.clock import Clock
+from bot.discord_internals import disable_voice_warnings, reset_http_session
 from bot.errors import UserError
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.ui.respond import respond
@@ -24,8 +24,6 @@ _LAST_GUILD_AFTER = 0.5
 
 # Seconds between two tries to log in while Discord does not answer.
 _LOGIN_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
-
-DEFAULT_GATEWAY = "wss://gateway.discord.gg/"
 
 log = structlog.get_logger(__name__)
 
@@ -56,8 +54,7 @@ class Replicord(commands.AutoShardedBot):
         trace: aiohttp.TraceConfig | None = None,
         received: Callable[[int, str], None] = lambda *_: None,
     ) -> None:
-        # Without voice nobody needs to hear that its libraries are missing.
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+        disable_voice_warnings()
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -78,11 +75,9 @@ class Replicord(commands.AutoShardedBot):
         """Add everything that needs a login."""
         await self._on_login(self)
 
-    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
-        """Tell of an interaction before anything is done about it; then go on as ever."""
-        if event_name == "interaction":
-            self._received(args[0].id, _purpose(args[0]))
-        super().dispatch(event_name, *args, **kwargs)
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Record when an interaction arrived; its command or button is handled elsewhere."""
+        self._received(interaction.id, _purpose(interaction))
 
     async def log_in(self, token: str, *, clock: Clock) -> None:
         """Log in, trying until Discord answers; LoginFailure when it does not take the token."""
@@ -95,9 +90,7 @@ class Replicord(commands.AutoShardedBot):
                 log.warning("Discord cannot be reached; it is tried again.", error=str(error), seconds=pause)
             else:
                 return
-            # discord.py makes both anew at a login, and only then.
-            await self.http.close()
-            self.http.connector = discord.utils.MISSING
+            await reset_http_session(self)
             await clock.sleep(pause)
 
     async def on_message(self, message: discord.Message, /) -> None:
@@ -106,12 +99,6 @@ class Replicord(commands.AutoShardedBot):
     async def on_error(self, event_method: str, /, *_: object, **__: object) -> None:
         """Log what a listener let slip; one event's failure never stops the bot."""
         log.error("A listener failed.", listener=event_method, exc_info=True)  # noqa: LOG014  # discord.py calls this inside its handler
-
-
-def point_at(api_url: str, gateway_url: str) -> None:
-    """Make discord.py speak to another server than Discord's own; it keeps both addresses on its classes."""
-    discord.http.Route.BASE = api_url
-    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
 
 
 async def report_error(interaction: discord.Interaction[Replicord], error: Exception) -> None:

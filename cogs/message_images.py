@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import discord
 
 from bot.client import Replicord
+from bot.discord_internals import read_from_cdn
 from bot.limits import SELECT_OPTIONS
 
 _ENDINGS: Final = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -28,7 +29,7 @@ class ShownImage:
 
     async def read(self) -> bytes:
         """Return the bytes."""
-        return await self.client.http.get_from_cdn(self.url)
+        return await read_from_cdn(self.client, self.url)
 
 
 ImageSource = discord.Attachment | ShownImage

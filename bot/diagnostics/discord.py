@@ -8,6 +8,7 @@ import discord
 
 from bot.client import Replicord
 from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
+from bot.discord_internals import get_session_limit
 from bot.invite import missing, server_invite
 from bot.settings import Settings
 
@@ -58,7 +59,7 @@ async def check_application(client: Replicord, tell: Report) -> None:
 
 async def check_gateway(client: Replicord, url: str, tell: Report) -> None:
     """Tell whether the gateway answers, and whether the bot may still log in today."""
-    _, _, limit = await client.http.get_bot_gateway()
+    limit = await get_session_limit(client)
     if limit["remaining"] < 1:
         hours = limit["reset_after"] / 3_600_000
         tell(

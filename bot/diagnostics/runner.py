@@ -8,7 +8,7 @@ from bot.app import App
 from bot.backends.replicate.client import Replicate, open_http
 from bot.backends.replicate.model_ref import ModelRef
 from bot.catalog.resolve import ModelResolver
-from bot.client import Replicord, point_at
+from bot.client import Replicord
 from bot.clock import SystemClock
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
@@ -24,6 +24,7 @@ from bot.diagnostics.discord import (
 from bot.diagnostics.http import check_http
 from bot.diagnostics.models import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
+from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
 from bot.observability.logs import set_up_logging
 from bot.observability.metrics import Metrics
@@ -106,7 +107,7 @@ class _Runner:
 
 
 async def _look_at_discord(settings: Settings, wanted: Shape | None, tell: Report) -> None:
-    point_at(settings.discord_api_url, str(settings.discord_gateway_url))
+    set_api_urls(settings.discord_api_url, str(settings.discord_gateway_url))
     async with Replicord(on_login=_nothing) as client:
         if not await check_login(client, settings, tell):
             return

@@ -11,6 +11,7 @@ import structlog
 from discord import app_commands
 
 from bot.client import Replicord
+from bot.discord_internals import command_payloads, upsert_commands
 
 log = structlog.get_logger(__name__)
 
@@ -57,26 +58,14 @@ class CommandSync:
         return True
 
     async def _payload(self) -> list[dict[str, Any]]:
-        tree = self._client.tree
-        commands = tree.get_commands()
-        if tree.translator is None:
-            payload = [command.to_dict(tree) for command in commands]
-        else:
-            payload = [await command.get_translated_payload(tree, tree.translator) for command in commands]
+        payload = await command_payloads(self._client.tree)
         if self._guild is None:
             return payload
         return [{key: value for key, value in one.items() if key not in _GLOBAL_KEYS} for one in payload]
 
     async def _send(self, payload: list[dict[str, Any]]) -> None:
-        """Send the list. discord.py's own ``sync`` would send a server the keys that only global commands have."""
-        http, application = self._client.http, self._client.application_id
-        if application is None:
-            raise discord.MissingApplicationID
         try:
-            if self._guild is None:
-                await http.bulk_upsert_global_commands(application, payload=payload)
-            else:
-                await http.bulk_upsert_guild_commands(application, self._guild, payload=payload)
+            await upsert_commands(self._client, payload, guild_id=self._guild)
         except discord.HTTPException as error:
             if error.status == 400 and error.code == _INVALID:
                 raise app_commands.CommandSyncFailure(error, self._client.tree.get_commands()) from None

@@ -6,7 +6,8 @@ import socket
 import discord
 import pytest
 
-from bot.client import Replicord, point_at
+from bot.client import Replicord
+from bot.discord_internals import set_api_urls
 from sandbox.discord import DiscordStandIn
 from tests.clock import VirtualClock, settle
 
@@ -23,7 +24,7 @@ async def nothing(_: Replicord) -> None:
 
 async def test_a_bot_that_starts_before_discord_waits_for_it() -> None:
     port, clock, standin = free_port(), VirtualClock(), DiscordStandIn()
-    point_at(f"http://127.0.0.1:{port}/api/v10", f"ws://127.0.0.1:{port}/gateway")
+    set_api_urls(f"http://127.0.0.1:{port}/api/v10", f"ws://127.0.0.1:{port}/gateway")
     client = Replicord(on_login=nothing, shards=1)
     logging_in = asyncio.create_task(client.log_in(standin.bot_token, clock=clock))
     async with asyncio.timeout(10):
@@ -45,7 +46,7 @@ async def test_a_bot_that_starts_before_discord_waits_for_it() -> None:
 async def test_a_wrong_token_is_not_tried_again() -> None:
     standin = DiscordStandIn()
     await standin.start()
-    point_at(standin.api_url, standin.gateway_url)
+    set_api_urls(standin.api_url, standin.gateway_url)
     client = Replicord(on_login=nothing, shards=1)
     try:
         with pytest.raises(discord.LoginFailure):

@@ -9,8 +9,8 @@ import discord
 import pytest
 import structlog
 
-from bot.client import DEFAULT_GATEWAY, point_at
 from bot.diagnostics import check
+from bot.discord_internals import DEFAULT_GATEWAY, set_api_urls
 from bot.settings import Settings
 from sandbox.house import House
 
@@ -34,7 +34,7 @@ def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     api = discord.http.Route.BASE
     yield
-    point_at(api, DEFAULT_GATEWAY)
+    set_api_urls(api, DEFAULT_GATEWAY)
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 import pytest
-import yarl
 from discord import app_commands
 
+from bot.discord_internals import DEFAULT_API, DEFAULT_GATEWAY, set_api_urls
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run
@@ -192,12 +192,11 @@ def ended(snapshot: RunSnapshot, seconds: float) -> RunSnapshot:
 
 
 @pytest.fixture
-async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+async def stage() -> AsyncIterator[Stage]:
     clock = VirtualClock()
     standin = DiscordStandIn(clock=clock)
     await standin.start()
-    monkeypatch.setattr(discord.http.Route, "BASE", standin.api_url)
-    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(standin.gateway_url))
+    set_api_urls(standin.api_url, standin.gateway_url)
     client = Client()
     client.add_dynamic_items(*CONTROLS)
     await client.login(standin.bot_token)
@@ -213,3 +212,4 @@ async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     connection.cancel()
     await asyncio.wait({connection})
     await standin.stop()
+    set_api_urls(DEFAULT_API, DEFAULT_GATEWAY)

@@ -7,34 +7,9 @@ types are from Discord's component reference.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from discord import ui
-
 Component = dict[str, Any]
 
 _ROW, _SECTION, _TEXT, _THUMBNAIL, _GALLERY, _FILE, _SEPARATOR, _CONTAINER = 1, 9, 10, 11, 12, 13, 14, 17
-
-
-class Layout(ui.LayoutView):
-    """A view of components that are written already.
-
-    Its buttons are dynamic items, registered once with the client, so that nothing in it is to be stored.
-    """
-
-    def __init__(self, components: list[Component]) -> None:
-        super().__init__(timeout=None)
-        self.components = components
-
-    def to_components(self) -> list[Component]:
-        """Return the components."""
-        return self.components
-
-    def has_components_v2(self) -> bool:
-        """Return that it is a layout; discord.py would look for items to tell."""
-        return True
-
-    def is_dispatchable(self) -> bool:
-        """Return that no item waits for a press here."""
-        return False
 
 
 def text(content: str) -> Component:

@@ -19,6 +19,7 @@ from discord.components import (
     UnfurledMediaItem,
 )
 
+from bot.discord_internals import KeptAttachment
 from bot.outputs.items import FileItem
 from bot.ui.render.attachment_names import GIVEN, upload_name
 from bot.ui.render.run_card import RenderedMessage
@@ -110,18 +111,6 @@ class Upload:
         """Return the file ready to be read once; OSError when it is no longer there."""
         source = BytesIO(self.source) if isinstance(self.source, bytes) else self.source
         return discord.File(source, filename=self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAttachment:
-    """A file that Discord has, by its name and id; an edit must name it or lose it."""
-
-    name: str
-    id: int
-
-    def to_dict(self) -> dict[str, str]:
-        """Return what Discord wants to know of a kept attachment."""
-        return {"id": str(self.id), "filename": self.name}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

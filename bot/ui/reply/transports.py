@@ -11,12 +11,12 @@ out of reach when the token dies, until a press brings a fresh one.
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import discord
 
+from bot.discord_internals import InteractionWebhook
 from bot.limits import NONCE_CHARS, OLD_MESSAGE
 from bot.store.models import Place, Run
 from bot.ui.rate_limit import BucketKey
@@ -52,27 +52,12 @@ class Transport(Protocol):
         ...
 
 
-class _Webhook(discord.Webhook):
-    """A webhook whose answers are read as Discord sent them.
-
-    The message that discord.py makes of an answer is a tenth of what an edit costs, and is looked at for its files
-    alone. Should discord.py make it elsewhere one day, it is read as a message.
-    """
-
-    __slots__ = ()
-
-    def _create_message(self, data: Mapping[str, Any], *, thread: object = None) -> Any:  # noqa: ARG002  # as called
-        return MessageState.told(data, CANCEL_EMOJI)
-
-
 class InteractionTransport:
     """The road of an interaction's token; needs no right in the channel."""
 
     def __init__(self, client: discord.Client, application_id: int, token: str) -> None:
         self.line = BucketKey(hash(token), bot=False)
-        self._webhook = _Webhook.partial(application_id, token, client=client)
-        # Only a webhook of this kind may answer privately.
-        self._webhook.type = discord.WebhookType.application
+        self._webhook = InteractionWebhook.create(client, application_id, token)
 
     async def edit(self, message_id: int, package: OutgoingMessage) -> MessageState:
         """Change a message of this interaction."""
@@ -245,8 +230,10 @@ def nonce_of(run_id: str, number: int) -> str:
     return hashlib.sha256(f"{run_id}:{number}".encode()).hexdigest()[:NONCE_CHARS]
 
 
-def _shown(answer: MessageState | discord.Message) -> MessageState:
-    return answer if isinstance(answer, MessageState) else MessageState.of(answer, CANCEL_EMOJI)
+def _shown(response: Any) -> MessageState:
+    if isinstance(response, discord.Message):
+        return MessageState.of(response, CANCEL_EMOJI)
+    return MessageState.told(response, CANCEL_EMOJI)
 
 
 def _looks(package: OutgoingMessage) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import structlog
 from discord.components import TextDisplay
 
 from bot.clock import Clock
+from bot.discord_internals import PrebuiltLayout
 from bot.errors import ReplicordError
 from bot.media.images import make_thumbnail
 from bot.runs.snapshot import MessageLedger, RunSnapshot
@@ -18,7 +19,6 @@ from bot.store.models import Run
 from bot.ui.rate_limit import Priority, RateLimiter
 from bot.ui.render import strings
 from bot.ui.render.attachment_names import GIVEN, upload_name
-from bot.ui.render.layout import Layout
 from bot.ui.render.run_card import CardHeader, RenderedMessage, RenderOptions, given, render_run
 from bot.ui.reply.errors import REQUEST_ERRORS, DiscordErrorKind, EditResult, ErrorRecovery, classify_error
 from bot.ui.reply.messages import MessageState, OutgoingMessage, TrackedMessage, Upload
@@ -305,7 +305,7 @@ class ReplyWriter:
         new = tuple(Upload(upload_name(file.name), file.path, file.size) for file in slot.new(drawing))
         called = (self._run.author_id,) if self.terms.look.call_back and slot.number == 0 else ()
         package = OutgoingMessage(
-            view=Layout(drawing.components), kept=slot.kept(drawing), uploads=small + new, mentions=called
+            view=PrebuiltLayout(drawing.components), kept=slot.kept(drawing), uploads=small + new, mentions=called
         )
         if slot.message_id is not None:
             return await road.edit(slot.message_id, package)

@@ -1,0 +1,156 @@
+"""Every use of discord.py's internals, each with its reason and the public way that is missing.
+
+``tests/test_discord_internals.py`` fails with a sentence when a version of discord.py changes one of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import discord
+import yarl
+from discord import app_commands, ui
+
+DEFAULT_API = "https://discord.com/api/v10"
+DEFAULT_GATEWAY = "wss://gateway.discord.gg/"
+
+# The functions in which discord.py sends a request and reads a 429.
+_REQUEST_FUNCTIONS = {("discord.http", "request"), ("discord.webhook.async_", "request")}
+
+
+def set_api_urls(api_url: str, gateway_url: str) -> None:
+    """Make discord.py talk to another server than Discord's own.
+
+    Both URLs are class attributes; ``Client`` has no parameter for either.
+    """
+    discord.http.Route.BASE = api_url
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+
+
+def disable_voice_warnings() -> None:
+    """Do not log that the voice libraries are missing: the bot never joins a voice channel.
+
+    Both flags are undocumented class attributes; ``Client`` has no parameter for them.
+    """
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
+
+async def reset_http_session(client: discord.Client) -> None:
+    """Close the HTTP session of a failed login, so that ``login`` can be called again.
+
+    ``login`` opens a session without closing the one before it, and reuses a connector that is closed by then.
+    ``Client.clear`` resets neither.
+    """
+    await client.http.close()
+    client.http.connector = discord.utils.MISSING
+
+
+async def read_from_cdn(client: discord.Client, url: str) -> bytes:
+    """Return the file at a URL of Discord's CDN.
+
+    ``Attachment.read`` and ``Asset.read`` do the same, but neither can be created for the URL in a component.
+    """
+    return await client.http.get_from_cdn(url)
+
+
+async def get_session_limit(client: discord.Client) -> Mapping[str, int]:
+    """Return how often the bot may still log in today: ``total``, ``remaining``, ``reset_after`` (milliseconds).
+
+    No public method returns it.
+    """
+    _, _, limit = await client.http.get_bot_gateway()
+    return cast("Mapping[str, int]", limit)
+
+
+async def command_payloads(tree: app_commands.CommandTree[Any]) -> list[dict[str, Any]]:
+    """Return the commands of a tree as Discord receives them, translated.
+
+    ``CommandTree.sync`` builds the same payload and sends it at once; it cannot be compared with the last one first.
+    """
+    commands = tree.get_commands()
+    if tree.translator is None:
+        return [command.to_dict(tree) for command in commands]
+    return [await command.get_translated_payload(tree, tree.translator) for command in commands]
+
+
+async def upsert_commands(client: discord.Client, payload: Sequence[Any], *, guild_id: int | None) -> None:
+    """Replace the global commands, or those of one guild.
+
+    ``CommandTree.sync`` sends a guild the keys that only global commands have, and Discord refuses them.
+    """
+    if client.application_id is None:
+        raise discord.MissingApplicationID
+    if guild_id is None:
+        await client.http.bulk_upsert_global_commands(client.application_id, payload=list(payload))
+    else:
+        await client.http.bulk_upsert_guild_commands(client.application_id, guild_id, payload=list(payload))
+
+
+class PrebuiltLayout(ui.LayoutView):
+    """A layout whose components are payloads already; building them from ``discord.ui`` costs five times as much.
+
+    Overrides the methods by which discord.py reads a layout. Its buttons are dynamic items, registered once with the
+    client, so there is no item to store here.
+    """
+
+    def __init__(self, components: list[dict[str, Any]]) -> None:
+        super().__init__(timeout=None)
+        self.components = components
+
+    def to_components(self) -> list[dict[str, Any]]:
+        return self.components
+
+    def has_components_v2(self) -> bool:
+        return True
+
+    def is_dispatchable(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAttachment:
+    """An attachment that an edit keeps; Discord deletes those that an edit does not name.
+
+    Stands in for ``discord.Attachment``, of which an edit calls nothing but ``to_dict``. A real one cannot be created
+    from a name and an id.
+    """
+
+    name: str
+    id: int
+
+    def to_dict(self) -> dict[str, str]:
+        return {"id": str(self.id), "filename": self.name}
+
+
+class InteractionWebhook(discord.Webhook):
+    """The webhook of an interaction, whose responses are the payloads that Discord sent.
+
+    ``discord.Webhook`` builds a message from each response. That costs a tenth of an edit and 10 kB a run, and all that
+    is read of it are the ids of its attachments. No public method returns the payload.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def create(cls, client: discord.Client, application_id: int, token: str) -> "InteractionWebhook":
+        webhook = cls.partial(application_id, token, client=client)
+        # Only a webhook of this type may send ephemeral messages; ``partial`` has no parameter for it.
+        webhook.type = discord.WebhookType.application
+        return webhook
+
+    def _create_message(self, data: Mapping[str, Any], *, thread: object = None) -> Any:  # noqa: ARG002  # as called
+        return data
+
+
+def lacks_retry_after(error: BaseException) -> bool:
+    """Whether discord.py failed on a 429 that says not when to try again.
+
+    discord.py reads ``retry_after`` from the body without checking for it. Discord leaves it out for some limits, such
+    as edits of messages older than an hour (30046). An error of the same type from anywhere else is a fault in code.
+    """
+    if not isinstance(error, (KeyError, TypeError)) or error.__traceback__ is None:
+        return False
+    last = error.__traceback__
+    while last.tb_next is not None:
+        last = last.tb_next
+    return (last.tb_frame.f_globals.get("__name__"), last.tb_frame.f_code.co_name) in _REQUEST_FUNCTIONS

@@ -1,0 +1,238 @@
+"""Each use of discord.py's internals still works; a failure says what discord.py changed."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import discord
+import pytest
+from aiohttp import web
+from discord import app_commands
+
+from bot.discord_internals import (
+    DEFAULT_API,
+    DEFAULT_GATEWAY,
+    InteractionWebhook,
+    KeptAttachment,
+    PrebuiltLayout,
+    command_payloads,
+    disable_voice_warnings,
+    get_session_limit,
+    lacks_retry_after,
+    read_from_cdn,
+    reset_http_session,
+    set_api_urls,
+    upsert_commands,
+)
+from sandbox.discord import DiscordStandIn
+
+MESSAGE: dict[str, Any] = {
+    "id": "7",
+    "channel_id": "5",
+    "author": {"id": "8", "username": "replicord", "discriminator": "0", "avatar": None, "global_name": None},
+    "content": "",
+    "timestamp": "2026-01-01T00:00:00+00:00",
+    "edited_timestamp": None,
+    "tts": False,
+    "mention_everyone": False,
+    "mentions": [],
+    "mention_roles": [],
+    "attachments": [],
+    "embeds": [],
+    "components": [],
+    "pinned": False,
+    "type": 0,
+    "flags": 0,
+    "a_key_that_discord_py_does_not_know": True,
+}
+TEXT = {"type": 10, "content": "words"}
+
+
+@dataclass
+class Server:
+    """Gives one response to every request, and keeps what was sent."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = field(default_factory=lambda: MESSAGE)
+    requests: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    async def respond(self, request: web.Request) -> web.Response:
+        sent: Any = None
+        if request.content_type == "multipart/form-data":
+            sent = json.loads(str((await request.post())["payload_json"]))
+        elif request.can_read_body:
+            sent = await request.json()
+        self.requests.append((request.method, request.path, sent))
+        headers = {"Content-Type": "application/json", **self.headers}
+        return web.Response(body=json.dumps(self.body).encode(), status=self.status, headers=headers)
+
+
+class Client(discord.Client):
+    def __init__(self) -> None:
+        disable_voice_warnings()
+        super().__init__(intents=discord.Intents(guilds=True), guild_ready_timeout=0.05)
+        self.tree = app_commands.CommandTree(self)
+
+
+@pytest.fixture(autouse=True)
+async def default_urls() -> AsyncIterator[None]:
+    yield
+    set_api_urls(DEFAULT_API, DEFAULT_GATEWAY)
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[DiscordStandIn]:
+    standin = DiscordStandIn()
+    await standin.start()
+    set_api_urls(standin.api_url, standin.gateway_url)
+    yield standin
+    await standin.stop()
+
+
+@pytest.fixture
+async def client(standin: DiscordStandIn) -> AsyncIterator[Client]:
+    async with Client() as client:
+        await client.login(standin.bot_token)
+        yield client
+
+
+@pytest.fixture
+async def server(client: Client) -> AsyncIterator[Server]:  # noqa: ARG001  # logged in before the URLs change
+    server = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.respond)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    set_api_urls(f"http://127.0.0.1:{runner.addresses[0][1]}/api/v10", DEFAULT_GATEWAY)
+    yield server
+    await runner.cleanup()
+
+
+def test_default_urls_are_those_of_discord_py() -> None:
+    sentence = "discord.py keeps its URLs elsewhere or changed them: see set_api_urls and its two defaults."
+    assert discord.http.Route.BASE == DEFAULT_API, sentence
+    assert str(discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY) == DEFAULT_GATEWAY, sentence
+
+
+async def test_client_connects_to_the_given_urls(client: Client) -> None:
+    connection = asyncio.create_task(client.connect())
+    async with asyncio.timeout(10):
+        await client.wait_until_ready()
+    assert client.guilds, "discord.py read its URLs from elsewhere than set_api_urls writes them."
+    await client.close()
+    await asyncio.wait({connection})
+
+
+def test_voice_warnings_are_off(caplog: pytest.LogCaptureFixture) -> None:
+    Client()
+    assert "voice" not in caplog.text, "discord.py warns about voice libraries by another flag."
+
+
+async def test_login_works_after_a_failed_one(standin: DiscordStandIn) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        closed_port = probe.getsockname()[1]
+    async with Client() as client:
+        set_api_urls(f"http://127.0.0.1:{closed_port}/api/v10", standin.gateway_url)
+        with pytest.raises(aiohttp.ClientError):
+            await client.login(standin.bot_token)
+        await reset_http_session(client)
+        set_api_urls(standin.api_url, standin.gateway_url)
+        await client.login(standin.bot_token)
+        assert client.user is not None, "discord.py opens its HTTP session in another way: see reset_http_session."
+
+
+async def test_a_url_of_the_cdn_is_read(client: Client, server: Server) -> None:
+    url = discord.http.Route("GET", "/attachments/1/2/cat.png").url
+    data = await read_from_cdn(client, url)
+    assert json.loads(data) == server.body, "discord.py's get_from_cdn no longer returns the file."
+
+
+async def test_session_limit_has_the_keys_we_read(client: Client) -> None:
+    limit = await get_session_limit(client)
+    assert {"total", "remaining", "reset_after"} <= set(limit), "discord.py's get_bot_gateway returns something else."
+
+
+@pytest.mark.parametrize("in_guild", [False, True])
+async def test_commands_are_replaced(client: Client, server: Server, *, in_guild: bool) -> None:
+    async def greet(interaction: discord.Interaction) -> None:
+        raise NotImplementedError
+
+    client.tree.add_command(app_commands.Command(name="greet", description="Greet", callback=greet))
+    server.body = []
+    payload = await command_payloads(client.tree)
+    await upsert_commands(client, payload, guild_id=3 if in_guild else None)
+    ((method, path, sent),) = server.requests
+    assert method == "PUT"
+    assert path.endswith("/guilds/3/commands" if in_guild else f"/applications/{client.application_id}/commands")
+    assert sent == payload, "discord.py's bulk upsert sends something else than the given payload."
+    assert [command["name"] for command in payload] == ["greet"]
+
+
+def webhook(client: Client) -> InteractionWebhook:
+    return InteractionWebhook.create(client, 1, "token")
+
+
+@pytest.mark.parametrize("transport", ["webhook", "bot"])
+async def test_layout_is_sent_as_it_is_and_not_stored(client: Client, server: Server, transport: str) -> None:
+    layout = PrebuiltLayout([TEXT])
+    if transport == "webhook":
+        await webhook(client).edit_message(7, view=layout)
+    else:
+        await client.get_partial_messageable(5).get_partial_message(7).edit(view=layout)
+    ((_, _, sent),) = server.requests
+    sentence = "discord.py reads a layout by other methods than PrebuiltLayout overrides."
+    assert sent["components"] == [TEXT], sentence
+    assert sent["flags"] & discord.MessageFlags(components_v2=True).value, sentence
+    assert not client.persistent_views, "discord.py stores layouts that no button belongs to."
+
+
+async def test_edit_keeps_an_attachment_by_name_and_id(client: Client, server: Server) -> None:
+    kept: Any = KeptAttachment("cat.png", 9)
+    await webhook(client).edit_message(7, attachments=[kept])
+    ((_, _, sent),) = server.requests
+    sentence = "discord.py reads more of a kept attachment than its to_dict."
+    assert sent["attachments"] == [{"id": "9", "filename": "cat.png"}], sentence
+
+
+@pytest.mark.parametrize("method", ["edit", "send", "fetch"])
+async def test_webhook_returns_the_payload(client: Client, server: Server, method: str) -> None:
+    made = webhook(client)
+    response: Any = None
+    match method:
+        case "edit":
+            response = await made.edit_message(7, content="words")
+        case "send":
+            response = await made.send("words", wait=True, ephemeral=True)
+        case _:
+            response = await made.fetch_message(7)
+    sentence = "discord.py no longer builds webhook messages in Webhook._create_message; every edit costs a tenth more."
+    assert response == server.body, sentence
+
+
+async def test_429_without_retry_after_is_recognised(client: Client, server: Server) -> None:
+    server.status, server.headers, server.body = 429, {"Via": "1.1 google"}, {"code": 30046, "message": "Too old"}
+    message = client.get_partial_messageable(5).get_partial_message(7)
+    sentence = "discord.py handles a 429 without retry_after differently: see lacks_retry_after and who calls it."
+    for body in ({"code": 30046}, None):
+        server.body = body
+        for request in (webhook(client).edit_message(7, content="words"), message.edit(content="words")):
+            with pytest.raises((KeyError, TypeError)) as failure:
+                await request
+            assert lacks_retry_after(failure.value), sentence
+
+
+def test_errors_of_other_code_are_not_a_429() -> None:
+    bodies: list[Any] = [{}, None]
+    for body in bodies:
+        with pytest.raises((KeyError, TypeError)) as failure:
+            _ = body["retry_after"]
+        assert not lacks_retry_after(failure.value)
+    assert not lacks_retry_after(KeyError("retry_after"))
