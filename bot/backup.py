@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings
 
 from bot.clock import SystemClock
 from bot.errors import ConfigError
-from bot.limits import MIB
+from bot.formatting import format_size
 from bot.settings import Settings
 from bot.store.database import DatabaseLocation
 from bot.store.errors import StoreError
@@ -36,5 +36,5 @@ async def back_up(path: Path) -> int:
     finally:
         await store.close()
     size = (await asyncio.to_thread(path.stat)).st_size
-    sys.stdout.write(f"{location.path} is copied to {path} ({size / MIB:.1f} MiB).\n")
+    sys.stdout.write(f"{location.path} is copied to {path} ({format_size(size)}).\n")
     return 0

@@ -27,6 +27,19 @@ OLD_MESSAGE: Final = timedelta(hours=1)  # past it, edits are scarce: error 3004
 COMPONENTS_PER_MESSAGE: Final = 40
 TEXT_CHARS: Final = 4000  # over all text displays of a message
 GALLERY_ITEMS: Final = 10
+# What Discord's clients draw in a gallery; any other type would be an empty tile there.
+GALLERY_MIME_TYPES: Final = frozenset(
+    {
+        "image/png",
+        "image/jpeg",
+        "image/webp",
+        "image/gif",
+        "image/avif",
+        "video/mp4",
+        "video/webm",
+        "video/quicktime",
+    }
+)
 GALLERY_DESCRIPTION_CHARS: Final = 1024
 BUTTON_LABEL_CHARS: Final = 80
 CUSTOM_ID_CHARS: Final = 100

@@ -6,6 +6,7 @@ import shutil
 from bot.clock import Clock
 from bot.diagnostics.result import Report, failed, ok
 from bot.errors import ConfigError
+from bot.formatting import format_size
 from bot.limits import MIB
 from bot.store.database import DatabaseLocation
 from bot.store.errors import StoreError
@@ -49,4 +50,4 @@ async def _tell_place(location: DatabaseLocation, waiting: int, tell: Report) ->
     tell(ok(f"Database: {location} opens, is up to date, sound and can be written; {open_runs}."))
     free = (await asyncio.to_thread(shutil.disk_usage, location.folder)).free
     if free < _ROOM:
-        tell(failed(f"The disk of {location.folder} has {free // MIB} MiB left. Make room: outputs pass through it."))
+        tell(failed(f"The disk of {location.folder} has {format_size(free)} left. Make room: outputs pass through it."))

@@ -9,14 +9,13 @@ import re
 from collections.abc import Collection, MutableMapping
 from typing import Any, Final
 
+from bot.secrets import is_secret_name
+
 GONE: Final = "…"
 _SHORTEST_SECRET: Final = 6
 _END = r"""\s"'<>\\|)}\]"""  # what ends a URL or a word, also inside JSON and Python literals
 
 _SIGNED = "ex|is|hm|sig|signature|expiry|expires|policy|key|token|access_token|x-(?:amz|goog)-[a-z-]+"
-_SENSITIVE = "token|secret|password|passwd|api[_-]?key|authorization|cookie|signature"
-_NAMED = rf"(?:{_SENSITIVE})\\*[\"']?\s*[:=]\s*"
-
 # Everything before a secret is bounded, so that no line, however long, takes more than a moment.
 _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
@@ -34,11 +33,6 @@ _PATTERNS: Final = tuple(
         (rf"([?&;](?:{_SIGNED})=)[^&#;{_END}]+", rf"\1{GONE}"),
         # Passwords in URLs (a database's).
         (r"(\b[a-z][a-z0-9+.-]{0,30}://[^:/@\s]{0,100}:)[^@/\s]+(?=@)", rf"\1{GONE}"),
-        # "authorization: Bot x", 'token': 'x', password=x
-        (
-            rf"({_NAMED}(?:b?\\*[\"'])?(?:(?:bearer|bot|token|basic)\s+)?)(?!None\b|null\b)[^,;&{_END}]+",
-            rf"\1{GONE}",
-        ),
         (r"(\bbearer\s+)[\w.~+/=-]{6,}", rf"\1{GONE}"),
         # The secrets themselves, wherever they stand: Replicate's, its webhooks', Discord's.
         (r"\br8_\w{6,}", GONE),
@@ -46,7 +40,12 @@ _PATTERNS: Final = tuple(
         (r"\b[\w-]{18,30}\.[\w-]{6,7}\.[\w-]{27,}", GONE),
     )
 )
-_SECRET_KEY = re.compile(rf"(?:^|_)(?:{_SENSITIVE})$", re.IGNORECASE)
+# "authorization: Bot x", 'token': 'x', password=x; the name decides whether the value is a secret.
+_NAME: Final = re.compile(
+    r"(?<![\w-])(?P<name>[A-Za-z_][\w-]{0,200})\\*[\"']?\s*[:=]\s*(?:b?\\*[\"'])?(?:(?:bearer|bot|token|basic)\s+)?",
+    re.IGNORECASE,
+)
+_VALUE: Final = re.compile(rf"(?!None\b|null\b)[^,;&{_END}]+")
 
 
 class Redactor:
@@ -69,12 +68,22 @@ class Redactor:
             text = self._known.sub(GONE, text)
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
-        return text
+        return _hide_named_values(text)
+
+
+def _hide_named_values(text: str) -> str:
+    kept: list[str] = []
+    end = 0
+    for found in _NAME.finditer(text):
+        if found.end() >= end and is_secret_name(found["name"]) and (value := _VALUE.match(text, found.end())):
+            kept += [text[end : found.end()], GONE]
+            end = value.end()
+    return "".join([*kept, text[end:]])
 
 
 def hide_by_name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Hide the values that are logged under a secret's name (a structlog processor)."""
     for name in event:
-        if _SECRET_KEY.search(name) and event[name] is not None:
+        if is_secret_name(name) and event[name] is not None:
             event[name] = GONE
     return event

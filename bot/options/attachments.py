@@ -5,12 +5,13 @@ from pathlib import PurePath
 from typing import Final
 
 from bot.errors import BadOption
+from bot.formatting import format_size, truncate
 from bot.limits import FILE_BYTES, FILENAME_BYTES
 from bot.media.images import BadImage, apply_orientation, probe_image
 from bot.media.sniff import AVIF, BMP, GIF, HEAD_BYTES, ICO, JPEG, PNG, TIFF, WEBP, sniff
 from bot.media.types import Media, MediaKind, MediaType
 from bot.options.file_types import describe_types, is_accepted
-from bot.options.text import single_line, truncate
+from bot.options.text import single_line
 
 # Pictures that we can open; the others (HEIC, SVG) go to the model as they are.
 _OPENED: Final = frozenset({PNG, JPEG, WEBP, GIF, AVIF, BMP, TIFF, ICO})
@@ -52,8 +53,8 @@ def check_file_size(option: str, filename: str, size: int) -> None:
     """Raise BadOption for a file that is larger than Replicate takes; ask before it is downloaded."""
     if size > FILE_BYTES:
         shown = truncate(_plain_name(filename), 60)
-        megabytes = FILE_BYTES // 1_000_000
-        raise BadOption(option, f"`{option}`: “{shown}” is {size / 1e6:.0f} MB; Replicate takes up to {megabytes} MB.")
+        sizes = f"“{shown}” is {format_size(size)}, but Replicate takes files of up to {format_size(FILE_BYTES)}."
+        raise BadOption(option, f"`{option}`: {sizes}")
 
 
 def _picture(option: str, media: Media, shown: str) -> UploadedFile:

@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import Final
 
 from bot.errors import BadOption
+from bot.formatting import truncate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout
 from bot.options.options import Choice, Option, OptionRole, make_choices
 from bot.options.parse import KeyValue, parse_pairs, quote_value
-from bot.options.text import describe_field, format_details, single_line, truncate
+from bot.options.text import describe_field, format_details, single_line
 
 _SEARCHED: Final = 20_000  # choices that are looked at for one key press
 _COMPARED: Final = 500  # choices among which a misspelt word is looked for

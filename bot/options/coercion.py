@@ -10,9 +10,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bot.errors import BadOption
+from bot.formatting import truncate
 from bot.options.fields import Field, FieldKind, Scalar
 from bot.options.options import make_choices
-from bot.options.text import format_range, format_value, single_line, truncate
+from bot.options.text import format_range, format_value, single_line
 from bot.options.validation import find_violation
 
 _WHOLE: Final = re.compile(r"[+-]?\d{1,400}")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from bot.options.file_types import accepted_types
 from bot.options.schema import canonical_json, flatten, is_file_schema, resolve_component
+from bot.secrets import is_secret_schema
 
 
 class FieldKind(StrEnum):
@@ -126,7 +127,7 @@ def _field(name: str, schema: Mapping[str, Any], shape: Mapping[str, Any], *, or
         whole=kind is FieldKind.NUMBERS and _whole(item),
         order=order,
         deprecated=shape.get("deprecated") is True,
-        secret=_secret(shape),
+        secret=is_secret_schema(shape),
         accepts=accepted_types(item, name, description) if kind in (FieldKind.FILE, FieldKind.FILES) else (),
         schema=schema,
     )
@@ -172,7 +173,7 @@ def _guessed_kind(shape: Mapping[str, Any]) -> FieldKind:
         return FieldKind.JSON
     if not shape.keys().isdisjoint({"minimum", "maximum"}):
         return FieldKind.NUMBER
-    says_text = _secret(shape) or not shape.keys().isdisjoint({"minLength", "maxLength", "pattern"})
+    says_text = is_secret_schema(shape) or not shape.keys().isdisjoint({"minLength", "maxLength", "pattern"})
     return FieldKind.STRING if says_text else FieldKind.JSON
 
 
@@ -241,10 +242,6 @@ def _order(value: object) -> float:
 
 def _whole(shape: Mapping[str, Any]) -> bool:
     return shape.get("type") == "integer"
-
-
-def _secret(shape: Mapping[str, Any]) -> bool:
-    return shape.get("format") == "password" or shape.get("writeOnly") is True or shape.get("x-cog-secret") is True
 
 
 def _text(value: object) -> str:

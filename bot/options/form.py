@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from bot.errors import BadOption
+from bot.formatting import truncate
 from bot.limits import (
     CHOICES_PER_OPTION,
     LABEL_CHARS,
@@ -27,7 +28,8 @@ from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout, find_quirks
 from bot.options.options import Choice, make_choices
 from bot.options.parse import format_pairs, parse_pairs, require_field
-from bot.options.text import describe_field, format_details, humanize_key, is_secret_name, join_description, truncate
+from bot.options.text import describe_field, format_details, humanize_key, join_description
+from bot.secrets import is_secret_name
 
 _MARK: Final = "file:"
 

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+from bot.formatting import truncate
 from bot.limits import MODAL_FILES, OPTIONS_PER_COMMAND
 from bot.options.fields import Field, FieldKind
 from bot.options.file_types import takes_images
@@ -23,7 +24,6 @@ from bot.options.options import (
     normalize_name,
 )
 from bot.options.schema import flatten
-from bot.options.text import truncate
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from bot.errors import BadOption, UserError
+from bot.formatting import truncate
 from bot.media.types import Media, MediaKind
 from bot.options.attachments import UploadedFile
 from bot.options.coercion import coerce_value, parse_url, parse_urls
@@ -16,7 +17,7 @@ from bot.options.fields import Field, FieldKind
 from bot.options.file_types import describe_types
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
-from bot.options.text import single_line, summarize, truncate
+from bot.options.text import single_line, summarize
 
 _PAIR_KEY: Final = re.compile(r"([^\s=\"“”]+)[ \t]*=[ \t]*")
 _PAIR_END: Final = re.compile(r"\n|\s(?=[\w-][\w.-]*[ \t]*=(?!=))")

@@ -7,11 +7,12 @@ from typing import Any, Final
 import discord
 from discord import app_commands
 
+from bot.formatting import truncate
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 from bot.options.autocomplete import suggest_values
 from bot.options.layout import OptionLayout
 from bot.options.options import Option, OptionType
-from bot.options.text import strip_markdown, truncate
+from bot.options.text import strip_markdown
 
 Interaction = discord.Interaction[Any]
 Callback = Callable[[Interaction, dict[str, Any]], Awaitable[None]]

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from bot.formatting import truncate
 from bot.options.fields import Field, FieldKind
+from bot.secrets import is_secret_name
 
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _MARKDOWN: Final = re.compile(r"[`*]")
@@ -25,17 +27,6 @@ def single_line(text: str) -> str:
 def strip_markdown(text: str) -> str:
     """Return the text on one line, without Markdown or characters that cannot be seen."""
     return single_line(_MARKDOWN.sub("", _LINK.sub(r"\1", text)))
-
-
-def truncate(text: str, room: int) -> str:
-    """Return the text in at most ``room`` characters, cut at a word where one ends nearby."""
-    if len(text) <= room:
-        return text
-    head = text[: max(room - 1, 0)]
-    at_word = head.rsplit(" ", 1)[0]
-    # A word longer than half the room is cut through rather than dropped.
-    head = at_word if len(at_word) > len(head) // 2 and not text[len(head)].isspace() else head
-    return f"{head.rstrip(' ,.;:–-(')}…"[:room]
 
 
 def join_description(text: str, tail: str, room: int) -> str:
@@ -102,7 +93,6 @@ def _form(field: Field) -> str:
 
 
 _COUNTED: Final = re.compile(r"(?:number_of|num|n)_(?P<what>[a-z_]+)")
-_PRIVATE: Final = re.compile(r"(api|access|auth|secret|hf|private)_?(key|token)|password|^token$")
 _CHARS: Final = 200
 _SEPARATOR: Final = " · "
 
@@ -115,11 +105,6 @@ def summarize(fields: Iterable[Field], given: Mapping[str, Any], *, prompt: str 
         if field.name in given and field.name != prompt and _worth_saying(field, given[field.name])
     ]
     return _join(parts)
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether an input's name says that its value is nobody else's business, though its schema does not."""
-    return _PRIVATE.search(name.lower()) is not None
 
 
 def _worth_saying(field: Field, value: Any) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Final, overload
 
+from bot.formatting import format_size
 from bot.limits import DATA_KEPT, MIB
 from bot.media import sniff
 from bot.media.images import shrink_image
@@ -152,7 +153,7 @@ class Materializer:
             return self._link(piece, _DISK)
         if smaller is None:
             return self._link(piece, self._too_large(fetched.size))
-        return self._upload(piece, smaller, note=f"made smaller to fit here; it was {_megabytes(fetched.size)}")
+        return self._upload(piece, smaller, note=f"made smaller to fit here; it was {format_size(fetched.size)}")
 
     async def _fetched(self, url: str, path: Path) -> Download:
         try:
@@ -183,7 +184,7 @@ class Materializer:
         )
 
     def _too_large(self, size: int) -> str:
-        return f"It is {_megabytes(size)}; files here may have {_megabytes(self._limit)}."
+        return f"It is {format_size(size)}; files here may have up to {format_size(self._limit)}."
 
 
 _DISK: Final = "The bot's own disk did not take the file; its owner should look at it."
@@ -207,10 +208,6 @@ def _headed(piece: RawText) -> str:
     """Return the words, under their key where there are several."""
     heading = " ".join((piece.label or "").translate(_MARKUP).split())[:80]
     return f"**{heading}**\n{piece.text}" if heading else piece.text
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / MIB:.1f} MB" if size < 100 * MIB else f"{size / MIB:.0f} MB"
 
 
 class Spool:

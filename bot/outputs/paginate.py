@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from bot.limits import ATTACHMENTS_PER_MESSAGE, COMPONENTS_PER_MESSAGE, GALLERY_ITEMS
-from bot.media import sniff
+from bot.limits import ATTACHMENTS_PER_MESSAGE, COMPONENTS_PER_MESSAGE, GALLERY_ITEMS, GALLERY_MIME_TYPES
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.split_text import SMALLEST_ROOM, split_code, split_markdown
 
@@ -19,10 +18,6 @@ _CARD_COMPONENTS: Final = 16
 _WORTHWHILE: Final = 200  # characters; a text does not begin in less room than this at the foot of a sheet
 _LINK_WORDS: Final = 60  # what a link's line has besides its label, address and reason: marks and the hour
 _NOTE_WORDS: Final = 10  # likewise for a remark on a file
-# What Discord shows in a gallery; other pictures and videos can only be downloaded.
-_GALLERY: Final = frozenset(
-    {sniff.PNG, sniff.JPEG, sniff.WEBP, sniff.GIF, sniff.AVIF, sniff.MP4, sniff.MOV, sniff.WEBM}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ class MessageChunk:
 def _shown_as(part: OutputItem) -> str:
     if not isinstance(part, FileItem):
         return "words"
-    return "gallery" if part.type in _GALLERY else "file"
+    return "gallery" if part.type.mime in GALLERY_MIME_TYPES else "file"
 
 
 def paginate(

@@ -5,13 +5,13 @@ and a string is a file then only if it is a whole address on a delivery host. No
 and blanks, and nothing here raises.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
 from typing import Any, Final
 
+from bot.formatting import replace_surrogates
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS, is_covered
 from bot.outputs.data_uri import is_data_uri, is_packed_data_uri
 from bot.outputs.json_format import format_json
@@ -19,7 +19,6 @@ from bot.outputs.output_schema import announces_files, is_marked_joined, joins_s
 
 _DEEPEST: Final = 30  # levels that are taken apart; what lies deeper is shown as data
 _WORDS: Final = 60  # a string this long among other values is read as prose, not as one value more
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +211,5 @@ def _join(label: str | None, key: str) -> str:
 
 def _clean(text: str) -> str:
     """Return the text with halves of characters made whole or marked; "" when there is nothing to see in it."""
-    if not text.isascii() and _SURROGATES.search(text):
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = replace_surrogates(text)
     return text if text.strip() else ""

@@ -6,9 +6,9 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.formatting import truncate
 from bot.limits import MODAL_COMPONENTS, MODAL_TITLE_CHARS
 from bot.options.form import FormField, FormKind, OptionForm
-from bot.ui.render.formatting import cut
 
 # Discord keeps a modal open as long as its interaction's token could answer; then it is forgotten here, too.
 _OPEN_SECONDS = 15 * 60.0
@@ -33,7 +33,7 @@ class FormModal(ui.Modal):
         note: str | None = None,
         first: FormField | None = None,
     ) -> None:
-        super().__init__(title=cut(title, MODAL_TITLE_CHARS), timeout=_OPEN_SECONDS)
+        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=_OPEN_SECONDS)
         self._submitted = submitted
         self._failed = failed
         self._inputs: dict[str, tuple[FormField, ui.Item[Any]]] = {}

@@ -1,7 +1,7 @@
 """Who may do what with a run, told from the row that remembers it."""
 
-from bot.options.text import is_secret_name
 from bot.runs.input_files import referenced_files
+from bot.secrets import contains_secret
 from bot.store.models import Run
 
 
@@ -22,4 +22,4 @@ def may_repeat(run: Run, *, user_id: int) -> bool:
     """
     if user_id == run.author_id:
         return True
-    return not referenced_files(run.input) and not any(is_secret_name(name) for name in run.input)
+    return not referenced_files(run.input) and not contains_secret(run.input)

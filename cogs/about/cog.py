@@ -6,7 +6,8 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
-from bot.ui.render.formatting import cut, escape, one_line
+from bot.formatting import truncate
+from bot.ui.render.formatting import escape, one_line
 from bot.ui.render.list_cards import Entry, list_card
 
 _DESCRIPTION_CHARS = 140
@@ -50,4 +51,4 @@ class About(commands.Cog):
 
 
 def _told(description: str) -> str:
-    return escape(cut(one_line(description, _DESCRIPTION_CHARS), _DESCRIPTION_CHARS))
+    return escape(truncate(one_line(description, _DESCRIPTION_CHARS), _DESCRIPTION_CHARS))

@@ -9,8 +9,9 @@ from bot.catalog.catalog import Catalog, Command
 from bot.catalog.search import ModelSearch, ModelSummary
 from bot.client import Replicord
 from bot.clock import Clock
+from bot.formatting import format_large_number
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
-from bot.ui.render.formatting import one_line, rough
+from bot.ui.render.formatting import one_line
 from bot.ui.render.strings import DOT
 
 Choices = list[app_commands.Choice[str]]
@@ -85,7 +86,7 @@ def _label(command: Command, value: str) -> app_commands.Choice[str]:
 
 
 def _choice(listing: ModelSummary) -> app_commands.Choice[str]:
-    runs = f"{rough(listing.run_count)} runs" if listing.run_count else ""
+    runs = f"{format_large_number(listing.run_count)} runs" if listing.run_count else ""
     label = DOT.join(part for part in (listing.model, runs, one_line(listing.description, CHOICE_CHARS)) if part)
     return app_commands.Choice(name=one_line(label, CHOICE_CHARS), value=listing.model)
 

@@ -9,10 +9,11 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import Replicord
+from bot.formatting import truncate
 from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.ui.components import Action, RunButton
-from bot.ui.render.formatting import cut, one_line
+from bot.ui.render.formatting import one_line
 from bot.ui.render.list_cards import list_card, run_entry
 from bot.ui.respond import respond
 from cogs.cancel.answers import CANCEL_ANSWERS
@@ -79,7 +80,7 @@ class Runs(commands.GroupCog, group_name="runs", group_description="Your runs: w
         active = await self._runs.list_active(interaction.user.id)
         named = [(f"/{run.command} · {one_line(run.prompt or 'no prompt', 80)}", run.id) for run in reversed(active)]
         return [
-            app_commands.Choice(name=cut(name, _CHOICE_CHARS), value=run_id)
+            app_commands.Choice(name=truncate(name, _CHOICE_CHARS), value=run_id)
             for name, run_id in named
             if current.lower() in name.lower()
         ][:25]

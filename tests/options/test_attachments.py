@@ -66,7 +66,7 @@ def test_an_empty_file_is_refused() -> None:
 def test_a_file_over_the_limit_is_refused_before_it_is_downloaded() -> None:
     with pytest.raises(BadOption) as caught:
         check_file_size("subject", "big.mp4", 150_000_000)
-    assert caught.value.sentence == "`subject`: “big.mp4” is 150 MB; Replicate takes up to 100 MB."
+    assert caught.value.sentence == "`subject`: “big.mp4” is 143.1 MB, but Replicate takes files of up to 95.4 MB."
     check_file_size("subject", "ok.mp4", 100_000_000)
 
 

@@ -131,7 +131,7 @@ async def test_what_is_too_large_and_no_picture_is_linked_with_its_hour(bot: Bot
     part = await bot.gatherer().take(RawFile(0, url))
     assert isinstance(part, LinkItem)
     assert (part.label, part.url, part.expires_at) == ("generate-01.mp4", url, BEGAN + HOUR)
-    assert "0.1 MB" in part.reason
+    assert "97.7 KB" in part.reason
 
 
 @pytest.mark.parametrize(("status", "expires"), [(404, None), (403, BEGAN + HOUR)])

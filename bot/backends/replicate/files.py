@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, Upload
 from bot.backends.replicate.errors import BadAnswer, NotFound, TooLarge
 from bot.backends.replicate.types import ApiModel, Id, LenientStr, NonNegativeInt, OptionalTimestamp, Url, clean, decode
+from bot.formatting import format_size
 from bot.limits import FILE_BYTES, FILENAME_BYTES
 
 # On this transport the read timeout runs while the body is being sent: a slow line gets the time it needs.
@@ -52,7 +53,7 @@ class Files:
     async def create(self, *, name: str, content_type: str, data: bytes) -> RemoteFile:
         """Upload one. Repeated when it fails: a spare copy costs nothing and is gone in a day."""
         if len(data) > FILE_BYTES:
-            raise TooLarge(status=413, title="", detail=f"Files must be less than {FILE_BYTES // 10**6} MB in size.")
+            raise TooLarge(status=413, title="", detail=f"Files must be less than {format_size(FILE_BYTES)} in size.")
         ask = ApiRequest(
             operation="files.create",
             method="POST",

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.backends.replicate.errors import BadAnswer
+from bot.formatting import replace_surrogates
 
 
 class ApiModel(BaseModel):
@@ -24,29 +25,19 @@ def clean(value: Any) -> Any:
     """Return the same JSON value without halves of surrogate pairs, which neither SQLite nor Discord can take."""
     match value:
         case str():
-            return _clean_text(value)
+            return replace_surrogates(value)
         case Mapping():
-            return {_clean_text(str(key)): clean(item) for key, item in value.items()}
+            return {replace_surrogates(str(key)): clean(item) for key, item in value.items()}
         case list() | tuple():
             return [clean(item) for item in value]
         case _:
             return value
 
 
-def _clean_text(text: str) -> str:
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
 def _as_text(value: object) -> str:
     if value is None:
         return ""
-    return _clean_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return replace_surrogates(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _as_text_or_none(value: object) -> str | None:
@@ -54,7 +45,7 @@ def _as_text_or_none(value: object) -> str | None:
 
 
 def _as_words(value: object) -> str:
-    return _clean_text(value) if isinstance(value, str) else ""
+    return replace_surrogates(value) if isinstance(value, str) else ""
 
 
 def _as_moment(value: object) -> datetime | None:

@@ -11,9 +11,10 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.formatting import truncate
 from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS
 from bot.store.models import Place, Run, RunState
-from bot.ui.render.formatting import cut, escape, moment, one_line
+from bot.ui.render.formatting import escape, moment, one_line
 from bot.ui.render.strings import DOT
 
 _SAFE = ("https://", "http://", "attachment://")
@@ -56,7 +57,7 @@ class Entry:
 
 def sentence_card(text: str, *, tone: Tone = Tone.BAD) -> ui.LayoutView:
     """Return a card of one sentence: what happened, and what to do."""
-    return _laid([ui.TextDisplay(cut(text, TEXT_CHARS))], tone)
+    return _laid([ui.TextDisplay(truncate(text, TEXT_CHARS))], tone)
 
 
 def list_card(
@@ -73,13 +74,13 @@ def list_card(
     What has no room is left out, and a last line counts it.
     """
     given = list(entries)
-    top: list[ui.Item[Any]] = [ui.TextDisplay(cut(f"### {title}\n{intro}".strip(), TEXT_CHARS // 4))]
-    foot = cut(footer, TEXT_CHARS // 8)
+    top: list[ui.Item[Any]] = [ui.TextDisplay(truncate(f"### {title}\n{intro}".strip(), TEXT_CHARS // 4))]
+    foot = truncate(footer, TEXT_CHARS // 8)
     room = TEXT_CHARS - _length(top) - len(foot) - _RESERVE_CHARS
     places = COMPONENTS_PER_MESSAGE - len(top) - len(buttons) - 4
     middle: list[ui.Item[Any]] = []
     for entry in given:
-        text = cut(entry.text, TEXT_CHARS // 2)
+        text = truncate(entry.text, TEXT_CHARS // 2)
         item = _entry(text, entry)
         taken = _SECTION_COMPONENTS if isinstance(item, ui.Section) else 1
         if len(text) > room or places < taken:

@@ -9,10 +9,11 @@ from discord import ui
 from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff
 from bot.catalog.search import ModelSummary
+from bot.formatting import format_count, format_large_number
 from bot.options.describe import describe_inputs
 from bot.outputs.output_schema import describe_output
 from bot.ui.components import ModelAction, ModelButton
-from bot.ui.render.formatting import counted, escape, one_line, rough
+from bot.ui.render.formatting import escape, one_line
 from bot.ui.render.list_cards import Entry, Tone, list_card
 from bot.ui.render.strings import DOT, model_link, model_url
 
@@ -40,7 +41,7 @@ def commands_card(commands: Sequence[Command], *, page: int = 0) -> ui.LayoutVie
         footer=DOT.join(
             part
             for part in (
-                f"-# {counted(len(commands), 'command')}",
+                f"-# {format_count(len(commands), 'command')}",
                 f"page {page + 1} of {pages}" if pages > 1 else "",
                 "/models info shows what one takes",
             )
@@ -72,7 +73,7 @@ def info_card(command: Command, listing: ModelSummary, *, known_as: Sequence[str
     about = "\n".join(part for part in (escape(one_line(listing.description, 400)), *facts) if part)
     entries = [Entry(text=about, picture=listing.cover)]
     if inputs:
-        entries += _grouped(f"**{counted(len(inputs), 'input')}**", inputs)
+        entries += _grouped(f"**{format_count(len(inputs), 'input')}**", inputs)
     entries.append(Entry(text=f"**Output** {describe_output(command.output_schema)}"))
     return list_card(escape(one_line(listing.model, 100)), _output_first(entries), buttons=[_page(str(command.target))])
 
@@ -126,7 +127,7 @@ def _listing_line(listing: ModelSummary) -> str:
 def _facts(listing: ModelSummary) -> str:
     facts = ["official" if listing.official else "community"]
     if listing.run_count:
-        facts.append(f"{rough(listing.run_count)} {'run' if listing.run_count == 1 else 'runs'}")
+        facts.append(f"{format_large_number(listing.run_count)} {'run' if listing.run_count == 1 else 'runs'}")
     return DOT.join(facts)
 
 

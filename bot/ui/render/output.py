@@ -6,28 +6,15 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import TypeGuard
 
-from bot.limits import GALLERY_ITEMS
+from bot.formatting import replace_surrogates
+from bot.limits import GALLERY_ITEMS, GALLERY_MIME_TYPES
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.ui.render import layout, strings
 from bot.ui.render.attachment_names import upload_name
-from bot.ui.render.formatting import code_block, whole
+from bot.ui.render.formatting import code_block
 from bot.ui.render.layout import Component
 
 _NONE: Mapping[str, str] = MappingProxyType({})
-
-# What Discord draws in a gallery; every other type would be an empty tile there.
-_DRAWN = frozenset(
-    {
-        "image/png",
-        "image/jpeg",
-        "image/webp",
-        "image/gif",
-        "image/avif",
-        "video/mp4",
-        "video/webm",
-        "video/quicktime",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +65,7 @@ def _is_withheld(part: OutputItem, withheld: Mapping[str, str]) -> TypeGuard[Fil
 
 def _shape(part: OutputItem) -> str:
     if isinstance(part, FileItem):
-        return "gallery" if part.type.mime in _DRAWN else "file"
+        return "gallery" if part.type.mime in GALLERY_MIME_TYPES else "file"
     return "text"
 
 
@@ -86,7 +73,7 @@ def _texts(parts: Iterable[OutputItem]) -> Iterator[Component]:
     lines = [_text(part) for part in parts]
     text = "\n".join(line for line in lines if line.strip())
     if text:
-        yield layout.text(whole(text))
+        yield layout.text(replace_surrogates(text))
 
 
 def _text(part: OutputItem) -> str:

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.formatting import format_count, format_duration, format_ordinal, format_size
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
 from bot.runs.snapshot import Phase, Progress, RunSnapshot
 from bot.store.models import Run
-from bot.ui.render.formatting import bar, counted, escape, link, moment, one_line, ordinal, size, span, target
+from bot.ui.render.formatting import bar, escape, link, moment, one_line, target
 
 DOT = " · "
 _REASON_CHARS = 200
@@ -107,7 +108,7 @@ def withheld(reasons: Mapping[str, str]) -> str:
 
 def too_large(number: int, prediction_id: str | None) -> str:
     """Return why a file is not there, and where it can be had for an hour."""
-    sentence = f"{size(number)} is more than Discord takes here"
+    sentence = f"{format_size(number)} is more than Discord takes here"
     return f"{sentence}{DOT}{link('on Replicate', prediction_url(prediction_id))}" if prediction_id else sentence
 
 
@@ -157,7 +158,7 @@ def elapsed(run: Run) -> timedelta | None:
 
 def _in_line(snapshot: RunSnapshot) -> str:
     progress = snapshot.progress
-    place = ordinal(progress.queue_position) if progress.queue_position else "waiting its turn"
+    place = format_ordinal(progress.queue_position) if progress.queue_position else "waiting its turn"
     return _line("In line", place, _since(progress))
 
 
@@ -217,7 +218,7 @@ def _delivering(snapshot: RunSnapshot) -> str:
 
 def _succeeded(snapshot: RunSnapshot) -> str:
     count, noun = made(snapshot.items)
-    what = counted(count, noun) if count else "" if snapshot.items else "nothing came back"
+    what = format_count(count, noun) if count else "" if snapshot.items else "nothing came back"
     return _line("Done", what, _took(snapshot.run))
 
 
@@ -250,8 +251,8 @@ def _kept(snapshot: RunSnapshot) -> str:
     if not count:
         return ""
     if total is not None and total > 1 and count <= total:
-        return f"{DOT}{count} of {counted(total, noun)} kept"
-    return f"{DOT}{counted(count, noun)} kept"
+        return f"{DOT}{count} of {format_count(total, noun)} kept"
+    return f"{DOT}{format_count(count, noun)} kept"
 
 
 def _ends(snapshot: RunSnapshot) -> str:
@@ -259,7 +260,7 @@ def _ends(snapshot: RunSnapshot) -> str:
     took = _took(snapshot.run)
     match snapshot.progress.phase:
         case Phase.SUCCEEDED:
-            return _join("it is done", counted(count, noun) if count else "", took)
+            return _join("it is done", format_count(count, noun) if count else "", took)
         case Phase.CANCELED:
             return _join("it was stopped", took)
         case _:
@@ -268,7 +269,7 @@ def _ends(snapshot: RunSnapshot) -> str:
 
 def _took(run: Run) -> str:
     took = elapsed(run)
-    return "" if took is None else span(took.total_seconds())
+    return "" if took is None else format_duration(took.total_seconds())
 
 
 def _since(progress: Progress) -> str:

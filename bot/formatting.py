@@ -1,0 +1,82 @@
+"""Sizes, durations, counts and shortened text as people read them. Pure; every part of the bot may use it.
+
+1 MB is 1024² bytes everywhere, as Discord counts: a file reads the same here as beside it in Discord, and so do
+Discord's limits ("10 MB"). Replicate's limits are decimal and read a little smaller: 100 MB of theirs are 95.4 MB.
+"""
+
+import unicodedata
+from datetime import timedelta
+from typing import Final
+
+import humanize
+
+ELLIPSIS: Final = "…"
+
+_JOINED: Final = ("Mn", "Me", "Sk")  # accents, variation selectors, skin tones
+_JOINER: Final = "\u200d"
+_PUNCTUATION: Final = " \n,.;:–-("
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes as Discord shows it: "512 bytes", "12.3 MB", "10 MB"."""
+    number, unit = humanize.naturalsize(size, binary=True).split()
+    return f"{number.removesuffix('.0')} {unit.replace('iB', 'B').replace('Byte', 'byte')}"
+
+
+def format_duration(duration: timedelta | float) -> str:
+    """Return a duration, or seconds, in one or two short units: "41 s", "3 min 20 s", "1 h 5 min"."""
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def spell_duration(duration: timedelta) -> str:
+    """Return a duration in words, for sentences: "30 days", "1 minute and 30 seconds"."""
+    return humanize.precisedelta(duration, suppress=["months"], format="%0.0f")
+
+
+def format_count(count: int, noun: str) -> str:
+    """Return "1 image", "5 images"; nouns take a plain s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def format_large_number(number: int) -> str:
+    """Return a number as people say it: "950", "12.3 thousand", "1.2 million"."""
+    return humanize.intword(number)
+
+
+def format_ordinal(number: int) -> str:
+    """Return 1st, 2nd, 3rd, 11th."""
+    return humanize.ordinal(number)
+
+
+def truncate(text: str, limit: int) -> str:
+    """Return the text in at most ``limit`` characters, ended by "…" at the end of a word where it was longer.
+
+    Accents and joined emoji are not torn apart. A word longer than half of the limit is cut through.
+    """
+    if len(text) <= limit:
+        return text
+    if limit < 1:
+        return ""
+    end = limit - 1
+    while end > 0 and (unicodedata.category(text[end]) in _JOINED or _JOINER in text[end - 1 : end + 1]):
+        end -= 1
+    head = text[:end]
+    if not text[end].isspace():
+        space = max(head.rfind(" "), head.rfind("\n"))
+        head = head[:space] if space > limit // 2 else head
+    return head.rstrip(_PUNCTUATION) + ELLIPSIS
+
+
+def replace_surrogates(text: str) -> str:
+    """Return the text with lone surrogates replaced: neither JSON encoders, SQLite nor Discord take one."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
