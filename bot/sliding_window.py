@@ -1,27 +1,41 @@
-"""A sliding-window counter: at most so many events in any span of time. Pure; the time is passed in."""
+"""A sliding window: at most so many events in any span of time. Pure; the time is passed in."""
 
 from collections import deque
 
 
 class SlidingWindow:
-    """Remembers when things happened; in no span of ``seconds`` are there more than ``limit`` of them."""
+    """Allows at most ``limit`` events in any span of ``seconds``."""
+
+    __slots__ = ("_limit", "_seconds", "_times")
 
     def __init__(self, limit: int, seconds: float) -> None:
         if limit < 1:
-            raise ValueError("A window that lets nothing through is a wall.")
+            raise ValueError("The limit of a sliding window is at least 1.")
         self._limit = limit
         self._seconds = seconds
         self._times: deque[float] = deque()
 
+    def free_at(self, now: float, *, limit: int | None = None) -> float:
+        """Return when one more event is allowed, ``now`` if at once; a smaller ``limit`` leaves room for others."""
+        self._drop_expired(now)
+        limit = self._limit if limit is None else min(limit, self._limit)
+        if len(self._times) < limit:
+            return now
+        return self._times[len(self._times) - limit] + self._seconds
+
     def delay(self, now: float, *, limit: int | None = None) -> float:
-        """Return the seconds until one more may happen; a smaller ``limit`` leaves room for others."""
+        """Return the seconds until one more event is allowed."""
+        return self.free_at(now, limit=limit) - now
+
+    def record(self, now: float) -> None:
+        """Record an event."""
+        self._times.append(now)
+
+    def is_empty(self, now: float) -> bool:
+        """Whether no event counts any more."""
+        self._drop_expired(now)
+        return not self._times
+
+    def _drop_expired(self, now: float) -> None:
         while self._times and self._times[0] + self._seconds <= now:
             self._times.popleft()
-        limit = min(limit or self._limit, self._limit)
-        if len(self._times) < limit:
-            return 0.0
-        return self._times[len(self._times) - limit] + self._seconds - now
-
-    def note(self, now: float) -> None:
-        """Remember that one happened."""
-        self._times.append(now)

@@ -119,9 +119,9 @@ async def server(client: Client) -> AsyncIterator[Server]:  # noqa: ARG001  # lo
 def test_default_urls_are_those_of_discord_py() -> None:
     sentence = "discord.py keeps its URLs elsewhere or changed them: see set_api_urls and its two defaults."
     # Of the source, because other tests set the attributes.
-    assert f"BASE: ClassVar[str] = {DEFAULT_API!r}" in inspect.getsource(discord.http.Route), sentence
+    assert repr(DEFAULT_API) in inspect.getsource(discord.http.Route), sentence
     source = inspect.getsource(discord.gateway.DiscordWebSocket)
-    assert f"DEFAULT_GATEWAY = yarl.URL({DEFAULT_GATEWAY!r})" in source, sentence
+    assert repr(DEFAULT_GATEWAY) in source, sentence
 
 
 async def test_client_connects_to_the_given_urls(client: Client) -> None:

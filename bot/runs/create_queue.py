@@ -106,7 +106,7 @@ class CreateRateLimiter:
 
     def leave(self, now: float) -> None:
         """Note that one leaves."""
-        self._window.note(now)
+        self._window.record(now)
         self._last = now
         self._under_way += 1
         if self._allowance is not None:

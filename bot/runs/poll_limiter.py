@@ -52,4 +52,4 @@ class PollLimiter:
     async def _turn(self) -> None:
         while (delay := self._window.delay(self._clock.monotonic())) > 0:
             await self._clock.sleep(max(delay, 0.001))  # rounding must not make it endless
-        self._window.note(self._clock.monotonic())
+        self._window.record(self._clock.monotonic())

@@ -144,8 +144,8 @@ def test_who_had_its_turn_in_vain_is_next() -> None:
 
 def test_a_window_tells_exactly_when_the_next_may_happen() -> None:
     window = SlidingWindow(2, 60.0)
-    window.note(0.0)
-    window.note(10.0)
+    window.record(0.0)
+    window.record(10.0)
     assert window.delay(20.0) == 40.0
     assert window.delay(20.0, limit=1) == 50.0
     assert window.delay(60.0) == 0.0
@@ -191,7 +191,7 @@ async def test_an_account_of_six_a_minute_is_rarely_asked_in_vain() -> None:
                 refused += 1
                 line.throttled(delay)
             else:
-                bucket.note(clock.monotonic())
+                bucket.record(clock.monotonic())
                 taken += 1
                 line.taken(None)
             line.leave(ticket)
