@@ -1,7 +1,7 @@
-"""Small asyncio helpers: an event with a timeout, racing two waits, cancelling tasks and waiting for them."""
+"""Small asyncio helpers: an event with a timeout, racing waits, cancelling tasks and waiting for them."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
 from bot.clock import Clock
@@ -10,59 +10,51 @@ T = TypeVar("T")
 
 
 class WakeEvent:
-    """One waiter hears it; rung while nobody waits, it is heard at once by the next."""
+    """An event for one waiter that resets itself and can be waited for with a timeout."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rung = False
+        self._is_set = False
         self._waiter: asyncio.Future[None] | None = None
 
-    def ring(self) -> None:
-        """Wake the waiter, now or when it comes."""
-        self._rung = True
+    def set(self) -> None:
+        """Wake the waiter, or let the next one return at once."""
+        self._is_set = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def hush(self) -> None:
-        """Forget that it was rung while nobody waited."""
-        self._rung = False
+    def clear(self) -> None:
+        """Forget a ``set`` that nobody has waited for."""
+        self._is_set = False
 
-    async def heard(self, within: float) -> bool:
-        """Return True at the next ring, or False when ``within`` seconds have passed without one."""
-        if not self._rung:
+    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 - the clock is handed in
+        """Return True once the event is set, which resets it, or False after ``timeout`` seconds."""
+        if not self._is_set:
             self._waiter = asyncio.get_running_loop().create_future()
-            passing = asyncio.ensure_future(self._clock.sleep(within))
             try:
-                await asyncio.wait((self._waiter, passing), return_when=asyncio.FIRST_COMPLETED)
+                await race(self._waiter, self._clock.sleep(timeout))
             finally:
                 self._waiter = None
-                await cancel_and_wait((passing,))
-        rung, self._rung = self._rung, False
-        return rung
+        was_set, self._is_set = self._is_set, False
+        return was_set
 
 
-async def race(*works: Coroutine[Any, Any, object]) -> None:
-    """Return when the first of ``works`` is over; the others are cancelled and waited for."""
-    tasks = [asyncio.ensure_future(work) for work in works]
+async def race(work: Awaitable[T], *others: Awaitable[object]) -> T | None:
+    """Return the result of ``work``, or None when one of ``others`` is done first.
+
+    Whatever is not done is cancelled and waited for; errors of ``others`` are dropped.
+    """
+    working = asyncio.ensure_future(work)
+    tasks = [working, *map(asyncio.ensure_future, others)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
     finally:
         await cancel_and_wait(tasks)
 
 
-async def cancel_on(stop: asyncio.Event, work: Awaitable[T]) -> T | None:
-    """Return what ``work`` gives, or None when ``stop`` is set first; the work is then cancelled and waited for."""
-    working = asyncio.ensure_future(work)
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        await cancel_and_wait((working, stopping))
-
-
 async def cancel_and_wait(tasks: Iterable["asyncio.Future[Any]"]) -> None:
-    """Cancel what still runs and wait until it has cleaned up."""
+    """Cancel the tasks that are not done, and wait until they have cleaned up."""
     tasks = tuple(tasks)
     for task in tasks:
         task.cancel()

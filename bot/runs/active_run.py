@@ -186,13 +186,13 @@ class ActiveRun:
             if self.run.sent_at is not None:
                 self._since = at
             self.show()
-        self.bell.ring()
+        self.bell.set()
 
     def tell(self, prediction: Prediction | None) -> None:
         """Take in what a webhook said, and wake whoever follows the run."""
         if prediction is not None:
             self.heard = prediction
-        self.bell.ring()
+        self.bell.set()
 
     @property
     def stopping(self) -> bool:

@@ -55,4 +55,4 @@ class Canceller:
             self._life.worry("cancel", "Replicate did not take the cancel yet; it is asked again.")
             await self._clock.sleep(self._policy.backoff(tries))
         self._life.worry("cancel", None)
-        self._life.bell.ring()
+        self._life.bell.set()

@@ -13,7 +13,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bot.aio import cancel_on
+from bot.aio import race
 from bot.backends.replicate.errors import ApiError, BadAnswer, NoAnswer, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.predictions import Prediction
@@ -90,7 +90,7 @@ class Creator:
                 return Outcome(state=RunState.FAILED, reason=answer.reason)
             life.worry("create", answer.meanwhile)
             life.turn(Phase.QUEUED)
-            await cancel_on(life.stop, self._clock.sleep(max(answer.after, self._policy.backoff(tries))))
+            await race(self._clock.sleep(max(answer.after, self._policy.backoff(tries))), life.stop.wait())
 
     async def _attempt(self, life: ActiveRun, *, again: bool) -> Prediction | Outcome | _RetryLater | _NoAnswer:
         ticket = self._line.enter(life.run.author_id, life.moved, again=again)
@@ -98,7 +98,7 @@ class Creator:
             if not await self._its_turn(life, ticket):
                 return _CANCELED
             try:
-                life.given = life.given or await cancel_on(life.stop, self._resolve(life))
+                life.given = life.given or await race(self._resolve(life), life.stop.wait())
             except ReplicateError as error:
                 return Outcome(state=RunState.FAILED, reason=_upload_failure(error))
             life.delicate = True  # from here until Replicate's answer is on disk
@@ -114,7 +114,7 @@ class Creator:
         began = self._clock.monotonic()
         if not ticket.turn.done():
             life.turn(Phase.QUEUED)
-            await cancel_on(life.stop, ticket.turn)
+            await race(ticket.turn, life.stop.wait())
         self._observer.waited(life.run, self._clock.monotonic() - began)
         return not life.stopping
 

@@ -94,7 +94,7 @@ class Reconciler:
                 return False
             if listed and not patient and not _any_alike(life.run, self._under_way.values()):
                 return False
-            await life.bell.heard(within=min(self._policy.backoff(tries), _LONGEST_PAUSE))
+            await life.bell.wait(timeout=min(self._policy.backoff(tries), _LONGEST_PAUSE))
 
     async def _candidates(self, life: ActiveRun) -> tuple[tuple[Prediction, ...], bool]:
         """Return what may be this run's, the surest first, and whether the list could be read."""

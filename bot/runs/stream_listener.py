@@ -62,7 +62,7 @@ class StreamListener:
         except Exception:  # the stream is only the picture; the run goes on by polling
             log.exception("the stream of a run broke", extra={"run": self._life.run.id})
             self._observer.stream_lost(self._life.run)
-        self._life.bell.ring()
+        self._life.bell.set()
 
     def _take(self, gulp: StreamBatch) -> None:
         if gulp.outputs:

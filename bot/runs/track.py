@@ -88,7 +88,7 @@ class _RunTracker:
             reason = self._lost
             if reason is not None:
                 return outcome.outcome_without_prediction(reason, self._listener.verdict, heard=self._listener.error)
-            rung = await self._life.bell.heard(within=self._pause())
+            rung = await self._life.bell.wait(timeout=self._pause())
             prediction = self._told()
 
     async def close(self) -> None:
@@ -106,7 +106,7 @@ class _RunTracker:
         """Wait for a routine look's turn; what rings meanwhile makes it urgent."""
         urgent = urgent or self._life.stopping or self._listener.verdict is not None
         if not urgent and (delay := self._house.looks.routine_in()) > 0:
-            await self._life.bell.heard(within=delay)
+            await self._life.bell.wait(timeout=delay)
 
     async def _look(self) -> Prediction | None:
         life = self._life

@@ -163,7 +163,7 @@ class ReplyTask:
     def _hurry(self) -> None:
         """Let the owner look at once, whatever it waits for."""
         self._changed.set()
-        self._hurried.ring()
+        self._hurried.set()
         self._hasten()
 
     def _hasten(self) -> None:
@@ -192,7 +192,7 @@ class ReplyTask:
         while not over and not (self._closing and self._page == self._shown):
             await self._changed.wait()
             self._changed.clear()
-            self._hurried.hush()
+            self._hurried.clear()
             self._woken_at = self._clock.monotonic()
             look, self._look_due = self._look_due, False
             try:
@@ -281,7 +281,7 @@ class ReplyTask:
         """Wait before the next try, unless something more urgent comes."""
         pause = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
         self._failures += 1
-        await self._hurried.heard(pause)
+        await self._hurried.wait(pause)
         self._changed.set()
 
     def _watch_token(self) -> None:
