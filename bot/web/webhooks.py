@@ -12,9 +12,9 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from bot.backends.replicate.api import decode_object
 from bot.backends.replicate.errors import BadAnswer, ForgedWebhook, StaleWebhook
 from bot.backends.replicate.predictions import Prediction, parse
-from bot.backends.replicate.types import decode
 from bot.backends.replicate.webhooks import ID_HEADER, Verifier
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class WebhookReceiver:
         if delivery_id in self._taken:
             return "repeated"
         try:
-            prediction, outcome = parse(decode(body)), "woke"
+            prediction, outcome = parse(decode_object(body)), "woke"
         except BadAnswer as error:
             log.warning("Replicate sent a webhook that cannot be read; the run looks for itself.", error=str(error))
             prediction, outcome = None, "unreadable"

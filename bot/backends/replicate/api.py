@@ -1,5 +1,6 @@
 """One request to Replicate's HTTP API and its answer, with retries and rate limits."""
 
+import json
 import math
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -12,7 +13,6 @@ import httpx
 
 from bot.backends.replicate.errors import BadAnswer, NoAnswer, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.responses import TRANSPORT_ERRORS, error_from_exception, error_from_response
-from bot.backends.replicate.types import decode
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 
@@ -170,7 +170,7 @@ class ApiClient:
 
     async def read(self, ask: ApiRequest) -> dict[str, Any]:
         """Like ``repeat``, and return the JSON object that came."""
-        return decode((await self.repeat(ask)).content)
+        return decode_object((await self.repeat(ask)).content)
 
     async def items(self, operation: str, url: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
         """Yield every item of a list, page after page as they are wanted."""
@@ -234,3 +234,14 @@ async def _slices(body: bytes) -> AsyncIterator[bytes]:
     """Yield a large body bit by bit, so that the loop turns in between."""
     for start in range(0, len(body), _SLICE):
         yield body[start : start + _SLICE]
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in ``body``; BadAnswer if there is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer("Replicate's response is not JSON.") from error
+    if not isinstance(value, dict):
+        raise BadAnswer("Replicate's response is not a JSON object.")
+    return value

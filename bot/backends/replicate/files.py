@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, Upload
+from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, Upload, decode_object
 from bot.backends.replicate.errors import BadAnswer, NotFound, TooLarge
-from bot.backends.replicate.types import ApiModel, Id, LenientStr, NonNegativeInt, OptionalTimestamp, Url, clean, decode
+from bot.backends.replicate.types import ApiModel, Id, LenientStr, NonNegativeInt, OptionalTimestamp, Url, clean
 from bot.formatting import format_size
 from bot.limits import FILE_BYTES, FILENAME_BYTES
 
@@ -61,7 +61,7 @@ class Files:
             upload=Upload(_short(name), content_type, data),
             read=(TIMEOUT.read or 0) + len(data) / _SLOWEST_BYTES_PER_SECOND,
         )
-        return _parse(decode((await self._api.repeat(ask)).content))
+        return _parse(decode_object((await self._api.repeat(ask)).content))
 
     async def get(self, id: str) -> RemoteFile:  # noqa: A002 - Replicate's own word for it
         """Return what is known about a file."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import Field, ValidationError
 
-from bot.backends.replicate.api import ApiClient, ApiRequest
+from bot.backends.replicate.api import ApiClient, ApiRequest, decode_object
 from bot.backends.replicate.errors import BadAnswer
 from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.types import (
@@ -26,7 +26,6 @@ from bot.backends.replicate.types import (
     Timestamp,
     Url,
     clean,
-    decode,
 )
 from bot.limits import CANCEL_AFTER_MIN, WAIT_MAX
 
@@ -181,7 +180,7 @@ class Predictions:
             read=CREATE_READ if wait is None else max(CREATE_READ, wait + _WAIT_SLACK),
             tells_rate=True,
         )
-        return parse(decode((await self._api.once(ask)).content))
+        return parse(decode_object((await self._api.once(ask)).content))
 
     async def get(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
         """Return it as it is now; this is the truth, whatever a stream or a webhook said."""

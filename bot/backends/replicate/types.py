@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from bot.backends.replicate.errors import BadAnswer
 from bot.formatting import replace_surrogates
 
 
@@ -90,14 +89,3 @@ JsonObject = Annotated[dict[str, Any], BeforeValidator(_as_object)]
 OptionalJsonObject = Annotated[dict[str, Any] | None, BeforeValidator(_as_object_or_none)]
 NonNegativeInt = Annotated[int, BeforeValidator(_as_count)]
 Anything = Annotated[Any, BeforeValidator(clean)]
-
-
-def decode(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in ``body``; BadAnswer when there is none."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadAnswer("Replicate answered with something that is not JSON.") from error
-    if not isinstance(value, dict):
-        raise BadAnswer("Replicate answered with JSON that is not an object.")
-    return value

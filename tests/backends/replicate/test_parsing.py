@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.backends.replicate.api import decode_object
 from bot.backends.replicate.errors import BadAnswer
 from bot.backends.replicate.predictions import Prediction, Status, parse
-from bot.backends.replicate.types import decode
 from tests.backends.replicate.server import prediction
 
 
@@ -81,7 +81,7 @@ def test_a_stream_url_is_not_in_the_repr():
 
 def test_halves_of_surrogate_pairs_are_mended():
     read = parse(
-        decode(rb'{"id":"x","status":"x","created_at":"2025-07-29","output":["\ud83d\ude00 \ud83d","\u2028"]}')
+        decode_object(rb'{"id":"x","status":"x","created_at":"2025-07-29","output":["\ud83d\ude00 \ud83d","\u2028"]}')
     )
     assert read.output == ["😀 �", "\u2028"]
 
@@ -98,7 +98,7 @@ def test_what_has_to_be_there_is_asked_for_by_name_and_nothing_private_is_quoted
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"<html>", b"\xff\xfe", b"{", b"[" * 100_000, b"9" * 5000])
 def test_a_body_that_is_no_object_is_a_bad_answer(body):
     with pytest.raises(BadAnswer):
-        decode(body)
+        decode_object(body)
 
 
 def test_what_is_nested_too_deeply_is_a_bad_answer():
