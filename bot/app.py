@@ -20,7 +20,7 @@ from bot.aio import cancel_and_wait
 from bot.backends.replicate.client import Replicate, open_http
 from bot.backends.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
 from bot.backends.replicate.transport import ReadScheduler
-from bot.backends.replicate.webhooks import Verifier
+from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
@@ -33,7 +33,7 @@ from bot.maintenance import Maintenance, RetentionPeriods
 from bot.observability.discord_metrics import DiscordMetrics
 from bot.observability.health_checks import HealthChecks
 from bot.observability.instruments import RunMeter, TransactionMeter
-from bot.observability.logs import set_up_logging
+from bot.observability.logs import configure_logging
 from bot.observability.metrics import CONTENT_TYPE, Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.materialize import Concurrency, Materializer, Spool
@@ -158,7 +158,7 @@ class App:
     async def _deliveries(self) -> "WebhookReceiver | None":
         """Return what takes Replicate's calls; None while its signing secret cannot be had: runs do without."""
         try:
-            verifier = Verifier(await self._replicate.webhooks.secret(), self._clock)
+            verifier = WebhookVerifier(await self._replicate.webhooks.secret(), self._clock)
         except (Unauthenticated, Forbidden, NotFound) as error:
             raise ConfigError(f"WEBHOOK_URL is set; Replicate did not tell its signing secret: {error}") from error
         except ReplicateError as error:
@@ -338,7 +338,7 @@ _YOUNG = 10_000  # objects, before the youngest are looked at
 async def serve(settings: Settings) -> int:
     """Run the bot until it is told to stop; return the exit code. ConfigError says what keeps it from running."""
     secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
-    set_up_logging(form=settings.log_format, level=settings.log_level, secrets=secrets_known)
+    configure_logging(form=settings.log_format, level=settings.log_level, secrets=secrets_known)
     set_api_urls(settings.discord_api_url, str(settings.discord_gateway_url))
     clock = SystemClock()
     async with AsyncExitStack() as stack:

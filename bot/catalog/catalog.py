@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 
 from bot.backends.replicate.errors import ReplicateError
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.catalog.resolve import ModelResolver, ResolvedModel, as_user_errors
 from bot.catalog.search import ModelSummary
 from bot.catalog.ttl_cache import TTLCache

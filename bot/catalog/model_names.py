@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.errors import Refused
 from bot.limits import COMMAND_NAME_CHARS
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import NotFound, ReplicateError, Throttled, Unauthenticated
-from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.models import Model
+from bot.backends.replicate.types import ModelRef
 from bot.errors import ConfigError, UserError
 from bot.store.commands import Commands
 

@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import Webhook
 
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import ReplicateError
-from bot.backends.replicate.webhooks import ID_HEADER, SIGNATURE_HEADER, TIME_HEADER, Verifier
+from bot.backends.replicate.webhooks import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookVerifier
 from bot.clock import Clock
 from bot.diagnostics.result import CheckResult, Report, failed, ok
 from bot.errors import ConfigError
@@ -51,7 +51,7 @@ async def check_http(settings: Settings, *, replicate: Replicate | None, clock: 
 async def _secret(replicate: Replicate, clock: Clock, tell: Report) -> str | None:
     try:
         secret = await replicate.webhooks.secret()
-        Verifier(secret, clock)
+        WebhookVerifier(secret, clock)
     except ReplicateError as error:
         tell(
             failed(
@@ -66,7 +66,7 @@ async def _secret(replicate: Replicate, clock: Clock, tell: Report) -> str | Non
 
 def _server(settings: Settings, secret: str | None, clock: Clock) -> WebServer:
     health = Health(ready=dict, metrics=bytes, metrics_type="text/plain")
-    deliveries = WebhookReceiver(verifier=Verifier(secret, clock), wake=lambda *_: False) if secret else None
+    deliveries = WebhookReceiver(verifier=WebhookVerifier(secret, clock), wake=lambda *_: False) if secret else None
     return WebServer(host=settings.http_host, port=settings.http_port or 0, health=health, deliveries=deliveries)
 
 
@@ -108,7 +108,7 @@ async def _probe(base: str, secret: str, clock: Clock) -> CheckResult:
     body, now = json.dumps({"id": _RUN}), clock.now()
     headers = {
         ID_HEADER: "msg_check",
-        TIME_HEADER: str(int(now.timestamp())),
+        TIMESTAMP_HEADER: str(int(now.timestamp())),
         SIGNATURE_HEADER: Webhook(secret).sign("msg_check", now, body),
         "Content-Type": "application/json",
     }

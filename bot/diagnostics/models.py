@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import ApiError, NotFound, NotSent, ReplicateError, Unauthenticated
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.catalog.resolve import ModelResolver, UnknownModel
 from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
 from bot.options.fields import read_fields

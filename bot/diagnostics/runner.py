@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from bot.app import App
 from bot.backends.replicate.client import Replicate, open_http
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
 from bot.clock import SystemClock
@@ -26,7 +26,7 @@ from bot.diagnostics.models import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
 from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
-from bot.observability.logs import set_up_logging
+from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.settings import CommandSpec, Settings
 from bot.store.commands import CommandRow
@@ -46,7 +46,7 @@ async def check(*, offline: bool) -> int:
         return _MISCONFIGURED
     secrets = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
     # What the rooms log on the way is told in a finding, and better.
-    set_up_logging(level="critical", secrets=secrets)
+    configure_logging(level="critical", secrets=secrets)
     doctor = _Runner(settings)
     async with AsyncExitStack() as stack:
         await doctor.look(stack, offline=offline)

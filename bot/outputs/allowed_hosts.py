@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bot.outputs.errors import NotAllowed, Unreachable
+from bot.outputs.errors import AddressNotAllowed, HostUnreachable
 
 DELIVERY_HOSTS: Final = ("replicate.delivery",)
 
@@ -47,18 +47,18 @@ class AllowedHosts:
         host = _plain(url.raw_host.decode("ascii"))
         port = url.port or _PORTS.get(url.scheme, 0)
         if not 0 < port < 2**16 or not host or url.userinfo:
-            raise NotAllowed("The model gave an address that is not a plain web address, so it was not opened.")
+            raise AddressNotAllowed("The model gave an address that is not a plain web address, so it was not opened.")
         entries = [entry for entry in self._entries if _covers(entry, host, port)]
         if not entries:
-            raise NotAllowed("The file lies on a host that this bot does not fetch from.")
+            raise AddressNotAllowed("The file lies on a host that this bot does not fetch from.")
         named = host not in DELIVERY_HOSTS and any(entry.host == host for entry in entries)
         try:
             found = (host,) if _as_ip(host) else tuple(await self._resolve(host, port))
         except (OSError, UnicodeError) as error:  # the latter for names that no resolver takes
-            raise Unreachable("The file's host cannot be found right now.") from error
+            raise HostUnreachable("The file's host cannot be found right now.") from error
         good = tuple(address for address in found if named or _is_public(address))
         if not good:
-            raise NotAllowed("The file's host lies in a private network, so it was not opened.")
+            raise AddressNotAllowed("The file's host lies in a private network, so it was not opened.")
         return good
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from bot.outputs.errors import Damaged, Oversize
+from bot.outputs.errors import FileCorrupt, FileTooLarge
 
 _HEADER: Final = re.compile(r"data:(?P<kind>[\w.+/*-]*)(?P<params>(?:;[\w.+=\"/ -]*)*),", re.IGNORECASE)
 _HEADER_CHARS: Final = 500  # no header is longer
@@ -28,14 +28,14 @@ def decode_data_uri(text: str, *, max_bytes: int) -> bytes:
     """Return the bytes of a data URI. Raises Damaged and Oversize."""
     header = _HEADER.match(text[:_HEADER_CHARS])
     if header is None:
-        raise Damaged("The model gave a file inline, but its data cannot be read.")
+        raise FileCorrupt("The model gave a file inline, but its data cannot be read.")
     body = text[header.end() :]
     packed = is_packed_data_uri(text)
     if len(body) * 3 // 4 > max_bytes * (1 if packed else 3) + 3:  # a byte is at most three characters ("%00")
-        raise Oversize("The file is larger than what this bot takes.")
+        raise FileTooLarge("The file is larger than what this bot takes.")
     data = _unpack(body) if packed else unquote_to_bytes(body)
     if len(data) > max_bytes:
-        raise Oversize("The file is larger than what this bot takes.")
+        raise FileTooLarge("The file is larger than what this bot takes.")
     return data
 
 
@@ -47,4 +47,4 @@ def _unpack(body: str) -> bytes:
     try:
         return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Damaged("The model gave a file inline, but its data cannot be read.") from error
+        raise FileCorrupt("The model gave a file inline, but its data cannot be read.") from error

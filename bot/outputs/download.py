@@ -18,7 +18,15 @@ from bot.media.sniff import HEAD_BYTES, sniff
 from bot.media.types import MediaType
 from bot.outputs.allowed_hosts import AllowedHosts, Resolve
 from bot.outputs.data_uri import decode_data_uri, is_data_uri
-from bot.outputs.errors import Damaged, Denied, Gone, NotAllowed, NotStored, Oversize, Unreachable
+from bot.outputs.errors import (
+    AccessDenied,
+    AddressNotAllowed,
+    DiskError,
+    FileCorrupt,
+    FileGone,
+    FileTooLarge,
+    HostUnreachable,
+)
 
 _STEP: Final = 64 * 1024  # bytes handed out at once, however many a packed byte stands for
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
@@ -35,7 +43,7 @@ class Decompressor:
     def __init__(self, encoding: str) -> None:
         name = encoding.strip().lower()
         if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise Damaged(_BROKEN)
+            raise FileCorrupt(_BROKEN)
         self._plain = name in ("", "identity")
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
 
@@ -50,7 +58,7 @@ class Decompressor:
             try:
                 piece = self._inflater.decompress(data, _STEP)
             except zlib.error as error:
-                raise Damaged(_BROKEN) from error
+                raise FileCorrupt(_BROKEN) from error
             yield piece
             data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
             if not piece and not data:
@@ -117,7 +125,7 @@ _NETWORK: Final = (httpx.TransportError, aiohttp.ClientError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
+class DownloadedFile:
     """A whole file on our disk. ``source_name`` is the name it had where it came from."""
 
     path: Path
@@ -149,7 +157,7 @@ class Downloader:
         self._clock = clock
         self._on_bytes = on_bytes
 
-    async def fetch(self, url: str, into: Path) -> Download:
+    async def fetch(self, url: str, into: Path) -> DownloadedFile:
         """Bring the file at ``url`` (http, https or data) to the path ``into``. Raises FetchError."""
         try:
             if is_data_uri(url):
@@ -159,7 +167,7 @@ class Downloader:
                 await self._download(_parse(url), into)
             return await asyncio.to_thread(sniff_file, into, source_name(url))
         except OSError as error:
-            raise NotStored("The bot's own disk did not take the file; its owner should look at it.") from error
+            raise DiskError("The bot's own disk did not take the file; its owner should look at it.") from error
 
     async def _download(self, url: httpx.URL, into: Path) -> None:
         deadline = self._clock.monotonic() + _PATIENCE
@@ -167,11 +175,13 @@ class Downloader:
         for attempt in range(1, _TRIES + 1):
             try:
                 return await self._attempt(url, into, number=attempt, deadline=deadline)
-            except (Unreachable, *_NETWORK) as error:
+            except (HostUnreachable, *_NETWORK) as error:
                 if attempt == _TRIES or self._clock.monotonic() + pause >= deadline:
-                    if isinstance(error, Unreachable):
+                    if isinstance(error, HostUnreachable):
                         raise
-                    raise Unreachable("The file's host did not hand it over, although it was asked often.") from error
+                    raise HostUnreachable(
+                        "The file's host did not hand it over, although it was asked often."
+                    ) from error
             await self._clock.sleep(pause)
             pause *= 2
         return None
@@ -183,7 +193,7 @@ class Downloader:
                     _check_status(response.status_code)
                     return await self._store(response, into, deadline=deadline)
                 url = _parse(response.headers["location"], base=url)
-        raise NotAllowed("The file's host sent us in circles.")
+        raise AddressNotAllowed("The file's host sent us in circles.")
 
     @contextlib.asynccontextmanager
     async def _open(self, url: httpx.URL, *, number: int) -> AsyncIterator[httpx.Response]:
@@ -204,7 +214,7 @@ class Downloader:
     async def _store(self, response: httpx.Response, into: Path, *, deadline: float) -> None:
         promised = response.headers.get("content-length", "")
         if promised.isdecimal() and int(promised) > self._max_bytes:
-            raise Oversize(_OVERSIZE)
+            raise FileTooLarge(_OVERSIZE)
         unpacker = Decompressor(response.headers.get("content-encoding", ""))
         with AtomicFile(into) as part:
             async for chunk in response.aiter_raw():
@@ -212,22 +222,22 @@ class Downloader:
                 for piece in unpacker.feed(chunk):
                     part.write(piece)
                     if part.size > self._max_bytes:
-                        raise Oversize(_OVERSIZE)
+                        raise FileTooLarge(_OVERSIZE)
                 if self._clock.monotonic() > deadline:
-                    raise Unreachable("The file came too slowly to wait for.")
+                    raise HostUnreachable("The file came too slowly to wait for.")
             if not unpacker.whole:
-                raise Unreachable("The file ended in the middle.")
+                raise HostUnreachable("The file ended in the middle.")
             part.finish()
 
 
 _OVERSIZE: Final = "The file is larger than what this bot takes."
 
 
-def sniff_file(path: Path, name: str | None) -> Download:
+def sniff_file(path: Path, name: str | None) -> DownloadedFile:
     """Return what lies at ``path``, its type told from its bytes. Raises FileNotFoundError."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    return Download(path=path, size=path.stat().st_size, type=sniff(head), source_name=name)
+    return DownloadedFile(path=path, size=path.stat().st_size, type=sniff(head), source_name=name)
 
 
 def source_name(url: str) -> str | None:
@@ -244,9 +254,9 @@ def _parse(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
     try:
         parsed = httpx.URL(url) if base is None else base.join(url)
     except (httpx.InvalidURL, ValueError) as error:
-        raise NotAllowed("The model gave an address that cannot be read.") from error
+        raise AddressNotAllowed("The model gave an address that cannot be read.") from error
     if parsed.scheme not in ("http", "https"):
-        raise NotAllowed("The model gave an address that is not a plain web address, so it was not opened.")
+        raise AddressNotAllowed("The model gave an address that is not a plain web address, so it was not opened.")
     return parsed
 
 
@@ -255,7 +265,7 @@ def _check_status(status: int) -> None:
     if status == httpx.codes.OK:
         return
     if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-        raise Gone("The file is gone: Replicate keeps files for an hour.")
+        raise FileGone("The file is gone: Replicate keeps files for an hour.")
     if status >= 500 or status in _AGAIN:
-        raise Unreachable(f"The file's host answered with an error ({status}).")
-    raise Denied(f"The file's host does not hand it out ({status}).")
+        raise HostUnreachable(f"The file's host answered with an error ({status}).")
+    raise AccessDenied(f"The file's host does not hand it out ({status}).")

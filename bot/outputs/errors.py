@@ -15,33 +15,33 @@
 from bot.errors import ReplicordError
 
 
-class FetchError(ReplicordError):
+class DownloadError(ReplicordError):
     """A file could not be fetched."""
 
 
-class NotAllowed(FetchError):
+class AddressNotAllowed(DownloadError):
     """The address is not one that is fetched."""
 
 
-class Gone(FetchError):
+class FileGone(DownloadError):
     """The file is there no longer."""
 
 
-class Denied(FetchError):
+class AccessDenied(DownloadError):
     """The host does not hand the file out."""
 
 
-class Oversize(FetchError):
+class FileTooLarge(DownloadError):
     """The file is larger than what is taken."""
 
 
-class Damaged(FetchError):
+class FileCorrupt(DownloadError):
     """The file cannot be unpacked or decoded."""
 
 
-class Unreachable(FetchError):
+class HostUnreachable(DownloadError):
     """The host did not answer, or not to the end."""
 
 
-class NotStored(FetchError):
+class DiskError(DownloadError):
     """The file could not be written to the bot's own disk."""

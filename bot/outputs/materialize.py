@@ -16,8 +16,8 @@ from bot.limits import DATA_KEPT, MIB
 from bot.media import sniff
 from bot.media.images import shrink_image
 from bot.media.types import MediaKind, MediaType
-from bot.outputs.download import Download, Downloader, sniff_file, source_name, write_whole
-from bot.outputs.errors import FetchError, Gone, NotAllowed
+from bot.outputs.download import DownloadedFile, Downloader, sniff_file, source_name, write_whole
+from bot.outputs.errors import AddressNotAllowed, DownloadError, FileGone
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.json_format import format_json
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText
@@ -147,22 +147,22 @@ class Materializer:
             if fetched.size <= self._limit:
                 return self._upload(piece, fetched, note=None)
             smaller = await self._smaller(fetched)
-        except FetchError as error:
-            return self._link(piece, error.sentence, expires=not isinstance(error, (Gone, NotAllowed)))
+        except DownloadError as error:
+            return self._link(piece, error.sentence, expires=not isinstance(error, (FileGone, AddressNotAllowed)))
         except OSError:
             return self._link(piece, _DISK)
         if smaller is None:
             return self._link(piece, self._too_large(fetched.size))
         return self._upload(piece, smaller, note=f"made smaller to fit here; it was {format_size(fetched.size)}")
 
-    async def _fetched(self, url: str, path: Path) -> Download:
+    async def _fetched(self, url: str, path: Path) -> DownloadedFile:
         try:
             return await asyncio.to_thread(sniff_file, path, source_name(url))
         except FileNotFoundError:
             async with self._bench.fetching:
                 return await self._fetcher.fetch(url, path)
 
-    async def _smaller(self, fetched: Download) -> Download | None:
+    async def _smaller(self, fetched: DownloadedFile) -> DownloadedFile | None:
         """Return the picture re-encoded to fit, made now or before a restart; None when it cannot be."""
         if fetched.type.kind is not MediaKind.IMAGE or fetched.size > _SHRINKABLE_BYTES:
             return None
@@ -170,7 +170,7 @@ class Materializer:
         async with self._bench.shrinking:
             return await asyncio.to_thread(_shrink_file, fetched, path, self._limit)
 
-    def _upload(self, piece: RawFile, fetched: Download, *, note: str | None) -> FileItem:
+    def _upload(self, piece: RawFile, fetched: DownloadedFile, *, note: str | None) -> FileItem:
         name = file_name(self._stem, piece.index, piece.label, fetched.type, fetched.source_name)
         return FileItem(name=name, path=fetched.path, type=fetched.type, size=fetched.size, note=note)
 
@@ -190,7 +190,7 @@ class Materializer:
 _DISK: Final = "The bot's own disk did not take the file; its owner should look at it."
 
 
-def _shrink_file(fetched: Download, path: Path, limit: int) -> Download | None:
+def _shrink_file(fetched: DownloadedFile, path: Path, limit: int) -> DownloadedFile | None:
     """Write a smaller copy of a picture to ``path``, unless it lies there already."""
     if not path.exists():
         smaller = shrink_image(fetched.path.read_bytes(), limit)

@@ -9,7 +9,7 @@ _URIS: Final = frozenset({"uri", "iri", "url", "uri-reference"})
 
 
 @dataclass(frozen=True, slots=True)
-class OutputMeaning:
+class OutputType:
     """What a value of one schema may be.
 
     ``files``: a string that is a file's address. ``words``: a string that is none. ``items``: the schema of a
@@ -22,7 +22,7 @@ class OutputMeaning:
     keys: Mapping[str, Any] = field(default_factory=dict)
 
 
-def meaning_of(schema: Any) -> OutputMeaning:
+def output_type(schema: Any) -> OutputType:
     """Return what the schema, or any of its alternatives, allows."""
     files = words = False
     items: Mapping[str, Any] | None = None
@@ -39,10 +39,10 @@ def meaning_of(schema: Any) -> OutputMeaning:
             properties = variant.get("properties")
             if isinstance(properties, Mapping):
                 keys.update({str(key): value for key, value in properties.items() if isinstance(value, Mapping)})
-    return OutputMeaning(files=files, words=words, items=items, keys=keys)
+    return OutputType(files=files, words=words, items=items, keys=keys)
 
 
-def joins_strings(schema: Any) -> bool:
+def is_concatenated_text(schema: Any) -> bool:
     """Whether the output is one text that comes in pieces: an iterator of strings.
 
     Cog marks those to be joined with ``x-cog-array-display: concatenate``; models that leave the mark out yield
@@ -51,7 +51,7 @@ def joins_strings(schema: Any) -> bool:
     for variant in _variants(schema, 0):
         if "array" not in _kinds(variant):
             continue
-        inner = meaning_of(variant.get("items"))
+        inner = output_type(variant.get("items"))
         if not inner.words or inner.files:
             continue
         if variant.get("x-cog-array-display") == "concatenate" or variant.get("x-cog-array-type") == "iterator":
@@ -59,20 +59,20 @@ def joins_strings(schema: Any) -> bool:
     return False
 
 
-def is_marked_joined(schema: Any) -> bool:
+def is_marked_concatenated(schema: Any) -> bool:
     """Whether the model itself says that its pieces of text are one text."""
     return any(variant.get("x-cog-array-display") == "concatenate" for variant in _variants(schema, 0))
 
 
-def announces_files(schema: Any, depth: int = 0) -> bool:
+def contains_files(schema: Any, depth: int = 0) -> bool:
     """Whether a file stands anywhere in what the schema describes."""
     if depth > _DEEPEST:
         return False
-    meaning = meaning_of(schema)
+    meaning = output_type(schema)
     return (
         meaning.files
-        or announces_files(meaning.items, depth + 1)
-        or any(announces_files(of, depth + 1) for of in meaning.keys.values())
+        or contains_files(meaning.items, depth + 1)
+        or any(contains_files(of, depth + 1) for of in meaning.keys.values())
     )
 
 
@@ -110,14 +110,14 @@ def describe_output(schema: Mapping[str, Any]) -> str:
     """Return what the model makes, as a person says it: “text, as it is written”, “files, one by one”."""
     if not schema:
         return "whatever comes"
-    if joins_strings(schema):
+    if is_concatenated_text(schema):
         return "text, as it is written"
     by_turns = ", one by one" if schema.get("x-cog-array-type") == "iterator" else ""
     return f"{_words(schema, 0)}{by_turns}"
 
 
 def _words(schema: Mapping[str, Any], depth: int) -> str:
-    meaning = meaning_of(schema)
+    meaning = output_type(schema)
     if depth > _DEEPEST_DESCRIBE:
         return "JSON"
     if meaning.keys:
@@ -129,16 +129,16 @@ def _words(schema: Mapping[str, Any], depth: int) -> str:
 
 
 def _list(items: Mapping[str, Any], depth: int) -> str:
-    inner = meaning_of(items)
+    inner = output_type(items)
     if inner.items is not None:
-        return "lists of files" if meaning_of(inner.items).files else "lists of lists"
+        return "lists of files" if output_type(inner.items).files else "lists of lists"
     if inner.keys:
         return f"a list, each with {_words(items, depth + 1)}"
     plural = {"a file": "files", "text": "texts", "a number": "numbers", "yes or no": "answers of yes or no"}
     return plural.get(" or ".join(_single(inner, items)), "a list")
 
 
-def _single(meaning: OutputMeaning, schema: Mapping[str, Any]) -> Iterator[str]:
+def _single(meaning: OutputType, schema: Mapping[str, Any]) -> Iterator[str]:
     if meaning.files:
         yield "a file"
     if meaning.words:

@@ -15,7 +15,7 @@ from bot.formatting import replace_surrogates
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS, is_covered
 from bot.outputs.data_uri import is_data_uri, is_packed_data_uri
 from bot.outputs.json_format import format_json
-from bot.outputs.output_schema import announces_files, is_marked_joined, joins_strings, meaning_of
+from bot.outputs.output_schema import contains_files, is_concatenated_text, is_marked_concatenated, output_type
 
 _DEEPEST: Final = 30  # levels that are taken apart; what lies deeper is shown as data
 _WORDS: Final = 60  # a string this long among other values is read as prose, not as one value more
@@ -67,14 +67,14 @@ class StreamKind(StrEnum):
 
 def stream_kind(schema: Mapping[str, Any]) -> StreamKind:
     """Return how the stream of a model with this Output schema is read."""
-    meaning = meaning_of(schema)
+    meaning = output_type(schema)
     if meaning.words and not meaning.files and not meaning.items and not meaning.keys:
         return StreamKind.TEXT
-    if joins_strings(schema):
+    if is_concatenated_text(schema):
         return StreamKind.TEXT
     if meaning.keys or (meaning.words and not meaning.files):
         return StreamKind.NONE
-    inner = meaning_of(meaning.items) if meaning.items else meaning
+    inner = output_type(meaning.items) if meaning.items else meaning
     return StreamKind.FILES if inner.files and not inner.items and not inner.keys else StreamKind.NONE
 
 
@@ -117,12 +117,12 @@ class _Reader:
             yield RawText(text, label)
 
     def _list(self, value: list[Any], schema: Mapping[str, Any], label: str | None, depth: int) -> Iterator[RawOutput]:
-        if joins_strings(schema) and not any(isinstance(item, (list, Mapping)) for item in value):
+        if is_concatenated_text(schema) and not any(isinstance(item, (list, Mapping)) for item in value):
             texts = [item if isinstance(item, str) else format_json(item) for item in value if item is not None]
-            lines = not is_marked_joined(schema) and _are_lines(texts)
+            lines = not is_marked_concatenated(schema) and _are_lines(texts)
             yield from self._string(("\n" if lines else "").join(texts), {"type": "string"}, label)
             return
-        meaning = meaning_of(schema)
+        meaning = output_type(schema)
         items = meaning.items if meaning.items is not None else (schema if meaning.files else {})
         if not self._is_open(value, items, depth):
             yield self._data(value, label)
@@ -135,7 +135,7 @@ class _Reader:
     def _object(
         self, value: Mapping[str, Any], schema: Mapping[str, Any], label: str | None, depth: int
     ) -> Iterator[RawOutput]:
-        keys = meaning_of(schema).keys
+        keys = output_type(schema).keys
         schemas = {key: keys.get(key, {}) for key in value}
         files = {key for key, item in value.items() if self._has_files(item, schemas[key], depth + 1)}
         words = {key for key, item in value.items() if isinstance(item, str) and key not in files and item.strip()}
@@ -163,7 +163,7 @@ class _Reader:
             return self._is_file(value, schema)
         if depth > _DEEPEST or not isinstance(value, (list, Mapping)):
             return False
-        meaning = meaning_of(schema)
+        meaning = output_type(schema)
         if isinstance(value, Mapping):
             return any(self._has_files(item, meaning.keys.get(key, {}), depth + 1) for key, item in value.items())
         items = meaning.items if meaning.items is not None else (schema if meaning.files else {})
@@ -171,13 +171,13 @@ class _Reader:
 
     def _is_file(self, value: str, schema: Mapping[str, Any]) -> bool:
         if is_data_uri(value):
-            return meaning_of(schema).files or is_packed_data_uri(value)
+            return output_type(schema).files or is_packed_data_uri(value)
         if not value.startswith(("http://", "https://")) or any(letter.isspace() for letter in value):
             return False
-        meaning = meaning_of(schema)
+        meaning = output_type(schema)
         if meaning.files:
             return True
-        return not meaning.words and (announces_files(schema) or is_covered(value, self._hosts))
+        return not meaning.words and (contains_files(schema) or is_covered(value, self._hosts))
 
     def _data(self, value: Any, label: str | None) -> RawData:
         return RawData(next(self._index), value, label)

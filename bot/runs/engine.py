@@ -38,7 +38,7 @@ from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.predictions import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.observability.logs import about_run
+from bot.observability.logs import bind_run
 from bot.runs import failure_reasons
 from bot.runs.active_run import ActiveRun, Outcome
 from bot.runs.create import Creator
@@ -260,7 +260,7 @@ class Engine:
                     life.thumbnail = await self._thumbnails.again(life.run)
                 if step is RecoveryStep.SEND and wishes is not None and (by := await wishes(life.run)) is not None:
                     await self.cancel(life.run.id, by=by)
-                with about_run(life.run.id, prediction=lambda: life.run.prediction_id):
+                with bind_run(life.run.id, prediction=lambda: life.run.prediction_id):
                     await self._lead(life, step)
             except Exception as error:  # noqa: BLE001 - one run's trouble must not be another's
                 await self._contain(life, error)

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard, overload
 from bot.aio import cancel_and_wait, race
 from bot.clock import Clock
 from bot.outputs.items import LinkItem, OutputItem, TextItem
-from bot.outputs.output_schema import is_marked_joined, joins_strings
+from bot.outputs.output_schema import is_concatenated_text, is_marked_concatenated
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText, StreamKind, parse_output, stream_kind
 from bot.runs.ports import Gatherer
 
@@ -79,7 +79,7 @@ class OutputBuffer:
         self._joined = ""
         self._chunks: list[str] = []
         self._states = 0  # how often what can be shown changed
-        self._in_lines = joins_strings(schema) and not is_marked_joined(schema)
+        self._in_lines = is_concatenated_text(schema) and not is_marked_concatenated(schema)
         self._heard_chars = 0
         self._heard_urls: list[str] = []
         self._output: Any = None

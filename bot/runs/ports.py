@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from bot.backends.replicate.api import CreateAllowance
 from bot.backends.replicate.files import RemoteFile
-from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.predictions import Prediction
 from bot.backends.replicate.stream import OnBatch
+from bot.backends.replicate.types import ModelRef
 from bot.outputs.items import OutputItem
 from bot.outputs.parse import RawOutput
 from bot.store.models import Run

@@ -10,8 +10,8 @@ from enum import IntEnum
 from typing import Any
 
 from bot.backends.replicate.errors import ReplicateError
-from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.predictions import Prediction
+from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
 from bot.runs import failure_reasons
 from bot.runs.active_run import ActiveRun, Outcome

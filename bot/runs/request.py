@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.media.types import Media
 from bot.store.models import Place, Run, RunState
 

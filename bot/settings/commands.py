@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
 
 RESERVED_NAMES = frozenset({"about", "models", "privacy", "run", "runs"})

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from bot.errors import ConfigError
 from bot.web.health import Health
-from bot.web.webhooks import MOST_BYTES, WebhookReceiver
+from bot.web.webhooks import MAX_BODY_BYTES, WebhookReceiver
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ class WebServer:
     def __init__(self, *, host: str, port: int, health: Health, deliveries: WebhookReceiver | None = None) -> None:
         self._host = host
         self._port = port
-        app = web.Application(client_max_size=MOST_BYTES, middlewares=[_contained])
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_contained])
         app.router.add_get("/healthz", health.alive)
         app.router.add_get("/readyz", health.ready)
         app.router.add_get("/metrics", health.metrics)

@@ -13,9 +13,9 @@ import structlog
 from aiohttp import web
 
 from bot.backends.replicate.api import decode_object
-from bot.backends.replicate.errors import BadAnswer, ForgedWebhook, StaleWebhook
-from bot.backends.replicate.predictions import Prediction, parse
-from bot.backends.replicate.webhooks import ID_HEADER, Verifier
+from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook
+from bot.backends.replicate.predictions import Prediction, parse_prediction
+from bot.backends.replicate.webhooks import ID_HEADER, WebhookVerifier
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ Wake = Callable[[str, Prediction | None], bool]
 """Hints to a run, by its id, that its prediction changed; False when no such run is at work."""
 
 # A delivery is a whole prediction: its input, with files of up to 256 kB each inline, and its output.
-MOST_BYTES: Final = 16 * 1024 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 PATIENCE: Final = 5.0  # seconds for a body to arrive; Replicate itself gives up after a few
 _REMEMBERED: Final = 10_000
 
@@ -44,7 +44,7 @@ class WebhookReceiver:
     def __init__(
         self,
         *,
-        verifier: Verifier,
+        verifier: WebhookVerifier,
         wake: Wake,
         count: Callable[[str], None] = lambda _: None,
         patience: float = PATIENCE,
@@ -78,8 +78,8 @@ class WebhookReceiver:
         if delivery_id in self._taken:
             return "repeated"
         try:
-            prediction, outcome = parse(decode_object(body)), "woke"
-        except BadAnswer as error:
+            prediction, outcome = parse_prediction(decode_object(body)), "woke"
+        except InvalidResponse as error:
             log.warning("Replicate sent a webhook that cannot be read; the run looks for itself.", error=str(error))
             prediction, outcome = None, "unreadable"
         if not self._wake(run_id, prediction):

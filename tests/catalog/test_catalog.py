@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.catalog.catalog import ANY_MODEL
 from bot.catalog.resolve import ReplicateUnavailable, UnknownModel
 from bot.errors import Refused

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff, diff_schemas
 from bot.options.fields import read_fields, read_output_schema

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from bot.web.webhooks import MOST_BYTES
+from bot.web.webhooks import MAX_BODY_BYTES
 from sandbox.replicate.events import WebhookSent
 from sandbox.replicate.webhooks import sign_webhook
 from tests.faults.conftest import opened
@@ -167,7 +167,7 @@ async def test_a_webhook_of_another_run_changes_nothing(called: Stage) -> None:
 
 
 async def test_an_oversized_webhook_is_refused(called: Stage) -> None:
-    assert (await deliver(called, "0123456789ab", bytes(MOST_BYTES + 1)))[0] == 413
+    assert (await deliver(called, "0123456789ab", bytes(MAX_BODY_BYTES + 1)))[0] == 413
 
 
 async def test_a_webhook_that_is_no_prediction_is_answered(called: Stage) -> None:

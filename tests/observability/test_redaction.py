@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.observability.redaction import GONE, Redactor
+from bot.observability.logs import REDACTED, Redactor
 
 # Made of what a secret of that kind is made of, and plainly none.
 PIECE = "notarealsecret0123456789"
@@ -53,7 +53,7 @@ LEAKS = [
 @pytest.mark.parametrize("text", LEAKS)
 def test_what_looks_like_a_secret_is_taken_out(text):
     assert PIECE not in REDACT(text)
-    assert GONE in REDACT(text)
+    assert REDACTED in REDACT(text)
 
 
 @pytest.mark.parametrize("text", LEAKS)
@@ -90,12 +90,12 @@ def test_what_is_no_secret_stays(text):
 
 def test_an_address_stays_told_apart_from_its_signature():
     redacted = REDACT(f"https://cdn.discordapp.com/attachments/1/2/me.png?ex=1&hm={PIECE} was gone")
-    assert redacted == f"https://cdn.discordapp.com/attachments/1/2/me.png?ex={GONE}&hm={GONE} was gone"
+    assert redacted == f"https://cdn.discordapp.com/attachments/1/2/me.png?ex={REDACTED}&hm={REDACTED} was gone"
 
 
 def test_known_secrets_are_taken_out_word_for_word():
     redact = Redactor(["hunter2hunter2", "hunter2hunter2-longer", "abc"])
-    assert redact("x hunter2hunter2-longer y hunter2hunter2 z abc") == f"x {GONE} y {GONE} z abc"
+    assert redact("x hunter2hunter2-longer y hunter2hunter2 z abc") == f"x {REDACTED} y {REDACTED} z abc"
 
 
 def test_known_secrets_are_not_in_the_repr():

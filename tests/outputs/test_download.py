@@ -17,7 +17,16 @@ from bot.media import sniff
 from bot.outputs.allowed_hosts import AllowedHosts, is_covered
 from bot.outputs.data_uri import decode_data_uri
 from bot.outputs.download import Decompressor, Downloader
-from bot.outputs.errors import Damaged, Denied, FetchError, Gone, NotAllowed, NotStored, Oversize, Unreachable
+from bot.outputs.errors import (
+    AccessDenied,
+    AddressNotAllowed,
+    DiskError,
+    DownloadError,
+    FileCorrupt,
+    FileGone,
+    FileTooLarge,
+    HostUnreachable,
+)
 from tests.clock import VirtualClock, settle
 from tests.outputs.serving import FileHost
 
@@ -89,14 +98,14 @@ async def test_a_redirect_to_anywhere_else_is_refused(
     fetcher: Fetch, host: FileHost, tmp_path: Path, target: str
 ) -> None:
     url = host.serve("/old", status=307, headers={"Location": target.format(port=host.port)})
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowed):
         await fetcher().fetch(url, tmp_path / "f")
     assert len(host.requests) == 1
 
 
 async def test_redirects_in_circles_end(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
     url = host.serve("/round", status=301, headers={"Location": "/round"})
-    with pytest.raises(NotAllowed, match="circles"):
+    with pytest.raises(AddressNotAllowed, match="circles"):
         await fetcher().fetch(url, tmp_path / "f")
 
 
@@ -117,7 +126,7 @@ async def test_redirects_in_circles_end(fetcher: Fetch, host: FileHost, tmp_path
     ],
 )
 async def test_only_plain_addresses_on_allowed_hosts_are_opened(fetcher: Fetch, tmp_path: Path, url: str) -> None:
-    with pytest.raises(NotAllowed) as refusal:
+    with pytest.raises(AddressNotAllowed) as refusal:
         await fetcher("replicate.delivery").fetch(url, tmp_path / "f")
     assert refusal.value.sentence.endswith(".")
 
@@ -133,7 +142,7 @@ async def test_only_plain_addresses_on_allowed_hosts_are_opened(fetcher: Fetch, 
 @pytest.mark.parametrize("name", ["replicate.delivery", "pbxt.replicate.delivery", "files.example.com"])
 async def test_a_name_that_leads_into_a_private_network_is_refused(address: str, name: str) -> None:
     hosts = AllowedHosts(["replicate.delivery", "example.com"], resolve=resolving(address))
-    with pytest.raises(NotAllowed, match="private"):
+    with pytest.raises(AddressNotAllowed, match="private"):
         await hosts.addresses(httpx.URL(f"https://{name}/f"))
 
 
@@ -147,12 +156,12 @@ async def test_a_name_without_an_address_is_tried_again_later() -> None:
     async def resolve(_: str, __: int) -> tuple[str, ...]:
         raise OSError("no such host")
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(HostUnreachable):
         await AllowedHosts(["example.com"], resolve=resolve).addresses(httpx.URL("https://example.com/f"))
 
 
 async def test_a_name_that_no_resolver_takes_is_not_to_be_had() -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(HostUnreachable):
         await AllowedHosts(["example.com"]).addresses(httpx.URL(f"https://{'a' * 70}.example.com/f"))
 
 
@@ -194,7 +203,7 @@ async def test_tls_is_asked_for_by_name_and_opened_by_address(clock: VirtualCloc
 async def test_a_port_can_be_part_of_what_is_allowed(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
     url = host.serve("/f", PNG)
     await fetcher(f"127.0.0.1:{host.port}").fetch(url, tmp_path / "f")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowed):
         await fetcher("127.0.0.1:1").fetch(url, tmp_path / "f")
 
 
@@ -218,13 +227,13 @@ def test_a_host_covers_itself_and_its_subdomains(*, url: str, covered: bool) -> 
 async def test_what_is_gone_is_told_apart_and_asked_for_once(
     fetcher: Fetch, host: FileHost, tmp_path: Path, status: int
 ) -> None:
-    with pytest.raises(Gone, match="an hour"):
+    with pytest.raises(FileGone, match="an hour"):
         await fetcher().fetch(host.serve("/f", status=status), tmp_path / "f")
     assert len(host.requests) == 1
 
 
 async def test_what_is_denied_is_asked_for_once(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
-    with pytest.raises(Denied, match="403"):
+    with pytest.raises(AccessDenied, match="403"):
         await fetcher().fetch(host.serve("/f", status=403), tmp_path / "f")
     assert len(host.requests) == 1
 
@@ -259,7 +268,7 @@ async def test_a_host_that_is_down_for_some_seconds_costs_nobody_their_file(
 async def test_a_host_that_stays_down_is_given_up(
     fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    with pytest.raises(Unreachable, match="503"):
+    with pytest.raises(HostUnreachable, match="503"):
         await waiting(fetcher().fetch(host.serve("/f", status=503), tmp_path / "f"), clock)
     assert len(host.requests) == 7
     assert names(tmp_path) == []
@@ -286,14 +295,14 @@ async def test_a_connection_that_breaks_in_the_middle_is_tried_again(
 async def test_a_refused_connection_is_given_up_in_a_sentence(
     fetcher: Fetch, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    with pytest.raises(Unreachable) as failure:
+    with pytest.raises(HostUnreachable) as failure:
         await waiting(fetcher().fetch("http://127.0.0.1:9/f?signature=secret", tmp_path / "f"), clock)
     assert "secret" not in failure.value.sentence
 
 
 async def test_a_promise_of_too_much_is_refused_unread(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
     counted: list[int] = []
-    with pytest.raises(Oversize):
+    with pytest.raises(FileTooLarge):
         await fetcher(max_bytes=1000, on_bytes=counted.append).fetch(host.serve("/f", bytes(5000)), tmp_path / "f")
     assert counted == []
 
@@ -307,7 +316,7 @@ async def test_a_body_without_end_is_cut_off_while_reading(fetcher: Fetch, host:
 
     host.handlers["/f"] = answer
     counted: list[int] = []
-    with pytest.raises(Oversize):
+    with pytest.raises(FileTooLarge):
         await fetcher(max_bytes=100_000, on_bytes=counted.append).fetch(host.url("/f"), tmp_path / "f")
     assert sum(counted) < 300_000
     assert names(tmp_path) == []
@@ -323,7 +332,7 @@ async def test_a_packed_file_is_unpacked(fetcher: Fetch, host: FileHost, tmp_pat
 
 async def test_a_bomb_is_cut_off_while_unpacking(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
     bomb = gzip.compress(bytes(50_000_000))
-    with pytest.raises(Oversize):
+    with pytest.raises(FileTooLarge):
         await fetcher(max_bytes=100_000).fetch(
             host.serve("/f", bomb, headers={"Content-Encoding": "gzip"}), tmp_path / "f"
         )
@@ -340,7 +349,7 @@ def test_a_packed_byte_never_becomes_more_than_a_stretch_at_once() -> None:
 async def test_what_cannot_be_unpacked_is_damaged(
     fetcher: Fetch, host: FileHost, tmp_path: Path, encoding: str, body: bytes
 ) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(FileCorrupt):
         await fetcher().fetch(host.serve("/f", body, headers={"Content-Encoding": encoding}), tmp_path / "f")
 
 
@@ -348,7 +357,7 @@ async def test_a_packed_file_that_ends_in_the_middle_is_not_taken(
     fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
     half = gzip.compress(bytes(range(256)) * 40)[:-20]
-    with pytest.raises(Unreachable, match="middle"):
+    with pytest.raises(HostUnreachable, match="middle"):
         await waiting(
             fetcher().fetch(host.serve("/f", half, headers={"Content-Encoding": "gzip"}), tmp_path / "f"), clock
         )
@@ -373,7 +382,7 @@ async def test_a_body_that_drips_is_not_waited_for_without_end(
     await arrived.wait()
     await clock.advance(601)
     drip.set()
-    with pytest.raises(Unreachable, match="slowly"):
+    with pytest.raises(HostUnreachable, match="slowly"):
         await asyncio.wait_for(task, 10)
 
 
@@ -409,7 +418,7 @@ async def test_a_fetch_that_is_cancelled_leaves_nothing(fetcher: Fetch, host: Fi
 
 async def test_a_disk_that_takes_nothing_is_said(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(NotStored):
+    with pytest.raises(DiskError):
         await fetcher().fetch(host.serve("/f", PNG), tmp_path / "file" / "inside")
 
 
@@ -433,13 +442,13 @@ def test_inline_words_are_unquoted() -> None:
 
 @pytest.mark.parametrize("uri", ["data:", "data:image/png;base64", "data:image/png;base64,!!!!", "data:;base64,A"])
 def test_broken_inline_data_is_damaged(uri: str) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(FileCorrupt):
         decode_data_uri(uri, max_bytes=100)
 
 
 @pytest.mark.parametrize("uri", ["data:;base64," + "A" * 5000, "data:," + "x" * 5000, "data:," + "x" * 150])
 def test_too_much_inline_data_is_refused(uri: str) -> None:
-    with pytest.raises(Oversize):
+    with pytest.raises(FileTooLarge):
         decode_data_uri(uri, max_bytes=100)
 
 
@@ -453,7 +462,7 @@ async def test_no_error_tells_the_address(fetcher: Fetch, host: FileHost, tmp_pa
         "https://elsewhere.example/secret",
         "data:image/png;base64,secret!",
     ):
-        with pytest.raises(FetchError) as failure:
+        with pytest.raises(DownloadError) as failure:
             await waiting(fetcher().fetch(url, tmp_path / "f"), clock)
         assert "secret" not in repr(failure.value)
         assert failure.value.sentence.endswith(".")

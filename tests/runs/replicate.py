@@ -8,11 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.backends.replicate.api import CreateAllowance
-from bot.backends.replicate.errors import BadAnswer, NoAnswer, NotFound, NotSent, ReplicateError, StreamLost, Throttled
+from bot.backends.replicate.errors import (
+    InvalidResponse,
+    NoResponse,
+    NotFound,
+    NotSent,
+    ReplicateError,
+    StreamLost,
+    Throttled,
+)
 from bot.backends.replicate.files import RemoteFile
-from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.predictions import Prediction, Status
 from bot.backends.replicate.stream import OnBatch, StreamBatch
+from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
 
 NEVER_ARRIVED = "never arrived"  # no answer, and no prediction
@@ -124,17 +132,17 @@ class FakeReplicate:
         cancel_after: timedelta | None = None,
     ) -> Prediction:
         outcome = self.outcomes.popleft() if self.outcomes else "ok"
-        perhaps = not isinstance(outcome, ReplicateError) or isinstance(outcome, NoAnswer | BadAnswer)
+        perhaps = not isinstance(outcome, ReplicateError) or isinstance(outcome, NoResponse | InvalidResponse)
         self.creates.append(Create(self._clock.monotonic(), target, dict(input), webhook, cancel_after, perhaps))
         if isinstance(outcome, ReplicateError):
             raise outcome
         if outcome == NEVER_ARRIVED:
-            raise NoAnswer("timeout")
+            raise NoResponse("timeout")
         made = self.make(target, input, webhook=webhook)
         if self.answer_after:
             await self._clock.sleep(self.answer_after)
         if outcome == LOST_ANSWER:
-            raise NoAnswer("connection reset")
+            raise NoResponse("connection reset")
         return made.now
 
     def make(self, target: ModelRef, given: Mapping[str, Any], *, webhook: str | None = None) -> Made:

@@ -1,6 +1,6 @@
 """A cancel is exact: once, also when it is asked twice, early, late, or when Replicate does not take it."""
 
-from bot.backends.replicate.errors import NoAnswer
+from bot.backends.replicate.errors import NoResponse
 from bot.backends.replicate.predictions import Status
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import Phase
@@ -39,7 +39,7 @@ async def test_after_the_end_there_is_nothing_to_stop_and_no_error(world: World)
 
 
 async def test_a_cancel_that_fails_is_asked_again_and_the_page_says_so(world: World) -> None:
-    world.replicate.cancel_errors.extend([NoAnswer("502")] * 3)
+    world.replicate.cancel_errors.extend([NoResponse("502")] * 3)
     run = await world.start()
     world.replicate.only.begin(world.clock.now())
     await world.clock.advance(2)

@@ -4,11 +4,11 @@ import pytest
 
 from bot.backends.replicate.api import CreateAllowance
 from bot.backends.replicate.errors import (
-    BadAnswer,
     InsufficientCredit,
     InvalidField,
     InvalidInput,
-    NoAnswer,
+    InvalidResponse,
+    NoResponse,
     NotFound,
     ReplicateError,
     Unauthenticated,
@@ -96,7 +96,7 @@ async def test_a_small_file_travels_inline_and_a_large_one_is_uploaded(world: Wo
 
 
 async def test_a_failed_upload_costs_nothing(world: World) -> None:
-    world.replicate.files.errors.append(NoAnswer("timeout"))
+    world.replicate.files.errors.append(NoResponse("timeout"))
     run = await world.start(input={"subject": "file:0"}, files=(photo(300_000),))
     row = await world.row(run)
     assert (row.state, row.cause, row.sent_at) == (RunState.FAILED, "upload", None)
@@ -138,7 +138,7 @@ async def test_a_cancel_while_the_create_is_under_way_reaches_the_prediction(wor
 
 
 async def test_an_answer_that_cannot_be_read_is_looked_for_and_not_repeated(world: World) -> None:
-    world.replicate.outcomes.append(BadAnswer("no id"))
+    world.replicate.outcomes.append(InvalidResponse("no id"))
     run = await world.start()
     assert world.page(run).progress.phase is Phase.RECONCILING
     await world.clock.advance(120)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bot.backends.replicate.errors import InsufficientCredit, NoAnswer
+from bot.backends.replicate.errors import InsufficientCredit, NoResponse
 from bot.backends.replicate.predictions import Status
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import DeliveryResult
@@ -59,7 +59,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(where=st.sampled_from(["get_errors", "cancel_errors", "list_errors"]))
     def next_call_fails(self, where: str) -> None:
-        getattr(self.world.replicate, where).append(NoAnswer("502"))
+        getattr(self.world.replicate, where).append(NoResponse("502"))
 
     @rule(outcome=st.sampled_from([DeliveryResult.LATER, DeliveryResult.GONE, None]))
     def next_last_page_meets(self, outcome: DeliveryResult | None) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.backends.replicate.errors import NoAnswer
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.errors import NoResponse
 from bot.backends.replicate.predictions import Status
+from bot.backends.replicate.types import ModelRef
 from bot.media.types import Media, MediaKind, MediaType
 from bot.store.models import RunState
 from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED
@@ -84,7 +84,7 @@ async def test_a_lone_photo_stored_under_another_name_is_found(world: World) -> 
 
 async def test_a_webhook_answers_when_the_list_does_not(hooked: World) -> None:
     world = hooked
-    world.replicate.list_errors.extend([NoAnswer("down")] * 100)
+    world.replicate.list_errors.extend([NoResponse("down")] * 100)
     world.replicate.outcomes.append(LOST_ANSWER)
     run = await world.start()
     await world.clock.advance(5)
@@ -105,7 +105,7 @@ async def test_a_webhook_replayed_at_another_runs_address_is_not_believed(hooked
 
 
 async def test_a_list_that_is_down_for_minutes_is_asked_until_it_answers(world: World) -> None:
-    world.replicate.list_errors.extend([NoAnswer("down")] * 12)
+    world.replicate.list_errors.extend([NoResponse("down")] * 12)
     world.replicate.outcomes.append(LOST_ANSWER)
     run = await world.start()
     await world.clock.advance(300)
@@ -113,7 +113,7 @@ async def test_a_list_that_is_down_for_minutes_is_asked_until_it_answers(world: 
 
 
 async def test_a_cancel_while_looking_reaches_what_is_found(world: World) -> None:
-    world.replicate.list_errors.extend([NoAnswer("down")] * 3)
+    world.replicate.list_errors.extend([NoResponse("down")] * 3)
     world.replicate.outcomes.append(LOST_ANSWER)
     run = await world.start()
     await world.engine.cancel(run.id, by="7")
@@ -123,7 +123,7 @@ async def test_a_cancel_while_looking_reaches_what_is_found(world: World) -> Non
 
 
 async def test_a_list_that_shows_less_than_the_prediction_does_not_decide_its_end(world: World) -> None:
-    world.replicate.list_errors.append(NoAnswer("down"))
+    world.replicate.list_errors.append(NoResponse("down"))
     world.replicate.outcomes.append(LOST_ANSWER)
     run = await world.start()
     made = world.replicate.only

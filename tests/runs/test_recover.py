@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backends.replicate.errors import NoAnswer
+from bot.backends.replicate.errors import NoResponse
 from bot.backends.replicate.predictions import Status
 from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import TextItem
@@ -73,7 +73,7 @@ async def test_what_people_see_does_not_vanish_over_a_restart(world: World) -> N
     for url in urls:
         made.emit(url)
     await world.clock.advance(2)
-    world.replicate.get_errors.extend([NoAnswer("502")] * 2)
+    world.replicate.get_errors.extend([NoResponse("502")] * 2)
     await world.restart()
     await world.clock.advance(10)
     assert world.view(run).pages

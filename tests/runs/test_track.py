@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from bot.backends.replicate.errors import NoAnswer
+from bot.backends.replicate.errors import NoResponse
 from bot.backends.replicate.predictions import Status
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import Phase
@@ -193,7 +193,7 @@ async def test_gets_that_fail_for_minutes_lose_nothing(world: World) -> None:
     run = await world.start()
     made = world.replicate.only
     made.begin(world.clock.now())
-    world.replicate.get_errors.extend([NoAnswer("502")] * 8)
+    world.replicate.get_errors.extend([NoResponse("502")] * 8)
     await world.clock.advance(60)
     assert "cannot be reached" in (world.page(run).progress.warning or "")
     made.end(Status.SUCCEEDED, world.clock.now(), output=[URLS[0]])

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.types import ModelRef
 from bot.media.types import MediaKind, MediaType
 from bot.outputs.items import FileItem, OutputItem, TextItem
 from bot.outputs.parse import RawFile, RawOutput, RawText

@@ -11,12 +11,12 @@ import pytest
 from yarl import URL
 
 from bot.backends.replicate.predictions import Prediction, Status
-from bot.backends.replicate.webhooks import Verifier
+from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.errors import ConfigError
 from bot.observability.metrics import CONTENT_TYPE, Metrics
 from bot.web.health import Health
 from bot.web.server import WebServer
-from bot.web.webhooks import MOST_BYTES, WebhookReceiver
+from bot.web.webhooks import MAX_BODY_BYTES, WebhookReceiver
 from tests.backends.replicate.server import prediction
 from tests.backends.replicate.signing import SECRET, signed
 from tests.clock import VirtualClock
@@ -38,7 +38,7 @@ class Bot:
         self.metrics = Metrics(version="1.2.3", process=False)
         health = Health(ready=lambda: self.parts, metrics=self.metrics.exposition, metrics_type=CONTENT_TYPE)
         deliveries = WebhookReceiver(
-            verifier=Verifier(SECRET, self.clock), wake=self.wake, count=self.outcomes.append, patience=0.2
+            verifier=WebhookVerifier(SECRET, self.clock), wake=self.wake, count=self.outcomes.append, patience=0.2
         )
         self.server = WebServer(host="127.0.0.1", port=0, health=health, deliveries=deliveries)
         self.health = health
@@ -148,12 +148,12 @@ async def test_a_forged_or_stale_delivery_wakes_nobody(bot, http, headers, outco
 @pytest.mark.parametrize("declared", [True, False])
 async def test_an_oversized_body_is_refused_while_it_is_read(bot, http, declared):
     async def endless() -> AsyncIterator[bytes]:
-        for _ in range(MOST_BYTES // 2**20 + 8):
+        for _ in range(MAX_BODY_BYTES // 2**20 + 8):
             yield bytes(2**20)
 
     headers = signed(b"", at=NOW)
     if declared:
-        headers["content-length"] = str(MOST_BYTES + 8 * 2**20)
+        headers["content-length"] = str(MAX_BODY_BYTES + 8 * 2**20)
     try:
         async with http.post(HOOK, data=endless(), headers=headers) as answer:
             assert answer.status == 413

@@ -11,8 +11,16 @@ from urllib.parse import quote
 
 import httpx
 
-from bot.backends.replicate.errors import BadAnswer, NoAnswer, NotSent, ReplicateError, Throttled
-from bot.backends.replicate.responses import TRANSPORT_ERRORS, error_from_exception, error_from_response
+from bot.backends.replicate.errors import (
+    TRANSPORT_ERRORS,
+    InvalidResponse,
+    NoResponse,
+    NotSent,
+    ReplicateError,
+    Throttled,
+    error_from_exception,
+    error_from_response,
+)
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 
@@ -60,7 +68,7 @@ class CreateAllowance:
 _EPOCH_LIKE = 1_000_000_000
 
 
-ATTEMPTS: Final = 4
+MAX_ATTEMPTS: Final = 4
 LONGEST_WAIT: Final = 30.0  # asked to wait longer, the caller knows better what to do meanwhile
 BACKOFF: Final = Backoff(first=0.5, longest=8.0)
 
@@ -157,12 +165,12 @@ class ApiClient:
 
     async def repeat(self, ask: ApiRequest) -> httpx.Response:
         """Send something that is harmless when repeated, up to ATTEMPTS times, with growing pauses."""
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 return await self.once(ask)
-            except (NotSent, NoAnswer, Throttled) as error:
+            except (NotSent, NoResponse, Throttled) as error:
                 asked = _asked_wait(error)
-                if attempt == ATTEMPTS or asked > LONGEST_WAIT or self._http.is_closed:
+                if attempt == MAX_ATTEMPTS or asked > LONGEST_WAIT or self._http.is_closed:
                     raise
                 pause = max(asked, BACKOFF.after(attempt, self._jitter))
             await self._clock.sleep(pause)
@@ -179,7 +187,7 @@ class ApiClient:
             page = await self.read(ask)
             results = page.get("results")
             if not isinstance(results, list):
-                raise BadAnswer("Replicate sent a list without results.")
+                raise InvalidResponse("Replicate sent a list without results.")
             for item in results:
                 yield item
             following = page.get("next")
@@ -199,7 +207,7 @@ class ApiClient:
         if ask.upload is not None:
             files = {"content": (ask.upload.name, BytesIO(ask.upload.data), ask.upload.content_type)}
         if not self._is_ours(ask.url):
-            raise BadAnswer("Replicate named a URL outside its API; the token is not sent there.")
+            raise InvalidResponse("Replicate named a URL outside its API; the token is not sent there.")
         request = self._http.build_request(
             ask.method, ask.url, params=ask.params, content=content, files=files, headers=headers, timeout=timeout
         )
@@ -224,7 +232,7 @@ def _asked_wait(error: ReplicateError) -> float:
     match error:
         case Throttled():
             return error.retry_after
-        case NoAnswer():
+        case NoResponse():
             return error.retry_after or 0.0
         case _:
             return 0.0
@@ -241,7 +249,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise BadAnswer("Replicate's response is not JSON.") from error
+        raise InvalidResponse("Replicate's response is not JSON.") from error
     if not isinstance(value, dict):
-        raise BadAnswer("Replicate's response is not a JSON object.")
+        raise InvalidResponse("Replicate's response is not a JSON object.")
     return value

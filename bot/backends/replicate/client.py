@@ -9,7 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, CreateAllowance, Jitter, random_jitter
-from bot.backends.replicate.errors import BadAnswer
+from bot.backends.replicate.errors import InvalidResponse
 from bot.backends.replicate.files import Files
 from bot.backends.replicate.models import Deployments, Models
 from bot.backends.replicate.predictions import Predictions
@@ -106,7 +106,7 @@ class Replicate:
         try:
             wire = AccountAnswer.model_validate(answer)
         except ValidationError as error:
-            raise BadAnswer("Replicate did not say whose token this is.") from error
+            raise InvalidResponse("Replicate did not say whose token this is.") from error
         return Account(type=wire.type, username=wire.username, name=wire.name)
 
     async def stream(self, url: str, take: OnBatch, *, wanted: Wanted = at_once) -> None:

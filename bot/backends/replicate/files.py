@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, Upload, decode_object
-from bot.backends.replicate.errors import BadAnswer, NotFound, TooLarge
+from bot.backends.replicate.errors import InvalidResponse, NotFound, TooLarge
 from bot.backends.replicate.types import ApiModel, Id, LenientStr, NonNegativeInt, OptionalTimestamp, Url, clean
 from bot.formatting import format_size
 from bot.limits import FILE_BYTES, FILENAME_BYTES
@@ -79,7 +79,7 @@ class Files:
     async def list(self) -> AsyncIterator[RemoteFile]:
         """Yield the account's files, newest first; entries that cannot be read are left out."""
         async for item in self._api.items("files.list", self._api.url("files")):
-            with suppress(BadAnswer):
+            with suppress(InvalidResponse):
                 yield _parse(item)
 
 
@@ -87,9 +87,9 @@ def _parse(data: Any) -> RemoteFile:
     try:
         wire = _File.model_validate(data)
     except ValidationError as error:
-        raise BadAnswer("Replicate sent a file that cannot be read.") from error
+        raise InvalidResponse("Replicate sent a file that cannot be read.") from error
     if wire.urls.get is None:
-        raise BadAnswer("Replicate sent a file without a URL.")
+        raise InvalidResponse("Replicate sent a file without a URL.")
     return RemoteFile(
         id=wire.id,
         url=wire.urls.get,

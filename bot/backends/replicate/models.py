@@ -9,9 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from bot.backends.replicate.api import ApiClient, ApiRequest
-from bot.backends.replicate.errors import BadAnswer, NotFound
-from bot.backends.replicate.predictions import Prediction
-from bot.backends.replicate.predictions import parse as parse_prediction
+from bot.backends.replicate.errors import InvalidResponse, NotFound
+from bot.backends.replicate.predictions import Prediction, parse_prediction
 from bot.backends.replicate.types import (
     ApiModel,
     LenientStr,
@@ -88,7 +87,7 @@ class Models:
     async def versions(self, model: str) -> AsyncIterator[Version]:
         """Yield a model's versions, newest first."""
         async for item in self._api.items("models.versions.list", self._api.url(*_path(model), "versions")):
-            with suppress(BadAnswer):
+            with suppress(InvalidResponse):
                 yield parse_version(item)
 
     async def search(self, query: str, *, limit: int = 20) -> tuple[Model, ...]:
@@ -97,14 +96,14 @@ class Models:
         found = await self._found(query, limit)
         models = []
         for item in found:
-            with suppress(BadAnswer):
+            with suppress(InvalidResponse):
                 models.append(parse_model(item))
         return tuple(models[:limit])
 
     async def list(self) -> AsyncIterator[Model]:
         """Yield the public models, newest first. There are very many: stop when you have enough."""
         async for item in self._api.items("models.list", self._api.url("models")):
-            with suppress(BadAnswer):
+            with suppress(InvalidResponse):
                 yield parse_model(item)
 
     async def readme(self, model: str) -> str | None:
@@ -154,11 +153,11 @@ def parse_model(data: Any) -> Model:
     try:
         wire = _Model.model_validate(data)
     except (ValidationError, RecursionError) as error:
-        raise BadAnswer("Replicate sent a model that cannot be read.") from error
+        raise InvalidResponse("Replicate sent a model that cannot be read.") from error
     example, latest = None, None
-    with suppress(BadAnswer):
+    with suppress(InvalidResponse):
         example = parse_prediction(wire.default_example) if wire.default_example else None
-    with suppress(BadAnswer):
+    with suppress(InvalidResponse):
         latest = parse_version(wire.latest_version) if wire.latest_version else None
     return Model(
         owner=wire.owner,
@@ -179,7 +178,7 @@ def parse_version(data: Any) -> Version:
     try:
         wire = _Version.model_validate(data)
     except (ValidationError, RecursionError) as error:
-        raise BadAnswer("Replicate sent a version that cannot be read.") from error
+        raise InvalidResponse("Replicate sent a version that cannot be read.") from error
     return Version(id=wire.id, created_at=wire.created_at, schema=wire.openapi_schema)
 
 
@@ -222,6 +221,6 @@ class Deployments:
         try:
             wire = _Deployment.model_validate(await self._api.read(ask))
         except ValidationError as error:
-            raise BadAnswer(f"The deployment {deployment} has no release that can be run.") from error
+            raise InvalidResponse(f"The deployment {deployment} has no release that can be run.") from error
         release = wire.current_release
         return Deployment(owner=wire.owner, name=wire.name, model=release.model, version=release.version)

@@ -12,8 +12,7 @@ from typing import Any, Final
 from pydantic import Field, ValidationError
 
 from bot.backends.replicate.api import ApiClient, ApiRequest, decode_object
-from bot.backends.replicate.errors import BadAnswer
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.errors import InvalidResponse
 from bot.backends.replicate.types import (
     Anything,
     ApiModel,
@@ -21,6 +20,7 @@ from bot.backends.replicate.types import (
     JsonObject,
     LenientStr,
     LenientText,
+    ModelRef,
     OptionalText,
     OptionalTimestamp,
     Timestamp,
@@ -98,7 +98,7 @@ class _Prediction(ApiModel):
     urls: JsonObject = Field(default_factory=dict)
 
 
-def parse(data: Mapping[str, Any]) -> Prediction:
+def parse_prediction(data: Mapping[str, Any]) -> Prediction:
     """Return the prediction that a JSON object describes, from an answer or a webhook; BadAnswer when it is none.
 
     Only ``id``, ``status`` and ``created_at`` have to be there.
@@ -107,7 +107,7 @@ def parse(data: Mapping[str, Any]) -> Prediction:
         wire = _Prediction.model_validate(data)
         urls = _Urls.model_validate(wire.urls)
     except (ValidationError, RecursionError) as error:
-        raise BadAnswer(f"Replicate sent a prediction that cannot be read: {_where(error)}.") from error
+        raise InvalidResponse(f"Replicate sent a prediction that cannot be read: {_where(error)}.") from error
     return Prediction(
         id=wire.id,
         model=wire.model,
@@ -180,12 +180,12 @@ class Predictions:
             read=CREATE_READ if wait is None else max(CREATE_READ, wait + _WAIT_SLACK),
             tells_rate=True,
         )
-        return parse(decode_object((await self._api.once(ask)).content))
+        return parse_prediction(decode_object((await self._api.once(ask)).content))
 
     async def get(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
         """Return it as it is now; this is the truth, whatever a stream or a webhook said."""
         url = self._api.url("predictions", id)
-        return parse(await self._api.read(ApiRequest(operation="predictions.get", method="GET", url=url)))
+        return parse_prediction(await self._api.read(ApiRequest(operation="predictions.get", method="GET", url=url)))
 
     async def list(
         self, *, created_after: datetime | None = None, created_before: datetime | None = None
@@ -194,13 +194,15 @@ class Predictions:
         bounds = {"created_after": created_after, "created_before": created_before}
         params = {name: _stamp(moment) for name, moment in bounds.items() if moment is not None}
         async for item in self._api.items("predictions.list", self._api.url("predictions"), params or None):
-            with suppress(BadAnswer):
-                yield parse(item)
+            with suppress(InvalidResponse):
+                yield parse_prediction(item)
 
     async def cancel(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
         """Ask for its end and return it as it is then: maybe still running, maybe over for another reason."""
         url = self._api.url("predictions", id, "cancel")
-        return parse(await self._api.read(ApiRequest(operation="predictions.cancel", method="POST", url=url)))
+        return parse_prediction(
+            await self._api.read(ApiRequest(operation="predictions.cancel", method="POST", url=url))
+        )
 
 
 def _address(target: ModelRef) -> tuple[tuple[str, ...], dict[str, Any]]:

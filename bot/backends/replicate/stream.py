@@ -12,8 +12,7 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from bot.backends.replicate.api import Backoff, Jitter
-from bot.backends.replicate.errors import StreamLost
-from bot.backends.replicate.responses import TRANSPORT_ERRORS, retry_after
+from bot.backends.replicate.errors import TRANSPORT_ERRORS, StreamLost, retry_after
 from bot.backends.replicate.transport import BatchedStream, PausableConnection, ReadScheduler, Wanted, at_once
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
@@ -75,7 +74,7 @@ class EventDeduplicator:
 
 __all__ = ["OnBatch", "StreamBatch", "StreamLost", "follow_stream"]
 
-MOST_FAILURES: Final = 6
+MAX_FAILURES: Final = 6
 BACKOFF: Final = Backoff(first=0.5, longest=10.0)
 LONGEST_WAIT: Final = 60.0
 # A connection that ended well in less time than this, and brought nothing, is not opened again at once.
@@ -83,7 +82,7 @@ BRIEF: Final = 5.0
 
 # Idle streams are closed after 30 s by the documents and after 60 s by experience; a line that is silent for longer
 # than that is dead. A timer is not moved at every read, but when the last move is this long ago.
-SILENCE: Final = 75.0
+SILENCE_TIMEOUT: Final = 75.0
 _MOVED_EVERY: Final = 5.0
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=10.0, pool=15.0)
 # No compression: it would hold events back.
@@ -162,11 +161,11 @@ async def _read(
     """Read one connection until it ends or the prediction does; _Closed when it breaks."""
     now = asyncio.get_running_loop().time
     try:
-        async with asyncio.timeout(SILENCE) as silence:
+        async with asyncio.timeout(SILENCE_TIMEOUT) as silence:
 
             def drained() -> bool:
-                if (silence.when() or 0.0) < now() + SILENCE - _MOVED_EVERY:
-                    silence.reschedule(now() + SILENCE)
+                if (silence.when() or 0.0) < now() + SILENCE_TIMEOUT - _MOVED_EVERY:
+                    silence.reschedule(now() + SILENCE_TIMEOUT)
                 if came := intake.hand_over():
                     tries.succeeded()
                 return came
@@ -251,8 +250,8 @@ class _Tries:
             self._brief = self._brief + 1 if self._clock.monotonic() - self._began < BRIEF else 1
             return BACKOFF.after(self._brief, self._jitter)
         self._failures += 1
-        if self._failures >= MOST_FAILURES:
-            raise StreamLost(f"The stream could not be had in {MOST_FAILURES} attempts.")
+        if self._failures >= MAX_FAILURES:
+            raise StreamLost(f"The stream could not be had in {MAX_FAILURES} attempts.")
         return max(min(closed.wait, LONGEST_WAIT), BACKOFF.after(self._failures, self._jitter))
 
 
@@ -265,7 +264,7 @@ async def _open(http: httpx.AsyncClient, url: str, last_id: str | None, clock: C
     try:
         request = http.build_request("GET", url, headers=headers, timeout=TIMEOUT)
         request.headers.pop("Authorization", None)
-        async with asyncio.timeout(SILENCE):
+        async with asyncio.timeout(SILENCE_TIMEOUT):
             response = await http.send(request, stream=True, auth=None, follow_redirects=False)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise StreamLost("The stream's address is not one that can be opened.") from error

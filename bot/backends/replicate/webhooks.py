@@ -10,14 +10,14 @@ from typing import Final
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from bot.backends.replicate.api import ApiClient, ApiRequest
-from bot.backends.replicate.errors import BadAnswer, ForgedWebhook, StaleWebhook
+from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook
 from bot.clock import Clock
 from bot.limits import WEBHOOK_TOLERANCE
 
-__all__ = ["ForgedWebhook", "StaleWebhook", "Verifier", "Webhooks"]
+__all__ = ["ForgedWebhook", "StaleWebhook", "WebhookVerifier", "Webhooks"]
 
 ID_HEADER: Final = "webhook-id"
-TIME_HEADER: Final = "webhook-timestamp"
+TIMESTAMP_HEADER: Final = "webhook-timestamp"
 SIGNATURE_HEADER: Final = "webhook-signature"
 _MOST_SIGNATURES: Final = 16
 
@@ -33,11 +33,11 @@ class Webhooks:
         url = self._api.url("webhooks", "default", "secret")
         key = (await self._api.read(ApiRequest(operation="webhooks.secret", method="GET", url=url))).get("key")
         if not isinstance(key, str) or not key:
-            raise BadAnswer("Replicate named no webhook secret.")
+            raise InvalidResponse("Replicate named no webhook secret.")
         return key
 
 
-class Verifier:
+class WebhookVerifier:
     """Tells deliveries that Replicate signed, lately, from all others.
 
     The scheme is Standard Webhooks; its library signs, and the time is compared here, by the clock that was handed
@@ -48,11 +48,11 @@ class Verifier:
         try:
             self._scheme = Webhook(secret)
         except (binascii.Error, ValueError, EmptyWebhookSecretError):
-            raise BadAnswer("Replicate's webhook secret is not base64, so no delivery can be checked.") from None
+            raise InvalidResponse("Replicate's webhook secret is not base64, so no delivery can be checked.") from None
         self._clock = clock
 
     def __repr__(self) -> str:
-        return "Verifier()"
+        return "WebhookVerifier()"
 
     def check_time(self, headers: Mapping[str, str]) -> datetime:
         """Return when the delivery was signed, by its headers alone.
@@ -60,7 +60,7 @@ class Verifier:
         ForgedWebhook when they are not those of a signed delivery, StaleWebhook when the time is over five minutes
         away in either direction. This is what can be said before a body is read.
         """
-        stamp = headers.get(TIME_HEADER, "")
+        stamp = headers.get(TIMESTAMP_HEADER, "")
         if not (headers.get(ID_HEADER) and headers.get(SIGNATURE_HEADER) and re.fullmatch("[0-9]{1,11}", stamp)):
             raise ForgedWebhook("The delivery does not have the headers of a signed one.")
         signed_at = datetime.fromtimestamp(int(stamp), UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.backends.replicate.errors import BadAnswer, NotFound, TooLarge
+from bot.backends.replicate.errors import InvalidResponse, NotFound, TooLarge
 from bot.limits import FILE_BYTES, FILENAME_BYTES
 from tests.backends.replicate.server import ID, VERSION, FarEnd, ok, prediction, problem
 
@@ -59,7 +59,7 @@ async def test_every_real_payload_is_read():
 
 
 async def test_something_that_is_no_model_is_a_bad_answer():
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidResponse):
         await FarEnd(ok({"owner": "a"})).replicate.models.get("a/b")
 
 
@@ -106,7 +106,7 @@ async def test_a_deployment_tells_what_its_release_runs():
 
 
 async def test_a_deployment_without_a_release_is_a_bad_answer_that_names_it():
-    with pytest.raises(BadAnswer, match="me/mine"):
+    with pytest.raises(InvalidResponse, match="me/mine"):
         await FarEnd(ok({"owner": "me", "name": "mine", "current_release": None})).replicate.deployments.get("me/mine")
 
 

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.backends.replicate.api import decode_object
-from bot.backends.replicate.errors import BadAnswer
-from bot.backends.replicate.predictions import Prediction, Status, parse
+from bot.backends.replicate.errors import InvalidResponse
+from bot.backends.replicate.predictions import Prediction, Status, parse_prediction
 from tests.backends.replicate.server import prediction
 
 
 @pytest.mark.parametrize("status", [each for each in Status if each is not Status.OTHER])
 def test_every_status_is_known(status):
-    assert parse(prediction(status=status.value)).status is status
+    assert parse_prediction(prediction(status=status.value)).status is status
 
 
 @pytest.mark.parametrize("word", ["queued", "successful", "other", "", "STARTING"])
 def test_an_unknown_status_is_other_and_not_terminal(word):
-    assert parse(prediction(status=word)).status is Status.OTHER
+    assert parse_prediction(prediction(status=word)).status is Status.OTHER
     assert not Status.OTHER.terminal
 
 
@@ -36,7 +36,7 @@ def test_an_unknown_status_is_other_and_not_terminal(word):
     ],
 )
 def test_times_have_any_number_of_digits_and_are_utc(stamp, micros):
-    read = parse(prediction(created_at=stamp, started_at=stamp))
+    read = parse_prediction(prediction(created_at=stamp, started_at=stamp))
     assert read.created_at == datetime(2025, 7, 29, 7, 21, 33, micros, UTC)
     assert read.started_at is not None
     assert read.started_at.utcoffset() == read.created_at.utcoffset()
@@ -44,7 +44,7 @@ def test_times_have_any_number_of_digits_and_are_utc(stamp, micros):
 
 @pytest.mark.parametrize("stamp", [None, "", "soon", 5, "0001-01-01T00:00:00+23:00", {}])
 def test_a_time_that_is_none_is_none(stamp):
-    assert parse(prediction(completed_at=stamp)).completed_at is None
+    assert parse_prediction(prediction(completed_at=stamp)).completed_at is None
 
 
 @pytest.mark.parametrize(
@@ -59,28 +59,28 @@ def test_a_time_that_is_none_is_none(stamp):
     ],
 )
 def test_an_error_is_text_whatever_json_it_was(error, text):
-    assert parse(prediction(error=error)).error == text
+    assert parse_prediction(prediction(error=error)).error == text
 
 
 def test_what_is_missing_or_null_has_its_plain_value():
-    bare = parse({"id": "x", "status": "processing", "created_at": "2025-07-29T07:21:33Z"})
+    bare = parse_prediction({"id": "x", "status": "processing", "created_at": "2025-07-29T07:21:33Z"})
     assert (bare.logs, bare.input, bare.metrics, bare.output, bare.error) == ("", {}, {}, None, None)
     assert (bare.stream_url, bare.web_url, bare.data_removed) == (None, None, False)
-    nulls = parse(prediction(logs=None, metrics=None, input=None, urls=None, model=None, version=None))
+    nulls = parse_prediction(prediction(logs=None, metrics=None, input=None, urls=None, model=None, version=None))
     assert (nulls.logs, nulls.metrics, nulls.input, nulls.stream_url, nulls.model) == ("", {}, {}, None, "")
 
 
 @pytest.mark.parametrize("url", ["", None, 3, "ftp://x/y", "javascript:x", ["https://x/"]])
 def test_a_stream_url_that_cannot_be_opened_is_none(url):
-    assert parse(prediction(urls={"stream": url})).stream_url is None
+    assert parse_prediction(prediction(urls={"stream": url})).stream_url is None
 
 
 def test_a_stream_url_is_not_in_the_repr():
-    assert "capability" not in repr(parse(prediction()))
+    assert "capability" not in repr(parse_prediction(prediction()))
 
 
 def test_halves_of_surrogate_pairs_are_mended():
-    read = parse(
+    read = parse_prediction(
         decode_object(rb'{"id":"x","status":"x","created_at":"2025-07-29","output":["\ud83d\ude00 \ud83d","\u2028"]}')
     )
     assert read.output == ["😀 �", "\u2028"]
@@ -90,14 +90,14 @@ def test_halves_of_surrogate_pairs_are_mended():
 def test_what_has_to_be_there_is_asked_for_by_name_and_nothing_private_is_quoted(missing):
     data = prediction(input={"prompt": "a private prompt"})
     data[missing] = {"a private": "value"}
-    with pytest.raises(BadAnswer, match=missing) as caught:
-        parse(data)
+    with pytest.raises(InvalidResponse, match=missing) as caught:
+        parse_prediction(data)
     assert "private" not in str(caught.value) + str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"<html>", b"\xff\xfe", b"{", b"[" * 100_000, b"9" * 5000])
 def test_a_body_that_is_no_object_is_a_bad_answer(body):
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidResponse):
         decode_object(body)
 
 
@@ -105,8 +105,8 @@ def test_what_is_nested_too_deeply_is_a_bad_answer():
     deep: list[object] = []
     for _ in range(5000):
         deep = [deep]
-    with pytest.raises(BadAnswer):
-        parse(prediction(output=deep))
+    with pytest.raises(InvalidResponse):
+        parse_prediction(prediction(output=deep))
 
 
 json_values = st.recursive(
@@ -130,8 +130,8 @@ keys = [name for name in prediction() if name not in ("id", "status", "created_a
 )
 def test_any_object_with_the_required_keys_is_read_or_is_a_bad_answer(data):
     try:
-        read = parse(data)
-    except BadAnswer:
+        read = parse_prediction(data)
+    except InvalidResponse:
         return
     assert isinstance(read, Prediction)
     json.dumps([read.output, read.input, read.logs, read.error], ensure_ascii=False).encode()
@@ -139,4 +139,4 @@ def test_any_object_with_the_required_keys_is_read_or_is_a_bad_answer(data):
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys([*keys, "started_at", "metrics"], json_values)))
 def test_nothing_beside_the_required_keys_makes_a_prediction_unreadable(more):
-    assert parse(prediction(**more)).status is Status.STARTING
+    assert parse_prediction(prediction(**more)).status is Status.STARTING

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from bot.backends.replicate.errors import BadAnswer, NoAnswer, NotSent, ReplicateError, Throttled
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.errors import InvalidResponse, NoResponse, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.predictions import Status
+from bot.backends.replicate.types import ModelRef
 from tests.backends.replicate.server import BASE, ID, VERSION, FarEnd, breaking, ok, prediction, problem
 
 VERSIONED = ModelRef.parse(f"fofr/consistent-character:{VERSION}")
@@ -66,14 +66,14 @@ async def test_waiting_for_the_output_is_kept_within_what_replicate_takes_and_wi
     ("answer", "error"),
     [
         (breaking(httpx.ConnectError("refused")), NotSent),
-        (breaking(httpx.ReadTimeout("slow")), NoAnswer),
-        (breaking(httpx.RemoteProtocolError("gone")), NoAnswer),
-        (breaking(httpx.WriteError("reset")), NoAnswer),
-        (httpx.Response(502, html="<h1>Bad gateway</h1>"), NoAnswer),
-        (httpx.Response(500), NoAnswer),
+        (breaking(httpx.ReadTimeout("slow")), NoResponse),
+        (breaking(httpx.RemoteProtocolError("gone")), NoResponse),
+        (breaking(httpx.WriteError("reset")), NoResponse),
+        (httpx.Response(502, html="<h1>Bad gateway</h1>"), NoResponse),
+        (httpx.Response(500), NoResponse),
         (problem(429, retry_after=0), Throttled),
-        (ok({"hello": "world"}, 201), BadAnswer),
-        (httpx.Response(201, html="<h1>Welcome</h1>"), BadAnswer),
+        (ok({"hello": "world"}, 201), InvalidResponse),
+        (httpx.Response(201, html="<h1>Welcome</h1>"), InvalidResponse),
     ],
 )
 async def test_a_create_is_sent_once_whatever_becomes_of_it(answer, error):

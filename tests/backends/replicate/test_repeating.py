@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from bot.backends.replicate.api import ATTEMPTS
-from bot.backends.replicate.errors import NoAnswer, NotFound, NotSent, Throttled
+from bot.backends.replicate.api import MAX_ATTEMPTS
+from bot.backends.replicate.errors import NoResponse, NotFound, NotSent, Throttled
 from tests.backends.replicate.server import ID, FarEnd, breaking, ok, prediction, problem
 
 
@@ -47,13 +47,13 @@ async def test_a_very_long_wait_is_left_to_the_caller():
 
 @pytest.mark.parametrize(
     ("failure", "error"),
-    [(httpx.Response(502), NoAnswer), (breaking(httpx.ConnectTimeout("slow")), NotSent)],
+    [(httpx.Response(502), NoResponse), (breaking(httpx.ConnectTimeout("slow")), NotSent)],
 )
 async def test_it_gives_up_in_the_end(failure, error):
     end = FarEnd(failure)
     with pytest.raises(error):
         await end.replicate.predictions.get(ID)
-    assert len(end.requests) == ATTEMPTS
+    assert len(end.requests) == MAX_ATTEMPTS
 
 
 async def test_a_no_is_not_asked_for_twice():

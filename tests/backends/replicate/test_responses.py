@@ -8,19 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.backends.replicate.errors import (
+    DEFAULT_RETRY_AFTER,
     ApiError,
     Forbidden,
     InsufficientCredit,
     InvalidField,
     InvalidInput,
-    NoAnswer,
+    NoResponse,
     NotFound,
     ReplicateError,
     Throttled,
     TooLarge,
     Unauthenticated,
+    error_from_response,
 )
-from bot.backends.replicate.responses import DEFAULT_RETRY_AFTER, error_from_response
 from tests.backends.replicate.server import HastyClock, problem
 
 NOW = HastyClock().now()
@@ -43,10 +44,10 @@ def told(response: httpx.Response) -> ReplicateError:
         (413, TooLarge),
         (422, InvalidInput),
         (429, Throttled),
-        (500, NoAnswer),
-        (502, NoAnswer),
-        (524, NoAnswer),
-        (408, NoAnswer),
+        (500, NoResponse),
+        (502, NoResponse),
+        (524, NoResponse),
+        (408, NoResponse),
     ],
 )
 @pytest.mark.parametrize("body", ["json", "html", "empty"])

@@ -12,9 +12,8 @@ from aiohttp import web
 
 from bot.backends.replicate.api import ApiClient, ApiRequest
 from bot.backends.replicate.client import Replicate, open_http
-from bot.backends.replicate.errors import NoAnswer, NotSent
-from bot.backends.replicate.model_ref import ModelRef
-from bot.backends.replicate.responses import error_from_exception
+from bot.backends.replicate.errors import NoResponse, NotSent, error_from_exception
+from bot.backends.replicate.types import ModelRef
 from bot.observability.metrics import Metrics
 from tests.backends.replicate.server import ID, HastyClock, prediction
 from tests.backends.replicate.streams import DONE, numbered, told
@@ -92,7 +91,7 @@ async def test_a_connection_lost_after_the_request_left_may_have_created_and_is_
         writer.close()
 
     async with listening(talk) as url, client(url) as replicate:
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             await replicate.predictions.create(OFFICIAL, {"prompt": "a fox"})
     assert len(heads) == 1
 
@@ -109,7 +108,7 @@ async def test_a_create_on_a_kept_connection_that_the_server_closes_is_not_sent_
 
     async with listening(talk) as url, client(url) as replicate:
         await replicate.predictions.get("x")
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             await replicate.predictions.create(OFFICIAL, {})
     assert [head.split()[0] for head in heads] == [b"GET", b"POST"]
 
@@ -124,7 +123,7 @@ async def test_a_server_that_says_nothing_is_no_answer():
 
     async with listening(silent) as url, open_http() as http:
         api = ApiClient(http, token="not-a-token", base_url=url, clock=HastyClock(), metrics=Metrics())
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             await api.once(ApiRequest(operation="test", method="POST", url=api.url("predictions"), read=0.02))
         await asyncio.wait_for(gone.wait(), 5)
 
@@ -133,10 +132,10 @@ async def test_a_server_that_says_nothing_is_no_answer():
     ("beneath", "error"),
     [
         (aiohttp.ConnectionTimeoutError("Connection timeout"), NotSent),
-        (aiohttp.ServerDisconnectedError(), NoAnswer),
-        (aiohttp.ClientOSError(104, "reset"), NoAnswer),
-        (aiohttp.ClientConnectionResetError("closing"), NoAnswer),
-        (aiohttp.SocketTimeoutError("slow"), NoAnswer),
+        (aiohttp.ServerDisconnectedError(), NoResponse),
+        (aiohttp.ClientOSError(104, "reset"), NoResponse),
+        (aiohttp.ClientConnectionResetError("closing"), NoResponse),
+        (aiohttp.SocketTimeoutError("slow"), NoResponse),
     ],
 )
 def test_what_lies_beneath_a_connect_timeout_decides(beneath, error):

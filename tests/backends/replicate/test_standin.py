@@ -10,19 +10,19 @@ import pytest
 
 from bot.backends.replicate.client import Replicate, open_http
 from bot.backends.replicate.errors import (
-    BadAnswer,
     Forbidden,
     InsufficientCredit,
     InvalidInput,
-    NoAnswer,
+    InvalidResponse,
+    NoResponse,
     NotFound,
     StreamLost,
     Throttled,
     Unauthenticated,
 )
-from bot.backends.replicate.model_ref import ModelRef
 from bot.backends.replicate.predictions import Prediction, Status
-from bot.backends.replicate.webhooks import Verifier
+from bot.backends.replicate.types import ModelRef
+from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.observability.metrics import Metrics
 from sandbox.replicate import ReplicateStandIn, Timings
 from tests.backends.replicate.server import HastyClock
@@ -69,7 +69,7 @@ async def test_everything_that_can_be_asked_is_answered(replicate):
     assert [each.name async for each in replicate.models.list()]
     assert any(each.name == "consistent-character" for each in await replicate.models.search("character"))
     await replicate.models.readme("fofr/consistent-character")
-    assert Verifier(await replicate.webhooks.secret(), HastyClock())
+    assert WebhookVerifier(await replicate.webhooks.secret(), HastyClock())
     file = await replicate.files.create(name="a.txt", content_type="text/plain", data=b"hello")
     assert (await replicate.files.get(file.id)).size == 5
     assert [each.id async for each in replicate.files.list()] == [file.id]
@@ -108,13 +108,13 @@ async def test_a_cancelled_prediction_is_over_and_cancelling_twice_is_fine(far, 
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        ("reset-before", NoAnswer),
-        ("reset-after", NoAnswer),
-        ("half-answer", NoAnswer),
-        ("garbled", BadAnswer),
-        ("error-500", NoAnswer),
-        ("error-502", NoAnswer),
-        ("error-503", NoAnswer),
+        ("reset-before", NoResponse),
+        ("reset-after", NoResponse),
+        ("half-answer", NoResponse),
+        ("garbled", InvalidResponse),
+        ("error-500", NoResponse),
+        ("error-502", NoResponse),
+        ("error-503", NoResponse),
         ("unauthenticated", Unauthenticated),
         ("no-credit", InsufficientCredit),
         ("forbidden", Forbidden),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.backends.replicate.errors import StreamLost
-from bot.backends.replicate.stream import MOST_FAILURES, StreamBatch
+from bot.backends.replicate.stream import MAX_FAILURES, StreamBatch
 from tests.backends.replicate.server import FarEnd, breaking
 from tests.backends.replicate.streams import DONE, URL, Body, Said, heard, numbered, output, stream, texts, told
 
@@ -127,7 +127,7 @@ async def test_an_event_sent_twice_on_one_connection_comes_once():
     ids=["408", "comment", "end"],
 )
 async def test_idle_closes_are_waited_out_for_as_long_as_it_takes(idle):
-    times = 4 * MOST_FAILURES
+    times = 4 * MAX_FAILURES
     end, events = await heard(*(idle() for _ in range(times)), stream(numbered(["a"]), DONE))
     assert texts(events) == ["a"]
     assert end.count("stream_reconnects_total", reason="idle") == times
@@ -135,7 +135,7 @@ async def test_idle_closes_are_waited_out_for_as_long_as_it_takes(idle):
 
 
 async def test_a_line_that_is_silent_for_too_long_is_dead(monkeypatch):
-    monkeypatch.setattr("bot.backends.replicate.stream.SILENCE", 0.2)
+    monkeypatch.setattr("bot.backends.replicate.stream.SILENCE_TIMEOUT", 0.2)
     dead = Silent()
     headers = {"content-type": "text/event-stream"}
     end, events = await heard(
@@ -148,7 +148,7 @@ async def test_a_line_that_is_silent_for_too_long_is_dead(monkeypatch):
 
 
 async def test_an_answer_that_does_not_come_is_a_failure(monkeypatch):
-    monkeypatch.setattr("bot.backends.replicate.stream.SILENCE", 0.01)
+    monkeypatch.setattr("bot.backends.replicate.stream.SILENCE_TIMEOUT", 0.01)
 
     async def nothing(_: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
@@ -175,14 +175,14 @@ async def test_a_stream_that_cannot_be_had_is_given_up_with_growing_pauses(failu
     end = FarEnd(failure)
     with pytest.raises(StreamLost):
         await told(end.replicate)
-    assert len(end.requests) == MOST_FAILURES
+    assert len(end.requests) == MAX_FAILURES
     assert end.clock.waits == [0.5, 1, 2, 4, 8]
 
 
 async def test_failures_that_are_not_in_a_row_do_not_end_it():
-    connections = [stream(numbered([str(n)], n), breaks=RESET) for n in range(3 * MOST_FAILURES)]
+    connections = [stream(numbered([str(n)], n), breaks=RESET) for n in range(3 * MAX_FAILURES)]
     _, events = await heard(*connections, stream(DONE))
-    assert texts(events) == [str(n) for n in range(3 * MOST_FAILURES)]
+    assert texts(events) == [str(n) for n in range(3 * MAX_FAILURES)]
 
 
 async def test_the_wait_that_the_stream_server_asks_for_is_kept():
@@ -296,7 +296,7 @@ async def test_connections_lost_anywhere_lose_and_double_nothing(said, numbers, 
     """Lose the connection after any byte, any number of times; the server replays or resumes, with ids or without."""
     blocks = [output(text, f"7:{n}" if numbers else None) for n, text in enumerate(said)]
     blocks.append(b"event: done\n" + (b"id: 8:0\n" if numbers else b"") + b"data: {}\n\n")
-    losses = data.draw(st.lists(st.integers(0, sum(map(len, blocks))), max_size=MOST_FAILURES - 1))
+    losses = data.draw(st.lists(st.integers(0, sum(map(len, blocks))), max_size=MAX_FAILURES - 1))
 
     def answer(request: httpx.Request) -> httpx.Response:
         last = request.headers.get("last-event-id")

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from bot.backends.replicate.errors import ApiError, BadAnswer
-from bot.backends.replicate.model_ref import ModelRef
+from bot.backends.replicate.errors import ApiError, InvalidResponse
+from bot.backends.replicate.types import ModelRef
 from tests.backends.replicate.server import BASE, ID, TOKEN, FarEnd, ok, prediction
 from tests.backends.replicate.streams import told
 
@@ -39,7 +39,7 @@ async def test_a_stream_does_not_get_it_even_from_a_client_that_adds_one():
 )
 async def test_a_next_page_elsewhere_is_not_asked_for(elsewhere):
     end = FarEnd(ok({"next": elsewhere, "results": [prediction()]}))
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidResponse):
         _ = [each async for each in end.replicate.predictions.list()]
     assert {request.url.host for request in end.requests} == {"api.example.test"}
     assert len(end.requests) == 1

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from bot.backends.replicate.errors import BadAnswer, ForgedWebhook, StaleWebhook, WebhookRefused
-from bot.backends.replicate.webhooks import Verifier
+from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook, WebhookRejected
+from bot.backends.replicate.webhooks import WebhookVerifier
 from tests.backends.replicate.server import FarEnd, ok
 from tests.backends.replicate.signing import SECRET, signature, signed
 from tests.clock import VirtualClock
 
 NOW = 1_767_225_600
 CLOCK = VirtualClock(datetime.fromtimestamp(NOW, UTC))
-VERIFIER = Verifier(SECRET, CLOCK)
+VERIFIER = WebhookVerifier(SECRET, CLOCK)
 BODY = '{"id": "x", "output": "Füchse 🦊"}'.encode()
 
 
@@ -31,7 +31,7 @@ def test_the_vector_that_replicates_own_clients_test_with_is_believed():
     headers = signed(body, at=1614265330, id="msg_p5jXN8AQM9LWM0D4loKWxJek", key=key)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     then = VirtualClock(datetime.fromtimestamp(1614265330, UTC))
-    Verifier("whsec_" + base64.b64encode(key).decode(), then).check(headers, body)
+    WebhookVerifier("whsec_" + base64.b64encode(key).decode(), then).check(headers, body)
 
 
 def test_what_the_library_signs_is_believed():
@@ -101,14 +101,14 @@ def test_more_than_five_minutes_either_way_are_stale(away):
     st.binary(max_size=40),
 )
 def test_nothing_that_strangers_send_is_believed_or_breaks_the_check(headers, body):
-    with pytest.raises(WebhookRefused):
+    with pytest.raises(WebhookRejected):
         VERIFIER.check(headers, body)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_ä", "whsec_A"])
 def test_a_secret_that_is_none_is_a_bad_answer(secret):
-    with pytest.raises(BadAnswer):
-        Verifier(secret, CLOCK)
+    with pytest.raises(InvalidResponse):
+        WebhookVerifier(secret, CLOCK)
 
 
 async def test_the_secret_is_asked_for():
@@ -119,7 +119,7 @@ async def test_the_secret_is_asked_for():
 
 @pytest.mark.parametrize("answer", [{}, {"key": None}, {"key": ""}, {"key": 5}])
 async def test_an_answer_without_a_secret_is_a_bad_answer(answer):
-    with pytest.raises(BadAnswer):
+    with pytest.raises(InvalidResponse):
         await FarEnd(ok(answer)).replicate.webhooks.secret()
 
 
