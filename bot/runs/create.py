@@ -15,8 +15,8 @@ from typing import Any
 
 from bot.aio import race
 from bot.backends.replicate.errors import ApiError, InvalidResponse, NoResponse, NotSent, ReplicateError, Throttled
-from bot.backends.replicate.types import ModelRef
 from bot.backends.replicate.predictions import Prediction
+from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
 from bot.runs import failure_reasons
 from bot.runs.active_run import ActiveRun, Outcome
@@ -197,5 +197,7 @@ def classify_create_error(error: ReplicateError) -> tuple[str, Outcome | _RetryL
 
 def _upload_failure(error: ReplicateError) -> failure_reasons.FailureReason:
     return (
-        failure_reasons.UPLOAD if isinstance(error, (NoResponse, InvalidResponse)) else failure_reasons.from_create_error(error)
+        failure_reasons.UPLOAD
+        if isinstance(error, (NoResponse, InvalidResponse))
+        else failure_reasons.from_create_error(error)
     )
