@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.figures import Row, table
-from benchmarks.plan import Step, plan
+from benchmarks.figures import Row, format_table
+from benchmarks.plan import Step, build_plan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="loads or subjects whose name has a WORD")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     asked = parser.parse_args(arguments)
-    steps = [step for step in plan(quick=asked.quick) if not asked.only or any(step.named(w) for w in asked.only)]
+    steps = [step for step in build_plan(quick=asked.quick) if not asked.only or any(step.named(w) for w in asked.only)]
     if not steps:
         parser.error("no load has such a name")
     # A connection for each run on either side; and nothing here may pause for the dustman.
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     gc.set_threshold(200_000, 100, 100)
     rows = _run(steps)
-    print(f"{machine()}\n\n{table(rows)}")
+    print(f"{machine()}\n\n{format_table(rows)}")
     if asked.json:
         told = {"machine": machine(), "rows": [row.as_json() for row in rows]}
         asked.json.write_text(json.dumps(told, indent=1), encoding="utf-8")

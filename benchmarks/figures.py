@@ -27,13 +27,13 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def spread(name: str, values: Iterable[float], *shares: float) -> dict[str, Figure]:
+def percentiles(name: str, values: Iterable[float], *shares: float) -> dict[str, Figure]:
     """Return percentiles as figures: ``name p50``, ``name p95``."""
     known = list(values)
     return {f"{name} p{round(share * 100)}": percentile(known, share) for share in shares}
 
 
-def table(rows: Iterable[Row]) -> str:
+def format_table(rows: Iterable[Row]) -> str:
     """Return rows as text, a load a block and a figure a line; the subjects stand beside one another."""
     blocks: dict[str, list[Row]] = {}
     for row in rows:
@@ -60,7 +60,7 @@ def _shown(value: Figure) -> str:
     return str(value)
 
 
-def markdown(rows: Iterable[Row], names: Mapping[str, str]) -> str:
+def format_markdown(rows: Iterable[Row], names: Mapping[str, str]) -> str:
     """Return a Markdown table of some figures, a row a load and subject; ``names`` are their headings."""
     lines = ["| load | subject | " + " | ".join(names.values()) + " |", "|---" * (len(names) + 2) + "|"]
     lines += [

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burst, history, rest, restart, streaming
+from benchmarks import burst, history, idle, restart, streaming
+from benchmarks.candidates import OFFICIAL, PLAIN, REPLICORD
 from benchmarks.figures import Row
-from benchmarks.subject import OFFICIAL, PLAIN, REPLICORD
 
-_BASELINES_TO = 500  # runs; beyond, the afternoon bots do not come to an end
+_BASELINE_RUNS_MAX = 500  # runs; beyond, the afternoon bots do not come to an end
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Step:
         return word in (self.name, self.name.partition(" ")[0]) or word in self.subject
 
 
-def plan(*, quick: bool) -> list[Step]:
+def build_plan(*, quick: bool) -> list[Step]:
     """Return every step; ``quick`` ones are of the same kinds and small."""
     return [*_streaming(quick=quick), *_others(quick=quick)]
 
@@ -38,14 +38,14 @@ def _streaming(*, quick: bool) -> Iterator[Step]:
     for kind, counts in numbers.items():
         for runs in counts:
             load = streaming.load(kind, runs, hold=1.5 if quick else 15.0)
-            subjects = [REPLICORD, OFFICIAL, PLAIN] if kind == "text" and runs <= _BASELINES_TO else [REPLICORD]
+            subjects = [REPLICORD, OFFICIAL, PLAIN] if kind == "text" and runs <= _BASELINE_RUNS_MAX else [REPLICORD]
             for subject in subjects:
                 yield Step(load.name, subject.name, partial(streaming.measure, load, subject))
 
 
 def _others(*, quick: bool) -> Iterator[Step]:
     for subject in (REPLICORD, OFFICIAL, PLAIN):
-        yield Step("rest", subject.name, partial(rest.measure, subject))
+        yield Step("rest", subject.name, partial(idle.measure, subject))
     heavy = 2 if quick else 100
     yield Step(f"heavy {heavy}", REPLICORD.name, partial(streaming.measure_heavy, heavy, REPLICORD))
     for commands, beside in ((5, 0),) if quick else ((200, 0), (200, 1000)):

@@ -18,17 +18,17 @@ from sandbox.replicate.streams import (
     encode_event,
 )
 
-_LOOK_EVERY = 1.0
+_CHECK_EVERY = 1.0
 
 
-def chunk(data: bytes) -> bytes:
+def encode_chunk(data: bytes) -> bytes:
     """Return ``data`` as one chunk of HTTP's chunked transfer coding."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def written(message: StreamMessage) -> bytes:
+def encode_message(message: StreamMessage) -> bytes:
     """Return an event as it goes over the wire."""
-    return chunk(encode_event(message.event, message.data, str(message.id)))
+    return encode_chunk(encode_event(message.event, message.data, str(message.id)))
 
 
 class SharedChannel(Channel):
@@ -43,7 +43,7 @@ class SharedChannel(Channel):
     def publish(self, event: str, data: str) -> StreamMessage:
         """Add an event and send it."""
         message = super().publish(event, data)
-        self._send(written(message))
+        self._send(encode_message(message))
         if event == "done" and self.when_done is not None:
             self.when_done()
         return message
@@ -82,7 +82,7 @@ class SharedStreams(StreamServer):
         if transport is None:
             return response
         missed = channel.messages[channel.after(request.headers.get("Last-Event-ID")) :]
-        transport.write(chunk(GREETING) + b"".join(map(written, missed)))
+        transport.write(encode_chunk(GREETING) + b"".join(map(encode_message, missed)))
         channel.transports.add(transport)
         channel.spoke_at = asyncio.get_running_loop().time()
         try:
@@ -98,4 +98,4 @@ class SharedStreams(StreamServer):
         while not self._closing.is_set() and not transport.is_closing():
             if loop.time() - channel.spoke_at >= limits.STREAM_IDLE.total_seconds():
                 return
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_CHECK_EVERY)

@@ -66,9 +66,9 @@ def _sandbox(asked: argparse.Namespace) -> int:
         from sandbox.page.server import run_sandbox  # noqa: PLC0415  # see above
 
         return _loop(lambda: run_sandbox(port=asked.port, browser=not asked.no_browser, data=asked.data))
-    from sandbox.demo import demo  # noqa: PLC0415  # see above
+    from sandbox.demo import play_demo  # noqa: PLC0415  # see above
 
-    return _loop(lambda: demo(Path(asked.demo) if asked.demo else None, out=asked.out))
+    return _loop(lambda: play_demo(Path(asked.demo) if asked.demo else None, out=asked.out))
 
 
 def _check(asked: argparse.Namespace) -> int:

@@ -62,7 +62,7 @@ class BotProcess:
             self._process.kill()
             await self._process.wait()
 
-    async def ended(self) -> int:
+    async def wait(self) -> int:
         """Wait until it has ended by itself and return its exit code."""
         return await self._process.wait() if self._process else 0
 

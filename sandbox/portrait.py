@@ -8,7 +8,7 @@ _SIDE = 640
 _SCALE = 2  # drawn larger and shrunk: Pillow's own lines have stairs
 
 
-def portrait() -> bytes:
+def draw_portrait() -> bytes:
     """Return a PNG of 640 × 640 pixels: a person with short hair, round glasses and a green jumper."""
     image = Image.new("RGB", (_SIDE * _SCALE, _SIDE * _SCALE), "#f3e3cf")
     pen = ImageDraw.Draw(image)

@@ -17,7 +17,7 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from sandbox.discord.rest.calls import Call
+from sandbox.request_log import Call
 
 Json = dict[str, Any]
 SPEC = Path(__file__).resolve().parents[2] / "shared" / "specs" / "discord-openapi.json"

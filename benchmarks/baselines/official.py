@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import replicate
 
-from benchmarks.baselines.afternoon import MODEL, run
+from benchmarks.baselines.minimal_bot import MODEL, run
 
 
 async def stream(prompt: str) -> AsyncIterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 from httpx_sse import aconnect_sse
 
-from benchmarks.baselines.afternoon import MODEL, run
+from benchmarks.baselines.minimal_bot import MODEL, run
 
 _BASE = os.environ.get("REPLICATE_BASE_URL", "https://api.replicate.com")
 _HEADERS = {"Authorization": f"Bearer {os.environ.get('REPLICATE_API_TOKEN', '')}"}

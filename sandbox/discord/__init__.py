@@ -5,19 +5,28 @@
     standin = DiscordStandIn()
     await standin.start()
     ...                                       # a bot connects to standin.api_url and standin.gateway_url
-    mia, general = standin.person("mia"), standin.world.channel("general")
-    exchange = await mia.slash(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", data)})
-    await standin.world.wait_for(lambda: exchange.message and exchange.message.pictures)
+    mia, general = standin.person("mia"), standin.state.channel("general")
+    exchange = await mia.use_command(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", data)})
+    await standin.state.wait_for(lambda: exchange.message and exchange.message.images)
     await mia.react(exchange.message, "❌")
 """
 
-from sandbox.discord.clock import JumpClock
-from sandbox.discord.people.exchange import Exchange
+from sandbox.clock import JumpClock
+from sandbox.discord.people.client_checks import ClientRefused
+from sandbox.discord.people.interaction_result import InteractionResult
 from sandbox.discord.people.person import Person
-from sandbox.discord.people.refused import ClientRefused
 from sandbox.discord.standin import DiscordStandIn
-from sandbox.discord.world.attachment import Upload
-from sandbox.discord.world.permissions import Permission
-from sandbox.discord.world.world import World
+from sandbox.discord.state.models import Upload
+from sandbox.discord.state.permissions import Permission
+from sandbox.discord.state.state import DiscordState
 
-__all__ = ["ClientRefused", "DiscordStandIn", "Exchange", "JumpClock", "Permission", "Person", "Upload", "World"]
+__all__ = [
+    "ClientRefused",
+    "DiscordStandIn",
+    "DiscordState",
+    "InteractionResult",
+    "JumpClock",
+    "Permission",
+    "Person",
+    "Upload",
+]

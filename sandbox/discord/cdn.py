@@ -5,9 +5,8 @@ import hmac
 from collections.abc import Mapping
 from datetime import timedelta
 
-from sandbox.discord.clock import Clock
-from sandbox.discord.world.attachment import Attachment
-from sandbox.discord.world.user import User
+from bot.clock import Clock
+from sandbox.discord.state.models import Attachment, User
 
 LIFE = timedelta(hours=24)
 KEY = b"the sandbox signs with this"

@@ -7,64 +7,62 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from sandbox.backlog import BACKLOG
+from sandbox.clock import JumpClock
 from sandbox.discord.cdn import Cdn
-from sandbox.discord.clock import Clock, JumpClock
-from sandbox.discord.commands import Commands
-from sandbox.discord.faults import Faults
-from sandbox.discord.gateway.connection import Connection
-from sandbox.discord.gateway.hub import Hub
-from sandbox.discord.interactions import Interactions
+from sandbox.discord.faults import FaultList, Faults
+from sandbox.discord.gateway import Gateway, GatewayConnection
 from sandbox.discord.people.person import Person
-from sandbox.discord.post import Post
-from sandbox.discord.rest.buckets import Buckets
-from sandbox.discord.rest.faults import Trap
 from sandbox.discord.rest.server import RestServer
-from sandbox.discord.rules.old_edits import OldEdits
-from sandbox.discord.site import Site
-from sandbox.discord.wire.snapshot import change, snapshot
-from sandbox.discord.world.builder import default_world
+from sandbox.discord.services import Services
+from sandbox.discord.services.commands import CommandRegistry
+from sandbox.discord.services.interactions import InteractionService
+from sandbox.discord.services.messages import MessageService
+from sandbox.discord.services.rate_limits import OldEditLimit, RateLimits
+from sandbox.discord.snapshot import serialize_event, serialize_snapshot
+from sandbox.discord.state.fixtures import default_state
+from sandbox.loopback import LISTEN_BACKLOG
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sandbox.discord.rest.calls import Call
-    from sandbox.discord.world.user import User
-    from sandbox.discord.world.world import World
+    from bot.clock import Clock
+    from sandbox.discord.state.models import User
+    from sandbox.discord.state.state import DiscordState
+    from sandbox.request_log import Call
 
 MOST_BYTES = 600 * 1024 * 1024  # of one request: more than any tier allows, the rules say no earlier
 UNAVAILABLE = "This content is no longer available."
 
 
 class DiscordStandIn:
-    """Speaks Discord's API v10 and gateway, for one application and the people of ``world``.
+    """Speaks Discord's API v10 and gateway, for one application and the people of ``state``.
 
     ``calls`` is what was asked over HTTP; ``faults`` breaks things; ``buckets.enabled = False`` ends rate limits.
     The clock decides deadlines, limits and expiry; the default one is the machine's and can ``skip`` ahead. On a clock
     that stands still no bucket ever refills: switch them off there.
     """
 
-    def __init__(self, *, clock: Clock | None = None, world: World | None = None) -> None:
-        self.clock: Clock = clock or (world.clock if world else JumpClock())
-        self.world = world or default_world(self.clock)
+    def __init__(self, *, clock: Clock | None = None, state: DiscordState | None = None) -> None:
+        self.clock: Clock = clock or (state.clock if state else JumpClock())
+        self.state = state or default_state(self.clock)
         self.cdn = Cdn(self.clock)
-        post = Post(self.world, self.cdn)
-        self.site = Site(
-            world=self.world,
+        messages = MessageService(self.state, self.cdn)
+        self.services = Services(
+            state=self.state,
             cdn=self.cdn,
-            post=post,
-            commands=Commands(self.world),
-            interactions=Interactions(post),
-            hub=Hub(self.world, self.cdn),
-            buckets=Buckets(self.clock),
-            old_edits=OldEdits(self.clock),
+            messages=messages,
+            commands=CommandRegistry(self.state),
+            interactions=InteractionService(messages),
+            gateway=Gateway(self.state, self.cdn),
+            rate_limits=RateLimits(self.clock),
+            old_edits=OldEditLimit(self.clock),
         )
-        self.site.interactions.dispatch = self.site.hub.dispatch_interaction
-        trap = Trap()
-        self._rest = RestServer(self.site, trap)
-        self.faults = Faults(self.site, trap)
-        self.world.people |= {
-            user.username: Person(user, self.site) for user in self.world.users.values() if not user.bot
+        self.services.interactions.dispatch = self.services.gateway.dispatch_interaction
+        fault_list = FaultList()
+        self._rest = RestServer(self.services, fault_list)
+        self.faults = Faults(self.services, fault_list)
+        self.people: dict[str, Person] = {
+            user.username: Person(user, self.services) for user in self.state.users.values() if not user.bot
         }
         self._runner: web.AppRunner | None = None
         self._open = ExitStack()
@@ -83,12 +81,12 @@ class DiscordStandIn:
     @property
     def bot_token(self) -> str:
         """The token that the bot logs in with."""
-        return self.world.application.token
+        return self.state.application.token
 
     @property
     def application_id(self) -> int:
         """The application's id, which is also its bot's."""
-        return self.world.application.id
+        return self.state.application.id
 
     @property
     def calls(self) -> list[Call]:
@@ -96,23 +94,23 @@ class DiscordStandIn:
         return self._rest.calls
 
     @property
-    def commands(self) -> Commands:
+    def commands(self) -> CommandRegistry:
         """The commands that the application registered."""
-        return self.site.commands
+        return self.services.commands
 
     @property
-    def buckets(self) -> Buckets:
+    def rate_limits(self) -> RateLimits:
         """The rate limits."""
-        return self.site.buckets
+        return self.services.rate_limits
 
     @property
-    def hub(self) -> Hub:
+    def gateway(self) -> Gateway:
         """The gateway's sessions."""
-        return self.site.hub
+        return self.services.gateway
 
     def person(self, name: str) -> Person:
         """Return the person called ``name``."""
-        return self.world.people[name]
+        return self.people[name]
 
     def skip(self, seconds: float) -> None:
         """Let time pass at once; the clock must be a ``JumpClock``, as the default one is."""
@@ -122,58 +120,58 @@ class DiscordStandIn:
 
     def snapshot(self, viewer: User) -> dict[str, Any]:
         """Return all that ``viewer`` sees now, in Discord's JSON."""
-        return snapshot(self.world, self.commands, self.cdn, viewer)
+        return serialize_snapshot(self.state, self.commands, self.cdn, viewer)
 
     async def stream(self, viewer: User) -> AsyncIterator[dict[str, Any]]:
         """Yield what ``viewer`` sees happen from now on, in Discord's JSON: ``t`` is its kind, ``d`` its data."""
-        async for happened in self.world.changes():
-            if (told := change(happened, self.cdn, viewer)) is not None:
+        async for happened in self.state.subscribe():
+            if (told := serialize_event(happened, self.cdn, viewer)) is not None:
                 yield told
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; port 0 takes a free one."""
         app = web.Application(client_max_size=MOST_BYTES)
         app.router.add_route("*", "/api/{tail:.*}", self._rest.serve)
-        app.router.add_get("/gateway", self._gateway)
-        app.router.add_get("/gateway/", self._gateway)
-        app.router.add_get("/avatars/{user}/{file}", self._avatar)
+        app.router.add_get("/gateway", self._serve_gateway)
+        app.router.add_get("/gateway/", self._serve_gateway)
+        app.router.add_get("/avatars/{user}/{file}", self._serve_avatar)
         for folder in ("attachments", "ephemeral-attachments"):
-            app.router.add_get(f"/{folder}/{{owner}}/{{id}}/{{name}}", self._file)
+            app.router.add_get(f"/{folder}/{{owner}}/{{id}}/{{name}}", self._serve_file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, backlog=BACKLOG)
-        await site.start()
+        services = web.TCPSite(self._runner, "127.0.0.1", port, backlog=LISTEN_BACKLOG)
+        await services.start()
         self.port = self._runner.addresses[0][1]
         self.cdn.origin = f"http://127.0.0.1:{self.port}"
-        self.site.hub.url = self.gateway_url
-        self._open.enter_context(self.site.hub.listening())
+        self.services.gateway.url = self.gateway_url
+        self._open.enter_context(self.services.gateway.listening())
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
         self.faults.clear()
-        for connection in tuple(self.site.hub.connections):
+        for connection in tuple(self.services.gateway.connections):
             connection.close(1001, "The stand-in stops.")
         self._open.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
-    async def _gateway(self, request: web.Request) -> web.StreamResponse:
+    async def _serve_gateway(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(max_msg_size=0, compress=False)
         await socket.prepare(request)
-        await Connection(self.site.hub, request, socket).run()
+        await GatewayConnection(self.services.gateway, request, socket).run()
         return socket
 
-    async def _file(self, request: web.Request) -> web.Response:
+    async def _serve_file(self, request: web.Request) -> web.Response:
         found = self.cdn.open(request.rel_url.path, request.query)
         if found is None:
             return web.Response(status=404, text=UNAVAILABLE)
         content_type = found.content_type or "application/octet-stream"
         return web.Response(body=found.data, headers={"Content-Type": content_type})
 
-    async def _avatar(self, request: web.Request) -> web.Response:
+    async def _serve_avatar(self, request: web.Request) -> web.Response:
         user_id = request.match_info["user"]
-        user = self.world.users.get(int(user_id)) if user_id.isdigit() else None
+        user = self.state.users.get(int(user_id)) if user_id.isdigit() else None
         if user is None or not user.avatar:
             return web.Response(status=404)
         return web.Response(body=user.avatar, content_type="image/png")

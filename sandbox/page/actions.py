@@ -4,19 +4,18 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.discord.people.exchange import Exchange
+from sandbox.discord.people.client_checks import ClientRefused
+from sandbox.discord.people.interaction_result import InteractionResult
 from sandbox.discord.people.person import Person
-from sandbox.discord.people.refused import ClientRefused
-from sandbox.discord.world.channel import Channel
-from sandbox.discord.world.message import Message
-from sandbox.discord.world.world import World
+from sandbox.discord.state.models import Channel, Message
+from sandbox.discord.state.state import DiscordState
 from sandbox.page.files import UploadStore
 
 
 class ValueDecoder:
     """Finds what ids stand for."""
 
-    def __init__(self, world: World, uploads: UploadStore) -> None:
+    def __init__(self, world: DiscordState, uploads: UploadStore) -> None:
         self._world = world
         self._uploads = uploads
 
@@ -78,7 +77,7 @@ class Actions:
     def __init__(self, person: Person, values: ValueDecoder) -> None:
         self.person = person
         self._values = values
-        self._forms: dict[str, Exchange] = {}
+        self._forms: dict[str, InteractionResult] = {}
 
     async def do(self, name: str, ask: Json) -> Json:
         """Do the act of that name."""
@@ -93,7 +92,7 @@ class Actions:
 
     async def _slash(self, ask: Json) -> Json:
         channel, values = self._values.channel(ask.get("channel")), self._values.all(ask.get("values"))
-        return self._told(await self.person.slash(channel, str(ask.get("command")), values))
+        return self._told(await self.person.use_command(channel, str(ask.get("command")), values))
 
     async def _autocomplete(self, ask: Json) -> Json:
         channel, values = self._values.channel(ask.get("channel")), self._values.all(ask.get("values"))
@@ -101,7 +100,7 @@ class Actions:
         return {"choices": exchange.choices or []}
 
     async def _menu(self, ask: Json) -> Json:
-        return self._told(await self.person.context_menu(self._message(ask), str(ask.get("name"))))
+        return self._told(await self.person.use_context_menu(self._message(ask), str(ask.get("name"))))
 
     async def _press(self, ask: Json) -> Json:
         return self._told(await self.person.press(self._message(ask), str(ask.get("control"))))
@@ -123,7 +122,7 @@ class Actions:
         channel = self._values.channel(ask.get("channel"))
         reply = self._values.message(ask["channel"], ask["reply"]) if ask.get("reply") else None
         text, files = str(ask.get("text") or ""), self._values.read(list(ask.get("files") or ()))
-        message = await self.person.say(channel, text, files, reply)
+        message = await self.person.send_message(channel, text, files, reply)
         return {"message": str(message.id)}
 
     async def _delete(self, ask: Json) -> Json:
@@ -132,8 +131,8 @@ class Actions:
 
     async def _react(self, ask: Json) -> Json:
         message, emoji = self._message(ask), str(ask.get("emoji"))
-        if self.person.user in message.reacted(emoji):
-            await self.person.unreact(message, emoji)
+        if self.person.user in message.reaction_users(emoji):
+            await self.person.remove_reaction(message, emoji)
         else:
             await self.person.react(message, emoji)
         return {}
@@ -141,7 +140,7 @@ class Actions:
     def _message(self, ask: Json) -> Any:
         return self._values.message(ask.get("channel"), ask.get("message"))
 
-    def _told(self, exchange: Exchange) -> Json:
+    def _told(self, exchange: InteractionResult) -> Json:
         told: Json = {"failed": not exchange.acknowledged, "latency": exchange.latency}
         if exchange.modal is not None:
             form = secrets.token_urlsafe(8)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.limits import INTERACTION_TOKEN_LIFE
-from sandbox.discord.people.refused import ClientRefused
-from sandbox.discord.rest.faults import Fault
-from sandbox.house import House
+from sandbox.discord.faults import Fault
+from sandbox.discord.people.client_checks import ClientRefused
+from sandbox.environment import Environment
 from sandbox.replicate.faults import FAULT_TYPES, FaultKind
 
 Json = dict[str, Any]
@@ -40,8 +40,8 @@ class FaultToggle:
 class FaultToggles:
     """Every switch by name."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
         self._traps: dict[str, Fault] = {}
         self._one_at_a_time = asyncio.Lock()  # acts on the bot's process
         self._restarts: set[asyncio.Task[None]] = set()
@@ -58,11 +58,11 @@ class FaultToggles:
     def armed(self) -> dict[str, int | None]:
         """Return the switches in wait: how often each will strike, None for until it is taken back."""
         found: dict[str, int | None] = {}
-        for fault in self._house.replicate.faults.active:
+        for fault in self._environment.replicate.faults.active:
             found[f"replicate:{fault.name}"] = fault.times
         for name, trap in tuple(self._traps.items()):
-            if trap in self._house.discord.faults.active:
-                found[name] = None if trap.times is None else trap.times - trap.met
+            if trap in self._environment.discord.faults.active:
+                found[name] = None if trap.times is None else trap.times - trap.hits
             else:
                 del self._traps[name]
         return found
@@ -87,19 +87,19 @@ class FaultToggles:
 
     def clear(self) -> None:
         """Take back everything that lies in wait."""
-        self._house.replicate.faults.clear()
-        self._house.discord.faults.clear()
+        self._environment.replicate.faults.clear()
+        self._environment.discord.faults.clear()
         self._traps.clear()
 
     def _disarm(self, name: str) -> None:
         if name in self._traps:
-            self._house.discord.faults.lift(self._traps.pop(name))
+            self._environment.discord.faults.remove(self._traps.pop(name))
         else:
-            self._house.replicate.faults.clear(name.removeprefix("replicate:"))
+            self._environment.replicate.faults.clear(name.removeprefix("replicate:"))
 
     def _first(self) -> list[FaultToggle]:
-        add = self._house.replicate.faults.add
-        discord = self._house.discord.faults
+        add = self._environment.replicate.faults.add
+        discord = self._environment.discord.faults
 
         def one(name: str, label: str, sentence: str, press: Callable[[int | None], Any]) -> FaultToggle:
             return FaultToggle(name=name, group=SUGGESTED, label=label, sentence=sentence, press=press)
@@ -126,7 +126,7 @@ class FaultToggles:
         ]  # fmt: skip
 
     def _bot(self) -> list[FaultToggle]:
-        bot = self._house.bot
+        bot = self._environment.bot
 
         def one(name: str, label: str, sentence: str, act: Callable[[], Awaitable[Any]]) -> FaultToggle:
             async def press(_: int | None) -> None:
@@ -149,14 +149,14 @@ class FaultToggles:
 
     async def _kill_and_start(self) -> None:
         async with self._one_at_a_time:
-            await self._house.bot.kill()
+            await self._environment.bot.kill()
             await asyncio.sleep(RESTART_DELAY)
-            await self._house.bot.start()
+            await self._environment.bot.start()
 
     def _discord(self) -> list[FaultToggle]:
-        discord, faults = self._house.discord, self._house.discord.faults
+        discord, faults = self._environment.discord, self._environment.discord.faults
         minutes = INTERACTION_TOKEN_LIFE.total_seconds()
-        mia = discord.world.user("mia")
+        mia = discord.state.user("mia")
 
         def one(name: str, label: str, sentence: str, press: Callable[[], Any]) -> FaultToggle:
             return FaultToggle(name=name, group=DISCORD, label=label, sentence=sentence, press=lambda _: press())
@@ -185,7 +185,7 @@ class FaultToggles:
             one("session-lost", "Lose the session", "The gateway breaks and nothing can be resumed.",
                 lambda: faults.drop_gateway(resumable=False)),
             one("reconnect", "Ask to reconnect", "Discord moves the bot to another server (op 7).",
-                faults.ask_to_reconnect),
+                faults.request_reconnect),
             one("silence", "Zombie connection", "It takes everything and says nothing.", faults.silence_gateway),
             one("skip", "Skip 15 minutes", "Discord's clock jumps; tokens and deadlines with it.",
                 lambda: discord.skip(minutes)),
@@ -194,7 +194,7 @@ class FaultToggles:
         ]  # fmt: skip
 
     def _replicate(self) -> list[FaultToggle]:
-        add, listed = self._house.replicate.faults.add, {switch.name for switch in self._first()}
+        add, listed = self._environment.replicate.faults.add, {switch.name for switch in self._first()}
 
         def one(name: str) -> FaultToggle:
             switch = FAULT_TYPES[name]

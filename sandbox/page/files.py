@@ -8,10 +8,10 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from bot.limits import MIB
-from sandbox.discord.people.refused import ClientRefused
+from sandbox.discord.people.client_checks import ClientRefused
 from sandbox.discord.standin import UNAVAILABLE, DiscordStandIn
-from sandbox.discord.world.attachment import Upload
-from sandbox.portrait import portrait
+from sandbox.discord.state.models import Upload
+from sandbox.portrait import draw_portrait
 
 MAX_STORED_BYTES = 256 * MIB
 
@@ -102,14 +102,14 @@ class PageFiles:
         return _range(request, found.data, headers)
 
     def _avatar(self, user_id: str) -> web.Response:
-        user = self._discord.world.users.get(int(user_id)) if user_id.isdigit() else None
+        user = self._discord.state.users.get(int(user_id)) if user_id.isdigit() else None
         if user is None or not user.avatar:
             return web.Response(status=404, text=UNAVAILABLE)
         headers = {"Content-Security-Policy": FILE_POLICY, "Cache-Control": "private, max-age=86400"}
         return web.Response(body=user.avatar, content_type="image/png", headers=headers)
 
     async def _portrait(self, _: web.Request) -> web.Response:
-        return web.Response(body=await asyncio.to_thread(portrait), content_type="image/png")
+        return web.Response(body=await asyncio.to_thread(draw_portrait), content_type="image/png")
 
     async def _upload(self, request: web.Request) -> web.Response:
         name = unquote(request.query.get("name", "")) or "unknown"

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox.discord.rest.calls import Call as DiscordCall
-from sandbox.house import House
+from sandbox.environment import Environment
 from sandbox.page.fault_toggles import FaultToggles
 from sandbox.replicate.events import CallLogged, PredictionChanged, StandInEvent, StreamEventSent, WebhookSent
 from sandbox.replicate.request_log import Call as ReplicateCall
+from sandbox.request_log import Call as DiscordCall
 
 MAX_CHARS = 240
 MAX_ITEMS = 40
@@ -120,10 +120,10 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 class Inspector:
     """Watches both stand-ins and the bot; ``now`` is all of it, ``tell`` hands on what is new."""
 
-    def __init__(self, house: House, switches: FaultToggles) -> None:
-        self._house = house
+    def __init__(self, environment: Environment, switches: FaultToggles) -> None:
+        self._environment = environment
         self._switches = switches
-        self._rows = DatabaseView(house.database)
+        self._rows = DatabaseView(environment.database_path)
         self._predictions: dict[str, Json] = {}
         self._lists: dict[str, deque[Json]] = {
             "calls": deque(maxlen=MAX_CALLS),
@@ -159,12 +159,12 @@ class Inspector:
         }
 
     async def _watch_replicate(self) -> None:
-        with self._house.replicate.watch() as watch:
+        with self._environment.replicate.watch() as watch:
             async for happening in watch:
                 self._note(happening)
 
     async def _watch_discord(self) -> None:
-        changes = self._house.discord.world.changes()
+        changes = self._environment.discord.state.subscribe()
         self._read_calls()
         async for change in changes:
             if change.kind == "API_CALL":
@@ -193,8 +193,8 @@ class Inspector:
 
     def look(self) -> None:
         """Tell what state the bot and the switches are in, if it is another."""
-        bot, discord = self._house.bot, self._house.discord
-        connected = any(not getattr(one.connection, "silent", False) for one in discord.hub.connected)
+        bot, discord = self._environment.bot, self._environment.discord
+        connected = any(not getattr(one.connection, "silent", False) for one in discord.gateway.connected)
         state = {
             "bot": {"running": bot.running, "pid": bot.pid, "connected": connected},
             "armed": self._switches.armed(),
@@ -224,7 +224,7 @@ class Inspector:
                 self.look()
 
     def _read_calls(self) -> None:
-        calls = self._house.discord.calls
+        calls = self._environment.discord.calls
         self._unfinished += calls[self._calls_read :]
         self._calls_read = len(calls)
         for call in self._unfinished:
@@ -234,7 +234,7 @@ class Inspector:
 
     def _read_log(self) -> None:
         try:
-            with self._house.bot.log.open("rb") as log:
+            with self._environment.bot.log.open("rb") as log:
                 log.seek(self._log_read)
                 data = log.read()
         except OSError:

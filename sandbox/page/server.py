@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, web
 
 from bot.errors import ConfigError
 from bot.limits import MIB
-from sandbox.house import BotDidNotStartError, House
+from sandbox.environment import BotDidNotStartError, Environment
 from sandbox.page.actions import ValueDecoder
 from sandbox.page.auth import PageAuth, add_security_headers
 from sandbox.page.fault_toggles import FaultToggles
@@ -27,16 +27,16 @@ UPLOAD_BYTES = 128 * MIB
 
 
 class PageServer:
-    """Serves the page of a house; ``url`` opens it and holds the key."""
+    """Serves the page of a environment; ``url`` opens it and holds the key."""
 
-    def __init__(self, house: House, *, port: int = 0, key: str | None = None) -> None:
-        self._house = house
+    def __init__(self, environment: Environment, *, port: int = 0, key: str | None = None) -> None:
+        self._environment = environment
         self._port = port
         self._door = PageAuth(key)
-        self._switches = FaultToggles(house)
-        self._hood = Inspector(house, self._switches)
+        self._switches = FaultToggles(environment)
+        self._hood = Inspector(environment, self._switches)
         self._uploads = UploadStore()
-        self._values = ValueDecoder(house.discord.world, self._uploads)
+        self._values = ValueDecoder(environment.discord.state, self._uploads)
         self._sockets: set[web.WebSocketResponse] = set()
 
     @property
@@ -46,7 +46,9 @@ class PageServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[self._door.guard], client_max_size=UPLOAD_BYTES)
-        app.add_routes([*PageFiles(self._house.discord, self._uploads).routes(), web.get("/{key}/live", self._live)])
+        app.add_routes(
+            [*PageFiles(self._environment.discord, self._uploads).routes(), web.get("/{key}/live", self._live)]
+        )
         app.on_response_prepare.append(add_security_headers)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -74,7 +76,7 @@ class PageServer:
         self._sockets.add(socket)
         try:
             visit = PageSession(
-                socket, house=self._house, hood=self._hood, switches=self._switches, values=self._values
+                socket, environment=self._environment, hood=self._hood, switches=self._switches, values=self._values
             )  # fmt: skip
             await visit.run(request.query.get("as", "mia"))
         finally:
@@ -94,12 +96,12 @@ async def run_sandbox(*, port: int = 0, browser: bool = True, data: Path | None 
         with suppress(NotImplementedError):  # Windows has no such handlers: there KeyboardInterrupt ends it
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        async with House(folder.absolute()) as house:
+        async with Environment(folder.absolute()) as environment:
             try:
-                await house.start_bot()
+                await environment.start_bot()
             except BotDidNotStartError as error:
                 raise ConfigError(f"The bot did not start. It said:\n{error}") from error
-            async with PageServer(house, port=port) as page:
+            async with PageServer(environment, port=port) as page:
                 _print_line(f"\n  {page.url}\n\nIt is for this machine only. Ctrl-C ends it.")
                 if browser:
                     await asyncio.to_thread(_open_browser, page.url)

@@ -7,17 +7,19 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from sandbox.discord import snapshot as wire
 from sandbox.discord.errors import ApiError
-from sandbox.discord.people.refused import ClientRefused
-from sandbox.discord.wire import snapshot as wire
-from sandbox.discord.world.feed import Change
-from sandbox.house import House
+from sandbox.discord.people.client_checks import ClientRefused
+from sandbox.discord.state.events import Event
+from sandbox.environment import Environment
 from sandbox.page.actions import Actions, ValueDecoder
 from sandbox.page.fault_toggles import FaultToggles
 from sandbox.page.inspector import Inspector
 
 Json = dict[str, Any]
-IGNORED_CHANGES = frozenset({"API_CALL", "EXCHANGE_UPDATE", "SESSION_UPDATE"})  # the hood and the answers tell of these
+IGNORED_CHANGES = frozenset(
+    {"API_CALL", "INTERACTION_UPDATE", "SESSION_UPDATE"}
+)  # the hood and the answers tell of these
 REACTION = "MESSAGE_REACTION"
 
 
@@ -28,13 +30,13 @@ class PageSession:
         self,
         socket: web.WebSocketResponse,
         *,
-        house: House,
+        environment: Environment,
         hood: Inspector,
         switches: FaultToggles,
         values: ValueDecoder,
     ) -> None:
         self._socket = socket
-        self._house = house
+        self._environment = environment
         self._hood = hood
         self._switches = switches
         self._values = values
@@ -44,7 +46,7 @@ class PageSession:
 
     async def run(self, name: str) -> None:
         """Be there as the person called ``name`` until the page is closed."""
-        changes = self._house.discord.world.changes()
+        changes = self._environment.discord.state.subscribe()
         self._be(name)
         self._hood.listeners.add(self._tell_hood)
         tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._watch(changes))]
@@ -60,18 +62,18 @@ class PageSession:
 
     def _be(self, name: str) -> None:
         """Speak as somebody else: everything that this person sees is told anew."""
-        discord = self._house.discord
-        people = discord.world.people
+        discord = self._environment.discord
+        people = discord.people
         person = people.get(name) or people["mia"]
-        discord.world.dm(person.user.username)
+        discord.state.dm(person.user.username)
         self._acts = Actions(person, self._values)
         self._out.put_nowait(
             {
                 "t": "hello",
-                "at": discord.world.now().isoformat(),
+                "at": discord.state.now().isoformat(),
                 "people": list(people),
                 "cdn": discord.cdn.origin,
-                "file_bytes": max(person.file_bytes(channel) for channel in discord.world.channels.values()),
+                "file_bytes": max(person.max_file_bytes(channel) for channel in discord.state.channels.values()),
                 "usable": self._usable(),
                 "world": discord.snapshot(person.user),
                 "hood": self._hood.now(),
@@ -80,7 +82,7 @@ class PageSession:
 
     def _usable(self) -> dict[str, list[str]]:
         """Return by channel the ids of the commands that the person can use there."""
-        person, channels = self._acts.person, self._house.discord.world.channels.values()
+        person, channels = self._acts.person, self._environment.discord.state.channels.values()
         return {str(channel.id): [str(one.id) for one in person.commands(channel)] for channel in channels}
 
     def _tell_hood(self, news: Json) -> None:
@@ -96,17 +98,21 @@ class PageSession:
             if change.kind not in IGNORED_CHANGES:
                 self._tell(change)
 
-    def _tell(self, change: Change) -> None:
-        discord, viewer = self._house.discord, self._acts.person.user
+    def _tell(self, change: Event) -> None:
+        discord, viewer = self._environment.discord, self._acts.person.user
         if change.kind == "COMMANDS_UPDATE":
-            commands = [one.data for one in discord.commands.every()]
+            commands = [one.data for one in discord.commands.all()]
             self._out.put_nowait({"t": "commands", "commands": commands, "usable": self._usable()})
             return
-        told = wire.change(change, discord.cdn, viewer)
+        told = wire.serialize_event(change, discord.cdn, viewer)
         if told is None:
             return
         if change.kind.startswith(REACTION) and change.message is not None:
-            told = {**told, "t": "MESSAGE_UPDATE", "d": wire.message(change.message, discord.cdn, viewer)}
+            told = {
+                **told,
+                "t": "MESSAGE_UPDATE",
+                "d": wire.serialize_seen_message(change.message, discord.cdn, viewer),
+            }
         if change.message is not None and change.message.deleted and told["t"] != "MESSAGE_DELETE":
             return
         self._out.put_nowait({"t": "seen", "kind": told["t"], "at": told["at"], "d": told["d"]})

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot import limits
 from bot.clock import Clock, SystemClock
-from sandbox.backlog import BACKLOG
+from sandbox.loopback import LISTEN_BACKLOG
 from sandbox.replicate.addresses import BaseUrls
 from sandbox.replicate.catalog import Model, ModelCatalog, load_bundled_models, model_from_payload
 from sandbox.replicate.events import (
@@ -133,7 +133,7 @@ class ReplicateStandIn:
     async def come_online(self) -> None:
         """Listen again at the old address."""
         runner, port = self._runners[0], int(self._origins.api.rpartition(":")[2])
-        self._sites["api"] = web.TCPSite(runner, HOST, port, backlog=BACKLOG)
+        self._sites["api"] = web.TCPSite(runner, HOST, port, backlog=LISTEN_BACKLOG)
         await self._sites["api"].start()
         self._offline = False
 
@@ -218,7 +218,7 @@ class ReplicateStandIn:
         app.on_response_prepare.append(log_response_start)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=leave_with_client, shutdown_timeout=0.5)
         await runner.setup()
-        self._sites[name] = web.TCPSite(runner, HOST, port, backlog=BACKLOG)
+        self._sites[name] = web.TCPSite(runner, HOST, port, backlog=LISTEN_BACKLOG)
         await self._sites[name].start()
         self._runners.append(runner)
         bound: int = runner.addresses[0][1]

@@ -6,43 +6,42 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.people.exchange import Exchange
+from sandbox.discord.people.interaction_result import InteractionResult
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.channel import Channel
-from sandbox.discord.world.message import Message
-from sandbox.house import House
+from sandbox.discord.state.models import Channel, Message
+from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
     """A started bot; at the end everything that it asked of the two services must have been what they promise."""
-    async with House(
+    async with Environment(
         tmp_path,
         settings={"ABOUT_URL": "https://bot.example/rules"},
         pace=Timings(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200),
-    ) as house:
-        await house.start_bot()
-        yield house
-        check_discord_calls(house.discord.calls)
-        check_replicate_calls(house.replicate.calls)
+    ) as environment:
+        await environment.start_bot()
+        yield environment
+        check_discord_calls(environment.discord.calls)
+        check_replicate_calls(environment.replicate.calls)
 
 
 @pytest.fixture
-def mia(house: House) -> Person:
-    return house.discord.person("mia")
+def mia(environment: Environment) -> Person:
+    return environment.discord.person("mia")
 
 
 @pytest.fixture
-def pictures(house: House) -> Channel:
-    return house.discord.world.channel("pictures")
+def pictures(environment: Environment) -> Channel:
+    return environment.discord.state.channel("pictures")
 
 
-async def reached(house: House, look: Callable[[], object], timeout: float = 30.0) -> None:  # noqa: ASYNC109  # a limit
+async def reached(environment: Environment, look: Callable[[], object], timeout: float = 30.0) -> None:  # noqa: ASYNC109  # a limit
     """Wait until something is true in Discord."""
-    await house.discord.world.wait_for(look, timeout=timeout)
+    await environment.discord.state.wait_for(look, timeout=timeout)
 
 
 async def eventually(look: Callable[[], object], timeout: float = 30.0) -> None:  # noqa: ASYNC109  # a limit
@@ -52,7 +51,7 @@ async def eventually(look: Callable[[], object], timeout: float = 30.0) -> None:
             await asyncio.sleep(0.02)
 
 
-def answered(exchange: Exchange) -> Message:
+def answered(exchange: InteractionResult) -> Message:
     """Return the public reply to a command."""
     assert exchange.message is not None
     return exchange.message

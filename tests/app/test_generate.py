@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.attachment import Upload
-from sandbox.discord.world.channel import Channel
-from sandbox.house import House
-from sandbox.portrait import portrait
+from sandbox.discord.state.models import Channel, Upload
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, eventually, images, over, reached, words
 
-ME = Upload("me.png", portrait())
+ME = Upload("me.png", draw_portrait())
 
 
 def rows(folder: Path) -> list[tuple[str, str, int]]:
@@ -26,14 +25,14 @@ def rows(folder: Path) -> list[tuple[str, str, int]]:
 
 
 async def test_five_images_arrive_one_by_one_in_one_message(
-    house: House, mia: Person, pictures: Channel, tmp_path: Path
+    environment: Environment, mia: Person, pictures: Channel, tmp_path: Path
 ) -> None:
     before = len(pictures.messages)
-    exchange = await mia.slash(
+    exchange = await mia.use_command(
         pictures, "generate", {"prompt": "a red hat", "subject": ME, "number_of_outputs": 5, "seed": 42}
     )
     message = answered(exchange)
-    await reached(house, lambda: over(message))
+    await reached(environment, lambda: over(message))
 
     seen = [
         len([one for one in state.body.attachments if one.filename.startswith("generate-")])
@@ -45,57 +44,65 @@ async def test_five_images_arrive_one_by_one_in_one_message(
     assert len(pictures.messages) == before + 1
     assert "Done" in message.text
     assert "seed 42" in message.text
-    [prediction] = house.replicate.predictions
+    [prediction] = environment.replicate.predictions
     await eventually(lambda: rows(tmp_path) == [("succeeded", prediction, 1)])
 
 
-async def test_an_uploaded_photo_reaches_the_model_unchanged(house: House, mia: Person, pictures: Channel) -> None:
-    message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 1}))
-    await reached(house, lambda: over(message))
-    [prediction] = house.replicate.predictions.values()
+async def test_an_uploaded_photo_reaches_the_model_unchanged(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.use_command(pictures, "generate", {"subject": ME, "number_of_outputs": 1}))
+    await reached(environment, lambda: over(message))
+    [prediction] = environment.replicate.predictions.values()
     assert prediction.input["subject"].startswith("data:image/png;base64,")
     assert base64.b64decode(prediction.input["subject"].partition(",")[2]) == ME.data
 
 
-async def test_the_authors_reaction_cancels_and_keeps_the_output(house: House, mia: Person, pictures: Channel) -> None:
-    message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
-    await reached(house, lambda: len(images(message)) >= 1 and message.reacted("❌"))
+async def test_the_authors_reaction_cancels_and_keeps_the_output(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.use_command(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
+    await reached(environment, lambda: len(images(message)) >= 1 and message.reaction_users("❌"))
     await mia.react(message, "❌")
-    await reached(house, lambda: over(message))
+    await reached(environment, lambda: over(message))
     assert "Stopped by" in words(message)
     assert 1 <= len(images(message)) < 20
-    [prediction] = house.replicate.predictions.values()
+    [prediction] = environment.replicate.predictions.values()
     assert prediction.status == "canceled"
 
 
-async def test_only_author_and_moderator_reactions_cancel(house: House, mia: Person, pictures: Channel) -> None:
-    message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
-    await reached(house, lambda: message.reacted("❌"))
-    await house.discord.person("noah").react(message, "❌")
+async def test_only_author_and_moderator_reactions_cancel(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.use_command(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
+    await reached(environment, lambda: message.reaction_users("❌"))
+    await environment.discord.person("noah").react(message, "❌")
     shown = len(images(message))
-    await reached(house, lambda: len(images(message)) > shown)
-    await house.discord.person("ada").react(message, "❌")
-    await reached(house, lambda: over(message))
+    await reached(environment, lambda: len(images(message)) > shown)
+    await environment.discord.person("ada").react(message, "❌")
+    await reached(environment, lambda: over(message))
     assert "Stopped by @Ada" in words(message)
 
 
-async def test_the_cancel_button_refuses_others_privately(house: House, mia: Person, pictures: Channel) -> None:
-    message = answered(await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
-    await reached(house, lambda: "Cancel" in message.buttons)
-    refused = await house.discord.person("noah").press(message, "Cancel")
+async def test_the_cancel_button_refuses_others_privately(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.use_command(pictures, "generate", {"subject": ME, "number_of_outputs": 20}))
+    await reached(environment, lambda: "Cancel" in message.buttons)
+    refused = await environment.discord.person("noah").press(message, "Cancel")
     assert refused.ephemeral
     assert "Only Mia" in refused.text
     assert not over(message)
     pressed = await mia.press(message, "Cancel")
     assert pressed.ephemeral
-    await reached(house, lambda: over(message))
+    await reached(environment, lambda: over(message))
     assert "Stopped by" in words(message)
 
 
-async def test_text_streams_into_the_message(house: House, mia: Person, pictures: Channel) -> None:
-    message = answered(await mia.slash(pictures, "talk", {"prompt": "Tell me about tea, at length."}))
-    await reached(house, lambda: over(message))
-    [prediction] = house.replicate.predictions.values()
+async def test_text_streams_into_the_message(environment: Environment, mia: Person, pictures: Channel) -> None:
+    message = answered(await mia.use_command(pictures, "talk", {"prompt": "Tell me about tea, at length."}))
+    await reached(environment, lambda: over(message))
+    [prediction] = environment.replicate.predictions.values()
     whole = "".join(prediction.output)
     lengths = [len(state.body.text) for state in message.history]
     assert len(set(lengths)) >= 3, "the text should grow while it streams"
@@ -113,20 +120,24 @@ async def test_text_streams_into_the_message(house: House, mia: Person, pictures
     ],
 )
 async def test_bad_input_gets_one_private_sentence(
-    house: House, mia: Person, pictures: Channel, values: dict[str, object], option: str
+    environment: Environment, mia: Person, pictures: Channel, values: dict[str, object], option: str
 ) -> None:
-    exchange = await mia.slash(pictures, "generate", values)
-    await exchange.until(lambda it: it.text)
+    exchange = await mia.use_command(pictures, "generate", values)
+    await exchange.wait_for(lambda it: it.text)
     assert f"`{option}`" in exchange.text
     assert exchange.text.count("\n") == 0
-    visible = [message for message in house.discord.person("noah").sees(pictures) if not message.deleted]
+    visible = [
+        message for message in environment.discord.person("noah").visible_messages(pictures) if not message.deleted
+    ]
     assert visible == []
-    assert not house.replicate.predictions
+    assert not environment.replicate.predictions
 
 
-async def test_the_acknowledgement_does_not_wait_for_replicate(house: House, mia: Person, pictures: Channel) -> None:
-    house.replicate.faults.add("delay", times=None, seconds=2.0)
-    exchange = await mia.slash(pictures, "generate", {"subject": ME, "number_of_outputs": 1})
+async def test_the_acknowledgement_does_not_wait_for_replicate(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    environment.replicate.faults.add("delay", times=None, seconds=2.0)
+    exchange = await mia.use_command(pictures, "generate", {"subject": ME, "number_of_outputs": 1})
     assert exchange.latency is not None
     assert exchange.latency < 1.0
-    house.replicate.faults.clear()
+    environment.replicate.faults.clear()

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from sandbox.house import House
+from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
 from tests.app.conftest import eventually
 
 
 async def test_a_failed_command_sync_does_not_stop_the_start(tmp_path: Path) -> None:
-    async with House(tmp_path, pace=Timings.instant()) as house:
-        house.discord.faults.fail("PUT /applications/*", status=503)
-        await house.bot.start()
-        await eventually(lambda: house.discord.hub.connected)
+    async with Environment(tmp_path, pace=Timings.instant()) as environment:
+        environment.discord.faults.fail("PUT /applications/*", status=503)
+        await environment.bot.start()
+        await eventually(lambda: environment.discord.gateway.connected)
         # The gateway need not wait for the commands, so either may come first.
-        await eventually(lambda: "Discord did not take the commands; it is tried again." in house.bot.log.read_text())
-        assert house.bot.running
-        assert house.discord.commands.every() == []
+        await eventually(
+            lambda: "Discord did not take the commands; it is tried again." in environment.bot.log.read_text()
+        )
+        assert environment.bot.running
+        assert environment.discord.commands.all() == []

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.people.exchange import Exchange
+from sandbox.discord.people.interaction_result import InteractionResult
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.channel import Channel
-from sandbox.house import House
+from sandbox.discord.state.models import Channel
+from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
@@ -24,39 +24,39 @@ def settings() -> Mapping[str, str]:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[House]:
+async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[Environment]:
     """A started bot; at the end everything that it asked of the two services must have been what they promise."""
-    async with House(tmp_path, pace=PACE, settings=settings) as house:
-        await house.start_bot()
-        yield house
-        check_discord_calls(house.discord.calls)
-        check_replicate_calls(house.replicate.calls)
+    async with Environment(tmp_path, pace=PACE, settings=settings) as environment:
+        await environment.start_bot()
+        yield environment
+        check_discord_calls(environment.discord.calls)
+        check_replicate_calls(environment.replicate.calls)
 
 
 @pytest.fixture
-def mia(house: House) -> Person:
+def mia(environment: Environment) -> Person:
     """Somebody who runs commands."""
-    return house.discord.person("mia")
+    return environment.discord.person("mia")
 
 
 @pytest.fixture
-def olga(house: House) -> Person:
+def olga(environment: Environment) -> Person:
     """The owner of the application."""
-    return house.discord.person("olga")
+    return environment.discord.person("olga")
 
 
 @pytest.fixture
-def pictures(house: House) -> Channel:
-    return house.discord.world.channel("pictures")
+def pictures(environment: Environment) -> Channel:
+    return environment.discord.state.channel("pictures")
 
 
-async def said(exchange: Exchange, *words: str) -> str:
+async def said(exchange: InteractionResult, *words: str) -> str:
     """Return what a private answer says, as soon as it says all of these words."""
-    await exchange.until(lambda it: it.text and all(word in it.text.replace("**", "") for word in words), timeout=15)
+    await exchange.wait_for(lambda it: it.text and all(word in it.text.replace("**", "") for word in words), timeout=15)
     assert all(message.ephemeral for message in (exchange.message, *exchange.followups) if message and message.text)
     return exchange.text.replace("**", "")
 
 
-def offered(exchange: Exchange) -> list[Any]:
+def offered(exchange: InteractionResult) -> list[Any]:
     """Return the values that autocomplete offers."""
     return [choice["value"] for choice in exchange.choices or []]

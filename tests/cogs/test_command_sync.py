@@ -4,8 +4,8 @@ from pathlib import Path
 
 from sandbox.bot_process import BotProcess
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.channel import Channel
-from sandbox.house import House
+from sandbox.discord.state.models import Channel
+from sandbox.environment import Environment
 from tests.app.conftest import answered, over, reached
 from tests.cogs.conftest import PACE, said
 from tests.discord_spec import check_discord_calls
@@ -13,55 +13,57 @@ from tests.discord_spec import check_discord_calls
 MENU = "Use as subject"
 
 
-def registrations(house: House) -> int:
-    return sum(call.method == "PUT" and call.path.endswith("/commands") for call in house.discord.calls)
+def registrations(environment: Environment) -> int:
+    return sum(call.method == "PUT" and call.path.endswith("/commands") for call in environment.discord.calls)
 
 
-async def test_a_start_with_nothing_new_tells_discord_nothing(house: House) -> None:
-    assert registrations(house) == 1
-    await house.bot.stop()
-    await house.start_bot()
-    assert registrations(house) == 1
+async def test_a_start_with_nothing_new_tells_discord_nothing(environment: Environment) -> None:
+    assert registrations(environment) == 1
+    await environment.bot.stop()
+    await environment.start_bot()
+    assert registrations(environment) == 1
 
 
 async def test_commands_of_one_server_are_there_alone_and_work(tmp_path: Path) -> None:
-    async with House(tmp_path, pace=PACE) as house:
-        pictures = house.discord.world.channel("pictures")
+    async with Environment(tmp_path, pace=PACE) as environment:
+        pictures = environment.discord.state.channel("pictures")
         assert pictures.guild is not None
         only_here = {"COMMAND_GUILD": str(pictures.guild.id), "RUN_ANY": "everyone"}
-        house.bot = BotProcess(settings=house.settings() | only_here, folder=tmp_path)
-        await house.start_bot()
-        assert not house.discord.commands.all()
-        names = {command.name for command in house.discord.commands.all(pictures.guild.id)}
+        environment.bot = BotProcess(settings=environment.settings() | only_here, folder=tmp_path)
+        await environment.start_bot()
+        assert not environment.discord.commands.all()
+        names = {command.name for command in environment.discord.commands.all(pictures.guild.id)}
         assert {"generate", "models", "run", MENU} <= names
-        mia, olga = house.discord.person("mia"), house.discord.person("olga")
-        message = answered(await mia.slash(pictures, "talk", {"prompt": "tea"}))
-        await reached(house, lambda: over(message))
-        await olga.slash(pictures, "models add", {"model": "sandbox/story"})
-        await reached(house, lambda: house.discord.commands.find("story", 1, pictures.guild.id))
-        await olga.slash(pictures, "models remove", {"name": "story"})
-        await reached(house, lambda: not house.discord.commands.find("story", 1, pictures.guild.id))
-        check_discord_calls(house.discord.calls)
+        mia, olga = environment.discord.person("mia"), environment.discord.person("olga")
+        message = answered(await mia.use_command(pictures, "talk", {"prompt": "tea"}))
+        await reached(environment, lambda: over(message))
+        await olga.use_command(pictures, "models add", {"model": "sandbox/story"})
+        await reached(environment, lambda: environment.discord.commands.find("story", 1, pictures.guild.id))
+        await olga.use_command(pictures, "models remove", {"name": "story"})
+        await reached(environment, lambda: not environment.discord.commands.find("story", 1, pictures.guild.id))
+        check_discord_calls(environment.discord.calls)
 
 
-async def works(house: House, person: Person, channel: Channel) -> None:
+async def works(environment: Environment, person: Person, channel: Channel) -> None:
     """What each place and installation can do: run a command, look at the models, run any, use a message."""
     names = {command.name for command in person.commands(channel)}
     assert {"talk", "models", MENU} <= names
-    assert (await person.slash(channel, "models list")).ephemeral
-    await said(await person.slash(channel, "models search", {"words": "story"}), "Models for")
-    message = answered(await person.slash(channel, "talk", {"prompt": "tea"}))
-    await reached(house, lambda: over(message))
-    refused = await person.context_menu(message, MENU)
+    assert (await person.use_command(channel, "models list")).ephemeral
+    await said(await person.use_command(channel, "models search", {"words": "story"}), "Models for")
+    message = answered(await person.use_command(channel, "talk", {"prompt": "tea"}))
+    await reached(environment, lambda: over(message))
+    refused = await person.use_context_menu(message, MENU)
     assert refused.ephemeral
 
 
-async def test_every_command_works_in_a_server_a_dm_and_by_ones_own_installation(house: House, mia: Person) -> None:
-    world = house.discord.world
-    await works(house, mia, world.channel("pictures"))
-    dm = next(channel for channel in world.channels.values() if world.bot in channel.recipients)
-    await works(house, mia, dm)
+async def test_every_command_works_in_a_server_a_dm_and_by_ones_own_installation(
+    environment: Environment, mia: Person
+) -> None:
+    state = environment.discord.state
+    await works(environment, mia, state.channel("pictures"))
+    dm = next(channel for channel in state.channels.values() if state.bot in channel.recipients)
+    await works(environment, mia, dm)
     mia.user.installed = True
-    private = world.open_dm({mia.user, house.discord.person("noah").user})
-    for channel in (world.channel("lobby"), private):
-        await works(house, mia, channel)
+    private = state.open_dm({mia.user, environment.discord.person("noah").user})
+    for channel in (state.channel("lobby"), private):
+        await works(environment, mia, channel)

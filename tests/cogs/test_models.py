@@ -1,56 +1,58 @@
 """/models, as people and the bot's owner meet it."""
 
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.channel import Channel
-from sandbox.discord.world.components import media
-from sandbox.house import House
+from sandbox.discord.state.components import iter_media
+from sandbox.discord.state.models import Channel
+from sandbox.environment import Environment
 from sandbox.replicate.schema import openapi_document
 from tests.app.conftest import answered, over, reached
 from tests.cogs.conftest import offered, said
 
 
-def commands(house: House) -> set[str]:
-    return {command.name for command in house.discord.commands.every()}
+def commands(environment: Environment) -> set[str]:
+    return {command.name for command in environment.discord.commands.all()}
 
 
 async def test_an_added_model_is_a_command_without_a_restart_and_after_one(
-    house: House, olga: Person, mia: Person, pictures: Channel
+    environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
-    added = await olga.slash(pictures, "models add", {"model": "sandbox/captions", "name": "describe"})
+    added = await olga.use_command(pictures, "models add", {"model": "sandbox/captions", "name": "describe"})
     await said(added, "/describe is there", "version")
-    assert "describe" in commands(house)
-    message = answered(await mia.slash(pictures, "describe", {"prompt": "tea"}))
-    await reached(house, lambda: over(message))
+    assert "describe" in commands(environment)
+    message = answered(await mia.use_command(pictures, "describe", {"prompt": "tea"}))
+    await reached(environment, lambda: over(message))
 
-    await house.bot.stop()
-    await house.start_bot()
-    assert "describe" in commands(house)
-    message = answered(await mia.slash(pictures, "describe", {"prompt": "tea"}))
-    await reached(house, lambda: over(message))
-    assert {one.version.id for one in house.replicate.predictions.values()} == {
-        house.replicate.models.model("sandbox/captions").versions[0].id
+    await environment.bot.stop()
+    await environment.start_bot()
+    assert "describe" in commands(environment)
+    message = answered(await mia.use_command(pictures, "describe", {"prompt": "tea"}))
+    await reached(environment, lambda: over(message))
+    assert {one.version.id for one in environment.replicate.predictions.values()} == {
+        environment.replicate.models.model("sandbox/captions").versions[0].id
     }
 
 
 async def test_a_command_gets_the_models_name_where_none_was_chosen(
-    house: House, olga: Person, pictures: Channel
+    environment: Environment, olga: Person, pictures: Channel
 ) -> None:
-    await said(await olga.slash(pictures, "models add", {"model": "https://replicate.com/sandbox/score"}), "/score")
-    assert "score" in commands(house)
+    await said(
+        await olga.use_command(pictures, "models add", {"model": "https://replicate.com/sandbox/score"}), "/score"
+    )
+    assert "score" in commands(environment)
 
 
-async def test_a_removed_command_is_gone_at_once(house: House, olga: Person, pictures: Channel) -> None:
-    await said(await olga.slash(pictures, "models add", {"model": "sandbox/score", "name": "score"}), "/score")
+async def test_a_removed_command_is_gone_at_once(environment: Environment, olga: Person, pictures: Channel) -> None:
+    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/score", "name": "score"}), "/score")
     typed = await olga.autocomplete(pictures, "models remove", {"name": "sc"}, "name")
     assert offered(typed) == ["score"]
-    await said(await olga.slash(pictures, "models remove", {"name": "score"}), "/score is removed")
-    assert "score" not in commands(house)
+    await said(await olga.use_command(pictures, "models remove", {"name": "score"}), "/score is removed")
+    assert "score" not in commands(environment)
 
 
 async def test_what_cannot_be_changed_is_refused_with_a_sentence(
-    house: House, olga: Person, mia: Person, pictures: Channel
+    environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
-    before = commands(house)
+    before = commands(environment)
     for person, command, values, words in (
         (mia, "models add", {"model": "sandbox/score"}, "Only the bot's owner"),
         (mia, "models remove", {"name": "generate"}, "Only the bot's owner"),
@@ -64,20 +66,20 @@ async def test_what_cannot_be_changed_is_refused_with_a_sentence(
         (olga, "models remove", {"name": "nothing"}, "There is no /nothing"),
         (olga, "models update", {"name": "generate"}, "configured, not added"),
     ):
-        assert "\n" not in await said(await person.slash(pictures, command, values), words)
-    assert commands(house) == before
+        assert "\n" not in await said(await person.use_command(pictures, command, values), words)
+    assert commands(environment) == before
 
 
 async def test_the_list_names_every_command(mia: Person, pictures: Channel) -> None:
-    text = await said(await mia.slash(pictures, "models list"), "/generate", "/talk", "/draw")
+    text = await said(await mia.use_command(pictures, "models list"), "/generate", "/talk", "/draw")
     assert "fofr/consistent-character" in text
     assert "3 commands" in text
 
 
 async def test_a_long_list_has_pages(olga: Person, mia: Person, pictures: Channel) -> None:
     for name in ("score", "story", "lines", "clip", "judge", "nothing"):
-        await said(await olga.slash(pictures, "models add", {"model": f"sandbox/{name}"}), f"/{name}")
-    listed = await mia.slash(pictures, "models list")
+        await said(await olga.use_command(pictures, "models add", {"model": f"sandbox/{name}"}), f"/{name}")
+    listed = await mia.use_command(pictures, "models list")
     assert "page 1 of 2" in await said(listed)
     assert listed.message is not None
     await mia.press(listed.message, "Next")
@@ -85,45 +87,51 @@ async def test_a_long_list_has_pages(olga: Person, mia: Person, pictures: Channe
 
 
 async def test_search_shows_what_replicate_finds(mia: Person, pictures: Channel) -> None:
-    text = await said(await mia.slash(pictures, "models search", {"words": "caption"}), "sandbox/captions")
+    text = await said(await mia.use_command(pictures, "models search", {"words": "caption"}), "sandbox/captions")
     assert "runs" in text
-    await said(await mia.slash(pictures, "models search", {"words": "zzzz"}), "Nothing for")
+    await said(await mia.use_command(pictures, "models search", {"words": "zzzz"}), "Nothing for")
 
 
 async def test_info_tells_inputs_and_output_of_a_command_and_of_any_model(mia: Person, pictures: Channel) -> None:
-    text = await said(await mia.slash(pictures, "models info", {"model": "/generate"}), "number_of_outputs")
+    text = await said(await mia.use_command(pictures, "models info", {"model": "/generate"}), "number_of_outputs")
     assert "1–20" in text
     assert "disable_safety_checker" not in text
     assert "files, one by one" in text
-    other = await said(await mia.slash(pictures, "models info", {"model": "meta/meta-llama-3-8b-instruct"}), "Output")
+    other = await said(
+        await mia.use_command(pictures, "models info", {"model": "meta/meta-llama-3-8b-instruct"}), "Output"
+    )
     assert "text, as it is written" in other
 
 
-async def test_without_replicate_the_answer_is_a_sentence(house: House, mia: Person, pictures: Channel) -> None:
-    house.replicate.faults.add("error-503", times=None)
+async def test_without_replicate_the_answer_is_a_sentence(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    environment.replicate.faults.add("error-503", times=None)
     for command, values in (("search", {"words": "tea"}), ("info", {"model": "sandbox/story"})):
-        await said(await mia.slash(pictures, f"models {command}", values), "Try again in a minute")
-    house.replicate.faults.clear()
+        await said(await mia.use_command(pictures, f"models {command}", values), "Try again in a minute")
+    environment.replicate.faults.clear()
 
 
 async def test_typing_a_model_offers_what_replicate_finds_or_what_was_typed(
-    house: House, olga: Person, pictures: Channel
+    environment: Environment, olga: Person, pictures: Channel
 ) -> None:
     typed = await olga.autocomplete(pictures, "models add", {"model": "capt"}, "model")
     assert "sandbox/captions" in offered(typed)
     assert typed.latency is not None
     assert typed.latency < 1.0
-    house.replicate.faults.add("delay", times=None, seconds=2.5)
+    environment.replicate.faults.add("delay", times=None, seconds=2.5)
     typed = await olga.autocomplete(pictures, "models add", {"model": "somebody/something"}, "model")
     assert offered(typed) == ["somebody/something"]
     assert typed.latency is not None
     assert typed.latency < 1.0
-    house.replicate.faults.clear()
+    environment.replicate.faults.clear()
 
 
-def release(house: House, name: str, version: str, inputs: dict[str, object], output: dict[str, object]) -> None:
+def release(
+    environment: Environment, name: str, version: str, inputs: dict[str, object], output: dict[str, object]
+) -> None:
     """Put a model, or a newer version of it, on Replicate."""
-    house.replicate.add_model(
+    environment.replicate.add_model(
         {
             "owner": "somebody",
             "name": name,
@@ -145,7 +153,7 @@ def release(house: House, name: str, version: str, inputs: dict[str, object], ou
 
 
 async def test_update_shows_what_changes_and_switches_when_confirmed(
-    house: House, olga: Person, mia: Person, pictures: Channel
+    environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
     text = {"type": "string", "title": "Output"}
     first = {
@@ -158,12 +166,12 @@ async def test_update_shows_what_changes_and_switches_when_confirmed(
         "steps": {**first["steps"], "maximum": 30, "default": 12},
         "strength": {"type": "number", "x-order": 3, "default": 0.5},
     }
-    release(house, "growing", "a", first, text)
-    await said(await olga.slash(pictures, "models add", {"model": "somebody/growing"}), "/growing is there")
-    await said(await olga.slash(pictures, "models update", {"name": "growing"}), "has the newest version")
-    release(house, "growing", "b", second, {"type": "string", "format": "uri", "title": "Output"})
+    release(environment, "growing", "a", first, text)
+    await said(await olga.use_command(pictures, "models add", {"model": "somebody/growing"}), "/growing is there")
+    await said(await olga.use_command(pictures, "models update", {"name": "growing"}), "has the newest version")
+    release(environment, "growing", "b", second, {"type": "string", "format": "uri", "title": "Output"})
 
-    shown = await olga.slash(pictures, "models update", {"name": "growing"})
+    shown = await olga.use_command(pictures, "models update", {"name": "growing"})
     told = await said(shown, "Added", "Gone", "Changed")
     assert "`strength`" in told
     assert "`style`" in told
@@ -174,28 +182,32 @@ async def test_update_shows_what_changes_and_switches_when_confirmed(
 
     await olga.press(shown.message, "Switch")
     await said(shown, "/growing is switched", "`strength`")
-    message = answered(await mia.slash(pictures, "growing", {"strength": 0.25, "steps": 30}))
-    await reached(house, lambda: over(message))
-    [prediction] = house.replicate.predictions.values()
+    message = answered(await mia.use_command(pictures, "growing", {"strength": 0.25, "steps": 30}))
+    await reached(environment, lambda: over(message))
+    [prediction] = environment.replicate.predictions.values()
     assert prediction.version.id == "b" * 64
     assert prediction.input == {"strength": 0.25, "steps": 30}
 
 
-async def test_what_discord_does_not_take_is_not_kept(house: House, olga: Person, pictures: Channel) -> None:
-    house.discord.faults.fail("PUT /applications/*/commands", status=503, times=None)
-    refused = await olga.slash(pictures, "models add", {"model": "sandbox/score"})
+async def test_what_discord_does_not_take_is_not_kept(
+    environment: Environment, olga: Person, pictures: Channel
+) -> None:
+    environment.discord.faults.fail("PUT /applications/*/commands", status=503, times=None)
+    refused = await olga.use_command(pictures, "models add", {"model": "sandbox/score"})
     await said(refused, "Discord did not take /score")
-    house.discord.faults.clear()
-    await said(await olga.slash(pictures, "models add", {"model": "sandbox/score"}), "/score is there")
-    assert "score" in commands(house)
+    environment.discord.faults.clear()
+    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/score"}), "/score is there")
+    assert "score" in commands(environment)
 
 
-async def test_info_shows_the_cover_and_how_often_it_was_run(house: House, mia: Person, pictures: Channel) -> None:
-    release(house, "growing", "a", {"prompt": {"type": "string"}}, {"type": "string", "title": "Output"})
+async def test_info_shows_the_cover_and_how_often_it_was_run(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    release(environment, "growing", "a", {"prompt": {"type": "string"}}, {"type": "string", "title": "Output"})
     for command in ("models info", "models search"):
-        shown = await mia.slash(
+        shown = await mia.use_command(
             pictures, command, {"model": "somebody/growing"} if "info" in command else {"words": "growing"}
         )
         await said(shown, "2.3 M runs", "A model that grows")
         assert shown.message is not None
-        assert [item["url"] for item in media(shown.message.components)] == ["https://example.com/growing.webp"]
+        assert [item["url"] for item in iter_media(shown.message.components)] == ["https://example.com/growing.webp"]

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.attachment import Upload
-from sandbox.discord.world.channel import Channel
-from sandbox.discord.world.components import ComponentType, walk
-from sandbox.discord.world.message import Message
-from sandbox.house import House
-from sandbox.portrait import portrait
+from sandbox.discord.state.components import ComponentType, iter_components
+from sandbox.discord.state.models import Channel, Message, Upload
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
 from sandbox.replicate.prediction import Prediction
 from tests.app.conftest import answered, over, reached
 from tests.cogs.conftest import PACE
@@ -21,7 +19,7 @@ from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
 MODELS = sorted((Path(__file__).resolve().parents[3] / "shared" / "models").glob("*.json"))
-ME = Upload("me.png", portrait())
+ME = Upload("me.png", draw_portrait())
 SOUND = Upload(
     "me.wav",
     b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x40\x1f\x00\x00" + bytes(64),
@@ -101,26 +99,32 @@ def messages_of(channel: Channel, first: Message) -> list[Message]:
     return mine[mine.index(first) :]
 
 
-async def run(house: House, person: Person, channel: Channel, name: str) -> tuple[list[Message], Prediction]:
-    spec = next(command for command in house.discord.commands.every() if command.name == name)
-    before = set(house.replicate.predictions)
-    message = answered(await person.slash(channel, name, values_for(spec.data.get("options", []))))
-    await reached(house, lambda: over(message))
-    [new] = house.replicate.predictions.keys() - before
-    return messages_of(channel, message), house.replicate.predictions[new]
+async def run(
+    environment: Environment, person: Person, channel: Channel, name: str
+) -> tuple[list[Message], Prediction]:
+    spec = next(command for command in environment.discord.commands.all() if command.name == name)
+    before = set(environment.replicate.predictions)
+    message = answered(await person.use_command(channel, name, values_for(spec.data.get("options", []))))
+    await reached(environment, lambda: over(message))
+    [new] = environment.replicate.predictions.keys() - before
+    return messages_of(channel, message), environment.replicate.predictions[new]
 
 
-async def test_every_shape_of_output_is_shown_and_nothing_is_lost(house: House, mia: Person, pictures: Channel) -> None:
+async def test_every_shape_of_output_is_shown_and_nothing_is_lost(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
     for name, kinds in SHAPES.items():
-        messages, prediction = await run(house, mia, pictures, name)
+        messages, prediction = await run(environment, mia, pictures, name)
         assert "Done" in messages[0].text, name
         check_shown(messages, prediction)
-        types = {item["type"] for message in messages for item in walk(message.components)}
+        types = {item["type"] for message in messages for item in iter_components(message.components)}
         assert {kind for kind in types if kind in (ComponentType.MEDIA_GALLERY, ComponentType.FILE)} == set(kinds), name
 
 
-async def test_lines_that_a_model_hands_over_stay_lines(house: House, mia: Person, pictures: Channel) -> None:
-    [message], prediction = await run(house, mia, pictures, "lines")
+async def test_lines_that_a_model_hands_over_stay_lines(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    [message], prediction = await run(environment, mia, pictures, "lines")
     assert "\n".join(prediction.output) in message.text
 
 
@@ -129,15 +133,15 @@ async def test_every_real_payload_is_a_command_that_runs(tmp_path: Path) -> None
     payloads = [json.loads(path.read_text("utf-8")) for path in MODELS]
     names = {payload["name"].replace(".", "-")[:32]: payload for payload in payloads}
     commands = ",".join(f"{name}={payload['owner']}/{payload['name']}" for name, payload in names.items())
-    async with House(tmp_path, pace=PACE, settings={"COMMANDS": commands}) as house:
+    async with Environment(tmp_path, pace=PACE, settings={"COMMANDS": commands}) as environment:
         for payload in payloads:
-            house.replicate.add_model(payload)
-        await house.start_bot()
-        mia, pictures = house.discord.person("mia"), house.discord.world.channel("pictures")
-        assert {command.name for command in house.discord.commands.every()} > set(names)
+            environment.replicate.add_model(payload)
+        await environment.start_bot()
+        mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
+        assert {command.name for command in environment.discord.commands.all()} > set(names)
         for name in names:
-            messages, prediction = await run(house, mia, pictures, name)
+            messages, prediction = await run(environment, mia, pictures, name)
             assert prediction.status == "succeeded", f"{name}: {prediction.error}"
             check_shown(messages, prediction)
-        check_discord_calls(house.discord.calls)
-        check_replicate_calls(house.replicate.calls)
+        check_discord_calls(environment.discord.calls)
+        check_replicate_calls(environment.replicate.calls)

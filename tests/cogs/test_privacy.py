@@ -5,23 +5,23 @@ import sqlite3
 from contextlib import closing
 
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.channel import Channel
-from sandbox.house import House
+from sandbox.discord.state.models import Channel
+from sandbox.environment import Environment
 from tests.app.conftest import answered, over, reached
 from tests.cogs.conftest import said
 
 
 async def test_an_export_that_discord_does_not_take_whole_says_what_is_left_out(
-    house: House, mia: Person, pictures: Channel
+    environment: Environment, mia: Person, pictures: Channel
 ) -> None:
-    message = answered(await mia.slash(pictures, "draw", {"prompt": "a hat"}))
-    await reached(house, lambda: over(message))
-    exchange = await mia.slash(pictures, "privacy export")
+    message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
+    await reached(environment, lambda: over(message))
+    exchange = await mia.use_command(pictures, "privacy export")
     await said(exchange, "This is all of it.")
-    with closing(sqlite3.connect(house.database)) as database:
+    with closing(sqlite3.connect(environment.database_path)) as database:
         database.execute("""UPDATE runs SET output = '"' || hex(zeroblob(6000000)) || '"'""")
         database.commit()
-    exchange = await mia.slash(pictures, "privacy export")
+    exchange = await mia.use_command(pictures, "privacy export")
     text = await said(exchange, "left out")
     assert "all of it" not in text
     [told] = [one for one in (exchange.message, *exchange.followups) if one and one.attachments]

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 import pytest
 
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.attachment import Upload
-from sandbox.discord.world.channel import Channel
-from sandbox.house import House
-from sandbox.portrait import portrait
+from sandbox.discord.state.models import Channel, Upload
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, over, reached, words
 from tests.cogs.conftest import offered, said
 
-ME = Upload("me.png", portrait())
+ME = Upload("me.png", draw_portrait())
 
 
 @pytest.fixture
@@ -20,48 +19,52 @@ def settings() -> Mapping[str, str]:
     return {"RUN_ANY": "everyone"}
 
 
-async def test_the_form_of_any_model_opens_and_runs_it(house: House, mia: Person, pictures: Channel) -> None:
-    exchange = await mia.slash(pictures, "run", {"model": "sandbox/upscaler"})
+async def test_the_form_of_any_model_opens_and_runs_it(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    exchange = await mia.use_command(pictures, "run", {"model": "sandbox/upscaler"})
     assert exchange.modal is not None
     assert "upscaler" in exchange.modal["title"]
     message = answered(await mia.submit(exchange, {"image": ME}))
-    await reached(house, lambda: over(message))
+    await reached(environment, lambda: over(message))
     assert "/run" in words(message)
     assert "sandbox/upscaler" in message.text
-    assert [one.filename for one in message.pictures if one.filename.startswith("upscaler-")]
-    [prediction] = house.replicate.predictions.values()
+    assert [one.filename for one in message.images if one.filename.startswith("upscaler-")]
+    [prediction] = environment.replicate.predictions.values()
     assert prediction.input["image"].startswith("data:image/png")
 
 
 async def test_what_has_no_part_of_the_form_goes_through_advanced_and_is_edited_again(
-    house: House, mia: Person, pictures: Channel
+    environment: Environment, mia: Person, pictures: Channel
 ) -> None:
-    exchange = await mia.slash(pictures, "run", {"model": "fofr/consistent-character"})
+    exchange = await mia.use_command(pictures, "run", {"model": "fofr/consistent-character"})
     message = answered(
         await mia.submit(exchange, {"subject": ME, "number_of_outputs": "1", "advanced": "seed=7 output_format=png"})
     )
-    await reached(house, lambda: over(message))
+    await reached(environment, lambda: over(message))
     edited = await mia.press(message, "Edit")
     assert edited.modal is not None
     again = answered(await mia.submit(edited, {"prompt": "a hat"}))
-    await reached(house, lambda: over(again))
-    first, second = house.replicate.predictions.values()
+    await reached(environment, lambda: over(again))
+    first, second = environment.replicate.predictions.values()
     assert first.input["seed"] == second.input["seed"] == 7
     assert first.input["subject"] == second.input["subject"]
     assert second.input["prompt"] == "a hat"
 
 
-async def test_a_slow_replicate_gets_a_button_that_opens_the_form(house: House, mia: Person, pictures: Channel) -> None:
-    house.replicate.faults.add("delay", on="GET /v1/models/*", times=None, seconds=3.0)
-    exchange = await mia.slash(pictures, "run", {"model": "sandbox/story"})
+async def test_a_slow_replicate_gets_a_button_that_opens_the_form(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    environment.replicate.faults.add("delay", on="GET /v1/models/*", times=None, seconds=3.0)
+    exchange = await mia.use_command(pictures, "run", {"model": "sandbox/story"})
     assert exchange.ephemeral
     assert exchange.message is not None
-    await exchange.until(lambda it: it.message and "Open the form" in it.message.buttons, timeout=20)
+    await exchange.wait_for(lambda it: it.message and "Open the form" in it.message.buttons, timeout=20)
     opened = await mia.press(exchange.message, "Open the form")
     assert opened.modal is not None
-    house.replicate.faults.clear()
+    environment.replicate.faults.clear()
     message = answered(await mia.submit(opened, {"prompt": "tea"}))
-    await reached(house, lambda: over(message))
+    await reached(environment, lambda: over(message))
 
 
 async def test_a_model_that_is_none_gets_a_sentence(mia: Person, pictures: Channel) -> None:
@@ -69,11 +72,11 @@ async def test_a_model_that_is_none_gets_a_sentence(mia: Person, pictures: Chann
         ("flux", "is not a model"),
         ("sandbox/nowhere", "Replicate knows no sandbox/nowhere"),
     ):
-        assert "\n" not in await said(await mia.slash(pictures, "run", {"model": model}), sentence)
+        assert "\n" not in await said(await mia.use_command(pictures, "run", {"model": model}), sentence)
 
 
 async def test_typing_offers_models_and_each_key_press_is_answered_fast(
-    house: House, mia: Person, pictures: Channel
+    environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     first = await mia.autocomplete(pictures, "run", {}, "model")
     assert "fofr/consistent-character" in offered(first)
@@ -82,15 +85,17 @@ async def test_typing_offers_models_and_each_key_press_is_answered_fast(
         assert last.latency is not None
         assert last.latency < 1.0
     assert offered(last) == ["sandbox/upscaler"]
-    before = len(house.replicate.calls)
+    before = len(environment.replicate.calls)
     await mia.autocomplete(pictures, "run", {"model": "Upscale "}, "model")
-    assert len(house.replicate.calls) == before, "the same words are searched once"
+    assert len(environment.replicate.calls) == before, "the same words are searched once"
 
 
-async def test_it_works_in_a_server_without_the_bot_by_ones_own_installation(house: House, mia: Person) -> None:
+async def test_it_works_in_a_server_without_the_bot_by_ones_own_installation(
+    environment: Environment, mia: Person
+) -> None:
     mia.user.installed = True
-    lobby = house.discord.world.channel("lobby")
-    exchange = await mia.slash(lobby, "run", {"model": "sandbox/story"})
+    lobby = environment.discord.state.channel("lobby")
+    exchange = await mia.use_command(lobby, "run", {"model": "sandbox/story"})
     submitted = await mia.submit(exchange, {"prompt": "tea"})
     message = answered(submitted)
-    await reached(house, lambda: over(message))
+    await reached(environment, lambda: over(message))

@@ -1,4 +1,4 @@
-"""The doctor between both stand-ins: a house that is in order, for a test to break in one place."""
+"""The doctor between both stand-ins: a environment that is in order, for a test to break in one place."""
 
 import logging
 import sys
@@ -12,18 +12,18 @@ import structlog
 from bot.diagnostics import check
 from bot.discord_internals import DEFAULT_GATEWAY, set_api_urls
 from bot.settings import Settings
-from sandbox.house import House
+from sandbox.environment import Environment
 
 Doctor = Callable[..., Awaitable[tuple[int, list[str]]]]
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
     """Both stand-ins, no bot, and a server in which the bot may do all that it needs."""
-    async with House(tmp_path) as house:
-        for channel in house.discord.world.channels.values():
+    async with Environment(tmp_path) as environment:
+        for channel in environment.discord.state.channels.values():
             channel.overwrites.clear()
-        yield house
+        yield environment
 
 
 @pytest.fixture(autouse=True)
@@ -49,11 +49,11 @@ def quiet_afterwards() -> Iterator[None]:
 
 
 @pytest.fixture
-def doctor(house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doctor:
-    """Look everything over with settings of the house and those that are given; exit code and lines."""
+def doctor(environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doctor:
+    """Look everything over with settings of the environment and those that are given; exit code and lines."""
 
     async def look(*, offline: bool = False, **changed: object) -> tuple[int, list[str]]:
-        for name, value in (house.settings() | {name: str(value) for name, value in changed.items()}).items():
+        for name, value in (environment.settings() | {name: str(value) for name, value in changed.items()}).items():
             monkeypatch.setenv(name, value)
         code = await check(offline=offline)
         return code, capsys.readouterr().out.splitlines()

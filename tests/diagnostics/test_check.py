@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from sandbox.bot_process import BotProcess
-from sandbox.discord.world.permissions import Permission
-from sandbox.house import House
+from sandbox.discord.state.permissions import Permission
+from sandbox.environment import Environment
 from tests.diagnostics.conftest import Doctor
 
 README = Path(__file__).parents[2] / "README.md"
@@ -35,11 +35,11 @@ async def test_nothing_is_wrong_with_a_house_in_order(doctor: Doctor) -> None:
     assert "subject" in told, "the options that a command would have are told"
 
 
-async def test_nothing_is_registered_and_nothing_is_spent_by_looking(house: House, doctor: Doctor) -> None:
+async def test_nothing_is_registered_and_nothing_is_spent_by_looking(environment: Environment, doctor: Doctor) -> None:
     await doctor()
-    assert house.discord.commands.every() == []
-    assert {call.method for call in house.discord.calls} == {"GET"}
-    assert {call.method for call in house.replicate.calls} == {"GET"}
+    assert environment.discord.commands.all() == []
+    assert {call.method for call in environment.discord.calls} == {"GET"}
+    assert {call.method for call in environment.replicate.calls} == {"GET"}
 
 
 @dataclass(frozen=True)
@@ -48,21 +48,21 @@ class Mistake:
 
     words: tuple[str, ...]
     settings: dict[str, str] = field(default_factory=dict)
-    make: Callable[[House], object] = lambda _: None
+    make: Callable[[Environment], object] = lambda _: None
 
 
-def _pictures(house: House) -> None:
-    house.discord.faults.take_permission(house.discord.world.channel("pictures"), Permission.ATTACH_FILES)
+def _pictures(environment: Environment) -> None:
+    environment.discord.faults.deny_permission(environment.discord.state.channel("pictures"), Permission.ATTACH_FILES)
 
 
-def _everywhere(house: House) -> None:
-    for guild in house.discord.world.guilds.values():
+def _everywhere(environment: Environment) -> None:
+    for guild in environment.discord.state.guilds.values():
         guild.everyone.permissions &= ~Permission.ADD_REACTIONS
 
 
-def _thrown_out(house: House) -> None:
-    for guild in house.discord.world.guilds.values():
-        guild.members.pop(house.discord.world.bot.id, None)
+def _thrown_out(environment: Environment) -> None:
+    for guild in environment.discord.state.guilds.values():
+        guild.members.pop(environment.discord.state.bot.id, None)
 
 
 MISTAKES = {
@@ -86,9 +86,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("which", MISTAKES)
-async def test_a_mistake_is_found_and_its_mend_named(house: House, doctor: Doctor, which: str) -> None:
+async def test_a_mistake_is_found_and_its_mend_named(environment: Environment, doctor: Doctor, which: str) -> None:
     mistake = MISTAKES[which]
-    mistake.make(house)
+    mistake.make(environment)
     code, lines = await doctor(**mistake.settings)
     assert code == 1
     [sentence] = wrong(lines)
@@ -120,14 +120,14 @@ async def test_no_line_shows_a_secret(doctor: Doctor) -> None:
     ],
 )
 async def test_wrong_settings_are_told_and_nothing_else_is_tried(
-    house: House, doctor: Doctor, tmp_path: Path, settings: dict[str, str], words: tuple[str, ...]
+    environment: Environment, doctor: Doctor, tmp_path: Path, settings: dict[str, str], words: tuple[str, ...]
 ) -> None:
     (tmp_path / "bad.toml").write_text("[draw\n")
     code, lines = await doctor(**settings)
     assert code == 2
     [sentence] = wrong(lines)
     assert all(word in sentence for word in words)
-    assert house.discord.calls == []
+    assert environment.discord.calls == []
 
 
 async def test_an_input_that_the_model_does_not_take_is_named(doctor: Doctor, tmp_path: Path) -> None:
@@ -149,10 +149,12 @@ async def test_a_port_that_another_program_holds_is_named(doctor: Doctor) -> Non
     assert "HTTP_PORT" in sentence
 
 
-async def test_a_bot_that_runs_already_is_not_a_mistake(house: House, doctor: Doctor) -> None:
+async def test_a_bot_that_runs_already_is_not_a_mistake(environment: Environment, doctor: Doctor) -> None:
     port = _free_port()
-    house.bot = BotProcess(settings=house.settings() | {"HTTP_PORT": str(port)}, folder=house.database.parent)
-    await house.start_bot()
+    environment.bot = BotProcess(
+        settings=environment.settings() | {"HTTP_PORT": str(port)}, folder=environment.database_path.parent
+    )
+    await environment.start_bot()
     code, lines = await doctor(HTTP_PORT=port)
     assert (code, wrong(lines)) == (0, [])
     assert any("a Replicord is running" in line for line in lines)
@@ -166,8 +168,8 @@ async def test_a_signed_delivery_is_sent_the_way_that_replicate_takes(doctor: Do
     assert any("found its way in" in line for line in lines)
 
 
-async def test_a_webhook_secret_that_is_refused_is_named(house: House, doctor: Doctor) -> None:
-    house.replicate.faults.add("forbidden", on="GET /v1/webhooks/*", times=None)
+async def test_a_webhook_secret_that_is_refused_is_named(environment: Environment, doctor: Doctor) -> None:
+    environment.replicate.faults.add("forbidden", on="GET /v1/webhooks/*", times=None)
     port = _free_port()
     code, lines = await doctor(HTTP_PORT=port, WEBHOOK_URL=f"http://127.0.0.1:{port}")
     assert code == 1
@@ -190,11 +192,11 @@ async def test_a_webhook_address_that_leads_elsewhere_is_named(doctor: Doctor) -
     assert f"{elsewhere} answered 404" in sentence
 
 
-async def test_offline_asks_nobody(house: House, doctor: Doctor) -> None:
+async def test_offline_asks_nobody(environment: Environment, doctor: Doctor) -> None:
     code, lines = await doctor(offline=True)
     assert (code, wrong(lines)) == (0, [])
-    assert house.discord.calls == []
-    assert not list(house.replicate.calls)
+    assert environment.discord.calls == []
+    assert not list(environment.replicate.calls)
 
 
 async def test_what_the_next_start_changes_is_told(doctor: Doctor) -> None:

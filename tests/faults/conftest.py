@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sandbox.house import House
+from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
 from tests.discord_spec import check_discord_calls
 from tests.faults.environment import Stage
@@ -21,16 +21,16 @@ Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 @asynccontextmanager
 async def opened(folder: Path, *, start: bool = True, pace: Timings = QUICK, **settings: str) -> AsyncIterator[Stage]:
-    """A house with the bot started; at the end every request must have been one that the two services know."""
-    async with House(folder, pace=pace, settings=settings) as house:
+    """A environment with the bot started; at the end every request must have been one that the two services know."""
+    async with Environment(folder, pace=pace, settings=settings) as environment:
         if start:
-            await house.start_bot()
-        yield Stage(house, folder)
-        house.discord.faults.clear()
-        house.replicate.faults.clear()
+            await environment.start_bot()
+        yield Stage(environment, folder)
+        environment.discord.faults.clear()
+        environment.replicate.faults.clear()
         # What a fault struck down was not read; what was answered must have been right.
-        check_discord_calls(call for call in house.discord.calls if call.status in _ANSWERED)
-        check_replicate_calls(house.replicate.calls)
+        check_discord_calls(call for call in environment.discord.calls if call.status in _ANSWERED)
+        check_replicate_calls(environment.replicate.calls)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 @pytest.fixture
 def house_of(tmp_path: Path) -> Open:
-    """Open a house with settings of the test's own."""
+    """Open a environment with settings of the test's own."""
 
     def of(**settings: str) -> AbstractAsyncContextManager[Stage]:
         return opened(tmp_path, **settings)

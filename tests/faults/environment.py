@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.discord.people.person import Person
-from sandbox.discord.rest.calls import Call
-from sandbox.discord.world.attachment import Upload
-from sandbox.discord.world.channel import Channel
-from sandbox.discord.world.message import Message
-from sandbox.house import House
-from sandbox.portrait import portrait
+from sandbox.discord.state.models import Channel, Message, Upload
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
 from sandbox.replicate.prediction import Prediction
+from sandbox.request_log import Call
 
-ME = Upload("me.png", portrait())
+ME = Upload("me.png", draw_portrait())
 LONG = 40.0  # a limit, not a wait: two cores may be busy with other tests
 _TIMES = ["created_at", "token_expires_at", "sent_at", "started_at", "cancel_requested_at", "ended_at"]
 
@@ -27,10 +25,10 @@ _TIMES = ["created_at", "token_expires_at", "sent_at", "started_at", "cancel_req
 class Stage:
     """``ask`` and ``talk`` start runs; everything else is for looking, and for killing."""
 
-    def __init__(self, house: House, folder: Path) -> None:
-        self.house = house
+    def __init__(self, environment: Environment, folder: Path) -> None:
+        self.environment = environment
         self.folder = folder
-        self.discord, self.replicate = house.discord, house.replicate
+        self.discord, self.replicate = environment.discord, environment.replicate
         self.port = 0  # where the bot listens, if it was told to
         self._asked = 0
 
@@ -39,21 +37,21 @@ class Stage:
         return self.discord.person("mia")
 
     def channel(self, name: str = "pictures") -> Channel:
-        return self.discord.world.channel(name)
+        return self.discord.state.channel(name)
 
     async def ask(self, who: str = "mia", *, where: Channel | None = None, images: int = 2, **values: Any) -> "Asked":
         """Use /generate; every run has a prompt of its own, by which it is told from all others."""
         self._asked += 1
         prompt = f"wish number {self._asked} of {self.folder.name}"
         given = {"prompt": prompt, "subject": ME, "number_of_outputs": images} | values
-        exchange = await self.discord.person(who).slash(where or self.channel(), "generate", given)
+        exchange = await self.discord.person(who).use_command(where or self.channel(), "generate", given)
         assert exchange.message is not None, exchange.text
         return Asked(self, exchange.message, str(given["prompt"]))
 
     async def talk(self, prompt: str, who: str = "mia", *, where: Channel | None = None, **values: Any) -> "Asked":
         """Use /talk."""
         given = {"prompt": prompt, "max_tokens": 3000} | values
-        exchange = await self.discord.person(who).slash(where or self.channel("general"), "talk", given)
+        exchange = await self.discord.person(who).use_command(where or self.channel("general"), "talk", given)
         assert exchange.message is not None, exchange.text
         return Asked(self, exchange.message, prompt)
 
@@ -65,11 +63,11 @@ class Stage:
 
     async def kill(self) -> None:
         """End the process in the middle of whatever it does, and let Discord forget what hung."""
-        await self.house.bot.kill()
+        await self.environment.bot.kill()
         self.discord.faults.clear()
 
     async def start(self) -> None:
-        await self.house.start_bot()
+        await self.environment.start_bot()
 
     async def restart(self) -> None:
         await self.kill()
@@ -81,7 +79,7 @@ class Stage:
 
     def passed(self, seconds: float) -> None:
         """Let time have passed while the process is dead: what it wrote down is so much older when it comes back."""
-        assert not self.house.bot.running
+        assert not self.environment.bot.running
         columns = ", ".join(f"{name} = {name} - :by" for name in _TIMES)
         with closing(sqlite3.connect(self.folder / "replicord.db")) as database:
             database.execute(f"UPDATE runs SET {columns}", {"by": int(seconds * 1e6)})  # noqa: S608  # names of ours
@@ -90,7 +88,7 @@ class Stage:
 
     def said(self) -> str:
         """Return everything that the bot wrote to its log."""
-        return self.house.bot.log.read_text(encoding="utf-8")
+        return self.environment.bot.log.read_text(encoding="utf-8")
 
 
 @dataclass
@@ -137,7 +135,7 @@ class Asked:
 
     async def until(self, look: Callable[[], object]) -> None:
         """Wait until something is true in Discord."""
-        await self.stage.discord.world.wait_for(look, timeout=LONG)
+        await self.stage.discord.state.wait_for(look, timeout=LONG)
 
     async def ended(self) -> None:
         """Wait until the card says so."""

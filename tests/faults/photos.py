@@ -5,7 +5,7 @@ import random
 
 from PIL import Image
 
-from sandbox.discord.world.attachment import Upload
+from sandbox.discord.state.models import Upload
 
 
 def large_photo() -> Upload:

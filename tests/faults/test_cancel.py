@@ -19,7 +19,7 @@ def cancels(stage: Stage, prediction_id: str) -> int:
 
 async def test_a_reaction_cancels_only_its_own_run(shared: Stage) -> None:
     crossed, other = await shared.ask(images=MANY), await shared.ask(images=3)
-    await crossed.until(lambda: crossed.message.reacted("❌") and crossed.images)
+    await crossed.until(lambda: crossed.message.reaction_users("❌") and crossed.images)
     await shared.mia.react(crossed.message, "❌")
     await crossed.sound("canceled")
     await other.sound("succeeded", images=3)
@@ -28,7 +28,7 @@ async def test_a_reaction_cancels_only_its_own_run(shared: Stage) -> None:
 async def test_reactions_by_others_and_the_bot_cancel_nothing(shared: Stage) -> None:
     shared.replicate.faults.add("slow-start", seconds=3)
     asked = await shared.ask(images=4)
-    await asked.until(lambda: asked.message.reacted("❌"))
+    await asked.until(lambda: asked.message.reaction_users("❌"))
     await shared.discord.person("noah").react(asked.message, "❌")
     refused = await shared.discord.person("noah").press(asked.message, "Cancel")
     assert refused.ephemeral
@@ -39,14 +39,14 @@ async def test_reactions_by_others_and_the_bot_cancel_nothing(shared: Stage) -> 
 
 async def test_a_repeated_cancel_is_one_cancel(shared: Stage) -> None:
     asked = await shared.ask(images=MANY)
-    await asked.until(lambda: asked.message.reacted("❌") and asked.images)
+    await asked.until(lambda: asked.message.reaction_users("❌") and asked.images)
     button = asked.message
     first = await shared.mia.press(button, "Cancel", wait=False)
     second = await shared.mia.press(button, "Cancel", wait=False)
     await shared.mia.react(button, "❌")
     await asked.sound("canceled")
-    await first.until(lambda it: it.text)
-    await second.until(lambda it: it.text)
+    await first.wait_for(lambda it: it.text)
+    await second.wait_for(lambda it: it.text)
     # The presses and the reaction may reach the bot in any order; one of the three was first.
     answers = [first.text, second.text]
     assert all("Stopping" in answer or "being stopped already" in answer for answer in answers)
@@ -78,10 +78,10 @@ async def test_a_cancel_during_the_upload_creates_nothing(shared: Stage) -> None
 async def test_a_cancel_during_an_edit_ends_in_the_right_card(shared: Stage) -> None:
     held = shared.discord.faults.hang_after("PATCH /webhooks/*", when=has_image)
     asked = await shared.ask(images=MANY)
-    await eventually(lambda: held.met)
+    await eventually(lambda: held.hits)
     await shared.mia.react(asked.message, "❌")
     await eventually(lambda: asked.state == "canceled")
-    shared.discord.faults.lift(held)
+    shared.discord.faults.remove(held)
     await asked.sound("canceled")
     assert "Stopped by" in asked.words
     assert "Cancel" not in asked.message.buttons
@@ -90,10 +90,10 @@ async def test_a_cancel_during_an_edit_ends_in_the_right_card(shared: Stage) -> 
 async def test_a_cancel_after_the_end_is_no_error(shared: Stage) -> None:
     held = shared.discord.faults.hang_before("PATCH /webhooks/*", when=shows_end)
     asked = await shared.ask(images=1)
-    await eventually(lambda: held.met)
+    await eventually(lambda: held.hits)
     pressed = await shared.mia.press(asked.message, "Cancel")
     assert "over already" in pressed.text
-    shared.discord.faults.lift(held)
+    shared.discord.faults.remove(held)
     await asked.sound("succeeded", images=1)
     await shared.mia.react(asked.message, "❌")
     later = await shared.ask(images=1)
@@ -139,7 +139,7 @@ async def test_a_reaction_missed_while_offline_cancels(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=1)
         asked = await stage.ask(images=MANY)
-        await asked.until(lambda: asked.images and asked.message.reacted("❌"))
+        await asked.until(lambda: asked.images and asked.message.reaction_users("❌"))
         await stage.kill()
         await stage.discord.person("noah").react(asked.message, "❌")
         await stage.mia.react(asked.message, "❌")
@@ -152,8 +152,8 @@ async def test_missed_reactions_respect_permissions(house_of: Open) -> None:
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=1, times=2)
         stopped, left = await stage.ask(images=MANY), await stage.ask(images=MANY)
-        await stopped.until(lambda: stopped.images and stopped.message.reacted("❌"))
-        await left.until(lambda: left.images and left.message.reacted("❌"))
+        await stopped.until(lambda: stopped.images and stopped.message.reaction_users("❌"))
+        await left.until(lambda: left.images and left.message.reaction_users("❌"))
         await stage.kill()
         await stage.discord.person("noah").react(left.message, "❌")
         await stage.discord.person("ada").react(stopped.message, "❌")
@@ -168,7 +168,7 @@ async def test_a_missed_reaction_prevents_the_create(house_of: Open) -> None:
         first = await stage.ask("noah")
         await eventually(lambda: first.row.get("sent_at"))
         asked = await stage.ask("mia")
-        await asked.until(lambda: "In line" in asked.words and asked.message.reacted("❌"))
+        await asked.until(lambda: "In line" in asked.words and asked.message.reaction_users("❌"))
         await stage.kill()
         await stage.mia.react(asked.message, "❌")
         await stage.start()
@@ -180,7 +180,7 @@ async def test_a_reaction_missed_by_a_lost_session_cancels(house_of: Open) -> No
     async with house_of() as stage:
         stage.replicate.faults.add("never-ends", after=1)
         asked = await stage.ask(images=MANY)
-        await asked.until(lambda: asked.images and asked.message.reacted("❌"))
+        await asked.until(lambda: asked.images and asked.message.reaction_users("❌"))
         stage.discord.faults.drop_gateway(resumable=False)
         await stage.mia.react(asked.message, "❌")
         await asked.sound("canceled")
@@ -188,7 +188,7 @@ async def test_a_reaction_missed_by_a_lost_session_cancels(house_of: Open) -> No
 
 async def test_a_press_of_cancel_renews_the_token(shared: Stage) -> None:
     shared.mia.user.installed = True
-    where = shared.discord.world.dm("mia", "noah")
+    where = shared.discord.state.dm("mia", "noah")
     shared.replicate.faults.add("never-ends", after=1)
     asked = await shared.ask(where=where, images=MANY)
     await asked.until(lambda: asked.images)

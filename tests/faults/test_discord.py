@@ -3,7 +3,7 @@
 import pytest
 
 from bot.limits import INTERACTION_TOKEN_LIFE
-from sandbox.discord.world.permissions import Permission
+from sandbox.discord.state.permissions import Permission
 from tests.faults.conftest import Open
 from tests.faults.environment import Asked, Stage, eventually
 
@@ -129,13 +129,13 @@ async def test_a_gateway_reconnect_disturbs_no_run(shared: Stage, how: str) -> N
         case "no resume":
             faults.drop_gateway(resumable=False)
         case "reconnect":
-            faults.ask_to_reconnect()
+            faults.request_reconnect()
         case "invalid session":
             faults.invalidate_session()
         case _:
             faults.close_gateway(4000)
     await asked.sound(images=5)
-    await asked.until(lambda: shared.discord.hub.connected)
+    await asked.until(lambda: shared.discord.gateway.connected)
     await (await shared.ask(images=1)).sound(images=1)
 
 
@@ -152,7 +152,7 @@ async def test_deleting_the_channel_cancels_the_run(house_of: Open) -> None:
     async with house_of() as stage:
         asked = await halfway(stage, images=20)
         channel = asked.message.channel
-        del stage.discord.world.channels[channel.id]
+        del stage.discord.state.channels[channel.id]
         channel.messages.clear()
         stage.discord.faults.expire_tokens()
         await asked.settled()
@@ -162,22 +162,22 @@ async def test_deleting_the_channel_cancels_the_run(house_of: Open) -> None:
 
 async def test_without_reactions_the_button_cancels(shared: Stage) -> None:
     channel = shared.channel("general")
-    shared.discord.faults.take_permission(channel, Permission.ADD_REACTIONS)
+    shared.discord.faults.deny_permission(channel, Permission.ADD_REACTIONS)
     try:
         asked = await halfway(shared, images=20, where="general")
         await asked.until(lambda: "I may not add reactions here" in asked.words)
-        assert not asked.message.reacted("❌")
+        assert not asked.message.reaction_users("❌")
         await shared.mia.press(asked.message, "Cancel")
         await asked.sound("canceled")
         assert asked.words.count("I may not add reactions here") == 1
     finally:
-        shared.discord.faults.give_permission(channel, Permission.ADD_REACTIONS)
+        shared.discord.faults.allow_permission(channel, Permission.ADD_REACTIONS)
 
 
 async def test_without_attach_files_the_text_is_shown(house_of: Open) -> None:
     async with house_of() as stage:
         channel = stage.channel("pictures")
-        stage.discord.faults.take_permission(channel, Permission.ATTACH_FILES)
+        stage.discord.faults.deny_permission(channel, Permission.ATTACH_FILES)
         stage.replicate.faults.add("slow-start", seconds=1)
         asked = await stage.ask(images=2)
         await eventually(lambda: asked.state == "submitted")
@@ -191,11 +191,11 @@ async def test_without_attach_files_the_text_is_shown(house_of: Open) -> None:
 async def test_losing_view_channel_is_reported_while_possible(shared: Stage) -> None:
     channel = shared.channel("general")
     asked = await halfway(shared, images=5, where="general")
-    shared.discord.faults.take_permission(channel, Permission.VIEW_CHANNEL)
+    shared.discord.faults.deny_permission(channel, Permission.VIEW_CHANNEL)
     try:
         await asked.sound(images=5)  # the token road needs no right
     finally:
-        shared.discord.faults.give_permission(channel, Permission.VIEW_CHANNEL)
+        shared.discord.faults.allow_permission(channel, Permission.VIEW_CHANNEL)
 
 
 async def test_few_permissions_still_bring_the_result(shared: Stage) -> None:
@@ -215,7 +215,7 @@ async def test_a_user_install_warns_before_the_token_expires(house_of: Open) -> 
     async with house_of() as stage:
         stage.mia.user.installed = True
         stage.replicate.faults.add("never-ends", after=1)
-        asked = await stage.ask(where=stage.discord.world.dm("mia", "noah"), images=4)
+        asked = await stage.ask(where=stage.discord.state.dm("mia", "noah"), images=4)
         await asked.until(lambda: asked.images)
         assert asked.row["token_only"] == 1
         await stage.kill()

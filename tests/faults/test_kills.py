@@ -52,28 +52,28 @@ async def _file_half_downloaded(stage: Stage) -> Asked:
 async def _first_edit(stage: Stage) -> Asked:
     fault = stage.discord.faults.hang_before(EDIT)
     asked = await stage.ask()
-    await eventually(lambda: fault.met)
+    await eventually(lambda: fault.hits)
     return asked
 
 
 async def _upload_under_way(stage: Stage) -> Asked:
     fault = stage.discord.faults.hang_before(EDIT, when=has_image)
     asked = await stage.ask()
-    await eventually(lambda: fault.met)
+    await eventually(lambda: fault.hits)
     return asked
 
 
 async def _upload_taken_and_not_answered(stage: Stage) -> Asked:
     fault = stage.discord.faults.hang_after(EDIT, when=has_image)
     asked = await stage.ask()
-    await eventually(lambda: fault.met)
+    await eventually(lambda: fault.hits)
     return asked
 
 
 async def _ended_before_the_last_edit(stage: Stage) -> Asked:
     fault = stage.discord.faults.hang_before(EDIT, when=shows_end)
     asked = await stage.ask()
-    await eventually(lambda: fault.met)
+    await eventually(lambda: fault.hits)
     assert asked.state == "succeeded"
     return asked
 
@@ -81,7 +81,7 @@ async def _ended_before_the_last_edit(stage: Stage) -> Asked:
 async def _last_edit_taken_and_not_written_down(stage: Stage) -> Asked:
     fault = stage.discord.faults.hang_after(EDIT, when=shows_end)
     asked = await stage.ask()
-    await eventually(lambda: fault.met)
+    await eventually(lambda: fault.hits)
     assert asked.over
     assert asked.row["delivered_at"] is None
     return asked
@@ -170,7 +170,7 @@ async def test_killed_before_the_cancel_was_sent(stage: Stage) -> None:
 async def test_killed_after_an_unrecorded_follow_up(stage: Stage) -> None:
     fault = stage.discord.faults.hang_after("POST /webhooks/*")
     asked = await stage.talk("Tell me a long story about rivers.")
-    await eventually(lambda: fault.met)
+    await eventually(lambda: fault.hits)
     assert len(asked.replies) == 1
     await stage.restart()
     await asked.sound()
@@ -186,7 +186,7 @@ async def test_killed_after_an_unrecorded_notice(stage: Stage) -> None:
     stage.passed(90)
     fault = stage.discord.faults.hang_after("POST /channels/*/messages")
     await stage.start()
-    await eventually(lambda: fault.met)
+    await eventually(lambda: fault.hits)
     await stage.restart()
     await asked.sound(images=2)
     [notice] = asked.replies

@@ -31,7 +31,7 @@ async def test_a_cancel_in_the_queue_moves_others_up(house_of: Open) -> None:
         await arrived(stage, "mia")
         waiting, behind = await arrived(stage, "mia"), await arrived(stage, "mia")
         await behind.until(lambda: "In line · 2nd" in behind.words)
-        await waiting.until(lambda: waiting.message.reacted("❌"))
+        await waiting.until(lambda: waiting.message.reaction_users("❌"))
         await stage.mia.react(waiting.message, "❌")
         await waiting.sound("canceled", predictions=0)
         assert "nothing is paid" in waiting.words
@@ -53,8 +53,8 @@ async def test_the_concurrent_run_limit_holds(house_of: Open) -> None:
         stage.replicate.faults.add("slow-start", seconds=2, times=2)
         runs = [await stage.ask(images=1) for _ in range(2)]
         await eventually(lambda: all(run.row for run in runs))
-        refused = await stage.mia.slash(stage.channel(), "talk", {"prompt": "one more"})
-        await refused.until(lambda it: it.text)
+        refused = await stage.mia.use_command(stage.channel(), "talk", {"prompt": "one more"})
+        await refused.wait_for(lambda it: it.text)
         assert "2" in refused.text
         others = await stage.ask("noah", images=1)
         for run in (*runs, others):

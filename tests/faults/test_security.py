@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.discord.people.person import Person
-from sandbox.discord.world.attachment import Upload
-from sandbox.discord.world.message import Message
+from sandbox.discord.state.models import Message, Upload
 from tests.faults.conftest import Open, opened
 from tests.faults.environment import Stage, eventually
 from tests.faults.photos import large_photo
@@ -32,12 +31,12 @@ def written_by(stage: Stage) -> dict[str, bytes]:
     """Return everything that the bot wrote: to its log, to Discord, to its database."""
     states = [
         state
-        for channel in stage.discord.world.channels.values()
+        for channel in stage.discord.state.channels.values()
         for message in channel.messages.values()
         for state in message.history
     ]
     return {
-        "the log": stage.house.bot.log.read_bytes(),
+        "the log": stage.environment.bot.log.read_bytes(),
         "Discord": "\n".join(state.body.text for state in states).encode(),
         "the database": b"".join(file.read_bytes() for file in stage.folder.glob("replicord.db*")),
     }
@@ -62,7 +61,7 @@ async def troubled(stage: Stage) -> None:
 async def test_secrets_are_written_nowhere(tmp_path: Path) -> None:
     async with opened(tmp_path, LOG_LEVEL="debug") as stage:
         await troubled(stage)
-        assert await stage.house.bot.stop() == 0
+        assert await stage.environment.bot.stop() == 0
         written = written_by(stage)
         assert len(secrets_of(stage)) > 10
         found = [
@@ -77,7 +76,7 @@ async def test_secrets_are_written_nowhere(tmp_path: Path) -> None:
 async def test_no_prompt_or_output_url_is_logged_at_info(house_of: Open) -> None:
     async with house_of(LOG_LEVEL="info") as stage:
         await troubled(stage)
-        assert await stage.house.bot.stop() == 0
+        assert await stage.environment.bot.stop() == 0
         assert "wish number" not in stage.said()
         assert "/delivery/" not in stage.said()
         assert "Traceback" not in stage.said()
@@ -93,8 +92,8 @@ async def test_a_decompression_bomb_is_refused(shared: Stage, size: int) -> None
 
 async def test_a_pixel_bomb_is_refused_before_decoding(shared: Stage) -> None:
     before = len(shared.replicate.calls.creates)
-    exchange = await shared.mia.slash(shared.channel(), "generate", {"prompt": "boom", "subject": bomb()})
-    await exchange.until(lambda it: "`subject`" in it.text)
+    exchange = await shared.mia.use_command(shared.channel(), "generate", {"prompt": "boom", "subject": bomb()})
+    await exchange.wait_for(lambda it: "`subject`" in it.text)
     assert len(shared.replicate.calls.creates) == before
 
 

@@ -14,8 +14,8 @@ WITHIN = 10.0
 
 
 def tell(stage: Stage, number: int = signal.SIGTERM) -> None:
-    assert stage.house.bot.pid is not None
-    os.kill(stage.house.bot.pid, number)
+    assert stage.environment.bot.pid is not None
+    os.kill(stage.environment.bot.pid, number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -24,7 +24,7 @@ async def test_runs_resume_after_a_shutdown(stage: Stage, number: int) -> None:
     asked = await stage.ask(images=2)
     await eventually(lambda: asked.state == "submitted")
     tell(stage, number)
-    assert await stage.house.bot.ended() == 0
+    assert await stage.environment.bot.wait() == 0
     assert not list(stage.folder.glob("*-wal")), "the database was not closed"
     assert asked.state == "submitted"
     assert stage.replicate.calls.cancels == []
@@ -40,7 +40,7 @@ async def test_a_shutdown_sends_the_newest_snapshot(stage: Stage) -> None:
     made = len(asked.predictions[0].output)
     await eventually(lambda: len([one for one in spool.rglob("*") if one.is_file()]) >= made)
     tell(stage)
-    assert await stage.house.bot.ended() == 0
+    assert await stage.environment.bot.wait() == 0
     assert len(asked.images) == made
 
 
@@ -49,10 +49,10 @@ async def test_commands_during_a_shutdown_are_refused(stage: Stage) -> None:
     first = await stage.ask(images=1)
     await eventually(lambda: fault.hits)
     tell(stage)
-    late = await stage.discord.person("noah").slash(stage.channel(), "talk", {"prompt": "too late"})
-    await late.until(lambda it: "restarting" in it.text)
+    late = await stage.discord.person("noah").use_command(stage.channel(), "talk", {"prompt": "too late"})
+    await late.wait_for(lambda it: "restarting" in it.text)
     assert "Try again in a minute" in late.text
-    assert await stage.house.bot.ended() == 0
+    assert await stage.environment.bot.wait() == 0
     assert len(stage.replicate.calls.creates) == 1
     await stage.start()
     await first.sound(images=1)
@@ -63,7 +63,7 @@ async def test_a_shutdown_waits_for_a_create_in_flight(stage: Stage) -> None:
     asked = await stage.ask(images=1)
     await eventually(lambda: asked.predictions)
     tell(stage)
-    assert await stage.house.bot.ended() == 0
+    assert await stage.environment.bot.wait() == 0
     assert asked.row["prediction_id"] == asked.predictions[0].id
 
 
@@ -77,10 +77,10 @@ async def test_a_shutdown_takes_ten_seconds_at_most(stage: Stage, hangs: str) ->
         stage.discord.faults.hang_before("GET *", times=None)
     else:
         stage.replicate.faults.add("stuck", times=None)
-    await stage.discord.person("noah").slash(stage.channel(), "talk", {"prompt": "hello"})
+    await stage.discord.person("noah").use_command(stage.channel(), "talk", {"prompt": "hello"})
     began = time.monotonic()
     tell(stage)
-    assert await stage.house.bot.ended() == 0
+    assert await stage.environment.bot.wait() == 0
     assert time.monotonic() - began < WITHIN
 
 
@@ -93,7 +93,7 @@ async def test_a_second_signal_exits_at_once(house_of: Open) -> None:
         await eventually(lambda: "Stopping." in stage.said())
         began = time.monotonic()
         tell(stage)
-        assert await stage.house.bot.ended() == -signal.SIGTERM, "it ends as the system ends it, with no clean-up"
+        assert await stage.environment.bot.wait() == -signal.SIGTERM, "it ends as the system ends it, with no clean-up"
         assert time.monotonic() - began < 2.0  # the patient way takes four seconds at least
         assert "Traceback" not in stage.said()
         await stage.start()

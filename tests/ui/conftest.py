@@ -18,8 +18,7 @@ from bot.ui.components import CONTROLS
 from bot.ui.reply.registry import ReplyRegistry
 from bot.ui.reply.task import ReplyTask
 from sandbox.discord import DiscordStandIn, Person
-from sandbox.discord.world.channel import Channel
-from sandbox.discord.world.message import Message
+from sandbox.discord.state.models import Channel, Message
 from tests.clock import VirtualClock, settle
 from tests.discord_spec import SPEC, check_discord_calls
 from tests.ui.making import a_run
@@ -107,12 +106,12 @@ class Stage:
         return self.standin.person("mia")
 
     def channel(self, name: str = "general") -> Channel:
-        return self.standin.world.channel(name)
+        return self.standin.state.channel(name)
 
     async def command(self, channel: Channel | None = None, *, private: bool = False, **changes: Any) -> Run:
         """Let mia use /generate; return the run that the cog would make of it."""
         before = len(self.client.deferred)
-        await self.mia.slash(channel or self.channel(), "generate", {"private": True} if private else {})
+        await self.mia.use_command(channel or self.channel(), "generate", {"private": True} if private else {})
         await self.until(lambda: len(self.client.deferred) > before)
         interaction, message_id = self.client.deferred[before]
         return a_run(
@@ -149,7 +148,7 @@ class Stage:
         return await finishing
 
     def message(self, run: Run) -> Message:
-        found = self.standin.world.message(run.place.channel_id, run.place.message_id)
+        found = self.standin.state.message(run.place.channel_id, run.place.message_id)
         assert found is not None
         return found
 

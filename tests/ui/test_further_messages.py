@@ -12,7 +12,7 @@ from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase, RunSnapshot
 from bot.store.models import Run
 from sandbox.discord import Permission
-from sandbox.discord.world.message import Message
+from sandbox.discord.state.models import Message
 from tests.ui.conftest import Stage, ended
 from tests.ui.making import WEBP, a_file, a_page, picture
 
@@ -87,8 +87,8 @@ async def test_twenty_pictures_are_two_galleries_each_uploaded_once(stage: Stage
     view.update(a_page(Phase.RUNNING, *files[:12], run=run))
     await stage.passes(2)
     assert await stage.finish(view, a_page(Phase.SUCCEEDED, *files, run=run)) is DeliveryResult.DELIVERED
-    assert len(stage.message(run).pictures) == 10
-    assert [len(message.pictures) for message in below(stage, run)] == [10]
+    assert len(stage.message(run).images) == 10
+    assert [len(message.images) for message in below(stage, run)] == [10]
     uploaded = [name for call in stage.standin.calls for name, _ in call.files.values()]
     assert sorted(uploaded) == [file.name for file in files]
 
@@ -107,8 +107,8 @@ async def test_after_a_restart_no_file_is_uploaded_again(stage: Stage, tmp_path:
     assert await stage.finish(stage.open(again), a_page(Phase.SUCCEEDED, *files, run=again)) is DeliveryResult.DELIVERED
     uploaded = [name for call in stage.standin.calls for name, _ in call.files.values()]
     assert uploaded == [file.name for file in files]
-    assert len(stage.message(run).pictures) == 10
-    assert [len(message.pictures) for message in below(stage, run)] == [2]
+    assert len(stage.message(run).images) == 10
+    assert [len(message.images) for message in below(stage, run)] == [2]
 
 
 async def test_after_a_restart_past_the_tokens_life_the_bot_finds_its_files_too(stage: Stage, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ async def test_after_a_restart_past_the_tokens_life_the_bot_finds_its_files_too(
     files = [a_file(number, tmp_path) for number in range(1, 4)]
     view = stage.open(run)
     view.update(a_page(Phase.RUNNING, *files[:2], run=run))
-    await stage.until(lambda: len(stage.message(run).pictures) == 2)
+    await stage.until(lambda: len(stage.message(run).images) == 2)
     await view.close()
     stage.restarted()
     await stage.clock.advance(LIFE)
@@ -131,7 +131,7 @@ async def test_a_further_message_that_was_sent_and_not_written_down_is_found(sta
         run = await stage.command()
         if late:
             # Without headers of limits discord.py does not sleep in them; the pace is the gate's alone.
-            stage.standin.buckets.enabled = False
+            stage.standin.rate_limits.enabled = False
             await stage.clock.advance(LIFE)
         view = stage.open(run)
         last = a_page(Phase.SUCCEEDED, TextItem(LONG), run=run)
@@ -152,7 +152,7 @@ async def test_an_answer_that_was_lost_on_the_way_sends_no_message_twice(stage: 
         run = await stage.command()
         if late:
             # Without headers of limits discord.py does not sleep in them; the pace is the gate's alone.
-            stage.standin.buckets.enabled = False
+            stage.standin.rate_limits.enabled = False
             await stage.clock.advance(LIFE)
         stage.standin.faults.cut_after("POST *messages" if late else "POST /webhooks/*")
         last = a_page(Phase.SUCCEEDED, TextItem(LONG), run=run)
@@ -252,17 +252,17 @@ async def test_what_was_given_is_uploaded_once_and_stays(stage: Stage) -> None:
         return replace(a_page(phase, *parts, run=run), thumbnail=Media("me.webp", WEBP, picture(7)))
 
     view.update(snapshot(Phase.STARTING))
-    await stage.until(lambda: len(stage.message(run).pictures) == 1)
+    await stage.until(lambda: len(stage.message(run).images) == 1)
     assert await stage.finish(view, snapshot(Phase.SUCCEEDED, TextItem("words"))) is DeliveryResult.DELIVERED
-    assert [item.filename for item in stage.message(run).pictures] == ["given.webp"]
+    assert [item.filename for item in stage.message(run).images] == ["given.webp"]
     assert len([call for call in stage.standin.calls if call.files]) == 1
 
 
 async def test_where_the_channel_cannot_be_read_discord_takes_the_same_message_once(stage: Stage) -> None:
     run = await stage.command()
     await stage.clock.advance(LIFE)
-    stage.standin.faults.take_permission(stage.channel(), Permission.READ_MESSAGE_HISTORY)
-    stage.standin.buckets.enabled = False
+    stage.standin.faults.deny_permission(stage.channel(), Permission.READ_MESSAGE_HISTORY)
+    stage.standin.rate_limits.enabled = False
     last = a_page(Phase.SUCCEEDED, TextItem(LONG), run=run)
     view = stage.open(run)
     stage.standin.faults.cut_after("POST *messages", times=2)

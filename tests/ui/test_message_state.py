@@ -28,7 +28,9 @@ async def test_files_in_components_and_the_reaction(stage: Stage, tmp_path: Path
     view = stage.open(run)
     files = [a_file(1, tmp_path), a_file(2, tmp_path), a_file(3, tmp_path, data=b"%PDF-1.7", type_=PDF)]
     view.update(a_page(Phase.RUNNING, *files, run=run))
-    await stage.until(lambda: stage.message(run).reacted(CANCEL_EMOJI) and len(stage.message(run).attachments) == 3)
+    await stage.until(
+        lambda: stage.message(run).reaction_users(CANCEL_EMOJI) and len(stage.message(run).attachments) == 3
+    )
     by_token, by_bot = await both(stage, run)
     assert by_token == by_bot
     assert by_token.reacted

@@ -41,7 +41,7 @@ async def test_what_a_person_fills_in_comes_back_by_key(stage: Stage) -> None:
     plan, desk = default_plan(), Desk()
     previous = {"prompt": "a fox", "seed": 7, "number_of_outputs": 2}
     stage.client.modal = desk.modal(build_form(plan, restore_values(plan, previous)))
-    exchange = await stage.mia.slash(stage.channel(), "ask")
+    exchange = await stage.mia.use_command(stage.channel(), "ask")
     await stage.mia.submit(exchange, {"prompt": "a hare", "subject": Upload("me.webp", picture(1))})
     (answers,) = desk.answers
     assert answers["prompt"] == "a hare"
@@ -57,7 +57,7 @@ async def test_a_choice_comes_back_as_what_the_model_is_sent(stage: Stage) -> No
     plan, desk = default_plan(), Desk()
     asked = build_form(plan, {}, filled=[name for name in plan.names if name not in ("prompt", "output_format")])
     stage.client.modal = desk.modal(asked)
-    exchange = await stage.mia.slash(stage.channel(), "ask")
+    exchange = await stage.mia.use_command(stage.channel(), "ask")
     await stage.mia.submit(exchange, {"prompt": "a hare", "output_format": "png"})
     assert desk.answers == [{"prompt": "a hare", "output_format": "png"}]
 
@@ -65,7 +65,7 @@ async def test_a_choice_comes_back_as_what_the_model_is_sent(stage: Stage) -> No
 async def test_what_goes_wrong_is_handed_over_and_not_swallowed(stage: Stage) -> None:
     plan, desk = default_plan(), Desk(fails=True)
     stage.client.modal = desk.modal(build_form(plan, {}))
-    exchange = await stage.mia.slash(stage.channel(), "ask")
+    exchange = await stage.mia.use_command(stage.channel(), "ask")
     answer = await stage.mia.submit(exchange, {"prompt": "a hare"})
     assert answer.text == "failed"
     assert desk.errors == ["no"]

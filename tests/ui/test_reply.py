@@ -53,11 +53,11 @@ async def test_every_file_is_uploaded_once(stage: Stage, tmp_path: Path) -> None
     for count in range(1, 6):
         view.update(a_page(Phase.RUNNING, *files[:count], run=run))
         await stage.passes(1)
-        assert len(stage.message(run).pictures) == count
+        assert len(stage.message(run).images) == count
     assert await view.finish(a_page(Phase.SUCCEEDED, *files, run=run)) is DeliveryResult.DELIVERED
     uploaded = [name for call in stage.standin.calls for name, _ in call.files.values()]
     assert uploaded == [file.name for file in files]
-    assert len(stage.message(run).pictures) == 5
+    assert len(stage.message(run).images) == 5
 
 
 async def test_the_first_output_does_not_wait_for_the_second_to_pass(stage: Stage) -> None:
@@ -88,15 +88,15 @@ async def test_a_page_that_looks_the_same_is_not_sent(stage: Stage) -> None:
 
 
 async def test_a_private_conversation_has_the_reaction_and_both_roads(stage: Stage) -> None:
-    channel = stage.standin.world.dm("mia")
+    channel = stage.standin.state.dm("mia")
     run = await stage.command(channel)
     view = stage.open(run)
     view.update(a_page(Phase.RUNNING, TextItem("first"), run=run))
-    await stage.until(lambda: stage.message(run).reacted(CANCEL_EMOJI), pass_time=0.25)
+    await stage.until(lambda: stage.message(run).reaction_users(CANCEL_EMOJI), pass_time=0.25)
     await stage.clock.advance(900)
     assert await stage.finish(view, a_page(Phase.SUCCEEDED, TextItem("second"), run=run)) is DeliveryResult.DELIVERED
     assert "second" in stage.message(run).text
-    await stage.until(lambda: not stage.message(run).reacted(CANCEL_EMOJI), pass_time=0.25)
+    await stage.until(lambda: not stage.message(run).reaction_users(CANCEL_EMOJI), pass_time=0.25)
 
 
 async def test_where_only_the_person_installed_the_bot_what_is_too_much_is_said(stage: Stage) -> None:

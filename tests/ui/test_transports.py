@@ -81,8 +81,10 @@ async def test_a_private_reply_goes_on_in_private_messages(stage: Stage) -> None
     view = stage.open(run)
     snapshot = a_page(Phase.SUCCEEDED, TextItem("A sentence of words. " * 400), run=run)
     assert await view.finish(snapshot) is DeliveryResult.DELIVERED
-    seen_by_mia = [message for message in stage.mia.sees(stage.channel()) if message.author.bot]
-    seen_by_noah = [message for message in stage.standin.person("noah").sees(stage.channel()) if message.author.bot]
+    seen_by_mia = [message for message in stage.mia.visible_messages(stage.channel()) if message.author.bot]
+    seen_by_noah = [
+        message for message in stage.standin.person("noah").visible_messages(stage.channel()) if message.author.bot
+    ]
     assert len(seen_by_mia) >= 3
     assert seen_by_noah == []
 
@@ -147,15 +149,15 @@ async def test_where_no_edit_of_an_old_message_is_taken_the_last_page_is_a_reply
     view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(3700)
-    stage.standin.buckets.enabled = False
+    stage.standin.rate_limits.enabled = False
     stage.standin.faults.refuse_old_edits()
-    stage.standin.site.old_edits.seconds = 0.01
+    stage.standin.services.old_edits.seconds = 0.01
     snapshot = ended(a_page(Phase.SUCCEEDED, a_file(1, tmp_path), run=run), 3700)
     assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     (reply,) = [message for message in stage.channel().messages.values() if message.reference is not None]
     assert reply.reference is stage.message(run)
     assert reply.pinged == {run.author_id}
-    assert len(reply.pictures) == 1
+    assert len(reply.images) == 1
     assert stage.ledger.messages[run.id] == {0: reply.id}
 
 
@@ -167,7 +169,7 @@ async def test_automod_keeps_the_words_out_and_the_reader_is_told(stage: Stage, 
     assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     assert "forbidden" not in stage.message(run).text
     assert "AutoMod" in stage.message(run).text
-    assert len(stage.message(run).pictures) == 1
+    assert len(stage.message(run).images) == 1
 
 
 async def test_a_forbidden_prompt_is_left_out_too(stage: Stage) -> None:
@@ -195,10 +197,10 @@ async def test_the_reaction_comes_once_and_goes_with_the_run(stage: Stage) -> No
     for number in range(3):
         view.update(a_page(Phase.RUNNING, words(number), run=run))
         await stage.passes(1)
-    assert stage.message(run).reacted(CANCEL_EMOJI) == (stage.standin.world.bot,)
+    assert stage.message(run).reaction_users(CANCEL_EMOJI) == (stage.standin.state.bot,)
     assert len(stage.calls("PUT", "/reactions/")) == 1
     await view.finish(a_page(Phase.SUCCEEDED, words(9), run=run))
-    await stage.until(lambda: not stage.message(run).reacted(CANCEL_EMOJI), pass_time=0.5)
+    await stage.until(lambda: not stage.message(run).reaction_users(CANCEL_EMOJI), pass_time=0.5)
 
 
 async def test_without_the_right_to_attach_the_bot_road_shows_what_it_can(stage: Stage, tmp_path: Path) -> None:
@@ -207,7 +209,7 @@ async def test_without_the_right_to_attach_the_bot_road_shows_what_it_can(stage:
     view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(LIFE)
-    stage.standin.faults.take_permission(stage.channel(), Permission.ATTACH_FILES)
+    stage.standin.faults.deny_permission(stage.channel(), Permission.ATTACH_FILES)
     snapshot = a_page(Phase.SUCCEEDED, TextItem("still readable"), a_file(1, tmp_path), run=run)
     assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     assert "still readable" in stage.message(run).text
@@ -240,7 +242,7 @@ async def test_a_file_that_discord_finds_too_large_becomes_a_sentence(stage: Sta
     large = a_file(2, tmp_path, data=bytes(11 * 1024 * 1024))
     snapshot = a_page(Phase.SUCCEEDED, a_file(1, tmp_path), large, run=run)
     assert await view.finish(snapshot) is DeliveryResult.DELIVERED
-    assert len(stage.message(run).pictures) == 1
+    assert len(stage.message(run).images) == 1
     assert "generate-02.webp: 12 MB is more than Discord takes here" in stage.message(run).text
     assert "https://replicate.com/p/abc123" in stage.message(run).text
 
@@ -251,7 +253,7 @@ async def test_a_file_that_vanished_is_told_and_the_rest_is_shown(stage: Stage, 
     files = [a_file(1, tmp_path), a_file(2, tmp_path)]
     files[1].path.unlink()
     assert await view.finish(a_page(Phase.SUCCEEDED, *files, run=run)) is DeliveryResult.DELIVERED
-    assert len(stage.message(run).pictures) == 1
+    assert len(stage.message(run).images) == 1
     assert "no longer here" in stage.message(run).text
 
 
@@ -363,7 +365,7 @@ async def test_a_channel_that_was_closed_for_a_while_gets_the_last_page_when_it_
     view.update(a_page(Phase.RUNNING, words(1), run=run))
     await shown(stage, run, "word 1")
     await stage.clock.advance(LIFE)
-    stage.standin.faults.take_permission(stage.channel(), Permission.VIEW_CHANNEL)
+    stage.standin.faults.deny_permission(stage.channel(), Permission.VIEW_CHANNEL)
     last = a_page(Phase.SUCCEEDED, words(2), run=run)
     assert await stage.finish(view, last) is DeliveryResult.LATER
     before = len(stage.standin.calls)
@@ -371,7 +373,7 @@ async def test_a_channel_that_was_closed_for_a_while_gets_the_last_page_when_it_
         assert await stage.finish(view, last) is DeliveryResult.LATER
         await stage.clock.advance(10)
     assert 1 < len(stage.standin.calls) - before < 12, "it is asked now and then"
-    stage.standin.faults.give_permission(stage.channel(), Permission.VIEW_CHANNEL)
+    stage.standin.faults.allow_permission(stage.channel(), Permission.VIEW_CHANNEL)
     await stage.clock.advance(600)
     assert await stage.finish(view, last) is DeliveryResult.DELIVERED
     assert "word 2" in stage.message(run).text

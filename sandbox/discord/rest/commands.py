@@ -1,54 +1,53 @@
 """Registering commands, global ones and those of one guild."""
 
 from sandbox.discord.errors import BAD_REQUEST, MISSING_ACCESS, ApiError
-from sandbox.discord.rest import access
-from sandbox.discord.rest.ask import NO_CONTENT, Answer, Ask, Route
-from sandbox.discord.rest.buckets import COMMANDS
-from sandbox.discord.site import Site
+from sandbox.discord.rest.request import NO_CONTENT, ApiRequest, ApiResponse, Route, require_guild
+from sandbox.discord.services import Services
+from sandbox.discord.services.rate_limits import COMMANDS
 
 
-async def list_commands(site: Site, ask: Ask) -> Answer:
+async def list_commands(services: Services, request: ApiRequest) -> ApiResponse:
     """Answer the commands of the scope."""
-    return Answer([command.data for command in site.commands.all(_scope(site, ask))])
+    return ApiResponse([command.data for command in services.commands.in_scope(_scope(services, request))])
 
 
-async def replace_commands(site: Site, ask: Ask) -> Answer:
+async def replace_commands(services: Services, request: ApiRequest) -> ApiResponse:
     """Register exactly these commands."""
-    scope = _scope(site, ask)
-    if not isinstance(ask.payload, list):
+    scope = _scope(services, request)
+    if not isinstance(request.payload, list):
         raise ApiError(BAD_REQUEST)
-    return Answer([command.data for command in site.commands.replace(ask.payload, scope)])
+    return ApiResponse([command.data for command in services.commands.replace(request.payload, scope)])
 
 
-async def create_command(site: Site, ask: Ask) -> Answer:
+async def create_command(services: Services, request: ApiRequest) -> ApiResponse:
     """Register one command; one of the same name is replaced."""
-    command, new = site.commands.put(ask.object(), _scope(site, ask))
-    return Answer(command.data, 201 if new else 200)
+    command, new = services.commands.put(request.object(), _scope(services, request))
+    return ApiResponse(command.data, 201 if new else 200)
 
 
-async def get_command(site: Site, ask: Ask) -> Answer:
+async def get_command(services: Services, request: ApiRequest) -> ApiResponse:
     """Answer one command."""
-    scope = _scope(site, ask)
-    return Answer(site.commands.get(ask.id("command_id"), scope).data)
+    scope = _scope(services, request)
+    return ApiResponse(services.commands.get(request.id("command_id"), scope).data)
 
 
-async def edit_command(site: Site, ask: Ask) -> Answer:
+async def edit_command(services: Services, request: ApiRequest) -> ApiResponse:
     """Change some fields of a command."""
-    scope = _scope(site, ask)
-    return Answer(site.commands.patch(ask.id("command_id"), ask.object(), scope).data)
+    scope = _scope(services, request)
+    return ApiResponse(services.commands.patch(request.id("command_id"), request.object(), scope).data)
 
 
-async def delete_command(site: Site, ask: Ask) -> Answer:
+async def delete_command(services: Services, request: ApiRequest) -> ApiResponse:
     """Take a command away."""
-    scope = _scope(site, ask)
-    site.commands.delete(ask.id("command_id"), scope)
+    scope = _scope(services, request)
+    services.commands.delete(request.id("command_id"), scope)
     return NO_CONTENT
 
 
-def _scope(site: Site, ask: Ask) -> int | None:
-    if ask.id("application_id") != site.world.application.id:
+def _scope(services: Services, request: ApiRequest) -> int | None:
+    if request.id("application_id") != services.state.application.id:
         raise ApiError(MISSING_ACCESS)
-    return access.guild_of(site, ask).id if "guild_id" in ask.params else None
+    return require_guild(services, request).id if "guild_id" in request.params else None
 
 
 def _routes(path: str) -> tuple[Route, ...]:

@@ -3,78 +3,84 @@
 from typing import Any
 
 from sandbox.discord.errors import BAD_REQUEST, NOT_FOUND, ApiError
-from sandbox.discord.rest.ask import NO_CONTENT, Answer, Ask, Route
-from sandbox.discord.rest.buckets import WEBHOOK
-from sandbox.discord.rules.files import Sent
-from sandbox.discord.site import Site
-from sandbox.discord.wire import interactions as wire_interactions
-from sandbox.discord.wire import messages as wire
-from sandbox.discord.world.interaction import Interaction
-from sandbox.discord.world.message import Message
+from sandbox.discord.rest.request import NO_CONTENT, ApiRequest, ApiResponse, Route
+from sandbox.discord.serializers import serialize_callback_response, serialize_message
+from sandbox.discord.services import Services
+from sandbox.discord.services.rate_limits import WEBHOOK
+from sandbox.discord.state.models import Interaction, Message
+from sandbox.discord.validation.messages import MessagePayload
 
 Json = dict[str, Any]
 TRUE = frozenset({"1", "true", "True"})
 
 
-async def callback(site: Site, ask: Ask) -> Answer:
+async def create_callback(services: Services, request: ApiRequest) -> ApiResponse:
     """Take the first answer to an interaction."""
-    body = ask.object()
+    body = request.object()
     data = body.get("data") or {}
     if not isinstance(data, dict):
         raise ApiError(BAD_REQUEST)
-    sent = Sent(data, ask.files)
-    found = site.interactions.answer(ask.id("interaction_id"), ask.params["interaction_token"], body.get("type"), sent)
-    if ask.query.get("with_response") not in TRUE:
+    sent = MessagePayload(data, request.files)
+    found = services.interactions.answer(
+        request.id("interaction_id"), request.params["interaction_token"], body.get("type"), sent
+    )
+    if request.query.get("with_response") not in TRUE:
         return NO_CONTENT
-    return Answer(wire_interactions.callback(found, site.cdn, site.world.bot))
+    return ApiResponse(serialize_callback_response(found, services.cdn, services.state.bot))
 
 
-async def follow_up(site: Site, ask: Ask) -> Answer:
+async def create_followup(services: Services, request: ApiRequest) -> ApiResponse:
     """Write a further message."""
-    return Answer(_told(site, site.interactions.follow_up(_interaction(site, ask), ask.sent())))
+    return ApiResponse(
+        _serialize(services, services.interactions.follow_up(_interaction(services, request), request.sent()))
+    )
 
 
-async def get_message(site: Site, ask: Ask) -> Answer:
+async def get_message(services: Services, request: ApiRequest) -> ApiResponse:
     """Answer one of the interaction's messages."""
-    return Answer(_told(site, _message(site, ask)))
+    return ApiResponse(_serialize(services, _message(services, request)))
 
 
-async def edit_message(site: Site, ask: Ask) -> Answer:
+async def edit_message(services: Services, request: ApiRequest) -> ApiResponse:
     """Change one of the interaction's messages."""
-    limit = _interaction(site, ask).file_limit
-    return Answer(_told(site, site.interactions.edit(_message(site, ask), ask.sent(), limit)))
+    limit = _interaction(services, request).file_limit
+    return ApiResponse(
+        _serialize(services, services.interactions.edit(_message(services, request), request.sent(), limit))
+    )
 
 
-async def delete_message(site: Site, ask: Ask) -> Answer:
+async def delete_message(services: Services, request: ApiRequest) -> ApiResponse:
     """Take one of the interaction's messages away."""
-    site.post.delete(_message(site, ask))
+    services.messages.delete(_message(services, request))
     return NO_CONTENT
 
 
-def _interaction(site: Site, ask: Ask) -> Interaction:
-    if not ask.params["webhook_id"].isdigit():
+def _interaction(services: Services, request: ApiRequest) -> Interaction:
+    if not request.params["webhook_id"].isdigit():
         raise ApiError(NOT_FOUND)
-    return site.interactions.by_token(int(ask.params["webhook_id"]), ask.params["webhook_token"])
+    return services.interactions.by_token(int(request.params["webhook_id"]), request.params["webhook_token"])
 
 
-def _message(site: Site, ask: Ask) -> Message:
-    return site.interactions.message_of(_interaction(site, ask), ask.params.get("message_id", "@original"))
+def _message(services: Services, request: ApiRequest) -> Message:
+    return services.interactions.message_of(
+        _interaction(services, request), request.params.get("message_id", "@original")
+    )
 
 
-def _told(site: Site, message: Message) -> Json:
-    return wire.message(message, site.cdn, site.world.bot)
+def _serialize(services: Services, message: Message) -> Json:
+    return serialize_message(message, services.cdn, services.state.bot)
 
 
-PATH = "/webhooks/{webhook_id}/{webhook_token}"
-ORIGINAL = f"{PATH}/messages/@original"
-ONE = f"{PATH}/messages/{{message_id}}"
+WEBHOOK_PATH = "/webhooks/{webhook_id}/{webhook_token}"
+ORIGINAL_PATH = f"{WEBHOOK_PATH}/messages/@original"
+MESSAGE_PATH = f"{WEBHOOK_PATH}/messages/{{message_id}}"
 ROUTES = (
-    Route("POST", "/interactions/{interaction_id}/{interaction_token}/callback", callback, None, bot=False),
-    Route("POST", PATH, follow_up, WEBHOOK, bot=False),
-    Route("GET", ORIGINAL, get_message, WEBHOOK, bot=False),
-    Route("PATCH", ORIGINAL, edit_message, WEBHOOK, bot=False),
-    Route("DELETE", ORIGINAL, delete_message, WEBHOOK, bot=False),
-    Route("GET", ONE, get_message, WEBHOOK, bot=False),
-    Route("PATCH", ONE, edit_message, WEBHOOK, bot=False),
-    Route("DELETE", ONE, delete_message, WEBHOOK, bot=False),
+    Route("POST", "/interactions/{interaction_id}/{interaction_token}/callback", create_callback, None, bot=False),
+    Route("POST", WEBHOOK_PATH, create_followup, WEBHOOK, bot=False),
+    Route("GET", ORIGINAL_PATH, get_message, WEBHOOK, bot=False),
+    Route("PATCH", ORIGINAL_PATH, edit_message, WEBHOOK, bot=False),
+    Route("DELETE", ORIGINAL_PATH, delete_message, WEBHOOK, bot=False),
+    Route("GET", MESSAGE_PATH, get_message, WEBHOOK, bot=False),
+    Route("PATCH", MESSAGE_PATH, edit_message, WEBHOOK, bot=False),
+    Route("DELETE", MESSAGE_PATH, delete_message, WEBHOOK, bot=False),
 )

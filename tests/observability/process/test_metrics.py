@@ -9,35 +9,35 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sandbox.discord.world.attachment import Upload
-from sandbox.house import House
-from sandbox.portrait import portrait
+from sandbox.discord.state.models import Upload
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
 from sandbox.replicate.job import Timings
 from tests.app.conftest import answered, eventually, over, reached
 
 PROMPT = "a lighthouse that nobody must hear of"
-ME = Upload("me.png", portrait())
+ME = Upload("me.png", draw_portrait())
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
     """A bot with a port, that logs JSON."""
     settings = {"HTTP_PORT": "0", "LOG_FORMAT": "json"}
-    async with House(tmp_path, pace=Timings(boot=0.2, queue=0.1, image=0.2), settings=settings) as house:
-        await house.start_bot()
-        yield house
+    async with Environment(tmp_path, pace=Timings(boot=0.2, queue=0.1, image=0.2), settings=settings) as environment:
+        await environment.start_bot()
+        yield environment
 
 
-async def get(house: House, path: str) -> tuple[int, str]:
-    [listening] = [line for line in log_lines(house) if line["event"] == "Listening."]
+async def get(environment: Environment, path: str) -> tuple[int, str]:
+    [listening] = [line for line in log_lines(environment) if line["event"] == "Listening."]
     url = f"http://127.0.0.1:{listening['port']}{path}"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return answer.status, await answer.text()
 
 
-async def samples(house: House) -> dict[str, float]:
+async def samples(environment: Environment) -> dict[str, float]:
     """Return every sample by name, summed over its labels but for those that say which road or direction."""
-    _, text = await get(house, "/metrics")
+    _, text = await get(environment, "/metrics")
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -47,20 +47,20 @@ async def samples(house: House) -> dict[str, float]:
     return found
 
 
-def log_lines(house: House) -> list[dict[str, object]]:
-    return [json.loads(line) for line in house.bot.log.read_text().splitlines()]
+def log_lines(environment: Environment) -> list[dict[str, object]]:
+    return [json.loads(line) for line in environment.bot.log.read_text().splitlines()]
 
 
-async def run(house: House, values: dict[str, object]) -> None:
-    mia, pictures = house.discord.person("mia"), house.discord.world.channel("pictures")
-    message = answered(await mia.slash(pictures, "generate", values))
-    await reached(house, lambda: over(message))
-    await eventually(lambda: any(line["event"] == "run_delivered" for line in log_lines(house)))
+async def run(environment: Environment, values: dict[str, object]) -> None:
+    mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
+    message = answered(await mia.use_command(pictures, "generate", values))
+    await reached(environment, lambda: over(message))
+    await eventually(lambda: any(line["event"] == "run_delivered" for line in log_lines(environment)))
 
 
-async def test_a_run_moves_every_needle(house: House) -> None:
-    await run(house, {"prompt": PROMPT, "subject": ME, "number_of_outputs": 2})
-    found = await samples(house)
+async def test_a_run_moves_every_needle(environment: Environment) -> None:
+    await run(environment, {"prompt": PROMPT, "subject": ME, "number_of_outputs": 2})
+    found = await samples(environment)
     moved = (
         "runs_started_total", "runs_ended_total", "run_seconds_count", "first_content_seconds_count",
         "acknowledgement_seconds_count", "staleness_seconds_count", "edits_total.token", "edit_seconds_count.token",
@@ -73,40 +73,47 @@ async def test_a_run_moves_every_needle(house: House) -> None:
     assert found["runs_active"] == found["queue_length"] == 0
 
 
-async def test_refused_edits_and_lost_connections_are_counted(house: House) -> None:
-    house.discord.faults.throttle("PATCH /webhooks/*", seconds=0.2)
-    house.discord.faults.drop_gateway()
-    await run(house, {"subject": ME, "number_of_outputs": 1})
-    await eventually(lambda: house.discord.hub.connected)
+async def test_refused_edits_and_lost_connections_are_counted(environment: Environment) -> None:
+    environment.discord.faults.throttle("PATCH /webhooks/*", seconds=0.2)
+    environment.discord.faults.drop_gateway()
+    await run(environment, {"subject": ME, "number_of_outputs": 1})
+    await eventually(lambda: environment.discord.gateway.connected)
     async with asyncio.timeout(20):
-        while not (found := await samples(house)).get("gateway_reconnects_total"):
+        while not (found := await samples(environment)).get("gateway_reconnects_total"):
             await asyncio.sleep(0.1)
     assert found["throttled_total.token"] == 1
 
 
-async def test_every_line_of_a_run_has_its_ids_and_no_line_is_private(house: House) -> None:
-    await run(house, {"prompt": PROMPT, "subject": ME, "number_of_outputs": 2})
-    lines = log_lines(house)
+async def test_every_line_of_a_run_has_its_ids_and_no_line_is_private(environment: Environment) -> None:
+    await run(environment, {"prompt": PROMPT, "subject": ME, "number_of_outputs": 2})
+    lines = log_lines(environment)
     [began] = [line for line in lines if line["event"] == "run_reserved"]
-    [prediction] = house.replicate.predictions
+    [prediction] = environment.replicate.predictions
     of_run = [line for line in lines if line.get("run") == began["run"]]
     assert len(of_run) >= 4
     after = of_run[[line["event"] for line in of_run].index("create_sent") :]
     assert {line.get("prediction") for line in after} == {prediction}
-    whole = house.bot.log.read_text()
-    for private in (PROMPT, "data:image", house.discord.bot_token, house.replicate.token, "/delivery/", "/stream/"):
+    whole = environment.bot.log.read_text()
+    for private in (
+        PROMPT,
+        "data:image",
+        environment.discord.bot_token,
+        environment.replicate.token,
+        "/delivery/",
+        "/stream/",
+    ):
         assert private not in whole
 
 
-async def test_a_start_logs_nothing_that_needs_nobody(house: House) -> None:
-    loggers = {str(line["logger"]) for line in log_lines(house)}
+async def test_a_start_logs_nothing_that_needs_nobody(environment: Environment) -> None:
+    loggers = {str(line["logger"]) for line in log_lines(environment)}
     assert not {name for name in loggers if name.startswith(("alembic", "discord.client", "aiosqlite", "httpx"))}
-    assert not {line["level"] for line in log_lines(house)} & {"warning", "error", "critical"}
+    assert not {line["level"] for line in log_lines(environment)} & {"warning", "error", "critical"}
 
 
-async def test_readiness_names_its_parts(house: House) -> None:
+async def test_readiness_names_its_parts(environment: Environment) -> None:
     async with asyncio.timeout(20):
-        while (await get(house, "/readyz"))[0] != 200:
+        while (await get(environment, "/readyz"))[0] != 200:
             await asyncio.sleep(0.05)
-    _, text = await get(house, "/readyz")
+    _, text = await get(environment, "/readyz")
     assert json.loads(text)["parts"] == {"discord": True, "database": True, "replicate": True}

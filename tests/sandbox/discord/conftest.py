@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sandbox.discord import DiscordStandIn
-from tests.sandbox.discord.raw import Raw, raw_client
+from tests.sandbox.discord.http_client import HttpClient, http_client
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ async def standin() -> AsyncIterator[DiscordStandIn]:
 
 
 @pytest.fixture
-async def raw(standin: DiscordStandIn) -> AsyncIterator[Raw]:
-    standin.buckets.enabled = False
-    async with raw_client(standin) as client:
+async def raw(standin: DiscordStandIn) -> AsyncIterator[HttpClient]:
+    standin.rate_limits.enabled = False
+    async with http_client(standin) as client:
         yield client

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from sandbox.discord import DiscordStandIn
 from sandbox.discord.errors import ApiError
-from sandbox.discord.rules.commands import check_command
-from sandbox.discord.rules.problems import Problems
-from tests.sandbox.discord.raw import Raw
+from sandbox.discord.validation.commands import validate_command
+from sandbox.discord.validation.form_errors import FormErrors
+from tests.sandbox.discord.http_client import HttpClient
 
 Json = dict[str, Any]
 
 
 def path(standin: DiscordStandIn, guild: str | None = None) -> str:
-    scope = f"/guilds/{standin.world.guild(guild).id}" if guild else ""
+    scope = f"/guilds/{standin.state.guild(guild).id}" if guild else ""
     return f"/applications/{standin.application_id}{scope}/commands"
 
 
@@ -63,7 +63,7 @@ def long_choices() -> list[Json]:
     ],
 )  # fmt: skip
 async def test_a_command_that_breaks_a_rule_is_refused(
-    standin: DiscordStandIn, raw: Raw, payload: Json, problem: str
+    standin: DiscordStandIn, raw: HttpClient, payload: Json, problem: str
 ) -> None:
     for method, body in (("POST", payload), ("PUT", [payload])):
         got = await raw.ask(method, path(standin), body)
@@ -72,13 +72,13 @@ async def test_a_command_that_breaks_a_rule_is_refused(
     assert not standin.commands.all()
 
 
-async def test_a_guilds_command_has_no_contexts(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_a_guilds_command_has_no_contexts(standin: DiscordStandIn, raw: HttpClient) -> None:
     got = await raw.ask("POST", path(standin, "Sandbox"), command(contexts=[0]))
     assert "APPLICATION_COMMAND_GUILD_PLACES_INVALID" in got.problems
 
 
 async def test_overwriting_keeps_the_ids_of_names_that_stay_and_drops_the_rest(
-    standin: DiscordStandIn, raw: Raw
+    standin: DiscordStandIn, raw: HttpClient
 ) -> None:
     first = (await raw.ask("PUT", path(standin), [command(), {"name": "old", "description": "d"}])).body
     second = (await raw.ask("PUT", path(standin), [{**command(), "description": "new"}])).body
@@ -87,7 +87,7 @@ async def test_overwriting_keeps_the_ids_of_names_that_stay_and_drops_the_rest(
     assert (await raw.ask("GET", path(standin))).body == second
 
 
-async def test_a_command_is_made_changed_read_and_deleted_by_itself(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_a_command_is_made_changed_read_and_deleted_by_itself(standin: DiscordStandIn, raw: HttpClient) -> None:
     made = await raw.ask("POST", path(standin), command())
     again = await raw.ask("POST", path(standin), command())
     assert (made.status, again.status, made.body["id"]) == (201, 200, again.body["id"])
@@ -99,7 +99,9 @@ async def test_a_command_is_made_changed_read_and_deleted_by_itself(standin: Dis
     assert (await raw.ask("GET", one)).code == 10063
 
 
-async def test_a_hundred_slash_commands_and_fifteen_menus_are_the_most(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_a_hundred_slash_commands_and_fifteen_menus_are_the_most(
+    standin: DiscordStandIn, raw: HttpClient
+) -> None:
     many = [{"name": f"c{n}", "description": "d"} for n in range(101)]
     assert (await raw.ask("PUT", path(standin), many)).code == 30032
     menus = [{"name": f"M {n}", "type": 3} for n in range(15)]
@@ -108,8 +110,8 @@ async def test_a_hundred_slash_commands_and_fifteen_menus_are_the_most(standin: 
     assert (await raw.ask("POST", path(standin), many[0])).status == 200
 
 
-async def test_a_guilds_own_command_goes_before_the_global_one(standin: DiscordStandIn, raw: Raw) -> None:
-    guild_id = standin.world.guild("Sandbox").id
+async def test_a_guilds_own_command_goes_before_the_global_one(standin: DiscordStandIn, raw: HttpClient) -> None:
+    guild_id = standin.state.guild("Sandbox").id
     await raw.ask("POST", path(standin), command())
     await raw.ask("POST", path(standin, "Sandbox"), {**command(), "description": "the guild's"})
     here, elsewhere = standin.commands.find("draw", 1, guild_id), standin.commands.find("draw", 1, None)
@@ -119,7 +121,7 @@ async def test_a_guilds_own_command_goes_before_the_global_one(standin: DiscordS
     assert len(standin.commands.visible(guild_id)) == 1
 
 
-async def test_another_applications_commands_are_out_of_reach(raw: Raw) -> None:
+async def test_another_applications_commands_are_out_of_reach(raw: HttpClient) -> None:
     assert (await raw.ask("GET", "/applications/1/commands")).code == 50001
 
 
@@ -129,8 +131,8 @@ ODD = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers())
 @given(st.dictionaries(st.text(max_size=8) | st.sampled_from(["options", "type", "contexts"]), ODD, max_size=4))
 def test_whatever_is_sent_as_a_command_is_accepted_or_refused_with_reasons(payload: Json) -> None:
     for base in ({}, {"name": "draw", "description": "d"}):
-        problems = Problems()
-        check_command({**base, **payload}, problems, (), in_guild=False)
+        problems = FormErrors()
+        validate_command({**base, **payload}, problems, (), in_guild=False)
         if problems:
             with pytest.raises(ApiError) as refused:
                 problems.check()

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.discord import DiscordStandIn, Upload
 from tests.discord_spec import check_discord_calls, needs_spec
-from tests.sandbox.discord.raw import picture
+from tests.sandbox.discord.http_client import make_image
 
 VERSION = "14.28.1"
 SCRIPT = Path(__file__).with_name("client.cjs")
@@ -71,15 +71,15 @@ async def test_discord_js_registers_a_command_answers_it_hears_a_reaction_and_re
 ) -> None:
     assert (await node.tells("ready"))["user"] == "replicord"
     mia = standin.person("mia")
-    values = {"prompt": "a fox", "subject": Upload("me.png", picture())}
-    exchange = await mia.slash(standin.world.channel("general"), "go", values)
+    values = {"prompt": "a fox", "subject": Upload("me.png", make_image())}
+    exchange = await mia.use_command(standin.state.channel("general"), "go", values)
     message = exchange.message
     assert message is not None
     assert (await node.tells("answered"))["id"] == str(message.id)
-    assert (message.content, [item.data for item in message.pictures]) == ("a fox", [picture()])
+    assert (message.content, [item.data for item in message.images]) == ("a fox", [make_image()])
     await mia.react(message, "❌")
     assert await node.tells("reacted") == {"event": "reacted", "emoji": "❌", "user": str(mia.user.id)}
-    standin.faults.ask_to_reconnect()
+    standin.faults.request_reconnect()
     await node.tells("resumed")
-    assert standin.hub.identifies == 1
+    assert standin.gateway.identifies == 1
     check_discord_calls(standin.calls)

@@ -7,25 +7,27 @@ import pytest
 
 from sandbox.discord import DiscordStandIn, JumpClock
 from tests.clock import VirtualClock
-from tests.sandbox.discord.raw import Raw, raw_client
+from tests.sandbox.discord.http_client import HttpClient, http_client
 from tests.sandbox.discord.test_messages import messages
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_a_failure_strikes_its_route_as_often_as_it_says(standin: DiscordStandIn, raw: Raw, status: int) -> None:
+async def test_a_failure_strikes_its_route_as_often_as_it_says(
+    standin: DiscordStandIn, raw: HttpClient, status: int
+) -> None:
     standin.faults.fail("POST /channels/*/messages", status=status, times=2)
     statuses = [(await raw.ask("POST", messages(standin), {"content": "x"})).status for _ in range(3)]
     assert statuses == [status, status, 200]
     assert not standin.faults.active
-    assert len(standin.world.channel("general").messages) == 1
+    assert len(standin.state.channel("general").messages) == 1
 
 
-async def test_a_lasting_fault_is_lifted_or_cleared(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_a_lasting_fault_is_lifted_or_cleared(standin: DiscordStandIn, raw: HttpClient) -> None:
     fault = standin.faults.fail("GET /users/@me", times=None)
     assert [(await raw.ask("GET", "/users/@me")).status for _ in range(3)] == [500] * 3
     assert (await raw.ask("GET", "/gateway/bot")).status == 200
-    assert fault.met == 3
-    standin.faults.lift(fault)
+    assert fault.hits == 3
+    standin.faults.remove(fault)
     assert (await raw.ask("GET", "/users/@me")).status == 200
     standin.faults.fail(times=None)
     standin.faults.clear()
@@ -34,13 +36,13 @@ async def test_a_lasting_fault_is_lifted_or_cleared(standin: DiscordStandIn, raw
 
 @pytest.mark.parametrize(("after", "kept"), [(True, 1), (False, 0)])
 async def test_a_cut_connection_has_no_answer_whether_or_not_it_was_handled(
-    standin: DiscordStandIn, raw: Raw, *, after: bool, kept: int
+    standin: DiscordStandIn, raw: HttpClient, *, after: bool, kept: int
 ) -> None:
     cut = standin.faults.cut_after if after else standin.faults.cut_before
     cut("POST /channels/*")
     with pytest.raises(aiohttp.ClientError):
         await raw.ask("POST", messages(standin), {"content": "x"})
-    assert len(standin.world.channel("general").messages) == kept
+    assert len(standin.state.channel("general").messages) == kept
     assert standin.calls[-1].status == 0
 
 
@@ -50,7 +52,7 @@ async def test_a_delay_waits_on_the_clock_that_was_handed_in() -> None:
     await standin.start()
     try:
         standin.faults.delay("GET /users/@me", seconds=60)
-        async with raw_client(standin) as raw:
+        async with http_client(standin) as raw:
             asking = asyncio.create_task(raw.ask("GET", "/users/@me"))
             async with asyncio.timeout(5):
                 while not clock.sleepers:
@@ -63,12 +65,12 @@ async def test_a_delay_waits_on_the_clock_that_was_handed_in() -> None:
         await standin.stop()
 
 
-async def test_expired_tokens_are_dead_and_new_interactions_live(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_expired_tokens_are_dead_and_new_interactions_live(standin: DiscordStandIn, raw: HttpClient) -> None:
     await raw.ask("POST", f"/applications/{standin.application_id}/commands", {"name": "go", "description": "d"})
-    mia, general = standin.person("mia"), standin.world.channel("general")
+    mia, general = standin.person("mia"), standin.state.channel("general")
 
     async def answered() -> str:
-        exchange = await mia.slash(general, "go", wait=False)
+        exchange = await mia.use_command(general, "go", wait=False)
         token = exchange.interaction.token
         answer = {"type": 4, "data": {"content": "x"}}
         await raw.ask("POST", f"/interactions/{exchange.id}/{token}/callback", answer, token=None)
@@ -84,7 +86,7 @@ async def test_expired_tokens_are_dead_and_new_interactions_live(standin: Discor
     assert "wrong" not in standin.calls[-1].path
 
 
-async def test_no_token_is_written_down(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_no_token_is_written_down(standin: DiscordStandIn, raw: HttpClient) -> None:
     await raw.ask("GET", "/users/@me")
     written = repr(standin.calls)
     assert standin.bot_token not in written
@@ -103,15 +105,15 @@ async def test_skipped_time_wakes_sleepers() -> None:
 
 
 async def test_what_hangs_is_done_or_not_and_never_answered_until_it_is_lifted(standin: DiscordStandIn) -> None:
-    general = standin.world.channel("general")
+    general = standin.state.channel("general")
     path, kept = f"/channels/{general.id}/messages", len(general.messages)
     undone = standin.faults.hang_before("POST *", when=lambda call: call.payload["content"] == "one")
     done = standin.faults.hang_after("POST *", when=lambda call: call.payload["content"] == "two")
-    async with raw_client(standin) as raw:
+    async with http_client(standin) as raw:
         asked = [asyncio.create_task(raw.ask("POST", path, {"content": said})) for said in ("one", "two", "three")]
         assert (await asked[2]).status == 200
         async with asyncio.timeout(5):
-            while not (undone.met and done.met and len(general.messages) == kept + 2):
+            while not (undone.hits and done.hits and len(general.messages) == kept + 2):
                 await asyncio.sleep(0)
         assert [task.done() for task in asked] == [False, False, True]
         standin.faults.clear()

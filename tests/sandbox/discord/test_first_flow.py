@@ -7,7 +7,7 @@ from discord import app_commands, ui
 from PIL import Image
 
 from sandbox.discord import DiscordStandIn, Upload
-from tests.sandbox.discord.bots import Bot, running
+from tests.sandbox.discord.discord_py import Bot, running_bot
 
 
 def picture(colour: str = "red", side: int = 32) -> bytes:
@@ -40,15 +40,15 @@ async def test_a_slash_command_with_a_picture_is_deferred_then_edited_with_files
         first = discord.File(io.BytesIO(picture("blue")), "1.png")
         await interaction.edit_original_response(view=Card(prompt, ["1.png"]), attachments=[first])
 
-    async with running(bot, standin):
+    async with running_bot(bot, standin):
         await bot.tree.sync()
-        mia, general = standin.person("mia"), standin.world.channel("general")
+        mia, general = standin.person("mia"), standin.state.channel("general")
         face = picture("green")
-        exchange = await mia.slash(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", face)})
+        exchange = await mia.use_command(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", face)})
         assert exchange.acknowledged
         message = exchange.message
         assert message is not None
-        await standin.world.wait_for(lambda: message.pictures)
+        await standin.state.wait_for(lambda: message.images)
         assert received == [face]
         assert message.text == "a fox"
         assert message.buttons == ("Cancel",)

@@ -12,8 +12,8 @@ import pytest
 from discord.http import Route
 
 from sandbox.discord import DiscordStandIn, Permission
-from sandbox.discord.gateway.events import shard_of
-from tests.sandbox.discord.bots import INTENTS, Bot, point_at, running
+from sandbox.discord.gateway import shard_of
+from tests.sandbox.discord.discord_py import INTENTS, Bot, point_library_at, running_bot
 
 Json = dict[str, Any]
 GUILDS, MESSAGES, REACTIONS, CONTENT = 1, 1 << 9, 1 << 10, 1 << 15
@@ -66,7 +66,7 @@ async def test_hello_identify_ready_guilds_and_heartbeats(standin: DiscordStandI
         assert (await client.next())["op"] == 11
         await client.send(2, {"token": f"Bot {standin.bot_token}", "intents": GUILDS, "properties": {}})
         ready = (await client.until("READY"))["d"]
-        assert ready["guilds"] == [{"id": str(standin.world.guild("Sandbox").id), "unavailable": True}]
+        assert ready["guilds"] == [{"id": str(standin.state.guild("Sandbox").id), "unavailable": True}]
         assert ready["resume_gateway_url"] == standin.gateway_url
         guild = (await client.until("GUILD_CREATE"))["d"]
         assert guild["name"] == "Sandbox"
@@ -128,13 +128,13 @@ async def test_more_than_120_frames_in_a_minute_close_the_connection(standin: Di
 async def test_events_come_only_for_the_intents_and_without_content_unless_it_is_theirs(
     standin: DiscordStandIn,
 ) -> None:
-    mia, general = standin.person("mia"), standin.world.channel("general")
+    mia, general = standin.person("mia"), standin.state.channel("general")
     async with socket(standin) as deaf, socket(standin) as half, socket(standin) as whole:
         await deaf.identify(GUILDS)
         await half.identify(MESSAGES | REACTIONS)
-        standin.world.application.privileged = CONTENT
+        standin.state.application.privileged = CONTENT
         await whole.identify(MESSAGES | CONTENT)
-        said = await mia.say(general, "between us")
+        said = await mia.send_message(general, "between us")
         await mia.react(said, "👍")
         hidden = await half.until("MESSAGE_CREATE")
         assert (hidden["d"]["content"], hidden["d"]["member"]["nick"]) == ("", None)
@@ -150,21 +150,21 @@ async def test_nothing_is_heard_from_a_channel_that_the_bot_does_not_see(standin
     mia = standin.person("mia")
     async with socket(standin) as client:
         await client.identify(MESSAGES)
-        await mia.say(standin.world.channel("hidden"), "unheard")
-        await mia.say(standin.world.channel("lobby"), "unheard")
-        await mia.say(standin.world.channel("general"), "heard")
-        assert (await client.next())["d"]["channel_id"] == str(standin.world.channel("general").id)
+        await mia.send_message(standin.state.channel("hidden"), "unheard")
+        await mia.send_message(standin.state.channel("lobby"), "unheard")
+        await mia.send_message(standin.state.channel("general"), "heard")
+        assert (await client.next())["d"]["channel_id"] == str(standin.state.channel("general").id)
 
 
 async def test_a_resumed_session_replays_what_was_missed_and_no_more(standin: DiscordStandIn) -> None:
-    mia, general = standin.person("mia"), standin.world.channel("general")
+    mia, general = standin.person("mia"), standin.state.channel("general")
     async with socket(standin) as client:
         ready = await client.identify(MESSAGES)
-        await mia.say(general, "one")
+        await mia.send_message(general, "one")
         seen = await client.until("MESSAGE_CREATE")
         await client.wire.close(code=4000)
-    await standin.world.wait_for(lambda: not standin.hub.connected)
-    await mia.say(general, "two")
+    await standin.state.wait_for(lambda: not standin.gateway.connected)
+    await mia.send_message(general, "two")
     resume = {"token": standin.bot_token, "session_id": ready["d"]["session_id"], "seq": seen["s"]}
     async with socket(standin) as client:
         assert (await client.next())["op"] == 10
@@ -177,7 +177,7 @@ async def test_a_session_ends_with_code_1000_and_an_unknown_one_is_invalid(stand
     async with socket(standin) as client:
         ready = await client.identify()
         await client.wire.close(code=1000)
-    await standin.world.wait_for(lambda: not standin.hub.sessions)
+    await standin.state.wait_for(lambda: not standin.gateway.sessions)
     async with socket(standin) as client:
         await client.next()
         await client.send(6, {"token": standin.bot_token, "session_id": ready["d"]["session_id"], "seq": 1})
@@ -187,17 +187,17 @@ async def test_a_session_ends_with_code_1000_and_an_unknown_one_is_invalid(stand
 
 
 async def test_members_are_sent_on_request(standin: DiscordStandIn) -> None:
-    mia = standin.world.user("mia")
+    mia = standin.state.user("mia")
     async with socket(standin) as client:
         await client.identify()
-        guild_id = str(standin.world.guild().id)
+        guild_id = str(standin.state.guild().id)
         await client.send(8, {"guild_id": guild_id, "user_ids": [str(mia.id)], "limit": 0, "nonce": "n"})
         chunk = (await client.until("GUILD_MEMBERS_CHUNK"))["d"]
         assert ([one["user"]["username"] for one in chunk["members"]], chunk["nonce"]) == (["mia"], "n")
 
 
 async def test_a_guild_belongs_to_one_shard_and_private_conversations_to_the_first(standin: DiscordStandIn) -> None:
-    guild = standin.world.guild()
+    guild = standin.state.guild()
     mine = shard_of(guild.id, 2)
     async with socket(standin) as first, socket(standin) as second:
         readies = [
@@ -205,14 +205,14 @@ async def test_a_guild_belongs_to_one_shard_and_private_conversations_to_the_fir
             for number, client in enumerate((first, second))
         ]
         assert [len(ready["d"]["guilds"]) for ready in readies] == [int(mine == 0), int(mine == 1)]
-        await standin.person("mia").say(standin.world.dm("mia"), "private")
-        assert (await first.next())["d"]["channel_id"] == str(standin.world.dm("mia").id)
-        await standin.person("mia").say(standin.world.channel("general"), "public")
+        await standin.person("mia").send_message(standin.state.dm("mia"), "private")
+        assert (await first.next())["d"]["channel_id"] == str(standin.state.dm("mia").id)
+        await standin.person("mia").send_message(standin.state.channel("general"), "public")
         assert (await (first, second)[mine].next())["d"]["guild_id"] == str(guild.id)
 
 
 async def test_discord_py_sees_the_guild_its_people_and_what_it_may_do(standin: DiscordStandIn) -> None:
-    async with running(Bot(), standin) as bot:
+    async with running_bot(Bot(), standin) as bot:
         (guild,) = bot.guilds
         assert (guild.name, guild.member_count) == ("Sandbox", 5)
         quiet = discord.utils.get(guild.text_channels, name="quiet")
@@ -220,13 +220,13 @@ async def test_discord_py_sees_the_guild_its_people_and_what_it_may_do(standin: 
         rights = quiet.permissions_for(guild.me)
         assert (rights.send_messages, rights.add_reactions, rights.attach_files) == (True, False, False)
         assert bot.application_id == standin.application_id
-        standin.world.deny(standin.world.channel("general"), Permission.SEND_MESSAGES)
+        standin.state.deny(standin.state.channel("general"), Permission.SEND_MESSAGES)
         _, after = await bot.heard("guild_channel_update")
         assert not after.permissions_for(guild.me).send_messages
 
 
 async def test_an_auto_sharded_client_finds_the_gateway_by_itself(standin: DiscordStandIn) -> None:
-    point_at(standin)
+    point_library_at(standin)
     ready = asyncio.Event()
 
     class Sharded(discord.AutoShardedClient):
@@ -248,42 +248,42 @@ async def test_an_auto_sharded_client_finds_the_gateway_by_itself(standin: Disco
 
 @pytest.mark.parametrize("fault", ["drop", "reconnect", "close"])
 async def test_discord_py_resumes_after_an_interruption_and_loses_nothing(standin: DiscordStandIn, fault: str) -> None:
-    async with running(Bot(), standin) as bot:
-        message = await standin.person("mia").say(standin.world.channel("general"), "x")
+    async with running_bot(Bot(), standin) as bot:
+        message = await standin.person("mia").send_message(standin.state.channel("general"), "x")
         switch = {
             "drop": standin.faults.drop_gateway,
-            "reconnect": standin.faults.ask_to_reconnect,
+            "reconnect": standin.faults.request_reconnect,
             "close": standin.faults.close_gateway,
         }[fault]
         switch()
-        await standin.world.wait_for(lambda: not standin.hub.connected)
+        await standin.state.wait_for(lambda: not standin.gateway.connected)
         await standin.person("mia").react(message, "❌")
         await bot.heard("resumed")
         (event,) = await bot.heard("raw_reaction_add")
         assert event.message_id == message.id
-        assert standin.hub.identifies == 1
+        assert standin.gateway.identifies == 1
 
 
 @pytest.mark.parametrize("fault", ["invalidate", "forget"])
 async def test_discord_py_begins_anew_when_the_session_is_gone(standin: DiscordStandIn, fault: str) -> None:
-    async with running(Bot(), standin) as bot:
+    async with running_bot(Bot(), standin) as bot:
         if fault == "invalidate":
             standin.faults.invalidate_session()
         else:
             standin.faults.drop_gateway(resumable=False)
-        await standin.world.wait_for(lambda: standin.hub.identifies == 2 and standin.hub.connected, 20)
-        message = await standin.person("mia").say(standin.world.channel("general"), "x")
+        await standin.state.wait_for(lambda: standin.gateway.identifies == 2 and standin.gateway.connected, 20)
+        message = await standin.person("mia").send_message(standin.state.channel("general"), "x")
         await standin.person("mia").react(message, "❌")
         await bot.heard("raw_reaction_add")
 
 
 async def test_discord_py_leaves_a_zombie_and_resumes(standin: DiscordStandIn) -> None:
-    async with running(Bot(heartbeat_timeout=1.0), standin) as bot:
-        standin.hub.heartbeat_ms = 500
+    async with running_bot(Bot(heartbeat_timeout=1.0), standin) as bot:
+        standin.gateway.heartbeat_ms = 500
         standin.faults.close_gateway()
         await bot.heard("resumed", 1)
         standin.faults.silence_gateway()
-        message = await standin.person("mia").say(standin.world.channel("general"), "x")
+        message = await standin.person("mia").send_message(standin.state.channel("general"), "x")
         await standin.person("mia").react(message, "❌")
         await bot.heard("resumed", 2)
         await bot.heard("raw_reaction_add")

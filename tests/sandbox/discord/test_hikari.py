@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.discord import DiscordStandIn, Upload
 from tests.discord_spec import check_discord_calls, needs_spec
-from tests.sandbox.discord.raw import picture
+from tests.sandbox.discord.http_client import make_image
 
 hikari = pytest.importorskip("hikari", reason="hikari is not installed: pip install hikari")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -51,12 +51,12 @@ async def test_hikari_registers_a_command_answers_it_with_a_file_and_hears_a_rea
         command.add_option(hikari.CommandOption(type=kind, name=name, description="d", is_required=True))
     await bot.rest.set_application_commands(standin.application_id, [command])
     mia = standin.person("mia")
-    values = {"prompt": "a fox", "subject": Upload("me.png", picture())}
-    exchange = await mia.slash(standin.world.channel("general"), "go", values)
+    values = {"prompt": "a fox", "subject": Upload("me.png", make_image())}
+    exchange = await mia.use_command(standin.state.channel("general"), "go", values)
     message = exchange.message
     assert message is not None
-    await standin.world.wait_for(lambda: message.content == "a fox")
-    assert [item.data for item in message.pictures] == [picture()]
+    await standin.state.wait_for(lambda: message.content == "a fox")
+    assert [item.data for item in message.images] == [make_image()]
     await mia.react(message, "❌")
     async with asyncio.timeout(5):
         await reacted.wait()
@@ -70,7 +70,7 @@ async def test_hikari_resumes_after_a_drop(standin: DiscordStandIn, bot: "hikari
     async def _(_event: "hikari.ShardResumedEvent") -> None:
         resumed.set()
 
-    standin.faults.ask_to_reconnect()
+    standin.faults.request_reconnect()
     async with asyncio.timeout(15):
         await resumed.wait()
-    assert standin.hub.identifies == 1
+    assert standin.gateway.identifies == 1

@@ -10,15 +10,14 @@ import pytest
 from discord import app_commands, ui
 
 from sandbox.discord import ClientRefused, DiscordStandIn, Permission, Person, Upload
-from sandbox.discord.world.channel import Channel
-from sandbox.discord.world.interaction import CallbackType
+from sandbox.discord.state.models import CallbackType, Channel
 from tests.discord_spec import check_discord_answers, check_discord_calls, needs_spec
-from tests.sandbox.discord.bots import Bot, running
-from tests.sandbox.discord.raw import picture
+from tests.sandbox.discord.discord_py import Bot, running_bot
+from tests.sandbox.discord.http_client import make_image
 from tests.sandbox.discord.test_first_flow import Card
 
 if TYPE_CHECKING:
-    from sandbox.discord.world.message import Message
+    from sandbox.discord.state.models import Message
 
 Interaction = discord.Interaction[Bot]
 Callback = Callable[[Interaction], Awaitable[Any]]
@@ -31,7 +30,7 @@ class Stage:
         self.standin = standin
         self.bot = bot
         self.mia: Person = standin.person("mia")
-        self.general: Channel = standin.world.channel("general")
+        self.general: Channel = standin.state.channel("general")
         self.interactions: list[Interaction] = []
 
     def on(self, callback: Callback) -> Callback:
@@ -52,12 +51,12 @@ class Stage:
     async def go(self, channel: Channel | None = None, person: Person | None = None) -> Any:
         if not self.standin.commands.all():
             await self.bot.tree.sync()
-        return await (person or self.mia).slash(channel or self.general, "go")
+        return await (person or self.mia).use_command(channel or self.general, "go")
 
 
 @pytest.fixture
 async def stage(standin: DiscordStandIn) -> AsyncIterator[Stage]:
-    async with running(Bot(), standin) as bot:
+    async with running_bot(Bot(), standin) as bot:
         yield Stage(standin, bot)
 
 
@@ -76,10 +75,10 @@ async def test_a_deferred_answer_thinks_until_it_is_edited_and_the_first_edit_do
 
     exchange = await stage.go()
     message = exchange.message
-    assert (exchange.answer, message.thinking, message.text) == (CallbackType.DEFERRED_MESSAGE, True, "")
+    assert (exchange.answer, message.loading, message.text) == (CallbackType.DEFERRED_MESSAGE, True, "")
     gate.set()
-    await stage.standin.world.wait_for(lambda: message.content == "done")
-    assert (message.thinking, message.edited_at) == (False, None)
+    await stage.standin.state.wait_for(lambda: message.content == "done")
+    assert (message.loading, message.edited_at) == (False, None)
     assert [state.body.text for state in message.history] == ["", "done"]
 
 
@@ -87,13 +86,13 @@ async def test_files_are_added_by_edits_and_kept_by_id_also_when_only_components
     @stage.on
     async def _(interaction: Interaction) -> None:
         await interaction.response.defer()
-        first = discord.File(io.BytesIO(picture("red")), "1.png")
+        first = discord.File(io.BytesIO(make_image("red")), "1.png")
         message = await interaction.edit_original_response(view=Card("one", ["1.png"]), attachments=[first])
         assert message.attachments == []
         gallery = next(item for item in message.components[0].children if item.type.value == 12)  # type: ignore[union-attr]
         kept = discord.Object(gallery.items[0].media.attachment_id)  # type: ignore[attr-defined]
         kept.to_dict = lambda: {"id": kept.id}  # type: ignore[attr-defined]  # what discord.py asks of an attachment
-        second = discord.File(io.BytesIO(picture("blue")), "2.png")
+        second = discord.File(io.BytesIO(make_image("blue")), "2.png")
         await interaction.edit_original_response(
             view=Card("two", ["1.png", "2.png"]),
             attachments=[kept, second],  # type: ignore[list-item]
@@ -101,8 +100,8 @@ async def test_files_are_added_by_edits_and_kept_by_id_also_when_only_components
 
     exchange = await stage.go()
     message = exchange.message
-    await stage.standin.world.wait_for(lambda: message.text == "two")
-    assert [item.filename for item in message.pictures] == ["1.png", "2.png"]
+    await stage.standin.state.wait_for(lambda: message.text == "two")
+    assert [item.filename for item in message.images] == ["1.png", "2.png"]
     first, second = (state.body.attachments for state in message.history[1:])
     assert first[0].id == second[0].id
 
@@ -115,8 +114,8 @@ async def test_an_ephemeral_answer_is_seen_by_its_person_alone_and_only_its_toke
     exchange = await stage.go()
     message = exchange.message
     assert exchange.ephemeral
-    assert stage.mia.sees(stage.general) == [message]
-    assert stage.standin.person("olga").sees(stage.general) == []
+    assert stage.mia.visible_messages(stage.general) == [message]
+    assert stage.standin.person("olga").visible_messages(stage.general) == []
     with pytest.raises(discord.NotFound) as caught:
         await stage.bot.get_partial_messageable(message.channel.id).get_partial_message(message.id).edit(content="x")
     assert caught.value.code == 10008
@@ -169,7 +168,7 @@ async def test_an_interaction_is_answered_once(stage: Stage) -> None:
         await interaction.edit_original_response(content="x")
 
     await stage.go()
-    await stage.standin.world.wait_for(lambda: codes)
+    await stage.standin.state.wait_for(lambda: codes)
     assert codes == [40060]
 
 
@@ -183,7 +182,7 @@ async def test_the_first_followup_fills_in_a_deferred_answer_and_further_ones_ar
         await interaction.followup.edit_message(second.id, content="second, edited")
 
     exchange = await stage.go()
-    await exchange.until(lambda it: "second, edited" in it.text)
+    await exchange.wait_for(lambda it: "second, edited" in it.text)
     assert exchange.message.text == "first"
     assert [(one.text, one.ephemeral) for one in exchange.followups] == [("second, edited", True)]
 
@@ -271,7 +270,7 @@ async def test_selects_of_texts_and_of_users(stage: Stage) -> None:
     message: Message = (await stage.go()).message
     first = await stage.mia.choose(message, "Colour", ["Blue"])
     assert first.answer is CallbackType.DEFERRED_UPDATE
-    await stage.mia.choose(message, "Whom", [stage.standin.world.user("ada")])
+    await stage.mia.choose(message, "Whom", [stage.standin.state.user("ada")])
     assert picker.chosen == ["b", "ada"]
     with pytest.raises(ClientRefused, match="no choice"):
         await stage.mia.choose(message, "Colour", ["Green"])
@@ -309,9 +308,9 @@ async def test_a_modal_is_filled_in_with_text_choices_and_files(stage: Stage) ->
         await stage.mia.submit(exchange, {"Prompt": "x"})
     with pytest.raises(ClientRefused, match="no field"):
         await stage.mia.submit(exchange, {"Size": "Big", "Colour": "x"})
-    files = [Upload("a.png", picture("red")), Upload("b.png", picture("blue"))]
+    files = [Upload("a.png", make_image("red")), Upload("b.png", make_image("blue"))]
     answer = await stage.mia.submit(exchange, {"Size": "Big", "subject": files})
-    assert form.got == ["a fox", ["b"], [picture("red"), picture("blue")]]
+    assert form.got == ["a fox", ["b"], [make_image("red"), make_image("blue")]]
     assert answer.message.text == "got it"
 
 
@@ -333,7 +332,7 @@ async def test_a_modal_cannot_answer_a_modal(stage: Stage) -> None:
 
     exchange = await stage.go()
     submitted = await stage.mia.submit(exchange, {"Words": "x"}, wait=False)
-    await stage.standin.world.wait_for(lambda: any(call.code for call in stage.standin.calls))
+    await stage.standin.state.wait_for(lambda: any(call.code for call in stage.standin.calls))
     assert not submitted.acknowledged
     assert [call.code for call in stage.standin.calls if call.code] == [50035]
 
@@ -356,7 +355,7 @@ async def test_autocomplete_offers_choices_for_what_was_typed(stage: Stage) -> N
     assert seen == [("oi", "2")]
     with pytest.raises(ClientRefused, match="does not autocomplete"):
         await stage.mia.autocomplete(stage.general, "draw", {}, "size")
-    assert (await stage.mia.slash(stage.general, "draw", {"style": "anything"})).text == "anything 1"
+    assert (await stage.mia.use_command(stage.general, "draw", {"style": "anything"})).text == "anything 1"
 
 
 async def test_subcommands_are_named_with_spaces(stage: Stage) -> None:
@@ -368,9 +367,9 @@ async def test_subcommands_are_named_with_spaces(stage: Stage) -> None:
 
     stage.bot.tree.add_command(group)
     await stage.bot.tree.sync()
-    assert (await stage.mia.slash(stage.general, "models add", {"name": "x/y"})).text == "added x/y"
+    assert (await stage.mia.use_command(stage.general, "models add", {"name": "x/y"})).text == "added x/y"
     with pytest.raises(ClientRefused, match="Choose a subcommand"):
-        await stage.mia.slash(stage.general, "models", {})
+        await stage.mia.use_command(stage.general, "models", {})
 
 
 async def test_context_menus_of_messages_and_users_bring_their_target(stage: Stage) -> None:
@@ -384,10 +383,10 @@ async def test_context_menus_of_messages_and_users_bring_their_target(stage: Sta
         await interaction.response.send_message(f"hello {member.name}")
 
     await stage.bot.tree.sync()
-    said = await stage.standin.person("noah").say(stage.general, "look", [Upload("a.png", picture())])
-    exchange = await stage.mia.context_menu(said, "Use as subject")
-    assert exchange.text == f"look {len(picture())}"
-    waved = await stage.mia.context_menu(stage.standin.world.user("ada"), "Wave", stage.general)
+    said = await stage.standin.person("noah").send_message(stage.general, "look", [Upload("a.png", make_image())])
+    exchange = await stage.mia.use_context_menu(said, "Use as subject")
+    assert exchange.text == f"look {len(make_image())}"
+    waved = await stage.mia.use_context_menu(stage.standin.state.user("ada"), "Wave", stage.general)
     assert waved.text == "hello ada"
 
 
@@ -399,7 +398,7 @@ async def test_a_dm_with_the_bot_works_like_a_channel(stage: Stage) -> None:
         owners.append(dict(interaction._integration_owners))
         await interaction.response.send_message("hello")
 
-    exchange = await stage.go(stage.standin.world.dm("mia"))
+    exchange = await stage.go(stage.standin.state.dm("mia"))
     assert owners == [{0: 0}]
     await stage.mia.react(exchange.message, "❌")
     (event,) = await stage.bot.heard("raw_reaction_add")
@@ -407,8 +406,8 @@ async def test_a_dm_with_the_bot_works_like_a_channel(stage: Stage) -> None:
 
 
 async def test_installed_by_the_user_alone_the_bot_has_only_its_token(stage: Stage) -> None:
-    lobby = stage.standin.world.channel("lobby")
-    stage.standin.buckets.enabled = False
+    lobby = stage.standin.state.channel("lobby")
+    stage.standin.rate_limits.enabled = False
 
     @stage.on
     async def _(interaction: Interaction) -> None:
@@ -436,9 +435,9 @@ async def test_installed_by_the_user_alone_the_bot_has_only_its_token(stage: Sta
 
 
 async def test_without_use_external_apps_a_user_install_answers_privately(stage: Stage) -> None:
-    lobby = stage.standin.world.channel("lobby")
+    lobby = stage.standin.state.channel("lobby")
     stage.mia.user.installed = True
-    stage.standin.world.deny(lobby, Permission.USE_EXTERNAL_APPS, stage.mia.user)
+    stage.standin.state.deny(lobby, Permission.USE_EXTERNAL_APPS, stage.mia.user)
 
     @stage.on
     async def _(interaction: Interaction) -> None:
@@ -458,9 +457,9 @@ async def test_a_person_with_nitro_may_send_larger_files_and_the_bot_is_told(sta
     await stage.bot.tree.sync()
     big = Upload("big.bin", b"x" * (10 * 1024 * 1024 + 1))
     with pytest.raises(ClientRefused, match="too powerful"):
-        await stage.mia.slash(stage.general, "look", {"file": big})
+        await stage.mia.use_command(stage.general, "look", {"file": big})
     stage.mia.user.premium = 1
-    assert (await stage.mia.slash(stage.general, "look", {"file": big})).text == str(len(big.data))
+    assert (await stage.mia.use_command(stage.general, "look", {"file": big})).text == str(len(big.data))
     assert sizes == [50 * 1024 * 1024]
 
 
@@ -491,7 +490,7 @@ async def test_the_client_refuses_values_that_do_not_fit(stage: Stage, values: d
 
     await stage.bot.tree.sync()
     with pytest.raises(ClientRefused, match=words):
-        await stage.mia.slash(stage.general, "draw", values)
+        await stage.mia.use_command(stage.general, "draw", values)
 
 
 @needs_spec
@@ -499,19 +498,19 @@ async def test_what_was_asked_and_answered_agrees_with_the_official_document(sta
     @stage.on
     async def _(interaction: Interaction) -> None:
         await interaction.response.defer()
-        file = discord.File(io.BytesIO(picture()), "1.png")
+        file = discord.File(io.BytesIO(make_image()), "1.png")
         await interaction.edit_original_response(view=Card("one", ["1.png"]), attachments=[file])
         await interaction.followup.send("two")
 
     exchange = await stage.go()
-    await exchange.until(lambda it: it.followups)
+    await exchange.wait_for(lambda it: it.followups)
     channel = stage.bot.get_channel(stage.general.id)
     assert isinstance(channel, discord.TextChannel)
     sent = await channel.send("hello", reference=await channel.fetch_message(exchange.message.id))
     await sent.add_reaction("❌")
     await sent.edit(content="hello again", embed=discord.Embed(title="t"))
     assert [message.id async for message in channel.history(limit=2)]
-    await stage.bot.fetch_channel(stage.standin.world.channel("ideas").id)
+    await stage.bot.fetch_channel(stage.standin.state.channel("ideas").id)
     await stage.bot.fetch_guild(channel.guild.id)
     await channel.guild.fetch_member(stage.mia.user.id)
     await channel.guild.fetch_roles()

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from sandbox.discord import DiscordStandIn, Permission
-from tests.sandbox.discord.raw import V2, Raw, picture, text
+from tests.sandbox.discord.http_client import V2, HttpClient, make_image, text_display
 
 CONTRARY = {"parse": ["users"], "users": ["1"]}
 
 
 def messages(standin: DiscordStandIn, channel: str = "general") -> str:
-    return f"/channels/{standin.world.channel(channel).id}/messages"
+    return f"/channels/{standin.state.channel(channel).id}/messages"
 
 
 def v2(*components: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -36,21 +36,21 @@ def buttons(*custom_ids: str) -> dict[str, Any]:
         ({"content": 5}, "BASE_TYPE_STRING"),
         ({"embeds": [{"title": "t"}] * 11}, "BASE_TYPE_BAD_LENGTH"),
         ({"embeds": [{"description": "x" * 4000}, {"description": "x" * 2001}]}, "MAX_EMBED_SIZE_EXCEEDED"),
-        ({"content": "x", "components": [text("only with the flag")]}, "BASE_TYPE_CHOICES"),
+        ({"content": "x", "components": [text_display("only with the flag")]}, "BASE_TYPE_CHOICES"),
         ({"content": "x", "components": [buttons("a")] * 6}, "BASE_TYPE_BAD_LENGTH"),
-        (v2(text("hello"), content="too"), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"),
-        (v2(text("hello"), embeds=[{"title": "t"}]), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"),
-        (v2(*[text("x")] * 41), "BASE_TYPE_BAD_LENGTH"),
-        (v2(*[{"type": 17, "components": [text("x")] * 20}] * 2), "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED"),
-        (v2(text("x" * 2001), text("x" * 2000)), "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED"),
-        (v2(text("")), "BASE_TYPE_REQUIRED"),
+        (v2(text_display("hello"), content="too"), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"),
+        (v2(text_display("hello"), embeds=[{"title": "t"}]), "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"),
+        (v2(*[text_display("x")] * 41), "BASE_TYPE_BAD_LENGTH"),
+        (v2(*[{"type": 17, "components": [text_display("x")] * 20}] * 2), "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED"),
+        (v2(text_display("x" * 2001), text_display("x" * 2000)), "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED"),
+        (v2(text_display("")), "BASE_TYPE_REQUIRED"),
         (v2(gallery(*["https://example.org/a.png"] * 11)), "BASE_TYPE_BAD_LENGTH"),
         (v2(gallery()), "BASE_TYPE_BAD_LENGTH"),
         (v2(gallery("attachment://absent.png")), "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND"),
         (v2(gallery("ftp://example.org/a.png")), "URL_TYPE_INVALID_SCHEME"),
         (v2({"type": 13, "file": {"url": "https://example.org/a.zip"}}), "URL_TYPE_INVALID_SCHEME"),
-        (v2({"type": 17, "components": [{"type": 17, "components": [text("x")]}]}), "BASE_TYPE_CHOICES"),
-        (v2({"type": 9, "components": [text("x")]}), "BASE_TYPE_REQUIRED"),
+        (v2({"type": 17, "components": [{"type": 17, "components": [text_display("x")]}]}), "BASE_TYPE_CHOICES"),
+        (v2({"type": 9, "components": [text_display("x")]}), "BASE_TYPE_REQUIRED"),
         (v2(buttons("a", "a")), "COMPONENT_CUSTOM_ID_DUPLICATED"),
         (v2(buttons("a" * 101)), "BASE_TYPE_BAD_LENGTH"),
         (v2(buttons(*"abcdef")), "BASE_TYPE_BAD_LENGTH"),
@@ -61,33 +61,35 @@ def buttons(*custom_ids: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 async def test_a_message_that_breaks_a_rule_is_refused_and_the_field_named(
-    standin: DiscordStandIn, raw: Raw, payload: dict[str, Any], problem: str
+    standin: DiscordStandIn, raw: HttpClient, payload: dict[str, Any], problem: str
 ) -> None:
     got = await raw.ask("POST", messages(standin), payload)
     assert (got.status, got.code) == (400, 50035)
     assert problem in got.problems
-    assert not standin.world.channel("general").messages
+    assert not standin.state.channel("general").messages
 
 
 @pytest.mark.parametrize("payload", [{}, {"content": ""}, {"flags": V2}, {"flags": V2, "components": []}])
-async def test_an_empty_message_is_refused(standin: DiscordStandIn, raw: Raw, payload: dict[str, Any]) -> None:
+async def test_an_empty_message_is_refused(standin: DiscordStandIn, raw: HttpClient, payload: dict[str, Any]) -> None:
     assert (await raw.ask("POST", messages(standin), payload)).code == 50006
 
 
-async def test_forty_components_and_four_thousand_characters_are_allowed(standin: DiscordStandIn, raw: Raw) -> None:
-    got = await raw.ask("POST", messages(standin), v2(*[text("x" * 100)] * 40))
+async def test_forty_components_and_four_thousand_characters_are_allowed(
+    standin: DiscordStandIn, raw: HttpClient
+) -> None:
+    got = await raw.ask("POST", messages(standin), v2(*[text_display("x" * 100)] * 40))
     assert got.status == 200
     assert [item["id"] for item in got.body["components"]] == list(range(1, 41))
 
 
 async def test_the_components_flag_cannot_be_removed_and_content_must_be_emptied_to_set_it(
-    standin: DiscordStandIn, raw: Raw
+    standin: DiscordStandIn, raw: HttpClient
 ) -> None:
     plain = (await raw.ask("POST", messages(standin), {"content": "old words"})).body
     one = f"{messages(standin)}/{plain['id']}"
-    mixed = await raw.ask("PATCH", one, v2(text("new words")))
+    mixed = await raw.ask("PATCH", one, v2(text_display("new words")))
     assert "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2" in mixed.problems
-    switched = await raw.ask("PATCH", one, v2(text("new words"), content=None))
+    switched = await raw.ask("PATCH", one, v2(text_display("new words"), content=None))
     assert (switched.status, switched.body["content"], switched.body["flags"]) == (200, "", V2)
     back = await raw.ask("PATCH", one, {"flags": 0, "content": "old words", "components": []})
     assert "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG" in back.problems
@@ -95,38 +97,40 @@ async def test_the_components_flag_cannot_be_removed_and_content_must_be_emptied
 
 
 async def test_an_attachment_that_a_component_shows_is_listed_only_in_the_component(
-    standin: DiscordStandIn, raw: Raw
+    standin: DiscordStandIn, raw: HttpClient
 ) -> None:
-    files = {"a.png": picture("red", 20), "b.png": picture("blue", 30)}
-    payload = v2(gallery("attachment://a.png"), text("x"))
+    files = {"a.png": make_image("red", 20), "b.png": make_image("blue", 30)}
+    payload = v2(gallery("attachment://a.png"), text_display("x"))
     told = (await raw.ask("POST", messages(standin), payload, files)).body
     media = told["components"][0]["items"][0]["media"]
     assert (media["width"], media["height"], media["content_type"]) == (20, 20, "image/png")
     assert [item["filename"] for item in told["attachments"]] == ["b.png"]
-    message = standin.world.message(standin.world.channel("general").id, int(told["id"]))
+    message = standin.state.message(standin.state.channel("general").id, int(told["id"]))
     assert message is not None
     assert [item.filename for item in message.attachments] == ["a.png", "b.png"]
-    assert [item.filename for item in message.pictures] == ["a.png"]
+    assert [item.filename for item in message.images] == ["a.png"]
     assert media["attachment_id"] == str(message.attachments[0].id)
 
 
 async def test_an_edit_keeps_the_attachments_that_it_names_and_all_when_it_names_none(
-    standin: DiscordStandIn, raw: Raw
+    standin: DiscordStandIn, raw: HttpClient
 ) -> None:
-    files = {f"{name}.png": picture() for name in "abc"}
+    files = {f"{name}.png": make_image() for name in "abc"}
     told = (await raw.ask("POST", messages(standin), {"content": "x"}, files)).body
     one = f"{messages(standin)}/{told['id']}"
     a, b, _ = (item["id"] for item in told["attachments"])
     named = {"attachments": [{"id": int(a)}, {"id": b}, {"id": 0, "description": "new"}]}
-    kept = (await raw.ask("PATCH", one, named, {"d.png": picture()})).body
+    kept = (await raw.ask("PATCH", one, named, {"d.png": make_image()})).body
     assert [item["filename"] for item in kept["attachments"]] == ["a.png", "b.png", "d.png"]
     assert [item["id"] for item in kept["attachments"]][:2] == [a, b]
-    added = (await raw.ask("PATCH", one, {}, {"e.png": picture()})).body
+    added = (await raw.ask("PATCH", one, {}, {"e.png": make_image()})).body
     assert [item["filename"] for item in added["attachments"]] == ["a.png", "b.png", "d.png", "e.png"]
     assert (await raw.ask("PATCH", one, {"attachments": []})).body["attachments"] == []
 
 
-async def test_files_over_the_guilds_limit_or_25_mib_in_all_are_too_large(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_files_over_the_guilds_limit_or_25_mib_in_all_are_too_large(
+    standin: DiscordStandIn, raw: HttpClient
+) -> None:
     mib = 1024 * 1024
     over = await raw.ask("POST", messages(standin), {}, {"a.bin": b"x" * (10 * mib + 1)})
     assert (over.status, over.code) == (413, 40005)
@@ -134,17 +138,17 @@ async def test_files_over_the_guilds_limit_or_25_mib_in_all_are_too_large(standi
     assert fits.status == 200
     many = {f"{name}.bin": b"x" * 9 * mib for name in "abc"}
     assert (await raw.ask("POST", messages(standin), {}, many)).code == 40005
-    standin.world.guild("Sandbox").tier = 2
+    standin.state.guild("Sandbox").tier = 2
     assert (await raw.ask("POST", messages(standin), {}, {"a.bin": b"x" * 20 * mib})).status == 200
 
 
-async def test_an_attachments_address_is_signed_and_expires(standin: DiscordStandIn, raw: Raw) -> None:
-    told = (await raw.ask("POST", messages(standin), {}, {"a b.png": picture()})).body
+async def test_an_attachments_address_is_signed_and_expires(standin: DiscordStandIn, raw: HttpClient) -> None:
+    told = (await raw.ask("POST", messages(standin), {}, {"a b.png": make_image()})).body
     url = told["attachments"][0]["url"]
     assert told["attachments"][0]["filename"] == "a_b.png"
     assert {"ex", "is", "hm"} <= set(url.rpartition("?")[2].replace("=", "&").split("&"))
     async with raw.session.get(url) as answer:
-        assert await answer.read() == picture()
+        assert await answer.read() == make_image()
         assert answer.headers["Content-Type"] == "image/png"
     async with raw.session.get(url.replace("hm=", "hm=0")) as answer:
         assert answer.status == 404
@@ -153,7 +157,7 @@ async def test_an_attachments_address_is_signed_and_expires(standin: DiscordStan
         assert answer.status == 404
 
 
-async def test_a_nonce_is_enforced_when_asked(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_a_nonce_is_enforced_when_asked(standin: DiscordStandIn, raw: HttpClient) -> None:
     payload = {"content": "once", "nonce": "n1", "enforce_nonce": True}
     first, second = await raw.ask("POST", messages(standin), payload), await raw.ask("POST", messages(standin), payload)
     assert first.body["id"] == second.body["id"]
@@ -161,7 +165,9 @@ async def test_a_nonce_is_enforced_when_asked(standin: DiscordStandIn, raw: Raw)
     assert other.body["id"] != first.body["id"]
 
 
-async def test_messages_are_listed_newest_first_and_around_before_after_one(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_messages_are_listed_newest_first_and_around_before_after_one(
+    standin: DiscordStandIn, raw: HttpClient
+) -> None:
     ids = [(await raw.ask("POST", messages(standin), {"content": str(n)})).body["id"] for n in range(7)]
 
     async def listed(query: str) -> list[int]:
@@ -174,7 +180,7 @@ async def test_messages_are_listed_newest_first_and_around_before_after_one(stan
 
 
 async def test_past_an_hour_edits_are_scarce_and_the_answer_is_a_429_with_a_code(
-    standin: DiscordStandIn, raw: Raw
+    standin: DiscordStandIn, raw: HttpClient
 ) -> None:
     told = (await raw.ask("POST", messages(standin), {"content": "old"})).body
     one = f"{messages(standin)}/{told['id']}"
@@ -186,30 +192,30 @@ async def test_past_an_hour_edits_are_scarce_and_the_answer_is_a_429_with_a_code
 
 
 async def test_only_the_author_edits_and_only_the_author_or_a_moderator_deletes(
-    standin: DiscordStandIn, raw: Raw
+    standin: DiscordStandIn, raw: HttpClient
 ) -> None:
-    general = standin.world.channel("general")
-    said = await standin.person("mia").say(general, "mine")
+    general = standin.state.channel("general")
+    said = await standin.person("mia").send_message(general, "mine")
     assert (await raw.ask("PATCH", f"{messages(standin)}/{said.id}", {"content": "x"})).code == 50005
     assert (await raw.ask("DELETE", f"{messages(standin)}/{said.id}")).code == 50013
-    standin.world.allow(general, Permission.MANAGE_MESSAGES)
+    standin.state.allow(general, Permission.MANAGE_MESSAGES)
     assert (await raw.ask("DELETE", f"{messages(standin)}/{said.id}")).status == 204
     assert (await raw.ask("GET", f"{messages(standin)}/{said.id}")).code == 10008
 
 
-async def test_automod_blocks_new_texts_and_edits_and_nothing_changes(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_automod_blocks_new_texts_and_edits_and_nothing_changes(standin: DiscordStandIn, raw: HttpClient) -> None:
     standin.faults.block_text("forbidden")
-    assert (await raw.ask("POST", messages(standin), v2(text("a Forbidden word")))).code == 200000
+    assert (await raw.ask("POST", messages(standin), v2(text_display("a Forbidden word")))).code == 200000
     told = (await raw.ask("POST", messages(standin), {"content": "fine"})).body
     got = await raw.ask("PATCH", f"{messages(standin)}/{told['id']}", {"content": "forbidden"})
     assert (got.status, got.code) == (400, 200000)
-    assert [message.content for message in standin.world.channel("general").messages.values()] == ["fine"]
+    assert [message.content for message in standin.state.channel("general").messages.values()] == ["fine"]
 
 
-async def test_every_state_of_a_message_is_kept(standin: DiscordStandIn, raw: Raw) -> None:
+async def test_every_state_of_a_message_is_kept(standin: DiscordStandIn, raw: HttpClient) -> None:
     told = (await raw.ask("POST", messages(standin), {"content": "one"})).body
     one = f"{messages(standin)}/{told['id']}"
-    message = standin.world.message(standin.world.channel("general").id, int(told["id"]))
+    message = standin.state.message(standin.state.channel("general").id, int(told["id"]))
     assert message is not None
     await raw.ask("PATCH", one, {"content": "two"})
     await raw.ask("DELETE", one)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.rest.calls import Call
 from sandbox.discord.rest.server import ROUTES
+from sandbox.request_log import Call
 from tests.discord_spec import check_discord_answers, check_discord_calls, document, needs_spec
 
 pytestmark = needs_spec

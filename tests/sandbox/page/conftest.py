@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
-from sandbox.house import House
+from sandbox.environment import Environment
 from sandbox.page.server import PageServer
 from sandbox.replicate.job import Timings
 from tests.sandbox.page.page_driver import PageDriver
@@ -19,17 +19,17 @@ WINDOW = {"width": 1360, "height": 880}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
     """Both stand-ins and the started bot."""
-    async with House(tmp_path_factory.mktemp("house"), pace=QUICK) as house:
-        await house.start_bot()
-        yield house
+    async with Environment(tmp_path_factory.mktemp("environment"), pace=QUICK) as environment:
+        await environment.start_bot()
+        yield environment
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def address(house: House) -> AsyncIterator[str]:
-    """Where the house's page is, key and all."""
-    async with PageServer(house) as page:
+async def address(environment: Environment) -> AsyncIterator[str]:
+    """Where the environment's page is, key and all."""
+    async with PageServer(environment) as page:
         yield page.url
 
 
@@ -50,9 +50,9 @@ async def browser(chromium: Path) -> AsyncIterator[BrowserContext]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def mia(browser: BrowserContext, address: str, house: House) -> AsyncIterator[PageDriver]:
+async def mia(browser: BrowserContext, address: str, environment: Environment) -> AsyncIterator[PageDriver]:
     """A person at the page, who speaks as mia; whatever lay in wait from the test before is taken back."""
-    house.replicate.faults.clear()
+    environment.replicate.faults.clear()
     page = await browser.new_page()
     page.set_default_timeout(20_000)
     troubles: list[str] = []

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from sandbox.house import House
+from sandbox.environment import Environment
 from tests.sandbox.page.page_driver import PageDriver
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("browser")]
 
 
-async def test_a_slash_offers_what_the_bot_registered(mia: PageDriver, house: House) -> None:
+async def test_a_slash_offers_what_the_bot_registered(mia: PageDriver, environment: Environment) -> None:
     await mia.page.locator("#text").click()
     await mia.page.keyboard.type("/")
     offered = await mia.page.get_by_role("option").all_inner_texts()
-    for command in house.discord.commands.every():
+    for command in environment.discord.commands.all():
         if command.type == 1:
             assert any(text.startswith(f"/{command.name}") for text in offered), command.name
 
@@ -31,31 +31,33 @@ async def test_a_slash_offers_what_the_bot_registered(mia: PageDriver, house: Ho
     ],
 )
 async def test_a_wrong_value_is_refused_and_the_option_is_marked(
-    mia: PageDriver, house: House, options: dict[str, str], wrong: str, sentence: str
+    mia: PageDriver, environment: Environment, options: dict[str, str], wrong: str, sentence: str
 ) -> None:
-    calls = len(house.replicate.predictions)
+    calls = len(environment.replicate.predictions)
     await mia.type_command("draw")
     for name, value in options.items():
         await mia.option(name, value)
     await mia.send()
     await expect(mia.page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
     await expect(mia.page.locator(f".option.wrong[data-option={wrong}]")).to_be_visible()
-    assert len(house.replicate.predictions) == calls
+    assert len(environment.replicate.predictions) == calls
 
 
-async def test_the_menu_of_a_message_offers_what_the_bot_registered_for_it(mia: PageDriver, house: House) -> None:
+async def test_the_menu_of_a_message_offers_what_the_bot_registered_for_it(
+    mia: PageDriver, environment: Environment
+) -> None:
     await mia.open("ideas")
     await mia.page.locator("#text").fill("what can be done with this?")
     message = await mia.answer_after(lambda: mia.page.keyboard.press("Enter"))
     await message.click(button="right", position={"x": 300, "y": 8})
     offered = await mia.page.get_by_role("menuitem").all_inner_texts()
-    registered = [command.name for command in house.discord.commands.every() if command.type == 3]
+    registered = [command.name for command in environment.discord.commands.all() if command.type == 3]
     assert set(registered) <= set(offered)
     await mia.page.keyboard.press("Escape")
     await expect(mia.page.get_by_role("menu")).to_have_count(0)
 
 
-async def test_choices_are_chosen_with_the_arrow_keys(mia: PageDriver, house: House) -> None:
+async def test_choices_are_chosen_with_the_arrow_keys(mia: PageDriver, environment: Environment) -> None:
     await mia.type_command("draw")
     await mia.option("prompt", "a hill")
     await mia.page.get_by_role("button", name="+ aspect_ratio").click()
@@ -64,7 +66,7 @@ async def test_choices_are_chosen_with_the_arrow_keys(mia: PageDriver, house: Ho
     await expect(mia.page.locator(".option[data-option=aspect_ratio] input")).to_have_value("16:9")
     message = await mia.answer_after(lambda: mia.page.keyboard.press("Enter"))
     await mia.over(message)
-    assert list(house.replicate.predictions.values())[-1].input["aspect_ratio"] == "16:9"
+    assert list(environment.replicate.predictions.values())[-1].input["aspect_ratio"] == "16:9"
 
 
 async def test_the_hint_fills_in_a_command_that_runs(mia: PageDriver) -> None:
@@ -151,12 +153,12 @@ async def test_files_are_sent_with_words(mia: PageDriver, tmp_path: Path) -> Non
     await expect(message.locator(".file")).to_contain_text("notes.txt")
 
 
-async def test_a_bot_that_is_not_there_does_not_answer(mia: PageDriver, house: House) -> None:
-    await house.bot.kill()
+async def test_a_bot_that_is_not_there_does_not_answer(mia: PageDriver, environment: Environment) -> None:
+    await environment.bot.kill()
     await expect(mia.page.locator("#bot-state")).to_have_text("Bot not running")
     await mia.type_command("draw")
     await mia.option("prompt", "nobody home")
     await mia.send()
-    house.discord.skip(3)
+    environment.discord.skip(3)
     await expect(mia.page.locator(".pending.failed")).to_have_text("The application did not respond.")
-    await house.start_bot()
+    await environment.start_bot()

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from sandbox.house import House
-from tests.sandbox.discord.raw import Raw, picture, raw_client, text
+from sandbox.environment import Environment
+from tests.sandbox.discord.http_client import HttpClient, http_client, make_image, text_display
 from tests.sandbox.discord.test_messages import gallery, v2
 from tests.sandbox.page.page_driver import PageDriver
 
@@ -25,19 +25,19 @@ key: <value>
 ```"""
 
 
-def everything(house: House) -> dict[str, Any]:
-    world = house.discord.world
-    words = WORDS.format(mia=world.user("mia").id, channel=world.channel("general").id)
+def everything(environment: Environment) -> dict[str, Any]:
+    state = environment.discord.state
+    words = WORDS.format(mia=state.user("mia").id, channel=state.channel("general").id)
     link = {"type": 2, "style": 5, "label": "Read", "url": "https://example.org/"}
     choices = [{"label": "Red", "value": "r"}, {"label": "Blue", "value": "b"}]
     inside = [
-        text(words),
+        text_display(words),
         {
             "type": 9,
-            "components": [text("beside it")],
+            "components": [text_display("beside it")],
             "accessory": {**gallery("attachment://a.png")["items"][0], "type": 11},
         },
-        {"type": 9, "components": [text("a section")], "accessory": link},
+        {"type": 9, "components": [text_display("a section")], "accessory": link},
         {"type": 14, "spacing": 2},
         gallery("attachment://a.png", "attachment://b.png", "https://example.org/elsewhere.png"),
         {"type": 13, "file": {"url": "attachment://all.zip"}},
@@ -47,18 +47,24 @@ def everything(house: House) -> dict[str, Any]:
     return v2({"type": 17, "accent_color": 0xE0A030, "components": inside})
 
 
-async def post(raw: Raw, house: House, payload: dict[str, Any], files: dict[str, bytes] | None = None) -> str:
-    channel = house.discord.world.channel("general").id
+async def post(
+    raw: HttpClient, environment: Environment, payload: dict[str, Any], files: dict[str, bytes] | None = None
+) -> str:
+    channel = environment.discord.state.channel("general").id
     answer = await raw.ask("POST", f"/channels/{channel}/messages", payload, files)
     assert answer.status == 200, answer.body
     return str(answer.body["id"])
 
 
-async def test_every_component_is_drawn(mia: PageDriver, house: House) -> None:
+async def test_every_component_is_drawn(mia: PageDriver, environment: Environment) -> None:
     await mia.open("general")
-    files = {"a.png": picture("#c05050", 300), "b.png": picture("#5070c0", 300), "all.zip": b"PK\x05\x06" + bytes(18)}
-    async with raw_client(house.discord) as raw:
-        id_ = await post(raw, house, everything(house), files)
+    files = {
+        "a.png": make_image("#c05050", 300),
+        "b.png": make_image("#5070c0", 300),
+        "all.zip": b"PK\x05\x06" + bytes(18),
+    }
+    async with http_client(environment.discord) as raw:
+        id_ = await post(raw, environment, everything(environment), files)
     card = mia.page.locator(f".message[data-id='{id_}'] .card")
     await expect(card).to_have_css("--accent", "#e0a030")
     await expect(card.get_by_role("heading")).to_have_text("Title")
@@ -84,16 +90,21 @@ async def test_every_component_is_drawn(mia: PageDriver, house: House) -> None:
     await expect(card.get_by_role("link", name="Read")).to_have_attribute("rel", "noopener noreferrer")
 
 
-async def test_embeds_and_attachments_are_drawn(mia: PageDriver, house: House) -> None:
+async def test_embeds_and_attachments_are_drawn(mia: PageDriver, environment: Environment) -> None:
     await mia.open("general")
     embed = {
         "title": "An embed", "url": "https://example.org/", "description": "with **words**", "color": 0x3F8F6B,
         "author": {"name": "Somebody"}, "footer": {"text": "the end"}, "image": {"url": "attachment://a.png"},
         "fields": [{"name": "One", "value": "1", "inline": True}, {"name": "Two", "value": "2", "inline": True}],
     }  # fmt: skip
-    files = {"a.png": picture(), "b.png": picture("blue"), "c.png": picture("green"), "tune.wav": b"RIFF\0\0\0\0WAVE"}
-    async with raw_client(house.discord) as raw:
-        id_ = await post(raw, house, {"content": "look", "embeds": [embed]}, files)
+    files = {
+        "a.png": make_image(),
+        "b.png": make_image("blue"),
+        "c.png": make_image("green"),
+        "tune.wav": b"RIFF\0\0\0\0WAVE",
+    }
+    async with http_client(environment.discord) as raw:
+        id_ = await post(raw, environment, {"content": "look", "embeds": [embed]}, files)
     message = mia.page.locator(f".message[data-id='{id_}']")
     for words in ("An embed", "Somebody", "the end", "One"):
         await expect(message.locator(".embed")).to_contain_text(words)
@@ -102,16 +113,16 @@ async def test_embeds_and_attachments_are_drawn(mia: PageDriver, house: House) -
     await expect(message.locator("audio")).to_be_visible()
 
 
-async def test_an_edit_changes_only_what_changed(mia: PageDriver, house: House) -> None:
+async def test_an_edit_changes_only_what_changed(mia: PageDriver, environment: Environment) -> None:
     await mia.open("general")
-    async with raw_client(house.discord) as raw:
-        before = v2(text("first"), gallery("attachment://a.png"), text("last"))
-        id_ = await post(raw, house, before, {"a.png": picture()})
+    async with http_client(environment.discord) as raw:
+        before = v2(text_display("first"), gallery("attachment://a.png"), text_display("last"))
+        id_ = await post(raw, environment, before, {"a.png": make_image()})
         message = mia.page.locator(f".message[data-id='{id_}']")
         image = await message.locator(".gallery img").element_handle()
         assert image is not None
-        channel = house.discord.world.channel("general").id
-        after = v2(text("new"), text("first"), gallery("attachment://a.png"))
+        channel = environment.discord.state.channel("general").id
+        after = v2(text_display("new"), text_display("first"), gallery("attachment://a.png"))
         answer = await raw.ask("PATCH", f"/channels/{channel}/messages/{id_}", after)
         assert answer.status == 200
         await expect(message.locator(".text")).to_have_text(["new", "first"])

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, expect
 
-from sandbox.house import House
-from sandbox.portrait import portrait
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
 from tests.sandbox.page.page_driver import RUNS_OUT, PageDriver, wait_until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("browser")]
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 @pytest.fixture(scope="module")
 def me(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pictures") / "me.png"
-    path.write_bytes(portrait())
+    path.write_bytes(draw_portrait())
     return path
 
 
@@ -76,7 +76,9 @@ async def test_a_cross_by_the_author_stops_and_a_strangers_does_not(mia: PageDri
     await expect(message).to_contain_text("Stopped by @Mia")
 
 
-async def test_edit_opens_a_form_and_what_is_submitted_runs(mia: PageDriver, house: House, me: Path) -> None:
+async def test_edit_opens_a_form_and_what_is_submitted_runs(
+    mia: PageDriver, environment: Environment, me: Path
+) -> None:
     message = await mia.generate(me, 1)
     await mia.over(message)
     await message.get_by_role("button", name="Edit", exact=True).click()
@@ -92,41 +94,43 @@ async def test_edit_opens_a_form_and_what_is_submitted_runs(mia: PageDriver, hou
     again = await mia.answer_after(form.get_by_role("button", name="Submit").click)
     await mia.over(again)
     await expect(again).to_contain_text("a blue hat")
-    assert list(house.replicate.predictions.values())[-1].input["prompt"] == "a blue hat"
+    assert list(environment.replicate.predictions.values())[-1].input["prompt"] == "a blue hat"
 
 
 @pytest.mark.parametrize("switch", ["Close the stream", "Stall the stream", "Replicate answers 500"])
-async def test_a_run_survives_what_the_switches_break(mia: PageDriver, house: House, me: Path, switch: str) -> None:
+async def test_a_run_survives_what_the_switches_break(
+    mia: PageDriver, environment: Environment, me: Path, switch: str
+) -> None:
     message = await mia.generate(me, 6)
     await expect(message.locator(".cell img").first).to_be_visible()
     await mia.press_switch(switch)
     await mia.over(message)
     await expect(message).to_contain_text("Done · 6 images")
-    assert not house.replicate.faults.active, "the switch should have struck"
+    assert not environment.replicate.faults.active, "the switch should have struck"
 
 
-async def test_a_killed_bot_comes_back_in_the_same_message(mia: PageDriver, house: House, me: Path) -> None:
+async def test_a_killed_bot_comes_back_in_the_same_message(mia: PageDriver, environment: Environment, me: Path) -> None:
     message = await mia.generate(me, 8)
     await expect(message.locator(".cell img").first).to_be_visible()
-    made, first = len(house.replicate.predictions), house.bot.pid
+    made, first = len(environment.replicate.predictions), environment.bot.pid
     messages = await mia.messages.count()
     await mia.press_switch("Kill and restart the bot")
     await expect(mia.page.locator("#bot-state")).to_have_text("Bot not running")
     await expect(mia.page.locator("#bot-state")).to_have_text("Bot online", timeout=RUNS_OUT)
     await mia.over(message)
     await expect(message.locator(".cell img")).to_have_count(8)
-    assert house.bot.pid != first
-    assert len(house.replicate.predictions) == made
+    assert environment.bot.pid != first
+    assert len(environment.replicate.predictions) == made
     await expect(mia.messages).to_have_count(messages)
 
 
-async def test_words_flow_in_and_the_panel_shows_the_works(mia: PageDriver, house: House) -> None:
+async def test_words_flow_in_and_the_panel_shows_the_works(mia: PageDriver, environment: Environment) -> None:
     await mia.open("general")
     await mia.type_command("talk")
     await mia.option("prompt", "Tell me about tea.")
     message = await mia.answer_after(mia.send)
     await mia.over(message)
-    prediction = list(house.replicate.predictions)[-1]
+    prediction = list(environment.replicate.predictions)[-1]
     await mia.page.get_by_role("tab", name="Run").click()
     pane = mia.page.get_by_role("tabpanel")
     await expect(pane).to_contain_text(prediction)

@@ -6,21 +6,21 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sandbox.discord.world.attachment import Upload
-from sandbox.house import House
+from sandbox.discord.state.models import Upload
+from sandbox.environment import Environment
 from sandbox.page.server import PageServer
 
 
 @pytest.fixture
-async def empty_house(tmp_path: Path) -> AsyncIterator[House]:
-    """A house in which no bot was started."""
-    async with House(tmp_path) as house:
-        yield house
+async def empty_environment(tmp_path: Path) -> AsyncIterator[Environment]:
+    """A environment in which no bot was started."""
+    async with Environment(tmp_path) as environment:
+        yield environment
 
 
 @pytest.fixture
-async def url(empty_house: House) -> AsyncIterator[str]:
-    async with PageServer(empty_house) as page:
+async def url(empty_environment: Environment) -> AsyncIterator[str]:
+    async with PageServer(empty_environment) as page:
         yield page.url
 
 
@@ -68,12 +68,14 @@ async def test_the_page_may_load_and_run_only_what_is_its_own(client: aiohttp.Cl
         assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_a_file_of_somebodys_is_never_run(client: aiohttp.ClientSession, url: str, empty_house: House) -> None:
-    mia, general = empty_house.discord.person("mia"), empty_house.discord.world.channel("general")
+async def test_a_file_of_somebodys_is_never_run(
+    client: aiohttp.ClientSession, url: str, empty_environment: Environment
+) -> None:
+    mia, general = empty_environment.discord.person("mia"), empty_environment.discord.state.channel("general")
     page = Upload("page.html", b"<script>alert(1)</script>")
-    message = await mia.say(general, files=[page, Upload("tune.wav", b"RIFF0000WAVE", "audio/wav")])
-    first, second = (empty_house.discord.cdn.url(one) for one in message.attachments)
-    origin = empty_house.discord.cdn.origin
+    message = await mia.send_message(general, files=[page, Upload("tune.wav", b"RIFF0000WAVE", "audio/wav")])
+    first, second = (empty_environment.discord.cdn.url(one) for one in message.attachments)
+    origin = empty_environment.discord.cdn.origin
     async with client.get(first.replace(f"{origin}/", f"{url}cdn/")) as answer:
         assert answer.headers["Content-Type"] == "application/octet-stream"
         assert answer.headers["Content-Disposition"] == "attachment"
@@ -86,7 +88,7 @@ async def test_a_file_of_somebodys_is_never_run(client: aiohttp.ClientSession, u
 
 
 async def test_the_socket_tells_a_person_only_what_they_see(
-    client: aiohttp.ClientSession, url: str, empty_house: House
+    client: aiohttp.ClientSession, url: str, empty_environment: Environment
 ) -> None:
     async with client.ws_connect(f"{url}live?as=noah", headers={"Origin": root(url)}) as socket:
         hello = await socket.receive_json()
@@ -94,9 +96,9 @@ async def test_the_socket_tells_a_person_only_what_they_see(
         assert hello["world"]["user"]["username"] == "noah"
         await socket.send_json({"id": 1, "do": "slash", "channel": "12", "command": "generate"})
         assert await told(socket, "re") == {"t": "re", "id": 1, "ok": False, "sentence": "This channel is gone."}
-        mia, world = empty_house.discord.person("mia"), empty_house.discord.world
-        await mia.say(world.dm("mia"), "secret")
-        await mia.say(world.channel("general"), "hello")
+        mia, state = empty_environment.discord.person("mia"), empty_environment.discord.state
+        await mia.send_message(state.dm("mia"), "secret")
+        await mia.send_message(state.channel("general"), "hello")
         assert (await told(socket, "seen"))["d"]["content"] == "hello"
 
 

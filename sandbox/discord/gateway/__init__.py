@@ -1,1 +1,0 @@
-"""The WebSocket side: sessions that live longer than their connection."""

@@ -1,1 +1,0 @@
-"""What Discord accepts and what it refuses, with its own words for it."""

@@ -1,0 +1,1 @@
+"""The state behind the stand-in: users, guilds, channels, messages, and the events about them."""

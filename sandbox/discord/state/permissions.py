@@ -1,0 +1,104 @@
+"""Permissions: who may do what where, from roles and a channel's overwrites (topics/permissions)."""
+
+from enum import IntFlag
+
+from sandbox.discord.state.models import Channel, ChannelType, Guild, Member, User
+
+
+class Permission(IntFlag):
+    """The permissions that the stand-in asks for, with Discord's bits."""
+
+    KICK_MEMBERS = 1 << 1
+    BAN_MEMBERS = 1 << 2
+    ADMINISTRATOR = 1 << 3
+    MANAGE_CHANNELS = 1 << 4
+    MANAGE_GUILD = 1 << 5
+    ADD_REACTIONS = 1 << 6
+    VIEW_CHANNEL = 1 << 10
+    SEND_MESSAGES = 1 << 11
+    MANAGE_MESSAGES = 1 << 13
+    EMBED_LINKS = 1 << 14
+    ATTACH_FILES = 1 << 15
+    READ_MESSAGE_HISTORY = 1 << 16
+    MENTION_EVERYONE = 1 << 17
+    USE_EXTERNAL_EMOJIS = 1 << 18
+    CHANGE_NICKNAME = 1 << 26
+    MANAGE_NICKNAMES = 1 << 27
+    MANAGE_ROLES = 1 << 28
+    USE_APPLICATION_COMMANDS = 1 << 31
+    MANAGE_THREADS = 1 << 34
+    CREATE_PUBLIC_THREADS = 1 << 35
+    CREATE_PRIVATE_THREADS = 1 << 36
+    SEND_MESSAGES_IN_THREADS = 1 << 38
+    USE_EXTERNAL_APPS = 1 << 50
+
+
+P = Permission
+NO_PERMISSIONS = Permission(0)
+ALL_PERMISSIONS = Permission((1 << 51) - 1)
+DEFAULT_PERMISSIONS = (
+    P.ADD_REACTIONS
+    | P.VIEW_CHANNEL
+    | P.SEND_MESSAGES
+    | P.EMBED_LINKS
+    | P.ATTACH_FILES
+    | P.READ_MESSAGE_HISTORY
+    | P.USE_EXTERNAL_EMOJIS
+    | P.CHANGE_NICKNAME
+    | P.USE_APPLICATION_COMMANDS
+    | P.CREATE_PUBLIC_THREADS
+    | P.SEND_MESSAGES_IN_THREADS
+    | P.USE_EXTERNAL_APPS
+)
+PRIVATE_CHANNEL_PERMISSIONS = DEFAULT_PERMISSIONS | P.MENTION_EVERYONE
+"""What everybody has in a conversation without a guild."""
+USER_INSTALL_PERMISSIONS = P.ATTACH_FILES | P.EMBED_LINKS | P.MENTION_EVERYONE
+"""What an app has where it is not a member (receiving-and-responding: ``app_permissions``)."""
+
+
+def base_permissions(guild: Guild, member: Member) -> Permission:
+    """Return what ``member``'s roles give in the whole guild."""
+    if member.user.id == guild.owner_id:
+        return ALL_PERMISSIONS
+    held = Permission(guild.everyone.permissions)
+    for role in member.roles:
+        held |= Permission(role.permissions)
+    return ALL_PERMISSIONS if held & P.ADMINISTRATOR else held
+
+
+def permissions_in(channel: Channel, user: User) -> Permission:
+    """Return what ``user`` may do in ``channel``; nothing where they are not a member."""
+    guild = channel.guild
+    if guild is None:
+        return PRIVATE_CHANNEL_PERMISSIONS if user in channel.recipients else NO_PERMISSIONS
+    member = guild.members.get(user.id)
+    if member is None:
+        return NO_PERMISSIONS
+    held = base_permissions(guild, member)
+    if held & P.ADMINISTRATOR or user.id == guild.owner_id:
+        return ALL_PERMISSIONS
+    held = _apply_overwrites(held, channel.parent if channel.is_thread and channel.parent else channel, guild, member)
+    if channel.type is ChannelType.PRIVATE_THREAD and user not in channel.recipients and not held & P.MANAGE_THREADS:
+        return NO_PERMISSIONS
+    return held if held & P.VIEW_CHANNEL else NO_PERMISSIONS
+
+
+def _apply_overwrites(held: Permission, channel: Channel, guild: Guild, member: Member) -> Permission:
+    everyone = channel.overwrites.get(guild.id)
+    if everyone is not None:
+        held = (held & ~Permission(everyone.deny)) | Permission(everyone.allow)
+    of_roles = [channel.overwrites[role.id] for role in member.roles if role.id in channel.overwrites]
+    denied = allowed = 0
+    for overwrite in of_roles:
+        denied |= overwrite.deny
+        allowed |= overwrite.allow
+    held = (held & ~Permission(denied)) | Permission(allowed)
+    own = channel.overwrites.get(member.user.id)
+    if own is not None:
+        held = (held & ~Permission(own.deny)) | Permission(own.allow)
+    return held
+
+
+def send_permission(channel: Channel) -> Permission:
+    """Return the permission that sending needs in ``channel``."""
+    return P.SEND_MESSAGES_IN_THREADS if channel.is_thread else P.SEND_MESSAGES

@@ -1,1 +1,0 @@
-"""The nouns of the world as Discord writes them in JSON."""

@@ -1,0 +1,82 @@
+"""The sandbox environment: both stand-ins with the real bot between them."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from sandbox.bot_process import BotProcess
+from sandbox.discord.standin import DiscordStandIn
+from sandbox.replicate.job import Timings
+from sandbox.replicate.standin import ReplicateStandIn
+
+COMMANDS = (
+    "generate=fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772,"
+    "talk=meta/meta-llama-3-8b-instruct,draw=black-forest-labs/flux-schnell"
+)
+_START_LIMIT = 30.0
+_POLL_EVERY = 0.05
+
+
+class BotDidNotStartError(Exception):
+    """The bot ended instead of starting, or took too long; the text holds what it said."""
+
+
+class Environment:
+    """Everything that the sandbox is: ``discord``, ``replicate`` and ``bot``, opened and closed together."""
+
+    def __init__(self, folder: Path, *, pace: Timings | None = None, settings: Mapping[str, str] | None = None) -> None:
+        self.discord = DiscordStandIn()
+        self.replicate = ReplicateStandIn(pace=pace)
+        self._folder = folder
+        self._settings = dict(settings or {})
+        self.bot: BotProcess
+
+    async def __aenter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        await self.discord.start()
+        await self.replicate.start()
+        self.bot = BotProcess(settings=self.settings(), folder=self._folder)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.bot.stop()
+        await self.replicate.stop()
+        await self.discord.stop()
+
+    @property
+    def database_path(self) -> Path:
+        """Where the bot keeps its runs."""
+        return self._folder / "replicord.db"
+
+    def settings(self) -> dict[str, str]:
+        """Return the variables that point the bot at the stand-ins."""
+        return {
+            "DISCORD_TOKEN": self.discord.bot_token,
+            "REPLICATE_API_TOKEN": self.replicate.token,
+            "REPLICATE_BASE_URL": self.replicate.base_url,
+            "REPLICATE_FILE_HOSTS": ",".join(self.replicate.file_hosts),
+            "DISCORD_API_URL": self.discord.api_url,
+            "DISCORD_GATEWAY_URL": self.discord.gateway_url,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{self.database_path}",
+            "COMMANDS": COMMANDS,
+        } | self._settings
+
+    async def start_bot(self) -> None:
+        """Start the bot and wait until people could use it; BotDidNotStartError says why they cannot."""
+        await self.bot.start()
+        ended = asyncio.create_task(self.bot.wait())
+        ready = asyncio.create_task(self._usable())
+        try:
+            await asyncio.wait({ended, ready}, timeout=_START_LIMIT, return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                raise BotDidNotStartError(self.bot.log.read_text(encoding="utf-8", errors="replace")[-4000:])
+        finally:
+            ended.cancel()
+            ready.cancel()
+
+    async def _usable(self) -> None:
+        """Return once the bot is connected and its commands are registered."""
+        # Sessions and commands have no event in common; a look now and then is all this needs.
+        while not (self.discord.gateway.connected and self.discord.commands.all()):  # noqa: ASYNC110  # see above
+            await asyncio.sleep(_POLL_EVERY)

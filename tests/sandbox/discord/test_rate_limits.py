@@ -1,0 +1,125 @@
+"""Rate limits: what the headers say holds, and discord.py lives with it."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import discord
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.discord import DiscordStandIn
+from sandbox.discord.services.rate_limits import EDIT, REACT, SEND, WEBHOOK, RateLimit, RateLimited, RateLimits
+from tests.clock import VirtualClock
+from tests.sandbox.discord.discord_py import Bot, running_bot
+from tests.sandbox.discord.http_client import HttpClient
+from tests.sandbox.discord.test_messages import messages
+
+
+class Hands:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.time, UTC)
+
+    def monotonic(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError(seconds)
+
+
+@given(
+    limit=st.integers(1, 6),
+    seconds=st.floats(0.1, 10),
+    steps=st.lists(st.tuples(st.floats(0, 3), st.sampled_from("ab")), max_size=60),
+)
+def test_a_bucket_never_lets_more_through_than_its_limit_and_counts_down_to_it(
+    limit: int, seconds: float, steps: list[tuple[float, str]]
+) -> None:
+    clock, rule = Hands(), RateLimit("r", limit, seconds)
+    buckets = RateLimits(clock)
+    passed: dict[str, list[float]] = {"a": [], "b": []}
+    for wait, channel in steps:
+        clock.time += wait
+        before = buckets.look(rule, {"channel_id": channel})
+        if before["X-RateLimit-Remaining"] == "0":
+            with pytest.raises(RateLimited) as refused:
+                buckets.take(rule, {"channel_id": channel})
+            assert 0 <= refused.value.body["retry_after"] <= seconds + 0.001
+            assert sum(at > clock.time - seconds - 0.001 for at in passed[channel]) >= limit
+        else:
+            headers = buckets.take(rule, {"channel_id": channel})
+            passed[channel].append(clock.time)
+            assert int(headers["X-RateLimit-Remaining"]) == int(before["X-RateLimit-Remaining"]) - 1
+    for times in passed.values():
+        for start in times:
+            assert sum(start <= at < start + seconds - 0.001 for at in times) <= 2 * limit
+
+
+async def test_the_headers_name_the_bucket_and_count_it_down(standin: DiscordStandIn, raw: HttpClient) -> None:
+    standin.rate_limits.enabled = True
+    got = [await raw.ask("POST", messages(standin), {"content": "x"}) for _ in range(5)]
+    assert [one.headers["X-RateLimit-Remaining"] for one in got] == ["4", "3", "2", "1", "0"]
+    assert {one.headers["X-RateLimit-Bucket"] for one in got} == {SEND.hash}
+    assert 0 < float(got[-1].headers["X-RateLimit-Reset-After"]) <= 5
+    over = await raw.ask("POST", messages(standin), {"content": "x"})
+    assert (over.status, over.headers["Via"], over.headers["Content-Type"]) == (429, "1.1 google", "application/json")
+    assert over.headers["X-RateLimit-Scope"] == "user"
+    assert over.body == {
+        "message": "You are being rate limited.",
+        "retry_after": pytest.approx(5, abs=0.5),
+        "global": False,
+    }
+    assert (await raw.ask("POST", messages(standin, "pictures"), {"content": "x"})).status == 200
+    assert len(standin.state.channel("general").messages) == 5
+    standin.skip(5)
+    assert (await raw.ask("POST", messages(standin), {"content": "x"})).status == 200
+
+
+async def test_the_whole_bot_has_fifty_requests_a_second_and_answers_to_interactions_do_not_count(
+    standin: DiscordStandIn, raw: HttpClient
+) -> None:
+    standin.rate_limits.enabled = True
+    clock = standin.services.rate_limits._clock = VirtualClock()
+    got = [await raw.ask("GET", f"/users/{standin.state.user('mia').id}", None) for _ in range(50)]
+    standin.rate_limits._windows = {
+        key: window for key, window in standin.rate_limits._windows.items() if key == ("global",)
+    }
+    over = await raw.ask("GET", "/users/@me")
+    assert (over.status, over.body["global"], over.headers["X-RateLimit-Global"]) == (429, True, "true")
+    assert {one.status for one in got} == {200}
+    callback = await raw.ask("POST", "/interactions/1/token/callback", {"type": 5}, token=None)
+    assert (callback.code, "X-RateLimit-Limit" in callback.headers) == (10062, False)
+    await clock.advance(1)
+    assert (await raw.ask("GET", "/users/@me")).status == 200
+
+
+async def test_many_edits_at_once_keep_to_the_headers_and_are_never_refused(standin: DiscordStandIn) -> None:
+    standin.rate_limits.change(EDIT, limit=5, seconds=0.3)
+    async with running_bot(Bot(), standin) as bot:
+        channel = bot.get_channel(standin.state.channel("general").id)
+        assert isinstance(channel, discord.TextChannel)
+        sent = await channel.send("0")
+        await asyncio.gather(*(sent.edit(content=str(number)) for number in range(12)))
+    edits = [call for call in standin.calls if call.method == "PATCH"]
+    assert [call.status for call in edits] == [200] * 12
+
+
+async def test_a_429_in_the_way_is_waited_for_and_tried_again(standin: DiscordStandIn) -> None:
+    async with running_bot(Bot(), standin) as bot:
+        channel = bot.get_channel(standin.state.channel("general").id)
+        assert isinstance(channel, discord.TextChannel)
+        standin.faults.throttle("POST /channels/*", seconds=0.05)
+        standin.faults.throttle_all("PUT *", seconds=0.05)
+        sent = await channel.send("x")
+        await sent.add_reaction("❌")
+    statuses = [call.status for call in standin.calls if "/channels/" in call.path]
+    assert statuses == [429, 200, 429, 204]
+
+
+def test_the_buckets_are_the_observed_ones() -> None:
+    assert [(rule.limit, rule.seconds) for rule in (SEND, EDIT, WEBHOOK, REACT)] == [(5, 5), (5, 5), (5, 2), (1, 0.25)]
