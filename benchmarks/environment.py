@@ -53,9 +53,9 @@ class BenchmarkEnvironment:
         self.discord = DiscordStandIn(clock=clock, state=fixtures.build_state(clock))
         self.replicate = ReplicateStandIn(
             clock=clock,
-            pace=Timings(queue=0.3, boot=0.3, finish=0.1),
+            timings=Timings(queue=0.3, boot=0.3, finish=0.1),
             throttle=Throttle(clock=clock, creates_per_minute=CREATES_PER_MINUTE),
-            behaviours={"words": self._words, "pictures": self._pictures},
+            predictors={"words": self._words, "pictures": self._pictures},
             streams=SharedStreams,
         )
         self.replicate.calls = _DiscardedCalls()
@@ -66,8 +66,8 @@ class BenchmarkEnvironment:
         self.picture = make_image(512, 80)
         self.events = 0
         self._open = AsyncExitStack()
-        for name, output, behaviour in (("words", _WORDS, "words"), ("pictures", _PICTURES, "pictures")):
-            self.replicate.add_model(_model(name, output), behaviour=behaviour, official=True)
+        for name, output, predictor in (("words", _WORDS, "words"), ("pictures", _PICTURES, "pictures")):
+            self.replicate.add_model(_model(name, output), predictor=predictor, official=True)
 
     async def __aenter__(self) -> Self:
         await self.discord.start()
@@ -125,16 +125,16 @@ class BenchmarkEnvironment:
         sight, prediction = self._of(job)
         if self.together is not None:
             await self.together.wait()
-            urls = [job.save(self.picture, f"out-{index}.webp") for index in range(self.pictures)]
+            urls = [job.save_file(self.picture, f"out-{index}.webp") for index in range(self.pictures)]
             self._heard(sight)
             self.events += len(urls)
-            await job.result(urls)
+            await job.set_output(urls)
         else:
             for index in range(self.pictures):
-                await job.rest(1.0)
+                await job.sleep(1.0)
                 self._heard(sight)
                 self.events += 1
-                await job.output(job.save(self.picture, f"out-{index}.webp"))
+                await job.add_output(job.save_file(self.picture, f"out-{index}.webp"))
         self._ends(sight, prediction)
 
     def _of(self, job: Job) -> tuple[Observation | None, Prediction]:

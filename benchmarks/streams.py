@@ -63,7 +63,7 @@ class SharedChannel(Channel):
 class SharedStreams(StreamServer):
     """Serves channels as Nchan does: a greeting, what was missed, what comes, and the end after 30 idle seconds."""
 
-    def open(self, path: str, *, prediction_id: str, model: str) -> SharedChannel:
+    def open_channel(self, path: str, *, prediction_id: str, model: str) -> SharedChannel:
         """Make the channel that is served under ``path``."""
         channel = SharedChannel(prediction_id=prediction_id, model=model, now=self._clock.now)
         self._channels[path] = channel
@@ -73,7 +73,7 @@ class SharedStreams(StreamServer):
         channel = self._channels.get(request.path)
         if not isinstance(channel, SharedChannel):
             return web.Response(status=404)
-        if (gone_at := self._gone_at.get(request.path)) and self._clock.now() >= gone_at:
+        if (expires_at := self._expires_at.get(request.path)) and self._clock.now() >= expires_at:
             return web.Response(status=410)
         response = web.StreamResponse(headers=HEADERS)
         response.enable_chunked_encoding()
@@ -81,7 +81,7 @@ class SharedStreams(StreamServer):
         transport = request.transport
         if transport is None:
             return response
-        missed = channel.messages[channel.after(request.headers.get("Last-Event-ID")) :]
+        missed = channel.messages[channel.index_after(request.headers.get("Last-Event-ID")) :]
         transport.write(encode_chunk(GREETING) + b"".join(map(encode_message, missed)))
         channel.transports.add(transport)
         channel.spoke_at = asyncio.get_running_loop().time()

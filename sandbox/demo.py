@@ -29,7 +29,7 @@ async def play_demo(image: Path | None, *, out: Path) -> int:
     subject = _load_subject(image)
     _print_line("Replicord between a stand-in Discord and a stand-in Replicate: no accounts, no money.")
     with tempfile.TemporaryDirectory(prefix="replicord-") as folder:
-        async with Environment(Path(folder), pace=_PACE) as environment:
+        async with Environment(Path(folder), timings=_PACE) as environment:
             await environment.start_bot()
             first = await _play_to_completion(environment, subject, out)
             second = await _play_and_cancel(environment, subject)

@@ -25,9 +25,11 @@ class BotDidNotStartError(Exception):
 class Environment:
     """Everything that the sandbox is: ``discord``, ``replicate`` and ``bot``, opened and closed together."""
 
-    def __init__(self, folder: Path, *, pace: Timings | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, timings: Timings | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.discord = DiscordStandIn()
-        self.replicate = ReplicateStandIn(pace=pace)
+        self.replicate = ReplicateStandIn(timings=timings)
         self._folder = folder
         self._settings = dict(settings or {})
         self.bot: BotProcess

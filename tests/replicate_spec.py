@@ -54,7 +54,7 @@ def _problems(call: Call) -> Iterator[str]:
     operation = _operation(call)
     if operation is None:
         if call.status != 404:
-            yield f"{call.place}: the document has no such operation"
+            yield f"{call.target}: the document has no such operation"
         return
     if call.status not in (400, 401, 405, 422):
         yield from _request_problems(call, operation)
@@ -71,27 +71,27 @@ def _request_problems(call: Call, operation: dict[str, Any]) -> Iterator[str]:
         name = parameter["name"].lower() if parameter["in"] == "header" else parameter["name"]
         if name in place:
             value = int(place[name]) if parameter["schema"].get("type") == "integer" else place[name]
-            yield from _complaints(f"{call.place} {name}", value, parameter["schema"])
+            yield from _complaints(f"{call.target} {name}", value, parameter["schema"])
         elif parameter.get("required"):
-            yield f"{call.place}: {name} is missing"
+            yield f"{call.target}: {name} is missing"
     content = _resolved(operation.get("requestBody", {})).get("content", {})
     if "application/json" in content:
-        yield from _complaints(f"{call.place} body", call.body, content["application/json"]["schema"])
+        yield from _complaints(f"{call.target} body", call.body, content["application/json"]["schema"])
     elif not content and call.body not in (None, {}):
-        yield f"{call.place}: has a body and should have none"
+        yield f"{call.target}: has a body and should have none"
 
 
 def _answer_problems(call: Call, operation: dict[str, Any]) -> Iterator[str]:
-    answer = f"{call.place} -> {call.status}"
+    answer = f"{call.target} -> {call.status}"
     documented = operation["responses"].get(str(call.status))
     if documented is None:
         problem = call.status is not None and call.status >= 400
-        if not (problem and isinstance(call.answer, dict) and isinstance(call.answer.get("detail"), str)):
+        if not (problem and isinstance(call.response, dict) and isinstance(call.response.get("detail"), str)):
             yield f"{answer}: the document has no such answer, and it is no problem+json"
         return
     schema = _resolved(documented).get("content", {}).get("application/json", {}).get("schema")
     if schema is not None:
-        yield from _complaints(answer, call.answer, schema)
+        yield from _complaints(answer, call.response, schema)
 
 
 def _complaints(what: str, value: Any, schema: dict[str, Any]) -> Iterator[str]:

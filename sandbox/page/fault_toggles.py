@@ -203,7 +203,7 @@ class FaultToggles:
                 add(name, times=times, **FAULT_SETTINGS.get(name, {}))
 
             label = name.replace("-", " ").capitalize()
-            sentence, group = switch.sentence.replace("`", ""), GROUPS.get(switch.kind, "Replicate")
+            sentence, group = switch.description.replace("`", ""), GROUPS.get(switch.kind, "Replicate")
             full = f"replicate:{name}"
             return FaultToggle(name=full, group=group, label=label, sentence=sentence, press=press, arms=True)
 

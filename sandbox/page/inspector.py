@@ -159,7 +159,7 @@ class Inspector:
         }
 
     async def _watch_replicate(self) -> None:
-        with self._environment.replicate.watch() as watch:
+        with self._environment.replicate.subscribe() as watch:
             async for happening in watch:
                 self._note(happening)
 

@@ -1,4 +1,4 @@
-"""A stand-in for Replicate: as exact as the facts that are known about the service, on this machine alone."""
+"""A stand-in for Replicate on this machine, as exact as what is known about the service allows."""
 
 from sandbox.replicate.events import (
     CallLogged,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class BaseUrls:
-    """``http://127.0.0.1:<port>`` of the API, the streams and the delivered files; empty until it is started."""
+    """``http://127.0.0.1:<port>`` of the API, the streams and the output files; empty until the stand-in starts."""
 
     api: str = ""
     stream: str = ""
@@ -14,7 +14,7 @@ class BaseUrls:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether ``host`` (a name or an address, as a URL has it) is this machine itself."""
+    """Return whether ``host`` (a name or an address, as in a URL) is this machine."""
     if host is None:
         return False
     if host == "localhost":

@@ -1,4 +1,4 @@
-"""Catalogue: the models that the stand-in has, read from ``models/`` or registered by hand."""
+"""The catalog: the models of the stand-in, loaded from ``models/`` or added by a test."""
 
 import hashlib
 import json
@@ -22,28 +22,28 @@ class Version:
     @property
     def schemas(self) -> Mapping[str, Any]:
         """The named schemas: Input, Output, and the enums they refer to."""
-        found: Mapping[str, Any] = self.openapi_schema.get("components", {}).get("schemas", {})
-        return found
+        schemas: Mapping[str, Any] = self.openapi_schema.get("components", {}).get("schemas", {})
+        return schemas
 
     @property
     def inputs(self) -> Mapping[str, Any]:
         """The schema of each input by its name."""
-        found: Mapping[str, Any] = self.schemas.get("Input", {}).get("properties", {})
-        return found
+        inputs: Mapping[str, Any] = self.schemas.get("Input", {}).get("properties", {})
+        return inputs
 
     @property
     def output(self) -> Mapping[str, Any]:
         """The schema of the output."""
-        found: Mapping[str, Any] = self.schemas.get("Output", {})
-        return found
+        output: Mapping[str, Any] = self.schemas.get("Output", {})
+        return output
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The inputs that no answer repeats."""
+        """The inputs that the API redacts."""
         return frozenset(name for name, schema in self.inputs.items() if schema.get("x-cog-secret"))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the version as the API shows it."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the version as the API returns it."""
         return {
             "id": self.id,
             "created_at": self.created_at,
@@ -54,13 +54,13 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model: ``shown`` is what the API says about it, ``behaviour`` the name of what it does when it runs."""
+    """A model: ``payload`` is what the API returns for it, ``predictor`` the name of what runs it."""
 
     owner: str
     name: str
     official: bool
-    behaviour: str
-    shown: Mapping[str, Any]
+    predictor: str
+    payload: Mapping[str, Any]
     versions: tuple[Version, ...]  # newest first
     readme: str | None = None
     examples: tuple[Mapping[str, Any], ...] = field(default=())
@@ -73,65 +73,67 @@ class Model:
     @property
     def description(self) -> str:
         """What the model is for, in a sentence; may be empty."""
-        return str(self.shown.get("description") or "")
+        return str(self.payload.get("description") or "")
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the model as the API shows it."""
-        latest = self.versions[0].as_json() if self.versions else None
-        return {**self.shown, "is_official": self.official, "latest_version": latest}
+    def to_json(self) -> dict[str, Any]:
+        """Return the model as the API returns it."""
+        latest = self.versions[0].to_json() if self.versions else None
+        return {**self.payload, "is_official": self.official, "latest_version": latest}
 
 
 class ModelCatalog:
-    """Every model and deployment by its name."""
+    """The models and deployments by their names."""
 
     def __init__(self) -> None:
         self._models: dict[str, Model] = {}
         self._deployments: dict[str, Model] = {}
 
     def add(self, model: Model) -> None:
-        """Put ``model`` in, in the place of one of the same name."""
+        """Add ``model``, replacing one of the same name."""
         self._models[model.full_name] = model
 
     def deploy(self, name: str, model: str) -> None:
-        """Let the deployment ``owner/name`` run ``model``'s newest version."""
+        """Create the deployment ``owner/name`` of ``model``'s latest version."""
         self._deployments[name] = self._models[model]
 
-    def model(self, full_name: str) -> Model | None:
-        """Return the model called ``owner/name``."""
+    def find_model(self, full_name: str) -> Model | None:
+        """Return the model ``owner/name``, or None."""
         return self._models.get(full_name)
 
-    def deployment(self, full_name: str) -> Model | None:
-        """Return the model behind the deployment ``owner/name``."""
+    def find_deployment(self, full_name: str) -> Model | None:
+        """Return the model behind the deployment ``owner/name``, or None."""
         return self._deployments.get(full_name)
 
     def deployments(self) -> Iterable[tuple[str, Model]]:
-        """Return every deployment's name and model."""
+        """Return the name and the model of every deployment."""
         return self._deployments.items()
 
-    def version(self, id: str) -> tuple[Model, Version] | None:  # noqa: A002 -- Replicate's own word for it
-        """Return the model and version with this id of 64 hex digits."""
-        found = ((model, version) for model in self._models.values() for version in model.versions)
-        return next(((model, version) for model, version in found if version.id == id), None)
+    def find_version(self, version_id: str) -> tuple[Model, Version] | None:
+        """Return the model and version with this id of 64 hex digits, or None."""
+        all_versions = ((model, version) for model in self._models.values() for version in model.versions)
+        return next(((model, version) for model, version in all_versions if version.id == version_id), None)
 
     def models(self) -> tuple[Model, ...]:
-        """Return every model, the newest version first."""
-        newest = sorted(self._models.values(), key=lambda model: model.full_name)
-        return tuple(sorted(newest, key=_latest_version_time, reverse=True))
+        """Return every model, ordered by its latest version, newest first."""
+        by_name = sorted(self._models.values(), key=lambda model: model.full_name)
+        return tuple(sorted(by_name, key=_latest_version_time, reverse=True))
 
     def search(self, query: str) -> tuple[Model, ...]:
-        """Return the models whose name or description has a word of ``query``, the best first."""
+        """Return the models whose name or description contains a word of ``query``, best match first."""
         words = query.lower().split()
 
         def score(model: Model) -> int:
             text = f"{model.full_name} {model.description}".lower()
             return sum(2 * (word in model.full_name.lower()) + (word in text) for word in words)
 
-        found = [model for model in self.models() if score(model) > 0]
-        return tuple(sorted(found, key=score, reverse=True))
+        matches = [model for model in self.models() if score(model) > 0]
+        return tuple(sorted(matches, key=score, reverse=True))
 
 
-def model_from_payload(payload: Mapping[str, Any], *, behaviour: str = "shape", official: bool | None = None) -> Model:
-    """Read a model as the API shows it (``GET /v1/models/{owner}/{name}``)."""
+def model_from_payload(
+    payload: Mapping[str, Any], *, predictor: str = "from_schema", official: bool | None = None
+) -> Model:
+    """Build a model from the response to ``GET /v1/models/{owner}/{name}``."""
     latest = payload.get("latest_version") or {}
     owner, name = payload["owner"], payload["name"]
     version = Version(
@@ -144,15 +146,15 @@ def model_from_payload(payload: Mapping[str, Any], *, behaviour: str = "shape", 
         owner=owner,
         name=name,
         official=bool(payload.get("is_official")) if official is None else official,
-        behaviour=behaviour,
-        shown={key: value for key, value in payload.items() if key != "latest_version"},
+        predictor=predictor,
+        payload={key: value for key, value in payload.items() if key != "latest_version"},
         versions=(version,),
         examples=tuple(filter(None, [payload.get("default_example")])),
     )
 
 
 def load_bundled_models() -> Iterable[Model]:
-    """Yield the models whose files lie in ``models/``."""
+    """Yield the models in the folder ``models/``."""
     folder = resources.files(f"{__package__}.models")
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".json"):
@@ -161,7 +163,7 @@ def load_bundled_models() -> Iterable[Model]:
 
 def _model_from_file(data: Mapping[str, Any]) -> Model:
     owner, name = data["model"].split("/")
-    shown = {
+    payload = {
         "url": f"https://replicate.com/{owner}/{name}",
         "owner": owner,
         "name": name,
@@ -188,8 +190,8 @@ def _model_from_file(data: Mapping[str, Any]) -> Model:
         owner=owner,
         name=name,
         official=data.get("official", False),
-        behaviour=data.get("behaviour", "shape"),
-        shown=shown,
+        predictor=data.get("predictor", "from_schema"),
+        payload=payload,
         versions=versions,
         readme=data.get("readme"),
     )

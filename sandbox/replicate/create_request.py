@@ -1,4 +1,4 @@
-"""Orders: what a request to create a prediction says, checked as Replicate checks it."""
+"""The request to create a prediction, parsed and validated as Replicate does."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from sandbox.replicate.catalog import Model, ModelCatalog, Version
 from sandbox.replicate.errors import InvalidField, Problem, invalid_input, invalid_version
 from sandbox.replicate.schema import validate_input
 
-HIDDEN_VERSION = "hidden"  # what an official model's predictions say instead of a version
+HIDDEN_VERSION = "hidden"  # an official model's predictions show this instead of a version
 WEBHOOK_EVENTS = ("start", "output", "logs", "completed")
 
 _FIELD_TYPES: Mapping[str, tuple[type, str]] = {
@@ -29,11 +29,11 @@ _VERSION_REF = re.compile(r"(?:(?P<model>[^/:\s]+/[^/:\s]+))?(?::?(?P<id>[0-9a-f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """A prediction that may be made. ``wait`` is in seconds, None for “do not wait”."""
+    """A valid request. ``wait`` is in seconds, None if the client does not wait."""
 
     model: Model
     version: Version
-    shown_version: str
+    displayed_version: str
     input: dict[str, Any]
     webhook: str | None
     webhook_events: tuple[str, ...] | None
@@ -43,50 +43,50 @@ class CreateRequest:
 
 
 def parse_body(body: Any, *, allowed: Collection[str], required: Collection[str]) -> dict[str, Any]:
-    """Return the request's body; Problem 422 names what does not belong, is missing or has the wrong type."""
+    """Return the request's body; raise a 422 that names the fields that are unknown, missing or of the wrong type."""
     if not isinstance(body, dict):
         raise Problem(400, "JSON parse error", title="Bad request")
-    wrong = [InvalidField("required", "(root)", f"{name} is required") for name in required if name not in body]
+    invalid = [InvalidField("required", "(root)", f"{name} is required") for name in required if name not in body]
     for name, value in body.items():
         if name not in allowed:
-            complaint = f"Additional property {name} is not allowed"
-            wrong.append(InvalidField("additional_property_not_allowed", "(root)", complaint))
+            description = f"Additional property {name} is not allowed"
+            invalid.append(InvalidField("additional_property_not_allowed", "(root)", description))
         elif not isinstance(value, _FIELD_TYPES[name][0]):
-            complaint = f"Invalid type. Expected: {_FIELD_TYPES[name][1]}"
-            wrong.append(InvalidField("invalid_type", name, complaint))
-    wrong += _invalid_webhook_fields(body) if not wrong else []
-    if wrong:
-        raise invalid_input(wrong)
+            description = f"Invalid type. Expected: {_FIELD_TYPES[name][1]}"
+            invalid.append(InvalidField("invalid_type", name, description))
+    invalid += _invalid_webhook_fields(body) if not invalid else []
+    if invalid:
+        raise invalid_input(invalid)
     return body
 
 
-def find_version(text: str, catalogue: ModelCatalog) -> tuple[Model, Version, str]:
-    """Return the model, its version and the version to show for ``owner/name``, ``owner/name:id`` or ``id``.
+def find_version(text: str, catalog: ModelCatalog) -> tuple[Model, Version, str]:
+    """Return the model, its version and the version to display for ``owner/name``, ``owner/name:id`` or ``id``.
 
-    Problem 422 for anything else: an unknown one, a word like ``:latest``, a community model without its version.
+    Raise a 422 for anything else: an unknown version, a tag like ``:latest``, a community model without a version.
     """
     match = _VERSION_REF.fullmatch(text)
     if match is None or not text:
         raise invalid_version()
     if (id_ := match["id"]) is None:
-        model = catalogue.model(match["model"])
+        model = catalog.find_model(match["model"])
         if model is None or not model.official:
             raise invalid_version()
         return model, model.versions[0], HIDDEN_VERSION
-    found = catalogue.version(id_)
+    found = catalog.find_version(id_)
     if found is None or (match["model"] and match["model"] != found[0].full_name):
         raise invalid_version()
     return *found, id_
 
 
-def require_valid_input(given: dict[str, Any], version: Version) -> None:
-    """Problem 422 with ``invalid_fields`` where the version's schema refuses ``given``."""
-    if wrong := validate_input(given, version.schemas):
-        raise invalid_input(wrong)
+def require_valid_input(values: dict[str, Any], version: Version) -> None:
+    """Raise a 422 with ``invalid_fields`` if ``values`` do not match the version's schema."""
+    if invalid := validate_input(values, version.schemas):
+        raise invalid_input(invalid)
 
 
 def parse_wait(header: str | None) -> int | None:
-    """Return the seconds that ``Prefer`` asks to wait; None where it asks for nothing that is understood."""
+    """Return the seconds to wait that ``Prefer`` requests, or None if it requests no valid wait."""
     preferences = [part.strip() for part in (header or "").split(",")]
     found = next((match for part in preferences if (match := _WAIT_PREFERENCE.fullmatch(part))), None)
     if found is None:
@@ -95,27 +95,27 @@ def parse_wait(header: str | None) -> int | None:
 
 
 def parse_cancel_after(header: str | None) -> timedelta | None:
-    """Return the span that ``Cancel-After`` gives (``90s``, ``1h30m45s``, ``30``); Problem 422 for a bad one."""
+    """Return the duration in ``Cancel-After`` (``90s``, ``1h30m45s``, ``30``); raise a 422 if it is invalid."""
     if header is None:
         return None
     match = _DURATION.fullmatch(header.strip())
     if match is None:
         raise Problem(422, f"Cancel-After: invalid duration {header!r}", title="Invalid header")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    span = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    if span < limits.CANCEL_AFTER_MIN:
+    duration = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if duration < limits.CANCEL_AFTER_MIN:
         raise Problem(422, "Cancel-After: duration must be at least 5 seconds", title="Invalid header")
-    return span
+    return duration
 
 
 def _invalid_webhook_fields(body: Mapping[str, Any]) -> list[InvalidField]:
-    wrong = []
+    invalid = []
     webhook = body.get("webhook")
     if webhook is not None and urlsplit(webhook).scheme not in ("http", "https"):
-        wrong.append(InvalidField("format", "webhook", "Does not match format 'uri'"))
+        invalid.append(InvalidField("format", "webhook", "Does not match format 'uri'"))
     for index, event in enumerate(body.get("webhook_events_filter") or []):
         if event not in WEBHOOK_EVENTS:
             allowed = ", ".join(f'"{name}"' for name in WEBHOOK_EVENTS)
             field = f"webhook_events_filter.{index}"
-            wrong.append(InvalidField("enum", field, f"{field} must be one of the following: {allowed}"))
-    return wrong
+            invalid.append(InvalidField("enum", field, f"{field} must be one of the following: {allowed}"))
+    return invalid

@@ -12,7 +12,7 @@ CREDIT_URL = "https://replicate.com/account/billing#billing"
 
 @dataclass(frozen=True, slots=True)
 class InvalidField:
-    """One thing wrong with a request's body, in the words of Replicate's validator."""
+    """One invalid field of a request, worded as Replicate's validator words it."""
 
     type: str
     field: str
@@ -20,16 +20,15 @@ class InvalidField:
 
 
 class Problem(Exception):
-    """A refusal; the API answers with it as problem+json."""
+    """An error that the API returns as problem+json (RFC 7807)."""
 
-    def __init__(self, status: int, detail: str, *, title: str | None = None, **more: Any) -> None:
+    def __init__(self, status: int, detail: str, *, title: str | None = None, **extra: Any) -> None:
         super().__init__(detail)
         self.status = status
         self.headers: dict[str, str] = {}
-        self.body = {"detail": detail, "status": status, **({"title": title} if title else {}), **more}
+        self.body = {"detail": detail, "status": status, **({"title": title} if title else {}), **extra}
 
     def response(self) -> web.Response:
-        """Return the answer that carries this refusal."""
         text = json.dumps(self.body, ensure_ascii=False) + "\n"
         return web.Response(
             status=self.status,
@@ -39,7 +38,6 @@ class Problem(Exception):
 
 
 def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return ``body`` as JSON."""
     return web.Response(
         status=status,
         headers={"Content-Type": "application/json; charset=UTF-8", **(headers or {})},
@@ -48,12 +46,12 @@ def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | 
 
 
 def unauthenticated() -> Problem:
-    """Return the 401 for a token that is missing or wrong."""
+    """Return the 401 for a missing or wrong token."""
     return Problem(401, "You did not pass a valid authentication token", title="Unauthenticated")
 
 
 def insufficient_credit() -> Problem:
-    """Return the 402 of an account without credit."""
+    """Return the 402 for an account without credit."""
     detail = (
         "You have insufficient credit to run this model. "
         f"Go to {CREDIT_URL} to purchase credit. "
@@ -63,7 +61,7 @@ def insufficient_credit() -> Problem:
 
 
 def not_found() -> Problem:
-    """Return the 404 for anything that is not there or may not be seen."""
+    """Return the 404 for anything that does not exist or that the token may not access."""
     return Problem(404, "The requested resource could not be found.")
 
 
@@ -78,7 +76,7 @@ def file_too_large() -> Problem:
 
 
 def invalid_input(fields: Sequence[InvalidField]) -> Problem:
-    """Return the 422 that lists what is wrong with an input."""
+    """Return the 422 that lists the invalid fields of an input."""
     detail = "".join(f"- {field.field}: {field.description}\n" for field in fields)
     return Problem(422, detail, title="Input validation failed", invalid_fields=[asdict(field) for field in fields])
 
@@ -90,9 +88,9 @@ def invalid_version() -> Problem:
 
 
 def throttled(seconds: int, *, reason: str = "", form: str = "body") -> Problem:
-    """Return a 429; ``form`` says where the wait is told: in the “body”, only in a “header”, or only in the “text”."""
-    told = f" Your rate limit resets in ~{seconds}s." if form != "header" else ""
-    problem = Problem(429, f"Request was throttled.{reason}{told}")
+    """Return a 429; ``form`` says where the wait is given: in the “body”, only in a “header”, or only in the “text”."""
+    wait = f" Your rate limit resets in ~{seconds}s." if form != "header" else ""
+    problem = Problem(429, f"Request was throttled.{reason}{wait}")
     if form == "body":
         problem.body["retry_after"] = seconds
     if form == "header":
@@ -101,9 +99,9 @@ def throttled(seconds: int, *, reason: str = "", form: str = "body") -> Problem:
 
 
 def proxy_error_page(status: int) -> web.Response:
-    """Return the HTML that stands before Replicate says when Replicate does not answer."""
-    words = {500: "Internal Server Error", 502: "Bad gateway", 503: "Service Temporarily Unavailable", 504: "Timeout"}
-    title = f"{status}: {words.get(status, 'Unknown Error')}"
+    """Return the HTML page that the proxy in front of Replicate sends when Replicate does not respond."""
+    reasons = {500: "Internal Server Error", 502: "Bad gateway", 503: "Service Temporarily Unavailable", 504: "Timeout"}
+    title = f"{status}: {reasons.get(status, 'Unknown Error')}"
     page = (
         f"<!DOCTYPE html>\n<html><head><title>replicate.com | {title}</title></head>\n"
         f"<body><h1>{title}</h1><p>Cloudflare</p></body></html>\n"

@@ -1,4 +1,4 @@
-"""What happens inside the stand-in, as frozen values that anybody may watch."""
+"""What happens inside the stand-in, published as frozen values to any number of subscribers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,26 +7,26 @@ from typing import Any, Self
 
 from sandbox.replicate.request_log import Call
 
-QUEUE_LIMIT = 10_000  # a watcher that falls further behind than this loses the oldest
+QUEUE_LIMIT = 10_000  # a subscriber that falls further behind loses the oldest events
 
 
 @dataclass(frozen=True, slots=True)
 class CallLogged:
-    """A request was answered, or its connection ended without an answer (``call.status`` is None)."""
+    """A request got its response, or its connection ended without one (``call.status`` is None)."""
 
     call: Call
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionChanged:
-    """A prediction has a new state, output or log line; ``prediction`` is what a GET would now show."""
+    """A prediction has a new status, output or log line; ``prediction`` is what a GET returns now."""
 
     prediction: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEventSent:
-    """An event was put on a prediction's stream (whether or not anybody is listening)."""
+    """An event was published on a prediction's stream, with or without listeners."""
 
     prediction_id: str
     event: str
@@ -36,7 +36,7 @@ class StreamEventSent:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSent:
-    """A webhook left; ``status`` is what the receiver said, None when it said nothing or was never asked."""
+    """A webhook was sent; ``status`` is the receiver's, None if it did not respond or the address was not called."""
 
     prediction_id: str
     event: str
@@ -46,7 +46,7 @@ class WebhookSent:
 
 @dataclass(frozen=True, slots=True)
 class FaultsChanged:
-    """A fault was switched on, used up or cleared; ``active`` are the names that still wait."""
+    """A fault was added, used up or cleared; ``active`` are the names of those that remain."""
 
     active: tuple[str, ...]
 
@@ -55,31 +55,31 @@ StandInEvent = CallLogged | PredictionChanged | StreamEventSent | WebhookSent | 
 
 
 class EventSubscription:
-    """One watcher's view: an async iterator that starts when it is made and ends when it is closed."""
+    """An async iterator over the events from its creation until ``close``."""
 
-    def __init__(self, happenings: "EventBus") -> None:
-        self._happenings = happenings
+    def __init__(self, bus: "EventBus") -> None:
+        self._bus = bus
         self._queue: asyncio.Queue[StandInEvent | None] = asyncio.Queue()
 
-    def put(self, happening: StandInEvent) -> None:
-        """Add one; the oldest falls out of a watch that nobody reads."""
+    def put(self, event: StandInEvent) -> None:
+        """Queue an event; drop the oldest if the queue is full."""
         if self._queue.qsize() >= QUEUE_LIMIT:
             self._queue.get_nowait()
-        self._queue.put_nowait(happening)
+        self._queue.put_nowait(event)
 
     def close(self) -> None:
-        """End the iteration; nothing more arrives."""
-        self._happenings.forget(self)
+        """End the iteration after the events that are queued."""
+        self._bus.unsubscribe(self)
         self._queue.put_nowait(None)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> StandInEvent:
-        happening = await self._queue.get()
-        if happening is None:
+        event = await self._queue.get()
+        if event is None:
             raise StopAsyncIteration
-        return happening
+        return event
 
     def __enter__(self) -> Self:
         return self
@@ -89,33 +89,30 @@ class EventSubscription:
 
 
 class EventBus:
-    """Tells every watcher what happened; nobody is waited for."""
+    """Publishes events to every subscription without waiting for any."""
 
     def __init__(self) -> None:
-        self._watches: list[EventSubscription] = []
+        self._subscriptions: list[EventSubscription] = []
 
     @property
-    def watched(self) -> bool:
-        """Whether anybody watches."""
-        return bool(self._watches)
+    def has_subscribers(self) -> bool:
+        return bool(self._subscriptions)
 
-    def watch(self) -> EventSubscription:
-        """Return a watch that sees everything from now on."""
-        watch = EventSubscription(self)
-        self._watches.append(watch)
-        return watch
+    def subscribe(self) -> EventSubscription:
+        """Return a subscription to everything from now on."""
+        subscription = EventSubscription(self)
+        self._subscriptions.append(subscription)
+        return subscription
 
-    def tell(self, happening: StandInEvent) -> None:
-        """Hand ``happening`` to everybody who watches."""
-        for watch in self._watches:
-            watch.put(happening)
+    def publish(self, event: StandInEvent) -> None:
+        for subscription in self._subscriptions:
+            subscription.put(event)
 
-    def forget(self, watch: EventSubscription) -> None:
-        """Stop telling ``watch``."""
-        if watch in self._watches:
-            self._watches.remove(watch)
+    def unsubscribe(self, subscription: EventSubscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
 
     def close(self) -> None:
-        """End every watch."""
-        for watch in tuple(self._watches):
-            watch.close()
+        """End every subscription."""
+        for subscription in tuple(self._subscriptions):
+            subscription.close()

@@ -1,4 +1,4 @@
-"""Files: the files API, the output file server, and fetching a model's input files."""
+"""Files: uploads through the files API, output files for an hour, and fetching a model's input files."""
 
 import asyncio
 import base64
@@ -27,8 +27,19 @@ from sandbox.replicate.job import ModelFailed
 from sandbox.replicate.middleware import RequestFaults, reset_connection
 from sandbox.replicate.request_log import BODY
 
-RETENTION = timedelta(hours=24)
+RETENTION = timedelta(hours=24)  # of uploads
 _CHUNK = 64 * limits.KIB
+_FETCH_TIMEOUT = aiohttp.ClientTimeout(total=30)
+_CONTENT_TYPES = {
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "wav": "audio/wav",
+    "mp4": "video/mp4",
+    "zip": "application/zip",
+    "srt": "text/plain",
+    "glb": "model/gltf-binary",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +53,8 @@ class UploadedFile:
     metadata: dict[str, Any]
     created_at: datetime
 
-    def as_json(self, api: str) -> dict[str, Any]:
-        """Return the file as the API shows it."""
+    def to_json(self, api: str) -> dict[str, Any]:
+        """Return the file as the API returns it."""
         md5 = hashlib.md5(self.data, usedforsecurity=False).hexdigest()
         return {
             "id": self.id,
@@ -60,33 +71,32 @@ class UploadedFile:
 
 
 class FilesApi:
-    """Keeps uploaded files for a day, and serves the API around them."""
+    """Keeps uploaded files for a day and serves the files API."""
 
     def __init__(
-        self, *, origins: BaseUrls, ids: IdGenerator, clock: Clock, owner: str, signing_secret: Callable[[], str]
+        self, *, base_urls: BaseUrls, ids: IdGenerator, clock: Clock, owner: str, signing_secret: Callable[[], str]
     ) -> None:
-        self._origins = origins
+        self._base_urls = base_urls
         self._ids = ids
         self._clock = clock
         self._owner = owner
         self._signing_secret = signing_secret
         self._files: dict[str, UploadedFile] = {}
 
-    def content(self, url: str) -> bytes | None:
-        """Return what lies behind a file's own URL (``urls.get``), None if that is no file of ours or it is gone."""
-        prefix = f"{self._origins.api}/v1/files/"
+    def find_content(self, url: str) -> bytes | None:
+        """Return the content of the file with this URL (``urls.get``), or None if it is unknown or expired."""
+        prefix = f"{self._base_urls.api}/v1/files/"
         file = self._find(url.removeprefix(prefix).removesuffix("/download")) if url.startswith(prefix) else None
         return file.data if file else None
 
     def download_url(self, file_id: str, *, expires: datetime) -> str:
-        """Return the signed address at which anybody may download a file until ``expires``."""
+        """Return a signed URL at which the file can be downloaded without a token until ``expires``."""
         expiry = int(expires.timestamp())
         signature = self._sign(file_id, str(expiry)).replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
         query = f"owner={self._owner}&expiry={expiry}&signature={signature}"
-        return f"{self._origins.api}/v1/files/{file_id}/download?{query}"
+        return f"{self._base_urls.api}/v1/files/{file_id}/download?{query}"
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Return the routes of this noun."""
         return [
             web.post("/v1/files", self._create),
             web.get("/v1/files", self._list),
@@ -103,7 +113,7 @@ class FilesApi:
         if len(fields["filename"].encode()) > limits.FILENAME_BYTES:
             raise invalid_input([InvalidField("string_lte", "filename", "String length must be at most 255 bytes")])
         file = UploadedFile(
-            id=self._ids.resource(),
+            id=self._ids.new_resource_id(),
             name=fields["filename"],
             content_type=fields["type"],
             data=content,
@@ -111,37 +121,37 @@ class FilesApi:
             created_at=self._clock.now(),
         )
         self._files[file.id] = file
-        return json_response(file.as_json(self._origins.api), status=201)
+        return json_response(file.to_json(self._base_urls.api), status=201)
 
     async def _list(self, request: web.Request) -> web.Response:
         rows = [file for file in reversed(self._files.values()) if self._find(file.id)]
         return json_response(
             paginate(
                 rows,
-                when=lambda file: file.created_at,
-                show=lambda file: file.as_json(self._origins.api),
-                url=f"{self._origins.api}/v1/files",
+                time_of=lambda file: file.created_at,
+                to_json=lambda file: file.to_json(self._base_urls.api),
+                url=f"{self._base_urls.api}/v1/files",
                 query=request.query,
             )
         )
 
     async def _get(self, request: web.Request) -> web.Response:
-        return json_response(self._found(request).as_json(self._origins.api))
+        return json_response(self._require_file(request).to_json(self._base_urls.api))
 
     async def _delete(self, request: web.Request) -> web.Response:
-        del self._files[self._found(request).id]
+        del self._files[self._require_file(request).id]
         return web.Response(status=204)
 
     async def _download(self, request: web.Request) -> web.Response:
-        file, query = self._found(request), request.query
-        expiry, given = query.get("expiry", ""), query.get("signature", "")
+        file, query = self._require_file(request), request.query
+        expiry, signature = query.get("expiry", ""), query.get("signature", "")
         expired = not expiry.isdigit() or int(expiry) < self._clock.now().timestamp()
-        right = hmac.compare_digest(self._sign(file.id, expiry), given)
-        if expired or not right or query.get("owner") != self._owner:
+        valid = hmac.compare_digest(self._sign(file.id, expiry), signature)
+        if expired or not valid or query.get("owner") != self._owner:
             raise file_not_found()
         return web.Response(body=file.data, headers={"Content-Type": "application/octet-stream"})
 
-    def _found(self, request: web.Request) -> UploadedFile:
+    def _require_file(self, request: web.Request) -> UploadedFile:
         file = self._find(request.match_info["id"])
         if file is None:
             raise file_not_found()
@@ -157,7 +167,7 @@ class FilesApi:
 
 
 async def _read_parts(request: web.Request) -> tuple[bytes | None, dict[str, Any]]:
-    """Return the part ``content`` and what the others say; what they do not say is taken from that part's head."""
+    """Return the part ``content`` and the other fields; missing fields are taken from the headers of that part."""
     if not request.content_type.startswith("multipart/"):
         raise Problem(415, f'Unsupported media type "{request.content_type}" in request.')
     content: bytes | None = None
@@ -195,78 +205,67 @@ def _parse_metadata(text: str | None) -> dict[str, Any]:
     return metadata
 
 
-_CONTENT_TYPES = {
-    "webp": "image/webp",
-    "jpg": "image/jpeg",
-    "png": "image/png",
-    "wav": "audio/wav",
-    "mp4": "video/mp4",
-    "zip": "application/zip",
-    "srt": "text/plain",
-    "glb": "model/gltf-binary",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class OutputFile:
     """One output file."""
 
     data: bytes
     content_type: str
-    gone_at: datetime
+    expires_at: datetime
 
 
 class OutputFiles:
-    """Keeps output files for an hour and serves them without asking for a token."""
+    """Keeps output files for an hour and serves them without a token."""
 
-    def __init__(self, *, origins: BaseUrls, ids: IdGenerator, clock: Clock, faults: Faults) -> None:
-        self._origins = origins
+    def __init__(self, *, base_urls: BaseUrls, ids: IdGenerator, clock: Clock, faults: Faults) -> None:
+        self._base_urls = base_urls
         self._ids = ids
         self._clock = clock
         self._faults = faults
         self._files: dict[str, OutputFile] = {}
 
-    def inline(self, data: bytes, name: str) -> str:
-        """Return ``data`` as a data URI; nothing is kept."""
+    def to_data_uri(self, data: bytes, name: str) -> str:
+        """Return ``data`` as a data URI instead of storing it."""
         return f"data:{_content_type(name)};base64,{base64.b64encode(data).decode()}"
 
     def save(self, data: bytes, name: str) -> str:
-        """Keep ``data`` and return the URL that it is served at."""
-        path = f"/delivery/{self._ids.pool()}/{self._ids.folder()}/{quote(name)}"
+        """Store ``data`` and return the URL that it is served at."""
+        path = f"/delivery/{self._ids.new_pool()}/{self._ids.new_folder()}/{quote(name)}"
         self._files[path] = OutputFile(data, _content_type(name), self._clock.now() + limits.DATA_KEPT)
-        return f"{self._origins.delivery}{path}"
+        return f"{self._base_urls.delivery}{path}"
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Return the routes of the delivery origin."""
         return [web.get("/delivery/{pool}/{folder}/{name}", self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        chances = RequestFaults(self._faults, f"GET {request.path}", request)
+        request_faults = RequestFaults(self._faults, f"GET {request.path}", request)
         file = self._files.get(request.rel_url.raw_path)
-        if file is None or self._clock.now() >= file.gone_at or chances.take("file-missing"):
+        if file is None or self._clock.now() >= file.expires_at or request_faults.trigger("file-missing"):
             return web.Response(status=404, text="Not Found")
-        return await self._spoilt(request, file, chances) or web.Response(
+        return await self._apply_faults(request, file, request_faults) or web.Response(
             body=file.data, headers={"Content-Type": file.content_type, "Cache-Control": "public, max-age=3600"}
         )
 
-    async def _spoilt(
-        self, request: web.Request, file: OutputFile, chances: RequestFaults
+    async def _apply_faults(
+        self, request: web.Request, file: OutputFile, request_faults: RequestFaults
     ) -> web.StreamResponse | None:
-        if fault := chances.take("file-redirect"):
-            # The same file under another name of this machine: whoever follows gets it, and should not have.
-            elsewhere = f"http://localhost:{request.url.port}{request.rel_url.raw_path}"
-            return web.Response(status=302, headers={"Location": fault.get("to", elsewhere)})
-        if dressed := _mislabelled_response(file, chances):
-            return dressed
-        if fault := chances.take("file-huge"):
-            return await _send_bytes(request, bytes(fault.get("bytes", 200 * limits.MIB)), told=fault.get("told", True))
-        if chances.take("file-cut"):
+        if fault := request_faults.trigger("file-redirect"):
+            # The same file under another name of this machine, which a client must not follow.
+            other_host = f"http://localhost:{request.url.port}{request.rel_url.raw_path}"
+            return web.Response(status=302, headers={"Location": fault.get("to", other_host)})
+        if response := _mislabelled_response(file, request_faults):
+            return response
+        if fault := request_faults.trigger("file-huge"):
+            return await _send_bytes(
+                request, bytes(fault.get("bytes", 200 * limits.MIB)), content_length=fault.get("content_length", True)
+            )
+        if request_faults.trigger("file-cut"):
             return await _send_bytes(request, file.data, cut=True)
-        if fault := chances.take("file-slow"):
-            return await self._drip(request, file, fault)
+        if fault := request_faults.trigger("file-slow"):
+            return await self._send_slowly(request, file, fault)
         return None
 
-    async def _drip(self, request: web.Request, file: OutputFile, fault: Fault) -> web.StreamResponse:
+    async def _send_slowly(self, request: web.Request, file: OutputFile, fault: Fault) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": file.content_type})
         response.content_length = len(file.data)
         await response.prepare(request)
@@ -277,11 +276,11 @@ class OutputFiles:
         return response
 
 
-def _mislabelled_response(file: OutputFile, chances: RequestFaults) -> web.Response | None:
-    """Return the file under headers that say something else than what it is, if a fault wants that."""
-    if fault := chances.take("file-mistyped"):
+def _mislabelled_response(file: OutputFile, request_faults: RequestFaults) -> web.Response | None:
+    """Return the file with misleading headers if such a fault is active."""
+    if fault := request_faults.trigger("file-mistyped"):
         return web.Response(body=file.data, headers={"Content-Type": fault.get("type", "text/html")})
-    if fault := chances.take("file-bomb"):
+    if fault := request_faults.trigger("file-bomb"):
         packed = zlib.compress(bytes(fault.get("bytes", 200 * limits.MIB)))
         return web.Response(body=packed, headers={"Content-Type": file.content_type, "Content-Encoding": "deflate"})
     return None
@@ -291,52 +290,51 @@ def _content_type(name: str) -> str:
     return _CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
 
 
-async def _send_bytes(request: web.Request, data: bytes, *, told: bool = True, cut: bool = False) -> web.StreamResponse:
+async def _send_bytes(
+    request: web.Request, data: bytes, *, content_length: bool = True, cut: bool = False
+) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
-    if told:
+    if content_length:
         response.content_length = len(data)
     await response.prepare(request)
     sent = data[: len(data) // 2] if cut else data
     for start in range(0, len(sent), _CHUNK):
         await response.write(sent[start : start + _CHUNK])
     if cut:
-        await asyncio.sleep(0)  # the half must leave before the connection does
+        await asyncio.sleep(0)  # the first half must be sent before the connection is cut
         reset_connection(request)
     return response
 
 
-_FETCH_TIMEOUT = aiohttp.ClientTimeout(total=30)
-
-
 class InputFetcher:
-    """Fetches what a model was given.
+    """Fetches the input files of models.
 
-    Addresses elsewhere are never called: a portrait drawn from the address stands in for what lies there, so that
-    examples which point at replicate.delivery work without a network.
+    Other hosts are never called: a portrait drawn from the URL replaces the file, so that examples which point at
+    replicate.delivery work without a network.
     """
 
-    def __init__(self, uploaded: Callable[[str], bytes | None]) -> None:
-        self._uploaded = uploaded
+    def __init__(self, find_upload: Callable[[str], bytes | None]) -> None:
+        self._find_upload = find_upload
         self._session: aiohttp.ClientSession | None = None
 
-    def start(self, session: aiohttp.ClientSession) -> None:
-        """Fetch through ``session`` from now on."""
+    def use_session(self, session: aiohttp.ClientSession) -> None:
+        """Fetch files through ``session`` from now on."""
         self._session = session
 
-    async def read(self, uri: str) -> bytes:
-        """Return the bytes behind ``uri``; ModelFailed where they cannot be had, as a real model fails then."""
+    async def fetch(self, uri: str) -> bytes:
+        """Return the content of ``uri``; raise ModelFailed, in the wording of a real model, if it cannot be read."""
         if uri.startswith("data:"):
             return _decode_data_uri(uri)
-        if (data := self._uploaded(uri)) is not None:
+        if (data := self._find_upload(uri)) is not None:
             return data
-        address = urlsplit(uri)
-        if address.scheme not in ("http", "https"):
-            raise ModelFailed(f"<urlopen error unknown url type: {address.scheme}>")
-        if not is_loopback(address.hostname):
+        url = urlsplit(uri)
+        if url.scheme not in ("http", "https"):
+            raise ModelFailed(f"<urlopen error unknown url type: {url.scheme}>")
+        if not is_loopback(url.hostname):
             return draw_portrait(uri)
-        return await self._fetch(uri)
+        return await self._fetch_local(uri)
 
-    async def _fetch(self, uri: str) -> bytes:
+    async def _fetch_local(self, uri: str) -> bytes:
         if self._session is None:
             raise ModelFailed("<urlopen error [Errno 111] Connection refused>")
         try:

@@ -1,8 +1,16 @@
-"""The lifecycle of predictions, and the store that holds them."""
+"""The lifecycle of predictions, and the store that holds them.
+
+Statuses::
+
+    starting ──▶ processing ──▶ succeeded    the model finished
+        │             ├───────▶ failed       the model raised an error
+        ├─────────────┴───────▶ canceled     a client cancelled it, or its deadline passed while it ran
+        └─────────────────────▶ aborted      its deadline passed before it ran
+"""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,195 +28,195 @@ OnStreamEvent = Callable[[Prediction, str, str, str], None]
 
 
 class Lifecycle:
-    """Lives one prediction from its creation to its end.
+    """Runs one prediction from its creation to its end.
 
-    ``tell`` hears created, start, output, logs and completed; ``tell_event`` each event of the stream with its id.
+    ``on_change`` is called with created, start, output, logs and completed; ``on_stream_event`` with the name, id and
+    data of each event of the stream.
     """
 
     def __init__(
         self,
         prediction: Prediction,
         *,
-        work: Callable[["Lifecycle"], Job],
-        behave: Callable[[Job], Awaitable[None]],
+        make_job: Callable[["Lifecycle"], Job],
+        predict: Callable[[Job], Awaitable[None]],
         clock: Clock,
         faults: Faults,
-        tell: OnChange,
-        tell_event: OnStreamEvent,
+        on_change: OnChange,
+        on_stream_event: OnStreamEvent,
     ) -> None:
         self.prediction = prediction
         self._clock = clock
         self._faults = faults
-        self._tell = tell
-        self._tell_event = tell_event
-        self._job = work(self)
-        self._behave = behave
-        self._made = 0
+        self._on_change = on_change
+        self._on_stream_event = on_stream_event
+        self._job = make_job(self)
+        self._predict = predict
+        self._output_count = 0
         self._task: asyncio.Task[None] | None = None
-        self._guards: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.Task[None]] = set()
 
-    def begin(self, *, boot: float) -> None:
-        """Start living, in tasks of its own."""
+    def start(self, *, boot: float) -> None:
+        """Run the prediction in a task; the model takes ``boot`` seconds to start."""
         name = f"prediction {self.prediction.id}"
-        self._task = asyncio.create_task(self._live(boot), name=name)
-        self._tell(self.prediction, "created")
+        self._task = asyncio.create_task(self._run(boot), name=name)
+        self._on_change(self.prediction, "created")
         if self.prediction.deadline is not None:
-            self._guard(self._watch_deadline(), f"{name} deadline")
+            self._start_timer(self._enforce_deadline(), f"{name} deadline")
 
     async def stop(self) -> None:
-        """End every task of this life; the prediction stays as it is."""
-        tasks = [task for task in (self._task, *self._guards) if task is not None]
+        """Cancel every task; the prediction stays as it is."""
+        tasks = [task for task in (self._task, *self._timers) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def cancel(self) -> None:
-        """Cancel as asked by a person; after the end this changes nothing."""
-        if fault := self._faults.take("cancel-lags", self.prediction.model.full_name):
-            self._guard(self._cancel_later(fault.get("seconds", 5)), f"prediction {self.prediction.id} cancel")
+        """Cancel the prediction for a client; does nothing after its end."""
+        if fault := self._faults.trigger("cancel-lags", self.prediction.model.full_name):
+            self._start_timer(self._cancel_later(fault.get("seconds", 5)), f"prediction {self.prediction.id} cancel")
         else:
-            self._cut("canceled")
+            self._terminate("canceled")
 
     def log(self, text: str) -> None:
-        """Add ``text`` to the logs."""
         self.prediction.logs += text
-        self._tell(self.prediction, "logs")
+        self._on_change(self.prediction, "logs")
 
-    async def output(self, value: Any) -> None:
-        """Add one output to a list that grows."""
-        await self._maybe_break()
+    async def add_output(self, value: Any) -> None:
+        """Append one output to a list that grows."""
+        await self._apply_faults()
         self.prediction.output = [*(self.prediction.output or []), value]
-        self._publish(value)
+        self._publish_output(value)
 
-    async def result(self, value: Any) -> None:
+    async def set_output(self, value: Any) -> None:
         """Set the whole output."""
-        await self._maybe_break()
+        await self._apply_faults()
         self.prediction.output = value
         for item in value if isinstance(value, list) else [value]:
-            self._publish(item)
+            self._publish_output(item)
 
-    def _publish(self, value: Any) -> None:
-        self._made += 1
+    def _publish_output(self, value: Any) -> None:
+        self._output_count += 1
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         if value is not None:
-            self._send("output", text)
-        self._tell(self.prediction, "output")
+            self._send_stream_event("output", text)
+        self._on_change(self.prediction, "output")
 
-    async def _live(self, boot: float) -> None:
+    async def _run(self, boot: float) -> None:
         await self._boot(boot)
         self.prediction.status = "processing"
         self.prediction.started_at = self._clock.now()
-        self._tell(self.prediction, "start")
+        self._on_change(self.prediction, "start")
         try:
-            await self._behave(self._job)
-            await self._maybe_break()
+            await self._predict(self._job)
+            await self._apply_faults()
         except ModelFailed as failure:
-            self._end("failed", error=str(failure))
+            self._finish("failed", error=str(failure))
             return
-        except Exception as error:  # noqa: BLE001 -- whatever a model's code raises fails its prediction, as it does there
-            self._end("failed", error=f"Prediction failed: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 -- on Replicate, too, any error in a model's code fails its prediction
+            self._finish("failed", error=f"Prediction failed: {type(error).__name__}: {error}")
             return
         self.prediction.metrics.update(self._job.metrics)
-        self.prediction.outputs_made.set()
-        await self._job.rest(self._job.pace().finish)
-        self._end("succeeded")
+        self.prediction.outputs_ready.set()
+        await self._job.sleep(self._job.timings().finish)
+        self._finish("succeeded")
 
     async def _boot(self, seconds: float) -> None:
         model = self.prediction.model.full_name
-        if self._faults.take("aborted", model):
-            self._guard(self._abort(), f"prediction {self.prediction.id} abort")
+        if self._faults.trigger("aborted", model):
+            self._start_timer(self._abort(), f"prediction {self.prediction.id} abort")
             await asyncio.Event().wait()
-        if self._faults.take("never-starts", model):
+        if self._faults.trigger("never-starts", model):
             await asyncio.Event().wait()
-        if fault := self._faults.take("slow-start", model):
+        if fault := self._faults.trigger("slow-start", model):
             seconds = fault.get("seconds", 60)
-        await self._job.rest(seconds)
+        await self._job.sleep(seconds)
 
-    async def _maybe_break(self) -> None:
+    async def _apply_faults(self) -> None:
         model = self.prediction.model.full_name
 
-        def due(fault: Fault) -> bool:
-            return bool(self._made >= fault.get("after", 0))
+        def is_due(fault: Fault) -> bool:
+            return bool(self._output_count >= fault.get("after", 0))
 
-        if self._faults.take("never-ends", model, ready=due):
+        if self._faults.trigger("never-ends", model, ready=is_due):
             await asyncio.Event().wait()
-        if fault := self._faults.take("fails", model, ready=due):
+        if fault := self._faults.trigger("fails", model, ready=is_due):
             raise ModelFailed(fault.get("error", "Prediction interrupted; please retry (code: PA)"))
 
-    async def _watch_deadline(self) -> None:
+    async def _enforce_deadline(self) -> None:
         deadline = self.prediction.deadline
         if deadline is None:
             return
         await self._clock.sleep((deadline - self._clock.now()).total_seconds())
-        self._cut("aborted" if self.prediction.status == "starting" else "canceled")
+        self._terminate("aborted" if self.prediction.status == "starting" else "canceled")
 
     async def _cancel_later(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
-        self._cut("canceled")
+        self._terminate("canceled")
 
     async def _abort(self) -> None:
-        self._cut("aborted")
+        self._terminate("aborted")
 
-    def _cut(self, status: str) -> None:
-        if self.prediction.over:
+    def _terminate(self, status: str) -> None:
+        if self.prediction.finished:
             return
         if self._task is not None:
             self._task.cancel()
-        self._end(status)
+        self._finish(status)
 
-    def _end(self, status: str, *, error: str | None = None) -> None:
+    def _finish(self, status: str, *, error: str | None = None) -> None:
         prediction, now = self.prediction, self._clock.now()
         prediction.status, prediction.error, prediction.completed_at = status, error, now
-        if self._faults.take("data-removed", prediction.model.full_name):
-            prediction.kept_for = timedelta(0)
-        predicted = (now - prediction.started_at).total_seconds() if prediction.started_at else 0.0
-        prediction.metrics["predict_time"] = predicted
+        if self._faults.trigger("data-removed", prediction.model.full_name):
+            prediction.data_retention = timedelta(0)
+        predict_time = (now - prediction.started_at).total_seconds() if prediction.started_at else 0.0
+        prediction.metrics["predict_time"] = predict_time
         prediction.metrics["total_time"] = (now - prediction.created_at).total_seconds()
         if status == "failed":
-            self._send("error", json.dumps({"detail": error}, ensure_ascii=False))
+            self._send_stream_event("error", json.dumps({"detail": error}, ensure_ascii=False))
         reasons = {"succeeded": "{}", "failed": '{"reason":"error"}'}
-        self._send("done", reasons.get(status, '{"reason":"canceled"}'))
-        prediction.outputs_made.set()
+        self._send_stream_event("done", reasons.get(status, '{"reason":"canceled"}'))
+        prediction.outputs_ready.set()
         prediction.ended.set()
-        for guard in self._guards - {asyncio.current_task()}:
-            guard.cancel()
-        self._tell(prediction, "completed")
+        for timer in self._timers - {asyncio.current_task()}:
+            timer.cancel()
+        self._on_change(prediction, "completed")
 
-    def _send(self, event: str, data: str) -> None:
+    def _send_stream_event(self, event: str, data: str) -> None:
         if self.prediction.channel is not None:
             message = self.prediction.channel.publish(event, data)
-            self._tell_event(self.prediction, event, str(message.id), data)
+            self._on_stream_event(self.prediction, event, str(message.id), data)
 
-    def _guard(self, work: Any, name: str) -> None:
+    def _start_timer(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
-        self._guards.add(task)
-        task.add_done_callback(self._guards.discard)
+        self._timers.add(task)
+        task.add_done_callback(self._timers.discard)
 
 
 LifecycleFactory = Callable[[Prediction], Lifecycle]
 
 
 class PredictionStore(Mapping[str, Prediction]):
-    """The predictions by their ids, oldest first. ``live`` makes the life of a new one."""
+    """The predictions by their ids, oldest first. ``make_lifecycle`` creates the lifecycle of a new one."""
 
     def __init__(
         self,
         *,
         clock: Clock,
-        pace: Callable[[], Timings],
+        timings: Callable[[], Timings],
         ids: IdGenerator,
         faults: Faults,
         streams: StreamServer,
-        live: LifecycleFactory,
+        make_lifecycle: LifecycleFactory,
     ) -> None:
         self._clock = clock
-        self._pace = pace
+        self._timings = timings
         self._ids = ids
         self._faults = faults
         self._streams = streams
-        self._live = live
+        self._make_lifecycle = make_lifecycle
         self._predictions: dict[str, Prediction] = {}
-        self._lives: dict[str, Lifecycle] = {}
+        self._lifecycles: dict[str, Lifecycle] = {}
 
     def __getitem__(self, key: str) -> Prediction:
         return self._predictions[key]
@@ -220,52 +228,51 @@ class PredictionStore(Mapping[str, Prediction]):
         return len(self._predictions)
 
     def newest_first(self) -> list[Prediction]:
-        """Return every prediction, the newest first."""
         return list(reversed(self._predictions.values()))
 
-    def create(self, order: CreateRequest) -> Prediction:
-        """Make the prediction that was ordered and let it live."""
-        prediction = self._prediction(order)
-        model = order.model.full_name
-        if not self._faults.take("no-stream-url", model):
-            token = self._ids.stream()
-            files = outputs_files(order.version.output, order.version.schemas)
-            path = f"/v1/files/{self._ids.pool()}-{token}" if files else f"/v1/streams/{token}"
+    def create(self, request: CreateRequest) -> Prediction:
+        """Create the requested prediction and start its lifecycle."""
+        prediction = self._build_prediction(request)
+        model = request.model.full_name
+        if not self._faults.trigger("no-stream-url", model):
+            token = self._ids.new_stream_token()
+            files = outputs_files(request.version.output, request.version.schemas)
+            path = f"/v1/files/{self._ids.new_pool()}-{token}" if files else f"/v1/streams/{token}"
             prediction.stream_path = path
-            prediction.channel = self._streams.open(path, prediction_id=prediction.id, model=model)
-        prediction.has_web_url = self._faults.take("no-web-url", model) is None
-        prediction.inlines_files = self._faults.take("inline-outputs", model) is not None
-        life = self._live(prediction)
+            prediction.channel = self._streams.open_channel(path, prediction_id=prediction.id, model=model)
+        prediction.has_web_url = self._faults.trigger("no-web-url", model) is None
+        prediction.inlines_files = self._faults.trigger("inline-outputs", model) is not None
+        lifecycle = self._make_lifecycle(prediction)
         self._predictions[prediction.id] = prediction
-        self._lives[prediction.id] = life
-        pace = self._pace()
-        life.begin(boot=pace.queue if order.shown_version == HIDDEN_VERSION else pace.boot)
+        self._lifecycles[prediction.id] = lifecycle
+        timings = self._timings()
+        lifecycle.start(boot=timings.queue if request.displayed_version == HIDDEN_VERSION else timings.boot)
         return prediction
 
     def cancel(self, prediction: Prediction) -> None:
-        """Cancel as asked by a person; after the end this changes nothing."""
-        self._lives[prediction.id].cancel()
+        """Cancel a prediction for a client; does nothing after its end."""
+        self._lifecycles[prediction.id].cancel()
 
     async def stop(self) -> None:
-        """End every life where it stands."""
-        await asyncio.gather(*(life.stop() for life in self._lives.values()))
+        """Stop every lifecycle; the predictions stay as they are."""
+        await asyncio.gather(*(lifecycle.stop() for lifecycle in self._lifecycles.values()))
 
-    def _prediction(self, order: CreateRequest) -> Prediction:
+    def _build_prediction(self, request: CreateRequest) -> Prediction:
         created_at = self._clock.now()
         if newest := next(iter(reversed(self._predictions.values())), None):
-            # The list is paged by creation time, so no two share one.
+            # The list is paged by creation time, so no two predictions share one.
             created_at = max(created_at, newest.created_at + timedelta(microseconds=1))
         return Prediction(
-            id=self._ids.resource(),
+            id=self._ids.new_resource_id(),
             number=len(self._predictions),
-            model=order.model,
-            version=order.version,
-            shown_version=order.shown_version,
-            input=order.input,
-            kept_input=apply_defaults(order.input, order.version.schemas),
+            model=request.model,
+            version=request.version,
+            displayed_version=request.displayed_version,
+            input=request.input,
+            model_input=apply_defaults(request.input, request.version.schemas),
             created_at=created_at,
-            webhook=order.webhook,
-            webhook_events=order.webhook_events,
-            deployment=order.deployment,
-            deadline=created_at + order.cancel_after if order.cancel_after else None,
+            webhook=request.webhook,
+            webhook_events=request.webhook_events,
+            deployment=request.deployment,
+            deadline=created_at + request.cancel_after if request.cancel_after else None,
         )

@@ -23,18 +23,33 @@ _LOW_CREDIT_REASON = (
     " Your rate limit for creating predictions is reduced to 6 requests per minute with a burst of 1 requests"
     " while you have less than $5.0 in credit."
 )
+_AUTH_SCHEMES = ("bearer", "token")  # the second is old and still accepted
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+_ERROR_RESPONSES: dict[str, Callable[[Fault], web.Response]] = {
+    "error-500": lambda _: errors.proxy_error_page(500),
+    "error-502": lambda _: errors.proxy_error_page(502),
+    "error-503": lambda _: errors.proxy_error_page(503),
+    "unauthenticated": lambda _: errors.unauthenticated().response(),
+    "no-credit": lambda _: errors.insufficient_credit().response(),
+    "forbidden": lambda _: errors.Problem(403, "You do not have permission to perform this action.").response(),
+    "not-found": lambda _: errors.not_found().response(),
+    "throttled": lambda fault: errors.throttled(fault.get("seconds", 7), form=fault.get("form", "body")).response(),
+    "upload-fails": lambda _: errors.proxy_error_page(500),
+    "cancel-fails": lambda _: errors.proxy_error_page(500),
+}
 
 
 class RequestKind(StrEnum):
-    """What a request is counted as."""
+    """The rate limit that a request counts towards."""
 
-    CREATE = auto()  # asks for a prediction
+    CREATE = auto()  # creates a prediction
     GET = auto()  # reads one prediction
     OTHER = auto()
 
 
 class TokenBucket:
-    """Lets ``per_minute`` requests through a minute, ``burst`` of them at once."""
+    """Admits ``per_minute`` requests a minute, up to ``burst`` of them at once."""
 
     def __init__(self, *, per_minute: float, burst: int, clock: Clock) -> None:
         self._rate = per_minute / 60
@@ -43,8 +58,8 @@ class TokenBucket:
         self._tokens = float(burst)
         self._at = clock.monotonic()
 
-    def take(self) -> bool:
-        """Let one request through, or not."""
+    def try_acquire(self) -> bool:
+        """Take a token; return False if none is left."""
         now = self._clock.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
@@ -55,17 +70,17 @@ class TokenBucket:
 
     @property
     def remaining(self) -> int:
-        """How many more would be let through right now."""
+        """How many more requests would be admitted right now."""
         return int(self._tokens)
 
     @property
     def reset(self) -> int:
-        """Whole seconds until the next one would be let through."""
+        """Whole seconds until the next request would be admitted, at least 1."""
         return max(1, math.ceil((1 - self._tokens) / self._rate)) if self._tokens < 1 else 1
 
 
 class Throttle:
-    """The account's buckets, one for each kind of request."""
+    """The rate limits of the account, one bucket for each kind of request."""
 
     def __init__(
         self,
@@ -84,15 +99,15 @@ class Throttle:
         self._buckets = {kind: TokenBucket(per_minute=rate, burst=rate, clock=clock) for kind, rate in rates.items()}
         self._reason = ""
 
-    def be_poor(self) -> None:
-        """Let the account have less than $5 of credit from now on."""
+    def set_low_credit(self) -> None:
+        """Apply the lower rate limit of an account with less than $5 of credit."""
         self._buckets[RequestKind.CREATE] = TokenBucket(per_minute=LOW_CREDIT_RATE, burst=1, clock=self._clock)
         self._reason = _LOW_CREDIT_REASON
 
     def admit(self, kind: RequestKind) -> dict[str, str]:
-        """Let a request through and return the headers that tell the rate, or raise the 429."""
+        """Admit a request and return the rate limit headers; raise the 429 if the limit is reached."""
         bucket = self._buckets[kind]
-        admitted = bucket.take()
+        admitted = bucket.try_acquire()
         headers = {"ratelimit-remaining": str(bucket.remaining), "ratelimit-reset": str(bucket.reset)}
         if not admitted:
             problem: Problem = throttled(bucket.reset, reason=self._reason if kind is RequestKind.CREATE else "")
@@ -101,40 +116,24 @@ class Throttle:
         return headers
 
 
-_LINGER_ZERO = struct.pack("ii", 1, 0)
-
-_ERROR_RESPONSES: dict[str, Callable[[Fault], web.Response]] = {
-    "error-500": lambda _: errors.proxy_error_page(500),
-    "error-502": lambda _: errors.proxy_error_page(502),
-    "error-503": lambda _: errors.proxy_error_page(503),
-    "unauthenticated": lambda _: errors.unauthenticated().response(),
-    "no-credit": lambda _: errors.insufficient_credit().response(),
-    "forbidden": lambda _: errors.Problem(403, "You do not have permission to perform this action.").response(),
-    "not-found": lambda _: errors.not_found().response(),
-    "throttled": lambda fault: errors.throttled(fault.get("seconds", 7), form=fault.get("form", "body")).response(),
-    "upload-fails": lambda _: errors.proxy_error_page(500),
-    "cancel-fails": lambda _: errors.proxy_error_page(500),
-}
-
-
 class RequestFaults:
-    """The faults that may strike one request, at one place; the call remembers the one that did."""
+    """The faults that one request to ``target`` may trigger; the request log gets the name of the one that was."""
 
-    def __init__(self, faults: Faults, place: str, request: web.Request) -> None:
+    def __init__(self, faults: Faults, target: str, request: web.Request) -> None:
         self._faults = faults
-        self._place = place
+        self._target = target
         self._request = request
 
-    def take(self, name: str, *, ready: Callable[[Fault], bool] = lambda _: True) -> Fault | None:
-        """Return the fault called ``name`` if it strikes now."""
-        fault = self._faults.take(name, self._place, ready=ready)
+    def trigger(self, name: str, *, ready: Callable[[Fault], bool] = lambda _: True) -> Fault | None:
+        """Return the active fault called ``name`` if it applies now."""
+        fault = self._faults.trigger(name, self._target, ready=ready)
         if fault is not None:
             self._request[FAULT] = name
         return fault
 
 
 def reset_connection(request: web.Request) -> web.Response:
-    """Cut the connection so that the client sees a reset; the response returned is never seen."""
+    """Cut the connection so that the client sees a reset; the returned response is never sent."""
     request[CONNECTION_CUT] = True
     if (transport := request.transport) is not None:
         if (sock := transport.get_extra_info("socket")) is not None:
@@ -143,49 +142,95 @@ def reset_connection(request: web.Request) -> web.Response:
     return web.Response(status=500)
 
 
-def fault_middleware(faults: Faults, *, clock: Clock, closing: asyncio.Event) -> Any:
-    """Return the middleware that lets request faults strike."""
+def auth_middleware(*, token: Callable[[], str], throttle: Callable[[], Throttle], online: Callable[[], bool]) -> Any:
+    """Return the middleware that checks the token, applies rate limits, and turns errors into problem+json.
+
+    While the API is not ``online``, kept-alive connections are cut.
+    """
 
     @web.middleware
-    async def strike(request: web.Request, handler: Handler) -> web.StreamResponse:
-        chances = RequestFaults(faults, f"{request.method} {request.path}", request)
-        if fault := chances.take("delay", ready=lambda fault: fault.get("before", False)):
-            await clock.sleep(fault["seconds"])
-        if chances.take("reset-before"):
+    async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not online():
             return reset_connection(request)
-        if chances.take("stuck"):
+        try:
+            rate_headers: dict[str, str] = {}
+            if not _is_signed_download(request):
+                _check_token(request, token())
+                rate_headers = throttle().admit(_request_kind(request))
+            response = await handler(request)
+        except Problem as problem:
+            response = problem.response()
+        except web.HTTPNotFound:
+            response = not_found().response()
+        except web.HTTPMethodNotAllowed as error:
+            response = Problem(405, f'Method "{error.method}" not allowed.').response()
+        for name, value in rate_headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return authenticate
+
+
+def fault_middleware(faults: Faults, *, clock: Clock, closing: asyncio.Event) -> Any:
+    """Return the middleware that applies the faults of requests; ``closing`` ends those that never respond."""
+
+    @web.middleware
+    async def apply_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request_faults = RequestFaults(faults, f"{request.method} {request.path}", request)
+        if fault := request_faults.trigger("delay", ready=lambda fault: fault.get("before", False)):
+            await clock.sleep(fault["seconds"])
+        if request_faults.trigger("reset-before"):
+            return reset_connection(request)
+        if request_faults.trigger("stuck"):
             await closing.wait()
             return reset_connection(request)
-        if answer := await _error_response(chances, request, handler):
-            return answer
+        if error := await _error_response(request_faults, request, handler):
+            return error
         response = await handler(request)
-        if fault := chances.take("delay", ready=lambda fault: not fault.get("before", False)):
+        if fault := request_faults.trigger("delay", ready=lambda fault: not fault.get("before", False)):
             await clock.sleep(fault["seconds"])
-        if chances.take("silence"):
+        if request_faults.trigger("silence"):
             await closing.wait()
             return reset_connection(request)
-        return await _corrupt_response(chances, request, response)
+        return await _corrupt_response(request_faults, request, response)
 
-    return strike
+    return apply_faults
 
 
-async def _error_response(chances: RequestFaults, request: web.Request, handler: Handler) -> web.Response | None:
-    for name, answer in _ERROR_RESPONSES.items():
-        if fault := chances.take(name):
+def _request_kind(request: web.Request) -> RequestKind:
+    if request.method == "POST" and request.path.endswith("/predictions"):
+        return RequestKind.CREATE
+    is_get = request.path.startswith("/v1/predictions/") and request.method == "GET"
+    return RequestKind.GET if is_get else RequestKind.OTHER
+
+
+def _check_token(request: web.Request, token: str) -> None:
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() not in _AUTH_SCHEMES or credentials != token:
+        raise unauthenticated()
+
+
+def _is_signed_download(request: web.Request) -> bool:
+    return request.path.startswith("/v1/files/") and request.path.endswith("/download")
+
+
+async def _error_response(request_faults: RequestFaults, request: web.Request, handler: Handler) -> web.Response | None:
+    for name, build_response in _ERROR_RESPONSES.items():
+        if fault := request_faults.trigger(name):
             if fault.get("handled", False):
                 await handler(request)
-            return answer(fault)
+            return build_response(fault)
     return None
 
 
 async def _corrupt_response(
-    chances: RequestFaults, request: web.Request, response: web.StreamResponse
+    request_faults: RequestFaults, request: web.Request, response: web.StreamResponse
 ) -> web.StreamResponse:
-    if chances.take("reset-after"):
+    if request_faults.trigger("reset-after"):
         return reset_connection(request)
-    if chances.take("half-answer"):
+    if request_faults.trigger("half-answer"):
         return await _send_half(request, response)
-    if chances.take("garbled"):
+    if request_faults.trigger("garbled"):
         return web.Response(status=response.status, content_type="application/json", body=b'{"id": "')
     return response
 
@@ -196,58 +241,6 @@ async def _send_half(request: web.Request, response: web.StreamResponse) -> web.
     broken.content_length = len(body)
     await broken.prepare(request)
     await broken.write(body[: len(body) // 2])
-    await asyncio.sleep(0)  # the half must leave before the connection does
+    await asyncio.sleep(0)  # the first half must be sent before the connection is cut
     reset_connection(request)
     return broken
-
-
-_AUTH_SCHEMES = ("bearer", "token")  # the second is old and still accepted
-
-
-def auth_middleware(*, token: Callable[[], str], throttle: Callable[[], Throttle], online: Callable[[], bool]) -> Any:
-    """Return the middleware that asks for the token, counts requests, and answers refusals as problem+json.
-
-    While the API is not ``online``, a connection that was kept open is cut.
-    """
-
-    @web.middleware
-    async def pass_through(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not online():
-            return reset_connection(request)
-        try:
-            rate: dict[str, str] = {}
-            if not _is_signed_download(request):
-                _check_token(request, token())
-                rate = throttle().admit(_request_kind(request))
-            response = await handler(request)
-        except Problem as problem:
-            response = problem.response()
-        except web.HTTPNotFound:
-            response = not_found().response()
-        except web.HTTPMethodNotAllowed as refusal:
-            response = Problem(405, f'Method "{refusal.method}" not allowed.').response()
-        for name, value in rate.items():
-            response.headers.setdefault(name, value)
-        return response
-
-    return pass_through
-
-
-def _request_kind(request: web.Request) -> RequestKind:
-    if request.method == "POST" and request.path.endswith("/predictions"):
-        return RequestKind.CREATE
-    return (
-        RequestKind.GET
-        if request.path.startswith("/v1/predictions/") and request.method == "GET"
-        else RequestKind.OTHER
-    )
-
-
-def _check_token(request: web.Request, token: str) -> None:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() not in _AUTH_SCHEMES or given != token:
-        raise unauthenticated()
-
-
-def _is_signed_download(request: web.Request) -> bool:
-    return request.path.startswith("/v1/files/") and request.path.endswith("/download")

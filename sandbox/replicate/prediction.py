@@ -1,4 +1,4 @@
-"""Prediction: what the stand-in knows about one, and how a GET shows it."""
+"""A prediction: its state, and how the API returns it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ REDACTED = "[REDACTED]"
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Prediction:
-    """One prediction. Only ``life.Life`` changes it; everybody may look.
+    """One prediction; only its ``Lifecycle`` changes it.
 
-    ``input`` is what was sent; ``kept_input`` what the model gets: unknown inputs dropped, defaults filled in.
+    ``input`` is what the client sent; ``model_input`` is what the model gets: without unknown inputs, with defaults.
     """
 
     id: str
     number: int
     model: Model
     version: Version
-    shown_version: str
+    displayed_version: str
     input: dict[str, Any]
-    kept_input: dict[str, Any]
+    model_input: dict[str, Any]
     created_at: datetime
     webhook: str | None = None
     webhook_events: tuple[str, ...] | None = None
@@ -45,40 +45,40 @@ class Prediction:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
-    kept_for: timedelta = limits.DATA_KEPT
-    outputs_made: asyncio.Event = field(default_factory=asyncio.Event)
+    data_retention: timedelta = limits.DATA_KEPT
+    outputs_ready: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def over(self) -> bool:
-        """Whether it can never change again."""
+    def finished(self) -> bool:
+        """Whether its status is final."""
         return self.status in FINAL_STATES
 
     def data_removed(self, now: datetime) -> bool:
-        """Whether input, output and logs are gone by ``now``."""
-        return self.completed_at is not None and now >= self.completed_at + self.kept_for
+        """Return whether input, output and logs are removed by ``now``."""
+        return self.completed_at is not None and now >= self.completed_at + self.data_retention
 
-    def as_json(self, origins: BaseUrls, *, now: datetime) -> dict[str, Any]:
-        """Return the prediction as the API shows it at ``now``."""
+    def to_json(self, base_urls: BaseUrls, *, now: datetime) -> dict[str, Any]:
+        """Return the prediction as the API returns it at ``now``."""
         removed = self.data_removed(now)
         body: dict[str, Any] = {
             "id": self.id,
             "model": self.model.full_name,
-            "version": self.shown_version,
-            "input": {} if removed else self._shown_input(),
-            "logs": self._shown_logs(removed=removed),
+            "version": self.displayed_version,
+            "input": {} if removed else self._redacted_input(),
+            "logs": self._visible_logs(removed=removed),
             "output": None if removed else self.output,
             "data_removed": removed,
             "error": self.error,
             "source": "api",
             "status": self.status,
-            "created_at": self._stamp(self.created_at),
-            "urls": self._urls(origins),
+            "created_at": self._format_time(self.created_at),
+            "urls": self._urls(base_urls),
         }
         optional: dict[str, Any] = {
-            "started_at": self.started_at and self._stamp(self.started_at),
-            "completed_at": self.completed_at and self._stamp(self.completed_at),
-            "deadline": self.deadline and self._stamp(self.deadline),
+            "started_at": self.started_at and self._format_time(self.started_at),
+            "completed_at": self.completed_at and self._format_time(self.completed_at),
+            "deadline": self.deadline and self._format_time(self.deadline),
             "metrics": self.metrics or None,
             "deployment": self.deployment,
             "webhook": self.webhook,
@@ -86,25 +86,25 @@ class Prediction:
         }
         return body | {name: value for name, value in optional.items() if value is not None}
 
-    def _shown_input(self) -> dict[str, Any]:
+    def _redacted_input(self) -> dict[str, Any]:
         secret = self.version.secrets
         return {name: REDACTED if name in secret else value for name, value in self.input.items()}
 
-    def _shown_logs(self, *, removed: bool) -> str | None:
-        if self.over and self.started_at is None:
-            return None  # as a captured cancellation of a starting prediction shows
+    def _visible_logs(self, *, removed: bool) -> str | None:
+        if self.finished and self.started_at is None:
+            return None  # as in a captured response to cancelling a prediction that had not started
         return "" if removed else self.logs
 
-    def _stamp(self, moment: datetime) -> str:
-        return format_time(moment, digits=FRACTION_DIGITS[self.number % len(FRACTION_DIGITS)])
+    def _format_time(self, time: datetime) -> str:
+        return format_time(time, digits=FRACTION_DIGITS[self.number % len(FRACTION_DIGITS)])
 
-    def _urls(self, origins: BaseUrls) -> dict[str, str]:
+    def _urls(self, base_urls: BaseUrls) -> dict[str, str]:
         urls = {
-            "cancel": f"{origins.api}/v1/predictions/{self.id}/cancel",
-            "get": f"{origins.api}/v1/predictions/{self.id}",
+            "cancel": f"{base_urls.api}/v1/predictions/{self.id}/cancel",
+            "get": f"{base_urls.api}/v1/predictions/{self.id}",
         }
         if self.stream_path is not None:
-            urls["stream"] = f"{origins.stream}{self.stream_path}"
+            urls["stream"] = f"{base_urls.stream}{self.stream_path}"
         if self.has_web_url:
             urls["web"] = f"https://replicate.com/p/{self.id}"
         return urls

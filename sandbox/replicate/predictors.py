@@ -22,52 +22,172 @@ from sandbox.replicate.fake_outputs.text import split_tokens, write_answer, writ
 from sandbox.replicate.job import Job, ModelFailed
 from sandbox.replicate.schema import Schema, guess_file_kind, is_iterator, is_text_stream, resolve_refs
 
+Predictor = Callable[[Job], Awaitable[None]]
+
+SAMPLING_STEPS = 4
+_ALL_WITHHELD_ERROR = "NSFW content detected in all outputs. Try running it again, or try a different prompt."
+_IMAGE_SIZES: Mapping[str, tuple[int, int]] = {
+    "1:1": (1024, 1024),
+    "16:9": (1344, 768),
+    "21:9": (1536, 640),
+    "3:2": (1216, 832),
+    "2:3": (832, 1216),
+    "4:5": (896, 1088),
+    "5:4": (1088, 896),
+    "3:4": (896, 1152),
+    "4:3": (1152, 896),
+    "9:16": (768, 1344),
+    "9:21": (640, 1536),
+}
 _BAR_BLOCKS = " ▏▎▍▌▋▊▉█"
 _BAR_WIDTH = 10
 
-
-def progress_line(step: int, steps: int, *, seconds: float) -> str:
-    """Return tqdm's line for ``step`` of ``steps`` after ``seconds``, with its newline."""
-    eighths = round(step / steps * _BAR_WIDTH * 8)
-    full, part = divmod(eighths, 8)
-    drawn = (_BAR_BLOCKS[8] * full + (_BAR_BLOCKS[part] if part else "")).ljust(_BAR_WIDTH)
-    return f"{step * 100 // steps:3d}%|{drawn}| {step}/{steps} [{_progress_times(step, steps, seconds)}]\n"
-
-
-def _progress_times(step: int, steps: int, seconds: float) -> str:
-    if step == 0:
-        return "00:00<?, ?it/s"
-    each = max(seconds / step, 0.001)
-    rate = f"{each:5.2f}s/it" if each >= 1 else f"{1 / each:5.2f}it/s"
-    return f"{_format_duration(seconds)}<{_format_duration(each * (steps - step))}, {rate}"
+# Of outputs that are made up from a schema:
+_COUNT_INPUTS = ("number_of_outputs", "num_outputs", "num_images", "n")
+_DEFAULT_COUNT = 3
+_EMBEDDING_SIZE = 16
+_MAX_DEPTH = 6  # schemas may refer to themselves
+_FAKE_SCALARS: Mapping[str, Callable[[Job, str], Any]] = {
+    "boolean": lambda job, name: bool(job.random_number(name, 2)),
+    "integer": lambda job, name: job.random_number(name, 100),
+    "number": lambda job, name: round(job.random_number(name, 20_000) / 10_000 - 1, 4),
+    "null": lambda _job, _name: None,
+}
 
 
-def _format_duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes:02d}:{rest:02d}"
+async def generate_text(job: Job) -> None:
+    """Answer the prompt, token by token."""
+    started_at = job.clock.monotonic()
+    prompt = str(job.input.get("prompt", ""))
+    count = 0
+    for token in split_tokens(write_answer(prompt), limit=job.input.get("max_tokens")):
+        await job.sleep(1 / job.timings().tokens_per_second)
+        await job.add_output(token)
+        count += 1
+    seconds = max(job.clock.monotonic() - started_at, 1e-6)
+    job.metrics.update(
+        input_token_count=len(list(split_tokens(prompt))),
+        output_token_count=count,
+        tokens_per_second=count / seconds,
+        time_to_first_token=1 / job.timings().tokens_per_second,
+    )
 
 
-SAMPLING_STEPS = 4
+async def generate_images(job: Job) -> None:
+    """Draw ``num_outputs`` posters of the prompt and return them together."""
+    urls = []
+    count = int(job.input.get("num_outputs", 1))
+    steps = int(job.input.get("num_inference_steps", 4))
+    for index in range(count):
+        for step in range(steps + 1):
+            job.log(progress_line(step, steps, seconds=job.timings().image * step / steps))
+            await job.sleep(job.timings().image / steps if step else 0)
+        urls.append(
+            job.save_file(await asyncio.to_thread(_render_poster, job, index), f"out-{index}.{_image_format(job)}")
+        )
+    job.metrics["image_count"] = count
+    await job.set_output(urls)
 
-_ALL_WITHHELD_ERROR = "NSFW content detected in all outputs. Try running it again, or try a different prompt."
+
+async def upscale_image(job: Job) -> None:
+    """Enlarge the input image."""
+    data = await job.read_file(str(job.input["image"]))
+    scale = float(job.input.get("scale", 2))
+    job.log(f"Upscaling ×{scale:g}\n")
+    await job.sleep(job.timings().image)
+    try:
+        larger = await asyncio.to_thread(lambda: encode_image(enlarge_image(open_image(data), scale), format="png"))
+    except InvalidImage as error:
+        raise ModelFailed(f"{error}") from error
+    await job.set_output(job.save_file(larger, "output.png"))
+
+
+async def transcribe_audio(job: Job) -> None:
+    """Return a made-up transcription of a recording."""
+    data = await job.read_file(str(job.input["audio"]))
+    job.log(f"Transcribe with large-v3 model\nDetected language: english ({len(data)} bytes)\n")
+    await job.sleep(job.timings().work)
+    text = write_answer(f"recording {len(data)}").split("\n\n")[-2]
+    subtitles = f"1\n00:00:00,000 --> 00:00:04,000\n{text}\n"
+    await job.set_output(
+        {
+            "segments": [{"id": 0, "start": 0.0, "end": 4.0, "text": text}],
+            "srt_file": job.save_file(subtitles.encode(), "out.srt"),
+            "translation": None,
+            "transcription": text,
+            "detected_language": "english",
+        }
+    )
+
+
+async def describe_inputs(job: Job) -> None:
+    """Return the inputs as JSON: files by their size, secrets only by their length."""
+    described: dict[str, Any] = {}
+    for name, value in job.input.items():
+        described[name] = (
+            f"a secret of {len(value)} characters" if name in job.secrets else await _describe_value(job, value)
+        )
+    job.log("Reading the inputs\n")
+    await job.sleep(job.timings().work)
+    await job.set_output(json.dumps(described, ensure_ascii=False, indent=2))
+
+
+async def return_nothing(job: Job) -> None:
+    """Succeed without any output."""
+    await job.sleep(job.timings().work)
+
+
+async def generate_from_schema(job: Job) -> None:
+    """Return made-up outputs that match the output schema."""
+    if is_text_stream(job.output_schema):
+        await generate_text(job)
+    elif is_iterator(job.output_schema):
+        for item in fake_output_items(job):
+            await job.sleep(job.timings().work)
+            await job.add_output(await item)
+    else:
+        await job.sleep(job.timings().work)
+        await job.set_output(await fake_output(job))
+
+
+async def _describe_value(job: Job, value: Any) -> Any:
+    if isinstance(value, list):
+        return [await _describe_value(job, item) for item in value]
+    if isinstance(value, str) and value.startswith(("data:", "http://", "https://")):
+        return f"a file of {len(await job.read_file(value))} bytes"
+    return value
+
+
+def _image_format(job: Job) -> str:
+    output_format = str(job.input.get("output_format", "webp"))
+    return output_format if output_format in ("webp", "jpg", "png") else "webp"
+
+
+def _render_poster(job: Job, index: int) -> bytes:
+    size = _IMAGE_SIZES.get(str(job.input.get("aspect_ratio", "1:1")), _IMAGE_SIZES["1:1"])
+    prompt = str(job.input.get("prompt", ""))
+    poster = draw_poster(
+        prompt, seed=str(job.random_number(f"image {index}", 2**31)), size=size, title=f"Image {index + 1}"
+    )
+    return encode_image(poster, format=_image_format(job), quality=int(job.input.get("output_quality", 80)))
 
 
 async def generate_character(job: Job) -> None:
     """Draw the subject in ``number_of_outputs`` poses, ``number_of_images_per_pose`` of each, one after the other."""
     subject = await _load_subject(job)
-    job.log(f"Random seed set to: {job.input.get('seed') or job.number('seed', 2**31)}\n")
+    job.log(f"Random seed set to: {job.input.get('seed') or job.random_number('seed', 2**31)}\n")
     poses = _choose_poses(job)
-    for number, (pose, take) in enumerate(poses, start=1):
+    for number, (pose, variant) in enumerate(poses, start=1):
         await _simulate_sampling(job)
-        if job.withheld():
+        if job.is_withheld():
             job.log(f"Not returning image {number} as it has NSFW content.\n")
             continue
-        data = await asyncio.to_thread(_render_pose, job, subject, pose, take)
+        data = await asyncio.to_thread(_render_pose, job, subject, pose, variant)
         suffix = job.input["output_format"]
         name = f"ComfyUI_{number:05d}_"
         job.log(f"outputs:  {{'116': {{'images': [{{'filename': '{name}.png', 'type': 'output'}}]}}}}\n{name}.png\n")
         job.metrics["image_count"] = job.metrics.get("image_count", 0) + 1
-        await job.output(job.save(data, f"{name}.{suffix}"))
+        await job.add_output(job.save_file(data, f"{name}.{suffix}"))
     if not job.metrics:
         raise ModelFailed(_ALL_WITHHELD_ERROR)
 
@@ -75,17 +195,17 @@ async def generate_character(job: Job) -> None:
 async def _load_subject(job: Job) -> Image.Image:
     uri = job.input.get("subject")
     if uri is None:
-        # The schema does not require it and the code opens it all the same.
+        # The real model has the same bug: its schema does not require the subject, but its code opens it.
         raise ModelFailed("expected str, bytes or os.PathLike object, not NoneType")
-    data = await job.read(str(uri))
+    data = await job.read_file(str(uri))
     try:
         return await asyncio.to_thread(open_image, data)
-    except InvalidImage as problem:
-        raise ModelFailed(f"{problem} '/tmp/inputs/subject'") from problem
+    except InvalidImage as error:
+        raise ModelFailed(f"{error} '/tmp/inputs/subject'") from error
 
 
 def _choose_poses(job: Job) -> list[tuple[Pose, int]]:
-    start = job.number("pose", len(POSES)) if job.input["randomise_poses"] else 0
+    start = job.random_number("pose", len(POSES)) if job.input["randomise_poses"] else 0
     poses = [POSES[(start + index) % len(POSES)] for index in range(job.input["number_of_outputs"])]
     return [(pose, index) for pose in poses for index in range(job.input["number_of_images_per_pose"])]
 
@@ -93,14 +213,14 @@ def _choose_poses(job: Job) -> list[tuple[Pose, int]]:
 async def _simulate_sampling(job: Job) -> None:
     for line in _workflow_logs():
         job.log(line)
-    each = job.pace().image / SAMPLING_STEPS
+    step_time = job.timings().image / SAMPLING_STEPS
     job.log(progress_line(0, SAMPLING_STEPS, seconds=0))
     for step in range(1, SAMPLING_STEPS + 1):
-        await job.rest(each)
-        job.log(progress_line(step, SAMPLING_STEPS, seconds=each * step))
+        await job.sleep(step_time)
+        job.log(progress_line(step, SAMPLING_STEPS, seconds=step_time * step))
     job.log(
         "Executing node 116, title: Save Image, class type: SaveImage\n"
-        f"Prompt executed in {each * SAMPLING_STEPS:.2f} seconds\n"
+        f"Prompt executed in {step_time * SAMPLING_STEPS:.2f} seconds\n"
     )
 
 
@@ -111,32 +231,19 @@ def _workflow_logs() -> Iterator[str]:
     yield "Executing node 11, title: KSampler, class type: KSampler\nRequested to load SDXL\nLoading 1 new model\n"
 
 
-def _render_pose(job: Job, subject: Image.Image, pose: Pose, take: int) -> bytes:
-    seed = f"{job.number('palette', 2**31)}:{take}"
-    sheet = draw_pose(subject, pose, prompt=job.input["prompt"], seed=seed)
-    return encode_image(sheet, format=job.input["output_format"], quality=job.input["output_quality"])
-
-
-_COUNT_INPUTS = ("number_of_outputs", "num_outputs", "num_images", "n")
-_DEFAULT_COUNT = 3
-_EMBEDDING_SIZE = 16
-_MAX_DEPTH = 6  # schemas may refer to themselves
-
-_FAKE_SCALARS: Mapping[str, Callable[[Job, str], Any]] = {
-    "boolean": lambda job, name: bool(job.number(name, 2)),
-    "integer": lambda job, name: job.number(name, 100),
-    "number": lambda job, name: round(job.number(name, 20_000) / 10_000 - 1, 4),
-    "null": lambda _job, _name: None,
-}
+def _render_pose(job: Job, subject: Image.Image, pose: Pose, variant: int) -> bytes:
+    seed = f"{job.random_number('palette', 2**31)}:{variant}"
+    image = draw_pose(subject, pose, prompt=job.input["prompt"], seed=seed)
+    return encode_image(image, format=job.input["output_format"], quality=job.input["output_quality"])
 
 
 async def fake_output(job: Job) -> Any:
-    """Return an output that fits the job's output schema."""
+    """Return a made-up output that matches the job's output schema."""
     return await _fake_value(job, job.output_schema, "output")
 
 
 def fake_output_items(job: Job) -> Iterator[Awaitable[Any]]:
-    """Yield the outputs of an iterator, each still to be awaited."""
+    """Yield the made-up outputs of an iterator as awaitables."""
     items = resolve_refs(job.output_schema, job.schemas).get("items", {})
     for index in range(_output_count(job)):
         yield _fake_value(job, items, f"output {index + 1}")
@@ -145,7 +252,7 @@ def fake_output_items(job: Job) -> Iterator[Awaitable[Any]]:
 async def _fake_value(job: Job, schema: Schema, name: str, depth: int = 0) -> Any:
     schema = _first_variant(resolve_refs(schema, job.schemas), job.schemas)
     if "enum" in schema:
-        return schema["enum"][job.number(name, len(schema["enum"]))]
+        return schema["enum"][job.random_number(name, len(schema["enum"]))]
     if depth > _MAX_DEPTH:
         return None
     kind = str(schema.get("type"))
@@ -161,9 +268,9 @@ async def _fake_value(job: Job, schema: Schema, name: str, depth: int = 0) -> An
 async def _fake_string(job: Job, schema: Schema, name: str) -> str:
     if schema.get("format") != "uri":
         return write_sentence(f"{_prompt_text(job)} {name}")
-    kind = guess_file_kind(name, str(schema.get("title", "")), job.subject_matter)
+    kind = guess_file_kind(name, str(schema.get("title", "")), job.model_description)
     data, suffix = await make_file(kind, prompt=_prompt_text(job), seed=f"{job.id}:{name}")
-    return job.save(data, f"{name.replace(' ', '_')}.{suffix}")
+    return job.save_file(data, f"{name.replace(' ', '_')}.{suffix}")
 
 
 async def _fake_array(job: Job, schema: Schema, name: str, depth: int) -> list[Any]:
@@ -181,7 +288,7 @@ async def _fake_object(job: Job, schema: Schema, name: str, depth: int) -> dict[
 
 
 def _first_variant(schema: Schema, schemas: Schema) -> Schema:
-    """Return the first variant of a union that is something."""
+    """Return the first variant of a union that is not null."""
     variants = [resolve_refs(variant, schemas) for variant in schema.get("anyOf", [])]
     return next((variant for variant in variants if variant.get("type") != "null"), schema)
 
@@ -192,146 +299,37 @@ def _output_count(job: Job) -> int:
 
 def _prompt_text(job: Job) -> str:
     texts = (job.input.get(name) for name in ("prompt", "text", "description", "query"))
-    return next((str(text) for text in texts if text), job.subject_matter)
+    return next((str(text) for text in texts if text), job.model_description)
 
 
-Predictor = Callable[[Job], Awaitable[None]]
-
-_IMAGE_SIZES: Mapping[str, tuple[int, int]] = {
-    "1:1": (1024, 1024),
-    "16:9": (1344, 768),
-    "21:9": (1536, 640),
-    "3:2": (1216, 832),
-    "2:3": (832, 1216),
-    "4:5": (896, 1088),
-    "5:4": (1088, 896),
-    "3:4": (896, 1152),
-    "4:3": (1152, 896),
-    "9:16": (768, 1344),
-    "9:21": (640, 1536),
-}
+def progress_line(step: int, steps: int, *, seconds: float) -> str:
+    """Return tqdm's progress line for ``step`` of ``steps`` after ``seconds``, with a newline."""
+    eighths = round(step / steps * _BAR_WIDTH * 8)
+    full, part = divmod(eighths, 8)
+    bar = (_BAR_BLOCKS[8] * full + (_BAR_BLOCKS[part] if part else "")).ljust(_BAR_WIDTH)
+    return f"{step * 100 // steps:3d}%|{bar}| {step}/{steps} [{_progress_times(step, steps, seconds)}]\n"
 
 
-async def generate_text(job: Job) -> None:
-    """Answer the prompt, token by token."""
-    started = job.clock.monotonic()
-    prompt = str(job.input.get("prompt", ""))
-    count = 0
-    for token in split_tokens(write_answer(prompt), limit=job.input.get("max_tokens")):
-        await job.rest(1 / job.pace().tokens_per_second)
-        await job.output(token)
-        count += 1
-    spent = max(job.clock.monotonic() - started, 1e-6)
-    job.metrics.update(
-        input_token_count=len(list(split_tokens(prompt))),
-        output_token_count=count,
-        tokens_per_second=count / spent,
-        time_to_first_token=1 / job.pace().tokens_per_second,
-    )
+def _progress_times(step: int, steps: int, seconds: float) -> str:
+    if step == 0:
+        return "00:00<?, ?it/s"
+    step_time = max(seconds / step, 0.001)
+    rate = f"{step_time:5.2f}s/it" if step_time >= 1 else f"{1 / step_time:5.2f}it/s"
+    return f"{_format_duration(seconds)}<{_format_duration(step_time * (steps - step))}, {rate}"
 
 
-async def generate_images(job: Job) -> None:
-    """Draw ``num_outputs`` posters of the prompt and hand them over together."""
-    urls = []
-    count = int(job.input.get("num_outputs", 1))
-    steps = int(job.input.get("num_inference_steps", 4))
-    for index in range(count):
-        for step in range(steps + 1):
-            job.log(progress_line(step, steps, seconds=job.pace().image * step / steps))
-            await job.rest(job.pace().image / steps if step else 0)
-        urls.append(job.save(await asyncio.to_thread(_render_poster, job, index), f"out-{index}.{_image_format(job)}"))
-    job.metrics["image_count"] = count
-    await job.result(urls)
-
-
-async def upscale_image(job: Job) -> None:
-    """Make the given image larger."""
-    data = await job.read(str(job.input["image"]))
-    scale = float(job.input.get("scale", 2))
-    job.log(f"Upscaling ×{scale:g}\n")
-    await job.rest(job.pace().image)
-    try:
-        larger = await asyncio.to_thread(lambda: encode_image(enlarge_image(open_image(data), scale), format="png"))
-    except InvalidImage as problem:
-        raise ModelFailed(f"{problem}") from problem
-    await job.result(job.save(larger, "output.png"))
-
-
-async def transcribe_audio(job: Job) -> None:
-    """Write down what a recording might have said."""
-    data = await job.read(str(job.input["audio"]))
-    job.log(f"Transcribe with large-v3 model\nDetected language: english ({len(data)} bytes)\n")
-    await job.rest(job.pace().work)
-    words = write_answer(f"recording {len(data)}").split("\n\n")[-2]
-    subtitles = f"1\n00:00:00,000 --> 00:00:04,000\n{words}\n"
-    await job.result(
-        {
-            "segments": [{"id": 0, "start": 0.0, "end": 4.0, "text": words}],
-            "srt_file": job.save(subtitles.encode(), "out.srt"),
-            "translation": None,
-            "transcription": words,
-            "detected_language": "english",
-        }
-    )
-
-
-async def describe_inputs(job: Job) -> None:
-    """Tell what was given: inputs as JSON, files by their size. Secrets are told by their length alone."""
-    told: dict[str, Any] = {}
-    for name, value in job.input.items():
-        told[name] = (
-            f"a secret of {len(value)} characters" if name in job.secrets else await _describe_value(job, value)
-        )
-    job.log("Looking at the inputs\n")
-    await job.rest(job.pace().work)
-    await job.result(json.dumps(told, ensure_ascii=False, indent=2))
-
-
-async def return_nothing(job: Job) -> None:
-    """Work, and come to an end without any output."""
-    await job.rest(job.pace().work)
-
-
-async def generate_from_schema(job: Job) -> None:
-    """Make up something that fits the output's schema."""
-    if is_text_stream(job.output_schema):
-        await generate_text(job)
-    elif is_iterator(job.output_schema):
-        for item in fake_output_items(job):
-            await job.rest(job.pace().work)
-            await job.output(await item)
-    else:
-        await job.rest(job.pace().work)
-        await job.result(await fake_output(job))
+def _format_duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes:02d}:{rest:02d}"
 
 
 PREDICTORS: Mapping[str, Predictor] = {
     "character": generate_character,
-    "chat": generate_text,
-    "pictures": generate_images,
+    "text": generate_text,
+    "images": generate_images,
     "upscale": upscale_image,
     "transcribe": transcribe_audio,
-    "look": describe_inputs,
+    "describe_inputs": describe_inputs,
     "nothing": return_nothing,
-    "shape": generate_from_schema,
+    "from_schema": generate_from_schema,
 }
-
-
-async def _describe_value(job: Job, value: Any) -> Any:
-    if isinstance(value, list):
-        return [await _describe_value(job, item) for item in value]
-    if isinstance(value, str) and value.startswith(("data:", "http://", "https://")):
-        return f"a file of {len(await job.read(value))} bytes"
-    return value
-
-
-def _image_format(job: Job) -> str:
-    chosen = str(job.input.get("output_format", "webp"))
-    return chosen if chosen in ("webp", "jpg", "png") else "webp"
-
-
-def _render_poster(job: Job, index: int) -> bytes:
-    size = _IMAGE_SIZES.get(str(job.input.get("aspect_ratio", "1:1")), _IMAGE_SIZES["1:1"])
-    prompt = str(job.input.get("prompt", ""))
-    poster = draw_poster(prompt, seed=str(job.number(f"image {index}", 2**31)), size=size, title=f"Image {index + 1}")
-    return encode_image(poster, format=_image_format(job), quality=int(job.input.get("output_quality", 80)))

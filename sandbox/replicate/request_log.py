@@ -1,4 +1,4 @@
-"""Calls: every request that reached the stand-in and what it answered."""
+"""The request log: every request that reached the stand-in, and its response."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,17 +11,18 @@ from aiohttp.typedefs import Handler
 
 from bot.clock import Clock
 
-KEPT_BYTES = 1_000_000  # of a body that is not JSON
+MAX_TEXT_BYTES = 1_000_000  # of a body that is not JSON
 MASK = "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request. ``status`` is None while it is unanswered, and stays None when the connection was cut.
+    """One request and its response.
 
-    ``origin`` is "api", "stream" or "delivery"; ``path`` is without the query; header names are in lower case and
-    the token is masked. ``body`` is parsed JSON where it was JSON, else text or None; ``answer`` likewise. ``fault`` is
-    the name of the fault that struck this call.
+    ``status`` is None until the response is sent, and stays None if the connection was cut. ``origin`` is "api",
+    "stream" or "delivery"; ``path`` excludes the query; header names are in lower case and the token is masked.
+    ``body`` is parsed JSON if it was JSON, else text or None; ``response`` likewise. ``fault`` is the name of the fault
+    that was triggered by this request.
     """
 
     origin: str
@@ -32,47 +33,47 @@ class Call:
     body: Any
     at: datetime
     status: int | None = None
-    answer: Any = None
-    answer_headers: Mapping[str, str]
+    response: Any = None
+    response_headers: Mapping[str, str]
     seconds: float | None = None
     fault: str | None = None
 
     @property
-    def place(self) -> str:
-        """The method and the path, as faults are aimed: ``POST /v1/predictions``."""
+    def target(self) -> str:
+        """The method and the path, as faults match them: ``POST /v1/predictions``."""
         return f"{self.method} {self.path}"
 
 
-# What the parts of the stand-in leave in a request for the recorder to find.
-BODY = web.RequestKey("what a multipart body held", object)
-CONNECTION_CUT = web.RequestKey("the connection was cut, no answer went out", bool)
-FAULT = web.RequestKey("the fault that struck", str)
+# What handlers and other middleware leave in a request for the log.
+BODY = web.RequestKey("body", object)  # the fields of a multipart body
+CONNECTION_CUT = web.RequestKey("connection_cut", bool)  # no response was sent
+FAULT = web.RequestKey("fault", str)  # the name of the fault that was triggered
 
 
 class RequestLog(list[Call]):
-    """Every call in the order of arrival; an entry is replaced when its answer is known."""
+    """Every call in order of arrival; an entry is replaced when its response is known."""
 
-    def to(self, place: str) -> list[Call]:
-        """Return the calls to one place: ``POST /v1/predictions``."""
-        return [call for call in self if call.place == place]
+    def to(self, target: str) -> list[Call]:
+        """Return the calls to one target: ``POST /v1/predictions``."""
+        return [call for call in self if call.target == target]
 
     @property
     def creates(self) -> list[Call]:
-        """The calls that ask for a prediction, by any of the three roads."""
+        """The calls that create a prediction, by any of the three endpoints."""
         return [call for call in self if call.method == "POST" and call.path.endswith("/predictions")]
 
     @property
     def cancels(self) -> list[Call]:
-        """The calls that ask for a cancellation."""
+        """The calls that cancel a prediction."""
         return [call for call in self if call.method == "POST" and call.path.endswith("/cancel")]
 
 
-def log_middleware(calls: RequestLog, *, origin: str, clock: Clock, tell: Callable[[Call], None]) -> Any:
-    """Return the middleware that writes every request of one origin into ``calls``."""
+def log_middleware(calls: RequestLog, *, origin: str, clock: Clock, on_call: Callable[[Call], None]) -> Any:
+    """Return the middleware that logs every request of one origin in ``calls``."""
 
     @web.middleware
-    async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
-        began = clock.monotonic()
+    async def log_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started_at = clock.monotonic()
         entry = _LogEntry(calls, await _read_call(request, origin=origin, at=clock.now()))
         request[_LOG_ENTRY] = entry
         response: web.StreamResponse | None = None
@@ -80,31 +81,31 @@ def log_middleware(calls: RequestLog, *, origin: str, clock: Clock, tell: Callab
             response = await handler(request)
             return response
         finally:
-            entry.note(
+            entry.update(
                 body=request.get(BODY, entry.call.body),
-                seconds=clock.monotonic() - began,
+                seconds=clock.monotonic() - started_at,
                 fault=request.get(FAULT),
             )
             if isinstance(response, web.Response) and not request.get(CONNECTION_CUT):
-                entry.note(
+                entry.update(
                     status=response.status,
-                    answer_headers=_masked_headers(response.headers),
-                    answer=_response_body(response),
+                    response_headers=_masked_headers(response.headers),
+                    response=_response_body(response),
                 )
-            tell(entry.call)
+            on_call(entry.call)
 
-    return record
+    return log_request
 
 
 async def log_response_start(request: web.Request, response: web.StreamResponse) -> None:
-    """Write down an answer's status when its head leaves: a stream's end may be far away."""
+    """Log the status when the response headers are sent: a stream may end much later."""
     entry = request.get(_LOG_ENTRY)
     if entry is not None and not request.get(CONNECTION_CUT):
-        entry.note(status=response.status, answer_headers=_masked_headers(response.headers))
+        entry.update(status=response.status, response_headers=_masked_headers(response.headers))
 
 
 class _LogEntry:
-    """A call's place in the list, so that it can be replaced by what is known later."""
+    """A call's position in the log, where a more complete call replaces it."""
 
     def __init__(self, calls: RequestLog, call: Call) -> None:
         self._calls = calls
@@ -112,17 +113,17 @@ class _LogEntry:
         self.call = call
         calls.append(call)
 
-    def note(self, **known: Any) -> None:
-        self.call = replace(self.call, **known)
+    def update(self, **fields: Any) -> None:
+        self.call = replace(self.call, **fields)
         if self._index < len(self._calls):
             self._calls[self._index] = self.call
 
 
-_LOG_ENTRY = web.RequestKey("its place in the list", _LogEntry)
+_LOG_ENTRY = web.RequestKey("log_entry", _LogEntry)
 
 
 async def _read_call(request: web.Request, *, origin: str, at: datetime) -> Call:
-    # A multipart body can be read once only: its handler writes down what it found under BODY.
+    # A multipart body can be read only once: its handler stores the fields under BODY.
     multipart = request.content_type.startswith("multipart/")
     raw = b"" if multipart else await request.read()
     return Call(
@@ -133,15 +134,15 @@ async def _read_call(request: web.Request, *, origin: str, at: datetime) -> Call
         headers=_masked_headers(request.headers),
         body=_parse_body(raw, request.content_type),
         at=at,
-        answer_headers={},
+        response_headers={},
     )
 
 
 def _masked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    seen = {name.lower(): value for name, value in headers.items()}
-    if "authorization" in seen:
-        seen["authorization"] = f"{seen['authorization'].partition(' ')[0]} {MASK}"
-    return seen
+    masked = {name.lower(): value for name, value in headers.items()}
+    if "authorization" in masked:
+        masked["authorization"] = f"{masked['authorization'].partition(' ')[0]} {MASK}"
+    return masked
 
 
 def _response_body(response: web.Response) -> Any:
@@ -157,4 +158,4 @@ def _parse_body(raw: bytes, content_type: str) -> Any:
             return json.loads(raw)
         except ValueError:
             pass
-    return raw[:KEPT_BYTES].decode("utf-8", "replace")
+    return raw[:MAX_TEXT_BYTES].decode("utf-8", "replace")

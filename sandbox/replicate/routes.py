@@ -1,4 +1,4 @@
-"""The HTTP routes: predictions, models, account, hardware, collections, deployments."""
+"""The HTTP routes of the API: predictions, models, the account and what belongs to it."""
 
 import json
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.aio import race
 from bot.clock import Clock
 from sandbox.replicate import create_request
 from sandbox.replicate.addresses import BaseUrls
@@ -15,9 +16,12 @@ from sandbox.replicate.errors import Problem, json_response, not_found
 from sandbox.replicate.formats import paginate, parse_time
 from sandbox.replicate.lifecycle import PredictionStore
 from sandbox.replicate.prediction import Prediction
-from sandbox.replicate.wait import wait_for_any
 
 USERNAME = "sandbox"
+SEARCH_LIMIT = 50
+_DEFAULT_SEARCH_LIMIT = 20
+_SORT_KEYS = {"latest_version_created_at", "model_created_at"}
+_BODY_FIELDS = frozenset({"input", "webhook", "webhook_events_filter", "stream"})
 _ACCOUNT = {
     "type": "user",
     "username": USERNAME,
@@ -34,20 +38,19 @@ _HARDWARE = [
 _COLLECTION = {
     "name": "Sandbox",
     "slug": USERNAME,
-    "description": "Invented models, one for every shape of output.",
+    "description": "Fictional models, one for every kind of output.",
     "full_description": None,
 }
 
 
 class AccountRoutes:
-    """Answers for what belongs to the account."""
+    """The routes of the account, hardware, collections, deployments and the webhook secret."""
 
-    def __init__(self, *, catalogue: ModelCatalog, webhook_secret: Callable[[], str]) -> None:
-        self._catalogue = catalogue
+    def __init__(self, *, catalog: ModelCatalog, webhook_secret: Callable[[], str]) -> None:
+        self._catalog = catalog
         self._webhook_secret = webhook_secret
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Return the routes of these nouns."""
         return [
             web.get("/v1/account", self._account),
             web.get("/v1/hardware", self._hardware),
@@ -65,22 +68,22 @@ class AccountRoutes:
         return json_response(_HARDWARE)
 
     async def _collections(self, _: web.Request) -> web.Response:
-        shown = {name: value for name, value in _COLLECTION.items() if name != "full_description"}
-        return json_response({"next": None, "previous": None, "results": [shown]})
+        summary = {name: value for name, value in _COLLECTION.items() if name != "full_description"}
+        return json_response({"next": None, "previous": None, "results": [summary]})
 
     async def _collection(self, request: web.Request) -> web.Response:
         if request.match_info["slug"] != USERNAME:
             raise not_found()
-        models = [model.as_json() for model in self._catalogue.models() if model.owner == USERNAME]
+        models = [model.to_json() for model in self._catalog.models() if model.owner == USERNAME]
         return json_response({**_COLLECTION, "models": models})
 
     async def _deployments(self, _: web.Request) -> web.Response:
-        results = [_deployment_json(name, model) for name, model in self._catalogue.deployments()]
+        results = [_deployment_json(name, model) for name, model in self._catalog.deployments()]
         return json_response({"next": None, "previous": None, "results": results})
 
     async def _deployment(self, request: web.Request) -> web.Response:
         name = "{owner}/{name}".format(**request.match_info)
-        model = self._catalogue.deployment(name)
+        model = self._catalog.find_deployment(name)
         if model is None:
             raise not_found()
         return json_response(_deployment_json(name, model))
@@ -105,20 +108,14 @@ def _deployment_json(full_name: str, model: Model) -> dict[str, Any]:
     }
 
 
-SEARCH_LIMIT = 50
-_SEARCH_DEFAULT = 20
-_SORT_KEYS = {"latest_version_created_at", "model_created_at"}
-
-
 class ModelRoutes:
-    """Answers for models out of the catalogue."""
+    """The routes of models: get, list, search, versions, readme, examples."""
 
-    def __init__(self, *, catalogue: ModelCatalog, origins: BaseUrls) -> None:
-        self._catalogue = catalogue
-        self._origins = origins
+    def __init__(self, *, catalog: ModelCatalog, base_urls: BaseUrls) -> None:
+        self._catalog = catalog
+        self._base_urls = base_urls
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Return the routes of this noun."""
         model = "/v1/models/{owner}/{name}"
         return [
             web.get("/v1/models", self._list),
@@ -134,57 +131,57 @@ class ModelRoutes:
     async def _list(self, request: web.Request) -> web.Response:
         if request.query.get("sort_by", "latest_version_created_at") not in _SORT_KEYS:
             raise Problem(400, "sort_by must be one of: model_created_at, latest_version_created_at")
-        models = list(self._catalogue.models())
+        models = list(self._catalog.models())
         if request.query.get("sort_direction", "desc") == "asc":
             models.reverse()
-        return json_response(self._paged(models, request))
+        return json_response(self._paginate(models, request))
 
     async def _query(self, request: web.Request) -> web.Response:
-        found = list(self._catalogue.search(await request.text()))
-        return json_response({"next": None, "previous": None, "results": [model.as_json() for model in found]})
+        found = list(self._catalog.search(await request.text()))
+        return json_response({"next": None, "previous": None, "results": [model.to_json() for model in found]})
 
     async def _search(self, request: web.Request) -> web.Response:
         query = request.query.get("query", "")
-        limit = request.query.get("limit", str(_SEARCH_DEFAULT))
+        limit = request.query.get("limit", str(_DEFAULT_SEARCH_LIMIT))
         if not query:
             raise Problem(400, 'Query parameter "query" is required')
         if not limit.isdigit() or not 1 <= int(limit) <= SEARCH_LIMIT:
             raise Problem(400, 'Query parameter "limit" must be between 1 and 50')
-        found = self._catalogue.search(query)[: int(limit)]
-        models = [{"model": model.as_json(), "metadata": _search_metadata(model)} for model in found]
+        found = self._catalog.search(query)[: int(limit)]
+        models = [{"model": model.to_json(), "metadata": _search_metadata(model)} for model in found]
         return json_response({"query": query, "models": models, "collections": [], "pages": []})
 
     async def _get(self, request: web.Request) -> web.Response:
-        return json_response(self._model(request).as_json())
+        return json_response(self._find_model(request).to_json())
 
     async def _versions(self, request: web.Request) -> web.Response:
-        versions = self._model(request).versions
-        return json_response({"next": None, "previous": None, "results": [version.as_json() for version in versions]})
+        versions = self._find_model(request).versions
+        return json_response({"next": None, "previous": None, "results": [version.to_json() for version in versions]})
 
     async def _version(self, request: web.Request) -> web.Response:
-        return json_response(_find_version(self._model(request), request.match_info["id"]).as_json())
+        return json_response(_find_version(self._find_model(request), request.match_info["id"]).to_json())
 
     async def _readme(self, request: web.Request) -> web.Response:
-        readme = self._model(request).readme
+        readme = self._find_model(request).readme
         if readme is None:
             raise not_found()
         return web.Response(text=readme, content_type="text/plain")
 
     async def _examples(self, request: web.Request) -> web.Response:
-        return json_response({"next": None, "previous": None, "results": list(self._model(request).examples)})
+        return json_response({"next": None, "previous": None, "results": list(self._find_model(request).examples)})
 
-    def _model(self, request: web.Request) -> Model:
-        model = self._catalogue.model("{owner}/{name}".format(**request.match_info))
+    def _find_model(self, request: web.Request) -> Model:
+        model = self._catalog.find_model("{owner}/{name}".format(**request.match_info))
         if model is None:
             raise not_found()
         return model
 
-    def _paged(self, models: list[Model], request: web.Request) -> dict[str, Any]:
+    def _paginate(self, models: list[Model], request: web.Request) -> dict[str, Any]:
         return paginate(
             models,
-            when=lambda model: parse_time(model.versions[0].created_at),
-            show=Model.as_json,
-            url=f"{self._origins.api}/v1/models",
+            time_of=lambda model: parse_time(model.versions[0].created_at),
+            to_json=Model.to_json,
+            url=f"{self._base_urls.api}/v1/models",
             query=request.query,
         )
 
@@ -200,20 +197,16 @@ def _search_metadata(model: Model) -> dict[str, Any]:
     return {"generated_description": model.description, "tags": [], "score": 1.0}
 
 
-_BODY_FIELDS = frozenset({"input", "webhook", "webhook_events_filter", "stream"})
-
-
 class PredictionRoutes:
-    """Answers for predictions out of the book."""
+    """The routes of predictions: create (three endpoints), get, list, cancel."""
 
-    def __init__(self, *, book: PredictionStore, catalogue: ModelCatalog, origins: BaseUrls, clock: Clock) -> None:
-        self._book = book
-        self._catalogue = catalogue
-        self._origins = origins
+    def __init__(self, *, store: PredictionStore, catalog: ModelCatalog, base_urls: BaseUrls, clock: Clock) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._base_urls = base_urls
         self._clock = clock
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Return the routes of this noun."""
         return [
             web.post("/v1/predictions", self._create),
             web.post("/v1/models/{owner}/{name}/predictions", self._create_by_model),
@@ -227,43 +220,45 @@ class PredictionRoutes:
         body = create_request.parse_body(
             await _parse_json(request), allowed=_BODY_FIELDS | {"version"}, required=["version", "input"]
         )
-        model, version, shown = create_request.find_version(body["version"], self._catalogue)
-        return await self._make(request, body, model=model, version=version, shown=shown)
+        model, version, displayed = create_request.find_version(body["version"], self._catalog)
+        return await self._create_prediction(request, body, model=model, version=version, displayed=displayed)
 
     async def _create_by_model(self, request: web.Request) -> web.Response:
-        model = self._catalogue.model("{owner}/{name}".format(**request.match_info))
+        model = self._catalog.find_model("{owner}/{name}".format(**request.match_info))
         if model is None or not model.official:
             raise not_found()
         body = create_request.parse_body(await _parse_json(request), allowed=_BODY_FIELDS, required=["input"])
-        return await self._make(
-            request, body, model=model, version=model.versions[0], shown=create_request.HIDDEN_VERSION
+        return await self._create_prediction(
+            request, body, model=model, version=model.versions[0], displayed=create_request.HIDDEN_VERSION
         )
 
     async def _create_by_deployment(self, request: web.Request) -> web.Response:
         name = "{owner}/{name}".format(**request.match_info)
-        model = self._catalogue.deployment(name)
+        model = self._catalog.find_deployment(name)
         if model is None:
             raise not_found()
         body = create_request.parse_body(await _parse_json(request), allowed=_BODY_FIELDS, required=["input"])
         version = model.versions[0]
-        return await self._make(request, body, model=model, version=version, shown=version.id, deployment=name)
+        return await self._create_prediction(
+            request, body, model=model, version=version, displayed=version.id, deployment=name
+        )
 
-    async def _make(
+    async def _create_prediction(
         self,
         request: web.Request,
         body: dict[str, Any],
         *,
         model: Model,
         version: Version,
-        shown: str,
+        displayed: str,
         deployment: str | None = None,
     ) -> web.Response:
         create_request.require_valid_input(body["input"], version)
         events = body.get("webhook_events_filter")
-        order = create_request.CreateRequest(
+        create = create_request.CreateRequest(
             model=model,
             version=version,
-            shown_version=shown,
+            displayed_version=displayed,
             input=body["input"],
             webhook=body.get("webhook"),
             webhook_events=tuple(events) if events is not None else None,
@@ -271,17 +266,17 @@ class PredictionRoutes:
             cancel_after=create_request.parse_cancel_after(request.headers.get("Cancel-After")),
             deployment=deployment,
         )
-        prediction = self._book.create(order)
-        headers = {"Location": f"{self._origins.api}/v1/predictions/{prediction.id}"}
-        if order.wait is not None:
-            headers["Preference-Applied"] = f"wait={order.wait}"
-            await wait_for_any(self._clock, order.wait, prediction.outputs_made.wait())
-        return json_response(self._shown(prediction), status=201, headers=headers)
+        prediction = self._store.create(create)
+        headers = {"Location": f"{self._base_urls.api}/v1/predictions/{prediction.id}"}
+        if create.wait is not None:
+            headers["Preference-Applied"] = f"wait={create.wait}"
+            await race(self._clock.sleep(create.wait), prediction.outputs_ready.wait())
+        return json_response(self._to_json(prediction), status=201, headers=headers)
 
     async def _get(self, request: web.Request) -> web.Response:
-        prediction = self._find(request)
-        body = self._shown(prediction)
-        if prediction.number % 3 == 2:  # many real answers to a GET have no web address
+        prediction = self._find_prediction(request)
+        body = self._to_json(prediction)
+        if prediction.number % 3 == 2:  # many real responses to a GET lack it
             body["urls"].pop("web", None)
         return json_response(body)
 
@@ -292,29 +287,29 @@ class PredictionRoutes:
             raise Problem(400, 'source must be one of the following: "web"')
         rows = [
             prediction
-            for prediction in self._book.newest_first()
+            for prediction in self._store.newest_first()
             if (after is None or prediction.created_at >= after)
             and (before is None or prediction.created_at < before)
-            and source is None  # nothing here was made on the web
+            and source is None  # no prediction here was made on the website
         ]
-        url = f"{self._origins.api}/v1/predictions"
+        url = f"{self._base_urls.api}/v1/predictions"
         return json_response(
-            paginate(rows, when=lambda row: row.created_at, show=self._shown, url=url, query=request.query)
+            paginate(rows, time_of=lambda row: row.created_at, to_json=self._to_json, url=url, query=request.query)
         )
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        prediction = self._find(request)
-        self._book.cancel(prediction)
-        return json_response(self._shown(prediction))
+        prediction = self._find_prediction(request)
+        self._store.cancel(prediction)
+        return json_response(self._to_json(prediction))
 
-    def _find(self, request: web.Request) -> Prediction:
-        prediction = self._book.get(request.match_info["id"])
+    def _find_prediction(self, request: web.Request) -> Prediction:
+        prediction = self._store.get(request.match_info["id"])
         if prediction is None:
             raise not_found()
         return prediction
 
-    def _shown(self, prediction: Prediction) -> dict[str, Any]:
-        return prediction.as_json(self._origins, now=self._clock.now())
+    def _to_json(self, prediction: Prediction) -> dict[str, Any]:
+        return prediction.to_json(self._base_urls, now=self._clock.now())
 
 
 async def _parse_json(request: web.Request) -> Any:
@@ -327,7 +322,7 @@ async def _parse_json(request: web.Request) -> Any:
 def _query_time(request: web.Request, name: str) -> datetime | None:
     text = request.query.get(name)
     try:
-        # An unescaped + in a query arrives as a space.
+        # An unescaped + in a query is decoded as a space.
         return parse_time(text.replace(" ", "+")) if text else None
     except ValueError:
         raise Problem(400, f"{name} is not a valid ISO 8601 date-time") from None

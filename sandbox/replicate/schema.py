@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from sandbox.replicate.errors import InvalidField
 
+Schema = Mapping[str, Any]
+
+_REF_PREFIX = "#/components/schemas/"
 _STATUS_SCHEMA = {
     "enum": ["starting", "processing", "succeeded", "canceled", "failed"],
     "type": "string",
@@ -53,7 +56,7 @@ _RESPONSE_SCHEMA = {
 
 
 def openapi_document(schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document around ``schemas`` (Input, Output, enums), as ``version.openapi_schema`` has it."""
+    """Return the OpenAPI document around ``schemas`` (Input, Output, enums), as in ``version.openapi_schema``."""
     shared = {
         "Status": _STATUS_SCHEMA,
         "WebhookEvent": _WEBHOOK_EVENT_SCHEMA,
@@ -67,37 +70,34 @@ def openapi_document(schemas: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_REF_PREFIX = "#/components/schemas/"
-
-
 def resolve_refs(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return ``schema`` with its ``$ref`` and single ``allOf`` followed; its own keys win over what they lead to."""
+    """Return ``schema`` with its ``$ref`` and single ``allOf`` resolved; its own keys take precedence."""
     own = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
     parts = [schema] if "$ref" in schema else schema.get("allOf", [])
-    found: dict[str, Any] = {}
+    resolved: dict[str, Any] = {}
     for part in parts:
         name = str(part.get("$ref", "")).removeprefix(_REF_PREFIX)
-        found |= resolve_refs(schemas.get(name, {}), schemas) if "$ref" in part else part
-    return {**found, **own}
+        resolved |= resolve_refs(schemas.get(name, {}), schemas) if "$ref" in part else part
+    return {**resolved, **own}
 
 
-def apply_defaults(given: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``given`` without inputs that the model does not have, with the defaults of those not given."""
+def apply_defaults(values: Mapping[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``values`` without unknown inputs, and with the defaults of those that are missing."""
     properties: Mapping[str, Any] = schemas.get("Input", {}).get("properties", {})
     resolved = {name: resolve_refs(schema, schemas) for name, schema in properties.items()}
     defaults = {name: schema["default"] for name, schema in resolved.items() if "default" in schema}
-    return defaults | {name: value for name, value in given.items() if name in properties}
+    return defaults | {name: value for name, value in values.items() if name in properties}
 
 
-def validate_input(given: Mapping[str, Any], schemas: Mapping[str, Any]) -> list[InvalidField]:
-    """Return everything that ``schemas["Input"]`` has against ``given``; unknown inputs are nobody's business."""
+def validate_input(values: Mapping[str, Any], schemas: Mapping[str, Any]) -> list[InvalidField]:
+    """Return what is invalid in ``values`` by ``schemas["Input"]``, worded like gojsonschema; ignore unknown inputs."""
     schema = schemas.get("Input", {})
-    missing = [name for name in schema.get("required", []) if name not in given]
-    found = [InvalidField("required", "input", f"{name} is required") for name in missing]
+    missing = [name for name in schema.get("required", []) if name not in values]
+    invalid = [InvalidField("required", "input", f"{name} is required") for name in missing]
     for name, own in schema.get("properties", {}).items():
-        if name in given:
-            found.extend(_validate(name, given[name], resolve_refs(own, schemas), schemas))
-    return found
+        if name in values:
+            invalid.extend(_validate(name, values[name], resolve_refs(own, schemas), schemas))
+    return invalid
 
 
 def _validate(
@@ -110,9 +110,9 @@ def _validate(
         if not any(_is_valid(value, option, schemas) for option in options):
             yield InvalidField("number_any_of", field, "Must validate at least one schema (anyOf)")
         return
-    wanted = schema.get("type")
-    if wanted and not _has_type(value, wanted):
-        yield InvalidField("invalid_type", field, f"Invalid type. Expected: {wanted}, given: {_json_type(value)}")
+    expected = schema.get("type")
+    if expected and not _has_type(value, expected):
+        yield InvalidField("invalid_type", field, f"Invalid type. Expected: {expected}, given: {_json_type(value)}")
         return
     if "enum" in schema and value not in schema["enum"]:
         allowed = ", ".join(json.dumps(choice, ensure_ascii=False) for choice in schema["enum"])
@@ -148,9 +148,9 @@ def _is_valid(value: Any, schema: Mapping[str, Any], schemas: Mapping[str, Any])
     return not any(_validate("", value, schema, schemas))
 
 
-def _has_type(value: Any, wanted: str) -> bool:
+def _has_type(value: Any, expected: str) -> bool:
     kind = _json_type(value)
-    return kind == wanted or (wanted == "number" and kind == "integer")
+    return kind == expected or (expected == "number" and kind == "integer")
 
 
 def _json_type(value: Any) -> str:
@@ -167,11 +167,8 @@ def _is_uri(value: str) -> bool:
         return False
 
 
-Schema = Mapping[str, Any]
-
-
 class FileKind(StrEnum):
-    """What sort of file a ``uri`` in an output is, as far as its name tells."""
+    """What a ``uri`` in an output refers to, guessed from names and descriptions."""
 
     IMAGE = auto()
     VIDEO = auto()
@@ -194,7 +191,7 @@ _FILE_HINTS: tuple[tuple[FileKind, tuple[str, ...]], ...] = (
 
 
 def guess_file_kind(*hints: str) -> FileKind:
-    """Return the kind of file that the first telling hint names; an image where none does."""
+    """Return the kind of file that the first matching hint names; an image if none matches."""
     for hint in hints:
         for kind, words in _FILE_HINTS:
             if any(word in hint.lower() for word in words):
@@ -203,17 +200,17 @@ def guess_file_kind(*hints: str) -> FileKind:
 
 
 def is_iterator(schema: Schema) -> bool:
-    """Whether outputs come one by one."""
+    """Return whether outputs arrive one by one."""
     return schema.get("x-cog-array-type") == "iterator"
 
 
 def is_text_stream(schema: Schema) -> bool:
-    """Whether outputs are pieces of one text."""
+    """Return whether outputs are parts of one text."""
     return schema.get("x-cog-array-display") == "concatenate"
 
 
 def outputs_files(schema: Schema, schemas: Schema) -> bool:
-    """Whether an output is a file, or a list (of lists) of files: such predictions have a file stream."""
+    """Return whether the output is a file or a (nested) list of files: such predictions have a file stream."""
     resolved = resolve_refs(schema, schemas)
     if resolved.get("type") == "array":
         return outputs_files(resolved.get("items", {}), schemas)

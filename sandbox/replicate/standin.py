@@ -1,4 +1,4 @@
-"""ReplicateStandIn: Replicate's HTTP API on this machine, for any client that speaks it."""
+"""ReplicateStandIn: Replicate's HTTP API on this machine, for any client."""
 
 import asyncio
 import base64
@@ -39,90 +39,95 @@ HOST = "127.0.0.1"
 TOKEN = "r8_sandbox"  # noqa: S105 -- the token of a service that only this machine can reach
 DEPLOYMENTS = {f"{USERNAME}/portraits": "fofr/consistent-character"}
 _SECRET = "whsec_" + base64.b64encode(b"the sandbox signs its webhooks").decode()
-_ROOM = limits.FILE_BYTES + limits.MIB  # for a request's body
+_MAX_BODY_BYTES = limits.FILE_BYTES + limits.MIB
 
 
 class ReplicateStandIn:
-    """A whole Replicate: API, streams and delivered files, each at an address of its own on 127.0.0.1.
+    """A complete Replicate: API, streams and output files, each at its own address on 127.0.0.1.
 
-    ``faults`` makes it misbehave, ``calls`` are the requests that it got, ``predictions`` what was made of them, and
-    ``watch()`` shows all of it as it happens. ``pace`` may be replaced at any time. ``behaviours`` are further ones by
-    name, for models that are added; ``streams`` serves the streams.
+    ``faults`` makes it misbehave, ``calls`` is the log of requests, ``predictions`` holds what they created, and
+    ``subscribe()`` yields everything as it happens. ``timings`` may be replaced at any time. ``predictors`` adds
+    predictors by name, for models that are added; ``streams`` is the class that serves the streams.
     """
 
     def __init__(
         self,
         *,
         clock: Clock | None = None,
-        pace: Timings | None = None,
+        timings: Timings | None = None,
         token: str = TOKEN,
         webhook_secret: str = _SECRET,
         ids: IdGenerator | None = None,
         throttle: Throttle | None = None,
-        behaviours: Mapping[str, Predictor] | None = None,
+        predictors: Mapping[str, Predictor] | None = None,
         streams: type[StreamServer] = StreamServer,
     ) -> None:
         self.clock = clock or SystemClock()
-        self.pace = pace or Timings()
+        self.timings = timings or Timings()
         self.token = token
         self.webhook_secret = webhook_secret
         self.throttle = throttle or Throttle(clock=self.clock)
         self.calls = RequestLog()
         self.faults = Faults()
-        self.models = ModelCatalog()
-        self._origins = BaseUrls()
-        self._happenings = EventBus()
+        self.catalog = ModelCatalog()
+        self._base_urls = BaseUrls()
+        self._events = EventBus()
         self._closing = asyncio.Event()
         self._runners: list[web.AppRunner] = []
         self._sites: dict[str, web.TCPSite] = {}
         self._offline = False
         self._session: aiohttp.ClientSession | None = None
-        self._behaviours = {**PREDICTORS, **(behaviours or {})}
+        self._predictors = {**PREDICTORS, **(predictors or {})}
         self._build(ids or IdGenerator(), streams)
         for model in load_bundled_models():
-            self.models.add(model)
+            self.catalog.add(model)
         for name, model_name in DEPLOYMENTS.items():
-            self.models.deploy(name, model_name)
+            self.catalog.deploy(name, model_name)
 
     @property
     def base_url(self) -> str:
-        """``http://127.0.0.1:<port>``, without ``/v1``, as Replicate's clients take it."""
-        return self._origins.api
+        """``http://127.0.0.1:<port>``, without ``/v1``, as Replicate's clients expect it."""
+        return self._base_urls.api
 
     @property
     def stream_url(self) -> str:
         """The origin of every ``urls.stream``."""
-        return self._origins.stream
+        return self._base_urls.stream
 
     @property
     def delivery_url(self) -> str:
         """The origin of every output file."""
-        return self._origins.delivery
+        return self._base_urls.delivery
 
     @property
     def file_hosts(self) -> tuple[str, ...]:
-        """The hosts that output files come from."""
+        """The hosts of output files."""
         return (HOST,)
 
     @property
     def predictions(self) -> Mapping[str, Prediction]:
         """Every prediction by its id, oldest first."""
-        return self._book
+        return self._store
 
     async def start(self, port: int = 0) -> Self:
-        """Listen: the API at ``port`` (0: any free one), streams and files at free ones."""
+        """Listen: the API on ``port`` (0: any free port), streams and files on free ports."""
         self._session = aiohttp.ClientSession()
-        self._reader.start(self._session)
-        self._webhooks.start(self._session)
-        api = [*self._predictions.routes(), *self._models.routes(), *self._files.routes(), *self._account.routes()]
-        strike = fault_middleware(self.faults, clock=self.clock, closing=self._closing)
-        guard = auth_middleware(
+        self._input_fetcher.use_session(self._session)
+        self._webhooks.use_session(self._session)
+        api = [
+            *self._prediction_routes.routes(),
+            *self._model_routes.routes(),
+            *self._files.routes(),
+            *self._account_routes.routes(),
+        ]
+        apply_faults = fault_middleware(self.faults, clock=self.clock, closing=self._closing)
+        authenticate = auth_middleware(
             token=lambda: self.token, throttle=lambda: self.throttle, online=lambda: not self._offline
         )
-        self._origins.api = await self._listen("api", api, strike, guard, port=port)
-        # A stream's own faults can do all that could go wrong with it; and its handler leaves with its client.
-        self._origins.stream = await self._listen("stream", self._streams.routes(), leave_with_client=True)
-        self._origins.delivery = await self._listen("delivery", self._delivery.routes(), strike)
+        self._base_urls.api = await self._listen("api", api, apply_faults, authenticate, port=port)
+        # Streams have faults of their own, and their handlers are cancelled when the client disconnects.
+        self._base_urls.stream = await self._listen("stream", self._streams.routes(), handler_cancellation=True)
+        self._base_urls.delivery = await self._listen("delivery", self._output_files.routes(), apply_faults)
         return self
 
     async def go_offline(self) -> None:
@@ -131,23 +136,23 @@ class ReplicateStandIn:
         await self._sites["api"].stop()
 
     async def come_online(self) -> None:
-        """Listen again at the old address."""
-        runner, port = self._runners[0], int(self._origins.api.rpartition(":")[2])
+        """Listen again at the same address."""
+        runner, port = self._runners[0], int(self._base_urls.api.rpartition(":")[2])
         self._sites["api"] = web.TCPSite(runner, HOST, port, backlog=LISTEN_BACKLOG)
         await self._sites["api"].start()
         self._offline = False
 
     async def stop(self) -> None:
-        """Stop listening; end every prediction, stream and webhook where it stands."""
+        """Stop listening; stop every prediction, stream and webhook where it is."""
         self._closing.set()
-        await self._book.stop()
+        await self._store.stop()
         await self._webhooks.stop()
         for runner in self._runners:
             await runner.cleanup()
         self._runners.clear()
         if self._session is not None:
             await self._session.close()
-        self._happenings.close()
+        self._events.close()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -155,116 +160,125 @@ class ReplicateStandIn:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def watch(self) -> EventSubscription:
-        """Return an async iterator over everything that happens from now on; close it when it is done with."""
-        return self._happenings.watch()
+    def subscribe(self) -> EventSubscription:
+        """Return an async iterator over everything that happens from now on; close it after use."""
+        return self._events.subscribe()
 
-    def add_model(self, payload: Mapping[str, Any], *, behaviour: str = "shape", official: bool | None = None) -> Model:
-        """Add a model as the API shows it; what it makes is invented to fit its Output schema.
+    def add_model(
+        self, payload: Mapping[str, Any], *, predictor: str = "from_schema", official: bool | None = None
+    ) -> Model:
+        """Add a model from the API's response for it; by default its outputs are made up from its Output schema.
 
-        ``behaviour`` is a name in ``behaviours.BEHAVIOURS``; ``official`` decides where the payload does not.
+        ``predictor`` is a name in ``predictors.PREDICTORS``; ``official`` overrides the payload.
         """
-        model = model_from_payload(payload, behaviour=behaviour, official=official)
-        self.models.add(model)
+        model = model_from_payload(payload, predictor=predictor, official=official)
+        self.catalog.add(model)
         return model
 
     def download_url(self, file_id: str) -> str:
-        """Return a signed address at which anybody may download an uploaded file for an hour."""
+        """Return a signed URL at which an uploaded file can be downloaded without a token for an hour."""
         return self._files.download_url(file_id, expires=self.clock.now() + limits.DATA_KEPT)
 
     def prediction_json(self, prediction: Prediction) -> dict[str, Any]:
-        """Return a prediction as a GET would now show it."""
-        return prediction.as_json(self._origins, now=self.clock.now())
+        """Return a prediction as a GET returns it now."""
+        return prediction.to_json(self._base_urls, now=self.clock.now())
 
     def _build(self, ids: IdGenerator, streams: type[StreamServer]) -> None:
         clock, faults = self.clock, self.faults
         self._streams = streams(clock=clock, faults=faults, closing=self._closing)
-        self._delivery = OutputFiles(origins=self._origins, ids=ids, clock=clock, faults=faults)
+        self._output_files = OutputFiles(base_urls=self._base_urls, ids=ids, clock=clock, faults=faults)
         self._files = FilesApi(
-            origins=self._origins,
+            base_urls=self._base_urls,
             ids=ids,
             clock=clock,
             owner=USERNAME,
             signing_secret=lambda: self.webhook_secret,
         )
-        self._reader = InputFetcher(self._files.content)
-        self._book = PredictionStore(
-            clock=clock, pace=lambda: self.pace, ids=ids, faults=faults, streams=self._streams, live=self._life
+        self._input_fetcher = InputFetcher(self._files.find_content)
+        self._store = PredictionStore(
+            clock=clock,
+            timings=lambda: self.timings,
+            ids=ids,
+            faults=faults,
+            streams=self._streams,
+            make_lifecycle=self._make_lifecycle,
         )
         self._webhooks = WebhookSender(
             secret=lambda: self.webhook_secret,
             ids=ids,
             clock=clock,
             faults=faults,
-            show=self.prediction_json,
-            tell=self._happenings.tell,
+            to_json=self.prediction_json,
+            on_sent=self._events.publish,
         )
-        self._predictions = PredictionRoutes(book=self._book, catalogue=self.models, origins=self._origins, clock=clock)
-        self._models = ModelRoutes(catalogue=self.models, origins=self._origins)
-        self._account = AccountRoutes(catalogue=self.models, webhook_secret=lambda: self.webhook_secret)
-        faults.on_change.append(self._tell_faults)
+        self._prediction_routes = PredictionRoutes(
+            store=self._store, catalog=self.catalog, base_urls=self._base_urls, clock=clock
+        )
+        self._model_routes = ModelRoutes(catalog=self.catalog, base_urls=self._base_urls)
+        self._account_routes = AccountRoutes(catalog=self.catalog, webhook_secret=lambda: self.webhook_secret)
+        faults.on_change.append(self._publish_faults)
 
     async def _listen(
         self,
         name: str,
         routes: Iterable[web.AbstractRouteDef],
-        *guards: Any,
+        *middlewares: Any,
         port: int = 0,
-        leave_with_client: bool = False,
+        handler_cancellation: bool = False,
     ) -> str:
-        record = log_middleware(self.calls, origin=name, clock=self.clock, tell=self._tell_call)
-        app = web.Application(middlewares=[record, *guards], client_max_size=_ROOM)
+        log_requests = log_middleware(self.calls, origin=name, clock=self.clock, on_call=self._publish_call)
+        app = web.Application(middlewares=[log_requests, *middlewares], client_max_size=_MAX_BODY_BYTES)
         app.add_routes(routes)
         app.on_response_prepare.append(log_response_start)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=leave_with_client, shutdown_timeout=0.5)
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=handler_cancellation, shutdown_timeout=0.5)
         await runner.setup()
         self._sites[name] = web.TCPSite(runner, HOST, port, backlog=LISTEN_BACKLOG)
         await self._sites[name].start()
         self._runners.append(runner)
-        bound: int = runner.addresses[0][1]
-        return f"http://{HOST}:{bound}"
+        bound_port: int = runner.addresses[0][1]
+        return f"http://{HOST}:{bound_port}"
 
-    def _life(self, prediction: Prediction) -> Lifecycle:
+    def _make_lifecycle(self, prediction: Prediction) -> Lifecycle:
         return Lifecycle(
             prediction,
-            work=partial(self._job, prediction),
-            behave=self._behaviours[prediction.model.behaviour],
+            make_job=partial(self._make_job, prediction),
+            predict=self._predictors[prediction.model.predictor],
             clock=self.clock,
             faults=self.faults,
-            tell=self._tell_prediction,
-            tell_event=self._tell_event,
+            on_change=self._on_prediction_change,
+            on_stream_event=self._publish_stream_event,
         )
 
-    def _job(self, prediction: Prediction, life: Lifecycle) -> Job:
+    def _make_job(self, prediction: Prediction, lifecycle: Lifecycle) -> Job:
         return Job(
             id=prediction.id,
-            input=prediction.kept_input,
+            input=prediction.model_input,
             output_schema=prediction.version.output,
             schemas=prediction.version.schemas,
-            subject_matter=f"{prediction.model.name} {prediction.model.description}",
+            model_description=f"{prediction.model.name} {prediction.model.description}",
             clock=self.clock,
-            pace=lambda: self.pace,
-            log=life.log,
-            output=life.output,
-            result=life.result,
-            save=self._delivery.inline if prediction.inlines_files else self._delivery.save,
-            read=self._reader.read,
-            withheld=lambda: self.faults.take("image-withheld", prediction.model.full_name) is not None,
+            timings=lambda: self.timings,
+            log=lifecycle.log,
+            add_output=lifecycle.add_output,
+            set_output=lifecycle.set_output,
+            save_file=self._output_files.to_data_uri if prediction.inlines_files else self._output_files.save,
+            read_file=self._input_fetcher.fetch,
+            is_withheld=lambda: self.faults.trigger("image-withheld", prediction.model.full_name) is not None,
             secrets=prediction.version.secrets,
         )
 
-    def _tell_prediction(self, prediction: Prediction, event: str) -> None:
-        if self._happenings.watched:
-            self._happenings.tell(PredictionChanged(self.prediction_json(prediction)))
-        self._webhooks.notice(prediction, event)
+    def _on_prediction_change(self, prediction: Prediction, event: str) -> None:
+        if self._events.has_subscribers:
+            self._events.publish(PredictionChanged(self.prediction_json(prediction)))
+        self._webhooks.enqueue(prediction, event)
         if event == "completed" and prediction.stream_path is not None:
-            self._streams.expire(prediction.stream_path)
+            self._streams.expire_channel(prediction.stream_path)
 
-    def _tell_event(self, prediction: Prediction, event: str, id_: str, data: str) -> None:
-        self._happenings.tell(StreamEventSent(prediction.id, event, id_, data))
+    def _publish_stream_event(self, prediction: Prediction, event: str, event_id: str, data: str) -> None:
+        self._events.publish(StreamEventSent(prediction.id, event, event_id, data))
 
-    def _tell_call(self, call: Call) -> None:
-        self._happenings.tell(CallLogged(call))
+    def _publish_call(self, call: Call) -> None:
+        self._events.publish(CallLogged(call))
 
-    def _tell_faults(self) -> None:
-        self._happenings.tell(FaultsChanged(tuple(fault.name for fault in self.faults.active)))
+    def _publish_faults(self) -> None:
+        self._events.publish(FaultsChanged(tuple(fault.name for fault in self.faults.active)))

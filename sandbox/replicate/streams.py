@@ -1,4 +1,10 @@
-"""The stream origin: server-sent events as nginx Nchan serves them, and the faults that spoil them."""
+"""The stream origin: server-sent events as nginx Nchan serves them, and the faults that corrupt them.
+
+The wire format is Nchan's (src/subscribers/eventsource.c): one ``data:`` line per line of the payload, and an id of
+``<unix time>:<n>``, where n counts the messages of that second. No token is required: the path is the capability. A
+stream starts with ``: hi``, replays what follows ``Last-Event-ID`` (everything, without one), and closes after 30 idle
+seconds with ``:408: 408 Request Timeout``. It does not close after ``done``; clients do.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -10,25 +16,51 @@ from typing import Literal
 from aiohttp import web
 
 from bot import limits
+from bot.aio import race
 from bot.clock import Clock
 from sandbox.replicate.faults import Fault, Faults
 from sandbox.replicate.middleware import RequestFaults, reset_connection
-from sandbox.replicate.wait import wait_for_any
 
 GREETING = b": hi\n\n"
 IDLE_TIMEOUT = b":408: 408 Request Timeout\n\n"
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "Access-Control-Allow-Origin": "*",
+}
+
+ConnectionEnd = Literal["close", "cut", "stall"]
+
+_GARBAGE = b"nonsense\nretry: soon\n: a comment\n\n\xff\xfe: \xc3\n\n"
+_CONNECTION_ENDS: tuple[tuple[str, ConnectionEnd], ...] = (
+    ("stream-close", "close"),
+    ("stream-cut", "cut"),
+    ("stream-stall", "stall"),
+)
+# These apply to a whole connection: triggered once, they affect every event of it.
+_CONNECTION_FAULTS = (
+    "stream-duplicate",
+    "stream-unknown",
+    "stream-corrupt",
+    "stream-no-ids",
+    "stream-shuffled",
+    "no-done",
+    "early-done",
+    "no-outputs",
+    "no-events",
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class EventId:
-    """A message's place in its channel."""
+    """A message's position in its channel."""
 
     time: int
     tag: int
 
     @classmethod
     def parse(cls, text: str) -> "EventId | None":
-        """Read ``<time>:<tag>``; None for anything else."""
+        """Parse ``<time>:<tag>``; return None for anything else."""
         time, colon, tag = text.partition(":")
         if not (colon and time.isdigit() and tag.isdigit()):
             return None
@@ -47,182 +79,152 @@ class StreamMessage:
     data: str
 
 
-def encode_event(event: str, data: str, id: str | None) -> bytes:  # noqa: A002 -- the field is called id on the wire
-    """Return one event as Nchan writes it; a payload that ends in a newline gets a last, empty data line."""
-    head = f"event: {event}\n" + (f"id: {id}\n" if id is not None else "")
+def encode_event(event: str, data: str, event_id: str | None) -> bytes:
+    """Return one event in Nchan's format; a payload that ends in a newline gets a final, empty data line."""
+    head = f"event: {event}\n" + (f"id: {event_id}\n" if event_id is not None else "")
     lines = "".join(f"data: {line}\n" for line in data.split("\n"))
     return f"{head}{lines}\n".encode()
 
 
 class Channel:
-    """The buffer of one stream: it only grows, and any number of subscribers read it, each at its own place."""
+    """The message buffer of one stream. It only grows; each subscriber keeps its own position in it."""
 
     def __init__(self, *, prediction_id: str, model: str, now: Callable[[], datetime]) -> None:
         self.prediction_id = prediction_id
         self.model = model
         self.messages: list[StreamMessage] = []
         self._now = now
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def publish(self, event: str, data: str) -> StreamMessage:
-        """Add an event and wake everybody who listens."""
+        """Append an event and wake every subscriber."""
         time = int(self._now().timestamp())
         last = self.messages[-1].id if self.messages else None
         tag = last.tag + 1 if last is not None and last.time >= time else 0
         message = StreamMessage(EventId(max(time, last.time) if last else time, tag), event, data)
         self.messages.append(message)
-        self.wake()
+        self.wake_subscribers()
         return message
 
-    def wake(self) -> None:
-        """Let every subscriber look again, without news."""
-        self._news.set()
-        self._news = asyncio.Event()
+    def wake_subscribers(self) -> None:
+        """Let every subscriber check for messages and faults."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
-    async def news(self) -> None:
-        """Return at the next ``publish`` or ``wake``."""
-        await self._news.wait()
+    async def wait_for_change(self) -> None:
+        """Return at the next ``publish`` or ``wake_subscribers``."""
+        await self._changed.wait()
 
-    def after(self, last_event_id: str | None) -> int:
-        """Return the index at which a subscriber goes on that saw ``last_event_id``: 0 where that says nothing."""
-        seen = EventId.parse(last_event_id) if last_event_id else None
-        if seen is None:
+    def index_after(self, last_event_id: str | None) -> int:
+        """Return the index of the first message after ``last_event_id``, or 0 if that is missing or invalid."""
+        last = EventId.parse(last_event_id) if last_event_id else None
+        if last is None:
             return 0
-        return next((index for index, message in enumerate(self.messages) if message.id > seen), len(self.messages))
-
-
-ConnectionEnd = Literal["close", "cut", "stall"]
-
-_GARBAGE = b"nonsense\nretry: soon\n: a comment\n\n\xff\xfe: \xc3\n\n"
-_CONNECTION_ENDS: tuple[tuple[str, ConnectionEnd], ...] = (
-    ("stream-close", "close"),
-    ("stream-cut", "cut"),
-    ("stream-stall", "stall"),
-)
-# These hold for a whole connection: one strike spoils every event of it.
-_CONNECTION_FAULTS = (
-    "stream-duplicate",
-    "stream-unknown",
-    "stream-corrupt",
-    "stream-no-ids",
-    "stream-shuffled",
-    "no-done",
-    "early-done",
-    "no-outputs",
-    "no-events",
-)
-
-
-class StreamFaults:
-    """Spoils the events of one connection as the faults say."""
-
-    def __init__(self, chances: RequestFaults) -> None:
-        self._chances = chances
-        self._sent = 0
-        self._done = False
-        self._manners = {name for name in _CONNECTION_FAULTS if chances.take(name)}
-
-    def opening(self) -> bytes:
-        """Return what goes out before the first event."""
-        return encode_event("done", "{}", None) if "early-done" in self._manners else b""
-
-    def end(self) -> ConnectionEnd | None:
-        """Return how the connection ends here and now, if it does."""
-        if self._done:
-            # A client that saw “done” is leaving; a fault spent on it would be lost on the next one.
-            return "close" if "no-done" in self._manners else None
-
-        def due(fault: Fault) -> bool:
-            return bool(self._sent >= fault.get("after", 0))
-
-        return next((end for name, end in _CONNECTION_ENDS if self._chances.take(name, ready=due)), None)
-
-    def written(self, message: StreamMessage) -> Iterator[bytes]:
-        """Yield the bytes that go out for ``message``."""
-        self._sent += 1
-        self._done = self._done or message.event == "done"
-        if not self._shown(message):
-            return
-        if "stream-corrupt" in self._manners:
-            yield _GARBAGE
-        if "stream-unknown" in self._manners:
-            yield encode_event("heartbeat", '{"unknown": true}', None)
-        yield from [self._encoded(message)] * (2 if "stream-duplicate" in self._manners else 1)
-
-    def _shown(self, message: StreamMessage) -> bool:
-        if "no-events" in self._manners:
-            return False
-        if message.event == "done":
-            return "no-done" not in self._manners
-        return not (message.event == "output" and "no-outputs" in self._manners)
-
-    def _encoded(self, message: StreamMessage) -> bytes:
-        identity: str | None = str(message.id)
-        if "stream-no-ids" in self._manners:
-            identity = None
-        elif "stream-shuffled" in self._manners:
-            identity = str(EventId(message.id.time - self._sent, message.id.tag))
-        return encode_event(message.event, message.data, identity)
-
-
-HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache",
-    "Access-Control-Allow-Origin": "*",
-}
+        return next((index for index, message in enumerate(self.messages) if message.id > last), len(self.messages))
 
 
 class StreamServer:
-    """Every open channel by its path, and the route that serves them."""
+    """Every open channel by its path, and the routes that serve them."""
 
     def __init__(self, *, clock: Clock, faults: Faults, closing: asyncio.Event) -> None:
         self._clock = clock
         self._faults = faults
         self._closing = closing
         self._channels: dict[str, Channel] = {}
-        self._gone_at: dict[str, datetime] = {}
-        faults.on_change.append(self._wake)
+        self._expires_at: dict[str, datetime] = {}
+        faults.on_change.append(self._wake_all)
 
-    def open(self, path: str, *, prediction_id: str, model: str) -> Channel:
-        """Make the channel that is served under ``path``."""
+    def open_channel(self, path: str, *, prediction_id: str, model: str) -> Channel:
+        """Create the channel that is served at ``path``."""
         channel = Channel(prediction_id=prediction_id, model=model, now=self._clock.now)
         self._channels[path] = channel
         return channel
 
-    def expire(self, path: str, *, after: timedelta = limits.DATA_KEPT) -> None:
-        """Let a channel be gone ``after`` a while from now."""
-        self._gone_at[path] = self._clock.now() + after
+    def expire_channel(self, path: str, *, after: timedelta = limits.DATA_KEPT) -> None:
+        """Respond with 410 for a channel from ``after`` on."""
+        self._expires_at[path] = self._clock.now() + after
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Return the routes of the stream origin."""
         return [web.get("/v1/streams/{token}", self._serve), web.get("/v1/files/{token}", self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         channel = self._channels.get(request.path)
         if channel is None:
             return web.Response(status=404)
-        if (gone_at := self._gone_at.get(request.path)) and self._clock.now() >= gone_at:
+        if (expires_at := self._expires_at.get(request.path)) and self._clock.now() >= expires_at:
             return web.Response(status=410)
-        chances = RequestFaults(self._faults, channel.model, request)
-        if refusal := _refused_response(request, chances):
-            return refusal
+        request_faults = RequestFaults(self._faults, channel.model, request)
+        if refused := _refused_response(request, request_faults):
+            return refused
         response = web.StreamResponse(headers=HEADERS)
         await response.prepare(request)
-        last = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
-        subscriber = _StreamWriter(
-            request, response, channel, clock=self._clock, chances=chances, closing=self._closing
+        last_event_id = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
+        writer = _StreamWriter(
+            request, response, channel, clock=self._clock, request_faults=request_faults, closing=self._closing
         )
-        with suppress(ConnectionError):  # the client goes when it has seen enough: the usual end of a stream
-            await subscriber.follow(channel.after(last))
+        with suppress(ConnectionError):  # the client disconnects once it has enough: the usual end of a stream
+            await writer.write_from(channel.index_after(last_event_id))
         return response
 
-    def _wake(self) -> None:
+    def _wake_all(self) -> None:
         for channel in self._channels.values():
-            channel.wake()
+            channel.wake_subscribers()
+
+
+class StreamFaults:
+    """Applies the faults of streams to the events of one connection."""
+
+    def __init__(self, request_faults: RequestFaults) -> None:
+        self._request_faults = request_faults
+        self._sent = 0
+        self._done = False
+        self._active = {name for name in _CONNECTION_FAULTS if request_faults.trigger(name)}
+
+    def preamble(self) -> bytes:
+        """Return what is sent before the first event."""
+        return encode_event("done", "{}", None) if "early-done" in self._active else b""
+
+    def find_end(self) -> ConnectionEnd | None:
+        """Return how the connection ends now, or None if it goes on."""
+        if self._done:
+            # A client that got “done” is about to leave; a fault triggered now would be lost for the next connection.
+            return "close" if "no-done" in self._active else None
+
+        def is_due(fault: Fault) -> bool:
+            return bool(self._sent >= fault.get("after", 0))
+
+        return next((end for name, end in _CONNECTION_ENDS if self._request_faults.trigger(name, ready=is_due)), None)
+
+    def encode_message(self, message: StreamMessage) -> Iterator[bytes]:
+        """Yield the bytes that are sent for ``message``."""
+        self._sent += 1
+        self._done = self._done or message.event == "done"
+        if not self._is_sent(message):
+            return
+        if "stream-corrupt" in self._active:
+            yield _GARBAGE
+        if "stream-unknown" in self._active:
+            yield encode_event("heartbeat", '{"unknown": true}', None)
+        yield from [self._encode(message)] * (2 if "stream-duplicate" in self._active else 1)
+
+    def _is_sent(self, message: StreamMessage) -> bool:
+        if "no-events" in self._active:
+            return False
+        if message.event == "done":
+            return "no-done" not in self._active
+        return not (message.event == "output" and "no-outputs" in self._active)
+
+    def _encode(self, message: StreamMessage) -> bytes:
+        event_id: str | None = str(message.id)
+        if "stream-no-ids" in self._active:
+            event_id = None
+        elif "stream-shuffled" in self._active:
+            event_id = str(EventId(message.id.time - self._sent, message.id.tag))
+        return encode_event(message.event, message.data, event_id)
 
 
 class _StreamWriter:
-    """One connection to a channel."""
+    """Writes a channel's messages to one connection."""
 
     def __init__(
         self,
@@ -231,7 +233,7 @@ class _StreamWriter:
         channel: Channel,
         *,
         clock: Clock,
-        chances: RequestFaults,
+        request_faults: RequestFaults,
         closing: asyncio.Event,
     ) -> None:
         self._request = request
@@ -239,35 +241,36 @@ class _StreamWriter:
         self._channel = channel
         self._clock = clock
         self._closing = closing
-        self._tampering = StreamFaults(chances)
+        self._faults = StreamFaults(request_faults)
 
-    async def follow(self, position: int) -> None:
-        """Send everything from ``position`` on, until the stream is idle for too long or the stand-in stops."""
+    async def write_from(self, position: int) -> None:
+        """Write every message from ``position`` on, until the stream is idle for too long or the stand-in stops."""
         await self._response.write(GREETING)
-        await self._response.write(self._tampering.opening())
+        await self._response.write(self._faults.preamble())
         idle_since = self._clock.monotonic()
         while not self._closing.is_set():
             while position < len(self._channel.messages):
-                if await self._ended():
+                if await self._has_ended():
                     return
-                for chunk in self._tampering.written(self._channel.messages[position]):
+                for chunk in self._faults.encode_message(self._channel.messages[position]):
                     await self._response.write(chunk)
                     idle_since = self._clock.monotonic()
                 position += 1
-            if await self._ended():
+            if await self._has_ended():
                 return
-            left = limits.STREAM_IDLE.total_seconds() - (self._clock.monotonic() - idle_since)
-            if left <= 0 or not await wait_for_any(self._clock, left, self._channel.news(), self._closing.wait()):
+            remaining = limits.STREAM_IDLE.total_seconds() - (self._clock.monotonic() - idle_since)
+            if remaining <= 0:
                 await self._response.write(IDLE_TIMEOUT)
                 return
+            await race(self._clock.sleep(remaining), self._channel.wait_for_change(), self._closing.wait())
 
-    async def _ended(self) -> bool:
-        match self._tampering.end():
+    async def _has_ended(self) -> bool:
+        match self._faults.find_end():
             case "stall":
                 await self._closing.wait()
             case "cut":
                 await self._response.write(b"event: output\nid: 1\ndata: half of")
-                await asyncio.sleep(0)  # the half must leave before the connection does
+                await asyncio.sleep(0)  # the first half must be sent before the connection is cut
                 reset_connection(self._request)
             case "close":
                 pass
@@ -276,13 +279,13 @@ class _StreamWriter:
         return True
 
 
-def _refused_response(request: web.Request, chances: RequestFaults) -> web.Response | None:
-    if chances.take("stream-down"):
+def _refused_response(request: web.Request, request_faults: RequestFaults) -> web.Response | None:
+    if request_faults.trigger("stream-down"):
         return reset_connection(request)
-    if fault := chances.take("stream-gone"):
+    if fault := request_faults.trigger("stream-gone"):
         return web.Response(status=fault.get("status", 404))
-    if chances.take("stream-408"):
+    if request_faults.trigger("stream-408"):
         return web.Response(status=408)
-    if chances.take("stream-json"):
+    if request_faults.trigger("stream-json"):
         return web.json_response({"detail": "The stream is not available."})
     return None

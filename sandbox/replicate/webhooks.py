@@ -1,6 +1,6 @@
-"""Webhooks: signed POSTs about a prediction, throttled and retried as Replicate does.
+"""Webhooks: signed POST requests about a prediction, throttled and retried as Replicate does.
 
-Only addresses on this machine are called; for any other one the watchers are told that nothing was sent.
+Only addresses on this machine are called; for any other address, ``WebhookSent`` has the status None.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ from sandbox.replicate.prediction import Prediction
 
 DEFAULT_EVENTS = ("output", "completed")
 THROTTLED_EVENTS = frozenset({"output", "logs"})
-THROTTLE_SECONDS = 0.5  # seconds between two of the throttled ones
-RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 29.0)  # seconds; the last try comes a minute after the end
+THROTTLE_SECONDS = 0.5  # between two throttled events of one prediction
+RETRY_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 29.0)  # seconds; the last attempt is made a minute after the end
 RESPONSE_TIMEOUT = aiohttp.ClientTimeout(total=10)
 _STALE_AGE = timedelta(hours=1)
 
 
-def sign_webhook(secret: str, *, id: str, timestamp: int, body: bytes) -> str:  # noqa: A002 -- the scheme's own word
+def sign_webhook(secret: str, *, message_id: str, timestamp: int, body: bytes) -> str:
     """Return the signature of a webhook: ``v1,<base64 of HMAC-SHA256>`` over ``id.timestamp.body``."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = f"{id}.{timestamp}.".encode() + body
+    signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingWebhook:
-    """One webhook on its way. The body was written when the event happened."""
+    """A webhook to be sent. The body is the prediction as it was when the event happened."""
 
     prediction_id: str
     event: str
@@ -49,13 +49,13 @@ class PendingWebhook:
     message_id: str
 
     @property
-    def retried(self) -> bool:
-        """Whether a receiver that fails is asked again."""
+    def is_retried(self) -> bool:
+        """Whether it is sent again if the receiver fails."""
         return self.event == "completed"
 
 
 class WebhookSender:
-    """Sends the webhooks of every prediction, those of one prediction in order."""
+    """Sends the webhooks of all predictions; those of one prediction are sent in order."""
 
     def __init__(
         self,
@@ -64,47 +64,47 @@ class WebhookSender:
         ids: IdGenerator,
         clock: Clock,
         faults: Faults,
-        show: Callable[[Prediction], dict[str, Any]],
-        tell: Callable[[WebhookSent], None],
+        to_json: Callable[[Prediction], dict[str, Any]],
+        on_sent: Callable[[WebhookSent], None],
     ) -> None:
         self._secret = secret
         self._ids = ids
         self._clock = clock
         self._faults = faults
-        self._show = show
-        self._tell = tell
+        self._to_json = to_json
+        self._on_sent = on_sent
         self._session: aiohttp.ClientSession | None = None
         self._queues: dict[str, asyncio.Queue[PendingWebhook]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_throttled: dict[str, float] = {}
         self._held: dict[str, PendingWebhook] = {}
 
-    def start(self, session: aiohttp.ClientSession) -> None:
-        """Send from now on, through ``session``."""
+    def use_session(self, session: aiohttp.ClientSession) -> None:
+        """Send webhooks through ``session`` from now on."""
         self._session = session
 
     async def stop(self) -> None:
-        """Send nothing more."""
+        """Cancel what is being sent."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def notice(self, prediction: Prediction, event: str) -> None:
-        """Take note of an event; what is to be sent about it is sent in the background."""
-        wanted = DEFAULT_EVENTS if prediction.webhook_events is None else prediction.webhook_events
-        if prediction.webhook is None or event not in wanted or self._too_soon(prediction.id, event):
+    def enqueue(self, prediction: Prediction, event: str) -> None:
+        """Send a webhook about ``event`` in the background, if the prediction has one for it."""
+        events = DEFAULT_EVENTS if prediction.webhook_events is None else prediction.webhook_events
+        if prediction.webhook is None or event not in events or self._is_throttled(prediction.id, event):
             return
-        delivery = PendingWebhook(
+        pending = PendingWebhook(
             prediction_id=prediction.id,
             event=event,
             url=prediction.webhook,
-            body=json.dumps(self._show(prediction), ensure_ascii=False).encode(),
-            message_id=self._ids.message(),
+            body=json.dumps(self._to_json(prediction), ensure_ascii=False).encode(),
+            message_id=self._ids.new_message_id(),
         )
-        for due in self._disturbed(delivery):
-            self._queue(prediction.id).put_nowait(due)
+        for webhook in self._apply_faults(pending):
+            self._queue_of(prediction.id).put_nowait(webhook)
 
-    def _too_soon(self, prediction_id: str, event: str) -> bool:
+    def _is_throttled(self, prediction_id: str, event: str) -> bool:
         if event not in THROTTLED_EVENTS:
             return False
         now, last = self._clock.monotonic(), self._last_throttled.get(prediction_id)
@@ -113,17 +113,17 @@ class WebhookSender:
         self._last_throttled[prediction_id] = now
         return False
 
-    def _disturbed(self, delivery: PendingWebhook) -> list[PendingWebhook]:
-        if self._faults.take("webhook-dropped", delivery.event):
+    def _apply_faults(self, pending: PendingWebhook) -> list[PendingWebhook]:
+        if self._faults.trigger("webhook-dropped", pending.event):
             return []
-        if self._faults.take("webhook-reordered", delivery.event):
-            self._held[delivery.prediction_id] = delivery
+        if self._faults.trigger("webhook-reordered", pending.event):
+            self._held[pending.prediction_id] = pending
             return []
-        copies = 2 if self._faults.take("webhook-duplicated", delivery.event) else 1
-        held = self._held.pop(delivery.prediction_id, None)
-        return [delivery] * copies + ([held] if held else [])
+        copies = 2 if self._faults.trigger("webhook-duplicated", pending.event) else 1
+        held = self._held.pop(pending.prediction_id, None)
+        return [pending] * copies + ([held] if held else [])
 
-    def _queue(self, prediction_id: str) -> asyncio.Queue[PendingWebhook]:
+    def _queue_of(self, prediction_id: str) -> asyncio.Queue[PendingWebhook]:
         if prediction_id not in self._queues:
             queue = self._queues[prediction_id] = asyncio.Queue()
             task = asyncio.create_task(self._drain(prediction_id, queue), name=f"webhooks {prediction_id}")
@@ -132,49 +132,49 @@ class WebhookSender:
         return self._queues[prediction_id]
 
     async def _drain(self, prediction_id: str, queue: asyncio.Queue[PendingWebhook]) -> None:
-        over = False
-        while not (over and queue.empty()):
-            delivery = await queue.get()
-            over = over or delivery.event == "completed"
-            status = await self._send(delivery)
-            for pause in RETRY_DELAYS if delivery.retried else ():
+        completed = False
+        while not (completed and queue.empty()):
+            pending = await queue.get()
+            completed = completed or pending.event == "completed"
+            status = await self._send(pending)
+            for delay in RETRY_DELAYS if pending.is_retried else ():
                 if status is not None and 200 <= status < 300:
                     break
-                await self._clock.sleep(pause)
-                status = await self._send(delivery)
+                await self._clock.sleep(delay)
+                status = await self._send(pending)
         del self._queues[prediction_id]
 
-    async def _send(self, delivery: PendingWebhook) -> int | None:
+    async def _send(self, pending: PendingWebhook) -> int | None:
         status = None
-        if self._session is not None and is_loopback(urlsplit(delivery.url).hostname):
+        if self._session is not None and is_loopback(urlsplit(pending.url).hostname):
             try:
                 async with self._session.post(
-                    delivery.url,
-                    data=delivery.body,
-                    headers=self._headers(delivery),
+                    pending.url,
+                    data=pending.body,
+                    headers=self._headers(pending),
                     allow_redirects=False,
                     timeout=RESPONSE_TIMEOUT,
                 ) as response:
                     status = response.status
             except (aiohttp.ClientError, TimeoutError):
                 status = None
-        self._tell(WebhookSent(delivery.prediction_id, delivery.event, delivery.url, status))
+        self._on_sent(WebhookSent(pending.prediction_id, pending.event, pending.url, status))
         return status
 
-    def _headers(self, delivery: PendingWebhook) -> dict[str, str]:
+    def _headers(self, pending: PendingWebhook) -> dict[str, str]:
         now = self._clock.now()
-        if self._faults.take("webhook-stale", delivery.event):
+        if self._faults.trigger("webhook-stale", pending.event):
             now -= _STALE_AGE
         timestamp = int(now.timestamp())
-        signed = delivery
-        if self._faults.take("webhook-forged", delivery.event):
-            signed = replace(delivery, body=delivery.body + b" ")
+        signed = pending
+        if self._faults.trigger("webhook-forged", pending.event):
+            signed = replace(pending, body=pending.body + b" ")
         return {
             "Content-Type": "application/json",
             "User-Agent": "Replicate/1.0 (webhook)",
-            "Webhook-Id": delivery.message_id,
+            "Webhook-Id": pending.message_id,
             "Webhook-Timestamp": str(timestamp),
             "Webhook-Signature": sign_webhook(
-                self._secret(), id=signed.message_id, timestamp=timestamp, body=signed.body
+                self._secret(), message_id=signed.message_id, timestamp=timestamp, body=signed.body
             ),
         }

@@ -21,7 +21,7 @@ async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
     async with Environment(
         tmp_path,
         settings={"ABOUT_URL": "https://bot.example/rules"},
-        pace=Timings(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200),
+        timings=Timings(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200),
     ) as environment:
         await environment.start_bot()
         yield environment

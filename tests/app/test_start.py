@@ -8,7 +8,7 @@ from tests.app.conftest import eventually
 
 
 async def test_a_failed_command_sync_does_not_stop_the_start(tmp_path: Path) -> None:
-    async with Environment(tmp_path, pace=Timings.instant()) as environment:
+    async with Environment(tmp_path, timings=Timings.instant()) as environment:
         environment.discord.faults.fail("PUT /applications/*", status=503)
         await environment.bot.start()
         await eventually(lambda: environment.discord.gateway.connected)

@@ -26,7 +26,7 @@ def settings() -> Mapping[str, str]:
 @pytest.fixture
 async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[Environment]:
     """A started bot; at the end everything that it asked of the two services must have been what they promise."""
-    async with Environment(tmp_path, pace=PACE, settings=settings) as environment:
+    async with Environment(tmp_path, timings=PACE, settings=settings) as environment:
         await environment.start_bot()
         yield environment
         check_discord_calls(environment.discord.calls)

@@ -25,7 +25,7 @@ async def test_a_start_with_nothing_new_tells_discord_nothing(environment: Envir
 
 
 async def test_commands_of_one_server_are_there_alone_and_work(tmp_path: Path) -> None:
-    async with Environment(tmp_path, pace=PACE) as environment:
+    async with Environment(tmp_path, timings=PACE) as environment:
         pictures = environment.discord.state.channel("pictures")
         assert pictures.guild is not None
         only_here = {"COMMAND_GUILD": str(pictures.guild.id), "RUN_ANY": "everyone"}

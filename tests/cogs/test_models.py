@@ -28,7 +28,7 @@ async def test_an_added_model_is_a_command_without_a_restart_and_after_one(
     message = answered(await mia.use_command(pictures, "describe", {"prompt": "tea"}))
     await reached(environment, lambda: over(message))
     assert {one.version.id for one in environment.replicate.predictions.values()} == {
-        environment.replicate.models.model("sandbox/captions").versions[0].id
+        environment.replicate.catalog.find_model("sandbox/captions").versions[0].id
     }
 
 

@@ -24,7 +24,7 @@ SLOW = Timings(boot=0.1, queue=0.05, image=1.5, tokens_per_second=400)
 @pytest.fixture
 async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[Environment]:
     """Slow enough for a press in the middle of a run."""
-    async with Environment(tmp_path, pace=SLOW, settings=settings) as environment:
+    async with Environment(tmp_path, timings=SLOW, settings=settings) as environment:
         await environment.start_bot()
         yield environment
         check_discord_calls(environment.discord.calls)

@@ -93,7 +93,7 @@ async def test_with_several_commands_that_take_an_image_there_is_a_choice(
 
 
 async def test_where_no_command_takes_an_image_it_says_so(tmp_path: Path) -> None:
-    async with Environment(tmp_path, pace=PACE, settings={"COMMANDS": "story=sandbox/story"}) as environment:
+    async with Environment(tmp_path, timings=PACE, settings={"COMMANDS": "story=sandbox/story"}) as environment:
         await environment.start_bot()
         mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
         photo = await mia.send_message(pictures, "look", files=[ME])

@@ -22,7 +22,7 @@ Open = Callable[..., AbstractAsyncContextManager[Stage]]
 @asynccontextmanager
 async def opened(folder: Path, *, start: bool = True, pace: Timings = QUICK, **settings: str) -> AsyncIterator[Stage]:
     """A environment with the bot started; at the end every request must have been one that the two services know."""
-    async with Environment(folder, pace=pace, settings=settings) as environment:
+    async with Environment(folder, timings=pace, settings=settings) as environment:
         if start:
             await environment.start_bot()
         yield Stage(environment, folder)

@@ -40,7 +40,7 @@ async def test_a_cancel_in_the_queue_moves_others_up(house_of: Open) -> None:
 
 async def test_reported_rate_limits_slow_the_queue(house_of: Open) -> None:
     async with house_of() as stage:
-        stage.replicate.throttle.be_poor()  # six creates a minute, one at once
+        stage.replicate.throttle.set_low_credit()  # six creates a minute, one at once
         runs = [await stage.ask(who, images=1) for who in ("mia", "noah")]
         for run in runs:
             await run.sound(images=1)

@@ -24,7 +24,7 @@ async def test_a_truncated_or_slow_file_arrives_complete(shared: Stage, fault: s
 
 @pytest.mark.parametrize("told", [True, False])
 async def test_reading_a_large_file_stops_at_the_limit(shared: Stage, told: bool) -> None:  # noqa: FBT001  # a case
-    shared.replicate.faults.add("file-huge", bytes=101_000_000, told=told)
+    shared.replicate.faults.add("file-huge", bytes=101_000_000, content_length=told)
     asked = await shared.ask(images=2)
     await asked.sound(images=1)
     assert "larger than what this bot takes" in asked.words
@@ -73,7 +73,7 @@ async def test_files_that_expired_while_offline_are_reported(house_of: Open) -> 
     async with house_of() as stage:
         stage.replicate.faults.add("stuck", on="GET /delivery/*", times=None)
         asked = await stage.ask(images=2)
-        await eventually(lambda: asked.predictions and asked.predictions[0].over)
+        await eventually(lambda: asked.predictions and asked.predictions[0].finished)
         await stage.kill()
         stage.replicate.faults.clear()
         stage.replicate.faults.add("file-missing", times=None)

@@ -71,7 +71,7 @@ def looks(stage: Stage, prediction_id: str) -> int:
 
 
 async def test_a_webhook_ends_a_run_with_few_polls(called: Stage) -> None:
-    with called.replicate.watch() as watch:
+    with called.replicate.subscribe() as watch:
         called.replicate.faults.add("slow-start", seconds=4)
         asked = await called.ask(images=2)
         await asked.sound(images=2)
@@ -114,7 +114,7 @@ async def test_webhooks_missed_while_offline_are_not_needed(tmp_path: Path) -> N
         asked = await stage.ask(images=2)
         await eventually(lambda: asked.state in ("submitted", "running"))
         await stage.kill()
-        await eventually(lambda: asked.predictions[0].over)
+        await eventually(lambda: asked.predictions[0].finished)
         await stage.start()
         await asked.sound(images=2)
 

@@ -41,16 +41,16 @@ def _make_tone(frequency: float) -> bytes:
     return struct.pack(f"<{count}h", *samples)
 
 
-async def make_file(kind: FileKind, *, prompt: str, seed: str, format: str = "webp") -> tuple[bytes, str]:  # noqa: A002 -- as inputs call it
+async def make_file(kind: FileKind, *, prompt: str, seed: str) -> tuple[bytes, str]:
     """Return a file of this kind and the suffix of its name."""
     if kind is FileKind.IMAGE:
-        return await asyncio.to_thread(_make_image, prompt, seed, format), format
-    data, suffix = _MAKERS[kind]
-    return await asyncio.to_thread(data, f"{prompt}:{seed}"), suffix
+        return await asyncio.to_thread(_make_image, prompt, seed), "webp"
+    make, suffix = _MAKERS[kind]
+    return await asyncio.to_thread(make, f"{prompt}:{seed}"), suffix
 
 
-def _make_image(prompt: str, seed: str, format: str) -> bytes:  # noqa: A002 -- as inputs call it
-    return encode_image(draw_poster(prompt, seed=seed), format=format)
+def _make_image(prompt: str, seed: str) -> bytes:
+    return encode_image(draw_poster(prompt, seed=seed))
 
 
 def _make_video(seed: str) -> bytes:
@@ -64,7 +64,7 @@ def _make_audio(seed: str) -> bytes:
 def _make_archive(seed: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
-        # A fixed date: the same seed gives the same bytes.
+        # ZipInfo has a fixed date, so the same seed gives the same bytes.
         file.writestr(zipfile.ZipInfo("read-me.txt"), f"Packed by the sandbox.\n{write_sentence(seed)}\n")
         file.writestr(zipfile.ZipInfo("tune.wav"), _make_audio(seed))
     return out.getvalue()

@@ -1,4 +1,7 @@
-"""Images drawn with Pillow: posters, poses and portraits."""
+"""Images drawn with Pillow: posters, poses and portraits.
+
+They are drawn at twice their size and shrunk, because Pillow does not antialias shapes.
+"""
 
 import colorsys
 import hashlib
@@ -20,18 +23,23 @@ Point = tuple[float, float]
 _FORMATS = {"webp": "WEBP", "jpg": "JPEG", "png": "PNG"}
 _INK: Colour = (32, 33, 42)
 _PAPER: Colour = (250, 249, 246)
+_WHITE: Colour = (255, 255, 255)
+_DARK: Colour = (28, 30, 54)
+
+POSE_SIZE = (768, 1024)
+_LEFT_ARM_DOWN, _RIGHT_ARM_DOWN = ((0.16, 0.8), (0.17, 0.98)), ((0.84, 0.8), (0.83, 0.98))
 
 
 class InvalidImage(Exception):
-    """The bytes are no picture that can be drawn with."""
+    """The bytes are not an image that can be used."""
 
 
 def open_image(data: bytes, *, side: int = 1024) -> Image.Image:
-    """Return the picture in ``data``, no larger than ``side`` either way; NotAPicture when it is none."""
+    """Decode ``data`` and shrink it to ``side`` × ``side`` at most; raise InvalidImage if it is not an image."""
     try:
         image = Image.open(io.BytesIO(data))
         if image.width * image.height > MAX_INPUT_PIXELS:
-            raise InvalidImage("The picture has too many pixels.")
+            raise InvalidImage("The image has too many pixels.")
         image.draft("RGB", (side, side))
         image.thumbnail((side, side))
         return _flatten(image)
@@ -39,8 +47,8 @@ def open_image(data: bytes, *, side: int = 1024) -> Image.Image:
         raise InvalidImage("cannot identify image file") from error
 
 
-def encode_image(image: Image.Image, *, format: str = "webp", quality: int = 80) -> bytes:  # noqa: A002 -- as inputs call it
-    """Return ``image`` as webp, jpg or png; ``quality`` counts for the first two."""
+def encode_image(image: Image.Image, *, format: str = "webp", quality: int = 80) -> bytes:  # noqa: A002 -- the name in model inputs
+    """Return ``image`` as webp, jpg or png; ``quality`` applies to the first two."""
     out = io.BytesIO()
     options = {} if format == "png" else {"quality": max(1, quality)}
     image.save(out, _FORMATS[format], **options)
@@ -48,34 +56,34 @@ def encode_image(image: Image.Image, *, format: str = "webp", quality: int = 80)
 
 
 def choose_palette(seed: str, *, count: int = 3) -> tuple[Colour, ...]:
-    """Return colours that go together, chosen by ``seed``."""
+    """Return colours that match, chosen by ``seed``."""
     digest = hashlib.sha256(seed.encode()).digest()
     hue = digest[0] / 255
     return tuple(_hsv_colour(hue + index * 0.09, 0.35 + digest[1] / 900, 0.95 - index * 0.14) for index in range(count))
 
 
 def mix_colours(one: Colour, other: Colour, share: float) -> Colour:
-    """Return ``share`` of ``other`` mixed into ``one``."""
+    """Return ``one`` with the fraction ``share`` (0–1) of ``other`` mixed in."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
 def draw_gradient(size: tuple[int, int], top: Colour, bottom: Colour) -> Image.Image:
-    """Return a sheet that runs from one colour at the top to another at the bottom."""
+    """Return an image with a vertical gradient."""
     mask = Image.linear_gradient("L").resize(size)
     return Image.composite(Image.new("RGB", size, bottom), Image.new("RGB", size, top), mask)
 
 
 def mean_colour(image: Image.Image) -> Colour:
-    """Return the colour that ``image`` has on the whole."""
+    """Return the average colour of ``image``."""
     pixel = image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
     if not isinstance(pixel, tuple):
-        raise InvalidImage("The picture has no colours.")
+        raise InvalidImage("The image has no colours.")
     return int(pixel[0]), int(pixel[1]), int(pixel[2])
 
 
 def crop_square(image: Image.Image, side: int) -> Image.Image:
-    """Return the middle of ``image`` as a square of ``side``; a tall picture keeps its upper part, where faces are."""
+    """Return the middle of ``image`` as a square of ``side``; of a tall image the upper part, where faces are."""
     short = min(image.size)
     left = (image.width - short) // 2
     top = (image.height - short) // 5
@@ -83,7 +91,7 @@ def crop_square(image: Image.Image, side: int) -> Image.Image:
 
 
 def circle_mask(side: int) -> Image.Image:
-    """Return the mask of a circle."""
+    """Return the mask of a circle with the diameter ``side``."""
     mask = Image.new("L", (side, side), 0)
     ImageDraw.Draw(mask).ellipse((0, 0, side - 1, side - 1), fill=255)
     return mask
@@ -97,7 +105,7 @@ def draw_limb(draw: ImageDraw.ImageDraw, points: list[Point], *, width: int, col
 
 
 def draw_label(image: Image.Image, title: str, text: str) -> Image.Image:
-    """Return ``image`` with a band at its foot: the title, one line of text, and that it is drawn, not generated."""
+    """Return ``image`` with a footer: the title, one line of text, and a note that it is drawn, not generated."""
     width, height = image.size
     band = max(96, height // 9)
     draw = ImageDraw.Draw(image)
@@ -111,34 +119,34 @@ def draw_label(image: Image.Image, title: str, text: str) -> Image.Image:
     return image
 
 
-def wrap_text(text: str, face: ImageFont.FreeTypeFont, width: int, *, lines: int) -> str:
-    """Return ``text`` broken into at most ``lines`` lines of ``width``."""
-    return "\n".join(line for _, line in zip(range(lines), _wrapped_lines(text, face, width), strict=False))
+def wrap_text(text: str, font: ImageFont.FreeTypeFont, width: int, *, lines: int) -> str:
+    """Return ``text`` wrapped at ``width`` pixels, at most ``lines`` lines of it."""
+    return "\n".join(line for _, line in zip(range(lines), _wrapped_lines(text, font, width), strict=False))
 
 
 @lru_cache(maxsize=32)
 def load_font(size: int) -> ImageFont.FreeTypeFont:
-    """Return the font that comes with Pillow, in ``size`` pixels."""
-    face = ImageFont.load_default(size)
-    if not isinstance(face, ImageFont.FreeTypeFont):
-        raise InvalidImage("This Pillow was built without FreeType and cannot write.")
-    return face
+    """Return Pillow's built-in font in ``size`` pixels."""
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise InvalidImage("This build of Pillow has no FreeType, so it cannot draw text.")
+    return font
 
 
 def _flatten(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image.convert("RGB")
-    sheet = Image.new("RGBA", image.size, (*_PAPER, 255))
-    sheet.alpha_composite(image.convert("RGBA"))
-    return sheet.convert("RGB")
+    canvas = Image.new("RGBA", image.size, (*_PAPER, 255))
+    canvas.alpha_composite(image.convert("RGBA"))
+    return canvas.convert("RGB")
 
 
-def _wrapped_lines(text: str, face: ImageFont.FreeTypeFont, width: int) -> Iterator[str]:
+def _wrapped_lines(text: str, font: ImageFont.FreeTypeFont, width: int) -> Iterator[str]:
     words = " ".join(text.split())[:2000].split()
     line = ""
     for word in words:
         longer = f"{line} {word}".strip()
-        if line and face.getlength(longer) > width:
+        if line and font.getlength(longer) > width:
             yield line
             longer = word
         line = longer
@@ -151,38 +159,34 @@ def _hsv_colour(hue: float, saturation: float, value: float) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-_WHITE: Colour = (255, 255, 255)
-_DARK: Colour = (28, 30, 54)
-
-
 def draw_poster(prompt: str, *, seed: str, size: tuple[int, int] = (768, 768), title: str = "Poster") -> Image.Image:
-    """Return a landscape of hills under a sun, with ``prompt`` written in its sky."""
+    """Return a landscape of hills under a sun, with ``prompt`` written in the sky."""
     width, height = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
     digest = hashlib.sha256(f"{prompt}:{seed}".encode()).digest()
     light, middle, deep = choose_palette(f"{prompt}:{seed}")
-    sheet = draw_gradient((width, height), mix_colours(light, _WHITE, 0.35), mix_colours(middle, _WHITE, 0.1))
-    draw = ImageDraw.Draw(sheet)
+    canvas = draw_gradient((width, height), mix_colours(light, _WHITE, 0.35), mix_colours(middle, _WHITE, 0.1))
+    draw = ImageDraw.Draw(canvas)
     _draw_sun(draw, (width, height), digest)
     for layer in range(4):
         _draw_hills(draw, (width, height), digest, layer, mix_colours(deep, _DARK, 0.12 + layer * 0.2))
-    face = load_font(max(20, min(width, height) // 16))
-    text = wrap_text(prompt, face, round(width * 0.86), lines=3)
-    draw.multiline_text((width * 0.07, height * 0.07), text, font=face, fill=_DARK, spacing=face.size // 4)
-    return draw_label(sheet.resize(size, Image.Resampling.LANCZOS), title, prompt)
+    font = load_font(max(20, min(width, height) // 16))
+    text = wrap_text(prompt, font, round(width * 0.86), lines=3)
+    draw.multiline_text((width * 0.07, height * 0.07), text, font=font, fill=_DARK, spacing=font.size // 4)
+    return draw_label(canvas.resize(size, Image.Resampling.LANCZOS), title, prompt)
 
 
 def enlarge_image(image: Image.Image, scale: float, *, limit: int = 4096) -> Image.Image:
-    """Return ``image`` in ``scale`` times its size, sharpened, no side over ``limit``; the corner says it is drawn."""
+    """Return ``image`` scaled by ``scale`` and sharpened, no side over ``limit``, with a note in the corner."""
     factor = min(scale, limit / max(image.size))
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     larger = image.resize(size, Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(radius=2, percent=80))
-    face = load_font(max(14, min(size) // 28))
-    words = f"{factor:g}x · resized, not generated"
+    font = load_font(max(14, min(size) // 28))
+    note = f"{factor:g}x · resized, not generated"
     draw = ImageDraw.Draw(larger)
-    margin = face.size // 2
-    left, top, right, bottom = draw.textbbox((size[0] - margin, size[1] - margin), words, font=face, anchor="rd")
+    margin = font.size // 2
+    left, top, right, bottom = draw.textbbox((size[0] - margin, size[1] - margin), note, font=font, anchor="rd")
     draw.rectangle((left - margin, top - margin, right + margin, bottom + margin), fill=_DARK)
-    draw.text((size[0] - margin, size[1] - margin), words, font=face, fill=_WHITE, anchor="rd")
+    draw.text((size[0] - margin, size[1] - margin), note, font=font, fill=_WHITE, anchor="rd")
     return larger
 
 
@@ -206,23 +210,18 @@ def _draw_hills(draw: ImageDraw.ImageDraw, size: tuple[int, int], digest: bytes,
     draw.polygon([(0, height), *line, (width, height)], fill=colour)
 
 
-POSE_SIZE = (768, 1024)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
-    """How the figure stands. Points are in shares of the sheet's width and height; arms go elbow, hand."""
+    """How the figure stands. Points are fractions of the width and height; an arm is its elbow and its hand."""
 
     name: str
     left: tuple[Point, Point]
     right: tuple[Point, Point]
     tilt: float = 0
     mirrored: bool = False
-    head: float = 0.46  # the head's diameter in shares of the width
+    head: float = 0.46  # the head's diameter as a fraction of the width
     at: Point = (0.5, 0.37)
 
-
-_LEFT_ARM_DOWN, _RIGHT_ARM_DOWN = ((0.16, 0.8), (0.17, 0.98)), ((0.84, 0.8), (0.83, 0.98))
 
 POSES: Sequence[Pose] = (
     Pose(name="Facing forward", left=_LEFT_ARM_DOWN, right=_RIGHT_ARM_DOWN),
@@ -248,26 +247,26 @@ POSES: Sequence[Pose] = (
 
 
 def draw_pose(subject: Image.Image, pose: Pose, *, prompt: str, seed: str) -> Image.Image:
-    """Return a sheet with ``subject`` as the head of a figure in ``pose``, labelled with the pose and the prompt."""
+    """Return an image with ``subject`` as the head of a figure in ``pose``, labelled with the pose and the prompt."""
     width, height = POSE_SIZE[0] * SUPERSAMPLING, POSE_SIZE[1] * SUPERSAMPLING
     light, middle, deep = choose_palette(f"{seed}:{pose.name}")
-    sheet = draw_gradient((width, height), mix_colours(light, _WHITE, 0.55), middle)
-    draw = ImageDraw.Draw(sheet)
+    canvas = draw_gradient((width, height), mix_colours(light, _WHITE, 0.55), middle)
+    draw = ImageDraw.Draw(canvas)
     _draw_halo(draw, pose, (width, height), mix_colours(light, _WHITE, 0.8))
     _draw_body(draw, pose, (width, height), mix_colours(mean_colour(subject), deep, 0.45))
-    _draw_head(sheet, subject, pose)
-    return draw_label(sheet.resize(POSE_SIZE, Image.Resampling.LANCZOS), pose.name, prompt)
+    _draw_head(canvas, subject, pose)
+    return draw_label(canvas.resize(POSE_SIZE, Image.Resampling.LANCZOS), pose.name, prompt)
 
 
 def draw_portrait(seed: str) -> bytes:
-    """Return a drawn face as a webp; it stands in for a photo that cannot be fetched."""
+    """Return a drawn face as a webp, in place of a photo that cannot be fetched."""
     side = 512 * SUPERSAMPLING
     digest = hashlib.sha256(seed.encode()).digest()
     light, _, deep = choose_palette(seed)
     skin = mix_colours((255, 219, 189), (112, 72, 48), digest[2] / 255)
     hair = mix_colours((40, 28, 24), (214, 172, 96), digest[3] / 255)
-    sheet = draw_gradient((side, side), mix_colours(light, _WHITE, 0.6), light)
-    draw = ImageDraw.Draw(sheet)
+    canvas = draw_gradient((side, side), mix_colours(light, _WHITE, 0.6), light)
+    draw = ImageDraw.Draw(canvas)
 
     def oval(x: float, y: float, across: float, down: float, colour: Colour) -> None:
         box = (x - across / 2, y - down / 2, x + across / 2, y + down / 2)
@@ -281,7 +280,7 @@ def draw_portrait(seed: str) -> bytes:
     for x in (0.41, 0.59):
         oval(x, 0.47, 0.045, 0.055, (40, 36, 44))
     draw.arc([0.42 * side, 0.52 * side, 0.58 * side, 0.66 * side], 20, 160, fill=(150, 62, 62), width=side // 70)
-    return encode_image(sheet.resize((512, 512), Image.Resampling.LANCZOS))
+    return encode_image(canvas.resize((512, 512), Image.Resampling.LANCZOS))
 
 
 def _draw_halo(draw: ImageDraw.ImageDraw, pose: Pose, size: tuple[int, int], colour: Colour) -> None:
@@ -305,13 +304,13 @@ def _draw_body(draw: ImageDraw.ImageDraw, pose: Pose, size: tuple[int, int], col
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=mix_colours(colour, _WHITE, 0.55))
 
 
-def _draw_head(sheet: Image.Image, subject: Image.Image, pose: Pose) -> None:
-    side = round(sheet.width * pose.head)
+def _draw_head(canvas: Image.Image, subject: Image.Image, pose: Pose) -> None:
+    side = round(canvas.width * pose.head)
     ring = round(side * 0.03)
     photo = crop_square(subject, side)
     if pose.mirrored:
         photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     photo = photo.rotate(pose.tilt, Image.Resampling.BICUBIC)
-    left, top = round(pose.at[0] * sheet.width - side / 2), round(pose.at[1] * sheet.height - side / 2)
-    sheet.paste(_WHITE, (left - ring, top - ring), circle_mask(side + 2 * ring))
-    sheet.paste(photo, (left, top), circle_mask(side))
+    left, top = round(pose.at[0] * canvas.width - side / 2), round(pose.at[1] * canvas.height - side / 2)
+    canvas.paste(_WHITE, (left - ring, top - ring), circle_mask(side + 2 * ring))
+    canvas.paste(photo, (left, top), circle_mask(side))

@@ -1,4 +1,4 @@
-"""Texts: answers that a small generator makes out of the prompt; the same prompt gives the same answer."""
+"""Texts built from the words of the prompt; the same prompt gives the same text."""
 
 import hashlib
 import re
@@ -25,9 +25,9 @@ _SHORT_WORDS = 90
 
 
 def write_answer(prompt: str) -> str:
-    """Return an answer in Markdown that takes up the prompt's words: prose, a list, code where code was asked for.
+    """Return an answer in Markdown that repeats the prompt's words: prose, a list, and code if the prompt mentions it.
 
-    “In 500 words” is honoured; “long”, “detailed” or “essay” make it long enough to need several messages.
+    “In 500 words” sets the length; “long”, “detailed” or “essay” make it long enough for several messages.
     """
     words = [word.lower() for word in _WORD.findall(prompt)] or ["silence", "questions"]
     digest = hashlib.sha256(prompt.encode()).digest()
@@ -35,15 +35,15 @@ def write_answer(prompt: str) -> str:
     if _ASKS_FOR_CODE.search(prompt):
         parts.append(_write_code(words))
     paragraphs = _write_paragraphs(words, digest)
-    wanted = _requested_length(prompt)
-    while sum(len(part.split()) for part in parts) < wanted:
+    length = _requested_length(prompt)
+    while sum(len(part.split()) for part in parts) < length:
         parts.append(next(paragraphs))
     parts.append(f"_Written by the sandbox, not by a model._ {_EMOJI[digest[5] % len(_EMOJI)]}")
     return "\n\n".join(parts)
 
 
 def split_tokens(text: str, *, limit: int | None = None) -> Iterator[str]:
-    """Yield ``text`` in pieces of the size that language models write in; joined again they are the text."""
+    """Yield ``text`` in parts about as long as the tokens of a language model."""
     for index, match in enumerate(_TOKEN.finditer(text)):
         if limit is not None and index >= limit:
             return
@@ -97,7 +97,7 @@ def _write_paragraphs(words: Sequence[str], digest: bytes) -> Iterator[str]:
 def _write_sentences(words: Sequence[str], digest: bytes) -> Iterator[str]:
     index = 0
     while True:
-        pattern = _SENTENCES[(digest[index % len(digest)] + index) % len(_SENTENCES)]
+        template = _SENTENCES[(digest[index % len(digest)] + index) % len(_SENTENCES)]
         one, other = words[index % len(words)], words[(index * 3 + 1) % len(words)]
-        yield pattern.format(one, other)
+        yield template.format(one, other)
         index += 1

@@ -1,7 +1,7 @@
-"""Films: small real MP4 files, H.264 written by hand.
+"""Small valid MP4 files with hand-written H.264.
 
-Every macroblock is an I_PCM one (ITU-T H.264, 7.3.5): its pixels stand in the stream as they are, so that a film
-needs no encoder and yet plays everywhere. The container is the least that ISO/IEC 14496-12 asks for.
+Every macroblock is I_PCM (ITU-T H.264, 7.3.5): its pixels are in the stream uncompressed, so a video needs no encoder
+and still plays everywhere. The container is the minimum that ISO/IEC 14496-12 requires.
 """
 
 import math
@@ -11,34 +11,35 @@ SIDE = 128
 FRAMES = 16
 FRAME_RATE = 8
 _BLOCKS = SIDE // 16
+_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)  # identity
 
 
 class _BitWriter:
-    """Bits in the order in which H.264 writes them."""
+    """Writes bits in the order of H.264."""
 
     def __init__(self) -> None:
         self._bits: list[str] = []
 
-    def fixed(self, value: int, width: int) -> "_BitWriter":
+    def write_fixed(self, value: int, width: int) -> "_BitWriter":
         self._bits.append(f"{value:0{width}b}")
         return self
 
-    def golomb(self, *values: int) -> "_BitWriter":
-        """Add unsigned Exp-Golomb codes."""
+    def write_golomb(self, *values: int) -> "_BitWriter":
+        """Write unsigned Exp-Golomb codes."""
         for value in values:
             code = f"{value + 1:b}"
             self._bits.append("0" * (len(code) - 1) + code)
         return self
 
-    def done(self, *, stop: bool = True) -> bytes:
-        """Return the bytes: after a stop bit where one belongs, filled up with zeros."""
+    def to_bytes(self, *, stop: bool = True) -> bytes:
+        """Return the bytes, with a stop bit if ``stop``, padded with zeros."""
         bits = "".join(self._bits) + ("1" if stop else "")
         bits += "0" * (-len(bits) % 8)
         return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
 def make_video(seed: bytes) -> bytes:
-    """Return two seconds of a disc that wanders over a coloured ground, both chosen by ``seed``."""
+    """Return a two-second video of a disc moving over a coloured background, both chosen by ``seed``."""
     samples = [_encode_frame(_draw_frame(seed, number / FRAMES), number) for number in range(FRAMES)]
     head = _box("ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41")
     offset = len(head) + len(_moov_box(samples, 0)) + 8
@@ -46,7 +47,7 @@ def make_video(seed: bytes) -> bytes:
 
 
 def _draw_frame(seed: bytes, share: float) -> tuple[bytes, bytes, bytes]:
-    """Return the planes Y, U, V of one picture."""
+    """Return the planes Y, U, V of one frame."""
     x = SIDE / 2 + SIDE * 0.28 * math.cos(2 * math.pi * share)
     y = SIDE / 2 + SIDE * 0.28 * math.sin(2 * math.pi * (share + seed[0] / 255))
     radius = SIDE * 0.16
@@ -60,15 +61,19 @@ def _draw_frame(seed: bytes, share: float) -> tuple[bytes, bytes, bytes]:
 
 
 def _encode_frame(planes: tuple[bytes, bytes, bytes], number: int) -> bytes:
-    """Return one picture as a length-prefixed IDR slice."""
-    header = _BitWriter().golomb(0, 7, 0).fixed(0, 4)  # first block 0, all blocks I, parameter set 0, frame_num 0
-    header.golomb(number % 2)  # neighbouring IDR pictures have different ids
-    header.fixed(0, 2).golomb(0).golomb(1)  # no_output_of_prior_pics, long_term_reference; qp_delta; no deblocking
+    """Return one frame as a length-prefixed IDR slice."""
+    header = (
+        _BitWriter().write_golomb(0, 7, 0).write_fixed(0, 4)
+    )  # first block 0, all blocks I, parameter set 0, frame_num 0
+    header.write_golomb(number % 2)  # neighbouring IDR pictures have different ids
+    header.write_fixed(0, 2).write_golomb(0).write_golomb(
+        1
+    )  # no_output_of_prior_pics, long_term_reference; qp_delta; no deblocking
     body = bytearray()
     for block in range(_BLOCKS * _BLOCKS):
-        # mb_type I_PCM (25), then zeros up to the byte: only before the first is the slice's header in the way.
+        # mb_type I_PCM (25), then zeros up to the byte boundary; the first block follows the slice header.
         start = header if block == 0 else _BitWriter()
-        body += start.golomb(25).done(stop=False) + _block_pixels(planes, block)
+        body += start.write_golomb(25).to_bytes(stop=False) + _block_pixels(planes, block)
     return _nal_unit(0x65, bytes(body) + b"\x80")
 
 
@@ -83,7 +88,7 @@ def _block_pixels(planes: tuple[bytes, bytes, bytes], block: int) -> bytes:
 
 
 def _nal_unit(kind: int, payload: bytes) -> bytes:
-    """Return a NAL unit with its length; 00 00 0x inside is broken up as the standard asks."""
+    """Return a NAL unit with its length, with emulation prevention bytes in 00 00 0x."""
     safe = bytearray()
     zeros = 0
     for byte in payload:
@@ -97,11 +102,28 @@ def _nal_unit(kind: int, payload: bytes) -> bytes:
 
 def _parameter_sets() -> tuple[bytes, bytes]:
     # Baseline profile, level 1.3; pictures in output order; one reference frame; no cropping, no VUI.
-    sequence = _BitWriter().fixed(66, 8).fixed(0xC0, 8).fixed(13, 8).golomb(0, 0, 2, 1).fixed(0, 1)
-    sequence.golomb(_BLOCKS - 1, _BLOCKS - 1).fixed(0b1100, 4)  # frames only, direct_8x8, no cropping, no VUI
-    # CAVLC, one slice group, deblocking is told per slice.
-    picture = _BitWriter().golomb(0, 0).fixed(0, 2).golomb(0, 0, 0).fixed(0, 3).golomb(0, 0, 0).fixed(0b100, 3)
-    return _nal_unit(0x67, sequence.done())[4:], _nal_unit(0x68, picture.done())[4:]
+    sequence = (
+        _BitWriter()
+        .write_fixed(66, 8)
+        .write_fixed(0xC0, 8)
+        .write_fixed(13, 8)
+        .write_golomb(0, 0, 2, 1)
+        .write_fixed(0, 1)
+    )
+    sequence.write_golomb(_BLOCKS - 1, _BLOCKS - 1).write_fixed(
+        0b1100, 4
+    )  # frames only, direct_8x8, no cropping, no VUI
+    # CAVLC, one slice group, deblocking is set per slice.
+    picture = (
+        _BitWriter()
+        .write_golomb(0, 0)
+        .write_fixed(0, 2)
+        .write_golomb(0, 0, 0)
+        .write_fixed(0, 3)
+        .write_golomb(0, 0, 0)
+        .write_fixed(0b100, 3)
+    )
+    return _nal_unit(0x67, sequence.to_bytes())[4:], _nal_unit(0x68, picture.to_bytes())[4:]
 
 
 def _box(kind: str, *parts: bytes) -> bytes:
@@ -111,9 +133,6 @@ def _box(kind: str, *parts: bytes) -> bytes:
 
 def _full_box(kind: str, *parts: bytes, flags: int = 0) -> bytes:
     return _box(kind, struct.pack(">I", flags), *parts)
-
-
-_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
 def _moov_box(samples: list[bytes], offset: int) -> bytes:

@@ -38,7 +38,7 @@ SUBJECT = {"subject": "https://replicate.delivery/pbxt/somebody.webp", "number_o
 
 @pytest.fixture
 async def far() -> AsyncIterator[ReplicateStandIn]:
-    async with ReplicateStandIn(pace=Timings.instant()) as far:
+    async with ReplicateStandIn(timings=Timings.instant()) as far:
         yield far
     check_replicate_calls(far.calls)
 

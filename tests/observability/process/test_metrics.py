@@ -23,7 +23,7 @@ ME = Upload("me.png", draw_portrait())
 async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
     """A bot with a port, that logs JSON."""
     settings = {"HTTP_PORT": "0", "LOG_FORMAT": "json"}
-    async with Environment(tmp_path, pace=Timings(boot=0.2, queue=0.1, image=0.2), settings=settings) as environment:
+    async with Environment(tmp_path, timings=Timings(boot=0.2, queue=0.1, image=0.2), settings=settings) as environment:
         await environment.start_bot()
         yield environment
 

@@ -21,7 +21,7 @@ WINDOW = {"width": 1360, "height": 880}
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
     """Both stand-ins and the started bot."""
-    async with Environment(tmp_path_factory.mktemp("environment"), pace=QUICK) as environment:
+    async with Environment(tmp_path_factory.mktemp("environment"), timings=QUICK) as environment:
         await environment.start_bot()
         yield environment
 

@@ -70,7 +70,7 @@ class Api:
 
 @pytest.fixture
 async def standin() -> AsyncIterator[ReplicateStandIn]:
-    async with ReplicateStandIn(pace=Timings.instant()) as standin:
+    async with ReplicateStandIn(timings=Timings.instant()) as standin:
         yield standin
     check_replicate_calls(standin.calls)
 

@@ -2,7 +2,7 @@
 
 
 async def test_what_happens_can_be_watched(api):
-    watch = api.standin.watch()
+    watch = api.standin.subscribe()
     created = await api.five_tokens()
     await api.stream(created["urls"]["stream"])
     await api.finished(created["id"])
@@ -16,7 +16,7 @@ async def test_what_happens_can_be_watched(api):
 
 
 async def test_the_switches_that_are_on_can_be_watched(api):
-    with api.standin.watch() as watch:
+    with api.standin.subscribe() as watch:
         api.standin.faults.add("error-500", times=2)
         assert (await anext(watch)).active == ("error-500",)
         api.standin.faults.clear()

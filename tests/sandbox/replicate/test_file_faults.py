@@ -23,7 +23,7 @@ async def test_a_delivered_file_can_be_missing_mistyped_elsewhere_or_huge(api):
     api.standin.faults.add("file-redirect")
     async with api.http.get(url, allow_redirects=False) as response:
         assert (response.status, response.headers["Location"]) == (302, url.replace("127.0.0.1", "localhost"))
-    api.standin.faults.add("file-huge", bytes=3_000_000, told=False)
+    api.standin.faults.add("file-huge", bytes=3_000_000, content_length=False)
     async with api.http.get(url) as response:
         assert response.content_length is None
         assert len(await response.read()) == 3_000_000
@@ -43,7 +43,7 @@ async def test_a_delivered_file_can_break_off(api):
 async def test_a_delivered_file_can_drip(timed, clock):
     created = await timed.create({"subject": SUBJECT, "number_of_outputs": 1})
     async with asyncio.timeout(20):
-        while not timed.standin.predictions[created["id"]].over:
+        while not timed.standin.predictions[created["id"]].finished:
             await clock.advance(0.5)
     url = timed.standin.predictions[created["id"]].output[0]
     timed.standin.faults.add("file-slow", bytes=2000, seconds=1)

@@ -66,5 +66,5 @@ async def test_a_download_needs_the_signature_and_not_the_token(timed, clock, ph
 
 def test_ids_have_replicates_shapes():
     ids = IdGenerator()
-    assert len({ids.resource() for _ in range(100)}) == 100
-    assert all(character in "abcdefghijklmnopqrstuvwxyz234567" for character in ids.resource())
+    assert len({ids.new_resource_id() for _ in range(100)}) == 100
+    assert all(character in "abcdefghijklmnopqrstuvwxyz234567" for character in ids.new_resource_id())

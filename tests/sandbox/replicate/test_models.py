@@ -28,7 +28,7 @@ def required_input(version) -> dict:
 
 
 async def made_by(api, full_name, **given):
-    version = api.standin.models.model(full_name).versions[0]
+    version = api.standin.catalog.find_model(full_name).versions[0]
     created = await api.create(required_input(version) | given, version=version.id)
     over = await api.finished(created["id"])
     assert (over["status"], over["error"]) == ("succeeded", None)
@@ -158,9 +158,11 @@ async def test_the_logs_are_tqdms(api):
 
 
 async def test_delivered_files_are_gone_after_an_hour(timed, clock):
-    created = await timed.create({"prompt": "x"}, version=timed.standin.models.model("sandbox/singer").versions[0].id)
+    created = await timed.create(
+        {"prompt": "x"}, version=timed.standin.catalog.find_model("sandbox/singer").versions[0].id
+    )
     prediction = timed.standin.predictions[created["id"]]
-    while not prediction.over:
+    while not prediction.finished:
         await clock.advance(0.5)
     assert (await timed.call("GET", prediction.output))[0] == 200
     await clock.advance(3601)

@@ -153,7 +153,7 @@ async def test_waiting_answers_with_the_outputs_while_the_prediction_is_still_pr
     assert answer["status"] == "processing"
     assert len(answer["output"]) == 3
     assert "completed_at" not in answer
-    assert timed.standin.calls[-1].answer_headers["preference-applied"] == "wait=10"
+    assert timed.standin.calls[-1].response_headers["preference-applied"] == "wait=10"
 
 
 async def test_waiting_ends_when_the_time_is_up(timed, clock):
@@ -249,7 +249,7 @@ async def test_the_list_can_be_cut_by_time(timed, clock):
 
 async def test_an_hour_after_its_end_a_predictions_data_is_gone(timed, clock):
     created = await timed.create({"prompt": "hi", "max_tokens": 2}, version=LLAMA)
-    while not timed.standin.predictions[created["id"]].over:
+    while not timed.standin.predictions[created["id"]].finished:
         await clock.advance(0.1)
     await clock.advance(3590)
     assert (await timed.get(created["id"]))["output"]
@@ -262,7 +262,7 @@ async def test_an_hour_after_its_end_a_predictions_data_is_gone(timed, clock):
 async def test_a_secret_input_is_never_repeated(api):
     secret = "the key of the cellar"
     created = await api.create(
-        {"prompt": "hi", "api_key": secret}, version=api.standin.models.model("sandbox/keeper").versions[0].id
+        {"prompt": "hi", "api_key": secret}, version=api.standin.catalog.find_model("sandbox/keeper").versions[0].id
     )
     over = await api.finished(created["id"])
     assert secret not in str(over)
@@ -276,7 +276,7 @@ async def test_timestamps_have_three_six_or_nine_digits(api):
 
 async def test_an_account_with_little_credit_is_throttled_in_replicates_words(timed, clock):
     timed.standin.throttle = Throttle(clock=clock)
-    timed.standin.throttle.be_poor()
+    timed.standin.throttle.set_low_credit()
     body = {"version": LLAMA, "input": {"prompt": "hi"}}
     assert (await timed.call("POST", "/v1/predictions", body=body))[0] == 201
     status, problem, headers = await timed.call("POST", "/v1/predictions", body=body)
@@ -293,4 +293,4 @@ async def test_each_kind_of_request_has_a_rate_of_its_own(api):
     created = await api.create({"prompt": "hi"}, version=LLAMA)
     await api.get(created["id"])
     await api.call("GET", "/v1/account")
-    assert [call.answer_headers["ratelimit-remaining"] for call in api.standin.calls] == ["599", "59999", "2999"]
+    assert [call.response_headers["ratelimit-remaining"] for call in api.standin.calls] == ["599", "59999", "2999"]

@@ -20,7 +20,7 @@ def test_a_fault_strikes_as_often_as_it_was_told_and_where_it_was_aimed():
     faults = Faults()
     faults.add("error-500", on="GET /v1/*", times=2, skip=1)
     places = ["GET /v1/a", "POST /v1/a", "GET /v1/b", "GET /v1/c", "GET /v1/d"]
-    assert [faults.take("error-500", place) is not None for place in places] == [False, False, True, True, False]
+    assert [faults.trigger("error-500", place) is not None for place in places] == [False, False, True, True, False]
     assert not faults.active
 
 
@@ -28,20 +28,20 @@ def test_a_fault_without_a_number_strikes_until_it_is_cleared():
     faults, changes = Faults(), []
     faults.on_change.append(lambda: changes.append(len(faults.active)))
     fault = faults.add("error-500", times=None)
-    assert all(faults.take("error-500", "GET /v1/x") for _ in range(5))
+    assert all(faults.trigger("error-500", "GET /v1/x") for _ in range(5))
     assert fault.hits == 5
     faults.clear("error-500")
-    assert faults.take("error-500", "GET /v1/x") is None
+    assert faults.trigger("error-500", "GET /v1/x") is None
     assert changes[-1] == 0
 
 
 def test_a_switch_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match="“error-5000” is no fault"):
+    with pytest.raises(ValueError, match="“error-5000” is not a fault"):
         Faults().add("error-5000")
 
 
 def test_every_switch_says_what_it_does_in_a_sentence():
-    assert all(switch.sentence.endswith(".") for switch in FAULT_TYPES.values())
+    assert all(switch.description.endswith(".") for switch in FAULT_TYPES.values())
 
 
 @pytest.mark.parametrize(

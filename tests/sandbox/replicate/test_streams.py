@@ -28,8 +28,8 @@ def test_ids_only_grow_and_any_of_them_is_a_place_to_go_on_from(steps, place):
     ids = [message.id for message in channel.messages]
     assert ids == sorted(set(ids))
     if place < len(ids):
-        assert channel.after(str(ids[place])) == place + 1
-    assert channel.after(None) == channel.after("nonsense") == 0
+        assert channel.index_after(str(ids[place])) == place + 1
+    assert channel.index_after(None) == channel.index_after("nonsense") == 0
 
 
 def test_ids_count_the_messages_of_one_second():
@@ -42,7 +42,7 @@ async def test_a_text_stream_is_nchans_to_the_byte(timed, clock):
     created = await timed.create({"prompt": "hi", "max_tokens": 2}, version=LLAMA)
     url = created["urls"]["stream"]
     assert url.startswith(f"{timed.standin.stream_url}/v1/streams/")
-    while not timed.standin.predictions[created["id"]].over:
+    while not timed.standin.predictions[created["id"]].finished:
         await clock.advance(0.1)
     second = int(timed.standin.predictions[created["id"]].created_at.timestamp())
     wire = (await timed.stream(url)).decode()
@@ -53,7 +53,7 @@ async def test_a_text_stream_is_nchans_to_the_byte(timed, clock):
         f"event: output\nid: {second}:1\ndata: {words[1]}\n\n"
         f"event: done\nid: {second}:2\ndata: {{}}\n\n"
     )
-    assert timed.standin.calls[-1].answer_headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert timed.standin.calls[-1].response_headers["content-type"] == "text/event-stream; charset=utf-8"
 
 
 async def test_a_stream_needs_no_token(api):
@@ -104,7 +104,7 @@ async def test_each_event_starts_the_idle_time_anew(timed, clock):
     created = await timed.create({"prompt": "hi"}, version=LLAMA)
     channel = timed.standin.predictions[created["id"]].channel
     reading = asyncio.create_task(timed.stream(created["urls"]["stream"], until=b"never"))
-    while not timed.standin.predictions[created["id"]].over:
+    while not timed.standin.predictions[created["id"]].finished:
         await clock.advance(0.5)
     last = channel.messages[-1].id.time
     while not reading.done():
@@ -125,7 +125,7 @@ async def test_a_failure_is_an_error_and_then_done(api):
 
 async def test_a_stream_is_gone_an_hour_after_the_end(timed, clock):
     created = await timed.create({"prompt": "hi", "max_tokens": 1}, version=LLAMA)
-    while not timed.standin.predictions[created["id"]].over:
+    while not timed.standin.predictions[created["id"]].finished:
         await clock.advance(0.5)
     await clock.advance(3601)
     status, _, _ = await timed.call("GET", created["urls"]["stream"])

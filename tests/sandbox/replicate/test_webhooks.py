@@ -79,7 +79,7 @@ async def test_the_filter_decides_which_events_are_told(timed, clock, receiver):
         webhook_events_filter=["start", "completed"],
     )
     async with asyncio.timeout(20):
-        while not timed.standin.predictions[created["id"]].over:
+        while not timed.standin.predictions[created["id"]].finished:
             await clock.advance(0.5)
     await receiver.until(2)
     assert [body["status"] for body in receiver.bodies] == ["processing", "succeeded"]
@@ -88,7 +88,7 @@ async def test_the_filter_decides_which_events_are_told(timed, clock, receiver):
 
 async def test_outputs_are_told_at_most_every_half_second(timed, clock, receiver):
     created = await timed.create({"prompt": "in 300 words"}, version=LLAMA, webhook=receiver.url)
-    while not timed.standin.predictions[created["id"]].over:
+    while not timed.standin.predictions[created["id"]].finished:
         await clock.advance(0.25)
     prediction = timed.standin.predictions[created["id"]]
     seconds = prediction.metrics["predict_time"]
@@ -120,7 +120,7 @@ async def test_webhooks_before_the_last_are_sent_once(timed, clock, receiver):
 
 
 async def test_no_webhook_leaves_this_machine(api):
-    with api.standin.watch() as watch:
+    with api.standin.subscribe() as watch:
         await api.create({"prompt": "hi", "max_tokens": 1}, version=LLAMA, webhook="https://example.com/hook")
         async with asyncio.timeout(10):
             sent = [happening async for happening in first_of(watch, "WebhookSent")]
