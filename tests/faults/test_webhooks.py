@@ -56,7 +56,7 @@ async def deliver(stage: Stage, run_id: str, body: bytes, **how: Any) -> tuple[i
     """Call the bot as Replicate does; return its status and how long it took."""
     name, at = how.get("name", "msg_1"), int(time.time() + how.get("off", 0))
     signed = how.get("signature") or sign_webhook(
-        how.get("secret", stage.replicate.webhook_secret), id=name, timestamp=at, body=body
+        how.get("secret", stage.replicate.webhook_secret), message_id=name, timestamp=at, body=body
     )
     headers = {"Webhook-Id": name, "Webhook-Timestamp": str(at), "Webhook-Signature": signed}
     headers = {key: value for key, value in headers.items() if key not in how.get("without", ())}

@@ -14,7 +14,7 @@ from .conftest import CHARACTER, LLAMA, SUBJECT, wait_until
 async def test_what_goes_over_the_wire_is_held_against_the_official_document(api):
     await api.create({"subject": SUBJECT})
     check_replicate_calls(api.standin.calls)
-    wrong = replace(api.standin.calls[0], answer={"id": "something else"})
+    wrong = replace(api.standin.calls[0], response={"id": "something else"})
     with pytest.raises(AssertionError, match="status"):
         check_replicate_calls([wrong])
 
