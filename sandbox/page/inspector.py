@@ -255,7 +255,7 @@ class Inspector:
 def _replicate_call_json(call: ReplicateCall) -> Json:
     told = asdict(call)
     kept = {key: told[key] for key in ("method", "path", "status", "fault", "origin", "seconds")}
-    more = {"query": dict(call.query), "body": call.body, "answer": call.answer}
+    more = {"query": dict(call.query), "body": call.body, "answer": call.response}
     return {"to": "Replicate", "at": call.at.isoformat(), **kept, "more": truncate(more)}
 
 
