@@ -29,7 +29,7 @@ def edits_by_bot(stage: Stage, asked: Asked) -> int:
 
 def refuse_old_edits(stage: Stage) -> None:
     stage.discord.faults.refuse_old_edits()
-    stage.discord.site.old_edits.seconds = 0.1  # discord.py itself tries five times, so long apart
+    stage.discord.services.old_edits.seconds = 0.1  # discord.py itself tries five times, so long apart
 
 
 async def test_the_bot_edits_as_itself_after_fifteen_minutes(shared: Stage) -> None:
@@ -86,7 +86,7 @@ async def test_after_an_hour_a_new_message_brings_the_result(house_of: Open) -> 
 async def test_a_refused_edit_of_an_old_message_stops_no_run(shared: Stage) -> None:
     asked = await halfway(shared)
     shared.discord.skip(HOUR + 60)
-    old = shared.discord.site.old_edits.allowed
+    old = shared.discord.services.old_edits.allowed
     refuse_old_edits(shared)
     try:
         await asked.settled()
@@ -94,7 +94,7 @@ async def test_a_refused_edit_of_an_old_message_stops_no_run(shared: Stage) -> N
         [reply] = asked.replies
         assert "Done" in reply.text
     finally:
-        shared.discord.site.old_edits.allowed = old
+        shared.discord.services.old_edits.allowed = old
 
 
 @pytest.mark.parametrize("everything", [False, True])

@@ -22,7 +22,7 @@ LONG_ENOUGH = 8  # shorter ones stand in any text
 def secrets_of(stage: Stage) -> set[str]:
     """Return everything by which somebody could act as the bot, or read what is not theirs."""
     known = {stage.discord.bot_token, stage.replicate.token, stage.replicate.webhook_secret}
-    known |= {interaction.token for interaction in stage.discord.site.interactions.all()}
+    known |= {interaction.token for interaction in stage.discord.services.interactions.all()}
     known |= {(one.stream_path or "").rpartition("/")[2] for one in stage.replicate.predictions.values()}
     return {secret for secret in known if len(secret) >= LONG_ENOUGH}
 
