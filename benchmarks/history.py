@@ -59,7 +59,7 @@ def _queries(store: Store, rows: int) -> dict[str, Callable[[int], Awaitable[obj
         "reserve": reserve,
         "get": lambda n: runs.get(f"run{n * rows // _TIMES}"),
         "by message": lambda n: runs.find_by_message(10**9 + n * rows // _TIMES),
-        "by prediction": lambda n: runs.by_prediction(f"p{n * rows // _TIMES}"),
+        "by prediction": lambda n: runs.find_run_ids([f"p{n * rows // _TIMES}"]),
         "recent": lambda n: runs.list_recent(n, limit=10),
         "active": runs.list_active,
         "undelivered": lambda _: runs.list_undelivered(),

@@ -14,6 +14,8 @@ from bot.clock import Clock
 from bot.discord_internals import disable_voice_warnings, reset_http_session
 from bot.errors import UserError
 from bot.limits import INTERACTION_TOKEN_LIFE
+from bot.store.errors import QuotaExceeded
+from bot.ui.render.strings import quota_sentence
 from bot.ui.respond import respond
 
 # Reactions and the guild's channels are all that is read; nothing here is privileged.
@@ -104,7 +106,9 @@ class Replicord(commands.AutoShardedBot):
 async def report_error(interaction: discord.Interaction[Replicord], error: Exception) -> None:
     """Tell a person in a sentence what went wrong with their interaction; log what we did not foresee."""
     cause = getattr(error, "original", error)
-    if isinstance(cause, UserError):
+    if isinstance(cause, QuotaExceeded):
+        sentence = quota_sentence(cause)
+    elif isinstance(cause, UserError):
         sentence = cause.sentence
     elif isinstance(cause, app_commands.CheckFailure):
         sentence = "You may not use this here."

@@ -83,7 +83,7 @@ class Catalog:
         Returns the names of those that could not be made because Replicate could not be asked: worth another try.
         A model that Replicate does not know is logged and left out; the others do not suffer for it.
         """
-        added = [_spec(row) for row in await self._rows.all() if row.name not in self._specs]
+        added = [_spec(row) for row in await self._rows.list_all() if row.name not in self._specs]
         wanted = (*self._specs.values(), *added)
         turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -93,7 +93,7 @@ class Catalog:
 
         results = await asyncio.gather(*(attempt(spec) for spec in wanted if spec.name not in self._commands))
         # People may have added and removed some meanwhile. The order of the configuration is the one that they see.
-        there = [*self._specs, *(row.name for row in await self._rows.all())]
+        there = [*self._specs, *(row.name for row in await self._rows.list_all())]
         self._commands = {name: self._commands[name] for name in there if name in self._commands}
         return tuple(name for name in results if name is not None)
 
@@ -210,7 +210,7 @@ class Catalog:
             added_by=by,
             added_at=self._clock.now(),
         )
-        await self._rows.put(row)
+        await self._rows.save(row)
 
 
 def _spec(row: CommandRow) -> CommandSpec:

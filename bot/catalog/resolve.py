@@ -57,10 +57,9 @@ class ModelResolver:
 
     async def remembered(self, target: ModelRef) -> ResolvedModel | None:
         """Return what a target was when it was last asked for; of one without a version that may be outdated."""
-        known = await self._remembered.schema(str(target))
-        if known is None:
+        payload = await self._remembered.get_schema(str(target))
+        if payload is None:
             return None
-        payload = known.payload
         pinned = ModelRef.parse(payload.get("target", str(target)))
         return ResolvedModel(target=pinned, description=payload["description"], schema=payload["schema"])
 

@@ -75,7 +75,7 @@ class _Runner:
         added: tuple[CommandRow, ...] = ()
         if store is not None:
             stack.push_async_callback(store.close)
-            added = await store.commands.all()
+            added = await store.commands.list_all()
         if offline:
             await check_http(settings, replicate=None, clock=clock, tell=tell)
             tell(ok("Discord and Replicate were not asked (--offline)."))
@@ -100,7 +100,7 @@ class _Runner:
         wanted = None
         if welcome:
             for row in added:
-                await memory.commands.put(row)
+                await memory.commands.save(row)
             app = App(settings, store=memory, http=http, clock=clock, metrics=metrics)
             wanted = shape(await app.offer())
         await _look_at_discord(settings, wanted, tell)

@@ -1,104 +1,110 @@
-"""Commands: those that were added while the bot ran, and the models' pages as they were last fetched."""
+"""Commands added while the bot runs, cached model schemas, and small values by key."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
 
-from bot.clock import Clock
 from bot.store.database import Database
-from bot.store.tables import commands, schemas
+from bot.store.tables import commands, key_value, schemas
+
+_SELECT_COMMANDS: Final = select(commands).order_by(commands.c.name)
+_DELETE_COMMAND: Final = delete(commands).where(commands.c.name == bindparam("command"))
+_SELECT_SCHEMA: Final = select(schemas.c.payload).where(schemas.c.target == bindparam("target"))
+_SELECT_VALUE: Final = select(key_value.c.value).where(key_value.c.key == bindparam("name"))
+_DELETE_VALUE: Final = delete(key_value).where(key_value.c.key == bindparam("name"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRow:
     """A command that somebody added.
 
-    ``target`` is the model as configured, its version pinned ("owner/name:version"). ``hidden`` inputs are not
-    shown, ``required`` ones must be given, ``defaults`` are sent where nothing is. ``added_by`` is a Discord user's
-    id; None when that person asked to be forgotten.
+    ``target`` is the model with its version pinned ("owner/name:version"). ``added_by`` is a Discord user's id; None
+    once that person has had their data erased.
     """
 
     name: str
     target: str
     description: str | None = None
-    hidden: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
     added_by: int | None
     added_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CachedSchema:
-    """A model's page as Replicate gave it, and when."""
-
-    payload: Any
-    fetched_at: datetime
-
-
-_ALL: Final = select(commands).order_by(commands.c.name)
-_REMOVE: Final = delete(commands).where(commands.c.name == bindparam("command"))
-_SCHEMA: Final = select(schemas.c.payload, schemas.c.fetched_at).where(schemas.c.target == bindparam("target"))
 
 
 class Commands:
     """The added commands by name, and the cached schemas by target."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
-    async def put(self, row: CommandRow) -> None:
-        """Add a command, or change the one of this name."""
+    async def save(self, row: CommandRow) -> None:
+        """Add a command, or replace the one with this name."""
         values = {
             "target": row.target,
             "description": row.description,
-            "options": {"hidden": row.hidden, "required": row.required, "defaults": row.defaults},
             "added_by": row.added_by,
             "added_at": row.added_at,
         }
-        await self._database.write(lambda connection: upsert(connection, commands, {"name": row.name}, values))
+        await self._database.write(lambda connection: _upsert(connection, commands, {"name": row.name}, values))
 
-    async def all(self) -> tuple[CommandRow, ...]:
+    async def list_all(self) -> tuple[CommandRow, ...]:
         """Return every added command, by name."""
-        return await self._database.read(lambda connection: tuple(_to_command(row) for row in connection.execute(_ALL)))
+        return await self._database.read(
+            lambda connection: tuple(_row_to_command(row) for row in connection.execute(_SELECT_COMMANDS))
+        )
 
     async def remove(self, name: str) -> bool:
-        """Forget a command; False when there is none of this name."""
+        """Delete a command; False if there is none with this name."""
         return await self._database.write(
-            lambda connection: connection.execute(_REMOVE, {"command": name}).rowcount == 1
+            lambda connection: connection.execute(_DELETE_COMMAND, {"command": name}).rowcount == 1
         )
 
     async def cache_schema(self, target: str, payload: Any) -> None:
-        """Remember a model's page, so that a start needs no network for it."""
-        values = {"payload": payload, "fetched_at": self._clock.now()}
-        await self._database.write(lambda connection: upsert(connection, schemas, {"target": target}, values))
+        """Store Replicate's response for a model, so that the bot can start while Replicate is down."""
+        await self._database.write(
+            lambda connection: _upsert(connection, schemas, {"target": target}, {"payload": payload})
+        )
 
-    async def schema(self, target: str) -> CachedSchema | None:
-        """Return a model's page as it was last fetched."""
-        row = await self._database.read(lambda connection: connection.execute(_SCHEMA, {"target": target}).first())
-        return None if row is None else CachedSchema(row.payload, row.fetched_at)
+    async def get_schema(self, target: str) -> Any:
+        """Return Replicate's last response for a model, or None."""
+        return await self._database.read(
+            lambda connection: connection.execute(_SELECT_SCHEMA, {"target": target}).scalar()
+        )
 
 
-def upsert(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Change the row with this key, or add it; the write lock is held, so nothing comes between."""
+class KeyValue:
+    """Small JSON values that outlive a restart, such as the hash of the commands registered with Discord."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, key: str) -> Any:
+        """Return the value stored last, or None."""
+        return await self._database.read(lambda connection: connection.execute(_SELECT_VALUE, {"name": key}).scalar())
+
+    async def put(self, key: str, value: Any) -> None:
+        """Store ``value``; None deletes the key."""
+        if value is None:
+            await self._database.write(lambda connection: connection.execute(_DELETE_VALUE, {"name": key}).rowcount)
+        else:
+            await self._database.write(
+                lambda connection: _upsert(connection, key_value, {"key": key}, {"value": value})
+            )
+
+
+def _upsert(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Update the row with this key, or insert it; the write lock is held, so no other writer can come between."""
     ((column, value),) = key.items()
     if connection.execute(update(table).where(table.c[column] == value).values(values)).rowcount == 0:
         connection.execute(insert(table), {**key, **values})
 
 
-def _to_command(row: Row[Any]) -> CommandRow:
-    options = row.options
+def _row_to_command(row: Row[Any]) -> CommandRow:
     return CommandRow(
         name=row.name,
         target=row.target,
         description=row.description,
-        hidden=tuple(options.get("hidden", ())),
-        required=tuple(options.get("required", ())),
-        defaults=options.get("defaults", {}),
         added_by=row.added_by,
         added_at=row.added_at,
     )

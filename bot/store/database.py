@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
 
 from bot.clock import Clock
 from bot.errors import ConfigError
-from bot.store.errors import StoreError, explain
+from bot.store.errors import StoreError, explain_error
 
 _EXAMPLE = "sqlite+aiosqlite:///data/replicord.db"
 
@@ -262,7 +262,7 @@ async def _perform(session: DatabaseConnection, waiting: list[_QueuedJob]) -> li
 def _failure(error: Exception) -> Exception:
     if not isinstance(error, StatementError):
         return error
-    failure = StoreError(explain(error))
+    failure = StoreError(explain_error(error))
     failure.__cause__ = error
     return failure
 
@@ -350,7 +350,7 @@ class Database:
             finally:
                 await session.close()
         except DBAPIError as error:
-            raise StoreError(explain(error)) from error
+            raise StoreError(explain_error(error)) from error
 
     async def copy(self, path: Path) -> None:
         """Fill the empty file ``path`` with everything, as it is at one moment."""

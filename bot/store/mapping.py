@@ -1,4 +1,4 @@
-"""Rows: a Run as a row of ``runs``, and back."""
+"""Map runs and their files to rows, and rows back to runs and files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -11,66 +11,60 @@ from bot.media.types import Media, MediaKind, MediaType
 from bot.store.models import Place, Run, RunState
 from bot.store.tables import run_files, run_messages, run_sends, runs
 
-_PLACE: Final = tuple(field.name for field in fields(Place))
-_SAME: Final = tuple(field.name for field in fields(Run) if field.name not in {"place", "messages", "sending"})
-_COLUMNS: Final = (*_SAME, *_PLACE)
-
+_PLACE_FIELDS: Final = tuple(field.name for field in fields(Place))
+_RUN_FIELDS: Final = tuple(field.name for field in fields(Run) if field.name not in {"place", "messages", "sending"})
 _SENDING: Final = select(run_sends.c.number).where(run_sends.c.run_id == runs.c.id).scalar_subquery().label("sending")
 
-# Every column that a Run has; each question adds its own WHERE.
-RUNS: Final[Select[Any]] = select(*(runs.c[name] for name in _COLUMNS), _SENDING)
+# Every column of a Run; each query adds its own WHERE.
+SELECT_RUNS: Final[Select[Any]] = select(*(runs.c[name] for name in (*_RUN_FIELDS, *_PLACE_FIELDS)), _SENDING)
+SELECT_FILES: Final = select(run_files).where(run_files.c.run_id == bindparam("run_id")).order_by(run_files.c.number)
+_SELECT_MESSAGES: Final = select(run_messages).where(run_messages.c.run_id.in_(bindparam("run_ids", expanding=True)))
 
-_MESSAGES = select(run_messages).where(run_messages.c.run_id.in_(bindparam("run_ids", expanding=True)))
+_FILE_COLUMNS: Final = ("name", "mime", "suffix", "kind", "size", "data")
+_get_file_values: Final = attrgetter("name", "type.mime", "type.suffix", "type.kind", "size", "data")
 
 
-def to_row(run: Run) -> dict[str, Any]:
-    """Return the columns of ``run``; its messages have a table of their own."""
-    row = {name: getattr(run, name) for name in _SAME}
-    row |= {name: getattr(run.place, name) for name in _PLACE}
+def run_to_row(run: Run) -> dict[str, Any]:
+    """Return the columns of ``run``; its messages are in a table of their own."""
+    row = {name: getattr(run, name) for name in _RUN_FIELDS}
+    row |= {name: getattr(run.place, name) for name in _PLACE_FIELDS}
     row["token"] = run.place.token or None
     return row
 
 
-def read_runs(connection: Connection, question: Select[Any], values: Mapping[str, Any]) -> tuple[Run, ...]:
-    """Ask ``question`` (made from RUNS) and return the runs it finds, in its order, with their messages."""
-    rows = connection.execute(question, values).all()
+def read_runs(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> tuple[Run, ...]:
+    """Execute ``query`` (made from SELECT_RUNS) and return its runs in order, with their messages."""
+    rows = connection.execute(query, values).all()
     messages: dict[str, dict[int, int]] = {row.id: {} for row in rows}
     if rows:
-        for found in connection.execute(_MESSAGES, {"run_ids": list(messages)}):
-            messages[found.run_id][found.number] = found.message_id
-    return tuple(_to_run(row, messages[row.id]) for row in rows)
+        for message in connection.execute(_SELECT_MESSAGES, {"run_ids": list(messages)}):
+            messages[message.run_id][message.number] = message.message_id
+    return tuple(_row_to_run(row, messages[row.id]) for row in rows)
 
 
-def read_run(connection: Connection, question: Select[Any], values: Mapping[str, Any]) -> Run | None:
-    """Ask ``question`` and return the first run it finds."""
-    return next(iter(read_runs(connection, question, values)), None)
+def read_run(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> Run | None:
+    """Execute ``query`` and return its first run."""
+    return next(iter(read_runs(connection, query, values)), None)
 
 
-def _to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
-    columns = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
-    same = {name: columns[name] for name in (*_SAME, "sending")}
-    place = {name: columns[name] for name in _PLACE}
-    place["token"] = place["token"] or ""
-    same["state"] = RunState(same["state"])
-    same["notes"] = tuple(same["notes"])
-    return Run(**same, place=Place(**place), messages=messages)
-
-
-_MEDIA: Final = attrgetter("name", "type.mime", "type.suffix", "type.kind", "size", "data")
-_MEDIA_COLUMNS: Final = ("name", "mime", "suffix", "kind", "size", "data")
-
-
-def file_rows(run_id: str, files: Sequence[Media]) -> list[dict[str, Any]]:
-    """Return a row for each given file, numbered as the input refers to them."""
+def files_to_rows(run_id: str, files: Sequence[Media]) -> list[dict[str, Any]]:
+    """Return a row for each uploaded file, numbered as the input refers to them."""
     return [
-        {"run_id": run_id, "number": number, **dict(zip(_MEDIA_COLUMNS, _MEDIA(media), strict=True))}
+        {"run_id": run_id, "number": number, **dict(zip(_FILE_COLUMNS, _get_file_values(media), strict=True))}
         for number, media in enumerate(files)
     ]
 
 
-def to_media(rows: Iterable[Row[Any]]) -> tuple[Media, ...]:
-    """Return the files that lie in rows of ``run_files``."""
+def rows_to_files(rows: Iterable[Row[Any]]) -> tuple[Media, ...]:
+    """Return the files in rows of ``run_files``."""
     return tuple(Media(row.name, MediaType(row.mime, row.suffix, MediaKind(row.kind)), row.data) for row in rows)
 
 
-FILES: Final = select(run_files).where(run_files.c.run_id == bindparam("run_id")).order_by(run_files.c.number)
+def _row_to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
+    columns = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
+    values = {name: columns[name] for name in (*_RUN_FIELDS, "sending")}
+    place = {name: columns[name] for name in _PLACE_FIELDS}
+    place["token"] = place["token"] or ""
+    values["state"] = RunState(values["state"])
+    values["notes"] = tuple(values["notes"])
+    return Run(**values, place=Place(**place), messages=messages)

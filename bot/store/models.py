@@ -1,13 +1,13 @@
-"""Run: one slash command's way from intent to delivery, as the database remembers it.
+"""Run: one use of a slash command, as stored in the database.
 
-States, and who moves them::
+States and transitions::
 
     reserved ──► submitted ──► running ──► succeeded | failed | canceled | aborted
         │            │                        ▲
         └────────────┴────────────────────────┘   any state that is not terminal may end
 
-Every move is one compare-and-set by the engine. That a cancel was requested, that the create request left, that
-the end was delivered, and the prediction's id are columns, not states.
+Each transition is one compare-and-set by the engine. Whether a cancel was requested, the create request was sent or
+the result was delivered, and the prediction's id, are columns, not states.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class RunState(StrEnum):
-    """Where a run is in its life."""
+    """The state of a run."""
 
     RESERVED = "reserved"
     SUBMITTED = "submitted"
@@ -30,17 +30,17 @@ class RunState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether no move leads out of it."""
+        """Whether no transition leaves the state."""
         return self not in (RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where in Discord the reply stands, and by which roads it can be edited.
+    """Where in Discord the reply is, and what is needed to edit it.
 
-    ``message_id`` is the deferred reply's. ``token`` is the interaction's; it edits until ``token_expires_at``.
+    ``message_id`` is the deferred reply's. ``token`` is the interaction's; it can edit until ``token_expires_at``.
     ``token_only``: the bot itself cannot reach the message (installed by a user, or an ephemeral reply).
-    ``file_limit`` is the largest upload there, in bytes.
+    ``file_limit`` is the largest upload allowed there, in bytes.
     """
 
     application_id: int
@@ -55,18 +55,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One row of ``runs``, whole.
+    """One row of ``runs`` with its messages. Times are aware, in UTC.
 
     ``target`` is the model as configured ("owner/name:version", "owner/name", "deployments/owner/name").
-    ``input`` is what Replicate gets, with each given file as the string ``file:<n>``, n counting the run's files.
-    ``summary`` is the small line of inputs that differ from the model's defaults ("seed 42 · 5 outputs").
-    ``output_schema`` is the model's resolved Output schema. ``expected`` is how many outputs were asked for.
-    ``sent_at`` is when the create request left: from then on a prediction may exist, whether or not its id is known.
-    ``webhook`` is the URL that was given with the create request. ``output`` is the output as it was at the end.
-    ``messages`` are the ids of the further messages, by their number from 1; 0 is the notice that the run is over.
-    ``sending`` is the number of the further message that was being sent when the row was last written: it may exist.
-    ``forgotten_at`` is when input, prompt, notes and output were let go of, because they were kept long enough.
-    Times are aware, in UTC.
+    ``input`` is what Replicate gets; each uploaded file is the string ``file:<n>``, n counting the run's files from 0.
+    ``summary`` lists the inputs that differ from the model's defaults ("seed 42 · 5 outputs").
+    ``output_schema`` is the model's resolved Output schema. ``expected`` is the requested number of outputs.
+    ``sent_at`` is when the create request was sent: from then on a prediction may exist, even if its id is unknown.
+    ``webhook`` is the URL sent with the create request. ``output`` is the output when the run ended.
+    ``canceled_by_id`` is the user who requested the cancel; None if it was the bot itself. ``cancel_requested_by`` is
+    that user's display name, in rows written before the id was stored.
+    ``messages`` are the ids of the follow-up messages by number from 1; 0 is the completion notice.
+    ``sending`` is the number of the follow-up that was being sent when the row was last written: it may exist.
+    ``forgotten_at`` is when input, prompt, notes and output were deleted because their retention period had passed.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Run:
     started_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     cancel_requested_by: str | None = None
+    canceled_by_id: int | None = None
     ended_at: datetime | None = None
     delivered_at: datetime | None = None
     failure: str | None = None

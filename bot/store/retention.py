@@ -1,7 +1,8 @@
-"""Prune: what delivered runs were kept for long enough is let go of, a few rows at a time.
+"""Delete what delivered runs have been kept for long enough, in small batches.
 
-Three ages: the files that were given, the words (prompt, input, notes, output, what failed), and the row itself.
-Runs that are not delivered are never touched. Each batch is a transaction of its own, so that a run never waits long.
+There are three retention periods: for uploaded files, for content (prompt, input, notes, output, failure) and for the
+row itself. Runs that are not delivered are never touched. Each batch is a transaction of its own, so that a run never
+waits long for the database.
 """
 
 from collections.abc import Callable
@@ -17,43 +18,43 @@ from bot.store.quota import DAY
 from bot.store.tables import Time, erased_runs, run_files, runs
 from bot.store.transitions import delete_runs
 
-_ROWS: Final = 200
-_FILES: Final = 20  # a file may have megabytes to overwrite
+_ROW_BATCH: Final = 200
+_FILE_BATCH: Final = 20  # secure_delete overwrites every byte of a file, and a file may have megabytes
 
-_LONG_AGO: Final = runs.c.delivered_at <= bindparam("before", type_=Time)
-_THESE: Final[BindParameter[str]] = bindparam("run_ids", expanding=True)
+_EXPIRED: Final = runs.c.delivered_at <= bindparam("before", type_=Time)
+_BATCH: Final[BindParameter[str]] = bindparam("run_ids", expanding=True)
 
-# Goes along the files that are kept, once: each batch begins where the one before ended.
-WITH_FILES: Final = (
+# Walks along the stored files once: each batch begins where the one before ended.
+_RUNS_WITH_FILES: Final = (
     select(run_files.c.run_id)
     .distinct()
     .join(runs, runs.c.id == run_files.c.run_id)
-    .where(run_files.c.run_id > bindparam("last"), _LONG_AGO)
+    .where(run_files.c.run_id > bindparam("last"), _EXPIRED)
     .order_by(run_files.c.run_id)
-    .limit(_FILES)
+    .limit(_FILE_BATCH)
 )
-WITH_WORDS: Final = (
+_RUNS_WITH_CONTENT: Final = (
     select(runs.c.id)
-    .where(_LONG_AGO, runs.c.delivered_at.is_not(None), runs.c.forgotten_at.is_(None))
+    .where(_EXPIRED, runs.c.delivered_at.is_not(None), runs.c.forgotten_at.is_(None))
     .order_by(runs.c.delivered_at)
-    .limit(_ROWS)
+    .limit(_ROW_BATCH)
 )
-OLD: Final = (
-    select(runs.c.id).where(_LONG_AGO, runs.c.delivered_at.is_not(None)).order_by(runs.c.delivered_at).limit(_ROWS)
+_EXPIRED_RUNS: Final = (
+    select(runs.c.id).where(_EXPIRED, runs.c.delivered_at.is_not(None)).order_by(runs.c.delivered_at).limit(_ROW_BATCH)
 )
 
-_DROP_FILES: Final = delete(run_files).where(run_files.c.run_id.in_(_THESE))
-_DROP_WORDS: Final = (
+_DELETE_FILES: Final = delete(run_files).where(run_files.c.run_id.in_(_BATCH))
+_CLEAR_CONTENT: Final = (
     update(runs)
-    .where(runs.c.id.in_(_THESE))
+    .where(runs.c.id.in_(_BATCH))
     .values(input={}, prompt=None, summary="", notes=[], output_schema={}, output=None, failure=None, webhook=None)
 )
-_DROP_REMAINS: Final = delete(erased_runs).where(erased_runs.c.created_at <= bindparam("before", type_=Time))
+_DELETE_ERASED: Final = delete(erased_runs).where(erased_runs.c.created_at <= bindparam("before", type_=Time))
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
-    """How many runs lost their files, lost their words, and went altogether."""
+class ExpiredCounts:
+    """How many runs lost their files, lost their content, and were deleted."""
 
     files: int = 0
     prompts: int = 0
@@ -67,49 +68,51 @@ async def delete_expired(
     prompts_for: timedelta | None,
     files_for: timedelta | None,
     runs_for: timedelta | None,
-) -> Expired:
-    """Let go of everything that is older than its span; a span of None is for good."""
+) -> ExpiredCounts:
+    """Delete everything older than its retention period; a period of None keeps it forever."""
 
-    def drop_runs(found: list[str], connection: Connection) -> None:
-        delete_runs(connection, found, now=now)
+    def delete_rows(run_ids: list[str], connection: Connection) -> None:
+        delete_runs(connection, run_ids, now=now)
 
-    def drop_files(found: list[str], connection: Connection) -> None:
-        connection.execute(_DROP_FILES, {"run_ids": found})
+    def delete_files(run_ids: list[str], connection: Connection) -> None:
+        connection.execute(_DELETE_FILES, {"run_ids": run_ids})
 
-    def drop_words(found: list[str], connection: Connection) -> None:
-        connection.execute(_DROP_WORDS, {"run_ids": found, "forgotten_at": now})
+    def clear_content(run_ids: list[str], connection: Connection) -> None:
+        connection.execute(_CLEAR_CONTENT, {"run_ids": run_ids, "forgotten_at": now})
 
-    await database.write(lambda connection: connection.execute(_DROP_REMAINS, {"before": now - DAY}).rowcount)
-    return Expired(
-        runs=await _batches(database, OLD, drop_runs, before=_before(now, runs_for)),
-        files=await _batches(database, WITH_FILES, drop_files, before=_before(now, files_for)),
-        prompts=await _batches(database, WITH_WORDS, drop_words, before=_before(now, prompts_for)),
+    await database.write(lambda connection: connection.execute(_DELETE_ERASED, {"before": now - DAY}).rowcount)
+    return ExpiredCounts(
+        runs=await _apply_in_batches(database, _EXPIRED_RUNS, delete_rows, before=_subtract(now, runs_for)),
+        files=await _apply_in_batches(database, _RUNS_WITH_FILES, delete_files, before=_subtract(now, files_for)),
+        prompts=await _apply_in_batches(
+            database, _RUNS_WITH_CONTENT, clear_content, before=_subtract(now, prompts_for)
+        ),
     )
 
 
-def _before(now: datetime, span: timedelta | None) -> datetime | None:
-    return None if span is None else now - span
+def _subtract(now: datetime, period: timedelta | None) -> datetime | None:
+    return None if period is None else now - period
 
 
-async def _batches(
+async def _apply_in_batches(
     database: Database,
-    which: Select[Any],
-    drop: Callable[[list[str], Connection], None],
+    query: Select[Any],
+    change: Callable[[list[str], Connection], None],
     *,
     before: datetime | None,
 ) -> int:
-    """Find runs beside the work, drop theirs in a transaction, until none is found; return how many there were."""
+    """Select runs on a reading connection, change them in a transaction, until none is left; return how many."""
     if before is None:
         return 0
     total = 0
     last = ""
-    while found := await database.read(partial(_find, which, before, last)):
-        await database.write(partial(drop, found))
-        total += len(found)
-        last = found[-1]
+    while run_ids := await database.read(partial(_select_batch, query, before, last)):
+        await database.write(partial(change, run_ids))
+        total += len(run_ids)
+        last = run_ids[-1]
     return total
 
 
-def _find(which: Select[Any], before: datetime, last: str, connection: Connection) -> list[str]:
-    # What was found once stays what it is: no move leads back from delivered.
-    return list(connection.execute(which, {"before": before, "last": last}).scalars())
+def _select_batch(query: Select[Any], before: datetime, last: str, connection: Connection) -> list[str]:
+    # A selected run stays eligible until it is changed: no transition leaves "delivered".
+    return list(connection.execute(query, {"before": before, "last": last}).scalars())

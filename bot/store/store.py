@@ -11,10 +11,9 @@ from bot.clock import Clock
 from bot.errors import ConfigError
 from bot.limits import MIB
 from bot.store import maintenance, migrations
-from bot.store.commands import Commands
+from bot.store.commands import Commands, KeyValue
 from bot.store.database import Database, DatabaseConnection, DatabaseLocation, Meter
-from bot.store.errors import explain
-from bot.store.key_value import KeyValue
+from bot.store.errors import explain_error
 from bot.store.process_lock import ProcessLock
 from bot.store.runs import Runs
 
@@ -30,7 +29,7 @@ class Store:
         self._database = database
         self._owner = owner
         self.runs = Runs(database, clock=clock)
-        self.commands = Commands(database, clock=clock)
+        self.commands = Commands(database)
         self.key_value = KeyValue(database)
 
     @classmethod
@@ -54,7 +53,7 @@ class Store:
             if owner is not None:
                 owner.release()
             if isinstance(error, DBAPIError):
-                raise ConfigError(f"{location}: {explain(error)}") from error
+                raise ConfigError(f"{location}: {explain_error(error)}") from error
             raise
         return cls(database, owner=owner, clock=clock)
 
@@ -87,7 +86,7 @@ async def _make_ready(session: DatabaseConnection, location: DatabaseLocation, *
 
 def _look_over(connection: Connection) -> str | None:
     """Return the last step that the database took; ConfigError when it is damaged or not ours."""
-    version = migrations.version(connection)
+    version = migrations.read_version(connection)
     if version is not None and maintenance.size(connection) <= _LOOK_OVER and (found := maintenance.damage(connection)):
         raise ConfigError(f"The database is damaged ({found}). Restore the newest backup.")
     return version

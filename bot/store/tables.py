@@ -116,6 +116,7 @@ runs = Table(
     Column("started_at", Time),
     Column("cancel_requested_at", Time),
     Column("cancel_requested_by", Words),
+    Column("canceled_by_id", BigInteger),
     Column("ended_at", Time),
     Column("delivered_at", Time),
     Column("failure", Words),
@@ -139,7 +140,10 @@ runs = Table(
     ),
     CheckConstraint("delivered_at IS NULL OR ended_at IS NOT NULL", name="delivered_only_when_ended"),
     CheckConstraint("delivered_at IS NULL OR token IS NULL", name="delivered_keeps_no_token"),
-    CheckConstraint("(cancel_requested_at IS NULL) = (cancel_requested_by IS NULL)", name="cancel_has_time_and_person"),
+    CheckConstraint(
+        "cancel_requested_at IS NOT NULL OR (cancel_requested_by IS NULL AND canceled_by_id IS NULL)",
+        name="canceled_by_only_when_requested",
+    ),
     CheckConstraint("forgotten_at IS NULL OR delivered_at IS NOT NULL", name="forgotten_only_when_delivered"),
 )
 
@@ -154,6 +158,8 @@ _DELIVERED = runs.c.delivered_at.is_not(None)
 Index("runs_delivered", runs.c.delivered_at, sqlite_where=_DELIVERED, postgresql_where=_DELIVERED)
 _REMEMBERED = _DELIVERED & runs.c.forgotten_at.is_(None)
 Index("runs_remembered", runs.c.delivered_at, sqlite_where=_REMEMBERED, postgresql_where=_REMEMBERED)
+_CANCELED = runs.c.canceled_by_id.is_not(None)
+Index("runs_by_canceler", runs.c.canceled_by_id, sqlite_where=_CANCELED, postgresql_where=_CANCELED)
 
 # The files a person gave. They lie apart from the runs so that reading a run reads no pictures.
 run_files = Table(
@@ -197,21 +203,12 @@ erased_runs = Table(
 )
 Index("erased_runs_by_author", erased_runs.c.author_id, erased_runs.c.created_at)
 
-# How many runs ever ended in each state; pruning does not lower it.
-ends = Table(
-    "ends",
-    metadata,
-    Column("state", Text, primary_key=True),
-    Column("runs", BigInteger, nullable=False),
-)
-
 commands = Table(
     "commands",
     metadata,
     Column("name", Text, primary_key=True),
     Column("target", Text, nullable=False),
     Column("description", Words),
-    Column("options", Json, nullable=False),
     Column("added_by", BigInteger),
     Column("added_at", Time, nullable=False),
 )
@@ -221,11 +218,10 @@ schemas = Table(
     metadata,
     Column("target", Text, primary_key=True),
     Column("payload", Json, nullable=False),
-    Column("fetched_at", Time, nullable=False),
 )
 
-notes = Table(
-    "notes",
+key_value = Table(
+    "key_value",
     metadata,
     Column("key", Text, primary_key=True),
     Column("value", Json, nullable=False),

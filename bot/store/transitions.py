@@ -1,7 +1,7 @@
-"""Moves: each changes a run's row if it still is as the mover believes, and says whether it did.
+"""Transitions: UPDATEs that change a run only if it is still in the expected state.
 
-A move is one UPDATE whose WHERE names the states it may leave; the count of changed rows is the answer. So of any
-number of movers, in any number of processes, one wins.
+Each is one UPDATE whose WHERE names the states it may leave; the number of changed rows says whether this caller made
+the transition. Of any number of callers, in any number of processes, one wins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,46 +11,44 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Connection, Integer, Update, bindparam, delete, exists, insert, select, update
 
 from bot.media.types import Media
-from bot.store.mapping import file_rows, to_row
+from bot.store.errors import QuotaExceeded
+from bot.store.mapping import files_to_rows, run_to_row
 from bot.store.models import Run, RunState
-from bot.store.quota import DAY, refusal
-from bot.store.tables import ends, erased_runs, run_files, run_messages, run_sends, runs
+from bot.store.quota import DAY, check_quota
+from bot.store.tables import erased_runs, run_files, run_messages, run_sends, runs
 
-_THIS: Final = runs.c.id == bindparam("run_id")
-_GOING: Final = runs.c.ended_at.is_(None)
-_UNSUBMITTED: Final = runs.c.state == RunState.RESERVED.value
+_THIS_RUN: Final = runs.c.id == bindparam("run_id")
+_ACTIVE: Final = runs.c.ended_at.is_(None)
+_RESERVED: Final = runs.c.state == RunState.RESERVED.value
 
-# What is set, beyond the constants here, are the columns that the move is called with.
-SENT: Final = update(runs).where(_THIS, _UNSUBMITTED, runs.c.sent_at.is_(None), runs.c.cancel_requested_at.is_(None))
-UNSENT: Final = update(runs).where(_THIS, _UNSUBMITTED, runs.c.sent_at.is_not(None))
-_taken = runs.alias()
+# Beyond the constants here, an UPDATE sets the columns that it is executed with.
+SENT: Final = update(runs).where(_THIS_RUN, _RESERVED, runs.c.sent_at.is_(None), runs.c.cancel_requested_at.is_(None))
+UNSENT: Final = update(runs).where(_THIS_RUN, _RESERVED, runs.c.sent_at.is_not(None))
+_other_runs = runs.alias()
 SUBMITTED: Final = (
     update(runs)
     .where(
-        _THIS,
-        _UNSUBMITTED,
+        _THIS_RUN,
+        _RESERVED,
         runs.c.sent_at.is_not(None),
-        ~exists().where(_taken.c.prediction_id == bindparam("prediction")),
+        ~exists().where(_other_runs.c.prediction_id == bindparam("prediction")),
     )
     .values(prediction_id=bindparam("prediction"), state=RunState.SUBMITTED.value)
 )
 RUNNING: Final = (
-    update(runs).where(_THIS, runs.c.state == RunState.SUBMITTED.value).values(state=RunState.RUNNING.value)
+    update(runs).where(_THIS_RUN, runs.c.state == RunState.SUBMITTED.value).values(state=RunState.RUNNING.value)
 )
-ENDED: Final = update(runs).where(_THIS, _GOING)
-CANCEL: Final = update(runs).where(_THIS, _GOING, runs.c.cancel_requested_at.is_(None))
-DELIVERED: Final = (
+ENDED: Final = update(runs).where(_THIS_RUN, _ACTIVE)
+CANCEL_REQUESTED: Final = update(runs).where(_THIS_RUN, _ACTIVE, runs.c.cancel_requested_at.is_(None))
+_DELIVERED: Final = (
     update(runs)
-    .where(_THIS, runs.c.ended_at.is_not(None), runs.c.delivered_at.is_(None))
+    .where(_THIS_RUN, runs.c.ended_at.is_not(None), runs.c.delivered_at.is_(None))
     .values(token=None)
     .returning(runs.c.erase_asked_at)
 )
 
-_COUNT_END: Final = update(ends).where(ends.c.state == bindparam("end")).values(runs=ends.c.runs + 1)
-_FIRST_END: Final = insert(ends).values(runs=1)
-
-# What an erased run leaves behind counts for a day; a run that was never sent leaves nothing.
-TOMBSTONES: Final = insert(erased_runs).from_select(
+# An erased run still counts towards its author's day, unless it was never sent.
+_KEEP_TIMES: Final = insert(erased_runs).from_select(
     ["author_id", "created_at"],
     select(runs.c.author_id, runs.c.created_at).where(
         runs.c.id.in_(bindparam("run_ids", expanding=True)),
@@ -58,53 +56,44 @@ TOMBSTONES: Final = insert(erased_runs).from_select(
         runs.c.created_at > bindparam("since"),
     ),
 )
-DELETE: Final = delete(runs).where(runs.c.id.in_(bindparam("run_ids", expanding=True)))
+_DELETE: Final = delete(runs).where(runs.c.id.in_(bindparam("run_ids", expanding=True)))
 
-_KNOWN_MESSAGE: Final = update(run_messages).where(
+_UPDATE_MESSAGE: Final = update(run_messages).where(
     run_messages.c.run_id == bindparam("of_run"), run_messages.c.number == bindparam("at_number")
 )
-# From a SELECT, so that a run that was erased meanwhile is no error.
-_NEW_MESSAGE: Final = insert(run_messages).from_select(
+# Inserted from a SELECT, so that a run that was erased in the meantime is no error.
+_INSERT_MESSAGE: Final = insert(run_messages).from_select(
     ["run_id", "number", "message_id"],
-    select(runs.c.id, bindparam("at_number", type_=Integer), bindparam("new_message", type_=BigInteger)).where(_THIS),
+    select(runs.c.id, bindparam("at_number", type_=Integer), bindparam("new_message", type_=BigInteger)).where(
+        _THIS_RUN
+    ),
+)
+_DELETE_SENDING: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("of_run"))
+_INSERT_SENDING: Final = insert(run_sends).from_select(
+    ["run_id", "number"], select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS_RUN)
 )
 
-_SENT_MESSAGE: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("of_run"))
-_SENDING: Final = insert(run_sends).from_select(
-    ["run_id", "number"], select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS)
-)
 
-
-def reserve(
+def reserve_run(
     connection: Connection, run: Run, files: Sequence[Media], *, active_limit: int | None, daily_limit: int | None
-) -> str | None:
-    """Add the run and its files, or return the sentence that refuses it."""
-    refused = refusal(connection, run, active_limit=active_limit, daily_limit=daily_limit)
-    if refused is None:
-        connection.execute(insert(runs), to_row(run))
+) -> QuotaExceeded | None:
+    """Insert the run and its files, or return the limit that it would exceed."""
+    exceeded = check_quota(connection, run, active_limit=active_limit, daily_limit=daily_limit)
+    if exceeded is None:
+        connection.execute(insert(runs), run_to_row(run))
         if files:
-            connection.execute(insert(run_files), file_rows(run.id, files))
-    return refused
+            connection.execute(insert(run_files), files_to_rows(run.id, files))
+    return exceeded
 
 
-def move(connection: Connection, statement: Update, run_id: str, values: Mapping[str, Any]) -> bool:
-    """Make a move and return whether this caller made it."""
+def update_run(connection: Connection, statement: Update, run_id: str, values: Mapping[str, Any]) -> bool:
+    """Execute one of the UPDATEs above and return whether it changed the run."""
     return connection.execute(statement, {"run_id": run_id, **values}).rowcount == 1
 
 
-def end_run(connection: Connection, run_id: str, values: Mapping[str, Any]) -> bool:
-    """End the run and count the end; False when it had ended already."""
-    if not move(connection, ENDED, run_id, values):
-        return False
-    state = str(values["state"])
-    if connection.execute(_COUNT_END, {"end": state}).rowcount == 0:
-        connection.execute(_FIRST_END, {"state": state})
-    return True
-
-
-def deliver(connection: Connection, run_id: str, at: datetime) -> bool:
-    """Mark an ended run as delivered; one whose author asked to be forgotten goes altogether."""
-    row = connection.execute(DELIVERED, {"run_id": run_id, "delivered_at": at}).first()
+def deliver_run(connection: Connection, run_id: str, at: datetime) -> bool:
+    """Mark an ended run as delivered; delete it if its author has asked for their data to be erased."""
+    row = connection.execute(_DELIVERED, {"run_id": run_id, "delivered_at": at}).first()
     if row is None:
         return False
     if row.erase_asked_at is not None:
@@ -113,20 +102,20 @@ def deliver(connection: Connection, run_id: str, at: datetime) -> bool:
 
 
 def delete_runs(connection: Connection, run_ids: Sequence[str], *, now: datetime) -> int:
-    """Delete runs with all that hangs on them, leaving what their author's day must remember; return how many."""
-    connection.execute(TOMBSTONES, {"run_ids": list(run_ids), "since": now - DAY})
-    return connection.execute(DELETE, {"run_ids": list(run_ids)}).rowcount
+    """Delete runs, their files and messages, keeping the times that count towards a day; return how many."""
+    connection.execute(_KEEP_TIMES, {"run_ids": list(run_ids), "since": now - DAY})
+    return connection.execute(_DELETE, {"run_ids": list(run_ids)}).rowcount
 
 
-def note_sending(connection: Connection, run_id: str, number: int) -> None:
-    """Write down that a further message of the run is about to be sent; a run that is no more is left alone."""
-    connection.execute(_SENT_MESSAGE, {"of_run": run_id})
-    connection.execute(_SENDING, {"run_id": run_id, "at_number": number})
+def insert_sending(connection: Connection, run_id: str, number: int) -> None:
+    """Store that a follow-up message of the run is about to be sent; do nothing if the run was deleted."""
+    connection.execute(_DELETE_SENDING, {"of_run": run_id})
+    connection.execute(_INSERT_SENDING, {"run_id": run_id, "at_number": number})
 
 
-def note_message(connection: Connection, run_id: str, number: int, message_id: int) -> None:
-    """Write down one of the run's further messages; a run that is no more is left alone."""
-    known = {"of_run": run_id, "at_number": number, "message_id": message_id}
-    if connection.execute(_KNOWN_MESSAGE, known).rowcount == 0:
-        connection.execute(_NEW_MESSAGE, {"run_id": run_id, "at_number": number, "new_message": message_id})
-    connection.execute(_SENT_MESSAGE, {"of_run": run_id})
+def upsert_message(connection: Connection, run_id: str, number: int, message_id: int) -> None:
+    """Store the id of a follow-up message of the run; do nothing if the run was deleted."""
+    values = {"of_run": run_id, "at_number": number, "message_id": message_id}
+    if connection.execute(_UPDATE_MESSAGE, values).rowcount == 0:
+        connection.execute(_INSERT_MESSAGE, {"run_id": run_id, "at_number": number, "new_message": message_id})
+    connection.execute(_DELETE_SENDING, {"of_run": run_id})

@@ -133,10 +133,10 @@ async def test_removed_is_removed_for_good_and_configured_stays(make: MakeCatalo
 async def test_an_added_command_whose_model_is_gone_can_still_be_removed(make: MakeCatalog, store: Store) -> None:
     catalog = make()
     await catalog.add("talk", ModelRef("meta", "meta-llama-3-8b-instruct"), by=1)
-    [row] = await store.commands.all()
+    [row] = await store.commands.list_all()
     later = make()  # as if its model had never been found at this start
     await later.remove(row.name)
-    assert await store.commands.all() == ()
+    assert await store.commands.list_all() == ()
 
 
 async def test_a_newer_version_is_used_only_after_the_switch(make: MakeCatalog, release: Release) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bot.errors import Refused
+from bot.store.errors import QuotaExceeded
 from bot.store.models import Run, RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
@@ -37,7 +37,6 @@ class Life(RuleBasedStateMachine):
         self.marked: set[str] = set()
         self.remains: list[tuple[int, datetime]] = []
         self.made = 0
-        self.ends = 0
         self.store = self.do(self.open())
 
     def open(self) -> Awaitable[Store]:
@@ -84,7 +83,7 @@ class Life(RuleBasedStateMachine):
         allowed = allowed and sum(at > now - DAY for at in today) < DAILY_LIMIT
         try:
             self.do(self.store.runs.reserve(run, (PNG,), active_limit=ACTIVE_LIMIT, daily_limit=DAILY_LIMIT))
-        except Refused:
+        except QuotaExceeded:
             assert not allowed
         else:
             assert allowed
@@ -133,15 +132,14 @@ class Life(RuleBasedStateMachine):
         result: dict[str, Any] = {"failure": "It failed.", "cause": "test", "output": [run.id], "metrics": {"t": 1}}
         if self.race(lambda: self.store.runs.mark_ended(run.id, state=end, at=now, **result), wins=not run.ended_at):
             self.model[run.id] = replace(run, state=end, ended_at=now, **result)
-            self.ends += 1
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         run, now = self.pick(data), self.clock.now()
         may = not run.ended_at and not run.cancel_requested_at
-        if self.race(lambda: self.store.runs.request_cancel(run.id, by="mia", at=now), wins=may):
-            self.model[run.id] = replace(run, cancel_requested_at=now, cancel_requested_by="mia")
+        if self.race(lambda: self.store.runs.request_cancel(run.id, by_id=MIA, at=now), wins=may):
+            self.model[run.id] = replace(run, cancel_requested_at=now, canceled_by_id=MIA)
 
     @precondition(lambda self: self.model)
     @rule(data=st.data())
@@ -170,6 +168,9 @@ class Life(RuleBasedStateMachine):
         self.marked |= set(going)
         for run_id in over:
             self.bury(run_id)
+        for run in self.model.values():
+            if run.canceled_by_id == author:
+                self.model[run.id] = replace(run, canceled_by_id=None)
 
     def bury(self, run_id: str) -> None:
         run = self.model.pop(run_id)
@@ -214,10 +215,9 @@ class Life(RuleBasedStateMachine):
             mine = [run for run in known if run.author_id == author]
             assert self.do(runs.list_recent(author, limit=99)) == tuple(reversed(mine))
             assert self.do(runs.list_active(author)) == tuple(run for run in mine if not run.ended_at)
+            counts = self.do(runs.count_stored(author))
+            assert (counts.runs, counts.files) == (len(mine), sum(self.files[run.id] for run in mine))
         assert self.do(runs.list_undelivered()) == tuple(run for run in known if not run.delivered_at)
-        counts = self.do(runs.counts())
-        assert sum(counts.values()) == sum(not run.ended_at for run in known)
-        assert sum(self.do(runs.totals()).values()) == self.ends
         owners = self.do(runs.find_run_ids(["p1", "p2", "p3"]))
         assert owners == {run.prediction_id: run.id for run in known if run.prediction_id}
         for run in known:

@@ -1,6 +1,6 @@
 """Commands, schemas and notes: small things that outlive a restart."""
 
-from bot.store.commands import CachedSchema, CommandRow
+from bot.store.commands import CommandRow
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.sample import MIA, T0, after
@@ -9,9 +9,6 @@ DRAW = CommandRow(
     name="draw",
     target=f"owner/model:{'9' * 64}",
     description="Draws.",
-    hidden=("seed",),
-    required=("prompt", "image"),
-    defaults={"steps": 4, "huge": 2**70},
     added_by=MIA,
     added_at=T0,
 )
@@ -19,32 +16,31 @@ DRAW = CommandRow(
 
 async def test_commands_come_back_by_name_as_they_were(store: Store) -> None:
     write = CommandRow(name="write", target="owner/words", added_by=None, added_at=after(1))
-    await store.commands.put(write)
-    await store.commands.put(DRAW)
-    assert await store.commands.all() == (DRAW, write)
+    await store.commands.save(write)
+    await store.commands.save(DRAW)
+    assert await store.commands.list_all() == (DRAW, write)
 
 
 async def test_a_command_of_the_same_name_takes_the_place_of_the_old(store: Store) -> None:
-    await store.commands.put(DRAW)
+    await store.commands.save(DRAW)
     changed = CommandRow(name="draw", target="owner/other", added_by=None, added_at=after(1))
-    await store.commands.put(changed)
-    assert await store.commands.all() == (changed,)
+    await store.commands.save(changed)
+    assert await store.commands.list_all() == (changed,)
 
 
 async def test_a_command_is_removed_once(store: Store) -> None:
-    await store.commands.put(DRAW)
+    await store.commands.save(DRAW)
     assert await store.commands.remove("draw")
     assert not await store.commands.remove("draw")
-    assert await store.commands.all() == ()
+    assert await store.commands.list_all() == ()
 
 
-async def test_the_newest_schema_is_kept_with_its_time(store: Store, clock: VirtualClock) -> None:
-    assert await store.commands.schema("owner/model") is None
+async def test_the_newest_schema_is_kept(store: Store) -> None:
+    assert await store.commands.get_schema("owner/model") is None
     await store.commands.cache_schema("owner/model", {"old": True})
-    await clock.advance(5)
-    await store.commands.cache_schema("owner/model", {"openapi": {"x-order": 1}})
-    assert await store.commands.schema("owner/model") == CachedSchema({"openapi": {"x-order": 1}}, after(5))
-    assert await store.commands.schema("owner/other") is None
+    await store.commands.cache_schema("owner/model", {"openapi": {"x-order": 1, "huge": 2**70}})
+    assert await store.commands.get_schema("owner/model") == {"openapi": {"x-order": 1, "huge": 2**70}}
+    assert await store.commands.get_schema("owner/other") is None
 
 
 async def test_notes_are_json_and_none_forgets(store: Store) -> None:
@@ -58,12 +54,12 @@ async def test_notes_are_json_and_none_forgets(store: Store) -> None:
 
 async def test_all_of_it_outlives_a_restart(url: str, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
-    await store.commands.put(DRAW)
+    await store.commands.save(DRAW)
     await store.key_value.put("key", 1)
     await store.commands.cache_schema("owner/model", [1])
     await store.close()
     store = await Store.open(url, clock=clock)
-    assert await store.commands.all() == (DRAW,)
+    assert await store.commands.list_all() == (DRAW,)
     assert await store.key_value.get("key") == 1
-    assert await store.commands.schema("owner/model") == CachedSchema([1], T0)
+    assert await store.commands.get_schema("owner/model") == [1]
     await store.close()

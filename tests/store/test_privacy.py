@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.store.commands import CommandRow
 from bot.store.models import RunState
+from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
@@ -21,25 +22,23 @@ async def test_active_are_the_persons_own_runs_that_have_not_ended_oldest_first(
     assert [run.id for run in await runs.list_active(MIA)] == ["early", "late"]
 
 
-async def test_recent_pages_leave_out_nothing_and_repeat_nothing_though_times_are_equal(runs: Runs) -> None:
+async def test_recent_runs_are_the_persons_own_newest_first(runs: Runs) -> None:
     for number in range(25):
         await runs.reserve(a_run(f"run-{number:02}", created_at=after(number // 4)), ())
-    await runs.reserve(a_run("bobs", author_id=BOB), ())
-    seen = []
-    page = await runs.list_recent(MIA, limit=3)
-    while page:
-        seen += [run.id for run in page]
-        page = await runs.list_recent(MIA, limit=3, before=page[-1])
-    assert seen == [f"run-{number:02}" for number in reversed(range(25))]
+    await runs.reserve(a_run("bobs", author_id=BOB, created_at=after(99)), ())
+    recent = await runs.list_recent(MIA, limit=7)
+    assert [run.id for run in recent] == [f"run-{number:02}" for number in range(24, 17, -1)]
 
 
-async def test_recent_goes_on_though_the_last_run_seen_is_gone(runs: Runs) -> None:
-    for number in range(3):
-        await run_up_to(runs, a_run(f"run-{number}", created_at=after(number)), RunState.FAILED)
-    (last,) = await runs.list_recent(MIA, limit=1)
-    await runs.mark_delivered(last.id, at=after(9))
-    await runs.erase(MIA)
-    assert [run.id for run in await runs.list_recent(MIA, limit=1, before=last)] == ["run-1"]
+async def test_stored_data_is_counted_per_person(store: Store) -> None:
+    runs = store.runs
+    assert await runs.count_stored(MIA) == StoredCounts(runs=0, oldest_run_at=None, files=0, added_commands=0)
+    await runs.reserve(a_run("run-1", created_at=after(5)), (PNG, PNG))
+    await runs.reserve(a_run("run-2", created_at=after(3)), (PNG,))
+    await runs.reserve(a_run("bobs", author_id=BOB), (PNG,))
+    await store.commands.save(CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0))
+    await store.commands.save(CommandRow(name="write", target="owner/words", added_by=BOB, added_at=T0))
+    assert await runs.count_stored(MIA) == StoredCounts(runs=2, oldest_run_at=after(3), files=3, added_commands=1)
 
 
 async def test_an_export_holds_every_run_and_what_was_given_with_it(runs: Runs) -> None:
@@ -131,11 +130,22 @@ async def test_nothing_stays_of_an_erased_run_that_never_left_or_is_older_than_a
 
 async def test_a_person_who_added_a_command_is_told_and_forgotten_but_the_command_stays(store: Store) -> None:
     row = CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0)
-    await store.commands.put(row)
+    await store.commands.save(row)
     told = await store.runs.export(MIA)
     assert told["added_commands"] == [{"name": "draw", "added_at": "2026-01-01T00:00:00+00:00"}]
     await store.runs.erase(MIA)
-    assert [(row.name, row.added_by) for row in await store.commands.all()] == [("draw", None)]
+    assert [(row.name, row.added_by) for row in await store.commands.list_all()] == [("draw", None)]
+
+
+async def test_erasing_removes_a_persons_id_from_runs_they_canceled(runs: Runs) -> None:
+    await run_up_to(runs, a_run("mias"), RunState.RUNNING)
+    await run_up_to(runs, a_run("others"), RunState.RUNNING)
+    await runs.request_cancel("mias", by_id=BOB, at=after(1))
+    await runs.request_cancel("others", by_id=MIA, at=after(1))
+    await runs.erase(BOB)
+    canceled = [await runs.get(run_id) for run_id in ("mias", "others")]
+    assert [run and run.canceled_by_id for run in canceled] == [None, MIA]
+    assert [run and run.cancel_requested_at for run in canceled] == [after(1), after(1)]
 
 
 async def test_what_was_erased_is_not_in_the_file_any_more(url: str, tmp_path: Path, clock: VirtualClock) -> None:

@@ -11,7 +11,7 @@ from bot.store.models import RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.store.processes import python
-from tests.store.sample import a_run, after, run_up_to
+from tests.store.sample import MIA, a_run, after, run_up_to
 
 Move = Callable[[Runs], Awaitable[bool]]
 
@@ -19,7 +19,7 @@ MOVES: dict[str, tuple[RunState, Move]] = {
     "sent": (RunState.RESERVED, lambda runs: runs.mark_sent("run-1", at=after(1), webhook=None)),
     "running": (RunState.SUBMITTED, lambda runs: runs.mark_running("run-1", started_at=after(1))),
     "ended": (RunState.RUNNING, lambda runs: runs.mark_ended("run-1", state=RunState.FAILED, at=after(1))),
-    "cancel": (RunState.RUNNING, lambda runs: runs.request_cancel("run-1", by="mia", at=after(1))),
+    "cancel": (RunState.RUNNING, lambda runs: runs.request_cancel("run-1", by_id=MIA, at=after(1))),
     "delivered": (RunState.SUCCEEDED, lambda runs: runs.mark_delivered("run-1", at=after(1))),
 }
 
@@ -45,7 +45,7 @@ async def test_of_a_cancel_and_the_request_that_leaves_one_comes_first(runs: Run
         run_id = f"run-{number}"
         await runs.reserve(a_run(run_id), ())
         sent, canceled = await asyncio.gather(
-            runs.mark_sent(run_id, at=after(1), webhook=None), runs.request_cancel(run_id, by="mia", at=after(1))
+            runs.mark_sent(run_id, at=after(1), webhook=None), runs.request_cancel(run_id, by_id=MIA, at=after(1))
         )
         assert canceled
         run = await runs.get(run_id)

@@ -9,7 +9,7 @@ import pytest
 from bot.store.errors import StoreError
 from bot.store.models import RunState
 from bot.store.runs import Runs
-from tests.store.sample import PNG, a_run, after, run_up_to
+from tests.store.sample import BOB, MIA, PNG, a_run, after, run_up_to
 
 GOING = [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING]
 ENDS = [state for state in RunState if state.terminal]
@@ -25,7 +25,6 @@ async def test_a_reserved_run_is_read_back_as_it_was_given(runs: Runs) -> None:
 async def test_a_run_that_is_not_there_is_none(runs: Runs) -> None:
     assert await runs.get("run-1") is None
     assert await runs.find_by_message(1) is None
-    assert await runs.by_prediction("p") is None
     assert await runs.load_files("run-1") == ()
     assert not await runs.mark_sent("run-1", at=after(1), webhook=None)
     assert not await runs.mark_ended("run-1", state=RunState.FAILED, at=after(1))
@@ -69,7 +68,7 @@ async def test_the_request_leaves_once(runs: Runs) -> None:
 
 async def test_a_run_whose_cancel_was_requested_is_never_sent(runs: Runs) -> None:
     await runs.reserve(a_run(), ())
-    assert await runs.request_cancel("run-1", by="mia", at=after(1))
+    assert await runs.request_cancel("run-1", by_id=MIA, at=after(1))
     assert not await runs.mark_sent("run-1", at=after(2), webhook=None)
 
 
@@ -144,7 +143,7 @@ async def test_a_run_ends_once(runs: Runs, end: RunState) -> None:
 @pytest.mark.parametrize("state", GOING)
 async def test_a_state_that_is_no_end_ends_nothing(runs: Runs, state: RunState) -> None:
     await run_up_to(runs, a_run(), RunState.RUNNING)
-    with pytest.raises(ValueError, match="not an end"):
+    with pytest.raises(ValueError, match="not a terminal state"):
         await runs.mark_ended("run-1", state=state, at=after(1))
 
 
@@ -170,17 +169,17 @@ async def test_an_end_may_bring_the_start_that_nobody_saw(runs: Runs) -> None:
 @pytest.mark.parametrize("state", GOING)
 async def test_the_first_cancel_counts(runs: Runs, state: RunState) -> None:
     await run_up_to(runs, a_run(), state)
-    assert await runs.request_cancel("run-1", by="mia", at=after(1))
-    assert not await runs.request_cancel("run-1", by="bob", at=after(2))
+    assert await runs.request_cancel("run-1", by_id=MIA, at=after(1))
+    assert not await runs.request_cancel("run-1", by_id=BOB, at=after(2))
     run = await runs.get("run-1")
     assert run is not None
-    assert (run.cancel_requested_by, run.cancel_requested_at, run.state) == ("mia", after(1), state)
+    assert (run.canceled_by_id, run.cancel_requested_at, run.state) == (MIA, after(1), state)
 
 
 @pytest.mark.parametrize("end", ENDS)
 async def test_what_is_over_cannot_be_cancelled(runs: Runs, end: RunState) -> None:
     await run_up_to(runs, a_run(), end)
-    assert not await runs.request_cancel("run-1", by="mia", at=after(1))
+    assert not await runs.request_cancel("run-1", by_id=MIA, at=after(1))
 
 
 @pytest.mark.parametrize("state", GOING)
@@ -228,17 +227,13 @@ async def test_owners_names_only_predictions_that_a_run_has(runs: Runs) -> None:
     assert await runs.find_run_ids([]) == {}
 
 
-async def test_counts_are_of_what_goes_on_and_totals_of_what_ever_ended(runs: Runs) -> None:
-    await run_up_to(runs, a_run("run-1"), RunState.RUNNING)
-    await run_up_to(runs, a_run("run-2"), RunState.RESERVED)
-    await run_up_to(runs, a_run("run-3"), RunState.FAILED)
-    await run_up_to(runs, a_run("run-4"), RunState.FAILED, delivered=True)
-    await runs.mark_ended("run-4", state=RunState.CANCELED, at=after(1))
-    assert await runs.counts() == {RunState.RESERVED: 1, RunState.SUBMITTED: 0, RunState.RUNNING: 1}
-    totals = dict.fromkeys(ENDS, 0) | {RunState.FAILED: 2}
-    assert await runs.totals() == totals
-    await runs.erase((a_run()).author_id)
-    assert await runs.totals() == totals
+async def test_the_bot_itself_may_request_a_cancel(runs: Runs) -> None:
+    await runs.reserve(a_run(), ())
+    assert await runs.request_cancel("run-1", by_id=None, at=after(1))
+    assert not await runs.request_cancel("run-1", by_id=MIA, at=after(2))
+    run = await runs.get("run-1")
+    assert run is not None
+    assert (run.cancel_requested_at, run.canceled_by_id, run.cancel_requested_by) == (after(1), None, None)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +249,7 @@ async def test_counts_are_of_what_goes_on_and_totals_of_what_ever_ended(runs: Ru
         "ended_at = 1",
         "delivered_at = 1, token = NULL",
         "state = 'failed', ended_at = 1, delivered_at = 2",
-        "cancel_requested_at = 1",
+        "canceled_by_id = 1",
         "cancel_requested_by = 'mia'",
         "forgotten_at = 1",
         "message_id = NULL",

@@ -1,7 +1,7 @@
-"""The steps from an empty file to today's tables, one file a step in ``versions``.
+"""Migrations: the steps from an empty file to today's tables, one file each in ``versions``.
 
-A new step: add ``versions/m<number>_<what>.py``, put its number last in ``STEPS``, change ``bot/store/tables.py`` to
-match, and keep a dump of the version before it in ``tests/store/past``.
+To add a step: add ``versions/m<number>_<what>.py``, append its number to ``STEPS``, change ``bot/store/tables.py`` to
+match, and run ``python -m tests.store.past`` to keep a dump of a database that has taken it.
 """
 
 from pathlib import Path
@@ -14,44 +14,44 @@ from bot.errors import ConfigError
 if TYPE_CHECKING:
     import sqlite3
 
-STEPS = ("0001", "0002")
-_TABLE = "alembic_version"
+STEPS = ("0001", "0002", "0003")
+_VERSION_TABLE = "alembic_version"
 
 
-def version(connection: Connection) -> str | None:
-    """Return the last step this database took, None for an empty one; ConfigError for one that is not ours."""
+def read_version(connection: Connection) -> str | None:
+    """Return the last step that was applied, None for an empty database; ConfigError if the tables are not ours."""
     tables = inspect(connection).get_table_names()
-    if _TABLE not in tables:
+    if _VERSION_TABLE not in tables:
         if tables:
             raise ConfigError(
-                f"The database holds another program's tables ({', '.join(sorted(tables)[:3])}). "
-                "Name another file in DATABASE_URL."
+                f"The database contains another program's tables ({', '.join(sorted(tables)[:3])}). "
+                "Set DATABASE_URL to another file."
             )
         return None
-    found: str | None = connection.scalar(text(f"SELECT version_num FROM {_TABLE}"))  # noqa: S608 (a constant)
-    if found is not None and found not in STEPS:
+    version: str | None = connection.scalar(text(f"SELECT version_num FROM {_VERSION_TABLE}"))  # noqa: S608 (a constant)
+    if version is not None and version not in STEPS:
         raise ConfigError(
-            f"A newer Replicord wrote the database (step {found}, this one knows {STEPS[-1]}). "
+            f"The database was written by a newer Replicord (step {version}; this version knows {STEPS[-1]}). "
             "Install that version, or restore a backup from before the upgrade."
         )
-    return found
+    return version
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:
-    """Take every step that is missing, in one transaction: all of them, or the database stays as it was."""
-    # A step that rebuilds a table drops the old one, and SQLite would take its children along. The switch is
-    # thrown past SQLAlchemy, which would begin a transaction first, and in one it does nothing.
-    raw = cast("sqlite3.Connection", connection.connection.driver_connection)
-    raw.execute("PRAGMA foreign_keys=OFF")
+    """Apply every missing step in one transaction: all of them, or the database stays as it was."""
+    # A step that rebuilds a table drops the old one, and SQLite would delete the rows that refer to it. The pragma
+    # has no effect inside a transaction, and SQLAlchemy would begin one, so it is set on the driver's connection.
+    driver_connection = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver_connection.execute("PRAGMA foreign_keys=OFF")
     try:
         with connection.begin():
-            _take_steps(connection, to)
+            _apply_steps(connection, to)
     finally:
-        raw.execute("PRAGMA foreign_keys=ON")
+        driver_connection.execute("PRAGMA foreign_keys=ON")
 
 
-def _take_steps(connection: Connection, to: str) -> None:
-    from alembic import command  # noqa: PLC0415 (a tenth of a second that most starts do not need)
+def _apply_steps(connection: Connection, to: str) -> None:
+    from alembic import command  # noqa: PLC0415 (takes 0.1 s, and most starts have nothing to apply)
     from alembic.config import Config  # noqa: PLC0415 (as above)
 
     config = Config()
@@ -61,4 +61,4 @@ def _take_steps(connection: Connection, to: str) -> None:
     command.upgrade(config, to)
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     if orphans:
-        raise ConfigError(f"The database cannot be upgraded: {len(orphans)} rows have lost their run.")
+        raise ConfigError(f"The database cannot be upgraded: {len(orphans)} rows refer to a run that does not exist.")

@@ -1,4 +1,4 @@
-"""What Alembic runs for a migration: the steps, on the connection and in the transaction of ``upgrade``."""
+"""Alembic's environment: applies the steps on the connection and in the transaction of ``upgrade``."""
 
 from alembic import context
 

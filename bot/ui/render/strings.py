@@ -1,5 +1,6 @@
 """Everything a run's reply says in words: short sentences, what happened, what the person can do."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
 from bot.runs.snapshot import Phase, Progress, RunSnapshot
+from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
 from bot.ui.render.formatting import bar, escape, link, moment, one_line, target
 
@@ -298,3 +300,17 @@ _STATUS = {
     Phase.CANCELED: _canceled,
     Phase.ABORTED: _aborted,
 }
+
+
+def quota_sentence(exceeded: QuotaExceeded) -> str:
+    """Say which limit on runs a person has reached, and when they can start the next one."""
+    if exceeded.kind is QuotaKind.ACTIVE:
+        if exceeded.used <= 1:
+            return "You already have a run in progress. Wait for it to finish, or stop it with ❌."
+        return f"You already have {exceeded.used} runs in progress. Wait for one to finish, or stop one with ❌."
+    if exceeded.retry_at is None:
+        return "Runs are switched off here right now."
+    used = "your one run" if exceeded.limit == 1 else f"all {exceeded.limit} of your runs"
+    return (
+        f"You've used {used} for 24 hours. You can start the next one <t:{math.ceil(exceeded.retry_at.timestamp())}:R>."
+    )

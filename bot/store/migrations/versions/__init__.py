@@ -1,1 +1,1 @@
-"""The steps. They import nothing of the bot's: a step that was taken once stays what it was."""
+"""The steps. They import nothing from the bot: a step never changes once it was released."""

@@ -1,4 +1,4 @@
-"""Everything: runs with their files and messages, what erased runs leave behind, commands, schemas, notes.
+"""Create every table: runs with their files and messages, erased runs, commands, schemas, notes.
 
 Times are microseconds since 1970 in UTC; JSON and words are text.
 """

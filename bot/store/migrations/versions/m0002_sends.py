@@ -1,7 +1,7 @@
-"""Sends: which further message of a run is being sent.
+"""Store which follow-up message of a run is being sent.
 
-Before this step nothing was written before a message was sent, so that of every run which is not delivered one may
-be there that is not known.
+Nothing was stored before a message was sent until this step, so every undelivered run may have one whose id is
+unknown.
 """
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table, with every run that is under way."""
+    """Add the table, with a row for every run in progress."""
     op.create_table(
         "run_sends",
         sa.Column("run_id", sa.Text(), nullable=False),
