@@ -114,8 +114,8 @@ class App:
             on_bytes=metrics.output_downloaded,
         )
         self._bench = Concurrency.of()
-        self._views = ReplyRegistry(self._client, ledger=store.runs, clock=clock, meter=run_meter)
-        self._crosses = MissedCancelReactions(self._client, self._views.gate)
+        self._views = ReplyRegistry(self._client, ledger=store.runs, clock=clock, metrics=metrics)
+        self._crosses = MissedCancelReactions(self._client, self._views.limiter)
         self._engine = Engine(
             replicate=self._replicate,
             runs=store.runs,
@@ -222,7 +222,7 @@ class App:
 
     async def _recover(self) -> None:
         """Pick up what a former life left."""
-        recovered = await self._engine.recover(self._crosses.asked)
+        recovered = await self._engine.recover(self._crosses.find)
         log.info("Every run that was under way is looked after again.", recovered=recovered)
 
     async def _publish(self) -> None:
@@ -243,12 +243,12 @@ class App:
             catalog=self._catalog,
             invocations=self._invocations,
             any_model=any_model,
-            fresh_token=self._views.fresh_token,
+            fresh_token=self._views.renew_token,
         )
         return (
             *self._model_cogs(client, editors, any_model),
             CancelRuns(
-                client, engine=self._engine, book=runs, crosses=self._crosses, fresh_token=self._views.fresh_token
+                client, engine=self._engine, book=runs, crosses=self._crosses, fresh_token=self._views.renew_token
             ),
             buttons,
             About(client, catalog=self._catalog, version=VERSION, link=self._settings.about_url),

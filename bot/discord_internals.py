@@ -3,6 +3,7 @@
 ``tests/test_discord_internals.py`` fails with a sentence when a version of discord.py changes one of them.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -142,12 +143,15 @@ class InteractionWebhook(discord.Webhook):
         return data
 
 
-def lacks_retry_after(error: BaseException) -> bool:
-    """Whether discord.py failed on a 429 that says not when to try again.
+def is_malformed_response(error: BaseException) -> bool:
+    """Whether discord.py failed to read a response: a 429 without ``retry_after``, or a body that is no JSON.
 
-    discord.py reads ``retry_after`` from the body without checking for it. Discord leaves it out for some limits, such
-    as edits of messages older than an hour (30046). An error of the same type from anywhere else is a fault in code.
+    discord.py lets ``KeyError``, ``TypeError`` and ``JSONDecodeError`` escape then. Discord leaves ``retry_after`` out
+    for some limits, such as edits of messages older than an hour (30046). The same errors from anywhere else are
+    faults in code.
     """
+    if isinstance(error, json.JSONDecodeError):
+        return True
     if not isinstance(error, (KeyError, TypeError)) or error.__traceback__ is None:
         return False
     last = error.__traceback__

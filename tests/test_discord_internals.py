@@ -23,7 +23,7 @@ from bot.discord_internals import (
     command_payloads,
     disable_voice_warnings,
     get_session_limit,
-    lacks_retry_after,
+    is_malformed_response,
     read_from_cdn,
     reset_http_session,
     set_api_urls,
@@ -60,6 +60,7 @@ class Server:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = field(default_factory=lambda: MESSAGE)
+    text: str | None = None
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
 
     async def respond(self, request: web.Request) -> web.Response:
@@ -70,7 +71,7 @@ class Server:
             sent = await request.json()
         self.requests.append((request.method, request.path, sent))
         headers = {"Content-Type": "application/json", **self.headers}
-        return web.Response(body=json.dumps(self.body).encode(), status=self.status, headers=headers)
+        return web.Response(body=(self.text or json.dumps(self.body)).encode(), status=self.status, headers=headers)
 
 
 class Client(discord.Client):
@@ -183,13 +184,17 @@ def webhook(client: Client) -> InteractionWebhook:
     return InteractionWebhook.create(client, 1, "token")
 
 
+async def edit(client: Client, transport: str, **changes: Any) -> None:
+    changes = changes or {"content": "words"}
+    if transport == "webhook":
+        await webhook(client).edit_message(7, **changes)
+    else:
+        await client.get_partial_messageable(5).get_partial_message(7).edit(**changes)
+
+
 @pytest.mark.parametrize("transport", ["webhook", "bot"])
 async def test_layout_is_sent_as_it_is_and_not_stored(client: Client, server: Server, transport: str) -> None:
-    layout = PrebuiltLayout([TEXT])
-    if transport == "webhook":
-        await webhook(client).edit_message(7, view=layout)
-    else:
-        await client.get_partial_messageable(5).get_partial_message(7).edit(view=layout)
+    await edit(client, transport, view=PrebuiltLayout([TEXT]))
     ((_, _, sent),) = server.requests
     sentence = "discord.py reads a layout by other methods than PrebuiltLayout overrides."
     assert sent["components"] == [TEXT], sentence
@@ -220,22 +225,37 @@ async def test_webhook_returns_the_payload(client: Client, server: Server, metho
     assert response == server.body, sentence
 
 
-async def test_429_without_retry_after_is_recognised(client: Client, server: Server) -> None:
-    server.status, server.headers, server.body = 429, {"Via": "1.1 google"}, {"code": 30046, "message": "Too old"}
-    message = client.get_partial_messageable(5).get_partial_message(7)
-    sentence = "discord.py handles a 429 without retry_after differently: see lacks_retry_after and who calls it."
-    for body in ({"code": 30046}, None):
-        server.body = body
-        for request in (webhook(client).edit_message(7, content="words"), message.edit(content="words")):
-            with pytest.raises((KeyError, TypeError)) as failure:
-                await request
-            assert lacks_retry_after(failure.value), sentence
+@pytest.mark.parametrize("body", [{"code": 30046}, None])
+@pytest.mark.parametrize("transport", ["webhook", "bot"])
+async def test_429_without_retry_after_is_recognised(client: Client, server: Server, transport: str, body: Any) -> None:
+    server.status, server.headers, server.body = 429, {"Via": "1.1 google"}, body
+    with pytest.raises((KeyError, TypeError)) as failure:
+        await edit(client, transport)
+    sentence = "discord.py handles a 429 without retry_after differently: see is_malformed_response and who calls it."
+    assert is_malformed_response(failure.value), sentence
 
 
-def test_errors_of_other_code_are_not_a_429() -> None:
+@pytest.mark.parametrize("transport", ["webhook", "bot"])
+async def test_body_that_is_no_json_is_recognised(client: Client, server: Server, transport: str) -> None:
+    server.text = "{"
+    with pytest.raises(json.JSONDecodeError) as failure:
+        await edit(client, transport)
+    sentence = "discord.py handles a body that is no JSON differently: see is_malformed_response and who calls it."
+    assert is_malformed_response(failure.value), sentence
+
+
+def test_errors_of_other_code_are_no_malformed_response() -> None:
     bodies: list[Any] = [{}, None]
     for body in bodies:
         with pytest.raises((KeyError, TypeError)) as failure:
             _ = body["retry_after"]
-        assert not lacks_retry_after(failure.value)
-    assert not lacks_retry_after(KeyError("retry_after"))
+        assert not is_malformed_response(failure.value)
+    assert not is_malformed_response(KeyError("retry_after"))
+
+
+async def test_component_that_is_no_json_is_no_malformed_response(client: Client, server: Server) -> None:
+    for transport in ("webhook", "bot"):
+        with pytest.raises(TypeError) as failure:
+            await edit(client, transport, view=PrebuiltLayout([{"type": 10, "content": object()}]))
+        assert not is_malformed_response(failure.value)
+    assert server.requests == []

@@ -19,12 +19,10 @@ class RunMeter:
     def __init__(self, metrics: Metrics, *, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._without_content: set[str] = set()
 
     def reserved(self, run: Run) -> None:
         """Count a run that began."""
         self._metrics.run_reserved(run.command)
-        self._without_content.add(run.id)
         log.info("run_reserved", run=run.id, command=run.command)
 
     def recovered(self, run: Run, step: str) -> None:
@@ -63,17 +61,8 @@ class RunMeter:
         self._metrics.run_ended(run.command, run.state.value)
         log.info("run_ended", run=run.id, prediction=run.prediction_id, end=run.state.value, cause=run.cause)
 
-    def shown(self, run: Run, *, age: float, content: bool) -> None:
-        """Time how fresh a page was, and when the first output was there."""
-        if content:
-            self._metrics.output_shown(age)
-        if content and run.id in self._without_content:
-            self._without_content.discard(run.id)
-            self._metrics.first_output_shown(run.command, self._age(run))
-
     def delivered(self, run: Run, took: float) -> None:
         """Time a run from its command to its last page."""
-        self._without_content.discard(run.id)
         self._metrics.run_delivered(run.command, run.state.value, self._age(run))
         log.info("run_delivered", run=run.id, prediction=run.prediction_id, took=_ms(took))
 

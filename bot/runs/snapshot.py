@@ -68,6 +68,7 @@ class DeliveryResult(StrEnum):
     DELIVERED = "delivered"  # Discord has it
     GONE = "gone"  # the message is deleted or out of reach for good
     LATER = "later"  # Discord did not accept it now; try again
+    FAILED = "failed"  # our own code could not render it, not even without decoration; logged as an error
 
 
 class Reply(Protocol):

@@ -9,11 +9,11 @@ from bot.runs.engine import CancelResult, Engine
 from bot.ui.components import Action
 from bot.ui.permissions import may_stop
 from bot.ui.reply.extras import MissedCancelReactions
+from bot.ui.reply.messages import CANCEL_EMOJI
 from bot.ui.respond import respond
 from cogs.cancel.answers import CANCEL_ANSWERS
 from cogs.protocols import Book, FreshToken
 
-CANCEL_EMOJI = "❌"
 _REQUESTED = CancelResult.REQUESTED
 
 
@@ -37,7 +37,7 @@ class CancelRuns(commands.Cog):
         """Catch up on what was missed: Discord tells a new session nothing of what was before it."""
         for run in await self._book.list_undelivered():
             if run.cancel_requested_at is None and not run.state.terminal:
-                by = await self._crosses.asked(run)
+                by = await self._crosses.find(run)
                 if by is not None:
                     await self._engine.cancel(run.id, by=by)
 

@@ -12,6 +12,7 @@ from discord import app_commands
 
 from bot.discord_internals import DEFAULT_API, DEFAULT_GATEWAY, set_api_urls
 from bot.limits import INTERACTION_TOKEN_LIFE
+from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run
 from bot.ui.components import CONTROLS
@@ -90,6 +91,7 @@ class Stage:
     client: Client
     clock: VirtualClock
     ledger: Ledger = field(default_factory=Ledger)
+    metrics: Metrics = field(default_factory=Metrics)
     gone: list[str] = field(default_factory=list)
     live: ReplyRegistry = None  # type: ignore[assignment]  # made below, with the rest
 
@@ -98,7 +100,7 @@ class Stage:
 
     def restarted(self) -> ReplyRegistry:
         """Return a new one that knows nothing, as after a restart."""
-        self.live = ReplyRegistry(self.client, ledger=self.ledger, clock=self.clock)
+        self.live = ReplyRegistry(self.client, ledger=self.ledger, clock=self.clock, metrics=self.metrics)
         return self.live
 
     @property

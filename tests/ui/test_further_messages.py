@@ -65,13 +65,13 @@ async def test_a_text_that_grows_in_a_further_message_takes_no_turns_for_the_car
     await stage.passes(2)
     assert len(below(stage, run)) == 1
     turns = []
-    passed = stage.live.gate.passed
+    passed = stage.live.limiter.acquire
 
     async def counted(key: int, **asked: Any) -> None:
         turns.append(key)
         await passed(key, **asked)
 
-    monkeypatch.setattr(stage.live.gate, "passed", counted)
+    monkeypatch.setattr(stage.live.limiter, "acquire", counted)
     before = len(stage.calls("PATCH"))
     for end in range(4100, 4600, 100):
         view.update(a_page(Phase.RUNNING, TextItem(LONG[:end]), run=run))

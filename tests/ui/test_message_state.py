@@ -9,8 +9,8 @@ from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.models import Run
 from bot.ui.render.attachment_names import upload_name
-from bot.ui.reply.messages import MessageState
-from bot.ui.reply.transports import CANCEL_EMOJI, BotTransport, InteractionTransport
+from bot.ui.reply.messages import CANCEL_EMOJI, MessageState
+from bot.ui.reply.transports import BotTransport, InteractionTransport
 from tests.ui.conftest import Stage
 from tests.ui.making import PDF, a_file, a_page
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.ui.rate_limit import BucketKey, EditScheduler, RateLimiter
+from bot.ui.rate_limit import BucketKey, RateLimiter
 from tests.clock import VirtualClock, settle
 
 REACTIONS = BucketKey(11, bot=True, reactions=True)
@@ -12,11 +12,11 @@ REACTIONS = BucketKey(11, bot=True, reactions=True)
 
 async def test_who_waits_beside_the_edits_is_let_through_after_the_answer_to_the_one_before() -> None:
     clock = VirtualClock()
-    gate = RateLimiter(EditScheduler(), clock)
+    gate = RateLimiter(clock)
     answer, left = asyncio.Event(), []
 
     async def react(number: int) -> None:
-        async with gate.aside(REACTIONS):
+        async with gate.request(REACTIONS):
             left.append(number)
             await answer.wait()
 
@@ -34,9 +34,9 @@ async def test_who_waits_beside_the_edits_is_let_through_after_the_answer_to_the
 
 async def test_who_fails_makes_room_for_the_next() -> None:
     clock = VirtualClock()
-    gate = RateLimiter(EditScheduler(), clock)
+    gate = RateLimiter(clock)
     with pytest.raises(ZeroDivisionError):
-        async with gate.aside(REACTIONS):
+        async with gate.request(REACTIONS):
             raise ZeroDivisionError
     following = asyncio.create_task(pass_by(gate))
     await settle()
@@ -48,8 +48,8 @@ async def test_who_fails_makes_room_for_the_next() -> None:
 
 async def test_who_still_waits_when_it_closes_does_so_in_vain() -> None:
     clock = VirtualClock()
-    gate = RateLimiter(EditScheduler(), clock)
-    async with gate.aside(REACTIONS):
+    gate = RateLimiter(clock)
+    async with gate.request(REACTIONS):
         waiting = asyncio.create_task(pass_by(gate))
         await settle()
         await gate.close()
@@ -58,5 +58,5 @@ async def test_who_still_waits_when_it_closes_does_so_in_vain() -> None:
 
 
 async def pass_by(gate: RateLimiter) -> None:
-    async with gate.aside(REACTIONS):
+    async with gate.request(REACTIONS):
         pass

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
+from bot.store.errors import StoreError
+from bot.ui.reply.messages import CANCEL_EMOJI
 from bot.ui.reply.registry import ReplyRegistry
-from bot.ui.reply.transports import CANCEL_EMOJI
 from tests.ui.conftest import Stage
 from tests.ui.making import a_file, a_page
 
@@ -117,10 +118,10 @@ async def test_a_failing_ledger_doubles_no_message(stage: Stage) -> None:
             pass
 
         async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
-            raise RuntimeError(f"The disk is full: {run_id} {number} {message_id}")
+            raise StoreError(f"The disk is full: {run_id} {number} {message_id}")
 
     run = await stage.command()
-    live = ReplyRegistry(stage.client, ledger=Broken(), clock=stage.clock)
+    live = ReplyRegistry(stage.client, ledger=Broken(), clock=stage.clock, metrics=stage.metrics)
 
     async def gone() -> None:
         stage.gone.append(run.id)
@@ -143,5 +144,4 @@ async def test_a_finished_reply_answers_the_same_again_and_forgets_the_run(stage
     await stage.until(lambda: stage.live.open == 0, pass_time=0.25)
     view.update(a_page(Phase.RUNNING, run=run))
     await view.close()
-    assert not stage.live.fresh_token(run.id, "token", stage.clock.now())
-    assert not stage.live.deleted(run.place.message_id)
+    assert not stage.live.renew_token(run.id, "token", stage.clock.now())

@@ -11,7 +11,7 @@ from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.models import Run
-from bot.ui.reply.transports import CANCEL_EMOJI
+from bot.ui.reply.messages import CANCEL_EMOJI
 from sandbox.discord import Permission
 from tests.ui.conftest import Stage, ended
 from tests.ui.making import a_file, a_page
@@ -69,7 +69,7 @@ async def test_a_reply_that_only_the_token_reaches_says_so_before_the_token_dies
     assert exchange.acknowledged
     action, run_id, interaction = stage.client.presses[0]
     assert (action, run_id) == ("refresh", run.id)
-    assert stage.live.fresh_token(run.id, interaction.token, stage.clock.now() + INTERACTION_TOKEN_LIFE)
+    assert stage.live.renew_token(run.id, interaction.token, stage.clock.now() + INTERACTION_TOKEN_LIFE)
     await shown(stage, run, "word 2")
     assert stage.message(run).buttons == ("Again", "Edit", "Details")
     assert "15 minutes" not in stage.message(run).text
@@ -116,17 +116,6 @@ async def test_a_deleted_message_is_told_once(stage: Stage) -> None:
     assert await view.finish(a_page(Phase.CANCELED, run=run)) is DeliveryResult.GONE
     assert stage.gone == [run.id]
     assert stage.live.open == 0
-
-
-async def test_a_deletion_that_the_gateway_told_needs_no_edit(stage: Stage) -> None:
-    run = await stage.command()
-    view = stage.open(run)
-    view.update(a_page(Phase.RUNNING, words(1), run=run))
-    await shown(stage, run, "word 1")
-    before = len(stage.calls("PATCH"))
-    assert stage.live.deleted(run.place.message_id)
-    await stage.until(lambda: stage.gone)
-    assert len(stage.calls("PATCH")) == before
 
 
 async def test_an_old_message_gets_the_last_page_only(stage: Stage) -> None:
@@ -243,7 +232,7 @@ async def test_a_file_that_discord_finds_too_large_becomes_a_sentence(stage: Sta
     snapshot = a_page(Phase.SUCCEEDED, a_file(1, tmp_path), large, run=run)
     assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     assert len(stage.message(run).images) == 1
-    assert "generate-02.webp: 12 MB is more than Discord takes here" in stage.message(run).text
+    assert "generate-02.webp: 11 MB is more than Discord takes here" in stage.message(run).text
     assert "https://replicate.com/p/abc123" in stage.message(run).text
 
 

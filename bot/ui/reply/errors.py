@@ -1,44 +1,49 @@
-"""Classify what Discord refused, and decide what to do next."""
+"""Classify Discord's errors, and decide what follows from one. Pure."""
 
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum, auto
 
 import aiohttp
 import discord
-import structlog
 
-from bot.clock import Clock
 from bot.outputs.items import FileItem
-from bot.runs.snapshot import RunSnapshot
 from bot.ui.render import strings
 from bot.ui.render.attachment_names import GIVEN
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.restrictions import Restrictions
-from bot.ui.reply.transports import Transport, TransportSelector
+from bot.ui.reply.state import ReplyState
+from bot.ui.reply.transports import MalformedResponse, Transport
+
+# What a request to Discord may raise. Anything else is a fault in code.
+REQUEST_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError)
+
+_MISSING_PERMISSIONS = 50013
 
 
 class DiscordErrorKind(StrEnum):
-    """Why Discord did not take a message."""
+    """Why Discord did not accept a request."""
 
-    GONE = "gone"  # the message, its channel or its server is no more
-    TOKEN_DEAD = "token dead"  # noqa: S105  # a state, not a secret
+    GONE = "gone"  # the message, its channel or its guild is deleted
+    TOKEN_EXPIRED = "token expired"  # noqa: S105  # a state, not a secret
     NO_ACCESS = "no access"  # a permission is missing
-    TOO_OLD = "too old"  # messages past an hour take few edits
-    BLOCKED = "blocked"  # AutoMod
+    TOO_OLD = "too old"  # messages older than an hour take few edits
+    BLOCKED = "blocked"  # by AutoMod
     TOO_LARGE = "too large"
-    FULL = "full"  # no further follow-ups for this interaction
-    REFUSED = "refused"  # Discord finds the request wrong; it will not change its mind
-    LATER = "later"  # busy, broken or not reached
+    TOO_MANY = "too many"  # no further follow-ups for this interaction
+    INVALID = "invalid"  # a retry would be refused, too
+    LATER = "later"  # Discord is busy, failing or unreachable
 
 
-_BY_CODE = {
+_KIND_BY_CODE = {
     10003: DiscordErrorKind.GONE,  # unknown channel
     10004: DiscordErrorKind.GONE,  # unknown guild
     10008: DiscordErrorKind.GONE,  # unknown message
-    10015: DiscordErrorKind.TOKEN_DEAD,  # unknown webhook
-    10062: DiscordErrorKind.TOKEN_DEAD,  # unknown interaction
-    50027: DiscordErrorKind.TOKEN_DEAD,  # invalid webhook token
+    10015: DiscordErrorKind.TOKEN_EXPIRED,  # unknown webhook
+    10062: DiscordErrorKind.TOKEN_EXPIRED,  # unknown interaction
+    50027: DiscordErrorKind.TOKEN_EXPIRED,  # invalid webhook token
     50001: DiscordErrorKind.NO_ACCESS,  # missing access
-    50013: DiscordErrorKind.NO_ACCESS,  # missing permissions
+    _MISSING_PERMISSIONS: DiscordErrorKind.NO_ACCESS,
     50083: DiscordErrorKind.NO_ACCESS,  # archived thread
     160005: DiscordErrorKind.NO_ACCESS,  # locked thread
     30046: DiscordErrorKind.TOO_OLD,
@@ -46,136 +51,149 @@ _BY_CODE = {
     200001: DiscordErrorKind.BLOCKED,  # AutoMod blocks its title
     240000: DiscordErrorKind.BLOCKED,  # harmful links
     40005: DiscordErrorKind.TOO_LARGE,
-    40094: DiscordErrorKind.FULL,
+    40094: DiscordErrorKind.TOO_MANY,
 }
-_BY_STATUS = {401: DiscordErrorKind.TOKEN_DEAD, 413: DiscordErrorKind.TOO_LARGE}
+_KIND_BY_STATUS = {401: DiscordErrorKind.TOKEN_EXPIRED, 413: DiscordErrorKind.TOO_LARGE}
 
-# What may come of a request: Discord's answers, the network's, and what discord.py lets slip on a malformed 429.
-REQUEST_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, KeyError, TypeError)
+
+class EditResult(Enum):
+    """What an attempt to show the newest snapshot came to."""
+
+    SHOWN = auto()
+    INCOMPLETE = auto()  # shown in part; another attempt shows the rest
+    SKIPPED = auto()  # edits are scarce and kept for the final snapshot
+    UNREACHABLE = auto()  # no transport is open now
+    CLOSED = auto()  # Discord takes no further edit of the card, and the author was notified
+    DELETED = auto()  # the card is deleted
+    LATER = auto()  # Discord did not accept it now
+    REFUSED = auto()  # Discord does not accept it in any form
+    FAILED = auto()  # our own code failed, also without decoration
+
+
+class MessageChange(Enum):
+    """What becomes of a message that Discord refused to send or edit."""
+
+    NONE = auto()
+    LOST = auto()  # it is not sent or edited any more
+    BOT_ONLY = auto()  # it is edited as the bot alone
+    RESEND = auto()  # it is sent as a new message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """What follows from a failed request; without ``result``, the message is tried again at once."""
+
+    kind: DiscordErrorKind
+    result: EditResult | None = None
+    restrictions: Restrictions | None = None
+    message: MessageChange = MessageChange.NONE
+    close_transport: bool = False
+    limit_edits: bool = False
 
 
 def classify_error(error: BaseException) -> DiscordErrorKind:
     """Return what a failed request means."""
     if not isinstance(error, discord.HTTPException):
         return DiscordErrorKind.LATER
-    known = _BY_CODE.get(error.code)
-    if known is not None:
-        return known
+    kind = _KIND_BY_CODE.get(error.code)
+    if kind is not None:
+        return kind
     if error.status in (403, 404, 408, 429) or error.status >= 500:
-        return DiscordErrorKind.LATER  # without a code of Discord's own it was not Discord's application that answered
-    return _BY_STATUS.get(error.status, DiscordErrorKind.REFUSED)
+        return DiscordErrorKind.LATER  # without a code of Discord's, a proxy in front of it answered
+    return _KIND_BY_STATUS.get(error.status, DiscordErrorKind.INVALID)
 
 
-log = structlog.get_logger(__name__)
+def next_step(
+    error: Exception,
+    *,
+    state: ReplyState,
+    message: TrackedMessage,
+    transport: Transport,
+    new_files: tuple[FileItem, ...] = (),
+    now: datetime,
+) -> NextStep:
+    """Decide what follows from a failed request for a message that would have uploaded ``new_files``.
+
+    Reads the state and changes nothing.
+    """
+    kind = classify_error(error)
+    if isinstance(error, MalformedResponse) and state.transports.edits_are_scarce(transport, now):
+        kind = DiscordErrorKind.TOO_OLD  # Discord names no time after which to try again
+    match kind:
+        case DiscordErrorKind.LATER:
+            return NextStep(kind=kind, result=EditResult.LATER)
+        case DiscordErrorKind.TOKEN_EXPIRED:
+            own = transport is state.transports.interaction  # or a new one came meanwhile
+            return NextStep(kind=kind, result=None if own else EditResult.LATER, close_transport=own)
+        case DiscordErrorKind.GONE:
+            return _after_gone(state, message, transport)
+        case DiscordErrorKind.TOO_OLD:
+            return _after_too_old(state, message)
+        case DiscordErrorKind.NO_ACCESS:
+            return _after_no_access(error, state, message, transport, new_files)
+        case _:
+            return _after_refusal(kind, state, message, new_files)
 
 
-class EditResult(StrEnum):
-    """What became of a page."""
-
-    SHOWN = "shown"
-    MORE = "more"  # shown in part; put it again for the rest
-    HELD = "held"  # edits are scarce: only the last page is sent
-    BARRED = "barred"  # no road is open now
-    OLD = "old"  # Discord takes no further edit of the card, and the author was called back already
-    GONE = "gone"  # the card is deleted
-    LATER = "later"
-    REFUSED = "refused"
+def _after_gone(state: ReplyState, message: TrackedMessage, transport: Transport) -> NextStep:
+    kind, bot = DiscordErrorKind.GONE, state.transports.bot
+    if bot is not None and transport is not bot:
+        return NextStep(kind=kind, message=MessageChange.BOT_ONLY)  # perhaps only this interaction does not have it
+    if message.number == 0:
+        return NextStep(kind=kind, result=EditResult.DELETED)
+    return NextStep(kind=kind, message=MessageChange.LOST)
 
 
-class ErrorRecovery:
-    """Answers Discord's refusals by closing roads and by stricter terms, one step a refusal."""
-
-    def __init__(self, roads: TransportSelector, terms: Restrictions, run_id: str, clock: Clock) -> None:
-        self._clock = clock
-        self._roads = roads
-        self._terms = terms
-        self._run_id = run_id
-
-    def after(
-        self,
-        error: Exception,
-        *,
-        slot: TrackedMessage,
-        snapshot: RunSnapshot,
-        road: Transport,
-        new: tuple[FileItem, ...],
-    ) -> EditResult | None:
-        """Change what can be changed; None means that it is worth another try at once."""
-        found = classify_error(error)
-        if isinstance(error, KeyError) and self._roads.edits_are_scarce(road, self._clock.now()):
-            found = DiscordErrorKind.TOO_OLD  # discord.py looks for a waiting time that Discord does not name here
-        match found:
-            case DiscordErrorKind.TOKEN_DEAD if road is self._roads.token:
-                self._roads.lose(road)
-                return None
-            case DiscordErrorKind.GONE:
-                return self._missing(slot, road)
-            case DiscordErrorKind.TOO_OLD:
-                return self._outlived(slot, snapshot)
-            case DiscordErrorKind.FULL:
-                slot.lost = True
-                self._terms.remark(strings.TOO_MUCH)
-                return None
-            case DiscordErrorKind.LATER | DiscordErrorKind.TOKEN_DEAD:
-                return EditResult.LATER
-            case _:
-                log.warning("Discord refused a message.", run=self._run_id, number=slot.number, reason=str(error))
-                given = slot.number == 0 and GIVEN not in slot.known
-                return None if self._eased(found, error, road, snapshot, new, given=given) else EditResult.REFUSED
-
-    def _eased(
-        self,
-        found: DiscordErrorKind,
-        error: Exception,
-        road: Transport,
-        snapshot: RunSnapshot,
-        new: tuple[FileItem, ...],
-        *,
-        given: bool,
-    ) -> bool:
-        """Whether the next try goes another way or with less in it."""
-        terms = self._terms
-        match found:
-            case DiscordErrorKind.NO_ACCESS:
-                return self._barred(road, error, new, given=given)
-            case DiscordErrorKind.BLOCKED:
-                return terms.censored()
-            case DiscordErrorKind.TOO_LARGE:
-                return terms.smaller(new, snapshot.run.prediction_id, given=given)
-            case _:
-                return terms.bare([part for part in snapshot.items if isinstance(part, FileItem)])
-
-    def _missing(self, slot: TrackedMessage, road: Transport) -> EditResult | None:
-        """Answer that a message is not found, which may be this road's doing."""
-        if road is not self._roads.bot and self._roads.bot is not None:
-            slot.bot_only = True
-            return None
-        if slot.number == 0:
-            return EditResult.GONE
-        slot.lost = True
-        return None
-
-    def _outlived(self, slot: TrackedMessage, snapshot: RunSnapshot) -> EditResult | None:
-        """Answer that Discord takes no edit of an old message now: only the last page matters, told by a reply."""
-        self._roads.scarce = True
-        if not snapshot.final:
-            return EditResult.HELD
-        if slot.number > 0:
-            slot.lost = True
-            return None
-        if self._terms.look.call_back or 0 in snapshot.run.messages:
-            return EditResult.OLD
-        self._terms.answer_anew()
-        slot.forget()
-        return None
-
-    def _barred(self, road: Transport, error: Exception, new: tuple[FileItem, ...], *, given: bool) -> bool:
-        if getattr(error, "code", 0) == _MISSING_PERMISSIONS and self._terms.no_files(new, given=given):
-            return True
-        self._roads.lose(road)
-        if road is self._roads.bot or self._roads.bot is None:
-            self._terms.remark(strings.NO_ACCESS)
-        return True
+def _after_too_old(state: ReplyState, message: TrackedMessage) -> NextStep:
+    """Skip edits of an old message; its final snapshot is sent as a new message, once."""
+    kind = DiscordErrorKind.TOO_OLD
+    if not state.attempted.final:
+        return NextStep(kind=kind, result=EditResult.SKIPPED, limit_edits=True)
+    if message.number > 0:
+        return NextStep(kind=kind, message=MessageChange.LOST, limit_edits=True)
+    if state.restrictions.options.call_back or 0 in state.attempted.run.messages:
+        return NextStep(kind=kind, result=EditResult.CLOSED, limit_edits=True)
+    mentioning = state.restrictions.with_author_mention()
+    return NextStep(kind=kind, message=MessageChange.RESEND, restrictions=mentioning, limit_edits=True)
 
 
-_MISSING_PERMISSIONS = 50013
+def _after_no_access(
+    error: Exception,
+    state: ReplyState,
+    message: TrackedMessage,
+    transport: Transport,
+    new_files: tuple[FileItem, ...],
+) -> NextStep:
+    kind, restrictions = DiscordErrorKind.NO_ACCESS, state.restrictions
+    if getattr(error, "code", 0) == _MISSING_PERMISSIONS:
+        without = restrictions.after_no_attachments(new_files, thumbnail=_may_upload_thumbnail(message))
+        if without is not None:
+            return NextStep(kind=kind, restrictions=without)
+    bot = state.transports.bot
+    if bot is None or transport is bot:
+        restrictions = restrictions.with_remark(strings.NO_ACCESS)
+    return NextStep(kind=kind, restrictions=restrictions, close_transport=True)
+
+
+def _after_refusal(
+    kind: DiscordErrorKind, state: ReplyState, message: TrackedMessage, new_files: tuple[FileItem, ...]
+) -> NextStep:
+    """Leave out what Discord refuses, step by step."""
+    restrictions, snapshot = state.restrictions, state.attempted
+    stricter: Restrictions | None
+    match kind:
+        case DiscordErrorKind.TOO_MANY:
+            remarked = restrictions.with_remark(strings.TOO_MUCH)
+            return NextStep(kind=kind, message=MessageChange.LOST, restrictions=remarked)
+        case DiscordErrorKind.BLOCKED:
+            stricter = restrictions.after_automod()
+        case DiscordErrorKind.TOO_LARGE:
+            prediction_id, thumbnail = snapshot.run.prediction_id, _may_upload_thumbnail(message)
+            stricter = restrictions.after_too_large(new_files, prediction_id, thumbnail=thumbnail)
+        case _:
+            stricter = restrictions.after_invalid([item for item in snapshot.items if isinstance(item, FileItem)])
+    return NextStep(kind=kind, result=EditResult.REFUSED if stricter is None else None, restrictions=stricter)
+
+
+def _may_upload_thumbnail(message: TrackedMessage) -> bool:
+    return message.number == 0 and GIVEN not in message.attachments

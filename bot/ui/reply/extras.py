@@ -1,162 +1,179 @@
-"""Beside the reply: the ❌ reaction, the completion notice, and cancel reactions missed while offline."""
+"""Beside the messages of a reply: the bot's ❌ reaction, the completion notice, and ❌ added while it was offline."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 
 import discord
 import structlog
 
-from bot.runs.snapshot import MessageLedger, Phase, RunSnapshot
+from bot.runs.snapshot import Phase, RunSnapshot
+from bot.store.errors import StoreError
 from bot.store.models import Run
 from bot.ui.permissions import may_stop
 from bot.ui.rate_limit import Priority, RateLimiter
 from bot.ui.render import strings
 from bot.ui.reply.errors import REQUEST_ERRORS, DiscordErrorKind, classify_error
-from bot.ui.reply.messages import OutgoingMessage
-from bot.ui.reply.transports import CANCEL_EMOJI, Transport, nonce_of
-from bot.ui.reply.writer import ReplyWriter
+from bot.ui.reply.messages import CANCEL_EMOJI, OutgoingMessage
+from bot.ui.reply.state import ReplyServices, ReplyState
+from bot.ui.reply.transports import Transport, message_nonce, send_request
+from bot.ui.reply.writer import recover_followups
+
+# Edits notify nobody. After a run of this length, its author no longer watches.
+_NOTICE_AFTER = timedelta(minutes=1)
+_NOTICE_NUMBER = 0
+
+# The whole search under one message.
+_SEARCH_SECONDS = 15.0
 
 log = structlog.get_logger(__name__)
 
-# Edits notify nobody: who waited longer than this has looked away.
-_LONG = timedelta(minutes=1)
-_NOTICE = 0
-
 
 class ReplyExtras:
-    """The reaction and the notice of one run. Nothing here delays the card."""
+    """The ❌ reaction and the completion notice of one reply. A failure here never costs the card."""
 
-    def __init__(self, run: Run, *, reply: ReplyWriter, gate: RateLimiter, ledger: MessageLedger) -> None:
-        self._run = run
-        self._reply = reply
-        self._gate = gate
-        self._ledger = ledger
-        self._marking: asyncio.Task[None] | None = None
-        self._asked = False
+    def __init__(self, state: ReplyState, services: ReplyServices) -> None:
+        self._state = state
+        self._services = services
+        self._reaction: asyncio.Task[None] | None = None
+        self._reaction_sent = False
 
-    def mark(self, remarked: Callable[[], None]) -> None:
-        """Put the ❌ under the card, once, where the bot can; where it may not, ``remarked`` is called."""
-        if self._marking is None and self._reply.roads.bot is not None and not self._reply.ephemeral:
-            self._marking = asyncio.create_task(self._mark(remarked), name=f"the reaction under run {self._run.id}")
+    def add_reaction(self) -> None:
+        """Add the ❌ under the card once, where the bot can; the request is made by a task."""
+        state = self._state
+        if self._reaction is None and state.transports.bot is not None and not state.ephemeral:
+            self._reaction = asyncio.create_task(self._add_reaction(), name=f"reaction under run {state.run.id}")
 
-    async def unmark(self) -> None:
-        """Take the bot's own ❌ away: there is nothing left to stop."""
-        if self._marking is not None:
-            if not self._asked:
-                self._marking.cancel()
-            await asyncio.wait({self._marking})
-        road = self._reply.roads.bot
-        if road is None or not self._reply.reacted:
+    async def remove_reaction(self) -> None:
+        """Remove the bot's own ❌: there is nothing to cancel any more."""
+        if self._reaction is not None:
+            if not self._reaction_sent:
+                self._reaction.cancel()
+            await asyncio.wait({self._reaction})
+        bot = self._state.transports.bot
+        if bot is None or not self._state.reacted:
             return
         try:
-            async with self._gate.aside(road.reactions):
-                await road.unreact()
+            async with self._services.limiter.request(bot.reaction_bucket):
+                await bot.remove_reaction()
         except REQUEST_ERRORS as error:
-            log.info("The reaction stays.", run=self._run.id, reason=str(error))
+            log.info("reaction_not_removed", run=self._state.run.id, error=str(error))
+        except Exception:
+            self._services.metrics.unexpected_error("ui")
+            log.exception("reaction_not_removed", run=self._state.run.id)
 
-    def leave(self) -> None:
-        """Stop what is under way."""
-        if self._marking is not None:
-            self._marking.cancel()
+    def close(self) -> None:
+        """Cancel a reaction that is not added yet."""
+        if self._reaction is not None:
+            self._reaction.cancel()
 
-    async def call_back(self, snapshot: RunSnapshot) -> bool:
-        """Send the one message that mentions the author, if the run was long; False when it is to be tried again."""
-        reply = self._reply
-        if reply.noticed or not self._is_awaited(snapshot):
+    async def notify_author(self) -> bool:
+        """Send the message that mentions the author, if the run was long; return False if it should be tried again."""
+        state, snapshot = self._state, self._state.newest
+        if state.author_notified or not self._is_notice_due(snapshot):
             return True
         try:
-            await reply.recalled()
-        except REQUEST_ERRORS:
+            await recover_followups(state, self._services)
+            return state.author_notified or await self._send_notice(snapshot)
+        except (StoreError, *REQUEST_ERRORS):
             return False
-        if reply.noticed:
+        except Exception:
+            self._services.metrics.unexpected_error("ui")
+            log.exception("notice_not_sent", run=state.run.id)
             return True
-        for road in (reply.roads.bot, reply.token_road()):
-            if road is None:
-                continue
-            try:
-                await self._send(road, snapshot)
-            except REQUEST_ERRORS as error:
-                if classify_error(error) is DiscordErrorKind.LATER:
-                    return False
-                log.info("The author is not called back this way.", run=self._run.id, reason=str(error))
-            else:
-                return True
-        return True
 
-    def _is_awaited(self, snapshot: RunSnapshot) -> bool:
-        run, took = snapshot.run, strings.elapsed(snapshot.run)
-        if self._run.place.token_only or self._reply.ephemeral or took is None or took <= _LONG:
+    def _is_notice_due(self, snapshot: RunSnapshot) -> bool:
+        run = snapshot.run
+        if run.place.token_only or self._state.ephemeral or run.ended_at is None:
+            return False
+        if run.ended_at - run.created_at <= _NOTICE_AFTER:
             return False
         by = (run.cancel_requested_by or "").removeprefix("@")
         return snapshot.progress.phase is not Phase.CANCELED or by not in (run.author_name, str(run.author_id))
 
-    async def _send(self, road: Transport, snapshot: RunSnapshot) -> None:
-        package = OutgoingMessage(content=strings.notice(snapshot), mentions=(snapshot.run.author_id,))
-        async with self._gate.aside(road.line, Priority.LAST):
-            await self._ledger.mark_message_sending(snapshot.run.id, _NOTICE)
-            sent = await road.send(package, nonce=nonce_of(snapshot.run.id, _NOTICE), ephemeral=False)
-        self._reply.noticed = True
-        await self._ledger.mark_message_sent(snapshot.run.id, _NOTICE, sent.message_id)
+    async def _send_notice(self, snapshot: RunSnapshot) -> bool:
+        """Send the notice by the bot or the interaction; return False if it should be tried again."""
+        transports, now = self._state.transports, self._services.clock.now()
+        for transport in (transports.bot, transports.open_interaction(now)):
+            if transport is None:
+                continue
+            try:
+                await self._send_notice_by(transport, snapshot)
+            except REQUEST_ERRORS as error:
+                if classify_error(error) is DiscordErrorKind.LATER:
+                    return False
+                log.info("notice_refused", run=snapshot.run.id, error=str(error))
+            else:
+                return True
+        return True
 
-    async def _mark(self, remarked: Callable[[], None]) -> None:
-        road = self._reply.roads.bot
-        if road is None or self._reply.reacted:
+    async def _send_notice_by(self, transport: Transport, snapshot: RunSnapshot) -> None:
+        run, ledger = snapshot.run, self._services.ledger
+        outgoing = OutgoingMessage(content=strings.notice(snapshot), mentions=(run.author_id,))
+        async with self._services.limiter.request(transport.bucket, Priority.FINAL):
+            await ledger.mark_message_sending(run.id, _NOTICE_NUMBER)
+            sent = await transport.send(outgoing, nonce=message_nonce(run.id, _NOTICE_NUMBER), ephemeral=False)
+        self._state.author_notified = True
+        await ledger.mark_message_sent(run.id, _NOTICE_NUMBER, sent.message_id)
+
+    async def _add_reaction(self) -> None:
+        state = self._state
+        bot = state.transports.bot
+        if bot is None or state.reacted:
             return
         try:
-            async with self._gate.aside(road.reactions):
-                self._asked = True
-                await road.react()
+            async with self._services.limiter.request(bot.reaction_bucket):
+                self._reaction_sent = True
+                await bot.add_reaction()
         except REQUEST_ERRORS as error:
             if classify_error(error) is DiscordErrorKind.NO_ACCESS:
-                self._reply.terms.remark(strings.NO_REACTION)
-                remarked()
-            log.info("There is no reaction to stop the run with.", run=self._run.id, reason=str(error))
+                state.restrictions = state.restrictions.with_remark(strings.NO_REACTION)
+                state.redraw()
+            log.info("reaction_not_added", run=state.run.id, error=str(error))
+        except Exception:
+            self._services.metrics.unexpected_error("ui")
+            log.exception("reaction_not_added", run=state.run.id)
         else:
-            self._reply.reacted = True
-
-
-_SECONDS = 15.0
+            state.reacted = True
 
 
 class MissedCancelReactions:
-    """Looks under messages. A run that only its token reaches has no reactions, so there is nothing to look for."""
+    """Finds ❌ reactions that were added while the bot was offline."""
 
-    def __init__(self, client: discord.Client, gate: RateLimiter) -> None:
+    def __init__(self, client: discord.Client, limiter: RateLimiter) -> None:
         self._client = client
-        self._gate = gate
+        self._limiter = limiter
 
-    async def asked(self, run: Run) -> str | None:
-        """Return the name of somebody who may stop the run and crossed it; None when nobody did, or it is not told."""
-        if run.place.token_only:
+    async def find(self, run: Run) -> str | None:
+        """Return the name of a user who added a ❌ and may cancel the run; None if there is none that can be read."""
+        if run.place.token_only:  # the bot does not see the message, and nobody can react to it
             return None
         try:
-            # Whoever wants a run to stop waits for nobody's reaction to be put.
-            async with self._gate.aside(urgency=Priority.USUAL), asyncio.timeout(_SECONDS):
-                return await self._crossed(run)
+            # Ahead of reactions that are to be added: somebody is waiting for the run to stop.
+            async with self._limiter.request(priority=Priority.NORMAL):
+                return await send_request(self._find(run), _SEARCH_SECONDS)
         except REQUEST_ERRORS as error:
-            log.info("Nobody can tell whether a run was crossed.", run=run.id, reason=str(error))
+            log.info("missed_cancel_not_read", run=run.id, error=str(error))
             return None
 
-    async def _crossed(self, run: Run) -> str | None:
+    async def _find(self, run: Run) -> str | None:
         channel = self._client.get_partial_messageable(run.place.channel_id, guild_id=run.place.guild_id)
         message = await channel.fetch_message(run.place.message_id)
         for reaction in message.reactions:
             if str(reaction.emoji) == CANCEL_EMOJI and reaction.count > reaction.me:
-                async for person in reaction.users(limit=None):
-                    if await self._may(run, person):
-                        return person.display_name
+                async for user in reaction.users(limit=None):
+                    if await self._may_cancel(run, user):
+                        return user.display_name
         return None
 
-    async def _may(self, run: Run, person: discord.abc.User) -> bool:
-        if self._client.user is not None and person.id == self._client.user.id:
+    async def _may_cancel(self, run: Run, user: discord.abc.User) -> bool:
+        if self._client.user is not None and user.id == self._client.user.id:
             return False
-        if may_stop(run, user_id=person.id, manages_messages=False):
+        if may_stop(run, user_id=user.id, manages_messages=False):
             return True
-        return may_stop(run, user_id=person.id, manages_messages=await self._manages(run, person.id))
+        return may_stop(run, user_id=user.id, manages_messages=await self._manages_messages(run, user.id))
 
-    async def _manages(self, run: Run, user_id: int) -> bool:
-        """Whether somebody manages messages there, as far as the server is known already."""
+    async def _manages_messages(self, run: Run, user_id: int) -> bool:
+        """Whether a member manages messages in the channel, if the guild is in the cache."""
         guild = self._client.get_guild(run.place.guild_id) if run.place.guild_id else None
         channel = guild.get_channel_or_thread(run.place.channel_id) if guild else None
         if guild is None or channel is None:

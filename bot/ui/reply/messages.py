@@ -1,4 +1,4 @@
-"""One Discord message of a run: what is sent, and what Discord has of it."""
+"""One Discord message of a reply: what Discord has of it, and what is sent."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +24,16 @@ from bot.outputs.items import FileItem
 from bot.ui.render.attachment_names import GIVEN, upload_name
 from bot.ui.render.run_card import RenderedMessage
 
+CANCEL_EMOJI: Final = "❌"
 _EPHEMERAL: Final = discord.MessageFlags(ephemeral=True).value
+
+# What a message shows: its components and the names of its attachments.
+MessageContent = tuple[list[dict[str, Any]], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class MessageState:
-    """What Discord has of a message: its files' ids by name, who sees it, whether the bot's reaction is there."""
+    """What Discord has of a message. ``attachments`` are ids by file name; ``reacted``: the bot's own ❌ is there."""
 
     message_id: int
     attachments: Mapping[str, int]
@@ -37,85 +41,53 @@ class MessageState:
     reacted: bool = False
 
     @classmethod
-    def of(cls, message: discord.Message, emoji: str) -> "MessageState":
-        """Read it from a message of discord.py's; ``emoji`` is the reaction to look for."""
+    def from_message(cls, message: discord.Message) -> "MessageState":
+        # Attachments that a component shows are listed there and not in ``attachments``.
+        attachments = {attachment.filename: attachment.id for attachment in message.attachments}
+        for media in _media_of(message.components):
+            if media.attachment_id is not None:
+                attachments[_file_name(media.url)] = media.attachment_id
         return cls(
             message.id,
-            _files(message),
+            attachments,
             message.flags.ephemeral,
-            any(reaction.me and str(reaction.emoji) == emoji for reaction in message.reactions),
+            any(reaction.me and str(reaction.emoji) == CANCEL_EMOJI for reaction in message.reactions),
         )
 
     @classmethod
-    def told(cls, data: Mapping[str, Any], emoji: str) -> "MessageState":
-        """Read it from a message as Discord sends it; ``emoji`` is the reaction to look for."""
-        files = {attachment["filename"]: int(attachment["id"]) for attachment in data.get("attachments", ())}
-        for media in _media_in(data.get("components", ())):
-            files[_name(media["url"])] = int(media["attachment_id"])
+    def from_payload(cls, payload: Mapping[str, Any]) -> "MessageState":
+        """Read the payload of a message as Discord sends it."""
+        attachments = {attachment["filename"]: int(attachment["id"]) for attachment in payload.get("attachments", ())}
+        for media in _media_in(payload.get("components", ())):
+            attachments[_file_name(media["url"])] = int(media["attachment_id"])
         return cls(
-            int(data["id"]),
-            files,
-            bool(data.get("flags", 0) & _EPHEMERAL),
-            any(one["me"] and one["emoji"]["name"] == emoji for one in data.get("reactions", ())),
+            int(payload["id"]),
+            attachments,
+            bool(payload.get("flags", 0) & _EPHEMERAL),
+            any(
+                reaction["me"] and reaction["emoji"]["name"] == CANCEL_EMOJI
+                for reaction in payload.get("reactions", ())
+            ),
         )
-
-
-def _files(message: discord.Message) -> dict[str, int]:
-    """Return all files: those that a component shows are listed nowhere but there."""
-    files = {attachment.filename: attachment.id for attachment in message.attachments}
-    for media in _media(message.components):
-        if media.attachment_id is not None:
-            files[_name(media.url)] = media.attachment_id
-    return files
-
-
-def _media(components: Iterable[Component]) -> Iterator[UnfurledMediaItem]:
-    for component in components:
-        match component:
-            case Container():
-                yield from _media(component.children)
-            case SectionComponent():
-                yield from _media([component.accessory])
-            case MediaGalleryComponent():
-                yield from (item.media for item in component.items)
-            case FileComponent() | ThumbnailComponent():
-                yield component.media
-            case _:
-                pass
-
-
-def _media_in(value: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield every piece of media among components that is a file of the message's own."""
-    if isinstance(value, dict):
-        if value.get("attachment_id") is not None:
-            yield value
-        value = value.values()
-    for inner in value:
-        if isinstance(inner, (dict, list)):
-            yield from _media_in(inner)
-
-
-def _name(url: str) -> str:
-    return unquote(urlsplit(url).path.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A new file under its upload name: on our disk, or in memory."""
+    """A new attachment: its upload name, its content on disk or in memory, its size in bytes."""
 
     name: str
     source: Path | bytes
     size: int
 
     def open(self) -> discord.File:
-        """Return the file ready to be read once; OSError when it is no longer there."""
+        """Return the file, to be read once. Raises OSError if it is no longer on disk."""
         source = BytesIO(self.source) if isinstance(self.source, bytes) else self.source
         return discord.File(source, filename=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMessage:
-    """One message, ready to be sent. ``mentions`` is whom it may ping: nobody, unless it is the notice."""
+    """A message that is ready to be sent. ``mentions`` are the ids of the users it may ping."""
 
     view: ui.LayoutView | None = None
     content: str | None = None
@@ -124,13 +96,12 @@ class OutgoingMessage:
     mentions: Sequence[int] = ()
 
     def attachments(self) -> list[discord.Attachment | discord.File]:
-        """Return the files as discord.py takes them; new ones are opened, for one request."""
-        # discord.py asks a kept attachment for nothing but ``to_dict``.
-        kept = [cast("discord.Attachment", file) for file in self.kept]
+        """Return the attachments of an edit; the new ones are opened for one request."""
+        kept = [cast("discord.Attachment", attachment) for attachment in self.kept]
         return [*kept, *self.files()]
 
     def files(self) -> list[discord.File]:
-        """Return the new files, opened for one request; all or, with an OSError, none."""
+        """Return the new attachments, opened for one request. Raises OSError, and then leaves none open."""
         opened: list[discord.File] = []
         try:
             opened.extend(upload.open() for upload in self.uploads)
@@ -140,71 +111,103 @@ class OutgoingMessage:
             raise
         return opened
 
-    def allowed(self) -> discord.AllowedMentions:
-        """Return who may be pinged."""
-        users: list[discord.abc.Snowflake] = [discord.Object(user) for user in self.mentions]
+    def body(self) -> dict[str, Any]:
+        """Return the layout or the content, as the keyword that discord.py takes."""
+        return {"content": self.content} if self.view is None else {"view": self.view}
+
+    def allowed_mentions(self) -> discord.AllowedMentions:
+        users: list[discord.abc.Snowflake] = [discord.Object(user_id) for user_id in self.mentions]
         return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=users or False)
-
-
-MessageContent = tuple[list[dict[str, Any]], frozenset[str]]
 
 
 @dataclass(slots=True)
 class TrackedMessage:
-    """One message, by its number: 0 is the card.
+    """One message of a reply and what is known of it; number 0 is the card.
 
-    ``key`` is its key at the gate. ``known`` are the files that Discord has, by name. ``learned`` says whether that is
-    sure; ``lost`` that the message is deleted or cannot be sent; ``bot_only`` that the token does not reach it.
+    ``key`` is its key at the rate limiter. ``attachments`` are the ids of the attachments that Discord has, by upload
+    name; ``verified``: they are certain. ``lost``: it is deleted, or Discord does not accept it. ``bot_only``: the
+    interaction token does not reach it. ``content`` is what it shows, None if that is unknown.
     """
 
     number: int
     key: int
     message_id: int | None = None
-    known: dict[str, int] = field(default_factory=dict)
-    learned: bool = False
+    attachments: Mapping[str, int] = field(default_factory=dict)
+    verified: bool = False
     lost: bool = False
     bot_only: bool = False
-    shown: MessageContent | None = None
+    content: MessageContent | None = None
 
-    def forget(self) -> None:
-        """Begin anew: what is shown next is a new message."""
-        self.message_id, self.known, self.learned, self.shown = None, {}, True, None
+    def reset(self) -> None:
+        """Send a new message instead of this one at the next edit."""
+        self.message_id, self.attachments, self.verified, self.content = None, {}, True, None
 
-    def needs(self, drawing: RenderedMessage) -> bool:
+    def update(self, state: MessageState, rendered: RenderedMessage | None = None) -> None:
+        """Record what Discord has of the message, and what it shows."""
+        self.message_id = state.message_id
+        self.attachments = state.attachments
+        self.verified = True
+        if rendered is not None:
+            self.content = _content_of(rendered)
+
+    def needs(self, rendered: RenderedMessage) -> bool:
         """Whether Discord shows something else than this."""
-        return not self.lost and self.shown != _look(drawing)
+        return not self.lost and self.content != _content_of(rendered)
 
-    def new(self, drawing: RenderedMessage) -> tuple[FileItem, ...]:
-        """Return the run's files that the drawing shows and Discord does not have."""
-        return tuple(file for file in drawing.files if upload_name(file.name) not in self.known)
+    def new_files(self, rendered: RenderedMessage) -> tuple[FileItem, ...]:
+        """Return the files that are shown and that Discord does not have."""
+        return tuple(file for file in rendered.files if upload_name(file.name) not in self.attachments)
 
-    def beyond(self, drawing: RenderedMessage, room: int) -> list[str]:
-        """Return the new files, by name, that a request of ``room`` bytes has no place for; it takes one at least."""
-        beyond, left = [], room
-        for file in self.new(drawing):
-            if file.size > left and left < room:
-                beyond.append(file.name)
+    def files_over(self, rendered: RenderedMessage, max_bytes: int) -> list[str]:
+        """Return the names of the new files that exceed ``max_bytes`` together; the first one never does."""
+        names, left = [], max_bytes
+        for file in self.new_files(rendered):
+            if file.size > left and left < max_bytes:
+                names.append(file.name)
             else:
                 left -= file.size
-        return beyond
+        return names
 
-    def kept(self, drawing: RenderedMessage) -> tuple[KeptAttachment, ...]:
-        """Return the files that Discord has and the drawing still shows."""
-        return tuple(KeptAttachment(name, self.known[name]) for name in names(drawing) if name in self.known)
-
-    def learn(self, answer: MessageState, drawing: RenderedMessage | None = None) -> None:
-        """Take over what Discord said of the message."""
-        self.message_id = answer.message_id
-        self.known = dict(answer.attachments)
-        self.learned = True
-        if drawing is not None:
-            self.shown = _look(drawing)
+    def kept(self, rendered: RenderedMessage) -> tuple[KeptAttachment, ...]:
+        """Return the attachments that Discord has and that are still shown."""
+        names = attachment_names(rendered)
+        return tuple(KeptAttachment(name, self.attachments[name]) for name in names if name in self.attachments)
 
 
-def names(drawing: RenderedMessage) -> list[str]:
-    """Return the upload names of a drawing's files, in order."""
-    return [GIVEN] * drawing.given + [upload_name(file.name) for file in drawing.files]
+def attachment_names(rendered: RenderedMessage) -> list[str]:
+    """Return the upload names of all attachments of a rendered message, in order."""
+    return [GIVEN] * rendered.given + [upload_name(file.name) for file in rendered.files]
 
 
-def _look(drawing: RenderedMessage) -> MessageContent:
-    return drawing.components, frozenset(names(drawing))
+def _content_of(rendered: RenderedMessage) -> MessageContent:
+    return rendered.components, frozenset(attachment_names(rendered))
+
+
+def _media_of(components: Iterable[Component]) -> Iterator[UnfurledMediaItem]:
+    for component in components:
+        match component:
+            case Container():
+                yield from _media_of(component.children)
+            case SectionComponent():
+                yield from _media_of([component.accessory])
+            case MediaGalleryComponent():
+                yield from (item.media for item in component.items)
+            case FileComponent() | ThumbnailComponent():
+                yield component.media
+            case _:
+                pass
+
+
+def _media_in(value: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield every media object in a payload of components that is an attachment of the message."""
+    if isinstance(value, dict):
+        if value.get("attachment_id") is not None:
+            yield value
+        value = value.values()
+    for inner in value:
+        if isinstance(inner, (dict, list)):
+            yield from _media_in(inner)
+
+
+def _file_name(url: str) -> str:
+    return unquote(urlsplit(url).path.rpartition("/")[2])

@@ -1,4 +1,4 @@
-"""The replies of all runs that live: opens one a run, keeps them within Discord's pace, finds them by run."""
+"""The replies of all active runs: opens one for a run, and finds it by run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,19 +7,19 @@ from datetime import datetime
 import discord
 
 from bot.clock import Clock
+from bot.observability.metrics import Metrics
 from bot.runs.snapshot import MessageLedger
 from bot.store.models import Run
-from bot.ui.rate_limit import EditScheduler, RateLimiter, RateLimits
-from bot.ui.reply.extras import ReplyExtras
-from bot.ui.reply.task import Meter, ReplyTask, Unmetered
-from bot.ui.reply.transports import TransportSelector
-from bot.ui.reply.writer import ReplyWriter
+from bot.ui.rate_limit import RateLimiter, RateLimits
+from bot.ui.reply.state import ReplyServices
+from bot.ui.reply.task import ReplyTask
 
-_ROUND = 2.0  # seconds from one look at all of them to the next
+# Seconds between two checks of all replies.
+_CHECK_INTERVAL = 2.0
 
 
 class ReplyRegistry:
-    """Opens the reply of a run, new or read back after a restart; a :class:`~bot.runs.snapshot.OpenView`."""
+    """Opens replies; implements :class:`~bot.runs.snapshot.OpenReply`."""
 
     def __init__(
         self,
@@ -27,80 +27,50 @@ class ReplyRegistry:
         *,
         ledger: MessageLedger,
         clock: Clock,
-        bounds: RateLimits | None = None,
-        meter: Meter | None = None,
+        metrics: Metrics,
+        limits: RateLimits | None = None,
     ) -> None:
-        self._client = client
-        self._meter = meter or Unmetered()
-        self._ledger = ledger
-        self._clock = clock
-        self.gate = RateLimiter(EditScheduler(bounds), clock)
+        self.limiter = RateLimiter(clock, limits)
+        self._services = ReplyServices(client=client, limiter=self.limiter, ledger=ledger, clock=clock, metrics=metrics)
         self._by_run: dict[str, ReplyTask] = {}
-        self._by_message: dict[int, ReplyTask] = {}
-        self._rounds: asyncio.Task[None] | None = None  # one for all: a task a run is kilobytes a run
+        # One task for all replies: one for each was 2 kB a run.
+        self._checks: asyncio.Task[None] | None = None
 
     def __call__(self, run: Run, *, on_deleted: Callable[[], Awaitable[None]], recovered: bool = False) -> ReplyTask:
-        """Return the view of a run; it calls ``on_deleted`` once if its message turns out to be deleted."""
-        reply = ReplyWriter(
-            run,
-            roads=TransportSelector(self._client, run),
-            gate=self.gate,
-            ledger=self._ledger,
-            clock=self._clock,
-            again=recovered,
+        """Return the reply to a run; it calls ``on_deleted`` once if its message turns out to be deleted."""
+        reply = ReplyTask(
+            run, services=self._services, on_deleted=on_deleted, on_closed=self._remove, recovered=recovered
         )
-        message = ReplyTask(
-            run,
-            reply=reply,
-            aside=ReplyExtras(run, reply=reply, gate=self.gate, ledger=self._ledger),
-            gate=self.gate,
-            clock=self._clock,
-            gone=on_deleted,
-            ended=lambda: self._drop(run, message),
-            meter=self._meter,
-        )
-        self._by_run[run.id] = message
-        self._by_message[run.place.message_id] = message
-        if self._rounds is None:
-            self._rounds = asyncio.create_task(self._make_rounds(), name="looks at replies")
-        return message
+        self._by_run[run.id] = reply
+        if self._checks is None:
+            self._checks = asyncio.create_task(self._check_all(), name="reply checks")
+        return reply
 
     @property
     def open(self) -> int:
-        """How many replies live."""
+        """How many replies are open."""
         return len(self._by_run)
 
-    def fresh_token(self, run_id: str, token: str, expires_at: datetime) -> bool:
-        """Hand over the token of a press under a run's message; False when that run's reply does not live here."""
-        message = self._by_run.get(run_id)
-        if message is None:
-            return False
-        message.fresh_token(token, expires_at)
-        return True
-
-    def deleted(self, message_id: int) -> bool:
-        """Learn from the gateway that a message was deleted; True when it was a living run's card."""
-        message = self._by_message.get(message_id)
-        if message is None:
-            return False
-        message.deleted()
-        return True
+    def renew_token(self, run_id: str, token: str, expires_at: datetime) -> bool:
+        """Hand over the token of a button press under a run's message; return whether the run has an open reply."""
+        reply = self._by_run.get(run_id)
+        if reply is not None:
+            reply.renew_token(token, expires_at)
+        return reply is not None
 
     async def close(self) -> None:
-        """Stop keeping the pace, after the views were closed."""
-        if self._rounds is not None:
-            self._rounds.cancel()
-            await asyncio.wait({self._rounds})
-        await self.gate.close()
+        """Stop the checks and the rate limiter, after all replies are closed."""
+        if self._checks is not None:
+            self._checks.cancel()
+            await asyncio.wait({self._checks})
+        await self.limiter.close()
 
-    async def _make_rounds(self) -> None:
+    async def _check_all(self) -> None:
         while True:
-            await self._clock.sleep(_ROUND)
-            for message in self._by_run.values():
-                message.look_after()
+            await self._services.clock.sleep(_CHECK_INTERVAL)
+            for reply in self._by_run.values():
+                reply.check()
 
-    def _drop(self, run: Run, message: ReplyTask) -> None:
-        if self._by_run.get(run.id) is message:
-            del self._by_run[run.id]
-        if self._by_message.get(run.place.message_id) is message:
-            del self._by_message[run.place.message_id]
+    def _remove(self, reply: ReplyTask) -> None:
+        if self._by_run.get(reply.run.id) is reply:
+            del self._by_run[reply.run.id]

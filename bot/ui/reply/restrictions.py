@@ -1,84 +1,85 @@
-"""On which terms Discord takes a run's messages: what had to be left out so far, and how the reader is told."""
+"""What a reply leaves out because Discord refused it, and how the reader learns of it. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from bot.limits import REQUEST_BYTES
 from bot.outputs.items import FileItem
 from bot.ui.render import strings
-from bot.ui.render.run_card import Censored, RenderOptions
+from bot.ui.render.run_card import PLAIN, Censored, RenderOptions
 
-_UPLOAD_BYTES = REQUEST_BYTES - 1024 * 1024  # the rest of the request needs room, too
+# The rest of a request needs room, too.
+_UPLOAD_BYTES = REQUEST_BYTES - 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What the reply may hold. It only ever gets stricter; each step answers one refusal of Discord's."""
+    """What the reply may contain. Each method returns stricter restrictions, or None if nothing is left to leave out.
 
-    def __init__(self) -> None:
-        self.look = RenderOptions()
-        self.upload_bytes = _UPLOAD_BYTES
+    ``max_upload`` is the size of all new files of one request, in bytes. ``plain``: rendering failed, so the output is
+    shown without decoration.
+    """
 
-    def remark(self, sentence: str) -> None:
-        """Say something about the message itself on the card, once."""
-        if sentence not in self.look.remarks:
-            self.look = replace(self.look, remarks=(*self.look.remarks, sentence))
+    options: RenderOptions = PLAIN
+    max_upload: int = _UPLOAD_BYTES
+    plain: bool = False
 
-    def unsay(self, sentence: str) -> None:
-        """Take back what was said about the message itself."""
-        self.look = replace(self.look, remarks=tuple(one for one in self.look.remarks if one != sentence))
+    def with_remark(self, sentence: str) -> "Restrictions":
+        """Show a sentence about the message itself on the card, once."""
+        if sentence in self.options.remarks:
+            return self
+        return self._with(remarks=(*self.options.remarks, sentence))
 
-    def park(self, *, parked: bool) -> None:
-        """Ask the reader to press for the result, or take that back."""
-        remarks = tuple(remark for remark in self.look.remarks if remark != strings.TOKEN_EXPIRY)
-        self.look = replace(self.look, refresh=parked, remarks=(*remarks, strings.TOKEN_EXPIRY) if parked else remarks)
+    def without_remark(self, sentence: str) -> "Restrictions":
+        if sentence not in self.options.remarks:
+            return self
+        return self._with(remarks=tuple(remark for remark in self.options.remarks if remark != sentence))
 
-    def answer_anew(self) -> None:
-        """Begin the card with the words that call the author back: it stands in a new message."""
-        self.look = replace(self.look, call_back=True)
+    def with_token_expiry(self, *, expired: bool) -> "Restrictions":
+        """Ask the reader to press a button for the result, or stop asking."""
+        changed = self._with(refresh=expired)
+        return changed.with_remark(strings.TOKEN_EXPIRY) if expired else changed.without_remark(strings.TOKEN_EXPIRY)
 
-    def without_thumbnail(self) -> None:
-        """Leave out the picture that was given."""
-        self.look = replace(self.look, thumbnail=False)
+    def with_author_mention(self) -> "Restrictions":
+        """Mention the author above the card, because it is sent as a new message."""
+        return self._with(call_back=True)
 
-    def without(self, files: Sequence[FileItem], reason: str) -> None:
-        """Leave out these files, and say why where they would stand."""
-        self.look = replace(self.look, withheld={**self.look.withheld, **{file.name: reason for file in files}})
+    def without_thumbnail(self) -> "Restrictions":
+        return self._with(thumbnail=False)
 
-    def smaller(self, files: Sequence[FileItem], prediction_id: str | None, *, given: bool) -> bool:
-        """Answer that a request with these new files was too large; False when nothing is left to make smaller."""
-        total = sum(file.size for file in files)
+    def without_files(self, files: Sequence[FileItem], reason: str) -> "Restrictions":
+        """Show the reason instead of these files."""
+        return self._with(withheld={**self.options.withheld, **{file.name: reason for file in files}})
+
+    def after_too_large(
+        self, files: Sequence[FileItem], prediction_id: str | None, *, thumbnail: bool
+    ) -> "Restrictions | None":
+        """Send less in one request; ``files`` and perhaps the thumbnail were new in the one that was too large."""
         if len(files) > 1:
-            self.upload_bytes = min(self.upload_bytes, total) // 2
-            return True
+            return replace(self, max_upload=min(self.max_upload, sum(file.size for file in files)) // 2)
         if files:
-            self.without(files, strings.too_large(files[0].size, prediction_id))
-            return True
-        if given and self.look.thumbnail:
-            self.without_thumbnail()
-            return True
-        return False
+            return self.without_files(files, strings.too_large(files[0].size, prediction_id))
+        return self.without_thumbnail() if thumbnail and self.options.thumbnail else None
 
-    def censored(self) -> bool:
-        """Answer that AutoMod blocked the message; False when nothing is left to leave out."""
-        if self.look.censored is Censored.PROMPT:
-            return False
-        self.look = replace(self.look, censored=Censored(self.look.censored + 1))
-        self.remark(strings.BLOCKED)
-        return True
+    def after_automod(self) -> "Restrictions | None":
+        """Leave out the text of the output, then the prompt as well."""
+        if self.options.censored is Censored.PROMPT:
+            return None
+        return self._with(censored=Censored(self.options.censored + 1)).with_remark(strings.BLOCKED)
 
-    def no_files(self, files: Sequence[FileItem], *, given: bool) -> bool:
-        """Answer that the bot may not attach files; False when neither they nor what was given were new."""
-        if not files and not (given and self.look.thumbnail):
-            return False
-        self.without_thumbnail()
-        self.without(files, strings.NO_FILES)
-        return True
+    def after_no_attachments(self, files: Sequence[FileItem], *, thumbnail: bool) -> "Restrictions | None":
+        """Leave out these files and the thumbnail: the bot may not attach files in the channel."""
+        if not files and not (thumbnail and self.options.thumbnail):
+            return None
+        return self.without_thumbnail().without_files(files, strings.NO_FILES)
 
-    def bare(self, files: Sequence[FileItem]) -> bool:
-        """Answer that Discord finds the message wrong, whatever the reason; False when it was bare already."""
-        if self.look.censored is Censored.PROMPT:
-            return False
-        self.look = replace(self.look, censored=Censored.PROMPT, thumbnail=False)
-        self.without(files, strings.NOT_TAKEN)
-        self.remark(strings.NOT_TAKEN_REMARK)
-        return True
+    def after_invalid(self, files: Sequence[FileItem]) -> "Restrictions | None":
+        """Leave out everything that can be left out: Discord finds the message invalid, for whatever reason."""
+        if self.options.censored is Censored.PROMPT:
+            return None
+        bare = self._with(censored=Censored.PROMPT, thumbnail=False)
+        return bare.without_files(files, strings.NOT_TAKEN).with_remark(strings.NOT_TAKEN_REMARK)
+
+    def _with(self, **options: Any) -> "Restrictions":
+        return replace(self, options=replace(self.options, **options))

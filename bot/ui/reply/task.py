@@ -1,303 +1,285 @@
-"""The task that owns a run's reply: takes snapshots, shows the newest, makes every request about it."""
+"""The task that owns the reply to one run: it shows the newest snapshot, and makes every request about it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
-from bot.aio import WakeEvent
-from bot.clock import Clock
+from bot.aio import race
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
+from bot.store.errors import StoreError
 from bot.store.models import Run
-from bot.ui.rate_limit import Priority, RateLimiter
 from bot.ui.render import strings
 from bot.ui.reply.errors import EditResult
 from bot.ui.reply.extras import ReplyExtras
+from bot.ui.reply.state import ReplyServices, ReplyState
 from bot.ui.reply.writer import ReplyWriter
 
+# Seconds before the next attempt, by the number of failures before it.
+_BACKOFF = (2.0, 4.0, 8.0, 15.0, 30.0)
 
-class Meter(Protocol):
-    """Takes note; never waits, never fails."""
+# Seconds that the last edit may take when the bot stops.
+_CLOSE_SECONDS = 3.0
 
-    def shown(self, run: Run, *, age: float, content: bool) -> None:
-        """Note that Discord took a page which was ``age`` seconds old; ``content``: with output in it."""
-        ...
+# After so many seconds without an edit, check whether the card was deleted.
+_CHECK_SECONDS = 30.0
 
-
-class Unmetered:
-    """A meter that looks away."""
-
-    def shown(self, run: Run, *, age: float, content: bool) -> None:
-        """Do nothing."""
-
+# An unreachable reply can be reopened by a button press; give up after a day.
+_UNREACHABLE_LIMIT = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
 
-# A reply that no road reaches may be reached again by a press of its button; after a day nobody presses.
-_REACHABLE = timedelta(days=1)
-_BACKOFF = (2.0, 4.0, 8.0, 15.0, 30.0)
-_SOON = 3.0
-_LOOK_AFTER = 30.0  # seconds without an edit
-
 
 class ReplyTask:
-    """One run's reply; a :class:`~bot.runs.snapshot.View`.
+    """The reply to one run; implements :class:`~bot.runs.snapshot.Reply`.
 
-    One task owns it and is the only writer of its messages. ``show`` and ``finish`` hand the task a page; what it
-    sends is always the newest. The first page and the first output are sent at once, then one edit a second, the last
-    page always and at once.
+    ``update`` and ``finish`` hand over a snapshot; the task, the only writer of the messages, always sends the newest.
+    The first snapshot and the first output are sent at once, then one edit a second, the final snapshot always and at
+    once.
     """
 
     def __init__(
         self,
         run: Run,
         *,
-        reply: ReplyWriter,
-        aside: ReplyExtras,
-        gate: RateLimiter,
-        clock: Clock,
-        gone: Callable[[], Awaitable[None]],
-        ended: Callable[[], None],
-        meter: Meter,
+        services: ReplyServices,
+        on_deleted: Callable[[], Awaitable[None]],
+        on_closed: Callable[["ReplyTask"], None],
+        recovered: bool = False,
     ) -> None:
-        self._run = run
-        self._reply = reply
-        self._aside = aside
-        self._gate = gate
-        self._clock = clock
-        self._gone = gone
-        self._ended = ended
-        self._meter = meter
-        self._taken_at = self._sent_taken_at = clock.monotonic()  # of the newest page, and of the one being sent
-        self._page: RunSnapshot | None = None
-        self._shown: RunSnapshot | None = None
-        self._put_any = self._put_output = False
+        self.run = run
+        self._services = services
+        self._on_deleted = on_deleted
+        self._on_closed = on_closed
+        self._state = ReplyState.open(run, services, recovered=recovered)
+        self._writer = ReplyWriter(self._state, services)
+        self._extras = ReplyExtras(self._state, services)
+        self._first_output_shown = recovered  # when that was is not known after a restart
+        self._task: asyncio.Task[None] | None = None
+        self._urgent = asyncio.Event()
         self._answer: asyncio.Future[DeliveryResult] | None = None
-        self._delivery: DeliveryResult | None = None  # what will never change
-        self._changed = asyncio.Event()
-        self._hurried = WakeEvent(clock)
-        self._closing = False
-        self._vanished = False
+        self._delivery: DeliveryResult | None = None  # the answer that no further attempt changes
         self._failures = 0
-        self._woken_at = self._taken_at
-        self._look_due = False
-        self._owner: asyncio.Task[None] | None = None
-        self._parting: asyncio.Task[None] | None = None
+        self._failed = False
+        self._check_due = False
+        self._active_at = 0.0
 
     def update(self, snapshot: RunSnapshot) -> None:
-        """Take the newest page and return at once; an older page that was not sent yet is dropped."""
-        if self._answer is not None or self._closing or (self._page is not None and self._page.final):
+        """Replace the snapshot to show, and return at once; a snapshot that was not sent yet is dropped."""
+        if self._answer is not None or self._state.closing or self._has_final:
             return
-        first_output = not self._put_output and bool(snapshot.items)  # looking at the parts puts them together
-        self._take(snapshot)
+        first_output = not self._state.attempted_output and bool(snapshot.items)
+        self._set_newest(snapshot)
         if first_output:
-            self._hasten()
+            self._raise_priority()
 
     def next_edit_in(self) -> float:
-        """Return in how many seconds a new page could be sent, as far as is known; 0.0 for at once."""
-        return self._reply.next_edit_in()
+        """Return the seconds until a new snapshot could be sent, as far as is known; 0.0 for at once."""
+        return self._services.limiter.next_edit_in(self._state.current_message.key)
 
     async def finish(self, snapshot: RunSnapshot) -> DeliveryResult:
-        """Send the last page, with everything in it, and say what became of it."""
+        """Send the final snapshot with all its items, and return what happened to it."""
         if self._delivery is not None:
             return self._delivery
-        if self._closing:
+        state = self._state
+        if state.closing:
             return DeliveryResult.LATER
         self._answer = asyncio.get_running_loop().create_future()
-        self._failures = 0
-        if self._reply.roads.reopen(self._clock.now()):
-            self._reply.terms.unsay(strings.NO_ACCESS)
-        self._take(snapshot)
-        self._hurry()
+        self._failures, self._failed = 0, False
+        if not self._has_final and state.restrictions.plain:
+            state.restrictions = replace(state.restrictions, plain=False)  # perhaps only earlier snapshots fail
+        if state.transports.reopen_bot(self._services.clock.now()):
+            state.restrictions = state.restrictions.without_remark(strings.NO_ACCESS)
+        self._set_newest(snapshot)
+        self._wake()
         return await asyncio.shield(self._answer)
 
     async def close(self) -> None:
-        """Send what was shown last, if it can be sent soon, and stop."""
-        self._closing = True
-        if self._owner is not None and not self._owner.done():
-            self._hurry()
-            soon = asyncio.ensure_future(self._clock.sleep(_SOON))
-            await asyncio.wait({self._owner, soon}, return_when=asyncio.FIRST_COMPLETED)
-            soon.cancel()
-            self._owner.cancel()
-            await asyncio.wait({self._owner})
+        """Send the newest snapshot if that can be done soon, and stop."""
+        self._state.closing = True
+        if self._task is not None and not self._task.done():
+            self._wake()
+            timeout = asyncio.ensure_future(self._services.clock.sleep(_CLOSE_SECONDS))
+            await asyncio.wait({self._task, timeout}, return_when=asyncio.FIRST_COMPLETED)
+            timeout.cancel()
+            self._task.cancel()
+            await asyncio.wait({self._task})
         self._resolve(DeliveryResult.LATER)
-        self._leave()
+        self._release()
 
-    def fresh_token(self, token: str, expires_at: datetime) -> None:
-        """Take the token of a press under the message; it opens the token road again."""
-        self._reply.roads.renew(token, expires_at)
-        self._reply.terms.park(parked=False)
-        self._shown = None
-        self._watch_token()
-        self._hurry()
+    def renew_token(self, token: str, expires_at: datetime) -> None:
+        """Use the interaction token of a button press under the message."""
+        state = self._state
+        state.transports.renew_token(token, expires_at)
+        state.restrictions = state.restrictions.with_token_expiry(expired=False)
+        state.shown = None
+        self._wake()
 
-    def deleted(self) -> None:
-        """Learn that the message is no more."""
-        self._vanished = True
-        self._hurry()
+    def check(self) -> None:
+        """Do what is due by time alone; called every few seconds.
 
-    def look_after(self) -> None:
-        """Let the owner look whether the message is still there, if it had nothing to do for some while."""
-        now = self._clock.monotonic()
-        if self._owner is not None and not self._owner.done() and now - self._woken_at >= _LOOK_AFTER:
-            self._woken_at = now
-            self._look_due = True
-            self._changed.set()
+        Before the token that alone reaches the message expires, ask for a button press. After a while without edits,
+        let the task check whether the card was deleted.
+        """
+        if self._task is None or self._task.done():
+            return
+        state, clock = self._state, self._services.clock
+        if not state.restrictions.options.refresh and state.transports.expires_soon(clock.now()):
+            state.restrictions = state.restrictions.with_token_expiry(expired=True)
+            state.shown = None
+            self._wake()
+        if clock.monotonic() - self._active_at >= _CHECK_SECONDS:
+            self._active_at = clock.monotonic()
+            self._check_due = True
+            state.changed.set()
 
-    def _take(self, snapshot: RunSnapshot) -> None:
-        self._page = snapshot
-        self._taken_at = self._clock.monotonic()
-        self._changed.set()
-        if self._owner is None:
-            self._owner = asyncio.create_task(self._own(), name=f"the reply to run {self._run.id}")
-            self._owner.add_done_callback(self._resigned)
-            self._woken_at = self._taken_at
-            self._watch_token()
+    @property
+    def _has_final(self) -> bool:
+        return self._task is not None and self._state.newest.final
 
-    def _resigned(self, _: object) -> None:
-        self._resolve(DeliveryResult.LATER)
+    def _set_newest(self, snapshot: RunSnapshot) -> None:
+        state = self._state
+        state.newest, state.updated_at = snapshot, self._services.clock.monotonic()
+        state.changed.set()
+        if self._task is None:
+            self._active_at = state.updated_at
+            self._task = asyncio.create_task(self._run(), name=f"reply to run {self.run.id}")
+            self._task.add_done_callback(lambda _: self._resolve(DeliveryResult.LATER))
 
-    def _hurry(self) -> None:
-        """Let the owner look at once, whatever it waits for."""
-        self._changed.set()
-        self._hurried.set()
-        self._hasten()
+    def _wake(self) -> None:
+        """Let the task act at once, whatever it is waiting for."""
+        self._state.changed.set()
+        self._urgent.set()
+        self._raise_priority()
 
-    def _hasten(self) -> None:
-        road = self._reply.road()
-        if road is not None:
-            self._gate.hasten(self._reply.key, line=road.line, urgency=self._urgency())
+    def _raise_priority(self) -> None:
+        state, services = self._state, self._services
+        transport = state.transports.select(services.clock.now())
+        if transport is not None and self._task is not None:
+            key = state.current_message.key
+            services.limiter.change_priority(key, bucket=transport.bucket, priority=state.priority)
 
-    def _newest(self) -> RunSnapshot:
-        if self._page is None:
-            raise RuntimeError("The reply's task began before it had a page.")
-        return self._page
-
-    def _to_send(self) -> RunSnapshot:
-        self._sent_taken_at = self._taken_at
-        return self._newest()
-
-    def _urgency(self) -> Priority:
-        snapshot = self._newest()
-        if snapshot.final or self._closing:
-            return Priority.LAST
-        first = not self._put_any or (not self._put_output and bool(snapshot.items))
-        return Priority.FIRST if first else Priority.USUAL
-
-    async def _own(self) -> None:
+    async def _run(self) -> None:
+        state, clock = self._state, self._services.clock
         over = False
-        while not over and not (self._closing and self._page == self._shown):
-            await self._changed.wait()
-            self._changed.clear()
-            self._hurried.clear()
-            self._woken_at = self._clock.monotonic()
-            look, self._look_due = self._look_due, False
+        while not over and not (state.closing and state.newest == state.shown):
+            await state.changed.wait()
+            state.changed.clear()
+            self._urgent.clear()
+            self._active_at = clock.monotonic()
             try:
-                over = (look and await self._look()) or await self._turn()
-            except Exception:  # one failed edit must not end the reply; the next page tries again
-                log.exception("A page could not be shown.", run=self._run.id)
-                over = await self._after(EditResult.LATER)
-        self._leave()
+                over = await self._handle(await self._attempt())
+            except StoreError as error:
+                log.warning("reply_not_recorded", run=self.run.id, error=str(error))
+                over = await self._handle(EditResult.LATER)
+            except Exception:
+                self._services.metrics.unexpected_error("ui")
+                log.exception("reply_failed", run=self.run.id)
+                over = await self._handle(EditResult.FAILED)
+        self._release()
 
-    async def _look(self) -> bool:
-        """Look whether the message is still there; return whether it is not, which ends everything."""
-        self._vanished = self._vanished or await self._reply.is_gone(self._newest())
-        return self._vanished and await self._after(EditResult.GONE)
+    async def _attempt(self) -> EditResult:
+        """Show the newest snapshot, unless the card is deleted.
 
-    async def _turn(self) -> bool:
-        """Show the newest page; return whether it was the last thing to do."""
-        if self._vanished:
-            return await self._after(EditResult.GONE)
-        outcome = EditResult.SHOWN
-        if self._page != self._shown:
-            outcome, snapshot = await self._reply.put(self._to_send, self._urgency)
-            self._put_any = True
-            self._put_output = self._put_output or bool(snapshot.items)
-            if outcome is EditResult.SHOWN:
-                age = self._clock.monotonic() - self._sent_taken_at
-                self._meter.shown(self._run, age=age, content=bool(snapshot.items))
-                self._shown = snapshot
-                self._failures = 0
-                if self._parting is None:
-                    self._watch_token()
-                if not snapshot.final:
-                    self._aside.mark(self._remarked)
-        return await self._after(outcome)
+        If our own code fails at that, the next attempt shows the output without decoration.
+        """
+        state = self._state
+        check_due, self._check_due = self._check_due, False
+        if check_due and await self._writer.is_deleted():
+            return EditResult.DELETED
+        if self._failed and not state.newest.final:
+            return EditResult.SKIPPED
+        if state.newest == state.shown:
+            return EditResult.SHOWN
+        try:
+            result = await self._writer.write()
+        except StoreError:
+            raise
+        except Exception:
+            self._services.metrics.unexpected_error("ui")
+            log.exception("rendering_failed", run=self.run.id, plain=state.restrictions.plain)
+            self._failed = state.restrictions.plain
+            state.restrictions = replace(state.restrictions, plain=True)
+            return EditResult.FAILED if self._failed else EditResult.INCOMPLETE
+        self._record_attempt(result)
+        return result
 
-    async def _after(self, outcome: EditResult) -> bool:
-        final = self._newest().final
-        match outcome:
-            case EditResult.GONE:
-                await self._vanish()
-                return True
-            case EditResult.MORE:
-                self._changed.set()
-            case EditResult.OLD:
-                return await self._delivered()
-            case EditResult.SHOWN if final and self._shown == self._page:
-                return await self._delivered()
-            case EditResult.REFUSED if final:
-                self._resolve(DeliveryResult.GONE)
-                return True
-            case EditResult.BARRED if final:
-                out_of_reach = self._clock.now() - self._run.created_at > _REACHABLE
-                self._resolve(DeliveryResult.GONE if out_of_reach else DeliveryResult.LATER)
-                return out_of_reach
-            case EditResult.LATER if final:
-                self._resolve(DeliveryResult.LATER)
-            case EditResult.LATER:
-                await self._rest()
+    def _record_attempt(self, result: EditResult) -> None:
+        state, services = self._state, self._services
+        has_output = bool(state.attempted.items)
+        state.attempted_any = True
+        state.attempted_output = state.attempted_output or has_output
+        if result is not EditResult.SHOWN:
+            return
+        self._failures = 0
+        if not state.attempted.final:
+            self._extras.add_reaction()
+        if has_output:
+            services.metrics.output_shown(services.clock.monotonic() - state.attempted_at)
+            if not self._first_output_shown:
+                self._first_output_shown = True
+                age = services.clock.now() - self.run.created_at
+                services.metrics.first_output_shown(self.run.command, age.total_seconds())
+
+    async def _handle(self, result: EditResult) -> bool:
+        """Do what follows from an attempt; return whether it was the last one."""
+        state = self._state
+        if result is EditResult.DELETED:
+            await self._report_deleted()
+            return True
+        if result is EditResult.INCOMPLETE:
+            state.changed.set()
+            return False
+        if not state.newest.final:
+            if result is EditResult.LATER:
+                await self._back_off()
+            return False
+        if result is EditResult.CLOSED or (result is EditResult.SHOWN and state.shown == state.newest):
+            return await self._complete()
+        return self._resolve_undelivered(result)
+
+    def _resolve_undelivered(self, result: EditResult) -> bool:
+        """Answer that the final snapshot is not shown; return whether no further attempt is worthwhile."""
+        match result:
+            case EditResult.REFUSED:
+                delivery = DeliveryResult.GONE
+            case EditResult.FAILED:
+                delivery = DeliveryResult.FAILED
+            case EditResult.UNREACHABLE if self._services.clock.now() - self.run.created_at > _UNREACHABLE_LIMIT:
+                delivery = DeliveryResult.GONE
+            case EditResult.UNREACHABLE | EditResult.LATER:
+                delivery = DeliveryResult.LATER
             case _:
-                pass
-        return False
+                return False
+        self._resolve(delivery)
+        return delivery is not DeliveryResult.LATER
 
-    async def _delivered(self) -> bool:
-        """Do what follows the last page: call the author back, clear the reaction."""
-        if not await self._aside.call_back(self._newest()):
+    async def _complete(self) -> bool:
+        """Notify the author and remove the reaction after the final snapshot; return False to try again later."""
+        if not await self._extras.notify_author():
             self._resolve(DeliveryResult.LATER)
             return False
         self._resolve(DeliveryResult.DELIVERED)
-        await self._aside.unmark()
+        await self._extras.remove_reaction()
         return True
 
-    async def _vanish(self) -> None:
-        self._vanished = True
+    async def _report_deleted(self) -> None:
         self._resolve(DeliveryResult.GONE)
-        if not self._newest().final:
+        if not self._state.newest.final:
             try:
-                await self._gone()
-            except Exception:  # the caller's failure is not the reply's
-                log.exception("A deleted message could not be told on.", run=self._run.id)
+                await self._on_deleted()
+            except Exception:
+                self._services.metrics.unexpected_error("ui")
+                log.exception("deletion_not_handled", run=self.run.id)
 
-    def _remarked(self) -> None:
-        """Draw the card again: there is something to say on it."""
-        self._shown = None
-        self._changed.set()
-
-    async def _rest(self) -> None:
-        """Wait before the next try, unless something more urgent comes."""
+    async def _back_off(self) -> None:
+        """Wait before the next attempt, unless something urgent comes."""
         pause = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
         self._failures += 1
-        await self._hurried.wait(pause)
-        self._changed.set()
-
-    def _watch_token(self) -> None:
-        if self._parting is not None:
-            self._parting.cancel()
-        when = self._reply.roads.parting_at()
-        self._parting = (
-            None if when is None else asyncio.create_task(self._part(when), name=f"the token of run {self._run.id}")
-        )
-
-    async def _part(self, when: datetime) -> None:
-        """Ask for a press shortly before the only road to the message closes."""
-        await self._clock.sleep((when - self._clock.now()).total_seconds())
-        self._reply.terms.park(parked=True)
-        self._shown = None
-        self._hurry()
+        await race(self._urgent.wait(), self._services.clock.sleep(pause))
+        self._state.changed.set()
 
     def _resolve(self, delivery: DeliveryResult) -> None:
         if delivery is not DeliveryResult.LATER:
@@ -305,9 +287,8 @@ class ReplyTask:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(delivery)
 
-    def _leave(self) -> None:
-        if self._parting is not None:
-            self._parting.cancel()
-        self._aside.leave()
-        self._reply.forget()
-        self._ended()
+    def _release(self) -> None:
+        self._extras.close()
+        for message in self._state.messages:
+            self._services.limiter.forget(message.key)
+        self._on_closed(self)

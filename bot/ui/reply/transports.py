@@ -1,49 +1,64 @@
-"""The two roads to a message: the interaction's token, and the bot itself.
+"""The two ways to edit a message: with the interaction's token, and as the bot itself.
 
 ::
 
-    token road   15 minutes from the command or from a press of a button; Discord counts its requests by interaction
-    bot road     as long as the bot sees the channel; counted by channel and by bot, and scarce past an hour
+    interaction   15 minutes from the command or from a button press; rate limited by interaction
+    bot           as long as the bot sees the channel; rate limited by channel and bot, and scarce after an hour
 
-The token road is taken while it is open. A reply that only its token reaches (installed by a user, or ephemeral) is
-out of reach when the token dies, until a press brings a fresh one.
+The interaction's token is used while it is valid. A reply that only the token reaches (app installed by a user, or
+ephemeral) is out of reach when it expires, until a button press brings a new one.
 """
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import discord
 
-from bot.discord_internals import InteractionWebhook
+from bot.discord_internals import InteractionWebhook, is_malformed_response
 from bot.limits import NONCE_CHARS, OLD_MESSAGE
 from bot.store.models import Place, Run
 from bot.ui.rate_limit import BucketKey
-from bot.ui.reply.messages import MessageState, OutgoingMessage
+from bot.ui.reply.messages import CANCEL_EMOJI, MessageState, OutgoingMessage
 
-CANCEL_EMOJI = "❌"
-_SPARE = timedelta(seconds=10)  # an edit under way must arrive before the token dies
-_PARTING = timedelta(seconds=35)
-_REOPENED_EVERY = timedelta(minutes=5)  # Discord bars a bot whose requests are refused too often
-_SECONDS = 45.0
+# An edit that is sent this long before the token expires still arrives.
+_TOKEN_MARGIN = timedelta(seconds=10)
+# When to show that the token expires.
+_TOKEN_WARNING = timedelta(seconds=35)
+# How often a channel is tried again that refused the bot; Discord bans bots with many refused requests.
+_REOPEN_INTERVAL = timedelta(minutes=5)
+
+_REQUEST_SECONDS = 45.0
 _UPLOAD_SECONDS = 300.0
-_CANNOT_REPLY = (50013, 160002)
+
+_CANNOT_REPLY = frozenset({50013, 160002})  # missing permissions; cannot reply without reading the history
+
+T = TypeVar("T")
+
+
+class MalformedResponse(discord.DiscordException):
+    """Discord's response was not what discord.py expects: a 429 without ``retry_after``, or no JSON."""
+
+
+class RequestNotSent(discord.DiscordException):
+    """The HTTP session is closed: the client is shutting down, or logging in again."""
 
 
 class Transport(Protocol):
-    """A way to show, change and read a run's messages."""
+    """A way to send, edit and read the messages of a reply."""
 
     @property
-    def line(self) -> BucketKey:
-        """What this road's requests share their bound with."""
+    def bucket(self) -> BucketKey:
+        """What the requests share their rate limit with."""
         ...
 
-    async def edit(self, message_id: int, package: OutgoingMessage) -> MessageState:
-        """Change a message."""
+    async def edit(self, message_id: int, message: OutgoingMessage) -> MessageState:
+        """Replace the content of a message."""
         ...
 
-    async def send(self, package: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:
+    async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:
         """Send a message below the first one."""
         ...
 
@@ -53,202 +68,204 @@ class Transport(Protocol):
 
 
 class InteractionTransport:
-    """The road of an interaction's token; needs no right in the channel."""
+    """Edits with the token of an interaction; needs no permission in the channel."""
 
     def __init__(self, client: discord.Client, application_id: int, token: str) -> None:
-        self.line = BucketKey(hash(token), bot=False)
+        self.bucket = BucketKey(hash(token), bot=False)
         self._webhook = InteractionWebhook.create(client, application_id, token)
 
-    async def edit(self, message_id: int, package: OutgoingMessage) -> MessageState:
-        """Change a message of this interaction."""
-        async with asyncio.timeout(_patience(package)):
-            answer = await self._webhook.edit_message(
-                message_id,
-                attachments=package.attachments(),
-                allowed_mentions=package.allowed(),
-                **_looks(package),
-            )
-        return _shown(answer)
+    async def edit(self, message_id: int, message: OutgoingMessage) -> MessageState:
+        request = self._webhook.edit_message(
+            message_id,
+            attachments=message.attachments(),
+            allowed_mentions=message.allowed_mentions(),
+            **message.body(),
+        )
+        return _state_from(await send_request(request, _timeout(message)))
 
-    async def send(self, package: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # this road has no nonce
+    async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # a webhook has no nonce
         """Send a follow-up, which Discord shows as a reply to the first message."""
-        async with asyncio.timeout(_patience(package)):
-            answer = await self._webhook.send(
-                files=package.files(),
-                allowed_mentions=package.allowed(),
-                ephemeral=ephemeral,
-                wait=True,
-                **_looks(package),
-            )
-        return _shown(answer)
+        request = self._webhook.send(
+            files=message.files(),
+            allowed_mentions=message.allowed_mentions(),
+            ephemeral=ephemeral,
+            wait=True,
+            **message.body(),
+        )
+        return _state_from(await send_request(request, _timeout(message)))
 
     async def read(self, message_id: int) -> MessageState:
-        """Return what Discord has of a message of this interaction."""
-        async with asyncio.timeout(_SECONDS):
-            return _shown(await self._webhook.fetch_message(message_id))
+        return _state_from(await send_request(self._webhook.fetch_message(message_id)))
 
 
 class BotTransport:
-    """The bot's own road; needs to see the channel."""
+    """Edits as the bot itself; the bot has to see the channel."""
 
     def __init__(self, client: discord.Client, place: Place) -> None:
-        self.line = BucketKey(place.channel_id, bot=True)
-        self.reactions = BucketKey(place.channel_id, bot=True, reactions=True)
+        self.bucket = BucketKey(place.channel_id, bot=True)
+        self.reaction_bucket = BucketKey(place.channel_id, bot=True, reactions=True)
         self._client = client
-        self._place = place
-        self._replies = True
-        self._first = discord.MessageReference(
+        self._card_id = place.message_id
+        self._can_reply = True
+        self._reference = discord.MessageReference(
             message_id=place.message_id,
             channel_id=place.channel_id,
             guild_id=place.guild_id,
             fail_if_not_exists=False,
         )
-        self._messages = client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
+        self._channel = client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
 
-    async def edit(self, message_id: int, package: OutgoingMessage) -> MessageState:
-        """Change a message of the bot's."""
-        async with asyncio.timeout(_patience(package)):
-            message = await self._messages.get_partial_message(message_id).edit(
-                attachments=package.attachments(),
-                allowed_mentions=package.allowed(),
-                **_looks(package),
-            )
-        return MessageState.of(message, CANCEL_EMOJI)
+    async def edit(self, message_id: int, message: OutgoingMessage) -> MessageState:
+        request = self._channel.get_partial_message(message_id).edit(
+            attachments=message.attachments(),
+            allowed_mentions=message.allowed_mentions(),
+            **message.body(),
+        )
+        return MessageState.from_message(await send_request(request, _timeout(message)))
 
-    async def send(self, package: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # this road is public
-        """Send a reply to the first message; Discord takes the same nonce once.
+    async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # a bot cannot
+        """Send a reply to the first message, or a plain message where the bot may not read the history.
 
-        Without the right to read the history a bot cannot reply; then it is a plain message.
+        Discord accepts a nonce once.
         """
-        if self._replies:
+        if self._can_reply:
             try:
-                return await self._post(package, nonce, reference=self._first)
-            except discord.Forbidden as refused:
-                if refused.code not in _CANNOT_REPLY:
+                return await self._send(message, nonce, reference=self._reference)
+            except discord.Forbidden as error:
+                if error.code not in _CANNOT_REPLY:
                     raise
-                self._replies = False
-        return await self._post(package, nonce)
-
-    async def _post(self, package: OutgoingMessage, nonce: str, **reply: Any) -> MessageState:
-        async with asyncio.timeout(_patience(package)):
-            message = await self._messages.send(
-                files=package.files(),
-                allowed_mentions=package.allowed(),
-                nonce=nonce,
-                mention_author=False,
-                **reply,
-                **_looks(package),
-            )
-        return MessageState.of(message, CANCEL_EMOJI)
+                self._can_reply = False
+        return await self._send(message, nonce)
 
     async def read(self, message_id: int) -> MessageState:
-        """Return what Discord has of a message in the channel."""
-        async with asyncio.timeout(_SECONDS):
-            return MessageState.of(await self._messages.fetch_message(message_id), CANCEL_EMOJI)
+        return MessageState.from_message(await send_request(self._channel.fetch_message(message_id)))
 
-    async def replies(self) -> list[discord.Message]:
-        """Return the bot's messages after the first one that answer it, oldest first."""
-        first = self._place.message_id
-        async with asyncio.timeout(_SECONDS):
-            history = self._messages.history(limit=100, after=discord.Object(first), oldest_first=True)
-            return [message async for message in history if self._is_mine(message) and _answers(message, first)]
+    async def followups(self) -> list[discord.Message]:
+        """Return the bot's own messages that answer the first one, oldest first."""
+        return await send_request(self._read_followups())
 
-    def _is_mine(self, message: discord.Message) -> bool:
-        return self._client.user is not None and message.author.id == self._client.user.id
+    async def add_reaction(self) -> None:
+        await send_request(self._channel.get_partial_message(self._card_id).add_reaction(CANCEL_EMOJI))
 
-    async def react(self) -> None:
-        """Put the reaction under the first message."""
-        async with asyncio.timeout(_SECONDS):
-            await self._messages.get_partial_message(self._place.message_id).add_reaction(CANCEL_EMOJI)
-
-    async def unreact(self) -> None:
-        """Take the bot's own reaction away."""
+    async def remove_reaction(self) -> None:
         if self._client.user is not None:
-            async with asyncio.timeout(_SECONDS):
-                message = self._messages.get_partial_message(self._place.message_id)
-                await message.remove_reaction(CANCEL_EMOJI, self._client.user)
+            card = self._channel.get_partial_message(self._card_id)
+            await send_request(card.remove_reaction(CANCEL_EMOJI, self._client.user))
+
+    async def _send(self, message: OutgoingMessage, nonce: str, **reference: Any) -> MessageState:
+        request = self._channel.send(
+            files=message.files(),
+            allowed_mentions=message.allowed_mentions(),
+            nonce=nonce,
+            mention_author=False,
+            **reference,
+            **message.body(),
+        )
+        return MessageState.from_message(await send_request(request, _timeout(message)))
+
+    async def _read_followups(self) -> list[discord.Message]:
+        history = self._channel.history(limit=100, after=discord.Object(self._card_id), oldest_first=True)
+        return [message async for message in history if self._is_own(message) and _answers(message, self._card_id)]
+
+    def _is_own(self, message: discord.Message) -> bool:
+        return self._client.user is not None and message.author.id == self._client.user.id
 
 
 class TransportSelector:
-    """Which road to a run's messages is open."""
+    """Which transports of one reply are open. ``edits_are_limited``: Discord refused an edit of an old message."""
 
     def __init__(self, client: discord.Client, run: Run) -> None:
         self._client = client
         self._created_at = run.created_at
-        self.token_only = run.place.token_only
         self._application_id = run.place.application_id
-        self.expires_at = run.place.token_expires_at
-        self.token: InteractionTransport | None = None
+        self._expires_at = run.place.token_expires_at
+        self.interaction: InteractionTransport | None = None
         if run.place.token:
-            self.token = InteractionTransport(client, self._application_id, run.place.token)
-        self.bot: BotTransport | None = None if self.token_only else BotTransport(client, run.place)
-        self.scarce = False
-        self._closed: BotTransport | None = None
-        self._reopens_at: datetime | None = None
+            self.interaction = InteractionTransport(client, self._application_id, run.place.token)
+        self.bot: BotTransport | None = None if run.place.token_only else BotTransport(client, run.place)
+        self.edits_are_limited = False
+        self._closed_bot: BotTransport | None = None
+        self._reopen_at: datetime | None = None
 
-    def pick(self, now: datetime) -> Transport | None:
-        """Return the road to take now, None when none is open."""
-        if self.token is not None and now < self.expires_at - _SPARE:
-            return self.token
-        return self.bot
+    def select(self, now: datetime) -> Transport | None:
+        """Return the transport to use now; None if none is open."""
+        return self.open_interaction(now) or self.bot
 
-    def other(self, road: Transport) -> Transport | None:
-        """Return the bot's road when ``road`` is the token's and the bot has one."""
-        return self.bot if road is not self.bot else None
+    def open_interaction(self, now: datetime) -> InteractionTransport | None:
+        """Return the interaction's transport while its token is valid."""
+        return self.interaction if now < self._expires_at - _TOKEN_MARGIN else None
 
-    def lose(self, road: Transport) -> None:
-        """Remember that a road is closed."""
-        if road is self.token:
-            self.token = None
-        elif road is self.bot:
-            self._closed, self.bot = self.bot, None
+    def close(self, transport: Transport) -> None:
+        """Stop using a transport that Discord refuses."""
+        if transport is self.interaction:
+            self.interaction = None
+        elif transport is self.bot:
+            self._closed_bot, self.bot = self.bot, None
 
-    def reopen(self, now: datetime) -> bool:
-        """Take up the bot's road again that Discord closed: rights come back, threads are opened; now and then."""
-        if self._closed is None or self.bot is not None or (self._reopens_at is not None and now < self._reopens_at):
+    def close_bot(self) -> None:
+        """Stop using the bot's transport for good: the message is ephemeral."""
+        self.bot = None
+
+    def reopen_bot(self, now: datetime) -> bool:
+        """Try the bot's transport again from time to time: permissions come back, threads are unarchived."""
+        if self._closed_bot is None or self.bot is not None:
             return False
-        self.bot, self._closed = self._closed, None
-        self._reopens_at = now + _REOPENED_EVERY
+        if self._reopen_at is not None and now < self._reopen_at:
+            return False
+        self.bot, self._closed_bot = self._closed_bot, None
+        self._reopen_at = now + _REOPEN_INTERVAL
         return True
 
-    def renew(self, token: str, expires_at: datetime) -> None:
-        """Open the token road again."""
-        self.token = InteractionTransport(self._client, self._application_id, token)
-        self.expires_at = expires_at
+    def renew_token(self, token: str, expires_at: datetime) -> None:
+        """Use the token of a new interaction."""
+        self.interaction = InteractionTransport(self._client, self._application_id, token)
+        self._expires_at = expires_at
 
-    def parting_at(self) -> datetime | None:
-        """Return when to say that nothing more can be shown; None when the bot's own road remains."""
-        return self.expires_at - _PARTING if self.token is not None and self.bot is None else None
+    def expires_soon(self, now: datetime) -> bool:
+        """Whether the token is the only way to the message and expires within seconds."""
+        return self.interaction is not None and self.bot is None and now >= self._expires_at - _TOKEN_WARNING
 
-    def edits_are_scarce(self, road: Transport, now: datetime) -> bool:
-        """Whether only the last edit is worth one of the few that Discord grants an old message."""
-        return self.scarce or (road is self.bot and now - self._created_at > OLD_MESSAGE)
+    def edits_are_scarce(self, transport: Transport, now: datetime) -> bool:
+        """Whether the message is so old that its few edits are kept for the final snapshot."""
+        return self.edits_are_limited or (transport is self.bot and now - self._created_at > OLD_MESSAGE)
 
 
-def nonce_of(run_id: str, number: int) -> str:
-    """Return the nonce of a run's further message: the same after every restart."""
+async def send_request(request: Awaitable[T], timeout: float = _REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # every caller needs it
+    """Return the response of a request of discord.py.
+
+    What discord.py lets escape beside its own exceptions is raised as one of ours, so that every other KeyError,
+    TypeError or RuntimeError is known to be a fault in code.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            return await request
+    except (KeyError, TypeError, ValueError) as error:
+        if is_malformed_response(error):
+            raise MalformedResponse(f"Discord's response cannot be read: {error!r}") from error
+        raise
+    except RuntimeError as error:
+        if type(error) is RuntimeError:  # as aiohttp raises it for a closed session
+            raise RequestNotSent(str(error)) from error
+        raise
+
+
+def message_nonce(run_id: str, number: int) -> str:
+    """Return the nonce of a further message: the same after every restart."""
     return hashlib.sha256(f"{run_id}:{number}".encode()).hexdigest()[:NONCE_CHARS]
 
 
-def _shown(response: Any) -> MessageState:
-    if isinstance(response, discord.Message):
-        return MessageState.of(response, CANCEL_EMOJI)
-    return MessageState.told(response, CANCEL_EMOJI)
+def _state_from(response: Any) -> MessageState:
+    if isinstance(response, discord.Message):  # discord.py built one in spite of InteractionWebhook
+        return MessageState.from_message(response)
+    return MessageState.from_payload(response)
 
 
-def _looks(package: OutgoingMessage) -> dict[str, Any]:
-    """Return the arguments that discord.py overloads: a layout, or content."""
-    if package.view is not None:
-        return {"view": package.view}
-    return {"content": package.content}
+def _timeout(message: OutgoingMessage) -> float:
+    return _UPLOAD_SECONDS if message.uploads else _REQUEST_SECONDS
 
 
-def _patience(package: OutgoingMessage) -> float:
-    return _UPLOAD_SECONDS if package.uploads else _SECONDS
-
-
-def _answers(message: discord.Message, first: int) -> bool:
-    if message.reference is not None and message.reference.message_id == first:
+def _answers(message: discord.Message, card_id: int) -> bool:
+    if message.reference is not None and message.reference.message_id == card_id:
         return True
-    asked = message.interaction_metadata
-    return asked is not None and asked.original_response_message_id == first
+    metadata = message.interaction_metadata
+    return metadata is not None and metadata.original_response_message_id == card_id

@@ -1,8 +1,7 @@
-"""Create and edit the Discord messages of a run, and find its follow-ups after a restart."""
+"""Send and edit the Discord messages of one reply, and find its follow-ups after a restart."""
 
 import asyncio
 import re
-from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,308 +9,343 @@ import discord
 import structlog
 from discord.components import TextDisplay
 
-from bot.clock import Clock
 from bot.discord_internals import PrebuiltLayout
 from bot.errors import ReplicordError
 from bot.media.images import make_thumbnail
-from bot.runs.snapshot import MessageLedger, RunSnapshot
-from bot.store.models import Run
-from bot.ui.rate_limit import Priority, RateLimiter
+from bot.runs.snapshot import RunSnapshot
+from bot.store.errors import StoreError
 from bot.ui.render import strings
 from bot.ui.render.attachment_names import GIVEN, upload_name
+from bot.ui.render.plain import render_plain
 from bot.ui.render.run_card import CardHeader, RenderedMessage, RenderOptions, given, render_run
-from bot.ui.reply.errors import REQUEST_ERRORS, DiscordErrorKind, EditResult, ErrorRecovery, classify_error
+from bot.ui.reply.errors import (
+    REQUEST_ERRORS,
+    DiscordErrorKind,
+    EditResult,
+    MessageChange,
+    NextStep,
+    classify_error,
+    next_step,
+)
 from bot.ui.reply.messages import MessageState, OutgoingMessage, TrackedMessage, Upload
-from bot.ui.reply.restrictions import Restrictions
-from bot.ui.reply.transports import CANCEL_EMOJI, BotTransport, Transport, TransportSelector, nonce_of
+from bot.ui.reply.state import ReplyServices, ReplyState
+from bot.ui.reply.transports import Transport, message_nonce
 
 if TYPE_CHECKING:
     from bot.outputs.items import FileItem
+    from bot.ui.reply.restrictions import Restrictions
 
+# Transports to change, files to leave out, texts to drop: more refusals than that are not cured by another attempt.
+_MAX_ATTEMPTS = 12
 
+# The last line of a further message; the completion notice has none.
 _FOOTER = re.compile(r"-# (?P<place>\d+)/(?:\d+|…)")
 
-
-async def recover_followups(road: BotTransport, known: Collection[int | None]) -> dict[int, MessageState]:
-    """Return by number the messages that answer the first one and are not known; 0 is the notice.
-
-    A channel whose history the bot may not read tells nothing; that Discord cannot answer now is raised.
-    """
-    try:
-        replies = await road.replies()
-    except REQUEST_ERRORS as error:
-        if classify_error(error) is DiscordErrorKind.LATER:
-            raise
-        return {}
-    found: dict[int, MessageState] = {}
-    for message in replies:
-        if message.id not in known:
-            found.setdefault(number_of(message), MessageState.of(message, CANCEL_EMOJI))
-    return found
-
-
-def number_of(message: discord.Message) -> int:
-    """Return a further message's number, told from its last line; 0 for the notice, which has none."""
-    texts = [part.content for part in message.components if isinstance(part, TextDisplay)]
-    place = _FOOTER.fullmatch(texts[-1]) if texts else None
-    return int(place["place"]) - 1 if place else 0
-
+# Refusals that change what the reply shows.
+_LOGGED_KINDS = {
+    DiscordErrorKind.NO_ACCESS,
+    DiscordErrorKind.BLOCKED,
+    DiscordErrorKind.TOO_LARGE,
+    DiscordErrorKind.TOO_MANY,
+    DiscordErrorKind.INVALID,
+}
 
 log = structlog.get_logger(__name__)
 
-# Roads to change, files to leave out, words to drop: more refusals than that are not mended by another try.
-_TRIES = 12
-
 
 class ReplyWriter:
-    """The card and the further messages of one run. One caller at a time.
+    """Writes the card and the further messages of one reply. One caller at a time.
 
-    Every file is uploaded once: what Discord has is known from its answers, or read back before the first edit.
-    A further message is sent once: its number goes to the ledger before it is sent and its id after that; when a
-    restart came between, the channel is read for it. ``again``: the run was read back, so what Discord has is unknown.
+    A file is uploaded once: its attachment id is taken from Discord's responses, or read before the first edit. A
+    further message is sent once: its number is recorded before it is sent and its id afterwards; if a restart came
+    between, the channel is searched for it.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        *,
-        roads: TransportSelector,
-        gate: RateLimiter,
-        ledger: MessageLedger,
-        clock: Clock,
-        again: bool = False,
-    ) -> None:
-        self.roads = roads
-        self.terms = Restrictions()
-        self.ephemeral = False
-        self.reacted = False
-        self.noticed = 0 in run.messages
-        self._mending = ErrorRecovery(roads, self.terms, run.id, clock)
-        self._run = run
-        self._gate = gate
-        self._ledger = ledger
-        self._clock = clock
-        # Before the create request left there is nothing but the card.
-        new = run.sent_at is None and run.prediction_id is None
-        self._recalled = run.sending is None
-        self._slots = [TrackedMessage(0, gate.key(), run.place.message_id, learned=new and not again)]
-        self._at = 0  # the slot that is written to, or was the last time
-        for number in sorted(number for number in run.messages if number > 0):
-            self._slot(number).message_id = run.messages[number]
-        self._given: Upload | None = None
-        self._head: tuple[RenderOptions, CardHeader] | None = None
-        self._drawn: tuple[RunSnapshot, RenderOptions, int, tuple[RenderedMessage, ...]] | None = (
-            None  # while nothing is left for later
-        )
+    def __init__(self, state: ReplyState, services: ReplyServices) -> None:
+        self._state = state
+        self._services = services
+        self._header: tuple[RenderOptions, CardHeader] | None = None
+        # The snapshot and restrictions of the last rendering in which no file was left for later.
+        self._rendered_for: tuple[RunSnapshot, Restrictions] | None = None
+        self._rendered: tuple[RenderedMessage, ...] = ()
 
-    @property
-    def key(self) -> int:
-        """The key at the gate of the message that is written to."""
-        return self._slots[self._at].key
+    async def write(self) -> EditResult:
+        """Make Discord show the newest snapshot.
 
-    def next_edit_in(self) -> float:
-        """Return in how many seconds the pace allows the next edit of the message that is written to."""
-        return self._gate.due_in(self.key)
-
-    def road(self) -> Transport | None:
-        """Return the road that the next request takes."""
-        return self.roads.pick(self._clock.now())
-
-    def token_road(self) -> Transport | None:
-        """Return the token road while it is open."""
-        road = self.road()
-        return road if road is not self.roads.bot else None
-
-    async def put(
-        self, newest: Callable[[], RunSnapshot], urgency: Callable[[], Priority]
-    ) -> tuple[EditResult, RunSnapshot]:
-        """Make Discord show the newest page; return what became of it, and which page it was.
-
-        Waits for the pace first and draws then, so what waits is always the newest. While the run lives it begins where
-        it was the last time: a text grows at its end, and above it hardly anything changes.
+        Waits for the rate limiter first and renders afterwards, so that what is sent is never out of date. While the
+        run lasts it begins with the message it edited last: text grows at its end, and a check of the card for every
+        edit of a further message made texts a quarter staler at 1,000 runs.
         """
-        if newest().final:
-            self._at = 0
+        state = self._state
+        if state.newest.final:
+            state.current = 0
         while True:
-            number = self._at
-            slot = self._slot(number)
-            outcome = await self._admitted(slot, newest, urgency)
-            snapshot = newest()
-            outcome = outcome or await self._show(slot, snapshot, urgency)
-            if outcome is not None:
-                return outcome, snapshot
-            drawings = self._draw(snapshot)
-            changed = [n for n, drawing in enumerate(drawings) if self._slot(n).needs(drawing)]
-            if not changed:
-                return EditResult.SHOWN, snapshot
-            self._at = next((n for n in changed if n > number), changed[0])
-            if self._at <= number:
-                return EditResult.MORE, snapshot
+            message = self._message(state.current)
+            result = await self._acquire(message)
+            snapshot = state.begin_attempt()
+            if result is None:
+                result = await self._write_message(message, snapshot)
+            if result is not None:
+                return result
+            rendered = self._render(snapshot)
+            outdated = [number for number, one in enumerate(rendered) if self._message(number).needs(one)]
+            if not outdated:
+                state.shown = snapshot
+                return EditResult.SHOWN
+            state.current = next((number for number in outdated if number > message.number), outdated[0])
+            if state.current <= message.number:
+                return EditResult.INCOMPLETE
 
-    async def is_gone(self, snapshot: RunSnapshot) -> bool:
-        """Look whether the card was deleted: nobody tells the bot, and a run at which nothing changes edits nothing."""
-        slot = self._slots[0]
-        while (road := self._road_to(slot)) is not None and slot.message_id is not None:
+    async def is_deleted(self) -> bool:
+        """Read the card to find out whether it was deleted; a run without changes edits nothing that would tell."""
+        state, services = self._state, self._services
+        card = state.messages[0]
+        while (transport := self._transport_for(card)) is not None and card.message_id is not None:
             try:
-                async with self._gate.aside():
-                    await road.read(slot.message_id)
+                async with services.limiter.request():
+                    await transport.read(card.message_id)
             except REQUEST_ERRORS as error:
-                if classify_error(error) not in (DiscordErrorKind.GONE, DiscordErrorKind.TOKEN_DEAD):
-                    return False  # reading may be barred where editing is not
-                outcome = self._mending.after(error, slot=slot, snapshot=snapshot, road=road, new=())
-                if outcome is not None:
-                    return outcome is EditResult.GONE
+                if classify_error(error) not in (DiscordErrorKind.GONE, DiscordErrorKind.TOKEN_EXPIRED):
+                    return False  # the bot may be allowed to edit what it may not read
+                step = next_step(error, state=state, message=card, transport=transport, now=services.clock.now())
+                self._apply(step, card, transport)
+                if step.result is not None:
+                    return step.result is EditResult.DELETED
             else:
                 return False
         return False
 
-    async def recalled(self) -> None:
-        """Know of every further message that was sent, also of one that was not written down."""
-        if self._recalled or self.roads.bot is None:
-            return
-        known = {slot.message_id for slot in self._slots}
-        async with self._gate.aside():
-            found = await recover_followups(self.roads.bot, known)
-        for number, shown in found.items():
-            if number == 0:
-                self.noticed = True
-            elif (slot := self._slot(number)).message_id is None:
-                slot.learn(shown)
-            await self._ledger.mark_message_sent(self._run.id, number, shown.message_id)
-        self._recalled = True
+    def _message(self, number: int) -> TrackedMessage:
+        messages = self._state.messages
+        while len(messages) <= number:
+            messages.append(TrackedMessage(len(messages), self._services.limiter.new_key()))
+        return messages[number]
 
-    def forget(self) -> None:
-        """Leave the gate."""
-        for slot in self._slots:
-            self._gate.forget(slot.key)
+    def _transport_for(self, message: TrackedMessage) -> Transport | None:
+        transports = self._state.transports
+        return transports.bot if message.bot_only else transports.select(self._services.clock.now())
 
-    def _slot(self, number: int) -> TrackedMessage:
-        while len(self._slots) <= number:
-            self._slots.append(TrackedMessage(len(self._slots), self._gate.key()))
-        return self._slots[number]
+    async def _transport_for_attempt(self, message: TrackedMessage, attempt: int) -> Transport | None:
+        """Return the transport of an attempt, for all but the first after waiting for the rate limiter again."""
+        transport = self._transport_for(message)
+        if transport is not None and attempt > 0:
+            limiter, priority = self._services.limiter, self._state.priority
+            await limiter.acquire(message.key, bucket=transport.bucket, priority=priority)
+        return transport
 
-    def _road_to(self, slot: TrackedMessage) -> Transport | None:
-        return self.roads.bot if slot.bot_only else self.road()
-
-    async def _admitted(
-        self, slot: TrackedMessage, newest: Callable[[], RunSnapshot], urgency: Callable[[], Priority]
-    ) -> EditResult | None:
-        """Wait for the pace; return None when the slot may be written to."""
+    async def _acquire(self, message: TrackedMessage) -> EditResult | None:
+        """Wait until the message may be edited; return a result if it may not be edited at all."""
+        state, services = self._state, self._services
         while True:
-            road = self._road_to(slot)
-            if road is None:
-                return EditResult.BARRED
-            if self.roads.edits_are_scarce(road, self._clock.now()) and not newest().final:
-                return EditResult.HELD
-            await self._gate.passed(slot.key, line=road.line, urgency=urgency())
-            if self._road_to(slot) is road:
+            transport = self._transport_for(message)
+            if transport is None:
+                return EditResult.UNREACHABLE
+            if state.transports.edits_are_scarce(transport, services.clock.now()) and not state.newest.final:
+                return EditResult.SKIPPED
+            await services.limiter.acquire(message.key, bucket=transport.bucket, priority=state.priority)
+            if self._transport_for(message) is transport:
                 return None
 
-    async def _show(
-        self, slot: TrackedMessage, snapshot: RunSnapshot, urgency: Callable[[], Priority]
-    ) -> EditResult | None:
-        """Make one message show its part of the page; None when it does."""
-        for attempt in range(_TRIES):
-            road = self._road_to(slot)
-            if road is None:
-                return EditResult.BARRED
-            if attempt:
-                await self._gate.passed(slot.key, line=road.line, urgency=urgency())
-            new: tuple[FileItem, ...] = ()
+    async def _write_message(self, message: TrackedMessage, snapshot: RunSnapshot) -> EditResult | None:
+        """Make one message show its part of the snapshot; return None when it does."""
+        state = self._state
+        for attempt in range(_MAX_ATTEMPTS):
+            transport = await self._transport_for_attempt(message, attempt)
+            if transport is None:
+                return EditResult.UNREACHABLE
+            new_files: tuple[FileItem, ...] = ()
             try:
-                await self._learn(slot, road)
-                await self._prepare(snapshot)
-                drawing = self._drawing(slot, snapshot)
-                if drawing is None:
+                await self._verify(message, transport)
+                await self._create_thumbnail(snapshot)
+                rendered = self._part_for(message, snapshot)
+                if rendered is None:
                     return None
-                new = slot.new(drawing)
-                self._learned(slot, await self._send(slot, drawing, road), drawing)
+                new_files = message.new_files(rendered)
+                self._learn(message, await self._send(message, rendered, transport), rendered)
             except FileNotFoundError:
-                self.terms.without([file for file in new if not file.path.exists()] or new, strings.NO_LONGER_HERE)
+                missing = [file for file in new_files if not file.path.exists()] or new_files
+                state.restrictions = state.restrictions.without_files(missing, strings.NO_LONGER_HERE)
             except REQUEST_ERRORS as error:
-                outcome = self._mending.after(error, slot=slot, snapshot=snapshot, road=road, new=new)
-                if outcome is not None:
-                    # What was sent may have arrived all the same.
-                    self._recalled = self._recalled and slot.message_id is not None
-                    slot.learned = False
-                    return outcome
+                result = self._recover(error, message, transport, new_files)
+                if result is not None:
+                    return result
+            except StoreError:
+                raise
+            except Exception:
+                self._doubt(message)
+                raise
             else:
                 return None
         return EditResult.REFUSED
 
-    def _learned(self, slot: TrackedMessage, answer: MessageState, drawing: RenderedMessage | None = None) -> None:
-        slot.learn(answer, drawing)
-        if answer.ephemeral:
-            self.ephemeral = True
-            self.roads.bot = None  # the bot itself cannot see what one person sees
-        self.reacted = self.reacted or (slot.number == 0 and answer.reacted)
-        if GIVEN in slot.known:
-            self._given = None
+    def _recover(
+        self, error: Exception, message: TrackedMessage, transport: Transport, new_files: tuple["FileItem", ...]
+    ) -> EditResult | None:
+        """Change what a failed request demands; return None if the message is tried again at once."""
+        state, now = self._state, self._services.clock.now()
+        step = next_step(error, state=state, message=message, transport=transport, new_files=new_files, now=now)
+        self._apply(step, message, transport)
+        if (kind := step.kind) in _LOGGED_KINDS:
+            log.warning("message_refused", run=state.run.id, number=message.number, kind=kind.value, error=str(error))
+        if step.result is not None:
+            self._doubt(message)
+        return step.result
 
-    async def _learn(self, slot: TrackedMessage, road: Transport) -> None:
-        """Know what Discord has of this message before the first edit of it."""
-        if slot.message_id is None:
-            await self.recalled()
-        if slot.message_id is not None and not slot.learned:
-            self._gate.note(road.line)
+    def _apply(self, step: NextStep, message: TrackedMessage, transport: Transport) -> None:
+        state = self._state
+        if step.restrictions is not None:
+            state.restrictions = step.restrictions
+        if step.close_transport:
+            state.transports.close(transport)
+        if step.limit_edits:
+            state.transports.edits_are_limited = True
+        match step.message:
+            case MessageChange.LOST:
+                message.lost = True
+            case MessageChange.BOT_ONLY:
+                message.bot_only = True
+            case MessageChange.RESEND:
+                message.reset()
+            case MessageChange.NONE:
+                pass
+
+    def _doubt(self, message: TrackedMessage) -> None:
+        """Check what Discord has before the next edit: the request that failed may have arrived all the same."""
+        message.verified = False
+        if message.message_id is None:
+            self._state.followups_known = False
+
+    async def _verify(self, message: TrackedMessage, transport: Transport) -> None:
+        """Learn what Discord has of a message before the first edit of it."""
+        if message.message_id is None:
+            await recover_followups(self._state, self._services)
+        if message.message_id is not None and not message.verified:
+            self._services.limiter.record(transport.bucket)
             try:
-                self._learned(slot, await road.read(slot.message_id))
+                self._learn(message, await transport.read(message.message_id))
             except REQUEST_ERRORS as error:
                 if classify_error(error) is not DiscordErrorKind.NO_ACCESS:
                     raise
-                slot.learned = True  # reading is barred where editing may not be; what is there is replaced
+                message.verified = True  # it may not be read; its attachments are replaced
 
-    async def _prepare(self, snapshot: RunSnapshot) -> None:
-        """Make the small picture of what was given, once."""
-        if self._given is not None or not self.terms.look.thumbnail or GIVEN in self._slots[0].known:
+    def _learn(self, message: TrackedMessage, found: MessageState, rendered: RenderedMessage | None = None) -> None:
+        state = self._state
+        message.update(found, rendered)
+        if found.ephemeral:
+            state.ephemeral = True
+            state.transports.close_bot()
+        state.reacted = state.reacted or (message.number == 0 and found.reacted)
+        if GIVEN in message.attachments:
+            state.thumbnail = None
+
+    async def _create_thumbnail(self, snapshot: RunSnapshot) -> None:
+        """Shrink the input image, once."""
+        state = self._state
+        if state.thumbnail is not None or not state.restrictions.options.thumbnail:
             return
-        picture = given(snapshot)
-        if picture is None:
+        if GIVEN in state.messages[0].attachments or (image := given(snapshot)) is None:
             return
         try:
-            small = await asyncio.to_thread(make_thumbnail, picture)
-        except (ReplicordError, OSError, ValueError) as unable:
-            log.warning("The given picture has no thumbnail.", run=self._run.id, reason=str(unable))
-            self.terms.without_thumbnail()
+            small = await asyncio.to_thread(make_thumbnail, image)
+        except (ReplicordError, OSError, ValueError) as error:
+            log.warning("thumbnail_not_created", run=state.run.id, error=str(error))
+            state.restrictions = state.restrictions.without_thumbnail()
         else:
-            self._given = Upload(GIVEN, small.data, small.size)
+            state.thumbnail = Upload(GIVEN, small.data, small.size)
 
-    def _drawing(self, slot: TrackedMessage, snapshot: RunSnapshot) -> RenderedMessage | None:
-        """Return what the slot should show; None when it shows that already, or is lost."""
-        drawings = self._draw(snapshot)
-        if slot.number >= len(drawings) or not slot.needs(drawings[slot.number]):
+    def _part_for(self, message: TrackedMessage, snapshot: RunSnapshot) -> RenderedMessage | None:
+        """Return what the message should show; None if it shows that already, or is lost."""
+        rendered = self._render(snapshot)
+        if message.number >= len(rendered) or not message.needs(rendered[message.number]):
             return None
-        return drawings[slot.number]
+        return rendered[message.number]
 
-    def _draw(self, snapshot: RunSnapshot) -> tuple[RenderedMessage, ...]:
-        """Draw the page, with as many new files as fit into one request for each message."""
-        look, room = self.terms.look, self.terms.upload_bytes
-        if self._drawn is not None and self._drawn[0] is snapshot and self._drawn[1:3] == (look, room):
-            return self._drawn[3]
-        if self._head is None or self._head[0] is not look:
-            self._head = look, CardHeader.of(snapshot, look)
-        head = self._head[1]
-        drawings = render_run(snapshot, look, head)
+    def _render(self, snapshot: RunSnapshot) -> tuple[RenderedMessage, ...]:
+        """Render the snapshot, with as many new files in each message as fit into one request."""
+        restrictions = self._state.restrictions
+        cached = self._rendered_for
+        if cached is not None and cached[0] is snapshot and cached[1] is restrictions:
+            return self._rendered
+        rendered = self._render_with(snapshot, restrictions.options)
         later = frozenset(
-            name for number, drawing in enumerate(drawings) for name in self._slot(number).beyond(drawing, room)
+            name
+            for number, one in enumerate(rendered)
+            for name in self._message(number).files_over(one, restrictions.max_upload)
         )
         if later:
-            return render_run(snapshot, replace(look, later=later), head)
-        self._drawn = (snapshot, look, room, drawings)
-        return drawings
+            return self._render_with(snapshot, replace(restrictions.options, later=later))
+        self._rendered_for, self._rendered = (snapshot, restrictions), rendered
+        return rendered
 
-    async def _send(self, slot: TrackedMessage, drawing: RenderedMessage, road: Transport) -> MessageState:
-        small = (self._given,) if drawing.given and self._given is not None and GIVEN not in slot.known else ()
-        new = tuple(Upload(upload_name(file.name), file.path, file.size) for file in slot.new(drawing))
-        called = (self._run.author_id,) if self.terms.look.call_back and slot.number == 0 else ()
-        package = OutgoingMessage(
-            view=PrebuiltLayout(drawing.components), kept=slot.kept(drawing), uploads=small + new, mentions=called
+    def _render_with(self, snapshot: RunSnapshot, options: RenderOptions) -> tuple[RenderedMessage, ...]:
+        restrictions = self._state.restrictions
+        if restrictions.plain:
+            return render_plain(snapshot, options)
+        if self._header is None or self._header[0] is not restrictions.options:
+            self._header = restrictions.options, CardHeader.of(snapshot, restrictions.options)
+        return render_run(snapshot, options, self._header[1])
+
+    async def _send(self, message: TrackedMessage, rendered: RenderedMessage, transport: Transport) -> MessageState:
+        state, ledger = self._state, self._services.ledger
+        run_id, number = state.run.id, message.number
+        outgoing = self._outgoing(message, rendered)
+        if message.message_id is not None:
+            return await transport.edit(message.message_id, outgoing)
+        await ledger.mark_message_sending(run_id, number)
+        sent = await transport.send(outgoing, nonce=message_nonce(run_id, number), ephemeral=state.ephemeral)
+        message.update(sent, rendered)
+        state.author_notified = state.author_notified or number == 0
+        await ledger.mark_message_sent(run_id, number, sent.message_id)
+        return sent
+
+    def _outgoing(self, message: TrackedMessage, rendered: RenderedMessage) -> OutgoingMessage:
+        state = self._state
+        uploads = [Upload(upload_name(file.name), file.path, file.size) for file in message.new_files(rendered)]
+        if rendered.given and state.thumbnail is not None and GIVEN not in message.attachments:
+            uploads.insert(0, state.thumbnail)
+        mentions_author = state.restrictions.options.call_back and message.number == 0
+        return OutgoingMessage(
+            view=PrebuiltLayout(rendered.components),
+            kept=message.kept(rendered),
+            uploads=tuple(uploads),
+            mentions=(state.run.author_id,) if mentions_author else (),
         )
-        if slot.message_id is not None:
-            return await road.edit(slot.message_id, package)
-        await self._ledger.mark_message_sending(self._run.id, slot.number)
-        answer = await road.send(package, nonce=nonce_of(self._run.id, slot.number), ephemeral=self.ephemeral)
-        slot.learn(answer, drawing)
-        self.noticed = self.noticed or slot.number == 0
-        await self._ledger.mark_message_sent(self._run.id, slot.number, answer.message_id)
-        return answer
+
+
+async def recover_followups(state: ReplyState, services: ReplyServices) -> None:
+    """Find the further messages and the completion notice that were sent without their ids being recorded.
+
+    Raises the request's error if Discord cannot answer now. A channel whose history the bot may not read has none.
+    """
+    bot = state.transports.bot
+    if state.followups_known or bot is None:
+        return
+    known = {message.message_id for message in state.messages}
+    try:
+        async with services.limiter.request():
+            followups = await bot.followups()
+    except REQUEST_ERRORS as error:
+        if classify_error(error) is DiscordErrorKind.LATER:
+            raise
+        followups = []
+    found: dict[int, MessageState] = {}
+    for followup in followups:
+        if followup.id not in known:
+            found.setdefault(followup_number(followup), MessageState.from_message(followup))
+    for number, message_state in found.items():
+        if number == 0:
+            state.author_notified = True
+        else:
+            while len(state.messages) <= number:
+                state.messages.append(TrackedMessage(len(state.messages), services.limiter.new_key()))
+            if state.messages[number].message_id is None:
+                state.messages[number].update(message_state)
+        await services.ledger.mark_message_sent(state.run.id, number, message_state.message_id)
+    state.followups_known = True
+
+
+def followup_number(message: discord.Message) -> int:
+    """Return the number in the last line of a further message; 0 for the completion notice, which has none."""
+    texts = [component.content for component in message.components if isinstance(component, TextDisplay)]
+    footer = _FOOTER.fullmatch(texts[-1]) if texts else None
+    return int(footer["place"]) - 1 if footer else 0
