@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.catalog.catalog import Command
+from bot.catalog.command import Command
 from bot.client import Replicord, report_error
 from bot.errors import UserError
 from bot.limits import INTERACTION_TOKEN_LIFE

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.catalog.catalog import Command
+from bot.catalog.command import Command
 from bot.client import Replicord
 from bot.errors import BadOption
 from bot.limits import DEFAULT_FILE_BYTES
@@ -62,9 +62,9 @@ class RunStarter:
 
         ``values`` go by option name as Discord sends them, attachments and a message's pictures unread.
         """
-        parse_options(command.plan, {name: _unread(name, value) for name, value in values.items()})
+        parse_options(command.layout, {name: _unread(name, value) for name, value in values.items()})
         message_id = await _acknowledge(interaction)
-        collected = await _collect(command.plan, values)
+        collected = await _collect(command.layout, values)
         return await self._engine.start(
             Request(
                 command=command.name,
@@ -78,7 +78,7 @@ class RunStarter:
                 summary=collected.summary,
                 notes=collected.notes,
                 output_schema=command.output_schema,
-                expected=collected.expected,
+                expected=collected.expected_outputs,
                 thumbnail=collected.thumbnail,
             )
         )
@@ -122,22 +122,22 @@ def _unread(option: str, value: Any) -> Any:
     return value
 
 
-async def _collect(plan: OptionLayout, values: Mapping[str, Any]) -> ParsedOptions:
+async def _collect(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOptions:
     """Read every file at once, then collect; both away from the event loop where they take long."""
-    read = await asyncio.gather(*(_read(plan, name, value) for name, value in values.items()))
-    return await asyncio.to_thread(parse_options, plan, dict(zip(values, read, strict=True)))
+    read = await asyncio.gather(*(_read(layout, name, value) for name, value in values.items()))
+    return await asyncio.to_thread(parse_options, layout, dict(zip(values, read, strict=True)))
 
 
-async def _read(plan: OptionLayout, option: str, value: Any) -> Any:
+async def _read(layout: OptionLayout, option: str, value: Any) -> Any:
     if isinstance(value, list):
-        return list(await asyncio.gather(*(_read(plan, option, part) for part in value)))
-    return await _take(plan, option, value) if isinstance(value, discord.Attachment | ShownImage) else value
+        return list(await asyncio.gather(*(_read(layout, option, part) for part in value)))
+    return await _take(layout, option, value) if isinstance(value, discord.Attachment | ShownImage) else value
 
 
-async def _take(plan: OptionLayout, option: str, attachment: ImageSource) -> UploadedFile:
+async def _take(layout: OptionLayout, option: str, attachment: ImageSource) -> UploadedFile:
     """Read an attachment now: its address soon expires."""
-    known = plan.option(option)
-    field = plan.field(known.field) if known and known.field else plan.known_as(option)
+    known = layout.option(option)
+    field = layout.field(known.field) if known and known.field else layout.find_field(option)
     try:
         data = await attachment.read()
     except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -1,1 +1,1 @@
-"""The commands there are: which model each runs, and the options it has."""
+"""Which commands exist: the model that each one runs, and its options."""

@@ -1,57 +1,37 @@
-"""The catalog: which commands exist, configured and added at run time."""
+"""The catalog: which commands exist, configured ones and those added at run time."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 import structlog
+from cachetools import TTLCache
 
 from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.types import ModelRef
+from bot.catalog.command import Command, prepare_command
 from bot.catalog.resolve import ModelResolver, ResolvedModel, as_user_errors
 from bot.catalog.search import ModelSummary
-from bot.catalog.ttl_cache import TTLCache
 from bot.clock import Clock
 from bot.errors import Refused, UserError
 from bot.limits import GLOBAL_COMMANDS
-from bot.options.config_validation import config_problems
-from bot.options.fields import Field, read_fields, read_output_schema
-from bot.options.layout import OptionLayout, build_layout
 from bot.settings import CommandSpec
 from bot.settings.commands import RESERVED_NAMES, check_name
 from bot.store.commands import CommandRow, Commands
 
+ANY_MODEL: Final = "run"  # the command that runs any model; no model's own command can have this name
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One slash command's model. ``target`` is pinned: a community model always has its version.
-
-    ``added``: somebody added it while the bot ran; otherwise it is configured.
-    """
-
-    name: str
-    description: str
-    target: ModelRef
-    plan: OptionLayout
-    output_schema: Mapping[str, Any] = field(repr=False)
-    added: bool = False
-
+_CONCURRENT_RESOLVES: Final = 4  # at start; each is up to two requests to Replicate
+# The time in which a person opens, fills in and submits a form; the model behind it is resolved once.
+_RESOLVED_SECONDS: Final = 900.0
+_RESOLVED_MODELS: Final = 200
 
 log = structlog.get_logger(__name__)
 
-# The name of what runs any model; no model's own command can have it.
-ANY_MODEL: Final = "run"
-
-# Resolving asks Replicate up to twice; at start a few go at once.
-_AT_ONCE: Final = 4
-# A form is opened, filled in and sent: so long the model behind it is not asked for again.
-_FRESH: Final = 900.0
-_KEPT: Final = 200
-
 
 class Catalog:
-    """Every model command, by name. Knows nothing of Discord: registering them is the cogs' business."""
+    """Every model command, by name. Registering them with Discord is the cogs' task."""
 
     def __init__(
         self,
@@ -68,158 +48,136 @@ class Catalog:
         self._rows = rows
         self._clock = clock
         self._commands: dict[str, Command] = {}
-        self._looked_at: TTLCache[ModelRef, Command] = TTLCache(clock=clock, seconds=_FRESH, most=_KEPT)
+        self._resolved: TTLCache[ModelRef, Command] = TTLCache(_RESOLVED_MODELS, _RESOLVED_SECONDS, clock.monotonic)
 
     def __iter__(self) -> Iterator[Command]:
         return iter(tuple(self._commands.values()))
 
     def get(self, name: str) -> Command | None:
-        """Return the command of that name, if there is one."""
         return self._commands.get(name)
 
     async def load(self) -> tuple[str, ...]:
-        """Make every command that is configured or was added and is not there yet.
+        """Prepare every configured or added command that is missing.
 
-        Returns the names of those that could not be made because Replicate could not be asked: worth another try.
-        A model that Replicate does not know is logged and left out; the others do not suffer for it.
+        Returns the names of those to try again, because Replicate did not answer. A model that Replicate does not know
+        is logged and left out; the other commands are not affected.
         """
-        added = [_spec(row) for row in await self._rows.list_all() if row.name not in self._specs]
-        wanted = (*self._specs.values(), *added)
-        turns = asyncio.Semaphore(_AT_ONCE)
+        added = [_to_spec(row) for row in await self._rows.list_all() if row.name not in self._specs]
+        missing = [spec for spec in (*self._specs.values(), *added) if spec.name not in self._commands]
+        slots = asyncio.Semaphore(_CONCURRENT_RESOLVES)
 
-        async def attempt(spec: CommandSpec) -> str | None:
-            async with turns:
-                return await self._try(spec)
+        async def load(spec: CommandSpec) -> bool:
+            async with slots:
+                return await self._load(spec)
 
-        results = await asyncio.gather(*(attempt(spec) for spec in wanted if spec.name not in self._commands))
-        # People may have added and removed some meanwhile. The order of the configuration is the one that they see.
-        there = [*self._specs, *(row.name for row in await self._rows.list_all())]
-        self._commands = {name: self._commands[name] for name in there if name in self._commands}
-        return tuple(name for name in results if name is not None)
+        loaded = await asyncio.gather(*(load(spec) for spec in missing))
+        # Commands may have been added and removed meanwhile. People see them in the order of the configuration.
+        names = [*self._specs, *(row.name for row in await self._rows.list_all())]
+        self._commands = {name: self._commands[name] for name in names if name in self._commands}
+        return tuple(spec.name for spec, done in zip(missing, loaded, strict=True) if not done)
 
-    async def resolve(self, target: ModelRef) -> Command:
-        """Return a command for any model, for one run of it. UnknownModel when there is no such model, or NotNow."""
-        known = self._looked_at.get(target)
-        if known is not None:
-            return known
+    async def resolve_model(self, target: ModelRef) -> Command:
+        """Return a command for one run of any model. Raise UnknownModel or ReplicateUnavailable."""
+        cached = self._resolved.get(target)
+        if cached is not None:
+            return cached
         with as_user_errors():
             resolved = await self._resolver.resolve(target)
-        command = self._command(CommandSpec(name=ANY_MODEL, target=target), resolved)
-        self._looked_at.put(target, command)
+        command = self._prepare(CommandSpec(name=ANY_MODEL, target=target), resolved)
+        self._resolved[target] = command
         return command
 
-    async def listing(self, target: ModelRef) -> ModelSummary:
-        """Return what Replicate says about a target's model now. UnknownModel or NotNow when it does not."""
+    async def get_model_summary(self, target: ModelRef) -> ModelSummary:
+        """Return Replicate's current summary of a target's model. Raise UnknownModel or ReplicateUnavailable."""
         with as_user_errors():
-            return ModelSummary.of(await self._resolver.page(target))
+            return ModelSummary.from_model(await self._resolver.get_model(target))
 
     async def add(self, name: str, target: ModelRef, *, by: int) -> Command:
-        """Add a command and remember it; its version is pinned now.
+        """Add a command for the model's current version and store it.
 
-        Refused, UnknownModel or NotNow say why it cannot be.
+        ``by`` is the editor's user id. Raise Refused, UnknownModel or ReplicateUnavailable.
         """
         try:
             check_name(name)
         except ValueError as error:
             raise Refused(str(error)) from error
-        if name in self._commands or name in self._specs:
-            raise Refused(f"There is a /{name} already. Choose another name, or remove that one first.")
+        self._require_free(name)
         if len(self._commands) + len(RESERVED_NAMES) >= GLOBAL_COMMANDS:
-            raise Refused(f"Discord takes {GLOBAL_COMMANDS} commands, and they are used up. Remove one first.")
+            raise Refused(f"Discord allows {GLOBAL_COMMANDS} commands, and all are in use. Remove one first.")
         with as_user_errors():
             resolved = await self._resolver.resolve(target)
-        if name in self._commands:
-            raise Refused(f"Somebody just added another /{name}. Choose another name.")
-        command = self._command(CommandSpec(name=name, target=target), resolved)
-        await self._remember(command, by=by)
+        self._require_free(name)  # someone else may have added it meanwhile
+        command = self._prepare(CommandSpec(name=name, target=target), resolved)
+        await self._store(command, by=by)
         self._commands[name] = command
         return command
 
     async def remove(self, name: str) -> None:
-        """Forget an added command. Refused for a configured one: that is for the one who runs the bot."""
-        # One whose model is gone is no command any more, and still there to be forgotten.
+        """Remove an added command. Raise Refused for a configured or unknown one."""
+        # A command whose model no longer exists is not in the catalog, but its row can still be removed.
         if name in self._specs or not await self._rows.remove(name):
-            self._added(name)
+            self._require_added(name)
         self._commands.pop(name, None)
 
-    async def newest(self, name: str) -> Command:
-        """Return what an added command would be with its model's newest version."""
-        command = self._added(name)
+    async def build_latest(self, name: str) -> Command:
+        """Return an added command as it would be with its model's latest version."""
+        command = self._require_added(name)
         with as_user_errors():
             resolved = await self._resolver.resolve(replace(command.target, version=None))
-        return self._command(CommandSpec(name=name, target=resolved.target), resolved)
+        return self._prepare(CommandSpec(name=name, target=resolved.target), resolved)
 
-    async def switch(self, command: Command, *, by: int) -> None:
-        """Put a newer version of an added command in its place and remember it."""
-        self._added(command.name)
-        await self._remember(command, by=by)
+    async def update(self, command: Command, *, by: int) -> None:
+        """Replace an added command by this one, which has the same name and another version, and store it."""
+        self._require_added(command.name)
+        await self._store(command, by=by)
         self._commands[command.name] = command
 
-    async def _try(self, spec: CommandSpec) -> str | None:
+    async def _load(self, spec: CommandSpec) -> bool:
+        """Prepare one command; return False if Replicate did not answer and the schema is not cached."""
         try:
             resolved = await self._resolver.resolve(spec.target)
-        except UserError as unknown:
-            log.warning("A command was left out.", command=spec.name, reason=unknown.sentence)
-            return None
+        except UserError as error:
+            log.warning("command_skipped", command=spec.name, reason=error.sentence)
+            return True
         except ReplicateError as error:
-            remembered = await self._resolver.remembered(spec.target)
-            if remembered is None:
-                log.warning(
-                    "A command has to wait: Replicate did not tell its model.", command=spec.name, error=str(error)
-                )
-                return spec.name
-            resolved = remembered
-            log.warning("A command is as it was last time.", command=spec.name, error=str(error))
-        self._commands[spec.name] = self._command(spec, resolved)
-        return None
+            cached = await self._resolver.get_cached(spec.target)
+            if cached is None:
+                log.warning("command_postponed", command=spec.name, error=str(error))
+                return False
+            resolved = cached
+            log.warning("command_loaded_from_cache", command=spec.name, error=str(error))
+        command = self._prepare(spec, resolved)
+        for problem in command.problems:
+            log.warning("command_misconfigured", command=spec.name, problem=problem)
+        self._commands[spec.name] = command
+        return True
 
-    def _command(self, spec: CommandSpec, resolved: ResolvedModel) -> Command:
-        own = read_fields(resolved.schema)
-        for problem in config_problems(own, required=spec.required, defaults=spec.defaults, limits=spec.limits):
-            log.warning("A command's configuration does not fit its model.", command=spec.name, problem=problem)
-        fields = tuple(_limited(field, spec.limits) for field in own)
-        plan = build_layout(
-            fields,
-            model=resolved.target.model,
-            hidden=(*self._hidden, *spec.hidden),
-            required=spec.required,
-            defaults=spec.defaults,
-        )
-        return Command(
-            name=spec.name,
-            description=spec.description or resolved.description or f"Run {resolved.target.model}",
-            target=resolved.target,
-            plan=plan,
-            output_schema=read_output_schema(resolved.schema),
-            added=spec.name not in self._specs,
-        )
+    def _prepare(self, spec: CommandSpec, resolved: ResolvedModel) -> Command:
+        return prepare_command(spec, resolved, hidden=self._hidden, added=spec.name not in self._specs)
 
-    def _added(self, name: str) -> Command:
+    def _require_free(self, name: str) -> None:
+        if name in self._commands or name in self._specs:
+            raise Refused(f"/{name} already exists. Choose another name, or remove that command first.")
+
+    def _require_added(self, name: str) -> Command:
         command = self._commands.get(name)
         if command is None:
-            raise Refused(f"There is no /{name}. /models list shows what there is.")
+            raise Refused(f"There is no /{name}. See all commands with /models list.")
         if not command.added:
-            raise Refused(f"/{name} is configured, not added. Whoever runs the bot can change it.")
+            raise Refused(f"/{name} comes from the bot's configuration, so it can't be changed here.")
         return command
 
-    async def _remember(self, command: Command, *, by: int) -> None:
-        row = CommandRow(
-            name=command.name,
-            target=str(command.target),
-            description=command.description,
-            added_by=by,
-            added_at=self._clock.now(),
+    async def _store(self, command: Command, *, by: int) -> None:
+        await self._rows.save(
+            CommandRow(
+                name=command.name,
+                target=str(command.target),
+                description=command.description,
+                added_by=by,
+                added_at=self._clock.now(),
+            )
         )
-        await self._rows.save(row)
 
 
-def _spec(row: CommandRow) -> CommandSpec:
+def _to_spec(row: CommandRow) -> CommandSpec:
     return CommandSpec(name=row.name, target=ModelRef.parse(row.target), description=row.description)
-
-
-def _limited(field: Field, limits: Mapping[str, float]) -> Field:
-    """Lower a number field's maximum to what the configuration allows."""
-    most = limits.get(field.name)
-    if most is None or (field.maximum is not None and field.maximum <= most):
-        return field
-    return replace(field, maximum=most)

@@ -15,7 +15,7 @@ from bot.store.commands import Commands
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedModel:
-    """A pinned target with the schema and the words that belong to it."""
+    """A pinned target, with the model's description and OpenAPI schema."""
 
     target: ModelRef
     description: str
@@ -23,62 +23,66 @@ class ResolvedModel:
 
 
 class UnknownModel(UserError, ConfigError):
-    """Replicate knows no such model, or this account may not see it."""
+    """The model does not exist, this account cannot access it, or it cannot be a command."""
+
+
+class ReplicateUnavailable(UserError):
+    """Replicate did not answer, or refused to; the sentence says what to do."""
 
 
 class ModelResolver:
-    """Turns a target as people write it into a pinned one with its schema.
+    """Resolves a target as people write it into a pinned one with its schema.
 
-    A version never changes, so its schema is asked for once and remembered on disk: a bot whose models are all
+    A version never changes, so its schema is requested once and cached in the database: a bot whose models are all
     pinned starts without Replicate.
     """
 
-    def __init__(self, replicate: Replicate, remembered: Commands) -> None:
+    def __init__(self, replicate: Replicate, cache: Commands) -> None:
         self._replicate = replicate
-        self._remembered = remembered
+        self._cache = cache
 
     async def resolve(self, target: ModelRef) -> ResolvedModel:
-        """Return the target, pinned, with its schema. UnknownModel, or a ReplicateError when it cannot be asked."""
-        known = await self.remembered(target) if target.version is not None else None
-        if known is not None:
-            return known
+        """Return the pinned target with its schema. Raise UnknownModel or a ReplicateError."""
+        cached = await self.get_cached(target) if target.version is not None else None
+        if cached is not None:
+            return cached
         try:
-            resolved = await (self._deployment(target) if target.deployment else self._model(target))
+            resolved = await (self._resolve_deployment(target) if target.deployment else self._resolve_model(target))
         except NotFound as error:
-            raise _unknown(target) from error
+            raise _not_found(target) from error
         payload = {
             "target": str(resolved.target),
             "description": resolved.description,
             "schema": dict(resolved.schema),
         }
         for name in {str(target), str(resolved.target)}:
-            await self._remembered.cache_schema(name, payload)
+            await self._cache.cache_schema(name, payload)
         return resolved
 
-    async def remembered(self, target: ModelRef) -> ResolvedModel | None:
-        """Return what a target was when it was last asked for; of one without a version that may be outdated."""
-        payload = await self._remembered.get_schema(str(target))
+    async def get_cached(self, target: ModelRef) -> ResolvedModel | None:
+        """Return the last result for a target, or None; without a version it may be outdated."""
+        payload = await self._cache.get_schema(str(target))
         if payload is None:
             return None
         pinned = ModelRef.parse(payload.get("target", str(target)))
         return ResolvedModel(target=pinned, description=payload["description"], schema=payload["schema"])
 
-    async def page(self, target: ModelRef) -> Model:
-        """Return the page of a target's model as it is now. UnknownModel, or a ReplicateError."""
+    async def get_model(self, target: ModelRef) -> Model:
+        """Return the target's model as it is on Replicate now. Raise UnknownModel or a ReplicateError."""
         try:
             if not target.deployment:
                 return await self._replicate.models.get(target.model)
-            release = await self._replicate.deployments.get(target.model)
-            return await self._replicate.models.get(release.model)
+            deployment = await self._replicate.deployments.get(target.model)
+            return await self._replicate.models.get(deployment.model)
         except NotFound as error:
-            raise _unknown(target) from error
+            raise _not_found(target) from error
 
-    async def _deployment(self, target: ModelRef) -> ResolvedModel:
-        release = await self._replicate.deployments.get(target.model)
-        version = await self._replicate.models.version(release.model, release.version)
+    async def _resolve_deployment(self, target: ModelRef) -> ResolvedModel:
+        deployment = await self._replicate.deployments.get(target.model)
+        version = await self._replicate.models.version(deployment.model, deployment.version)
         return _resolved(target, target, "", version.schema)
 
-    async def _model(self, target: ModelRef) -> ResolvedModel:
+    async def _resolve_model(self, target: ModelRef) -> ResolvedModel:
         model = await self._replicate.models.get(target.model)
         if target.version is not None:
             version = await self._replicate.models.version(target.model, target.version)
@@ -86,39 +90,31 @@ class ModelResolver:
         latest = model.latest
         if latest is None:
             raise UnknownModel(f"{target} has no version that can be run.")
-        # Only official models run without a version; of any other, today's is kept.
+        # Replicate runs only official models without a version; any other is pinned to today's latest.
         pinned = target if model.official else replace(target, version=latest.id)
         return _resolved(target, pinned, model.description, latest.schema)
 
 
-def _resolved(
-    asked: ModelRef, pinned: ModelRef, description: str | None, schema: Mapping[str, Any] | None
-) -> ResolvedModel:
-    if not schema:
-        raise UnknownModel(f"{asked} does not say what inputs it takes, so it cannot become a command.")
-    return ResolvedModel(target=pinned, description=description or "", schema=schema)
-
-
-def _unknown(target: ModelRef) -> UnknownModel:
-    return UnknownModel(
-        f"Replicate knows no {target}, or its token may not see it. Check the spelling on replicate.com."
-    )
-
-
-class ReplicateUnavailable(UserError):
-    """Replicate could not be asked, or did not want to answer; the sentence says what to do."""
-
-
 @contextmanager
 def as_user_errors() -> Iterator[None]:
-    """Raise NotNow in the place of Replicate's own errors."""
+    """Raise ReplicateUnavailable instead of Replicate's own errors."""
     try:
         yield
     except Unauthenticated as error:
-        raise ReplicateUnavailable(
-            "Replicate does not take this bot's token. Whoever runs the bot can mend that."
-        ) from error
+        raise ReplicateUnavailable("Replicate rejected this bot's token. Ask the bot's owner to fix it.") from error
     except Throttled as error:
-        raise ReplicateUnavailable("Replicate asks for a pause. Try again in a minute.") from error
+        raise ReplicateUnavailable("Replicate is busy. Try again in a minute.") from error
     except ReplicateError as error:
-        raise ReplicateUnavailable("Replicate does not answer right now. Try again in a minute.") from error
+        raise ReplicateUnavailable("Replicate isn't responding right now. Try again in a minute.") from error
+
+
+def _resolved(
+    target: ModelRef, pinned: ModelRef, description: str | None, schema: Mapping[str, Any] | None
+) -> ResolvedModel:
+    if not schema:
+        raise UnknownModel(f"{target} doesn't describe its inputs, so it can't become a command.")
+    return ResolvedModel(target=pinned, description=description or "", schema=schema)
+
+
+def _not_found(target: ModelRef) -> UnknownModel:
+    return UnknownModel(f"Couldn't find {target} on Replicate, or this bot's account can't access it.")

@@ -1,97 +1,101 @@
-"""Changes: what a newer version of a model takes and makes, held against the one that is in use."""
+"""Compare the inputs and outputs of a model's newer version with those of the version in use."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-from bot.catalog.catalog import Command
-from bot.options.describe import describe_inputs
+from bot.catalog.command import Command
 from bot.options.fields import Field, Scalar
 from bot.options.file_types import describe_types
-from bot.options.text import format_range, format_value
+from bot.options.text import describe_inputs, format_range, format_value
 from bot.outputs.output_schema import describe_output
 
-_LISTED = 6  # choices that are named
+_LISTED_CHOICES: Final = 6  # of a longer list, the rest is counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaDiff:
-    """What is different, each a line of Markdown. ``version``: there is another version at all."""
+    """The differences, each a line of Markdown. ``is_new_version``: the target differs at all."""
 
-    version: bool = False
+    is_new_version: bool = False
     added: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     output: str | None = None
 
     @property
-    def anything(self) -> bool:
-        """Whether people will notice a difference in what they can set or get."""
-        return bool(self.added or self.gone or self.changed or self.output)
+    def is_visible(self) -> bool:
+        """Whether people notice a difference in what they can set or what they get."""
+        return bool(self.added or self.removed or self.changed or self.output)
 
 
 def diff_schemas(old: Command, new: Command) -> SchemaDiff:
-    """Return what is different for people when ``new`` takes the place of ``old``."""
-    before = {field.name: field for field in old.plan.fields}
-    after = {field.name: field for field in new.plan.fields}
-    lines = dict(zip(after, describe_inputs(new.plan), strict=True))
-    made, makes = describe_output(old.output_schema), describe_output(new.output_schema)
+    """Return what changes for people if ``new`` replaces ``old``."""
+    old_fields = {field.name: field for field in old.layout.fields}
+    new_fields = {field.name: field for field in new.layout.fields}
+    lines = dict(zip(new_fields, describe_inputs(new.layout), strict=True))
+    old_output, new_output = describe_output(old.output_schema), describe_output(new.output_schema)
     return SchemaDiff(
-        version=old.target != new.target,
-        added=tuple(line for name, line in lines.items() if name not in before),
-        gone=tuple(f"`{old.plan.names[name]}`" for name in before if name not in after),
+        is_new_version=old.target != new.target,
+        added=tuple(line for name, line in lines.items() if name not in old_fields),
+        removed=tuple(f"`{old.layout.names[name]}`" for name in old_fields if name not in new_fields),
         changed=tuple(
-            f"`{new.plan.names[name]}` · {difference}"
-            for name, field in after.items()
-            if name in before and (difference := " · ".join(_differences(old, new, before[name], field)))
+            f"`{new.layout.names[name]}` · {changes}"
+            for name, field in new_fields.items()
+            if name in old_fields and (changes := " · ".join(_diff_field(old, new, old_fields[name], field)))
         ),
-        output=f"{made} → {makes}" if made != makes else None,
+        output=f"{old_output} → {new_output}" if old_output != new_output else None,
     )
 
 
-def _differences(old: Command, new: Command, was: Field, now: Field) -> Iterator[str]:
-    if was.kind is not now.kind:
-        yield f"{was.kind.value} → {now.kind.value}"
-    yield from _choices(was, now)
-    if format_range(was) != format_range(now):
-        yield f"{format_range(was) or 'any'} → {format_range(now) or 'any'}"
-    if (was.min_length, was.max_length) != (now.min_length, now.max_length):
-        yield f"{_length(was)} → {_length(now)}"
-    before, after = (command.plan.defaults.get(now.name, field.default) for command, field in ((old, was), (new, now)))
-    if before != after:
-        yield f"default {_value(before)} → {_value(after)}"
-    if was.accepts != now.accepts:
-        yield f"{describe_types(was.accepts)} → {describe_types(now.accepts)}"
-    if (was.name in old.plan.needed) != (now.name in new.plan.needed):
-        yield "now needed" if now.name in new.plan.needed else "no longer needed"
-    if now.deprecated and not was.deprecated:
-        yield "going away"
+def _diff_field(old_command: Command, new_command: Command, old: Field, new: Field) -> Iterator[str]:
+    if old.kind is not new.kind:
+        yield f"{old.kind.value} → {new.kind.value}"
+    yield from _diff_choices(old, new)
+    if format_range(old) != format_range(new):
+        yield f"{format_range(old) or 'any'} → {format_range(new) or 'any'}"
+    if (old.min_length, old.max_length) != (new.min_length, new.max_length):
+        yield f"{_format_length(old)} → {_format_length(new)}"
+    old_default = old_command.layout.defaults.get(old.name, old.default)
+    new_default = new_command.layout.defaults.get(new.name, new.default)
+    if old_default != new_default:
+        yield f"default: {_format_default(old_default)} → {_format_default(new_default)}"
+    if old.accepts != new.accepts:
+        yield f"{describe_types(old.accepts)} → {describe_types(new.accepts)}"
+    is_required = new.name in new_command.layout.required
+    if (old.name in old_command.layout.required) != is_required:
+        yield "now required" if is_required else "no longer required"
+    if new.deprecated and not old.deprecated:
+        yield "now deprecated"
 
 
-def _choices(was: Field, now: Field) -> Iterator[str]:
-    if was.choices and not now.choices:
-        yield "takes anything now"
-    elif now.choices and not was.choices:
-        yield f"one of {_named(now.choices)} now"
+def _diff_choices(old: Field, new: Field) -> Iterator[str]:
+    if old.choices and not new.choices:
+        yield "now accepts any value"
+    elif new.choices and not old.choices:
+        yield f"now one of {_format_choices(new.choices)}"
     else:
-        new = tuple(choice for choice in now.choices if choice not in was.choices)
-        lost = tuple(choice for choice in was.choices if choice not in now.choices)
-        if new:
-            yield f"also {_named(new)}"
-        if lost:
-            yield f"no longer {_named(lost)}"
+        added = tuple(choice for choice in new.choices if choice not in old.choices)
+        removed = tuple(choice for choice in old.choices if choice not in new.choices)
+        if added:
+            yield f"also {_format_choices(added)}"
+        if removed:
+            yield f"no longer {_format_choices(removed)}"
 
 
-def _named(choices: tuple[Scalar, ...]) -> str:
-    named = ", ".join(format_value(choice) for choice in choices[:_LISTED])
-    return named if len(choices) <= _LISTED else f"{named}, … ({len(choices)})"
+def _format_choices(choices: tuple[Scalar, ...]) -> str:
+    listed = ", ".join(format_value(choice) for choice in choices[:_LISTED_CHOICES])
+    return listed if len(choices) <= _LISTED_CHOICES else f"{listed}, … ({len(choices)})"
 
 
-def _length(field: Field) -> str:
+def _format_length(field: Field) -> str:
     low, high = field.min_length or 0, field.max_length
     if high is None:
         return f"at least {low} characters" if low else "any length"
     return f"{low}–{high} characters" if low else f"up to {high} characters"
 
 
-def _value(value: object) -> str:
-    return "none" if value in (None, "", []) else format_value(value)
+def _format_default(value: object) -> str:
+    if value in (None, "", []):
+        return "none"
+    return ("on" if value else "off") if isinstance(value, bool) else format_value(value)

@@ -1,126 +1,127 @@
-"""Model search on Replicate, with cached results."""
+"""Search Replicate's models, with cached results."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from cachetools import TTLCache
 
 from bot.backends.replicate.models import Model, Models
 from bot.catalog.resolve import as_user_errors
-from bot.catalog.ttl_cache import TTLCache
 from bot.clock import Clock
 from bot.limits import CHOICES_PER_OPTION
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSummary:
-    """One model. ``model`` is "owner/name"; ``cover`` the address of its picture."""
-
-    model: str
-    description: str = ""
-    run_count: int = 0
-    cover: str | None = None
-    official: bool = False
-
-    @classmethod
-    def of(cls, model: Model) -> "ModelSummary":
-        """Return what a model's page says."""
-        return cls(
-            model=f"{model.owner}/{model.name}",
-            description=model.description or "",
-            run_count=model.run_count,
-            cover=model.cover_url,
-            official=model.official,
-        )
-
-
-_FRESH: Final = 600.0  # seconds
-_KEPT: Final = 500  # searches
-_CHARS: Final = 200  # of what is typed; no search gets better by more
+_CACHE_SECONDS: Final = 600.0
+_CACHED_QUERIES: Final = 500
+_QUERY_CHARS: Final = 200  # a longer query finds nothing more
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSummary:
+    """One model. ``model`` is "owner/name"; ``cover_url`` the address of its cover image."""
+
+    model: str
+    description: str = ""
+    run_count: int = 0
+    cover_url: str | None = None
+    official: bool = False
+
+    @classmethod
+    def from_model(cls, model: Model) -> "ModelSummary":
+        return cls(
+            model=f"{model.owner}/{model.name}",
+            description=model.description or "",
+            run_count=model.run_count,
+            cover_url=model.cover_url,
+            official=model.official,
+        )
+
+
 class ModelSearch:
-    """Finds models by words. The same words are asked for once in ten minutes, by however many people."""
+    """Finds models by words. Each query is sent once in ten minutes, for however many people type it."""
 
     def __init__(self, models: Models, *, clock: Clock) -> None:
         self._models = models
-        self._found: TTLCache[str, tuple[ModelSummary, ...]] = TTLCache(clock=clock, seconds=_FRESH, most=_KEPT)
-        self._asked: dict[str, asyncio.Task[tuple[ModelSummary, ...]]] = {}
+        self._cache: TTLCache[str, tuple[ModelSummary, ...]] = TTLCache(
+            _CACHED_QUERIES, _CACHE_SECONDS, clock.monotonic
+        )
+        self._requests: dict[str, asyncio.Task[tuple[ModelSummary, ...]]] = {}
 
-    async def find(self, words: str) -> tuple[ModelSummary, ...]:
-        """Return the models that fit, best first. NotNow when Replicate cannot be asked."""
-        key = _key(words)
+    async def search(self, query: str) -> tuple[ModelSummary, ...]:
+        """Return the matching models, best first. Raise ReplicateUnavailable."""
+        key = _normalize(query)
         if not key:
             return ()
-        known = self._found.get(key)
-        if known is not None:
-            return known
+        cached = self._cache.get(key)
+        if cached is not None:
+            return cached
         with as_user_errors():
-            return await asyncio.shield(self._ask(key))
+            return await asyncio.shield(self._start_request(key))
 
-    async def glance(self, words: str, *, within: float) -> tuple[ModelSummary, ...]:
-        """Return what is found ``within`` seconds, else the fitting ones of what was found before. Never raises.
+    async def suggest(self, query: str, *, max_wait: float) -> tuple[ModelSummary, ...]:
+        """Return what is found within ``max_wait`` seconds, else the matches among earlier results. Never raises.
 
-        The search goes on behind it, so that the next glance sees its result.
+        The request continues in the background, and the next call finds its result.
         """
-        key = _key(words)
-        known = self._found.get(key)
-        if known is not None or not key:
-            return known or ()
-        task = self._ask(key)
-        done, _ = await asyncio.wait({task}, timeout=within)
-        if done and not task.cancelled() and task.exception() is None:
-            return task.result()
-        return self._known(key)
+        key = _normalize(query)
+        cached = self._cache.get(key)
+        if cached is not None or not key:
+            return cached or ()
+        request = self._start_request(key)
+        done, _ = await asyncio.wait({request}, timeout=max_wait)
+        if done and not request.cancelled() and request.exception() is None:
+            return request.result()
+        return self._filter_cache(key)
 
-    def is_known(self, words: str) -> bool:
-        """Whether an answer is there without asking."""
-        return self._found.get(_key(words)) is not None
+    def is_cached(self, query: str) -> bool:
+        return _normalize(query) in self._cache
 
     async def close(self) -> None:
-        """Stop asking."""
-        tasks = tuple(self._asked.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Cancel the requests that are in progress."""
+        requests = tuple(self._requests.values())
+        for request in requests:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
 
-    def _ask(self, key: str) -> asyncio.Task[tuple[ModelSummary, ...]]:
-        task = self._asked.get(key)
-        if task is None:
-            task = self._asked[key] = asyncio.create_task(self._search(key), name=f"search for {key}")
-            task.add_done_callback(lambda done: self._over(key, done))
-        return task
+    def _start_request(self, key: str) -> asyncio.Task[tuple[ModelSummary, ...]]:
+        """Return the request for this query that is in progress, or a new one."""
+        request = self._requests.get(key)
+        if request is None:
+            request = self._requests[key] = asyncio.create_task(self._request(key), name=f"search for {key}")
+            request.add_done_callback(lambda done: self._on_done(key, done))
+        return request
 
-    async def _search(self, key: str) -> tuple[ModelSummary, ...]:
-        found = tuple(ModelSummary.of(model) for model in await self._models.search(key, limit=CHOICES_PER_OPTION))
-        self._found.put(key, found)
+    async def _request(self, key: str) -> tuple[ModelSummary, ...]:
+        models = await self._models.search(key, limit=CHOICES_PER_OPTION)
+        found = self._cache[key] = tuple(map(ModelSummary.from_model, models))
         return found
 
-    def _over(self, key: str, task: asyncio.Task[tuple[ModelSummary, ...]]) -> None:
-        """Let go of a search; one that nobody waits for any more fails quietly."""
-        self._asked.pop(key, None)
-        if not task.cancelled() and task.exception() is not None:
-            log.info("A search failed.", reason=str(task.exception()))
+    def _on_done(self, key: str, request: asyncio.Task[tuple[ModelSummary, ...]]) -> None:
+        """Forget a finished request, and read its error in case nobody waits for it any more."""
+        self._requests.pop(key, None)
+        if not request.cancelled() and request.exception() is not None:
+            log.info("search_failed", error=str(request.exception()))
 
-    def _known(self, key: str) -> tuple[ModelSummary, ...]:
-        """Return what fits these words among all that was found lately."""
+    def _filter_cache(self, key: str) -> tuple[ModelSummary, ...]:
+        """Return the models in the cache that match a query, the most used first."""
         words = key.split()
-        fitting: dict[str, ModelSummary] = {}
-        for earlier in self._found:
-            for listing in self._found.get(earlier) or ():
-                if _fits(listing, words):
-                    fitting.setdefault(listing.model, listing)
-        return tuple(sorted(fitting.values(), key=lambda listing: -listing.run_count)[:CHOICES_PER_OPTION])
+        matches = {
+            summary.model: summary
+            for found in tuple(self._cache.values())
+            for summary in found
+            if _matches(summary, words)
+        }
+        return tuple(sorted(matches.values(), key=lambda summary: -summary.run_count)[:CHOICES_PER_OPTION])
 
 
-def _key(words: str) -> str:
-    return " ".join(words.lower().split())[:_CHARS]
+def _normalize(query: str) -> str:
+    return " ".join(query.lower().split())[:_QUERY_CHARS]
 
 
-def _fits(listing: ModelSummary, words: Iterable[str]) -> bool:
-    text = f"{listing.model} {listing.description}".lower()
+def _matches(summary: ModelSummary, words: Sequence[str]) -> bool:
+    text = f"{summary.model} {summary.description}".lower()
     return all(word in text for word in words)

@@ -58,10 +58,10 @@ async def _check(bench: CheckContext, spec: CommandSpec) -> CheckResult:
             f"Its inputs are {listed(sorted(known), most=30)}."
         )
     hidden = (*bench.hidden, *spec.hidden)
-    plan = build_layout(
+    layout = build_layout(
         fields, model=resolved.target.model, hidden=hidden, required=spec.required, defaults=spec.defaults
     )
-    options = [option.name for option in plan.options]
+    options = [option.name for option in layout.options]
     return ok(f"/{spec.name}: {_short(resolved.target)} is there; options {listed(options, most=30)}.")
 
 

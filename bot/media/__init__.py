@@ -1,1 +1,1 @@
-"""Bytes whose type is told from the bytes: sniffing, and pictures made upright or smaller."""
+"""Detect the types of files, and inspect, rotate and shrink images."""

@@ -1,13 +1,13 @@
-"""Tells what some bytes are from the bytes themselves; names and headers are never asked."""
+"""Detect a file's type from its first bytes; names and headers are never trusted."""
 
 import json
 from typing import Final
 
 from bot.media.types import MediaKind, MediaType
 
-HEAD_BYTES: Final = 4096  # enough for every signature below; more is welcome, less is guessed from what is there
+HEAD_BYTES: Final = 4096  # enough for every signature below; with less, the type is guessed
 
-_TRUNCATED: Final = 1024  # a head this long may well have been cut; a shorter one is the whole file
+_TRUNCATED: Final = 1024  # a head of this length may be cut off; a shorter one is the whole file
 
 
 def _type(mime: str, suffix: str, kind: MediaKind) -> MediaType:
@@ -51,7 +51,7 @@ VTT: Final = _type("text/vtt", ".vtt", MediaKind.TEXT)
 TEXT: Final = _type("text/plain", ".txt", MediaKind.TEXT)
 UNKNOWN: Final = _type("application/octet-stream", ".bin", MediaKind.OTHER)
 
-# Signatures that stand at one place and mean one thing: (offset, bytes, type).
+# Signatures at a fixed offset that are unambiguous: (offset, bytes, type).
 _SIGNATURES: Final[tuple[tuple[int, bytes, MediaType], ...]] = (
     (0, b"\x89PNG\r\n\x1a\n", PNG),
     (0, b"\xff\xd8\xff", JPEG),
@@ -72,39 +72,39 @@ _HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"
 _AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
 _AUDIO_BRANDS: Final = frozenset({b"M4A ", b"M4B ", b"M4P "})
 _BMP_HEADERS: Final = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
-_SAFETENSORS_HEADER_MAX: Final = 100_000_000  # the format's own bound, in bytes
-_CONTROLS: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b")  # what no text file has
+_SAFETENSORS_HEADER_MAX: Final = 100_000_000  # the format's own limit, in bytes
+_CONTROLS: Final = frozenset(range(32)) - frozenset(b"\t\n\r\f\b\x1b")  # that no text file contains
 _MP3_SAMPLE_RATES: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _MP3_KBITS_V1: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MP3_KBITS_V2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
 def sniff(head: bytes) -> MediaType:
-    """Return the type that the first bytes of a file show; ``UNKNOWN`` when they show none.
+    """Return the type of a file by its first ``HEAD_BYTES`` bytes (or all, if it has fewer), else ``UNKNOWN``.
 
-    Give it ``HEAD_BYTES`` where there are that many: text and JSON are told by all that is given.
+    Text and JSON are detected from the whole head.
     """
-    for offset, signature, found in _SIGNATURES:
+    for offset, signature, media_type in _SIGNATURES:
         if head.startswith(signature, offset):
-            return found
-    return _container(head) or _plain_header(head) or _audio(head) or _text(head) or UNKNOWN
+            return media_type
+    return _sniff_container(head) or _sniff_weak_header(head) or _sniff_audio(head) or _sniff_text(head) or UNKNOWN
 
 
-def _container(head: bytes) -> MediaType | None:
-    """Return the type of a format whose signature says only what it is wrapped in."""
+def _sniff_container(head: bytes) -> MediaType | None:
+    """Return the type of a file whose signature only identifies its container."""
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])
     if head[4:8] == b"ftyp":
-        return _iso_media(head)
+        return _sniff_iso_media(head)
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return WEBM if b"webm" in head[:64] else MKV
     if head.startswith(b"OggS"):
-        return _ogg(head)
+        return _sniff_ogg(head)
     return None
 
 
-def _plain_header(head: bytes) -> MediaType | None:
-    """Return the type of a format whose first bytes are too common to go by alone."""
+def _sniff_weak_header(head: bytes) -> MediaType | None:
+    """Return the type of a file whose first bytes alone are too common to identify it."""
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         name_length = int.from_bytes(head[26:28], "little")
         return NPZ if head[30 : 30 + name_length].endswith(b".npy") else ZIP
@@ -115,8 +115,8 @@ def _plain_header(head: bytes) -> MediaType | None:
     return None
 
 
-def _iso_media(head: bytes) -> MediaType:
-    """Tell the formats that begin with an ``ftyp`` box apart by their brands."""
+def _sniff_iso_media(head: bytes) -> MediaType:
+    """Return the type of a file that starts with an ``ftyp`` box, by its brands."""
     end = max(16, min(int.from_bytes(head[:4], "big"), len(head)))
     major = head[8:12]
     brands = {major, *(head[at : at + 4] for at in range(16, end - 3, 4))}
@@ -129,8 +129,8 @@ def _iso_media(head: bytes) -> MediaType:
     return MOV if major == b"qt  " else MP4
 
 
-def _ogg(head: bytes) -> MediaType:
-    """Tell Ogg's codecs apart by the first packet."""
+def _sniff_ogg(head: bytes) -> MediaType:
+    """Return the type of an Ogg file by the codec in its first packet."""
     if b"OpusHead" in head[:64]:
         return OPUS
     if b"\x80theora" in head[:64]:
@@ -138,8 +138,8 @@ def _ogg(head: bytes) -> MediaType:
     return OGG
 
 
-def _audio(head: bytes) -> MediaType | None:
-    """Return the type of audio that has no container: MPEG frames, after an ID3 tag or bare."""
+def _sniff_audio(head: bytes) -> MediaType | None:
+    """Return the type of audio without a container: MPEG frames, with or without an ID3 tag."""
     if head.startswith(b"ID3") and len(head) >= 10:
         size = 10
         for place, byte in enumerate(head[6:10]):
@@ -151,7 +151,7 @@ def _audio(head: bytes) -> MediaType | None:
     if _is_adts(head) and len(head) >= 7:
         length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
         return AAC if length >= 7 and _repeats(head, length) else None
-    length = _mp3_frame(head)
+    length = _mp3_frame_length(head)
     return MP3 if length and _repeats(head, length) else None
 
 
@@ -159,8 +159,8 @@ def _is_adts(head: bytes) -> bool:
     return len(head) >= 2 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
 
 
-def _mp3_frame(head: bytes) -> int:
-    """Return the length in bytes of the layer III frame that begins here, or 0 when none does."""
+def _mp3_frame_length(head: bytes) -> int:
+    """Return the length in bytes of the layer III frame at the start, or 0 if there is none."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return 0
     version, bit_rate, sample_rate = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
@@ -172,13 +172,13 @@ def _mp3_frame(head: bytes) -> int:
 
 
 def _repeats(head: bytes, length: int) -> bool:
-    """Whether the next frame begins where this one ends, as far as the head shows it."""
+    """Return whether another frame follows this one, as far as the head goes."""
     following = head[length : length + 2]
     return len(following) < 2 or (following[0] == head[0] and following[1] & 0xFE == head[1] & 0xFE)
 
 
-def _text(head: bytes) -> MediaType | None:
-    """Return the kind of text this is, or None when it is none."""
+def _sniff_text(head: bytes) -> MediaType | None:
+    """Return the type of a text, or None."""
     text = _decode(head)
     if not text:
         return None
@@ -194,7 +194,7 @@ def _text(head: bytes) -> MediaType | None:
 
 
 def _decode(head: bytes) -> str | None:
-    """Return the head as text, or None; a character cut off at the end of a long head is forgiven."""
+    """Return the head as text, or None; a character cut off at the end of a long head is ignored."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         whole = head[: len(head) & ~1]
         try:
@@ -211,7 +211,7 @@ def _decode(head: bytes) -> str | None:
 
 
 def _is_json(text: str, *, cut: bool) -> bool:
-    """Whether this is a JSON object or array, or (``cut``) the beginning of one."""
+    """Return whether this is a JSON object or array, or (``cut``) the start of one."""
     try:
         json.loads(text)
     except json.JSONDecodeError as error:

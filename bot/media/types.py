@@ -1,11 +1,11 @@
-"""Media: bytes with a name and a type that was told from the bytes."""
+"""Media: a file's bytes with their name and type."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class MediaKind(StrEnum):
-    """What a person would call it."""
+    """The kind of a file, in the word people use."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -17,10 +17,7 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MediaType:
-    """A type as the bytes tell it.
-
-    ``mime`` is the registered name ("image/webp"), ``suffix`` the usual file ending with its dot (".webp").
-    """
+    """A type. ``mime`` is its registered name ("image/webp"), ``suffix`` the usual ending with a dot (".webp")."""
 
     mime: str
     suffix: str
@@ -29,7 +26,7 @@ class MediaType:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Some bytes, their type and the name a person knows them by."""
+    """A file in memory. ``type`` is detected from ``data``."""
 
     name: str
     type: MediaType
@@ -37,5 +34,4 @@ class Media:
 
     @property
     def size(self) -> int:
-        """The number of bytes."""
         return len(self.data)

@@ -1,1 +1,1 @@
-"""A model's schema, as slash options, and slash options as the model's input. Pure."""
+"""A model's schema as slash command options, and the values of options as the model's input. Pure."""

@@ -1,6 +1,6 @@
-"""Completion: what is offered while somebody types a choice, a list of choices, or ``key=value`` text.
+"""Suggestions while a person types a choice, a list of choices, or ``key=value`` text.
 
-One pass over the choices, whatever was typed: hundreds take well under a millisecond, a hundred thousand stay bounded.
+Each key press costs one pass over the choices: well under a millisecond for hundreds, and bounded for any number.
 """
 
 import heapq
@@ -21,170 +21,175 @@ from bot.options.options import Choice, Option, OptionRole, make_choices
 from bot.options.parse import KeyValue, parse_pairs, quote_value
 from bot.options.text import describe_field, format_details, single_line
 
-_SEARCHED: Final = 20_000  # choices that are looked at for one key press
-_COMPARED: Final = 500  # choices among which a misspelt word is looked for
-_LEAST_COMPARED: Final = 3  # letters below which everything is like everything
-_ALIKE: Final = 5
-_LIKENESS: Final = 0.6
+_SEARCHED_CHOICES: Final = 20_000  # per key press
+_COMPARED_CHOICES: Final = 500  # up to so many are compared with a misspelt word
+_MIN_COMPARED_CHARS: Final = 3  # shorter words resemble everything
+_CLOSE_MATCHES: Final = 5
+_MATCH_CUTOFF: Final = 0.6  # difflib's ratio
+_DESCRIPTION_CHARS: Final = 60  # of an input beside its key
+_LEAD_CHARS: Final = 50  # of the text before a suggestion
 _LAST_KEY: Final = re.compile(r"(?:^|\s)(?P<word>[^\s=]*)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One line of a completion: what people see, and what stands in the option when they take it."""
+    """One suggestion: the label people see, and the option's value if they pick it."""
 
     label: str
-    sent: str
+    value: str
 
 
-def suggest_values(plan: OptionLayout, option: Option, typed: str) -> list[Suggestion]:
-    """Return at most 25 suggestions, best first, each within Discord's lengths."""
+def suggest_values(layout: OptionLayout, option: Option, typed: str) -> list[Suggestion]:
+    """Return at most 25 suggestions within Discord's lengths, best first."""
     if option.role is OptionRole.ADVANCED:
-        found = _advanced(plan, typed)
-    else:
-        field = plan.field(option.field) if option.field is not None else None
-        found = _list(option, typed) if field and field.listed else _one(option, typed, field)
-    return _first_ones(found)
+        return _limit(_suggest_pairs(layout, typed))
+    field = layout.field(option.field) if option.field is not None else None
+    return _limit(_suggest_list(option, typed) if field and field.is_list else _suggest_choices(option, typed, field))
 
 
 def match_labels(labels: Sequence[str], typed: str) -> list[int]:
-    """Return the places of the labels that match, best first: whole, beginning, a word's beginning, within, all words.
+    """Return the indexes of at most 25 labels that match, best first.
 
-    Case and accents do not matter. Nothing typed matches everything, in its own order.
+    The ranks: equal, starts with the text, a word starts with it, contains it, contains all its words. Case and
+    accents are ignored. Empty text matches every label, in order.
     """
-    wanted = _folded(typed)
+    wanted = _fold(typed)
     if not wanted:
         return list(range(min(len(labels), CHOICES_PER_OPTION)))
     words = wanted.split()
     ranked = (
-        (rank, number)
-        for number, label in enumerate(_folded_labels(tuple(labels[:_SEARCHED])))
+        (rank, index)
+        for index, label in enumerate(_fold_labels(tuple(labels[:_SEARCHED_CHOICES])))
         if (rank := _rank(label, wanted, words)) is not None
     )
-    best = [number for _, number in heapq.nsmallest(CHOICES_PER_OPTION, ranked)]
-    return best or _alike(labels, wanted)
+    best = [index for _, index in heapq.nsmallest(CHOICES_PER_OPTION, ranked)]
+    return best or _match_misspelt(labels, wanted)
 
 
-def _alike(labels: Sequence[str], wanted: str) -> list[int]:
-    """Return what may have been meant by a word that is nowhere, where there are few enough to compare."""
-    if len(labels) > _COMPARED or len(wanted) < _LEAST_COMPARED:
+def _match_misspelt(labels: Sequence[str], wanted: str) -> list[int]:
+    if len(labels) > _COMPARED_CHOICES or len(wanted) < _MIN_COMPARED_CHARS:
         return []
-    places = {label: number for number, label in enumerate(_folded_labels(tuple(labels)))}
-    return [places[label] for label in get_close_matches(wanted[:CHOICE_CHARS], places, _ALIKE, _LIKENESS)]
+    indexes = {label: index for index, label in enumerate(_fold_labels(tuple(labels)))}
+    return [
+        indexes[label] for label in get_close_matches(wanted[:CHOICE_CHARS], indexes, _CLOSE_MATCHES, _MATCH_CUTOFF)
+    ]
 
 
-def _first_ones(found: Iterable[Suggestion]) -> list[Suggestion]:
-    fitting: dict[str, Suggestion] = {}
-    for each in found:
-        if 0 < len(each.sent) <= CHOICE_CHARS and each.label:
-            fitting.setdefault(each.sent, Suggestion(truncate(each.label, CHOICE_CHARS), each.sent))
-        if len(fitting) == CHOICES_PER_OPTION:
+def _limit(suggestions: Iterable[Suggestion]) -> list[Suggestion]:
+    """Return the first 25 different suggestions that Discord accepts."""
+    accepted: dict[str, Suggestion] = {}
+    for suggestion in suggestions:
+        if 0 < len(suggestion.value) <= CHOICE_CHARS and suggestion.label:
+            label = truncate(suggestion.label, CHOICE_CHARS)
+            accepted.setdefault(suggestion.value, Suggestion(label, suggestion.value))
+        if len(accepted) == CHOICES_PER_OPTION:
             break
-    return list(fitting.values())
+    return list(accepted.values())
 
 
-def _one(option: Option, typed: str, field: Field | None) -> Iterator[Suggestion]:
-    """Suggest choices; where other text is welcome, what was typed comes first."""
-    if field is not None and field.suggested and typed.strip():
+def _suggest_choices(option: Option, typed: str, field: Field | None) -> Iterator[Suggestion]:
+    """Suggest choices: the default first before anything is typed, the typed text first if any text is accepted."""
+    if field is not None and field.allows_custom and typed.strip():
         yield Suggestion(single_line(typed), typed)
     if field is not None and not typed.strip():
-        yield from (_choice(choice) for choice in option.choices if choice.real == field.default)
-    for number in match_labels([choice.label for choice in option.choices], typed):
-        yield _choice(option.choices[number])
+        yield from (_to_suggestion(choice) for choice in option.choices if choice.model_value == field.default)
+    for index in match_labels([choice.label for choice in option.choices], typed):
+        yield _to_suggestion(option.choices[index])
 
 
-def _choice(choice: Choice) -> Suggestion:
-    return Suggestion(choice.label, str(choice.sent))
+def _to_suggestion(choice: Choice) -> Suggestion:
+    return Suggestion(choice.label, str(choice.value))
 
 
-def _list(option: Option, typed: str) -> Iterator[Suggestion]:
-    """Suggest the last item of a list that is separated by commas."""
+def _suggest_list(option: Option, typed: str) -> Iterator[Suggestion]:
+    """Complete the last item of a list that is separated by commas."""
     before, comma, last = typed.rpartition(",")
     lead = f"{before}{comma} " if comma else ""
-    for number in match_labels([choice.label for choice in option.choices], last):
-        label = option.choices[number].label
+    for index in match_labels([choice.label for choice in option.choices], last):
+        label = option.choices[index].label
         item = f'"{label}"' if "," in label else label
         yield Suggestion(f"{lead}{item}", f"{lead}{item}")
 
 
-def _advanced(plan: OptionLayout, typed: str) -> Iterator[Suggestion]:
-    """Suggest the value of the last pair, or the next key."""
+def _suggest_pairs(layout: OptionLayout, typed: str) -> Iterator[Suggestion]:
+    """Complete the value of the last ``key=value`` pair, or the next key."""
     try:
         pairs = parse_pairs(typed, "")
     except BadOption:
         pairs = ()
-    given = {field.name for pair in pairs if (field := plan.known_as(pair.key))}
+    used_keys = {field.name for pair in pairs if (field := layout.find_field(pair.key))}
     if pairs and pairs[-1].end == len(typed) and not typed[-1:].isspace():
-        yield from _after(plan, typed, pairs[-1], given)
+        yield from _suggest_after_pair(layout, typed, pairs[-1], used_keys)
         return
-    found = _LAST_KEY.search(typed)
-    word = found["word"] if found else ""
-    yield from _keys(plan, typed[: len(typed) - len(word)], word, given)
+    match = _LAST_KEY.search(typed)
+    word = match["word"] if match else ""
+    yield from _suggest_keys(layout, typed[: len(typed) - len(word)], word, used_keys)
     if typed.strip():
-        yield Suggestion(_tail_of(typed), typed)
+        yield Suggestion(_shorten_lead(typed), typed)
 
 
-def _after(plan: OptionLayout, typed: str, last: KeyValue, given: set[str]) -> Iterator[Suggestion]:
-    """Suggest what may follow an unfinished value: the key that its last word begins, or the value's end."""
+def _suggest_after_pair(layout: OptionLayout, typed: str, last: KeyValue, used_keys: set[str]) -> Iterator[Suggestion]:
+    """Complete an unfinished value: its last word may be the start of a key, or of the value's last word."""
     raw = typed[last.start :]
     word = raw.rpartition(" ")[2]
     if word != raw and raw.startswith(last.value) and word:
         lead = typed[: len(typed) - len(word)]
-        yield from (key for key in _keys(plan, lead, word, given) if key.sent.startswith(typed))
-    yield Suggestion(_tail_of(typed), typed)
-    field = plan.known_as(last.key)
+        keys = _suggest_keys(layout, lead, word, used_keys)
+        yield from (suggestion for suggestion in keys if suggestion.value.startswith(typed))
+    yield Suggestion(_shorten_lead(typed), typed)
+    field = layout.find_field(last.key)
     if field is not None:
-        yield from _values(field, typed[: last.start], last.value)
+        yield from _suggest_pair_values(field, typed[: last.start], last.value)
 
 
-def _keys(plan: OptionLayout, lead: str, word: str, given: set[str]) -> Iterator[Suggestion]:
-    """Suggest the inputs that only ``advanced`` reaches, then the others."""
-    open_fields = [field for field in plan.fields if field.name not in given]
-    open_fields.sort(key=lambda field: field.name not in plan.leftover)
-    names = [plan.names[field.name] for field in open_fields]
-    for number in match_labels(names, word):
-        field = open_fields[number]
-        described = truncate(
-            f"{describe_field(field, None).rstrip('.')} · {format_details(field, field.default)}".rstrip(" ·"), 60
-        )
-        yield Suggestion(f"{_tail_of(lead)}{names[number]}= · {described}", f"{lead}{names[number]}=")
+def _suggest_keys(layout: OptionLayout, lead: str, word: str, used_keys: set[str]) -> Iterator[Suggestion]:
+    """Suggest the inputs that have no option of their own, then the others."""
+    fields = [field for field in layout.fields if field.name not in used_keys]
+    fields.sort(key=lambda field: field.name not in layout.overflow)
+    names = [layout.names[field.name] for field in fields]
+    for index in match_labels(names, word):
+        field = fields[index]
+        text, details = describe_field(field, None).rstrip("."), format_details(field, field.default)
+        description = truncate(f"{text} · {details}".rstrip(" ·"), _DESCRIPTION_CHARS)
+        yield Suggestion(f"{_shorten_lead(lead)}{names[index]}= · {description}", f"{lead}{names[index]}=")
 
 
-def _values(field: Field, lead: str, typed: str) -> Iterator[Suggestion]:
+def _suggest_pair_values(field: Field, lead: str, typed: str) -> Iterator[Suggestion]:
     labels = [choice.label for choice in make_choices(field.choices)]
     if field.kind is FieldKind.BOOLEAN:
-        labels = ["True", "False"]
-    for number in match_labels(labels, typed):
-        yield Suggestion(f"{_tail_of(lead)}{quote_value(labels[number])}", f"{lead}{quote_value(labels[number])}")
+        labels = ["on", "off"]
+    for index in match_labels(labels, typed):
+        value = quote_value(labels[index])
+        yield Suggestion(f"{_shorten_lead(lead)}{value}", f"{lead}{value}")
 
 
-def _tail_of(text: str) -> str:
-    """Return the end of a long text, where the typing happens."""
+def _shorten_lead(text: str) -> str:
+    """Return the end of a long text, where the person is typing."""
     plain = " ".join(text.split()) + (" " if text[-1:].isspace() else "")
-    return plain if len(plain) <= 50 else f"…{plain[-49:]}"
+    return plain if len(plain) <= _LEAD_CHARS else f"…{plain[1 - _LEAD_CHARS :]}"
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     """Return the text without case and accents."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(letter for letter in apart if not unicodedata.combining(letter)).split())
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(letter for letter in decomposed if not unicodedata.combining(letter)).split())
 
 
 @lru_cache(maxsize=256)
-def _folded_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_folded(label) for label in labels)
+def _fold_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_fold(label) for label in labels)
 
 
 def _rank(label: str, wanted: str, words: Sequence[str]) -> tuple[int, int] | None:
     """Return how well a label matches, smaller is better, or None."""
     if label == wanted:
         return (0, 0)
-    place = label.find(wanted)
-    if place == 0:
+    position = label.find(wanted)
+    if position == 0:
         return (1, len(label))
-    if place > 0:
-        inside_word = label[place - 1].isalnum()
-        return (3 if inside_word else 2, len(label) if inside_word else place)
+    if position > 0:
+        is_inside_word = label[position - 1].isalnum()
+        return (3 if is_inside_word else 2, len(label) if is_inside_word else position)
     if all(word in label for word in words):
         return (4, len(label))
     return None

@@ -1,8 +1,8 @@
-"""Edit: inputs as a form of at most five parts, filled with what a run had, and back to values for ``collect``.
+"""Inputs as a form of at most five parts, prefilled with a run's values, and its answers as values to parse.
 
-The form holds what matters most (the prompt, what is needed, files, then the model's own order). All other inputs
-stand in one ``advanced`` paragraph as ``key=value`` lines, so nothing is out of reach. What the form cannot show
-(files that were given before, texts longer than Discord's fields) is kept unless the form says something else.
+A form has a part for each of the most important inputs (the prompt, required inputs, files, then the model's own
+order). All other inputs are ``key=value`` lines in one ``advanced`` paragraph, so every input can be set. What a form
+cannot show (uploaded files, texts longer than Discord's fields) is kept unless an answer replaces it.
 """
 
 import json
@@ -28,10 +28,16 @@ from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout, find_quirks
 from bot.options.options import Choice, make_choices
 from bot.options.parse import format_pairs, parse_pairs, require_field
-from bot.options.text import describe_field, format_details, humanize_key, join_description
+from bot.options.text import (
+    describe_field,
+    format_details,
+    humanize_key,
+    join_description,
+)
 from bot.secrets import is_secret_name
 
-_MARK: Final = "file:"
+_FILE_PREFIX: Final = "file:"
+_SHORT_TEXT_CHARS: Final = 80  # a longer text is shown as a paragraph
 
 
 class FormKind(StrEnum):
@@ -45,10 +51,10 @@ class FormKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
-    """One part of a form. ``key`` is what its answer comes back under.
+    """One part of a form. Its answer is returned under ``key``.
 
-    ``value`` is what it is filled with; for a choice it is one of ``choices``' ``sent``. ``most`` is the number of
-    files, or of characters.
+    ``value`` prefills it; for a choice, it is the ``value`` of one of ``choices``. ``minimum`` and ``maximum`` are
+    numbers of characters, or of files.
     """
 
     key: str
@@ -59,232 +65,237 @@ class FormField:
     placeholder: str = ""
     required: bool = False
     choices: tuple[Choice, ...] = ()
-    least: int = 0
-    most: int = TEXT_INPUT_CHARS
+    minimum: int = 0
+    maximum: int = TEXT_INPUT_CHARS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionForm:
-    """A form for a plan. ``kept`` are values that stay as they are unless an answer replaces them."""
+    """A form for a layout. ``kept`` are values, by the model's keys, that apply unless an answer replaces them."""
 
-    plan: OptionLayout
+    layout: OptionLayout
     fields: tuple[FormField, ...]
     kept: Mapping[str, Any] = member(default_factory=dict)
 
-    def values(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values for ``collect``; BadOption when the ``advanced`` text cannot be read.
+    def parse_answers(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values for ``parse_options``; raise BadOption if the ``advanced`` text is malformed.
 
-        ``answers`` go by the fields' keys: text, a choice's ``sent``, or a list of files (``Taken`` or ``Media``).
-        What is empty or missing counts as not given.
+        ``answers`` are by the parts' keys: text, the value of a choice, or a list of files (``UploadedFile`` or
+        ``Media``). An empty or missing answer counts as not given.
         """
-        given = {
-            self._field(key).name: answer
+        values = {
+            self._require_field(key).name: answer
             for key, answer in answers.items()
-            if key != self.plan.advanced and answer not in (None, "", [], ())
+            if key != self.layout.advanced and answer not in (None, "", [], ())
         }
-        advanced = self.plan.advanced
+        advanced = self.layout.advanced
         for pair in parse_pairs(str(answers.get(advanced) or ""), advanced):
-            field = require_field(self.plan, pair.key, advanced)
-            if field.name not in given:
-                given[field.name] = pair.value
-            elif field.holds_files:
-                given[field.name] = [*given[field.name], *parse_urls(pair.value, advanced)]
+            field = require_field(self.layout, pair.key, advanced)
+            if field.name not in values:
+                values[field.name] = pair.value
+            elif field.accepts_files:
+                values[field.name] = [*values[field.name], *parse_urls(pair.value, advanced)]
             else:
-                raise BadOption(advanced, f"`{advanced}` gives `{self.plan.names[field.name]}` again; keep one.")
-        return {**self.kept, **given}
+                raise BadOption(advanced, f"`{advanced}` sets `{self.layout.names[field.name]}` again. Keep only one.")
+        return {**self.kept, **values}
 
-    def _field(self, key: str) -> Field:
-        return require_field(self.plan, key, key)
+    def _require_field(self, key: str) -> Field:
+        return require_field(self.layout, key, key)
 
 
-def restore_values(plan: OptionLayout, previous: Mapping[str, Any], files: Sequence[Media] = ()) -> dict[str, Any]:
-    """Return a run's input as values for ``collect``, by the model's keys; its files are looked up in ``files``."""
+def restore_values(layout: OptionLayout, run_input: Mapping[str, Any], files: Sequence[Media] = ()) -> dict[str, Any]:
+    """Return a run's input as values for ``parse_options``, by the model's keys.
+
+    References are replaced by the ``files`` they refer to; a file that is no longer stored is left out.
+    """
     values: dict[str, Any] = {}
-    for field in plan.fields:
-        value = previous.get(field.name)
-        if value is None:
-            continue
-        if field.holds_files:
-            value = _found(value, files)
+    for field in layout.fields:
+        value = run_input.get(field.name)
+        if value is not None and field.accepts_files:
+            value = _restore_files(value, files)
         if value is not None:
             values[field.name] = value
     return values
 
 
 def build_form(
-    plan: OptionLayout,
+    layout: OptionLayout,
     values: Mapping[str, Any] | None = None,
     *,
-    filled: Collection[str] = (),
-    room: int = MODAL_COMPONENTS,
+    exclude: Collection[str] = (),
+    max_components: int = MODAL_COMPONENTS,
 ) -> OptionForm:
-    """Return the form for these values (by the model's keys, as ``given_before`` gives them).
+    """Return a form prefilled with these values, by the model's keys, as ``restore_values`` returns them.
 
-    ``filled`` names inputs that are given already and need no asking: the picture of “Use as subject”. ``room`` is
-    how many parts the form may have.
+    ``exclude`` are keys that are not asked for because their values are known. ``max_components`` is the number of
+    parts that the form can have.
     """
     known = dict(values or {})
-    asked = [field for field in _by_weight(plan) if field.name not in filled]
-    shown = asked if len(asked) <= room and not _needs_text(asked) else asked[: room - 1]
-    parts = [part for field in shown if (part := _part(plan, field, known.get(field.name))) is not None]
-    rest = [field for field in asked if plan.names[field.name] not in {part.key for part in parts}]
-    urls = [field for field in shown if field.holds_files]
-    text, told = _text(plan, known, rest)
-    if rest or urls:
-        parts.append(_advanced(plan, [*rest, *urls], text))
-    answered = {part.key for part in parts if part.kind is not FormKind.FILES}
-    gone = told | {field.name for field in shown if plan.names[field.name] in answered}
+    fields = [field for field in _sort_by_importance(layout) if field.name not in exclude]
+    # An input for files can also be set by an address, for which the form needs its advanced paragraph.
+    fits = len(fields) <= max_components and not any(field.accepts_files for field in fields)
+    shown = fields if fits else fields[: max_components - 1]
+    parts = [part for field in shown if (part := _make_part(layout, field, known.get(field.name))) is not None]
+    part_keys = {part.key for part in parts}
+    others = [field for field in fields if layout.names[field.name] not in part_keys]
+    files = [field for field in shown if field.accepts_files]
+    text, written = _format_values(layout, known, others)
+    if others or files:
+        parts.append(_make_advanced_part(layout, [*others, *files], text))
+    prefilled = {part.key for part in parts if part.kind is not FormKind.FILES}
+    replaced = written | {field.name for field in shown if layout.names[field.name] in prefilled}
     return OptionForm(
-        plan=plan, fields=tuple(parts), kept={key: value for key, value in known.items() if key not in gone}
+        layout=layout,
+        fields=tuple(parts),
+        kept={key: value for key, value in known.items() if key not in replaced},
     )
 
 
-def edit_text(plan: OptionLayout, previous: Mapping[str, Any]) -> str:
-    """Return a run's input as ``key=value`` lines that ``advanced`` reads; its files are left out."""
-    text, _ = _text(plan, restore_values(plan, previous), plan.fields, room=None)
-    return text
-
-
-def _needs_text(fields: Iterable[Field]) -> bool:
-    """Whether some input can be given otherwise than by its own part: a file by its address."""
-    return any(field.holds_files for field in fields)
-
-
-def _by_weight(plan: OptionLayout) -> list[Field]:
-    """Return the fields, those that matter most first."""
-
-    def weight(field: Field) -> int:
-        if field.name == plan.prompt:
+def _sort_by_importance(layout: OptionLayout) -> list[Field]:
+    def rank(field: Field) -> int:
+        if field.name == layout.prompt_field:
             return 0
-        if field.name in plan.needed:
+        if field.name in layout.required:
             return 1
-        return 4 if field.deprecated else 2 if field.holds_files else 3
+        if field.deprecated:
+            return 4
+        return 2 if field.accepts_files else 3
 
-    return sorted(plan.fields, key=weight)
+    return sorted(layout.fields, key=rank)
 
 
-def _part(plan: OptionLayout, field: Field, value: Any) -> FormField | None:
-    """Return the form's part for a field; None when what it has cannot stand in one."""
-    key = plan.names[field.name]
-    default = plan.defaults.get(field.name, field.default)
-    about = join_description(
-        describe_field(field, find_quirks(plan.model).word(field.name)),
-        format_details(field, default),
+def _make_part(layout: OptionLayout, field: Field, value: Any) -> FormField | None:
+    """Return the form's part for a field, or None if the field's value cannot be shown in one."""
+    key = layout.names[field.name]
+    description = join_description(
+        describe_field(field, find_quirks(layout.model).describe(field.name)),
+        format_details(field, layout.defaults.get(field.name, field.default)),
         LABEL_DESCRIPTION_CHARS,
     )
     label = truncate(humanize_key(field.name).capitalize(), LABEL_CHARS)
-    required = field.name in plan.needed
-    if field.holds_files:
-        return _file_part(field, key, label, about, has=value is not None)
-    text = _written(field, value)
-    choices = _choices(field)
+    required = field.name in layout.required
+    if field.accepts_files:
+        return _make_file_part(field, key, label, description, has_value=value is not None)
+    choices = _list_choices(field)
     if choices:
-        sent = next((choice.sent for choice in choices if choice.label == text or str(choice.real) == text), "")
         return FormField(
             key=key,
             kind=FormKind.CHOICE,
             label=label,
-            description=about,
-            value=str(sent),
+            description=description,
+            value=_find_selected(choices, value),
             choices=choices,
             required=required,
         )
+    text = _format_input(field, value)
     if len(text) > TEXT_INPUT_CHARS or (value is not None and not text):
         return None
-    long = field.name == plan.prompt or field.kind is FieldKind.JSON or "\n" in text or len(text) > 80
+    is_long = field.name == layout.prompt_field or "\n" in text or len(text) > _SHORT_TEXT_CHARS
     return FormField(
         key=key,
-        kind=FormKind.PARAGRAPH if long or field.kind is FieldKind.STRINGS else FormKind.LINE,
+        kind=FormKind.PARAGRAPH if is_long or field.kind in (FieldKind.JSON, FieldKind.STRINGS) else FormKind.LINE,
         label=label,
-        description=about,
+        description=description,
         value=text,
         required=required,
-        # A shortest length would keep people from leaving an optional part empty.
-        least=_least(field) if required else 0,
-        most=max(_most(field), len(text)),
+        # A minimum length would not let a person leave an optional part empty.
+        minimum=_min_chars(field) if required else 0,
+        maximum=max(_max_chars(field), len(text)),
     )
 
 
-def _file_part(field: Field, key: str, label: str, about: str, *, has: bool) -> FormField:
-    most = min(field.max_items or MODAL_FILES, MODAL_FILES) if field.kind is FieldKind.FILES else 1
-    keeps = "Leave empty to keep what was given" if has else truncate(about, LABEL_DESCRIPTION_CHARS)
-    # Never required: an address in the ``advanced`` text will do, and ``collect`` asks for what is missing.
-    return FormField(key=key, kind=FormKind.FILES, label=label, description=keeps, most=max(most, 1))
+def _make_file_part(field: Field, key: str, label: str, description: str, *, has_value: bool) -> FormField:
+    maximum = min(field.max_items or MODAL_FILES, MODAL_FILES) if field.kind is FieldKind.FILES else 1
+    return FormField(
+        key=key,
+        kind=FormKind.FILES,
+        label=label,
+        description="Leave empty to keep the current file" if has_value else description,
+        # Never required: an address in the advanced paragraph will do, and ``parse_options`` asks for what is missing.
+        required=False,
+        maximum=max(maximum, 1),
+    )
 
 
-def _choices(field: Field) -> tuple[Choice, ...]:
+def _list_choices(field: Field) -> tuple[Choice, ...]:
     if field.kind is FieldKind.BOOLEAN:
-        return (Choice("True", "true", True), Choice("False", "false", False))  # noqa: FBT003 - the choice's value
-    listable = field.choices and not field.listed and not field.suggested and len(field.choices) <= CHOICES_PER_OPTION
-    return make_choices(field.choices) if listable else ()
+        return (Choice("On", "true", True), Choice("Off", "false", False))  # noqa: FBT003 - the model's own values
+    is_listable = field.choices and not field.is_list and not field.allows_custom
+    return make_choices(field.choices) if is_listable and len(field.choices) <= CHOICES_PER_OPTION else ()
 
 
-def _least(field: Field) -> int:
+def _find_selected(choices: Sequence[Choice], value: Any) -> str:
+    if value is None:
+        return ""
+    text = str(value)
+    return next((str(choice.value) for choice in choices if text in (choice.label, str(choice.model_value))), "")
+
+
+def _min_chars(field: Field) -> int:
     return min(field.min_length or 0, TEXT_INPUT_CHARS) if field.kind is FieldKind.STRING else 0
 
 
-def _most(field: Field) -> int:
+def _max_chars(field: Field) -> int:
     longest = field.max_length if field.kind is FieldKind.STRING else None
     return min(longest or TEXT_INPUT_CHARS, TEXT_INPUT_CHARS)
 
 
-def _advanced(plan: OptionLayout, fields: Sequence[Field], text: str) -> FormField:
-    names = ", ".join(f"{plan.names[field.name]}" for field in fields)
-    example = f"{plan.names[fields[0].name]}={'https://…' if fields[0].holds_files else '…'}"
+def _make_advanced_part(layout: OptionLayout, fields: Sequence[Field], text: str) -> FormField:
+    names = ", ".join(layout.names[field.name] for field in fields)
+    example = f"{layout.names[fields[0].name]}={'https://…' if fields[0].accepts_files else '…'}"
     return FormField(
-        key=plan.advanced,
+        key=layout.advanced,
         kind=FormKind.PARAGRAPH,
-        label="More inputs, one key=value a line",
+        label="More inputs (one key=value per line)",
         description=truncate(f"Any of: {names}", LABEL_DESCRIPTION_CHARS),
         value=text,
         placeholder=truncate(example, LABEL_DESCRIPTION_CHARS),
     )
 
 
-def _text(
-    plan: OptionLayout, values: Mapping[str, Any], fields: Iterable[Field], *, room: int | None = TEXT_INPUT_CHARS
-) -> tuple[str, set[str]]:
-    """Return the values as lines, and the keys of those that found room."""
+def _format_values(layout: OptionLayout, values: Mapping[str, Any], fields: Iterable[Field]) -> tuple[str, set[str]]:
+    """Return the values as ``key=value`` lines, and the keys of those that fit into the paragraph."""
     lines: list[str] = []
-    told: set[str] = set()
-    used = 0
+    written: set[str] = set()
+    length = 0
     for field in fields:
         value = values.get(field.name)
-        if value is None or is_secret_name(field.name) or (field.holds_files and not _all_addresses(value)):
+        if value is None or is_secret_name(field.name) or (field.accepts_files and not _are_addresses(value)):
             continue
-        line = format_pairs([(plan.names[field.name], _written(field, value))])
-        if room is None or used + len(line) + 1 <= room:
+        line = format_pairs([(layout.names[field.name], _format_input(field, value))])
+        if length + len(line) + 1 <= TEXT_INPUT_CHARS:
             lines.append(line)
-            told.add(field.name)
-            used += len(line) + 1
-    return "\n".join(lines), told
+            written.add(field.name)
+            length += len(line) + 1
+    return "\n".join(lines), written
 
 
-def _all_addresses(value: Any) -> bool:
+def _are_addresses(value: Any) -> bool:
     return all(isinstance(part, str) for part in (value if isinstance(value, list | tuple) else [value]))
 
 
-def _written(field: Field, value: Any) -> str:
-    """Return a value as text that reads back as it."""
+def _format_input(field: Field, value: Any) -> str:
+    """Return a value as text that is parsed into the same value."""
     if value is None:
         return ""
     if field.kind is FieldKind.JSON or isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, list | tuple):
-        parts = [str(part) for part in value]
-        if field.holds_files:
-            return " ".join(parts)
-        plain = all(part and part == part.strip() and not set(part) & set(',"\r\n[') for part in parts)
-        return ", ".join(parts) if plain and parts else json.dumps(list(value), ensure_ascii=False)
+        items = [str(item) for item in value]
+        if field.accepts_files:
+            return " ".join(items)
+        are_plain = all(item and item == item.strip() and not set(item) & set(',"\r\n[') for item in items)
+        return ", ".join(items) if are_plain and items else json.dumps(list(value), ensure_ascii=False)
     return str(value)
 
 
-def _found(value: Any, files: Sequence[Media]) -> Any:
-    """Replace marks of files by the files; None where all of them are no more."""
+def _restore_files(value: Any, files: Sequence[Media]) -> Any:
+    """Replace references by the files they refer to; None if none of the files is stored."""
     if isinstance(value, list):
-        parts = [part for mark in value if (part := _found(mark, files)) is not None]
-        return parts or None
-    if isinstance(value, str) and value.startswith(_MARK):
-        number = value.removeprefix(_MARK)
+        return [file for part in value if (file := _restore_files(part, files)) is not None] or None
+    if isinstance(value, str) and value.startswith(_FILE_PREFIX):
+        number = value.removeprefix(_FILE_PREFIX)
         return files[int(number)] if number.isdecimal() and int(number) < len(files) else None
     return value

@@ -9,9 +9,9 @@ from importlib import resources
 from typing import Any, Final
 
 from bot.formatting import truncate
-from bot.limits import MODAL_FILES, OPTIONS_PER_COMMAND
+from bot.limits import DESCRIPTION_CHARS, MODAL_FILES, OPTIONS_PER_COMMAND
 from bot.options.fields import Field, FieldKind
-from bot.options.file_types import takes_images
+from bot.options.file_types import accepts_images
 from bot.options.options import (
     Option,
     OptionGroup,
@@ -25,96 +25,96 @@ from bot.options.options import (
 )
 from bot.options.schema import flatten
 
+_ATTACHMENTS_PER_LIST: Final = 4  # that a list of files gets before other inputs move to ``advanced``
+
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """What is known of one model.
+    """What one model does not say in its schema; ``quirks.toml`` holds it.
 
-    ``require`` are inputs that it fails without. ``prompt`` and ``count`` are names to look for, the likeliest first;
-    where ``all_counts`` is set, the product of all of them is the number of outputs. ``words`` describe inputs.
+    ``required`` are inputs that the model fails without. ``prompts`` and ``counts`` are names to look for, likeliest
+    first; with ``multiplies_counts``, the product of all counts is the number of outputs. ``descriptions`` are by
+    input name.
     """
 
-    require: tuple[str, ...]
-    prompt: tuple[str, ...]
-    count: tuple[str, ...]
-    all_counts: bool
-    words: Mapping[str, str]
+    required: tuple[str, ...]
+    prompts: tuple[str, ...]
+    counts: tuple[str, ...]
+    multiplies_counts: bool
+    descriptions: Mapping[str, str]
 
-    def word(self, name: str) -> str | None:
-        """Return the description of an input that its model does not describe, if there is one."""
-        return self.words.get(name) or self.words.get(normalize_name(name))
-
-
-def find_quirks(model: str) -> Quirks:
-    """Return what is known of ``owner/name``; a version behind it does not matter."""
-    data = _data()
-    common = data["common"]
-    own: Mapping[str, Any] = data["models"].get(model.split(":", maxsplit=1)[0].lower(), {})
-    return Quirks(
-        require=tuple(own.get("require", ())),
-        prompt=(own["prompt"],) if "prompt" in own else tuple(common["prompt"]),
-        count=tuple(own.get("count", common["count"])),
-        all_counts="count" in own,
-        words={**common["words"], **own.get("words", {})},
-    )
-
-
-@cache
-def _data() -> Mapping[str, Any]:
-    return tomllib.loads(resources.files("bot.options").joinpath("quirks.toml").read_text("utf-8"))
-
-
-_LIST_FILES: Final = 4  # attachment options that a list of files gets before other inputs are left over
+    def describe(self, name: str) -> str | None:
+        """Return a description for an input that its model does not describe, if there is one."""
+        return self.descriptions.get(name) or self.descriptions.get(normalize_name(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionLayout:
     """How one command asks for a model's inputs.
 
-    ``fields`` are those that people may set, in the model's order; ``closed`` those that they may not (hidden or
-    secret). ``names`` gives each open field the name by which people know it. ``options`` are the slash options in
-    Discord's order; fields in ``leftover`` are reached by ``advanced`` alone, at least in part. ``needed`` must be
-    given. ``defaults`` are the command's own. ``prompt`` and ``count`` are fields with a meaning of their own.
-    ``advanced`` is what ``key=value`` text is called, as an option where something is left over and in forms.
+    ``fields`` are the inputs that people may set, in the model's order; ``hidden`` those that they may not (hidden by
+    the configuration, or secret). ``names`` maps each field's key to its name for people. ``options`` are the slash
+    options in Discord's order. ``overflow`` are the keys that no option covers entirely: they are set in ``advanced``,
+    which is the name of the option, or of the part of a form, for ``key=value`` text. ``required`` are the keys that
+    must be set. ``defaults`` are the command's own. ``prompt_field`` and ``count_fields`` are keys with a meaning.
     """
 
     model: str
     fields: tuple[Field, ...]
-    closed: tuple[Field, ...]
+    hidden: tuple[Field, ...]
     options: tuple[Option, ...]
     names: Mapping[str, str]
-    leftover: tuple[str, ...] = ()
-    needed: tuple[str, ...] = ()
+    overflow: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = member(default_factory=dict)
-    prompt: str | None = None
-    count: tuple[str, ...] = ()
+    prompt_field: str | None = None
+    count_fields: tuple[str, ...] = ()
     advanced: str = "advanced"
+
+    @property
+    def image_field(self) -> str | None:
+        """The key of the input for an image: a required one first, one that accepts only certain types first."""
+
+        def rank(field: Field) -> tuple[bool, bool]:
+            return field.name not in self.required, not field.accepts
+
+        candidates = [field for field in self.fields if field.accepts_files and accepts_images(field.accepts)]
+        return min(candidates, key=rank).name if candidates else None
 
     def option(self, name: str) -> Option | None:
         """Return the slash option of that name."""
         return next((option for option in self.options if option.name == name), None)
 
-    @property
-    def picture(self) -> str | None:
-        """The key of the input that a picture goes to: a needed one first, and one that names pictures first."""
+    def field(self, key: str) -> Field | None:
+        """Return the field of that key, if people may set it."""
+        return next((field for field in self.fields if field.name == key), None)
 
-        def weight(field: Field) -> tuple[bool, bool]:
-            return field.name not in self.needed, not field.accepts
-
-        fitting = [field for field in self.fields if field.holds_files and takes_images(field.accepts)]
-        return min(fitting, key=weight).name if fitting else None
-
-    def field(self, name: str) -> Field | None:
-        """Return the open field of that key."""
-        return next((field for field in self.fields if field.name == name), None)
-
-    def known_as(self, word: str) -> Field | None:
-        """Return the open field that people mean by this word: its name, the model's key, or an option of it."""
-        lowered = word.lower()
-        by_name = {name: key for key, name in self.names.items()}
+    def find_field(self, name: str) -> Field | None:
+        """Return the field that a person means: by its key, its name for people, or the name of one of its options."""
+        lowered = name.lower()
+        by_name = {label: key for key, label in self.names.items()}
         by_option = {option.name: option.field for option in self.options}
-        key = word if word in self.names else by_name.get(lowered, by_option.get(lowered))
+        key = name if name in self.names else by_name.get(lowered, by_option.get(lowered))
         return self.field(key) if key is not None else None
+
+
+def find_quirks(model: str) -> Quirks:
+    """Return what is known about ``owner/name``; a version after it is ignored."""
+    data = _load_quirks()
+    common = data["common"]
+    own: Mapping[str, Any] = data["models"].get(model.split(":", maxsplit=1)[0].lower(), {})
+    return Quirks(
+        required=tuple(own.get("required", ())),
+        prompts=(own["prompt"],) if "prompt" in own else tuple(common["prompts"]),
+        counts=tuple(own.get("counts", common["counts"])),
+        multiplies_counts="counts" in own,
+        descriptions={**common["descriptions"], **own.get("descriptions", {})},
+    )
+
+
+@cache
+def _load_quirks() -> Mapping[str, Any]:
+    return tomllib.loads(resources.files("bot.options").joinpath("quirks.toml").read_text("utf-8"))
 
 
 def build_layout(
@@ -125,174 +125,176 @@ def build_layout(
     required: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
 ) -> OptionLayout:
-    """Return the plan of a command for these inputs; Discord accepts the command whatever the inputs are.
+    """Return the layout of a command for these inputs. Discord accepts the command whatever the inputs are.
 
-    ``hidden`` inputs are not asked for. ``required`` ones are, beside those that the model needs. ``defaults`` apply
-    where a person gives nothing, to hidden inputs too.
+    ``hidden`` inputs are not offered. ``required`` ones must be set, besides those that the model requires.
+    ``defaults`` apply to inputs that a person leaves out, and to hidden ones.
     """
-    given = {**_lowered_defaults(fields), **(defaults or {})}
-    known = find_quirks(model)
-    open_fields = [field for field in fields if not field.secret and field.name not in hidden]
-    needs = {*required, *known.require, *(field.name for field in open_fields if field.required)} - given.keys()
-    names = _names(open_fields)
-    taken = UniqueNames()
-    for name in names.values():
-        taken.take(name)
-    prompt = _prompt(open_fields, known)
-    layout = _Layout(open_fields, names, taken, prompt=prompt, needs=needs, defaults=given, known=known)
+    quirks = find_quirks(model)
+    all_defaults = {**_lower_defaults(fields), **(defaults or {})}
+    visible = [field for field in fields if not field.secret and field.name not in hidden]
+    schema_required = (field.name for field in visible if field.required)
+    all_required = {*required, *quirks.required, *schema_required} - all_defaults.keys()
+    names = _name_fields(visible)
+    prompt_field = _find_prompt_field(visible, quirks)
+    builder = _LayoutBuilder(
+        visible, names, prompt_field=prompt_field, required=all_required, defaults=all_defaults, quirks=quirks
+    )
     return OptionLayout(
         model=model,
-        fields=tuple(open_fields),
-        closed=tuple(field for field in fields if field.name not in names),
-        options=fit_to_limits(layout.options()),
+        fields=tuple(visible),
+        hidden=tuple(field for field in fields if field.name not in names),
+        options=fit_to_limits(builder.build_options()),
         names=names,
-        leftover=layout.leftover,
-        needed=tuple(field.name for field in open_fields if field.name in needs),
-        defaults=given,
-        prompt=prompt,
-        count=_count(open_fields, known),
-        advanced=layout.advanced,
+        overflow=builder.overflow,
+        required=tuple(field.name for field in visible if field.name in all_required),
+        defaults=all_defaults,
+        prompt_field=prompt_field,
+        count_fields=_find_count_fields(visible, quirks),
+        advanced=builder.advanced,
     )
 
 
-def _lowered_defaults(fields: Sequence[Field]) -> dict[str, Any]:
-    """Return defaults for inputs whose maximum was set below the model's own default, which would apply otherwise."""
+def _lower_defaults(fields: Sequence[Field]) -> dict[str, Any]:
+    """Return defaults for the inputs whose configured maximum is below the model's own default."""
     lowered: dict[str, Any] = {}
     for field in fields:
-        most, default = field.maximum, field.default
-        if most is None or isinstance(default, bool) or not isinstance(default, int | float) or default <= most:
+        maximum, default = field.maximum, field.default
+        if maximum is None or isinstance(default, bool) or not isinstance(default, int | float) or default <= maximum:
             continue
-        own = flatten(field.schema).get("maximum")
-        if not isinstance(own, int | float) or default <= own:
-            lowered[field.name] = most
+        model_maximum = flatten(field.schema).get("maximum")
+        if not isinstance(model_maximum, int | float) or default <= model_maximum:
+            lowered[field.name] = maximum
     return lowered
 
 
-def _names(fields: Sequence[Field]) -> dict[str, str]:
-    """Give each field a name; a key that is a legal name keeps it, whoever else would like it."""
+def _name_fields(fields: Sequence[Field]) -> dict[str, str]:
+    """Return each field's name for people; keys that are valid names keep them."""
     names = UniqueNames()
-    ordered = sorted(fields, key=lambda field: not is_valid_name(field.name))
-    given = {field.name: names.take(field.name) for field in ordered}
-    return {field.name: given[field.name] for field in fields}
+    valid_first = sorted(fields, key=lambda field: not is_valid_name(field.name))
+    allocated = {field.name: names.allocate(field.name) for field in valid_first}
+    return {field.name: allocated[field.name] for field in fields}
 
 
-def _prompt(fields: Sequence[Field], known: Quirks) -> str | None:
-    """Return the field that holds what the person asks for: by its name, else the first free text."""
-    texts = [field for field in fields if field.kind is FieldKind.STRING and (not field.choices or field.suggested)]
+def _find_prompt_field(fields: Sequence[Field], quirks: Quirks) -> str | None:
+    """Return the key of the prompt: by its name, else the first required text, else the only text."""
+    texts = [field for field in fields if field.kind is FieldKind.STRING and (not field.choices or field.allows_custom)]
     by_name = {field.name.lower(): field.name for field in reversed(texts)}
-    named = next((by_name[name] for name in known.prompt if name in by_name), None)
+    named = next((by_name[name] for name in quirks.prompts if name in by_name), None)
     if named is not None:
         return named
-    needed = [field for field in texts if field.required]
-    return (needed or texts)[0].name if needed or len(texts) == 1 else None
+    required = [field for field in texts if field.required]
+    return (required or texts)[0].name if required or len(texts) == 1 else None
 
 
-def _count(fields: Sequence[Field], known: Quirks) -> tuple[str, ...]:
-    """Return the fields whose product is the number of outputs."""
+def _find_count_fields(fields: Sequence[Field], quirks: Quirks) -> tuple[str, ...]:
+    """Return the keys whose product is the number of outputs."""
     keys = {field.name.lower(): field.name for field in fields if field.kind is FieldKind.INTEGER}
-    found = tuple(keys[name] for name in known.count if name in keys)
-    return found if known.all_counts else found[:1]
+    found = tuple(keys[name] for name in quirks.counts if name in keys)
+    return found if quirks.multiplies_counts else found[:1]
 
 
-class _Layout:
+class _LayoutBuilder:
     """Decides which options a command has, and in which order."""
 
     def __init__(
         self,
         fields: Sequence[Field],
         names: Mapping[str, str],
-        taken: UniqueNames,
         *,
-        prompt: str | None,
-        needs: Collection[str],
+        prompt_field: str | None,
+        required: Collection[str],
         defaults: Mapping[str, Any],
-        known: Quirks,
+        quirks: Quirks,
     ) -> None:
-        self._prompt = prompt
-        self._needs = needs
-        self._blocks = [
+        self._prompt_field = prompt_field
+        self._required = required
+        unique_names = UniqueNames()
+        for name in names.values():
+            unique_names.allocate(name)
+        self._groups = [
             make_group(
                 field,
                 names[field.name],
-                taken,
-                needed=field.name in needs,
+                unique_names,
+                required=field.name in required,
                 default=defaults.get(field.name, field.default),
-                known=known.word(field.name),
+                fallback=quirks.describe(field.name),
             )
             for field in fields
         ]
-        self._widths = self._choose()
-        self.advanced = taken.take("advanced")
+        self._widths = self._choose_widths()
+        self.advanced = unique_names.allocate("advanced")
 
     @property
-    def leftover(self) -> tuple[str, ...]:
-        """The fields that no slash option reaches wholly."""
-        return tuple(part.field.name for part, width in self._pairs() if width < part.whole)
+    def overflow(self) -> tuple[str, ...]:
+        """The keys of the fields that no slash option covers entirely."""
+        return tuple(group.field.name for group, width in self._sized_groups() if width < group.min_width)
 
-    def options(self) -> list[Option]:
-        """Return the options as Discord wants them, required ones first, then what matters most."""
-        options = [option for part, width in sorted(self._pairs(), key=self._place) for option in part.take(width)]
-        if not self.leftover:
+    def build_options(self) -> list[Option]:
+        """Return the options in Discord's order: required ones first, then the most important."""
+        groups = sorted(self._sized_groups(), key=lambda sized: self._position(sized[0]))
+        options = [option for group, width in groups for option in group.select(width)]
+        if not self.overflow:
             return options
-        rest = self._rest()
-        after = sum(option.required for option in options) if rest.required else len(options)
-        return [*options[:after], rest, *options[after:]]
+        advanced = self._make_advanced_option()
+        index = sum(option.required for option in options) if advanced.required else len(options)
+        return [*options[:index], advanced, *options[index:]]
 
-    def _pairs(self) -> list[tuple[OptionGroup, int]]:
-        return list(zip(self._blocks, self._widths, strict=True))
+    def _sized_groups(self) -> list[tuple[OptionGroup, int]]:
+        return list(zip(self._groups, self._widths, strict=True))
 
-    def _choose(self) -> list[int]:
-        """Return how many options each block gets."""
-        modest = [min(part.widest, max(part.whole, _LIST_FILES + 1)) for part in self._blocks]
-        if sum(modest) <= OPTIONS_PER_COMMAND:
-            return self._widen(modest, OPTIONS_PER_COMMAND - sum(modest))
-        if sum(part.whole for part in self._blocks) <= OPTIONS_PER_COMMAND:
-            least = [part.whole for part in self._blocks]
-            return self._widen(least, OPTIONS_PER_COMMAND - sum(least))
-        room = OPTIONS_PER_COMMAND - 1  # one is for ``advanced``
-        widths = [0] * len(self._blocks)
-        for number in sorted(range(len(self._blocks)), key=self._rank):
-            widths[number] = min(modest[number], room)
-            room -= widths[number]
+    def _choose_widths(self) -> list[int]:
+        """Return how many options each group gets."""
+        wanted = [min(group.max_width, max(group.min_width, _ATTACHMENTS_PER_LIST + 1)) for group in self._groups]
+        if sum(wanted) <= OPTIONS_PER_COMMAND:
+            return self._widen_lists(wanted, OPTIONS_PER_COMMAND - sum(wanted))
+        minimum = [group.min_width for group in self._groups]
+        if sum(minimum) <= OPTIONS_PER_COMMAND:
+            return self._widen_lists(minimum, OPTIONS_PER_COMMAND - sum(minimum))
+        left = OPTIONS_PER_COMMAND - 1  # one is ``advanced``
+        widths = [0] * len(self._groups)
+        for index in sorted(range(len(self._groups)), key=lambda index: self._priority(self._groups[index])):
+            widths[index] = min(wanted[index], left)
+            left -= widths[index]
         return widths
 
-    def _widen(self, widths: list[int], room: int) -> list[int]:
-        """Share what room there is among the lists of files, one option each in turn."""
-        while room:
-            growing = [n for n, part in enumerate(self._blocks) if widths[n] < min(part.widest, MODAL_FILES + 1)]
+    def _widen_lists(self, widths: list[int], left: int) -> list[int]:
+        """Distribute the options that are left among the lists of files, one each in turn."""
+        while left:
+            growing = [
+                index
+                for index, group in enumerate(self._groups)
+                if widths[index] < min(group.max_width, MODAL_FILES + 1)
+            ]
             if not growing:
                 break
-            for number in growing[:room]:
-                widths[number] += 1
-            room -= min(room, len(growing))
+            for index in growing[:left]:
+                widths[index] += 1
+            left -= min(left, len(growing))
         return widths
 
-    def _rank(self, number: int) -> int:
-        """Return how early a block is placed: needed values, the prompt, needed files, files, the rest."""
-        field = self._blocks[number].field
-        if field.name in self._needs:
-            return 2 if field.holds_files else 0
-        if field.name == self._prompt:
-            return 1
-        return 3 if field.holds_files else 4
+    def _priority(self, group: OptionGroup) -> int:
+        """Rank groups for the last free options: required values, the prompt, required files, files, the others."""
+        position = self._position(group)
+        return 4 if position == 3 and not group.field.accepts_files else position
 
-    def _place(self, pair: tuple[OptionGroup, int]) -> int:
-        """Return how early a block stands: required values, the prompt, needed files, then the model's own order."""
-        field = pair[0].field
-        if field.name in self._needs:
-            return 2 if field.holds_files else 0
-        return 1 if field.name == self._prompt else 3
+    def _position(self, group: OptionGroup) -> int:
+        """Rank groups in the command: required values, the prompt, required files, then the model's own order."""
+        if group.field.name in self._required:
+            return 2 if group.field.accepts_files else 0
+        return 1 if group.field.name == self._prompt_field else 3
 
-    def _rest(self) -> Option:
-        names = {part.field.name: part.name for part in self._blocks}
-        keys = ", ".join(names[name] for name in self.leftover)
-        unmet = any(width == 0 and part.field.name in self._needs for part, width in self._pairs())
+    def _make_advanced_option(self) -> Option:
+        names = {group.field.name: group.name for group in self._groups}
+        keys = ", ".join(names[key] for key in self.overflow)
+        is_required = any(width == 0 and group.field.name in self._required for group, width in self._sized_groups())
         return Option(
             name=self.advanced,
             field=None,
             role=OptionRole.ADVANCED,
             type=OptionType.STRING,
-            text=truncate(f'More inputs, as key=value key2="two words": {keys}', 100),
-            required=unmet,
+            text=truncate(f'More inputs, as key=value key2="two words": {keys}', DESCRIPTION_CHARS),
+            required=is_required,
             autocomplete=True,
         )

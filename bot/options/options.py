@@ -1,8 +1,8 @@
-"""Slash command options as plain values: their names, groups and sizes. `slash_command` turns them into Discord's."""
+"""Slash command options as plain values: names, types, groups, sizes. `slash_command` turns them into Discord's."""
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -22,52 +22,15 @@ from bot.options.fields import Field, FieldKind, Scalar
 from bot.options.file_types import describe_types
 from bot.options.text import describe_field, format_details, join_description, single_line
 
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _UNDERSCORES: Final = re.compile(r"_{2,}")
-
-
-def normalize_name(key: str) -> str:
-    """Return the key as a legal option name: lower case, letters, digits, ``-`` and ``_``; may be empty."""
-    if is_valid_name(key):
-        return key
-    lowered = _CAMEL.sub("_", unicodedata.normalize("NFKC", key)).lower()
-    kept = "".join(letter if _is_allowed(letter) else "_" for letter in lowered)
-    return _UNDERSCORES.sub("_", kept).strip("_")[:COMMAND_NAME_CHARS].rstrip("_")
-
-
-def is_valid_name(name: str) -> bool:
-    """Whether Discord takes this as an option's name, by the strictest reading of its rule."""
-    return 1 <= len(name) <= COMMAND_NAME_CHARS and name == name.lower() and all(map(_is_allowed, name))
-
-
-class UniqueNames:
-    """Gives out names, each once."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def take(self, wanted: str) -> str:
-        """Return the name, or the nearest to it that is legal and free."""
-        base = normalize_name(wanted) or "input"
-        name, number = base, 1
-        while name in self._taken:
-            number += 1
-            ending = f"_{number}"
-            name = base[: COMMAND_NAME_CHARS - len(ending)].rstrip("_") + ending
-        self._taken.add(name)
-        return name
-
-    def free(self, name: str) -> bool:
-        """Whether nobody has this name yet."""
-        return name not in self._taken
-
-
-def _is_allowed(letter: str) -> bool:
-    return letter in "-_" or unicodedata.category(letter)[0] in "LN"
+_MAX_OPTIONS_CHARS: Final = COMMAND_CHARS - COMMAND_NAME_CHARS - DESCRIPTION_CHARS  # without the command's own texts
+_MIN_DESCRIPTION_CHARS: Final = 40  # a shorter description is of no use
+_DESCRIPTION_STEP: Final = 5
 
 
 class OptionType(StrEnum):
-    """What Discord asks for."""
+    """An option's type in Discord."""
 
     STRING = "string"
     INTEGER = "integer"
@@ -77,30 +40,30 @@ class OptionType(StrEnum):
 
 
 class OptionRole(StrEnum):
-    """What an option's value is to the field that it sets."""
+    """What an option's value means for its field."""
 
     VALUE = "value"
     FILE = "file"  # an attachment
-    URL = "url"  # the address of a file, or of several
+    URL = "url"  # the address of one or several files
     ADVANCED = "advanced"  # key=value text for any field
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One choice: what people see, what Discord sends back, and what the model gets."""
+    """One choice: the label people see, the value Discord sends, and the model's own value."""
 
     label: str
-    sent: str | int | float
-    real: Scalar
+    value: str | int | float
+    model_value: Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One option of a command.
 
-    ``field`` is the model's key (None for ``advanced``). ``text`` and ``tail`` make the description, in ``room``
-    characters. ``choices`` are listed in the command, or searched while typing where ``autocomplete`` is set.
-    ``minimum`` and ``maximum`` bound a number, ``min_length`` and ``max_length`` a text.
+    ``field`` is the model's key (None for ``advanced``). ``text`` and ``details`` make the description, in at most
+    ``description_chars``. ``choices`` are part of the command, or searched while a person types if ``autocomplete`` is
+    set. ``minimum`` and ``maximum`` bound a number, ``min_length`` and ``max_length`` a text.
     """
 
     name: str
@@ -108,8 +71,8 @@ class Option:
     role: OptionRole
     type: OptionType
     text: str
-    tail: str = ""
-    room: int = DESCRIPTION_CHARS
+    details: str = ""
+    description_chars: int = DESCRIPTION_CHARS
     required: bool = False
     choices: tuple[Choice, ...] = ()
     autocomplete: bool = False
@@ -120,62 +83,173 @@ class Option:
 
     @property
     def description(self) -> str:
-        """What Discord shows beside the option's name."""
-        return join_description(self.text, self.tail, self.room)
+        return join_description(self.text, self.details, self.description_chars)
 
     @property
-    def listed(self) -> tuple[Choice, ...]:
-        """The choices that are part of the command itself."""
+    def static_choices(self) -> tuple[Choice, ...]:
+        """The choices that are part of the command."""
         return () if self.autocomplete else self.choices
 
     @property
-    def chars(self) -> int:
-        """How much of a command's characters the option takes."""
-        return len(self.name) + len(self.description) + sum(_choice_size(choice) for choice in self.listed)
+    def size(self) -> int:
+        """The number of characters that count towards Discord's limit of a command."""
+        choices = sum(len(choice.label) + len(str(choice.value)) for choice in self.static_choices)
+        return len(self.name) + len(self.description) + choices
 
 
-def make_value_option(field: Field, name: str, *, text: str, tail: str, required: bool) -> Option:
-    """Return the option that asks for a field's value."""
+@dataclass(frozen=True, slots=True)
+class OptionGroup:
+    """All options that one field can have.
+
+    ``name`` is the field's name for people. ``min_width`` options reach every value of the field.
+    """
+
+    field: Field
+    name: str
+    candidates: tuple[Option, ...]
+    min_width: int
+
+    @property
+    def max_width(self) -> int:
+        return len(self.candidates)
+
+    def select(self, width: int) -> tuple[Option, ...]:
+        """Return ``width`` options. The address of a file stands last and is the first to be left out."""
+        if not self.field.accepts_files or width == 0:
+            return self.candidates[:width]
+        files, url = self.candidates[:-1], self.candidates[-1]
+        return (*files[: width - 1], url) if width >= self.min_width else files[:width]
+
+
+class UniqueNames:
+    """Allocates option names, each once."""
+
+    def __init__(self) -> None:
+        self._allocated: set[str] = set()
+
+    def allocate(self, wanted: str) -> str:
+        """Return the valid, unused name nearest to the wanted one."""
+        base = normalize_name(wanted) or "input"
+        name, number = base, 1
+        while name in self._allocated:
+            number += 1
+            ending = f"_{number}"
+            name = base[: COMMAND_NAME_CHARS - len(ending)].rstrip("_") + ending
+        self._allocated.add(name)
+        return name
+
+    def is_free(self, name: str) -> bool:
+        return name not in self._allocated
+
+
+def normalize_name(key: str) -> str:
+    """Return a model's key as an option name: lower-case letters, digits, ``-`` and ``_``. It may be empty."""
+    if is_valid_name(key):
+        return key
+    lowered = _CAMEL_CASE.sub("_", unicodedata.normalize("NFKC", key)).lower()
+    kept = "".join(letter if _is_allowed(letter) else "_" for letter in lowered)
+    return _UNDERSCORES.sub("_", kept).strip("_")[:COMMAND_NAME_CHARS].rstrip("_")
+
+
+def is_valid_name(name: str) -> bool:
+    """Return whether Discord accepts an option of this name, by the strictest reading of its rule."""
+    return 1 <= len(name) <= COMMAND_NAME_CHARS and name == name.lower() and all(map(_is_allowed, name))
+
+
+def make_group(
+    field: Field, name: str, names: UniqueNames, *, required: bool, default: Any, fallback: str | None
+) -> OptionGroup:
+    """Return a field's options.
+
+    Further names are allocated from ``names``. ``fallback`` describes a field without a description of its own.
+    """
+    text = describe_field(field, fallback)
+    if field.accepts_files:
+        return _make_file_group(field, name, names, text=text, required=required)
+    option = _make_value_option(field, name, text=text, details=format_details(field, default), required=required)
+    return OptionGroup(field, name, (option,), min_width=1)
+
+
+def make_choices(values: Sequence[Scalar]) -> tuple[Choice, ...]:
+    """Return choices with unique labels that Discord accepts; each is sent as its label."""
+    return tuple(Choice(label, label, value) for value, label in zip(values, _unique_labels(values), strict=True))
+
+
+def fit_to_limits(options: Sequence[Option], *, limit: int = _MAX_OPTIONS_CHARS) -> tuple[Option, ...]:
+    """Return the options in at most ``limit`` characters; none is dropped.
+
+    All descriptions are shortened alike. When they are too short to be of use, the longest list of choices becomes an
+    autocomplete, which takes no characters, and the descriptions start again at their full length.
+    """
+    fitted = tuple(options)
+    while True:
+        for chars in range(DESCRIPTION_CHARS, _MIN_DESCRIPTION_CHARS - 1, -_DESCRIPTION_STEP):
+            fitted = tuple(replace(option, description_chars=chars) for option in fitted)
+            if sum(option.size for option in fitted) <= limit:
+                return fitted
+        largest = max(fitted, key=lambda option: sum(len(choice.label) * 2 for choice in option.static_choices))
+        if not largest.static_choices:
+            return fitted
+        fitted = tuple(_with_autocomplete(option) if option is largest else option for option in fitted)
+
+
+def _make_value_option(field: Field, name: str, *, text: str, details: str, required: bool) -> Option:
     option = Option(
         name=name,
         field=field.name,
         role=OptionRole.VALUE,
         type=_option_type(field),
         text=text,
-        tail=tail,
+        details=details,
         required=required,
     )
-    if field.choices and field.listed:
+    if field.choices and field.is_list:
         return replace(option, choices=make_choices(field.choices), autocomplete=True)
     if field.choices and field.kind is not FieldKind.BOOLEAN:
         return _with_choices(option, field)
     if option.type in (OptionType.INTEGER, OptionType.NUMBER):
         low, high = field.minimum, field.maximum
-        # A configured limit may lie below the model's own minimum; then no value will do, and we say so ourselves.
-        possible = low is None or high is None or low <= high
-        return replace(option, minimum=low, maximum=high) if possible else option
+        # A configured limit can be below the model's minimum. No value is valid then, and the parser says so.
+        is_possible = low is None or high is None or low <= high
+        return replace(option, minimum=low, maximum=high) if is_possible else option
     if field.kind is FieldKind.STRING:
         return _with_lengths(option, field)
     return option
 
 
-def with_autocomplete(option: Option) -> Option:
-    """Return the option with its choices found while typing instead of listed, so that they take no room."""
-    choices = tuple(replace(choice, sent=str(choice.sent)) for choice in option.choices)
-    return replace(option, type=OptionType.STRING, choices=choices, autocomplete=True)
+def _make_file_group(field: Field, name: str, names: UniqueNames, *, text: str, required: bool) -> OptionGroup:
+    is_list = field.kind is FieldKind.FILES
+    first = _allocate_singular(name, names) if is_list else name
+    count = max(1, min(field.max_items or MODAL_FILES, MODAL_FILES)) if is_list else 1
+    others = [names.allocate(f"{first}_{number}") for number in range(2, count + 1)]
+    url = names.allocate(f"{name}_url")
+    details = f"required, here or as {url}" if required else ""
+    files = [
+        Option(
+            name=file, field=field.name, role=OptionRole.FILE, type=OptionType.ATTACHMENT, text=text, details=details
+        )
+        for file in (first, *others)
+    ]
+    url_text = (
+        "Web addresses instead of attachments, separated by spaces"
+        if is_list
+        else f"The web address of {describe_types(field.accepts)}, instead of an attachment"
+    )
+    address = Option(name=url, field=field.name, role=OptionRole.URL, type=OptionType.STRING, text=url_text)
+    return OptionGroup(field, name, (*files, address), min_width=2)
 
 
-def make_choices(values: Sequence[Scalar]) -> tuple[Choice, ...]:
-    """Return choices with labels that Discord takes and that nobody can confuse; each is sent as its label."""
-    seen: dict[str, int] = {}
-    return tuple(Choice(label, label, value) for value, label in zip(values, _unique_labels(values, seen), strict=True))
+def _allocate_singular(name: str, names: UniqueNames) -> str:
+    """Return the name of one of several files: “images” becomes “image”, if that name is free."""
+    singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
+    return names.allocate(singular) if singular != name and len(singular) > 2 and names.is_free(singular) else name
 
 
 def _option_type(field: Field) -> OptionType:
     if field.kind is FieldKind.BOOLEAN:
         return OptionType.BOOLEAN
     numbers = (field.minimum, field.maximum, field.default)
-    # What Discord's own numbers cannot hold is typed as text and read by us.
+    # Numbers beyond Discord's range are typed as text and parsed by the bot.
     if any(isinstance(number, int | float) and abs(number) > INTEGER_BOUND for number in numbers):
         return OptionType.STRING
     types = {FieldKind.INTEGER: OptionType.INTEGER, FieldKind.NUMBER: OptionType.NUMBER}
@@ -184,20 +258,26 @@ def _option_type(field: Field) -> OptionType:
 
 def _with_choices(option: Option, field: Field) -> Option:
     choices = make_choices(field.choices)
-    if len(choices) > CHOICES_PER_OPTION or field.suggested:
+    if len(choices) > CHOICES_PER_OPTION or field.allows_custom:
         return replace(option, type=OptionType.STRING, choices=choices, autocomplete=True)
-    if option.type in (OptionType.INTEGER, OptionType.NUMBER) and all(_fits_discord(choice.real) for choice in choices):
-        whole = all(isinstance(choice.real, int) for choice in choices)
-        return replace(
-            option,
-            type=OptionType.INTEGER if whole else OptionType.NUMBER,
-            choices=tuple(replace(choice, sent=choice.real if whole else float(choice.real)) for choice in choices),
-        )
-    return replace(option, type=OptionType.STRING, choices=choices)
+    numbers = [choice.model_value for choice in choices if _is_discord_number(choice.model_value)]
+    if option.type not in (OptionType.INTEGER, OptionType.NUMBER) or len(numbers) < len(choices):
+        return replace(option, type=OptionType.STRING, choices=choices)
+    are_integers = all(isinstance(number, int) for number in numbers)
+    return replace(
+        option,
+        type=OptionType.INTEGER if are_integers else OptionType.NUMBER,
+        choices=tuple(
+            replace(choice, value=choice.model_value if are_integers else float(choice.model_value))
+            for choice in choices
+        ),
+    )
 
 
-def _fits_discord(value: Scalar) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= INTEGER_BOUND
+def _with_autocomplete(option: Option) -> Option:
+    """Return the option with its choices searched while a person types instead of listed in the command."""
+    choices = tuple(replace(choice, value=str(choice.value)) for choice in option.choices)
+    return replace(option, type=OptionType.STRING, choices=choices, autocomplete=True)
 
 
 def _with_lengths(option: Option, field: Field) -> Option:
@@ -209,100 +289,21 @@ def _with_lengths(option: Option, field: Field) -> Option:
     )
 
 
-def _unique_labels(values: Iterable[Scalar], seen: dict[str, int]) -> Iterable[str]:
+def _unique_labels(values: Sequence[Scalar]) -> Iterator[str]:
+    counts: dict[str, int] = {}
     for value in values:
         label = truncate(single_line(str(value)), CHOICE_CHARS) or "(empty)"
-        while label.lower() in seen:
-            number = seen[label.lower()] = seen[label.lower()] + 1
+        while label.lower() in counts:
+            number = counts[label.lower()] = counts[label.lower()] + 1
             ending = f" ({number})"
             label = truncate(label, CHOICE_CHARS - len(ending)) + ending
-        seen[label.lower()] = 1
+        counts[label.lower()] = 1
         yield label
 
 
-def _choice_size(choice: Choice) -> int:
-    return len(choice.label) + len(str(choice.sent))
+def _is_discord_number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= INTEGER_BOUND
 
 
-@dataclass(frozen=True, slots=True)
-class OptionGroup:
-    """All options that one input could have.
-
-    ``name`` is the input's name for people. ``whole`` options reach all of it; up to ``widest`` are of use.
-    """
-
-    field: Field
-    name: str
-    candidates: tuple[Option, ...]
-    whole: int
-
-    @property
-    def widest(self) -> int:
-        """The number of options that are of use at most."""
-        return len(self.candidates)
-
-    def take(self, width: int) -> tuple[Option, ...]:
-        """Return ``width`` options; the address of a file comes last, and is the first to go."""
-        if not self.field.holds_files or width == 0:
-            return self.candidates[:width]
-        files, url = self.candidates[:-1], self.candidates[-1]
-        return (*files[: width - 1], url) if width >= self.whole else files[:width]
-
-
-def make_group(
-    field: Field, name: str, taken: UniqueNames, *, needed: bool, default: Any, known: str | None
-) -> OptionGroup:
-    """Return the options of one input; names beside its own are taken from ``taken``."""
-    text = describe_field(field, known)
-    if field.holds_files:
-        return _make_file_group(field, name, taken, text=text, needed=needed)
-    option = make_value_option(field, name, text=text, tail=format_details(field, default), required=needed)
-    return OptionGroup(field, name, (option,), whole=1)
-
-
-def _make_file_group(field: Field, name: str, taken: UniqueNames, *, text: str, needed: bool) -> OptionGroup:
-    many = field.kind is FieldKind.FILES
-    first = _allocate_singular(name, taken) if many else name
-    most = max(1, min(field.max_items or MODAL_FILES, MODAL_FILES)) if many else 1
-    others = [taken.take(f"{first}_{number}") for number in range(2, most + 1)]
-    url = taken.take(f"{name}_url")
-    need = f"needed, here or as {url}" if needed else ""
-    files = [
-        Option(name=each, field=field.name, role=OptionRole.FILE, type=OptionType.ATTACHMENT, text=text, tail=need)
-        for each in (first, *others)
-    ]
-    what = describe_types(field.accepts)
-    lead = (
-        "Web addresses instead of attachments, separated by spaces" if many else f"The web address of {what}, instead"
-    )
-    address = Option(name=url, field=field.name, role=OptionRole.URL, type=OptionType.STRING, text=lead)
-    return OptionGroup(field, name, (*files, address), whole=2)
-
-
-def _allocate_singular(name: str, taken: UniqueNames) -> str:
-    """Return the name of one of many: “images” become “image”, “image_2”, where that name is free."""
-    single = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
-    return taken.take(single) if single != name and len(single) > 2 and taken.free(single) else name
-
-
-_COMMAND_OVERHEAD: Final = COMMAND_NAME_CHARS + DESCRIPTION_CHARS  # the command's own name and description
-_MIN_DESCRIPTION: Final = 40  # characters below which a description says nothing
-_DESCRIPTION_STEP: Final = 5
-
-
-def fit_to_limits(options: Sequence[Option], *, limit: int = COMMAND_CHARS - _COMMAND_OVERHEAD) -> tuple[Option, ...]:
-    """Return the options in at most ``limit`` characters.
-
-    Descriptions get shorter, all alike. When they say nothing any more, the longest list of choices is searched
-    while typing instead of listed, and the descriptions get their room back. Nothing is dropped.
-    """
-    fitted = tuple(options)
-    while True:
-        for room in range(DESCRIPTION_CHARS, _MIN_DESCRIPTION - 1, -_DESCRIPTION_STEP):
-            fitted = tuple(replace(option, room=room) for option in fitted)
-            if sum(option.chars for option in fitted) <= limit:
-                return fitted
-        heaviest = max(fitted, key=lambda option: sum(len(choice.label) * 2 for choice in option.listed))
-        if not heaviest.listed:
-            return fitted
-        fitted = tuple(with_autocomplete(option) if option is heaviest else option for option in fitted)
+def _is_allowed(letter: str) -> bool:
+    return letter in "-_" or unicodedata.category(letter)[0] in "LN"

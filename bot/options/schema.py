@@ -1,38 +1,42 @@
-"""Schemas: JSON Schema as models write it, made plain enough to read."""
+"""Read JSON Schema as models write it: inline references, flatten unions and `allOf`."""
 
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-# A schema comes from a stranger: references may loop or multiply, and nesting may be endless. Past these bounds a
-# part reads as “anything”. The largest real Input schema has a few hundred nodes.
-_NODES: Final = 100_000  # a choice counts as one, as often as it is referred to
-_DEPTH: Final = 48
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
 
-_SCHEMAS_BY_NAME: Final = frozenset({"properties", "patternProperties", "$defs", "definitions"})
+# A schema comes from a stranger: references may loop or multiply, and nesting may be endless. Beyond these bounds a
+# part accepts anything. The largest real Input schema has a few hundred nodes.
+_MAX_NODES: Final = 100_000  # each choice of an enum counts, every time the enum is referenced
+_MAX_DEPTH: Final = 48
+
+_MAPS_OF_SCHEMAS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 _LISTS_OF_SCHEMAS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _SCHEMAS: Final = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames"})
+_FILE_FORMATS: Final = ("uri", "url", "binary", "data-uri")
 
-# What is said of the enum that a choice refers to, not of the input; Cog writes it everywhere.
-_NOISE: Final = "An enumeration."
-_TIGHTEST: Final = {
+# Cog writes this description for every enum; it says nothing about the input that refers to the enum.
+_ENUM_DESCRIPTION: Final = "An enumeration."
+_TIGHTER: Final = {
     "minimum": max, "exclusiveMinimum": max, "minLength": max, "minItems": max,
     "maximum": min, "exclusiveMaximum": min, "maxLength": min, "maxItems": min,
 }  # fmt: skip
 
 
 def resolve_component(openapi_schema: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the component schema with every reference inlined; what is missing or odd reads as ``{}``."""
+    """Return the component schema with every reference inlined; a missing or malformed one is ``{}``."""
     inliner = _Inliner(openapi_schema)
-    return inliner.schema(inliner.find(f"#/components/schemas/{name}"), (), 0)
+    return inliner.inline(inliner.find(f"#/components/schemas/{name}"), (), 0)
 
 
 def flatten(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an inlined schema as one layer.
+    """Return an inlined schema as a single layer.
 
-    ``allOf`` is merged, a null variant became ``nullable``, a union of one is that one, ``const`` is an ``enum``.
-    A union that a person can be asked for as one thing became that thing, with ``suggestions`` where a choice
-    stands beside free text; any other union is left without a ``type``.
+    ``allOf`` is merged, a null variant becomes ``nullable``, a union of one is replaced by that one, ``const`` becomes
+    an ``enum``. A union that can be asked for as one value becomes that value, with ``suggestions`` where choices are
+    an alternative to free text; any other union has no ``type``.
     """
     merged = {key: value for key, value in schema.items() if key not in ("allOf", "anyOf", "oneOf", "const")}
     for part in _mappings(schema.get("allOf")):
@@ -40,64 +44,70 @@ def flatten(schema: Mapping[str, Any]) -> dict[str, Any]:
     if "const" in schema:
         merged.setdefault("enum", [schema["const"]])
     variants = [flatten(part) for key in ("anyOf", "oneOf") for part in _mappings(schema.get(key))]
-    variants.extend(_types_as_variants(merged))
-    _drop_null_choice(merged)
-    real = [variant for variant in variants if variant.get("type") != "null"]
-    if len(real) < len(variants) or any(variant.get("nullable") is True for variant in real):
+    variants.extend(_pop_type_variants(merged))
+    _replace_null_choice(merged)
+    non_null = [variant for variant in variants if variant.get("type") != "null"]
+    if len(non_null) < len(variants) or any(variant.get("nullable") is True for variant in non_null):
         merged["nullable"] = True
-    if real:
-        _merge(merged, real[0] if len(real) == 1 else _union(real))
-    _name_type(merged)
+    if non_null:
+        _merge(merged, non_null[0] if len(non_null) == 1 else _merge_variants(non_null))
+    _infer_enum_type(merged)
     return merged
 
 
+def is_file_schema(schema: Mapping[str, Any]) -> bool:
+    """Return whether a flat schema describes a file, as Cog writes one."""
+    return schema.get("type", "string") == "string" and schema.get("format") in _FILE_FORMATS
+
+
+def canonical_json(value: object) -> str:
+    """Return a key that is equal for equal JSON values only: 1, 1.0, true and "1" have four different keys."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
 class _Inliner:
-    """Replaces references within one document by what they point at, within bounds."""
+    """Replaces the references in one document by their targets, within bounds."""
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
-        self._root = root
-        self._nodes_left = _NODES
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._resolver = Registry().with_resource("", Resource.opaque(document)).resolver()
+        self._nodes_left = _MAX_NODES
 
-    def find(self, pointer: object) -> Any:
-        """Return what a local reference points at, or ``{}``."""
-        if not isinstance(pointer, str) or not pointer.startswith("#/"):
+    def find(self, reference: object) -> Any:
+        """Return the target of a local reference, or ``{}``."""
+        if not isinstance(reference, str) or not reference.startswith("#/"):
             return {}
-        node: Any = self._root
-        for step in pointer[2:].split("/"):
-            key = step.replace("~1", "/").replace("~0", "~")
-            if not isinstance(node, Mapping) or key not in node:
-                return {}
-            node = node[key]
-        return node
+        try:
+            return self._resolver.lookup(reference).contents
+        except (Unresolvable, TypeError, ValueError):  # the last two: the path leads through a value, not a container
+            return {}
 
-    def schema(self, node: Any, within: tuple[str, ...], depth: int) -> dict[str, Any]:
-        """Return the schema without references; ``within`` are the references that led here."""
+    def inline(self, node: Any, ancestors: tuple[str, ...], depth: int) -> dict[str, Any]:
+        """Return the schema without references; ``ancestors`` are the references that led to it."""
         if not isinstance(node, Mapping):
             return {}
         choices = node.get("enum")
         self._nodes_left -= 1 + (len(choices) if isinstance(choices, list) else 0)
-        if self._nodes_left < 0 or depth > _DEPTH:
+        if self._nodes_left < 0 or depth > _MAX_DEPTH:
             return {}
-        own = {str(key): self._part(str(key), value, within, depth) for key, value in node.items() if key != "$ref"}
-        pointer = node.get("$ref")
-        if not isinstance(pointer, str) or pointer in within:
+        own = {
+            str(key): self._inline_keyword(str(key), value, ancestors, depth)
+            for key, value in node.items()
+            if key != "$ref"
+        }
+        reference = node.get("$ref")
+        if not isinstance(reference, str) or reference in ancestors:
             return own
-        return {**self.schema(self.find(pointer), (*within, pointer), depth + 1), **own}
+        return {**self.inline(self.find(reference), (*ancestors, reference), depth + 1), **own}
 
-    def _part(self, key: str, value: Any, within: tuple[str, ...], depth: int) -> Any:
-        """Inline the values of those keys that hold schemas; defaults and enums may look like schemas and are not."""
-        if key in _SCHEMAS_BY_NAME and isinstance(value, Mapping):
-            return {str(name): self.schema(each, within, depth + 1) for name, each in value.items()}
+    def _inline_keyword(self, key: str, value: Any, ancestors: tuple[str, ...], depth: int) -> Any:
+        """Inline the values of keywords that hold schemas; defaults and enums only look like schemas."""
+        if key in _MAPS_OF_SCHEMAS and isinstance(value, Mapping):
+            return {str(name): self.inline(part, ancestors, depth + 1) for name, part in value.items()}
         if key in _LISTS_OF_SCHEMAS and isinstance(value, list):
-            return [self.schema(each, within, depth + 1) for each in value]
+            return [self.inline(part, ancestors, depth + 1) for part in value]
         if key in _SCHEMAS and isinstance(value, Mapping):
-            return self.schema(value, within, depth + 1)
+            return self.inline(value, ancestors, depth + 1)
         return value
-
-
-def canonical_json(value: object) -> str:
-    """Return a text that is the same for the same JSON value only: 1, 1.0, true and "1" are four."""
-    return json.dumps(value, sort_keys=True, default=repr)
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:
@@ -105,13 +115,13 @@ def _mappings(value: object) -> list[Mapping[str, Any]]:
 
 
 def _merge(into: dict[str, Any], part: Mapping[str, Any]) -> None:
-    """Add what ``part`` says. What the outer schema says of itself wins; of two bounds the tighter one holds."""
+    """Add the keywords of ``part``. The outer schema's own keywords win, except that the tighter bound applies."""
     for key, value in part.items():
         if key not in into:
-            if value != _NOISE:
+            if value != _ENUM_DESCRIPTION:
                 into[key] = value
-        elif key in _TIGHTEST and _is_number(into[key]) and _is_number(value):
-            into[key] = _TIGHTEST[key](into[key], value)
+        elif key in _TIGHTER and _is_number(into[key]) and _is_number(value):
+            into[key] = _TIGHTER[key](into[key], value)
         elif key == "enum" and isinstance(into[key], list) and isinstance(value, list):
             shared = {canonical_json(choice) for choice in value}
             into[key] = [choice for choice in into[key] if canonical_json(choice) in shared]
@@ -125,8 +135,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _types_as_variants(merged: dict[str, Any]) -> list[dict[str, Any]]:
-    """Read JSON Schema's ``"type": [..]`` as a union."""
+def _pop_type_variants(merged: dict[str, Any]) -> list[dict[str, Any]]:
+    """Remove a list of types, ``"type": [..]``, and return it as the variants of a union."""
     types = merged.get("type")
     if not isinstance(types, list):
         return []
@@ -134,39 +144,33 @@ def _types_as_variants(merged: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"type": name} for name in types if isinstance(name, str)]
 
 
-def _drop_null_choice(merged: dict[str, Any]) -> None:
+def _replace_null_choice(merged: dict[str, Any]) -> None:
     choices = merged.get("enum")
     if isinstance(choices, list) and None in choices:
         merged["enum"] = [choice for choice in choices if choice is not None]
         merged["nullable"] = True
 
 
-def _name_type(merged: dict[str, Any]) -> None:
-    """Give choices of one kind the type that they did not care to name."""
+def _infer_enum_type(merged: dict[str, Any]) -> None:
     choices = merged.get("enum")
     kinds = {type(choice) for choice in choices} if isinstance(choices, list) else set()
     if "type" not in merged and kinds in ({str}, {int}):
         merged["type"] = "string" if kinds == {str} else "integer"
 
 
-def is_file_schema(schema: Mapping[str, Any]) -> bool:
-    """Whether this is how Cog writes a file."""
-    return schema.get("type", "string") == "string" and schema.get("format") in ("uri", "url", "binary", "data-uri")
-
-
-def _union(variants: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the one thing that a person can be asked for instead of these, or ``{}`` when there is none."""
+def _merge_variants(variants: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the one schema that a person can be asked for instead of the variants, or ``{}`` if there is none."""
     if all(_has_choices(variant) for variant in variants):
         types = {variant.get("type") for variant in variants}
         joined: dict[str, Any] = {"enum": [choice for variant in variants for choice in variant["enum"]]}
         return joined | {"type": types.pop()} if len(types) == 1 else joined
     kinds = {variant.get("type") for variant in variants}
     if kinds == {"string"}:
-        return _strings(variants)
+        return _merge_strings(variants)
     if kinds == {"integer", "number"} or kinds in ({"integer"}, {"number"}, {"boolean"}):
         return {"type": "number" if "number" in kinds else kinds.pop()}
     if kinds == {"string", "array"}:
-        return _one_or_many(variants)
+        return _merge_single_and_list(variants)
     return {}
 
 
@@ -174,8 +178,8 @@ def _has_choices(variant: Mapping[str, Any]) -> bool:
     return isinstance(variant.get("enum"), list) and bool(variant["enum"])
 
 
-def _strings(variants: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a file where one of them is a file, else free text with the choices as suggestions."""
+def _merge_strings(variants: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the file variant if there is one, else free text with the choices as suggestions."""
     files = [variant for variant in variants if is_file_schema(variant)]
     if files:
         return files[0]
@@ -183,13 +187,13 @@ def _strings(variants: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "string", "suggestions": suggestions}
 
 
-def _one_or_many(variants: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the list, where the others are one of the same."""
+def _merge_single_and_list(variants: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the list variant if the other variants are single items of the same kind."""
     lists = [variant for variant in variants if variant.get("type") == "array"]
     singles = [variant for variant in variants if variant.get("type") == "string"]
     items = lists[0].get("items")
     if len(lists) > 1 or not isinstance(items, Mapping):
         return {}
     item = flatten(items)
-    alike = item.get("type") == "string" and any(is_file_schema(single) for single in singles) == is_file_schema(item)
-    return lists[0] if alike else {}
+    same_kind = item.get("type") == "string" and any(map(is_file_schema, singles)) == is_file_schema(item)
+    return lists[0] if same_kind else {}

@@ -1,4 +1,4 @@
-"""Commands: a plan as a slash command of discord.py. The only module of this room that knows discord.py."""
+"""Build a discord.py slash command from an option layout. The only module of this package that imports discord."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
@@ -15,8 +15,8 @@ from bot.options.options import Option, OptionType
 from bot.options.text import strip_markdown
 
 Interaction = discord.Interaction[Any]
-Callback = Callable[[Interaction, dict[str, Any]], Awaitable[None]]
-Completer = Callable[[Interaction, str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]
+CommandCallback = Callable[[Interaction, dict[str, Any]], Awaitable[None]]
+AutocompleteCallback = Callable[[Interaction, str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]
 
 EVERYWHERE: Final = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
 BOTH_INSTALLS: Final = app_commands.AppInstallationType(guild=True, user=True)
@@ -31,86 +31,76 @@ _TYPES: Final[dict[OptionType, Any]] = {
 
 
 def build_command(
-    *,
-    name: str,
-    description: str,
-    plan: OptionLayout,
-    callback: Callback,
-    contexts: app_commands.AppCommandContext = EVERYWHERE,
-    installs: app_commands.AppInstallationType = BOTH_INSTALLS,
-    nsfw: bool = False,
+    *, name: str, description: str, layout: OptionLayout, callback: CommandCallback
 ) -> app_commands.Command[Any, ..., None]:
-    """Return the command; ``callback`` gets the interaction and the given values by option name.
+    """Return the command; ``callback`` receives the interaction and the given values by option name.
 
-    Attachments are ``discord.Attachment``; options that were not given are not in the values. discord.py asks for
-    Python parameters, and a model's keys may be none, so the parameters are p0, p1, … and renamed.
+    Attachments are ``discord.Attachment``; options that were not given are missing. discord.py reads the options from
+    Python parameters, and a model's key need not be a valid one: the parameters are p0, p1, … and renamed.
     """
-    options = {f"p{number}": option for number, option in enumerate(plan.options)}
+    options = {f"p{index}": option for index, option in enumerate(layout.options)}
 
-    async def invoke(interaction: Interaction, **given: Any) -> None:
-        values = {options[slot].name: value for slot, value in given.items() if value is not None}
+    async def invoke(interaction: Interaction, **arguments: Any) -> None:
+        values = {options[parameter].name: value for parameter, value in arguments.items() if value is not None}
         await callback(interaction, values)
 
-    _sign(invoke, options)
-    for slot, option in options.items():
-        _dress(invoke, slot, option, plan)
+    _set_signature(invoke, options)
+    for parameter, option in options.items():
+        _annotate_option(invoke, parameter, option, layout)
     return app_commands.Command(
         name=name[:COMMAND_NAME_CHARS].lower(),
         description=truncate(strip_markdown(description), DESCRIPTION_CHARS)
-        or f"Run {truncate(plan.model, DESCRIPTION_CHARS - 5)}",
+        or f"Run {truncate(layout.model, DESCRIPTION_CHARS - len('Run '))}",
         callback=invoke,
-        nsfw=nsfw,
-        allowed_contexts=contexts,
-        allowed_installs=installs,
-        extras={"model": plan.model},
+        allowed_contexts=EVERYWHERE,
+        allowed_installs=BOTH_INSTALLS,
     )
 
 
-def _sign(invoke: Callable[..., Any], options: dict[str, Option]) -> None:
+def _set_signature(invoke: Callable[..., Any], options: dict[str, Option]) -> None:
     """Give the function the signature from which discord.py reads the options."""
     interaction = inspect.Parameter("interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Interaction)
     parameters = [
         inspect.Parameter(
-            slot,
+            parameter,
             inspect.Parameter.KEYWORD_ONLY,
             annotation=_annotation(option) if option.required else _annotation(option) | None,
             default=inspect.Parameter.empty if option.required else None,
         )
-        for slot, option in options.items()
+        for parameter, option in options.items()
     ]
-    invoke.__signature__ = inspect.Signature([interaction, *parameters])  # type: ignore[attr-defined]  # the technique
+    invoke.__signature__ = inspect.Signature([interaction, *parameters])  # type: ignore[attr-defined]  # read by inspect
 
 
 def _annotation(option: Option) -> Any:
-    plain = _TYPES[option.type]
+    option_type = _TYPES[option.type]
     low, high = option.minimum, option.maximum
     if option.type is OptionType.STRING:
         low, high = option.min_length, option.max_length
     if (low is None and high is None) or option.choices:
-        return plain
+        return option_type
     cast = float if option.type is OptionType.NUMBER else int
     return app_commands.Range[
-        plain,
+        option_type,
         None if low is None else cast(low),
         None if high is None else cast(high),
     ]
 
 
-def _dress(invoke: Callable[..., Any], slot: str, option: Option, plan: OptionLayout) -> None:
-    """Add what discord.py reads beside the signature: name, description, choices, autocomplete."""
-    app_commands.rename(**{slot: option.name})(invoke)
-    app_commands.describe(**{slot: option.description})(invoke)
-    if option.listed:
-        choices = [app_commands.Choice(name=choice.label, value=choice.sent) for choice in option.listed]
-        app_commands.choices(**{slot: choices})(invoke)
+def _annotate_option(invoke: Callable[..., Any], parameter: str, option: Option, layout: OptionLayout) -> None:
+    """Add what discord.py does not read from the signature: name, description, choices, autocomplete."""
+    app_commands.rename(**{parameter: option.name})(invoke)
+    app_commands.describe(**{parameter: option.description})(invoke)
+    if option.static_choices:
+        choices = [app_commands.Choice(name=choice.label, value=choice.value) for choice in option.static_choices]
+        app_commands.choices(**{parameter: choices})(invoke)
     if option.autocomplete:
-        app_commands.autocomplete(**{slot: _completer(option, plan)})(invoke)
+        app_commands.autocomplete(**{parameter: _make_autocomplete(option, layout)})(invoke)
 
 
-def _completer(option: Option, plan: OptionLayout) -> Completer:
-    async def complete(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:  # noqa: ARG001 - discord.py's form
-        return [
-            app_commands.Choice(name=each.label, value=each.sent) for each in suggest_values(plan, option, str(current))
-        ]
+def _make_autocomplete(option: Option, layout: OptionLayout) -> AutocompleteCallback:
+    async def complete(_: Interaction, current: str) -> list[app_commands.Choice[str]]:
+        suggestions = suggest_values(layout, option, str(current))
+        return [app_commands.Choice(name=suggestion.label, value=suggestion.value) for suggestion in suggestions]
 
     return complete

@@ -1,58 +1,77 @@
-"""Descriptions, values and summaries of inputs as people read them, truncated to fit."""
+"""Describe inputs and values as people read them, cut to fit."""
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bot.formatting import truncate
 from bot.options.fields import Field, FieldKind
+from bot.options.file_types import describe_types
 from bot.secrets import is_secret_name
+
+if TYPE_CHECKING:
+    from bot.options.layout import OptionLayout
 
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _MARKDOWN: Final = re.compile(r"[`*]")
-# Controls, marks of direction, and letters that are drawn as nothing.
-_UNSEEN: Final = re.compile(
+# Controls, direction marks, and letters without a glyph.
+_INVISIBLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
     r"\ufeff\uffa0\U000e0000-\U000e007f]"
 )
-_VALUE_CHARS: Final = 32  # of a default in a description
-_LEAST_TEXT: Final = 16  # characters of a description's own words that stay, whatever stands behind them
+_VALUE_CHARS: Final = 32  # of a value in a description
+_MIN_TEXT_CHARS: Final = 16  # of a description's own text that remain, however long the details are
+_LISTED_CHOICES: Final = 8  # of a longer list, the rest is counted
+_EXACT_INTEGERS: Final = 1e15  # floats below it are shown without a decimal point
+_SUMMARY_CHARS: Final = 200
+_SEPARATOR: Final = " · "
+_COUNT_NAME: Final = re.compile(r"(?:number_of|num|n)_(?P<what>[a-z_]+)")
 
 
 def single_line(text: str) -> str:
-    """Return the text on one line, without characters that cannot be seen."""
-    return " ".join(_UNSEEN.sub("", " ".join(text.split())).split())
+    """Return the text on one line, without invisible characters."""
+    return " ".join(_INVISIBLE.sub("", " ".join(text.split())).split())
 
 
 def strip_markdown(text: str) -> str:
-    """Return the text on one line, without Markdown or characters that cannot be seen."""
+    """Return the text on one line, without Markdown and invisible characters."""
     return single_line(_MARKDOWN.sub("", _LINK.sub(r"\1", text)))
 
 
-def join_description(text: str, tail: str, room: int) -> str:
-    """Return “text · tail” in at most ``room`` characters; the text gives way first, and never wholly."""
+def join_description(text: str, details: str, max_chars: int) -> str:
+    """Return “text · details” in at most ``max_chars`` characters; the text is shortened first, but never dropped."""
     text = text.rstrip(" .")
-    if not tail:
-        return truncate(text, room)
-    tail = truncate(tail, max(room - _LEAST_TEXT - 3, 1))
-    return f"{truncate(text, room - len(tail) - 3)} · {tail}"
+    if not details:
+        return truncate(text, max_chars)
+    details = truncate(details, max(max_chars - _MIN_TEXT_CHARS - len(_SEPARATOR), 1))
+    return f"{truncate(text, max_chars - len(details) - len(_SEPARATOR))}{_SEPARATOR}{details}"
 
 
 def humanize_key(name: str) -> str:
-    """Return a key as words: “numberOfOutputs” and “number_of_outputs” are “number of outputs”."""
+    """Return a key as words: “numberOfOutputs” and “number_of_outputs” become “number of outputs”."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return strip_markdown(re.sub(r"[_\-./\s]+", " ", spaced)).strip() or "input"
 
 
-def format_value(value: Any, room: int = _VALUE_CHARS) -> str:
-    """Return a value as it stands in a sentence; a text with spaces is quoted."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+def format_value(value: Any, max_chars: int = _VALUE_CHARS) -> str:
+    """Return a value as it stands in a sentence; text with spaces is quoted."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_INTEGERS:
         value = int(value)
     if isinstance(value, list | tuple):
-        value = ", ".join(str(each) for each in value)
+        value = ", ".join(str(item) for item in value)
     text = strip_markdown(str(value))
-    short = truncate(text, room - 2)
-    return f"“{short}”" if " " in text or not text else truncate(text, room)
+    if " " in text or not text:
+        return f"“{truncate(text, max_chars - 2)}”"
+    return truncate(text, max_chars)
+
+
+def format_default(field: Field, default: Any) -> str:
+    """Return “default: 3”, or nothing if there is no default worth showing."""
+    if default in (None, "", []) or isinstance(default, dict):
+        return ""
+    if field.kind is FieldKind.BOOLEAN:
+        return f"default: {'on' if default else 'off'}"
+    return f"default: {format_value(default)}"
 
 
 def format_range(field: Field) -> str:
@@ -69,79 +88,99 @@ def format_range(field: Field) -> str:
 
 
 def format_details(field: Field, default: Any) -> str:
-    """Return what stands behind a description: the form, the range, the default."""
-    parts = [_form(field), format_range(field)]
-    if default not in (None, "", []) and not isinstance(default, dict) and not field.holds_files:
-        parts.append(f"default {format_value(default)}")
+    """Return what follows a description: the form, the range, the default."""
+    parts = [_format_form(field), format_range(field), "" if field.accepts_files else format_default(field, default)]
     return ", ".join(part for part in parts if part)
 
 
-def describe_field(field: Field, known: str | None) -> str:
-    """Return what the input is, from its model, from what is ``known``, or from its name."""
-    said = strip_markdown(field.description).strip(" .,:;…")
-    named = strip_markdown(field.title) or humanize_key(field.name)
-    # A title that Cog made of the key reads “Custom Sd Model”; ours reads “Custom sd model”.
-    plain_name = humanize_key(field.name) if named.lower() == humanize_key(field.name).lower() else named
-    words = said or known or plain_name
-    return words[:1].upper() + words[1:]
+def describe_field(field: Field, fallback: str | None) -> str:
+    """Return the model's own description of the input, else the ``fallback``, else its name in words."""
+    title, name = strip_markdown(field.title), humanize_key(field.name)
+    # A title that Cog derives from the key reads “Custom Sd Model”; the key in words reads “Custom sd model”.
+    label = title if title and title.lower() != name.lower() else name
+    text = strip_markdown(field.description).strip(" .,:;…") or fallback or label
+    return text[:1].upper() + text[1:]
 
 
-def _form(field: Field) -> str:
+def describe_inputs(layout: "OptionLayout") -> tuple[str, ...]:
+    """Return one line of Markdown for each input that people may set: name, form, range, default."""
+    return tuple(_describe_input(layout, field) for field in layout.fields)
+
+
+def summarize(fields: Iterable[Field], values: Mapping[str, Any], *, prompt: str | None) -> str:
+    """Return “seed 42 · 5 outputs”: the values that differ from the defaults, without the prompt and files."""
+    parts = [
+        _summarize_value(field, values[field.name])
+        for field in fields
+        if field.name in values and field.name != prompt and _is_notable(field, values[field.name])
+    ]
+    return _join_fitting(parts)
+
+
+def _format_form(field: Field) -> str:
     if field.kind in (FieldKind.STRINGS, FieldKind.NUMBERS):
         return "separated by commas"
     return "JSON" if field.kind is FieldKind.JSON else ""
 
 
-_COUNTED: Final = re.compile(r"(?:number_of|num|n)_(?P<what>[a-z_]+)")
-_CHARS: Final = 200
-_SEPARATOR: Final = " · "
-
-
-def summarize(fields: Iterable[Field], given: Mapping[str, Any], *, prompt: str | None) -> str:
-    """Return “seed 42 · 5 outputs”: what was given and differs from the default, but for the prompt and files."""
+def _describe_input(layout: "OptionLayout", field: Field) -> str:
+    has_option = any(option.field == field.name for option in layout.options)
     parts = [
-        _part(field, given[field.name])
-        for field in fields
-        if field.name in given and field.name != prompt and _worth_saying(field, given[field.name])
+        f"`{layout.names[field.name]}`",
+        _describe_kind(field),
+        "required" if field.name in layout.required else "",
+        format_range(field),
+        format_default(field, layout.defaults.get(field.name, field.default)),
+        "" if has_option else f"only in `{layout.advanced}`",
+        "deprecated" if field.deprecated else "",
     ]
-    return _join(parts)
+    return _SEPARATOR.join(part for part in parts if part)
 
 
-def _worth_saying(field: Field, value: Any) -> bool:
+def _describe_kind(field: Field) -> str:
+    if field.kind is FieldKind.FILE:
+        return describe_types(field.accepts)
+    if field.choices:
+        listed = ", ".join(format_value(choice) for choice in field.choices[:_LISTED_CHOICES])
+        return listed if len(field.choices) <= _LISTED_CHOICES else f"one of {len(field.choices)}: {listed}, …"
+    return field.kind.value
+
+
+def _is_notable(field: Field, value: Any) -> bool:
     return (
         value not in (None, "", [])
         and value != field.default
-        and not field.holds_files
+        and not field.accepts_files
         and not is_secret_name(field.name)
     )
 
 
-def _part(field: Field, value: Any) -> str:
+def _summarize_value(field: Field, value: Any) -> str:
     name = humanize_key(field.name).lower()
     if field.kind is FieldKind.BOOLEAN:
         return f"{name} {'on' if value else 'off'}"
     if field.kind is FieldKind.JSON and isinstance(value, dict | list):
         return f"{name} set"
-    counted = _COUNTED.fullmatch(field.name.lower())
-    if counted and field.kind is FieldKind.INTEGER:
-        return _count(value, counted["what"].replace("_", " "))
+    count = _COUNT_NAME.fullmatch(field.name.lower())
+    if count and field.kind is FieldKind.INTEGER:
+        return _format_count(value, count["what"].replace("_", " "))
     return f"{name} {format_value(value)}"
 
 
-def _count(number: int, what: str) -> str:
+def _format_count(number: int, what: str) -> str:
     """Return “5 outputs”, “1 output”, “2 images per pose”."""
     if number != 1:
         return f"{number} {what}"
     first, _, rest = what.partition(" ")
-    single = first[:-1] if first.endswith("s") and not first.endswith("ss") else first
-    return f"1 {single} {rest}".rstrip()
+    singular = first[:-1] if first.endswith("s") and not first.endswith("ss") else first
+    return f"1 {singular} {rest}".rstrip()
 
 
-def _join(parts: list[str]) -> str:
-    """Join what fits on the line and count the rest."""
+def _join_fitting(parts: list[str]) -> str:
+    """Join the parts that fit and count the others."""
     for kept in range(len(parts), 0, -1):
         more = [f"{len(parts) - kept} more"] if kept < len(parts) else []
         line = _SEPARATOR.join([*parts[:kept], *more])
-        if len(line) <= _CHARS:
+        if len(line) <= _SUMMARY_CHARS:
             return line
-    return truncate(parts[0], _CHARS) if parts else ""
+    return truncate(parts[0], _SUMMARY_CHARS) if parts else ""

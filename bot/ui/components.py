@@ -7,7 +7,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bot.catalog.catalog import Command
+from bot.catalog.command import Command
 from bot.ui.render import layout
 from bot.ui.render.layout import Component
 

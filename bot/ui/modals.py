@@ -68,14 +68,14 @@ def _text(field: FormField) -> ui.TextInput[Any]:
         default=field.value or None,
         placeholder=field.placeholder or None,
         required=field.required,
-        min_length=field.least or None,
-        max_length=field.most,
+        min_length=field.minimum or None,
+        max_length=field.maximum,
     )
 
 
 def _choice(field: FormField) -> ui.Select[Any]:
     options = [
-        discord.SelectOption(label=choice.label, value=str(choice.sent), default=str(choice.sent) == field.value)
+        discord.SelectOption(label=choice.label, value=str(choice.value), default=str(choice.value) == field.value)
         for choice in field.choices
     ]
     return ui.Select(
@@ -91,8 +91,8 @@ def _files(field: FormField) -> ui.FileUpload[Any]:
     return ui.FileUpload(
         custom_id=field.key,
         required=field.required,
-        min_values=max(field.least, int(field.required)),
-        max_values=field.most,
+        min_values=max(field.minimum, int(field.required)),
+        max_values=field.maximum,
     )
 
 
@@ -102,7 +102,7 @@ def _answer(field: FormField, asked: ui.Item[Any]) -> str | int | float | list[d
             return asked.value
         case ui.Select():
             picked = asked.values[0] if asked.values else ""
-            return next((choice.sent for choice in field.choices if str(choice.sent) == picked), None)
+            return next((choice.value for choice in field.choices if str(choice.value) == picked), None)
         case ui.FileUpload():
             return list(asked.values)
         case _:

@@ -6,7 +6,8 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.catalog.catalog import Catalog, Command
+from bot.catalog.catalog import Catalog
+from bot.catalog.command import Command
 from bot.client import Replicord
 from bot.options.slash_command import build_command
 from cogs.generate.command_sync import CommandSync
@@ -49,7 +50,7 @@ class GenerateCommands(commands.Cog):
                     build_command(
                         name=name,
                         description=command.description,
-                        plan=command.plan,
+                        layout=command.layout,
                         callback=self._callback(command),
                     ),
                     override=True,

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import discord
 from discord import app_commands
 
-from bot.catalog.catalog import Catalog, Command
+from bot.catalog.catalog import Catalog
+from bot.catalog.command import Command
 from bot.catalog.search import ModelSearch, ModelSummary
 from bot.client import Replicord
 from bot.clock import Clock
@@ -36,9 +37,9 @@ class ModelAutocomplete:
         typed = current.strip()
         if not typed:
             return _first_ones(_label(command, command.target.model) for command in self._catalog)
-        if not self._search.is_known(typed) and await self._types_on(interaction):
+        if not self._search.is_cached(typed) and await self._types_on(interaction):
             return _typed(typed)
-        found = await self._search.glance(typed, within=_PATIENCE)
+        found = await self._search.suggest(typed, max_wait=_PATIENCE)
         known = any(listing.model.lower() == typed.lower() for listing in found)
         # What was typed may be a model that the search does not know of.
         first = [] if known or (found and "/" not in typed) else _typed(typed)

@@ -69,8 +69,8 @@ class Models(
         command = self._catalog.get(_bare(model))
         target = command.target if command else parse_model_name(model)
         await interaction.response.defer(ephemeral=True)
-        listing = await self._catalog.listing(target)
-        shown = command or await self._catalog.resolve(target)
+        listing = await self._catalog.get_model_summary(target)
+        shown = command or await self._catalog.resolve_model(target)
         runs_it = [one.name for one in self._catalog if one.target.model == shown.target.model]
         await interaction.edit_original_response(view=info_card(shown, listing, known_as=runs_it))
 
@@ -79,7 +79,7 @@ class Models(
     async def search(self, interaction: Interaction, words: app_commands.Range[str, 1, 200]) -> None:
         """Show what Replicate finds."""
         await interaction.response.defer(ephemeral=True)
-        found = await self._search.find(words)
+        found = await self._search.search(words)
         await interaction.edit_original_response(view=found_card(words, found))
 
     @app_commands.command(description="Make a command of a model; for the bot's editors")
@@ -158,25 +158,25 @@ class Models(
         self._editors.check(interaction.user)
         await interaction.response.defer()
         name = named(subject)
-        old, new = self._catalog.get(name), await self._catalog.newest(name)
+        old, new = self._catalog.get(name), await self._catalog.build_latest(name)
         if old is None or not is_meant(new, subject):
             await self._offer_update(interaction, name)
             return
-        await self._catalog.switch(new, by=interaction.user.id)
+        await self._catalog.update(new, by=interaction.user.id)
         try:
             await self._offered.publish()
         except discord.DiscordException as error:
-            await self._catalog.switch(old, by=interaction.user.id)
+            await self._catalog.update(old, by=interaction.user.id)
             with suppress(discord.DiscordException):
                 await self._offered.publish()
             raise Refused(f"Discord did not take the new /{name}: {_reason(error)} The old one stays.") from error
         await interaction.edit_original_response(view=added_card(new, title=f"/{escape(name)} is switched"))
 
     async def _offer_update(self, interaction: Interaction, name: str) -> None:
-        new = await self._catalog.newest(name)
+        new = await self._catalog.build_latest(name)
         old = self._catalog.get(name) or new
         differences = diff_schemas(old, new)
-        if differences.version or differences.anything:
+        if differences.is_new_version or differences.is_visible:
             await interaction.edit_original_response(view=changes_card(old, new, differences))
             return
         sentence = f"/{escape(name)} has the newest version of {model_link(new.target.model)} already."

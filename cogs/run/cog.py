@@ -4,7 +4,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.catalog.catalog import ANY_MODEL, Catalog, Command
+from bot.catalog.catalog import ANY_MODEL, Catalog
+from bot.catalog.command import Command
 from bot.catalog.model_names import parse_model_name
 from bot.client import Replicord, report_error
 from bot.options.form import build_form
@@ -45,7 +46,7 @@ class RunCommand(commands.Cog):
         target = own.target if own else parse_model_name(model)
 
         async def find() -> Command:
-            return own or await self._catalog.resolve(target)
+            return own or await self._catalog.resolve_model(target)
 
         await open_modal(interaction, find(), self._modal)
 
@@ -54,9 +55,9 @@ class RunCommand(commands.Cog):
         return await self._choices.any_model(interaction, current)
 
     def _modal(self, command: Command) -> FormModal:
-        asked = build_form(command.plan)
+        asked = build_form(command.layout)
 
         async def submitted(answer: Interaction, answers: Answers) -> None:
-            await self._invocations.start(answer, command, asked.values(answers))
+            await self._invocations.start(answer, command, asked.parse_answers(answers))
 
         return FormModal(asked, title=f"Run {command.target.name}", submitted=submitted, failed=report_error)

@@ -3,7 +3,8 @@
 import discord
 from discord.ext import commands
 
-from bot.catalog.catalog import ANY_MODEL, Catalog, Command
+from bot.catalog.catalog import ANY_MODEL, Catalog
+from bot.catalog.command import Command
 from bot.client import Replicord, report_error
 from bot.errors import Refused, UserError
 from bot.options.form import build_form, restore_values
@@ -83,13 +84,13 @@ class RunButtons(commands.Cog):
         files = await self._book.load_files(run.id)
 
         async def find() -> Command:
-            return command or await self._catalog.resolve(target)
+            return command or await self._catalog.resolve_model(target)
 
         def modal(found: Command) -> FormModal:
-            asked = build_form(found.plan, restore_values(found.plan, run.input, files))
+            asked = build_form(found.layout, restore_values(found.layout, run.input, files))
 
             async def submitted(answer: discord.Interaction[Replicord], answers: Answers) -> None:
-                await self._invocations.start(answer, found, asked.values(answers))
+                await self._invocations.start(answer, found, asked.parse_answers(answers))
 
             return FormModal(asked, title=f"Edit /{run.command}", submitted=submitted, failed=report_error)
 

@@ -8,7 +8,8 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot.catalog.catalog import Catalog, Command
+from bot.catalog.catalog import Catalog
+from bot.catalog.command import Command
 from bot.client import Replicord, report_error
 from bot.errors import Refused, UserError
 from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, MODAL_COMPONENTS, SELECT_OPTIONS
@@ -66,20 +67,20 @@ class UseAsSubject(commands.Cog):
 
     def _takers(self) -> list[Command]:
         """Return the commands that take an image; those that take any file only where no other does."""
-        takers = [command for command in self._catalog if command.plan.picture is not None]
+        takers = [command for command in self._catalog if command.layout.image_field is not None]
         sure = [command for command in takers if _accepts(command)]
         return sure or takers
 
     def _modal(
         self, command: Command, pictures: Sequence[ImageSource], *, asked_by: Interaction | None = None
     ) -> FormModal:
-        target = command.plan.picture or ""
-        asked = build_form(command.plan, filled=(target,), room=MODAL_COMPONENTS - 1)
+        target = command.layout.image_field or ""
+        asked = build_form(command.layout, exclude=(target,), max_components=MODAL_COMPONENTS - 1)
 
         async def submitted(answer: Interaction, answers: Answers) -> None:
             given = dict(answers)
             number = int(str(given.pop(_WHICH, 0)))
-            values = {**asked.values(given), target: pictures[number]}
+            values = {**asked.parse_answers(given), target: pictures[number]}
             await self._invocations.start(answer, command, values)
             if asked_by is not None:
                 with suppress(discord.DiscordException):
@@ -124,12 +125,12 @@ class _CommandSelect(ui.Select[ui.LayoutView]):
 
 
 def _accepts(command: Command) -> bool:
-    field = command.plan.field(command.plan.picture or "")
+    field = command.layout.field(command.layout.image_field or "")
     return field is not None and bool(field.accepts)
 
 
 def _note(command: Command, picture: ImageSource) -> str:
-    name = command.plan.names[command.plan.picture or ""]
+    name = command.layout.names[command.layout.image_field or ""]
     return f"“{escape(one_line(picture.filename, 80))}” is given as `{name}`."
 
 

@@ -1,4 +1,4 @@
-"""The catalogue with a real store and the stand-in Replicate."""
+"""The catalog with a real store and a stand-in for Replicate."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -23,15 +23,21 @@ Release = Callable[..., Model]
 
 
 @pytest.fixture
-async def far_end() -> AsyncIterator[ReplicateStandIn]:
+async def replicate_server() -> AsyncIterator[ReplicateStandIn]:
     async with ReplicateStandIn() as standin:
         yield standin
 
 
 @pytest.fixture
-async def replicate(far_end: ReplicateStandIn) -> AsyncIterator[Replicate]:
+async def replicate(replicate_server: ReplicateStandIn) -> AsyncIterator[Replicate]:
     async with open_http() as http:
-        yield Replicate(http, token=far_end.token, base_url=far_end.base_url, clock=SystemClock(), metrics=Metrics())
+        yield Replicate(
+            http,
+            token=replicate_server.token,
+            base_url=replicate_server.base_url,
+            clock=SystemClock(),
+            metrics=Metrics(),
+        )
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def make(replicate: Replicate, store: Store) -> MakeCatalog:
-    """Return a catalogue as the bot has one after a start; another call is another start."""
+    """Return a catalog as after a start of the bot; another call is another start."""
 
     def made(specs: Sequence[CommandSpec] = (), hidden: Sequence[str] = ()) -> Catalog:
         resolver = ModelResolver(replicate, store.commands)
@@ -53,8 +59,8 @@ def make(replicate: Replicate, store: Store) -> MakeCatalog:
 
 
 @pytest.fixture
-def release(far_end: ReplicateStandIn) -> Release:
-    """Put a model, or a newer version of it, on Replicate."""
+def release(replicate_server: ReplicateStandIn) -> Release:
+    """Publish a model, or a newer version of it, on Replicate."""
 
     def released(
         name: str, version: str, inputs: dict[str, Any], *, official: bool = False, output: dict[str, Any] | None = None
@@ -73,6 +79,6 @@ def release(far_end: ReplicateStandIn) -> Release:
                 "openapi_schema": openapi_document(schemas),
             },
         }
-        return far_end.add_model(payload, official=official)
+        return replicate_server.add_model(payload, official=official)
 
     return released

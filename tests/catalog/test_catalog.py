@@ -1,4 +1,4 @@
-"""Which commands there are, over starts, additions, removals and newer versions."""
+"""Which commands exist, across starts, additions, removals and newer versions."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def spec(name: str, target: str, **more: object) -> CommandSpec:
     return CommandSpec(name=name, target=ModelRef.parse(target), **more)  # type: ignore[arg-type]  # the test's choice
 
 
-async def test_the_order_of_the_configuration_is_the_order_of_the_commands(make: MakeCatalog, release: Release) -> None:
+async def test_commands_are_in_the_order_of_the_configuration(make: MakeCatalog, release: Release) -> None:
     for name in ("one", "two", "three"):
         release(name, "a", {"prompt": PROMPT})
     catalog = make([spec(name, f"somebody/{name}") for name in ("two", "three", "one")])
@@ -29,7 +29,7 @@ async def test_the_order_of_the_configuration_is_the_order_of_the_commands(make:
     assert [command.name for command in catalog] == ["two", "three", "one"]
 
 
-async def test_a_community_model_is_pinned_and_an_official_one_is_not(make: MakeCatalog, release: Release) -> None:
+async def test_community_model_is_pinned_and_official_is_not(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
     release("house", "b", {"prompt": PROMPT}, official=True)
     catalog = make()
@@ -37,13 +37,13 @@ async def test_a_community_model_is_pinned_and_an_official_one_is_not(make: Make
     assert (await catalog.add("house", ModelRef("somebody", "house"), by=1)).target.version is None
 
 
-async def test_a_deployment_has_the_inputs_of_the_version_that_it_runs(make: MakeCatalog) -> None:
+async def test_deployment_has_the_inputs_of_its_version(make: MakeCatalog) -> None:
     command = await make().add("mine", ModelRef("sandbox", "portraits", deployment=True), by=1)
-    assert command.plan.option("subject") is not None
+    assert command.layout.option("subject") is not None
     assert str(command.target) == "deployments/sandbox/portraits"
 
 
-async def test_an_added_command_is_there_after_a_start_as_it_was_pinned(make: MakeCatalog, release: Release) -> None:
+async def test_added_command_keeps_its_version_after_a_start(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
     await make().add("make", MODEL, by=1)
     release("maker", "b", {"prompt": PROMPT, "steps": STEPS})
@@ -53,11 +53,11 @@ async def test_an_added_command_is_there_after_a_start_as_it_was_pinned(make: Ma
     assert command is not None
     assert command.added
     assert command.target.version == "a" * 64
-    assert command.plan.field("steps") is None
+    assert command.layout.field("steps") is None
 
 
-async def test_a_start_without_replicate_has_every_command_that_it_had(
-    make: MakeCatalog, release: Release, far_end: ReplicateStandIn
+async def test_start_without_replicate_uses_the_cache(
+    make: MakeCatalog, release: Release, replicate_server: ReplicateStandIn
 ) -> None:
     release("pinned", "a", {"prompt": PROMPT})
     release("house", "b", {"prompt": PROMPT}, official=True)
@@ -65,20 +65,18 @@ async def test_a_start_without_replicate_has_every_command_that_it_had(
     before = make(specs)
     await before.load()
     await before.add("added", ModelRef("somebody", "pinned"), by=1)
-    await far_end.go_offline()
+    await replicate_server.go_offline()
     later = make([*specs, spec("new", "somebody/never-seen")])
     assert await later.load() == ("new",)
     assert [command.name for command in later] == ["loose", "house", "added"]
     assert [str(command.target) for command in later] == [str(command.target) for command in before]
-    await far_end.come_online()
+    await replicate_server.come_online()
     release("never-seen", "c", {"prompt": PROMPT})
     assert await later.load() == ()
     assert [command.name for command in later] == ["loose", "house", "new", "added"]
 
 
-async def test_a_model_that_replicate_does_not_know_does_not_keep_the_others_away(
-    make: MakeCatalog, release: Release
-) -> None:
+async def test_unknown_model_does_not_affect_other_commands(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
     catalog = make([spec("gone", "somebody/nothing"), spec("make", "somebody/maker")])
     assert await catalog.load() == ()
@@ -86,7 +84,7 @@ async def test_a_model_that_replicate_does_not_know_does_not_keep_the_others_awa
 
 
 @pytest.mark.parametrize("name", ["run", "models", "Upper", "two words", "x" * 33, ""])
-async def test_names_that_discord_or_the_bot_needs_are_refused(make: MakeCatalog, release: Release, name: str) -> None:
+async def test_reserved_or_invalid_name_is_refused(make: MakeCatalog, release: Release, name: str) -> None:
     release("maker", "a", {"prompt": PROMPT})
     catalog = make()
     with pytest.raises(Refused):
@@ -94,20 +92,22 @@ async def test_names_that_discord_or_the_bot_needs_are_refused(make: MakeCatalog
     assert not list(catalog)
 
 
-async def test_what_cannot_be_added_says_why(make: MakeCatalog, release: Release, far_end: ReplicateStandIn) -> None:
+async def test_failed_addition_says_why(
+    make: MakeCatalog, release: Release, replicate_server: ReplicateStandIn
+) -> None:
     release("maker", "a", {"prompt": PROMPT})
     catalog = make([spec("make", "somebody/maker")])
     await catalog.load()
-    with pytest.raises(Refused, match="There is a /make already"):
+    with pytest.raises(Refused, match="/make already exists"):
         await catalog.add("make", MODEL, by=1)
     with pytest.raises(UnknownModel, match="somebody/nothing"):
         await catalog.add("other", ModelRef("somebody", "nothing"), by=1)
-    far_end.token = "another"
+    replicate_server.token = "another"
     with pytest.raises(ReplicateUnavailable, match="token"):
         await catalog.add("other", ModelRef("somebody", "else"), by=1)
 
 
-async def test_there_are_never_more_commands_than_discord_takes(make: MakeCatalog, release: Release) -> None:
+async def test_commands_never_exceed_discords_limit(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
     catalog = make([spec(f"make{number}", "somebody/maker") for number in range(GLOBAL_COMMANDS - 6)])
     await catalog.load()
@@ -116,7 +116,7 @@ async def test_there_are_never_more_commands_than_discord_takes(make: MakeCatalo
         await catalog.add("two", MODEL, by=1)
 
 
-async def test_removed_is_removed_for_good_and_configured_stays(make: MakeCatalog, release: Release) -> None:
+async def test_removed_command_stays_removed(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
     catalog = make([spec("fixed", "somebody/maker")])
     await catalog.load()
@@ -130,62 +130,62 @@ async def test_removed_is_removed_for_good_and_configured_stays(make: MakeCatalo
     assert [command.name for command in later] == ["fixed"]
 
 
-async def test_an_added_command_whose_model_is_gone_can_still_be_removed(make: MakeCatalog, store: Store) -> None:
+async def test_command_of_a_deleted_model_can_be_removed(make: MakeCatalog, store: Store) -> None:
     catalog = make()
     await catalog.add("talk", ModelRef("meta", "meta-llama-3-8b-instruct"), by=1)
     [row] = await store.commands.list_all()
-    later = make()  # as if its model had never been found at this start
+    later = make()  # as after a start that did not find its model
     await later.remove(row.name)
     assert await store.commands.list_all() == ()
 
 
-async def test_a_newer_version_is_used_only_after_the_switch(make: MakeCatalog, release: Release) -> None:
+async def test_newer_version_is_used_only_after_the_update(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
     catalog = make()
     old = await catalog.add("make", MODEL, by=1)
     release("maker", "b", {"prompt": PROMPT, "steps": STEPS})
-    new = await catalog.newest("make")
+    new = await catalog.build_latest("make")
     assert new.target.version == "b" * 64
     assert catalog.get("make") is old
-    await catalog.switch(new, by=2)
+    await catalog.update(new, by=2)
     assert catalog.get("make") is new
     later = make()
     await later.load()
     command = later.get("make")
     assert command is not None
-    assert command.plan.field("steps") is not None
+    assert command.layout.field("steps") is not None
 
 
-async def test_configured_limits_defaults_and_hidden_inputs_hold(make: MakeCatalog, release: Release) -> None:
+async def test_configured_limits_defaults_and_hidden_apply(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT, "steps": STEPS, "secret_sauce": PROMPT})
     one = spec("make", "somebody/maker", limits={"steps": 10}, defaults={"prompt": "tea"}, hidden=("secret_sauce",))
     catalog = make([one])
     await catalog.load()
     command = catalog.get("make")
     assert command is not None
-    steps = command.plan.option("steps")
+    steps = command.layout.option("steps")
     assert steps is not None
     assert steps.maximum == 10
-    assert command.plan.field("secret_sauce") is None
-    assert command.plan.defaults["prompt"] == "tea"
-    assert command.plan.defaults["steps"] == 10, "the model's own default is above the limit"
+    assert command.layout.field("secret_sauce") is None
+    assert command.layout.defaults["prompt"] == "tea"
+    assert command.layout.defaults["steps"] == 10, "the model's own default is above the limit"
 
 
-async def test_any_model_is_resolved_without_becoming_a_command_and_asked_for_once(
-    make: MakeCatalog, release: Release, far_end: ReplicateStandIn
+async def test_any_model_is_resolved_once_and_not_added(
+    make: MakeCatalog, release: Release, replicate_server: ReplicateStandIn
 ) -> None:
     release("maker", "a", {"prompt": PROMPT})
     catalog = make()
-    command = await catalog.resolve(MODEL)
-    asked = len(far_end.calls)
-    assert await catalog.resolve(MODEL) is command
-    assert len(far_end.calls) == asked
+    command = await catalog.resolve_model(MODEL)
+    requests = len(replicate_server.calls)
+    assert await catalog.resolve_model(MODEL) is command
+    assert len(replicate_server.calls) == requests
     assert command.name == ANY_MODEL
     assert command.target.version == "a" * 64
     assert not list(catalog)
 
 
-async def test_a_model_added_while_missing_ones_are_looked_for_is_kept(make: MakeCatalog, release: Release) -> None:
+async def test_load_keeps_commands_added_meanwhile(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
     catalog = make([spec("slow", "somebody/maker")])
     await catalog.add("make", MODEL, by=1)
@@ -193,10 +193,10 @@ async def test_a_model_added_while_missing_ones_are_looked_for_is_kept(make: Mak
     assert [command.name for command in catalog] == ["slow", "make"]
 
 
-async def test_a_listing_tells_what_the_models_page_does(make: MakeCatalog, release: Release) -> None:
+async def test_summary_is_that_of_the_model(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
-    listing = await make().listing(MODEL)
-    assert (listing.model, listing.run_count, listing.cover) == (
+    summary = await make().get_model_summary(MODEL)
+    assert (summary.model, summary.run_count, summary.cover_url) == (
         "somebody/maker",
         12345,
         "https://example.com/cover.webp",

@@ -1,4 +1,4 @@
-"""Models as people write them."""
+"""Models as people write them, and the names of their commands."""
 
 import pytest
 
@@ -12,7 +12,7 @@ PAGE = "https://replicate.com/fofr/consistent-character"
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("text", "expected"),
     [
         ("fofr/consistent-character", ModelRef("fofr", "consistent-character")),
         (f" fofr/consistent-character:{VERSION} ", ModelRef("fofr", "consistent-character", VERSION)),
@@ -24,16 +24,16 @@ PAGE = "https://replicate.com/fofr/consistent-character"
         ("replicate.com/deployments/me/mine", ModelRef("me", "mine", deployment=True)),
     ],
 )
-def test_a_model_is_read_however_it_was_copied(written: str, meant: ModelRef) -> None:
-    assert parse_model_name(written) == meant
+def test_model_is_parsed_from_every_form(text: str, expected: ModelRef) -> None:
+    assert parse_model_name(text) == expected
 
 
-@pytest.mark.parametrize("written", ["", "flux", "a b/c", "https://example.com/fofr/face", "fofr/x:latest", "../x"])
-def test_what_is_no_model_is_refused_with_how_one_is_written(written: str) -> None:
+@pytest.mark.parametrize("text", ["", "flux", "a b/c", "https://example.com/fofr/face", "fofr/x:latest", "../x"])
+def test_other_text_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(Refused, match="owner/name"):
-        parse_model_name(written)
+        parse_model_name(text)
 
 
 @pytest.mark.parametrize("name", ["flux-1.1-pro", "SDXL", "a" * 60, "x._-y", "model_2"])
-def test_every_model_has_a_name_that_discord_takes(name: str) -> None:
+def test_default_command_name_is_valid(name: str) -> None:
     check_name(default_command_name(ModelRef("somebody", name)))

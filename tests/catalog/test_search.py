@@ -1,4 +1,4 @@
-"""Replicate's search, asked once for what many people type."""
+"""Searches are cached and shared."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,49 +19,47 @@ async def search(replicate: Replicate) -> AsyncIterator[ModelSearch]:
     await search.close()
 
 
-async def test_the_same_words_are_asked_for_once_however_they_are_typed(
-    search: ModelSearch, far_end: ReplicateStandIn
+async def test_same_query_is_sent_once_in_any_spelling(search: ModelSearch, replicate_server: ReplicateStandIn) -> None:
+    several = await asyncio.gather(*(search.search(query) for query in ("Upscale", " upscale ", "UPSCALE")))
+    assert {tuple(summary.model for summary in found) for found in several} == {("sandbox/upscaler",)}
+    await search.search("upscale")
+    assert len(replicate_server.calls) == 1
+
+
+async def test_slow_suggestion_falls_back_to_the_cache(search: ModelSearch, replicate_server: ReplicateStandIn) -> None:
+    await search.search("sandbox image")
+    replicate_server.faults.add("delay", seconds=0.3)
+    suggested = await search.suggest("upscaler", max_wait=0.01)
+    assert [summary.model for summary in suggested] == ["sandbox/upscaler"]
+    assert not search.is_cached("upscaler")
+    assert await search.search("upscaler")
+    assert search.is_cached("upscaler")
+
+
+async def test_suggestion_never_fails_and_search_says_why(
+    search: ModelSearch, replicate_server: ReplicateStandIn
 ) -> None:
-    several = await asyncio.gather(*(search.find(words) for words in ("Upscale", " upscale ", "UPSCALE")))
-    assert {tuple(listing.model for listing in found) for found in several} == {("sandbox/upscaler",)}
-    await search.find("upscale")
-    assert len(far_end.calls) == 1
-
-
-async def test_a_glance_that_takes_too_long_shows_what_is_known_and_is_answered_the_next_time(
-    search: ModelSearch, far_end: ReplicateStandIn
-) -> None:
-    await search.find("sandbox image")
-    far_end.faults.add("delay", seconds=0.3)
-    known = await search.glance("upscaler", within=0.01)
-    assert [listing.model for listing in known] == ["sandbox/upscaler"]
-    assert not search.is_known("upscaler")
-    assert await search.find("upscaler")
-    assert search.is_known("upscaler")
-
-
-async def test_a_glance_never_fails_and_a_search_says_why_it_does(
-    search: ModelSearch, far_end: ReplicateStandIn
-) -> None:
-    far_end.token = "another"
-    assert await search.glance("tea", within=5) == ()
+    replicate_server.token = "another"
+    assert await search.suggest("tea", max_wait=5) == ()
     with pytest.raises(ReplicateUnavailable):
-        await search.find("tea")
-    far_end.token = "r8_sandbox"
-    assert await search.find("upscale"), "a failure is not remembered"
+        await search.search("tea")
+    replicate_server.token = "r8_sandbox"
+    assert await search.search("upscale"), "a failure is not cached"
 
 
-async def test_nothing_typed_finds_nothing_and_asks_nobody(search: ModelSearch, far_end: ReplicateStandIn) -> None:
-    assert await search.find("  ") == ()
-    assert await search.glance("", within=1) == ()
-    assert not far_end.calls
+async def test_empty_query_sends_nothing(search: ModelSearch, replicate_server: ReplicateStandIn) -> None:
+    assert await search.search("  ") == ()
+    assert await search.suggest("", max_wait=1) == ()
+    assert not replicate_server.calls
 
 
-async def test_a_search_that_nobody_waits_for_any_more_goes_on(search: ModelSearch, far_end: ReplicateStandIn) -> None:
-    far_end.faults.add("delay", seconds=0.2)
-    waiting = asyncio.create_task(search.find("upscale"))
+async def test_search_continues_after_its_caller_is_cancelled(
+    search: ModelSearch, replicate_server: ReplicateStandIn
+) -> None:
+    replicate_server.faults.add("delay", seconds=0.2)
+    waiting = asyncio.create_task(search.search("upscale"))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert await search.glance("upscale", within=5)
-    assert len(far_end.calls) == 1
+    assert await search.suggest("upscale", max_wait=5)
+    assert len(replicate_server.calls) == 1

@@ -64,13 +64,13 @@ def png_bomb(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF"])
 def test_a_whole_picture_is_described(form: str) -> None:
-    assert probe_image(encoded(noise(), form)) == ImageInfo(width=96, height=64, frames=1, alpha=False, turned=False)
+    assert probe_image(encoded(noise(), form)) == ImageInfo(width=96, height=64, frames=1, alpha=False, rotated=False)
 
 
 def test_frames_transparency_and_orientation_are_described() -> None:
     assert probe_image(animation()).frames == 5
     assert probe_image(encoded(noise("RGBA"), "WEBP")).alpha
-    assert probe_image(turned_photo()).turned
+    assert probe_image(turned_photo()).rotated
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF"])
@@ -201,7 +201,7 @@ def test_a_turned_photo_is_upright_after_shrinking() -> None:
     assert shrunk is not None
     info = probe_image(shrunk.data)
     assert info.height > info.width
-    assert not info.turned
+    assert not info.rotated
 
 
 def test_a_large_animation_stays_one() -> None:

@@ -1,4 +1,4 @@
-"""Discord's rules for a command: its own OpenAPI document, and those that the document leaves out."""
+"""Discord's rules for commands: its OpenAPI document, and the rules that the document omits."""
 
 import json
 import re
@@ -17,7 +17,7 @@ BOUND = 2**53 - 1
 
 
 def broken_rules(command: dict[str, Any]) -> list[str]:
-    """What Discord would refuse, by the rules that its document does not hold."""
+    """Return what Discord would reject by the rules that its document omits."""
     options = command.get("options", [])
     problems = [f"{where}: {what}" for where, what in _texts(command)]
     if len(options) > 25:
@@ -29,12 +29,12 @@ def broken_rules(command: dict[str, Any]) -> list[str]:
         problems.append("two options of one name")
     for option in options:
         problems.extend(f"{option['name']}: {problem}" for problem in _option(option))
-    if characters(command) > 8000:
-        problems.append(f"{characters(command)} characters")
+    if count_characters(command) > 8000:
+        problems.append(f"{count_characters(command)} characters")
     return problems
 
 
-def characters(command: dict[str, Any]) -> int:
+def count_characters(command: dict[str, Any]) -> int:
     total = len(command["name"]) + len(command["description"])
     for option in command.get("options", []):
         total += len(option["name"]) + len(option["description"])
@@ -49,7 +49,7 @@ def _texts(command: dict[str, Any]) -> list[tuple[str, str]]:
         if not re.fullmatch(r"[-_'\w]{1,32}", name) or name != name.lower():
             problems.append((name, "not a legal name"))
         if any(unicodedata.category(letter)[0] not in "LN" and letter not in "-_'" for letter in name):
-            problems.append((name, "a letter that is none"))
+            problems.append((name, "a character that is no letter"))
         if not 1 <= len(description) <= 100 or not description.strip():
             problems.append((name, f"a description of {len(description)} characters"))
         if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in description):
@@ -96,7 +96,7 @@ def _bounds(option: dict[str, Any]) -> list[str]:
 
 
 def spec_problems(command: dict[str, Any]) -> list[str]:
-    """What Discord's own document says against the command."""
+    """Return what violates Discord's OpenAPI document."""
     return [error.message for error in _validator().iter_errors(command)]
 
 

@@ -1,4 +1,4 @@
-"""The real payloads and documents that lie beside the checkout, and the default model, which needs neither."""
+"""Layouts to test with: of the default model, of any inputs, and of the real models beside the checkout."""
 
 import json
 from functools import cache
@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
+from bot.errors import BadOption, UserError
 from bot.options.fields import read_fields
 from bot.options.layout import OptionLayout, build_layout
+from bot.options.parse import parse_options
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 MODELS = sorted((SHARED / "models").glob("*.json"))
 DISCORD_SPEC = SHARED / "specs" / "discord-openapi.json"
 HIDDEN = ("disable_safety_checker",)
+
+TEXT = {"type": "string"}
+URI = {"type": "string", "format": "uri"}
 
 each_model = pytest.mark.parametrize(
     "path",
@@ -103,21 +108,21 @@ DEFAULT_SCHEMA: dict[str, Any] = {
 }
 
 
-def schema_with(properties: dict[str, Any], *, required: tuple[str, ...] = (), **components: Any) -> dict[str, Any]:
-    """An OpenAPI document as Replicate serves it, with these inputs."""
+def openapi_with(properties: dict[str, Any], *, required: tuple[str, ...] = (), **components: Any) -> dict[str, Any]:
+    """Return an OpenAPI document as Replicate serves it, with these inputs."""
     body: dict[str, Any] = {"type": "object", "title": "Input", "properties": properties}
     if required:
         body["required"] = list(required)
     return {"components": {"schemas": {"Input": body, **components}}}
 
 
-def plan_of(properties: dict[str, Any], *, required: tuple[str, ...] = (), **settings: Any) -> OptionLayout:
+def layout_of(properties: dict[str, Any], *, required: tuple[str, ...] = (), **settings: Any) -> OptionLayout:
     components = settings.pop("components", {})
-    fields = read_fields(schema_with(properties, required=required, **components))
+    fields = read_fields(openapi_with(properties, required=required, **components))
     return build_layout(fields, model=settings.pop("model", "acme/model"), **settings)
 
 
-def default_plan(**settings: Any) -> OptionLayout:
+def default_layout(**settings: Any) -> OptionLayout:
     return build_layout(read_fields(DEFAULT_SCHEMA), model=DEFAULT_MODEL, hidden=HIDDEN, **settings)
 
 
@@ -128,8 +133,8 @@ def payload(path: Path) -> dict[str, Any]:
 
 
 def model_name(path: Path) -> str:
-    found = payload(path)
-    return f"{found['owner']}/{found['name']}"
+    model = payload(path)
+    return f"{model['owner']}/{model['name']}"
 
 
 def openapi(path: Path) -> dict[str, Any]:
@@ -137,5 +142,32 @@ def openapi(path: Path) -> dict[str, Any]:
     return schema
 
 
-def real_plan(path: Path) -> OptionLayout:
+def error_for(layout: OptionLayout, values: dict[str, Any]) -> str:
+    """Return the sentence of the error that these values cause."""
+    with pytest.raises(UserError) as caught:
+        parse_options(layout, values)
+    if isinstance(caught.value, BadOption):
+        assert f"`{caught.value.option}`" in caught.value.sentence
+    return caught.value.sentence
+
+
+def real_layout(path: Path) -> OptionLayout:
     return build_layout(read_fields(openapi(path)), model=model_name(path), hidden=HIDDEN)
+
+
+def for_jsonschema(openapi: dict[str, Any]) -> dict[str, Any]:
+    """Return the Input schema with its components as plain JSON Schema, without OpenAPI's ``nullable``."""
+    document: dict[str, Any] = _without_nullable({"components": openapi["components"]})
+    return {**document, "$ref": "#/components/schemas/Input"}
+
+
+def _without_nullable(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_nullable(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    # Real models have an empty anyOf, which JSON Schema does not allow.
+    schema = {key: _without_nullable(value) for key, value in node.items() if not (key == "anyOf" and value == [])}
+    if schema.pop("nullable", None) is True:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return schema

@@ -1,4 +1,4 @@
-"""Files that people attach, looked at before anything is paid."""
+"""Attached files are checked before anything is paid."""
 
 import io
 
@@ -11,7 +11,7 @@ from bot.options.attachments import check_file_size, read_attachment
 IMAGES = ("image/*",)
 
 
-def picture(form: str = "PNG", size: tuple[int, int] = (8, 4), orientation: int | None = None) -> bytes:
+def image_bytes(form: str = "PNG", size: tuple[int, int] = (8, 4), orientation: int | None = None) -> bytes:
     data = io.BytesIO()
     exif = Image.Exif()
     if orientation is not None:
@@ -20,7 +20,7 @@ def picture(form: str = "PNG", size: tuple[int, int] = (8, 4), orientation: int 
     return data.getvalue()
 
 
-def refusal(filename: str, data: bytes, accepts: tuple[str, ...] = IMAGES) -> str:
+def rejection(filename: str, data: bytes, accepts: tuple[str, ...] = IMAGES) -> str:
     with pytest.raises(BadOption) as caught:
         read_attachment("subject", filename, data, accepts)
     assert caught.value.option == "subject"
@@ -29,62 +29,62 @@ def refusal(filename: str, data: bytes, accepts: tuple[str, ...] = IMAGES) -> st
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_a_good_picture_travels_as_it_is(form: str) -> None:
-    data = picture(form)
-    taken = read_attachment("subject", "me.png", data, IMAGES)
-    assert taken.media.data is data
-    assert (taken.media.type.mime, taken.notes) == (f"image/{form.lower()}", ())
+def test_valid_image_is_unchanged(form: str) -> None:
+    data = image_bytes(form)
+    uploaded = read_attachment("subject", "me.png", data, IMAGES)
+    assert uploaded.media.data is data
+    assert (uploaded.media.type.mime, uploaded.notes) == (f"image/{form.lower()}", ())
 
 
-def test_a_photo_on_its_side_is_turned_and_that_is_said() -> None:
-    taken = read_attachment("subject", "me.jpg", picture("JPEG", (40, 20), orientation=6), IMAGES)
-    with Image.open(io.BytesIO(taken.media.data)) as image:
+def test_sideways_photo_is_rotated_with_a_note() -> None:
+    uploaded = read_attachment("subject", "me.jpg", image_bytes("JPEG", (40, 20), orientation=6), IMAGES)
+    with Image.open(io.BytesIO(uploaded.media.data)) as image:
         assert image.size == (20, 40)
-    assert taken.notes == ("Your photo was turned upright.",)
+    assert uploaded.notes == ("Your photo was turned upright.",)
 
 
-def test_text_in_disguise_is_refused() -> None:
-    assert refusal("me.png", b"I am no picture, honestly.") == "`subject` needs an image; “me.png” is text."
+def test_text_named_as_an_image_is_rejected() -> None:
+    assert rejection("me.png", b"I am no image, honestly.") == "`subject` must be an image (“me.png” is text)."
 
 
-def test_a_broken_picture_is_refused_whatever_the_input_takes() -> None:
-    cut = picture(size=(200, 200))[:-60]
-    assert "“me.png” cannot be used." in refusal("me.png", cut)
-    assert "“me.png” cannot be used." in refusal("me.png", cut, ())
+def test_damaged_image_is_rejected_by_any_input() -> None:
+    cut = image_bytes(size=(200, 200))[:-60]
+    assert "“me.png” can't be used." in rejection("me.png", cut)
+    assert "“me.png” can't be used." in rejection("me.png", cut, ())
 
 
-def test_a_picture_of_too_many_pixels_is_refused() -> None:
+def test_image_of_too_many_pixels_is_rejected() -> None:
     data = io.BytesIO()
     Image.new("1", (9_000, 9_000)).save(data, "PNG")
-    assert "cannot be used" in refusal("me.png", data.getvalue())
+    assert "can't be used" in rejection("me.png", data.getvalue())
 
 
-def test_an_empty_file_is_refused() -> None:
-    assert refusal("me.png", b"") == "`subject`: “me.png” is empty."
+def test_empty_file_is_rejected() -> None:
+    assert rejection("me.png", b"") == "`subject`: “me.png” is empty."
 
 
-def test_a_file_over_the_limit_is_refused_before_it_is_downloaded() -> None:
+def test_file_over_the_limit_is_rejected() -> None:
     with pytest.raises(BadOption) as caught:
         check_file_size("subject", "big.mp4", 150_000_000)
-    assert caught.value.sentence == "`subject`: “big.mp4” is 143.1 MB, but Replicate takes files of up to 95.4 MB."
+    assert caught.value.sentence == "`subject`: “big.mp4” is 143.1 MB, but Replicate accepts files of up to 95.4 MB."
     check_file_size("subject", "ok.mp4", 100_000_000)
 
 
 @pytest.mark.parametrize(
     ("data", "accepts", "sentence"),
     [
-        (picture(), ("audio/*",), "`subject` needs an audio file; “f” is an image."),
-        (b"%PDF-1.7 ...", IMAGES, "`subject` needs an image; “f” is a .pdf file."),
-        (b"\x00\x01\x02\x03" * 9, IMAGES, "`subject` needs an image; “f” is of a kind that cannot be told."),
-        (picture(), (".npz",), "`subject` needs a .npz file; “f” is an image."),
+        (image_bytes(), ("audio/*",), "`subject` must be an audio file (“f” is an image)."),
+        (b"%PDF-1.7 ...", IMAGES, "`subject` must be an image (“f” is a .pdf file)."),
+        (b"\x00\x01\x02\x03" * 9, IMAGES, "`subject` must be an image (“f” is a file of an unknown type)."),
+        (image_bytes(), (".npz",), "`subject` must be a .npz file (“f” is an image)."),
     ],
 )
-def test_the_wrong_kind_of_file_is_refused(data: bytes, accepts: tuple[str, ...], sentence: str) -> None:
-    assert refusal("f", data, accepts) == sentence
+def test_wrong_type_of_file_is_rejected(data: bytes, accepts: tuple[str, ...], sentence: str) -> None:
+    assert rejection("f", data, accepts) == sentence
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("filename", "expected"),
     [
         ("me.png", "me.png"),
         ("me.jpg", "me.png"),
@@ -95,15 +95,15 @@ def test_the_wrong_kind_of_file_is_refused(data: bytes, accepts: tuple[str, ...]
         ("", "file.png"),
     ],
 )
-def test_a_name_is_only_a_name_and_ends_as_its_bytes_do(given: str, kept: str) -> None:
-    assert read_attachment("subject", given, picture(), IMAGES).media.name == kept
+def test_filename_is_cleaned_and_fits_the_type(filename: str, expected: str) -> None:
+    assert read_attachment("subject", filename, image_bytes(), IMAGES).media.name == expected
 
 
-def test_a_long_name_fits_replicates_limit() -> None:
-    name = read_attachment("subject", "é" * 300 + ".png", picture(), IMAGES).media.name
+def test_long_filename_fits_replicates_limit() -> None:
+    name = read_attachment("subject", "é" * 300 + ".png", image_bytes(), IMAGES).media.name
     assert len(name.encode()) <= 255
     assert name.endswith(".png")
 
 
-def test_files_that_are_no_pictures_keep_their_ending() -> None:
+def test_other_files_keep_their_suffix() -> None:
     assert read_attachment("f", "voice.npz", b"PK\x03\x04" + b"\x00" * 40, (".npz",)).media.name == "voice.npz"

@@ -1,4 +1,4 @@
-"""Inputs as a form, filled with what a run had, and back."""
+"""Forms prefilled with a run's input, and their answers."""
 
 import json
 from typing import Any
@@ -8,152 +8,158 @@ import pytest
 from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
 from bot.options.attachments import UploadedFile
-from bot.options.form import FormField, FormKind, OptionForm, build_form, edit_text, restore_values
+from bot.options.form import FormField, FormKind, OptionForm, build_form, restore_values
 from bot.options.parse import parse_options, parse_pairs
-from tests.options.samples import default_plan, plan_of
+from tests.options.samples import TEXT, URI, default_layout, layout_of
 
 PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"1")
 OTHER = Media(name="other.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"2")
-URI = {"type": "string", "format": "uri"}
-TEXT = {"type": "string"}
 
 
-def part(asked: OptionForm, key: str) -> FormField:
-    (found,) = (field for field in asked.fields if field.key == key)
+def part(form: OptionForm, key: str) -> FormField:
+    (found,) = (field for field in form.fields if field.key == key)
     return found
 
 
-def untouched(asked: OptionForm) -> dict[str, Any]:
-    return {field.key: field.value for field in asked.fields if field.kind is not FormKind.FILES}
+def unchanged_answers(form: OptionForm) -> dict[str, Any]:
+    return {field.key: field.value for field in form.fields if field.kind is not FormKind.FILES}
 
 
-def test_a_form_holds_what_matters_most_and_one_paragraph_for_the_rest() -> None:
-    asked = build_form(default_plan())
-    assert [(field.key, field.kind) for field in asked.fields] == [
+def test_form_has_important_inputs_and_one_paragraph() -> None:
+    form = build_form(default_layout())
+    assert [(field.key, field.kind) for field in form.fields] == [
         ("prompt", FormKind.PARAGRAPH),
         ("subject", FormKind.FILES),
         ("negative_prompt", FormKind.LINE),
         ("number_of_outputs", FormKind.LINE),
         ("advanced", FormKind.PARAGRAPH),
     ]
-    assert part(asked, "number_of_outputs").label == "Number of outputs"
-    assert part(asked, "number_of_outputs").description == "The number of images to generate · 1–20, default 3"
+    assert part(form, "number_of_outputs").label == "Number of outputs"
+    assert part(form, "number_of_outputs").description == "The number of images to generate · 1–20, default: 3"
 
 
-def test_a_model_with_few_inputs_and_no_files_needs_no_paragraph() -> None:
-    asked = build_form(plan_of({"prompt": TEXT, "style": {"enum": ["a", "b"]}, "fast": {"type": "boolean"}}))
-    assert [field.key for field in asked.fields] == ["prompt", "style", "fast"]
-    assert [choice.label for choice in part(asked, "fast").choices] == ["True", "False"]
+def test_few_inputs_without_files_need_no_paragraph() -> None:
+    form = build_form(layout_of({"prompt": TEXT, "style": {"enum": ["a", "b"]}, "fast": {"type": "boolean"}}))
+    assert [field.key for field in form.fields] == ["prompt", "style", "fast"]
+    assert [choice.label for choice in part(form, "fast").choices] == ["On", "Off"]
 
 
-def test_a_form_filled_with_a_run_gives_the_same_run_again() -> None:
-    plan = default_plan()
-    first = parse_options(plan, {"prompt": "A knight", "subject": PHOTO, "seed": 7, "output_format": "png"})
-    asked = build_form(plan, restore_values(plan, first.input, first.files))
-    assert part(asked, "prompt").value == "A knight"
-    assert part(asked, "advanced").value == "output_format=png\nseed=7"
-    again = parse_options(plan, asked.values(untouched(asked)))
+def test_unchanged_form_gives_the_same_run() -> None:
+    layout = default_layout()
+    first = parse_options(layout, {"prompt": "A knight", "subject": PHOTO, "seed": 7, "output_format": "png"})
+    form = build_form(layout, restore_values(layout, first.input, first.files))
+    assert part(form, "prompt").value == "A knight"
+    assert part(form, "advanced").value == "output_format=png\nseed=7"
+    again = parse_options(layout, form.parse_answers(unchanged_answers(form)))
     assert (again.input, again.files) == (first.input, first.files)
 
 
-def test_an_answer_replaces_what_was_kept() -> None:
-    plan = default_plan()
-    asked = build_form(plan, {"subject": PHOTO, "seed": 7})
-    values = asked.values({"prompt": "New", "subject": [UploadedFile(OTHER)], "advanced": ""})
-    again = parse_options(plan, values)
+def test_answer_replaces_the_kept_value() -> None:
+    layout = default_layout()
+    form = build_form(layout, {"subject": PHOTO, "seed": 7})
+    values = form.parse_answers({"prompt": "New", "subject": [UploadedFile(OTHER)], "advanced": ""})
+    again = parse_options(layout, values)
     assert (again.input, again.files) == ({"prompt": "New", "subject": "file:0"}, (OTHER,))
-    by_address = asked.values({"advanced": "subject=https://a.example/x"})
-    assert parse_options(plan, by_address).input == {"subject": "https://a.example/x"}
+    by_address = form.parse_answers({"advanced": "subject=https://a.example/x"})
+    assert parse_options(layout, by_address).input == {"subject": "https://a.example/x"}
 
 
-def test_a_form_with_less_room_puts_more_into_its_paragraph() -> None:
-    asked = build_form(default_plan(), room=3)
-    assert [field.key for field in asked.fields] == ["prompt", "subject", "advanced"]
+def test_smaller_form_moves_inputs_to_the_paragraph() -> None:
+    form = build_form(default_layout(), max_components=3)
+    assert [field.key for field in form.fields] == ["prompt", "subject", "advanced"]
 
 
-def test_a_picture_that_is_given_already_is_not_asked_for_and_kept() -> None:
-    plan = default_plan()
-    asked = build_form(plan, {"subject": PHOTO}, filled=("subject",))
-    assert "subject" not in {field.key for field in asked.fields}
-    assert parse_options(plan, asked.values({"prompt": "x"})).files == (PHOTO,)
+def test_excluded_image_is_not_asked_for_and_kept() -> None:
+    layout = default_layout()
+    form = build_form(layout, {"subject": PHOTO}, exclude=("subject",))
+    assert "subject" not in {field.key for field in form.fields}
+    assert parse_options(layout, form.parse_answers({"prompt": "x"})).files == (PHOTO,)
 
 
-def test_a_text_longer_than_discords_field_is_kept_as_it_was() -> None:
-    plan = plan_of({"prompt": TEXT, "a": TEXT})
+def test_too_long_text_is_kept() -> None:
+    layout = layout_of({"prompt": TEXT, "a": TEXT})
     long = "word " * 1000
-    asked = build_form(plan, {"prompt": long})
-    assert "prompt" not in {field.key for field in asked.fields if field.value}
-    assert parse_options(plan, asked.values(untouched(asked))).input == {"prompt": long}
+    form = build_form(layout, {"prompt": long})
+    assert "prompt" not in {field.key for field in form.fields if field.value}
+    assert parse_options(layout, form.parse_answers(unchanged_answers(form))).input == {"prompt": long}
 
 
-def test_texts_that_do_not_fit_the_paragraph_together_are_kept_too() -> None:
-    plan = plan_of({f"t{number}": TEXT for number in range(9)})
+def test_texts_beyond_the_paragraph_are_kept() -> None:
+    layout = layout_of({f"t{number}": TEXT for number in range(9)})
     long = {f"t{number}": f"{number} " * 900 for number in range(9)}
-    asked = build_form(plan, long)
-    assert len(part(asked, "advanced").value) <= 4000
-    assert parse_options(plan, asked.values(untouched(asked))).input == long
+    form = build_form(layout, long)
+    assert len(part(form, "advanced").value) <= 4000
+    assert parse_options(layout, form.parse_answers(unchanged_answers(form))).input == long
 
 
-def test_a_text_that_was_left_empty_on_purpose_stays_empty() -> None:
-    plan = plan_of({"prompt": TEXT, "negative": {**TEXT, "default": "ugly"}})
-    asked = build_form(plan, {"prompt": "x", "negative": ""})
-    assert parse_options(plan, asked.values(untouched(asked))).input == {"prompt": "x", "negative": ""}
+def test_empty_text_stays_empty() -> None:
+    layout = layout_of({"prompt": TEXT, "negative": {**TEXT, "default": "ugly"}})
+    form = build_form(layout, {"prompt": "x", "negative": ""})
+    assert parse_options(layout, form.parse_answers(unchanged_answers(form))).input == {"prompt": "x", "negative": ""}
 
 
-def test_only_a_required_text_has_a_shortest_length() -> None:
-    plan = plan_of({"a": {**TEXT, "minLength": 3}, "b": {**TEXT, "minLength": 3, "maxLength": 9}}, required=("a",))
-    asked = build_form(plan, {"b": "longer than nine"})
-    assert (part(asked, "a").least, part(asked, "b").least) == (3, 0)
-    assert part(asked, "b").most == len("longer than nine")
+def test_only_required_text_has_a_minimum_length() -> None:
+    layout = layout_of({"a": {**TEXT, "minLength": 3}, "b": {**TEXT, "minLength": 3, "maxLength": 9}}, required=("a",))
+    form = build_form(layout, {"b": "longer than nine"})
+    assert (part(form, "a").minimum, part(form, "b").minimum) == (3, 0)
+    assert part(form, "b").maximum == len("longer than nine")
 
 
-def test_a_file_is_never_required_by_the_form_because_its_address_will_do() -> None:
-    asked = build_form(plan_of({"image": URI, "prompt": TEXT}, required=("image", "prompt")))
-    assert (part(asked, "image").required, part(asked, "prompt").required) == (False, True)
-    assert part(asked, "advanced").placeholder == "image=https://…"
+def test_file_is_not_required_as_an_address_will_do() -> None:
+    form = build_form(layout_of({"image": URI, "prompt": TEXT}, required=("image", "prompt")))
+    assert (part(form, "image").required, part(form, "prompt").required) == (False, True)
+    assert part(form, "advanced").placeholder == "image=https://…"
 
 
 @pytest.mark.parametrize(
     ("answers", "sentence"),
     [
-        ({"advanced": "prompt=a\nprompt=b"}, "`advanced` gives `prompt` again; keep one."),
-        ({"prompt": "x", "advanced": "prompt=b"}, "`advanced` gives `prompt` again; keep one."),
-        ({"advanced": "nothing"}, "`advanced` takes key=value; “nothing” has no = behind it."),
+        ({"advanced": "prompt=a\nprompt=b"}, "`advanced` sets `prompt` again. Keep only one."),
+        ({"prompt": "x", "advanced": "prompt=b"}, "`advanced` sets `prompt` again. Keep only one."),
+        ({"advanced": "nothing"}, "`advanced` expects key=value, but there is no = after “nothing”."),
     ],
 )
-def test_a_form_that_cannot_be_read_gets_its_sentence(answers: dict[str, Any], sentence: str) -> None:
+def test_malformed_answers_are_explained(answers: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadOption) as caught:
-        build_form(default_plan()).values(answers)
+        build_form(default_layout()).parse_answers(answers)
     assert caught.value.sentence == sentence
 
 
-def test_a_file_and_an_address_for_one_input_are_one_too_many() -> None:
-    plan = default_plan()
-    values = build_form(plan).values({"subject": [PHOTO], "advanced": "subject=https://a.example/x"})
-    with pytest.raises(BadOption, match="takes one file; you gave 2"):
-        parse_options(plan, values)
+def test_file_and_address_for_one_input_are_rejected() -> None:
+    layout = default_layout()
+    values = build_form(layout).parse_answers({"subject": [PHOTO], "advanced": "subject=https://a.example/x"})
+    with pytest.raises(BadOption, match=r"accepts one file \(you added 2\)"):
+        parse_options(layout, values)
 
 
-def test_a_run_as_text_reads_back_and_leaves_files_and_keys_out() -> None:
-    plan = plan_of(
+def test_paragraph_omits_files_and_secrets_and_reads_back() -> None:
+    layout = layout_of(
         {
-            "prompt": TEXT,
+            "text": TEXT,
             "image": URI,
             "hf_token": TEXT,
             "o": {"type": "object"},
             "tags": {"type": "array", "items": TEXT},
+            "fast": {"type": "boolean"},
         }
     )
-    text = edit_text(
-        plan, {"prompt": 'a "b"\nc', "image": "file:0", "hf_token": "k", "o": {"a": 1}, "tags": ["x", "y, z"]}
-    )
-    pairs = {pair.key: pair.value for pair in parse_pairs(text, "x")}
-    assert pairs.keys() == {"prompt", "o", "tags"}
-    assert pairs["prompt"] == 'a "b"\nc'
+    run_input = {
+        "text": 'a "b"\nc',
+        "image": "file:0",
+        "hf_token": "k",
+        "o": {"a": 1},
+        "tags": ["x", "y, z"],
+        "fast": False,
+    }
+    form = build_form(layout, restore_values(layout, run_input, (PHOTO,)), max_components=1)
+    pairs = {pair.key: pair.value for pair in parse_pairs(part(form, "advanced").value, "x")}
+    assert pairs.keys() == {"text", "o", "tags", "fast"}
+    assert (pairs["text"], pairs["fast"]) == ('a "b"\nc', "off")
     assert json.loads(pairs["tags"]) == ["x", "y, z"]
+    assert parse_options(layout, form.parse_answers(unchanged_answers(form))).input == run_input
 
 
-def test_files_that_are_no_more_are_not_given_again() -> None:
-    plan = plan_of({"image": URI, "images": {"type": "array", "items": URI}})
-    before = restore_values(plan, {"image": "file:3", "images": ["file:0", "file:9", "https://a.example"]}, (PHOTO,))
-    assert before == {"images": [PHOTO, "https://a.example"]}
+def test_deleted_files_are_not_restored() -> None:
+    layout = layout_of({"image": URI, "images": {"type": "array", "items": URI}})
+    values = restore_values(layout, {"image": "file:3", "images": ["file:0", "file:9", "https://a.example"]}, (PHOTO,))
+    assert values == {"images": [PHOTO, "https://a.example"]}

@@ -1,30 +1,20 @@
-"""A plan as a command of discord.py, as Discord would get it."""
+"""Commands of discord.py, as Discord receives them."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import discord
 import pytest
 from discord import app_commands
 
-from bot.options.layout import OptionLayout
 from bot.options.slash_command import build_command
+from tests.options.discord_client import command_payload, ignore
 from tests.options.discord_rules import broken_rules, spec_problems
-from tests.options.samples import default_plan, each_model, needs_discord_spec, plan_of, real_plan
+from tests.options.samples import default_layout, each_model, layout_of, needs_discord_spec, real_layout
 
 
-async def nothing(interaction: Any, values: dict[str, Any]) -> None:
-    """A command that does nothing."""
-
-
-def payload_of(plan: OptionLayout, description: str = "Make something") -> dict[str, Any]:
-    command = build_command(name="generate", description=description, plan=plan, callback=nothing)
-    client = discord.Client(intents=discord.Intents.none())
-    return dict(command.to_dict(app_commands.CommandTree(client)))
-
-
-def test_the_default_model_has_its_ten_options() -> None:
-    options = payload_of(default_plan())["options"]
+def test_default_model_has_ten_options() -> None:
+    options = command_payload(default_layout())["options"]
     assert [option["name"] for option in options] == [
         "prompt",
         "subject",
@@ -41,52 +31,52 @@ def test_the_default_model_has_its_ten_options() -> None:
     assert not any(option["required"] for option in options)
     assert (options[4]["min_value"], options[4]["max_value"]) == (1, 20)
     assert [choice["value"] for choice in options[7]["choices"]] == ["webp", "jpg", "png"]
-    assert options[4]["description"] == "The number of images to generate · 1–20, default 3"
+    assert options[4]["description"] == "The number of images to generate · 1–20, default: 3"
 
 
 @each_model
-def test_a_real_model_becomes_a_command_that_discord_takes(path: Any) -> None:
-    assert broken_rules(payload_of(real_plan(path))) == []
+def test_real_model_becomes_a_valid_command(path: Path) -> None:
+    assert broken_rules(command_payload(real_layout(path))) == []
 
 
 @needs_discord_spec
 @each_model
-def test_a_real_model_becomes_a_command_valid_by_discords_document(path: Any) -> None:
-    assert spec_problems(payload_of(real_plan(path))) == []
+def test_real_command_is_valid_by_discords_openapi(path: Path) -> None:
+    assert spec_problems(command_payload(real_layout(path))) == []
 
 
-def test_what_is_needed_is_required_by_the_command() -> None:
-    options = payload_of(plan_of({"a": {"type": "string"}, "n": {"type": "integer", "minimum": 1}}, required=("n",)))[
-        "options"
-    ]
+def test_required_input_is_a_required_option() -> None:
+    options = command_payload(
+        layout_of({"a": {"type": "string"}, "n": {"type": "integer", "minimum": 1}}, required=("n",))
+    )["options"]
     assert [(option["name"], option["required"]) for option in options] == [("n", True), ("a", False)]
 
 
-def test_the_command_can_be_installed_and_used_everywhere() -> None:
-    payload = payload_of(default_plan())
+def test_command_can_be_installed_and_used_everywhere() -> None:
+    payload = command_payload(default_layout())
     assert payload["contexts"] == [0, 1, 2]
     assert payload["integration_types"] == [0, 1]
 
 
 @pytest.mark.parametrize("description", ["", "   ", "x" * 300])
-def test_any_description_becomes_one_that_discord_takes(description: str) -> None:
-    assert broken_rules(payload_of(default_plan(), description)) == []
+def test_any_description_becomes_a_valid_one(description: str) -> None:
+    assert broken_rules(command_payload(default_layout(), description)) == []
 
 
-async def test_the_callback_gets_what_was_given_by_option_name() -> None:
-    got: list[dict[str, Any]] = []
+async def test_callback_receives_values_by_option_name() -> None:
+    received: list[dict[str, Any]] = []
 
-    async def keep(_: Any, values: dict[str, Any]) -> None:
-        got.append(values)
+    async def record(_: Any, values: dict[str, Any]) -> None:
+        received.append(values)
 
-    plan = plan_of({"class": {"type": "string"}, "N": {"type": "integer"}, "other": {"type": "boolean"}})
-    command = build_command(name="x", description="x", plan=plan, callback=keep)
+    layout = layout_of({"class": {"type": "string"}, "N": {"type": "integer"}, "other": {"type": "boolean"}})
+    command = build_command(name="x", description="x", layout=layout, callback=record)
     await command.callback(None, p0="cat", p1=0, p2=None)
-    assert got == [{"class": "cat", "n": 0}]
+    assert received == [{"class": "cat", "n": 0}]
 
 
-class Answer:
-    """Where an autocomplete interaction is answered."""
+class AutocompleteInteraction:
+    """The part of an interaction that discord.py's autocomplete uses."""
 
     def __init__(self) -> None:
         self.response = self
@@ -99,11 +89,11 @@ class Answer:
         self.choices = choices
 
 
-async def test_choices_are_completed_by_discords_own_road() -> None:
-    plan = plan_of({"Size": {"type": "string", "enum": [f"{n}x{n}" for n in range(100, 140)]}})
-    command = build_command(name="x", description="x", plan=plan, callback=nothing)
-    answer: Any = Answer()
+async def test_choices_are_autocompleted_through_discord_py() -> None:
+    layout = layout_of({"Size": {"type": "string", "enum": [f"{n}x{n}" for n in range(100, 140)]}})
+    command = build_command(name="x", description="x", layout=layout, callback=ignore)
+    interaction: Any = AutocompleteInteraction()
     typed: Any = SimpleNamespace(size="107")
-    await command._invoke_autocomplete(answer, "size", typed)
-    assert [choice.value for choice in answer.choices] == ["107x107"]
-    assert payload_of(plan)["options"][0]["autocomplete"] is True
+    await command._invoke_autocomplete(interaction, "size", typed)
+    assert [choice.value for choice in interaction.choices] == ["107x107"]
+    assert command_payload(layout)["options"][0]["autocomplete"] is True

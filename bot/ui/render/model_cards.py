@@ -6,11 +6,11 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.catalog.catalog import Command
+from bot.catalog.command import Command
 from bot.catalog.schema_diff import SchemaDiff
 from bot.catalog.search import ModelSummary
 from bot.formatting import format_count, format_large_number
-from bot.options.describe import describe_inputs
+from bot.options.text import describe_inputs
 from bot.outputs.output_schema import describe_output
 from bot.ui.components import ModelAction, ModelButton
 from bot.ui.render.formatting import escape, one_line
@@ -57,21 +57,21 @@ def found_card(words: str, found: Sequence[ModelSummary]) -> ui.LayoutView:
         return list_card(f"Nothing for “{escape(one_line(words, 80))}”", [], intro="Try other or fewer words.")
     return list_card(
         f"Models for “{escape(one_line(words, 80))}”",
-        [Entry(text=_listing_line(listing), picture=listing.cover) for listing in found[:_FOUND]],
+        [Entry(text=_listing_line(listing), picture=listing.cover_url) for listing in found[:_FOUND]],
         footer="-# /models info shows what one takes",
     )
 
 
 def info_card(command: Command, listing: ModelSummary, *, known_as: Sequence[str] = ()) -> ui.LayoutView:
     """Return everything about a model: its page, its inputs, its output, the commands that run it."""
-    inputs = [*describe_inputs(command.plan)]
+    inputs = [*describe_inputs(command.layout)]
     facts = [
         _facts(listing),
         DOT.join(f"**/{escape(name)}**" for name in known_as),
         _version(command),
     ]
     about = "\n".join(part for part in (escape(one_line(listing.description, 400)), *facts) if part)
-    entries = [Entry(text=about, picture=listing.cover)]
+    entries = [Entry(text=about, picture=listing.cover_url)]
     if inputs:
         entries += _grouped(f"**{format_count(len(inputs), 'input')}**", inputs)
     entries.append(Entry(text=f"**Output** {describe_output(command.output_schema)}"))
@@ -83,7 +83,7 @@ def changes_card(old: Command, new: Command, differences: SchemaDiff) -> ui.Layo
     entries: list[Entry] = []
     for title, lines in (
         ("Added", differences.added),
-        ("Gone", differences.gone),
+        ("Gone", differences.removed),
         ("Changed", differences.changed),
         ("Output", (differences.output,) if differences.output else ()),
     ):
@@ -102,7 +102,7 @@ def changes_card(old: Command, new: Command, differences: SchemaDiff) -> ui.Layo
 
 def added_card(command: Command, *, title: str) -> ui.LayoutView:
     """Return that a command is there, and what it takes."""
-    names = DOT.join(f"`{option.name}`" for option in command.plan.options) or "nothing"
+    names = DOT.join(f"`{option.name}`" for option in command.layout.options) or "nothing"
     return list_card(
         title,
         [Entry(text=f"It takes {names}."), Entry(text=f"It makes {describe_output(command.output_schema)}.")],

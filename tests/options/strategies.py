@@ -1,7 +1,7 @@
-"""Schemas that nobody wrote, each input with a value that its model would take.
+"""Hypothesis strategies for OpenAPI documents, each input with a value that its model accepts.
 
-The strategies make the whole grammar that models use, with odd names, huge enums, long descriptions and every plane of
-Unicode; ``Sample.value`` is what a person wants to give, files being the word FILE or an address.
+They cover the whole grammar that models use, with odd names, huge enums, long descriptions and every plane of
+Unicode. ``Sample.value`` is the value that a person wants to set; a file is the word FILE or an address.
 """
 
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ _NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 @dataclass
 class Sample:
-    """One input: its schema, the components it refers to, and a value."""
+    """One input: its schema, the components it references, and a value."""
 
     schema: dict[str, Any]
     value: Any
@@ -91,7 +91,7 @@ def enums(draw: st.DrawFn) -> Sample:
         return Sample({**enum, "default": choices[0]}, value)
     if form == "nullable":
         return Sample({"anyOf": [enum, {"type": "null"}]}, value)
-    # Samples share one document: a component's name says what is in it.
+    # Samples share one document, so a component is named for its content.
     name = f"choices_{crc32(repr(enum).encode())}"
     reference = {"$ref": f"#/components/schemas/{name}"}
     schema = reference if form == "ref" else {form: [reference]}
@@ -154,7 +154,7 @@ def anything(draw: st.DrawFn) -> Sample:
 
 @st.composite
 def loops(draw: st.DrawFn) -> Sample:
-    """A tree that refers to itself."""
+    """A tree that references itself."""
     name = "tree"
     reference = {"$ref": f"#/components/schemas/{name}"}
     tree = {"type": "object", "properties": {"child": reference, "leaf": {"type": "string"}}}
@@ -177,8 +177,8 @@ _SAMPLES = st.one_of(
 
 
 @dataclass
-class Made:
-    """A whole document and a value for each of its inputs."""
+class Document:
+    """An OpenAPI document and a value for each of its inputs."""
 
     openapi: dict[str, Any]
     values: dict[str, Any]
@@ -186,9 +186,9 @@ class Made:
 
 
 @st.composite
-def documents(draw: st.DrawFn, max_inputs: int = 60) -> Made:
+def documents(draw: st.DrawFn, max_inputs: int = 60) -> Document:
     count = draw(st.one_of(st.integers(0, 12), st.integers(20, max_inputs)))
-    # Many small draws make Hypothesis slow: a few samples are drawn and used again under other names.
+    # Many small draws make Hypothesis slow: a few samples are drawn and reused under different names.
     samples = draw(st.lists(_SAMPLES, min_size=1, max_size=8))
     keys = draw(st.lists(_KEYS, min_size=min(count, 8), max_size=8, unique=True)) if count else []
     keys = [*keys, *(f"Input number {n}" for n in range(count - len(keys)))]
@@ -207,7 +207,7 @@ def documents(draw: st.DrawFn, max_inputs: int = 60) -> Made:
     )
     body = {"type": "object", "title": "Input", "properties": properties, "required": required}
     values = {key: samples[number % len(samples)].value for number, key in enumerate(keys)}
-    return Made({"components": {"schemas": {"Input": body, **components}}}, values, required)
+    return Document({"components": {"schemas": {"Input": body, **components}}}, values, required)
 
 
 def _order(number: int) -> st.SearchStrategy[Any]:
