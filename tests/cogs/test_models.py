@@ -57,9 +57,9 @@ async def test_what_cannot_be_changed_is_refused_with_a_sentence(
         (mia, "models add", {"model": "sandbox/score"}, "Only the bot's owner"),
         (mia, "models remove", {"name": "generate"}, "Only the bot's owner"),
         (mia, "models update", {"name": "generate"}, "Only the bot's owner"),
-        (olga, "models add", {"model": "sandbox/nowhere"}, "Replicate knows no sandbox/nowhere"),
+        (olga, "models add", {"model": "sandbox/nowhere"}, "Couldn't find sandbox/nowhere on Replicate"),
         (olga, "models add", {"model": "not a model"}, "is not a model"),
-        (olga, "models add", {"model": "sandbox/score", "name": "talk"}, "There is a /talk already"),
+        (olga, "models add", {"model": "sandbox/score", "name": "talk"}, "/talk already exists"),
         (olga, "models add", {"model": "sandbox/score", "name": "no name"}, "is not a command name"),
         (olga, "models add", {"model": "sandbox/score", "name": "models"}, "one of the bot's own"),
         (olga, "models remove", {"name": "generate"}, "configured, not added"),
@@ -176,7 +176,7 @@ async def test_update_shows_what_changes_and_switches_when_confirmed(
     assert "`strength`" in told
     assert "`style`" in told
     assert "1–50 → 1–30" in told
-    assert "default 20 → 12" in told
+    assert "default: 20 → 12" in told
     assert "text → a file" in told
     assert shown.message is not None
 

@@ -70,7 +70,7 @@ async def test_a_slow_replicate_gets_a_button_that_opens_the_form(
 async def test_a_model_that_is_none_gets_a_sentence(mia: Person, pictures: Channel) -> None:
     for model, sentence in (
         ("flux", "is not a model"),
-        ("sandbox/nowhere", "Replicate knows no sandbox/nowhere"),
+        ("sandbox/nowhere", "Couldn't find sandbox/nowhere on Replicate"),
     ):
         assert "\n" not in await said(await mia.use_command(pictures, "run", {"model": model}), sentence)
 
