@@ -4,20 +4,49 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 # What a start-up needs from the surroundings; everything else would be settings of somebody's real bot.
 _KEPT = ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TMPDIR", "VIRTUAL_ENV")
 
 
+class Process(Protocol):
+    """The part of ``asyncio.subprocess.Process`` that is used here."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    async def wait(self) -> int: ...
+    def send_signal(self, signal: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
+class Spawn(Protocol):
+    """Starts a bot in ``folder`` with this environment; what it writes is appended to ``log``."""
+
+    def __call__(self, *, folder: Path, environment: Mapping[str, str], log: Path) -> Awaitable[Process]: ...
+
+
+async def spawn_python(*, folder: Path, environment: Mapping[str, str], log: Path) -> Process:
+    """Start ``python -m bot run`` as an operator would."""
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "run",
+            cwd=folder, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+
+
 class BotProcess:
     """Starts, stops and kills the bot. ``log`` collects what it writes, over all its lives."""
 
-    def __init__(self, *, settings: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, *, settings: Mapping[str, str], folder: Path, spawn: Spawn = spawn_python) -> None:
         self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | dict(settings)
         self._folder = folder
-        self._process: asyncio.subprocess.Process | None = None
+        self._spawn = spawn
+        self._process: Process | None = None
         self.log = folder / "bot.log"
 
     @property
@@ -34,15 +63,8 @@ class BotProcess:
         """Start it; nothing happens if it runs already."""
         if self.running:
             return
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "run",
-                cwd=self._folder,
-                env=self._environment | {"PYTHONPATH": _import_path()},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )  # fmt: skip
+        environment = self._environment | {"PYTHONPATH": _import_path()}
+        self._process = await self._spawn(folder=self._folder, environment=environment, log=self.log)
 
     async def stop(self, patience: float = 12.0) -> int:
         """Ask it to stop and return its exit code; kill it when it takes longer than ``patience`` seconds."""

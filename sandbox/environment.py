@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from sandbox.bot_process import BotProcess
+from sandbox.bot_process import BotProcess, Spawn, spawn_python
 from sandbox.discord.standin import DiscordStandIn
 from sandbox.replicate.job import Timings
 from sandbox.replicate.standin import ReplicateStandIn
@@ -26,19 +26,25 @@ class Environment:
     """Everything that the sandbox is: ``discord``, ``replicate`` and ``bot``, opened and closed together."""
 
     def __init__(
-        self, folder: Path, *, timings: Timings | None = None, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        timings: Timings | None = None,
+        settings: Mapping[str, str] | None = None,
+        spawn: Spawn = spawn_python,
     ) -> None:
         self.discord = DiscordStandIn()
         self.replicate = ReplicateStandIn(timings=timings)
         self._folder = folder
         self._settings = dict(settings or {})
+        self._spawn = spawn
         self.bot: BotProcess
 
     async def __aenter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
         await self.discord.start()
         await self.replicate.start()
-        self.bot = BotProcess(settings=self.settings(), folder=self._folder)
+        self.bot = BotProcess(settings=self.settings(), folder=self._folder, spawn=self._spawn)
         return self
 
     async def __aexit__(self, *_: object) -> None:

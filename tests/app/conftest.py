@@ -11,6 +11,7 @@ from sandbox.discord.people.person import Person
 from sandbox.discord.state.models import Channel, Message
 from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
+from tests.bot_environment import open_environment
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
@@ -18,7 +19,7 @@ from tests.replicate_spec import check_replicate_calls
 @pytest.fixture
 async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
     """A started bot; at the end everything that it asked of the two services must have been what they promise."""
-    async with Environment(
+    async with open_environment(
         tmp_path,
         settings={"ABOUT_URL": "https://bot.example/rules"},
         timings=Timings(boot=0.3, queue=0.1, image=0.3, tokens_per_second=200),

@@ -11,6 +11,7 @@ from sandbox.discord.people.person import Person
 from sandbox.discord.state.models import Channel
 from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
+from tests.bot_environment import open_environment
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
@@ -26,7 +27,7 @@ def settings() -> Mapping[str, str]:
 @pytest.fixture
 async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[Environment]:
     """A started bot; at the end everything that it asked of the two services must have been what they promise."""
-    async with Environment(tmp_path, timings=PACE, settings=settings) as environment:
+    async with open_environment(tmp_path, timings=PACE, settings=settings) as environment:
         await environment.start_bot()
         yield environment
         check_discord_calls(environment.discord.calls)

@@ -7,6 +7,7 @@ from sandbox.discord.people.person import Person
 from sandbox.discord.state.models import Channel
 from sandbox.environment import Environment
 from tests.app.conftest import answered, over, reached
+from tests.bot_environment import open_environment
 from tests.cogs.conftest import PACE, said
 from tests.discord_spec import check_discord_calls
 
@@ -25,7 +26,7 @@ async def test_a_start_with_nothing_new_tells_discord_nothing(environment: Envir
 
 
 async def test_commands_of_one_server_are_there_alone_and_work(tmp_path: Path) -> None:
-    async with Environment(tmp_path, timings=PACE) as environment:
+    async with open_environment(tmp_path, timings=PACE) as environment:
         pictures = environment.discord.state.channel("pictures")
         assert pictures.guild is not None
         only_here = {"COMMAND_GUILD": str(pictures.guild.id), "RUN_ANY": "everyone"}

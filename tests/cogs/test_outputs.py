@@ -14,6 +14,7 @@ from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from sandbox.replicate.prediction import Prediction
 from tests.app.conftest import answered, over, reached
+from tests.bot_environment import open_environment
 from tests.cogs.conftest import PACE
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
@@ -133,7 +134,7 @@ async def test_every_real_payload_is_a_command_that_runs(tmp_path: Path) -> None
     payloads = [json.loads(path.read_text("utf-8")) for path in MODELS]
     names = {payload["name"].replace(".", "-")[:32]: payload for payload in payloads}
     commands = ",".join(f"{name}={payload['owner']}/{payload['name']}" for name, payload in names.items())
-    async with Environment(tmp_path, timings=PACE, settings={"COMMANDS": commands}) as environment:
+    async with open_environment(tmp_path, timings=PACE, settings={"COMMANDS": commands}) as environment:
         for payload in payloads:
             environment.replicate.add_model(payload)
         await environment.start_bot()

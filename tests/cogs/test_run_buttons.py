@@ -13,6 +13,7 @@ from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from sandbox.replicate.job import Timings
 from tests.app.conftest import answered, eventually, images, over, reached, words
+from tests.bot_environment import open_environment
 from tests.cogs.conftest import said
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
@@ -24,7 +25,7 @@ SLOW = Timings(boot=0.1, queue=0.05, image=1.5, tokens_per_second=400)
 @pytest.fixture
 async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[Environment]:
     """Slow enough for a press in the middle of a run."""
-    async with Environment(tmp_path, timings=SLOW, settings=settings) as environment:
+    async with open_environment(tmp_path, timings=SLOW, settings=settings) as environment:
         await environment.start_bot()
         yield environment
         check_discord_calls(environment.discord.calls)

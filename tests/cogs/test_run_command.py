@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from sandbox.bot_process import BotProcess
-from sandbox.environment import Environment
+from tests.bot_environment import open_environment
 from tests.cogs.conftest import PACE, said
 
 
 async def test_editors_alone_run_any_model_where_nothing_else_is_set(tmp_path: Path) -> None:
-    async with Environment(tmp_path, timings=PACE) as environment:
+    async with open_environment(tmp_path, timings=PACE) as environment:
         await environment.start_bot()
         channel = environment.discord.state.channel("pictures")
         refused = await environment.discord.person("mia").use_command(channel, "run", {"model": "sandbox/story"})
@@ -18,7 +18,7 @@ async def test_editors_alone_run_any_model_where_nothing_else_is_set(tmp_path: P
 
 
 async def test_those_that_a_setting_names_edit_models_and_run_any(tmp_path: Path) -> None:
-    async with Environment(tmp_path, timings=PACE) as environment:
+    async with open_environment(tmp_path, timings=PACE) as environment:
         mia, channel = environment.discord.person("mia"), environment.discord.state.channel("pictures")
         environment.bot = BotProcess(
             settings=environment.settings() | {"MODEL_EDITORS": str(mia.user.id)}, folder=tmp_path
@@ -29,7 +29,7 @@ async def test_those_that_a_setting_names_edit_models_and_run_any(tmp_path: Path
 
 
 async def test_nobody_means_that_there_is_no_such_command(tmp_path: Path) -> None:
-    async with Environment(tmp_path, timings=PACE, settings={"RUN_ANY": "nobody"}) as environment:
+    async with open_environment(tmp_path, timings=PACE, settings={"RUN_ANY": "nobody"}) as environment:
         await environment.start_bot()
         names = {command.name for command in environment.discord.commands.all()}
         assert "run" not in names

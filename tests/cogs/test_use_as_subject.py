@@ -13,6 +13,7 @@ from sandbox.discord.state.models import Channel, Upload
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, images, over, reached
+from tests.bot_environment import open_environment
 from tests.cogs.conftest import PACE, said
 
 ME = Upload("me.png", draw_portrait())
@@ -93,7 +94,7 @@ async def test_with_several_commands_that_take_an_image_there_is_a_choice(
 
 
 async def test_where_no_command_takes_an_image_it_says_so(tmp_path: Path) -> None:
-    async with Environment(tmp_path, timings=PACE, settings={"COMMANDS": "story=sandbox/story"}) as environment:
+    async with open_environment(tmp_path, timings=PACE, settings={"COMMANDS": "story=sandbox/story"}) as environment:
         await environment.start_bot()
         mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
         photo = await mia.send_message(pictures, "look", files=[ME])

@@ -7,25 +7,27 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
+from tests.bot_environment import open_environment
 from tests.discord_spec import check_discord_calls
-from tests.faults.environment import Stage
+from tests.faults.environment import BotUnderTest
 from tests.replicate_spec import check_replicate_calls
 
 _ANSWERED = frozenset({200, 201, 204, 400, 401, 403, 404})
 QUICK = Timings(boot=0.15, queue=0.05, image=0.2, tokens_per_second=400, finish=0.05)
 
-Open = Callable[..., AbstractAsyncContextManager[Stage]]
+OpenBot = Callable[..., AbstractAsyncContextManager[BotUnderTest]]
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, start: bool = True, pace: Timings = QUICK, **settings: str) -> AsyncIterator[Stage]:
-    """A environment with the bot started; at the end every request must have been one that the two services know."""
-    async with Environment(folder, timings=pace, settings=settings) as environment:
+async def running_bot(
+    folder: Path, *, start: bool = True, timings: Timings = QUICK, **settings: str
+) -> AsyncIterator[BotUnderTest]:
+    """Start a bot; at the end, every request it made must match the official OpenAPI documents."""
+    async with open_environment(folder, timings=timings, settings=settings) as environment:
         if start:
             await environment.start_bot()
-        yield Stage(environment, folder)
+        yield BotUnderTest(environment, folder)
         environment.discord.faults.clear()
         environment.replicate.faults.clear()
         # What a fault struck down was not read; what was answered must have been right.
@@ -34,30 +36,30 @@ async def opened(folder: Path, *, start: bool = True, pace: Timings = QUICK, **s
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    """A bot of the test's own."""
-    async with opened(tmp_path) as stage:
-        yield stage
+async def bot(tmp_path: Path) -> AsyncIterator[BotUnderTest]:
+    """A bot for this test alone."""
+    async with running_bot(tmp_path) as bot:
+        yield bot
 
 
 @pytest.fixture
-def house_of(tmp_path: Path) -> Open:
-    """Open a environment with settings of the test's own."""
+def open_bot(tmp_path: Path) -> OpenBot:
+    """Start a bot with settings of the test's own."""
 
-    def of(**settings: str) -> AbstractAsyncContextManager[Stage]:
-        return opened(tmp_path, **settings)
+    def of(**settings: str) -> AbstractAsyncContextManager[BotUnderTest]:
+        return running_bot(tmp_path, **settings)
 
     return of
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def _shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    async with opened(tmp_path_factory.mktemp("shared")) as stage:
-        yield stage
+async def _shared_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BotUnderTest]:
+    async with running_bot(tmp_path_factory.mktemp("shared")) as bot:
+        yield bot
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shared(_shared: Stage) -> AsyncIterator[Stage]:
-    """The bot that all tests share which do not kill it, with nothing broken yet."""
-    yield _shared
-    _shared.clear()
+async def shared_bot(_shared_bot: BotUnderTest) -> AsyncIterator[BotUnderTest]:
+    """The bot that all tests of a worker share, except those that kill it; no fault is on."""
+    yield _shared_bot
+    _shared_bot.clear()

@@ -1,4 +1,4 @@
-"""A bot between both stand-ins: ask for a run, break something, see what became of it."""
+"""A bot between both stand-ins: start a run, break something, check the result."""
 
 import asyncio
 import json
@@ -22,15 +22,15 @@ LONG = 40.0  # a limit, not a wait: two cores may be busy with other tests
 _TIMES = ["created_at", "token_expires_at", "sent_at", "started_at", "cancel_requested_at", "ended_at"]
 
 
-class Stage:
-    """``ask`` and ``talk`` start runs; everything else is for looking, and for killing."""
+class BotUnderTest:
+    """A running bot between both stand-ins. ``generate`` and ``talk`` start runs."""
 
     def __init__(self, environment: Environment, folder: Path) -> None:
         self.environment = environment
         self.folder = folder
         self.discord, self.replicate = environment.discord, environment.replicate
         self.port = 0  # where the bot listens, if it was told to
-        self._asked = 0
+        self._started = 0
 
     @property
     def mia(self) -> Person:
@@ -39,23 +39,25 @@ class Stage:
     def channel(self, name: str = "pictures") -> Channel:
         return self.discord.state.channel(name)
 
-    async def ask(self, who: str = "mia", *, where: Channel | None = None, images: int = 2, **values: Any) -> "Asked":
+    async def generate(
+        self, who: str = "mia", *, where: Channel | None = None, images: int = 2, **values: Any
+    ) -> "StartedRun":
         """Use /generate; every run has a prompt of its own, by which it is told from all others."""
-        self._asked += 1
-        prompt = f"wish number {self._asked} of {self.folder.name}"
+        self._started += 1
+        prompt = f"wish number {self._started} of {self.folder.name}"
         given = {"prompt": prompt, "subject": ME, "number_of_outputs": images} | values
         exchange = await self.discord.person(who).use_command(where or self.channel(), "generate", given)
         assert exchange.message is not None, exchange.text
-        return Asked(self, exchange.message, str(given["prompt"]))
+        return StartedRun(self, exchange.message, str(given["prompt"]))
 
-    async def talk(self, prompt: str, who: str = "mia", *, where: Channel | None = None, **values: Any) -> "Asked":
+    async def talk(self, prompt: str, who: str = "mia", *, where: Channel | None = None, **values: Any) -> "StartedRun":
         """Use /talk."""
         given = {"prompt": prompt, "max_tokens": 3000} | values
         exchange = await self.discord.person(who).use_command(where or self.channel("general"), "talk", given)
         assert exchange.message is not None, exchange.text
-        return Asked(self, exchange.message, prompt)
+        return StartedRun(self, exchange.message, prompt)
 
-    def rows(self, question: str, *values: Any) -> list[dict[str, Any]]:
+    def query(self, question: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the bot's database, changing nothing."""
         with closing(sqlite3.connect(f"file:{self.folder / 'replicord.db'}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
@@ -77,7 +79,7 @@ class Stage:
         self.discord.faults.clear()
         self.replicate.faults.clear()
 
-    def passed(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Let time have passed while the process is dead: what it wrote down is so much older when it comes back."""
         assert not self.environment.bot.running
         columns = ", ".join(f"{name} = {name} - :by" for name in _TIMES)
@@ -86,22 +88,22 @@ class Stage:
             database.commit()
         self.discord.skip(seconds)
 
-    def said(self) -> str:
+    def log_text(self) -> str:
         """Return everything that the bot wrote to its log."""
         return self.environment.bot.log.read_text(encoding="utf-8")
 
 
 @dataclass
-class Asked:
-    """One run that somebody asked for."""
+class StartedRun:
+    """One run that someone started."""
 
-    stage: Stage
+    bot: BotUnderTest
     message: Message
     prompt: str
 
     @property
     def row(self) -> dict[str, Any]:
-        found = self.stage.rows("SELECT * FROM runs WHERE message_id = ?", self.message.id)
+        found = self.bot.query("SELECT * FROM runs WHERE message_id = ?", self.message.id)
         return found[0] if found else {}
 
     @property
@@ -110,16 +112,16 @@ class Asked:
 
     @property
     def predictions(self) -> list[Prediction]:
-        made = self.stage.replicate.predictions.values()
+        made = self.bot.replicate.predictions.values()
         return [one for one in made if one.input.get("prompt") == self.prompt]
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether the card says that the run ended."""
         return "Again" in self.message.buttons
 
     @property
-    def words(self) -> str:
+    def card_text(self) -> str:
         """What the card says, without its markup."""
         return self.message.text.replace("**", "")
 
@@ -128,37 +130,39 @@ class Asked:
         return [one.filename for one in self.message.attachments if one.filename.startswith("generate-")]
 
     @property
-    def replies(self) -> list[Message]:
+    def follow_ups(self) -> list[Message]:
         """Every further message of the bot's that everybody sees and that belongs to this run."""
         seen = self.message.channel.messages.values()
         return [one for one in seen if one.author.bot and one.reference is self.message and not one.ephemeral]
 
-    async def until(self, look: Callable[[], object]) -> None:
+    async def wait_for(self, condition: Callable[[], object]) -> None:
         """Wait until something is true in Discord."""
-        await self.stage.discord.state.wait_for(look, timeout=LONG)
+        await self.bot.discord.state.wait_for(condition, timeout=LONG)
 
-    async def ended(self) -> None:
+    async def wait_until_over(self) -> None:
         """Wait until the card says so."""
-        await self.until(lambda: self.over)
+        await self.wait_for(lambda: self.is_over)
 
-    async def settled(self) -> None:
+    async def wait_until_delivered(self) -> None:
         """Wait until the end is shown, and written down as shown."""
         await eventually(lambda: bool(self.row.get("delivered_at")))
 
-    async def sound(self, state: str = "succeeded", *, images: int | None = None, predictions: int = 1) -> None:
+    async def assert_consistent(
+        self, state: str = "succeeded", *, images: int | None = None, predictions: int = 1
+    ) -> None:
         """Check what must hold of every run: it ended once, with one prediction, in one reply, no image twice."""
-        await self.settled()
-        assert self.state == state, (self.row, self.words)
+        await self.wait_until_delivered()
+        assert self.state == state, (self.row, self.card_text)
         assert len(self.predictions) == predictions
         if predictions:
             assert self.row["prediction_id"] == self.predictions[0].id
-        assert self.over
+        assert self.is_over
         assert not self.message.deleted
         assert len(set(self.images)) == len(self.images)
         if images is not None:
-            assert len(self.images) == images, self.words
+            assert len(self.images) == images, self.card_text
         assert all(times == 1 for times in self.uploads().values()), self.uploads()
-        assert len(self.stage.rows("SELECT 1 FROM runs WHERE message_id = ?", self.message.id)) == 1
+        assert len(self.bot.query("SELECT 1 FROM runs WHERE message_id = ?", self.message.id)) == 1
 
     def uploads(self) -> Counter[str]:
         """Count how often Discord took each file of the run's card."""
@@ -166,10 +170,10 @@ class Asked:
         return Counter(name for name, _ in taken)
 
 
-async def eventually(look: Callable[[], object], limit: float = LONG) -> None:
+async def eventually(condition: Callable[[], object], limit: float = LONG) -> None:
     """Wait until something is true that no event tells of: on disk, or in another process."""
     async with asyncio.timeout(limit):
-        while not look():
+        while not condition():
             await asyncio.sleep(0.02)
 
 

@@ -2,81 +2,83 @@
 
 import pytest
 
-from tests.faults.conftest import Open
-from tests.faults.environment import Stage, eventually
+from tests.faults.conftest import OpenBot
+from tests.faults.environment import BotUnderTest, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_missing_file_is_reported_and_others_are_shown(shared: Stage) -> None:
-    shared.replicate.faults.add("file-missing")
-    asked = await shared.ask(images=3)
-    await asked.sound(images=2)
-    assert "The file is gone" in asked.words
+async def test_a_missing_file_is_reported_and_others_are_shown(shared_bot: BotUnderTest) -> None:
+    shared_bot.replicate.faults.add("file-missing")
+    run = await shared_bot.generate(images=3)
+    await run.assert_consistent(images=2)
+    assert "The file is gone" in run.card_text
 
 
 @pytest.mark.parametrize(("fault", "how"), [("file-cut", {}), ("file-slow", {"bytes": 4000, "seconds": 0.1})])
-async def test_a_truncated_or_slow_file_arrives_complete(shared: Stage, fault: str, how: dict[str, float]) -> None:
-    shared.replicate.faults.add(fault, **how)
-    asked = await shared.ask(images=2)
-    await asked.sound(images=2)
+async def test_a_truncated_or_slow_file_arrives_complete(
+    shared_bot: BotUnderTest, fault: str, how: dict[str, float]
+) -> None:
+    shared_bot.replicate.faults.add(fault, **how)
+    run = await shared_bot.generate(images=2)
+    await run.assert_consistent(images=2)
 
 
 @pytest.mark.parametrize("told", [True, False])
-async def test_reading_a_large_file_stops_at_the_limit(shared: Stage, told: bool) -> None:  # noqa: FBT001  # a case
-    shared.replicate.faults.add("file-huge", bytes=101_000_000, content_length=told)
-    asked = await shared.ask(images=2)
-    await asked.sound(images=1)
-    assert "larger than what this bot takes" in asked.words
+async def test_reading_a_large_file_stops_at_the_limit(shared_bot: BotUnderTest, told: bool) -> None:  # noqa: FBT001  # a case
+    shared_bot.replicate.faults.add("file-huge", bytes=101_000_000, content_length=told)
+    run = await shared_bot.generate(images=2)
+    await run.assert_consistent(images=1)
+    assert "larger than what this bot takes" in run.card_text
 
 
-async def test_a_redirect_to_another_host_is_refused(shared: Stage) -> None:
-    shared.replicate.faults.add("file-redirect")
-    asked = await shared.ask(images=2)
-    await asked.sound(images=1)
-    assert "a host that this bot does not fetch from" in asked.words
+async def test_a_redirect_to_another_host_is_refused(shared_bot: BotUnderTest) -> None:
+    shared_bot.replicate.faults.add("file-redirect")
+    run = await shared_bot.generate(images=2)
+    await run.assert_consistent(images=1)
+    assert "a host that this bot does not fetch from" in run.card_text
 
 
 @pytest.mark.parametrize(
     "to", ["http://169.254.169.254/latest/meta-data", "http://[::1]:80/x", "file:///etc/passwd", "http://10.0.0.1/x"]
 )
-async def test_a_redirect_to_a_private_address_is_refused(shared: Stage, to: str) -> None:
-    shared.replicate.faults.add("file-redirect", to=to)
-    asked = await shared.ask(images=2)
-    await asked.sound(images=1)
-    assert "was not opened" in asked.words or "does not fetch from" in asked.words
+async def test_a_redirect_to_a_private_address_is_refused(shared_bot: BotUnderTest, to: str) -> None:
+    shared_bot.replicate.faults.add("file-redirect", to=to)
+    run = await shared_bot.generate(images=2)
+    await run.assert_consistent(images=1)
+    assert "was not opened" in run.card_text or "does not fetch from" in run.card_text
 
 
-async def test_the_bytes_decide_a_files_type(shared: Stage) -> None:
-    shared.replicate.faults.add("file-mistyped", type="text/html", times=None)
-    asked = await shared.ask(images=2)
-    await asked.sound(images=2)
-    assert all(name.endswith(".webp") for name in asked.images)
+async def test_the_bytes_decide_a_files_type(shared_bot: BotUnderTest) -> None:
+    shared_bot.replicate.faults.add("file-mistyped", type="text/html", times=None)
+    run = await shared_bot.generate(images=2)
+    await run.assert_consistent(images=2)
+    assert all(name.endswith(".webp") for name in run.images)
 
 
-async def test_images_are_not_uploaded_again_after_a_restart(house_of: Open) -> None:
-    async with house_of() as stage:
-        stage.replicate.faults.add("stream-close", after=2, times=2)
-        stage.replicate.faults.add("never-ends", after=6)
-        asked = await stage.ask(images=9)
-        await asked.until(lambda: len(asked.images) >= 2)
-        await stage.kill()
-        before = dict(asked.uploads())
-        await stage.start()
-        await asked.until(lambda: len(asked.images) >= 6)
-        await stage.mia.press(asked.message, "Cancel")
-        await asked.sound("canceled")
-        assert before.items() <= dict(asked.uploads()).items()
+async def test_images_are_not_uploaded_again_after_a_restart(open_bot: OpenBot) -> None:
+    async with open_bot() as bot:
+        bot.replicate.faults.add("stream-close", after=2, times=2)
+        bot.replicate.faults.add("never-ends", after=6)
+        run = await bot.generate(images=9)
+        await run.wait_for(lambda: len(run.images) >= 2)
+        await bot.kill()
+        before = dict(run.uploads())
+        await bot.start()
+        await run.wait_for(lambda: len(run.images) >= 6)
+        await bot.mia.press(run.message, "Cancel")
+        await run.assert_consistent("canceled")
+        assert before.items() <= dict(run.uploads()).items()
 
 
-async def test_files_that_expired_while_offline_are_reported(house_of: Open) -> None:
-    async with house_of() as stage:
-        stage.replicate.faults.add("stuck", on="GET /delivery/*", times=None)
-        asked = await stage.ask(images=2)
-        await eventually(lambda: asked.predictions and asked.predictions[0].finished)
-        await stage.kill()
-        stage.replicate.faults.clear()
-        stage.replicate.faults.add("file-missing", times=None)
-        await stage.start()
-        await asked.sound("succeeded", images=0)
-        assert "The file is gone" in asked.words
+async def test_files_that_expired_while_offline_are_reported(open_bot: OpenBot) -> None:
+    async with open_bot() as bot:
+        bot.replicate.faults.add("stuck", on="GET /delivery/*", times=None)
+        run = await bot.generate(images=2)
+        await eventually(lambda: run.predictions and run.predictions[0].finished)
+        await bot.kill()
+        bot.replicate.faults.clear()
+        bot.replicate.faults.add("file-missing", times=None)
+        await bot.start()
+        await run.assert_consistent("succeeded", images=0)
+        assert "The file is gone" in run.card_text

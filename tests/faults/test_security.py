@@ -10,8 +10,8 @@ import pytest
 
 from sandbox.discord.people.person import Person
 from sandbox.discord.state.models import Message, Upload
-from tests.faults.conftest import Open, opened
-from tests.faults.environment import Stage, eventually
+from tests.faults.conftest import OpenBot, running_bot
+from tests.faults.environment import BotUnderTest, eventually
 from tests.faults.photos import large_photo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -19,82 +19,82 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 LONG_ENOUGH = 8  # shorter ones stand in any text
 
 
-def secrets_of(stage: Stage) -> set[str]:
+def secrets_of(bot: BotUnderTest) -> set[str]:
     """Return everything by which somebody could act as the bot, or read what is not theirs."""
-    known = {stage.discord.bot_token, stage.replicate.token, stage.replicate.webhook_secret}
-    known |= {interaction.token for interaction in stage.discord.services.interactions.all()}
-    known |= {(one.stream_path or "").rpartition("/")[2] for one in stage.replicate.predictions.values()}
+    known = {bot.discord.bot_token, bot.replicate.token, bot.replicate.webhook_secret}
+    known |= {interaction.token for interaction in bot.discord.services.interactions.all()}
+    known |= {(one.stream_path or "").rpartition("/")[2] for one in bot.replicate.predictions.values()}
     return {secret for secret in known if len(secret) >= LONG_ENOUGH}
 
 
-def written_by(stage: Stage) -> dict[str, bytes]:
+def written_by(bot: BotUnderTest) -> dict[str, bytes]:
     """Return everything that the bot wrote: to its log, to Discord, to its database."""
     states = [
         state
-        for channel in stage.discord.state.channels.values()
+        for channel in bot.discord.state.channels.values()
         for message in channel.messages.values()
         for state in message.history
     ]
     return {
-        "the log": stage.environment.bot.log.read_bytes(),
+        "the log": bot.environment.bot.log.read_bytes(),
         "Discord": "\n".join(state.body.text for state in states).encode(),
-        "the database": b"".join(file.read_bytes() for file in stage.folder.glob("replicord.db*")),
+        "the database": b"".join(file.read_bytes() for file in bot.folder.glob("replicord.db*")),
     }
 
 
-async def troubled(stage: Stage) -> None:
+async def troubled(bot: BotUnderTest) -> None:
     """Let runs meet every kind of failure that might be told with too many words."""
-    stage.replicate.faults.add("stream-cut", after=1)
-    stage.replicate.faults.add("error-503", on="GET /v1/predictions/*")
-    stage.replicate.faults.add("file-missing")
-    stage.discord.faults.fail("PATCH *", status=500)
-    stage.discord.faults.cut_after("PATCH *")
+    bot.replicate.faults.add("stream-cut", after=1)
+    bot.replicate.faults.add("error-503", on="GET /v1/predictions/*")
+    bot.replicate.faults.add("file-missing")
+    bot.discord.faults.fail("PATCH *", status=500)
+    bot.discord.faults.cut_after("PATCH *")
     for fault in ("fails", "no-credit", "stream-gone", "garbled", "reset-after"):
-        stage.replicate.faults.add(fault)
-    runs = [await stage.ask(subject=large_photo(), images=2)]
-    runs += [await stage.ask(who, images=1) for who in ("noah", "ada", "olga", "mia", "noah", "ada")]
-    stage.discord.faults.expire_tokens()
+        bot.replicate.faults.add(fault)
+    runs = [await bot.generate(subject=large_photo(), images=2)]
+    runs += [await bot.generate(who, images=1) for who in ("noah", "ada", "olga", "mia", "noah", "ada")]
+    bot.discord.faults.expire_tokens()
     for run in runs:
-        await run.settled()
+        await run.wait_until_delivered()
 
 
 async def test_secrets_are_written_nowhere(tmp_path: Path) -> None:
-    async with opened(tmp_path, LOG_LEVEL="debug") as stage:
-        await troubled(stage)
-        assert await stage.environment.bot.stop() == 0
-        written = written_by(stage)
-        assert len(secrets_of(stage)) > 10
+    async with running_bot(tmp_path, LOG_LEVEL="debug") as bot:
+        await troubled(bot)
+        assert await bot.environment.bot.stop() == 0
+        written = written_by(bot)
+        assert len(secrets_of(bot)) > 10
         found = [
             f"{where}: …{data[max(0, data.index(secret.encode()) - 150) : data.index(secret.encode())]!r}"
             for where, data in written.items()
-            for secret in secrets_of(stage)
+            for secret in secrets_of(bot)
             if secret.encode() in data
         ]
         assert found == []
 
 
-async def test_no_prompt_or_output_url_is_logged_at_info(house_of: Open) -> None:
-    async with house_of(LOG_LEVEL="info") as stage:
-        await troubled(stage)
-        assert await stage.environment.bot.stop() == 0
-        assert "wish number" not in stage.said()
-        assert "/delivery/" not in stage.said()
-        assert "Traceback" not in stage.said()
+async def test_no_prompt_or_output_url_is_logged_at_info(open_bot: OpenBot) -> None:
+    async with open_bot(LOG_LEVEL="info") as bot:
+        await troubled(bot)
+        assert await bot.environment.bot.stop() == 0
+        assert "wish number" not in bot.log_text()
+        assert "/delivery/" not in bot.log_text()
+        assert "Traceback" not in bot.log_text()
 
 
 @pytest.mark.parametrize("size", [150_000_000])
-async def test_a_decompression_bomb_is_refused(shared: Stage, size: int) -> None:
-    shared.replicate.faults.add("file-bomb", bytes=size)
-    asked = await shared.ask(images=2)
-    await asked.sound(images=1)
-    assert "larger than what this bot takes" in asked.words
+async def test_a_decompression_bomb_is_refused(shared_bot: BotUnderTest, size: int) -> None:
+    shared_bot.replicate.faults.add("file-bomb", bytes=size)
+    run = await shared_bot.generate(images=2)
+    await run.assert_consistent(images=1)
+    assert "larger than what this bot takes" in run.card_text
 
 
-async def test_a_pixel_bomb_is_refused_before_decoding(shared: Stage) -> None:
-    before = len(shared.replicate.calls.creates)
-    exchange = await shared.mia.use_command(shared.channel(), "generate", {"prompt": "boom", "subject": bomb()})
+async def test_a_pixel_bomb_is_refused_before_decoding(shared_bot: BotUnderTest) -> None:
+    before = len(shared_bot.replicate.calls.creates)
+    exchange = await shared_bot.mia.use_command(shared_bot.channel(), "generate", {"prompt": "boom", "subject": bomb()})
     await exchange.wait_for(lambda it: "`subject`" in it.text)
-    assert len(shared.replicate.calls.creates) == before
+    assert len(shared_bot.replicate.calls.creates) == before
 
 
 @pytest.mark.parametrize(
@@ -111,37 +111,37 @@ async def test_a_pixel_bomb_is_refused_before_decoding(shared: Stage) -> None:
         "run:refresh:../../etc",
     ],
 )
-async def test_a_forged_button_cannot_touch_others_runs(shared: Stage, custom_id: str) -> None:
-    shared.replicate.faults.add("slow-start", seconds=1)
-    asked = await shared.ask(images=1)
-    await eventually(lambda: asked.state == "submitted")
-    before = len(shared.replicate.calls.creates)
-    await forge(shared.discord.person("noah"), asked.message, custom_id.format(id=asked.row["id"]))
-    await asked.sound(images=1)
-    assert asked.row["cancel_requested_at"] is None
-    assert len(shared.replicate.calls.creates) == before
+async def test_a_forged_button_cannot_touch_others_runs(shared_bot: BotUnderTest, custom_id: str) -> None:
+    shared_bot.replicate.faults.add("slow-start", seconds=1)
+    run = await shared_bot.generate(images=1)
+    await eventually(lambda: run.state == "submitted")
+    before = len(shared_bot.replicate.calls.creates)
+    await forge(shared_bot.discord.person("noah"), run.message, custom_id.format(id=run.row["id"]))
+    await run.assert_consistent(images=1)
+    assert run.row["cancel_requested_at"] is None
+    assert len(shared_bot.replicate.calls.creates) == before
 
 
 EVIL = "@everyone <@{ada}> <@&1> ```\n**Done** · 5 images\n-# run:cancel [here](https://evil.example) || > # big"
 
 
 @pytest.mark.parametrize("command", ["generate", "talk"])
-async def test_a_prompt_cannot_ping_or_forge_the_card(shared: Stage, command: str) -> None:
-    prompt = EVIL.format(ada=shared.discord.person("ada").user.id)
-    asked = await (shared.ask(images=1, prompt=prompt) if command == "generate" else shared.talk(prompt))
-    await asked.settled()
-    assert asked.state == "succeeded"
-    for message in (asked.message, *asked.replies):
-        assert message.pinged <= {shared.mia.user.id}
+async def test_a_prompt_cannot_ping_or_forge_the_card(shared_bot: BotUnderTest, command: str) -> None:
+    prompt = EVIL.format(ada=shared_bot.discord.person("ada").user.id)
+    run = await (shared_bot.generate(images=1, prompt=prompt) if command == "generate" else shared_bot.talk(prompt))
+    await run.wait_until_delivered()
+    assert run.state == "succeeded"
+    for message in (run.message, *run.follow_ups):
+        assert message.pinged <= {shared_bot.mia.user.id}
         assert not message.mention_everyone
-    quoted = next(line for line in asked.message.text.splitlines() if "evil" in line)
+    quoted = next(line for line in run.message.text.splitlines() if "evil" in line)
     assert re.search(r"(?<!\\)\]\(|(?<!\\)```|(?<!\\)\*\*|^\*\*", quoted) is None
 
 
-async def test_sql_in_a_prompt_is_plain_text(shared: Stage) -> None:
-    asked = await shared.ask(images=1, prompt="'; DROP TABLE runs; -- \" \\ %s :id ?")
-    await asked.sound(images=1)
-    assert asked.row["prompt"] == asked.prompt
+async def test_sql_in_a_prompt_is_plain_text(shared_bot: BotUnderTest) -> None:
+    run = await shared_bot.generate(images=1, prompt="'; DROP TABLE runs; -- \" \\ %s :id ?")
+    await run.assert_consistent(images=1)
+    assert run.row["prompt"] == run.prompt
 
 
 async def forge(person: Person, message: Message, custom_id: str) -> None:

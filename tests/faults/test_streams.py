@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.faults.conftest import Open
-from tests.faults.environment import Stage
+from tests.faults.conftest import OpenBot
+from tests.faults.environment import BotUnderTest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,36 +32,36 @@ ODD = {
 
 
 @pytest.mark.parametrize("trouble", LOST)
-async def test_a_lost_stream_loses_no_image(shared: Stage, trouble: str) -> None:
+async def test_a_lost_stream_loses_no_image(shared_bot: BotUnderTest, trouble: str) -> None:
     fault, how = LOST[trouble]
-    shared.replicate.faults.add(fault, **how)
-    asked = await shared.ask(images=3)
-    await asked.sound(images=3)
+    shared_bot.replicate.faults.add(fault, **how)
+    run = await shared_bot.generate(images=3)
+    await run.assert_consistent(images=3)
 
 
 @pytest.mark.parametrize("trouble", ODD)
-async def test_a_malformed_stream_shows_every_image_once(shared: Stage, trouble: str) -> None:
+async def test_a_malformed_stream_shows_every_image_once(shared_bot: BotUnderTest, trouble: str) -> None:
     fault, how = ODD[trouble]
-    shared.replicate.faults.add(fault, **how)
-    asked = await shared.ask(images=3)
-    await asked.sound(images=3)
+    shared_bot.replicate.faults.add(fault, **how)
+    run = await shared_bot.generate(images=3)
+    await run.assert_consistent(images=3)
 
 
-async def test_a_replaying_stream_shows_every_image_once(shared: Stage) -> None:
+async def test_a_replaying_stream_shows_every_image_once(shared_bot: BotUnderTest) -> None:
     for fault in ("stream-no-ids", "stream-duplicate"):
-        shared.replicate.faults.add(fault, times=None)
-    shared.replicate.faults.add("stream-close", after=2, times=3)
-    asked = await shared.ask(images=4)
-    await asked.sound(images=4)
+        shared_bot.replicate.faults.add(fault, times=None)
+    shared_bot.replicate.faults.add("stream-close", after=2, times=3)
+    run = await shared_bot.generate(images=4)
+    await run.assert_consistent(images=4)
 
 
 @pytest.mark.parametrize("fault", ["stream-cut", "stream-duplicate", "stream-no-ids", "stream-down", "no-outputs"])
-async def test_streamed_text_is_complete_and_not_repeated(shared: Stage, fault: str) -> None:
-    shared.replicate.faults.add(fault, times=None if fault != "stream-cut" else 1, after=20)
-    asked = await shared.talk(f"Tell me of {fault} in 90 words.")
-    await asked.settled()
-    whole = "".join(asked.predictions[0].output)
-    shown = "".join(one.text for one in (asked.message, *asked.replies))
+async def test_streamed_text_is_complete_and_not_repeated(shared_bot: BotUnderTest, fault: str) -> None:
+    shared_bot.replicate.faults.add(fault, times=None if fault != "stream-cut" else 1, after=20)
+    run = await shared_bot.talk(f"Tell me of {fault} in 90 words.")
+    await run.wait_until_delivered()
+    whole = "".join(run.predictions[0].output)
+    shown = "".join(one.text for one in (run.message, *run.follow_ups))
     for line in filter(None, whole.splitlines()[2:]):
         assert shown.count(line) == 1, line
 
@@ -76,54 +76,54 @@ ENDS = {
 
 
 @pytest.mark.parametrize("fault", ENDS)
-async def test_every_final_status_ends_the_run(shared: Stage, fault: str) -> None:
+async def test_every_final_status_ends_the_run(shared_bot: BotUnderTest, fault: str) -> None:
     how, state, said = ENDS[fault]
-    shared.replicate.faults.add(fault, **how)
-    asked = await shared.ask(images=2)
-    await asked.sound(state)
-    assert said in asked.words
+    shared_bot.replicate.faults.add(fault, **how)
+    run = await shared_bot.generate(images=2)
+    await run.assert_consistent(state)
+    assert said in run.card_text
 
 
-async def test_output_from_before_a_failure_stays(shared: Stage) -> None:
-    shared.replicate.faults.add("fails", after=2)
-    asked = await shared.ask(images=3)
-    await asked.sound("failed")
-    assert len(asked.images) == len(asked.predictions[0].output) > 0
-    assert "kept" in asked.words
+async def test_output_from_before_a_failure_stays(shared_bot: BotUnderTest) -> None:
+    shared_bot.replicate.faults.add("fails", after=2)
+    run = await shared_bot.generate(images=3)
+    await run.assert_consistent("failed")
+    assert len(run.images) == len(run.predictions[0].output) > 0
+    assert "kept" in run.card_text
 
 
-async def test_removed_data_is_shown_from_the_stream(shared: Stage) -> None:
-    shared.replicate.faults.add("data-removed")
-    asked = await shared.ask(images=2)
-    await asked.sound(images=2)
+async def test_removed_data_is_shown_from_the_stream(shared_bot: BotUnderTest) -> None:
+    shared_bot.replicate.faults.add("data-removed")
+    run = await shared_bot.generate(images=2)
+    await run.assert_consistent(images=2)
 
 
-async def test_data_removed_before_the_first_poll_is_reported(shared: Stage) -> None:
-    shared.replicate.faults.add("data-removed")
-    shared.replicate.faults.add("no-stream-url")
-    shared.replicate.faults.add("error-503", on="GET /v1/predictions/*", times=5)
-    asked = await shared.ask(images=1)
-    await asked.settled()
-    assert asked.state == "failed"
-    assert "already deleted the output" in asked.words
+async def test_data_removed_before_the_first_poll_is_reported(shared_bot: BotUnderTest) -> None:
+    shared_bot.replicate.faults.add("data-removed")
+    shared_bot.replicate.faults.add("no-stream-url")
+    shared_bot.replicate.faults.add("error-503", on="GET /v1/predictions/*", times=5)
+    run = await shared_bot.generate(images=1)
+    await run.wait_until_delivered()
+    assert run.state == "failed"
+    assert "already deleted the output" in run.card_text
 
 
 @pytest.mark.parametrize(("fault", "state"), [("never-starts", "aborted"), ("never-ends", "canceled")])
-async def test_replicate_stops_the_run_at_the_deadline(house_of: Open, fault: str, state: str) -> None:
-    async with house_of(RUN_DEADLINE="5s") as stage:
-        stage.replicate.faults.add(fault)
-        asked = await stage.ask(images=3)
-        await asked.sound(state)
-        assert asked.predictions[0].deadline is not None
-        assert "5 s" in asked.words
+async def test_replicate_stops_the_run_at_the_deadline(open_bot: OpenBot, fault: str, state: str) -> None:
+    async with open_bot(RUN_DEADLINE="5s") as bot:
+        bot.replicate.faults.add(fault)
+        run = await bot.generate(images=3)
+        await run.assert_consistent(state)
+        assert run.predictions[0].deadline is not None
+        assert "5 s" in run.card_text
 
 
-async def test_an_outage_of_replicate_is_shown_and_survived(shared: Stage) -> None:
-    shared.replicate.faults.add("no-stream-url")
-    shared.replicate.faults.add("slow-start", seconds=1)
-    fault = shared.replicate.faults.add("error-503", on="GET /v1/predictions/*", times=None)
-    asked = await shared.ask(images=2)
-    await asked.until(lambda: "cannot be reached" in asked.words)
-    shared.replicate.faults.clear(fault)
-    await asked.sound(images=2)
-    assert "cannot be reached" not in asked.words
+async def test_an_outage_of_replicate_is_shown_and_survived(shared_bot: BotUnderTest) -> None:
+    shared_bot.replicate.faults.add("no-stream-url")
+    shared_bot.replicate.faults.add("slow-start", seconds=1)
+    fault = shared_bot.replicate.faults.add("error-503", on="GET /v1/predictions/*", times=None)
+    run = await shared_bot.generate(images=2)
+    await run.wait_for(lambda: "cannot be reached" in run.card_text)
+    shared_bot.replicate.faults.clear(fault)
+    await run.assert_consistent(images=2)
+    assert "cannot be reached" not in run.card_text

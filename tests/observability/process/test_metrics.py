@@ -14,6 +14,7 @@ from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from sandbox.replicate.job import Timings
 from tests.app.conftest import answered, eventually, over, reached
+from tests.bot_environment import open_environment
 
 PROMPT = "a lighthouse that nobody must hear of"
 ME = Upload("me.png", draw_portrait())
@@ -23,7 +24,9 @@ ME = Upload("me.png", draw_portrait())
 async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
     """A bot with a port, that logs JSON."""
     settings = {"HTTP_PORT": "0", "LOG_FORMAT": "json"}
-    async with Environment(tmp_path, timings=Timings(boot=0.2, queue=0.1, image=0.2), settings=settings) as environment:
+    async with open_environment(
+        tmp_path, timings=Timings(boot=0.2, queue=0.1, image=0.2), settings=settings
+    ) as environment:
         await environment.start_bot()
         yield environment
 

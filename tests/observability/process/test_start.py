@@ -4,21 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.environment import BotDidNotStartError, Environment
+from sandbox.environment import BotDidNotStartError
+from tests.bot_environment import open_environment
 
 WEBHOOKS = {"HTTP_PORT": "0", "WEBHOOK_URL": "http://127.0.0.1:1"}
 SECRET = "GET /v1/webhooks/*"
 
 
 async def test_no_answer_about_the_webhook_secret_leaves_the_bot_without_webhooks(tmp_path: Path) -> None:
-    async with Environment(tmp_path, settings=WEBHOOKS) as environment:
+    async with open_environment(tmp_path, settings=WEBHOOKS) as environment:
         environment.replicate.faults.add("error-503", on=SECRET, times=None)
         await environment.start_bot()
         assert "Webhooks are off" in environment.bot.log.read_text()
 
 
 async def test_a_token_that_may_not_have_the_secret_is_for_a_person_to_mend(tmp_path: Path) -> None:
-    async with Environment(tmp_path, settings=WEBHOOKS) as environment:
+    async with open_environment(tmp_path, settings=WEBHOOKS) as environment:
         environment.replicate.faults.add("forbidden", on=SECRET, times=None)
         with pytest.raises(BotDidNotStartError, match="WEBHOOK_URL"):
             await environment.start_bot()

@@ -10,6 +10,7 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, 
 from sandbox.environment import Environment
 from sandbox.page.server import PageServer
 from sandbox.replicate.job import Timings
+from tests.bot_environment import open_environment
 from tests.sandbox.page.page_driver import PageDriver
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -21,7 +22,7 @@ WINDOW = {"width": 1360, "height": 880}
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
     """Both stand-ins and the started bot."""
-    async with Environment(tmp_path_factory.mktemp("environment"), timings=QUICK) as environment:
+    async with open_environment(tmp_path_factory.mktemp("environment"), timings=QUICK) as environment:
         await environment.start_bot()
         yield environment
 

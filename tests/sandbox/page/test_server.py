@@ -9,12 +9,13 @@ import pytest
 from sandbox.discord.state.models import Upload
 from sandbox.environment import Environment
 from sandbox.page.server import PageServer
+from tests.bot_environment import open_environment
 
 
 @pytest.fixture
 async def empty_environment(tmp_path: Path) -> AsyncIterator[Environment]:
     """A environment in which no bot was started."""
-    async with Environment(tmp_path) as environment:
+    async with open_environment(tmp_path) as environment:
         yield environment
 
 
