@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def called_back(folder: Path, **settings: str) -> AsyncIterator[BotUnderTest]:
+async def running_webhook_bot(folder: Path, **settings: str) -> AsyncIterator[BotUnderTest]:
     port = str(free_port())
     address = {"WEBHOOK_URL": f"http://127.0.0.1:{port}", "HTTP_PORT": port}
     async with running_bot(folder, **address, **settings) as bot:
@@ -40,16 +40,16 @@ async def called_back(folder: Path, **settings: str) -> AsyncIterator[BotUnderTe
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def _called(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BotUnderTest]:
-    async with called_back(tmp_path_factory.mktemp("called")) as bot:
+async def _webhook_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BotUnderTest]:
+    async with running_webhook_bot(tmp_path_factory.mktemp("called")) as bot:
         yield bot
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def called(_called: BotUnderTest) -> AsyncIterator[BotUnderTest]:
+async def webhook_bot(_webhook_bot: BotUnderTest) -> AsyncIterator[BotUnderTest]:
     """A bot that Replicate calls."""
-    yield _called
-    _called.clear()
+    yield _webhook_bot
+    _webhook_bot.clear()
 
 
 async def deliver(bot: BotUnderTest, run_id: str, body: bytes, **how: Any) -> tuple[int, float]:
@@ -109,7 +109,7 @@ async def test_a_webhook_reveals_a_lost_create(webhook_bot: BotUnderTest) -> Non
 
 
 async def test_webhooks_missed_while_offline_are_not_needed(tmp_path: Path) -> None:
-    async with called_back(tmp_path) as bot:
+    async with running_webhook_bot(tmp_path) as bot:
         bot.replicate.faults.add("slow-start", seconds=1)
         run = await bot.generate(images=2)
         await eventually(lambda: run.state in ("submitted", "running"))
