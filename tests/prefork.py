@@ -9,9 +9,11 @@ process id in a line and, when the process has ended, with its exit code (negati
 """
 
 import asyncio
+import atexit
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -61,19 +63,14 @@ class ForkServer:
     """The client of a server process, one per test worker."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fork-")
-        self._path = str(Path(self._folder.name) / "socket")
+        self._path = str(Path(tempfile.mkdtemp(prefix="fork-")) / "socket")
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.prefork", self._path],
             cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
+        atexit.register(self._server.communicate)
         assert self._server.stdout is not None
         assert self._server.stdout.readline() == b"ready\n"
-
-    def stop(self) -> None:
-        """End the server and every bot that still runs."""
-        self._server.communicate()
-        self._folder.cleanup()
 
     async def spawn(self, *, folder: Path, environment: Mapping[str, str], log: Path) -> ForkedProcess:
         """Fork a bot that runs in ``folder`` with this environment and appends what it writes to ``log``."""
@@ -156,4 +153,7 @@ if __name__ == "__main__":
     import bot.app
     import bot.settings  # noqa: F401
 
-    _serve(sys.argv[1])
+    try:
+        _serve(sys.argv[1])
+    finally:
+        shutil.rmtree(Path(sys.argv[1]).parent)
