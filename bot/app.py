@@ -43,7 +43,7 @@ from bot.runs.policy import Policy
 from bot.settings import Settings
 from bot.store.database import DatabaseLocation
 from bot.store.store import Store
-from bot.ui.components import CONTROLS, ModelButton
+from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.registry import ReplyRegistry
 from bot.ui.translator import Translator, read_languages
@@ -52,13 +52,12 @@ from cogs.cancel.cog import CancelRuns
 from cogs.generate.cog import GenerateCommands
 from cogs.generate.command_sync import CommandSync
 from cogs.models.autocomplete import ModelAutocomplete
-from cogs.models.cog import Models
+from cogs.models.cog import ModelsCommands
 from cogs.permissions import AnyModelRule, Editors
-from cogs.privacy.cog import Privacy
-from cogs.privacy.retention import RetentionText
+from cogs.privacy.cog import PrivacyCommands
 from cogs.run.cog import RunCommand
 from cogs.run_buttons.cog import RunButtons
-from cogs.runs.cog import Runs
+from cogs.runs.cog import RunsCommands
 from cogs.start_run import RunStarter
 from cogs.use_as_subject.cog import UseAsSubject
 
@@ -134,10 +133,10 @@ class App:
             clock=clock,
         )
         self._search = ModelSearch(self._replicate.models, clock=clock)
-        self._registration = CommandSync(self._client, memory=store.key_value, guild=settings.command_guild)
-        self._invocations = RunStarter(self._engine)
-        self._models = GenerateCommands(
-            self._client, catalog=self._catalog, invocations=self._invocations, registration=self._registration
+        self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
+        self._run_starter = RunStarter(self._engine)
+        self._generate = GenerateCommands(
+            self._client, catalog=self._catalog, starter=self._run_starter, sync=self._command_sync
         )
         self._missing: tuple[str, ...] = ()
         self._published = False
@@ -214,7 +213,7 @@ class App:
 
     async def _on_login(self, client: Replicord) -> None:
         """Add what people can use, before the gateway opens."""
-        client.add_dynamic_items(*CONTROLS, ModelButton)
+        client.add_dynamic_items(*PERSISTENT_BUTTONS)
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
         await self.offer()
@@ -228,51 +227,52 @@ class App:
     async def _publish(self) -> None:
         """Tell Discord the commands if they changed."""
         try:
-            await self._registration.sync()
+            await self._command_sync.sync()
             self._published = True
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             log.warning("Discord did not take the commands; it is tried again.", error=str(error))
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs
-        keeping = RetentionText.of(self._settings.keep_prompts, self._settings.keep_files, self._settings.keep_runs)
         editors = Editors(client, self._settings.model_editors)
         any_model = AnyModelRule(self._settings.run_any, editors)
         buttons = RunButtons(
-            book=runs,
+            runs=runs,
             catalog=self._catalog,
-            invocations=self._invocations,
+            starter=self._run_starter,
             any_model=any_model,
-            fresh_token=self._views.renew_token,
+            replies=self._views,
         )
         return (
             *self._model_cogs(client, editors, any_model),
-            CancelRuns(
-                client, engine=self._engine, book=runs, crosses=self._crosses, fresh_token=self._views.renew_token
-            ),
+            CancelRuns(client, engine=self._engine, runs=runs, replies=self._views, missed_reactions=self._crosses),
             buttons,
             About(client, catalog=self._catalog, version=VERSION, link=self._settings.about_url),
-            Runs(client, engine=self._engine, runs=runs),
-            Privacy(memory=runs, keeping=keeping),
+            RunsCommands(client, engine=self._engine, runs=runs),
+            PrivacyCommands(runs=runs, keep=self._retention_periods()),
         )
 
     def _model_cogs(self, client: Replicord, editors: Editors, any_model: AnyModelRule) -> Iterator[commands.Cog]:
-        catalog, invocations = self._catalog, self._invocations
-        choices = ModelAutocomplete(search=self._search, catalog=catalog, clock=self._clock)
-        yield self._models
-        yield Models(catalog=catalog, search=self._search, offered=self._models, choices=choices, editors=editors)
+        catalog, starter = self._catalog, self._run_starter
+        autocomplete = ModelAutocomplete(search=self._search, catalog=catalog, clock=self._clock)
+        yield self._generate
+        yield ModelsCommands(
+            catalog=catalog, search=self._search, generate=self._generate, autocomplete=autocomplete, editors=editors
+        )
         if any_model.rule != "nobody":
-            yield RunCommand(catalog=catalog, invocations=invocations, choices=choices, any_model=any_model)
-        yield UseAsSubject(client, catalog=catalog, invocations=invocations)
+            yield RunCommand(catalog=catalog, starter=starter, autocomplete=autocomplete, any_model=any_model)
+        yield UseAsSubject(client, catalog=catalog, starter=starter)
 
-    def _chores(self) -> Maintenance:
-        keep = RetentionPeriods(
+    def _retention_periods(self) -> RetentionPeriods:
+        return RetentionPeriods(
             prompts=self._settings.keep_prompts, files=self._settings.keep_files, runs=self._settings.keep_runs
         )
+
+    def _chores(self) -> Maintenance:
         return Maintenance(
             runs=self._store.runs,
             spool=self._spool,
-            keep=keep,
+            keep=self._retention_periods(),
             load_commands=self._load_missing_commands,
             clock=self._clock,
         )
@@ -283,7 +283,7 @@ class App:
             return False
         if self._missing or not self._published:
             missing = await self._catalog.load()
-            await self._models.publish()  # raises when Discord does not take them: then they are still missing
+            await self._generate.publish()  # raises when Discord does not take them: then they are still missing
             self._missing, self._published = missing, True
         return not self._missing
 

@@ -17,6 +17,7 @@ USER_INSTALL_FOLLOWUPS: Final = 5
 
 # Discord: messages (resources/message, reference#uploading-files)
 CONTENT_CHARS: Final = 2000
+URL_CHARS: Final = 2000  # of a media item; Discord does not document it
 ATTACHMENTS_PER_MESSAGE: Final = 10
 DEFAULT_FILE_BYTES: Final = 10 * MIB
 REQUEST_BYTES: Final = 25 * MIB

@@ -1,1 +1,1 @@
-"""One thin cog a feature: options in, one call, one sentence out."""
+"""One package a feature: options in, one call, one sentence out."""

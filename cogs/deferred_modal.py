@@ -1,62 +1,66 @@
-"""A form that opens as soon as its model is known. Discord takes one only as the first answer, within 3 seconds."""
+"""Open a form as soon as its model is known; Discord accepts a modal only as the first response, within 3 seconds."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import discord
 from discord import ui
 
 from bot.catalog.command import Command
-from bot.client import Replicord, report_error
-from bot.errors import UserError
+from bot.client import Replicord
+from bot.errors import ReplicordError
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.ui.render.list_cards import Tone, list_card, sentence_card
+from bot.ui.respond import explain_error
 
-# Discord waits 3 s; the ways there and back, and a busy moment here, take their part of it.
-_PATIENCE = 1.5
+# Discord waits 3 seconds; the rest is for the network and a busy event loop.
+_PATIENCE: Final = 1.5
+_LOADING: Final = "Replicate is still loading this model's inputs. A button to open the form will appear here."
 
 Interaction = discord.Interaction[Replicord]
-MakeModal = Callable[[Command], ui.Modal]
+BuildModal = Callable[[Command], ui.Modal]
 
 
-async def open_modal(interaction: Interaction, finding: Coroutine[Any, Any, Command], modal: MakeModal) -> None:
-    """Open the form of the command that is being found; where that takes long, offer a button that opens it."""
-    search = asyncio.create_task(finding, name=f"the form of interaction {interaction.id}")
+async def open_modal(
+    interaction: Interaction, load_command: Coroutine[Any, Any, Command], build_modal: BuildModal
+) -> None:
+    """Open the form of a command that is being loaded; if that takes too long, show a button that opens it."""
+    loading = asyncio.create_task(load_command, name=f"form of interaction {interaction.id}")
     try:
-        done, _ = await asyncio.wait({search}, timeout=_PATIENCE)
+        done, _ = await asyncio.wait({loading}, timeout=_PATIENCE)
         if done:
-            await interaction.response.send_modal(modal(search.result()))
+            await interaction.response.send_modal(build_modal(loading.result()))
         else:
-            await _open_later(interaction, search, modal)
+            await _show_button(interaction, loading, build_modal)
     finally:
-        search.cancel()
+        loading.cancel()
 
 
-async def _open_later(interaction: Interaction, search: asyncio.Task[Command], modal: MakeModal) -> None:
-    waiting = "Replicate takes its time to tell what this model needs. A button will stand here."
-    await interaction.response.send_message(view=sentence_card(waiting, tone=Tone.CALM), ephemeral=True)
+async def _show_button(interaction: Interaction, loading: asyncio.Task[Command], build_modal: BuildModal) -> None:
+    await interaction.response.send_message(view=sentence_card(_LOADING, tone=Tone.NEUTRAL), ephemeral=True)
     try:
-        command = await search
-    except UserError as error:
-        await interaction.edit_original_response(view=sentence_card(error.sentence))
+        command = await loading
+    except ReplicordError as error:
+        await interaction.edit_original_response(view=sentence_card(explain_error(interaction, error)))
         return
-    view = list_card(command.target.model, [], intro="It is ready.", buttons=[_OpenButton(command, modal)])
-    view.timeout = INTERACTION_TOKEN_LIFE.total_seconds()
-    await interaction.edit_original_response(view=view)
+    card = list_card(
+        command.target.model,
+        [],
+        intro="The form is ready.",
+        buttons=[_OpenButton(command, build_modal)],
+        timeout=INTERACTION_TOKEN_LIFE.total_seconds(),
+    )
+    await interaction.edit_original_response(view=card)
 
 
 class _OpenButton(ui.Button[ui.LayoutView]):
     """Opens the form, as often as it is pressed."""
 
-    def __init__(self, command: Command, modal: MakeModal) -> None:
+    def __init__(self, command: Command, build_modal: BuildModal) -> None:
         super().__init__(label="Open the form", style=discord.ButtonStyle.primary)
         self._command = command
-        self._modal = modal
+        self._build_modal = build_modal
 
     async def callback(self, interaction: discord.Interaction[Any], /) -> None:
-        """Open it."""
-        try:
-            await interaction.response.send_modal(self._modal(self._command))
-        except (UserError, discord.DiscordException) as error:
-            await report_error(interaction, error)
+        await interaction.response.send_modal(self._build_modal(self._command))

@@ -1,4 +1,4 @@
-"""The pictures of a message, wherever they stand in it; each can be read from Discord, and from nowhere else."""
+"""Find the images of a message: attachments, components and embeds. Only Discord's own copies are downloaded."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from bot.client import Replicord
 from bot.discord_internals import read_from_cdn
 from bot.limits import SELECT_OPTIONS
 
-_ENDINGS: Final = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_SUFFIXES: Final = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True, slots=True)
-class ShownImage:
-    """A picture that a message shows without listing it as an attachment.
+class CdnImage:
+    """An image that a message shows in a component or embed.
 
-    ``url`` is Discord's own copy: an address that somebody wrote into the message is never asked.
+    ``url`` is Discord's own copy: a URL that somebody wrote into the message is never requested. The size is not known.
     """
 
     filename: str
@@ -28,55 +28,51 @@ class ShownImage:
     size: int = 0
 
     async def read(self) -> bytes:
-        """Return the bytes."""
         return await read_from_cdn(self.client, self.url)
 
 
-ImageSource = discord.Attachment | ShownImage
+MessageImage = discord.Attachment | CdnImage
 
 
-def images_of(message: discord.Message, client: Replicord) -> tuple[ImageSource, ...]:
-    """Return the pictures of a message and of what it forwards, as many as a select can offer, large ones first."""
-    found: dict[str, ImageSource] = {}
+def find_images(message: discord.Message, client: Replicord) -> tuple[MessageImage, ...]:
+    """Return the images of a message and of what it forwards, thumbnails last; at most as many as a select offers."""
+    found: dict[str, MessageImage] = {}
     parts: tuple[discord.Message | discord.MessageSnapshot, ...] = (message, *message.message_snapshots)
     for part in parts:
-        for picture in _pictures(part.attachments, part.components, part.embeds, client):
-            found.setdefault(picture.url.partition("?")[0], picture)
+        for image in _images(part.attachments, part.components, part.embeds, client):
+            found.setdefault(image.url.partition("?")[0], image)
     return tuple(found.values())[:SELECT_OPTIONS]
 
 
-def _pictures(
+def _images(
     attachments: Sequence[discord.Attachment],
     components: Sequence[Any],
     embeds: Sequence[discord.Embed],
     client: Replicord,
-) -> Iterator[ImageSource]:
+) -> Iterator[MessageImage]:
     for attachment in attachments:
-        if _is_picture(attachment.content_type, attachment.filename):
+        if _is_image(attachment.content_type, attachment.filename):
             yield attachment
-    small: list[ShownImage] = []
-    for media, is_small in _media(components):
-        shown = _shown(media.url if media.attachment_id else media.proxy_url, media.content_type, client)
-        if shown is not None:
-            if is_small:
-                small.append(shown)
-            else:
-                yield shown
+    thumbnails: list[CdnImage] = []
+    for media, is_thumbnail in _media_items(components):
+        image = _cdn_image(media.url if media.attachment_id else media.proxy_url, media.content_type, client)
+        if image is None:
+            continue
+        if is_thumbnail:
+            thumbnails.append(image)
+        else:
+            yield image
     for embed in embeds:
-        for proxy, into in ((embed.image, None), (embed.thumbnail, small)):
-            # An embed's picture is a picture whatever its address looks like.
-            shown = _shown(proxy.proxy_url, "image/*", client)
-            if shown is None:
-                continue
-            if into is None:
-                yield shown
-            else:
-                into.append(shown)
-    yield from small
+        # The image of an embed is an image whatever its URL looks like.
+        if (image := _cdn_image(embed.image.proxy_url, "image/*", client)) is not None:
+            yield image
+        if (image := _cdn_image(embed.thumbnail.proxy_url, "image/*", client)) is not None:
+            thumbnails.append(image)
+    yield from thumbnails
 
 
-def _media(components: Iterable[Any]) -> Iterator[tuple[discord.UnfurledMediaItem, bool]]:
-    """Yield every media item of the components, and whether it is a small one beside a text."""
+def _media_items(components: Iterable[Any]) -> Iterator[tuple[discord.UnfurledMediaItem, bool]]:
+    """Yield every media item of the components, and whether it is a thumbnail."""
     for component in components:
         if isinstance(component, discord.MediaGalleryComponent):
             yield from ((item.media, False) for item in component.items)
@@ -86,17 +82,17 @@ def _media(components: Iterable[Any]) -> Iterator[tuple[discord.UnfurledMediaIte
             if isinstance(component.accessory, discord.ThumbnailComponent):
                 yield component.accessory.media, True
         elif isinstance(component, discord.Container):
-            yield from _media(component.children)
+            yield from _media_items(component.children)
 
 
-def _shown(url: str | None, content_type: str | None, client: Replicord) -> ShownImage | None:
+def _cdn_image(url: str | None, content_type: str | None, client: Replicord) -> CdnImage | None:
     if not url or not url.startswith(("https://", "http://")):
         return None
     name = unquote(PurePosixPath(urlsplit(url).path).name) or "image"
-    return ShownImage(name, url, client) if _is_picture(content_type, name) else None
+    return CdnImage(name, url, client) if _is_image(content_type, name) else None
 
 
-def _is_picture(content_type: str | None, filename: str) -> bool:
+def _is_image(content_type: str | None, filename: str) -> bool:
     if content_type:
         return content_type.startswith("image/")
-    return PurePosixPath(filename.lower()).suffix in _ENDINGS
+    return PurePosixPath(filename.lower()).suffix in _SUFFIXES

@@ -1,7 +1,7 @@
-"""Who may change the bot's models, and who may run any."""
+"""Who may change the bot's models, and who may run any model."""
 
 from collections.abc import Collection
-from typing import Literal, Protocol
+from typing import Literal
 
 import discord
 
@@ -11,29 +11,19 @@ from bot.errors import Refused
 Rule = Literal["nobody", "editors", "everyone"]
 
 
-class Someone(Protocol):
-    """A user or a member."""
-
-    @property
-    def id(self) -> int:
-        """Discord's id of the person."""
-        ...
-
-
 class Editors:
-    """The bot's owner, or its team's admins and developers, and those that a setting names."""
+    """The people who may change models: the bot's owner, its team's admins and developers, and those in a setting."""
 
     def __init__(self, client: Replicord, ids: Collection[int]) -> None:
         self._client = client
         self._ids = frozenset(ids)
 
-    def include(self, person: Someone) -> bool:
-        """Whether the person may add, remove and update models."""
-        return person.id in self._ids or person.id in self._owners()
+    def include(self, user: discord.abc.User) -> bool:
+        return user.id in self._ids or user.id in self._owners()
 
-    def check(self, person: Someone) -> None:
+    def check(self, user: discord.abc.User) -> None:
         """Raise Refused for everybody else."""
-        if not self.include(person):
+        if not self.include(user):
             raise Refused("Only the bot's owner and its model editors can change the models.")
 
     def _owners(self) -> frozenset[int]:
@@ -54,8 +44,8 @@ class AnyModelRule:
         self.rule: Rule = rule
         self._editors = editors
 
-    def check(self, person: Someone) -> None:
+    def check(self, user: discord.abc.User) -> None:
         """Raise Refused for those who may not."""
-        if self.rule == "everyone" or (self.rule == "editors" and self._editors.include(person)):
+        if self.rule == "everyone" or (self.rule == "editors" and self._editors.include(user)):
             return
-        raise Refused("You can run the models that have a command here; /models list shows them.")
+        raise Refused("You can only run models that have a command here. See them with /models list.")

@@ -19,7 +19,7 @@ from bot.options.parse import ParsedOptions, parse_options
 from bot.runs import ModelRef, Place, Run
 from bot.runs.engine import Engine
 from bot.runs.request import Request
-from cogs.message_images import ImageSource, ShownImage
+from cogs.message_images import CdnImage, MessageImage
 
 
 def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
@@ -116,7 +116,7 @@ def _unread(option: str, value: Any) -> Any:
     """Stand a file's name in for the file, so that everything else can be checked before it is read."""
     if isinstance(value, list):
         return [_unread(option, part) for part in value]
-    if isinstance(value, discord.Attachment | ShownImage):
+    if isinstance(value, discord.Attachment | CdnImage):
         check_file_size(option, value.filename, value.size)
         return Media(name=value.filename, type=_NO_BYTES_YET, data=b"")
     return value
@@ -131,10 +131,10 @@ async def _collect(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOpt
 async def _read(layout: OptionLayout, option: str, value: Any) -> Any:
     if isinstance(value, list):
         return list(await asyncio.gather(*(_read(layout, option, part) for part in value)))
-    return await _take(layout, option, value) if isinstance(value, discord.Attachment | ShownImage) else value
+    return await _take(layout, option, value) if isinstance(value, discord.Attachment | CdnImage) else value
 
 
-async def _take(layout: OptionLayout, option: str, attachment: ImageSource) -> UploadedFile:
+async def _take(layout: OptionLayout, option: str, attachment: MessageImage) -> UploadedFile:
     """Read an attachment now: its address soon expires."""
     known = layout.option(option)
     field = layout.field(known.field) if known and known.field else layout.find_field(option)

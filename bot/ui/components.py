@@ -1,21 +1,23 @@
-"""Persistent buttons: they carry an action and an id, and work after a restart."""
+"""Persistent buttons: their custom id carries an action and its subject, so they work after a restart."""
 
 import re
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import discord
 from discord import ui
 
 from bot.catalog.command import Command
-from bot.ui.render import layout
-from bot.ui.render.layout import Component
+from bot.ui.render import payloads
+from bot.ui.render.payloads import Component
 
-_RUN_ID = r"[0-9A-Za-z_-]{1,64}"
+_RUN_ID: Final = r"[0-9A-Za-z_-]{1,64}"
+_VERSION_CHARS: Final = 16
+_NEWEST: Final = "newest"
 
 
 class Action(StrEnum):
-    """What a button asks for."""
+    """What a button under a run does."""
 
     CANCEL = "cancel"
     AGAIN = "again"
@@ -24,7 +26,7 @@ class Action(StrEnum):
     REFRESH = "refresh"
 
 
-_LOOKS: dict[Action, tuple[str, discord.ButtonStyle]] = {
+_STYLES: Final[dict[Action, tuple[str, discord.ButtonStyle]]] = {
     Action.CANCEL: ("Cancel", discord.ButtonStyle.secondary),
     Action.AGAIN: ("Again", discord.ButtonStyle.primary),
     Action.EDIT: ("Edit", discord.ButtonStyle.secondary),
@@ -32,43 +34,36 @@ _LOOKS: dict[Action, tuple[str, discord.ButtonStyle]] = {
     Action.REFRESH: ("Show the result", discord.ButtonStyle.primary),
 }
 
-_TEMPLATE = re.compile(rf"run:(?P<action>{'|'.join(Action)}):(?P<run>{_RUN_ID})", re.ASCII)
 
+class RunButton(
+    ui.DynamicItem[ui.Button[Any]],
+    template=re.compile(rf"run:(?P<action>{'|'.join(Action)}):(?P<run>{_RUN_ID})", re.ASCII),
+):
+    """A button of one run. Pressing it dispatches the event ``run_button`` to the cogs."""
 
-class RunButton(ui.DynamicItem[ui.Button[Any]], template=_TEMPLATE):
-    """A button of one run."""
-
-    def __init__(self, action: Action, run_id: str, *, disabled: bool = False) -> None:
-        label, style = _LOOKS[action]
-        super().__init__(
-            ui.Button(label=label, style=style, disabled=disabled, custom_id=f"run:{action}:{run_id}"),
-        )
+    def __init__(self, action: Action, run_id: str) -> None:
+        label, style = _STYLES[action]
+        super().__init__(ui.Button(label=label, style=style, custom_id=f"run:{action}:{run_id}"))
         self.action = action
         self.run_id = run_id
 
     @classmethod
     async def from_custom_id(
-        cls,
-        _interaction: discord.Interaction[Any],
-        _item: ui.Item[Any],
-        match: re.Match[str],
-        /,
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Read a button back from what Discord kept of it."""
         return cls(Action(match["action"]), match["run"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand the press to whoever listens for ``run_button``."""
-        interaction.client.dispatch("run_button", interaction, self.action.value, self.run_id)
+        interaction.client.dispatch("run_button", interaction, self.action, self.run_id)
 
 
-def row(run_id: str, *actions: Action, disabled: frozenset[Action] = frozenset()) -> Component:
-    """Return one row of a run's buttons, in the order given."""
-    return layout.row(_button(run_id, action, disabled=action in disabled) for action in actions)
+def run_button_row(run_id: str, *actions: Action, disabled: frozenset[Action] = frozenset()) -> Component:
+    """Return a row of a run's buttons as a payload, in the order given."""
+    return payloads.row(_run_button(run_id, action, disabled=action in disabled) for action in actions)
 
 
-def _button(run_id: str, action: Action, *, disabled: bool) -> Component:
-    label, style = _LOOKS[action]
+def _run_button(run_id: str, action: Action, *, disabled: bool) -> Component:
+    label, style = _STYLES[action]
     return {
         "type": discord.ComponentType.button.value,
         "style": style.value,
@@ -78,15 +73,8 @@ def _button(run_id: str, action: Action, *, disabled: bool) -> Component:
     }
 
 
-CONTROLS = (RunButton,)
-
-
-_VERSION_CHARS = 16
-_NEWEST = "newest"
-
-
 class ModelAction(StrEnum):
-    """What a button asks for: a page of the list, or the switch of a command to a newer version."""
+    """What a button under a list of models or an update does."""
 
     PAGE = "page"
     SWITCH = "switch"
@@ -96,49 +84,51 @@ class ModelButton(
     ui.DynamicItem[ui.Button[Any]],
     template=re.compile(rf"models:(?P<action>{'|'.join(ModelAction)}):(?P<subject>.{{1,90}})"),
 ):
-    """A button with a subject: the number of a page, or a command with the version that it shall have."""
+    """A button with a subject: a page number, or a command and the version to switch it to.
+
+    Pressing it dispatches the event ``model_button`` to the cogs.
+    """
 
     def __init__(
         self,
         action: ModelAction,
         subject: str,
         *,
-        label: str = "",
+        label: str = "…",
         style: discord.ButtonStyle = discord.ButtonStyle.secondary,
         disabled: bool = False,
     ) -> None:
-        super().__init__(
-            ui.Button(label=label or "…", style=style, disabled=disabled, custom_id=f"models:{action}:{subject}")
-        )
+        super().__init__(ui.Button(label=label, style=style, disabled=disabled, custom_id=f"models:{action}:{subject}"))
         self.action = action
         self.subject = subject
 
     @classmethod
-    def switch(cls, command: Command) -> Self:
-        """Return the button that puts ``command`` in the place of the one of its name."""
-        return cls(ModelAction.SWITCH, _subject(command), label="Switch", style=discord.ButtonStyle.primary)
+    def for_switch(cls, command: Command) -> Self:
+        """Return the button that replaces the command of this name by ``command``."""
+        return cls(ModelAction.SWITCH, _switch_subject(command), label="Switch", style=discord.ButtonStyle.primary)
 
     @classmethod
     async def from_custom_id(
         cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Read a button back from what Discord kept of it."""
         return cls(ModelAction(match["action"]), match["subject"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand the press to whoever listens for ``model_button``."""
-        interaction.client.dispatch("model_button", interaction, self.action.value, self.subject)
+        interaction.client.dispatch("model_button", interaction, self.action, self.subject)
 
 
-def named(subject: str) -> str:
-    """Return the name of the command that a switch is for."""
+def switch_command_name(subject: str) -> str:
+    """Return the name of the command that a Switch button is for."""
     return subject.partition(" ")[0]
 
 
-def is_meant(command: Command, subject: str) -> bool:
-    """Whether this is the command that the button offered."""
-    return subject == _subject(command)
+def is_switch_to(command: Command, subject: str) -> bool:
+    """Return whether a Switch button offered exactly this version of the command."""
+    return subject == _switch_subject(command)
 
 
-def _subject(command: Command) -> str:
+def _switch_subject(command: Command) -> str:
     return f"{command.name} {(command.target.version or _NEWEST)[:_VERSION_CHARS]}"
+
+
+PERSISTENT_BUTTONS: Final = (RunButton, ModelButton)

@@ -1,4 +1,4 @@
-"""A form of inputs as a Discord modal, and what was filled in as answers."""
+"""A form of inputs as a Discord modal."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -7,20 +7,19 @@ import discord
 from discord import ui
 
 from bot.formatting import truncate
-from bot.limits import MODAL_COMPONENTS, MODAL_TITLE_CHARS
+from bot.limits import INTERACTION_TOKEN_LIFE, MODAL_COMPONENTS, MODAL_TITLE_CHARS
 from bot.options.form import FormField, FormKind, OptionForm
-
-# Discord keeps a modal open as long as its interaction's token could answer; then it is forgotten here, too.
-_OPEN_SECONDS = 15 * 60.0
+from bot.ui.respond import report_error
 
 Answers = Mapping[str, str | int | float | list[discord.Attachment]]
 
 
 class FormModal(ui.Modal):
-    """Asks for a form's fields; ``submitted`` gets the answers by key, ``failed`` what it raised.
+    """A form; ``submitted`` is awaited with the interaction and the answers by field key.
 
-    An answer is a text, a choice's value, or a list of attachments; what was left empty is missing. Above the form
-    stands a ``note``, where there is room, or a ``first`` field whose answer comes with the others.
+    An answer is a text, the value of a choice, or a list of attachments; fields left empty have none. A ``note``
+    stands above the form if there is room, and a ``first`` field comes before the form's own. Errors are reported to
+    the person.
     """
 
     def __init__(
@@ -29,38 +28,35 @@ class FormModal(ui.Modal):
         *,
         title: str,
         submitted: Callable[[discord.Interaction[Any], Answers], Awaitable[None]],
-        failed: Callable[[discord.Interaction[Any], Exception], Awaitable[None]],
         note: str | None = None,
         first: FormField | None = None,
     ) -> None:
-        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=_OPEN_SECONDS)
+        # Discord keeps a modal open as long as the token of its interaction is valid.
+        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
         self._submitted = submitted
-        self._failed = failed
         self._inputs: dict[str, tuple[FormField, ui.Item[Any]]] = {}
         if note is not None and len(form.fields) < MODAL_COMPONENTS:
             self.add_item(ui.TextDisplay(note))
         for field in (*filter(None, [first]), *form.fields):
-            asked = _INPUTS[field.kind](field)
-            self._inputs[field.key] = (field, asked)
-            self.add_item(ui.Label(text=field.label, description=field.description or None, component=asked))
+            item = _BUILDERS[field.kind](field)
+            self._inputs[field.key] = (field, item)
+            self.add_item(ui.Label(text=field.label, description=field.description or None, component=item))
 
     def answers(self) -> Answers:
-        """Return what was filled in, by key."""
-        read = {key: _answer(field, asked) for key, (field, asked) in self._inputs.items()}
-        return {key: answer for key, answer in read.items() if answer not in (None, "", [])}
+        """Return what was filled in, by field key."""
+        answers = {key: _read_answer(field, item) for key, (field, item) in self._inputs.items()}
+        return {key: answer for key, answer in answers.items() if answer not in (None, "", [])}
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Hand the answers over."""
         await self._submitted(interaction, self.answers())
 
     async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it, too
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
-        """Hand over what went wrong."""
-        await self._failed(interaction, error)
+        await report_error(interaction, error)
 
 
-def _text(field: FormField) -> ui.TextInput[Any]:
+def _build_text_input(field: FormField) -> ui.TextInput[Any]:
     long = field.kind is FormKind.PARAGRAPH
     return ui.TextInput(
         custom_id=field.key,
@@ -73,7 +69,7 @@ def _text(field: FormField) -> ui.TextInput[Any]:
     )
 
 
-def _choice(field: FormField) -> ui.Select[Any]:
+def _build_select(field: FormField) -> ui.Select[Any]:
     options = [
         discord.SelectOption(label=choice.label, value=str(choice.value), default=str(choice.value) == field.value)
         for choice in field.choices
@@ -87,7 +83,7 @@ def _choice(field: FormField) -> ui.Select[Any]:
     )
 
 
-def _files(field: FormField) -> ui.FileUpload[Any]:
+def _build_file_upload(field: FormField) -> ui.FileUpload[Any]:
     return ui.FileUpload(
         custom_id=field.key,
         required=field.required,
@@ -96,22 +92,22 @@ def _files(field: FormField) -> ui.FileUpload[Any]:
     )
 
 
-def _answer(field: FormField, asked: ui.Item[Any]) -> str | int | float | list[discord.Attachment] | None:
-    match asked:
+def _read_answer(field: FormField, item: ui.Item[Any]) -> str | int | float | list[discord.Attachment] | None:
+    match item:
         case ui.TextInput():
-            return asked.value
+            return item.value
         case ui.Select():
-            picked = asked.values[0] if asked.values else ""
-            return next((choice.value for choice in field.choices if str(choice.value) == picked), None)
+            selected = item.values[0] if item.values else ""
+            return next((choice.value for choice in field.choices if str(choice.value) == selected), None)
         case ui.FileUpload():
-            return list(asked.values)
+            return list(item.values)
         case _:
             return None
 
 
-_INPUTS: Mapping[FormKind, Callable[[FormField], ui.Item[Any]]] = {
-    FormKind.LINE: _text,
-    FormKind.PARAGRAPH: _text,
-    FormKind.CHOICE: _choice,
-    FormKind.FILES: _files,
+_BUILDERS: Mapping[FormKind, Callable[[FormField], ui.Item[Any]]] = {
+    FormKind.LINE: _build_text_input,
+    FormKind.PARAGRAPH: _build_text_input,
+    FormKind.CHOICE: _build_select,
+    FormKind.FILES: _build_file_upload,
 }

@@ -5,7 +5,7 @@ from bot.secrets import contains_secret
 from bot.store.models import Run
 
 
-def may_stop(run: Run, *, user_id: int, manages_messages: bool) -> bool:
+def may_cancel(run: Run, *, user_id: int, manages_messages: bool) -> bool:
     """Whether this person may stop the run: its author, or who may delete its message anyway."""
     return user_id == run.author_id or manages_messages
 

@@ -1,14 +1,27 @@
-"""A private sentence to the person who asked, whatever was answered before."""
+"""Answer a person in private, and report what went wrong with their command, button, select or form.
+
+Every error of an interaction ends in ``report_error``: commands through the command tree, buttons and selects through
+their card, forms through their modal, and persistent buttons through the client, whose listeners handle them.
+"""
+
+from typing import Any
 
 import discord
+import structlog
+from discord import app_commands
 
-from bot.limits import CONTENT_CHARS
+from bot.errors import UserError
+from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE
+from bot.store.errors import QuotaExceeded, StoreError
+from bot.ui.render import strings
+
+log = structlog.get_logger(__name__)
 
 
-async def respond(interaction: discord.Interaction, sentence: str) -> None:
-    """Show ``sentence`` to the person alone; a public reply that is still empty makes way for it.
+async def respond(interaction: discord.Interaction[Any], sentence: str) -> None:
+    """Show ``sentence`` to the person alone.
 
-    A deferred public reply cannot turn private, so it is deleted first; what follows may be private again.
+    A deferred public response cannot turn private, so it is deleted first; what follows it may be private again.
     """
     text = sentence[:CONTENT_CHARS]
     if not interaction.response.is_done():
@@ -17,3 +30,27 @@ async def respond(interaction: discord.Interaction, sentence: str) -> None:
     if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
         await interaction.delete_original_response()
     await interaction.followup.send(text, ephemeral=True)
+
+
+async def report_error(interaction: discord.Interaction[Any], error: BaseException) -> None:
+    """Tell the person in a sentence what went wrong with their interaction; log what is not their doing."""
+    sentence = explain_error(interaction, error)
+    if discord.utils.utcnow() - interaction.created_at > INTERACTION_TOKEN_LIFE:
+        return
+    try:
+        await respond(interaction, sentence)
+    except discord.HTTPException as refused:
+        log.warning("error_not_reported", interaction=interaction.id, code=refused.code)
+
+
+def explain_error(interaction: discord.Interaction[Any], error: BaseException) -> str:
+    """Return the sentence for an error; log the error with its traceback if it is not the person's doing."""
+    cause = getattr(error, "original", error)
+    if isinstance(cause, QuotaExceeded):
+        return strings.explain_quota(cause)
+    if isinstance(cause, UserError):
+        return cause.sentence
+    if isinstance(cause, app_commands.CheckFailure):
+        return strings.NOT_ALLOWED
+    log.error("interaction_failed", interaction=interaction.id, exc_info=cause)
+    return strings.DATABASE_UNAVAILABLE if isinstance(cause, StoreError) else strings.UNEXPECTED_ERROR

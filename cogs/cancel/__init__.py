@@ -1,1 +1,1 @@
-"""Cancel a run: ❌ or the Cancel button."""
+"""Cancel a run: the ❌ reaction and the Cancel button."""

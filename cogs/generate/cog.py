@@ -1,4 +1,4 @@
-"""A slash command for each model of the catalogue."""
+"""The slash command of each model in the catalog, such as /generate."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,37 +15,34 @@ from cogs.start_run import RunStarter
 
 
 class GenerateCommands(commands.Cog):
-    """Keeps the tree's model commands, and Discord's, equal to the catalogue."""
+    """Keeps the commands of the tree, and Discord's, equal to the catalog."""
 
-    def __init__(
-        self, client: Replicord, *, catalog: Catalog, invocations: RunStarter, registration: CommandSync
-    ) -> None:
+    def __init__(self, client: Replicord, *, catalog: Catalog, starter: RunStarter, sync: CommandSync) -> None:
         self._client = client
         self._catalog = catalog
-        self._invocations = invocations
-        self._registration = registration
-        self._offered: dict[str, Command] = {}
+        self._starter = starter
+        self._sync = sync
+        self._commands: dict[str, Command] = {}  # those in the tree
 
     async def cog_load(self) -> None:
-        """Offer what the catalogue has; Discord is told when every cog is there."""
-        self._refresh()
+        """Add the commands to the tree; they are sent to Discord when every cog is loaded."""
+        self._update_tree()
 
     async def publish(self) -> bool:
-        """Offer what the catalogue has and tell Discord; False: there was nothing to tell.
+        """Update the tree and send it to Discord; return False if Discord has it already.
 
-        CommandSyncFailure, or another of discord.py's errors, when Discord does not take it.
+        Raises CommandSyncFailure, or another error of discord.py, if Discord rejects it.
         """
-        self._refresh()
-        return await self._registration.sync()
+        self._update_tree()
+        return await self._sync.sync()
 
-    def _refresh(self) -> None:
-        """Take commands out of the tree and put them in, as the catalogue changed."""
+    def _update_tree(self) -> None:
         wanted = {command.name: command for command in self._catalog}
         tree = self._client.tree
-        for name in self._offered.keys() - wanted.keys():
+        for name in self._commands.keys() - wanted.keys():
             tree.remove_command(name)
         for name, command in wanted.items():
-            if self._offered.get(name) is not command:
+            if self._commands.get(name) is not command:
                 tree.add_command(
                     build_command(
                         name=name,
@@ -55,10 +52,10 @@ class GenerateCommands(commands.Cog):
                     ),
                     override=True,
                 )
-        self._offered = wanted
+        self._commands = wanted
 
     def _callback(self, command: Command) -> Callable[[discord.Interaction[Any], dict[str, Any]], Awaitable[None]]:
-        async def run(interaction: discord.Interaction[Any], values: dict[str, Any]) -> None:
-            await self._invocations.start(interaction, command, values)
+        async def start_run(interaction: discord.Interaction[Any], values: dict[str, Any]) -> None:
+            await self._starter.start(interaction, command, values)
 
-        return run
+        return start_run

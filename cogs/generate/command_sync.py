@@ -1,10 +1,10 @@
-"""Discord's list of commands, kept equal to ours."""
+"""Send the commands to Discord when they have changed."""
 
 import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import discord
 import structlog
@@ -12,62 +12,54 @@ from discord import app_commands
 
 from bot.client import Replicord
 from bot.discord_internals import command_payloads, upsert_commands
+from bot.store.commands import KeyValue
 
 log = structlog.get_logger(__name__)
 
-# A command of one server says nothing of where it is used and by whose installation; Discord refuses those keys.
+# Discord rejects these keys in the commands of one server: they are for global commands.
 _GLOBAL_KEYS: Final = frozenset({"contexts", "integration_types", "dm_permission"})
-_INVALID: Final = 50035
-
-
-class Memory(Protocol):
-    """Remembers small things under a key."""
-
-    async def get(self, key: str) -> Any:
-        """Return what stands under the key, None if nothing."""
-        ...
-
-    async def put(self, key: str, value: Any) -> None:
-        """Write it down."""
-        ...
+_INVALID_FORM: Final = 50035
 
 
 class CommandSync:
-    """Sends the commands to Discord when they differ from what was sent last, and only then.
+    """Keeps Discord's commands equal to the tree; a digest of what was sent last is stored.
 
-    ``guild`` set: to that one server, where they appear at once; for development.
+    ``guild`` is the server to send them to, for development: they appear there at once. None sends them globally.
     """
 
-    def __init__(self, client: Replicord, *, memory: Memory, guild: int | None) -> None:
+    def __init__(self, client: Replicord, *, key_value: KeyValue, guild: int | None) -> None:
         self._client = client
-        self._memory = memory
+        self._key_value = key_value
         self._guild = guild
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def sync(self) -> bool:
-        """Make Discord's list equal to the tree; False: it was already. CommandSyncFailure names what it refuses."""
-        async with self._turn:
+        """Send the tree to Discord; return False if Discord has it already.
+
+        Raises CommandSyncFailure, with the commands that Discord rejects.
+        """
+        async with self._lock:
             payload = await self._payload()
             digest = _digest(payload)
             key = f"commands:{self._client.application_id}:{self._guild or 'global'}"
-            if await self._memory.get(key) == digest:
+            if await self._key_value.get(key) == digest:
                 return False
             await self._send(payload)
-            await self._memory.put(key, digest)
-        log.info("Discord has the commands.", commands=[command["name"] for command in payload])
+            await self._key_value.put(key, digest)
+        log.info("commands_synced", commands=[command["name"] for command in payload])
         return True
 
     async def _payload(self) -> list[dict[str, Any]]:
         payload = await command_payloads(self._client.tree)
         if self._guild is None:
             return payload
-        return [{key: value for key, value in one.items() if key not in _GLOBAL_KEYS} for one in payload]
+        return [{key: value for key, value in command.items() if key not in _GLOBAL_KEYS} for command in payload]
 
     async def _send(self, payload: list[dict[str, Any]]) -> None:
         try:
             await upsert_commands(self._client, payload, guild_id=self._guild)
         except discord.HTTPException as error:
-            if error.status == 400 and error.code == _INVALID:
+            if error.status == 400 and error.code == _INVALID_FORM:
                 raise app_commands.CommandSyncFailure(error, self._client.tree.get_commands()) from None
             raise
 

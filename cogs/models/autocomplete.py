@@ -1,6 +1,7 @@
-"""What is offered while somebody types a model: what Replicate's search finds, quickly or not at all."""
+"""Autocomplete for models: commands of this bot, and Replicate's search if it answers in time."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import discord
 from discord import app_commands
@@ -13,87 +14,92 @@ from bot.clock import Clock
 from bot.formatting import format_large_number
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.ui.render.formatting import one_line
-from bot.ui.render.strings import DOT
+from bot.ui.render.strings import SEPARATOR
 
 Choices = list[app_commands.Choice[str]]
 
-# Discord asks at nearly every key press. Whoever types on within this time is not searched for yet.
-_PAUSE = 0.15
-# What takes longer is found at the next key press.
-_PATIENCE = 0.6
+# Discord asks at nearly every key press; no search starts while the person types on within this many seconds.
+_TYPING_PAUSE: Final = 0.15
+# A search that takes more seconds than this has its results ready at the next key press.
+_SEARCH_TIMEOUT: Final = 0.6
 
 
 class ModelAutocomplete:
-    """Answers well under a second, whatever Replicate does: without its search, with what was typed."""
+    """Answers in well under a second, with or without Replicate's search."""
 
     def __init__(self, *, search: ModelSearch, catalog: Catalog, clock: Clock) -> None:
         self._search = search
         self._catalog = catalog
         self._clock = clock
-        self._typing: dict[int, int] = {}
+        self._newest: dict[int, int] = {}  # user → their newest interaction
 
     async def any_model(self, interaction: discord.Interaction[Replicord], current: str) -> Choices:
-        """Offer the models that Replicate finds; before anything is typed, those that have a command."""
+        """Return the models that Replicate finds, or those with a command while nothing is typed."""
         typed = current.strip()
         if not typed:
-            return _first_ones(_label(command, command.target.model) for command in self._catalog)
-        if not self._search.is_cached(typed) and await self._types_on(interaction):
-            return _typed(typed)
-        found = await self._search.suggest(typed, max_wait=_PATIENCE)
-        known = any(listing.model.lower() == typed.lower() for listing in found)
-        # What was typed may be a model that the search does not know of.
-        first = [] if known or (found and "/" not in typed) else _typed(typed)
-        return _first_ones([*first, *(_choice(listing) for listing in found)])
+            return _limit(_command_choice(command, command.target.model) for command in self._catalog)
+        if not self._search.is_cached(typed) and await self._is_still_typing(interaction):
+            return _typed_choice(typed)
+        found = await self._search.suggest(typed, max_wait=_SEARCH_TIMEOUT)
+        # The text itself may be the name of a model that the search does not find.
+        is_listed = any(summary.model.lower() == typed.lower() for summary in found)
+        typed_first = [] if is_listed or (found and "/" not in typed) else _typed_choice(typed)
+        return _limit([*typed_first, *map(_model_choice, found)])
 
-    async def info(self, interaction: discord.Interaction[Replicord], current: str) -> Choices:
-        """Offer the commands whose names begin so, then what Replicate finds."""
-        return _first_ones([*self.commands(current), *await self.any_model(interaction, current)])
+    async def commands_and_models(self, interaction: discord.Interaction[Replicord], current: str) -> Choices:
+        """Return the matching commands, then what Replicate finds."""
+        typed = _command_text(current)
+        commands = (
+            _command_choice(command, f"/{command.name}") for command in self._catalog if _matches(command, typed)
+        )
+        return _limit([*commands, *await self.any_model(interaction, current)])
 
-    def commands(self, current: str = "") -> Choices:
-        """Offer the models of the commands whose name or model has what was typed."""
-        typed = current.strip().removeprefix("/").lower()
-        return _first_ones(
-            _label(command, f"/{command.name}")
+    def added_commands(self, current: str) -> Choices:
+        """Return the matching commands that were added with /models add."""
+        typed = _command_text(current)
+        return _limit(
+            _command_choice(command, command.name)
             for command in self._catalog
-            if typed in f"{command.name} {command.target.model}".lower()
+            if command.added and _matches(command, typed)
         )
 
-    def added(self, current: str) -> Choices:
-        """Offer the names of the commands that were added and can be changed."""
-        typed = current.strip().removeprefix("/").lower()
-        return _first_ones(
-            _label(command, command.name)
-            for command in self._catalog
-            if command.added and typed in f"{command.name} {command.target.model}".lower()
-        )
-
-    async def _types_on(self, interaction: discord.Interaction[Replicord]) -> bool:
+    async def _is_still_typing(self, interaction: discord.Interaction[Replicord]) -> bool:
         """Wait a moment; return whether the person pressed another key meanwhile."""
-        person = interaction.user.id
-        self._typing[person] = interaction.id
-        await self._clock.sleep(_PAUSE)
-        if self._typing.get(person) != interaction.id:
+        user = interaction.user.id
+        self._newest[user] = interaction.id
+        await self._clock.sleep(_TYPING_PAUSE)
+        if self._newest.get(user) != interaction.id:
             return True
-        del self._typing[person]
+        del self._newest[user]
         return False
 
 
-def _typed(typed: str) -> Choices:
-    return _first_ones([app_commands.Choice(name=one_line(typed, CHOICE_CHARS), value=typed)])
+def _command_text(current: str) -> str:
+    return current.strip().removeprefix("/").lower()
 
 
-def _label(command: Command, value: str) -> app_commands.Choice[str]:
-    return app_commands.Choice(name=one_line(f"/{command.name}{DOT}{command.target.model}", CHOICE_CHARS), value=value)
+def _matches(command: Command, typed: str) -> bool:
+    return typed in f"{command.name} {command.target.model}".lower()
 
 
-def _choice(listing: ModelSummary) -> app_commands.Choice[str]:
-    runs = f"{format_large_number(listing.run_count)} runs" if listing.run_count else ""
-    label = DOT.join(part for part in (listing.model, runs, one_line(listing.description, CHOICE_CHARS)) if part)
-    return app_commands.Choice(name=one_line(label, CHOICE_CHARS), value=listing.model)
+def _typed_choice(typed: str) -> Choices:
+    return _limit([app_commands.Choice(name=one_line(typed, CHOICE_CHARS), value=typed)])
 
 
-def _first_ones(choices: Iterable[app_commands.Choice[str]]) -> Choices:
-    """Return as many as Discord takes, each once, and none that is too long for it."""
+def _command_choice(command: Command, value: str) -> app_commands.Choice[str]:
+    name = one_line(f"/{command.name}{SEPARATOR}{command.target.model}", CHOICE_CHARS)
+    return app_commands.Choice(name=name, value=value)
+
+
+def _model_choice(summary: ModelSummary) -> app_commands.Choice[str]:
+    runs = f"{format_large_number(summary.run_count)} runs" if summary.run_count else ""
+    parts = (summary.model, runs, one_line(summary.description, CHOICE_CHARS))
+    name = one_line(SEPARATOR.join(part for part in parts if part), CHOICE_CHARS)
+    return app_commands.Choice(name=name, value=summary.model)
+
+
+def _limit(choices: Iterable[app_commands.Choice[str]]) -> Choices:
+    """Return as many choices as Discord accepts, without duplicates and without any that is too long."""
     fitting: dict[str, app_commands.Choice[str]] = {}
     for choice in choices:
         if 0 < len(choice.value) <= CHOICE_CHARS and 0 < len(choice.name) <= CHOICE_CHARS:

@@ -7,7 +7,7 @@ from discord.ext import commands
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.command import Command
 from bot.catalog.model_names import parse_model_name
-from bot.client import Replicord, report_error
+from bot.client import Replicord
 from bot.options.form import build_form
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.ui.modals import Answers, FormModal
@@ -20,44 +20,44 @@ Interaction = discord.Interaction[Replicord]
 
 
 class RunCommand(commands.Cog):
-    """One command whose options are a form: Discord knows the options of no model that it was not told of."""
+    """The command /run, whose inputs are a form: slash options must be known before the model is chosen."""
 
     def __init__(
-        self, *, catalog: Catalog, invocations: RunStarter, choices: ModelAutocomplete, any_model: AnyModelRule
+        self, *, catalog: Catalog, starter: RunStarter, autocomplete: ModelAutocomplete, any_model: AnyModelRule
     ) -> None:
         self._catalog = catalog
-        self._invocations = invocations
-        self._choices = choices
+        self._starter = starter
+        self._autocomplete = autocomplete
         self._any_model = any_model
 
     async def cog_load(self) -> None:
-        """Let it be used wherever the models' own commands are."""
+        """Allow the command wherever the models' own commands are."""
         for command in self.get_app_commands():
             if isinstance(command, app_commands.Command):
                 command.allowed_contexts = EVERYWHERE
                 command.allowed_installs = BOTH_INSTALLS
 
     @app_commands.command(name=ANY_MODEL, description="Run any model on Replicate")
-    @app_commands.describe(model="Type what it should do, or owner/name")
-    async def run_any(self, interaction: Interaction, model: str) -> None:
-        """Ask for the model's inputs and run it."""
+    @app_commands.describe(model="What it should do, or owner/name")
+    async def run(self, interaction: Interaction, model: str) -> None:
+        """Show the form with the model's inputs; submitting it starts the run."""
         self._any_model.check(interaction.user)
-        own = self._catalog.get(model.strip().removeprefix("/").lower())
-        target = own.target if own else parse_model_name(model)
+        command = self._catalog.get(model.strip().removeprefix("/").lower())
+        target = command.target if command else parse_model_name(model)
 
-        async def find() -> Command:
-            return own or await self._catalog.resolve_model(target)
+        async def load_command() -> Command:
+            return command or await self._catalog.resolve_model(target)
 
-        await open_modal(interaction, find(), self._modal)
+        await open_modal(interaction, load_command(), self._build_modal)
 
-    @run_any.autocomplete("model")
-    async def _complete(self, interaction: Interaction, current: str) -> Choices:
-        return await self._choices.any_model(interaction, current)
+    @run.autocomplete("model")
+    async def _autocomplete_model(self, interaction: Interaction, current: str) -> Choices:
+        return await self._autocomplete.any_model(interaction, current)
 
-    def _modal(self, command: Command) -> FormModal:
-        asked = build_form(command.layout)
+    def _build_modal(self, command: Command) -> FormModal:
+        form = build_form(command.layout)
 
-        async def submitted(answer: Interaction, answers: Answers) -> None:
-            await self._invocations.start(answer, command, asked.parse_answers(answers))
+        async def start_run(interaction: Interaction, answers: Answers) -> None:
+            await self._starter.start(interaction, command, form.parse_answers(answers))
 
-        return FormModal(asked, title=f"Run {command.target.name}", submitted=submitted, failed=report_error)
+        return FormModal(form, title=f"Run {command.target.name}", submitted=start_run)

@@ -1,1 +1,1 @@
-"""The buttons under a run: Again, Edit, Details, Show the result."""
+"""The buttons under a run: Again, Edit, Details and Show the result."""

@@ -45,7 +45,7 @@ async def test_runs_list_shows_thumbnails_and_cancels(environment: Environment, 
     run_id = (offered.choices or [])[0]["value"]
 
     refused = await environment.discord.person("noah").use_command(pictures, "runs cancel", {"run": run_id})
-    await refused.wait_for(lambda it: "not one of your runs" in it.text)
+    await refused.wait_for(lambda it: "That isn't one of your runs" in it.text)
     stopped = await mia.use_command(pictures, "runs cancel", {"run": run_id})
     await stopped.wait_for(lambda it: "Stopping" in it.text)
     await reached(environment, lambda: over(going))

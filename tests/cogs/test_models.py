@@ -17,7 +17,7 @@ async def test_an_added_model_is_a_command_without_a_restart_and_after_one(
     environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
     added = await olga.use_command(pictures, "models add", {"model": "sandbox/captions", "name": "describe"})
-    await said(added, "/describe is there", "version")
+    await said(added, "Added /describe", "version")
     assert "describe" in commands(environment)
     message = answered(await mia.use_command(pictures, "describe", {"prompt": "tea"}))
     await reached(environment, lambda: over(message))
@@ -45,7 +45,7 @@ async def test_a_removed_command_is_gone_at_once(environment: Environment, olga:
     await said(await olga.use_command(pictures, "models add", {"model": "sandbox/score", "name": "score"}), "/score")
     typed = await olga.autocomplete(pictures, "models remove", {"name": "sc"}, "name")
     assert offered(typed) == ["score"]
-    await said(await olga.use_command(pictures, "models remove", {"name": "score"}), "/score is removed")
+    await said(await olga.use_command(pictures, "models remove", {"name": "score"}), "Removed /score")
     assert "score" not in commands(environment)
 
 
@@ -89,7 +89,7 @@ async def test_a_long_list_has_pages(olga: Person, mia: Person, pictures: Channe
 async def test_search_shows_what_replicate_finds(mia: Person, pictures: Channel) -> None:
     text = await said(await mia.use_command(pictures, "models search", {"words": "caption"}), "sandbox/captions")
     assert "runs" in text
-    await said(await mia.use_command(pictures, "models search", {"words": "zzzz"}), "Nothing for")
+    await said(await mia.use_command(pictures, "models search", {"words": "zzzz"}), "No models match")
 
 
 async def test_info_tells_inputs_and_output_of_a_command_and_of_any_model(mia: Person, pictures: Channel) -> None:
@@ -167,7 +167,7 @@ async def test_update_shows_what_changes_and_switches_when_confirmed(
         "strength": {"type": "number", "x-order": 3, "default": 0.5},
     }
     release(environment, "growing", "a", first, text)
-    await said(await olga.use_command(pictures, "models add", {"model": "somebody/growing"}), "/growing is there")
+    await said(await olga.use_command(pictures, "models add", {"model": "somebody/growing"}), "Added /growing")
     await said(await olga.use_command(pictures, "models update", {"name": "growing"}), "has the newest version")
     release(environment, "growing", "b", second, {"type": "string", "format": "uri", "title": "Output"})
 
@@ -181,7 +181,7 @@ async def test_update_shows_what_changes_and_switches_when_confirmed(
     assert shown.message is not None
 
     await olga.press(shown.message, "Switch")
-    await said(shown, "/growing is switched", "`strength`")
+    await said(shown, "Switched /growing", "`strength`")
     message = answered(await mia.use_command(pictures, "growing", {"strength": 0.25, "steps": 30}))
     await reached(environment, lambda: over(message))
     [prediction] = environment.replicate.predictions.values()
@@ -194,9 +194,9 @@ async def test_what_discord_does_not_take_is_not_kept(
 ) -> None:
     environment.discord.faults.fail("PUT /applications/*/commands", status=503, times=None)
     refused = await olga.use_command(pictures, "models add", {"model": "sandbox/score"})
-    await said(refused, "Discord did not take /score")
+    await said(refused, "Couldn't add /score")
     environment.discord.faults.clear()
-    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/score"}), "/score is there")
+    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/score"}), "Added /score")
     assert "score" in commands(environment)
 
 

@@ -86,7 +86,7 @@ def check_shown(messages: list[Message], prediction: Prediction) -> None:
     """Everything that the model made is in the reply: files as files, words and numbers as they are."""
     found = [*leaves(prediction.output)]
     files = [leaf for leaf in found if leaf.startswith("http")]
-    attached = [one for message in messages for one in message.attachments if one.filename != "given.webp"]
+    attached = [one for message in messages for one in message.attachments if one.filename != "input.webp"]
     assert len(attached) == len(files), [one.filename for one in attached]
     assert all(one.size > 0 for one in attached)
     shown = "".join("".join(message.text for message in messages).split())

@@ -17,13 +17,13 @@ async def test_an_export_that_discord_does_not_take_whole_says_what_is_left_out(
     message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
     await reached(environment, lambda: over(message))
     exchange = await mia.use_command(pictures, "privacy export")
-    await said(exchange, "This is all of it.")
+    await said(exchange, "Here is everything stored about you.")
     with closing(sqlite3.connect(environment.database_path)) as database:
         database.execute("""UPDATE runs SET output = '"' || hex(zeroblob(6000000)) || '"'""")
         database.commit()
     exchange = await mia.use_command(pictures, "privacy export")
     text = await said(exchange, "left out")
-    assert "all of it" not in text
+    assert "everything" not in text
     [told] = [one for one in (exchange.message, *exchange.followups) if one and one.attachments]
     [run] = json.loads(told.attachments[0].data)["runs"]
     assert run["prompt"] == "a hat"

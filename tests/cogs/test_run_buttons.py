@@ -59,7 +59,7 @@ async def test_again_pays_for_nothing_once_the_files_are_no_longer_kept(
 ) -> None:
     message = await picture(environment, mia, pictures)
     write(environment, "DELETE FROM run_files")
-    await said(await mia.press(message, "Again"), "no longer kept", "/generate")
+    await said(await mia.press(message, "Again"), "files were deleted", "/generate")
     assert len(environment.replicate.predictions) == 1
 
 
@@ -73,7 +73,7 @@ async def test_again_and_edit_pay_for_nothing_once_the_words_are_no_longer_kept(
         " forgotten_at = delivered_at",
     )
     for button in ("Again", "Edit"):
-        await said(await mia.press(message, button), "no longer kept", "/generate")
+        await said(await mia.press(message, button), "data was deleted", "/generate")
     assert len(environment.replicate.predictions) == 1
 
 
@@ -85,7 +85,7 @@ async def test_what_somebody_gave_is_not_given_again_by_others(
     for button in ("Again", "Edit"):
         exchange = await noah.press(message, button)
         assert exchange.modal is None
-        await said(exchange, "Only Mia has")
+        await said(exchange, "This run used Mia")
     assert len(environment.replicate.predictions) == 1
     again = answered(await mia.press(message, "Again"))
     await reached(environment, lambda: over(again))

@@ -24,7 +24,7 @@ async def test_those_that_a_setting_names_edit_models_and_run_any(tmp_path: Path
             settings=environment.settings() | {"MODEL_EDITORS": str(mia.user.id)}, folder=tmp_path
         )
         await environment.start_bot()
-        await said(await mia.use_command(channel, "models add", {"model": "sandbox/story"}), "/story is there")
+        await said(await mia.use_command(channel, "models add", {"model": "sandbox/story"}), "Added /story")
         assert (await mia.use_command(channel, "run", {"model": "sandbox/score"})).modal is not None
 
 

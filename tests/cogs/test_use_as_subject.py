@@ -79,7 +79,7 @@ async def test_an_image_that_is_gone_at_submit_gets_a_private_sentence(
 async def test_with_several_commands_that_take_an_image_there_is_a_choice(
     environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
-    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/upscaler"}), "/upscaler is there")
+    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/upscaler"}), "Added /upscaler")
     photo = await mia.send_message(pictures, "look", files=[ME])
     asked = await mia.use_context_menu(photo, MENU)
     assert asked.ephemeral

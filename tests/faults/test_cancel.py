@@ -49,7 +49,7 @@ async def test_a_repeated_cancel_is_one_cancel(shared_bot: BotUnderTest) -> None
     await second.wait_for(lambda it: it.text)
     # The presses and the reaction may reach the bot in any order; one of the three was first.
     answers = [first.text, second.text]
-    assert all("Stopping" in answer or "being stopped already" in answer for answer in answers)
+    assert all("Stopping" in answer or "already being stopped" in answer for answer in answers)
     assert sum("Stopping" in answer for answer in answers) <= 1
     assert cancels(shared_bot, run.predictions[0].id) == 1
 
@@ -72,7 +72,7 @@ async def test_a_cancel_during_the_upload_creates_nothing(shared_bot: BotUnderTe
     await run.wait_for(lambda: "Cancel" in run.message.buttons)
     await shared_bot.mia.press(run.message, "Cancel")
     await run.assert_consistent("canceled", predictions=0)
-    assert "nothing is paid" in run.card_text
+    assert "nothing was billed" in run.card_text
 
 
 async def test_a_cancel_during_an_edit_ends_in_the_right_card(shared_bot: BotUnderTest) -> None:
@@ -92,7 +92,7 @@ async def test_a_cancel_after_the_end_is_no_error(shared_bot: BotUnderTest) -> N
     run = await shared_bot.generate(images=1)
     await eventually(lambda: held.hits)
     pressed = await shared_bot.mia.press(run.message, "Cancel")
-    assert "over already" in pressed.text
+    assert "already finished" in pressed.text
     shared_bot.discord.faults.remove(held)
     await run.assert_consistent("succeeded", images=1)
     await shared_bot.mia.react(run.message, "❌")
@@ -168,12 +168,12 @@ async def test_a_missed_reaction_prevents_the_create(open_bot: OpenBot) -> None:
         first = await bot.generate("noah")
         await eventually(lambda: first.row.get("sent_at"))
         run = await bot.generate("mia")
-        await run.wait_for(lambda: "In line" in run.card_text and run.message.reaction_users("❌"))
+        await run.wait_for(lambda: "Queued" in run.card_text and run.message.reaction_users("❌"))
         await bot.kill()
         await bot.mia.react(run.message, "❌")
         await bot.start()
         await run.assert_consistent("canceled", predictions=0)
-        assert "nothing is paid" in run.card_text
+        assert "nothing was billed" in run.card_text
 
 
 async def test_a_reaction_missed_by_a_lost_session_cancels(open_bot: OpenBot) -> None:

@@ -165,11 +165,11 @@ async def test_without_reactions_the_button_cancels(shared_bot: BotUnderTest) ->
     shared_bot.discord.faults.deny_permission(channel, Permission.ADD_REACTIONS)
     try:
         run = await halfway(shared_bot, images=20, where="general")
-        await run.wait_for(lambda: "I may not add reactions here" in run.card_text)
+        await run.wait_for(lambda: "I don't have permission to add reactions here" in run.card_text)
         assert not run.message.reaction_users("❌")
         await shared_bot.mia.press(run.message, "Cancel")
         await run.assert_consistent("canceled")
-        assert run.card_text.count("I may not add reactions here") == 1
+        assert run.card_text.count("I don't have permission to add reactions here") == 1
     finally:
         shared_bot.discord.faults.allow_permission(channel, Permission.ADD_REACTIONS)
 
@@ -185,7 +185,7 @@ async def test_without_attach_files_the_text_is_shown(open_bot: OpenBot) -> None
         bot.advance(LIFE)  # the token needs no right in the channel; the bot does
         await bot.start()
         await run.assert_consistent(images=0)
-        assert "I may not attach files in this channel" in run.card_text
+        assert "I don't have permission to attach files in this channel" in run.card_text
 
 
 async def test_losing_view_channel_is_reported_while_possible(shared_bot: BotUnderTest) -> None:

@@ -127,7 +127,7 @@ async def test_killed_in_the_queue(open_bot: OpenBot) -> None:
         first = await bot.generate("noah")
         await eventually(lambda: first.row.get("sent_at"))
         run = await bot.generate("mia")
-        await run.wait_for(lambda: "In line" in run.card_text)
+        await run.wait_for(lambda: "Queued" in run.card_text)
         assert run.row["sent_at"] is None
         await bot.restart()
         await run.assert_consistent(images=2)
@@ -191,4 +191,4 @@ async def test_killed_after_an_unrecorded_notice(bot: BotUnderTest) -> None:
     await run.assert_consistent(images=2)
     [notice] = run.follow_ups
     assert run.bot.mia.user.id in notice.pinged
-    assert "it is done" in notice.text
+    assert "are ready" in notice.text

@@ -19,9 +19,9 @@ async def test_the_queue_is_fair_and_shows_positions(open_bot: OpenBot) -> None:
     async with open_bot(CREATES_PER_MINUTE="1", RUNS_PER_USER="9") as bot:
         first, *mine = [await arrived(bot, "mia") for _ in range(4)]
         noahs = await arrived(bot, "noah")
-        await noahs.wait_for(lambda: "In line · 2nd" in noahs.card_text)
-        await mine[1].wait_for(lambda: "In line · 3rd" in mine[1].card_text)
-        await mine[2].wait_for(lambda: "In line · 4th" in mine[2].card_text)
+        await noahs.wait_for(lambda: "Queued · 2nd in line" in noahs.card_text)
+        await mine[1].wait_for(lambda: "Queued · 3rd in line" in mine[1].card_text)
+        await mine[2].wait_for(lambda: "Queued · 4th in line" in mine[2].card_text)
         await first.assert_consistent(images=1)
         assert len(bot.replicate.calls.creates) == 1
 
@@ -30,12 +30,12 @@ async def test_a_cancel_in_the_queue_moves_others_up(open_bot: OpenBot) -> None:
     async with open_bot(CREATES_PER_MINUTE="1") as bot:
         await arrived(bot, "mia")
         waiting, behind = await arrived(bot, "mia"), await arrived(bot, "mia")
-        await behind.wait_for(lambda: "In line · 2nd" in behind.card_text)
+        await behind.wait_for(lambda: "Queued · 2nd in line" in behind.card_text)
         await waiting.wait_for(lambda: waiting.message.reaction_users("❌"))
         await bot.mia.react(waiting.message, "❌")
         await waiting.assert_consistent("canceled", predictions=0)
-        assert "nothing is paid" in waiting.card_text
-        await behind.wait_for(lambda: "In line · 1st" in behind.card_text)
+        assert "nothing was billed" in waiting.card_text
+        await behind.wait_for(lambda: "Queued · 1st in line" in behind.card_text)
 
 
 async def test_reported_rate_limits_slow_the_queue(open_bot: OpenBot) -> None:

@@ -15,7 +15,7 @@ from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run
-from bot.ui.components import CONTROLS
+from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.registry import ReplyRegistry
 from bot.ui.reply.task import ReplyTask
 from sandbox.discord import DiscordStandIn, Person
@@ -199,7 +199,7 @@ async def stage() -> AsyncIterator[Stage]:
     await standin.start()
     set_api_urls(standin.api_url, standin.gateway_url)
     client = Client()
-    client.add_dynamic_items(*CONTROLS)
+    client.add_dynamic_items(*PERSISTENT_BUTTONS)
     await client.login(standin.bot_token)
     await client.tree.sync()
     connection = asyncio.create_task(client.connect())

@@ -185,7 +185,7 @@ async def test_a_long_run_calls_its_author_back_once_and_nobody_else(stage: Stag
     assert await stage.finish(view, last) is DeliveryResult.DELIVERED
     (notice,) = below(stage, run)
     assert notice.pinged == {run.author_id}
-    assert notice.text == f"<@{run.author_id}> it is done · 1 min 15 s"
+    assert notice.text == f"<@{run.author_id}>, your result is ready (1 min 15 s)"
     assert stage.message(run).pinged == frozenset()
     assert stage.ledger.messages[run.id] == {0: notice.id}
     stage.restarted()
@@ -254,7 +254,7 @@ async def test_what_was_given_is_uploaded_once_and_stays(stage: Stage) -> None:
     view.update(snapshot(Phase.STARTING))
     await stage.until(lambda: len(stage.message(run).images) == 1)
     assert await stage.finish(view, snapshot(Phase.SUCCEEDED, TextItem("words"))) is DeliveryResult.DELIVERED
-    assert [item.filename for item in stage.message(run).images] == ["given.webp"]
+    assert [item.filename for item in stage.message(run).images] == ["input.webp"]
     assert len([call for call in stage.standin.calls if call.files]) == 1
 
 

@@ -1,4 +1,4 @@
-"""Lists, sentences and details: one look, within limits, and nothing private."""
+"""List, sentence and details cards: within Discord's limits, without anything private."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from bot.store.models import RunState
 from bot.ui.components import Action, RunButton
-from bot.ui.permissions import may_see_details, may_stop
-from bot.ui.render.details import details
+from bot.ui.permissions import may_cancel, may_see_details
+from bot.ui.render.details import details_card
 from bot.ui.render.list_cards import Entry, Tone, list_card, run_entry, sentence_card
 from tests.ui.making import NOW, a_place, a_run
 from tests.ui.rules import check, texts, walk
 
-words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3000).filter(str.strip)
+texts_ = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3000).filter(str.strip)
 entries = st.builds(
     Entry,
-    text=words,
-    jump=st.none() | st.just("https://discord.com/channels/1/2/3"),
-    picture=st.none() | st.just("https://x.example/a.png"),
+    text=texts_,
+    url=st.none() | st.just("https://discord.com/channels/1/2/3"),
+    image=st.none() | st.just("https://x.example/a.png"),
 )
 
 
@@ -28,40 +28,40 @@ def components(view: ui.LayoutView) -> list[dict[str, object]]:
     return view.to_components()  # type: ignore[no-any-return]
 
 
-@given(st.lists(entries, max_size=30), words, words)
+@given(st.lists(entries, max_size=30), texts_, texts_)
 @settings(deadline=None, max_examples=60)
-def test_any_list_is_within_discords_limits(listed: list[Entry], intro: str, footer: str) -> None:
+def test_any_list_is_within_discords_limits(list_entries: list[Entry], intro: str, footer: str) -> None:
     buttons = [ui.Button(label="More", custom_id=f"more{n}") for n in range(5)]
-    drawn = components(list_card("My runs", listed, intro=intro, footer=footer, buttons=buttons))
-    assert sum(1 for _ in walk(drawn)) <= 40
-    assert sum(len(text) for text in texts(drawn)) <= 4000
+    payload = components(list_card("Your runs", list_entries, intro=intro, footer=footer, buttons=buttons))
+    assert sum(1 for _ in walk(payload)) <= 40
+    assert sum(len(text) for text in texts(payload)) <= 4000
 
 
-def test_a_list_shows_each_run_with_its_picture_and_the_way_to_it() -> None:
+def test_a_list_shows_runs_with_image_and_link() -> None:
     runs = [a_run(id="a", state=RunState.RUNNING), a_run(id="b", state=RunState.SUCCEEDED, prompt="*bold*")]
-    listed = [
+    list_entries = [
         run_entry(runs[0], button=RunButton(Action.CANCEL, "a")),
-        run_entry(runs[1], picture="https://x.example/a.png"),
+        run_entry(runs[1], image="https://x.example/a.png"),
     ]
-    drawn = components(list_card("My runs", listed, footer="Kept for 30 days."))
-    check(drawn)
-    said = "\n".join(texts(drawn))
-    assert "**/generate** · a fox in the snow" in said
-    assert "running · <t:1767225600:R> · [open](https://discord.com/channels/200/300/400)" in said
-    assert r"\*bold\*" in said
-    assert [part["custom_id"] for part in walk(drawn) if part["type"] == 2] == ["run:cancel:a"]
+    payload = components(list_card("Your runs", list_entries, footer="Kept for 30 days."))
+    check(payload)
+    shown_text = "\n".join(texts(payload))
+    assert "**/generate** · a fox in the snow" in shown_text
+    assert "running · <t:1767225600:R> · [open](https://discord.com/channels/200/300/400)" in shown_text
+    assert r"\*bold\*" in shown_text
+    assert [part["custom_id"] for part in walk(payload) if part["type"] == 2] == ["run:cancel:a"]
 
 
-def test_what_has_no_room_is_counted() -> None:
-    drawn = components(list_card("Models", [Entry(text=f"model {n}" * 30) for n in range(50)]))
-    check(drawn)
-    assert texts(drawn)[-1].startswith("-# … and ")
+def test_entries_left_out_are_counted() -> None:
+    payload = components(list_card("Models", [Entry(text=f"model {n}" * 30) for n in range(50)]))
+    check(payload)
+    assert texts(payload)[-1].startswith("-# … and ")
 
 
-def test_a_sentence_is_a_card_too() -> None:
-    drawn = components(sentence_card("The prompt is empty; write what you want to see."))
-    check(drawn)
-    assert drawn[0]["accent_color"] == Tone.BAD
+def test_sentence_card() -> None:
+    payload = components(sentence_card("The prompt is empty; write what you want to see."))
+    check(payload)
+    assert payload[0]["accent_color"] == Tone.ERROR
 
 
 @given(
@@ -74,10 +74,10 @@ def test_a_sentence_is_a_card_too() -> None:
 )
 @settings(deadline=None, max_examples=60)
 def test_any_details_are_within_discords_limits(inputs: dict[str, object], metrics: dict[str, object]) -> None:
-    check(components(details(a_run(input=inputs, metrics=metrics, prediction_id="p1"))))
+    check(components(details_card(a_run(input=inputs, metrics=metrics, prediction_id="p1"))))
 
 
-def test_details_tell_what_matters_and_nothing_private() -> None:
+def test_details_without_secrets() -> None:
     run = a_run(
         input={"prompt": "a fox", "seed": 42, "subject": "file:0", "hf_token": "hush"},
         metrics={"predict_time": 12.34, "image_count": 5},
@@ -85,18 +85,18 @@ def test_details_tell_what_matters_and_nothing_private() -> None:
         started_at=NOW + timedelta(seconds=3),
         ended_at=NOW + timedelta(seconds=41),
     )
-    drawn = components(details(run))
-    check(drawn)
-    said = "\n".join(texts(drawn))
-    assert "the model worked 12 s · images 5" in said
-    assert "**Seed** `42`" in said
-    assert "subject: (file 1)" in said
-    assert "hush" not in said
-    assert run.place.token not in said
-    assert [part.get("url") for part in walk(drawn) if part["type"] == 2] == ["https://replicate.com/p/abc"]
+    payload = components(details_card(run))
+    check(payload)
+    shown_text = "\n".join(texts(payload))
+    assert "model time 12 s · images 5" in shown_text
+    assert "**Seed** `42`" in shown_text
+    assert "subject: (file 1)" in shown_text
+    assert "hush" not in shown_text
+    assert run.place.token not in shown_text
+    assert [part.get("url") for part in walk(payload) if part["type"] == 2] == ["https://replicate.com/p/abc"]
 
 
-def test_a_button_knows_its_run_and_nothing_else_passes_for_one() -> None:
+def test_only_well_formed_custom_ids_are_run_buttons() -> None:
     template = RunButton(Action.CANCEL, "r1").template
     assert template.fullmatch("run:cancel:r1")
     for forged in (
@@ -110,10 +110,10 @@ def test_a_button_knows_its_run_and_nothing_else_passes_for_one() -> None:
         assert template.fullmatch(forged) is None
 
 
-def test_only_the_author_and_who_may_delete_the_message_stop_a_run() -> None:
+def test_author_and_moderators_may_cancel_a_run() -> None:
     run = replace(a_run(), place=a_place())
-    assert may_stop(run, user_id=run.author_id, manages_messages=False)
-    assert may_stop(run, user_id=5, manages_messages=True)
-    assert not may_stop(run, user_id=5, manages_messages=False)
+    assert may_cancel(run, user_id=run.author_id, manages_messages=False)
+    assert may_cancel(run, user_id=5, manages_messages=True)
+    assert not may_cancel(run, user_id=5, manages_messages=False)
     assert may_see_details(run, user_id=run.author_id)
     assert not may_see_details(run, user_id=5)

@@ -15,7 +15,7 @@ async def test_the_first_page_is_there_at_once(stage: Stage) -> None:
     run = await stage.command()
     view = stage.open(run)
     view.update(a_page(Phase.QUEUED, run=run))
-    await stage.until(lambda: "In line" in stage.message(run).text)
+    await stage.until(lambda: "Queued" in stage.message(run).text)
     assert "mia" in stage.message(run).text
     assert "a fox in the snow" in stage.message(run).text
     await view.close()
@@ -107,7 +107,7 @@ async def test_where_only_the_person_installed_the_bot_what_is_too_much_is_said(
     view = stage.open(run)
     snapshot = a_page(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 1200), run=run)
     assert await stage.finish(view, snapshot) is DeliveryResult.DELIVERED
-    assert "more than Discord lets me send" in stage.message(run).text
+    assert "longer than Discord lets me send" in stage.message(run).text
     assert len([message for message in stage.channel("lobby").messages.values() if message.reference]) == 5
     assert not stage.calls("PUT", "/reactions/")
 

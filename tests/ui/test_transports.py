@@ -174,9 +174,9 @@ async def test_without_the_right_to_react_there_is_the_button_and_a_sentence(sta
     run = await stage.command(stage.channel("quiet"))
     view = stage.open(run)
     view.update(a_page(Phase.STARTING, run=run))
-    await shown(stage, run, "may not add reactions", pass_time=0.25)
+    await shown(stage, run, "permission to add reactions", pass_time=0.25)
     assert "Cancel" in stage.message(run).buttons
-    assert stage.message(run).text.count("may not add reactions") == 1
+    assert stage.message(run).text.count("permission to add reactions") == 1
     await view.close()
 
 
@@ -202,7 +202,7 @@ async def test_without_the_right_to_attach_the_bot_road_shows_what_it_can(stage:
     snapshot = a_page(Phase.SUCCEEDED, TextItem("still readable"), a_file(1, tmp_path), run=run)
     assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     assert "still readable" in stage.message(run).text
-    assert "may not attach files" in stage.message(run).text
+    assert "permission to attach files" in stage.message(run).text
 
 
 async def test_a_channel_that_the_bot_cannot_see_is_reached_by_the_token(stage: Stage) -> None:
@@ -243,7 +243,7 @@ async def test_a_file_that_vanished_is_told_and_the_rest_is_shown(stage: Stage, 
     files[1].path.unlink()
     assert await view.finish(a_page(Phase.SUCCEEDED, *files, run=run)) is DeliveryResult.DELIVERED
     assert len(stage.message(run).images) == 1
-    assert "no longer here" in stage.message(run).text
+    assert "no longer available" in stage.message(run).text
 
 
 @pytest.mark.parametrize("break_", ["fail", "cut_before"])

@@ -1,28 +1,30 @@
-"""Cards that answer a command: one sentence, or a list. All share the look of a run's card. Pure.
+"""Cards that answer a command: one sentence, or a list.
 
-Texts passed in are our own Markdown: escape user text with :func:`bot.ui.render.formatting.escape` first.
+Texts passed in are Markdown of ours: escape text from people with ``bot.ui.render.formatting.escape`` first.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import discord
 from discord import ui
 
 from bot.formatting import truncate
-from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS
+from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS, URL_CHARS
 from bot.store.models import Place, Run, RunState
-from bot.ui.render.formatting import escape, moment, one_line
-from bot.ui.render.strings import DOT
+from bot.ui.render.formatting import escape, format_timestamp, one_line
+from bot.ui.render.strings import SEPARATOR
+from bot.ui.respond import report_error
 
-_SAFE = ("https://", "http://", "attachment://")
-_RESERVE_CHARS = 200  # for the line that says what is left out
-_SECTION_COMPONENTS = 3  # a section, its text, its accessory
+_URL_SCHEMES: Final = ("https://", "http://", "attachment://")
+_MORE_LINE_CHARS: Final = 200  # kept free for the line that counts what is left out
+_SECTION_COMPONENTS: Final = 3  # a section, its text, its accessory
+_OWN_COMPONENTS: Final = 4  # the container, the title, the footer and the row of buttons
 
-_STATES: Mapping[RunState, str] = {
-    RunState.RESERVED: "waiting",
+_STATES: Final[Mapping[RunState, str]] = {
+    RunState.RESERVED: "queued",
     RunState.SUBMITTED: "starting",
     RunState.RUNNING: "running",
     RunState.SUCCEEDED: "done",
@@ -33,31 +35,42 @@ _STATES: Mapping[RunState, str] = {
 
 
 class Tone(IntEnum):
-    """What a card is about, as its accent colour."""
+    """The accent colour of a card."""
 
-    CALM = 0x80848E
+    NEUTRAL = 0x80848E
     INFO = 0x5865F2
-    GOOD = 0x23A55A
+    SUCCESS = 0x23A55A
     WARNING = 0xF0B232
-    BAD = 0xF23F43
+    ERROR = 0xF23F43
+
+
+class Card(ui.LayoutView):
+    """A card with a coloured edge; errors in its buttons and selects are reported to the person who used them."""
+
+    def __init__(self, items: Iterable[ui.Item[Any]], tone: Tone, *, timeout: float | None = None) -> None:
+        super().__init__(timeout=timeout)
+        self.add_item(ui.Container(*items, accent_colour=tone.value))
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: Exception, _item: ui.Item[Any], /) -> None:
+        await report_error(interaction, error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing of a list: a text, where it is, what it looks like, what can be done with it.
+    """One entry of a list.
 
-    ``picture`` stands beside the text; else ``button`` does; else a button that leads to ``jump``.
+    Beside the text stands ``image`` (a URL), else ``button``, else a link button that opens ``url``.
     """
 
     text: str
-    jump: str | None = None
-    picture: str | None = None
+    url: str | None = None
+    image: str | None = None
     button: ui.Button[Any] | ui.DynamicItem[ui.Button[Any]] | None = None
 
 
-def sentence_card(text: str, *, tone: Tone = Tone.BAD) -> ui.LayoutView:
+def sentence_card(text: str, *, tone: Tone = Tone.ERROR) -> Card:
     """Return a card of one sentence: what happened, and what to do."""
-    return _laid([ui.TextDisplay(truncate(text, TEXT_CHARS))], tone)
+    return Card([ui.TextDisplay(truncate(text, TEXT_CHARS))], tone)
 
 
 def list_card(
@@ -68,65 +81,56 @@ def list_card(
     footer: str = "",
     tone: Tone = Tone.INFO,
     buttons: Sequence[ui.Item[Any]] = (),
-) -> ui.LayoutView:
-    """Return a card with a title, entries, and a row of at most five buttons.
+    timeout: float | None = None,
+) -> Card:
+    """Return a card with a title, entries, and a row of at most five buttons or one select.
 
-    What has no room is left out, and a last line counts it.
+    Entries beyond Discord's limits are left out, and a last line counts them. ``timeout`` is in seconds.
     """
-    given = list(entries)
-    top: list[ui.Item[Any]] = [ui.TextDisplay(truncate(f"### {title}\n{intro}".strip(), TEXT_CHARS // 4))]
-    foot = truncate(footer, TEXT_CHARS // 8)
-    room = TEXT_CHARS - _length(top) - len(foot) - _RESERVE_CHARS
-    places = COMPONENTS_PER_MESSAGE - len(top) - len(buttons) - 4
-    middle: list[ui.Item[Any]] = []
-    for entry in given:
+    entries = list(entries)
+    top = truncate(f"### {title}\n{intro}".strip(), TEXT_CHARS // 4)
+    footer = truncate(footer, TEXT_CHARS // 8)
+    chars_left = TEXT_CHARS - len(top) - len(footer) - _MORE_LINE_CHARS
+    components_left = COMPONENTS_PER_MESSAGE - _OWN_COMPONENTS - 1 - len(buttons)
+    items: list[ui.Item[Any]] = [ui.TextDisplay(top)]
+    for entry in entries:
         text = truncate(entry.text, TEXT_CHARS // 2)
-        item = _entry(text, entry)
-        taken = _SECTION_COMPONENTS if isinstance(item, ui.Section) else 1
-        if len(text) > room or places < taken:
+        item = _entry_item(text, entry)
+        components = _SECTION_COMPONENTS if isinstance(item, ui.Section) else 1
+        if len(text) > chars_left or components > components_left:
             break
-        room, places = room - len(text), places - taken
-        middle.append(item)
-    left = len(given) - len(middle)
-    last = "\n".join(line for line in (f"-# … and {left} more" if left else "", foot) if line)
-    items = [*top, *middle, *([ui.TextDisplay(last)] if last else [])]
+        chars_left, components_left = chars_left - len(text), components_left - components
+        items.append(item)
+    left_out = len(entries) - (len(items) - 1)
+    last_lines = [f"-# … and {left_out} more" if left_out else "", footer]
+    if any(last_lines):
+        items.append(ui.TextDisplay("\n".join(line for line in last_lines if line)))
     if buttons:
         items.append(ui.ActionRow(*buttons))
-    return _laid(items, tone)
+    return Card(items, tone, timeout=timeout)
 
 
-def run_entry(run: Run, *, picture: str | None = None, button: ui.Item[Any] | None = None) -> Entry:
-    """Return a run as an entry of a list: what was asked, how it went, where it is."""
-    asked = escape(one_line(run.prompt, 120)) if run.prompt else ""
-    head = DOT.join(part for part in (f"**/{escape(run.command)}**", asked) if part)
-    stands = DOT.join((_STATES[run.state], moment(run.created_at)))
-    given = button if isinstance(button, ui.Button | ui.DynamicItem) else None
-    where = jump_url(run.place)
-    foot = f"-# {stands}{DOT}[open]({where})" if given is not None or picture is not None else f"-# {stands}"
-    return Entry(text=f"{head}\n{foot}", jump=where, picture=picture, button=given)
+def run_entry(run: Run, *, image: str | None = None, button: ui.DynamicItem[ui.Button[Any]] | None = None) -> Entry:
+    """Return a run as an entry of a list: command and prompt, state and age, and the way to its message."""
+    prompt = escape(one_line(run.prompt, 120)) if run.prompt else ""
+    head = SEPARATOR.join(part for part in (f"**/{escape(run.command)}**", prompt) if part)
+    url = message_url(run.place)
+    link = f"[open]({url})" if button is not None or image is not None else ""
+    state = SEPARATOR.join(part for part in (_STATES[run.state], format_timestamp(run.created_at), link) if part)
+    return Entry(text=f"{head}\n-# {state}", url=url, image=image, button=button)
 
 
-def jump_url(place: Place) -> str:
-    """Return the address that opens a run's message in Discord."""
+def message_url(place: Place) -> str:
+    """Return the URL that opens a run's message in Discord."""
     return f"https://discord.com/channels/{place.guild_id or '@me'}/{place.channel_id}/{place.message_id}"
 
 
-def _entry(text: str, entry: Entry) -> ui.Item[Any]:
-    if entry.picture is not None and entry.picture.startswith(_SAFE) and len(entry.picture) <= 2000:
-        return ui.Section(ui.TextDisplay(text), accessory=ui.Thumbnail(entry.picture))
+def _entry_item(text: str, entry: Entry) -> ui.Item[Any]:
+    if entry.image is not None and entry.image.startswith(_URL_SCHEMES) and len(entry.image) <= URL_CHARS:
+        return ui.Section(ui.TextDisplay(text), accessory=ui.Thumbnail(entry.image))
     if entry.button is not None:
         return ui.Section(ui.TextDisplay(text), accessory=entry.button)
-    if entry.jump is not None:
-        button: ui.Button[Any] = ui.Button(label="Open", url=entry.jump, style=discord.ButtonStyle.link)
+    if entry.url is not None:
+        button: ui.Button[Any] = ui.Button(label="Open", url=entry.url, style=discord.ButtonStyle.link)
         return ui.Section(ui.TextDisplay(text), accessory=button)
     return ui.TextDisplay(text)
-
-
-def _length(items: Iterable[ui.Item[Any]]) -> int:
-    return sum(len(item.content) for item in items if isinstance(item, ui.TextDisplay))
-
-
-def _laid(items: Sequence[ui.Item[Any]], tone: Tone) -> ui.LayoutView:
-    view = ui.LayoutView(timeout=None)
-    view.add_item(ui.Container(*items, accent_colour=tone.value))
-    return view

@@ -1,4 +1,4 @@
-"""Cards about models: which there are, what one takes and makes, what was found, what a new version changes. Pure."""
+"""Cards about models: commands, search results, inputs and outputs, and what a new version changes. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -14,17 +14,18 @@ from bot.options.text import describe_inputs
 from bot.outputs.output_schema import describe_output
 from bot.ui.components import ModelAction, ModelButton
 from bot.ui.render.formatting import escape, one_line
-from bot.ui.render.list_cards import Entry, Tone, list_card
-from bot.ui.render.strings import DOT, model_link, model_url
+from bot.ui.render.list_cards import Card, Entry, Tone, list_card
+from bot.ui.render.strings import SEPARATOR, model_link, model_url
 
 PER_PAGE: Final = 8
-_FOUND: Final = 8
+_RESULTS_SHOWN: Final = 8
 _VERSION_CHARS: Final = 12
-_GROUP_CHARS: Final = 900  # lines of one text; each text of a card stands a little apart
+_GROUP_CHARS: Final = 900  # of the lines in one text display; displays stand a little apart
+_INFO_HINT: Final = "See a model's inputs with /models info"
 
 
-def commands_card(commands: Sequence[Command], *, page: int = 0) -> ui.LayoutView:
-    """Return the list of commands, a page of it, with buttons to the others."""
+def commands_card(commands: Sequence[Command], *, page: int = 0) -> Card:
+    """Return one page of the list of commands, with buttons to the other pages; pages count from 0."""
     pages = max(1, -(-len(commands) // PER_PAGE))
     page = min(max(page, 0), pages - 1)
     shown = commands[page * PER_PAGE : (page + 1) * PER_PAGE]
@@ -34,130 +35,126 @@ def commands_card(commands: Sequence[Command], *, page: int = 0) -> ui.LayoutVie
             ModelButton(ModelAction.PAGE, str(page - 1), label="Previous", disabled=page == 0),
             ModelButton(ModelAction.PAGE, str(page + 1), label="Next", disabled=page == pages - 1),
         ]
+    position = f"page {page + 1} of {pages}" if pages > 1 else ""
     return list_card(
         "Models",
-        [Entry(text=_command_line(command)) for command in shown],
-        intro="" if commands else "There is none yet. /models add adds one.",
-        footer=DOT.join(
-            part
-            for part in (
-                f"-# {format_count(len(commands), 'command')}",
-                f"page {page + 1} of {pages}" if pages > 1 else "",
-                "/models info shows what one takes",
-            )
-            if part
-        ),
+        [Entry(text=_command_text(command)) for command in shown],
+        intro="" if commands else "No models yet. Add one with /models add.",
+        footer="-# " + _join(format_count(len(commands), "command"), position, _INFO_HINT),
         buttons=buttons,
     )
 
 
-def found_card(words: str, found: Sequence[ModelSummary]) -> ui.LayoutView:
-    """Return what a search found."""
-    if not found:
-        return list_card(f"Nothing for “{escape(one_line(words, 80))}”", [], intro="Try other or fewer words.")
+def search_card(query: str, results: Sequence[ModelSummary]) -> Card:
+    """Return the results of a search."""
+    title = f"“{escape(one_line(query, 80))}”"
+    if not results:
+        return list_card(f"No models match {title}", [], intro="Try fewer words.")
     return list_card(
-        f"Models for “{escape(one_line(words, 80))}”",
-        [Entry(text=_listing_line(listing), picture=listing.cover_url) for listing in found[:_FOUND]],
-        footer="-# /models info shows what one takes",
+        f"Models for {title}",
+        [Entry(text=_summary_text(summary), image=summary.cover_url) for summary in results[:_RESULTS_SHOWN]],
+        footer=f"-# {_INFO_HINT}",
     )
 
 
-def info_card(command: Command, listing: ModelSummary, *, known_as: Sequence[str] = ()) -> ui.LayoutView:
-    """Return everything about a model: its page, its inputs, its output, the commands that run it."""
-    inputs = [*describe_inputs(command.layout)]
-    facts = [
-        _facts(listing),
-        DOT.join(f"**/{escape(name)}**" for name in known_as),
-        _version(command),
+def info_card(command: Command, summary: ModelSummary, *, command_names: Sequence[str] = ()) -> Card:
+    """Return everything about a model: description, output, inputs, and the commands that run it."""
+    about = [
+        escape(one_line(summary.description, 400)),
+        _facts(summary),
+        SEPARATOR.join(f"**/{escape(name)}**" for name in command_names),
+        _describe_version(command),
     ]
-    about = "\n".join(part for part in (escape(one_line(listing.description, 400)), *facts) if part)
-    entries = [Entry(text=about, picture=listing.cover_url)]
-    if inputs:
-        entries += _grouped(f"**{format_count(len(inputs), 'input')}**", inputs)
-    entries.append(Entry(text=f"**Output** {describe_output(command.output_schema)}"))
-    return list_card(escape(one_line(listing.model, 100)), _output_first(entries), buttons=[_page(str(command.target))])
+    inputs = [*describe_inputs(command.layout)]
+    entries = [
+        Entry(text="\n".join(line for line in about if line), image=summary.cover_url),
+        # Above the inputs, because a long list of them may be cut.
+        Entry(text=f"**Output** {describe_output(command.output_schema)}"),
+        *(_group_lines(f"**{format_count(len(inputs), 'input')}**", inputs) if inputs else ()),
+    ]
+    return list_card(escape(one_line(summary.model, 100)), entries, buttons=[_replicate_button(str(command.target))])
 
 
-def changes_card(old: Command, new: Command, differences: SchemaDiff) -> ui.LayoutView:
+def update_card(old: Command, new: Command, changes: SchemaDiff) -> Card:
     """Return what a newer version changes, with the button that switches to it."""
     entries: list[Entry] = []
     for title, lines in (
-        ("Added", differences.added),
-        ("Gone", differences.removed),
-        ("Changed", differences.changed),
-        ("Output", (differences.output,) if differences.output else ()),
+        ("Added", changes.added),
+        ("Removed", changes.removed),
+        ("Changed", changes.changed),
+        ("Output", (changes.output,) if changes.output else ()),
     ):
-        entries += _grouped(f"**{title}**", lines) if lines else []
+        entries += _group_lines(f"**{title}**", lines) if lines else []
     if not entries:
-        entries = [Entry(text="What people can set and get stays the same.")]
+        entries = [Entry(text="Inputs and output stay the same.")]
     return list_card(
         f"A newer version for /{escape(old.name)}",
         entries,
-        intro=f"{model_link(old.target.model)}{DOT}`{_short(old)}` → `{_short(new)}`",
-        footer="-# Runs that are under way keep the version that they began with.",
+        intro=f"{model_link(old.target.model)}{SEPARATOR}`{_short_version(old)}` → `{_short_version(new)}`",
+        footer="-# Runs in progress keep the version they started with.",
         tone=Tone.WARNING,
-        buttons=[ModelButton.switch(new), _page(str(new.target))],
+        buttons=[ModelButton.for_switch(new), _replicate_button(str(new.target))],
     )
 
 
-def added_card(command: Command, *, title: str) -> ui.LayoutView:
-    """Return that a command is there, and what it takes."""
-    names = DOT.join(f"`{option.name}`" for option in command.layout.options) or "nothing"
+def added_card(command: Command, *, title: str) -> Card:
+    """Return that a command was added or switched, and what its inputs and output are."""
+    names = SEPARATOR.join(f"`{option.name}`" for option in command.layout.options) or "none"
     return list_card(
         title,
-        [Entry(text=f"It takes {names}."), Entry(text=f"It makes {describe_output(command.output_schema)}.")],
-        intro=DOT.join(part for part in (model_link(command.target.model), _version(command)) if part),
-        footer="-# If Discord does not show it yet, reload Discord.",
-        tone=Tone.GOOD,
+        [Entry(text=f"**Inputs** {names}"), Entry(text=f"**Output** {describe_output(command.output_schema)}")],
+        intro=_join(model_link(command.target.model), _describe_version(command)),
+        footer="-# Not showing up yet? Reload Discord (Ctrl+R).",
+        tone=Tone.SUCCESS,
     )
 
 
-def _command_line(command: Command) -> str:
-    head = f"**/{escape(command.name)}**{DOT}{model_link(command.target.model)}"
-    small = DOT.join(part for part in ("added" if command.added else "configured", _version(command)) if part)
-    return f"{head}\n{escape(one_line(command.description, 140))}\n-# {small}"
+def _command_text(command: Command) -> str:
+    head = f"**/{escape(command.name)}**{SEPARATOR}{model_link(command.target.model)}"
+    origin = "added" if command.added else "configured"
+    description = escape(one_line(command.description, 140))
+    return f"{head}\n{description}\n-# {_join(origin, _describe_version(command))}"
 
 
-def _listing_line(listing: ModelSummary) -> str:
-    head = f"**{model_link(listing.model)}**"
-    said = escape(one_line(listing.description, 140))
-    return "\n".join(part for part in (head, said, f"-# {_facts(listing)}") if part)
+def _summary_text(summary: ModelSummary) -> str:
+    lines = (
+        f"**{model_link(summary.model)}**",
+        escape(one_line(summary.description, 140)),
+        f"-# {_facts(summary)}",
+    )
+    return "\n".join(line for line in lines if line)
 
 
-def _facts(listing: ModelSummary) -> str:
-    facts = ["official" if listing.official else "community"]
-    if listing.run_count:
-        facts.append(f"{format_large_number(listing.run_count)} {'run' if listing.run_count == 1 else 'runs'}")
-    return DOT.join(facts)
+def _facts(summary: ModelSummary) -> str:
+    runs = f"{format_large_number(summary.run_count)} {'run' if summary.run_count == 1 else 'runs'}"
+    return _join("official" if summary.official else "community", runs if summary.run_count else "")
 
 
-def _version(command: Command) -> str:
+def _describe_version(command: Command) -> str:
     if command.target.version:
-        return f"version `{_short(command)}`"
-    return "the deployment's own version" if command.target.deployment else "always the newest version"
+        return f"version `{_short_version(command)}`"
+    return "the deployment's own version" if command.target.deployment else "always the latest version"
 
 
-def _short(command: Command) -> str:
-    return (command.target.version or "newest")[:_VERSION_CHARS]
+def _short_version(command: Command) -> str:
+    return (command.target.version or "latest")[:_VERSION_CHARS]
 
 
-def _grouped(title: str, lines: Iterable[str]) -> list[Entry]:
-    """Put many lines into few texts, the title above the first."""
-    groups: list[str] = [title]
+def _group_lines(title: str, lines: Iterable[str]) -> Iterator[Entry]:
+    """Put many lines into few entries, the title above the first."""
+    group = title
     for line in lines:
-        if len(groups[-1]) + len(line) + 1 > _GROUP_CHARS:
-            groups.append(line)
+        if len(group) + len(line) + 1 > _GROUP_CHARS:
+            yield Entry(text=group)
+            group = line
         else:
-            groups[-1] += f"\n{line}"
-    return [Entry(text=group) for group in groups]
+            group += f"\n{line}"
+    yield Entry(text=group)
 
 
-def _output_first(entries: list[Entry]) -> Iterator[Entry]:
-    """Let what is made stand before what is taken: a long list of inputs may be cut."""
-    yield entries[0]
-    yield entries[-1]
-    yield from entries[1:-1]
+def _replicate_button(target: str) -> ui.Button[Any]:
+    return ui.Button(label="View on Replicate", url=model_url(target), style=discord.ButtonStyle.link)
 
 
-def _page(target: str) -> ui.Button[Any]:
-    return ui.Button(label="On Replicate", url=model_url(target), style=discord.ButtonStyle.link)
+def _join(*parts: str) -> str:
+    return SEPARATOR.join(part for part in parts if part)

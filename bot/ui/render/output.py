@@ -1,96 +1,115 @@
-"""What a run made, as components: text, galleries of pictures and videos, files, links."""
+"""Render a run's output as components: texts, galleries of images and videos, files, links. Pure."""
 
+import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
-from typing import TypeGuard
+from typing import Final
 
 from bot.formatting import replace_surrogates
 from bot.limits import GALLERY_ITEMS, GALLERY_MIME_TYPES
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
-from bot.ui.render import layout, strings
-from bot.ui.render.attachment_names import upload_name
-from bot.ui.render.formatting import code_block
-from bot.ui.render.layout import Component
+from bot.ui.render import payloads, strings
+from bot.ui.render.formatting import format_code_block
+from bot.ui.render.payloads import Component
 
-_NONE: Mapping[str, str] = MappingProxyType({})
+# The input image beside the prompt; no output file may have its name.
+THUMBNAIL_NAME: Final = "input.webp"
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+_REPLACED: Final = re.compile(r"[^A-Za-z0-9._-]+")  # Discord replaces these in file names
+_SPOILER_PREFIX: Final = "SPOILER_"  # Discord hides files whose names start with it
+_NAME_CHARS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedOutput:
-    """The components that show a sheet, and the files among them."""
+    """The components that show one message's items, and the files among them."""
 
-    items: tuple[Component, ...]
+    components: tuple[Component, ...]
     files: tuple[FileItem, ...]
 
 
 def render_output(
-    parts: Sequence[OutputItem],
-    captions: Mapping[str, str],
+    items: Sequence[OutputItem],
+    alt_texts: Mapping[str, str],
     *,
-    later: Collection[str] = (),
+    pending: Collection[str] = (),
     withheld: Mapping[str, str] = _NONE,
 ) -> RenderedOutput:
-    """Return the components that show ``parts`` in their order.
+    """Return the components that show ``items`` in their order.
 
-    ``captions`` say by file name what a picture shows. The files named ``later`` are left out for now, those
-    ``withheld`` are replaced by the reason.
+    ``alt_texts`` go by file name. Files named in ``pending`` are left out for now; those in ``withheld`` are replaced
+    by the reason.
     """
     shown = [
-        part
-        for part in parts
-        if not isinstance(part, FileItem) or (part.name not in later and part.name not in withheld)
+        item
+        for item in items
+        if not isinstance(item, FileItem) or (item.name not in pending and item.name not in withheld)
     ]
-    files = tuple(part for part in shown if isinstance(part, FileItem))
-    items: list[Component] = []
+    files = tuple(item for item in shown if isinstance(item, FileItem))
+    components: list[Component] = []
     for shape, group in groupby(shown, key=_shape):
         match shape:
             case "gallery":
-                items += _galleries([part for part in group if isinstance(part, FileItem)], captions)
+                components += _galleries([item for item in group if isinstance(item, FileItem)], alt_texts)
             case "file":
-                items += [layout.file(_address(part)) for part in group if isinstance(part, FileItem)]
+                components += [payloads.file(attachment_url(item)) for item in group if isinstance(item, FileItem)]
             case _:
-                items += _texts(group)
-    missing = strings.withheld({part.name: withheld[part.name] for part in parts if _is_withheld(part, withheld)})
-    remarks = "\n".join(line for line in (missing, strings.file_notes(files)) if line)
-    if remarks:
-        items.append(layout.text(remarks))
-    return RenderedOutput(tuple(items), files)
+                components += _texts(group)
+    missing = [item.name for item in items if isinstance(item, FileItem) and item.name in withheld]
+    lines = (strings.format_withheld({name: withheld[name] for name in missing}), strings.format_file_notes(files))
+    if any(lines):
+        components.append(payloads.text("\n".join(line for line in lines if line)))
+    return RenderedOutput(tuple(components), files)
 
 
-def _is_withheld(part: OutputItem, withheld: Mapping[str, str]) -> TypeGuard[FileItem]:
-    return isinstance(part, FileItem) and part.name in withheld
+def attachment_url(file: FileItem) -> str:
+    """Return the URL by which a message shows its own attachment."""
+    return f"attachment://{upload_name(file.name)}"
 
 
-def _shape(part: OutputItem) -> str:
-    if isinstance(part, FileItem):
-        return "gallery" if part.type.mime in GALLERY_MIME_TYPES else "file"
+def upload_name(name: str) -> str:
+    """Return the name under which a file is uploaded, which Discord keeps as it is.
+
+    The same name always gives the same result, and different names different ones.
+    """
+    safe = _REPLACED.sub("_", name).lstrip("._-")
+    unchanged = safe == name and len(safe) <= _NAME_CHARS and safe != THUMBNAIL_NAME
+    if unchanged and not safe.startswith(_SPOILER_PREFIX):
+        return safe
+    stem, dot, suffix = safe.rpartition(".")
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    stem = (stem if dot else safe).removeprefix(_SPOILER_PREFIX)[:40] or "file"
+    return f"{stem}-{digest}.{suffix[:16]}" if dot and suffix else f"{stem}-{digest}"
+
+
+def _shape(item: OutputItem) -> str:
+    if isinstance(item, FileItem):
+        return "gallery" if item.type.mime in GALLERY_MIME_TYPES else "file"
     return "text"
 
 
-def _texts(parts: Iterable[OutputItem]) -> Iterator[Component]:
-    lines = [_text(part) for part in parts]
+def _texts(items: Iterable[OutputItem]) -> Iterator[Component]:
+    lines = [_text(item) for item in items]
     text = "\n".join(line for line in lines if line.strip())
     if text:
-        yield layout.text(replace_surrogates(text))
+        yield payloads.text(replace_surrogates(text))
 
 
-def _text(part: OutputItem) -> str:
-    match part:
+def _text(item: OutputItem) -> str:
+    match item:
         case LinkItem():
-            return strings.linked(part)
+            return strings.format_link_item(item)
         case TextItem(text, language):
-            return text if language is None else code_block(text, language)
+            return text if language is None else format_code_block(text, language)
         case _:
             return ""
 
 
-def _galleries(pictures: Sequence[FileItem], captions: Mapping[str, str]) -> Iterator[Component]:
-    for start in range(0, len(pictures), GALLERY_ITEMS):
-        shown = pictures[start : start + GALLERY_ITEMS]
-        yield layout.gallery([(_address(picture), captions.get(picture.name)) for picture in shown])
-
-
-def _address(file: FileItem) -> str:
-    return f"attachment://{upload_name(file.name)}"
+def _galleries(files: Sequence[FileItem], alt_texts: Mapping[str, str]) -> Iterator[Component]:
+    for start in range(0, len(files), GALLERY_ITEMS):
+        shown = files[start : start + GALLERY_ITEMS]
+        yield payloads.gallery([(attachment_url(file), alt_texts.get(file.name)) for file in shown])

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from bot.limits import ATTACHMENTS_PER_MESSAGE
 from bot.outputs.items import FileItem, LinkItem, TextItem
 from bot.runs.snapshot import RunSnapshot
-from bot.ui.components import Action, row
-from bot.ui.render import layout
-from bot.ui.render.attachment_names import upload_name
+from bot.ui.components import Action, run_button_row
+from bot.ui.render import payloads
+from bot.ui.render.output import upload_name
 from bot.ui.render.run_card import RenderedMessage, RenderOptions
 
 # Characters of one message; half of what Discord accepts, because some count twice there.
@@ -19,7 +19,7 @@ _CHARS = 1900
 # Further messages; a longer text is cut.
 _MAX_MESSAGES = 20
 
-_HEADING = "The output, without its card: something went wrong while creating it."
+_HEADING = "Something went wrong while I was building this message, so here is the plain result."
 
 
 def render_plain(snapshot: RunSnapshot, options: RenderOptions) -> tuple[RenderedMessage, ...]:
@@ -27,19 +27,19 @@ def render_plain(snapshot: RunSnapshot, options: RenderOptions) -> tuple[Rendere
     files = [
         item
         for item in snapshot.items
-        if isinstance(item, FileItem) and item.name not in options.later and item.name not in options.withheld
+        if isinstance(item, FileItem) and item.name not in options.pending and item.name not in options.withheld
     ]
     texts = list(_texts(snapshot, options))
     count = max(1, len(texts), -(-len(files) // ATTACHMENTS_PER_MESSAGE))
     messages = []
     for number in range(min(count, _MAX_MESSAGES)):
         own = tuple(files[number * ATTACHMENTS_PER_MESSAGE : (number + 1) * ATTACHMENTS_PER_MESSAGE])
-        components = [layout.text(texts[number])] if number < len(texts) else []
-        components += [layout.file(f"attachment://{upload_name(file.name)}") for file in own]
+        components = [payloads.text(texts[number])] if number < len(texts) else []
+        components += [payloads.file(f"attachment://{upload_name(file.name)}") for file in own]
         if number > 0:
-            components.append(layout.text(f"-# {number + 1}/{count}"))
-        elif options.refresh:
-            components.append(row(snapshot.run.id, Action.REFRESH))
+            components.append(payloads.text(f"-# {number + 1}/{count}"))
+        elif options.show_refresh:
+            components.append(run_button_row(snapshot.run.id, Action.REFRESH))
         messages.append(RenderedMessage(components, own))
     return tuple(messages)
 
@@ -53,7 +53,7 @@ def _texts(snapshot: RunSnapshot, options: RenderOptions) -> Iterator[str]:
                 lines.append(f"{item.label}: <{item.url}>")
             case LinkItem():
                 lines.append(f"{item.label}: {item.reason}")
-            case TextItem() if not options.censored:
+            case TextItem() if not options.omitted_text:
                 lines.append(item.text)
             case _:
                 pass

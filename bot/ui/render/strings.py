@@ -1,299 +1,293 @@
-"""Everything a run's reply says in words: short sentences, what happened, what the person can do."""
+"""Every sentence that people read about runs, and what went wrong with them.
+
+A sentence says what happened, then what the person can do. Text from people and models is escaped here.
+"""
 
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from bot.formatting import format_count, format_duration, format_ordinal, format_size
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
+from bot.runs.engine import CancelResult
 from bot.runs.snapshot import Phase, Progress, RunSnapshot
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
-from bot.ui.render.formatting import bar, escape, link, moment, one_line, target
+from bot.ui.render.formatting import (
+    escape,
+    escape_url,
+    format_link,
+    format_progress_bar,
+    format_timestamp,
+    one_line,
+)
 
-DOT = " · "
-_REASON_CHARS = 200
-_MENTION = re.compile(r"(?:<@!?)?(\d{15,22})>?")
-_WEB = "https://replicate.com"
-_SAFE = ("https://", "http://")
+SEPARATOR: Final = " · "
 
-TOKEN_EXPIRY = "Discord lets me write here for 15 minutes only. The run goes on; “Show the result” brings it."  # noqa: S105  # a sentence
-BLOCKED = "This server's AutoMod does not let all of it be shown here."
-NO_FILES = "I may not attach files in this channel."
-NO_REACTION = "I may not add reactions here; the Cancel button stops the run."
-NO_ACCESS = "I can no longer see this channel; the result may not arrive here."
-NOT_TAKEN = "Discord did not take it."
-NOT_TAKEN_REMARK = "Discord did not take this message as it was, so some of it is left out."
-TOO_MUCH = "There is more than Discord lets me send here."
-NO_LONGER_HERE = "The file is no longer here."
+# Answers to commands and buttons
+UNEXPECTED_ERROR: Final = "Something went wrong on my side. Try again in a moment."
+DATABASE_UNAVAILABLE: Final = "I can't reach my database right now. Try again in a moment."
+NOT_ALLOWED: Final = "You can't use that here."
+RUN_DELETED: Final = "This run's data was deleted."
+NOTHING_NEWER: Final = "This run has finished, and its message already shows everything."
+CANCEL_ANSWERS: Final[Mapping[CancelResult, str]] = {
+    CancelResult.REQUESTED: "Stopping. Finished images stay.",
+    CancelResult.ALREADY: "This run is already being stopped.",
+    CancelResult.OVER: "This run has already finished.",
+    CancelResult.UNKNOWN: "This run's data was deleted, so there is nothing to stop.",
+}
 
-_ONE: Mapping[MediaKind, str] = {MediaKind.IMAGE: "image", MediaKind.VIDEO: "video", MediaKind.AUDIO: "audio file"}
+THUMBNAIL_ALT_TEXT: Final = "Input image"
+
+# Remarks on a card about the message itself
+TOKEN_EXPIRY: Final = "I can only update this message for 15 minutes. When the run is done, press **Show the result**."  # noqa: S105  # a sentence
+AUTOMOD_BLOCKED: Final = "This server's AutoMod blocked part of this message."
+NO_REACTION: Final = "I don't have permission to add reactions here. Use the Cancel button to stop the run."
+NO_ACCESS: Final = "I can't see this channel anymore, so the result may not appear here."
+MESSAGE_REJECTED: Final = "Discord rejected part of this message, so it's left out."
+TOO_MANY_MESSAGES: Final = "The result is longer than Discord lets me send here."
+
+# Why a file is not shown; each follows the file's name and a colon
+FILES_FORBIDDEN: Final = "I don't have permission to attach files in this channel."
+FILE_REJECTED: Final = "Discord rejected it."
+FILE_MISSING: Final = "It's no longer available."
+
+_REASON_CHARS: Final = 200
+_NOTICE_REASON_CHARS: Final = 150
+_NOTES_SHOWN: Final = 3
+_GROUPS_SHOWN: Final = 2  # of files with the same remark, in one line
+_WEB: Final = "https://replicate.com"
+_WEB_SCHEMES: Final = ("https://", "http://")
+_NOUNS: Final[Mapping[MediaKind, str]] = {
+    MediaKind.IMAGE: "image",
+    MediaKind.VIDEO: "video",
+    MediaKind.AUDIO: "audio file",
+}
 
 
-def header(run: Run) -> str:
-    """Return the line of who asked, with which command, of which model."""
-    who = escape(one_line(run.author_name, 60)) or "Someone"
-    return DOT.join((f"**{who}**", f"/{escape(one_line(run.command, 32))}", model_link(run.target.partition(":")[0])))
+def explain_quota(exceeded: QuotaExceeded) -> str:
+    """Return which limit on runs a person has reached, and when they can start the next one."""
+    if exceeded.kind is QuotaKind.ACTIVE:
+        if exceeded.used <= 1:
+            return "You already have a run in progress. Wait for it to finish, or stop it with ❌."
+        return f"You already have {exceeded.used} runs in progress. Wait for one to finish, or stop one with ❌."
+    if exceeded.retry_at is None:
+        return "Runs are switched off here right now."
+    used = "your one run" if exceeded.limit == 1 else f"all {exceeded.limit} of your runs"
+    next_run = f"<t:{math.ceil(exceeded.retry_at.timestamp())}:R>"
+    return f"You've used {used} for 24 hours. You can start the next one {next_run}."
 
 
-def model_link(model_target: str) -> str:
-    """Return the model's name, leading to its page at Replicate."""
-    return link(model_target.removeprefix("deployments/").partition(":")[0], model_url(model_target))
+# Who, what and where
 
 
-def model_url(model_target: str) -> str:
+def format_run_header(run: Run) -> str:
+    """Return the first line of a card: author, command and model."""
+    author = escape(one_line(run.author_name, 60)) or "Someone"
+    command = f"/{escape(one_line(run.command, 32))}"
+    return SEPARATOR.join((f"**{author}**", command, model_link(run.target.partition(":")[0])))
+
+
+def format_summary(run: Run) -> str:
+    """Return the small lines under the status: inputs that differ from the defaults, and what the bot changed."""
+    lines = [one_line(run.summary, 300), *(one_line(note, 200) for note in run.notes[:_NOTES_SHOWN])]
+    return "\n".join(f"-# {escape(line)}" for line in lines if line)
+
+
+def model_link(target: str) -> str:
+    """Return the name of a model or deployment as a link to its page on Replicate."""
+    return format_link(target.removeprefix("deployments/").partition(":")[0], model_url(target))
+
+
+def model_url(target: str) -> str:
     """Return the page of a model, of one of its versions, or of a deployment."""
-    model, _, version = model_target.removeprefix("deployments/").partition(":")
-    page = f"{_WEB}/deployments/{model}" if model_target.startswith("deployments/") else f"{_WEB}/{model}"
+    model, _, version = target.removeprefix("deployments/").partition(":")
+    page = f"{_WEB}/deployments/{model}" if target.startswith("deployments/") else f"{_WEB}/{model}"
     return f"{page}/versions/{version}" if version else page
 
 
 def prediction_url(prediction_id: str) -> str:
-    """Return where Replicate shows a prediction to the account that made it."""
+    """Return the page of a prediction; only the account that created it can open it."""
     return f"{_WEB}/p/{prediction_id}"
 
 
-def person(by: str | None) -> str:
-    """Return the person who did something, as given to the row: an id, a mention or a name."""
-    if not by:
-        return "someone"
-    found = _MENTION.fullmatch(by.strip())
-    return f"<@{found[1]}>" if found else escape("@" + one_line(by, 60).removeprefix("@"))
+# The status line
 
 
-def status(snapshot: RunSnapshot) -> str:
-    """Return the one line that says how the run is."""
+def format_status(snapshot: RunSnapshot) -> str:
+    """Return the one line that says how the run is doing."""
     return _STATUS[snapshot.progress.phase](snapshot)
 
 
-def small(run: Run) -> str:
-    """Return the small lines under the status: what differs from the model's defaults, and what was changed."""
-    summary = escape(one_line(run.summary, 300))
-    lines = [summary] if summary else []
-    lines += [escape(one_line(note, 200)) for note in run.notes[:3]]
-    return "\n".join(f"-# {line}" for line in lines if line)
+def format_completion_notice(snapshot: RunSnapshot) -> str:
+    """Return the short message that mentions the author when a long run ends."""
+    run, mention = snapshot.run, f"<@{snapshot.run.author_id}>"
+    count, noun = count_files(snapshot.items)
+    took = _format_run_duration(run)
+    match snapshot.progress.phase:
+        case Phase.SUCCEEDED if count == 1:
+            return f"{mention}, your {noun} is ready{_in_brackets(took)}"
+        case Phase.SUCCEEDED if count:
+            return f"{mention}, your {noun}s are ready{_in_brackets(str(count), took)}"
+        case Phase.SUCCEEDED:
+            return f"{mention}, your result is ready{_in_brackets(took)}"
+        case Phase.CANCELED:
+            return f"{mention}, your run was stopped{_in_brackets(took)}"
+        case _:
+            reason = escape(one_line(run.failure or "", _NOTICE_REASON_CHARS))
+            return f"{mention}, your run failed{f': {reason}' if reason else ''}"
 
 
-def further(number: int, total: int | None) -> str:
-    """Return the small line under a further message, counted with the card as the first."""
-    return f"-# {number + 1}/{total}" if total else f"-# {number + 1}/…"
-
-
-def notice(snapshot: RunSnapshot) -> str:
-    """Return the short reply that calls the author back; it is the one text of ours that mentions somebody."""
-    return f"<@{snapshot.run.author_id}> {_ends(snapshot)}"
-
-
-def captions(snapshot: RunSnapshot) -> dict[str, str]:
-    """Return by file name what each file shows, for those who do not see it: the prompt that it was made from."""
-    names = [part.name for part in snapshot.items if isinstance(part, FileItem)]
-    total = snapshot.run.expected or snapshot.progress.total
-    return {name: _caption(snapshot.run.prompt, number, total) for number, name in enumerate(names, start=1)}
-
-
-def _caption(prompt: str | None, number: int, total: int | None) -> str:
-    place = f"{number} of {total}" if total is not None and total >= max(number, 2) else f"{number}"
-    return one_line(f"{place}: {prompt}" if prompt else place, GALLERY_DESCRIPTION_CHARS)
-
-
-def withheld(reasons: Mapping[str, str]) -> str:
-    """Return the line that stands where files would stand; ``reasons`` are by file name, as Markdown of ours."""
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in reasons.items():
-        by_reason.setdefault(reason, []).append(name)
-    return "\n".join(f"{_named(names)}: {reason}" for reason, names in list(by_reason.items())[:2])
-
-
-def too_large(number: int, prediction_id: str | None) -> str:
-    """Return why a file is not there, and where it can be had for an hour."""
-    sentence = f"{format_size(number)} is more than Discord takes here"
-    return f"{sentence}{DOT}{link('on Replicate', prediction_url(prediction_id))}" if prediction_id else sentence
-
-
-def settled(part: LinkItem) -> LinkItem:
-    """Return the link with words and address as they will stand, so that their length is known."""
-    label = escape(one_line(part.label, 100)) or "file"
-    return replace(
-        part,
-        label=label,
-        url=target(part.url) if part.url.startswith(_SAFE) else "",
-        reason=escape(one_line(part.reason, 200)),
-    )
-
-
-def linked(part: LinkItem) -> str:
-    """Return the line of a settled link: a file that is not uploaded."""
-    until = f"there until {moment(part.expires_at, 'f')}" if part.expires_at is not None else ""
-    return _join(f"[{part.label}]({part.url})" if part.url else part.label, part.reason, until)
-
-
-def file_notes(files: Sequence[FileItem]) -> str:
-    """Return one small line of what was changed in these files, said once for all that it is true of."""
-    by_note: dict[str, list[str]] = {}
-    for file in files:
-        if file.note:
-            by_note.setdefault(file.note, []).append(file.name)
-    said = [f"{_named(names)}: {escape(one_line(note, 90))}" for note, names in list(by_note.items())[:2]]
-    return f"-# {DOT.join(said)}" if said else ""
-
-
-def _named(names: Sequence[str]) -> str:
-    return escape(one_line(names[0], 60)) if len(names) == 1 else f"{len(names)} files"
-
-
-def made(parts: Sequence[OutputItem]) -> tuple[int, str]:
-    """Return how many files there are and what one of them is called."""
-    files = [part for part in parts if isinstance(part, FileItem | LinkItem)]
-    # What a link leads to was not looked at here; among others it is a file.
-    kinds = {part.type.kind if isinstance(part, FileItem) else MediaKind.OTHER for part in files}
-    return len(files), _ONE.get(next(iter(kinds)), "file") if len(kinds) == 1 else "file"
-
-
-def elapsed(run: Run) -> timedelta | None:
-    """Return how long the person waited, once it is over."""
+def run_duration(run: Run) -> timedelta | None:
+    """Return how long the author waited, or None if the run has not ended."""
     return None if run.ended_at is None else run.ended_at - run.created_at
 
 
-def _in_line(snapshot: RunSnapshot) -> str:
+def _queued(snapshot: RunSnapshot) -> str:
     progress = snapshot.progress
-    place = format_ordinal(progress.queue_position) if progress.queue_position else "waiting its turn"
-    return _line("In line", place, _since(progress))
+    position = f"{format_ordinal(progress.queue_position)} in line" if progress.queue_position else ""
+    return _status("Queued", position, _since(progress))
 
 
 def _sending(snapshot: RunSnapshot) -> str:
-    return _line("Starting", "handing it to Replicate", _since(snapshot.progress))
+    return _status("Sending to Replicate", _since(snapshot.progress))
 
 
-def _searching(snapshot: RunSnapshot) -> str:
-    return _line("Checking", "Replicate did not answer, looking whether it began", _since(snapshot.progress))
+def _reconciling(snapshot: RunSnapshot) -> str:
+    return _status("No answer from Replicate", "checking whether the run started", _since(snapshot.progress))
 
 
 def _starting(snapshot: RunSnapshot) -> str:
-    return _line("Starting", "Replicate is waking the model", _since(snapshot.progress))
+    return _status("Starting the model", "the first run can take a minute or two", _since(snapshot.progress))
 
 
 def _running(snapshot: RunSnapshot) -> str:
     progress = snapshot.progress
-    count, noun = made(snapshot.items)
+    count, noun = count_files(snapshot.items)
     done = max(progress.done, count)
     steps = f"step {progress.step}/{progress.steps}" if progress.step is not None and progress.steps else ""
-    fraction = _whole(progress, done)
-    shown = bar(fraction) if fraction is not None else ""
-    name = noun if count else _awaited(snapshot.run)
-    return _line(_at_work(progress, done, count, name.capitalize()), steps, shown, _since(progress))
+    fraction = _total_fraction(progress, done)
+    progress_bar = format_progress_bar(fraction) if fraction is not None else ""
+    name = noun if count else _expected_noun(snapshot.run)
+    return _status(_running_title(progress, done, count, name.capitalize()), steps, progress_bar, _since(progress))
 
 
-def _awaited(run: Run) -> str:
-    """Return what the outputs will be called before there is one: several files are hardly ever anything but images."""
+def _running_title(progress: Progress, done: int, count: int, name: str) -> str:
+    if progress.total is not None and progress.total > 1:
+        return f"{name} {min(done + 1, progress.total)} of {progress.total}"
+    return f"{name} {done + 1}" if done and count else "Running"
+
+
+def _expected_noun(run: Run) -> str:
+    """Return what an output is called before there is one: lists of files are nearly always images."""
     items = run.output_schema.get("items")
     return "image" if isinstance(items, Mapping) and items.get("format") == "uri" else "output"
 
 
-def _at_work(progress: Progress, done: int, count: int, name: str) -> str:
-    if progress.total is not None and progress.total > 1:
-        return f"{name} {min(done + 1, progress.total)} of {progress.total}"
-    if done and count:
-        return f"{name} {done + 1}"
-    return "Running"
-
-
-def _whole(progress: Progress, done: int) -> float | None:
+def _total_fraction(progress: Progress, done: int) -> float | None:
+    """Return the progress of the whole run (0 to 1), from the model's steps and the number of outputs."""
     if progress.fraction is not None:
         return progress.fraction
-    now = progress.step / progress.steps if progress.step is not None and progress.steps else None
-    if progress.total:
-        return (done + (now or 0.0)) / progress.total if now is not None or progress.total > 1 else None
-    return now
+    current = progress.step / progress.steps if progress.step is not None and progress.steps else None
+    if not progress.total:
+        return current
+    return (done + (current or 0.0)) / progress.total if current is not None or progress.total > 1 else None
 
 
-def _stopping(snapshot: RunSnapshot) -> str:
-    return _line("Stopping", f"asked by {person(snapshot.run.cancel_requested_by)}", _since(snapshot.progress))
+def _canceling(snapshot: RunSnapshot) -> str:
+    canceler = _format_canceler(snapshot.run)
+    return _status("Stopping", f"requested by {canceler}" if canceler else "", _since(snapshot.progress))
 
 
 def _delivering(snapshot: RunSnapshot) -> str:
-    return _line("Finishing", "fetching the last of it", _since(snapshot.progress))
+    return _status("Finishing", "getting the last results", _since(snapshot.progress))
 
 
 def _succeeded(snapshot: RunSnapshot) -> str:
-    count, noun = made(snapshot.items)
-    what = format_count(count, noun) if count else "" if snapshot.items else "nothing came back"
-    return _line("Done", what, _took(snapshot.run))
+    count, noun = count_files(snapshot.items)
+    result = format_count(count, noun) if count else "" if snapshot.items else "the model returned nothing"
+    return _status("Done", result, _format_run_duration(snapshot.run))
 
 
 def _failed(snapshot: RunSnapshot) -> str:
-    reason = _reason(snapshot.run, "Replicate gave no reason. Try again, or change the input.")
-    return f"**Failed:** {reason}{_kept(snapshot)}"
+    reason = _format_reason(snapshot.run) or "Replicate gave no reason. Try again or change the inputs."
+    return f"**Failed:** {reason}{_format_kept(snapshot)}"
 
 
 def _canceled(snapshot: RunSnapshot) -> str:
     run = snapshot.run
-    stopped = f"**Stopped** by {person(run.cancel_requested_by)}" if run.cancel_requested_by else "**Stopped**"
-    if not run.cancel_requested_by and run.failure:
-        stopped = f"**Stopped:** {_reason(run, '')}"
-    free = "nothing was started, nothing is paid" if run.sent_at is None and run.prediction_id is None else ""
-    return _join(stopped + _kept(snapshot), free)
+    canceler, reason = _format_canceler(run), _format_reason(run)
+    stopped = f"**Stopped** by {canceler}" if canceler else f"**Stopped:** {reason}" if reason else "**Stopped**"
+    never_sent = run.sent_at is None and run.prediction_id is None
+    return _join(stopped + _format_kept(snapshot), "nothing was billed" if never_sent else "")
 
 
 def _aborted(snapshot: RunSnapshot) -> str:
-    reason = _reason(snapshot.run, "Replicate stopped it before it was done. Try again.")
-    return f"**Ended early:** {reason}{_kept(snapshot)}"
+    reason = _format_reason(snapshot.run) or "Replicate stopped the run before it finished. Try again."
+    return f"**Ended early:** {reason}{_format_kept(snapshot)}"
 
 
-def _reason(run: Run, otherwise: str) -> str:
-    return escape(one_line(run.failure or "", _REASON_CHARS)) or otherwise
+def _format_canceler(run: Run) -> str:
+    """Return who stopped the run, as a mention, or by name for runs of older versions."""
+    return _format_person(run.cancel_requested_by)
 
 
-def _kept(snapshot: RunSnapshot) -> str:
-    count, noun = made(snapshot.items)
+def _format_person(by: str | None) -> str:
+    if not by:
+        return ""
+    found = re.fullmatch(r"(?:<@!?)?(\d{15,22})>?", by.strip())
+    return f"<@{found[1]}>" if found else escape("@" + one_line(by, 60).removeprefix("@"))
+
+
+def _format_reason(run: Run) -> str:
+    return escape(one_line(run.failure or "", _REASON_CHARS))
+
+
+def _format_kept(snapshot: RunSnapshot) -> str:
+    count, noun = count_files(snapshot.items)
     total = snapshot.progress.total or snapshot.run.expected
     if not count:
         return ""
     if total is not None and total > 1 and count <= total:
-        return f"{DOT}{count} of {format_count(total, noun)} kept"
-    return f"{DOT}{format_count(count, noun)} kept"
+        return f"{SEPARATOR}{count} of {format_count(total, noun)} kept"
+    return f"{SEPARATOR}{format_count(count, noun)} kept"
 
 
-def _ends(snapshot: RunSnapshot) -> str:
-    count, noun = made(snapshot.items)
-    took = _took(snapshot.run)
-    match snapshot.progress.phase:
-        case Phase.SUCCEEDED:
-            return _join("it is done", format_count(count, noun) if count else "", took)
-        case Phase.CANCELED:
-            return _join("it was stopped", took)
-        case _:
-            return _join("it failed", escape(one_line(snapshot.run.failure or "", 150)))
-
-
-def _took(run: Run) -> str:
-    took = elapsed(run)
-    return "" if took is None else format_duration(took.total_seconds())
+def _format_run_duration(run: Run) -> str:
+    duration = run_duration(run)
+    return "" if duration is None else format_duration(duration)
 
 
 def _since(progress: Progress) -> str:
-    """Return a counter that runs in the reader's Discord and needs no edit."""
-    return moment(progress.since)
+    """Return a timestamp that Discord counts up by itself, without an edit."""
+    return format_timestamp(progress.since)
 
 
-def _line(first: str, *rest: str) -> str:
-    return _join(f"**{first}**", *rest)
+def _status(title: str, *details: str) -> str:
+    return _join(f"**{title}**", *details)
 
 
 def _join(*parts: str) -> str:
-    return DOT.join(part for part in parts if part)
+    return SEPARATOR.join(part for part in parts if part)
 
 
-_STATUS = {
-    Phase.QUEUED: _in_line,
+def _in_brackets(*parts: str) -> str:
+    inner = ", ".join(part for part in parts if part)
+    return f" ({inner})" if inner else ""
+
+
+_STATUS: Final = {
+    Phase.QUEUED: _queued,
     Phase.SENDING: _sending,
-    Phase.RECONCILING: _searching,
+    Phase.RECONCILING: _reconciling,
     Phase.STARTING: _starting,
     Phase.RUNNING: _running,
-    Phase.CANCELING: _stopping,
+    Phase.CANCELING: _canceling,
     Phase.DELIVERING: _delivering,
     Phase.SUCCEEDED: _succeeded,
     Phase.FAILED: _failed,
@@ -302,15 +296,75 @@ _STATUS = {
 }
 
 
-def quota_sentence(exceeded: QuotaExceeded) -> str:
-    """Say which limit on runs a person has reached, and when they can start the next one."""
-    if exceeded.kind is QuotaKind.ACTIVE:
-        if exceeded.used <= 1:
-            return "You already have a run in progress. Wait for it to finish, or stop it with ❌."
-        return f"You already have {exceeded.used} runs in progress. Wait for one to finish, or stop one with ❌."
-    if exceeded.retry_at is None:
-        return "Runs are switched off here right now."
-    used = "your one run" if exceeded.limit == 1 else f"all {exceeded.limit} of your runs"
-    return (
-        f"You've used {used} for 24 hours. You can start the next one <t:{math.ceil(exceeded.retry_at.timestamp())}:R>."
+# Output
+
+
+def count_files(items: Sequence[OutputItem]) -> tuple[int, str]:
+    """Return how many files there are, linked ones too, and what one of them is called."""
+    files = [item for item in items if isinstance(item, FileItem | LinkItem)]
+    # The type of a linked file is not known, so it is a "file" among others.
+    kinds = {item.type.kind if isinstance(item, FileItem) else MediaKind.OTHER for item in files}
+    return len(files), _NOUNS.get(next(iter(kinds)), "file") if len(kinds) == 1 else "file"
+
+
+def build_alt_texts(snapshot: RunSnapshot) -> dict[str, str]:
+    """Return the alt text of each file by its name: its number and the prompt."""
+    names = [item.name for item in snapshot.items if isinstance(item, FileItem)]
+    total = snapshot.run.expected or snapshot.progress.total
+    return {name: _alt_text(snapshot.run.prompt, number, total) for number, name in enumerate(names, start=1)}
+
+
+def _alt_text(prompt: str | None, number: int, total: int | None) -> str:
+    position = f"{number} of {total}" if total is not None and total >= max(number, 2) else f"{number}"
+    return one_line(f"{position}: {prompt}" if prompt else position, GALLERY_DESCRIPTION_CHARS)
+
+
+def format_message_number(number: int, total: int | None) -> str:
+    """Return the small line under a further message; the card is message 1."""
+    return f"-# {number + 1}/{total or '…'}"
+
+
+def format_withheld(reasons: Mapping[str, str]) -> str:
+    """Return the lines that stand in for files; ``reasons`` go by file name and are our own Markdown."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(name)
+    return "\n".join(f"{_format_names(names)}: {reason}" for reason, names in list(by_reason.items())[:_GROUPS_SHOWN])
+
+
+def explain_too_large(size: int, prediction_id: str | None) -> str:
+    """Return why a file is not uploaded, with the link to where it can be downloaded."""
+    sentence = f"{format_size(size)} is too large to upload here"
+    return _join(sentence, format_link("View on Replicate", prediction_url(prediction_id)) if prediction_id else "")
+
+
+def escape_link_item(item: LinkItem) -> LinkItem:
+    """Return the item with its texts escaped, so that pagination knows their final length."""
+    return replace(
+        item,
+        label=escape(one_line(item.label, 100)) or "file",
+        url=escape_url(item.url) if item.url.startswith(_WEB_SCHEMES) else "",
+        reason=escape(one_line(item.reason, 200)),
     )
+
+
+def format_link_item(item: LinkItem) -> str:
+    """Return the line of an escaped link item: a file that is not uploaded."""
+    until = f"available until {format_timestamp(item.expires_at, 'f')}" if item.expires_at is not None else ""
+    return _join(f"[{item.label}]({item.url})" if item.url else item.label, item.reason, until)
+
+
+def format_file_notes(files: Sequence[FileItem]) -> str:
+    """Return one small line about what was changed in these files; files with the same note share it."""
+    by_note: dict[str, list[str]] = {}
+    for file in files:
+        if file.note:
+            by_note.setdefault(file.note, []).append(file.name)
+    notes = [
+        f"{_format_names(names)}: {escape(one_line(note, 90))}" for note, names in list(by_note.items())[:_GROUPS_SHOWN]
+    ]
+    return f"-# {SEPARATOR.join(notes)}" if notes else ""
+
+
+def _format_names(names: Sequence[str]) -> str:
+    return escape(one_line(names[0], 60)) if len(names) == 1 else f"{len(names)} files"

@@ -9,7 +9,7 @@ import discord
 
 from bot.outputs.items import FileItem
 from bot.ui.render import strings
-from bot.ui.render.attachment_names import GIVEN
+from bot.ui.render.output import THUMBNAIL_NAME
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.restrictions import Restrictions
 from bot.ui.reply.state import ReplyState
@@ -151,7 +151,7 @@ def _after_too_old(state: ReplyState, message: TrackedMessage) -> NextStep:
         return NextStep(kind=kind, result=EditResult.SKIPPED, limit_edits=True)
     if message.number > 0:
         return NextStep(kind=kind, message=MessageChange.LOST, limit_edits=True)
-    if state.restrictions.options.call_back or 0 in state.attempted.run.messages:
+    if state.restrictions.options.mention_author or 0 in state.attempted.run.messages:
         return NextStep(kind=kind, result=EditResult.CLOSED, limit_edits=True)
     mentioning = state.restrictions.with_author_mention()
     return NextStep(kind=kind, message=MessageChange.RESEND, restrictions=mentioning, limit_edits=True)
@@ -183,7 +183,7 @@ def _after_refusal(
     stricter: Restrictions | None
     match kind:
         case DiscordErrorKind.TOO_MANY:
-            remarked = restrictions.with_remark(strings.TOO_MUCH)
+            remarked = restrictions.with_remark(strings.TOO_MANY_MESSAGES)
             return NextStep(kind=kind, message=MessageChange.LOST, restrictions=remarked)
         case DiscordErrorKind.BLOCKED:
             stricter = restrictions.after_automod()
@@ -196,4 +196,4 @@ def _after_refusal(
 
 
 def _may_upload_thumbnail(message: TrackedMessage) -> bool:
-    return message.number == 0 and GIVEN not in message.attachments
+    return message.number == 0 and THUMBNAIL_NAME not in message.attachments

@@ -9,7 +9,7 @@ import structlog
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.store.errors import StoreError
 from bot.store.models import Run
-from bot.ui.permissions import may_stop
+from bot.ui.permissions import may_cancel
 from bot.ui.rate_limit import Priority, RateLimiter
 from bot.ui.render import strings
 from bot.ui.reply.errors import REQUEST_ERRORS, DiscordErrorKind, classify_error
@@ -108,7 +108,7 @@ class ReplyExtras:
 
     async def _send_notice_by(self, transport: Transport, snapshot: RunSnapshot) -> None:
         run, ledger = snapshot.run, self._services.ledger
-        outgoing = OutgoingMessage(content=strings.notice(snapshot), mentions=(run.author_id,))
+        outgoing = OutgoingMessage(content=strings.format_completion_notice(snapshot), mentions=(run.author_id,))
         async with self._services.limiter.request(transport.bucket, Priority.FINAL):
             await ledger.mark_message_sending(run.id, _NOTICE_NUMBER)
             sent = await transport.send(outgoing, nonce=message_nonce(run.id, _NOTICE_NUMBER), ephemeral=False)
@@ -168,9 +168,9 @@ class MissedCancelReactions:
     async def _may_cancel(self, run: Run, user: discord.abc.User) -> bool:
         if self._client.user is not None and user.id == self._client.user.id:
             return False
-        if may_stop(run, user_id=user.id, manages_messages=False):
+        if may_cancel(run, user_id=user.id, manages_messages=False):
             return True
-        return may_stop(run, user_id=user.id, manages_messages=await self._manages_messages(run, user.id))
+        return may_cancel(run, user_id=user.id, manages_messages=await self._manages_messages(run, user.id))
 
     async def _manages_messages(self, run: Run, user_id: int) -> bool:
         """Whether a member manages messages in the channel, if the guild is in the cache."""

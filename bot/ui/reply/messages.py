@@ -21,7 +21,7 @@ from discord.components import (
 
 from bot.discord_internals import KeptAttachment
 from bot.outputs.items import FileItem
-from bot.ui.render.attachment_names import GIVEN, upload_name
+from bot.ui.render.output import THUMBNAIL_NAME, upload_name
 from bot.ui.render.run_card import RenderedMessage
 
 CANCEL_EMOJI: Final = "❌"
@@ -176,7 +176,7 @@ class TrackedMessage:
 
 def attachment_names(rendered: RenderedMessage) -> list[str]:
     """Return the upload names of all attachments of a rendered message, in order."""
-    return [GIVEN] * rendered.given + [upload_name(file.name) for file in rendered.files]
+    return [THUMBNAIL_NAME] * rendered.has_thumbnail + [upload_name(file.name) for file in rendered.files]
 
 
 def _content_of(rendered: RenderedMessage) -> MessageContent:

@@ -7,7 +7,7 @@ from typing import Any
 from bot.limits import REQUEST_BYTES
 from bot.outputs.items import FileItem
 from bot.ui.render import strings
-from bot.ui.render.run_card import PLAIN, Censored, RenderOptions
+from bot.ui.render.run_card import DEFAULT_OPTIONS, OmittedText, RenderOptions
 
 # The rest of a request needs room, too.
 _UPLOAD_BYTES = REQUEST_BYTES - 1024 * 1024
@@ -21,7 +21,7 @@ class Restrictions:
     shown without decoration.
     """
 
-    options: RenderOptions = PLAIN
+    options: RenderOptions = DEFAULT_OPTIONS
     max_upload: int = _UPLOAD_BYTES
     plain: bool = False
 
@@ -38,15 +38,15 @@ class Restrictions:
 
     def with_token_expiry(self, *, expired: bool) -> "Restrictions":
         """Ask the reader to press a button for the result, or stop asking."""
-        changed = self._with(refresh=expired)
+        changed = self._with(show_refresh=expired)
         return changed.with_remark(strings.TOKEN_EXPIRY) if expired else changed.without_remark(strings.TOKEN_EXPIRY)
 
     def with_author_mention(self) -> "Restrictions":
         """Mention the author above the card, because it is sent as a new message."""
-        return self._with(call_back=True)
+        return self._with(mention_author=True)
 
     def without_thumbnail(self) -> "Restrictions":
-        return self._with(thumbnail=False)
+        return self._with(show_thumbnail=False)
 
     def without_files(self, files: Sequence[FileItem], reason: str) -> "Restrictions":
         """Show the reason instead of these files."""
@@ -59,27 +59,27 @@ class Restrictions:
         if len(files) > 1:
             return replace(self, max_upload=min(self.max_upload, sum(file.size for file in files)) // 2)
         if files:
-            return self.without_files(files, strings.too_large(files[0].size, prediction_id))
-        return self.without_thumbnail() if thumbnail and self.options.thumbnail else None
+            return self.without_files(files, strings.explain_too_large(files[0].size, prediction_id))
+        return self.without_thumbnail() if thumbnail and self.options.show_thumbnail else None
 
     def after_automod(self) -> "Restrictions | None":
         """Leave out the text of the output, then the prompt as well."""
-        if self.options.censored is Censored.PROMPT:
+        if self.options.omitted_text is OmittedText.PROMPT:
             return None
-        return self._with(censored=Censored(self.options.censored + 1)).with_remark(strings.BLOCKED)
+        return self._with(omitted_text=OmittedText(self.options.omitted_text + 1)).with_remark(strings.AUTOMOD_BLOCKED)
 
     def after_no_attachments(self, files: Sequence[FileItem], *, thumbnail: bool) -> "Restrictions | None":
         """Leave out these files and the thumbnail: the bot may not attach files in the channel."""
-        if not files and not (thumbnail and self.options.thumbnail):
+        if not files and not (thumbnail and self.options.show_thumbnail):
             return None
-        return self.without_thumbnail().without_files(files, strings.NO_FILES)
+        return self.without_thumbnail().without_files(files, strings.FILES_FORBIDDEN)
 
     def after_invalid(self, files: Sequence[FileItem]) -> "Restrictions | None":
         """Leave out everything that can be left out: Discord finds the message invalid, for whatever reason."""
-        if self.options.censored is Censored.PROMPT:
+        if self.options.omitted_text is OmittedText.PROMPT:
             return None
-        bare = self._with(censored=Censored.PROMPT, thumbnail=False)
-        return bare.without_files(files, strings.NOT_TAKEN).with_remark(strings.NOT_TAKEN_REMARK)
+        bare = self._with(omitted_text=OmittedText.PROMPT, show_thumbnail=False)
+        return bare.without_files(files, strings.FILE_REJECTED).with_remark(strings.MESSAGE_REJECTED)
 
     def _with(self, **options: Any) -> "Restrictions":
         return replace(self, options=replace(self.options, **options))

@@ -126,7 +126,7 @@ class ReplyTask:
         if self._task is None or self._task.done():
             return
         state, clock = self._state, self._services.clock
-        if not state.restrictions.options.refresh and state.transports.expires_soon(clock.now()):
+        if not state.restrictions.options.show_refresh and state.transports.expires_soon(clock.now()):
             state.restrictions = state.restrictions.with_token_expiry(expired=True)
             state.shown = None
             self._wake()

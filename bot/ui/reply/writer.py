@@ -15,9 +15,9 @@ from bot.media.images import make_thumbnail
 from bot.runs.snapshot import RunSnapshot
 from bot.store.errors import StoreError
 from bot.ui.render import strings
-from bot.ui.render.attachment_names import GIVEN, upload_name
+from bot.ui.render.output import THUMBNAIL_NAME, upload_name
 from bot.ui.render.plain import render_plain
-from bot.ui.render.run_card import CardHeader, RenderedMessage, RenderOptions, given, render_run
+from bot.ui.render.run_card import CardHeader, RenderedMessage, RenderOptions, render_run, uploaded_thumbnail
 from bot.ui.reply.errors import (
     REQUEST_ERRORS,
     DiscordErrorKind,
@@ -164,7 +164,7 @@ class ReplyWriter:
                 self._learn(message, await self._send(message, rendered, transport), rendered)
             except FileNotFoundError:
                 missing = [file for file in new_files if not file.path.exists()] or new_files
-                state.restrictions = state.restrictions.without_files(missing, strings.NO_LONGER_HERE)
+                state.restrictions = state.restrictions.without_files(missing, strings.FILE_MISSING)
             except REQUEST_ERRORS as error:
                 result = self._recover(error, message, transport, new_files)
                 if result is not None:
@@ -235,15 +235,15 @@ class ReplyWriter:
             state.ephemeral = True
             state.transports.close_bot()
         state.reacted = state.reacted or (message.number == 0 and found.reacted)
-        if GIVEN in message.attachments:
+        if THUMBNAIL_NAME in message.attachments:
             state.thumbnail = None
 
     async def _create_thumbnail(self, snapshot: RunSnapshot) -> None:
         """Shrink the input image, once."""
         state = self._state
-        if state.thumbnail is not None or not state.restrictions.options.thumbnail:
+        if state.thumbnail is not None or not state.restrictions.options.show_thumbnail:
             return
-        if GIVEN in state.messages[0].attachments or (image := given(snapshot)) is None:
+        if THUMBNAIL_NAME in state.messages[0].attachments or (image := uploaded_thumbnail(snapshot)) is None:
             return
         try:
             small = await asyncio.to_thread(make_thumbnail, image)
@@ -251,7 +251,7 @@ class ReplyWriter:
             log.warning("thumbnail_not_created", run=state.run.id, error=str(error))
             state.restrictions = state.restrictions.without_thumbnail()
         else:
-            state.thumbnail = Upload(GIVEN, small.data, small.size)
+            state.thumbnail = Upload(THUMBNAIL_NAME, small.data, small.size)
 
     def _part_for(self, message: TrackedMessage, snapshot: RunSnapshot) -> RenderedMessage | None:
         """Return what the message should show; None if it shows that already, or is lost."""
@@ -267,13 +267,13 @@ class ReplyWriter:
         if cached is not None and cached[0] is snapshot and cached[1] is restrictions:
             return self._rendered
         rendered = self._render_with(snapshot, restrictions.options)
-        later = frozenset(
+        pending = frozenset(
             name
             for number, one in enumerate(rendered)
             for name in self._message(number).files_over(one, restrictions.max_upload)
         )
-        if later:
-            return self._render_with(snapshot, replace(restrictions.options, later=later))
+        if pending:
+            return self._render_with(snapshot, replace(restrictions.options, pending=pending))
         self._rendered_for, self._rendered = (snapshot, restrictions), rendered
         return rendered
 
@@ -282,7 +282,7 @@ class ReplyWriter:
         if restrictions.plain:
             return render_plain(snapshot, options)
         if self._header is None or self._header[0] is not restrictions.options:
-            self._header = restrictions.options, CardHeader.of(snapshot, restrictions.options)
+            self._header = restrictions.options, CardHeader.render(snapshot, restrictions.options)
         return render_run(snapshot, options, self._header[1])
 
     async def _send(self, message: TrackedMessage, rendered: RenderedMessage, transport: Transport) -> MessageState:
@@ -301,9 +301,9 @@ class ReplyWriter:
     def _outgoing(self, message: TrackedMessage, rendered: RenderedMessage) -> OutgoingMessage:
         state = self._state
         uploads = [Upload(upload_name(file.name), file.path, file.size) for file in message.new_files(rendered)]
-        if rendered.given and state.thumbnail is not None and GIVEN not in message.attachments:
+        if rendered.has_thumbnail and state.thumbnail is not None and THUMBNAIL_NAME not in message.attachments:
             uploads.insert(0, state.thumbnail)
-        mentions_author = state.restrictions.options.call_back and message.number == 0
+        mentions_author = state.restrictions.options.mention_author and message.number == 0
         return OutgoingMessage(
             view=PrebuiltLayout(rendered.components),
             kept=message.kept(rendered),

@@ -76,7 +76,7 @@ async def test_the_hint_fills_in_a_command_that_runs(mia: PageDriver) -> None:
     message = await mia.answer_after(lambda: mia.page.keyboard.press("Enter"))
     await expect(mia.page.locator(".hint")).to_have_count(0)
     await mia.over(message)
-    await expect(message).to_contain_text("I may not add reactions here")
+    await expect(message).to_contain_text("I don't have permission to add reactions here")
 
 
 async def test_what_somebody_writes_is_text_and_marks_are_drawn(mia: PageDriver) -> None:

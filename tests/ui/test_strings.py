@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.store.errors import QuotaExceeded, QuotaKind
-from bot.ui.render.strings import quota_sentence
+from bot.ui.render.strings import explain_quota
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -32,10 +32,10 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
         (QuotaExceeded(QuotaKind.DAILY, limit=0, used=0), "Runs are switched off here right now."),
     ],
 )
-def test_quota_sentence(exceeded: QuotaExceeded, sentence: str) -> None:
-    assert quota_sentence(exceeded) == sentence
+def test_explain_quota(exceeded: QuotaExceeded, sentence: str) -> None:
+    assert explain_quota(exceeded) == sentence
 
 
 def test_a_fraction_of_a_second_is_rounded_up() -> None:
     exceeded = QuotaExceeded(QuotaKind.DAILY, limit=1, used=1, retry_at=AT + timedelta(seconds=0.25))
-    assert f"<t:{int(AT.timestamp()) + 1}:R>" in quota_sentence(exceeded)
+    assert f"<t:{int(AT.timestamp()) + 1}:R>" in explain_quota(exceeded)
