@@ -65,7 +65,7 @@ async def test_the_first_output_does_not_wait_for_the_second_to_pass(stage: Stag
     run = await stage.command()
     view = stage.open(run)
     view.update(a_page(Phase.STARTING, run=run))
-    await stage.until(lambda: "waking" in stage.message(run).text)
+    await stage.until(lambda: "Starting the model" in stage.message(run).text)
     view.update(a_page(Phase.RUNNING, run=run))
     await stage.clock.advance(0.3)
     view.update(a_page(Phase.RUNNING, TextItem("first words"), run=run))

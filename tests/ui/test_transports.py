@@ -232,7 +232,7 @@ async def test_a_file_that_discord_finds_too_large_becomes_a_sentence(stage: Sta
     snapshot = a_page(Phase.SUCCEEDED, a_file(1, tmp_path), large, run=run)
     assert await view.finish(snapshot) is DeliveryResult.DELIVERED
     assert len(stage.message(run).images) == 1
-    assert "generate-02.webp: 11 MB is more than Discord takes here" in stage.message(run).text
+    assert "generate-02.webp: 11 MB is too large to upload here" in stage.message(run).text
     assert "https://replicate.com/p/abc123" in stage.message(run).text
 
 
