@@ -73,7 +73,8 @@ def snapshots(draw: st.DrawFn) -> RunSnapshot:
         summary=draw(hostile_text),
         notes=tuple(draw(st.lists(hostile_text, max_size=5))),
         failure=draw(st.none() | hostile_text),
-        cancel_requested_by=draw(st.none() | hostile_text | st.just("111111111111111111")),
+        cancel_requested_by=draw(st.none() | hostile_text),
+        canceled_by_id=draw(st.none() | st.just(111111111111111111)),
         expected=draw(st.none() | st.integers(1, 30)),
         prediction_id=draw(st.none() | st.just("abc")),
     )
@@ -190,9 +191,13 @@ def test_nothing_above_the_output_moves_while_running() -> None:
                 Phase.CANCELED,
                 a_file(1),
                 a_file(2),
-                run=a_run(cancel_requested_by="222222222222222222", expected=5, prediction_id="p"),
+                run=a_run(canceled_by_id=222222222222222222, expected=5, prediction_id="p"),
             ),
             "**Stopped** by <@222222222222222222> · 2 of 5 images kept",
+        ),
+        (
+            a_page(Phase.CANCELED, run=a_run(cancel_requested_by="12345678901234567", sent_at=NOW)),
+            "**Stopped** by @12345678901234567",
         ),
         (
             a_page(Phase.CANCELED, run=a_run(cancel_requested_by="@ada")),

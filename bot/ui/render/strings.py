@@ -4,7 +4,6 @@ A sentence says what happened, then what the person can do. Text from people and
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -233,15 +232,11 @@ def _aborted(snapshot: RunSnapshot) -> str:
 
 
 def _format_canceler(run: Run) -> str:
-    """Return who stopped the run, as a mention, or by name for runs of older versions."""
-    return _format_person(run.cancel_requested_by)
-
-
-def _format_person(by: str | None) -> str:
-    if not by:
-        return ""
-    found = re.fullmatch(r"(?:<@!?)?(\d{15,22})>?", by.strip())
-    return f"<@{found[1]}>" if found else escape("@" + one_line(by, 60).removeprefix("@"))
+    """Return who stopped the run as a mention; runs of older versions only know a name. "" for the bot itself."""
+    if run.canceled_by_id:
+        return f"<@{run.canceled_by_id}>"
+    name = one_line(run.cancel_requested_by or "", 60).removeprefix("@")
+    return escape(f"@{name}") if name else ""
 
 
 def _format_reason(run: Run) -> str:
