@@ -181,16 +181,6 @@ class EditScheduler:
         self._delay = 0.0  # how much later than due normal edits leave, in seconds
         self._delay_measured_at = 0.0
 
-    @property
-    def queued(self) -> int:
-        """How many requests are queued."""
-        return sum(request.queued for request in self._requests.values())
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """How many keys and how many buckets are remembered."""
-        return len(self._requests), len(self._buckets)
-
     def enqueue(
         self, key: int, *, bucket: BucketKey, priority: Priority, now: float, until_response: bool = False
     ) -> None:

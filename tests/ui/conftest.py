@@ -1,9 +1,8 @@
-"""A real discord.py client against the stand-in Discord, both on a clock that the test moves."""
+"""A discord.py client and the stand-in Discord, both on a clock that the test advances."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -22,14 +21,14 @@ from sandbox.discord import DiscordStandIn, Person
 from sandbox.discord.state.models import Channel, Message
 from tests.clock import VirtualClock, settle
 from tests.discord_spec import SPEC, check_discord_calls
-from tests.ui.making import a_run
+from tests.ui.factories import make_run
 
 if TYPE_CHECKING:
     from bot.ui.modals import FormModal
 
 
 class Client(discord.Client):
-    """Defers every /generate, privately when asked, and notes the presses."""
+    """Defers every /generate, as an ephemeral reply if asked, and records button presses."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -46,7 +45,7 @@ class Client(discord.Client):
         self.tree.add_command(
             app_commands.Command(
                 name="generate",
-                description="Make something",
+                description="Generate an output",
                 callback=self._generate,
                 allowed_installs=app_commands.AppInstallationType(guild=True, user=True),
                 allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True),
@@ -69,7 +68,7 @@ class Client(discord.Client):
 
 
 class Ledger:
-    """Remembers in a dictionary what the database would."""
+    """A message ledger in memory."""
 
     def __init__(self) -> None:
         self.messages: dict[str, dict[int, int]] = {}
@@ -83,25 +82,27 @@ class Ledger:
         self.sending.pop(run_id, None)
 
 
-@dataclass
-class Stage:
-    """Everything a test of the live message needs."""
+class ReplyEnvironment:
+    """Everything that a test of a reply needs. ``deleted_runs`` are the ids of runs whose card was deleted."""
 
-    standin: DiscordStandIn
-    client: Client
-    clock: VirtualClock
-    ledger: Ledger = field(default_factory=Ledger)
-    metrics: Metrics = field(default_factory=Metrics)
-    gone: list[str] = field(default_factory=list)
-    live: ReplyRegistry = None  # type: ignore[assignment]  # made below, with the rest
+    def __init__(self, standin: DiscordStandIn, client: Client, clock: VirtualClock) -> None:
+        self.standin = standin
+        self.client = client
+        self.clock = clock
+        self.ledger = Ledger()
+        self.metrics = Metrics(process=False)
+        self.deleted_runs: list[str] = []
+        self.replies = self.restart()
 
-    def __post_init__(self) -> None:
-        self.live = self.restarted()
+    def restart(self) -> ReplyRegistry:
+        """Replace the registry by a new one, as a restart does."""
+        self.replies = ReplyRegistry(self.client, ledger=self.ledger, clock=self.clock, metrics=self.metrics)
+        return self.replies
 
-    def restarted(self) -> ReplyRegistry:
-        """Return a new one that knows nothing, as after a restart."""
-        self.live = ReplyRegistry(self.client, ledger=self.ledger, clock=self.clock, metrics=self.metrics)
-        return self.live
+    def reload(self, run: Run) -> Run:
+        """Return the run as it is read from the database after a restart."""
+        messages, sending = self.ledger.messages.get(run.id, {}), self.ledger.sending.get(run.id)
+        return replace(run, messages=dict(messages), sending=sending, sent_at=self.clock.now(), prediction_id="p1")
 
     @property
     def mia(self) -> Person:
@@ -110,21 +111,89 @@ class Stage:
     def channel(self, name: str = "general") -> Channel:
         return self.standin.state.channel(name)
 
-    async def command(self, channel: Channel | None = None, *, private: bool = False, **changes: Any) -> Run:
-        """Let mia use /generate; return the run that the cog would make of it."""
+    async def run_command(self, channel: Channel | None = None, *, private: bool = False, **changes: Any) -> Run:
+        """Let mia use /generate, and return the run that the cog would create."""
         before = len(self.client.deferred)
         await self.mia.use_command(channel or self.channel(), "generate", {"private": True} if private else {})
-        await self.until(lambda: len(self.client.deferred) > before)
+        await self.wait_for(lambda: len(self.client.deferred) > before)
         interaction, message_id = self.client.deferred[before]
-        return a_run(
+        return make_run(
             id=f"run{before}",
             author_id=interaction.user.id,
             created_at=self.clock.now(),
-            place=self.place(interaction, message_id, private=private),
+            place=self._place(interaction, message_id, private=private),
             **changes,
         )
 
-    def place(self, interaction: discord.Interaction, message_id: int, *, private: bool) -> Place:
+    def open_reply(self, run: Run, *, recovered: bool = False) -> ReplyTask:
+        async def on_deleted() -> None:
+            self.deleted_runs.append(run.id)
+
+        return self.replies(run, on_deleted=on_deleted, recovered=recovered)
+
+    async def finish(self, reply: ReplyTask, snapshot: RunSnapshot, *, step: float = 0.25) -> DeliveryResult:
+        """Finish a reply while time passes."""
+        finishing = asyncio.create_task(reply.finish(snapshot))
+        await self.wait_for(finishing.done, pass_time=step)
+        return await finishing
+
+    def message(self, run: Run) -> Message:
+        """Return the card of a run."""
+        found = self.standin.state.message(run.place.channel_id, run.place.message_id)
+        assert found is not None
+        return found
+
+    def followups(self, run: Run) -> list[Message]:
+        """Return the bot's messages that answer the card, oldest first."""
+        card = self.message(run)
+        return [message for message in self.channel().messages.values() if message.reference is card]
+
+    def all_text(self, run: Run) -> str:
+        """Return the text of the card and its follow-ups."""
+        return " ".join(message.text for message in (self.message(run), *self.followups(run)))
+
+    def uploads(self) -> list[str]:
+        """Return the names of all files that were uploaded, in order."""
+        return [name for call in self.standin.calls for name, _ in call.files.values()]
+
+    def count_edits(self, run: Run) -> int:
+        """Return how often the card was edited."""
+        return len(self.message(run).history) - 1
+
+    def requests(self, method: str, path: str = "") -> list[Any]:
+        """Return the requests of a method whose path contains ``path``."""
+        return [call for call in self.standin.calls if call.method == method and path in call.path]
+
+    async def wait_for(self, condition: Callable[[], Any], *, pass_time: float = 0.0) -> Any:
+        """Wait until ``condition`` returns something true; let ``pass_time`` seconds pass between two checks."""
+        async with asyncio.timeout(25):
+            while not (result := condition()):
+                if pass_time:
+                    await self.settle()
+                    await self.clock.advance(pass_time)
+                await asyncio.sleep(0.002)
+        return result
+
+    async def wait_for_text(self, run: Run, text: str, *, pass_time: float = 0.0) -> None:
+        """Wait until the card contains a text."""
+        await self.wait_for(lambda: text in self.message(run).text, pass_time=pass_time)
+
+    async def settle(self) -> None:
+        """Wait until nothing happens any more without time passing."""
+        unchanged, seen = 0, -1
+        while unchanged < 8:
+            await settle(10)
+            await asyncio.sleep(0.0005)
+            now = len(self.standin.calls) + sum(call.status is None for call in self.standin.calls) * 1000
+            unchanged, seen = (unchanged + 1, now) if now == seen else (0, now)
+
+    async def pass_time(self, seconds: float, step: float = 0.25) -> None:
+        """Let time pass in steps, with everything that happens in it."""
+        for _ in range(round(seconds / step)):
+            await self.clock.advance(step)
+            await self.settle()
+
+    def _place(self, interaction: discord.Interaction, message_id: int, *, private: bool) -> Place:
         assert interaction.channel_id is not None
         return Place(
             application_id=interaction.application_id,
@@ -137,63 +206,9 @@ class Stage:
             file_limit=interaction.filesize_limit,
         )
 
-    def open(self, run: Run) -> ReplyTask:
-        async def gone() -> None:
-            self.gone.append(run.id)
-
-        return self.live(run, on_deleted=gone)
-
-    async def finish(self, view: ReplyTask, snapshot: RunSnapshot, *, step: float = 0.25) -> DeliveryResult:
-        """Finish, letting time pass meanwhile."""
-        finishing = asyncio.create_task(view.finish(snapshot))
-        await self.until(finishing.done, pass_time=step)
-        return await finishing
-
-    def message(self, run: Run) -> Message:
-        found = self.standin.state.message(run.place.channel_id, run.place.message_id)
-        assert found is not None
-        return found
-
-    def edits(self, run: Run) -> int:
-        """Return how often the card was changed."""
-        return len(self.message(run).history) - 1
-
-    def calls(self, method: str, part: str = "") -> list[Any]:
-        return [call for call in self.standin.calls if call.method == method and part in call.path]
-
-    async def until(self, look: Callable[[], Any], *, pass_time: float = 0.0) -> Any:
-        """Wait until ``look`` returns something true, letting time pass meanwhile if asked."""
-        async with asyncio.timeout(25):
-            while not (found := look()):
-                if pass_time:
-                    await self.quiet()
-                    await self.clock.advance(pass_time)
-                await asyncio.sleep(0.002)
-        return found
-
-    async def quiet(self) -> None:
-        """Wait until nothing is under way that needs no time to pass."""
-        still, calls = 0, -1
-        while still < 8:
-            await settle(10)
-            await asyncio.sleep(0.0005)
-            now = len(self.standin.calls) + sum(call.status is None for call in self.standin.calls) * 1000
-            still, calls = (still + 1, now) if now == calls else (0, now)
-
-    async def passes(self, seconds: float, step: float = 0.25) -> None:
-        """Let time pass in steps, and let everything happen that it brings."""
-        for _ in range(round(seconds / step)):
-            await self.clock.advance(step)
-            await self.quiet()
-
-
-def ended(snapshot: RunSnapshot, seconds: float) -> RunSnapshot:
-    """Return the page of a run that took so long."""
-    return replace(snapshot, run=replace(snapshot.run, ended_at=snapshot.run.created_at + timedelta(seconds=seconds)))
-
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def env() -> AsyncIterator[ReplyEnvironment]:
     clock = VirtualClock()
     standin = DiscordStandIn(clock=clock)
     await standin.start()
@@ -206,7 +221,7 @@ async def stage() -> AsyncIterator[Stage]:
     async with asyncio.timeout(10):
         await client.wait_until_ready()
     standin.calls.clear()
-    yield Stage(standin, client, clock)
+    yield ReplyEnvironment(standin, client, clock)
     if SPEC.exists():
         check_discord_calls(call for call in standin.calls if call.status in {200, 201, 204})
     await client.close()

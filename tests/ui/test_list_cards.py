@@ -12,7 +12,7 @@ from bot.ui.components import Action, RunButton
 from bot.ui.permissions import may_cancel, may_see_details
 from bot.ui.render.details import details_card
 from bot.ui.render.list_cards import Entry, Tone, list_card, run_entry, sentence_card
-from tests.ui.making import NOW, a_place, a_run
+from tests.ui.factories import NOW, make_place, make_run
 from tests.ui.rules import check, texts, walk
 
 texts_ = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3000).filter(str.strip)
@@ -38,7 +38,7 @@ def test_any_list_is_within_discords_limits(list_entries: list[Entry], intro: st
 
 
 def test_a_list_shows_runs_with_image_and_link() -> None:
-    runs = [a_run(id="a", state=RunState.RUNNING), a_run(id="b", state=RunState.SUCCEEDED, prompt="*bold*")]
+    runs = [make_run(id="a", state=RunState.RUNNING), make_run(id="b", state=RunState.SUCCEEDED, prompt="*bold*")]
     list_entries = [
         run_entry(runs[0], button=RunButton(Action.CANCEL, "a")),
         run_entry(runs[1], image="https://x.example/a.png"),
@@ -74,11 +74,11 @@ def test_sentence_card() -> None:
 )
 @settings(deadline=None, max_examples=60)
 def test_any_details_are_within_discords_limits(inputs: dict[str, object], metrics: dict[str, object]) -> None:
-    check(components(details_card(a_run(input=inputs, metrics=metrics, prediction_id="p1"))))
+    check(components(details_card(make_run(input=inputs, metrics=metrics, prediction_id="p1"))))
 
 
 def test_details_without_secrets() -> None:
-    run = a_run(
+    run = make_run(
         input={"prompt": "a fox", "seed": 42, "subject": "file:0", "hf_token": "hush"},
         metrics={"predict_time": 12.34, "image_count": 5},
         prediction_id="abc",
@@ -111,7 +111,7 @@ def test_only_well_formed_custom_ids_are_run_buttons() -> None:
 
 
 def test_author_and_moderators_may_cancel_a_run() -> None:
-    run = replace(a_run(), place=a_place())
+    run = replace(make_run(), place=make_place())
     assert may_cancel(run, user_id=run.author_id, manages_messages=False)
     assert may_cancel(run, user_id=5, manages_messages=True)
     assert not may_cancel(run, user_id=5, manages_messages=False)

@@ -9,8 +9,8 @@ from bot.options.form import OptionForm, build_form, restore_values
 from bot.ui.modals import Answers, FormModal
 from sandbox.discord import Upload
 from tests.options.samples import default_layout
-from tests.ui.conftest import Stage
-from tests.ui.making import picture
+from tests.ui.conftest import ReplyEnvironment
+from tests.ui.factories import make_image
 
 
 class Submissions:
@@ -27,29 +27,29 @@ class Submissions:
         return FormModal(form, title="Edit and run again, with a title too long", submitted=self.submitted)
 
 
-async def test_answers_are_returned_by_field_key(stage: Stage) -> None:
+async def test_answers_are_returned_by_field_key(env: ReplyEnvironment) -> None:
     layout, submissions = default_layout(), Submissions()
     previous = {"prompt": "a fox", "seed": 7, "number_of_outputs": 2}
-    stage.client.modal = submissions.modal(build_form(layout, restore_values(layout, previous)))
-    result = await stage.mia.use_command(stage.channel(), "ask")
-    await stage.mia.submit(result, {"prompt": "a hare", "subject": Upload("me.webp", picture(1))})
+    env.client.modal = submissions.modal(build_form(layout, restore_values(layout, previous)))
+    result = await env.mia.use_command(env.channel(), "ask")
+    await env.mia.submit(result, {"prompt": "a hare", "subject": Upload("me.webp", make_image(1))})
     (answers,) = submissions.answers
     assert answers["prompt"] == "a hare"
     files = answers["subject"]
     assert isinstance(files, list)
     (file,) = files
-    assert await file.read() == picture(1)
+    assert await file.read() == make_image(1)
     values = build_form(layout, restore_values(layout, previous)).parse_answers(answers)
     assert values["prompt"] == "a hare"
     assert str(values["seed"]) == "7"
 
 
-async def test_a_choice_is_returned_as_its_value(stage: Stage) -> None:
+async def test_a_choice_is_returned_as_its_value(env: ReplyEnvironment) -> None:
     layout, submissions = default_layout(), Submissions()
     filled = [name for name in layout.names if name not in ("prompt", "output_format")]
-    stage.client.modal = submissions.modal(build_form(layout, {}, exclude=filled))
-    result = await stage.mia.use_command(stage.channel(), "ask")
-    await stage.mia.submit(result, {"prompt": "a hare", "output_format": "png"})
+    env.client.modal = submissions.modal(build_form(layout, {}, exclude=filled))
+    result = await env.mia.use_command(env.channel(), "ask")
+    await env.mia.submit(result, {"prompt": "a hare", "output_format": "png"})
     assert submissions.answers == [{"prompt": "a hare", "output_format": "png"}]
 
 

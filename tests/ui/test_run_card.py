@@ -17,7 +17,7 @@ from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.render import strings
 from bot.ui.render.formatting import escape, format_quote, one_line
 from bot.ui.render.run_card import OmittedText, RenderOptions, render_run
-from tests.ui.making import NOW, PDF, WEBP, a_file, a_page, a_run
+from tests.ui.factories import NOW, PDF, WEBP, make_file, make_run, make_snapshot
 from tests.ui.rules import addresses, check, texts, walk
 
 INPUT_IMAGE = Media("me.png", MediaType("image/png", ".png", MediaKind.IMAGE), b"png")
@@ -66,7 +66,7 @@ def distinct(parts: list[OutputItem]) -> tuple[OutputItem, ...]:
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> RunSnapshot:
-    run = a_run(
+    run = make_run(
         command=draw(hostile_text.filter(str.strip)),
         author_name=draw(hostile_text),
         prompt=draw(st.none() | long_text),
@@ -78,7 +78,7 @@ def snapshots(draw: st.DrawFn) -> RunSnapshot:
         expected=draw(st.none() | st.integers(1, 30)),
         prediction_id=draw(st.none() | st.just("abc")),
     )
-    return a_page(
+    return make_snapshot(
         draw(st.sampled_from(Phase)),
         *distinct(draw(item_lists)),
         run=run,
@@ -135,7 +135,7 @@ def test_every_file_and_letter_is_in_some_message(snapshot: RunSnapshot) -> None
 @given(hostile_text, hostile_text)
 @settings(deadline=None)
 def test_prompt_and_author_cannot_use_markdown(prompt: str, name: str) -> None:
-    snapshot = a_page(run=a_run(prompt=prompt, author_name=name))
+    snapshot = make_snapshot(run=make_run(prompt=prompt, author_name=name))
     shown_texts = texts(render_run(snapshot)[0].components)
     assert shown_texts[0].count("\n") == 0
     asked = shown_texts[1].split("\n") if len(shown_texts) > 2 else []
@@ -152,14 +152,14 @@ def bare(text: str) -> re.Match[str] | None:
 
 
 def test_nothing_above_the_output_moves_while_running() -> None:
-    run = a_run(summary="seed 42 · 5 outputs", expected=5)
+    run = make_run(summary="seed 42 · 5 outputs", expected=5)
     snapshots_in_order = [
-        a_page(Phase.QUEUED, run=run, queue_position=3),
-        a_page(Phase.STARTING, run=run),
-        a_page(Phase.RUNNING, run=run, done=0, total=5, step=3, steps=4),
-        a_page(Phase.RUNNING, a_file(1), run=run, done=1, total=5),
-        a_page(Phase.DELIVERING, *[a_file(n) for n in range(1, 6)], run=run),
-        a_page(Phase.SUCCEEDED, *[a_file(n) for n in range(1, 6)], run=run),
+        make_snapshot(Phase.QUEUED, run=run, queue_position=3),
+        make_snapshot(Phase.STARTING, run=run),
+        make_snapshot(Phase.RUNNING, run=run, done=0, total=5, step=3, steps=4),
+        make_snapshot(Phase.RUNNING, make_file(1), run=run, done=1, total=5),
+        make_snapshot(Phase.DELIVERING, *[make_file(n) for n in range(1, 6)], run=run),
+        make_snapshot(Phase.SUCCEEDED, *[make_file(n) for n in range(1, 6)], run=run),
     ]
     shapes = [
         [part["type"] for part in render_run(snapshot)[0].components[0]["components"]]
@@ -173,38 +173,41 @@ def test_nothing_above_the_output_moves_while_running() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "line"),
     [
-        (a_page(Phase.QUEUED, queue_position=3), "**Queued** · 3rd in line · <t:1767225600:R>"),
-        (a_page(Phase.STARTING), "**Starting the model** · the first run can take a minute or two · <t:1767225600:R>"),
+        (make_snapshot(Phase.QUEUED, queue_position=3), "**Queued** · 3rd in line · <t:1767225600:R>"),
         (
-            a_page(Phase.RUNNING, a_file(1), done=1, total=5, step=3, steps=4, fraction=0.6),
+            make_snapshot(Phase.STARTING),
+            "**Starting the model** · the first run can take a minute or two · <t:1767225600:R>",
+        ),
+        (
+            make_snapshot(Phase.RUNNING, make_file(1), done=1, total=5, step=3, steps=4, fraction=0.6),
             "**Image 2 of 5** · step 3/4 · ▰▰▰▱▱ · <t:1767225600:R>",
         ),
-        (a_page(Phase.SUCCEEDED, *[a_file(n) for n in range(1, 6)]), "**Done** · 5 images · 41 s"),
+        (make_snapshot(Phase.SUCCEEDED, *[make_file(n) for n in range(1, 6)]), "**Done** · 5 images · 41 s"),
         (
-            a_page(Phase.SUCCEEDED, a_file(1), LinkItem("a", "https://x.example/a", "Too large.")),
+            make_snapshot(Phase.SUCCEEDED, make_file(1), LinkItem("a", "https://x.example/a", "Too large.")),
             "**Done** · 2 files · 41 s",
         ),
-        (a_page(Phase.SUCCEEDED, TextItem("words")), "**Done** · 41 s"),
-        (a_page(Phase.SUCCEEDED), "**Done** · the model returned nothing · 41 s"),
+        (make_snapshot(Phase.SUCCEEDED, TextItem("words")), "**Done** · 41 s"),
+        (make_snapshot(Phase.SUCCEEDED), "**Done** · the model returned nothing · 41 s"),
         (
-            a_page(
+            make_snapshot(
                 Phase.CANCELED,
-                a_file(1),
-                a_file(2),
-                run=a_run(canceled_by_id=222222222222222222, expected=5, prediction_id="p"),
+                make_file(1),
+                make_file(2),
+                run=make_run(canceled_by_id=222222222222222222, expected=5, prediction_id="p"),
             ),
             "**Stopped** by <@222222222222222222> · 2 of 5 images kept",
         ),
         (
-            a_page(Phase.CANCELED, run=a_run(cancel_requested_by="12345678901234567", sent_at=NOW)),
+            make_snapshot(Phase.CANCELED, run=make_run(cancel_requested_by="12345678901234567", sent_at=NOW)),
             "**Stopped** by @12345678901234567",
         ),
         (
-            a_page(Phase.CANCELED, run=a_run(cancel_requested_by="@ada")),
+            make_snapshot(Phase.CANCELED, run=make_run(cancel_requested_by="@ada")),
             r"**Stopped** by @ada · nothing was billed",
         ),
         (
-            a_page(Phase.FAILED, run=a_run(failure="The model ran out of memory. Try fewer outputs.")),
+            make_snapshot(Phase.FAILED, run=make_run(failure="The model ran out of memory. Try fewer outputs.")),
             "**Failed:** The model ran out of memory. Try fewer outputs.",
         ),
     ],
@@ -214,23 +217,25 @@ def test_status_line(snapshot: RunSnapshot, line: str) -> None:
 
 
 def test_header_names_author_command_and_model() -> None:
-    shown_texts = texts(render_run(a_page(run=a_run(target="deployments/acme/fox", author_name="M*ia")))[0].components)
+    shown_texts = texts(
+        render_run(make_snapshot(run=make_run(target="deployments/acme/fox", author_name="M*ia")))[0].components
+    )
     assert shown_texts[0] == r"**M\*ia** · /generate · [acme/fox](https://replicate.com/deployments/acme/fox)"
 
 
 def test_the_input_image_is_beside_the_prompt() -> None:
-    snapshot = RunSnapshot(run=a_run(), progress=a_page().progress, thumbnail=INPUT_IMAGE)
+    snapshot = RunSnapshot(run=make_run(), progress=make_snapshot().progress, thumbnail=INPUT_IMAGE)
     message = render_run(snapshot)[0]
     assert addresses(message.components) == ["attachment://input.webp"]
     assert message.has_thumbnail
-    linked = RunSnapshot(run=a_run(), progress=a_page().progress, thumbnail="https://x.example/me.png")
+    linked = RunSnapshot(run=make_run(), progress=make_snapshot().progress, thumbnail="https://x.example/me.png")
     assert addresses(render_run(linked)[0].components) == ["https://x.example/me.png"]
     assert not render_run(linked)[0].has_thumbnail
 
 
 def test_ten_images_are_one_gallery() -> None:
-    ten = [a_file(number) for number in range(1, 11)]
-    snapshot = a_page(Phase.SUCCEEDED, *ten, run=a_run(expected=10))
+    ten = [make_file(number) for number in range(1, 11)]
+    snapshot = make_snapshot(Phase.SUCCEEDED, *ten, run=make_run(expected=10))
     snapshot = RunSnapshot(
         run=snapshot.run, progress=snapshot.progress, items=snapshot.items, thumbnail=INPUT_IMAGE, final=True
     )
@@ -241,7 +246,7 @@ def test_ten_images_are_one_gallery() -> None:
 
 
 def test_long_output_continues_in_numbered_messages() -> None:
-    snapshot = a_page(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 500))
+    snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 500))
     messages = render_run(snapshot)
     assert len(messages) > 2
     feet = [texts(message.components)[-1] for message in messages[1:]]
@@ -252,14 +257,14 @@ def test_growing_text_does_not_move_shown_text() -> None:
     text = "A sentence of some words. " * 400
     before: dict[int, Any] = {}
     for end in range(500, len(text), 700):
-        messages = render_run(a_page(Phase.RUNNING, TextItem(text[:end])))
+        messages = render_run(make_snapshot(Phase.RUNNING, TextItem(text[:end])))
         for number, message in enumerate(messages[:-1]):
             bodies = texts(message.components)[-2 if number else -1]
             assert before.setdefault(number, bodies) == bodies
 
 
 def test_text_that_automod_blocks_is_left_out() -> None:
-    snapshot = a_page(Phase.SUCCEEDED, TextItem("a forbidden word"), a_file(1))
+    snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("a forbidden word"), make_file(1))
     shown_texts = "\n".join(
         texts(render_run(snapshot, RenderOptions(omitted_text=OmittedText.OUTPUT, remarks=("AutoMod.",)))[0].components)
     )
@@ -282,8 +287,8 @@ def test_one_line_quote_and_escape() -> None:
 
 
 def test_the_longest_header_and_footer_still_fit() -> None:
-    noted = [replace(a_file(number), note="made smaller to fit here " * 9) for number in range(1, 9)]
-    run = a_run(
+    noted = [replace(make_file(number), note="made smaller to fit here " * 9) for number in range(1, 9)]
+    run = make_run(
         failure="*" * 900,
         prompt="*" * 5000,
         summary="*" * 900,
@@ -298,7 +303,7 @@ def test_the_longest_header_and_footer_still_fit() -> None:
         mention_author=True,
     )
     messages = render_run(
-        a_page(Phase.FAILED, TextItem("word " * 4000), *noted, TextItem("word " * 4000), run=run), options
+        make_snapshot(Phase.FAILED, TextItem("word " * 4000), *noted, TextItem("word " * 4000), run=run), options
     )
     for message in messages:
         check(message.components)

@@ -1,4 +1,4 @@
-"""Runs and pages for the tests, with what a test does not care about filled in."""
+"""Runs, snapshots and files for tests, with defaults for what a test does not set."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from bot.media.types import MediaKind, MediaType
-from bot.outputs.items import FileItem, OutputItem
+from bot.outputs.items import FileItem, OutputItem, TextItem
 from bot.runs.snapshot import Phase, Progress, RunSnapshot
 from bot.store.models import Place, Run, RunState
 
@@ -26,7 +26,7 @@ STATES = {
 }
 
 
-def a_place(**changes: Any) -> Place:
+def make_place(**changes: Any) -> Place:
     place = Place(
         application_id=100,
         guild_id=200,
@@ -40,14 +40,14 @@ def a_place(**changes: Any) -> Place:
     return replace(place, **changes)
 
 
-def a_run(**changes: Any) -> Run:
+def make_run(**changes: Any) -> Run:
     run = Run(
         id="r1",
         command="generate",
         target="fofr/consistent-character:" + "9c77a3c2" * 8,
         author_id=111111111111111111,
         author_name="mia",
-        place=a_place(),
+        place=make_place(),
         input={},
         prompt="a fox in the snow",
         summary="",
@@ -60,8 +60,10 @@ def a_run(**changes: Any) -> Run:
     return replace(run, **changes)
 
 
-def a_page(phase: Phase = Phase.RUNNING, *items: OutputItem, run: Run | None = None, **progress: Any) -> RunSnapshot:
-    run = run or a_run()
+def make_snapshot(
+    phase: Phase = Phase.RUNNING, *items: OutputItem, run: Run | None = None, **progress: Any
+) -> RunSnapshot:
+    run = run or make_run()
     if phase in STATES:
         run = replace(run, state=STATES[phase])
         if phase is not Phase.DELIVERING and run.ended_at is None:
@@ -70,16 +72,27 @@ def a_page(phase: Phase = Phase.RUNNING, *items: OutputItem, run: Run | None = N
     return RunSnapshot(run=run, progress=Progress(phase=phase, since=NOW, **progress), items=items, final=final)
 
 
-def a_file(number: int = 1, folder: Path = Path("/nowhere"), *, data: bytes = b"", type_: MediaType = WEBP) -> FileItem:
+def make_file(
+    number: int = 1, folder: Path = Path("/nowhere"), *, data: bytes = b"", type_: MediaType = WEBP
+) -> FileItem:
     name = f"generate-{number:02}{type_.suffix}"
     path = folder / name
     if folder != Path("/nowhere"):
-        path.write_bytes(data or picture(number))
+        path.write_bytes(data or make_image(number))
     return FileItem(name, path, type_, path.stat().st_size if path.exists() else 1000)
 
 
-def picture(number: int) -> bytes:
-    """Return a small WebP of a colour of its own."""
+def make_image(number: int) -> bytes:
+    """Return a small WebP; each number has its own colour."""
     data = BytesIO()
     Image.new("RGB", (8, 8), (number * 20 % 256, 80, 120)).save(data, "WEBP")
     return data.getvalue()
+
+
+def lasting(snapshot: RunSnapshot, seconds: float) -> RunSnapshot:
+    """Return the snapshot of a run that took so long."""
+    return replace(snapshot, run=replace(snapshot.run, ended_at=snapshot.run.created_at + timedelta(seconds=seconds)))
+
+
+def text(number: int) -> TextItem:
+    return TextItem(f"word {number}")
