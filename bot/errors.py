@@ -1,36 +1,36 @@
-"""What can go wrong, as people meet it.
+"""Errors whose text is a sentence for people.
 
 ::
 
-    ReplicordError              every error of ours; its text is a sentence
-    ├── ConfigError             the person who runs the bot can mend it: settings, tokens, ports
-    └── UserError               the person in Discord can mend it; shown to them alone
-        ├── BadOption           one option of a command; carries the option's name
-        └── Refused             right now, or for this person, the answer is no
+    ReplicordError              base class
+    ├── ConfigError             the operator can fix it: settings, tokens, ports
+    └── UserError               the person in Discord can fix it; shown to them in private
+        ├── BadOption           an option of a command has a bad value; carries the option's name
+        └── Refused             not allowed for this person, or not possible right now
 
-Replicate's own boundary has its own tree, in ``bot.backends.replicate.errors``.
+Errors of Replicate's API are in ``bot.backends.replicate.errors``.
 """
 
 
 class ReplicordError(Exception):
-    """An error of ours; ``str()`` of it is a sentence that a person can act on."""
+    """Base class; ``str()`` of it is a sentence that a person can act on."""
 
     @property
     def sentence(self) -> str:
-        """What happened and what to do, fit to be shown."""
+        """What happened and what to do."""
         return str(self)
 
 
 class ConfigError(ReplicordError):
-    """The bot cannot start or work as it is set up."""
+    """The bot cannot start or work with its configuration."""
 
 
 class UserError(ReplicordError):
-    """A person in Discord asked for something that cannot be done as asked."""
+    """A person in Discord requested something that cannot be done."""
 
 
 class BadOption(UserError):
-    """One option of a command has a value that cannot be used.
+    """An option of a command has a value that cannot be used.
 
     ``option`` is the option's name as Discord shows it; the sentence names it too.
     """
@@ -41,4 +41,4 @@ class BadOption(UserError):
 
 
 class Refused(UserError):
-    """The answer is no for now: no right to it, over a limit, or the bot is closing."""
+    """The request is not allowed for this person, over a limit, or the bot is stopping."""

@@ -1,10 +1,10 @@
-"""Invite: what the bot asks for when it is added to a server, and the addresses that ask for it."""
+"""The permissions the bot needs in a server, and the URLs by which it is installed."""
 
 from typing import Final
 
 import discord
 
-# Discord's name of each permission, and what its own pages call it.
+# The API's name of each permission, and its name in Discord's client.
 NEEDED: Final = {
     "view_channel": "View Channel",
     "send_messages": "Send Messages",
@@ -20,16 +20,16 @@ _AUTHORIZE = "https://discord.com/oauth2/authorize"
 
 
 def server_invite(application_id: int) -> str:
-    """Return the address at which somebody adds the bot to a server, with the permissions that it needs."""
+    """Return the URL that adds the bot to a server with the permissions it needs."""
     scope = "bot+applications.commands"
     return f"{_AUTHORIZE}?client_id={application_id}&scope={scope}&permissions={PERMISSIONS.value}"
 
 
 def user_invite(application_id: int) -> str:
-    """Return the address at which somebody takes the commands along for themselves, wherever they are."""
+    """Return the URL that installs the commands for one user, in every server and chat."""
     return f"{_AUTHORIZE}?client_id={application_id}&integration_type=1&scope=applications.commands"
 
 
-def missing(held: discord.Permissions) -> tuple[str, ...]:
-    """Return which needed permissions are not among those held, as Discord's pages call them."""
-    return tuple(words for name, words in NEEDED.items() if not getattr(held, name))
+def missing_permissions(granted: discord.Permissions) -> tuple[str, ...]:
+    """Return the needed permissions that are not granted, by their names in Discord's client."""
+    return tuple(label for name, label in NEEDED.items() if not getattr(granted, name))

@@ -9,7 +9,7 @@ import discord
 from bot.client import Replicord
 from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
 from bot.discord_internals import get_session_limit
-from bot.invite import missing, server_invite
+from bot.invite import missing_permissions, server_invite
 from bot.settings import Settings
 
 _MOST_GUILDS = 50
@@ -125,7 +125,7 @@ async def _check_guild(client: Replicord, listed_guild: discord.Guild) -> AsyncI
     me = await guild.fetch_member(client.user.id if client.user else 0)
     if me.is_timed_out():
         yield failed(f"“{guild.name}”: somebody gave the bot a time-out. Lift it.")
-    lacking = missing(me.guild_permissions)
+    lacking = missing_permissions(me.guild_permissions)
     if lacking:
         yield failed(
             f"“{guild.name}”: the bot lacks {listed(lacking)}. Give them to its role (Server Settings → Roles), "
@@ -150,7 +150,9 @@ async def _check_guild(client: Replicord, listed_guild: discord.Guild) -> AsyncI
 def _narrowed(channel: discord.TextChannel, me: discord.Member) -> tuple[str, ...]:
     """Return what the bot lacks in a channel that it sees and everybody writes in; elsewhere it is meant so."""
     mine, everybodys = channel.permissions_for(me), channel.permissions_for(channel.guild.default_role)
-    return missing(mine) if mine.view_channel and everybodys.view_channel and everybodys.send_messages else ()
+    return (
+        missing_permissions(mine) if mine.view_channel and everybodys.view_channel and everybodys.send_messages else ()
+    )
 
 
 def shape(payloads: Iterable[Mapping[str, Any]]) -> Shape:

@@ -22,7 +22,7 @@ async def nothing(_: Replicord) -> None:
     """Add no commands."""
 
 
-async def test_a_bot_that_starts_before_discord_waits_for_it() -> None:
+async def test_login_is_retried_until_discord_answers() -> None:
     port, clock, standin = free_port(), VirtualClock(), DiscordStandIn()
     set_api_urls(f"http://127.0.0.1:{port}/api/v10", f"ws://127.0.0.1:{port}/gateway")
     client = Replicord(on_login=nothing, shards=1)
@@ -43,7 +43,7 @@ async def test_a_bot_that_starts_before_discord_waits_for_it() -> None:
         await standin.stop()
 
 
-async def test_a_wrong_token_is_not_tried_again() -> None:
+async def test_a_rejected_token_is_not_retried() -> None:
     standin = DiscordStandIn()
     await standin.start()
     set_api_urls(standin.api_url, standin.gateway_url)

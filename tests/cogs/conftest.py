@@ -1,4 +1,4 @@
-"""The whole bot as a process of its own between both stand-ins, with settings that a test may choose."""
+"""The bot as a process between both stand-ins, with settings that a test module may choose."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -20,13 +20,13 @@ PACE = Timings(boot=0.1, queue=0.05, image=0.1, tokens_per_second=400, work=0.1)
 
 @pytest.fixture
 def settings() -> Mapping[str, str]:
-    """What differs from the sandbox's own settings; a test module may say otherwise."""
+    """Settings that differ from the sandbox's own; test modules override this."""
     return {}
 
 
 @pytest.fixture
 async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[Environment]:
-    """A started bot; at the end everything that it asked of the two services must have been what they promise."""
+    """A started bot; at the end all its requests must match the specifications of both services."""
     async with open_environment(tmp_path, timings=PACE, settings=settings) as environment:
         await environment.start_bot()
         yield environment
@@ -36,7 +36,7 @@ async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncItera
 
 @pytest.fixture
 def mia(environment: Environment) -> Person:
-    """Somebody who runs commands."""
+    """A person who runs commands."""
     return environment.discord.person("mia")
 
 
@@ -51,13 +51,18 @@ def pictures(environment: Environment) -> Channel:
     return environment.discord.state.channel("pictures")
 
 
-async def said(exchange: InteractionResult, *words: str) -> str:
-    """Return what a private answer says, as soon as it says all of these words."""
-    await exchange.wait_for(lambda it: it.text and all(word in it.text.replace("**", "") for word in words), timeout=15)
-    assert all(message.ephemeral for message in (exchange.message, *exchange.followups) if message and message.text)
-    return exchange.text.replace("**", "")
+async def private_text(result: InteractionResult, *words: str) -> str:
+    """Return the text of a private answer as soon as it contains all of these words; bold marks are left out."""
+
+    def is_complete(shown: InteractionResult) -> bool:
+        text = shown.text.replace("**", "")
+        return bool(text) and all(word in text for word in words)
+
+    await result.wait_for(is_complete, timeout=15)
+    assert all(message.ephemeral for message in (result.message, *result.followups) if message and message.text)
+    return result.text.replace("**", "")
 
 
-def offered(exchange: InteractionResult) -> list[Any]:
+def choice_values(result: InteractionResult) -> list[Any]:
     """Return the values that autocomplete offers."""
-    return [choice["value"] for choice in exchange.choices or []]
+    return [choice["value"] for choice in result.choices or []]

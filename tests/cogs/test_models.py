@@ -1,4 +1,6 @@
-"""/models, as people and the bot's owner meet it."""
+"""/models, as people and the bot's owner use it."""
+
+from collections.abc import Mapping
 
 from sandbox.discord.people.person import Person
 from sandbox.discord.state.components import iter_media
@@ -6,18 +8,18 @@ from sandbox.discord.state.models import Channel
 from sandbox.environment import Environment
 from sandbox.replicate.schema import openapi_document
 from tests.app.conftest import answered, over, reached
-from tests.cogs.conftest import offered, said
+from tests.cogs.conftest import choice_values, private_text
 
 
 def commands(environment: Environment) -> set[str]:
     return {command.name for command in environment.discord.commands.all()}
 
 
-async def test_an_added_model_is_a_command_without_a_restart_and_after_one(
+async def test_an_added_model_is_a_command_also_after_a_restart(
     environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
     added = await olga.use_command(pictures, "models add", {"model": "sandbox/captions", "name": "describe"})
-    await said(added, "Added /describe", "version")
+    await private_text(added, "Added /describe", "version")
     assert "describe" in commands(environment)
     message = answered(await mia.use_command(pictures, "describe", {"prompt": "tea"}))
     await reached(environment, lambda: over(message))
@@ -27,29 +29,31 @@ async def test_an_added_model_is_a_command_without_a_restart_and_after_one(
     assert "describe" in commands(environment)
     message = answered(await mia.use_command(pictures, "describe", {"prompt": "tea"}))
     await reached(environment, lambda: over(message))
-    assert {one.version.id for one in environment.replicate.predictions.values()} == {
-        environment.replicate.catalog.find_model("sandbox/captions").versions[0].id
-    }
+    model = environment.replicate.catalog.find_model("sandbox/captions")
+    assert model is not None
+    assert {each.version.id for each in environment.replicate.predictions.values()} == {model.versions[0].id}
 
 
-async def test_a_command_gets_the_models_name_where_none_was_chosen(
+async def test_the_default_command_name_is_the_models(
     environment: Environment, olga: Person, pictures: Channel
 ) -> None:
-    await said(
+    await private_text(
         await olga.use_command(pictures, "models add", {"model": "https://replicate.com/sandbox/score"}), "/score"
     )
     assert "score" in commands(environment)
 
 
 async def test_a_removed_command_is_gone_at_once(environment: Environment, olga: Person, pictures: Channel) -> None:
-    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/score", "name": "score"}), "/score")
+    await private_text(
+        await olga.use_command(pictures, "models add", {"model": "sandbox/score", "name": "score"}), "/score"
+    )
     typed = await olga.autocomplete(pictures, "models remove", {"name": "sc"}, "name")
-    assert offered(typed) == ["score"]
-    await said(await olga.use_command(pictures, "models remove", {"name": "score"}), "Removed /score")
+    assert choice_values(typed) == ["score"]
+    await private_text(await olga.use_command(pictures, "models remove", {"name": "score"}), "Removed /score")
     assert "score" not in commands(environment)
 
 
-async def test_what_cannot_be_changed_is_refused_with_a_sentence(
+async def test_forbidden_changes_are_refused_with_a_sentence(
     environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
     before = commands(environment)
@@ -66,71 +70,73 @@ async def test_what_cannot_be_changed_is_refused_with_a_sentence(
         (olga, "models remove", {"name": "nothing"}, "There is no /nothing"),
         (olga, "models update", {"name": "generate"}, "configured, not added"),
     ):
-        assert "\n" not in await said(await person.use_command(pictures, command, values), words)
+        assert "\n" not in await private_text(await person.use_command(pictures, command, values), words)
     assert commands(environment) == before
 
 
 async def test_the_list_names_every_command(mia: Person, pictures: Channel) -> None:
-    text = await said(await mia.use_command(pictures, "models list"), "/generate", "/talk", "/draw")
+    text = await private_text(await mia.use_command(pictures, "models list"), "/generate", "/talk", "/draw")
     assert "fofr/consistent-character" in text
     assert "3 commands" in text
 
 
 async def test_a_long_list_has_pages(olga: Person, mia: Person, pictures: Channel) -> None:
     for name in ("score", "story", "lines", "clip", "judge", "nothing"):
-        await said(await olga.use_command(pictures, "models add", {"model": f"sandbox/{name}"}), f"/{name}")
+        await private_text(await olga.use_command(pictures, "models add", {"model": f"sandbox/{name}"}), f"/{name}")
     listed = await mia.use_command(pictures, "models list")
-    assert "page 1 of 2" in await said(listed)
+    assert "page 1 of 2" in await private_text(listed)
     assert listed.message is not None
     await mia.press(listed.message, "Next")
-    assert "page 2 of 2" in await said(listed, "/nothing")
+    assert "page 2 of 2" in await private_text(listed, "/nothing")
 
 
-async def test_search_shows_what_replicate_finds(mia: Person, pictures: Channel) -> None:
-    text = await said(await mia.use_command(pictures, "models search", {"words": "caption"}), "sandbox/captions")
+async def test_search_shows_the_results_of_replicate(mia: Person, pictures: Channel) -> None:
+    text = await private_text(
+        await mia.use_command(pictures, "models search", {"words": "caption"}), "sandbox/captions"
+    )
     assert "runs" in text
-    await said(await mia.use_command(pictures, "models search", {"words": "zzzz"}), "No models match")
+    await private_text(await mia.use_command(pictures, "models search", {"words": "zzzz"}), "No models match")
 
 
-async def test_info_tells_inputs_and_output_of_a_command_and_of_any_model(mia: Person, pictures: Channel) -> None:
-    text = await said(await mia.use_command(pictures, "models info", {"model": "/generate"}), "number_of_outputs")
+async def test_info_shows_inputs_and_output(mia: Person, pictures: Channel) -> None:
+    text = await private_text(
+        await mia.use_command(pictures, "models info", {"model": "/generate"}), "number_of_outputs"
+    )
     assert "1–20" in text
     assert "disable_safety_checker" not in text
     assert "files, one by one" in text
-    other = await said(
+    other = await private_text(
         await mia.use_command(pictures, "models info", {"model": "meta/meta-llama-3-8b-instruct"}), "Output"
     )
     assert "text, as it is written" in other
 
 
-async def test_without_replicate_the_answer_is_a_sentence(
-    environment: Environment, mia: Person, pictures: Channel
-) -> None:
+async def test_an_outage_of_replicate_is_explained(environment: Environment, mia: Person, pictures: Channel) -> None:
     environment.replicate.faults.add("error-503", times=None)
     for command, values in (("search", {"words": "tea"}), ("info", {"model": "sandbox/story"})):
-        await said(await mia.use_command(pictures, f"models {command}", values), "Try again in a minute")
+        await private_text(await mia.use_command(pictures, f"models {command}", values), "Try again in a minute")
     environment.replicate.faults.clear()
 
 
-async def test_typing_a_model_offers_what_replicate_finds_or_what_was_typed(
+async def test_autocomplete_offers_results_or_the_typed_text(
     environment: Environment, olga: Person, pictures: Channel
 ) -> None:
     typed = await olga.autocomplete(pictures, "models add", {"model": "capt"}, "model")
-    assert "sandbox/captions" in offered(typed)
+    assert "sandbox/captions" in choice_values(typed)
     assert typed.latency is not None
     assert typed.latency < 1.0
     environment.replicate.faults.add("delay", times=None, seconds=2.5)
     typed = await olga.autocomplete(pictures, "models add", {"model": "somebody/something"}, "model")
-    assert offered(typed) == ["somebody/something"]
+    assert choice_values(typed) == ["somebody/something"]
     assert typed.latency is not None
     assert typed.latency < 1.0
     environment.replicate.faults.clear()
 
 
 def release(
-    environment: Environment, name: str, version: str, inputs: dict[str, object], output: dict[str, object]
+    environment: Environment, name: str, version: str, inputs: Mapping[str, object], output: Mapping[str, object]
 ) -> None:
-    """Put a model, or a newer version of it, on Replicate."""
+    """Publish a model, or a newer version of it, on Replicate."""
     environment.replicate.add_model(
         {
             "owner": "somebody",
@@ -152,7 +158,7 @@ def release(
     )
 
 
-async def test_update_shows_what_changes_and_switches_when_confirmed(
+async def test_update_shows_changes_and_switches_on_press(
     environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
     text = {"type": "string", "title": "Output"}
@@ -167,21 +173,23 @@ async def test_update_shows_what_changes_and_switches_when_confirmed(
         "strength": {"type": "number", "x-order": 3, "default": 0.5},
     }
     release(environment, "growing", "a", first, text)
-    await said(await olga.use_command(pictures, "models add", {"model": "somebody/growing"}), "Added /growing")
-    await said(await olga.use_command(pictures, "models update", {"name": "growing"}), "has the newest version")
+    await private_text(await olga.use_command(pictures, "models add", {"model": "somebody/growing"}), "Added /growing")
+    await private_text(
+        await olga.use_command(pictures, "models update", {"name": "growing"}), "already uses the latest version"
+    )
     release(environment, "growing", "b", second, {"type": "string", "format": "uri", "title": "Output"})
 
     shown = await olga.use_command(pictures, "models update", {"name": "growing"})
-    told = await said(shown, "Added", "Gone", "Changed")
-    assert "`strength`" in told
-    assert "`style`" in told
-    assert "1–50 → 1–30" in told
-    assert "default: 20 → 12" in told
-    assert "text → a file" in told
+    text_of_update = await private_text(shown, "Added", "Removed", "Changed")
+    assert "`strength`" in text_of_update
+    assert "`style`" in text_of_update
+    assert "1–50 → 1–30" in text_of_update
+    assert "default: 20 → 12" in text_of_update
+    assert "text → a file" in text_of_update
     assert shown.message is not None
 
     await olga.press(shown.message, "Switch")
-    await said(shown, "Switched /growing", "`strength`")
+    await private_text(shown, "Switched /growing", "`strength`")
     message = answered(await mia.use_command(pictures, "growing", {"strength": 0.25, "steps": 30}))
     await reached(environment, lambda: over(message))
     [prediction] = environment.replicate.predictions.values()
@@ -189,25 +197,23 @@ async def test_update_shows_what_changes_and_switches_when_confirmed(
     assert prediction.input == {"strength": 0.25, "steps": 30}
 
 
-async def test_what_discord_does_not_take_is_not_kept(
+async def test_a_command_that_discord_rejects_is_not_added(
     environment: Environment, olga: Person, pictures: Channel
 ) -> None:
     environment.discord.faults.fail("PUT /applications/*/commands", status=503, times=None)
     refused = await olga.use_command(pictures, "models add", {"model": "sandbox/score"})
-    await said(refused, "Couldn't add /score")
+    await private_text(refused, "Couldn't add /score")
     environment.discord.faults.clear()
-    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/score"}), "Added /score")
+    await private_text(await olga.use_command(pictures, "models add", {"model": "sandbox/score"}), "Added /score")
     assert "score" in commands(environment)
 
 
-async def test_info_shows_the_cover_and_how_often_it_was_run(
-    environment: Environment, mia: Person, pictures: Channel
-) -> None:
+async def test_info_shows_cover_and_run_count(environment: Environment, mia: Person, pictures: Channel) -> None:
     release(environment, "growing", "a", {"prompt": {"type": "string"}}, {"type": "string", "title": "Output"})
     for command in ("models info", "models search"):
         shown = await mia.use_command(
             pictures, command, {"model": "somebody/growing"} if "info" in command else {"words": "growing"}
         )
-        await said(shown, "2.3 M runs", "A model that grows")
+        await private_text(shown, "2.3 million runs", "A model that grows")
         assert shown.message is not None
         assert [item["url"] for item in iter_media(shown.message.components)] == ["https://example.com/growing.webp"]

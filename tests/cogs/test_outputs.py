@@ -1,4 +1,4 @@
-"""Every shape of output, and every real payload, run end to end: shown within Discord's limits, nothing lost."""
+"""Every shape of output, and every real model, run end to end: shown completely, within Discord's limits."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ def settings() -> Mapping[str, str]:
 
 
 def values_for(options: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the least that a person must give to a command, and a file wherever one fits."""
+    """Return values for the required options of a command, and a file wherever one fits."""
     given: dict[str, Any] = {}
     for option in options:
         name, kind = option["name"], option["type"]
@@ -72,7 +72,7 @@ def values_for(options: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def leaves(output: Any) -> Iterator[str]:
-    """Yield every text and number in an output as it must be found again."""
+    """Yield every text and number of an output as it must appear in the reply."""
     if isinstance(output, Mapping):
         output = list(output.values())
     if isinstance(output, list):
@@ -83,7 +83,7 @@ def leaves(output: Any) -> Iterator[str]:
 
 
 def check_shown(messages: list[Message], prediction: Prediction) -> None:
-    """Everything that the model made is in the reply: files as files, words and numbers as they are."""
+    """Assert that the reply shows the whole output: files as files, texts and numbers as they are."""
     found = [*leaves(prediction.output)]
     files = [leaf for leaf in found if leaf.startswith("http")]
     attached = [one for message in messages for one in message.attachments if one.filename != "input.webp"]
@@ -111,7 +111,7 @@ async def run(
     return messages_of(channel, message), environment.replicate.predictions[new]
 
 
-async def test_every_shape_of_output_is_shown_and_nothing_is_lost(
+async def test_every_shape_of_output_is_shown_completely(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     for name, kinds in SHAPES.items():
@@ -122,15 +122,13 @@ async def test_every_shape_of_output_is_shown_and_nothing_is_lost(
         assert {kind for kind in types if kind in (ComponentType.MEDIA_GALLERY, ComponentType.FILE)} == set(kinds), name
 
 
-async def test_lines_that_a_model_hands_over_stay_lines(
-    environment: Environment, mia: Person, pictures: Channel
-) -> None:
+async def test_lines_of_a_model_stay_lines(environment: Environment, mia: Person, pictures: Channel) -> None:
     [message], prediction = await run(environment, mia, pictures, "lines")
     assert "\n".join(prediction.output) in message.text
 
 
 @pytest.mark.skipif(not MODELS, reason="no real payloads in ../shared/models beside the checkout")
-async def test_every_real_payload_is_a_command_that_runs(tmp_path: Path) -> None:
+async def test_every_real_model_is_a_command_that_runs(tmp_path: Path) -> None:
     payloads = [json.loads(path.read_text("utf-8")) for path in MODELS]
     names = {payload["name"].replace(".", "-")[:32]: payload for payload in payloads}
     commands = ",".join(f"{name}={payload['owner']}/{payload['name']}" for name, payload in names.items())

@@ -1,30 +1,44 @@
-"""/privacy export: all of it, or what is left out is said."""
+"""/privacy: counts, and an export that says what is missing from it."""
 
 import json
 import sqlite3
 from contextlib import closing
 
 from sandbox.discord.people.person import Person
-from sandbox.discord.state.models import Channel
+from sandbox.discord.state.models import Channel, Upload
 from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, over, reached
-from tests.cogs.conftest import said
+from tests.cogs.conftest import private_text
+
+ME = Upload("me.png", draw_portrait())
 
 
-async def test_an_export_that_discord_does_not_take_whole_says_what_is_left_out(
+async def test_stored_data_is_counted(environment: Environment, olga: Person, pictures: Channel) -> None:
+    await private_text(await olga.use_command(pictures, "privacy show"), "0 runs")
+    await private_text(await olga.use_command(pictures, "models add", {"model": "sandbox/score"}), "Added /score")
+    message = answered(await olga.use_command(pictures, "generate", {"subject": ME, "number_of_outputs": 1}))
+    await reached(environment, lambda: over(message))
+    text = await private_text(await olga.use_command(pictures, "privacy show"), "Your stored data")
+    assert "1 run, the oldest" in text
+    assert "1 uploaded file\n" in text
+    assert "1 added command\n" in text
+
+
+async def test_an_export_too_large_for_discord_says_what_is_missing(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
     await reached(environment, lambda: over(message))
-    exchange = await mia.use_command(pictures, "privacy export")
-    await said(exchange, "Here is everything stored about you.")
+    result = await mia.use_command(pictures, "privacy export")
+    await private_text(result, "Here is everything stored about you.")
     with closing(sqlite3.connect(environment.database_path)) as database:
         database.execute("""UPDATE runs SET output = '"' || hex(zeroblob(6000000)) || '"'""")
         database.commit()
-    exchange = await mia.use_command(pictures, "privacy export")
-    text = await said(exchange, "left out")
+    result = await mia.use_command(pictures, "privacy export")
+    text = await private_text(result, "left out")
     assert "everything" not in text
-    [told] = [one for one in (exchange.message, *exchange.followups) if one and one.attachments]
-    [run] = json.loads(told.attachments[0].data)["runs"]
+    [answer] = [one for one in (result.message, *result.followups) if one and one.attachments]
+    [run] = json.loads(answer.attachments[0].data)["runs"]
     assert run["prompt"] == "a hat"
     assert "output" not in run

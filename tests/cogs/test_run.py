@@ -9,7 +9,7 @@ from sandbox.discord.state.models import Channel, Upload
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, over, reached, words
-from tests.cogs.conftest import offered, said
+from tests.cogs.conftest import choice_values, private_text
 
 ME = Upload("me.png", draw_portrait())
 
@@ -22,10 +22,10 @@ def settings() -> Mapping[str, str]:
 async def test_the_form_of_any_model_opens_and_runs_it(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
-    exchange = await mia.use_command(pictures, "run", {"model": "sandbox/upscaler"})
-    assert exchange.modal is not None
-    assert "upscaler" in exchange.modal["title"]
-    message = answered(await mia.submit(exchange, {"image": ME}))
+    result = await mia.use_command(pictures, "run", {"model": "sandbox/upscaler"})
+    assert result.modal is not None
+    assert "upscaler" in result.modal["title"]
+    message = answered(await mia.submit(result, {"image": ME}))
     await reached(environment, lambda: over(message))
     assert "/run" in words(message)
     assert "sandbox/upscaler" in message.text
@@ -34,12 +34,10 @@ async def test_the_form_of_any_model_opens_and_runs_it(
     assert prediction.input["image"].startswith("data:image/png")
 
 
-async def test_what_has_no_part_of_the_form_goes_through_advanced_and_is_edited_again(
-    environment: Environment, mia: Person, pictures: Channel
-) -> None:
-    exchange = await mia.use_command(pictures, "run", {"model": "fofr/consistent-character"})
+async def test_advanced_inputs_can_be_edited_again(environment: Environment, mia: Person, pictures: Channel) -> None:
+    result = await mia.use_command(pictures, "run", {"model": "fofr/consistent-character"})
     message = answered(
-        await mia.submit(exchange, {"subject": ME, "number_of_outputs": "1", "advanced": "seed=7 output_format=png"})
+        await mia.submit(result, {"subject": ME, "number_of_outputs": "1", "advanced": "seed=7 output_format=png"})
     )
     await reached(environment, lambda: over(message))
     edited = await mia.press(message, "Edit")
@@ -52,50 +50,48 @@ async def test_what_has_no_part_of_the_form_goes_through_advanced_and_is_edited_
     assert second.input["prompt"] == "a hat"
 
 
-async def test_a_slow_replicate_gets_a_button_that_opens_the_form(
+async def test_a_slow_model_lookup_shows_a_button_for_the_form(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     environment.replicate.faults.add("delay", on="GET /v1/models/*", times=None, seconds=3.0)
-    exchange = await mia.use_command(pictures, "run", {"model": "sandbox/story"})
-    assert exchange.ephemeral
-    assert exchange.message is not None
-    await exchange.wait_for(lambda it: it.message and "Open the form" in it.message.buttons, timeout=20)
-    opened = await mia.press(exchange.message, "Open the form")
+    result = await mia.use_command(pictures, "run", {"model": "sandbox/story"})
+    assert result.ephemeral
+    assert result.message is not None
+    await result.wait_for(lambda shown: shown.message and "Open the form" in shown.message.buttons, timeout=20)
+    opened = await mia.press(result.message, "Open the form")
     assert opened.modal is not None
     environment.replicate.faults.clear()
     message = answered(await mia.submit(opened, {"prompt": "tea"}))
     await reached(environment, lambda: over(message))
 
 
-async def test_a_model_that_is_none_gets_a_sentence(mia: Person, pictures: Channel) -> None:
+async def test_an_unknown_model_is_explained(mia: Person, pictures: Channel) -> None:
     for model, sentence in (
         ("flux", "is not a model"),
         ("sandbox/nowhere", "Couldn't find sandbox/nowhere on Replicate"),
     ):
-        assert "\n" not in await said(await mia.use_command(pictures, "run", {"model": model}), sentence)
+        assert "\n" not in await private_text(await mia.use_command(pictures, "run", {"model": model}), sentence)
 
 
-async def test_typing_offers_models_and_each_key_press_is_answered_fast(
+async def test_autocomplete_answers_every_key_press_fast(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     first = await mia.autocomplete(pictures, "run", {}, "model")
-    assert "fofr/consistent-character" in offered(first)
+    assert "fofr/consistent-character" in choice_values(first)
     for typed in ("up", "upsc", "upscale"):
         last = await mia.autocomplete(pictures, "run", {"model": typed}, "model")
         assert last.latency is not None
         assert last.latency < 1.0
-    assert offered(last) == ["sandbox/upscaler"]
+    assert choice_values(last) == ["sandbox/upscaler"]
     before = len(environment.replicate.calls)
     await mia.autocomplete(pictures, "run", {"model": "Upscale "}, "model")
     assert len(environment.replicate.calls) == before, "the same words are searched once"
 
 
-async def test_it_works_in_a_server_without_the_bot_by_ones_own_installation(
-    environment: Environment, mia: Person
-) -> None:
+async def test_user_install_works_in_a_server_without_the_bot(environment: Environment, mia: Person) -> None:
     mia.user.installed = True
     lobby = environment.discord.state.channel("lobby")
-    exchange = await mia.use_command(lobby, "run", {"model": "sandbox/story"})
-    submitted = await mia.submit(exchange, {"prompt": "tea"})
+    result = await mia.use_command(lobby, "run", {"model": "sandbox/story"})
+    submitted = await mia.submit(result, {"prompt": "tea"})
     message = answered(submitted)
     await reached(environment, lambda: over(message))

@@ -1,4 +1,4 @@
-"""The buttons under a run, pressed late, by others, and in other places than under the run."""
+"""The buttons of a run, pressed late, by others, and outside of the run's message."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
@@ -14,7 +14,7 @@ from sandbox.portrait import draw_portrait
 from sandbox.replicate.job import Timings
 from tests.app.conftest import answered, eventually, images, over, reached, words
 from tests.bot_environment import open_environment
-from tests.cogs.conftest import said
+from tests.cogs.conftest import private_text
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
@@ -24,7 +24,7 @@ SLOW = Timings(boot=0.1, queue=0.05, image=1.5, tokens_per_second=400)
 
 @pytest.fixture
 async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[Environment]:
-    """Slow enough for a press in the middle of a run."""
+    """Slow enough to press a button during a run."""
     async with open_environment(tmp_path, timings=SLOW, settings=settings) as environment:
         await environment.start_bot()
         yield environment
@@ -32,86 +32,82 @@ async def environment(tmp_path: Path, settings: Mapping[str, str]) -> AsyncItera
         check_replicate_calls(environment.replicate.calls)
 
 
-def write(environment: Environment, statement: str) -> None:
-    """Change the bot's database as an hour of its chores would."""
+def execute(environment: Environment, statement: str) -> None:
+    """Change the bot's database as its periodic maintenance would."""
     with closing(sqlite3.connect(environment.database_path)) as database:
         database.execute(statement)
         database.commit()
 
 
-def delivered(environment: Environment) -> bool:
+def is_delivered(environment: Environment) -> bool:
     with closing(sqlite3.connect(environment.database_path)) as database:
         return not database.execute("SELECT 1 FROM runs WHERE delivered_at IS NULL").fetchall()
 
 
-async def picture(environment: Environment, person: Person, where: Channel) -> Message:
-    """A run with a file, over and written down as shown."""
+async def finished_run(environment: Environment, person: Person, where: Channel) -> Message:
+    """Return the message of a run with an input file that has ended and is delivered."""
     message = answered(
         await person.use_command(where, "generate", {"prompt": "a fox", "subject": ME, "number_of_outputs": 1})
     )
     await reached(environment, lambda: over(message))
-    await eventually(lambda: delivered(environment))
+    await eventually(lambda: is_delivered(environment))
     return message
 
 
-async def test_again_pays_for_nothing_once_the_files_are_no_longer_kept(
+async def test_again_without_stored_files_bills_nothing(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
-    message = await picture(environment, mia, pictures)
-    write(environment, "DELETE FROM run_files")
-    await said(await mia.press(message, "Again"), "files were deleted", "/generate")
+    message = await finished_run(environment, mia, pictures)
+    execute(environment, "DELETE FROM run_files")
+    await private_text(await mia.press(message, "Again"), "files were deleted", "/generate")
     assert len(environment.replicate.predictions) == 1
 
 
-async def test_again_and_edit_pay_for_nothing_once_the_words_are_no_longer_kept(
+async def test_again_and_edit_of_deleted_data_bill_nothing(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
-    message = await picture(environment, mia, pictures)
-    write(
+    message = await finished_run(environment, mia, pictures)
+    execute(
         environment,
         "UPDATE runs SET input = '{}', prompt = NULL, summary = '', notes = '[]', output_schema = '{}', output = NULL,"
         " forgotten_at = delivered_at",
     )
     for button in ("Again", "Edit"):
-        await said(await mia.press(message, button), "data was deleted", "/generate")
+        await private_text(await mia.press(message, button), "data was deleted", "/generate")
     assert len(environment.replicate.predictions) == 1
 
 
-async def test_what_somebody_gave_is_not_given_again_by_others(
+async def test_inputs_with_files_are_not_repeated_by_others(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
-    message = await picture(environment, mia, pictures)
+    message = await finished_run(environment, mia, pictures)
     noah = environment.discord.person("noah")
     for button in ("Again", "Edit"):
-        exchange = await noah.press(message, button)
-        assert exchange.modal is None
-        await said(exchange, "This run used Mia")
+        result = await noah.press(message, button)
+        assert result.modal is None
+        await private_text(result, "This run used Mia")
     assert len(environment.replicate.predictions) == 1
     again = answered(await mia.press(message, "Again"))
     await reached(environment, lambda: over(again))
 
 
-async def test_a_run_of_words_alone_is_anybodys_to_run_again(
-    environment: Environment, mia: Person, pictures: Channel
-) -> None:
+async def test_anybody_may_repeat_a_run_without_files(environment: Environment, mia: Person, pictures: Channel) -> None:
     message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
     await reached(environment, lambda: over(message))
     again = answered(await environment.discord.person("noah").press(message, "Again"))
     await reached(environment, lambda: over(again))
 
 
-async def test_cancel_in_the_list_leaves_a_run_its_own_road_to_its_message(
-    environment: Environment, mia: Person
-) -> None:
+async def test_cancel_in_a_list_updates_the_runs_own_message(environment: Environment, mia: Person) -> None:
     mia.user.installed = True
     lobby = environment.discord.state.channel("lobby")
     values = {"prompt": "a fox", "subject": ME, "number_of_outputs": 4}
     message = answered(await mia.use_command(lobby, "generate", values))
     await reached(environment, lambda: images(message))
     shown = await mia.use_command(lobby, "runs list")
-    await shown.wait_for(lambda it: it.text)
+    await shown.wait_for(lambda shown: shown.text)
     listed = next(one for one in (shown.message, *shown.followups) if one and "Cancel" in one.buttons)
     pressed = await mia.press(listed, "Cancel")
     await reached(environment, lambda: over(message))
     assert "Stopped" in words(message)
-    await said(pressed, "Stopping")
+    await private_text(pressed, "Stopping")

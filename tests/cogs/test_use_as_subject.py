@@ -1,4 +1,4 @@
-"""“Use as subject” in the menu of a message."""
+"""Use as subject, in the menu of a message."""
 
 import base64
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, images, over, reached
 from tests.bot_environment import open_environment
-from tests.cogs.conftest import PACE, said
+from tests.cogs.conftest import PACE, private_text
 
 ME = Upload("me.png", draw_portrait())
 MENU = "Use as subject"
@@ -36,50 +36,48 @@ async def test_a_photo_in_a_message_becomes_the_subject(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     photo = await environment.discord.person("noah").send_message(pictures, "look", files=[ME])
-    exchange = await mia.use_context_menu(photo, MENU)
-    assert "Subject" not in labels(exchange.modal)
-    assert "me.png" in str(exchange.modal)
-    message = answered(await mia.submit(exchange, {"prompt": "a hat", "number_of_outputs": "1"}))
+    result = await mia.use_context_menu(photo, MENU)
+    assert "Subject" not in labels(result.modal)
+    assert "me.png" in str(result.modal)
+    message = answered(await mia.submit(result, {"prompt": "a hat", "number_of_outputs": "1"}))
     await reached(environment, lambda: over(message))
     [prediction] = environment.replicate.predictions.values()
     assert prediction.input["prompt"] == "a hat"
     assert prediction.input["subject"].startswith("data:image/png;base64,")
 
 
-async def test_an_image_that_the_bot_made_can_be_used_again(
-    environment: Environment, mia: Person, pictures: Channel
-) -> None:
+async def test_an_output_image_becomes_the_subject(environment: Environment, mia: Person, pictures: Channel) -> None:
     made = answered(await mia.use_command(pictures, "generate", {"subject": ME, "number_of_outputs": 2}))
     await reached(environment, lambda: over(made))
-    exchange = await mia.use_context_menu(made, MENU)
-    assert labels(exchange.modal)[0] == "Image"
+    result = await mia.use_context_menu(made, MENU)
+    assert labels(result.modal)[0] == "Image"
     second = images(made)[1]
-    message = answered(await mia.submit(exchange, {"Image": f"2: {second}", "number_of_outputs": "1"}))
+    message = answered(await mia.submit(result, {"Image": f"2: {second}", "number_of_outputs": "1"}))
     await reached(environment, lambda: over(message))
     *_, last = environment.replicate.predictions.values()
     assert last.input["subject"].startswith("data:image/webp;base64,")
 
 
-async def test_a_message_without_an_image_gets_a_private_sentence(mia: Person, pictures: Channel) -> None:
+async def test_a_message_without_an_image_is_refused(mia: Person, pictures: Channel) -> None:
     note = await mia.send_message(pictures, "no image here", files=[Upload("notes.txt", b"words")])
-    await said(await mia.use_context_menu(note, MENU), "There is no image in this message")
+    await private_text(await mia.use_context_menu(note, MENU), "There is no image in this message")
 
 
-async def test_an_image_that_is_gone_at_submit_gets_a_private_sentence(
+async def test_an_image_deleted_before_submit_is_refused(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     photo = await mia.send_message(pictures, "look", files=[ME])
     environment.discord.cdn.life = timedelta()
-    exchange = await mia.use_context_menu(photo, MENU)
-    refused = await mia.submit(exchange, {"number_of_outputs": "1"})
-    await said(refused, "Discord did not hand over")
+    result = await mia.use_context_menu(photo, MENU)
+    refused = await mia.submit(result, {"number_of_outputs": "1"})
+    await private_text(refused, "Discord did not hand over")
     assert not environment.replicate.predictions
 
 
-async def test_with_several_commands_that_take_an_image_there_is_a_choice(
+async def test_several_image_commands_are_offered(
     environment: Environment, olga: Person, mia: Person, pictures: Channel
 ) -> None:
-    await said(await olga.use_command(pictures, "models add", {"model": "sandbox/upscaler"}), "Added /upscaler")
+    await private_text(await olga.use_command(pictures, "models add", {"model": "sandbox/upscaler"}), "Added /upscaler")
     photo = await mia.send_message(pictures, "look", files=[ME])
     asked = await mia.use_context_menu(photo, MENU)
     assert asked.ephemeral
@@ -93,15 +91,15 @@ async def test_with_several_commands_that_take_an_image_there_is_a_choice(
     assert prediction.input["image"].startswith("data:image/png")
 
 
-async def test_where_no_command_takes_an_image_it_says_so(tmp_path: Path) -> None:
+async def test_no_image_command_is_explained(tmp_path: Path) -> None:
     async with open_environment(tmp_path, timings=PACE, settings={"COMMANDS": "story=sandbox/story"}) as environment:
         await environment.start_bot()
         mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
         photo = await mia.send_message(pictures, "look", files=[ME])
-        await said(await mia.use_context_menu(photo, MENU), "No command here takes an image")
+        await private_text(await mia.use_context_menu(photo, MENU), "No command here takes an image")
 
 
-async def test_an_embeds_image_is_read_from_discords_copy_and_never_from_its_address(
+async def test_embed_images_are_read_from_discords_copy_only(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     kept = await mia.send_message(pictures, "look", files=[ME])
@@ -111,10 +109,10 @@ async def test_an_embeds_image_is_read_from_discords_copy_and_never_from_its_add
     for image, found in (({"url": elsewhere, "proxy_url": copy}, True), ({"url": elsewhere}, False)):
         message = await noah.send_message(pictures, "a page")
         message.body = replace(message.body, embeds=({"title": "A page", "image": image},))
-        exchange = await mia.use_context_menu(message, MENU)
-        assert (exchange.modal is not None) is found
+        result = await mia.use_context_menu(message, MENU)
+        assert (result.modal is not None) is found
         if found:
-            reply = answered(await mia.submit(exchange, {"number_of_outputs": "1"}))
+            reply = answered(await mia.submit(result, {"number_of_outputs": "1"}))
             await reached(environment, lambda: over(reply))  # noqa: B023 - looked at before the next turn
     [prediction] = environment.replicate.predictions.values()
     assert base64.b64decode(prediction.input["subject"].partition(",")[2]) == ME.data

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from discord import ui
 from hypothesis import given, settings
@@ -13,28 +14,28 @@ from bot.ui.permissions import may_cancel, may_see_details
 from bot.ui.render.details import details_card
 from bot.ui.render.list_cards import Entry, Tone, list_card, run_entry, sentence_card
 from tests.ui.factories import NOW, make_place, make_run
-from tests.ui.rules import check, texts, walk
+from tests.ui.message_rules import check_message, iter_components, text_contents
 
-texts_ = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3000).filter(str.strip)
+long_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3000).filter(str.strip)
 entries = st.builds(
     Entry,
-    text=texts_,
+    text=long_texts,
     url=st.none() | st.just("https://discord.com/channels/1/2/3"),
     image=st.none() | st.just("https://x.example/a.png"),
 )
 
 
 def components(view: ui.LayoutView) -> list[dict[str, object]]:
-    return view.to_components()  # type: ignore[no-any-return]
+    return view.to_components()  # type: ignore[no-any-return, no-untyped-call]
 
 
-@given(st.lists(entries, max_size=30), texts_, texts_)
+@given(st.lists(entries, max_size=30), long_texts, long_texts)
 @settings(deadline=None, max_examples=60)
 def test_any_list_is_within_discords_limits(list_entries: list[Entry], intro: str, footer: str) -> None:
-    buttons = [ui.Button(label="More", custom_id=f"more{n}") for n in range(5)]
+    buttons: list[ui.Item[Any]] = [ui.Button(label="More", custom_id=f"more{n}") for n in range(5)]
     payload = components(list_card("Your runs", list_entries, intro=intro, footer=footer, buttons=buttons))
-    assert sum(1 for _ in walk(payload)) <= 40
-    assert sum(len(text) for text in texts(payload)) <= 4000
+    assert sum(1 for _ in iter_components(payload)) <= 40
+    assert sum(len(text) for text in text_contents(payload)) <= 4000
 
 
 def test_a_list_shows_runs_with_image_and_link() -> None:
@@ -44,23 +45,23 @@ def test_a_list_shows_runs_with_image_and_link() -> None:
         run_entry(runs[1], image="https://x.example/a.png"),
     ]
     payload = components(list_card("Your runs", list_entries, footer="Kept for 30 days."))
-    check(payload)
-    shown_text = "\n".join(texts(payload))
+    check_message(payload)
+    shown_text = "\n".join(text_contents(payload))
     assert "**/generate** · a fox in the snow" in shown_text
     assert "running · <t:1767225600:R> · [open](https://discord.com/channels/200/300/400)" in shown_text
     assert r"\*bold\*" in shown_text
-    assert [part["custom_id"] for part in walk(payload) if part["type"] == 2] == ["run:cancel:a"]
+    assert [part["custom_id"] for part in iter_components(payload) if part["type"] == 2] == ["run:cancel:a"]
 
 
 def test_entries_left_out_are_counted() -> None:
     payload = components(list_card("Models", [Entry(text=f"model {n}" * 30) for n in range(50)]))
-    check(payload)
-    assert texts(payload)[-1].startswith("-# … and ")
+    check_message(payload)
+    assert text_contents(payload)[-1].startswith("-# … and ")
 
 
 def test_sentence_card() -> None:
     payload = components(sentence_card("The prompt is empty; write what you want to see."))
-    check(payload)
+    check_message(payload)
     assert payload[0]["accent_color"] == Tone.ERROR
 
 
@@ -74,7 +75,7 @@ def test_sentence_card() -> None:
 )
 @settings(deadline=None, max_examples=60)
 def test_any_details_are_within_discords_limits(inputs: dict[str, object], metrics: dict[str, object]) -> None:
-    check(components(details_card(make_run(input=inputs, metrics=metrics, prediction_id="p1"))))
+    check_message(components(details_card(make_run(input=inputs, metrics=metrics, prediction_id="p1"))))
 
 
 def test_details_without_secrets() -> None:
@@ -86,14 +87,16 @@ def test_details_without_secrets() -> None:
         ended_at=NOW + timedelta(seconds=41),
     )
     payload = components(details_card(run))
-    check(payload)
-    shown_text = "\n".join(texts(payload))
+    check_message(payload)
+    shown_text = "\n".join(text_contents(payload))
     assert "model time 12 s · images 5" in shown_text
     assert "**Seed** `42`" in shown_text
     assert "subject: (file 1)" in shown_text
     assert "hush" not in shown_text
     assert run.place.token not in shown_text
-    assert [part.get("url") for part in walk(payload) if part["type"] == 2] == ["https://replicate.com/p/abc"]
+    assert [part.get("url") for part in iter_components(payload) if part["type"] == 2] == [
+        "https://replicate.com/p/abc"
+    ]
 
 
 def test_only_well_formed_custom_ids_are_run_buttons() -> None:

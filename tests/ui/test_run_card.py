@@ -18,7 +18,7 @@ from bot.ui.render import strings
 from bot.ui.render.formatting import escape, format_quote, one_line
 from bot.ui.render.run_card import OmittedText, RenderOptions, render_run
 from tests.ui.factories import NOW, PDF, WEBP, make_file, make_run, make_snapshot
-from tests.ui.rules import addresses, check, texts, walk
+from tests.ui.message_rules import check_message, iter_components, media_urls, text_contents
 
 INPUT_IMAGE = Media("me.png", MediaType("image/png", ".png", MediaKind.IMAGE), b"png")
 MARKS = ["```", "**", "](http://evil.example)", "@everyone", "<@1>", "\n# ", "\n-# ", "👩‍👩‍👧"]
@@ -114,7 +114,7 @@ def render_options(draw: st.DrawFn, snapshot: RunSnapshot) -> RenderOptions:
 def test_any_snapshot_is_within_discords_limits(data: st.DataObject) -> None:
     snapshot = data.draw(snapshots())
     for message in render_run(snapshot, data.draw(render_options(snapshot))):
-        check(message.components)
+        check_message(message.components)
 
 
 @given(snapshots())
@@ -127,7 +127,7 @@ def test_every_file_and_letter_is_in_some_message(snapshot: RunSnapshot) -> None
     words_of_sheets = [
         word for sheet in dealt for part in sheet.parts if isinstance(part, TextItem) for word in part.text
     ]
-    shown_texts = "\n".join(text for message in messages for text in texts(message.components))
+    shown_texts = "\n".join(text for message in messages for text in text_contents(message.components))
     missing = {letter for letter in words_of_sheets if letter.isalnum()} - set(shown_texts)
     assert not missing
 
@@ -136,7 +136,7 @@ def test_every_file_and_letter_is_in_some_message(snapshot: RunSnapshot) -> None
 @settings(deadline=None)
 def test_prompt_and_author_cannot_use_markdown(prompt: str, name: str) -> None:
     snapshot = make_snapshot(run=make_run(prompt=prompt, author_name=name))
-    shown_texts = texts(render_run(snapshot)[0].components)
+    shown_texts = text_contents(render_run(snapshot)[0].components)
     assert shown_texts[0].count("\n") == 0
     asked = shown_texts[1].split("\n") if len(shown_texts) > 2 else []
     assert all(line.startswith("> ") for line in asked)
@@ -213,11 +213,11 @@ def test_nothing_above_the_output_moves_while_running() -> None:
     ],
 )
 def test_status_line(snapshot: RunSnapshot, line: str) -> None:
-    assert line in texts(render_run(snapshot)[0].components)
+    assert line in text_contents(render_run(snapshot)[0].components)
 
 
 def test_header_names_author_command_and_model() -> None:
-    shown_texts = texts(
+    shown_texts = text_contents(
         render_run(make_snapshot(run=make_run(target="deployments/acme/fox", author_name="M*ia")))[0].components
     )
     assert shown_texts[0] == r"**M\*ia** · /generate · [acme/fox](https://replicate.com/deployments/acme/fox)"
@@ -226,10 +226,10 @@ def test_header_names_author_command_and_model() -> None:
 def test_the_input_image_is_beside_the_prompt() -> None:
     snapshot = RunSnapshot(run=make_run(), progress=make_snapshot().progress, thumbnail=INPUT_IMAGE)
     message = render_run(snapshot)[0]
-    assert addresses(message.components) == ["attachment://input.webp"]
+    assert media_urls(message.components) == ["attachment://input.webp"]
     assert message.has_thumbnail
     linked = RunSnapshot(run=make_run(), progress=make_snapshot().progress, thumbnail="https://x.example/me.png")
-    assert addresses(render_run(linked)[0].components) == ["https://x.example/me.png"]
+    assert media_urls(render_run(linked)[0].components) == ["https://x.example/me.png"]
     assert not render_run(linked)[0].has_thumbnail
 
 
@@ -240,7 +240,7 @@ def test_ten_images_are_one_gallery() -> None:
         run=snapshot.run, progress=snapshot.progress, items=snapshot.items, thumbnail=INPUT_IMAGE, final=True
     )
     (message,) = render_run(snapshot)
-    (gallery,) = [part for part in walk(message.components) if part["type"] == 12]
+    (gallery,) = [part for part in iter_components(message.components) if part["type"] == 12]
     assert len(gallery["items"]) == 10
     assert gallery["items"][2]["description"] == "3 of 10: a fox in the snow"
 
@@ -249,7 +249,7 @@ def test_long_output_continues_in_numbered_messages() -> None:
     snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 500))
     messages = render_run(snapshot)
     assert len(messages) > 2
-    feet = [texts(message.components)[-1] for message in messages[1:]]
+    feet = [text_contents(message.components)[-1] for message in messages[1:]]
     assert feet == [f"-# {number}/{len(messages)}" for number in range(2, len(messages) + 1)]
 
 
@@ -259,20 +259,22 @@ def test_growing_text_does_not_move_shown_text() -> None:
     for end in range(500, len(text), 700):
         messages = render_run(make_snapshot(Phase.RUNNING, TextItem(text[:end])))
         for number, message in enumerate(messages[:-1]):
-            bodies = texts(message.components)[-2 if number else -1]
+            bodies = text_contents(message.components)[-2 if number else -1]
             assert before.setdefault(number, bodies) == bodies
 
 
 def test_text_that_automod_blocks_is_left_out() -> None:
     snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("a forbidden word"), make_file(1))
     shown_texts = "\n".join(
-        texts(render_run(snapshot, RenderOptions(omitted_text=OmittedText.OUTPUT, remarks=("AutoMod.",)))[0].components)
+        text_contents(
+            render_run(snapshot, RenderOptions(omitted_text=OmittedText.OUTPUT, remarks=("AutoMod.",)))[0].components
+        )
     )
     assert "forbidden" not in shown_texts
     assert "AutoMod" in shown_texts
     assert "fox" in shown_texts
     assert "fox" not in "\n".join(
-        texts(render_run(snapshot, RenderOptions(omitted_text=OmittedText.PROMPT))[0].components)
+        text_contents(render_run(snapshot, RenderOptions(omitted_text=OmittedText.PROMPT))[0].components)
     )
 
 
@@ -306,4 +308,4 @@ def test_the_longest_header_and_footer_still_fit() -> None:
         make_snapshot(Phase.FAILED, TextItem("word " * 4000), *noted, TextItem("word " * 4000), run=run), options
     )
     for message in messages:
-        check(message.components)
+        check_message(message.components)

@@ -76,6 +76,7 @@ def test_no_two_commands_of_a_group_share_a_name(locale: str) -> None:
 async def test_names_that_discord_rejects_stay_english(text: str, translated: str | None) -> None:
     translator = Translator({"de": {"runs": text}})
     command = next(iter(About.__new__(About).walk_app_commands()))
+    assert isinstance(command, app_commands.Command)
     context = app_commands.TranslationContext(app_commands.TranslationContextLocation.command_name, command)
     assert await translator.translate(app_commands.locale_str("runs"), Locale.german, context) == translated
     assert await translator.translate(app_commands.locale_str("runs"), Locale.french, context) is None

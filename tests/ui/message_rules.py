@@ -1,4 +1,4 @@
-"""Discord's rules for a message of components V2, checked on the payload itself."""
+"""Discord's rules for a message of components V2, checked on its payload."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,48 +9,48 @@ CONTAINER, ROW, BUTTON, SECTION, TEXT, THUMBNAIL, GALLERY, FILE, SEPARATOR = 17,
 _IN_CONTAINER = {ROW, TEXT, SECTION, GALLERY, SEPARATOR, FILE}
 
 
-def walk(components: list[Json]) -> Iterator[Json]:
+def iter_components(components: list[Json]) -> Iterator[Json]:
     """Yield every component, nested ones too."""
     for component in components:
         yield component
-        yield from walk(component.get("components", []))
+        yield from iter_components(component.get("components", []))
         if "accessory" in component:
             yield component["accessory"]
 
 
-def texts(components: list[Json]) -> list[str]:
+def text_contents(components: list[Json]) -> list[str]:
     """Return the contents of all text displays, in reading order."""
-    return [component["content"] for component in walk(components) if component["type"] == TEXT]
+    return [component["content"] for component in iter_components(components) if component["type"] == TEXT]
 
 
-def addresses(components: list[Json]) -> list[str]:
-    """Return where every picture and file is shown from."""
-    found = []
-    for component in walk(components):
+def media_urls(components: list[Json]) -> list[str]:
+    """Return the URLs of every image, video and file."""
+    found: list[str] = []
+    for component in iter_components(components):
         found += [item["media"]["url"] for item in component.get("items", [])]
         found += [component[key]["url"] for key in ("media", "file") if key in component]
     return found
 
 
-def units(text: str) -> int:
-    """Return a text's length the larger way."""
+def utf16_length(text: str) -> int:
+    """Return the length in UTF-16 units, the larger of the two ways to count."""
     return len(text.encode("utf-16-le")) // 2
 
 
-def check(components: list[Json]) -> None:
-    """Assert that Discord takes these components as one message."""
-    everything = list(walk(components))
-    assert 1 <= len(everything) <= 40
-    assert sum(units(text) for text in texts(components)) <= 4000
-    for component in everything:
-        _check_one(component)
-    custom_ids = [component["custom_id"] for component in everything if "custom_id" in component]
+def check_message(components: list[Json]) -> None:
+    """Assert that Discord accepts these components as one message."""
+    all_components = list(iter_components(components))
+    assert 1 <= len(all_components) <= 40
+    assert sum(utf16_length(text) for text in text_contents(components)) <= 4000
+    for component in all_components:
+        _check_component(component)
+    custom_ids = [component["custom_id"] for component in all_components if "custom_id" in component]
     assert len(custom_ids) == len(set(custom_ids))
-    files = [url for url in addresses(components) if url.startswith("attachment://")]
+    files = [url for url in media_urls(components) if url.startswith("attachment://")]
     assert len(files) == len(set(files)) <= 10
 
 
-def _check_one(component: Json) -> None:
+def _check_component(component: Json) -> None:
     children = component.get("components", [])
     match component["type"]:
         case 17:
