@@ -10,7 +10,7 @@ from cachetools import TTLCache
 
 from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.types import ModelRef
-from bot.catalog.command import Command, prepare_command
+from bot.catalog.command import Command, merge_specs, prepare_command
 from bot.catalog.resolve import ModelResolver, ResolvedModel, as_user_errors
 from bot.catalog.search import ModelSummary
 from bot.clock import Clock
@@ -62,8 +62,8 @@ class Catalog:
         Returns the names of those to try again, because Replicate did not answer. A model that Replicate does not know
         is logged and left out; the other commands are not affected.
         """
-        added = [_to_spec(row) for row in await self._rows.list_all() if row.name not in self._specs]
-        missing = [spec for spec in (*self._specs.values(), *added) if spec.name not in self._commands]
+        specs = merge_specs(tuple(self._specs.values()), await self._rows.list_all())
+        missing = [spec for spec in specs if spec.name not in self._commands]
         slots = asyncio.Semaphore(_CONCURRENT_RESOLVES)
 
         async def load(spec: CommandSpec) -> bool:
@@ -177,7 +177,3 @@ class Catalog:
                 added_at=self._clock.now(),
             )
         )
-
-
-def _to_spec(row: CommandRow) -> CommandSpec:
-    return CommandSpec(name=row.name, target=ModelRef.parse(row.target), description=row.description)

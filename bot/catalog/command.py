@@ -12,6 +12,7 @@ from bot.options.coercion import coerce_value
 from bot.options.fields import Field, read_fields, read_output_schema
 from bot.options.layout import OptionLayout, build_layout
 from bot.settings import CommandSpec
+from bot.store.commands import CommandRow
 
 _MATCH_CUTOFF: Final = 0.5  # difflib's ratio
 
@@ -32,6 +33,19 @@ class Command:
     output_schema: Mapping[str, Any] = field(repr=False)
     added: bool = False
     problems: tuple[str, ...] = ()
+
+
+def merge_specs(configured: Sequence[CommandSpec], added: Sequence[CommandRow]) -> tuple[CommandSpec, ...]:
+    """Return the configured specs, then those of the added commands; a configured command replaces an added one."""
+    names = {spec.name for spec in configured}
+    return (
+        *configured,
+        *(
+            CommandSpec(name=row.name, target=ModelRef.parse(row.target), description=row.description)
+            for row in added
+            if row.name not in names
+        ),
+    )
 
 
 def prepare_command(

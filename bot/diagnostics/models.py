@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import ApiError, NotFound, NotSent, ReplicateError, Unauthenticated
 from bot.backends.replicate.types import ModelRef
+from bot.catalog.command import prepare_command
 from bot.catalog.resolve import ModelResolver, UnknownModel
 from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
-from bot.options.fields import read_fields
-from bot.options.layout import build_layout
 from bot.settings import CommandSpec
 
 _TOKENS = "replicate.com/account/api-tokens"
@@ -49,19 +48,10 @@ async def _check(bench: CheckContext, spec: CommandSpec) -> CheckResult:
         return failed(f"/{spec.name}: {await _nearest(bench.replicate, spec.target) or unknown.sentence}")
     except ReplicateError as error:
         return failed(f"/{spec.name}: {_refusal(error, bench.base_url)}")
-    fields = read_fields(resolved.schema)
-    known = {field.name for field in fields}
-    strange = sorted({*spec.required, *spec.hidden, *spec.defaults, *spec.limits} - known)
-    if strange:
-        return failed(
-            f"/{spec.name}: COMMANDS_FILE names {listed(strange)}, which {resolved.target.model} does not take. "
-            f"Its inputs are {listed(sorted(known), most=30)}."
-        )
-    hidden = (*bench.hidden, *spec.hidden)
-    layout = build_layout(
-        fields, model=resolved.target.model, hidden=hidden, required=spec.required, defaults=spec.defaults
-    )
-    options = [option.name for option in layout.options]
+    command = prepare_command(spec, resolved, hidden=bench.hidden)
+    if command.problems:
+        return failed(f"/{spec.name} in COMMANDS_FILE: {' '.join(command.problems)}")
+    options = [option.name for option in command.layout.options]
     return ok(f"/{spec.name}: {_short(resolved.target)} is there; options {listed(options, most=30)}.")
 
 

@@ -1,12 +1,11 @@
 """The doctor's round: every part is looked at, whatever became of the one before."""
 
 import sys
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from bot.app import App
 from bot.backends.replicate.client import Replicate, open_http
-from bot.backends.replicate.types import ModelRef
+from bot.catalog.command import merge_specs
 from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
 from bot.clock import SystemClock
@@ -28,8 +27,7 @@ from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
-from bot.settings import CommandSpec, Settings
-from bot.store.commands import CommandRow
+from bot.settings import Settings
 from bot.store.store import Store
 
 _WELL, _ILL, _MISCONFIGURED = 0, 1, 2
@@ -72,10 +70,9 @@ class _Runner:
         names = listed([f"/{spec.name}" for spec in settings.specs])
         tell(ok(f"Settings: they make sense; {names} {'is' if len(settings.specs) == 1 else 'are'} configured."))
         store = await check_database(settings.database_url, clock=clock, tell=tell)
-        added: tuple[CommandRow, ...] = ()
         if store is not None:
             stack.push_async_callback(store.close)
-            added = await store.commands.list_all()
+        added = await store.commands.list_all() if store is not None else ()
         if offline:
             await check_http(settings, replicate=None, clock=clock, tell=tell)
             tell(ok("Discord and Replicate were not asked (--offline)."))
@@ -95,7 +92,7 @@ class _Runner:
         )
         welcome = await check_account(bench, tell)
         if welcome:
-            await check_models(bench, _all_specs(settings, added), tell)
+            await check_models(bench, merge_specs(settings.specs, added), tell)
         await check_http(settings, replicate=replicate if welcome else None, clock=clock, tell=tell)
         wanted = None
         if welcome:
@@ -119,18 +116,6 @@ async def _look_at_discord(settings: Settings, wanted: Shape | None, tell: Repor
             await check_guilds(client, tell)
         except FAILURES as error:
             tell(failed(f"Discord stopped answering ({error or type(error).__name__}). Check again in a minute."))
-
-
-def _all_specs(settings: Settings, added: Sequence[CommandRow]) -> tuple[CommandSpec, ...]:
-    configured = {spec.name for spec in settings.specs}
-    return (
-        *settings.specs,
-        *(
-            CommandSpec(name=row.name, target=ModelRef.parse(row.target), description=row.description)
-            for row in added
-            if row.name not in configured
-        ),
-    )
 
 
 async def _nothing(_: Replicord) -> None:

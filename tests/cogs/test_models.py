@@ -66,9 +66,9 @@ async def test_forbidden_changes_are_refused_with_a_sentence(
         (olga, "models add", {"model": "sandbox/score", "name": "talk"}, "/talk already exists"),
         (olga, "models add", {"model": "sandbox/score", "name": "no name"}, "is not a command name"),
         (olga, "models add", {"model": "sandbox/score", "name": "models"}, "one of the bot's own"),
-        (olga, "models remove", {"name": "generate"}, "configured, not added"),
+        (olga, "models remove", {"name": "generate"}, "comes from the bot's configuration"),
         (olga, "models remove", {"name": "nothing"}, "There is no /nothing"),
-        (olga, "models update", {"name": "generate"}, "configured, not added"),
+        (olga, "models update", {"name": "generate"}, "comes from the bot's configuration"),
     ):
         assert "\n" not in await private_text(await person.use_command(pictures, command, values), words)
     assert commands(environment) == before

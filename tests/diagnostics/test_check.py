@@ -71,7 +71,7 @@ MISTAKES = {
     "Replicate's address": Mistake(("not reached", "REPLICATE_BASE_URL"), {"REPLICATE_BASE_URL": "http://127.0.0.1:9"}),
     "Discord's address": Mistake(("not reached", "DISCORD_API_URL"), {"DISCORD_API_URL": "http://127.0.0.1:9/api/v10"}),
     "the gateway's address": Mistake(("gateway", "web sockets"), {"DISCORD_GATEWAY_URL": "ws://127.0.0.1:9/"}),
-    "a model": Mistake(("/draw", "nobody/nothing", "spelling"), {"COMMANDS": f"generate={KNOWN},draw=nobody/nothing"}),
+    "a model": Mistake(("/draw", "find nobody/nothing"), {"COMMANDS": f"generate={KNOWN},draw=nobody/nothing"}),
     "a version": Mistake(
         ("/generate", "not its version 000000000000", "Its newest is"),
         {"COMMANDS": f"generate=fofr/consistent-character:{'0' * 64}"},
@@ -139,6 +139,16 @@ async def test_an_input_that_the_model_does_not_take_is_named(doctor: Doctor, tm
     assert "/me" in sentence
     assert "sedd" in sentence
     assert "seed" in sentence
+
+
+async def test_default_the_model_rejects_is_named(doctor: Doctor, tmp_path: Path) -> None:
+    file = tmp_path / "commands.toml"
+    file.write_text(f'[me]\nmodel = "{KNOWN}"\ndefaults = {{ seed = "lucky" }}\n')
+    code, lines = await doctor(COMMANDS="", COMMANDS_FILE=file)
+    assert code == 1
+    [sentence] = wrong(lines)
+    assert "/me" in sentence
+    assert "`seed` must be a whole number (you entered “lucky”)" in sentence
 
 
 async def test_a_port_that_another_program_holds_is_named(doctor: Doctor) -> None:
