@@ -1,1 +1,1 @@
-"""The page: a small chat client for the stand-in Discord, with the works under its hood laid open."""
+"""The sandbox's page: a small chat client for the stand-in Discord, with an inspector for everything behind it."""

@@ -1,4 +1,4 @@
-"""The actions of a person at the page, and decoding the values they send."""
+"""The actions of a person at the page, and decoding the values that the browser sends with them."""
 
 import secrets
 from collections.abc import Mapping
@@ -11,141 +11,149 @@ from sandbox.discord.state.models import Channel, Message
 from sandbox.discord.state.state import DiscordState
 from sandbox.page.files import UploadStore
 
+Json = dict[str, Any]
+MAX_OPEN_FORMS = 40
+
 
 class ValueDecoder:
-    """Finds what ids stand for."""
+    """Resolves the ids and upload names that the browser sends."""
 
-    def __init__(self, world: DiscordState, uploads: UploadStore) -> None:
-        self._world = world
+    def __init__(self, state: DiscordState, uploads: UploadStore) -> None:
+        self._state = state
         self._uploads = uploads
 
-    def channel(self, id_: Any) -> Channel:
-        """Return the channel with that id."""
-        found = self._world.channels.get(_parse_id(id_))
-        if found is None:
-            raise ClientRefused("This channel is gone.")
-        return found
+    def find_channel(self, channel_id: Any) -> Channel:
+        channel = self._state.channels.get(_parse_id(channel_id))
+        if channel is None:
+            raise ClientRefused("This channel no longer exists.")
+        return channel
 
-    def message(self, channel_id: Any, id_: Any) -> Message:
-        """Return the message with that id."""
-        found = self.channel(channel_id).messages.get(_parse_id(id_))
-        if found is None:
-            raise ClientRefused("This message is gone.")
-        return found
+    def find_message(self, channel_id: Any, message_id: Any) -> Message:
+        message = self.find_channel(channel_id).messages.get(_parse_id(message_id))
+        if message is None:
+            raise ClientRefused("This message no longer exists.")
+        return message
 
-    def read(self, value: Any) -> Any:
-        """Return a value, or what an object like ``{"upload": name}`` or ``{"user": id}`` stands for."""
+    def decode(self, value: Any) -> Any:
+        """Return a plain value as it is, and the object behind a reference: ``{"upload": name}``, ``{"user": id}``."""
         if isinstance(value, list):
-            return [self.read(one) for one in value]
+            return [self.decode(item) for item in value]
         if not isinstance(value, Mapping):
             return value
-        kind, named = next(iter(value.items()), ("", ""))
+        kind, name = next(iter(value.items()), ("", ""))
         if kind == "upload":
-            return self._uploads.get(str(named))
-        found = self._named(str(kind), _parse_id(named))
-        if found is None:
-            raise ClientRefused("What was chosen is gone.")
-        return found
+            return self._uploads.get(str(name))
+        entity = self._find_entity(str(kind), _parse_id(name))
+        if entity is None:
+            raise ClientRefused("Your selection no longer exists.")
+        return entity
 
-    def all(self, values: Any) -> dict[str, Any]:
-        """Return every value by its name."""
-        return {str(name): self.read(value) for name, value in dict(values or {}).items()}
+    def decode_all(self, values: Any) -> dict[str, Any]:
+        """Return every value, decoded, by its name."""
+        return {str(name): self.decode(value) for name, value in dict(values or {}).items()}
 
-    def _named(self, kind: str, id_: int) -> Any:
+    def _find_entity(self, kind: str, entity_id: int) -> Any:
         match kind:
             case "user":
-                return self._world.users.get(id_)
+                return self._state.users.get(entity_id)
             case "channel":
-                return self._world.channels.get(id_)
+                return self._state.channels.get(entity_id)
             case "role":
-                return next((guild.roles[id_] for guild in self._world.guilds.values() if id_ in guild.roles), None)
+                guilds = self._state.guilds.values()
+                return next((guild.roles[entity_id] for guild in guilds if entity_id in guild.roles), None)
             case _:
                 return None
 
 
-def _parse_id(text: Any) -> int:
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0
-
-
-Json = dict[str, Any]
-KEPT_FORMS = 40
-
-
 class Actions:
-    """Acts as ``person``; raises ``ClientRefused`` with the sentence to show."""
+    """Performs actions as ``person``; a ``ClientRefused`` holds the sentence to display."""
 
-    def __init__(self, person: Person, values: ValueDecoder) -> None:
+    def __init__(self, person: Person, decoder: ValueDecoder) -> None:
         self.person = person
-        self._values = values
+        self._decoder = decoder
         self._forms: dict[str, InteractionResult] = {}
 
-    async def do(self, name: str, ask: Json) -> Json:
-        """Do the act of that name."""
-        act = {
-            "slash": self._slash, "autocomplete": self._autocomplete, "menu": self._menu, "press": self._press,
-            "choose": self._choose, "submit": self._submit, "say": self._say,
-            "delete": self._delete, "react": self._react,
-        }.get(name)  # fmt: skip
-        if act is None:
-            raise ClientRefused(f"The page knows no act “{name}”.")
-        return await act(ask)
+    async def perform(self, name: str, request: Json) -> Json:
+        """Perform the action called ``name`` and return its result for the page."""
+        action = {
+            "use_command": self._use_command,
+            "autocomplete": self._autocomplete,
+            "use_context_menu": self._use_context_menu,
+            "press": self._press,
+            "select": self._select,
+            "submit_form": self._submit_form,
+            "send_message": self._send_message,
+            "delete_message": self._delete_message,
+            "toggle_reaction": self._toggle_reaction,
+        }.get(name)
+        if action is None:
+            raise ClientRefused(f"Unknown action: “{name}”.")
+        return await action(request)
 
-    async def _slash(self, ask: Json) -> Json:
-        channel, values = self._values.channel(ask.get("channel")), self._values.all(ask.get("values"))
-        return self._told(await self.person.use_command(channel, str(ask.get("command")), values))
+    async def _use_command(self, request: Json) -> Json:
+        channel = self._decoder.find_channel(request.get("channel"))
+        values = self._decoder.decode_all(request.get("values"))
+        return self._to_json(await self.person.use_command(channel, str(request.get("command")), values))
 
-    async def _autocomplete(self, ask: Json) -> Json:
-        channel, values = self._values.channel(ask.get("channel")), self._values.all(ask.get("values"))
-        exchange = await self.person.autocomplete(channel, str(ask.get("command")), values, str(ask.get("focused")))
-        return {"choices": exchange.choices or []}
+    async def _autocomplete(self, request: Json) -> Json:
+        channel = self._decoder.find_channel(request.get("channel"))
+        values = self._decoder.decode_all(request.get("values"))
+        command, focused = str(request.get("command")), str(request.get("focused"))
+        result = await self.person.autocomplete(channel, command, values, focused)
+        return {"choices": result.choices or []}
 
-    async def _menu(self, ask: Json) -> Json:
-        return self._told(await self.person.use_context_menu(self._message(ask), str(ask.get("name"))))
+    async def _use_context_menu(self, request: Json) -> Json:
+        return self._to_json(await self.person.use_context_menu(self._message(request), str(request.get("name"))))
 
-    async def _press(self, ask: Json) -> Json:
-        return self._told(await self.person.press(self._message(ask), str(ask.get("control"))))
+    async def _press(self, request: Json) -> Json:
+        return self._to_json(await self.person.press(self._message(request), str(request.get("control"))))
 
-    async def _choose(self, ask: Json) -> Json:
-        values = self._values.read(list(ask.get("values") or ()))
-        return self._told(await self.person.choose(self._message(ask), str(ask.get("control")), values))
+    async def _select(self, request: Json) -> Json:
+        values = self._decoder.decode(list(request.get("values") or ()))
+        return self._to_json(await self.person.choose(self._message(request), str(request.get("control")), values))
 
-    async def _submit(self, ask: Json) -> Json:
-        form = str(ask.get("form"))
+    async def _submit_form(self, request: Json) -> Json:
+        form = str(request.get("form"))
         if form not in self._forms:
-            raise ClientRefused("This form is no longer open.")
-        told = self._told(await self.person.submit(self._forms[form], self._values.all(ask.get("values"))))
-        if not told["failed"]:
+            raise ClientRefused("This form has expired. Open it again.")
+        values = self._decoder.decode_all(request.get("values"))
+        result = self._to_json(await self.person.submit(self._forms[form], values))
+        if not result["failed"]:
             self._forms.pop(form, None)
-        return told
+        return result
 
-    async def _say(self, ask: Json) -> Json:
-        channel = self._values.channel(ask.get("channel"))
-        reply = self._values.message(ask["channel"], ask["reply"]) if ask.get("reply") else None
-        text, files = str(ask.get("text") or ""), self._values.read(list(ask.get("files") or ()))
-        message = await self.person.send_message(channel, text, files, reply)
+    async def _send_message(self, request: Json) -> Json:
+        channel = self._decoder.find_channel(request.get("channel"))
+        reply = self._decoder.find_message(request["channel"], request["reply"]) if request.get("reply") else None
+        files = self._decoder.decode(list(request.get("files") or ()))
+        message = await self.person.send_message(channel, str(request.get("text") or ""), files, reply)
         return {"message": str(message.id)}
 
-    async def _delete(self, ask: Json) -> Json:
-        await self.person.delete(self._message(ask))
+    async def _delete_message(self, request: Json) -> Json:
+        await self.person.delete(self._message(request))
         return {}
 
-    async def _react(self, ask: Json) -> Json:
-        message, emoji = self._message(ask), str(ask.get("emoji"))
+    async def _toggle_reaction(self, request: Json) -> Json:
+        message, emoji = self._message(request), str(request.get("emoji"))
         if self.person.user in message.reaction_users(emoji):
             await self.person.remove_reaction(message, emoji)
         else:
             await self.person.react(message, emoji)
         return {}
 
-    def _message(self, ask: Json) -> Any:
-        return self._values.message(ask.get("channel"), ask.get("message"))
+    def _message(self, request: Json) -> Message:
+        return self._decoder.find_message(request.get("channel"), request.get("message"))
 
-    def _told(self, exchange: InteractionResult) -> Json:
-        told: Json = {"failed": not exchange.acknowledged, "latency": exchange.latency}
-        if exchange.modal is not None:
+    def _to_json(self, result: InteractionResult) -> Json:
+        data: Json = {"failed": not result.acknowledged, "latency": result.latency}
+        if result.modal is not None:
             form = secrets.token_urlsafe(8)
-            self._forms[form] = exchange
-            while len(self._forms) > KEPT_FORMS:
+            self._forms[form] = result
+            while len(self._forms) > MAX_OPEN_FORMS:
                 del self._forms[next(iter(self._forms))]
-            told |= {"modal": exchange.modal, "form": form}
-        return told
+            data |= {"modal": result.modal, "form": form}
+        return data
+
+
+def _parse_id(text: Any) -> int:
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else 0

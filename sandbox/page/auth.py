@@ -1,4 +1,4 @@
-"""The door: who gets in. Only a browser on this machine that has the key, and only from the page itself."""
+"""Access to the page: only from a browser on this machine that has the key, and only from the page itself."""
 
 import secrets
 from urllib.parse import urlsplit
@@ -21,47 +21,48 @@ CONTENT_SECURITY_POLICY = {
 }
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",  # the address holds the key
+    "Referrer-Policy": "no-referrer",  # the URL contains the key
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-WRONG_HOST = "This page is only for the machine that it runs on.\n"
-WRONG_KEY = "This address has not the right key. Open the one that `python -m bot sandbox` printed.\n"
-WRONG_ORIGIN = "Another page asked for this, and it is not for other pages.\n"
+WRONG_HOST = "This page can only be opened on the machine it runs on.\n"
+WRONG_KEY = "The key in this URL is wrong. Open the URL that `python -m bot sandbox` printed.\n"
+WRONG_ORIGIN = "This request came from another website, which is not allowed.\n"
 
 
 class PageAuth:
-    """Lets a request in when its host is this machine, its path begins with ``key``, and no other site sent it."""
+    """Accepts a request if its host is this machine, its path starts with ``key``, and no other site sent it."""
 
     def __init__(self, key: str | None = None) -> None:
         self.key = key or secrets.token_urlsafe(24)
 
-    def refusal(self, request: web.Request) -> str | None:
-        """Return why the request is turned away, or None."""
-        if not is_loopback(urlsplit(f"//{request.host}").hostname):  # a name that was rebound to 127.0.0.1
+    def refusal_reason(self, request: web.Request) -> str | None:
+        """Return why the request is refused, or None if it is accepted."""
+        if not is_loopback(urlsplit(f"//{request.host}").hostname):  # DNS rebinding: a name that resolves to 127.0.0.1
             return WRONG_HOST
-        given = request.rel_url.raw_path.removeprefix("/").partition("/")[0]
-        if not secrets.compare_digest(given.encode(), self.key.encode()):
+        key = request.rel_url.raw_path.removeprefix("/").partition("/")[0]
+        if not secrets.compare_digest(key.encode(), self.key.encode()):
             return WRONG_KEY
         origin = request.headers.get("Origin")
-        # Browsers always tell the origin of a POST and of a WebSocket.
-        needed = request.method != "GET" or request.headers.get("Upgrade", "").lower() == "websocket"
-        if (needed or origin is not None) and origin != f"http://{request.host}":
+        # Browsers always send the origin with a POST and with a WebSocket handshake.
+        required = request.method != "GET" or request.headers.get("Upgrade", "").lower() == "websocket"
+        if (required or origin is not None) and origin != f"http://{request.host}":
             return WRONG_ORIGIN
         return None
 
     @web.middleware
-    async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Ask ``refusal`` before anything else: an aiohttp middleware."""
-        why = self.refusal(request)
-        return await handler(request) if why is None else web.Response(status=403, text=why)
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        reason = self.refusal_reason(request)
+        return await handler(request) if reason is None else web.Response(status=403, text=reason)
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the policy and the other headers on an answer that has none of its own."""
-    # Browsers do not agree whether 'self' covers a WebSocket of the same place; so it is named.
+    """Add the content security policy and the other headers to a response that does not set its own."""
+    # Browsers disagree on whether 'self' covers a WebSocket of the same origin, so it is listed.
     policy = CONTENT_SECURITY_POLICY | {"connect-src": f"'self' ws://{request.host}"}
-    response.headers.setdefault("Content-Security-Policy", "; ".join(f"{name} {what}" for name, what in policy.items()))
+    response.headers.setdefault(
+        "Content-Security-Policy", "; ".join(f"{name} {sources}" for name, sources in policy.items())
+    )
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""The page's HTTP server, and the `sandbox` command that runs it."""
+"""The page's HTTP server, and the ``sandbox`` command that runs it."""
 
 import asyncio
 import signal
@@ -19,36 +19,35 @@ from sandbox.page.auth import PageAuth, add_security_headers
 from sandbox.page.fault_toggles import FaultToggles
 from sandbox.page.files import PageFiles, UploadStore
 from sandbox.page.inspector import Inspector
-from sandbox.page.session import PageSession
+from sandbox.page.session import DEFAULT_PERSON, PageSession
 
 HOST = "127.0.0.1"
-FRAME_BYTES = MIB
-UPLOAD_BYTES = 128 * MIB
+MAX_FRAME_BYTES = MIB
+MAX_UPLOAD_BYTES = 128 * MIB
+_EXIT_CODE = 0
 
 
 class PageServer:
-    """Serves the page of a environment; ``url`` opens it and holds the key."""
+    """Serves the page of an environment on 127.0.0.1: static files and one WebSocket. ``url`` contains the key."""
 
     def __init__(self, environment: Environment, *, port: int = 0, key: str | None = None) -> None:
         self._environment = environment
         self._port = port
-        self._door = PageAuth(key)
-        self._switches = FaultToggles(environment)
-        self._hood = Inspector(environment, self._switches)
+        self._auth = PageAuth(key)
+        self._toggles = FaultToggles(environment)
+        self._inspector = Inspector(environment, self._toggles)
         self._uploads = UploadStore()
-        self._values = ValueDecoder(environment.discord.state, self._uploads)
+        self._decoder = ValueDecoder(environment.discord.state, self._uploads)
         self._sockets: set[web.WebSocketResponse] = set()
 
     @property
     def url(self) -> str:
-        """Where the page is."""
-        return f"http://{HOST}:{self._port}/{self._door.key}/"
+        return f"http://{HOST}:{self._port}/{self._auth.key}/"
 
     async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[self._door.guard], client_max_size=UPLOAD_BYTES)
-        app.add_routes(
-            [*PageFiles(self._environment.discord, self._uploads).routes(), web.get("/{key}/live", self._live)]
-        )
+        app = web.Application(middlewares=[self._auth.middleware], client_max_size=MAX_UPLOAD_BYTES)
+        app.add_routes(PageFiles(self._environment.discord, self._uploads).routes())
+        app.add_routes([web.get("/{key}/live", self._serve_socket)])
         app.on_response_prepare.append(add_security_headers)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -58,63 +57,64 @@ class PageServer:
             await self._runner.cleanup()
             raise ConfigError(f"Port {self._port} cannot be used: {error.strerror}. Choose another --port.") from error
         self._port = self._runner.addresses[0][1]
-        self._watching = asyncio.create_task(self._hood.run(), name="hood")
+        self._inspector_task = asyncio.create_task(self._inspector.run(), name="inspector")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for socket in tuple(self._sockets):
-            await socket.close(code=WSCloseCode.GOING_AWAY, message=b"The sandbox stops.")
-        await self._switches.close()
-        self._watching.cancel()
+            await socket.close(code=WSCloseCode.GOING_AWAY, message=b"The sandbox is shutting down.")
+        await self._toggles.close()
+        self._inspector_task.cancel()
         with suppress(asyncio.CancelledError):
-            await self._watching
+            await self._inspector_task
         await self._runner.cleanup()
 
-    async def _live(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(max_msg_size=FRAME_BYTES, heartbeat=30)
+    async def _serve_socket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(max_msg_size=MAX_FRAME_BYTES, heartbeat=30)
         await socket.prepare(request)
         self._sockets.add(socket)
+        session = PageSession(
+            socket,
+            environment=self._environment,
+            inspector=self._inspector,
+            toggles=self._toggles,
+            decoder=self._decoder,
+        )
         try:
-            visit = PageSession(
-                socket, environment=self._environment, hood=self._hood, switches=self._switches, values=self._values
-            )  # fmt: skip
-            await visit.run(request.query.get("as", "mia"))
+            await session.run(request.query.get("as", DEFAULT_PERSON))
         finally:
             self._sockets.discard(socket)
         return socket
 
 
-_DONE = 0
-
-
 async def run_sandbox(*, port: int = 0, browser: bool = True, data: Path | None = None) -> int:
-    """Serve the page until Ctrl-C and return the exit code; ``data`` keeps the runs for the next time."""
-    _print_line("Replicord between a stand-in Discord and a stand-in Replicate: no accounts, no money.")
+    """Serve the page until Ctrl-C and return the exit code; ``data`` is a folder that keeps the runs."""
+    _print_line("Replicord with a stand-in Discord and a stand-in Replicate: no accounts, no costs.")
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="replicord-")))
         stopped = asyncio.Event()
-        with suppress(NotImplementedError):  # Windows has no such handlers: there KeyboardInterrupt ends it
+        with suppress(NotImplementedError):  # Windows has no signal handlers: KeyboardInterrupt ends it there
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         async with Environment(folder.absolute()) as environment:
             try:
                 await environment.start_bot()
             except BotDidNotStartError as error:
-                raise ConfigError(f"The bot did not start. It said:\n{error}") from error
+                raise ConfigError(f"The bot did not start. Its output:\n{error}") from error
             async with PageServer(environment, port=port) as page:
-                _print_line(f"\n  {page.url}\n\nIt is for this machine only. Ctrl-C ends it.")
+                _print_line(f"\n  {page.url}\n\nThis URL works on this machine only. Press Ctrl-C to stop.")
                 if browser:
                     await asyncio.to_thread(_open_browser, page.url)
                 await stopped.wait()
-    return _DONE
+    return _EXIT_CODE
 
 
 def _open_browser(url: str) -> None:
-    """Open the page where there is a browser with a window; where there is none, the address was printed."""
+    """Open the page if there is a graphical browser; otherwise the printed URL is enough."""
     with suppress(webbrowser.Error):
-        found = webbrowser.get()
-        if not isinstance(found, webbrowser.GenericBrowser) or isinstance(found, webbrowser.BackgroundBrowser):
-            found.open(url)
+        browser = webbrowser.get()
+        if not isinstance(browser, webbrowser.GenericBrowser) or isinstance(browser, webbrowser.BackgroundBrowser):
+            browser.open(url)
 
 
 def _print_line(line: str) -> None:

@@ -1,4 +1,4 @@
-"""A visit: one open page, its WebSocket, and the person that it speaks as."""
+"""A session: one open page, its WebSocket, and the person it acts as."""
 
 import asyncio
 import json
@@ -7,149 +7,152 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from sandbox.discord import snapshot as wire
 from sandbox.discord.errors import ApiError
 from sandbox.discord.people.client_checks import ClientRefused
-from sandbox.discord.state.events import Event
+from sandbox.discord.snapshot import serialize_event, serialize_seen_message
+from sandbox.discord.state.events import Event, EventStream
 from sandbox.environment import Environment
 from sandbox.page.actions import Actions, ValueDecoder
 from sandbox.page.fault_toggles import FaultToggles
 from sandbox.page.inspector import Inspector
 
 Json = dict[str, Any]
-IGNORED_CHANGES = frozenset(
-    {"API_CALL", "INTERACTION_UPDATE", "SESSION_UPDATE"}
-)  # the hood and the answers tell of these
+DEFAULT_PERSON = "mia"
+# The inspector and the responses cover these.
+IGNORED_EVENTS = frozenset({"API_CALL", "INTERACTION_UPDATE", "SESSION_UPDATE"})
 REACTION = "MESSAGE_REACTION"
 
 
 class PageSession:
-    """Tells the page what its person sees, and does what the page asks."""
+    """Sends the page what its person sees, and performs what the page requests.
+
+    Messages to the page have a type ``t``: "snapshot" (everything, at the start and for another person), "event",
+    "commands", "inspector", and "response" to the request with the same ``id``. Requests name an ``action``.
+    """
 
     def __init__(
         self,
         socket: web.WebSocketResponse,
         *,
         environment: Environment,
-        hood: Inspector,
-        switches: FaultToggles,
-        values: ValueDecoder,
+        inspector: Inspector,
+        toggles: FaultToggles,
+        decoder: ValueDecoder,
     ) -> None:
         self._socket = socket
         self._environment = environment
-        self._hood = hood
-        self._switches = switches
-        self._values = values
-        self._acts: Actions
-        self._out: asyncio.Queue[Json] = asyncio.Queue()
-        self._asked: set[asyncio.Task[None]] = set()
+        self._inspector = inspector
+        self._toggles = toggles
+        self._decoder = decoder
+        self._actions: Actions
+        self._outgoing: asyncio.Queue[Json] = asyncio.Queue()
+        self._pending: set[asyncio.Task[None]] = set()
 
     async def run(self, name: str) -> None:
-        """Be there as the person called ``name`` until the page is closed."""
-        changes = self._environment.discord.state.subscribe()
-        self._be(name)
-        self._hood.listeners.add(self._tell_hood)
-        tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._watch(changes))]
+        """Act as the person called ``name`` until the page is closed."""
+        events = self._environment.discord.state.subscribe()
+        self._switch_person(name)
+        self._inspector.listeners.add(self._send_inspector_changes)
+        tasks = [asyncio.create_task(self._send_messages()), asyncio.create_task(self._forward_events(events))]
         try:
             async for frame in self._socket:
                 if frame.type is WSMsgType.TEXT:
-                    self._take(frame.json())
+                    self._start_request(frame.json())
         finally:
-            self._hood.listeners.discard(self._tell_hood)
-            for task in (*tasks, *self._asked):
+            self._inspector.listeners.discard(self._send_inspector_changes)
+            for task in (*tasks, *self._pending):
                 task.cancel()
-            await asyncio.gather(*tasks, *self._asked, return_exceptions=True)
+            await asyncio.gather(*tasks, *self._pending, return_exceptions=True)
 
-    def _be(self, name: str) -> None:
-        """Speak as somebody else: everything that this person sees is told anew."""
+    def _switch_person(self, name: str) -> None:
+        """Act as another person and send everything that this person sees."""
         discord = self._environment.discord
         people = discord.people
-        person = people.get(name) or people["mia"]
+        person = people.get(name) or people[DEFAULT_PERSON]
         discord.state.dm(person.user.username)
-        self._acts = Actions(person, self._values)
-        self._out.put_nowait(
+        self._actions = Actions(person, self._decoder)
+        self._outgoing.put_nowait(
             {
-                "t": "hello",
+                "t": "snapshot",
                 "at": discord.state.now().isoformat(),
                 "people": list(people),
                 "cdn": discord.cdn.origin,
                 "file_bytes": max(person.max_file_bytes(channel) for channel in discord.state.channels.values()),
-                "usable": self._usable(),
-                "world": discord.snapshot(person.user),
-                "hood": self._hood.now(),
+                "usable": self._usable_commands(),
+                "discord": discord.snapshot(person.user),
+                "inspector": self._inspector.snapshot(),
             }
         )
 
-    def _usable(self) -> dict[str, list[str]]:
-        """Return by channel the ids of the commands that the person can use there."""
-        person, channels = self._acts.person, self._environment.discord.state.channels.values()
-        return {str(channel.id): [str(one.id) for one in person.commands(channel)] for channel in channels}
+    def _usable_commands(self) -> dict[str, list[str]]:
+        """Return the ids of the commands that the person can use, by channel."""
+        person, channels = self._actions.person, self._environment.discord.state.channels.values()
+        return {str(channel.id): [str(command.id) for command in person.commands(channel)] for channel in channels}
 
-    def _tell_hood(self, news: Json) -> None:
-        self._out.put_nowait({"t": "hood", **news})
+    def _send_inspector_changes(self, changes: Json) -> None:
+        self._outgoing.put_nowait({"t": "inspector", **changes})
 
-    async def _send(self) -> None:
+    async def _send_messages(self) -> None:
         while True:
-            told = await self._out.get()
-            await self._socket.send_str(json.dumps(told, separators=(",", ":")))
+            message = await self._outgoing.get()
+            await self._socket.send_str(json.dumps(message, separators=(",", ":")))
 
-    async def _watch(self, changes: Any) -> None:
-        async for change in changes:
-            if change.kind not in IGNORED_CHANGES:
-                self._tell(change)
+    async def _forward_events(self, events: EventStream) -> None:
+        async for event in events:
+            if event.kind not in IGNORED_EVENTS:
+                self._send_event(event)
 
-    def _tell(self, change: Event) -> None:
-        discord, viewer = self._environment.discord, self._acts.person.user
-        if change.kind == "COMMANDS_UPDATE":
-            commands = [one.data for one in discord.commands.all()]
-            self._out.put_nowait({"t": "commands", "commands": commands, "usable": self._usable()})
+    def _send_event(self, event: Event) -> None:
+        discord, viewer = self._environment.discord, self._actions.person.user
+        if event.kind == "COMMANDS_UPDATE":
+            commands = [command.data for command in discord.commands.all()]
+            self._outgoing.put_nowait({"t": "commands", "commands": commands, "usable": self._usable_commands()})
             return
-        told = wire.serialize_event(change, discord.cdn, viewer)
-        if told is None:
+        data = serialize_event(event, discord.cdn, viewer)
+        if data is None:
             return
-        if change.kind.startswith(REACTION) and change.message is not None:
-            told = {
-                **told,
-                "t": "MESSAGE_UPDATE",
-                "d": wire.serialize_seen_message(change.message, discord.cdn, viewer),
-            }
-        if change.message is not None and change.message.deleted and told["t"] != "MESSAGE_DELETE":
+        if event.kind.startswith(REACTION) and event.message is not None:
+            message = serialize_seen_message(event.message, discord.cdn, viewer)
+            data = {**data, "t": "MESSAGE_UPDATE", "d": message}
+        if event.message is not None and event.message.deleted and data["t"] != "MESSAGE_DELETE":
             return
-        self._out.put_nowait({"t": "seen", "kind": told["t"], "at": told["at"], "d": told["d"]})
+        self._outgoing.put_nowait({"t": "event", "kind": data["t"], "at": data["at"], "d": data["d"]})
 
-    def _take(self, ask: Json) -> None:
-        task = asyncio.create_task(self._answer(ask))
-        self._asked.add(task)
-        task.add_done_callback(self._asked.discard)
+    def _start_request(self, request: Json) -> None:
+        task = asyncio.create_task(self._handle_request(request))
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
 
-    async def _answer(self, ask: Json) -> None:
-        number, name = ask.get("id"), str(ask.get("do"))
+    async def _handle_request(self, request: Json) -> None:
         try:
-            done: Json = {"ok": True, "result": await self._do(name, ask)}
-        except ClientRefused as refused:
-            done = {"ok": False, "sentence": str(refused)}
-        except ApiError as refused:
-            done = {"ok": False, "sentence": str(refused.body.get("message") or refused)}
-        except OSError as error:  # a process that cannot be started
-            done = {"ok": False, "sentence": f"It could not be done: {error.strerror}."}
-        self._out.put_nowait({"t": "re", "id": number, **done})
+            response: Json = {"ok": True, "result": await self._perform(request)}
+        except ClientRefused as error:
+            response = {"ok": False, "error": str(error)}
+        except ApiError as error:
+            response = {"ok": False, "error": str(error.body.get("message") or error)}
+        except OSError as error:  # the bot's process cannot be started
+            response = {"ok": False, "error": f"That didn't work: {error.strerror}."}
+        self._outgoing.put_nowait({"t": "response", "id": request.get("id"), **response})
 
-    def _do(self, name: str, ask: Json) -> Awaitable[Json]:
-        return {"be": self._become, "switch": self._switch, "calm": self._calm}.get(name, self._act)(ask)
+    def _perform(self, request: Json) -> Awaitable[Json]:
+        name = str(request.get("action"))
+        handlers = {
+            "switch_person": self._handle_switch_person,
+            "toggle_fault": self._toggle_fault,
+            "reset_faults": self._reset_faults,
+        }
+        return handlers[name](request) if name in handlers else self._actions.perform(name, request)
 
-    def _act(self, ask: Json) -> Awaitable[Json]:
-        return self._acts.do(str(ask.get("do")), ask)
-
-    async def _become(self, ask: Json) -> Json:
-        self._be(str(ask.get("person")))
+    async def _handle_switch_person(self, request: Json) -> Json:
+        self._switch_person(str(request.get("person")))
         return {}
 
-    async def _switch(self, ask: Json) -> Json:
-        await self._switches.press(str(ask.get("name")), keep=bool(ask.get("keep")))
-        self._hood.look()
+    async def _toggle_fault(self, request: Json) -> Json:
+        await self._toggles.toggle(str(request.get("name")), keep=bool(request.get("keep")))
+        self._inspector.refresh_status()
         return {}
 
-    async def _calm(self, _: Json) -> Json:
-        self._switches.clear()
-        self._hood.look()
+    async def _reset_faults(self, _: Json) -> Json:
+        self._toggles.reset()
+        self._inspector.refresh_status()
         return {}

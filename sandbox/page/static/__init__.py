@@ -1,1 +1,1 @@
-"""The page's own files: plain HTML, CSS and ES modules, as they are sent."""
+"""The page's static files: plain HTML, CSS and ES modules, served as they are."""

@@ -1,71 +1,74 @@
-// The composer: plain words with files, or a slash command.
+// The composer: a text message with files, or a slash command.
 
-import { CommandForm, flatten } from "./command.js";
-import { FileDrop } from "./drop.js";
+import { CommandForm, flattenCommands } from "./command-form.js";
 import { h } from "./dom.js";
-import { glyph } from "./glyphs.js";
-import { words } from "./message.js";
-import { Suggest } from "./suggest.js";
+import { FileDrop } from "./file-drop.js";
+import { icon } from "./icons.js";
+import { messageText } from "./message.js";
+import { Suggestions } from "./suggestions.js";
 
-const SLASH = 1;
-const FILES = 10;
+const SLASH_COMMAND = 1;
+const MAX_FILES = 10;
+const MAX_HEIGHT = 200; // pixels
+const NO_COMMANDS = "No commands here: the bot is not in this server, or has not registered any yet";
 
 export class Composer {
   #form = null;
   #reply = null;
 
-  /** `use(what, about, label)` asks the bot, `ask(what, about)` asks the sandbox. */
-  constructor({ world, use, ask }) {
-    Object.assign(this, { world, use, ask });
-    this.suggest = new Suggest();
+  /** `perform(action, parameters, label)` is for actions that the bot responds to, `request(action, parameters)` for others. */
+  constructor({ chat, perform, request }) {
+    Object.assign(this, { chat, perform, request });
+    this.suggestions = new Suggestions();
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
-    this.drop = new FileDrop({ label: "Attach files", most: FILES, changed: () => this.#attached() });
-    this.text = h("textarea", { id: "text", rows: 1, "aria-label": "Message", role: "combobox", "aria-controls": "suggest", "aria-expanded": "false", "aria-autocomplete": "list" });
-    this.replying = h("p", { class: "replying", hidden: true });
-    const send = h("button", { type: "button", class: "icon send", "aria-label": "Send", on: { click: () => this.#say() } }, glyph("send"));
-    this.plain = h("div", { class: "plain-text" }, this.replying, this.problem, this.drop.element, h("div", { class: "text-row" }, this.#plus(), this.text, send));
+    this.drop = new FileDrop({ label: "Attach files", max: MAX_FILES, onChange: () => this.#onFilesChange() });
+    this.text = h("textarea", { id: "text", rows: 1, "aria-label": "Message", role: "combobox", "aria-controls": "suggestions", "aria-expanded": "false", "aria-autocomplete": "list" });
+    this.replyBar = h("p", { class: "reply-bar", hidden: true });
+    const attach = h("button", { type: "button", class: "icon", "aria-label": "Attach files", title: "Attach files", on: { click: () => this.drop.input.click() } }, icon("plus"));
+    const send = h("button", { type: "button", class: "icon send", "aria-label": "Send", on: { click: () => this.#sendMessage() } }, icon("send"));
+    this.plain = h("div", { class: "plain-text" }, this.replyBar, this.problem, this.drop.element, h("div", { class: "text-row" }, attach, this.text, send));
     this.element = document.getElementById("composer");
-    this.element.append(this.suggest.element, this.plain);
-    this.text.addEventListener("input", () => this.#typed());
-    this.text.addEventListener("keydown", (event) => this.#key(event));
-    this.text.addEventListener("blur", () => this.suggest.hide());
+    this.element.append(this.suggestions.element, this.plain);
+    this.text.addEventListener("input", () => this.#onInput());
+    this.text.addEventListener("keydown", (event) => this.#onKey(event));
+    this.text.addEventListener("blur", () => this.suggestions.hide());
     this.text.addEventListener("paste", (event) => event.clipboardData.files.length && (event.preventDefault(), this.drop.add(event.clipboardData.files)));
     const main = document.querySelector("main");
     main.addEventListener("dragover", (event) => event.preventDefault());
     main.addEventListener("drop", (event) => {
       event.preventDefault();
-      if (this.#form) this.#form.give(event.dataTransfer.files);
+      if (this.#form) this.#form.addFiles(event.dataTransfer.files);
       else this.drop.add(event.dataTransfer.files);
     });
   }
 
-  /** Show where words go now, and for whom. */
-  show() {
-    const { world } = this;
-    const channel = world.channel;
+  /** Show the open channel and the person in the placeholder, and go back to plain text. */
+  reset() {
+    const { chat } = this;
+    const channel = chat.channel;
     if (!channel) return;
-    const place = `${channel.guild_id ? "#" : ""}${world.title(channel)}`;
-    this.text.placeholder = `${world.name(world.me)} in ${place} · / for commands`;
+    const name = `${channel.guild_id ? "#" : ""}${chat.channelName(channel)}`;
+    this.text.placeholder = `${chat.userName(chat.me)} in ${name} · / for commands`;
     this.leave();
   }
 
-  /** Begin a slash command; `values` are filled in. */
-  begin(name, values = {}) {
-    const command = flatten(this.world.offered(SLASH)).find((one) => one.words === name);
+  /** Start a slash command with `values` filled in. */
+  start(name, values = {}) {
+    const command = flattenCommands(this.chat.availableCommands(SLASH_COMMAND)).find((other) => other.name === name);
     if (!command) return false;
-    this.#open(command);
+    this.#openForm(command);
     this.#form.fill(values);
     this.#form.focus();
     return true;
   }
 
-  /** Begin an answer to a message. */
-  reply(message) {
+  /** Start a reply to a message. */
+  startReply(message) {
     this.leave();
     this.#reply = message;
-    const away = h("button", { type: "button", class: "icon", "aria-label": "Do not reply", on: { click: () => this.#replyTo(null) } }, glyph("close"));
-    this.replying.replaceChildren("Replying to ", h("b", { text: this.world.name(message.author) }), h("span", { class: "said", text: words(message) }), away);
-    this.replying.hidden = false;
+    const cancel = h("button", { type: "button", class: "icon", "aria-label": "Cancel reply", on: { click: () => this.#setReply(null) } }, icon("close"));
+    this.replyBar.replaceChildren("Replying to ", h("b", { text: this.chat.userName(message.author) }), h("span", { class: "quoted", text: messageText(message) }), cancel);
+    this.replyBar.hidden = false;
     this.text.focus();
   }
 
@@ -76,109 +79,104 @@ export class Composer {
       this.#form = null;
       this.text.value = "";
     }
-    this.suggest.hide();
-    this.#grow();
+    this.suggestions.hide();
+    this.#fitHeight();
     // On a phone the keyboard would cover half of the page.
     if (matchMedia("(hover: hover)").matches) this.text.focus({ preventScroll: true });
   }
 
-  /** Begin to type, as if the cursor had been here. */
-  type(text) {
+  /** Insert text at the cursor, as if it was typed. */
+  insertText(text) {
     if (this.#form) return;
     this.text.focus();
     this.text.setRangeText(text, this.text.selectionStart, this.text.selectionEnd, "end");
-    this.#typed();
+    this.#onInput();
   }
 
-  #replyTo(message) {
+  #setReply(message) {
     this.#reply = message;
-    this.replying.hidden = !message;
+    this.replyBar.hidden = !message;
   }
 
-  #plus() {
-    return h("button", { type: "button", class: "icon", "aria-label": "Attach files", title: "Attach files", on: { click: () => this.drop.input.click() } }, glyph("plus"));
+  #onFilesChange() {
+    this.drop.element.classList.toggle("has-files", !this.drop.empty);
   }
 
-  #attached() {
-    this.drop.element.classList.toggle("has", !this.drop.empty);
-  }
-
-  #grow() {
+  #fitHeight() {
     this.text.style.height = "auto";
-    this.text.style.height = `${Math.min(this.text.scrollHeight, 200)}px`;
+    this.text.style.height = `${Math.min(this.text.scrollHeight, MAX_HEIGHT)}px`;
   }
 
-  #typed() {
-    this.#grow();
+  #onInput() {
+    this.#fitHeight();
     this.problem.hidden = true;
-    const found = /^\/([\w -]*)$/.exec(this.text.value);
-    this.text.setAttribute("aria-expanded", String(Boolean(found)));
-    if (!found) {
-      this.suggest.hide();
+    const match = /^\/([\w -]*)$/.exec(this.text.value);
+    this.text.setAttribute("aria-expanded", String(Boolean(match)));
+    if (!match) {
+      this.suggestions.hide();
       return;
     }
-    const typed = found[1].toLowerCase();
-    const all = flatten(this.world.offered(SLASH));
-    const fits = all.filter((one) => one.words.includes(typed.trim()));
-    fits.sort((one, other) => Number(other.words.startsWith(typed)) - Number(one.words.startsWith(typed)));
-    const exact = fits.length === 1 && typed === `${fits[0].words} `;
-    if (exact) {
-      this.#open(fits[0]);
+    const typed = match[1].toLowerCase();
+    const commands = flattenCommands(this.chat.availableCommands(SLASH_COMMAND));
+    const matching = commands.filter((command) => command.name.includes(typed.trim()));
+    matching.sort((a, b) => Number(b.name.startsWith(typed)) - Number(a.name.startsWith(typed)));
+    if (matching.length === 1 && typed === `${matching[0].name} `) {
+      this.#openForm(matching[0]);
       this.#form.focus();
       return;
     }
-    const offers = fits.map((one) => ({ label: `/${one.words}`, detail: one.description, side: this.world.bot.username, command: one }));
-    const heading = all.length ? (fits.length ? "Commands" : "No command fits") : "No commands here: the bot is not in this server, or has not registered any yet";
-    this.suggest.show(offers, ({ command }) => (this.#open(command), this.#form.focus()), { field: this.text, heading });
-    if (!offers.length) this.suggest.element.hidden = false;
+    const items = matching.map((command) => ({ label: `/${command.name}`, detail: command.description, side: this.chat.bot.username, command }));
+    const heading = commands.length ? (matching.length ? "Commands" : "No matching command") : NO_COMMANDS;
+    this.suggestions.show(items, ({ command }) => (this.#openForm(command), this.#form.focus()), { field: this.text, heading });
+    if (!items.length) this.suggestions.element.hidden = false;
   }
 
-  #key(event) {
-    if (this.suggest.key(event)) return;
+  #onKey(event) {
+    if (this.suggestions.handleKey(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
-      this.#say();
+      this.#sendMessage();
     } else if (event.key === "Escape") {
-      this.#replyTo(null);
+      this.#setReply(null);
     }
   }
 
-  #open(command) {
-    this.suggest.hide();
-    this.#replyTo(null);
+  #openForm(command) {
+    this.suggestions.hide();
+    this.#setReply(null);
     this.#form = new CommandForm(command, {
-      world: this.world,
-      suggest: this.suggest,
-      complete: (name, values, focused) => this.#complete(name, values, focused),
-      send: (name, values) => this.#send(name, values),
+      chat: this.chat,
+      suggestions: this.suggestions,
+      autocomplete: (name, values, focused) => this.#autocomplete(name, values, focused),
+      send: (name, values) => this.#sendCommand(name, values),
       leave: () => this.leave(),
     });
     this.plain.replaceWith(this.#form.element);
   }
 
-  async #complete(command, values, focused) {
+  async #autocomplete(command, values, focused) {
     try {
-      return (await this.ask("autocomplete", { channel: this.world.place, command, values, focused })).choices;
+      return (await this.request("autocomplete", { channel: this.chat.channelId, command, values, focused })).choices;
     } catch {
-      return []; // a list that does not come is no reason to stop somebody typing
+      return []; // missing suggestions must not stop anyone from typing
     }
   }
 
-  async #send(command, values) {
-    const told = await this.use("slash", { channel: this.world.place, command, values }, `Sending /${command}…`);
-    if (!told.failed) this.leave();
+  async #sendCommand(command, values) {
+    const result = await this.perform("use_command", { channel: this.chat.channelId, command, values }, `Sending /${command}…`);
+    if (!result.failed) this.leave();
   }
 
-  async #say() {
+  async #sendMessage() {
     const text = this.text.value.trim();
     if (!text && this.drop.empty) return;
     try {
       const files = await this.drop.uploads();
-      await this.ask("say", { channel: this.world.place, text, files, reply: this.#reply?.id });
+      await this.request("send_message", { channel: this.chat.channelId, text, files, reply: this.#reply?.id });
       this.text.value = "";
       this.drop.clear();
-      this.#replyTo(null);
-      this.#grow();
+      this.#setReply(null);
+      this.#fitHeight();
     } catch (error) {
       this.problem.textContent = error.message;
       this.problem.hidden = false;

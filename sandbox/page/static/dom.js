@@ -1,34 +1,22 @@
-// Building DOM nodes, and bringing an old tree to the state of a new one without replacing what did not change.
+// Creating DOM nodes, and updating an existing tree in place.
+
+const SVG = "http://www.w3.org/2000/svg";
+// Attributes that the reader or the page has changed since the element was drawn.
+const PRESERVED = new Set(["open", "data-shown", "src", "data-loaded"]);
 
 /**
- * Make an element. Attributes: `class`, `text`, `on` ({event: listener}), `style` ({property: value}), `props`
- * (properties set directly), anything else as an attribute; null, undefined and false are left out.
- * Children: nodes, strings (as text), arrays; null, undefined and false are left out.
+ * Create an element. Attributes: `class`, `text`, `on` ({event: listener}), `style` ({property: value}), `props`
+ * (properties set directly), anything else as an attribute; null, undefined and false are omitted.
+ * Children: nodes, strings (as text), arrays; null, undefined and false are omitted.
  * @returns {any}
  */
 export function h(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
-/** Make an SVG icon of one path on a 24 × 24 grid. */
-export function icon(path, label = "") {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  const line = document.createElementNS(space, "path");
-  line.setAttribute("d", path);
-  svg.append(line);
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "glyph");
-  svg.setAttribute(label ? "aria-label" : "aria-hidden", label || "true");
-  return svg;
-}
-
-function fill(element, attributes, children) {
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "text") element.textContent = value;
     else if (name === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
-    else if (name === "style") for (const [property, one] of Object.entries(value)) element.style.setProperty(property, one);
+    else if (name === "style") for (const [property, setting] of Object.entries(value)) element.style.setProperty(property, setting);
     else if (name === "props") Object.assign(element, value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
@@ -36,14 +24,23 @@ function fill(element, attributes, children) {
   return element;
 }
 
-// What a reader changed by hand stays as it is.
-const KEPT = new Set(["open", "data-shown", "src", "data-loaded"]);
+/** Create an SVG icon from one path on a 24 × 24 grid. */
+export function svg(path) {
+  const element = document.createElementNS(SVG, "svg");
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", path);
+  element.append(line);
+  element.setAttribute("viewBox", "0 0 24 24");
+  element.setAttribute("class", "glyph");
+  element.setAttribute("aria-hidden", "true");
+  return element;
+}
 
 /**
- * Load the media of a tree that is in place: those with `data-src`, each once for each `data-path`. Addresses are
- * signed anew at every look though the file is the same, and a tree that is only compared must load nothing.
+ * Load the media of a tree that is in the document: elements with `data-src`, once for each `data-path`. A file gets a
+ * new signed URL whenever it is drawn, and a tree that is only drawn for comparison must load nothing.
  */
-export function load(root) {
+export function loadMedia(root) {
   for (const element of root.querySelectorAll("[data-src]")) {
     if (element.dataset.loaded === element.dataset.path) continue;
     element.src = element.dataset.src;
@@ -51,9 +48,9 @@ export function load(root) {
   }
 }
 
-/** Change `old` until it equals `fresh`, keeping every element that can stay; returns the element now in place. */
+/** Update `old` until it equals `fresh`, keeping every element that can be kept; returns the element now in place. */
 export function morph(old, fresh) {
-  if (!alike(old, fresh)) {
+  if (!canMorph(old, fresh)) {
     old.replaceWith(fresh);
     return fresh;
   }
@@ -66,8 +63,8 @@ export function morph(old, fresh) {
   return old;
 }
 
-function alike(one, other) {
-  return one.nodeType === other.nodeType && one.nodeName === other.nodeName && keyOf(one) === keyOf(other);
+function canMorph(old, fresh) {
+  return old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
 }
 
 function keyOf(node) {
@@ -76,33 +73,33 @@ function keyOf(node) {
 
 function morphAttributes(old, fresh) {
   for (const { name, value } of [...fresh.attributes]) {
-    if (old.getAttribute(name) === value || KEPT.has(name)) continue;
-    // The page's policy takes no style attribute; a style's properties are another road.
+    if (old.getAttribute(name) === value || PRESERVED.has(name)) continue;
+    // The content security policy forbids style attributes, but not setting style properties.
     if (name === "style") old.style.cssText = value;
     else old.setAttribute(name, value);
   }
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !KEPT.has(name)) old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !PRESERVED.has(name)) old.removeAttribute(name);
   }
 }
 
 function morphChildren(old, fresh) {
   const keyed = new Map([...old.childNodes].filter(keyOf).map((node) => [keyOf(node), node]));
-  let place = old.firstChild;
-  for (const wanted of [...fresh.childNodes]) {
-    const key = keyOf(wanted);
-    const found = key ? keyed.get(key) : place && !keyOf(place) ? place : null;
-    if (found && alike(found, wanted)) {
-      if (found === place) place = place.nextSibling;
-      else old.insertBefore(found, place);
-      morph(found, wanted);
+  let current = old.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    const key = keyOf(child);
+    const match = key ? keyed.get(key) : current && !keyOf(current) ? current : null;
+    if (match && canMorph(match, child)) {
+      if (match === current) current = current.nextSibling;
+      else old.insertBefore(match, current);
+      morph(match, child);
     } else {
-      old.insertBefore(wanted, place);
+      old.insertBefore(child, current);
     }
   }
-  while (place) {
-    const next = place.nextSibling;
-    place.remove();
-    place = next;
+  while (current) {
+    const next = current.nextSibling;
+    current.remove();
+    current = next;
   }
 }

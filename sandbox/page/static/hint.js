@@ -1,34 +1,39 @@
-// What an empty channel says: a first thing to try, one click away.
+// The hint in an empty channel: what this is, and a first command to try, one click away.
 
 import { h } from "./dom.js";
-import { emoji } from "./emoji.js";
-import { portrait } from "./wire.js";
+import { drawEmoji } from "./icons.js";
+import { fetchPortrait } from "./socket.js";
 
-const PROMPT = "a friendly astronaut, orange suit, short hair";
+const SLASH_COMMAND = 1;
+const IMAGE_PROMPT = "a friendly astronaut, orange suit, short hair";
+const TEXT_PROMPT = "Tell me a short story about a lighthouse that was afraid of the dark.";
 
-/** Draw the hint for the channel that is open, or nothing when somebody has spoken there. */
-export function showHint(world, composer) {
+/** Draw the hint for the open channel, or nothing if it has messages. */
+export function showHint(chat, composer) {
   const box = document.getElementById("hint");
-  const channel = world.channel;
+  const channel = chat.channel;
   if (!channel || channel.messages.size) {
     box.replaceChildren();
     return;
   }
-  const offered = new Set(world.offered(1).map((command) => command.name));
-  const tries = [];
-  if (offered.has("generate")) tries.push(one("Try /generate with a drawn portrait", "primary", async () => composer.begin("generate", { prompt: PROMPT, subject: await portrait(), number_of_outputs: 5 })));
-  if (offered.has("talk")) tries.push(one("Ask /talk for a story", "secondary", () => composer.begin("talk", { prompt: "Tell me a short story about a lighthouse that was afraid of the dark." })));
-  const nothing = channel.guild_id && !offered.size;
-  const say = nothing
-    ? "The bot is not in this server. Mia can install it for herself: the panel's Break tab has a switch for that."
-    : "This is a stand-in Discord with the real bot in it. It runs models on a stand-in Replicate: no accounts, no money, nothing leaves this machine.";
+  const available = new Set(chat.availableCommands(SLASH_COMMAND).map((command) => command.name));
+  const buttons = [];
+  if (available.has("generate")) {
+    const start = async () => composer.start("generate", { prompt: IMAGE_PROMPT, subject: await fetchPortrait(), number_of_outputs: 5 });
+    buttons.push(drawButton("Try /generate with a drawn portrait", "primary", start));
+  }
+  if (available.has("talk")) buttons.push(drawButton("Ask /talk for a story", "secondary", () => composer.start("talk", { prompt: TEXT_PROMPT })));
+  const botMissing = channel.guild_id && !available.size;
+  const about = botMissing
+    ? "The bot is not in this server. To use it here, install it for Mia: the toggle is in the inspector, under Faults, Discord."
+    : "This is a stand-in Discord with the real bot in it. The bot runs models on a stand-in Replicate: no accounts, no costs, and nothing leaves this machine.";
   box.replaceChildren(h("div", { class: "hint" },
     h("img", { src: "portrait.png", alt: "A drawn portrait: a person with round glasses", width: 112, height: 112 }),
-    h("h2", { text: channel.guild_id ? `Nothing in #${world.title(channel)} yet` : `Only you and ${world.title(channel)} are here` }),
-    h("p", { text: say }), h("div", { class: "tries" }, tries),
-    h("p", { class: "also" }, emoji("❌"), " under a reply stops its run. Speak as somebody else at the left, break things at the right.")));
+    h("h2", { text: channel.guild_id ? `No messages in #${chat.channelName(channel)} yet` : `This is your conversation with ${chat.channelName(channel)}` }),
+    h("p", { text: about }), h("div", { class: "suggestions" }, buttons),
+    h("p", { class: "also" }, "React with ", drawEmoji("❌"), " to a reply to stop its run. Switch to another person on the left, cause faults on the right.")));
 }
 
-function one(label, style, act) {
-  return h("button", { type: "button", class: `button ${style}`, text: label, on: { click: act } });
+function drawButton(label, style, action) {
+  return h("button", { type: "button", class: `button ${style}`, text: label, on: { click: action } });
 }

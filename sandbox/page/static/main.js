@@ -1,174 +1,173 @@
-// The page: puts the parts together and carries news from the sandbox to them.
+// The page: builds its parts and forwards messages from the sandbox to them.
 
-import { Acts } from "./acts.js";
 import { Composer } from "./composer.js";
-import { glyph } from "./glyphs.js";
 import { showHint } from "./hint.js";
-import { Hood } from "./hood.js";
-import { Conversation } from "./list.js";
+import { icon } from "./icons.js";
+import { Inspector } from "./inspector.js";
 import { Lightbox } from "./media.js";
+import { MessageActions } from "./message-actions.js";
+import { MessageList, PendingRequests } from "./message-list.js";
 import { openModal } from "./modal.js";
-import { Pending } from "./pending.js";
-import { Side } from "./side.js";
-import { World } from "./state.js";
-import { tune } from "./times.js";
-import { Wire } from "./wire.js";
-import { Works } from "./works.js";
+import { Sidebar } from "./sidebar.js";
+import { Socket } from "./socket.js";
+import { ChatState, InspectorState } from "./state.js";
+import { syncClock } from "./timestamps.js";
 
 const WIDE = matchMedia("(min-width: 1181px)");
+const DEFAULT_PERSON = "mia";
 const $ = (id) => document.getElementById(id);
 
-const world = new World();
-const works = new Works();
-const wire = new Wire(() => recall("person") ?? "mia");
-const list = new Conversation(world);
-const pending = new Pending(list);
+const chat = new ChatState();
+const inspectorState = new InspectorState();
+const socket = new Socket(() => recall("person") ?? DEFAULT_PERSON);
+const list = new MessageList(chat);
+const pending = new PendingRequests(list);
 const lightbox = new Lightbox();
-const hood = new Hood({ works, wire });
-const side = new Side(world, { go, speak });
-const modal = (told) => openModal(told, { world, wire, pending, application: world.bot.username });
-const acts = new Acts({ world, wire, list, lightbox, pending, modal, reply: (message) => composer.reply(message), look: (message) => hood.look(message) });
-const composer = new Composer({ world, ask: (what, about) => wire.ask(what, about), use: (what, about, label) => acts.use(what, about, label) });
+const inspector = new Inspector({ state: inspectorState, socket });
+const sidebar = new Sidebar(chat, { openChannel, switchPerson });
+const openForm = (result) => openModal(result, { chat, socket, pending, application: chat.bot.username });
+const actions = new MessageActions({ chat, socket, list, lightbox, pending, openForm, reply: (message) => composer.startReply(message), inspect: (message) => inspector.showRun(message) });
+const composer = new Composer({ chat, request: (action, parameters) => socket.request(action, parameters), perform: (action, parameters, label) => actions.perform(action, parameters, label) });
 
-/** Open a channel. */
-function go(id) {
-  world.place = id;
-  world.channel.unread = 0;
-  remember("place", id);
-  openSide(false);
+function openChannel(id) {
+  chat.channelId = id;
+  chat.channel.unread = 0;
+  remember("channel", id);
+  toggleSidebar(false);
   pending.clear();
-  showPlace();
-  composer.show();
+  showChannel();
+  composer.reset();
 }
 
-/** Speak as somebody else; everything is told anew. */
-function speak(name) {
+/** Act as another person; the sandbox sends a new snapshot. */
+function switchPerson(name) {
   remember("person", name);
-  openSide(false);
-  wire.ask("be", { person: name }).catch(() => {});
+  toggleSidebar(false);
+  socket.request("switch_person", { person: name }).catch(() => {});
 }
 
-function showPlace() {
-  const { channel } = world;
+function showChannel() {
+  const { channel } = chat;
   if (!channel) return;
-  $("place").textContent = `${channel.guild_id ? "#" : "@"}${world.title(channel)}`;
+  $("channel-name").textContent = `${channel.guild_id ? "#" : "@"}${chat.channelName(channel)}`;
   $("topic").textContent = channel.topic ?? "";
-  document.title = `${$("place").textContent} · Replicord sandbox`;
-  side.show();
+  document.title = `${$("channel-name").textContent} · Replicord sandbox`;
+  sidebar.show();
   list.show();
-  showHint(world, composer);
+  showHint(chat, composer);
 }
 
-function showBot() {
-  const { running, connected } = works.bot;
-  const [words, look] = connected && running ? ["Bot online", "on"] : running ? ["Bot connecting", "away"] : ["Bot not running", "off"];
-  $("bot-state").textContent = words;
-  $("bot-state").className = look;
+function showBotStatus() {
+  const { running, connected } = inspectorState.bot;
+  const [text, style] = connected && running ? ["Bot online", "on"] : running ? ["Bot connecting", "away"] : ["Bot not running", "off"];
+  $("bot-status").textContent = text;
+  $("bot-status").className = style;
 }
 
-wire.addEventListener("hello", ({ detail }) => {
-  const before = world.me?.id;
-  tune(detail.at);
-  world.place ??= recall("place");
-  world.load(detail);
-  works.load(detail.hood);
-  showPlace();
-  if (before !== world.me.id) {
+socket.addEventListener("snapshot", ({ detail }) => {
+  const before = chat.me?.id;
+  syncClock(detail.at);
+  chat.channelId ??= recall("channel");
+  chat.load(detail);
+  inspectorState.load(detail.inspector);
+  showChannel();
+  if (before !== chat.me.id) {
     pending.clear();
-    composer.show();
+    composer.reset();
   }
-  showBot();
-  hood.show();
+  showBotStatus();
+  inspector.requestDraw();
 });
 
-wire.addEventListener("hood", ({ detail }) => {
-  works.take(detail);
-  showBot();
-  hood.show();
+socket.addEventListener("inspector", ({ detail }) => {
+  inspectorState.update(detail);
+  showBotStatus();
+  inspector.requestDraw();
 });
 
-wire.addEventListener("commands", ({ detail }) => {
-  world.commands = detail.commands;
-  world.usable = detail.usable;
-  showHint(world, composer);
+socket.addEventListener("commands", ({ detail }) => {
+  chat.commands = detail.commands;
+  chat.usable = detail.usable;
+  showHint(chat, composer);
 });
 
-wire.addEventListener("lost", () => {
-  $("bot-state").textContent = "The sandbox is not there";
-  $("bot-state").className = "off";
+socket.addEventListener("lost", () => {
+  $("bot-status").textContent = "Sandbox not running";
+  $("bot-status").className = "off";
 });
 
-wire.addEventListener("seen", ({ detail: { kind, at, d } }) => {
-  tune(at);
-  const channel = world.channels.get(d.channel_id ?? d.id);
+socket.addEventListener("event", ({ detail: { kind, at, d } }) => {
+  syncClock(at);
+  const channel = chat.channels.get(d.channel_id ?? d.id);
   if (!channel) return;
   if (kind === "CHANNEL_UPDATE") Object.assign(channel, d);
-  if (kind === "MESSAGE_CREATE" || kind === "MESSAGE_UPDATE") take(channel, d);
+  if (kind === "MESSAGE_CREATE" || kind === "MESSAGE_UPDATE") putMessage(channel, d);
   if (kind === "MESSAGE_DELETE") {
     channel.messages.delete(d.id);
-    if (channel.id === world.place) list.drop(d.id);
+    if (channel.id === chat.channelId) list.remove(d.id);
   }
-  if (channel.id === world.place) showHint(world, composer);
+  if (channel.id === chat.channelId) showHint(chat, composer);
 });
 
-function take(channel, message) {
-  const known = channel.messages.has(message.id);
+function putMessage(channel, message) {
+  const isNew = !channel.messages.has(message.id);
   channel.messages.set(message.id, message);
-  if (channel.id === world.place) {
+  if (channel.id === chat.channelId) {
     list.put(message);
-    if (!known && message.author.id === world.me.id) list.toEnd();
-  } else if (!known) {
+    if (isNew && message.author.id === chat.me.id) list.scrollToEnd();
+  } else if (isNew) {
     channel.unread += 1;
-    side.show();
+    sidebar.show();
   }
 }
 
-// Drawers, the look, and keys that work everywhere.
+// Drawers, the theme, and keys that work everywhere.
 
-function openSide(open) {
-  $("side").classList.toggle("open", open);
-  $("open-side").setAttribute("aria-expanded", String(open));
-  drawers();
+function toggleSidebar(open) {
+  $("sidebar").classList.toggle("open", open);
+  $("open-sidebar").setAttribute("aria-expanded", String(open));
+  updateBackdrop();
 }
 
-function drawers() {
-  const covered = $("side").classList.contains("open") || (hood.open && !WIDE.matches);
-  $("shade").hidden = !covered;
+function updateBackdrop() {
+  const drawerOpen = $("sidebar").classList.contains("open") || (inspector.open && !WIDE.matches);
+  $("backdrop").hidden = !drawerOpen;
 }
-
-$("open-side").append(glyph("menu"));
-$("open-hood").append(glyph("hood"));
-$("open-side").addEventListener("click", () => openSide(true));
-$("shade").addEventListener("click", closeDrawers);
-document.body.addEventListener("drawers", drawers);
-WIDE.addEventListener("change", () => hood.toggle(WIDE.matches));
 
 function closeDrawers() {
-  openSide(false);
-  if (!WIDE.matches) hood.toggle(false);
+  toggleSidebar(false);
+  if (!WIDE.matches) inspector.toggle(false);
 }
 
+$("open-sidebar").append(icon("menu"));
+$("open-inspector").append(icon("panel"));
+$("open-sidebar").addEventListener("click", () => toggleSidebar(true));
+$("backdrop").addEventListener("click", closeDrawers);
+document.body.addEventListener("drawers", updateBackdrop);
+WIDE.addEventListener("change", () => inspector.toggle(WIDE.matches));
+
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !$("shade").hidden) closeDrawers();
-  const typing = event.target.closest("input, textarea, select, button, dialog, [role=menu]");
-  if (!typing && event.key === "/") {
+  if (event.key === "Escape" && !$("backdrop").hidden) closeDrawers();
+  const inControl = event.target.closest("input, textarea, select, button, dialog, [role=menu]");
+  if (!inControl && event.key === "/") {
     event.preventDefault();
-    composer.type("/");
+    composer.insertText("/");
   }
 });
 
-function look(chosen) {
-  const dark = chosen ? chosen === "dark" : !matchMedia("(prefers-color-scheme: light)").matches;
-  if (chosen) document.documentElement.dataset.look = chosen;
-  $("theme").replaceChildren(glyph(dark ? "sun" : "moon"));
-  $("theme").title = dark ? "Light" : "Dark";
+/** Apply a theme ("dark", "light", or null for the system's) and return whether it is dark. */
+function applyTheme(theme) {
+  const dark = theme ? theme === "dark" : !matchMedia("(prefers-color-scheme: light)").matches;
+  if (theme) document.documentElement.dataset.theme = theme;
+  $("theme").replaceChildren(icon(dark ? "sun" : "moon"));
+  $("theme").title = dark ? "Light theme" : "Dark theme";
   return dark;
 }
 
 $("theme").addEventListener("click", () => {
-  const next = look(recall("look")) ? "light" : "dark";
-  remember("look", next);
-  look(next);
+  const theme = applyTheme(recall("theme")) ? "light" : "dark";
+  remember("theme", theme);
+  applyTheme(theme);
 });
 
 function remember(name, value) {
@@ -179,6 +178,6 @@ function recall(name) {
   return sessionStorage.getItem(`sandbox-${name}`);
 }
 
-look(recall("look"));
-hood.toggle(WIDE.matches);
-wire.open();
+applyTheme(recall("theme"));
+inspector.toggle(WIDE.matches);
+socket.open();

@@ -1,60 +1,61 @@
-// Small things that float: a menu beside a message, the choice of an emoji, a sentence at the bottom.
+// Floating elements: a menu next to a message, the emoji picker, and a toast at the bottom.
 
-import { CHOICE, emoji } from "./emoji.js";
 import { h } from "./dom.js";
-import { step } from "./side.js";
+import { EMOJI_CHOICES, drawEmoji } from "./icons.js";
+import { moveFocus } from "./sidebar.js";
 
-let open = null;
+const MARGIN = 8;
+const TOAST_MILLISECONDS = 6000;
 
-/** Close what floats. */
-export function close() {
-  open?.remove();
-  open = null;
+let openElement = null;
+
+function closeMenu() {
+  openElement?.remove();
+  openElement = null;
 }
 
-/** Show a menu at a place; `items` are {label, act, danger} or null for a line between. */
-export function menu(at, items, back) {
-  const drawn = items.map((item) =>
-    item === null
-      ? h("hr")
-      : item.heading
-        ? h("p", { class: "menu-heading", text: item.heading })
-        : h("button", { type: "button", role: "menuitem", class: item.danger ? "danger" : null, on: { click: () => (close(), item.act()) } }, item.label));
-  float(h("div", { class: "menu", role: "menu" }, drawn), at, back);
+/** Open a menu at a position; `items` are {label, action, danger}, {heading}, or null for a separator. `opener` gets the focus back. */
+export function openMenu(position, items, opener) {
+  const drawItem = (item) => {
+    if (item === null) return h("hr");
+    if (item.heading) return h("p", { class: "menu-heading", text: item.heading });
+    return h("button", { type: "button", role: "menuitem", class: item.danger ? "danger" : null, on: { click: () => (closeMenu(), item.action()) } }, item.label);
+  };
+  openFloating(h("div", { class: "menu", role: "menu" }, items.map(drawItem)), position, opener);
 }
 
 /** Let the person choose an emoji. */
-export function pickEmoji(at, act, back) {
-  const drawn = CHOICE.map((one) => h("button", { type: "button", role: "menuitem", "aria-label": one, on: { click: () => (close(), act(one)) } }, emoji(one)));
-  float(h("div", { class: "menu emojis", role: "menu" }, drawn), at, back);
+export function openEmojiPicker(position, onPick, opener) {
+  const buttons = EMOJI_CHOICES.map((emoji) => h("button", { type: "button", role: "menuitem", "aria-label": emoji, on: { click: () => (closeMenu(), onPick(emoji)) } }, drawEmoji(emoji)));
+  openFloating(h("div", { class: "menu emojis", role: "menu" }, buttons), position, opener);
 }
 
-function float(box, at, back) {
-  close();
-  open = box;
+function openFloating(box, position, opener) {
+  closeMenu();
+  openElement = box;
   document.body.append(box);
   const { width, height } = box.getBoundingClientRect();
-  box.style.left = `${Math.max(8, Math.min(at.x, innerWidth - width - 8))}px`;
-  box.style.top = `${Math.max(8, Math.min(at.y, innerHeight - height - 8))}px`;
+  box.style.left = `${Math.max(MARGIN, Math.min(position.x, innerWidth - width - MARGIN))}px`;
+  box.style.top = `${Math.max(MARGIN, Math.min(position.y, innerHeight - height - MARGIN))}px`;
   box.addEventListener("keydown", (event) => {
     if (event.key === "Escape" || event.key === "Tab") {
       event.preventDefault();
       event.stopPropagation();
-      close();
-      back?.focus();
+      closeMenu();
+      opener?.focus();
     }
-    const sideways = { ArrowRight: "ArrowDown", ArrowLeft: "ArrowUp" }[event.key];
-    step(sideways ? { key: sideways, preventDefault: () => event.preventDefault() } : event, box);
+    const key = { ArrowRight: "ArrowDown", ArrowLeft: "ArrowUp" }[event.key];
+    moveFocus(key ? { key, preventDefault: () => event.preventDefault() } : event, box);
   });
   box.querySelector("button")?.focus();
 }
 
-document.addEventListener("pointerdown", (event) => open && !open.contains(event.target) && close(), true);
-addEventListener("resize", close);
+document.addEventListener("pointerdown", (event) => openElement && !openElement.contains(event.target) && closeMenu(), true);
+addEventListener("resize", closeMenu);
 
-/** Say a sentence for a moment. */
-export function toast(sentence) {
-  const box = h("p", { class: "toast", text: sentence });
+/** Show a sentence for a few seconds. */
+export function showToast(text) {
+  const box = h("p", { class: "toast", text });
   document.getElementById("toasts").append(box);
-  setTimeout(() => box.remove(), 6000);
+  setTimeout(() => box.remove(), TOAST_MILLISECONDS);
 }

@@ -1,27 +1,39 @@
-// A modal: the form that an application asked to be filled in.
+// A modal: a form that the application asks the person to fill in.
 
-import { entities, entity } from "./components.js";
-import { FileDrop } from "./drop.js";
+import { listEntities, parseEntity } from "./components.js";
 import { h } from "./dom.js";
-import { glyph } from "./glyphs.js";
-import { markdown } from "./markdown.js";
+import { FileDrop } from "./file-drop.js";
+import { icon } from "./icons.js";
+import { renderMarkdown } from "./markdown.js";
 
-/** Open the form of `told` ({modal, form}); closes itself when it was taken. */
-export function openModal(told, { world, wire, pending, application }) {
+// Types of components.
+const ACTION_ROW = 1;
+const STRING_SELECT = 3;
+const TEXT_INPUT = 4;
+const TEXT_DISPLAY = 10;
+const FILE_UPLOAD = 19;
+const RADIO_GROUP = 21;
+const CHECKBOX_GROUP = 22;
+const CHECKBOX = 23;
+
+const PARAGRAPH_STYLE = 2;
+
+/** Open the form in `result` ({modal, form}); it closes when it has been submitted. */
+export function openModal(result, { chat, socket, pending, application }) {
   const fields = [];
-  const rows = told.modal.components.map((item) => row(item, world, fields));
+  const rows = result.modal.components.map((item) => drawRow(item, chat, fields));
   const problem = h("p", { class: "problem", role: "alert" });
-  const send = h("button", { type: "submit", class: "button primary", text: "Submit" });
+  const submit = h("button", { type: "submit", class: "button primary", text: "Submit" });
   const cancel = h("button", { type: "button", class: "button secondary", text: "Cancel", on: { click: () => dialog.close() } });
-  const shut = h("button", { type: "button", class: "icon close", "aria-label": "Close", on: { click: () => dialog.close() } }, glyph("close"));
+  const close = h("button", { type: "button", class: "icon close", "aria-label": "Close", on: { click: () => dialog.close() } }, icon("close"));
   const form = h("form", { method: "dialog", novalidate: true },
-    h("header", {}, h("h2", { text: told.modal.title }), h("p", { class: "dim", text: `This form goes to ${application}.` }), shut),
-    h("div", { class: "fields-of-form" }, rows), problem, h("footer", {}, cancel, send));
-  const dialog = h("dialog", { class: "modal", "aria-label": told.modal.title }, form);
+    h("header", {}, h("h2", { text: result.modal.title }), h("p", { class: "dim", text: `This form will be submitted to ${application}.` }), close),
+    h("div", { class: "form-fields" }, rows), problem, h("footer", {}, cancel, submit));
+  const dialog = h("dialog", { class: "modal", "aria-label": result.modal.title }, form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     problem.textContent = "";
-    send.disabled = true;
+    submit.disabled = true;
     const settle = pending.show();
     try {
       const values = {};
@@ -29,14 +41,14 @@ export function openModal(told, { world, wire, pending, application }) {
         const value = await read();
         if (value !== undefined) values[id] = value;
       }
-      const answer = await wire.ask("submit", { form: told.form, values });
-      if (answer.failed) throw new Error("Something went wrong. Try again.");
+      const response = await socket.request("submit_form", { form: result.form, values });
+      if (response.failed) throw new Error("Something went wrong. Try again.");
       dialog.close();
     } catch (error) {
       problem.textContent = error.message;
     } finally {
       settle(null);
-      send.disabled = false;
+      submit.disabled = false;
     }
   });
   dialog.addEventListener("close", () => dialog.remove());
@@ -46,64 +58,64 @@ export function openModal(told, { world, wire, pending, application }) {
   return dialog;
 }
 
-function row(item, world, fields) {
-  if (item.type === 10) return h("div", { class: "text" }, markdown(item.content, world.names));
-  if (item.type === 1) return item.components.map((one) => labelled(one, one.label ?? "", null, world, fields));
-  return labelled(item.component, item.label, item.description, world, fields);
+function drawRow(item, chat, fields) {
+  if (item.type === TEXT_DISPLAY) return h("div", { class: "text" }, renderMarkdown(item.content, chat.names));
+  if (item.type === ACTION_ROW) return item.components.map((input) => drawLabelled(input, input.label ?? "", null, chat, fields));
+  return drawLabelled(item.component, item.label, item.description, chat, fields);
 }
 
-function labelled(item, label, description, world, fields) {
-  const [element, read] = field(item, world, label);
+function drawLabelled(item, label, description, chat, fields) {
+  const [element, read] = drawField(item, chat, label);
   fields.push([item.custom_id, read]);
-  const group = [21, 22].includes(item.type);
-  const needed = item.required ?? item.type !== 23;
-  const about = h(group ? "legend" : "span", { class: "label" }, label, needed ? h("span", { class: "needed", title: "required", text: " *" }) : null);
-  const more = description ? h("span", { class: "dim", text: description }) : null;
-  return h(group ? "fieldset" : "label", { class: "asked" }, about, more, element);
+  const isGroup = [RADIO_GROUP, CHECKBOX_GROUP].includes(item.type);
+  const required = item.required ?? item.type !== CHECKBOX;
+  const caption = h(isGroup ? "legend" : "span", { class: "label" }, label, required ? h("span", { class: "required-mark", title: "required", text: " *" }) : null);
+  const hint = description ? h("span", { class: "dim", text: description }) : null;
+  return h(isGroup ? "fieldset" : "label", { class: "form-field" }, caption, hint, element);
 }
 
-/** Return the element of a field and what reads it. */
-function field(item, world, label) {
+/** Return the element of a field and a function that returns its value. */
+function drawField(item, chat, label) {
   switch (item.type) {
-    case 4:
-      return text(item);
-    case 19: {
-      const drop = new FileDrop({ label: `Drop files here for ${label}, or choose`, most: item.max_values ?? 1 });
+    case TEXT_INPUT:
+      return drawTextInput(item);
+    case FILE_UPLOAD: {
+      const drop = new FileDrop({ label: `Drop files here for ${label}, or choose them`, max: item.max_values ?? 1 });
       return [drop.element, () => drop.uploads()];
     }
-    case 21:
-    case 22:
-      return choices(item);
-    case 23: {
+    case RADIO_GROUP:
+    case CHECKBOX_GROUP:
+      return drawChoices(item);
+    case CHECKBOX: {
       const box = h("input", { type: "checkbox", props: { checked: Boolean(item.default) } });
       return [box, () => box.checked];
     }
     default:
-      return select(item, world);
+      return drawSelect(item, chat);
   }
 }
 
-function text(item) {
+function drawTextInput(item) {
   const common = { maxlength: item.max_length, placeholder: item.placeholder, autocomplete: "off" };
-  const box = item.style === 2 ? h("textarea", { ...common, rows: 4 }) : h("input", { ...common, type: "text" });
-  box.value = item.value ?? "";
-  return [box, () => box.value];
+  const input = item.style === PARAGRAPH_STYLE ? h("textarea", { ...common, rows: 4 }) : h("input", { ...common, type: "text" });
+  input.value = item.value ?? "";
+  return [input, () => input.value];
 }
 
-function select(item, world) {
-  const options = item.type === 3 ? item.options : entities(item.type, world);
+function drawSelect(item, chat) {
+  const options = item.type === STRING_SELECT ? item.options : listEntities(item.type, chat);
   const several = (item.max_values ?? 1) > 1;
   const blank = several ? null : h("option", { value: "", text: item.placeholder ?? "—" });
-  const drawn = options.map((one) => h("option", { value: one.value, text: one.label, props: { selected: Boolean(one.default) } }));
-  const box = h("select", { multiple: several }, blank, drawn);
-  const read = (value) => (item.type === 3 ? value : entity(value));
-  return [box, () => [...box.selectedOptions].map((one) => one.value).filter(Boolean).map(read)];
+  const drawn = options.map((option) => h("option", { value: option.value, text: option.label, props: { selected: Boolean(option.default) } }));
+  const select = h("select", { multiple: several }, blank, drawn);
+  const parse = (value) => (item.type === STRING_SELECT ? value : parseEntity(value));
+  return [select, () => [...select.selectedOptions].map((option) => option.value).filter(Boolean).map(parse)];
 }
 
-function choices(item) {
-  const single = item.type === 21;
-  const boxes = item.options.map((one) => h("input", { type: single ? "radio" : "checkbox", name: item.custom_id, value: one.value, props: { checked: Boolean(one.default) } }));
-  const rows = item.options.map((one, at) => h("label", { class: "choice" }, boxes[at], one.label, one.description ? h("span", { class: "dim", text: ` ${one.description}` }) : null));
-  const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
-  return [h("div", {}, rows), () => (single ? chosen()[0] : chosen())];
+function drawChoices(item) {
+  const single = item.type === RADIO_GROUP;
+  const boxes = item.options.map((option) => h("input", { type: single ? "radio" : "checkbox", name: item.custom_id, value: option.value, props: { checked: Boolean(option.default) } }));
+  const rows = item.options.map((option, index) => h("label", { class: "choice" }, boxes[index], option.label, option.description ? h("span", { class: "dim", text: ` ${option.description}` }) : null));
+  const checked = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  return [h("div", {}, rows), () => (single ? checked()[0] : checked())];
 }

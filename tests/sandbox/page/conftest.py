@@ -1,11 +1,11 @@
-"""The page in a real browser, used as a person uses it. A message in the browser's console fails the test."""
+"""The page in a real browser, used as a person uses it. Anything in the browser's console fails the test."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, ViewportSize, async_playwright
 
 from sandbox.environment import Environment
 from sandbox.page.server import PageServer
@@ -15,67 +15,66 @@ from tests.sandbox.page.page_driver import PageDriver
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
-QUICK = Timings(boot=0.2, queue=0.1, image=0.35, tokens_per_second=120)
-WINDOW = {"width": 1360, "height": 880}
+TIMINGS = Timings(boot=0.2, queue=0.1, image=0.35, tokens_per_second=120)
+WINDOW: ViewportSize = {"width": 1360, "height": 880}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
-    """Both stand-ins and the started bot."""
-    async with open_environment(tmp_path_factory.mktemp("environment"), timings=QUICK) as environment:
+    """Both stand-ins and the running bot, shared by all tests of the page."""
+    async with open_environment(tmp_path_factory.mktemp("environment"), timings=TIMINGS) as environment:
         await environment.start_bot()
         yield environment
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def address(environment: Environment) -> AsyncIterator[str]:
-    """Where the environment's page is, key and all."""
-    async with PageServer(environment) as page:
-        yield page.url
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def page_url(environment: Environment) -> AsyncIterator[str]:
+    async with PageServer(environment) as server:
+        yield server.url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Path:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed")
     return CHROMIUM
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: Path) -> AsyncIterator[BrowserContext]:
-    """A browser's window; what a page of it keeps goes with its tab."""
+    """One browser for all tests; each test has a tab of its own, with its own session storage."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield await browser.new_context(viewport=WINDOW)
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def mia(browser: BrowserContext, address: str, environment: Environment) -> AsyncIterator[PageDriver]:
-    """A person at the page, who speaks as mia; whatever lay in wait from the test before is taken back."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def driver(browser: BrowserContext, page_url: str, environment: Environment) -> AsyncIterator[PageDriver]:
+    """The open page, which acts as Mia; no fault is active."""
     environment.replicate.faults.clear()
     page = await browser.new_page()
     page.set_default_timeout(20_000)
-    troubles: list[str] = []
-    asked: list[str] = []
-    _listen(page, troubles, asked, address)
-    await page.goto(address, wait_until="domcontentloaded")
+    problems: list[str] = []
+    requested_urls: list[str] = []
+    _watch_page(page, problems, requested_urls, page_url)
+    await page.goto(page_url, wait_until="domcontentloaded")
     await page.get_by_text("Bot online").wait_for()
-    yield PageDriver(page, asked)
+    yield PageDriver(page, requested_urls)
     await page.close()
-    assert troubles == []
+    assert problems == []
 
 
-def _listen(page: Page, troubles: list[str], asked: list[str], address: str) -> None:
-    def console(message: ConsoleMessage) -> None:
+def _watch_page(page: Page, problems: list[str], requested_urls: list[str], page_url: str) -> None:
+    def on_console(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            troubles.append(message.text)
+            problems.append(message.text)
 
-    def request(one: Request) -> None:
-        asked.append(one.url)
-        if not one.url.startswith((address, "blob:")):
-            troubles.append(f"asked {one.url}")
+    def on_request(request: Request) -> None:
+        requested_urls.append(request.url)
+        if not request.url.startswith((page_url, "blob:")):
+            problems.append(f"requested {request.url}")
 
-    page.on("console", console)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("request", request)
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", on_request)

@@ -1,4 +1,4 @@
-"""Everything that a message can hold is drawn, and drawn again in place when it changes."""
+"""Every part of a message is drawn, and updated in place when the message changes."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from tests.sandbox.discord.http_client import HttpClient, http_client, make_imag
 from tests.sandbox.discord.test_messages import gallery, v2
 from tests.sandbox.page.page_driver import PageDriver
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
-WORDS = """# Title
+TEXT = """# Title
 A line with *slant*, __under__, ~~gone~~ and <@{mia}> in <#{channel}> at <t:1795402260:D>.
 > a quote
 > of two lines
@@ -25,12 +25,12 @@ key: <value>
 ```"""
 
 
-def everything(environment: Environment) -> dict[str, Any]:
+def every_component(environment: Environment) -> dict[str, Any]:
     state = environment.discord.state
-    words = WORDS.format(mia=state.user("mia").id, channel=state.channel("general").id)
+    words = TEXT.format(mia=state.user("mia").id, channel=state.channel("general").id)
     link = {"type": 2, "style": 5, "label": "Read", "url": "https://example.org/"}
     choices = [{"label": "Red", "value": "r"}, {"label": "Blue", "value": "b"}]
-    inside = [
+    components = [
         text_display(words),
         {
             "type": 9,
@@ -44,10 +44,10 @@ def everything(environment: Environment) -> dict[str, Any]:
         {"type": 1, "components": [{"type": 3, "custom_id": "colour", "placeholder": "Colour", "options": choices}]},
         {"type": 1, "components": [{"type": 2, "style": 4, "label": "Off", "custom_id": "off", "disabled": True}]},
     ]
-    return v2({"type": 17, "accent_color": 0xE0A030, "components": inside})
+    return v2({"type": 17, "accent_color": 0xE0A030, "components": components})
 
 
-async def post(
+async def post_message(
     raw: HttpClient, environment: Environment, payload: dict[str, Any], files: dict[str, bytes] | None = None
 ) -> str:
     channel = environment.discord.state.channel("general").id
@@ -56,16 +56,16 @@ async def post(
     return str(answer.body["id"])
 
 
-async def test_every_component_is_drawn(mia: PageDriver, environment: Environment) -> None:
-    await mia.open("general")
+async def test_every_component_is_drawn(driver: PageDriver, environment: Environment) -> None:
+    await driver.open_channel("general")
     files = {
         "a.png": make_image("#c05050", 300),
         "b.png": make_image("#5070c0", 300),
         "all.zip": b"PK\x05\x06" + bytes(18),
     }
     async with http_client(environment.discord) as raw:
-        id_ = await post(raw, environment, everything(environment), files)
-    card = mia.page.locator(f".message[data-id='{id_}'] .card")
+        id_ = await post_message(raw, environment, every_component(environment), files)
+    card = driver.page.locator(f".message[data-id='{id_}'] .card")
     await expect(card).to_have_css("--accent", "#e0a030")
     await expect(card.get_by_role("heading")).to_have_text("Title")
     for tag, words in {
@@ -81,7 +81,7 @@ async def test_every_component_is_drawn(mia: PageDriver, environment: Environmen
     await expect(card.locator("li")).to_have_text(["one", "below one", "two"])
     await expect(card.locator(".thumbnail img")).to_be_visible()
     await expect(card.locator(".cell img")).to_have_count(2)
-    await expect(card.locator(".elsewhere")).to_be_visible()
+    await expect(card.locator(".external-media")).to_be_visible()
     await expect(card.get_by_role("link", name="all.zip")).to_have_attribute("download", "all.zip")
     await expect(card.get_by_role("combobox", name="Colour").get_by_role("option")).to_have_text(
         ["Colour", "Red", "Blue"]
@@ -90,8 +90,8 @@ async def test_every_component_is_drawn(mia: PageDriver, environment: Environmen
     await expect(card.get_by_role("link", name="Read")).to_have_attribute("rel", "noopener noreferrer")
 
 
-async def test_embeds_and_attachments_are_drawn(mia: PageDriver, environment: Environment) -> None:
-    await mia.open("general")
+async def test_embeds_and_attachments_are_drawn(driver: PageDriver, environment: Environment) -> None:
+    await driver.open_channel("general")
     embed = {
         "title": "An embed", "url": "https://example.org/", "description": "with **words**", "color": 0x3F8F6B,
         "author": {"name": "Somebody"}, "footer": {"text": "the end"}, "image": {"url": "attachment://a.png"},
@@ -104,8 +104,8 @@ async def test_embeds_and_attachments_are_drawn(mia: PageDriver, environment: En
         "tune.wav": b"RIFF\0\0\0\0WAVE",
     }
     async with http_client(environment.discord) as raw:
-        id_ = await post(raw, environment, {"content": "look", "embeds": [embed]}, files)
-    message = mia.page.locator(f".message[data-id='{id_}']")
+        id_ = await post_message(raw, environment, {"content": "look", "embeds": [embed]}, files)
+    message = driver.page.locator(f".message[data-id='{id_}']")
     for words in ("An embed", "Somebody", "the end", "One"):
         await expect(message.locator(".embed")).to_contain_text(words)
     await expect(message.locator(".embed img")).to_have_count(1)
@@ -113,12 +113,12 @@ async def test_embeds_and_attachments_are_drawn(mia: PageDriver, environment: En
     await expect(message.locator("audio")).to_be_visible()
 
 
-async def test_an_edit_changes_only_what_changed(mia: PageDriver, environment: Environment) -> None:
-    await mia.open("general")
+async def test_an_edit_keeps_the_elements_that_did_not_change(driver: PageDriver, environment: Environment) -> None:
+    await driver.open_channel("general")
     async with http_client(environment.discord) as raw:
         before = v2(text_display("first"), gallery("attachment://a.png"), text_display("last"))
-        id_ = await post(raw, environment, before, {"a.png": make_image()})
-        message = mia.page.locator(f".message[data-id='{id_}']")
+        id_ = await post_message(raw, environment, before, {"a.png": make_image()})
+        message = driver.page.locator(f".message[data-id='{id_}']")
         image = await message.locator(".gallery img").element_handle()
         assert image is not None
         channel = environment.discord.state.channel("general").id
@@ -132,11 +132,11 @@ async def test_an_edit_changes_only_what_changed(mia: PageDriver, environment: E
         await expect(message).to_have_count(0)
 
 
-async def test_a_private_answer_is_marked_and_can_be_dismissed(mia: PageDriver) -> None:
-    await mia.open("general")
-    await mia.type_command("generate")
-    await mia.option("prompt", "no picture")
-    message = await mia.answer_after(mia.send)
+async def test_an_ephemeral_reply_is_marked_and_can_be_dismissed(driver: PageDriver) -> None:
+    await driver.open_channel("general")
+    await driver.start_command("generate")
+    await driver.fill_option("prompt", "no picture")
+    message = await driver.new_message_after(driver.send)
     await expect(message).to_contain_text("Attach an image")
     await expect(message).to_contain_text("Only you can see this")
     await message.get_by_role("button", name="Dismiss message").click()
@@ -144,21 +144,21 @@ async def test_a_private_answer_is_marked_and_can_be_dismissed(mia: PageDriver) 
 
 
 @pytest.mark.parametrize("width", [390, 1360])
-async def test_drawers_and_looks_work_at_any_width(mia: PageDriver, width: int) -> None:
-    await mia.page.set_viewport_size({"width": width, "height": 800})
-    hood, side = mia.page.locator("#hood"), mia.page.locator("#side")
+async def test_drawers_and_themes_work_at_any_width(driver: PageDriver, width: int) -> None:
+    await driver.page.set_viewport_size({"width": width, "height": 800})
+    inspector, sidebar = driver.page.locator("#inspector"), driver.page.locator("#sidebar")
     narrow = width < 760
-    await expect(hood).to_be_visible(visible=not narrow)
-    await expect(side).to_be_visible(visible=not narrow)
+    await expect(inspector).to_be_visible(visible=not narrow)
+    await expect(sidebar).to_be_visible(visible=not narrow)
     if narrow:
-        await mia.page.get_by_role("button", name="Channels and people").click()
-        await expect(side).to_be_visible()
-        await mia.page.keyboard.press("Escape")
-        await expect(side).to_be_hidden()
-    await mia.page.get_by_role("button", name="Light or dark").click()
-    chosen = await mia.page.locator("html").get_attribute("data-look")
-    await mia.page.reload()
-    await mia.page.get_by_text("Bot online").wait_for()
-    await expect(mia.page.locator("html")).to_have_attribute("data-look", str(chosen))
-    overflow = await mia.page.evaluate("() => document.documentElement.scrollWidth > innerWidth")
+        await driver.page.get_by_role("button", name="Channels and people").click()
+        await expect(sidebar).to_be_visible()
+        await driver.page.keyboard.press("Escape")
+        await expect(sidebar).to_be_hidden()
+    await driver.page.get_by_role("button", name="Light or dark theme").click()
+    theme = await driver.page.locator("html").get_attribute("data-theme")
+    await driver.page.reload()
+    await driver.page.get_by_text("Bot online").wait_for()
+    await expect(driver.page.locator("html")).to_have_attribute("data-theme", str(theme))
+    overflow = await driver.page.evaluate("() => document.documentElement.scrollWidth > innerWidth")
     assert not overflow
