@@ -1,4 +1,4 @@
-"""Every number that Discord or Replicate imposes, once, with where it is written.
+"""Every limit that Discord or Replicate imposes, once, with its source.
 
 Discord's are from discord.com/developers/docs (API v10) unless a line says otherwise;
 Replicate's from its OpenAPI document and replicate.com/docs.

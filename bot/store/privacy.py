@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from bot.secrets import mask_secrets
 from bot.store import mapping, queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
@@ -124,6 +125,7 @@ def _read_page(connection: Connection, *, author_id: int, last: Run | None) -> l
 def _export_run(run: Run, files: list[dict[str, Any]]) -> dict[str, Any]:
     row = mapping.run_to_row(run)
     exported = {name: _to_json(value) for name, value in row.items() if name not in _SECRET_COLUMNS}
+    exported["input"] = mask_secrets(run.input)
     return exported | {"messages": [message for _, message in sorted(run.messages.items())], "files": files}
 
 

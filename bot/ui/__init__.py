@@ -1,1 +1,1 @@
-"""What Discord shows: the live message, cards, controls, the words."""
+"""What people see in Discord: replies, cards, buttons, forms, and every sentence about runs."""

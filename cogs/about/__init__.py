@@ -1,1 +1,1 @@
-"""/about."""
+"""/about: what the bot does and what it stores."""

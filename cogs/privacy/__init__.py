@@ -1,1 +1,1 @@
-"""/privacy: what is stored about a person."""
+"""/privacy: show, export or delete what is stored about a person."""

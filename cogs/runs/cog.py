@@ -52,7 +52,7 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
             intro = "You have no runs yet. Type `/` and pick a model's command."
         await interaction.followup.send(view=list_card("Your runs", entries, intro=intro), ephemeral=True)
 
-    @app_commands.command(description="Stop one of your runs; finished images stay")
+    @app_commands.command(description="Stop one of your runs; you keep what's finished")
     @app_commands.describe(run="The run to stop")
     async def cancel(self, interaction: Interaction, run: str) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)

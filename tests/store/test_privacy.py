@@ -62,6 +62,14 @@ async def test_an_export_holds_no_key_to_discord(runs: Runs) -> None:
     assert run.place.token not in json.dumps(await runs.export(MIA))
 
 
+async def test_an_export_masks_secret_inputs(runs: Runs) -> None:
+    await runs.reserve(a_run("run-1", input={"prompt": "a fox", "hf_token": "t0", "config": {"api_key": "k0"}}))
+    exported = json.dumps(await runs.export(MIA))
+    assert "a fox" in exported
+    assert "t0" not in exported
+    assert "k0" not in exported
+
+
 async def test_an_export_longer_than_a_page_is_whole(runs: Runs) -> None:
     for number in range(450):
         await runs.reserve(a_run(f"run-{number}", created_at=after(number // 300)), ())

@@ -1,4 +1,4 @@
-"""What a person is told when they may not start another run."""
+"""The sentences about quotas."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,11 +23,11 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
         ),
         (
             QuotaExceeded(QuotaKind.DAILY, limit=5, used=5, retry_at=AT),
-            f"You've used all 5 of your runs for 24 hours. You can start the next one <t:{int(AT.timestamp())}:R>.",
+            f"You've reached the limit of 5 runs in 24 hours. You can start the next one <t:{int(AT.timestamp())}:R>.",
         ),
         (
             QuotaExceeded(QuotaKind.DAILY, limit=1, used=4, retry_at=AT),
-            f"You've used your one run for 24 hours. You can start the next one <t:{int(AT.timestamp())}:R>.",
+            f"You've reached the limit of 1 run in 24 hours. You can start the next one <t:{int(AT.timestamp())}:R>.",
         ),
         (QuotaExceeded(QuotaKind.DAILY, limit=0, used=0), "Runs are switched off here right now."),
     ],

@@ -1,1 +1,1 @@
-"""Draw what Discord shows. Pure."""
+"""Render runs and answers as components and Markdown. Pure."""

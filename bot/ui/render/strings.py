@@ -35,7 +35,7 @@ NOT_ALLOWED: Final = "You can't use that here."
 RUN_DELETED: Final = "This run's data was deleted."
 NOTHING_NEWER: Final = "This run has finished, and its message already shows everything."
 CANCEL_ANSWERS: Final[Mapping[CancelResult, str]] = {
-    CancelResult.REQUESTED: "Stopping. Finished images stay.",
+    CancelResult.REQUESTED: "Stopping. You keep what's finished.",
     CancelResult.ALREADY: "This run is already being stopped.",
     CancelResult.OVER: "This run has already finished.",
     CancelResult.UNKNOWN: "This run's data was deleted, so there is nothing to stop.",
@@ -77,9 +77,9 @@ def explain_quota(exceeded: QuotaExceeded) -> str:
         return f"You already have {exceeded.used} runs in progress. Wait for one to finish, or stop one with ❌."
     if exceeded.retry_at is None:
         return "Runs are switched off here right now."
-    used = "your one run" if exceeded.limit == 1 else f"all {exceeded.limit} of your runs"
+    limit = format_count(exceeded.limit, "run")
     next_run = f"<t:{math.ceil(exceeded.retry_at.timestamp())}:R>"
-    return f"You've used {used} for 24 hours. You can start the next one {next_run}."
+    return f"You've reached the limit of {limit} in 24 hours. You can start the next one {next_run}."
 
 
 # Who, what and where
