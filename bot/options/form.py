@@ -188,7 +188,7 @@ def _make_part(layout: OptionLayout, field: Field, value: Any) -> FormField | No
             required=required,
         )
     text = _format_input(field, value)
-    if len(text) > TEXT_INPUT_CHARS or (value is not None and not text):
+    if len(text) > TEXT_INPUT_CHARS or (value is not None and (not text or is_secret_name(field.name))):
         return None
     is_long = field.name == layout.prompt_field or "\n" in text or len(text) > _SHORT_TEXT_CHARS
     return FormField(

@@ -159,6 +159,14 @@ def test_paragraph_omits_files_and_secrets_and_reads_back() -> None:
     assert parse_options(layout, form.parse_answers(unchanged_answers(form))).input == run_input
 
 
+def test_secrets_are_kept_without_being_shown() -> None:
+    layout = layout_of({"prompt": TEXT, "hf_token": TEXT})
+    form = build_form(layout, {"prompt": "a fox", "hf_token": "hush"})
+    assert "hush" not in repr(form.fields)
+    assert form.parse_answers({"prompt": "a hare"}) == {"prompt": "a hare", "hf_token": "hush"}
+    assert form.parse_answers({"prompt": "a hare", "advanced": "hf_token=new"})["hf_token"] == "new"
+
+
 def test_deleted_files_are_not_restored() -> None:
     layout = layout_of({"image": URI, "images": {"type": "array", "items": URI}})
     values = restore_values(layout, {"image": "file:3", "images": ["file:0", "file:9", "https://a.example"]}, (PHOTO,))
