@@ -43,7 +43,6 @@ class RawValue:
 
     option: str
     value: Any
-    role: OptionRole = OptionRole.VALUE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +142,9 @@ def _group_by_field(layout: OptionLayout, values: Mapping[str, Any]) -> dict[str
         option = layout.option(name)
         if option is not None and option.role is OptionRole.ADVANCED:
             _add_pairs(layout, name, str(value), grouped)
-        elif option is not None and option.field is not None:
-            grouped.setdefault(option.field, []).append(RawValue(name, value, option.role))
         else:
-            grouped.setdefault(require_field(layout, name, name).name, []).append(RawValue(name, value))
+            key = (option and option.field) or require_field(layout, name, name).name
+            grouped.setdefault(key, []).append(RawValue(name, value))
     return grouped
 
 

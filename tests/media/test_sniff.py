@@ -1,4 +1,4 @@
-"""A type is told from bytes alone."""
+"""Types are detected from bytes alone."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from bot.media.sniff import HEAD_BYTES, sniff
 from bot.media.types import MediaKind, MediaType
 
 
-def picture(form: str) -> bytes:
+def image_bytes(form: str) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (8, 8), "teal").save(out, form)
     return out.getvalue()
@@ -47,10 +47,13 @@ def safetensors() -> bytes:
 
 
 MP3_FRAME = b"\xff\xfb\x90\x00" + bytes(413)  # 128 kbit/s at 44.1 kHz is 417 bytes a frame
-ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(9)  # 16 bytes long, as it says of itself
+ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(9)  # its header says that it is 16 bytes long
 
 SAMPLES: list[tuple[MediaType, bytes]] = [
-    *((getattr(types, form), picture(form)) for form in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "ICO")),
+    *(
+        (getattr(types, form), image_bytes(form))
+        for form in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "ICO")
+    ),
     (types.HEIC, ftyp(b"heic", b"mif1")),
     (types.HEIC, ftyp(b"mif1", b"heic")),
     (types.AVIF, ftyp(b"mif1", b"avif")),
@@ -84,7 +87,7 @@ SAMPLES: list[tuple[MediaType, bytes]] = [
     (types.VTT, b"WEBVTT\n\n00:00.000 --> 00:01.000\nhi"),
     (types.TEXT, "Grüße, 世界 🌍\n".encode()),
     (types.TEXT, "\ufeffWindows wrote this".encode("utf-16")),
-    (types.TEXT, b"[1] is how a footnote begins, and no JSON"),
+    (types.TEXT, b"[1] is how a footnote begins, not JSON"),
     (types.TEXT, b"BM begins many words"),
     (types.UNKNOWN, bytes(range(256))),
     (types.UNKNOWN, b""),
@@ -92,17 +95,17 @@ SAMPLES: list[tuple[MediaType, bytes]] = [
 
 
 @pytest.mark.parametrize(("expected", "data"), SAMPLES, ids=[f"{t.suffix}-{n}" for n, (t, _) in enumerate(SAMPLES)])
-def test_every_known_type_is_told_from_its_first_bytes(expected: MediaType, data: bytes) -> None:
+def test_every_type_is_detected_from_its_first_bytes(expected: MediaType, data: bytes) -> None:
     assert sniff(data) == expected
 
 
-def test_a_character_cut_in_half_by_the_end_of_the_head_is_still_text() -> None:
+def test_text_cut_within_a_character_is_still_text() -> None:
     text = ("世" * HEAD_BYTES).encode()
     assert {sniff(text[:size]) for size in range(HEAD_BYTES - 3, HEAD_BYTES)} == {types.TEXT}
 
 
 @pytest.mark.parametrize("sync", [b"\xff\xfb\x90\x00", b"\xff\xf1\x50\x80\x02\x1f\xfc"])
-def test_bytes_that_only_look_like_one_audio_frame_are_not_audio(sync: bytes) -> None:
+def test_bytes_like_a_single_audio_frame_are_not_audio(sync: bytes) -> None:
     assert sniff(sync + b"\x01\x02\x03" * 1000).kind is MediaKind.OTHER
 
 
@@ -111,12 +114,12 @@ def test_bytes_that_only_look_like_one_audio_frame_are_not_audio(sync: bytes) ->
 @example(b"[" * 5000)
 @example(b"\xff\xfe\x00\xd8")
 def test_any_bytes_have_a_type(data: bytes) -> None:
-    found = sniff(data)
-    assert found.suffix.startswith(".")
-    assert "/" in found.mime
+    media_type = sniff(data)
+    assert media_type.suffix.startswith(".")
+    assert "/" in media_type.mime
 
 
 @settings(deadline=None)
 @given(st.sampled_from(SAMPLES), st.integers(0, 64))
-def test_a_head_cut_anywhere_has_a_type(sample: tuple[MediaType, bytes], size: int) -> None:
+def test_head_cut_anywhere_has_a_type(sample: tuple[MediaType, bytes], size: int) -> None:
     assert sniff(sample[1][:size]).mime

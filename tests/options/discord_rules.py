@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import jsonschema
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from tests.options.samples import DISCORD_SPEC
@@ -103,6 +103,6 @@ def spec_problems(command: dict[str, Any]) -> list[str]:
 @cache
 def _validator() -> jsonschema.Draft202012Validator:
     document = json.loads(DISCORD_SPEC.read_text("utf-8"))
-    registry: Registry[Any] = Registry().with_resource("urn:discord", Resource(document, DRAFT202012))
+    registry: Registry[Any] = Registry().with_resource("urn:discord", DRAFT202012.create_resource(document))
     schema = {"$ref": "urn:discord#/components/schemas/ApplicationCommandCreateRequest"}
     return jsonschema.Draft202012Validator(schema, registry=registry)

@@ -11,7 +11,7 @@ from zlib import crc32
 from hypothesis import strategies as st
 
 FILE = "<a file>"
-_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=40)
+_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=40)
 _WORDS = st.builds("{}{}".format, st.sampled_from('aé日🜂="\\{[“-7'), _TEXT)
 _DESCRIPTIONS = st.one_of(
     st.none(),
@@ -100,16 +100,13 @@ def enums(draw: st.DrawFn) -> Sample:
 
 @st.composite
 def files(draw: st.DrawFn) -> Sample:
-    schema = draw(
-        st.sampled_from(
-            [
-                {"type": "string", "format": "uri"},
-                {"type": "string", "format": "uri", "anyOf": []},
-                {"anyOf": [{"type": "string", "format": "uri"}, {"type": "null"}]},
-                {"type": "string", "format": "uri", "nullable": True, "x-cog-accept": "*/*"},
-            ]
-        )
-    )
+    schemas: list[dict[str, Any]] = [
+        {"type": "string", "format": "uri"},
+        {"type": "string", "format": "uri", "anyOf": []},
+        {"anyOf": [{"type": "string", "format": "uri"}, {"type": "null"}]},
+        {"type": "string", "format": "uri", "nullable": True, "x-cog-accept": "*/*"},
+    ]
+    schema = draw(st.sampled_from(schemas))
     return Sample(dict(schema), draw(st.sampled_from([FILE, "https://example.com/a.png?x=1&y=2"])))
 
 

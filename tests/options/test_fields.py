@@ -137,7 +137,7 @@ def test_order_is_the_models_with_deprecated_last() -> None:
 
 def test_looping_or_multiplying_references_end() -> None:
     both = {"allOf": [{"$ref": "#/components/schemas/b"}, {"$ref": "#/components/schemas/b"}]}
-    bombs = {f"s{n}": {"allOf": [{"$ref": f"#/components/schemas/s{n + 1}"}] * 9} for n in range(30)}
+    bombs: dict[str, Any] = {f"s{n}": {"allOf": [{"$ref": f"#/components/schemas/s{n + 1}"}] * 9} for n in range(30)}
     fields = read_fields(
         openapi_with(
             {"loop": {"$ref": "#/components/schemas/a"}, "bomb": {"$ref": "#/components/schemas/s0"}},
@@ -182,7 +182,7 @@ def test_output_schema_has_its_references_inlined() -> None:
 
 
 def test_reference_may_hold_escapes() -> None:
-    component = {"type": "integer"}
     for key, pointer in (("a/b", "a~1b"), ("a~b", "a~0b"), ("a b", "a%20b")):
-        fields = read_fields(openapi_with({"it": {"$ref": f"#/components/schemas/{pointer}"}}, **{key: component}))
+        components: dict[str, Any] = {key: {"type": "integer"}}
+        fields = read_fields(openapi_with({"it": {"$ref": f"#/components/schemas/{pointer}"}}, **components))
         assert fields[0].kind is FieldKind.INTEGER

@@ -71,7 +71,8 @@ async def test_callback_receives_values_by_option_name() -> None:
 
     layout = layout_of({"class": {"type": "string"}, "N": {"type": "integer"}, "other": {"type": "boolean"}})
     command = build_command(name="x", description="x", layout=layout, callback=record)
-    await command.callback(None, p0="cat", p1=0, p2=None)
+    callback: Any = command.callback
+    await callback(None, p0="cat", p1=0, p2=None)
     assert received == [{"class": "cat", "n": 0}]
 
 
