@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.aio import race
+from bot.aio import WakeEvent
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.errors import StoreError
 from bot.store.models import Run
@@ -58,7 +58,7 @@ class ReplyTask:
         self._extras = ReplyExtras(self._state, services)
         self._first_output_shown = recovered  # when that was is not known after a restart
         self._task: asyncio.Task[None] | None = None
-        self._urgent = asyncio.Event()
+        self._urgent = WakeEvent(services.clock)
         self._answer: asyncio.Future[DeliveryResult] | None = None
         self._delivery: DeliveryResult | None = None  # the answer that no further attempt changes
         self._failures = 0
@@ -278,7 +278,7 @@ class ReplyTask:
         """Wait before the next attempt, unless something urgent comes."""
         pause = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
         self._failures += 1
-        await race(self._urgent.wait(), self._services.clock.sleep(pause))
+        await self._urgent.wait(pause)
         self._state.changed.set()
 
     def _resolve(self, delivery: DeliveryResult) -> None:

@@ -73,8 +73,8 @@ class ReplyWriter:
         """Make Discord show the newest snapshot.
 
         Waits for the rate limiter first and renders afterwards, so that what is sent is never out of date. While the
-        run lasts it begins with the message it edited last: text grows at its end, and a check of the card for every
-        edit of a further message made texts a quarter staler at 1,000 runs.
+        run lasts it begins with the message it edited last, because text grows at its end. Beginning with the card took
+        a second turn at the rate limiter: staleness at 1,000 runs was 2.4 instead of 1.8 s (p50).
         """
         state = self._state
         if state.newest.final:
