@@ -32,7 +32,7 @@ from bot.limits import FILE_BYTES
 from bot.maintenance import Maintenance, RetentionPeriods
 from bot.observability.discord_metrics import DiscordMetrics
 from bot.observability.health_checks import HealthChecks
-from bot.observability.instruments import RunMeter, TransactionMeter
+from bot.observability.instruments import RunMeter
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import CONTENT_TYPE, Metrics
 from bot.outputs.download import Downloader
@@ -344,7 +344,7 @@ async def serve(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         stop = _stop_on_signals(stack)
         metrics = Metrics(version=VERSION)
-        store = await Store.open(settings.database_url, clock=clock, meter=TransactionMeter(metrics))
+        store = await Store.open(settings.database_url, clock=clock, metrics=metrics)
         stack.push_async_callback(store.close)
         http = await stack.enter_async_context(open_http())
         app = App(settings, store=store, http=http, clock=clock, metrics=metrics)

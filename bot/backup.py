@@ -28,9 +28,9 @@ async def back_up(path: Path) -> int:
     location = DatabaseLocation.parse(url)
     if location.path is None or not await asyncio.to_thread(location.path.exists):
         raise ConfigError(f"There is no database at {location}. Start the bot once, or mend DATABASE_URL.")
-    store = await Store.open(url, clock=SystemClock(), own=False)
+    store = await Store.open(url, clock=SystemClock(), exclusive=False)
     try:
-        await store.backup(path)
+        await store.back_up(path)
     except StoreError as error:
         raise ConfigError(str(error)) from error
     finally:

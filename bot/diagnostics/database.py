@@ -19,14 +19,14 @@ _KEY = "check"
 async def check_database(url: str, *, clock: Clock, tell: Report) -> Store | None:
     """Open the database beside whatever runs on it and tell how it is; None when it cannot be used."""
     try:
-        store = await Store.open(url, clock=clock, own=False)
+        store = await Store.open(url, clock=clock, exclusive=False)
     except ConfigError as error:
         tell(failed(error.sentence))
         return None
     try:
         await store.key_value.put(_KEY, "written")
         await store.key_value.put(_KEY, None)
-        broken = await store.damage()
+        broken = await store.find_damage()
         waiting = len(await store.runs.list_undelivered())
     except StoreError as error:
         tell(failed(f"The database opens and does not work: {error}"))

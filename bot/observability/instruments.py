@@ -75,16 +75,5 @@ class RunMeter:
         return (self._clock.now() - run.created_at).total_seconds()
 
 
-class TransactionMeter:
-    """Times transactions; a ``bot.store.database.Meter``."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def did(self, operation: str, seconds: float) -> None:
-        """Time one."""
-        self._metrics.transaction_finished(operation, seconds)
-
-
 def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms"

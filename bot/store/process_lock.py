@@ -1,68 +1,63 @@
-"""Ownership: one bot a database. A second one would follow, edit and pay for every run again."""
+"""Allow one bot per database: a second one would track, edit and pay for every run again."""
 
 import contextlib
 import os
-import sys
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from bot.errors import ConfigError
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, 1024, os.SEEK_SET)  # Windows lets nobody read what is locked: leave the number free
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
 
 class ProcessLock:
-    """The right to run on a database, held until ``release`` or the end of the process, however it ends.
+    """The operating system's lock on ``<database>.lock``, held until ``release`` or the end of the process.
 
-    It is the operating system's lock on ``<database>.lock``. That file stays: whoever deletes a lock file while
-    another waits for it makes two owners.
+    ``<database>.pid`` names the holder. It is a file of its own because a process that tries to lock a file truncates
+    it, and Windows lets nobody read a locked one.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
+    def __init__(self, lock: FileLock, pid_file: Path) -> None:
+        self._lock = lock
+        self._pid_file = pid_file
 
     @classmethod
-    def take(cls, database: Path) -> "ProcessLock":
-        """Become the owner, or raise the ConfigError that says who is."""
+    def acquire(cls, database: Path) -> "ProcessLock":
+        """Lock the database, or raise a ConfigError that names the process that holds it."""
         path = database.with_name(f"{database.name}.lock")
+        pid_file = database.with_name(f"{database.name}.pid")
+        # Not thread-local: it is acquired in a worker thread and released in the event loop's.
+        lock = FileLock(path, blocking=False, mode=0o600, thread_local=False)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            lock.acquire()
+        except Timeout as error:
+            raise ConfigError(
+                f"Another bot{_read_holder(pid_file)} is using {database}. "
+                "Stop it first, or set DATABASE_URL to another file."
+            ) from error
         except OSError as error:
             raise ConfigError(
-                f"{path} cannot be written: {error.strerror}. Give the bot's user the right to write to its folder."
+                f"{path} cannot be written: {error.strerror}. Give the bot's user write access to its folder."
             ) from error
-        try:
-            _lock(descriptor)
-        except OSError as error:
-            holder = _read(descriptor)
-            os.close(descriptor)
-            raise ConfigError(
-                f"Another bot{holder} runs on {database}. Stop it first, or give this one its own DATABASE_URL."
-            ) from error
-        with contextlib.suppress(OSError):  # the number only serves the sentence above; a full disk may refuse it
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
-        return cls(descriptor)
+        with contextlib.suppress(OSError):  # the number only serves the sentence above; the disk may be full
+            _write_holder(pid_file)
+        return cls(lock, pid_file)
 
     def release(self) -> None:
-        """Let the next one have it; a second call does nothing."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+        """Release the lock; a second call does nothing."""
+        if self._lock.is_locked:
+            with contextlib.suppress(OSError):
+                self._pid_file.unlink(missing_ok=True)
+            self._lock.release()
 
 
-def _read(descriptor: int) -> str:
-    number = os.read(descriptor, 20)
+def _write_holder(pid_file: Path) -> None:
+    pid_file.touch(mode=0o600)
+    pid_file.write_bytes(str(os.getpid()).encode())
+
+
+def _read_holder(pid_file: Path) -> str:
+    try:
+        number = pid_file.read_bytes()
+    except OSError:
+        return ""
     return f" (process {number.decode()})" if number.isdigit() else ""

@@ -1,4 +1,4 @@
-"""Store: the database, opened, brought up to date and looked over; every part of it by name."""
+"""Store: open, migrate and check the database, and give access to its parts."""
 
 import asyncio
 import contextlib
@@ -10,83 +10,93 @@ from sqlalchemy.exc import DBAPIError
 from bot.clock import Clock
 from bot.errors import ConfigError
 from bot.limits import MIB
+from bot.observability.metrics import Metrics
 from bot.store import maintenance, migrations
 from bot.store.commands import Commands, KeyValue
-from bot.store.database import Database, DatabaseConnection, DatabaseLocation, Meter
+from bot.store.database import Database, DatabaseConnection, DatabaseLocation
 from bot.store.errors import explain_error
 from bot.store.process_lock import ProcessLock
 from bot.store.runs import Runs
 
-# Up to this size a start looks the whole database over, in a fraction of a second. A million runs take 5 s to read,
-# or 40 s from a cold disk: those are left to ``damage``, beside the work.
-_LOOK_OVER = 64 * MIB
+# Up to this size a start checks the whole database, in a fraction of a second. A million runs take 5 s to read, or 40 s
+# from a cold disk: those are left to ``find_damage``, while the bot runs.
+_CHECK_AT_START_MAX = 64 * MIB
 
 
 class Store:
-    """What the bot remembers. ``open`` it, ``close`` it."""
+    """The open database: ``runs``, ``commands`` and ``key_value``."""
 
-    def __init__(self, database: Database, *, owner: ProcessLock | None, clock: Clock) -> None:
-        self._database = database
-        self._owner = owner
+    def __init__(self, database: Database, *, lock: ProcessLock | None, clock: Clock) -> None:
+        self.database = database
+        self._lock = lock
         self.runs = Runs(database, clock=clock)
         self.commands = Commands(database)
         self.key_value = KeyValue(database)
 
     @classmethod
-    async def open(cls, url: str, *, clock: Clock, own: bool = True, meter: Meter | None = None) -> "Store":
-        """Open the database at ``url``, made and migrated as needed; ConfigError says what stands in the way.
+    async def open(
+        cls,
+        url: str,
+        *,
+        clock: Clock,
+        exclusive: bool = True,
+        metrics: Metrics | None = None,
+        durable: bool = True,
+    ) -> "Store":
+        """Open the database at ``url``, created and migrated as needed; ConfigError if that fails.
 
-        With ``own`` no other bot may run on it until this store is closed. Without, it is for looking (``check``,
-        a backup): it opens beside a running bot, and migrates only when none runs.
+        ``exclusive``: no other bot may use the database until this store is closed. Otherwise (``check``, a backup) it
+        opens beside a running bot, and migrates only if none is running. ``durable``: see DatabaseConnection.
         """
         location = DatabaseLocation.parse(url)
         await asyncio.to_thread(location.prepare)
-        owner = await asyncio.to_thread(ProcessLock.take, location.path) if own and location.path else None
-        session: DatabaseConnection | None = None
+        lock = await asyncio.to_thread(ProcessLock.acquire, location.path) if exclusive and location.path else None
+        writer: DatabaseConnection | None = None
         try:
-            session = await DatabaseConnection.open(location)
-            await _make_ready(session, location, owned=owner is not None)
-            database = await Database.open(location, session, clock=clock, meter=meter)
+            writer = await DatabaseConnection.open(location, durable=durable)
+            await _migrate(writer, location, locked=lock is not None)
+            database = await Database.open(location, writer, clock=clock, metrics=metrics)
         except BaseException as error:
-            if session is not None:
-                await session.close()
-            if owner is not None:
-                owner.release()
+            if writer is not None:
+                await writer.close()
+            if lock is not None:
+                lock.release()
             if isinstance(error, DBAPIError):
                 raise ConfigError(f"{location}: {explain_error(error)}") from error
             raise
-        return cls(database, owner=owner, clock=clock)
+        return cls(database, lock=lock, clock=clock)
 
     async def close(self) -> None:
-        """Finish what was asked for and let go of the database; a second call does nothing."""
+        """Run the queued transactions and close the database; a second call does nothing."""
         try:
-            await self._database.close()
+            await self.database.close()
         finally:
-            if self._owner is not None:
-                self._owner.release()
+            if self._lock is not None:
+                self._lock.release()
 
-    async def backup(self, path: Path) -> None:
-        """Write a consistent copy of the database to ``path``, while everything goes on."""
-        await maintenance.backup(self._database, path)
+    async def back_up(self, path: Path) -> None:
+        """Write a consistent copy of the database to ``path`` while the bot runs; StoreError if that fails."""
+        await maintenance.back_up(self.database.location, path)
 
-    async def damage(self) -> str | None:
-        """Look the whole database over, however long it takes, and return what is broken; None when it is sound."""
-        return await self._database.look(maintenance.damage)
+    async def find_damage(self) -> str | None:
+        """Check the whole database, however long it takes, and return the first fault; None if it is intact."""
+        return await self.database.read_on_own_connection(maintenance.find_damage)
 
 
-async def _make_ready(session: DatabaseConnection, location: DatabaseLocation, *, owned: bool) -> None:
-    # The write lock is held here: what cannot be written, or is no database, says so at once.
-    version = await session.do(_look_over)
+async def _migrate(writer: DatabaseConnection, location: DatabaseLocation, *, locked: bool) -> None:
+    # This transaction takes the write lock, so a file that cannot be written, or is no database, fails here.
+    version = await writer.run(_check_version)
     if version != migrations.STEPS[-1]:
-        with contextlib.ExitStack() as held:
-            if not owned and location.path:
-                held.callback((await asyncio.to_thread(ProcessLock.take, location.path)).release)
-            await session.plain(migrations.upgrade)
+        with contextlib.ExitStack() as stack:
+            if not locked and location.path:
+                stack.callback((await asyncio.to_thread(ProcessLock.acquire, location.path)).release)
+            await writer.run_without_transaction(migrations.upgrade)
 
 
-def _look_over(connection: Connection) -> str | None:
-    """Return the last step that the database took; ConfigError when it is damaged or not ours."""
+def _check_version(connection: Connection) -> str | None:
+    """Return the last migration that was applied; ConfigError if the database is damaged or not ours."""
     version = migrations.read_version(connection)
-    if version is not None and maintenance.size(connection) <= _LOOK_OVER and (found := maintenance.damage(connection)):
-        raise ConfigError(f"The database is damaged ({found}). Restore the newest backup.")
+    small = maintenance.read_size(connection) <= _CHECK_AT_START_MAX
+    if version is not None and small and (damage := maintenance.find_damage(connection)):
+        raise ConfigError(f"The database is damaged ({damage}). Restore the latest backup.")
     return version

@@ -47,7 +47,7 @@ async def test_a_copy_of_a_running_bots_database_can_take_its_place(url: str, tm
     _restore(copy, tmp_path)
     restored = await Store.open(url, clock=SystemClock())
     assert [run.id for run in await restored.runs.list_undelivered()] == ["kept"]
-    assert await restored.damage() is None
+    assert await restored.find_damage() is None
     await restored.close()
 
 

@@ -15,7 +15,7 @@ from tests.store.processes import say
 
 async def race(url: str, runs: int) -> list[str]:
     clock = SystemClock()
-    store = await Store.open(url, clock=clock, own=False)
+    store = await Store.open(url, clock=clock, exclusive=False)
     say("ready")
     await asyncio.to_thread(sys.stdin.readline)
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 
 from bot.store.database import GROUP_COMMIT_MAX
 from bot.store.errors import StoreError
@@ -51,27 +51,30 @@ async def writer_is_busy(store: Store) -> AsyncIterator[None]:
         begun.set()
         assert over.wait(30)
 
-    holding = asyncio.create_task(store._database.write(hold))
+    holding = asyncio.create_task(store.database.write(hold))
     assert await asyncio.to_thread(begun.wait, 30)
     yield
     over.set()
     await holding
 
 
-async def test_moves_that_wait_at_the_same_moment_share_a_transaction(store: Store) -> None:
-    for number in range(2 * GROUP_COMMIT_MAX):
-        await store.runs.reserve(a_run(f"run-{number}"), ())
-    commits = []
-    async with writer_is_busy(store):
-        event.listen(store._database.sessions[0].engine, "commit", commits.append)
-        sending = asyncio.gather(
-            *(
-                store.runs.mark_sent(f"run-{number}", at=after(1), webhook=None)
-                for number in range(2 * GROUP_COMMIT_MAX)
-            )
-        )
-        await asyncio.sleep(0)
-    assert all(await sending)
+async def test_queued_transitions_share_a_transaction(store: Store) -> None:
+    run_ids = [f"run-{number}" for number in range(2 * GROUP_COMMIT_MAX)]
+    for run_id in run_ids:
+        await store.runs.reserve(a_run(run_id), ())
+    commits: list[Connection] = []
+
+    def count(connection: Connection) -> None:
+        commits.append(connection)
+
+    event.listen(Engine, "commit", count)
+    try:
+        async with writer_is_busy(store):
+            sending = asyncio.gather(*(store.runs.mark_sent(run_id, at=after(1)) for run_id in run_ids))
+            await asyncio.sleep(0)
+        assert all(await sending)
+    finally:
+        event.remove(Engine, "commit", count)
     assert len(commits) == 3  # the busy one's, and two for the rest
 
 
@@ -108,19 +111,17 @@ async def test_every_commit_is_flushed_to_the_disk(store: Store) -> None:
     def synchronous(connection: Connection) -> int:
         return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
 
-    assert await store._database.write(synchronous) == 2  # FULL
+    assert await store.database.write(synchronous) == 2  # FULL
 
 
 async def test_a_full_disk_refuses_the_move_in_a_sentence_and_keeps_the_rest(store: Store) -> None:
     await store.runs.reserve(a_run("before"), ())
-    await store._database.write(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1").close())
+    await store.database.write(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1").close())
     with pytest.raises(StoreError, match="disk that holds the database is full"):
         await store.runs.reserve(a_run("large", prompt="a cat " * 100_000), ())
     assert await store.runs.get("large") is None
     assert await store.runs.get("before") is not None
-    await store._database.write(
-        lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1000000").close()
-    )
+    await store.database.write(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1000000").close())
     await store.runs.reserve(a_run("large", prompt="a cat " * 100_000), ())
 
 

@@ -25,7 +25,7 @@ async def test_what_was_promised_before_the_kill_is_there_after_it(
     promised = [line.decode().split() for line in [*said, *rest.splitlines(keepends=True)] if line.endswith(b"\n")]
 
     store = await Store.open(url, clock=clock)
-    assert await store.damage() is None
+    assert await store.find_damage() is None
     for promise, run_id in promised:
         run = await store.runs.get(run_id)
         assert run is not None

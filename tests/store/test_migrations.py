@@ -44,11 +44,11 @@ def tables(connection: Connection) -> dict[str, list[str]]:
 
 
 async def test_the_steps_make_the_tables_that_the_program_knows(session: DatabaseConnection) -> None:
-    await session.plain(migrations.upgrade)
+    await session.run_without_transaction(migrations.upgrade)
     known = create_engine("sqlite://")
     metadata.create_all(known)
     with known.connect() as connection:
-        assert await session.do(tables) == tables(connection)
+        assert await session.run(tables) == tables(connection)
     known.dispose()
 
 
@@ -56,8 +56,8 @@ async def test_alembic_finds_nothing_left_to_do(session: DatabaseConnection) -> 
     def left(connection: Connection) -> object:
         return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
 
-    await session.plain(migrations.upgrade)
-    assert await session.do(left) == []
+    await session.run_without_transaction(migrations.upgrade)
+    assert await session.run(left) == []
 
 
 def test_the_steps_are_one_line_and_all_are_named() -> None:
@@ -74,10 +74,10 @@ def test_every_version_is_kept_to_start_from() -> None:
 
 @pytest.mark.parametrize("step", migrations.STEPS)
 async def test_every_step_can_be_stopped_at_and_gone_on_from(session: DatabaseConnection, step: str) -> None:
-    await session.plain(partial(migrations.upgrade, to=step))
-    assert await session.do(migrations.read_version) == step
-    await session.plain(migrations.upgrade)
-    assert await session.do(migrations.read_version) == migrations.STEPS[-1]
+    await session.run_without_transaction(partial(migrations.upgrade, to=step))
+    assert await session.run(migrations.read_version) == step
+    await session.run_without_transaction(migrations.upgrade)
+    assert await session.run(migrations.read_version) == migrations.STEPS[-1]
 
 
 @pytest.mark.parametrize("step", migrations.STEPS)
@@ -105,18 +105,18 @@ async def test_what_any_version_wrote_is_read_and_worked_on(
 
 
 async def test_a_step_that_fails_leaves_the_database_as_it_was(session: DatabaseConnection) -> None:
-    await session.do(lambda connection: connection.exec_driver_sql("CREATE TABLE schemas (key TEXT)").close())
-    before = await session.do(tables)
+    await session.run(lambda connection: connection.exec_driver_sql("CREATE TABLE schemas (key TEXT)").close())
+    before = await session.run(tables)
     with pytest.raises(Exception, match="already exists"):
-        await session.plain(migrations.upgrade)
-    assert await session.do(tables) == before
+        await session.run_without_transaction(migrations.upgrade)
+    assert await session.run(tables) == before
 
 
 async def test_a_step_keeps_what_hangs_on_the_rows_it_moves(url: str, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
     await store.runs.reserve(a_run(), (PNG,))
     with pytest.raises(StoreError, match="FOREIGN KEY"):
-        await store._database.write(
+        await store.database.write(
             lambda connection: connection.exec_driver_sql("INSERT INTO run_messages VALUES ('nobody', 1, 71)").close()
         )
     await store.close()

@@ -19,9 +19,9 @@ from tests.store.processes import python
 from tests.store.sample import a_run, after, run_up_to
 
 
-async def refusal(url: str, clock: VirtualClock, *, own: bool = True) -> str:
+async def refusal(url: str, clock: VirtualClock, *, exclusive: bool = True) -> str:
     with pytest.raises(ConfigError) as refused:
-        await Store.open(url, clock=clock, own=own)
+        await Store.open(url, clock=clock, exclusive=exclusive)
     return str(refused.value)
 
 
@@ -30,7 +30,7 @@ async def test_folders_are_made_and_only_the_bots_user_may_read(tmp_path: Path, 
     store = await Store.open(f"sqlite+aiosqlite:///{path}", clock=clock)
     await store.runs.reserve(a_run(), ())
     assert {file.name: file.stat().st_mode & 0o777 for file in path.parent.glob("c.db*")} == dict.fromkeys(
-        ("c.db", "c.db-wal", "c.db-shm", "c.db.lock"), 0o600
+        ("c.db", "c.db-wal", "c.db-shm", "c.db.lock", "c.db.pid"), 0o600
     )
     await store.close()
 
@@ -50,7 +50,7 @@ async def test_memory_serves_as_well(url: str, clock: VirtualClock) -> None:
     await run_up_to(one.runs, a_run(), RunState.SUCCEEDED, delivered=True)
     assert await one.runs.get("run-1") is not None
     assert await other.runs.get("run-1") is None
-    assert await one.damage() is None
+    assert await one.find_damage() is None
     await one.close()
     await other.close()
 
@@ -70,10 +70,10 @@ async def test_what_was_written_is_there_after_a_restart(url: str, clock: Virtua
     [
         ("", "is not a URL"),
         ("data/replicord.db", "is not a URL"),
-        ("postgresql+asyncpg://mia:hunter2@db.example/replicord", "names postgresql"),
-        ("sqlite+aiosqlite:///data/replicord.db?mode=ro", "takes a path and no more"),
-        ("sqlite+aiosqlite://data/replicord.db", "takes a path and no more"),
-        ("sqlite+aiosqlite:///file:replicord.db", "takes a path and no more"),
+        ("postgresql+asyncpg://mia:hunter2@db.example/replicord", "uses postgresql"),
+        ("sqlite+aiosqlite:///data/replicord.db?mode=ro", "must hold only a path"),
+        ("sqlite+aiosqlite://data/replicord.db", "must hold only a path"),
+        ("sqlite+aiosqlite:///file:replicord.db", "must hold only a path"),
     ],
 )
 async def test_a_wrong_url_is_answered_with_a_right_one(url: str, hint: str, clock: VirtualClock) -> None:
@@ -86,11 +86,11 @@ async def test_a_wrong_url_is_answered_with_a_right_one(url: str, hint: str, clo
 async def test_a_folder_that_cannot_be_made(tmp_path: Path, clock: VirtualClock) -> None:
     (tmp_path / "file").touch()
     sentence = await refusal(f"sqlite+aiosqlite:///{tmp_path}/file/replicord.db", clock)
-    assert f"The folder {tmp_path}/file cannot be made" in sentence
+    assert f"The folder {tmp_path}/file cannot be created" in sentence
 
 
 async def test_a_folder_where_a_file_should_be(tmp_path: Path, clock: VirtualClock) -> None:
-    assert "add the name of a file" in await refusal(f"sqlite+aiosqlite:///{tmp_path}", clock)
+    assert "Add a file name" in await refusal(f"sqlite+aiosqlite:///{tmp_path}", clock)
 
 
 async def test_a_file_that_is_no_database_stays_as_it_is(url: str, tmp_path: Path, clock: VirtualClock) -> None:
@@ -125,7 +125,7 @@ async def test_a_damaged_database_is_not_run_on(url: str, tmp_path: Path, clock:
     file.write_bytes(whole[:half] + b"\xff" * 8192 + whole[half + 8192 :])
     sentence = await refusal(url, clock)
     assert "damaged" in sentence
-    assert "newest backup" in sentence
+    assert "latest backup" in sentence
 
 
 async def test_a_database_that_another_program_holds(url: str, tmp_path: Path, clock: VirtualClock) -> None:
@@ -155,7 +155,7 @@ async def test_a_database_that_may_only_be_read(writable: str) -> None:
 async def test_a_second_bot_is_refused_by_number_until_the_first_is_gone(url: str, clock: VirtualClock) -> None:
     first = await Store.open(url, clock=clock)
     sentence = await refusal(url, clock)
-    assert f"Another bot (process {os.getpid()}) runs on" in sentence
+    assert f"Another bot (process {os.getpid()}) is using" in sentence
     await first.close()
     await (await Store.open(url, clock=clock)).close()
 
@@ -173,7 +173,7 @@ async def test_a_bot_in_another_process_keeps_its_database_until_it_is_killed(ur
 async def test_who_only_looks_opens_beside_a_running_bot_and_leaves_it_its_place(url: str, clock: VirtualClock) -> None:
     bot = await Store.open(url, clock=clock)
     await bot.runs.reserve(a_run(), ())
-    looker = await Store.open(url, clock=clock, own=False)
+    looker = await Store.open(url, clock=clock, exclusive=False)
     assert await looker.runs.get("run-1") is not None
     await looker.close()
     assert "Another bot" in await refusal(url, clock)
@@ -183,10 +183,10 @@ async def test_who_only_looks_opens_beside_a_running_bot_and_leaves_it_its_place
 async def test_who_only_looks_does_not_migrate_what_another_bot_runs_on(
     url: str, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    running = ProcessLock.take(tmp_path / "replicord.db")
-    assert "Another bot" in await refusal(url, clock, own=False)
+    running = ProcessLock.acquire(tmp_path / "replicord.db")
+    assert "Another bot" in await refusal(url, clock, exclusive=False)
     running.release()
-    await (await Store.open(url, clock=clock, own=False)).close()
+    await (await Store.open(url, clock=clock, exclusive=False)).close()
     await (await Store.open(url, clock=clock)).close()
 
 

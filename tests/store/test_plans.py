@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 
 from bot.store.commands import CommandRow
 from bot.store.models import RunState
@@ -20,18 +20,25 @@ AGE = timedelta(days=1)
 
 
 @contextmanager
-def statements(store: Store) -> Iterator[dict[str, Any]]:
-    """Every statement that is executed meanwhile, with the values of its last time."""
-    seen: dict[str, Any] = {}
+def record_statements() -> Iterator[dict[str, Any]]:
+    """Yield every statement executed meanwhile, with the values of its last execution."""
+    statements: dict[str, Any] = {}
 
-    def note(_connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:  # noqa: FBT001 (SQLAlchemy's signature)
-        seen[statement] = values[0] if many else values
+    def record(
+        _connection: Connection,
+        _cursor: object,
+        statement: str,
+        values: Any,
+        _context: object,
+        many: bool,  # noqa: FBT001 (SQLAlchemy's signature)
+    ) -> None:
+        statements[statement] = values[0] if many else values
 
-    for session in store._database.sessions:
-        event.listen(session.engine, "before_cursor_execute", note)
-    yield seen
-    for session in store._database.sessions:
-        event.remove(session.engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)
 
 
 async def do_everything(store: Store) -> None:
@@ -77,7 +84,7 @@ def walks(plan: list[str]) -> list[str]:
 
 
 async def test_every_question_and_move_goes_by_an_index(store: Store) -> None:
-    with statements(store) as seen:
+    with record_statements() as seen:
         await do_everything(store)
     asked = {
         text: values for text, values in seen.items() if text.split()[0] in {"SELECT", "UPDATE", "DELETE", "INSERT"}
@@ -90,7 +97,7 @@ async def test_every_question_and_move_goes_by_an_index(store: Store) -> None:
             for text, values in asked.items()
         }
 
-    plans = await store._database.look(explain)
+    plans = await store.database.read(explain)
     assert {text: plan for text, plan in plans.items() if plan} == {}
 
 
@@ -99,4 +106,4 @@ async def test_a_walk_would_be_seen(store: Store) -> None:
         plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN SELECT * FROM runs WHERE author_name = 'mia'")
         return walks([row[3] for row in plan])
 
-    assert await store._database.look(explain) == ["SCAN runs"]
+    assert await store.database.read(explain) == ["SCAN runs"]
