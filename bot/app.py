@@ -113,13 +113,13 @@ class App:
             on_bytes=metrics.output_downloaded,
         )
         self._bench = Concurrency.of()
-        self._views = ReplyRegistry(self._client, ledger=store.runs, clock=clock, metrics=metrics)
-        self._crosses = MissedCancelReactions(self._client, self._views.limiter)
+        self._replies = ReplyRegistry(self._client, ledger=store.runs, clock=clock, metrics=metrics)
+        self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._engine = Engine(
             replicate=self._replicate,
             runs=store.runs,
             gather=self._gatherer,
-            open_view=self._views,
+            open_view=self._replies,
             clock=clock,
             new_id=lambda: secrets.token_hex(6),
             policy=_policy(settings),
@@ -178,7 +178,7 @@ class App:
                 log.info("Stopping. Runs go on at Replicate and are picked up at the next start.")
         finally:
             await self._engine.stop(_GRACE)
-            await self._views.close()
+            await self._replies.close()
             await self._client.close()
             await self._search.close()
             connection.cancel()
@@ -221,7 +221,7 @@ class App:
 
     async def _recover(self) -> None:
         """Pick up what a former life left."""
-        recovered = await self._engine.recover(self._crosses.find)
+        recovered = await self._engine.recover(self._missed_reactions.find)
         log.info("Every run that was under way is looked after again.", recovered=recovered)
 
     async def _publish(self) -> None:
@@ -241,11 +241,11 @@ class App:
             catalog=self._catalog,
             starter=self._run_starter,
             any_model=any_model,
-            replies=self._views,
+            replies=self._replies,
         )
         return (
             *self._model_cogs(client, editors, any_model),
-            CancelRuns(client, engine=self._engine, runs=runs, replies=self._views, missed_reactions=self._crosses),
+            CancelRuns(client, engine=self._engine, runs=runs, replies=self._replies, missed_reactions=self._missed_reactions),
             buttons,
             About(client, catalog=self._catalog, version=VERSION, link=self._settings.about_url),
             RunsCommands(client, engine=self._engine, runs=runs),
