@@ -245,7 +245,9 @@ class App:
         )
         return (
             *self._model_cogs(client, editors, any_model),
-            CancelRuns(client, engine=self._engine, runs=runs, replies=self._replies, missed_reactions=self._missed_reactions),
+            CancelRuns(
+                client, engine=self._engine, runs=runs, replies=self._replies, missed_reactions=self._missed_reactions
+            ),
             buttons,
             About(client, catalog=self._catalog, version=VERSION, link=self._settings.about_url),
             RunsCommands(client, engine=self._engine, runs=runs),
