@@ -32,7 +32,6 @@ from bot.limits import FILE_BYTES
 from bot.maintenance import Maintenance, RetentionPeriods
 from bot.observability.discord_metrics import DiscordMetrics
 from bot.observability.health_checks import HealthChecks
-from bot.observability.instruments import RunMeter
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import CONTENT_TYPE, Metrics
 from bot.outputs.download import Downloader
@@ -88,7 +87,6 @@ class App:
         self._clock = clock
         self._metrics = metrics
         self._discord_metrics = DiscordMetrics(metrics, clock=clock)
-        run_meter = RunMeter(metrics, clock=clock)
         custom_gateway = str(settings.discord_gateway_url) != DEFAULT_GATEWAY
         self._client = Replicord(
             on_login=self._on_login,
@@ -118,12 +116,11 @@ class App:
         self._engine = Engine(
             replicate=self._replicate,
             runs=store.runs,
-            gather=self._gatherer,
-            open_view=self._replies,
+            materializer_for=self._materializer,
+            open_reply=self._replies,
             clock=clock,
-            new_id=lambda: secrets.token_hex(6),
             policy=_policy(settings),
-            observer=run_meter,
+            metrics=metrics,
         )
         self._catalog = Catalog(
             specs=settings.specs,
@@ -134,7 +131,7 @@ class App:
         )
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
-        self._run_starter = RunStarter(self._engine)
+        self._run_starter = RunStarter(self._engine, clock=clock, new_id=lambda: secrets.token_hex(6))
         self._generate = GenerateCommands(
             self._client, catalog=self._catalog, starter=self._run_starter, sync=self._command_sync
         )
@@ -165,7 +162,7 @@ class App:
             return None
         from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
 
-        return WebhookReceiver(verifier=verifier, wake=self._engine.wake, count=self._metrics.webhook_received)
+        return WebhookReceiver(verifier=verifier, wake=self._engine.on_webhook, count=self._metrics.webhook_received)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set or Discord will not have us; leave every run where the next start finds it."""
@@ -293,8 +290,8 @@ class App:
         return {"discord": self._client.is_ready() and not self._client.is_closed(), **self._watch.works}
 
     def _exposition(self) -> bytes:
-        stats = self._engine.snapshot()
-        self._metrics.queue_length.set(stats.waiting)
+        stats = self._engine.stats()
+        self._metrics.queue_length.set(stats.queued)
         self._metrics.runs_active.set(sum(stats.phases.values()))
         for shard, seconds in self._client.latencies:
             self._metrics.gateway_latency.labels(shard=str(shard)).set(seconds)
@@ -307,7 +304,7 @@ class App:
     async def _write_something(self) -> None:
         await self._store.key_value.put("alive", self._clock.now().isoformat())
 
-    def _gatherer(self, run: Run) -> Materializer:
+    def _materializer(self, run: Run) -> Materializer:
         return Materializer(
             self._fetcher,
             folder=self._spool.folder(run.id),

@@ -1,7 +1,7 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -9,6 +9,7 @@ import discord
 
 from bot.catalog.command import Command
 from bot.client import Replicord
+from bot.clock import Clock
 from bot.errors import BadOption
 from bot.limits import DEFAULT_FILE_BYTES
 from bot.media.sniff import sniff
@@ -16,9 +17,8 @@ from bot.media.types import Media, MediaKind
 from bot.options.attachments import UploadedFile, check_file_size, read_attachment
 from bot.options.layout import OptionLayout
 from bot.options.parse import ParsedOptions, parse_options
-from bot.runs import ModelRef, Place, Run
-from bot.runs.engine import Engine
-from bot.runs.request import Request
+from bot.runs import Place, Run, RunState
+from bot.runs.engine import Engine, repeat_run
 from cogs.message_images import CdnImage, MessageImage
 
 
@@ -52,8 +52,10 @@ _NO_BYTES_YET = sniff(b"")
 class RunStarter:
     """Starts runs for people. What can be refused without reading a file is refused before the reply is public."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, clock: Clock, new_id: Callable[[], str]) -> None:
         self._engine = engine
+        self._clock = clock
+        self._new_id = new_id
 
     async def start(
         self, interaction: discord.Interaction[Replicord], command: Command, values: Mapping[str, Any]
@@ -64,44 +66,39 @@ class RunStarter:
         """
         parse_options(command.layout, {name: _unread(name, value) for name, value in values.items()})
         message_id = await _acknowledge(interaction)
-        collected = await _collect(command.layout, values)
-        return await self._engine.start(
-            Request(
-                command=command.name,
-                target=command.target,
-                author_id=interaction.user.id,
-                author_name=interaction.user.display_name,
-                place=reply_place(interaction, message_id),
-                input=collected.input,
-                files=collected.files,
-                prompt=collected.prompt,
-                summary=collected.summary,
-                notes=collected.notes,
-                output_schema=command.output_schema,
-                expected=collected.expected_outputs,
-                thumbnail=collected.thumbnail,
-            )
+        options = await _collect(command.layout, values)
+        run = Run(
+            id=self._new_id(),
+            command=command.name,
+            target=str(command.target),
+            author_id=interaction.user.id,
+            author_name=interaction.user.display_name,
+            place=reply_place(interaction, message_id),
+            input=options.input,
+            prompt=options.prompt,
+            summary=options.summary,
+            notes=options.notes,
+            output_schema=command.output_schema,
+            expected=options.expected_outputs,
+            state=RunState.RESERVED,
+            created_at=self._clock.now(),
         )
+        return await self._engine.start(run, files=options.files, thumbnail=options.thumbnail)
 
     async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[Media, ...]) -> Run:
-        """Start the same once more, for whoever asked: same model, same version, same input."""
+        """Start the same run again for whoever asked: same model, same version, same input."""
         message_id = await _acknowledge(interaction)
-        return await self._engine.start(
-            Request(
-                command=run.command,
-                target=ModelRef.parse(run.target),
-                author_id=interaction.user.id,
-                author_name=interaction.user.display_name,
-                place=reply_place(interaction, message_id),
-                input=run.input,
-                files=files,
-                prompt=run.prompt,
-                summary=run.summary,
-                output_schema=run.output_schema,
-                expected=run.expected,
-                thumbnail=next((file for file in files if file.type.kind is MediaKind.IMAGE), None),
-            )
+        repeated = repeat_run(
+            run,
+            id=self._new_id(),
+            author_id=interaction.user.id,
+            author_name=interaction.user.display_name,
+            place=reply_place(interaction, message_id),
+            notes=(),
+            created_at=self._clock.now(),
         )
+        thumbnail = next((file for file in files if file.type.kind is MediaKind.IMAGE), None)
+        return await self._engine.start(repeated, files=files, thumbnail=thumbnail)
 
 
 async def _acknowledge(interaction: discord.Interaction[Replicord]) -> int:

@@ -1,4 +1,4 @@
-"""The heart: one owner of every run's life, from the intent on disk to the last edit."""
+"""What happens to a run: queue, create once, reconcile, track, finalize, recover. Knows nothing of Discord."""
 
 from bot.backends.replicate.types import ModelRef
 from bot.store.models import Place, Run, RunState

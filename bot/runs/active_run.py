@@ -1,50 +1,109 @@
-"""Life: one run in memory, while the engine looks after it."""
+"""A run in memory while its task lives: the row as last written, its output so far, and its reply."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from bot.aio import WakeEvent
-from bot.backends.replicate.predictions import Prediction
+from bot.backends.replicate.predictions import Prediction, Status
+from bot.backends.replicate.stream import StreamBatch
 from bot.clock import Clock
 from bot.media.types import Media
-from bot.runs.failure_reasons import FailureReason
+from bot.runs.outcome import FailureReason, StreamResult, is_over
 from bot.runs.output_buffer import OutputBuffer
 from bot.runs.progress import LogReader, ProgressEstimator
-from bot.runs.snapshot import Phase, Progress, Reply, RunSnapshot
+from bot.runs.snapshot import Phase, Progress, Reply, RunSnapshot, WarningCode
 from bot.store.models import Run, RunState
 
-_END_PHASES = {
+_FINAL_PHASES: Final = {
     RunState.SUCCEEDED: Phase.SUCCEEDED,
     RunState.FAILED: Phase.FAILED,
     RunState.CANCELED: Phase.CANCELED,
     RunState.ABORTED: Phase.ABORTED,
 }
+_CANCELABLE_PHASES: Final = (Phase.SENDING, Phase.RECONCILING, Phase.STARTING, Phase.RUNNING)
+# After a restart, seconds from the first poll until output is shown: for the stream to repeat what it sent before, and
+# at most until files are downloaded again.
+_CATCH_UP_MIN: Final = 1.0
+_CATCH_UP_MAX: Final = 20.0
+_FAILURES_BEFORE_WARNING: Final = 3
 
-_CATCH_UP_DELAY = (
-    1.0,
-    20.0,
-)  # seconds after the first GET: for the stream to say again what it said, and at the longest
+
+@dataclass(frozen=True, slots=True)
+class StreamClosed:
+    """The stream ended or was lost: no more batches come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a run is to end. ``prediction`` is Replicate's last word, when there was one."""
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """A poll found the prediction in this state."""
 
-    state: RunState
-    reason: FailureReason | None = None
-    prediction: Prediction | None = None
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class PollFailed:
+    """A poll failed; so did ``failures`` in a row, not counting those to which Replicate said "not found"."""
+
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReceived:
+    """Replicate called the run's webhook, perhaps with the prediction as it was then."""
+
+    prediction: Prediction | None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody asked to cancel the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelSent:
+    """A cancel request was sent to Replicate, which accepted it or not."""
+
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLost:
+    """The prediction can no longer be followed: Replicate does not know it, or did not end it in time."""
+
+    reason: FailureReason
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    """A task that follows the prediction ended with an unexpected error."""
+
+    error: BaseException
+
+
+RunEvent = (
+    StreamBatch
+    | StreamClosed
+    | PollResult
+    | PollFailed
+    | WebhookReceived
+    | CancelRequested
+    | CancelSent
+    | PredictionLost
+    | TaskFailed
+)
 
 
 class ActiveRun:
-    """What is known of one run: its row as it was last written, its view, its picture, and who wants it to stop.
+    """One run that the engine takes care of.
 
-    One task works on it (the engine's task for this run). Others only leave word: ``ask_to_stop``, ``tell`` and
-    ``gone``, and ring the bell.
+    Its own task is the only one that changes it. Others put events into ``events``; ``request_cancel`` also sets
+    ``cancel_requested``, for waits that a cancel has to end.
 
-    ``shown_before``: a former life may have shown outputs. Then nothing is shown until they are here again, so that
-    what people see does not vanish and come back.
+    ``shown_before``: the reply may show output from before a restart. Updates are then held back until that output is
+    available again, so that it does not disappear and come back.
     """
 
     def __init__(
@@ -52,152 +111,42 @@ class ActiveRun:
         run: Run,
         *,
         clock: Clock,
-        view: Reply,
-        picture: OutputBuffer,
-        thumbnail: Media | str | None,
-        bell: WakeEvent,
+        reply: Reply,
+        output: OutputBuffer,
+        thumbnail: Media | str | None = None,
         shown_before: bool = False,
+        first_poll: asyncio.Event | None = None,
     ) -> None:
         self.run = run
-        self.view = view
-        self.picture = picture
+        self.reply = reply
+        self.output = output
         self.thumbnail = thumbnail
-        self.bell = bell
-        self.stop = asyncio.Event()
-        self.known = asyncio.Event()  # how its prediction is was told, or need not be any more
+        self.events: asyncio.Queue[RunEvent] = asyncio.Queue()
+        self.cancel_requested = asyncio.Event()
         if run.cancel_requested_at is not None:
-            self.stop.set()
-        self.heard: Prediction | None = None  # what a webhook said last; the GET is the truth
-        self.gone = False  # the message is no more
-        self.settled = False  # the view took the last page, or will never take one
-        self.delicate = False  # cut off here, money or the last page would be in doubt
-        self.given: dict[str, Any] | None = None  # the input with its files in place, until it is taken
-        self._troubles: dict[str, str] = {}
-        self.logs = LogReader()
-        self._meter = ProgressEstimator()
+            self.cancel_requested.set()
+        self.first_poll = first_poll  # to be set once a poll has succeeded
+        self.resolved_input: dict[str, Any] | None = None  # with file references replaced; dropped once submitted
+        self.stream_error: str | None = None
+        self.stream_result: StreamResult | None = None
+        self.message_deleted = False
+        self.reply_finished = False  # the reply took the final snapshot, or never will
+        self.uninterruptible = False  # a cancellation now would leave a payment or the final snapshot in doubt
+        self.untracked = False  # its prediction may still run though nothing follows it
+        self.log_reader = LogReader()
+        self._progress_estimator = ProgressEstimator()
         self._clock = clock
         self._phase = Phase.QUEUED
-        self._since = run.created_at
-        self._line: int | None = None
-        self._hushed = shown_before
-        self._looked_at: float | None = None
-        self._bar = -1  # the bar that was seen last in the logs, and how many outputs there were then
-        self._bar_for = 0
-        self._told: tuple[object, ...] = ()
-        self._progress = Progress(phase=self._phase, since=self._since)
-        picture.tell(self.show)
-
-    def wrote(self, **changes: Any) -> None:
-        """Take in what was just written to the row."""
-        self.run = replace(self.run, **changes)
-
-    def worry(self, about: str, trouble: str | None) -> None:
-        """Show what does not work just now, or with None that it works again."""
-        before = self.trouble
-        self._troubles.pop(about, None)
-        if trouble is not None:
-            self._troubles[about] = trouble
-        if self.trouble != before:
-            self.show()
-
-    @property
-    def trouble(self) -> str | None:
-        """A sentence on what does not work just now, the newest when there are several."""
-        return next(reversed(self._troubles.values()), None)
-
-    def turn(self, phase: Phase) -> None:
-        """Enter a phase, if it is another one, and show it."""
-        if phase is not self._phase:
-            self._phase = phase
-            self._since = self._clock.now()
-            self._line = None
-        self.show()
-
-    def moved(self, place: int) -> None:
-        """Show a new place in the line."""
-        self._line = place
-        self.show()
-
-    def show(self) -> None:
-        """Hand the newest page to the view."""
-        if self._hushed:
-            if not self._caught_up:
-                return
-            self._hushed = False
-        self.view.update(self.page())
-
-    def looked(self) -> None:
-        """Note that a GET told what there is."""
-        if self._looked_at is None:
-            self._looked_at = self._clock.monotonic()
-            self.known.set()
-
-    @property
-    def _caught_up(self) -> bool:
-        if self._looked_at is None:
-            return False
-        shortest, longest = _CATCH_UP_DELAY
-        since = self._clock.monotonic() - self._looked_at
-        return since >= shortest and (since > longest or not self.picture.gathering)
-
-    def page(self, *, final: bool = False) -> RunSnapshot:
-        """Return this moment of the run."""
-        return RunSnapshot(
-            run=self.run,
-            progress=self._progress_now(),
-            items=self.picture.parts,
-            thumbnail=self.thumbnail,
-            final=final,
-        )
-
-    def _progress_now(self) -> Progress:
-        step, done = self.logs.step, self.picture.made
-        told = (self._shown_phase, self._since, self._line, done, step, self.trouble)
-        if told != self._told:  # the same from one token to the next
-            self._told = told
-            if step is not None and step.bars != self._bar:
-                self._bar, self._bar_for = step.bars, done
-            current = step if done == self._bar_for else None  # else it belongs to an output that is here already
-            self._progress = Progress(
-                phase=self._shown_phase,
-                since=self._since,
-                queue_position=self._line,
-                done=done,
-                total=self.run.expected,
-                step=current.step if current else None,
-                steps=current.steps if current else None,
-                fraction=self._meter.read(step, done=done, total=self.run.expected),
-                warning=self.trouble,
-            )
-        return self._progress
-
-    def finish(self) -> RunSnapshot:
-        """Enter the phase of the run's end and return the last page."""
-        self._phase = _END_PHASES[self.run.state]
-        self._since = self.run.ended_at or self._clock.now()
-        self._troubles.clear()
-        return self.page(final=True)
-
-    def ask_to_stop(self, *, by: str, at: datetime) -> None:
-        """Take in that a cancel is on disk, and wake whoever can act on it."""
-        self.wrote(cancel_requested_at=at, cancel_requested_by=by)
-        self.stop.set()
-        if not self.run.state.terminal:
-            if self.run.sent_at is not None:
-                self._since = at
-            self.show()
-        self.bell.set()
-
-    def tell(self, prediction: Prediction | None) -> None:
-        """Take in what a webhook said, and wake whoever follows the run."""
-        if prediction is not None:
-            self.heard = prediction
-        self.bell.set()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether somebody wants the run to stop."""
-        return self.stop.is_set()
+        self._phase_since = run.created_at
+        self._queue_position: int | None = None
+        self._warnings: dict[str, WarningCode] = {}
+        self._holds_back = shown_before
+        self._first_poll_at: float | None = None
+        self._step_bar = -1  # the newest progress bar in the logs, and how many outputs there were when it began
+        self._step_done = 0
+        self._progress_key: tuple[object, ...] = ()
+        self._progress = Progress(phase=self._phase, since=self._phase_since)
+        output.on_file_ready = self.show
 
     @property
     def phase(self) -> Phase:
@@ -205,10 +154,160 @@ class ActiveRun:
         return self._phase
 
     @property
-    def _shown_phase(self) -> Phase:
-        under_way = self._phase in (Phase.SENDING, Phase.RECONCILING, Phase.STARTING, Phase.RUNNING)
-        return Phase.CANCELING if under_way and self.stopping else self._phase
+    def is_canceling(self) -> bool:
+        """Whether somebody asked to cancel the run."""
+        return self.cancel_requested.is_set()
 
     def age(self) -> timedelta:
-        """Return how long ago the request left, or the run began."""
+        """Return how long ago the create request was sent, or the run was created."""
         return self._clock.now() - (self.run.sent_at or self.run.created_at)
+
+    def update_row(self, **changes: Any) -> None:
+        """Take over what was just written to the row."""
+        self.run = replace(self.run, **changes)
+
+    def request_cancel(self, *, by: int | None, at: datetime) -> None:
+        """Take over that a cancel is on disk, and wake whatever can act on it."""
+        self.update_row(cancel_requested_at=at, canceled_by_id=by)
+        self.cancel_requested.set()
+        if not self.run.state.terminal:
+            if self.run.sent_at is not None:
+                self._phase_since = at
+            self.show()
+        self.events.put_nowait(CancelRequested())
+
+    @contextmanager
+    def critical_section(self) -> Iterator[None]:
+        """Let the engine wait for this section before it stops the run's task."""
+        self.uninterruptible = True
+        try:
+            yield
+        finally:
+            self.uninterruptible = False
+
+    def apply(self, event: RunEvent) -> None:
+        """Change the run by an event, and show what changed."""
+        match event:
+            case StreamBatch():
+                self._apply_batch(event)
+            case PollResult(prediction):
+                self.set_warning("poll", None)
+                self._apply_prediction(prediction)
+            case WebhookReceived(Prediction() as prediction):
+                self._apply_prediction(prediction)
+            case PollFailed(failures=failures) if failures >= _FAILURES_BEFORE_WARNING:
+                self.set_warning("poll", WarningCode.UNREACHABLE)
+            case CancelSent(accepted):
+                self.set_warning("cancel", None if accepted else WarningCode.CANCEL_NOT_ACCEPTED)
+            case _:
+                pass
+
+    def _apply_batch(self, batch: StreamBatch) -> None:
+        if batch.outputs:
+            changed = self.output.add_streamed(batch.outputs)
+            if self._phase is Phase.STARTING:
+                self.enter_phase(Phase.RUNNING)
+            elif changed:
+                self.show()
+        if batch.error is not None:
+            self.stream_error = batch.error
+        if batch.end == "canceled":
+            self.stream_result = StreamResult.CANCELED
+        elif batch.end is not None:
+            failed = batch.end == "error" or self.stream_error is not None
+            self.stream_result = StreamResult.FAILED if failed else StreamResult.SUCCEEDED
+
+    def _apply_prediction(self, prediction: Prediction) -> None:
+        if is_over(prediction):
+            complete = prediction.status in (Status.SUCCEEDED, Status.OTHER)
+            self.output.set_final(prediction.output, complete=complete)
+            return
+        self.log_reader.read(prediction.logs)
+        self.output.add_polled(prediction.output)
+        if self._first_poll_at is None:
+            self._first_poll_at = self._clock.monotonic()
+            if self.first_poll is not None:
+                self.first_poll.set()
+        running = (
+            prediction.status is Status.PROCESSING or self._phase is Phase.RUNNING or self.run.state is RunState.RUNNING
+        )
+        self.enter_phase(Phase.RUNNING if running else Phase.STARTING)
+
+    def enter_phase(self, phase: Phase) -> None:
+        """Enter a phase, if it is another one, and show it."""
+        if phase is not self._phase:
+            self._phase = phase
+            self._phase_since = self._clock.now()
+            self._queue_position = None
+        self.show()
+
+    def set_queue_position(self, position: int) -> None:
+        """Show the run's position in the create queue."""
+        self._queue_position = position
+        self.show()
+
+    def set_warning(self, source: str, warning: WarningCode | None) -> None:
+        """Show what does not work at the moment, or with None that it works again; ``source`` tells them apart."""
+        before = self.warning
+        self._warnings.pop(source, None)
+        if warning is not None:
+            self._warnings[source] = warning
+        if self.warning != before:
+            self.show()
+
+    @property
+    def warning(self) -> WarningCode | None:
+        """The newest warning."""
+        return next(reversed(self._warnings.values()), None)
+
+    def show(self) -> None:
+        """Hand the newest snapshot to the reply."""
+        if self.reply_finished:
+            return
+        if self._holds_back:
+            if not self._has_caught_up():
+                return
+            self._holds_back = False
+        self.reply.update(self.snapshot())
+
+    def _has_caught_up(self) -> bool:
+        if self._first_poll_at is None:
+            return False
+        since = self._clock.monotonic() - self._first_poll_at
+        return since >= _CATCH_UP_MIN and (since > _CATCH_UP_MAX or not self.output.is_downloading)
+
+    def snapshot(self) -> RunSnapshot:
+        """Return the run as it is now."""
+        return RunSnapshot(
+            run=self.run, progress=self._current_progress(), items=self.output.items, thumbnail=self.thumbnail
+        )
+
+    def final_snapshot(self) -> RunSnapshot:
+        """Enter the phase that belongs to the run's state, and return the last snapshot."""
+        self._phase = _FINAL_PHASES[self.run.state]
+        self._phase_since = self.run.ended_at or self._clock.now()
+        self._warnings.clear()
+        return replace(self.snapshot(), final=True)
+
+    def _current_progress(self) -> Progress:
+        step, done = self.log_reader.step, self.output.file_count
+        canceling = self.is_canceling and self._phase in _CANCELABLE_PHASES
+        phase = Phase.CANCELING if canceling else self._phase
+        key = (phase, self._phase_since, self._queue_position, done, step, self.warning)
+        if key != self._progress_key:  # it stays the same from one piece of text to the next
+            self._progress_key = key
+            if step is not None and step.bars != self._step_bar:
+                self._step_bar, self._step_done = step.bars, done
+            current = step if done == self._step_done else None  # else the bar belongs to an output that has arrived
+            self._progress = Progress(
+                phase=phase,
+                since=self._phase_since,
+                queue_position=self._queue_position,
+                done=done,
+                total=self.run.expected,
+                step=current.step if current else None,
+                steps=current.steps if current else None,
+                fraction=self._progress_estimator.read(step, done=done, total=self.run.expected),
+                warning=self.warning,
+            )
+        return self._progress

@@ -1,81 +1,116 @@
-"""Finish: the end on disk, the last files, the last page in Discord."""
+"""End a run on disk, once, and deliver its result to Discord."""
 
-import logging
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
-from bot.clock import Clock
-from bot.runs.active_run import ActiveRun, Outcome
-from bot.runs.observer import Observer
-from bot.runs.policy import Policy, retry_write
-from bot.runs.snapshot import DeliveryResult, Phase, RunSnapshot
-from bot.store.runs import Runs
+import structlog
 
-log = logging.getLogger(__name__)
+from bot.aio import race
+from bot.runs.active_run import ActiveRun, CancelRequested
+from bot.runs.outcome import Outcome
+from bot.runs.services import RunServices
+from bot.runs.snapshot import DeliveryResult, Phase, WarningCode
+from bot.runs.track import send_cancel
+from bot.store.errors import StoreError
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_FAILURES_BEFORE_WARNING = 3
 
 
-class Finalizer:
-    """Ends runs, each once, and delivers what they came to."""
+async def finalize(active: ActiveRun, outcome: Outcome, services: RunServices) -> None:
+    """End the run and deliver it. If it had ended already, delivering is up to whoever ended it."""
+    ended_at = services.clock.now()
+    columns = _end_columns(active, outcome)
+    won = await _save(lambda: services.runs.mark_ended(active.run.id, at=ended_at, **columns), active, services)
+    if not won:
+        log.warning("run_already_ended", run=active.run.id)
+        return
+    active.update_row(ended_at=ended_at, **{name: value for name, value in columns.items() if value is not None})
+    run = active.run
+    services.metrics.run_ended(run.command, run.state.value)
+    log.info("run_ended", run=run.id, prediction=run.prediction_id, end=run.state.value, cause=run.cause)
+    await deliver(active, services)
 
-    def __init__(self, *, runs: Runs, clock: Clock, policy: Policy, observer: Observer) -> None:
-        self._runs = runs
-        self._clock = clock
-        self._policy = policy
-        self._observer = observer
 
-    async def finish(self, life: ActiveRun, end: Outcome) -> None:
-        """Write the end and deliver it; who did not win the end leaves the rest to the winner."""
-        changes = _row(life, end) | {"ended_at": self._clock.now()}
-        written = {name: value for name, value in changes.items() if name != "ended_at"}
-        won = await retry_write(
-            lambda: self._runs.mark_ended(life.run.id, at=changes["ended_at"], **written), self._clock, self._policy
-        )
-        if not won:
-            log.warning("a run had ended already", extra={"run": life.run.id})
+async def deliver(active: ActiveRun, services: RunServices) -> None:
+    """Show the result of a run that has ended, and record that it is shown."""
+    if not active.message_deleted:
+        active.enter_phase(Phase.DELIVERING)
+        await active.output.wait_for_files(services.clock, services.policy.download_timeout)
+        if not await _finish_reply(active, services):
             return
-        life.wrote(**{name: value for name, value in changes.items() if value is not None})
-        self._observer.ended(life.run)
-        await self.deliver(life)
-
-    async def deliver(self, life: ActiveRun) -> None:
-        """Show the end of a run that is over, and write down that it is shown."""
-        if not life.gone:
-            life.turn(Phase.DELIVERING)
-            await life.picture.finished(self._clock, self._policy.download_longest)
-            await self._hand_over(life, life.finish())
-        await retry_write(
-            lambda: self._runs.mark_delivered(life.run.id, at=self._clock.now()), self._clock, self._policy
-        )
-        ended = life.run.ended_at or self._clock.now()
-        self._observer.delivered(life.run, (self._clock.now() - ended).total_seconds())
-
-    async def _hand_over(self, life: ActiveRun, page: RunSnapshot) -> None:
-        tries = 0
-        while not life.gone:
-            tries += 1
-            life.delicate = True
-            try:
-                delivery = await life.view.finish(page)
-            except Exception:  # whatever broke there, the result is here and is tried again
-                log.exception("the last page of a run could not be shown", extra={"run": life.run.id})
-                delivery = DeliveryResult.LATER
-            finally:
-                life.delicate = False
-            if delivery is not DeliveryResult.LATER:
-                life.settled = True
-                return
-            if self._clock.now() - (page.run.ended_at or page.run.created_at) > self._policy.delivery_longest:
-                log.error("the last page of a run was given up", extra={"run": life.run.id})
-                return
-            await self._clock.sleep(self._policy.backoff(tries))
+    delivered_at = services.clock.now()
+    await _save(lambda: services.runs.mark_delivered(active.run.id, at=delivered_at), active, services)
+    run = active.run
+    services.metrics.run_delivered(run.command, run.state.value, (delivered_at - run.created_at).total_seconds())
+    seconds = (delivered_at - (run.ended_at or delivered_at)).total_seconds()
+    log.info("run_delivered", run=run.id, prediction=run.prediction_id, seconds=round(seconds, 3))
 
 
-def _row(life: ActiveRun, end: Outcome) -> dict[str, Any]:
-    """Return what the row gets with its end."""
+async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:
+    """Send the final snapshot until Discord has it; return whether the run counts as delivered.
+
+    An error of our own is not retried for long. Then the run stays undelivered: the next start, maybe of a version
+    without the error, delivers it.
+    """
+    snapshot, run_id, policy = active.final_snapshot(), active.run.id, services.policy
+    attempts = errors = 0
+    while not active.message_deleted:
+        attempts += 1
+        try:
+            with active.critical_section():
+                result = await active.reply.finish(snapshot)
+        except Exception:
+            errors += 1
+            log.exception("reply_failed", run=run_id)
+            services.metrics.unexpected_error("ui")
+            result = DeliveryResult.LATER
+        if result is not DeliveryResult.LATER:
+            active.reply_finished = True
+            return True
+        if services.clock.now() - (snapshot.run.ended_at or snapshot.run.created_at) > policy.delivery_timeout:
+            log.error("delivery_timed_out", run=run_id)
+            return True
+        if errors >= policy.delivery_errors:
+            log.error("delivery_failed", run=run_id)
+            return False
+        await services.clock.sleep(policy.backoff(attempts))
+    return True
+
+
+async def _save(write: Callable[[], Awaitable[T]], active: ActiveRun, services: RunServices) -> T:
+    """Return the result of ``write``, retrying for as long as the process lives: a paid run must not be lost.
+
+    If the prediction may still run, it is canceled first; and again when somebody asks to cancel the run.
+    """
+    failures = 0
+    while True:
+        if active.untracked:
+            active.untracked = not await send_cancel(active, services)
+        try:
+            result = await write()
+        except StoreError:
+            failures += 1
+            log.warning("run_not_saved", run=active.run.id, failures=failures, exc_info=failures == 1)
+        else:
+            active.set_warning("save", None)
+            return result
+        if failures >= _FAILURES_BEFORE_WARNING:
+            active.set_warning("save", WarningCode.NOT_SAVED)
+        event = await race(active.events.get(), services.clock.sleep(services.policy.backoff(failures)))
+        active.untracked = active.untracked or isinstance(event, CancelRequested)
+
+
+def _end_columns(active: ActiveRun, outcome: Outcome) -> dict[str, Any]:
+    prediction = outcome.prediction
     return {
-        "state": end.state,
-        "failure": end.reason.sentence if end.reason else None,
-        "cause": end.reason.cause if end.reason else None,
-        "output": life.picture.output,
-        "metrics": dict(end.prediction.metrics) if end.prediction else {},
-        "started_at": end.prediction.started_at if end.prediction else None,
+        "state": outcome.state,
+        "failure": outcome.reason.to_detail() if outcome.reason else None,
+        "cause": outcome.reason.code.value if outcome.reason else None,
+        "output": active.output.output,
+        "metrics": dict(prediction.metrics) if prediction else {},
+        "started_at": prediction.started_at if prediction else None,
     }

@@ -1,32 +1,40 @@
-"""The files of a run's input: sent inline or uploaded, and found again for the thumbnail."""
+"""The files of a run's input: sent inline or uploaded, and read back for the thumbnail.
+
+An input refers to the run's files as ``file:<n>``, n counting from 0.
+"""
 
 import asyncio
 import base64
-import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+import structlog
+
+from bot.backends.replicate.files import Files
 from bot.limits import DATA_URI_BYTES
 from bot.media.images import BadImage, make_thumbnail
 from bot.media.types import Media, MediaKind
-from bot.runs.ports import Files
 from bot.store.models import Run
 from bot.store.runs import Runs
 
-_FILE = re.compile(r"file:(\d+)")
+log = structlog.get_logger(__name__)
+
+_REFERENCE: Final = re.compile(r"file:(\d+)")
+_CONCURRENT_THUMBNAILS: Final = 1  # a large photo takes a core and some memory for a moment
+_IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 
 
-def is_file(value: Any) -> bool:
-    """Tell whether an input's value stands for one of the run's files."""
-    return isinstance(value, str) and _FILE.fullmatch(value) is not None
+def is_file_reference(value: Any) -> bool:
+    """Return whether an input's value stands for one of the run's files."""
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
 def referenced_files(value: Any) -> frozenset[int]:
-    """Return the numbers of the files that an input names, however deep."""
+    """Return the numbers of the files that an input refers to, at any depth."""
     if isinstance(value, str):
-        found = _FILE.fullmatch(value)
-        return frozenset() if found is None else frozenset({int(found[1])})
+        match = _REFERENCE.fullmatch(value)
+        return frozenset() if match is None else frozenset({int(match[1])})
     if isinstance(value, Mapping):
         value = tuple(value.values())
     if isinstance(value, (list, tuple)):
@@ -35,28 +43,28 @@ def referenced_files(value: Any) -> frozenset[int]:
 
 
 def inline_files(value: Mapping[str, Any], files: Sequence[Media]) -> dict[str, Any]:
-    """Return the input with the files that travel as data URIs in place; larger ones stay ``file:<n>``."""
-    uris = [_data_uri(file) if file.size <= DATA_URI_BYTES else f"file:{n}" for n, file in enumerate(files)]
-    return {name: _placed(part, uris) for name, part in value.items()}
+    """Return the input with small files as data URIs; larger ones stay ``file:<n>``."""
+    urls = [_data_uri(file) if file.size <= DATA_URI_BYTES else f"file:{number}" for number, file in enumerate(files)]
+    return {name: _replace_references(part, urls) for name, part in value.items()}
 
 
 async def resolve_files(value: Mapping[str, Any], files: Sequence[Media], remote: Files) -> dict[str, Any]:
-    """Return the input with its files as data URIs, or as URLs where they are larger than one should be.
+    """Return the input with small files as data URIs, and larger ones as URLs of uploads.
 
-    Each file is uploaded once, however often it is named. Errors are the client's.
+    Each file is uploaded once, however often it is referred to. Errors are those of the client.
     """
     urls = [_data_uri(file) if file.size <= DATA_URI_BYTES else await _upload(file, remote) for file in files]
-    return {name: _placed(part, urls) for name, part in value.items()}
+    return {name: _replace_references(part, urls) for name, part in value.items()}
 
 
-def _placed(value: Any, urls: Sequence[str]) -> Any:
+def _replace_references(value: Any, urls: Sequence[str]) -> Any:
     if isinstance(value, str):
-        found = _FILE.fullmatch(value)
-        return urls[int(found[1])] if found is not None and int(found[1]) < len(urls) else value
+        match = _REFERENCE.fullmatch(value)
+        return urls[int(match[1])] if match is not None and int(match[1]) < len(urls) else value
     if isinstance(value, Mapping):
-        return {name: _placed(part, urls) for name, part in value.items()}
+        return {name: _replace_references(part, urls) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_placed(part, urls) for part in value]
+        return [_replace_references(part, urls) for part in value]
     return value
 
 
@@ -69,37 +77,31 @@ async def _upload(file: Media, remote: Files) -> str:
     return uploaded.url
 
 
-log = logging.getLogger(__name__)
-
-_AT_ONCE = 1  # a large photo takes a core and some memory for a moment
-_NAMED_LIKE_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
-
-
 class ThumbnailLoader:
-    """Makes the thumbnails of runs that were read back."""
+    """Makes the thumbnails of runs that were read back after a restart."""
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
-        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_CONCURRENT_THUMBNAILS)
 
-    async def again(self, run: Run) -> Media | str | None:
-        """Return the first picture that was given with the run, small, or its URL; None when there was none."""
+    async def load(self, run: Run) -> Media | str | None:
+        """Return the run's first input image, scaled down, or its URL; None if there is none."""
         if not any("file:" in str(value) for value in run.input.values()):
-            return _picture_url(run)
-        async with self._gate:
+            return _image_url(run)
+        async with self._slots:
             for file in await self._runs.load_files(run.id):
                 if file.type.kind is MediaKind.IMAGE:
                     try:
                         return await asyncio.to_thread(make_thumbnail, file)
                     except BadImage:
-                        log.info("a given picture has no thumbnail", extra={"run": run.id})
-        return _picture_url(run)
+                        log.info("thumbnail_failed", run=run.id)
+        return _image_url(run)
 
 
-def _picture_url(run: Run) -> str | None:
+def _image_url(run: Run) -> str | None:
     for value in run.input.values():
         if isinstance(value, str) and value.startswith(("http://", "https://")):
             path = value.partition("?")[0]
-            if path.lower().endswith(_NAMED_LIKE_PICTURES):
+            if path.lower().endswith(_IMAGE_SUFFIXES):
                 return value
     return None

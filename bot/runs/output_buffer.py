@@ -2,236 +2,226 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard, overload
+
+import structlog
 
 from bot.aio import cancel_and_wait, race
 from bot.clock import Clock
 from bot.outputs.items import LinkItem, OutputItem, TextItem
+from bot.outputs.materialize import Materializer
 from bot.outputs.output_schema import is_concatenated_text, is_marked_concatenated
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText, StreamKind, parse_output, stream_kind
-from bot.runs.ports import Gatherer
+
+log = structlog.get_logger(__name__)
 
 
 class LazyItems(Sequence[OutputItem]):
-    """Made at the first look and the same from then on.
+    """Items that are built on first access and do not change afterwards.
 
-    A model that writes thirty tokens a second makes many pages a second, of which one is sent. ``state`` is of what
-    they are made: the same whenever the same parts would be made, another after every change.
+    A model that writes thirty tokens a second causes many snapshots a second, of which one is sent. ``state`` stands
+    for what the items are built from: two sequences of the same state are equal without being built.
     """
 
-    __slots__ = ("_made", "_make", "_state")
+    __slots__ = ("_build", "_items", "_state")
 
-    def __init__(self, make: Callable[[], Iterator[OutputItem]], state: object) -> None:
-        self._make: Callable[[], Iterator[OutputItem]] | None = make
-        self._made: tuple[OutputItem, ...] = ()
+    def __init__(self, build: Callable[[], Iterator[OutputItem]], state: object) -> None:
+        self._build: Callable[[], Iterator[OutputItem]] | None = build
+        self._items: tuple[OutputItem, ...] = ()
         self._state = state
 
-    def _all(self) -> tuple[OutputItem, ...]:
-        if self._make is not None:
-            self._made = tuple(self._make())
-            self._make = None
-        return self._made
+    def _built(self) -> tuple[OutputItem, ...]:
+        if self._build is not None:
+            self._items = tuple(self._build())
+            self._build = None
+        return self._items
 
     @overload
     def __getitem__(self, index: int) -> OutputItem: ...
     @overload
     def __getitem__(self, index: slice) -> tuple[OutputItem, ...]: ...
     def __getitem__(self, index: int | slice) -> OutputItem | tuple[OutputItem, ...]:
-        return self._all()[index]
+        return self._built()[index]
 
     def __iter__(self) -> Iterator[OutputItem]:
-        return iter(self._all())
+        return iter(self._built())
 
     def __len__(self) -> int:
-        return len(self._all())
+        return len(self._built())
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, LazyItems):
             return self._state == other._state
-        return self._all() == tuple(other) if isinstance(other, Sequence) else NotImplemented
+        return self._built() == tuple(other) if isinstance(other, Sequence) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._all())
+        return hash(self._built())
 
     def __repr__(self) -> str:
-        return repr(self._all())
-
-
-log = logging.getLogger(__name__)
+        return repr(self._built())
 
 
 class OutputBuffer:
     """Collects a run's output.
 
-    The stream is the quicker of the two sources and the GET the surer one. While the run goes on, whichever has more
-    is shown. ``settle`` takes the GET's last word; what the stream had delivered stays when that word is "nothing".
-    Files are gathered in the background and appear when they are on our disk, in their place.
+    The stream is the faster of the two sources, polls are the authoritative one. While the run lasts, whichever has
+    more is shown. ``set_final`` takes the last poll; what was streamed stays if that poll has no output. Files are
+    downloaded in the background and appear in their place once they are on disk; then ``on_file_ready`` is called.
     """
 
-    def __init__(self, schema: Mapping[str, Any], *, gatherer: Gatherer, hosts: Collection[str]) -> None:
+    def __init__(self, schema: Mapping[str, Any], *, materializer: Materializer, file_hosts: Collection[str]) -> None:
         self._schema = schema
-        self._hosts = hosts
-        self._reads = stream_kind(schema)
-        self._gatherer = gatherer
-        self._changed: Callable[[], None] = _nobody
-        self._joined = ""
-        self._chunks: list[str] = []
-        self._states = 0  # how often what can be shown changed
-        self._in_lines = is_concatenated_text(schema) and not is_marked_concatenated(schema)
-        self._heard_chars = 0
-        self._heard_urls: list[str] = []
-        self._output: Any = None
-        self._seen: tuple[RawOutput, ...] = ()
-        self._seen_chars = 0
-        self._seen_files = 0
-        self._settled = False
-        self._ready: dict[str, OutputItem] = {}
-        self._fetches: dict[str, asyncio.Task[None]] = {}
+        self._materializer = materializer
+        self._file_hosts = file_hosts
+        self.on_file_ready: Callable[[], None] | None = None
+        self._stream_kind = stream_kind(schema)
+        self._one_per_line = is_concatenated_text(schema) and not is_marked_concatenated(schema)
+        self._streamed_text = ""
+        self._streamed_chunks: list[str] = []
+        self._streamed_chars = 0
+        self._streamed_urls: list[str] = []
+        self._polled: Any = None
+        self._polled_outputs: tuple[RawOutput, ...] = ()
+        self._polled_chars = 0
+        self._polled_files = 0
+        self._is_final = False
+        self._version = 0  # counts the changes of what can be shown
+        self._materialized: dict[str, OutputItem] = {}
+        self._downloads: dict[str, asyncio.Task[None]] = {}
 
-    def tell(self, changed: Callable[[], None]) -> None:
-        """Have ``changed`` called whenever there is more to see."""
-        self._changed = changed
-
-    def hear(self, outputs: Sequence[str]) -> None:
-        """Take output events of the stream. Costs the same however long the text has become."""
-        if self._reads is StreamKind.TEXT:
-            self._chunks.extend(outputs)
-            self._heard_chars += sum(map(len, outputs))
-        elif self._reads is StreamKind.FILES and (urls := [url for url in map(str.strip, outputs) if url]):
-            self._heard_urls.extend(urls)
-            self._gather()
+    def add_streamed(self, outputs: Sequence[str]) -> bool:
+        """Add output of the stream, and return whether it can be shown. The cost does not depend on the text so far."""
+        if self._stream_kind is StreamKind.TEXT:
+            self._streamed_chunks.extend(outputs)
+            self._streamed_chars += sum(map(len, outputs))
+        elif self._stream_kind is StreamKind.FILES and (urls := [url for url in map(str.strip, outputs) if url]):
+            self._streamed_urls.extend(urls)
+            self._start_downloads()
         else:
-            return
-        self._has_more()
+            return False
+        self._version += 1
+        return True
 
-    def see(self, output: Any) -> None:
-        """Take the output of a GET while the run goes on."""
-        if output is None or output == self._output:
+    def add_polled(self, output: Any) -> None:
+        """Take the output of a poll."""
+        if output is None or output == self._polled:
             return
-        self._output = output
-        self._seen = parse_output(output, self._schema, hosts=self._hosts)
-        self._seen_chars = sum(len(piece.text) for piece in self._seen if isinstance(piece, RawText))
-        self._seen_files = sum(isinstance(piece, RawFile) for piece in self._seen)
+        self._polled = output
+        self._polled_outputs = parse_output(output, self._schema, hosts=self._file_hosts)
+        self._polled_chars = sum(len(raw.text) for raw in self._polled_outputs if isinstance(raw, RawText))
+        self._polled_files = sum(isinstance(raw, RawFile) for raw in self._polled_outputs)
         if not self._stream_leads:
-            self._gather()
-            self._has_more()
+            self._start_downloads()
+            self._version += 1
 
-    def settle(self, output: Any, *, complete: bool) -> None:
-        """Take the last word on the output. ``complete``: the run succeeded, so a shorter output is the right one."""
-        self.see(output)
-        self._settled = complete and output is not None and bool(self._seen)
-        self._states += 1
-        self._gather()
+    def set_final(self, output: Any, *, complete: bool) -> None:
+        """Take the output of the last poll. ``complete``: the run succeeded, so less than was streamed is right."""
+        self.add_polled(output)
+        self._is_final = complete and output is not None and bool(self._polled_outputs)
+        self._version += 1
+        self._start_downloads()
 
-    async def finished(self, clock: Clock, longest: float) -> None:
-        """Return when all that is shown is on our disk or known to stay a link, after ``longest`` seconds at most."""
-        if any(not task.done() for task in self._fetches.values()):
-            await race(asyncio.wait(self._fetches.values()), clock.sleep(longest))
+    async def wait_for_files(self, clock: Clock, timeout: float) -> None:  # noqa: ASYNC109 - the clock is handed in
+        """Return once every file is downloaded or known to stay a link, after ``timeout`` seconds at most."""
+        if any(not task.done() for task in self._downloads.values()):
+            await race(asyncio.wait(self._downloads.values()), clock.sleep(timeout))
         await self.close()
-        for piece in self._shown():
-            if isinstance(piece, RawFile):
-                self._ready.setdefault(_key(piece), _link(piece, "It took too long to download."))
-        self._states += 1
+        for raw in self._raw_outputs():
+            if isinstance(raw, RawFile):
+                self._materialized.setdefault(_key(raw), _link(raw, "It took too long to download."))
+        self._version += 1
 
     async def close(self) -> None:
-        """Stop fetching."""
-        await cancel_and_wait(self._fetches.values())
+        """Cancel the downloads."""
+        await cancel_and_wait(self._downloads.values())
 
     @property
-    def writes(self) -> bool:
-        """Whether what is made is a text that grows, and no files."""
-        return self._reads is StreamKind.TEXT
+    def is_text(self) -> bool:
+        """Whether the stream brings text that grows, and not files."""
+        return self._stream_kind is StreamKind.TEXT
 
     @property
-    def parts(self) -> LazyItems:
-        """What can be shown now; put together when it is first looked at."""
-        return LazyItems(self._parts, (self, self._states))
+    def items(self) -> LazyItems:
+        """What can be shown now; built on first access."""
+        return LazyItems(self._build_items, (self, self._version))
 
     @property
-    def gathering(self) -> bool:
-        """Whether something that is known is not here yet."""
-        return len(self._ready) < len(self._fetches)
+    def is_downloading(self) -> bool:
+        """Whether something that is known cannot be shown yet."""
+        return len(self._materialized) < len(self._downloads)
 
     @property
-    def made(self) -> int:
-        """How many files are known, on our disk or not."""
-        return len(self._heard_urls) if self._stream_leads else self._seen_files
+    def file_count(self) -> int:
+        """How many files are known, downloaded or not."""
+        return len(self._streamed_urls) if self._stream_leads else self._polled_files
 
     @property
     def output(self) -> Any:
-        """The output for the row, in the shape that the model's schema gives it; None when nothing was made."""
+        """The output for the row, in the shape of the model's schema; None if there is none."""
         if not self._stream_leads:
-            return self._output
-        values = self._heard_urls or (list(self._chunks) if self._in_lines else [self._text()])
+            return self._polled
+        values = self._streamed_urls or (list(self._streamed_chunks) if self._one_per_line else [self._text()])
         return values if self._schema.get("type") == "array" or len(values) > 1 else values[0]
 
     @property
     def _stream_leads(self) -> bool:
-        """Whether the stream has more than the GETs; never once a GET had the last word."""
-        if self._settled:
+        """Whether the stream has more than the polls; never once a poll is final."""
+        if self._is_final:
             return False
-        return len(self._heard_urls) > self._seen_files or self._heard_chars > self._seen_chars
+        return len(self._streamed_urls) > self._polled_files or self._streamed_chars > self._polled_chars
 
-    def _has_more(self) -> None:
-        self._states += 1
-        self._changed()
-
-    def _shown(self) -> tuple[RawOutput, ...]:
+    def _raw_outputs(self) -> tuple[RawOutput, ...]:
         if not self._stream_leads:
-            return self._seen
-        heard = self._heard_urls or (self._chunks if self._in_lines else self._text())
-        return parse_output(heard, self._schema, hosts=self._hosts)
+            return self._polled_outputs
+        streamed = self._streamed_urls or (self._streamed_chunks if self._one_per_line else self._text())
+        return parse_output(streamed, self._schema, hosts=self._file_hosts)
 
     def _text(self) -> str:
-        if self._chunks:  # joined when somebody looks, about once a second, not at every token
-            self._joined += "".join(self._chunks)
-            self._chunks.clear()
-        return self._joined
+        if self._streamed_chunks:  # joined when the items are built, about once a second, not with every token
+            self._streamed_text += "".join(self._streamed_chunks)
+            self._streamed_chunks.clear()
+        return self._streamed_text
 
-    def _parts(self) -> Iterator[OutputItem]:
-        for piece in self._shown():
-            if _is_plain(piece):
-                yield TextItem(piece.text)
-            elif (part := self._ready.get(_key(piece))) is not None:
-                yield part
+    def _build_items(self) -> Iterator[OutputItem]:
+        for raw in self._raw_outputs():
+            if _is_plain_text(raw):
+                yield TextItem(raw.text)
+            elif (item := self._materialized.get(_key(raw))) is not None:
+                yield item
 
-    def _gather(self) -> None:
-        """Have everything gathered that is not there yet and takes more than a look."""
-        for piece in self._shown():
-            if not _is_plain(piece) and (key := _key(piece)) not in self._fetches:
-                self._fetches[key] = asyncio.create_task(self._take(piece, key), name="gather an output")
+    def _start_downloads(self) -> None:
+        for raw in self._raw_outputs():
+            if not _is_plain_text(raw) and (key := _key(raw)) not in self._downloads:
+                self._downloads[key] = asyncio.create_task(self._materialize(raw, key), name="materialize an output")
 
-    async def _take(self, piece: RawOutput, key: str) -> None:
+    async def _materialize(self, raw: RawOutput, key: str) -> None:
         try:
-            part = await self._gatherer.take(piece)
-        except Exception:  # one file's trouble is not the run's
-            log.exception("an output could not be gathered")
-            part = _link(piece, "It could not be downloaded.")
-        self._ready[key] = part
-        self._has_more()
+            item = await self._materializer.take(raw)
+        except Exception:  # one file must not end the run
+            log.exception("output_not_materialized")
+            item = _link(raw, "It could not be downloaded.")
+        self._materialized[key] = item
+        self._version += 1
+        if self.on_file_ready is not None:
+            self.on_file_ready()
 
 
-def _is_plain(piece: RawOutput) -> TypeGuard[RawText]:
-    """Whether a piece is shown as it is, as the words of a model that writes are."""
-    return isinstance(piece, RawText) and piece.label is None
+def _is_plain_text(raw: RawOutput) -> TypeGuard[RawText]:
+    """Return whether an output is shown as it is: unlabelled text."""
+    return isinstance(raw, RawText) and raw.label is None
 
 
-def _key(piece: RawOutput) -> str:
-    """Return what tells a piece from every other of its run, and is the same whenever it is seen again."""
-    if isinstance(piece, RawFile):
-        return f"{piece.index} {piece.url}"
-    if isinstance(piece, RawData):
-        return f"{piece.index} {json.dumps(piece.data, sort_keys=True)}"
-    return f"{piece.label} {piece.text}"
+def _key(raw: RawOutput) -> str:
+    """Return a key that is unique within the run, and the same for every poll."""
+    if isinstance(raw, RawFile):
+        return f"{raw.index} {raw.url}"
+    if isinstance(raw, RawData):
+        return f"{raw.index} {json.dumps(raw.data, sort_keys=True)}"
+    return f"{raw.label} {raw.text}"
 
 
-def _link(piece: RawOutput, reason: str) -> LinkItem:
-    url = piece.url if isinstance(piece, RawFile) and piece.url.startswith(("http://", "https://")) else ""
-    number = "" if isinstance(piece, RawText) else f" {piece.index + 1}"
-    return LinkItem(piece.label or f"output{number}", url, reason)
-
-
-def _nobody() -> None:
-    """Nobody looks yet."""
+def _link(raw: RawOutput, reason: str) -> LinkItem:
+    url = raw.url if isinstance(raw, RawFile) and raw.url.startswith(("http://", "https://")) else ""
+    number = "" if isinstance(raw, RawText) else f" {raw.index + 1}"
+    return LinkItem(raw.label or f"output{number}", url, reason)

@@ -1,165 +1,169 @@
-"""Find the prediction of a create request that got no answer; cancel orphans."""
+"""Find the prediction of a create request that got no answer; cancel orphaned predictions."""
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
+import structlog
+
+from bot.aio import race
 from bot.backends.replicate.errors import ReplicateError
-from bot.backends.replicate.predictions import Prediction
+from bot.backends.replicate.predictions import Prediction, Predictions
 from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
-from bot.runs import failure_reasons
-from bot.runs.active_run import ActiveRun, Outcome
-from bot.runs.input_files import inline_files, is_file
-from bot.runs.observer import Observer
+from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
+from bot.runs.input_files import inline_files, is_file_reference
+from bot.runs.outcome import FailureCode, Outcome
 from bot.runs.policy import Policy
-from bot.runs.ports import Predictions
 from bot.runs.snapshot import Phase
 from bot.store.models import Run, RunState
 from bot.store.runs import Runs
 
-_LONGEST_CREATE = timedelta(minutes=5)
-_LONGEST_PAUSE = 15.0
-_REMEMBERED = 64
-_LOST = Outcome(state=RunState.FAILED, reason=failure_reasons.LOST)
+log = structlog.get_logger(__name__)
+
+_CREATE_TIMEOUT: Final = timedelta(minutes=5)  # how long after it was sent a request may still create its prediction
+_PAUSE_MAX: Final = 15.0
+_UNRESOLVED: Final = 64
 
 
 class Match(IntEnum):
-    """How surely a prediction is a run's."""
+    """How sure it is that a prediction belongs to a run."""
 
     NONE = 0
-    LIKELY = 1  # all that can be compared is the same; a file was stored by Replicate under another name
+    LIKELY = 1  # everything comparable is the same; Replicate stored a file under another URL
     CERTAIN = 2
 
 
 class Reconciler:
-    """Looks for lost predictions, with patience."""
+    """Finds the predictions of creates that got no answer."""
 
-    def __init__(
-        self, *, predictions: Predictions, runs: Runs, clock: Clock, policy: Policy, observer: Observer
-    ) -> None:
+    def __init__(self, *, predictions: Predictions, runs: Runs, clock: Clock, policy: Policy) -> None:
         self._predictions = predictions
         self._runs = runs
         self._clock = clock
         self._policy = policy
-        self._observer = observer
-        self._under_way: dict[str, Run] = {}
-        self._searching: dict[str, Run] = {}
-        self._lost: deque[Run] = deque(maxlen=_REMEMBERED)
+        self._in_flight: dict[str, Run] = {}
+        self._reconciling: dict[str, Run] = {}
+        self._unresolved: deque[Run] = deque(maxlen=_UNRESOLVED)
 
     @contextmanager
-    def sending(self, life: ActiveRun) -> Iterator[None]:
-        """Know of a create that is under way: until its answer is on disk, its prediction looks like nobody's."""
-        self._under_way[life.run.id] = life.run
+    def create_in_flight(self, run: Run) -> Iterator[None]:
+        """Take into account that until the answer to a create is on disk, its prediction seems to belong to no run."""
+        self._in_flight[run.id] = run
         try:
             yield
         finally:
-            del self._under_way[life.run.id]
+            del self._in_flight[run.id]
 
-    async def find(self, life: ActiveRun) -> Outcome | None:
-        """Return None once the prediction is found and is this run's on disk too, else the end of a run without one."""
-        life.turn(Phase.RECONCILING)
-        if life.given is None:
-            life.given = inline_files(life.run.input, await self._runs.load_files(life.run.id))
-        self._searching[life.run.id] = life.run
+    async def reconcile(self, active: ActiveRun) -> Outcome | None:
+        """Return None once the prediction is found and on the run's row, else how the run ends without one."""
+        active.enter_phase(Phase.RECONCILING)
+        if active.resolved_input is None:
+            active.resolved_input = inline_files(active.run.input, await self._runs.load_files(active.run.id))
+        self._reconciling[active.run.id] = active.run
         try:
-            found = await self._search(life)
+            found = await self._find(active)
         finally:
-            del self._searching[life.run.id]
+            del self._reconciling[active.run.id]
         if not found:
-            self._lost.append(life.run)
-        self._observer.searched(life.run, found=found)
-        life.given = None
-        return None if found else _LOST
+            self._unresolved.append(active.run)
+        log.warning("create_reconciled", run=active.run.id, prediction=active.run.prediction_id, found=found)
+        active.resolved_input = None
+        return None if found else Outcome.failed(FailureCode.LOST)
 
-    async def _search(self, life: ActiveRun) -> bool:
-        began, listed, tries = self._clock.monotonic(), False, 0
-        age = max(life.age().total_seconds(), 0.0)  # from here on in seconds that pass: a wall clock may be set
+    async def _find(self, active: ActiveRun) -> bool:
+        began, was_listed, attempts = self._clock.monotonic(), False, 0
+        age = max(active.age().total_seconds(), 0.0)  # from here on monotonic: the wall clock may be set
+        webhook = _take_webhook(active)
         while True:
-            tries += 1
-            candidates, ok = await self._candidates(life)
-            listed = listed or ok
+            attempts += 1
+            candidates, listed = await self._candidates(active, webhook)
+            was_listed = was_listed or listed
             for prediction in candidates:
-                if await self._runs.mark_submitted(life.run.id, prediction_id=prediction.id):
-                    life.wrote(prediction_id=prediction.id, state=RunState.SUBMITTED)
+                if await self._runs.mark_submitted(active.run.id, prediction_id=prediction.id):
+                    active.update_row(prediction_id=prediction.id, state=RunState.SUBMITTED)
                     return True
-            searched = self._clock.monotonic() - began
-            patient = age + searched < self._policy.search_patience
-            if searched >= self._policy.search_longest:
+            elapsed = self._clock.monotonic() - began
+            if elapsed >= self._policy.reconcile_timeout:
                 return False
-            if listed and not patient and not _any_alike(life.run, self._under_way.values()):
+            may_appear = age + elapsed < self._policy.reconcile_within
+            if was_listed and not may_appear and not _any_alike(active.run, self._in_flight.values()):
                 return False
-            await life.bell.wait(timeout=min(self._policy.backoff(tries), _LONGEST_PAUSE))
+            pause = min(self._policy.backoff(attempts), _PAUSE_MAX)
+            event = await race(active.events.get(), self._clock.sleep(pause))
+            webhook = _take_webhook(active, event) or webhook
 
-    async def _candidates(self, life: ActiveRun) -> tuple[tuple[Prediction, ...], bool]:
-        """Return what may be this run's, the surest first, and whether the list could be read."""
-        found = {life.heard.id: life.heard} if life.heard is not None else {}
-        ok = True
+    async def _candidates(self, active: ActiveRun, webhook: Prediction | None) -> tuple[tuple[Prediction, ...], bool]:
+        """Return the predictions that may be this run's, the surest first, and whether they could be listed."""
+        found = {webhook.id: webhook} if webhook is not None else {}
+        listed = True
         try:
-            found.update(await self._listed(life))
+            found.update(await self._list(active.run))
         except ReplicateError:
-            ok = False
-        given = life.given or {}
-        likeness = {
-            id_: match_prediction(life.run, given, one, skew=self._policy.clock_skew) for id_, one in found.items()
+            listed = False
+        sent_input, skew = active.resolved_input or {}, self._policy.clock_skew
+        matches = {
+            id_: match_prediction(active.run, sent_input, prediction, skew=skew) for id_, prediction in found.items()
         }
-        found = {id_: one for id_, one in found.items() if likeness[id_]}
+        found = {id_: prediction for id_, prediction in found.items() if matches[id_]}
         if not found:
-            return (), ok
+            return (), listed
         owners = await self._runs.find_run_ids(tuple(found))
-        free = [one for id_, one in found.items() if id_ not in owners]
-        return self._ranked(life, free, likeness), ok
+        free = tuple(prediction for id_, prediction in found.items() if id_ not in owners)
+        return self._rank(active.run, free, matches), listed
 
-    async def _listed(self, life: ActiveRun) -> dict[str, Prediction]:
-        sent_at = life.run.sent_at or life.run.created_at
-        skew = self._policy.clock_skew
+    async def _list(self, run: Run) -> dict[str, Prediction]:
+        sent_at, skew = run.sent_at or run.created_at, self._policy.clock_skew
         return {
-            one.id: one
-            async for one in self._predictions.list(
-                created_after=sent_at - skew, created_before=sent_at + _LONGEST_CREATE + skew
+            prediction.id: prediction
+            async for prediction in self._predictions.list(
+                created_after=sent_at - skew, created_before=sent_at + _CREATE_TIMEOUT + skew
             )
         }
 
-    def _ranked(
-        self, life: ActiveRun, free: Iterable[Prediction], likeness: Mapping[str, Match]
-    ) -> tuple[Prediction, ...]:
-        """Return the certain ones, nearest in time first; a likely one only when it is the only one."""
-        free = tuple(free)
-        if life.run.webhook is not None:
-            by_webhook = tuple(one for one in free if one.webhook == life.run.webhook)
+    def _rank(self, run: Run, free: tuple[Prediction, ...], matches: Mapping[str, Match]) -> tuple[Prediction, ...]:
+        """Return the certain matches, nearest in time first; a likely one only if there is no other."""
+        if run.webhook is not None:
+            by_webhook = tuple(prediction for prediction in free if prediction.webhook == run.webhook)
             if by_webhook:
                 return by_webhook
-        if _any_alike(
-            life.run, self._under_way.values()
-        ):  # that run's own prediction looks the same and has no owner yet
+        if _any_alike(run, self._in_flight.values()):  # that run's prediction looks the same and has no owner yet
             return ()
-        sent_at = life.run.sent_at or life.run.created_at
-        certain = [one for one in free if likeness[one.id] is Match.CERTAIN]
+        sent_at = run.sent_at or run.created_at
+        certain = [prediction for prediction in free if matches[prediction.id] is Match.CERTAIN]
         if certain:
-            return tuple(sorted(certain, key=lambda one: abs(one.created_at - sent_at)))
-        # Somebody else's picture must never be shown here: one that is only likely must be nobody else's either.
-        rivals = (*self._searching.values(), *self._lost)
-        return free if len(free) == 1 and not _any_alike(life.run, rivals) else ()
+            return tuple(sorted(certain, key=lambda prediction: abs(prediction.created_at - sent_at)))
+        # Nobody may get to see another person's image: a likely match must not be likely for any other run.
+        others = (*self._reconciling.values(), *self._unresolved)
+        return free if len(free) == 1 and not _any_alike(run, others) else ()
 
 
-def match_prediction(run: Run, given: Mapping[str, Any], prediction: Prediction, *, skew: timedelta) -> Match:
-    """Say how surely ``prediction`` came from the create request of ``run``.
+def _take_webhook(active: ActiveRun, event: RunEvent | None = None) -> Prediction | None:
+    """Return the prediction of the newest webhook among the run's events, and drop the events."""
+    events = [] if event is None else [event]
+    while not active.events.empty():
+        events.append(active.events.get_nowait())
+    webhooks = [event.prediction for event in events if isinstance(event, WebhookReceived) and event.prediction]
+    return webhooks[-1] if webhooks else None
 
-    ``given`` is the input as it was sent; after a restart its large files are still ``file:<n>``.
+
+def match_prediction(run: Run, sent_input: Mapping[str, Any], prediction: Prediction, *, skew: timedelta) -> Match:
+    """Return how sure it is that ``prediction`` came from the create request of ``run``.
+
+    ``sent_input`` is the input as it was sent; after a restart its large files are still ``file:<n>``.
     """
     if run.webhook is not None and prediction.webhook is not None:
         return Match.CERTAIN if prediction.webhook == run.webhook else Match.NONE
     sent_at = run.sent_at or run.created_at
-    if not sent_at - skew <= prediction.created_at <= sent_at + _LONGEST_CREATE + skew:
+    if not sent_at - skew <= prediction.created_at <= sent_at + _CREATE_TIMEOUT + skew:
         return Match.NONE
     if not _same_model(ModelRef.parse(run.target), prediction):
         return Match.NONE
-    return _same_input(run.input, given, prediction.input)
+    return _match_input(run.input, sent_input, prediction.input)
 
 
 def _same_model(target: ModelRef, prediction: Prediction) -> bool:
@@ -170,68 +174,73 @@ def _same_model(target: ModelRef, prediction: Prediction) -> bool:
     return prediction.model == target.model
 
 
-def _same_input(named: Mapping[str, Any], given: Mapping[str, Any], theirs: Mapping[str, Any]) -> Match:
-    """Compare inputs; ``named`` tells which of their values are files."""
-    likeness = Match.CERTAIN
-    for name, value in given.items():
+def _match_input(row_input: Mapping[str, Any], sent: Mapping[str, Any], theirs: Mapping[str, Any]) -> Match:
+    """Compare inputs; ``row_input`` shows which values of ``sent`` are files."""
+    match = Match.CERTAIN
+    for name, value in sent.items():
         if name not in theirs:
             return Match.NONE
-        likeness = min(likeness, _same_value(named.get(name), value, theirs[name]))
-    # More than was sent: Replicate added defaults, or it is another request.
-    return likeness if theirs.keys() <= given.keys() else min(likeness, Match.LIKELY)
+        match = min(match, _match_value(row_input.get(name), value, theirs[name]))
+    # With more inputs than were sent, Replicate added defaults, or it is another request.
+    return match if theirs.keys() <= sent.keys() else min(match, Match.LIKELY)
 
 
-def _same_value(named: Any, value: Any, theirs: Any) -> Match:
+def _match_value(row_value: Any, value: Any, theirs: Any) -> Match:
     if value == theirs:
         return Match.CERTAIN
-    if is_file(named):
+    if is_file_reference(row_value):
         stored = isinstance(theirs, str) and theirs.startswith(("http://", "https://"))
         return Match.LIKELY if stored else Match.NONE
     if isinstance(value, (list, tuple)) and isinstance(theirs, (list, tuple)) and len(value) == len(theirs):
-        names = named if isinstance(named, (list, tuple)) and len(named) == len(value) else [None] * len(value)
-        each = zip(names, value, theirs, strict=True)
-        return min((_same_value(*three) for three in each), default=Match.CERTAIN)
+        is_list = isinstance(row_value, (list, tuple)) and len(row_value) == len(value)
+        row_values = row_value if is_list else [None] * len(value)
+        return min(
+            (_match_value(*three) for three in zip(row_values, value, theirs, strict=True)), default=Match.CERTAIN
+        )
     return Match.NONE
 
 
 def _any_alike(run: Run, others: Iterable[Run]) -> bool:
-    """Tell whether another run would look the same in the list, its files apart."""
+    """Return whether another run would look the same in the list, its files apart."""
     return any(other.id != run.id and (other.target, other.input) == (run.target, run.input) for other in others)
 
 
-log = logging.getLogger(__name__)
-
-
 class OrphanCanceller:
-    """Cancels predictions whose webhook comes when their run has ended without them.
+    """Cancels predictions whose webhook arrives when their run has ended without them.
 
-    That happens when a create got no answer and the search gave up too soon: nobody will see what it makes.
+    That happens when a create got no answer and reconciling ended too early: nobody will see the output.
     """
 
     def __init__(self, *, predictions: Predictions, runs: Runs) -> None:
         self._predictions = predictions
         self._runs = runs
-        self.tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def check(self, run_id: str, prediction: Prediction) -> None:
-        """See to a prediction that is said to be ``run_id``'s, in a task of its own."""
+        """Cancel a prediction in the background, if it was created for ``run_id`` and that run has ended."""
         if prediction.status.terminal:
             return
-        task = asyncio.create_task(self._check(run_id, prediction), name=f"stray of run {run_id}")
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task = asyncio.create_task(self._check(run_id, prediction), name=f"orphan of run {run_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop the checks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _check(self, run_id: str, prediction: Prediction) -> None:
         try:
             run = await self._runs.get(run_id)
             if run is None or not run.state.terminal or run.prediction_id is not None:
                 return
-            # The address alone proves nothing: a webhook can be replayed at another run's.
+            # The webhook's address proves nothing: a webhook can be replayed to the address of another run.
             if run.webhook is None or prediction.webhook != run.webhook:
                 return
-            log.warning("a prediction turned up after its run was given up", extra={"run": run_id})
+            log.warning("orphan_found", run=run_id, prediction=prediction.id)
             await self._predictions.cancel(prediction.id)
         except ReplicateError:
-            log.warning("a stray prediction could not be cancelled", extra={"run": run_id})
+            log.warning("orphan_not_canceled", run=run_id, prediction=prediction.id)
         except Exception:
-            log.exception("a stray prediction could not be looked at", extra={"run": run_id})
+            log.exception("orphan_check_failed", run=run_id, prediction=prediction.id)

@@ -1,4 +1,4 @@
-"""Decide: what a run that was read back after a restart needs next."""
+"""Which step an unfinished run needs after a restart."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,31 +7,27 @@ from bot.store.models import Run
 
 
 class RecoveryStep(StrEnum):
-    """The one next step of a run. Every run that is not delivered has exactly one."""
+    """The next step of a run. Every run that is not delivered has exactly one."""
 
-    SEND = "send"  # the create request never left: from the line, as if new
-    STOP = "stop"  # it never left and somebody wants it to stop: it ends and costs nothing
-    EXPIRE = "expire"  # it never left and nobody waits for it any more
-    FIND = "find"  # the request left and its answer is not known: never again, look for it
-    FOLLOW = "follow"  # the prediction is known
-    DELIVER = "deliver"  # it is over; the last page is not in Discord
-    NOTHING = "nothing"  # it is over and delivered
+    CREATE = "create"  # the create request was never sent: it joins the create queue
+    CANCEL = "cancel"  # it was never sent, and a cancel was requested: it ends without cost
+    EXPIRE = "expire"  # it was never sent, and is too old to be worth sending
+    RECONCILE = "reconcile"  # it was sent and its answer is unknown: never send it again, find its prediction
+    TRACK = "track"  # its prediction is known
+    DELIVER = "deliver"  # it has ended, and its result is not in Discord
+    NOTHING = "nothing"  # it is delivered
 
 
-def next_step(run: Run, now: datetime, *, patience: timedelta) -> RecoveryStep:
-    """Return the next step of ``run``, for any run at all; ``patience`` is how long an unsent one is worth sending."""
+def next_step(run: Run, now: datetime, *, expire_after: timedelta) -> RecoveryStep:
+    """Return the next step of any run; one that was never sent is not sent after ``expire_after``."""
     if run.delivered_at is not None:
         return RecoveryStep.NOTHING
     if run.state.terminal:
         return RecoveryStep.DELIVER
     if run.prediction_id is not None:
-        return RecoveryStep.FOLLOW
+        return RecoveryStep.TRACK
     if run.sent_at is not None:
-        return RecoveryStep.FIND
-    return _unsent(run, now, patience)
-
-
-def _unsent(run: Run, now: datetime, patience: timedelta) -> RecoveryStep:
+        return RecoveryStep.RECONCILE
     if run.cancel_requested_at is not None:
-        return RecoveryStep.STOP
-    return RecoveryStep.EXPIRE if now - run.created_at > patience else RecoveryStep.SEND
+        return RecoveryStep.CANCEL
+    return RecoveryStep.EXPIRE if now - run.created_at > expire_after else RecoveryStep.CREATE

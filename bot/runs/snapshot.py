@@ -27,13 +27,22 @@ class Phase(StrEnum):
     ABORTED = "aborted"
 
 
+class WarningCode(StrEnum):
+    """What does not work at the moment and is being retried."""
+
+    THROTTLED = "throttled"  # Replicate accepts few new predictions
+    UNREACHABLE = "unreachable"  # Replicate does not answer
+    CANCEL_NOT_ACCEPTED = "cancel_not_accepted"  # Replicate did not accept the cancel request
+    NOT_SAVED = "not_saved"  # the database does not accept the end of the run
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a run is.
 
     ``since`` is when the phase began. ``queue_position`` counts from 1. ``done`` of ``total`` outputs have arrived.
     ``step`` of ``steps`` is the model's own count for the current output, read from its logs; ``fraction`` (0 to 1) is
-    the progress of the whole run, if known. ``warning`` says what does not work at the moment and is being retried.
+    the progress of the whole run, if known. ``warning`` is what does not work at the moment.
     """
 
     phase: Phase
@@ -44,7 +53,7 @@ class Progress:
     step: int | None = None
     steps: int | None = None
     fraction: float | None = None
-    warning: str | None = None
+    warning: WarningCode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +112,8 @@ class MessageLedger(Protocol):
         ...
 
 
-FindMissedCancel = Callable[[Run], Awaitable[str | None]]
-"""Returns who asked to cancel a run, in Discord, while the bot was offline; None if nobody did."""
+FindMissedCancel = Callable[[Run], Awaitable[int | None]]
+"""Returns the id of the user who asked to cancel a run, in Discord, while the bot was offline; None if nobody did."""
 
 
 class OpenReply(Protocol):

@@ -1,197 +1,277 @@
-"""Follow: from a prediction's id to its end.
+"""Track a prediction until it ends, as one sequence of events.
 
-The stream is the picture, the GET is the truth. Looks come at a human pace, and at once when something rings the
-run's bell: a webhook, the stream's end, a cancel.
+Streamed output is provisional, polls are authoritative, webhooks only wake. Three tasks at most feed the run's queue of
+events: the stream, the next poll, and the cancel request once there is one.
 """
 
-from datetime import timedelta
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, Final
 
-from bot.backends.replicate.errors import NotFound, ReplicateError
+import structlog
+
+from bot.aio import cancel_and_wait
+from bot.backends.replicate.errors import NotFound, ReplicateError, StreamLost
 from bot.backends.replicate.predictions import Prediction, Status
-from bot.clock import Clock
-from bot.runs import failure_reasons, outcome
-from bot.runs.active_run import ActiveRun, Outcome
-from bot.runs.canceller import Canceller
-from bot.runs.failure_reasons import FailureReason
-from bot.runs.observer import Observer
-from bot.runs.policy import Policy, retry_write
-from bot.runs.poll_limiter import PollLimiter
-from bot.runs.ports import Replicate
-from bot.runs.snapshot import Phase
-from bot.runs.stream_listener import StreamListener
+from bot.backends.replicate.stream import StreamBatch
+from bot.runs.active_run import (
+    ActiveRun,
+    CancelRequested,
+    CancelSent,
+    PollFailed,
+    PollResult,
+    PredictionLost,
+    RunEvent,
+    StreamClosed,
+    TaskFailed,
+    WebhookReceived,
+)
+from bot.runs.outcome import FailureCode, FailureReason, deadline_reason, is_over
+from bot.runs.services import RunServices
+from bot.store.errors import StoreError
 from bot.store.models import RunState
-from bot.store.runs import Runs
 
-_NOT_FOUND_LIMIT = 4  # a prediction just made may not be known everywhere at once
-_WARN_AFTER_FAILURES = 3
-_POLLS_AFTER_STREAM = (0.25, 0.25, 0.5, 1.0, 2.0)  # once the stream is done, the GET says so within moments
-_CANCELING_POLL_MAX = 2.0
+log = structlog.get_logger(__name__)
 
-
-class Tracker:
-    """Follows predictions to their ends; one call a run."""
-
-    def __init__(
-        self, *, replicate: Replicate, runs: Runs, looks: PollLimiter, clock: Clock, policy: Policy, observer: Observer
-    ) -> None:
-        self.replicate = replicate
-        self.runs = runs
-        self.looks = looks
-        self.clock = clock
-        self.policy = policy
-        self.observer = observer
-        self.active = 0
-
-    async def follow(self, life: ActiveRun, prediction: Prediction | None) -> Outcome:
-        """Return how the run ends. ``prediction`` is what is known already, None to look first."""
-        watch = _RunTracker(life, self)
-        self.active += 1
-        try:
-            return await watch.until_over(prediction)
-        finally:
-            self.active -= 1
-            await watch.close()
+_NOT_FOUND_MAX: Final = 4  # a new prediction may not be known everywhere at once
+_POLLS_AFTER_STREAM: Final = (0.25, 0.25, 0.5, 1.0, 2.0)  # once the stream has ended, a poll shows the end in moments
+_POLL_INTERVAL_CANCELING: Final = 2.0
 
 
-class _RunTracker:
-    """One run being followed."""
+async def track(
+    active: ActiveRun, services: RunServices, prediction: Prediction | None = None
+) -> AsyncGenerator[RunEvent, None]:
+    """Yield what happens to a run's prediction, until a poll shows its end or it is lost.
 
-    def __init__(self, life: ActiveRun, follower: Tracker) -> None:
-        self._life = life
-        self._house = follower
-        self._policy = follower.policy
-        self._clock = follower.clock
-        self._listener = StreamListener(life, replicate=follower.replicate, observer=follower.observer)
-        self._stopper = Canceller(
-            life, predictions=follower.replicate.predictions, clock=follower.clock, policy=follower.policy
-        )
-        self._began = follower.clock.monotonic()
-        self._due_after = self._until_due()
-        self._failures = 0
-        self._missing = 0
-        self._looks_since_done = 0
-        self._heard = 0
-
-    async def until_over(self, prediction: Prediction | None) -> Outcome:
-        rung = True
-        self._life.turn(Phase.RUNNING if self._life.run.state is RunState.RUNNING else Phase.STARTING)
+    ``prediction`` is its newest known state. Each event has to be applied before the next one is awaited.
+    """
+    tracker = _Tracker(active, services)
+    try:
+        if prediction is None:
+            tracker.poll_now()
+        event = await active.events.get() if prediction is None else PollResult(prediction)
         while True:
-            if prediction is None:
-                await self._its_turn(urgent=rung)
-                prediction = await self._look()
-            if prediction is not None:
-                if outcome.is_over(prediction):
-                    return self._end(prediction)
-                await self._take(prediction)
-            if self._life.stopping or self._overdue > timedelta(0):
-                self._stopper.start()
-            reason = self._lost
-            if reason is not None:
-                return outcome.outcome_without_prediction(reason, self._listener.verdict, heard=self._listener.error)
-            rung = await self._life.bell.wait(timeout=self._pause())
-            prediction = self._told()
+            if isinstance(event, WebhookReceived) and not tracker.is_usable(event):
+                tracker.poll_now()
+            else:
+                yield event
+                if isinstance(event, PollResult) and is_over(event.prediction):
+                    return
+                tracker.react(event)
+                if (reason := tracker.lost_reason()) is not None:
+                    yield PredictionLost(reason)
+                    return
+            event = await active.events.get()
+    finally:
+        await tracker.close()
+
+
+class _Tracker:
+    """The tasks that follow one prediction, and when the next poll is due."""
+
+    def __init__(self, active: ActiveRun, services: RunServices) -> None:
+        self._active = active
+        self._services = services
+        self._clock = services.clock
+        self._policy = services.policy
+        self._began = services.clock.monotonic()
+        self._due_after = self._seconds_until_due()
+        self._stream: asyncio.Task[None] | None = None
+        self._poll: asyncio.Task[None] | None = None
+        self._cancel: asyncio.Task[None] | None = None
+        self._start: asyncio.Task[None] | None = None
+        self._is_polling = False  # from the moment a poll is made until the tracker reacts to its result
+        self._poll_again = False
+        self._received_output = False  # since the last poll was scheduled
+        self._failures = 0
+        self._not_found = 0
+        self._polls_since_stream = 0
+        services.poll_limiter.tracked += 1
 
     async def close(self) -> None:
-        await self._stopper.close()
-        await self._listener.close()
+        self._services.poll_limiter.tracked -= 1
+        tasks = (self._stream, self._poll, self._cancel, self._start)
+        await cancel_and_wait([task for task in tasks if task is not None])
 
-    def _told(self) -> Prediction | None:
-        """Return what a webhook told, if that will do: an end is only believed when a GET says it."""
-        told, self._life.heard = self._life.heard, None
-        if told is None or told.id != self._life.run.prediction_id or outcome.is_over(told):
-            return None
-        return told
+    def is_usable(self, webhook: WebhookReceived) -> bool:
+        """Return whether a webhook's prediction may be shown; an end is only believed if a poll shows it."""
+        prediction = webhook.prediction
+        return prediction is not None and prediction.id == self._active.run.prediction_id and not is_over(prediction)
 
-    async def _its_turn(self, *, urgent: bool) -> None:
-        """Wait for a routine look's turn; what rings meanwhile makes it urgent."""
-        urgent = urgent or self._life.stopping or self._listener.verdict is not None
-        if not urgent and (delay := self._house.looks.routine_in()) > 0:
-            await self._life.bell.wait(timeout=delay)
+    def react(self, event: RunEvent) -> None:
+        """Do what an event calls for, after it was applied."""
+        match event:
+            case StreamBatch(outputs=outputs):
+                self._received_output = self._received_output or bool(outputs)
+            case PollResult(prediction):
+                self._failures = self._not_found = 0
+                self._use(prediction)
+                self._finish_poll()
+            case PollFailed():
+                self._finish_poll()
+            case WebhookReceived(Prediction() as prediction):
+                self._use(prediction)
+                self._schedule_next_poll()
+            case StreamClosed() | CancelRequested() | CancelSent(accepted=True):
+                self.poll_now()
+            case TaskFailed(error):
+                raise error
+            case _:
+                pass
+        if self._cancel is None and (self._active.is_canceling or self._overdue() > 0):
+            self._cancel = self._create_task(self._send_cancel(), "cancel")
 
-    async def _look(self) -> Prediction | None:
-        life = self._life
-        if life.run.prediction_id is None:
-            raise RuntimeError("a run without a prediction cannot be followed")
-        try:
-            prediction = await self._house.looks.look(life.run.prediction_id)
-        except NotFound:
-            self._missing += 1
-            return None
-        except ReplicateError:
-            self._failures += 1
-            if self._failures >= _WARN_AFTER_FAILURES:
-                life.worry("looks", "Replicate cannot be reached just now; it is tried again.")
-            return None
-        self._failures = self._missing = 0
-        life.worry("looks", None)
-        return prediction
+    def poll_now(self) -> None:
+        """Poll at once, or once more if a poll is being made."""
+        if self._is_polling:
+            self._poll_again = True
+        else:
+            self._schedule_poll(0.0, urgent=True)
 
-    async def _take(self, prediction: Prediction) -> None:
-        """Take in how a prediction that goes on is."""
-        life = self._life
-        if prediction.status is Status.PROCESSING and life.run.state is RunState.SUBMITTED:
-            started = prediction.started_at or self._clock.now()
-            await retry_write(
-                lambda: self._house.runs.mark_running(life.run.id, started_at=started), self._clock, self._policy
-            )
-            life.wrote(state=RunState.RUNNING, started_at=started)
-        life.logs.read(prediction.logs)
-        life.picture.see(prediction.output)
-        life.looked()
-        self._listener.open(prediction.stream_url)
-        begun = life.run.state is RunState.RUNNING or life.phase is Phase.RUNNING
-        life.turn(Phase.RUNNING if begun else Phase.STARTING)
-
-    def _end(self, prediction: Prediction) -> Outcome:
-        life = self._life
-        complete = prediction.status in (Status.SUCCEEDED, Status.OTHER)
-        life.picture.settle(prediction.output, complete=complete)
-        return outcome.outcome_of_prediction(
-            prediction,
-            has_output=life.picture.output is not None,
-            stopping=life.stopping,
-            heard=self._listener.error,
-            deadline=self._policy.deadline,
-        )
-
-    def _until_due(self) -> timedelta:
-        """Return how long from now this watch gives Replicate to end the run."""
-        longest = self._policy.deadline + self._policy.overdue
-        left = (self._life.run.sent_at or self._life.run.created_at) + longest - self._clock.now()
-        return min(max(left, self._policy.overdue), longest)
-
-    @property
-    def _overdue(self) -> timedelta:
-        """How long ago Replicate should have ended it, as far as this watch could have seen.
-
-        Counted from its beginning in seconds that passed: a wall clock that is set right hours later ends no run.
-        """
-        return timedelta(seconds=self._clock.monotonic() - self._began) - self._due_after
-
-    @property
-    def _lost(self) -> FailureReason | None:
-        """Why there is no sense in asking any longer, if so."""
-        if self._missing >= _NOT_FOUND_LIMIT and not self._listener.live:
-            return failure_reasons.FORGOTTEN
-        if self._overdue > self._policy.overdue:
-            return failure_reasons.never_finished(self._policy.deadline)
+    def lost_reason(self) -> FailureReason | None:
+        """Return why it makes no sense to poll any longer, if so."""
+        is_streaming = self._stream is not None and not self._stream.done()
+        if self._not_found >= _NOT_FOUND_MAX and not is_streaming:
+            return FailureReason(FailureCode.FORGOTTEN)
+        if self._overdue() > self._policy.overdue.total_seconds():
+            return deadline_reason(FailureCode.OVERDUE, self._policy.deadline)
         return None
 
-    def _pause(self) -> float:
-        """Return the seconds until the next look, if nothing rings."""
-        if failed := max(self._failures, self._missing):
-            return self._policy.backoff(failed)
-        if self._listener.verdict is not None:
-            self._looks_since_done += 1
-            return _POLLS_AFTER_STREAM[min(self._looks_since_done, len(_POLLS_AFTER_STREAM)) - 1]
-        # Webhooks tell of status, logs and the end; what is made comes by the stream alone.
-        webhooks = self._life.run.webhook is not None and self._listener.live
-        pause = self._policy.poll_after(self._life.age().total_seconds(), webhooks=webhooks, active=self._house.active)
-        if self._life.stopping:
-            return min(pause, _CANCELING_POLL_MAX)
-        return max(pause, self._policy.poll_beside_stream) if self._flows() else pause
+    def _use(self, prediction: Prediction) -> None:
+        """Open the stream and record the start, the first time that a prediction shows them."""
+        if self._stream is None and prediction.stream_url is not None:
+            self._stream = self._create_task(self._receive_stream(prediction.stream_url), "stream")
+        is_recording = self._start is not None and not self._start.done()
+        if prediction.status is Status.PROCESSING and self._active.run.state is RunState.SUBMITTED and not is_recording:
+            self._start = self._create_task(self._record_start(prediction), "start")
 
-    def _flows(self) -> bool:
-        """Whether a text came since the last time: then a GET, with all of it, would tell nothing that is shown."""
-        before, self._heard = self._heard, self._listener.heard
-        return self._life.picture.writes and self._heard > before and self._life.run.state is RunState.RUNNING
+    async def _receive_stream(self, url: str) -> None:
+        try:
+            await self._services.replicate.stream(
+                url, self._active.events.put_nowait, wanted=self._active.reply.next_edit_in
+            )
+        except StreamLost:
+            self._log_lost_stream()
+        except Exception:  # streamed output is provisional; polling goes on
+            log.exception("stream_failed", run=self._active.run.id)
+            self._log_lost_stream()
+        self._active.events.put_nowait(StreamClosed())
+
+    def _log_lost_stream(self) -> None:
+        log.info("stream_lost", run=self._active.run.id, prediction=self._active.run.prediction_id)
+
+    async def _record_start(self, prediction: Prediction) -> None:
+        started_at = prediction.started_at or self._clock.now()
+        try:
+            await self._services.runs.mark_running(self._active.run.id, started_at=started_at)
+        except StoreError:  # the next poll tries again
+            log.warning("start_not_saved", run=self._active.run.id, exc_info=True)
+        else:
+            self._active.update_row(state=RunState.RUNNING, started_at=started_at)
+
+    async def _send_cancel(self) -> None:
+        """Ask Replicate to cancel the prediction until it accepts; that is not the end yet, which a poll shows."""
+        attempt = 0
+        while True:
+            attempt += 1
+            if await send_cancel(self._active, self._services, attempt):
+                self._active.events.put_nowait(CancelSent(accepted=True))
+                return
+            self._active.events.put_nowait(CancelSent(accepted=False))
+            await self._clock.sleep(self._policy.backoff(attempt))
+
+    def _finish_poll(self) -> None:
+        self._is_polling = False
+        if self._poll_again:
+            self._poll_again = False
+            self.poll_now()
+        else:
+            self._schedule_next_poll()
+
+    def _schedule_next_poll(self) -> None:
+        if not self._is_polling:
+            urgent = self._active.is_canceling or self._active.stream_result is not None
+            self._schedule_poll(self._next_poll_in(), urgent=urgent)
+
+    def _schedule_poll(self, delay: float, *, urgent: bool) -> None:
+        if self._poll is not None:
+            self._poll.cancel()
+        self._poll = self._create_task(self._poll_after(delay, urgent=urgent), "poll")
+
+    async def _poll_after(self, delay: float, *, urgent: bool) -> None:
+        if delay > 0:
+            await self._clock.sleep(delay)
+        if not urgent and (delay := self._services.poll_limiter.routine_delay()) > 0:
+            await self._clock.sleep(delay)
+        self._is_polling = True
+        self._active.events.put_nowait(await self._poll_once())
+
+    async def _poll_once(self) -> PollResult | PollFailed:
+        prediction_id = self._active.run.prediction_id
+        if prediction_id is None:
+            raise RuntimeError("A run without a prediction cannot be tracked.")
+        try:
+            return PollResult(await self._services.poll_limiter.poll(prediction_id))
+        except NotFound:
+            self._not_found += 1
+        except ReplicateError:
+            self._failures += 1
+        return PollFailed(self._failures)
+
+    def _next_poll_in(self) -> float:
+        """Return the seconds until the next poll, if nothing else calls for one."""
+        received_output, self._received_output = self._received_output, False
+        if failures := max(self._failures, self._not_found):
+            return self._policy.backoff(failures)
+        if self._active.stream_result is not None:
+            self._polls_since_stream += 1
+            return _POLLS_AFTER_STREAM[min(self._polls_since_stream, len(_POLLS_AFTER_STREAM)) - 1]
+        # Webhooks bring the status, logs and the end; output comes by the stream alone.
+        is_streaming = self._stream is not None and not self._stream.done()
+        interval = self._policy.poll_interval(
+            self._active.age().total_seconds(),
+            webhooks=self._active.run.webhook is not None and is_streaming,
+            active=self._services.poll_limiter.tracked,
+        )
+        if self._active.is_canceling:
+            return min(interval, _POLL_INTERVAL_CANCELING)
+        # While text arrives, a poll, with all of the text, would bring nothing that is not shown.
+        is_writing = received_output and self._active.output.is_text and self._active.run.state is RunState.RUNNING
+        return max(interval, self._policy.poll_interval_while_streaming) if is_writing else interval
+
+    def _seconds_until_due(self) -> float:
+        """Return how long from now Replicate has to end the run."""
+        run, overdue = self._active.run, self._policy.overdue
+        longest = self._policy.deadline + overdue
+        left = (run.sent_at or run.created_at) + longest - self._clock.now()
+        return min(max(left, overdue), longest).total_seconds()
+
+    def _overdue(self) -> float:
+        """Return how many seconds ago Replicate should have ended the run; negative if it has time left.
+
+        Counted in monotonic time since tracking began: a wall clock that is set forward must not end a run.
+        """
+        return self._clock.monotonic() - self._began - self._due_after
+
+    def _create_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"{name} of run {self._active.run.id}")
+        task.add_done_callback(self._report_failure)
+        return task
+
+    def _report_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._active.events.put_nowait(TaskFailed(error))
+
+
+async def send_cancel(active: ActiveRun, services: RunServices, attempt: int = 1) -> bool:
+    """Ask Replicate to cancel a run's prediction; return whether nothing is left to ask."""
+    if active.run.prediction_id is None:
+        return True
+    try:
+        await services.replicate.predictions.cancel(active.run.prediction_id)
+    except NotFound:  # polls say the same
+        return True
+    except ReplicateError as error:
+        log.warning("cancel_not_accepted", run=active.run.id, attempt=attempt, error=type(error).__name__)
+        return False
+    return True

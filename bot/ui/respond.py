@@ -12,6 +12,7 @@ from discord import app_commands
 
 from bot.errors import UserError
 from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE
+from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
 from bot.ui.render import strings
 
@@ -48,6 +49,8 @@ def explain_error(interaction: discord.Interaction[Any], error: BaseException) -
     cause = getattr(error, "original", error)
     if isinstance(cause, QuotaExceeded):
         return strings.explain_quota(cause)
+    if isinstance(cause, Restarting):
+        return strings.RESTARTING
     if isinstance(cause, UserError):
         return cause.sentence
     if isinstance(cause, app_commands.CheckFailure):

@@ -52,7 +52,7 @@ class CancelRuns(commands.Cog):
             return
         run = await self._runs.find_by_message(event.message_id)
         if run is not None and may_cancel(run, user_id=event.user_id, manages_messages=self._manages_messages(event)):
-            await self._engine.cancel(run.id, by=event.member.display_name if event.member else run.author_name)
+            await self._engine.cancel(run.id, by=event.user_id)
 
     @commands.Cog.listener()
     async def on_run_button(self, interaction: discord.Interaction[Replicord], action: Action, run_id: str) -> None:
@@ -63,7 +63,7 @@ class CancelRuns(commands.Cog):
         manages = interaction.permissions.manage_messages
         if run is not None and not may_cancel(run, user_id=interaction.user.id, manages_messages=manages):
             raise Refused(f"Only {escape(run.author_name)} or someone who can manage messages here can stop this run.")
-        result = await self._engine.cancel(run_id, by=interaction.user.display_name)
+        result = await self._engine.cancel(run_id, by=interaction.user.id)
         if (
             run is not None
             and run.place.token_only

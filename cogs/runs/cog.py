@@ -59,7 +59,7 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
         found = await self._runs.get(run)
         if found is None or found.author_id != interaction.user.id:
             raise Refused("That isn't one of your runs. Pick one from the list.")
-        await respond(interaction, CANCEL_ANSWERS[await self._engine.cancel(run, by=interaction.user.display_name)])
+        await respond(interaction, CANCEL_ANSWERS[await self._engine.cancel(run, by=interaction.user.id)])
 
     @cancel.autocomplete("run")
     async def _autocomplete_run(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:

@@ -79,9 +79,10 @@ async def test_only_author_and_moderator_reactions_cancel(
     await environment.discord.person("noah").react(message, "❌")
     shown = len(images(message))
     await reached(environment, lambda: len(images(message)) > shown)
-    await environment.discord.person("ada").react(message, "❌")
+    ada = environment.discord.person("ada")
+    await ada.react(message, "❌")
     await reached(environment, lambda: over(message))
-    assert "Stopped by @Ada" in words(message)
+    assert f"Stopped by <@{ada.user.id}>" in words(message)
 
 
 async def test_the_cancel_button_refuses_others_privately(

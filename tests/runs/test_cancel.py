@@ -3,85 +3,85 @@
 from bot.backends.replicate.errors import NoResponse
 from bot.backends.replicate.predictions import Status
 from bot.runs.engine import CancelResult
-from bot.runs.snapshot import Phase
+from bot.runs.snapshot import Phase, WarningCode
 from bot.store.models import RunState
-from tests.runs.world import World
+from tests.runs.environment import AUTHOR, OTHER, Environment
 
 
-async def test_a_running_prediction_is_cancelled_within_a_second(world: World) -> None:
-    run = await world.start()
-    world.replicate.only.begin(world.clock.now())
-    await world.clock.advance(5)
-    assert await world.engine.cancel(run.id, by="7") is CancelResult.REQUESTED
-    await world.clock.advance(1)
-    assert world.replicate.only.cancels == 1
-    row = await world.row(run)
-    assert (row.state, row.cancel_requested_by) == (RunState.CANCELED, "7")
+async def test_a_running_prediction_is_canceled_within_a_second(env: Environment) -> None:
+    run = await env.start()
+    env.replicate.only.start(env.clock.now())
+    await env.clock.advance(5)
+    assert await env.engine.cancel(run.id, by=AUTHOR) is CancelResult.REQUESTED
+    await env.clock.advance(1)
+    assert env.replicate.only.cancels == 1
+    row = await env.row(run)
+    assert (row.state, row.canceled_by_id) == (RunState.CANCELED, AUTHOR)
     assert row.delivered_at is not None
 
 
-async def test_asking_twice_asks_once(world: World) -> None:
-    world.replicate.cancels_at_once = False
-    run = await world.start()
-    assert await world.engine.cancel(run.id, by="7") is CancelResult.REQUESTED
-    assert await world.engine.cancel(run.id, by="8") is CancelResult.ALREADY
-    await world.clock.advance(30)
-    assert world.replicate.only.cancels == 1
-    assert (await world.row(run)).cancel_requested_by == "7"
+async def test_a_second_cancel_changes_nothing(env: Environment) -> None:
+    env.replicate.cancels_take_effect = False
+    run = await env.start()
+    assert await env.engine.cancel(run.id, by=AUTHOR) is CancelResult.REQUESTED
+    assert await env.engine.cancel(run.id, by=OTHER) is CancelResult.ALREADY_REQUESTED
+    await env.clock.advance(30)
+    assert env.replicate.only.cancels == 1
+    assert (await env.row(run)).canceled_by_id == AUTHOR
 
 
-async def test_after_the_end_there_is_nothing_to_stop_and_no_error(world: World) -> None:
-    run = await world.start()
-    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=["https://replicate.delivery/1.webp"])
-    await world.clock.advance(1)
-    assert await world.engine.cancel(run.id, by="7") is CancelResult.OVER
-    assert await world.engine.cancel("nothing", by="7") is CancelResult.UNKNOWN
+async def test_a_cancel_after_the_end_is_no_error(env: Environment) -> None:
+    run = await env.start()
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=["https://replicate.delivery/1.webp"])
+    await env.clock.advance(1)
+    assert await env.engine.cancel(run.id, by=AUTHOR) is CancelResult.ALREADY_ENDED
+    assert await env.engine.cancel("nothing", by=AUTHOR) is CancelResult.NOT_FOUND
 
 
-async def test_a_cancel_that_fails_is_asked_again_and_the_page_says_so(world: World) -> None:
-    world.replicate.cancel_errors.extend([NoResponse("502")] * 3)
-    run = await world.start()
-    world.replicate.only.begin(world.clock.now())
-    await world.clock.advance(2)
-    await world.engine.cancel(run.id, by="7")
-    await world.clock.advance(2)
-    page = world.page(run)
-    assert page.progress.phase is Phase.CANCELING
-    assert "asked again" in (page.progress.warning or "")
-    await world.clock.advance(10)
-    assert world.replicate.only.cancels == 4
-    assert (await world.row(run)).state is RunState.CANCELED
+async def test_a_failed_cancel_is_retried_with_a_warning(env: Environment) -> None:
+    env.replicate.cancel_errors.extend([NoResponse("502")] * 3)
+    run = await env.start()
+    env.replicate.only.start(env.clock.now())
+    await env.clock.advance(2)
+    await env.engine.cancel(run.id, by=AUTHOR)
+    await env.clock.advance(2)
+    snapshot = env.snapshot(run)
+    assert snapshot.progress.phase is Phase.CANCELING
+    assert snapshot.progress.warning is WarningCode.CANCEL_NOT_ACCEPTED
+    await env.clock.advance(10)
+    assert env.replicate.only.cancels == 4
+    assert (await env.row(run)).state is RunState.CANCELED
 
 
-async def test_a_cancelled_prediction_that_goes_on_is_watched_to_its_end(world: World) -> None:
-    world.replicate.cancels_at_once = False
-    run = await world.start()
-    await world.engine.cancel(run.id, by="7")
-    await world.clock.advance(20)
-    assert world.page(run).progress.phase is Phase.CANCELING
-    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=["https://replicate.delivery/1.webp"])
-    await world.clock.advance(2)
-    row = await world.row(run)
+async def test_a_prediction_that_ignores_a_cancel_is_tracked(env: Environment) -> None:
+    env.replicate.cancels_take_effect = False
+    run = await env.start()
+    await env.engine.cancel(run.id, by=AUTHOR)
+    await env.clock.advance(20)
+    assert env.snapshot(run).progress.phase is Phase.CANCELING
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=["https://replicate.delivery/1.webp"])
+    await env.clock.advance(2)
+    row = await env.row(run)
     assert row.state is RunState.SUCCEEDED
-    assert len(world.page(run).items) == 1
+    assert len(env.snapshot(run).items) == 1
 
 
-async def test_a_deleted_message_stops_its_run(world: World) -> None:
-    run = await world.start()
-    await world.view(run).gone()
-    await world.clock.advance(1)
-    row = await world.row(run)
-    assert (row.state, row.cancel_requested_by) == (RunState.CANCELED, "message deleted")
+async def test_a_deleted_message_cancels_its_run(env: Environment) -> None:
+    run = await env.start()
+    await env.reply(run).delete()
+    await env.clock.advance(1)
+    row = await env.row(run)
+    assert (row.state, row.canceled_by_id) == (RunState.CANCELED, None)
     assert row.delivered_at is not None
-    assert not world.view(run).finished
+    assert not env.reply(run).finished
 
 
-async def test_a_cancel_before_the_start_outlives_a_restart(world: World) -> None:
-    world.replicate.cancels_at_once = False
-    run = await world.start()
-    await world.engine.cancel(run.id, by="7")
-    await world.clock.settle()
-    world.replicate.only.cancels = 0
-    await world.restart()
-    await world.clock.advance(3)
-    assert world.replicate.only.cancels == 1
+async def test_a_cancel_survives_a_restart(env: Environment) -> None:
+    env.replicate.cancels_take_effect = False
+    run = await env.start()
+    await env.engine.cancel(run.id, by=AUTHOR)
+    await env.clock.settle()
+    env.replicate.only.cancels = 0
+    await env.restart()
+    await env.clock.advance(3)
+    assert env.replicate.only.cancels == 1

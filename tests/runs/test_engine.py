@@ -5,59 +5,59 @@ from datetime import timedelta
 import pytest
 
 from bot.backends.replicate.predictions import Status
-from bot.errors import Refused
 from bot.outputs.items import FileItem, TextItem
+from bot.runs.engine import Restarting
 from bot.runs.snapshot import Phase
 from bot.store.models import RunState
-from tests.runs.world import WORDS, World, request
+from tests.runs.environment import TEXT, Environment
 
 URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 6))
 
 
-async def test_images_arrive_one_by_one_and_the_end_is_delivered(world: World) -> None:
-    run = await world.start(expected=3)
-    assert (await world.row(run)).state is RunState.SUBMITTED
-    made = world.replicate.only
-    assert world.replicate.creates[0].cancel_after == world.policy.deadline
+async def test_images_arrive_one_by_one_and_are_delivered(env: Environment) -> None:
+    run = await env.start(expected=3)
+    assert (await env.row(run)).state is RunState.SUBMITTED
+    made = env.replicate.only
+    assert env.replicate.creates[0].cancel_after == env.policy.deadline
 
-    made.begin(world.clock.now())
-    await world.clock.advance(1.5)
-    assert (await world.row(run)).state is RunState.RUNNING
+    made.start(env.clock.now())
+    await env.clock.advance(1.5)
+    assert (await env.row(run)).state is RunState.RUNNING
     for number, url in enumerate(URLS[:3], start=1):
         made.emit(url)
-        await world.clock.settle()
-        page = world.page(run)
-        assert page.progress.phase is Phase.RUNNING
-        assert [part.name for part in page.items if isinstance(part, FileItem)] == [
+        await env.clock.settle()
+        snapshot = env.snapshot(run)
+        assert snapshot.progress.phase is Phase.RUNNING
+        assert [part.name for part in snapshot.items if isinstance(part, FileItem)] == [
             f"generate-{n:02d}.webp" for n in range(1, number + 1)
         ]
-    made.end(Status.SUCCEEDED, world.clock.now(), output=list(URLS[:3]), metrics={"predict_time": 4.2})
-    await world.clock.advance(0.5)
+    made.end(Status.SUCCEEDED, env.clock.now(), output=list(URLS[:3]), metrics={"predict_time": 4.2})
+    await env.clock.advance(0.5)
 
-    row = await world.row(run)
+    row = await env.row(run)
     assert row.state is RunState.SUCCEEDED
     assert row.delivered_at is not None
     assert row.output == list(URLS[:3])
     assert row.metrics == {"predict_time": 4.2}
-    assert world.page(run).final
-    assert len(world.page(run).items) == 3
-    assert all(times == 1 for times in world.fetched.values())
+    assert env.snapshot(run).final
+    assert len(env.snapshot(run).items) == 3
+    assert all(times == 1 for times in env.downloads.values())
 
 
-async def test_words_flow_in_and_the_get_decides_what_is_shown_last(world: World) -> None:
-    run = await world.start(output_schema=WORDS)
-    made = world.replicate.only
-    made.begin(world.clock.now())
+async def test_text_is_streamed_and_the_last_poll_decides(env: Environment) -> None:
+    run = await env.start(output_schema=TEXT)
+    made = env.replicate.only
+    made.start(env.clock.now())
     for token in ("Once ", "upon ", "a "):
         made.emit(token)
-    await world.clock.settle()
-    assert world.page(run).items == (TextItem("Once upon a "),)
-    made.end(Status.SUCCEEDED, world.clock.now(), output=["Once ", "upon ", "a ", "time."])
-    await world.clock.advance(0.5)
-    assert world.page(run).items == (TextItem("Once upon a time."),)
+    await env.clock.settle()
+    assert env.snapshot(run).items == (TextItem("Once upon a "),)
+    made.end(Status.SUCCEEDED, env.clock.now(), output=["Once ", "upon ", "a ", "time."])
+    await env.clock.advance(0.5)
+    assert env.snapshot(run).items == (TextItem("Once upon a time."),)
 
 
-async def test_nobody_starts_a_run_while_the_bot_restarts(world: World) -> None:
-    await world.engine.stop(timedelta(seconds=5))
-    with pytest.raises(Refused, match="restarting"):
-        await world.engine.start(request(world.clock))
+async def test_no_run_starts_while_the_bot_restarts(env: Environment) -> None:
+    await env.engine.stop(timedelta(seconds=5))
+    with pytest.raises(Restarting):
+        await env.engine.start(env.new_run())

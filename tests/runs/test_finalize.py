@@ -1,119 +1,182 @@
-"""The end: one winner, the last files, and a last page that arrives."""
+"""The end: one winner, the last files, and a last snapshot that arrives."""
 
-from collections import deque
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
+from bot.backends.replicate.errors import NoResponse
 from bot.backends.replicate.predictions import Status
 from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import LinkItem
-from bot.runs.snapshot import DeliveryResult, Phase
+from bot.runs.engine import CancelResult
+from bot.runs.snapshot import DeliveryResult, Phase, WarningCode
 from bot.store.errors import StoreError
 from bot.store.models import Run, RunState
-from tests.runs.world import World
+from tests.runs.environment import AUTHOR, OTHER, Environment
 
 URL = "https://replicate.delivery/1.webp"
 
 
-async def ended(world: World) -> Run:
-    run = await world.start()
-    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
-    await world.clock.advance(0.5)
+async def ended(env: Environment) -> Run:
+    run = await env.start()
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
+    await env.clock.advance(0.5)
     return run
 
 
-async def test_a_last_page_that_discord_does_not_take_is_sent_again(world: World) -> None:
-    world.finishes.extend([DeliveryResult.LATER, RuntimeError("broken"), DeliveryResult.LATER])
-    run = await ended(world)
-    assert (await world.row(run)).delivered_at is None
-    await world.clock.advance(10)
-    assert (await world.row(run)).delivered_at is not None
-    assert len(world.view(run).finished) == 1
+async def test_a_final_snapshot_is_retried(env: Environment) -> None:
+    env.delivery_results.extend([DeliveryResult.LATER, RuntimeError("broken"), DeliveryResult.LATER])
+    run = await ended(env)
+    assert (await env.row(run)).delivered_at is None
+    await env.clock.advance(10)
+    assert (await env.row(run)).delivered_at is not None
+    assert len(env.reply(run).finished) == 1
 
 
-async def test_a_message_that_is_gone_counts_as_delivered(world: World) -> None:
-    world.finishes.append(DeliveryResult.GONE)
-    run = await ended(world)
-    assert (await world.row(run)).delivered_at is not None
+async def test_a_deleted_message_counts_as_delivered(env: Environment) -> None:
+    env.delivery_results.append(DeliveryResult.GONE)
+    run = await ended(env)
+    assert (await env.row(run)).delivered_at is not None
 
 
-async def test_a_last_page_is_not_tried_for_ever(world: World) -> None:
-    world.finishes.extend([DeliveryResult.LATER] * 5000)
-    run = await ended(world)
-    await world.clock.advance(timedelta(hours=25).total_seconds())
-    assert (await world.row(run)).delivered_at is not None
+async def test_a_final_snapshot_is_given_up_after_a_day(env: Environment) -> None:
+    env.delivery_results.extend([DeliveryResult.LATER] * 5000)
+    run = await ended(env)
+    await env.clock.advance(timedelta(hours=25).total_seconds())
+    assert (await env.row(run)).delivered_at is not None
 
 
-async def test_files_still_on_their_way_are_waited_for(world: World) -> None:
-    world.slow.add(URL)
-    run = await ended(world)
-    assert world.page(run).progress.phase is Phase.DELIVERING
-    assert (await world.row(run)).state is RunState.SUCCEEDED
-    await world.clock.advance(world.policy.download_longest)
-    (part,) = world.page(run).items
+async def test_the_last_downloads_are_awaited(env: Environment) -> None:
+    env.slow_downloads.add(URL)
+    run = await ended(env)
+    assert env.snapshot(run).progress.phase is Phase.DELIVERING
+    assert (await env.row(run)).state is RunState.SUCCEEDED
+    await env.clock.advance(env.policy.download_timeout)
+    (part,) = env.snapshot(run).items
     assert isinstance(part, LinkItem)
     assert part.url == URL
 
 
-async def test_a_database_that_is_busy_loses_no_move(world: World) -> None:
+async def test_failed_writes_are_retried(env: Environment) -> None:
     for move in ("mark_submitted", "mark_running", "mark_ended", "mark_delivered"):
-        world.runs.fail[move] = _failures(2)
-    run = await world.start()
-    await world.clock.advance(10)
-    world.replicate.only.begin(world.clock.now())
-    await world.clock.advance(10)
-    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
-    await world.clock.advance(20)
-    row = await world.row(run)
+        env.runs.fail(move, StoreError("disk full"), times=2)
+    run = await env.start()
+    await env.clock.advance(10)
+    env.replicate.only.start(env.clock.now())
+    await env.clock.advance(10)
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
+    await env.clock.advance(20)
+    row = await env.row(run)
     assert (row.state, row.delivered_at is not None) == (RunState.SUCCEEDED, True)
-    assert len(world.replicate.creates) == 1
+    assert len(env.replicate.creates) == 1
 
 
-async def test_who_did_not_win_the_end_shows_none(world: World) -> None:
-    run = await world.start()
-    await world.store.runs.mark_ended(run.id, state=RunState.FAILED, at=world.clock.now(), failure="Elsewhere.")
-    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
-    await world.clock.advance(1)
-    assert (await world.row(run)).failure == "Elsewhere."
-    assert not world.view(run).finished
-    assert world.view(run).closed == 1
+async def test_a_run_that_was_ended_elsewhere_is_not_delivered(env: Environment) -> None:
+    run = await env.start()
+    await env.store.runs.mark_ended(run.id, state=RunState.FAILED, at=env.clock.now(), failure="Elsewhere.")
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
+    await env.clock.advance(1)
+    assert (await env.row(run)).failure == "Elsewhere."
+    assert not env.reply(run).finished
+    assert env.reply(run).closed == 1
 
 
 @pytest.mark.parametrize("where", ["load_files", "mark_sent", "mark_running"])
-async def test_what_nobody_expected_ends_the_run_with_a_sentence(
-    world: World, where: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    world.runs.fail[where] = _failures(1, RuntimeError)
+async def test_an_unexpected_error_ends_the_run(env: Environment, where: str) -> None:
+    env.runs.fail(where, RuntimeError("broken"))
     given = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
-    run = await world.start(input={"subject": "file:0"}, files=(given,))
-    if world.replicate.made:
-        world.replicate.only.begin(world.clock.now())
-    await world.clock.advance(3)
-    row = await world.row(run)
+    with capture_logs() as lines:
+        run = await env.start(input={"subject": "file:0"}, files=(given,))
+        if env.replicate.by_id:
+            env.replicate.only.start(env.clock.now())
+        await env.clock.advance(3)
+    row = await env.row(run)
     assert (row.state, row.cause) == (RunState.FAILED, "internal")
     assert row.delivered_at is not None
-    assert any(record.__dict__.get("run") == run.id for record in caplog.records)
-    assert all(made.cancels == 1 for made in world.replicate.made.values())
+    assert [line["run"] for line in lines if line["event"] == "run_failed_unexpectedly"] == [run.id]
+    assert all(made.cancels == 1 for made in env.replicate.by_id.values())
 
 
-async def test_one_run_that_breaks_leaves_the_others_alone(world: World) -> None:
-    world.runs.fail["mark_sent"] = _failures(1, RuntimeError)
-    broken = await world.start()
-    other = await world.start(author_id=8)
-    assert (await world.row(broken)).state is RunState.FAILED
-    assert (await world.row(other)).state is RunState.SUBMITTED
+async def test_an_unexpected_error_ends_no_other_run(env: Environment) -> None:
+    env.runs.fail("mark_sent", RuntimeError("broken"))
+    broken = await env.start()
+    other = await env.start(author_id=OTHER)
+    assert (await env.row(broken)).state is RunState.FAILED
+    assert (await env.row(other)).state is RunState.SUBMITTED
 
 
-async def test_a_prediction_that_cannot_be_written_down_is_not_left_running(world: World) -> None:
-    world.runs.fail["mark_submitted"] = _failures(7)
-    run = await world.start()
-    world.replicate.only.begin(world.clock.now())
-    await world.clock.advance(120)
-    assert (await world.row(run)).cause == "internal"
-    assert world.replicate.only.cancels == 1
+async def test_a_prediction_that_cannot_be_saved_is_canceled(env: Environment) -> None:
+    env.runs.fail("mark_submitted", StoreError("disk full"), times=7)
+    run = await env.start()
+    env.replicate.only.start(env.clock.now())
+    await env.clock.advance(120)
+    assert (await env.row(run)).cause == "internal"
+    assert env.replicate.only.cancels == 1
 
 
-def _failures(times: int, kind: Callable[[str], Exception] = StoreError) -> deque[Exception]:
-    return deque(kind("broken") for _ in range(times))
+async def test_a_run_whose_end_cannot_be_saved_is_kept(env: Environment) -> None:
+    env.runs.fail("mark_ended", StoreError("disk full"), times=100)
+    run = await env.start()
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
+    await env.clock.advance(600)
+    assert env.engine.stats().phases.total() == 1
+    assert env.snapshot(run).progress.warning is WarningCode.NOT_SAVED
+    env.runs.failures.clear()
+    await env.clock.advance(60)
+    row = await env.row(run)
+    assert (row.state, row.output, row.cause) == (RunState.SUCCEEDED, [URL], None)
+    assert row.delivered_at is not None
+    assert row.ended_at is not None
+    assert (row.ended_at - row.created_at).total_seconds() < 10
+    assert env.engine.stats().phases.total() == 0
+
+
+async def test_a_broken_run_that_cannot_be_saved_can_be_canceled(env: Environment) -> None:
+    env.runs.fail("mark_running", RuntimeError("broken"))
+    env.runs.fail("mark_ended", StoreError("disk full"), times=100)
+    env.replicate.cancel_errors.extend([NoResponse("502")] * 100)
+    run = await env.start()
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    await env.clock.advance(300)
+    attempts = prediction.cancels
+    assert attempts > 1
+    env.runs.fail("request_cancel", StoreError("disk full"))
+    assert await env.engine.cancel(run.id, by=AUTHOR) is CancelResult.REQUESTED
+    await env.clock.settle()
+    assert prediction.cancels > attempts
+    env.replicate.cancel_errors.clear()
+    env.runs.failures.clear()
+    await env.clock.advance(120)
+    assert prediction.now.status is Status.CANCELED
+    row = await env.row(run)
+    assert (row.state, row.cause) == (RunState.FAILED, "internal")
+    assert row.delivered_at is not None
+
+
+async def test_a_delivery_that_cannot_be_saved_is_made_once(env: Environment) -> None:
+    env.runs.fail("mark_delivered", StoreError("disk full"), times=100)
+    run = await ended(env)
+    await env.clock.advance(600)
+    assert len(env.reply(run).finished) == 1
+    env.runs.failures.clear()
+    await env.clock.advance(60)
+    assert (await env.row(run)).delivered_at is not None
+    assert len(env.reply(run).finished) == 1
+
+
+async def test_an_error_of_the_reply_is_not_retried_for_long(env: Environment) -> None:
+    env.delivery_results.extend([TypeError("a bug")] * 3)
+    with capture_logs() as lines:
+        run = await ended(env)
+        await env.clock.advance(60)
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        *["reply_failed"] * 3,
+        "delivery_failed",
+    ]
+    assert (await env.row(run)).delivered_at is None
+    assert env.engine.stats().phases.total() == 0
+    await env.restart()
+    assert len(env.reply(run).finished) == 1
+    assert (await env.row(run)).delivered_at is not None

@@ -1,4 +1,4 @@
-"""What a run has made: the stream first, the GET last, and nothing twice."""
+"""What a run has produced: from the stream first, from polls last, and each file once."""
 
 import asyncio
 from collections import Counter
@@ -9,95 +9,91 @@ from hypothesis import strategies as st
 
 from bot.outputs.items import FileItem, TextItem
 from bot.runs.output_buffer import OutputBuffer
-from tests.runs.world import IMAGES, WORDS, FakeGatherer
+from tests.runs.environment import IMAGES, TEXT, fake_materializer
 
 URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 9))
 
 
-def picture(schema: dict[str, Any], fetched: Counter[str] | None = None) -> OutputBuffer:
-    return OutputBuffer(schema, gatherer=FakeGatherer(fetched if fetched is not None else Counter(), set()), hosts=())
+def make_buffer(schema: dict[str, Any], downloads: Counter[str] | None = None) -> OutputBuffer:
+    return OutputBuffer(schema, materializer=fake_materializer(downloads), file_hosts=())
 
 
-async def settled() -> None:
+async def settle() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 @given(st.lists(st.text(max_size=5), max_size=30), st.data())
-def test_text_is_the_same_however_often_it_is_looked_at(tokens: list[str], data: st.DataObject) -> None:
-    one = picture(WORDS)
+def test_reading_items_does_not_change_the_text(tokens: list[str], data: st.DataObject) -> None:
+    buffer = make_buffer(TEXT)
     for token in tokens:
-        one.hear([token])
+        buffer.add_streamed([token])
         if data.draw(st.booleans()):
-            len(one.parts)
-    whole = "".join(tokens)
-    assert one.parts == ((TextItem(whole),) if whole.strip() else ())
+            len(buffer.items)
+    text = "".join(tokens)
+    assert buffer.items == ((TextItem(text),) if text.strip() else ())
 
 
-def test_lines_are_lines_while_they_are_streamed_and_in_the_row() -> None:
-    one = picture({"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator"})
-    one.hear(["A first line."])
-    one.hear(["A second line."])
-    assert one.parts == (TextItem("A first line.\nA second line."),)
-    assert one.output == ["A first line.", "A second line."]
+def test_strings_that_are_not_concatenated_are_lines() -> None:
+    buffer = make_buffer({"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator"})
+    buffer.add_streamed(["A first line."])
+    buffer.add_streamed(["A second line."])
+    assert buffer.items == (TextItem("A first line.\nA second line."),)
+    assert buffer.output == ["A first line.", "A second line."]
 
 
-def test_a_page_stays_as_it_was_first_seen() -> None:
-    one = picture(WORDS)
-    one.hear(["Once "])
-    page = one.parts
-    assert page == (TextItem("Once "),)
-    one.hear(["upon"])
-    assert page == (TextItem("Once "),)
-    assert one.parts == (TextItem("Once upon"),)
+def test_items_do_not_change_once_built() -> None:
+    buffer = make_buffer(TEXT)
+    buffer.add_streamed(["Once "])
+    items = buffer.items
+    assert items == (TextItem("Once "),)
+    buffer.add_streamed(["upon"])
+    assert items == (TextItem("Once "),)
+    assert buffer.items == (TextItem("Once upon"),)
 
 
-@given(st.lists(st.sampled_from(["stream", "get"]), max_size=12))
-async def test_each_file_is_gathered_once_whoever_tells_of_it(order: list[str]) -> None:
-    fetched: Counter[str] = Counter()
-    one = picture(IMAGES, fetched)
-    streamed = seen = 0
-    for who in order:
-        if who == "stream" and streamed < len(URLS):
-            one.hear([URLS[streamed]])
+@given(st.lists(st.sampled_from(["stream", "poll"]), max_size=12))
+async def test_each_file_is_downloaded_once(order: list[str]) -> None:
+    downloads: Counter[str] = Counter()
+    buffer = make_buffer(IMAGES, downloads)
+    streamed = polled = 0
+    for source in order:
+        if source == "stream" and streamed < len(URLS):
+            assert buffer.add_streamed([URLS[streamed]])
             streamed += 1
-        elif who == "get":
-            seen = max(seen, streamed)
-            one.see(list(URLS[:seen]) or None)
-        await settled()
-    known = max(streamed, seen)
-    names = [part.name for part in one.parts if isinstance(part, FileItem)]
-    assert names == [f"generate-{n:02d}.webp" for n in range(1, known + 1)]
-    assert all(times == 1 for times in fetched.values())
-    await one.close()
+        elif source == "poll":
+            polled = max(polled, streamed)
+            buffer.add_polled(list(URLS[:polled]) or None)
+        await settle()
+    names = [item.name for item in buffer.items if isinstance(item, FileItem)]
+    assert names == [f"generate-{n:02d}.webp" for n in range(1, max(streamed, polled) + 1)]
+    assert all(times == 1 for times in downloads.values())
+    await buffer.close()
 
 
-async def test_a_get_that_is_behind_takes_nothing_away() -> None:
-    one = picture(IMAGES)
+async def test_a_poll_that_lags_behind_removes_nothing() -> None:
+    buffer = make_buffer(IMAGES)
     for url in URLS[:3]:
-        one.hear([url])
-    one.see([URLS[0]])
-    await settled()
-    assert len(one.parts) == 3
-    one.settle(None, complete=False)
-    assert one.output == list(URLS[:3])
+        buffer.add_streamed([url])
+    buffer.add_polled([URLS[0]])
+    await settle()
+    assert len(buffer.items) == 3
+    buffer.set_final(None, complete=False)
+    assert buffer.output == list(URLS[:3])
 
 
-async def test_the_last_word_of_a_success_is_the_gets() -> None:
-    one = picture(IMAGES)
+async def test_the_last_poll_of_a_success_decides() -> None:
+    buffer = make_buffer(IMAGES)
     for url in URLS[:3]:
-        one.hear([url])
-    one.settle(list(URLS[:2]), complete=True)
-    await settled()
-    assert len(one.parts) == 2
-    assert one.output == list(URLS[:2])
+        buffer.add_streamed([url])
+    buffer.set_final(list(URLS[:2]), complete=True)
+    await settle()
+    assert len(buffer.items) == 2
+    assert buffer.output == list(URLS[:2])
 
 
-def test_a_single_file_is_kept_as_the_schema_gives_it() -> None:
-    async def hear() -> Any:
-        one = picture({"type": "string", "format": "uri"})
-        one.hear([URLS[0]])
-        await one.close()
-        return one.output
-
-    assert asyncio.run(hear()) == URLS[0]
+async def test_a_single_file_keeps_the_shape_of_the_schema() -> None:
+    buffer = make_buffer({"type": "string", "format": "uri"})
+    buffer.add_streamed([URLS[0]])
+    await buffer.close()
+    assert buffer.output == URLS[0]

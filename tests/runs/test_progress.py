@@ -34,7 +34,7 @@ def read(text: str) -> LogProgress | None:
         ("12 /    400\n", 12, 400),
     ],
 )
-def test_a_bar_tells_its_step(line: str, step: int, steps: int) -> None:
+def test_a_progress_bar_gives_a_step(line: str, step: int, steps: int) -> None:
     found = read(f"Running workflow\n{line}")
     assert found is not None
     assert (found.step, found.steps) == (step, steps)
@@ -53,7 +53,7 @@ def test_a_bar_tells_its_step(line: str, step: int, steps: int) -> None:
         "https://example.org/1/2",
     ],
 )
-def test_what_is_not_the_models_work_is_left_out(line: str) -> None:
+def test_downloads_and_loading_are_ignored(line: str) -> None:
     assert read(f"{line}\n") is None
 
 
@@ -79,7 +79,7 @@ def test_real_logs_are_read(model: str, step: tuple[int, int] | None, bars: int 
         assert ((found.step, found.steps), found.bars) == (step, bars)
 
 
-def test_logs_that_grow_are_read_as_if_read_at_once() -> None:
+def test_growing_logs_give_the_same_as_whole_ones() -> None:
     text = logs_of("fofr_consistent-character")
     logs = LogReader()
     for end in range(0, len(text) + 37, 37):
@@ -92,7 +92,7 @@ def test_logs_that_grow_are_read_as_if_read_at_once() -> None:
 
 
 @given(st.text(), st.integers(0, 30))
-def test_no_log_is_too_odd(text: str, cut: int) -> None:
+def test_any_log_can_be_read(text: str, cut: int) -> None:
     logs = LogReader()
     logs.read(text[:cut])
     logs.read(text)
@@ -100,7 +100,7 @@ def test_no_log_is_too_odd(text: str, cut: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 6)), max_size=30))
-def test_the_fraction_never_goes_back_nor_past_the_whole(looks: list[tuple[int, int, int]]) -> None:
+def test_the_fraction_only_grows_up_to_one(looks: list[tuple[int, int, int]]) -> None:
     meter, before, done, bars = ProgressEstimator(), 0.0, 0, 0
     for step, more_done, more_bars in looks:
         done, bars = done + more_done, bars + more_bars
@@ -110,7 +110,7 @@ def test_the_fraction_never_goes_back_nor_past_the_whole(looks: list[tuple[int, 
         before = fraction
 
 
-def test_the_bars_of_an_output_are_learned_from_the_first() -> None:
+def test_the_bars_per_output_are_learned() -> None:
     meter = ProgressEstimator()
     meter.read(LogProgress(4, 4, 5), done=1, total=2)  # the first output took six bars
     assert meter.read(LogProgress(4, 4, 8), done=1, total=2) == pytest.approx(0.75)

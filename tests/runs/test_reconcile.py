@@ -8,161 +8,163 @@ from bot.backends.replicate.predictions import Status
 from bot.backends.replicate.types import ModelRef
 from bot.media.types import Media, MediaKind, MediaType
 from bot.store.models import RunState
-from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED
-from tests.runs.world import VERSION, World
+from tests.runs.environment import AUTHOR, OTHER, VERSION, Environment
+from tests.runs.fake_replicate import LOST_ANSWER, NEVER_ARRIVED
 
 TARGET = ModelRef("fofr", "consistent-character", VERSION)
 JPEG = MediaType("image/jpeg", ".jpg", MediaKind.IMAGE)
 
 
-async def test_a_prediction_with_another_input_is_not_taken(world: World) -> None:
-    world.replicate.make(TARGET, {"prompt": "a wolf"})
-    world.replicate.outcomes.append(NEVER_ARRIVED)
-    run = await world.start()
-    await world.clock.advance(130)
-    assert (await world.row(run)).prediction_id is None
+async def test_a_prediction_with_another_input_is_no_match(env: Environment) -> None:
+    env.replicate.make(TARGET, {"prompt": "a wolf"})
+    env.replicate.create_results.append(NEVER_ARRIVED)
+    run = await env.start()
+    await env.clock.advance(130)
+    assert (await env.row(run)).prediction_id is None
 
 
-async def test_a_prediction_of_another_version_is_not_taken(world: World) -> None:
-    world.replicate.make(replace(TARGET, version="8" * 64), {"prompt": "a fox"})
-    world.replicate.outcomes.append(NEVER_ARRIVED)
-    run = await world.start()
-    await world.clock.advance(130)
-    assert (await world.row(run)).prediction_id is None
+async def test_a_prediction_of_another_version_is_no_match(env: Environment) -> None:
+    env.replicate.make(replace(TARGET, version="8" * 64), {"prompt": "a fox"})
+    env.replicate.create_results.append(NEVER_ARRIVED)
+    run = await env.start()
+    await env.clock.advance(130)
+    assert (await env.row(run)).prediction_id is None
 
 
-async def test_a_prediction_of_another_run_is_not_taken(world: World) -> None:
-    first = await world.start()
-    world.replicate.outcomes.append(NEVER_ARRIVED)
-    second = await world.start(author_id=8)
-    await world.clock.advance(130)
-    assert (await world.row(first)).prediction_id is not None
-    assert (await world.row(second)).prediction_id is None
+async def test_a_prediction_of_another_run_is_no_match(env: Environment) -> None:
+    first = await env.start()
+    env.replicate.create_results.append(NEVER_ARRIVED)
+    second = await env.start(author_id=OTHER)
+    await env.clock.advance(130)
+    assert (await env.row(first)).prediction_id is not None
+    assert (await env.row(second)).prediction_id is None
 
 
-async def test_a_create_under_way_keeps_its_prediction(world: World) -> None:
-    world.replicate.answer_after = 40.0
-    owner = await world.start()
-    world.replicate.answer_after = 0.0
-    world.replicate.outcomes.append(NEVER_ARRIVED)
-    seeker = await world.start(author_id=8)
-    await world.clock.advance(130)
-    assert (await world.row(owner)).prediction_id == world.replicate.only.now.id
-    assert (await world.row(seeker)).cause == "lost"
+async def test_a_create_in_flight_keeps_its_prediction(env: Environment) -> None:
+    env.replicate.create_delay = 40.0
+    owner = await env.start()
+    env.replicate.create_delay = 0.0
+    env.replicate.create_results.append(NEVER_ARRIVED)
+    seeker = await env.start(author_id=OTHER)
+    await env.clock.advance(130)
+    assert (await env.row(owner)).prediction_id == env.replicate.only.now.id
+    assert (await env.row(seeker)).cause == "lost"
 
 
-async def test_two_lost_ones_with_the_same_input_get_one_each(world: World) -> None:
-    world.replicate.outcomes.extend([LOST_ANSWER, LOST_ANSWER])
-    first, second = await world.start(), await world.start(author_id=8)
-    await world.clock.advance(5)
-    ids = {(await world.row(run)).prediction_id for run in (first, second)}
-    assert ids == set(world.replicate.made)
+async def test_two_equal_runs_get_one_prediction_each(env: Environment) -> None:
+    env.replicate.create_results.extend([LOST_ANSWER, LOST_ANSWER])
+    first, second = await env.start(), await env.start(author_id=OTHER)
+    await env.clock.advance(5)
+    ids = {(await env.row(run)).prediction_id for run in (first, second)}
+    assert ids == set(env.replicate.by_id)
 
 
-async def test_photos_that_replicate_stored_under_its_own_names_are_not_mixed_up(world: World) -> None:
-    world.replicate.stored_inputs = True
-    world.replicate.outcomes.extend([NEVER_ARRIVED, LOST_ANSWER])
+async def test_photos_of_two_people_are_never_mixed_up(env: Environment) -> None:
+    env.replicate.stores_input_files = True
+    env.replicate.create_results.extend([NEVER_ARRIVED, LOST_ANSWER])
     mine = Media("me.jpg", JPEG, b"\xff\xd8mine")
     yours = Media("you.jpg", JPEG, b"\xff\xd8yours")
     given = {"prompt": "a portrait", "subject": "file:0"}
-    runs = [await world.start(input=given, files=(file,), author_id=n) for n, file in enumerate((mine, yours))]
-    await world.clock.advance(130)
+    runs = [await env.start(input=given, files=(file,), author_id=n) for n, file in enumerate((mine, yours))]
+    await env.clock.advance(130)
     # Nothing tells whose the one prediction is: better none than somebody else's face.
     for run in runs:
-        assert (await world.row(run)).cause == "lost"
+        assert (await env.row(run)).cause == "lost"
 
 
-async def test_a_lone_photo_stored_under_another_name_is_found(world: World) -> None:
-    world.replicate.stored_inputs = True
-    world.replicate.outcomes.append(LOST_ANSWER)
-    run = await world.start(
+async def test_a_single_photo_under_another_url_is_found(env: Environment) -> None:
+    env.replicate.stores_input_files = True
+    env.replicate.create_results.append(LOST_ANSWER)
+    run = await env.start(
         input={"prompt": "a portrait", "subject": "file:0"}, files=(Media("me.jpg", JPEG, b"\xff\xd8mine"),)
     )
-    await world.clock.advance(2)
-    assert (await world.row(run)).state is RunState.SUBMITTED
+    await env.clock.advance(2)
+    assert (await env.row(run)).state is RunState.SUBMITTED
 
 
-async def test_a_webhook_answers_when_the_list_does_not(hooked: World) -> None:
-    world = hooked
-    world.replicate.list_errors.extend([NoResponse("down")] * 100)
-    world.replicate.outcomes.append(LOST_ANSWER)
-    run = await world.start()
-    await world.clock.advance(5)
-    assert (await world.row(run)).prediction_id is None
-    assert world.engine.wake(run.id, world.replicate.only.now)
-    await world.clock.settle()
-    assert (await world.row(run)).prediction_id == world.replicate.only.now.id
+async def test_a_webhook_is_enough_to_reconcile(webhook_env: Environment) -> None:
+    env = webhook_env
+    env.replicate.list_errors.extend([NoResponse("down")] * 100)
+    env.replicate.create_results.append(LOST_ANSWER)
+    run = await env.start()
+    await env.clock.advance(5)
+    assert (await env.row(run)).prediction_id is None
+    assert env.engine.on_webhook(run.id, env.replicate.only.now)
+    await env.clock.settle()
+    assert (await env.row(run)).prediction_id == env.replicate.only.now.id
 
 
-async def test_a_webhook_replayed_at_another_runs_address_is_not_believed(hooked: World) -> None:
-    world = hooked
-    foreign = world.replicate.make(TARGET, {"prompt": "a fox"}, webhook="https://bot.example/webhooks/replicate/other")
-    world.replicate.outcomes.append(NEVER_ARRIVED)
-    run = await world.start()
-    world.engine.wake(run.id, foreign.now)
-    await world.clock.advance(130)
-    assert (await world.row(run)).prediction_id is None
+async def test_a_webhook_replayed_to_another_run_is_ignored(webhook_env: Environment) -> None:
+    env = webhook_env
+    foreign = env.replicate.make(TARGET, {"prompt": "a fox"}, webhook="https://bot.example/webhooks/replicate/other")
+    env.replicate.create_results.append(NEVER_ARRIVED)
+    run = await env.start()
+    env.engine.on_webhook(run.id, foreign.now)
+    await env.clock.advance(130)
+    assert (await env.row(run)).prediction_id is None
 
 
-async def test_a_list_that_is_down_for_minutes_is_asked_until_it_answers(world: World) -> None:
-    world.replicate.list_errors.extend([NoResponse("down")] * 12)
-    world.replicate.outcomes.append(LOST_ANSWER)
-    run = await world.start()
-    await world.clock.advance(300)
-    assert (await world.row(run)).prediction_id is not None
+async def test_a_failing_list_is_retried_for_minutes(env: Environment) -> None:
+    env.replicate.list_errors.extend([NoResponse("down")] * 12)
+    env.replicate.create_results.append(LOST_ANSWER)
+    run = await env.start()
+    await env.clock.advance(300)
+    assert (await env.row(run)).prediction_id is not None
 
 
-async def test_a_cancel_while_looking_reaches_what_is_found(world: World) -> None:
-    world.replicate.list_errors.extend([NoResponse("down")] * 3)
-    world.replicate.outcomes.append(LOST_ANSWER)
-    run = await world.start()
-    await world.engine.cancel(run.id, by="7")
-    await world.clock.advance(30)
-    assert world.replicate.only.cancels == 1
-    assert (await world.row(run)).state is RunState.CANCELED
+async def test_a_cancel_while_reconciling_cancels_the_prediction(env: Environment) -> None:
+    env.replicate.list_errors.extend([NoResponse("down")] * 3)
+    env.replicate.create_results.append(LOST_ANSWER)
+    run = await env.start()
+    await env.engine.cancel(run.id, by=AUTHOR)
+    await env.clock.advance(30)
+    assert env.replicate.only.cancels == 1
+    assert (await env.row(run)).state is RunState.CANCELED
 
 
-async def test_a_list_that_shows_less_than_the_prediction_does_not_decide_its_end(world: World) -> None:
-    world.replicate.list_errors.append(NoResponse("down"))
-    world.replicate.outcomes.append(LOST_ANSWER)
-    run = await world.start()
-    made = world.replicate.only
-    made.end(Status.SUCCEEDED, world.clock.now(), output=["https://replicate.delivery/1.webp"])
-    world.replicate.lists_outputs = False
-    await world.clock.advance(3)
-    assert (await world.row(run)).state is RunState.SUCCEEDED
-    assert len(world.page(run).items) == 1
+async def test_a_listed_prediction_is_polled_before_its_end(env: Environment) -> None:
+    env.replicate.list_errors.append(NoResponse("down"))
+    env.replicate.create_results.append(LOST_ANSWER)
+    run = await env.start()
+    made = env.replicate.only
+    made.end(Status.SUCCEEDED, env.clock.now(), output=["https://replicate.delivery/1.webp"])
+    env.replicate.lists_outputs = False
+    await env.clock.advance(3)
+    assert (await env.row(run)).state is RunState.SUCCEEDED
+    assert len(env.snapshot(run).items) == 1
 
 
-async def test_another_runs_photo_does_not_hide_a_lost_one(world: World) -> None:
-    world.replicate.stored_inputs = True
+async def test_a_known_prediction_does_not_hide_a_lost_one(env: Environment) -> None:
+    env.replicate.stores_input_files = True
     given = {"prompt": "a portrait", "subject": "file:0"}
-    await world.start(input=given, files=(Media("you.jpg", JPEG, b"\xff\xd8yours"),))
-    world.replicate.outcomes.append(LOST_ANSWER)
-    run = await world.start(input=given, files=(Media("me.jpg", JPEG, b"\xff\xd8mine"),), author_id=8)
-    await world.clock.advance(2)
-    assert (await world.row(run)).state is RunState.SUBMITTED
+    await env.start(input=given, files=(Media("you.jpg", JPEG, b"\xff\xd8yours"),))
+    env.replicate.create_results.append(LOST_ANSWER)
+    run = await env.start(input=given, files=(Media("me.jpg", JPEG, b"\xff\xd8mine"),), author_id=OTHER)
+    await env.clock.advance(2)
+    assert (await env.row(run)).state is RunState.SUBMITTED
 
 
-async def test_a_prediction_that_turns_up_after_its_run_was_given_up_is_cancelled(hooked: World) -> None:
-    hooked.replicate.outcomes.append(NEVER_ARRIVED)
-    run = await hooked.start()
-    await hooked.clock.advance(130)
-    webhook = hooked.replicate.creates[0].webhook
-    late = hooked.replicate.make(TARGET, {"prompt": "a fox"}, webhook=webhook)
-    other = hooked.replicate.make(TARGET, {"prompt": "a fox"}, webhook="https://bot.example/webhooks/replicate/other")
+async def test_an_orphaned_prediction_is_canceled(webhook_env: Environment) -> None:
+    webhook_env.replicate.create_results.append(NEVER_ARRIVED)
+    run = await webhook_env.start()
+    await webhook_env.clock.advance(130)
+    webhook = webhook_env.replicate.creates[0].webhook
+    late = webhook_env.replicate.make(TARGET, {"prompt": "a fox"}, webhook=webhook)
+    other = webhook_env.replicate.make(
+        TARGET, {"prompt": "a fox"}, webhook="https://bot.example/webhooks/replicate/other"
+    )
     for made in (late, other):
-        assert not hooked.engine.wake(run.id, made.now)
-    await hooked.clock.settle()
+        assert not webhook_env.engine.on_webhook(run.id, made.now)
+    await webhook_env.clock.settle()
     assert (late.cancels, other.cancels) == (1, 0)
 
 
-async def test_a_clock_that_is_set_right_does_not_end_the_search(world: World) -> None:
-    world.replicate.outcomes.append(NEVER_ARRIVED)
-    run = await world.start()
-    world.clock.set(world.clock.now() + timedelta(hours=3))
-    await world.clock.advance(20)
-    made = world.replicate.make(TARGET, {"prompt": "a fox"})  # the list tells of it late
-    made.change(created_at=(await world.row(run)).sent_at)
-    await world.clock.advance(20)
-    assert (await world.row(run)).prediction_id == made.now.id
+async def test_a_changed_wall_clock_does_not_end_reconciling(env: Environment) -> None:
+    env.replicate.create_results.append(NEVER_ARRIVED)
+    run = await env.start()
+    env.clock.set(env.clock.now() + timedelta(hours=3))
+    await env.clock.advance(20)
+    made = env.replicate.make(TARGET, {"prompt": "a fox"})  # the list tells of it late
+    made.change(created_at=(await env.row(run)).sent_at)
+    await env.clock.advance(20)
+    assert (await env.row(run)).prediction_id == made.now.id

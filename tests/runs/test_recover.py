@@ -1,4 +1,4 @@
-"""After a restart every run ends once: one prediction, one last page."""
+"""After a restart every run ends once: one prediction, one last snapshot."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -17,156 +17,155 @@ from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.snapshot import Phase
 from bot.store.models import Run, RunState
 from tests.clock import VirtualClock
-from tests.runs.replicate import LOST_ANSWER, NEVER_ARRIVED, THROTTLED
-from tests.runs.world import WORDS, World, request
+from tests.runs.environment import AUTHOR, TEXT, Environment, make_run
+from tests.runs.fake_replicate import LOST_ANSWER, NEVER_ARRIVED, THROTTLED
 
 URL = "https://replicate.delivery/1.webp"
 
 
-async def test_killed_in_line_it_is_sent_once(world: World) -> None:
-    world.replicate.outcomes.append(THROTTLED)
-    run = await world.start()
-    assert await world.restart() == 1
-    await world.clock.advance(10)
-    assert (await world.row(run)).state is RunState.SUBMITTED
-    assert len(world.replicate.made) == 1
+async def test_killed_in_the_queue_it_is_sent_once(env: Environment) -> None:
+    env.replicate.create_results.append(THROTTLED)
+    run = await env.start()
+    assert await env.restart() == 1
+    await env.clock.advance(10)
+    assert (await env.row(run)).state is RunState.SUBMITTED
+    assert len(env.replicate.by_id) == 1
 
 
-async def test_killed_while_the_create_was_under_way_it_is_not_sent_again(world: World) -> None:
-    world.replicate.answer_after = 10.0
-    run = await world.start()
-    await world.restart()
-    await world.clock.advance(10)
-    assert (await world.row(run)).prediction_id == world.replicate.only.now.id
-    assert len(world.replicate.creates) == 1
+async def test_killed_during_the_create_it_is_not_resent(env: Environment) -> None:
+    env.replicate.create_delay = 10.0
+    run = await env.start()
+    await env.restart()
+    await env.clock.advance(10)
+    assert (await env.row(run)).prediction_id == env.replicate.only.now.id
+    assert len(env.replicate.creates) == 1
 
 
-async def test_killed_before_the_create_arrived_it_is_not_sent_again(world: World) -> None:
-    world.replicate.outcomes.append(NEVER_ARRIVED)
-    run = await world.start()
-    await world.restart()
-    await world.clock.advance(130)
-    assert (await world.row(run)).cause == "lost"
-    assert len(world.replicate.creates) == 1
+async def test_killed_before_the_create_arrived_it_is_not_resent(env: Environment) -> None:
+    env.replicate.create_results.append(NEVER_ARRIVED)
+    run = await env.start()
+    await env.restart()
+    await env.clock.advance(130)
+    assert (await env.row(run)).cause == "lost"
+    assert len(env.replicate.creates) == 1
 
 
-async def test_killed_while_it_ran_it_goes_on_with_what_was_streamed(world: World) -> None:
-    run = await world.start(output_schema=WORDS)
-    made = world.replicate.only
-    made.begin(world.clock.now())
+async def test_killed_while_running_it_keeps_the_streamed_text(env: Environment) -> None:
+    run = await env.start(output_schema=TEXT)
+    made = env.replicate.only
+    made.start(env.clock.now())
     made.emit("Once ")
-    await world.clock.advance(2)
-    await world.restart()
+    await env.clock.advance(2)
+    await env.restart()
     made.emit("upon")
-    await world.clock.advance(1.5)
-    assert world.page(run).items == (TextItem("Once upon"),)
-    made.end(Status.SUCCEEDED, world.clock.now(), output=["Once ", "upon"])
-    await world.clock.advance(1)
-    assert (await world.row(run)).delivered_at is not None
+    await env.clock.advance(1.5)
+    assert env.snapshot(run).items == (TextItem("Once upon"),)
+    made.end(Status.SUCCEEDED, env.clock.now(), output=["Once ", "upon"])
+    await env.clock.advance(1)
+    assert (await env.row(run)).delivered_at is not None
 
 
-async def test_what_people_see_does_not_vanish_over_a_restart(world: World) -> None:
-    run = await world.start(expected=3)
-    made = world.replicate.only
-    made.begin(world.clock.now())
+async def test_output_does_not_disappear_after_a_restart(env: Environment) -> None:
+    run = await env.start(expected=3)
+    made = env.replicate.only
+    made.start(env.clock.now())
     urls = [f"https://replicate.delivery/{n}.webp" for n in (1, 2)]
     for url in urls:
         made.emit(url)
-    await world.clock.advance(2)
-    world.replicate.get_errors.extend([NoResponse("502")] * 2)
-    await world.restart()
-    await world.clock.advance(10)
-    assert world.view(run).pages
-    assert all(len(page.items) == 2 for page in world.view(run).pages)
+    await env.clock.advance(2)
+    env.replicate.poll_errors.extend([NoResponse("502")] * 2)
+    await env.restart()
+    await env.clock.advance(10)
+    assert env.reply(run).snapshots
+    assert all(len(snapshot.items) == 2 for snapshot in env.reply(run).snapshots)
 
 
-async def test_a_file_that_does_not_come_back_does_not_hush_a_run_for_long(world: World) -> None:
-    run = await world.start()
-    made = world.replicate.only
-    made.begin(world.clock.now())
+async def test_a_missing_file_holds_updates_back_briefly(env: Environment) -> None:
+    run = await env.start()
+    made = env.replicate.only
+    made.start(env.clock.now())
     made.change(output=[URL])
-    await world.clock.advance(2)
-    world.slow.add(URL)
-    await world.restart()
-    await world.clock.advance(10)
-    assert not world.view(run).pages
-    await world.clock.advance(30)
-    assert world.view(run).pages
+    await env.clock.advance(2)
+    env.slow_downloads.add(URL)
+    await env.restart()
+    await env.clock.advance(10)
+    assert not env.reply(run).snapshots
+    await env.clock.advance(30)
+    assert env.reply(run).snapshots
 
 
-async def test_ended_while_the_bot_was_away_it_is_delivered(world: World) -> None:
-    run = await world.start()
-    await world.kill()
-    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
-    await world.clock.advance(600)
-    await world.restart()
-    assert world.page(run).progress.phase is Phase.SUCCEEDED
-    assert len(world.page(run).items) == 1
+async def test_ended_while_the_bot_was_offline_it_is_delivered(env: Environment) -> None:
+    run = await env.start()
+    await env.kill()
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
+    await env.clock.advance(600)
+    await env.restart()
+    assert env.snapshot(run).progress.phase is Phase.SUCCEEDED
+    assert len(env.snapshot(run).items) == 1
 
 
-async def test_killed_between_the_end_and_its_delivery_it_is_delivered_from_the_row(world: World) -> None:
-    world.slow.add(URL)
-    run = await world.start()
-    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
-    await world.clock.advance(1)
-    world.slow.clear()
-    world.replicate.made.clear()
-    await world.restart()
-    assert len(world.page(run).items) == 1
-    assert (await world.row(run)).delivered_at is not None
+async def test_killed_before_delivery_it_is_delivered_from_the_row(env: Environment) -> None:
+    env.slow_downloads.add(URL)
+    run = await env.start()
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
+    await env.clock.advance(1)
+    env.slow_downloads.clear()
+    env.replicate.by_id.clear()
+    await env.restart()
+    assert len(env.snapshot(run).items) == 1
+    assert (await env.row(run)).delivered_at is not None
 
 
-async def test_a_run_that_nobody_waits_for_any_more_is_not_sent(world: World) -> None:
-    world.replicate.outcomes.append(THROTTLED)
-    run = await world.start()
-    await world.kill()
-    await world.clock.advance(world.policy.deadline.total_seconds() + 1)
-    await world.restart()
-    row = await world.row(run)
+async def test_an_expired_run_is_not_sent(env: Environment) -> None:
+    env.replicate.create_results.append(THROTTLED)
+    run = await env.start()
+    await env.kill()
+    await env.clock.advance(env.policy.deadline.total_seconds() + 1)
+    await env.restart()
+    row = await env.row(run)
     assert (row.state, row.cause, row.sent_at) == (RunState.FAILED, "expired", None)
 
 
-async def test_a_cancel_asked_for_while_the_bot_was_away_stops_an_unsent_run(world: World) -> None:
-    world.replicate.outcomes.append(THROTTLED)
-    run = await world.start()
-    await world.kill()
-    await world.store.runs.request_cancel(run.id, by="7", at=world.clock.now())
-    await world.restart()
-    assert (await world.row(run)).state is RunState.CANCELED
-    assert not world.replicate.made
+async def test_a_cancel_while_offline_ends_an_unsent_run(env: Environment) -> None:
+    env.replicate.create_results.append(THROTTLED)
+    run = await env.start()
+    await env.kill()
+    await env.store.runs.request_cancel(run.id, by_id=AUTHOR, at=env.clock.now())
+    await env.restart()
+    assert (await env.row(run)).state is RunState.CANCELED
+    assert not env.replicate.by_id
 
 
-async def test_a_lost_prediction_is_looked_for_again_after_a_restart(world: World) -> None:
-    world.replicate.outcomes.append(LOST_ANSWER)
+async def test_reconciling_resumes_after_a_restart(env: Environment) -> None:
+    env.replicate.create_results.append(LOST_ANSWER)
     given_file = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
-    await world.kill()
-    run = await world.start(input={"subject": "file:0"}, files=(given_file,))
-    await world.restart()
-    await world.clock.advance(10)
-    assert (await world.row(run)).prediction_id == world.replicate.only.now.id
+    run = await env.start(input={"subject": "file:0"}, files=(given_file,))
+    await env.restart()
+    await env.clock.advance(10)
+    assert (await env.row(run)).prediction_id == env.replicate.only.now.id
 
 
-async def test_recovering_twice_takes_nothing_twice(world: World) -> None:
-    await world.start()
-    assert await world.engine.recover() == 0
-    await world.restart()
-    assert await world.engine.recover() == 0
+async def test_recovering_twice_recovers_nothing_twice(env: Environment) -> None:
+    await env.start()
+    assert await env.engine.recover() == 0
+    await env.restart()
+    assert await env.engine.recover() == 0
 
 
-async def test_many_unfinished_runs_are_followed_again_within_seconds(tmp_path: Any) -> None:
-    world = await World.open(tmp_path, active_per_user=None)
-    runs = [await world.engine.start(request(world.clock, author_id=n)) for n in range(200)]
-    await world.clock.settle()
-    world.replicate.gets = 0
-    recovering = asyncio.create_task(world.restart())
+async def test_many_runs_are_recovered_within_seconds(tmp_path: Any) -> None:
+    env = await Environment.open(tmp_path, active_per_user=None)
+    runs = [await env.engine.start(env.new_run(author_id=n)) for n in range(200)]
+    await env.clock.settle()
+    env.replicate.polls = 0
+    recovering = asyncio.create_task(env.restart())
     for _ in range(5):
-        await world.clock.advance(1)
+        await env.clock.advance(1)
     assert await recovering == 200
-    assert world.replicate.gets >= 200
-    await world.clock.advance(60)
-    assert world.replicate.gets <= world.policy.looks_per_minute
-    assert all(world.page(run).progress.phase is Phase.STARTING for run in runs)
-    await world.close()
+    assert env.replicate.polls >= 200
+    await env.clock.advance(60)
+    assert env.replicate.polls <= env.policy.polls_per_minute
+    assert all(env.snapshot(run).progress.phase is Phase.STARTING for run in runs)
+    await env.close()
 
 
 times = st.integers(-3000, 3000).map(lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes))
@@ -191,15 +190,15 @@ def test_every_row_has_exactly_one_next_step(
     prediction: str | None,
 ) -> None:
     clock = VirtualClock()
-    run = request(clock).reserve("r", created)
+    run = make_run(clock, id="r", created_at=created)
     whole: dict[str, Any] = {name: getattr(run, name) for name in run.__dataclass_fields__}
     whole |= {"state": state, "sent_at": sent, "cancel_requested_at": cancel, "delivered_at": delivered}
-    step = next_step(Run(**whole | {"prediction_id": prediction}), clock.now(), patience=timedelta(minutes=30))
-    if step in (RecoveryStep.SEND, RecoveryStep.EXPIRE, RecoveryStep.STOP):
+    step = next_step(Run(**whole | {"prediction_id": prediction}), clock.now(), expire_after=timedelta(minutes=30))
+    if step in (RecoveryStep.CREATE, RecoveryStep.EXPIRE, RecoveryStep.CANCEL):
         assert sent is None
         assert prediction is None
         assert not state.terminal
-    if step is RecoveryStep.SEND:
+    if step is RecoveryStep.CREATE:
         assert cancel is None
     if delivered is None:
         assert step is not RecoveryStep.NOTHING
@@ -208,43 +207,43 @@ def test_every_row_has_exactly_one_next_step(
 
 
 @pytest.mark.parametrize("grace", [0.0, 5.0])
-async def test_a_clean_stop_leaves_the_rows_for_the_next_start(world: World, grace: float) -> None:
-    run = await world.start()
-    world.replicate.only.begin(world.clock.now())
-    await world.clock.advance(2)
-    await world.engine.stop(timedelta(seconds=grace))
-    assert world.view(run).closed == 1
-    assert (await world.row(run)).state is RunState.RUNNING
-    await world.restart()
-    world.replicate.only.end(Status.SUCCEEDED, world.clock.now(), output=[URL])
-    await world.clock.advance(2)
-    assert (await world.row(run)).delivered_at is not None
+async def test_a_clean_stop_leaves_runs_to_the_next_start(env: Environment, grace: float) -> None:
+    run = await env.start()
+    env.replicate.only.start(env.clock.now())
+    await env.clock.advance(2)
+    await env.engine.stop(timedelta(seconds=grace))
+    assert env.reply(run).closed == 1
+    assert (await env.row(run)).state is RunState.RUNNING
+    await env.restart()
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
+    await env.clock.advance(2)
+    assert (await env.row(run)).delivered_at is not None
 
 
-async def test_a_stop_lets_a_create_that_is_under_way_come_to_its_answer(world: World) -> None:
+async def test_a_stop_waits_for_a_create_in_flight(env: Environment) -> None:
 
-    world.replicate.answer_after = 2.0
-    run = await world.start()
-    stopping = asyncio.create_task(world.engine.stop(timedelta(seconds=10)))
-    await world.clock.advance(10)
+    env.replicate.create_delay = 2.0
+    run = await env.start()
+    stopping = asyncio.create_task(env.engine.stop(timedelta(seconds=10)))
+    await env.clock.advance(10)
     await stopping
-    assert (await world.row(run)).prediction_id is not None
+    assert (await env.row(run)).prediction_id is not None
 
 
-async def test_many_runs_are_taken_up_a_few_at_a_time_and_one_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
-    world = await World.open(tmp_path, recovered_at_once=2, recovered_within=5.0)
-    runs = [await world.start(author_id=number) for number in range(5)]
-    for made in world.replicate.made.values():
-        made.begin(world.clock.now())
-    await world.kill()
-    hung = world.replicate.get_hangs = asyncio.Event()
-    recovering = asyncio.create_task(world.restart())
-    await world.clock.advance(1)
-    assert sum(len(world.views[run.id]) - 1 for run in runs) == 2
-    await world.clock.advance(6)
-    assert sum(len(world.views[run.id]) - 1 for run in runs) == 4
+async def test_runs_are_recovered_a_few_at_a_time(tmp_path: Path) -> None:
+    env = await Environment.open(tmp_path, concurrent_recoveries=2, recovery_timeout=5.0)
+    runs = [await env.start(author_id=number) for number in range(5)]
+    for made in env.replicate.by_id.values():
+        made.start(env.clock.now())
+    await env.kill()
+    hung = env.replicate.polls_blocked = asyncio.Event()
+    recovering = asyncio.create_task(env.restart())
+    await env.clock.advance(1)
+    assert sum(len(env.replies[run.id]) - 1 for run in runs) == 2
+    await env.clock.advance(6)
+    assert sum(len(env.replies[run.id]) - 1 for run in runs) == 4
     hung.set()
-    await world.clock.advance(25)
+    await env.clock.advance(25)
     assert await recovering == 5
-    assert all(world.view(run).pages for run in runs)
-    await world.close()
+    assert all(env.reply(run).snapshots for run in runs)
+    await env.close()

@@ -28,7 +28,7 @@ from bot.outputs.paginate import paginate
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.components import Action, run_button_row
 from bot.ui.render import payloads, strings
-from bot.ui.render.formatting import escape, format_quote
+from bot.ui.render.formatting import format_quote
 from bot.ui.render.list_cards import Tone
 from bot.ui.render.output import THUMBNAIL_NAME, RenderedOutput, render_output
 from bot.ui.render.payloads import Component
@@ -167,7 +167,7 @@ def _render_card(
     snapshot: RunSnapshot, options: RenderOptions, header: CardHeader, output: RenderedOutput
 ) -> RenderedMessage:
     progress = snapshot.progress
-    warnings = [escape(progress.warning)] if progress.warning else []
+    warnings = [strings.explain_warning(progress.warning)] if progress.warning else []
     small = [f"-# {remark}" for remark in (*options.remarks[-_REMARKS_SHOWN:], *warnings)]
     components = [*header.components, payloads.text(strings.format_status(snapshot))]
     if header.summary or small:

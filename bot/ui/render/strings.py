@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from bot.formatting import format_count, format_duration, format_ordinal, format_size
+from bot.formatting import format_count, format_duration, format_ordinal, format_size, spell_duration
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
 from bot.runs.engine import CancelResult
-from bot.runs.snapshot import Phase, Progress, RunSnapshot
+from bot.runs.outcome import FailureCode, failure_of, stored_sentence
+from bot.runs.snapshot import Phase, Progress, RunSnapshot, WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
 from bot.ui.render.formatting import (
@@ -29,6 +30,7 @@ from bot.ui.render.formatting import (
 SEPARATOR: Final = " · "
 
 # Answers to commands and buttons
+RESTARTING: Final = "The bot is restarting. Try again in a minute."
 UNEXPECTED_ERROR: Final = "Something went wrong on my side. Try again in a moment."
 DATABASE_UNAVAILABLE: Final = "I can't reach my database right now. Try again in a moment."
 NOT_ALLOWED: Final = "You can't use that here."
@@ -36,9 +38,9 @@ RUN_DELETED: Final = "This run's data was deleted."
 NOTHING_NEWER: Final = "This run has finished, and its message already shows everything."
 CANCEL_ANSWERS: Final[Mapping[CancelResult, str]] = {
     CancelResult.REQUESTED: "Stopping. You keep what's finished.",
-    CancelResult.ALREADY: "This run is already being stopped.",
-    CancelResult.OVER: "This run has already finished.",
-    CancelResult.UNKNOWN: "This run's data was deleted, so there is nothing to stop.",
+    CancelResult.ALREADY_REQUESTED: "This run is already being stopped.",
+    CancelResult.ALREADY_ENDED: "This run has already finished.",
+    CancelResult.NOT_FOUND: "This run's data was deleted, so there is nothing to stop.",
 }
 
 THUMBNAIL_ALT_TEXT: Final = "Input image"
@@ -55,6 +57,62 @@ TOO_MANY_MESSAGES: Final = "The result is longer than Discord lets me send here.
 FILES_FORBIDDEN: Final = "I don't have permission to attach files in this channel."
 FILE_REJECTED: Final = "Discord rejected it."
 FILE_MISSING: Final = "It's no longer available."
+
+# What does not work at the moment, and why a run failed: the wordings of the engine's codes
+_WARNINGS: Final[Mapping[WarningCode, str]] = {
+    WarningCode.THROTTLED: "Replicate is busy; retrying in a few seconds.",
+    WarningCode.UNREACHABLE: "Replicate can't be reached right now; retrying.",
+    WarningCode.CANCEL_NOT_ACCEPTED: "Replicate hasn't accepted the cancel request yet; retrying.",
+    WarningCode.NOT_SAVED: "The bot can't save this run right now; retrying.",
+}
+
+_FAILURES: Final[Mapping[FailureCode, str]] = {
+    FailureCode.INTERNAL: "Something went wrong in the bot. The error is in its log. Try again.",
+    FailureCode.EXPIRED: "The bot was offline too long to start this run. Nothing was billed. Try again.",
+    FailureCode.UNREACHABLE: "Replicate couldn't be reached. Nothing was billed. Try again in a few minutes.",
+    FailureCode.THROTTLED: "Replicate is too busy to take new runs from this bot. Nothing was billed. "
+    "Try again in a few minutes.",
+    FailureCode.UPLOAD: "The file couldn't be uploaded to Replicate. Nothing was billed. Try again.",
+    FailureCode.TOKEN: "Replicate doesn't accept this bot's token. Ask the bot's owner to set a new one.",
+    FailureCode.CREDIT: "This bot's Replicate account has no credit left. Ask the bot's owner to top it up.",
+    FailureCode.FORBIDDEN: "This bot's Replicate account isn't allowed to run this model. Ask the bot's owner why.",
+    FailureCode.MODEL_NOT_FOUND: "Replicate can't find this model. Ask the bot's owner to fix this command.",
+    FailureCode.VERSION_NOT_FOUND: "Replicate can't find this version of the model, or this bot isn't allowed to use "
+    "it. Ask the bot's owner to fix this command.",
+    FailureCode.TOO_LARGE: "A file is too large for Replicate. Use a smaller one.",
+    FailureCode.INVALID_INPUT: "The model doesn't accept this input. Change it and try again.",
+    FailureCode.REFUSED: "Replicate rejected the run.",
+    FailureCode.LOST: "No answer from Replicate, and the run wasn't found there. It may have started (and been "
+    "billed), so I didn't resend it. Try again if you still want it.",
+    FailureCode.FORGOTTEN: "Replicate no longer knows this run; it may have been deleted there. Try again.",
+    FailureCode.REMOVED: "The run finished, but Replicate had already deleted the output, as it does after an hour.",
+    FailureCode.CANCELED_ELSEWHERE: "It was canceled on Replicate, not from here.",
+    FailureCode.MODERATION: "The model's safety filter blocked it. Try a different prompt or image.",
+    FailureCode.OUT_OF_MEMORY: "The model ran out of memory. Try a smaller image or fewer outputs.",
+    FailureCode.INTERRUPTED: "Replicate interrupted the run; your input is fine. Try again.",
+    FailureCode.NOT_STARTED: "The model didn't start. Try again in a few minutes.",
+    FailureCode.BUSY: "The model is too busy right now. Try again in a few minutes.",
+    FailureCode.PROVIDER: "The model's provider rejected it, and no other input will help. Try another command.",
+    FailureCode.OUTPUT_UPLOAD: "Replicate couldn't save the output. Try again.",
+    FailureCode.PLATFORM: "Something broke at Replicate. Try again.",
+    FailureCode.TIMEOUT: "The model took too long. Try again, or ask for less.",
+    FailureCode.MODEL: "The model failed. Change the input and try again.",
+    FailureCode.NO_REASON: "The model failed and gave no reason. Try again, or change the input.",
+    FailureCode.DEADLINE: "It was stopped because it took too long. Ask for less.",
+    FailureCode.ABORTED: "The model didn't start in time, so it was stopped. Nothing was billed. Try again later.",
+    FailureCode.OVERDUE: "Replicate didn't finish the run in time. Try again later.",
+}
+_FAILURES_WITH_MESSAGE: Final[Mapping[FailureCode, str]] = {
+    FailureCode.INVALID_INPUT: "The model doesn't accept this input: “{}”. Change it and try again.",
+    FailureCode.REFUSED: "Replicate rejected the run: “{}”.",
+    FailureCode.MODEL: "“{}”. Change the input and try again.",
+}
+
+_FAILURES_WITH_DEADLINE: Final[Mapping[FailureCode, str]] = {
+    FailureCode.DEADLINE: "It was stopped because it took longer than {}. Ask for less.",
+    FailureCode.ABORTED: "The model didn't start within {}, so it was stopped. Nothing was billed. Try again later.",
+    FailureCode.OVERDUE: "Replicate didn't finish the run within {}. Try again later.",
+}
 
 _REASON_CHARS: Final = 200
 _NOTICE_REASON_CHARS: Final = 150
@@ -80,6 +138,29 @@ def explain_quota(exceeded: QuotaExceeded) -> str:
     limit = format_count(exceeded.limit, "run")
     next_run = f"<t:{math.ceil(exceeded.retry_at.timestamp())}:R>"
     return f"You've reached the limit of {limit} in 24 hours. You can start the next one {next_run}."
+
+
+def explain_warning(warning: WarningCode) -> str:
+    """Return what does not work at the moment."""
+    return _WARNINGS[warning]
+
+
+def explain_failure(run: Run) -> str:
+    """Return why a run failed, "" if its row does not say.
+
+    Rows of earlier versions hold the sentence itself, newer ones a code and its details.
+    """
+    sentence = stored_sentence(run)
+    reason = None if sentence else failure_of(run)
+    if reason is None:
+        return sentence or ""
+    if reason.message and reason.code in _FAILURES_WITH_MESSAGE:
+        return _FAILURES_WITH_MESSAGE[reason.code].format(reason.message)
+    if reason.fields:
+        return f"The model doesn't accept this: {'; '.join(reason.fields)}. Change it and try again."
+    if reason.deadline and reason.code in _FAILURES_WITH_DEADLINE:
+        return _FAILURES_WITH_DEADLINE[reason.code].format(spell_duration(timedelta(seconds=reason.deadline)))
+    return _FAILURES[reason.code]
 
 
 # Who, what and where
@@ -138,7 +219,7 @@ def format_completion_notice(snapshot: RunSnapshot) -> str:
         case Phase.CANCELED:
             return f"{mention}, your run was stopped{_in_brackets(took)}"
         case _:
-            reason = escape(one_line(run.failure or "", _NOTICE_REASON_CHARS))
+            reason = escape(one_line(explain_failure(run), _NOTICE_REASON_CHARS))
             return f"{mention}, your run failed{f': {reason}' if reason else ''}"
 
 
@@ -240,7 +321,7 @@ def _format_canceler(run: Run) -> str:
 
 
 def _format_reason(run: Run) -> str:
-    return escape(one_line(run.failure or "", _REASON_CHARS))
+    return escape(one_line(explain_failure(run), _REASON_CHARS))
 
 
 def _format_kept(snapshot: RunSnapshot) -> str:

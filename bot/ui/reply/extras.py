@@ -87,8 +87,7 @@ class ReplyExtras:
             return False
         if run.ended_at - run.created_at <= _NOTICE_AFTER:
             return False
-        by = (run.cancel_requested_by or "").removeprefix("@")
-        return snapshot.progress.phase is not Phase.CANCELED or by not in (run.author_name, str(run.author_id))
+        return snapshot.progress.phase is not Phase.CANCELED or not _is_canceled_by_author(run)
 
     async def _send_notice(self, snapshot: RunSnapshot) -> bool:
         """Send the notice by the bot or the interaction; return False if it should be tried again."""
@@ -136,6 +135,13 @@ class ReplyExtras:
             state.reacted = True
 
 
+def _is_canceled_by_author(run: Run) -> bool:
+    if run.canceled_by_id is not None:
+        return run.canceled_by_id == run.author_id
+    # A row of an earlier version holds a name.
+    return (run.cancel_requested_by or "").removeprefix("@") in (run.author_name, str(run.author_id))
+
+
 class MissedCancelReactions:
     """Finds ❌ reactions that were added while the bot was offline."""
 
@@ -143,8 +149,8 @@ class MissedCancelReactions:
         self._client = client
         self._limiter = limiter
 
-    async def find(self, run: Run) -> str | None:
-        """Return the name of a user who added a ❌ and may cancel the run; None if there is none that can be read."""
+    async def find(self, run: Run) -> int | None:
+        """Return the id of a user who added a ❌ and may cancel the run; None if there is none that can be read."""
         if run.place.token_only:  # the bot does not see the message, and nobody can react to it
             return None
         try:
@@ -155,14 +161,14 @@ class MissedCancelReactions:
             log.info("missed_cancel_not_read", run=run.id, error=str(error))
             return None
 
-    async def _find(self, run: Run) -> str | None:
+    async def _find(self, run: Run) -> int | None:
         channel = self._client.get_partial_messageable(run.place.channel_id, guild_id=run.place.guild_id)
         message = await channel.fetch_message(run.place.message_id)
         for reaction in message.reactions:
             if str(reaction.emoji) == CANCEL_EMOJI and reaction.count > reaction.me:
                 async for user in reaction.users(limit=None):
                     if await self._may_cancel(run, user):
-                        return user.display_name
+                        return user.id
         return None
 
     async def _may_cancel(self, run: Run, user: discord.abc.User) -> bool:

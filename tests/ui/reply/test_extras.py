@@ -63,7 +63,7 @@ async def test_unrecorded_completion_notice_is_found(env: ReplyEnvironment) -> N
 
 async def test_short_private_or_own_canceled_run_sends_no_notice(env: ReplyEnvironment) -> None:
     short, private = await env.run_command(), await env.run_command(private=True)
-    stopped = await env.run_command(cancel_requested_by=str(env.mia.user.id))
+    stopped = await env.run_command(canceled_by_id=env.mia.user.id)
     for run, phase, seconds in (
         (short, Phase.SUCCEEDED, 59),
         (private, Phase.SUCCEEDED, 90),
@@ -85,7 +85,7 @@ async def test_missed_cancel_of_the_author_is_found(env: ReplyEnvironment) -> No
     await env.mia.react(env.message(run), "👍")
     assert await missed.find(run) is None, "neither another user's ❌ nor another emoji cancels a run"
     await env.mia.react(env.message(run), CANCEL_EMOJI)
-    assert await missed.find(run) == env.mia.user.name
+    assert await missed.find(run) == env.mia.user.id
 
 
 async def test_missed_cancel_is_unknown_while_discord_fails(env: ReplyEnvironment) -> None:

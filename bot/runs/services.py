@@ -1,0 +1,34 @@
+"""What every run works with, built once by the engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.backends.replicate.client import Replicate
+from bot.clock import Clock
+from bot.observability.metrics import Metrics
+from bot.outputs.materialize import Materializer
+from bot.runs.create_queue import CreateQueue
+from bot.runs.input_files import ThumbnailLoader
+from bot.runs.policy import Policy
+from bot.runs.poll_limiter import PollLimiter
+from bot.runs.reconcile import Reconciler
+from bot.runs.snapshot import OpenReply
+from bot.store.models import Run
+from bot.store.runs import Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunServices:
+    """Shared by all runs. ``materializer_for`` returns what makes the output items of one run."""
+
+    replicate: Replicate
+    runs: Runs
+    clock: Clock
+    policy: Policy
+    metrics: Metrics
+    open_reply: OpenReply
+    materializer_for: Callable[[Run], Materializer]
+    create_queue: CreateQueue
+    poll_limiter: PollLimiter
+    reconciler: Reconciler
+    thumbnails: ThumbnailLoader

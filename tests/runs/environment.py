@@ -1,0 +1,263 @@
+"""What one engine runs in: virtual time, a real store on disk, a fake Replicate, and replies that record snapshots."""
+
+import asyncio
+import heapq
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from bot.backends.replicate.types import ModelRef
+from bot.media.types import Media, MediaKind, MediaType
+from bot.observability.metrics import Metrics
+from bot.outputs.items import FileItem, OutputItem, TextItem
+from bot.outputs.materialize import Materializer
+from bot.outputs.parse import RawFile, RawOutput, RawText
+from bot.runs.engine import Engine
+from bot.runs.policy import Policy
+from bot.runs.snapshot import DeliveryResult, RunSnapshot
+from bot.store.models import Place, Run, RunState
+from bot.store.runs import Runs
+from bot.store.store import Store
+from tests.clock import VirtualClock
+from tests.runs.fake_replicate import FakeReplicate
+
+if TYPE_CHECKING:
+    from bot.backends.replicate.client import Replicate
+
+IMAGES = {"type": "array", "items": {"type": "string", "format": "uri"}}
+TEXT = {
+    "type": "array",
+    "items": {"type": "string"},
+    "x-cog-array-type": "iterator",
+    "x-cog-array-display": "concatenate",
+}
+VERSION = "9" * 64
+TARGET = ModelRef("fofr", "consistent-character", VERSION)
+WEBP = MediaType("image/webp", ".webp", MediaKind.IMAGE)
+AUTHOR = 7
+OTHER = 8
+
+
+class StoreClock(VirtualClock):
+    """Virtual time that waits for the store's threads before it goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_store_busy: Callable[[], bool] = lambda: False
+
+    async def settle(self) -> None:
+        idle_turns = 0
+        while idle_turns < 40:
+            await asyncio.sleep(0)
+            idle_turns += 1
+            while self.is_store_busy():
+                await asyncio.sleep(0.0001)
+                idle_turns = 0
+
+    async def advance(self, seconds: float) -> None:
+        end = self._elapsed + seconds
+        await self.settle()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            deadline, _, woken = heapq.heappop(self._sleepers)
+            self._elapsed = max(self._elapsed, deadline)
+            if not woken.done():
+                woken.set_result(None)
+                await self.settle()
+        self._elapsed = end
+        await self.settle()
+
+
+class RecordedRuns:
+    """The store's runs, counting the calls in progress; ``fail`` makes the next calls of a method raise."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self.in_progress = 0
+        self.calls: Counter[str] = Counter()
+        self.failures: dict[str, deque[Exception]] = {}
+
+    def fail(self, method: str, error: Exception, *, times: int = 1) -> None:
+        self.failures.setdefault(method, deque()).extend([error] * times)
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method = getattr(self._runs, name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self.calls[name] += 1
+            if self.failures.get(name):
+                raise self.failures[name].popleft()
+            self.in_progress += 1
+            try:
+                return await method(*args, **kwargs)
+            finally:
+                self.in_progress -= 1
+
+        return call
+
+
+class FakeReply:
+    """A reply that keeps every snapshot; ``results`` are what happens to the next final snapshots."""
+
+    def __init__(
+        self, run: Run, on_deleted: Callable[[], Awaitable[None]], results: deque[DeliveryResult | Exception]
+    ) -> None:
+        self.run = run
+        self.delete = on_deleted
+        self.snapshots: list[RunSnapshot] = []
+        self.finished: list[RunSnapshot] = []
+        self.closed = 0
+        self._results = results
+
+    def update(self, snapshot: RunSnapshot) -> None:
+        assert not snapshot.final
+        assert not self.finished, "an update after the final snapshot"
+        self.snapshots.append(snapshot)
+
+    def next_edit_in(self) -> float:
+        return 0.0
+
+    async def finish(self, snapshot: RunSnapshot) -> DeliveryResult:
+        assert snapshot.final
+        result = self._results.popleft() if self._results else DeliveryResult.DELIVERED
+        if isinstance(result, Exception):
+            raise result
+        if result is not DeliveryResult.LATER:
+            self.finished.append(snapshot)
+        return result
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class FakeMaterializer:
+    """Makes files out of nothing; downloads of ``slow`` URLs never finish."""
+
+    def __init__(self, downloads: Counter[str], slow: set[str]) -> None:
+        self._downloads = downloads
+        self._slow = slow
+
+    async def take(self, raw: RawOutput) -> OutputItem:
+        if isinstance(raw, RawFile):
+            while raw.url in self._slow:
+                await asyncio.Event().wait()
+            self._downloads[raw.url] += 1
+            name = f"generate-{raw.index + 1:02d}.webp"
+            return FileItem(name=name, path=Path(name), type=WEBP, size=1)
+        return TextItem(raw.text if isinstance(raw, RawText) else str(raw.data))
+
+
+def fake_materializer(downloads: Counter[str] | None = None, slow: set[str] | None = None) -> Materializer:
+    return cast("Materializer", FakeMaterializer(Counter() if downloads is None else downloads, slow or set()))
+
+
+class Environment:
+    """One engine and what it works with. ``restart`` kills it and starts another one on the same disk."""
+
+    def __init__(self, store: Store, clock: StoreClock, policy: Policy) -> None:
+        self.store = store
+        self.runs = RecordedRuns(store.runs)
+        self.clock = clock
+        clock.is_store_busy = lambda: self.runs.in_progress > 0
+        self.policy = policy
+        self.replicate = FakeReplicate(clock)
+        self.metrics = Metrics(process=False)
+        self.replies: dict[str, list[FakeReply]] = {}
+        self.delivery_results: deque[DeliveryResult | Exception] = deque()
+        self.downloads: Counter[str] = Counter()
+        self.slow_downloads: set[str] = set()
+        self._numbers = count(1)
+        self.engine = self._create_engine()
+
+    @classmethod
+    async def open(cls, folder: Path, **policy: Any) -> "Environment":
+        clock = StoreClock()
+        store = await Store.open(f"sqlite+aiosqlite:///{folder / 'runs.db'}", clock=clock)
+        return cls(store, clock, Policy(**{"active_per_user": 5, **policy}))
+
+    def _create_engine(self) -> Engine:
+        materializer = cast("Materializer", FakeMaterializer(self.downloads, self.slow_downloads))
+        return Engine(
+            replicate=cast("Replicate", self.replicate),
+            runs=cast("Runs", self.runs),
+            materializer_for=lambda _run: materializer,
+            open_reply=self._open_reply,
+            clock=self.clock,
+            policy=self.policy,
+            metrics=self.metrics,
+        )
+
+    def _open_reply(self, run: Run, *, on_deleted: Callable[[], Awaitable[None]], recovered: bool = False) -> FakeReply:
+        del recovered  # it reads no messages
+        reply = FakeReply(run, on_deleted, self.delivery_results)
+        self.replies.setdefault(run.id, []).append(reply)
+        return reply
+
+    async def kill(self) -> None:
+        await self.engine.kill()
+        await self.clock.settle()
+
+    async def restart(self) -> int:
+        await self.kill()
+        self.engine = self._create_engine()
+        recovered = await self.engine.recover()
+        await self.clock.settle()
+        return recovered
+
+    async def close(self) -> None:
+        await self.kill()
+        await self.store.close()
+
+    def new_run(self, **changes: Any) -> Run:
+        return make_run(self.clock, id=f"run{next(self._numbers)}", **changes)
+
+    async def start(self, *, files: tuple[Media, ...] = (), **changes: Any) -> Run:
+        run = await self.engine.start(self.new_run(**changes), files=files)
+        await self.clock.settle()
+        return run
+
+    async def row(self, run: Run | str) -> Run:
+        row = await self.store.runs.get(run if isinstance(run, str) else run.id)
+        assert row is not None
+        return row
+
+    def reply(self, run: Run) -> FakeReply:
+        return self.replies[run.id][-1]
+
+    def snapshot(self, run: Run) -> RunSnapshot:
+        """Return the newest snapshot of a run, the final one if there is one."""
+        reply = self.reply(run)
+        return reply.finished[-1] if reply.finished else reply.snapshots[-1]
+
+
+def make_run(clock: VirtualClock, **changes: Any) -> Run:
+    place = Place(
+        application_id=1,
+        guild_id=2,
+        channel_id=3,
+        message_id=4,
+        token="interaction",
+        token_expires_at=clock.now() + timedelta(minutes=15),
+        token_only=False,
+        file_limit=10_000_000,
+    )
+    run = Run(
+        id="run",
+        command="generate",
+        target=str(TARGET),
+        author_id=AUTHOR,
+        author_name="mia",
+        place=place,
+        input={"prompt": "a fox"},
+        prompt="a fox",
+        summary="",
+        notes=(),
+        output_schema=IMAGES,
+        expected=None,
+        state=RunState.RESERVED,
+        created_at=clock.now(),
+    )
+    return replace(run, **changes)
