@@ -1,4 +1,4 @@
-"""Everything that whoever runs the bot can set, read once from the environment and ``.env``."""
+"""The bot's settings, read once from the environment and ``.env``."""
 
 from bot.settings.commands import CommandSpec
 from bot.settings.settings import Settings

@@ -1,4 +1,4 @@
-"""CommandSpec: a slash command as it was configured, before anything is known of its model."""
+"""Parse the configured slash commands, from COMMANDS and COMMANDS_FILE."""
 
 import re
 import tomllib
@@ -18,10 +18,10 @@ _KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "li
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec:
-    """One command: its name, the model it runs, and what differs from the model's own schema.
+    """A configured command: its name, its model, and what differs from the model's own schema.
 
-    ``required`` and ``hidden`` name inputs. ``defaults`` are sent when a person gives nothing. ``limits`` are the
-    largest values that people may give to number inputs, below the model's own.
+    ``required`` and ``hidden`` name inputs. ``defaults`` are sent for inputs left empty. ``limits`` are the largest
+    values allowed for number inputs, below the model's own.
     """
 
     name: str
@@ -34,10 +34,10 @@ class CommandSpec:
 
 
 def check_name(name: str) -> str:
-    """Return the name if Discord takes it for a command and we do not use it ourselves; ValueError says why not."""
+    """Return the name if it is valid for a command and not one of the bot's own; ValueError says what is wrong."""
     if not _NAME.fullmatch(name) or len(name) > COMMAND_NAME_CHARS or name != name.lower():
         raise ValueError(
-            f"“{name}” is not a command name. Use 1 to {COMMAND_NAME_CHARS} lower-case letters, digits, - and _."
+            f"“{name}” is not a valid command name. Use 1–{COMMAND_NAME_CHARS} lower-case letters, digits, - and _."
         )
     if name in RESERVED_NAMES:
         raise ValueError(f"“{name}” is one of the bot's own commands. Choose another name.")
@@ -45,46 +45,47 @@ def check_name(name: str) -> str:
 
 
 def parse_commands(text: str) -> tuple[CommandSpec, ...]:
-    """Read ``name=owner/model[:version], …``; ValueError says which entry is wrong and how one is written."""
+    """Parse ``name=owner/model[:version], …``; ValueError says which entry is wrong and shows the format."""
     specs = []
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, equals, target = entry.partition("=")
         if not equals:
-            raise ValueError(f"“{entry}” is not a command. Write name=owner/model or name=owner/model:version.")
+            raise ValueError(f"“{entry}” is not a command. Use name=owner/model or name=owner/model:version.")
         specs.append(CommandSpec(name=check_name(name.strip()), target=ModelRef.parse(target)))
     return tuple(specs)
 
 
 def read_commands(path: Path) -> tuple[CommandSpec, ...]:
-    """Read a TOML file with one table a command; ValueError says what is wrong and where."""
+    """Read a TOML file with one table per command; ValueError says what is wrong and where."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}.") from error
-    return tuple(_from_table(path, name, table) for name, table in tables.items())
+        raise ValueError(f"{path} is not valid TOML: {error}.") from error
+    return tuple(_parse_table(path, name, table) for name, table in tables.items())
 
 
-def merge_commands(listed: tuple[CommandSpec, ...], filed: tuple[CommandSpec, ...]) -> tuple[CommandSpec, ...]:
-    """Put both sources together; ValueError names a command that stands twice, or says that there are too many."""
-    names = [spec.name for spec in (*listed, *filed)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"/{twice[0]} is configured twice. Keep one.")
+def merge_commands(from_list: tuple[CommandSpec, ...], from_file: tuple[CommandSpec, ...]) -> tuple[CommandSpec, ...]:
+    """Combine both sources; ValueError names a command configured twice, or says that there are too many."""
+    names = [spec.name for spec in (*from_list, *from_file)]
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise ValueError(f"/{duplicates[0]} is configured twice. Remove one.")
     if len(names) > GLOBAL_COMMANDS - len(RESERVED_NAMES):
         raise ValueError(
-            f"{len(names)} commands are too many: Discord takes {GLOBAL_COMMANDS}, some are the bot's own."
+            f"{len(names)} commands are too many: Discord allows {GLOBAL_COMMANDS}, and "
+            f"{len(RESERVED_NAMES)} are the bot's own."
         )
-    return (*listed, *filed)
+    return (*from_list, *from_file)
 
 
-def _from_table(path: Path, name: str, table: object) -> CommandSpec:
+def _parse_table(path: Path, name: str, table: object) -> CommandSpec:
     if not isinstance(table, dict) or not isinstance(table.get("model"), str):
         raise ValueError(f'{path}: [{name}] needs a line model = "owner/name".')
     unknown = sorted(set(table) - _KEYS)
     if unknown:
-        raise ValueError(f"{path}: [{name}] has {unknown[0]}, which means nothing. Known: {', '.join(sorted(_KEYS))}.")
+        raise ValueError(f"{path}: [{name}] has an unknown key {unknown[0]}. Valid keys: {', '.join(sorted(_KEYS))}.")
     description = table.get("description")
     if description is not None and not (isinstance(description, str) and 0 < len(description) <= DESCRIPTION_CHARS):
         raise ValueError(f"{path}: [{name}] description must be text of 1 to {DESCRIPTION_CHARS} characters.")
@@ -92,29 +93,29 @@ def _from_table(path: Path, name: str, table: object) -> CommandSpec:
         name=check_name(name),
         target=ModelRef.parse(table["model"]),
         description=description,
-        required=_names(path, name, "required", table),
-        hidden=_names(path, name, "hidden", table),
-        defaults=_table(path, name, "defaults", table),
-        limits=_limits(path, name, table),
+        required=_read_names(path, name, "required", table),
+        hidden=_read_names(path, name, "hidden", table),
+        defaults=_read_table(path, name, "defaults", table),
+        limits=_read_limits(path, name, table),
     )
 
 
-def _names(path: Path, name: str, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+def _read_names(path: Path, name: str, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError(f'{path}: [{name}] {key} must be a list of input names, like ["prompt"].')
     return tuple(value)
 
 
-def _table(path: Path, name: str, key: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
+def _read_table(path: Path, name: str, key: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
     value = table.get(key, {})
     if not isinstance(value, dict):
         raise ValueError(f"{path}: [{name}] {key} must be a table, like {{ seed = 42 }}.")
     return value
 
 
-def _limits(path: Path, name: str, table: Mapping[str, Any]) -> Mapping[str, float]:
-    limits = _table(path, name, "limits", table)
-    if not all(isinstance(most, int | float) and not isinstance(most, bool) for most in limits.values()):
+def _read_limits(path: Path, name: str, table: Mapping[str, Any]) -> Mapping[str, float]:
+    limits = _read_table(path, name, "limits", table)
+    if not all(isinstance(limit, int | float) and not isinstance(limit, bool) for limit in limits.values()):
         raise ValueError(f"{path}: [{name}] limits must be numbers, like {{ number_of_outputs = 5 }}.")
     return limits

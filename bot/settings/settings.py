@@ -1,5 +1,6 @@
-"""Settings: the contract with whoever runs the bot."""
+"""Settings: every setting, typed and checked."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -21,112 +22,161 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.errors import ConfigError
 from bot.limits import CANCEL_AFTER_MIN
 from bot.settings.commands import CommandSpec, merge_commands, parse_commands, read_commands
-from bot.settings.duration import parse_duration
 
 DEFAULT_COMMANDS = "generate=fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
 _SECRETS = ("discord_token", "replicate_api_token")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_DURATION_UNITS = {
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+}
 
 
-def _list(value: object) -> object:
+def parse_duration(text: str) -> timedelta:
+    """Parse ``90s``, ``30m``, ``1h30m`` or ``7d``; a bare number is seconds. ValueError shows the format."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or not any(match.groups()):
+        raise ValueError(f"“{text}” is not a duration. Use a format like 90s, 30m, 1h30m or 7d.")
+    amounts = zip(_DURATION_UNITS.values(), match.groups(), strict=True)
+    try:
+        return sum((unit * int(amount) for unit, amount in amounts if amount), timedelta())
+    except OverflowError as error:
+        raise ValueError(f"“{text}” is too long a duration.") from error
+
+
+def duration_to_text(duration: timedelta) -> str:
+    """Return a duration in the format of ``parse_duration``, in whole seconds."""
+    text = ""
+    for name, unit in _DURATION_UNITS.items():
+        amount, duration = divmod(duration, unit)
+        text += f"{amount}{name}" if amount else ""
+    return text or "0s"
+
+
+def _split_list(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _duration(value: object) -> object:
+def _validate_duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
-def _specs(value: object) -> object:
+def _validate_commands(value: object) -> object:
     return parse_commands(value) if isinstance(value, str) else value
 
 
-def _bare_url(value: object) -> str:
-    """Check a base URL and give it back as text without a closing slash."""
+def _validate_base_url(value: object) -> str:
+    """Check a base URL and return it as text without a trailing slash."""
     return str(HttpUrl(str(value))).rstrip("/")
 
 
-NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)]
-IdList = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_list)]
-Duration = Annotated[timedelta, NoDecode, BeforeValidator(_duration)]
-BaseUrl = Annotated[str, BeforeValidator(_bare_url)]
+NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
+IdList = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)]
+Duration = Annotated[timedelta, NoDecode, BeforeValidator(_validate_duration)]
+BaseUrl = Annotated[str, BeforeValidator(_validate_base_url)]
 GatewayUrl = Annotated[Url, UrlConstraints(allowed_schemes=["ws", "wss"])]
 
 
 class Settings(BaseSettings):
-    """Every setting, typed and checked. A ``repr`` of it shows no secret."""
+    """Every setting of the bot. A ``repr`` of it shows no secret."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    discord_token: SecretStr = Field(description="The bot's token, from the Discord developer portal.")
-    discord_token_file: Path | None = Field(None, description="A file that holds `DISCORD_TOKEN` instead.")
-    replicate_api_token: SecretStr = Field(description="The token that pays, from replicate.com/account/api-tokens.")
-    replicate_api_token_file: Path | None = Field(None, description="A file that holds `REPLICATE_API_TOKEN` instead.")
+    discord_token: SecretStr = Field(description="Bot token, from the Discord developer portal.")
+    discord_token_file: Path | None = Field(None, description="File to read `DISCORD_TOKEN` from instead.")
+    replicate_api_token: SecretStr = Field(
+        description="Replicate API token, from replicate.com/account/api-tokens; its account pays for the runs."
+    )
+    replicate_api_token_file: Path | None = Field(None, description="File to read `REPLICATE_API_TOKEN` from instead.")
 
-    commands: Annotated[tuple[CommandSpec, ...], NoDecode, BeforeValidator(_specs)] = Field(
+    commands: Annotated[tuple[CommandSpec, ...], NoDecode, BeforeValidator(_validate_commands)] = Field(
         DEFAULT_COMMANDS,
         validate_default=True,
-        description="Comma list of `name=owner/model[:version]`; a deployment is `name=deployments/owner/name`.",
+        description=(
+            "Commands and their models: comma-separated `name=owner/model[:version]`, or "
+            "`name=deployments/owner/name` for a deployment."
+        ),
     )
-    commands_file: Path | None = Field(None, description="A TOML file with the same and more for each command.")
-    hidden_inputs: NameList = Field(("disable_safety_checker",), description="Inputs that no command shows.")
+    commands_file: Path | None = Field(None, description="TOML file with commands and further options for each.")
+    hidden_inputs: NameList = Field(
+        ("disable_safety_checker",), description="Model inputs to hide from every command, comma-separated."
+    )
 
-    runs_per_user: int = Field(3, ge=1, description="Runs that one person may have going at once.")
-    runs_per_day: int | None = Field(None, ge=1, description="Runs that one person may start in 24 hours.")
-    creates_per_minute: int = Field(500, ge=1, description="Predictions started a minute, for everybody.")
+    runs_per_user: int = Field(3, ge=1, description="Maximum number of active runs per user.")
+    runs_per_day: int | None = Field(
+        None, ge=1, description="Maximum number of runs per user in 24 hours (no limit if unset)."
+    )
+    creates_per_minute: int = Field(
+        500, ge=1, description="Maximum number of predictions created per minute, in total."
+    )
     run_deadline: Duration = Field(
-        timedelta(minutes=30), description="Sent to Replicate as `Cancel-After`: no prediction outlives it."
+        timedelta(minutes=30),
+        description="Maximum duration of a run; Replicate cancels the prediction after it (`Cancel-After`).",
     )
 
-    model_editors: IdList = Field((), description="User ids that may add and remove models, beside the bot's owner.")
+    model_editors: IdList = Field(
+        (),
+        description="User ids allowed to add and remove models, comma-separated; the bot's owner always may.",
+    )
     run_any: Literal["nobody", "editors", "everyone"] = Field(
         "editors", description="Who may run any model with `/run`: `nobody`, `editors` or `everyone`."
     )
     about_url: BaseUrl | None = Field(
-        None, description="A link that `/about` shows: your server's rules, the source, how to reach you."
+        None, description="Link shown in `/about`, such as your server's rules, the source code or a contact page."
     )
-    command_guild: int | None = Field(None, description="Register commands in this server only; for development.")
+    command_guild: int | None = Field(
+        None, description="Id of a server to register the commands in, for development (everywhere if unset)."
+    )
 
-    database_url: str = Field("sqlite+aiosqlite:///data/replicord.db", description="Where runs are remembered.")
-    keep_prompts: Duration = Field(timedelta(days=30), description="How long prompts and texts are kept.")
-    keep_files: Duration = Field(timedelta(days=1), description="How long given files are kept.")
-    keep_runs: Duration = Field(timedelta(days=365), description="How long a run's row is kept.")
+    database_url: str = Field("sqlite+aiosqlite:///data/replicord.db", description="URL of the SQLite database.")
+    keep_prompts: Duration = Field(timedelta(days=30), description="How long prompts, inputs and outputs are kept.")
+    keep_files: Duration = Field(timedelta(days=1), description="How long uploaded files are kept.")
+    keep_runs: Duration = Field(timedelta(days=365), description="How long the record of a run is kept.")
 
-    http_host: str = Field("127.0.0.1", description="Where health, metrics and webhooks listen.")
-    http_port: int | None = Field(None, ge=0, le=65535, description="Their port; unset, nothing listens.")
+    http_host: str = Field("127.0.0.1", description="Address of the HTTP server for health, metrics and webhooks.")
+    http_port: int | None = Field(None, ge=0, le=65535, description="Port of the HTTP server (disabled if unset).")
     webhook_url: BaseUrl | None = Field(
-        None, description="Public base URL of that port: Replicate calls it, signed, beside the stream."
+        None,
+        description="Public base URL of the HTTP server, for Replicate's signed webhooks (not used if unset).",
     )
 
-    log_format: Literal["people", "json"] = Field("people", description="Log lines for `people` or as `json`.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    log_format: Literal["people", "json"] = Field("people", description="Log format: `people` or `json`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Minimum log level: `debug`, `info`, `warning` or `error`."
+    )
 
     replicate_base_url: BaseUrl = Field(
-        "https://api.replicate.com", description="Replicate's API, without `/v1`; for a proxy or a stand-in."
+        "https://api.replicate.com",
+        description="Base URL of Replicate's API, without `/v1`; for a proxy or the sandbox.",
     )
     replicate_file_hosts: NameList = Field(
-        ("replicate.delivery",), description="Hosts, with their subdomains, that outputs may be downloaded from."
+        ("replicate.delivery",),
+        description="Hosts that outputs may be downloaded from, with their subdomains, comma-separated.",
     )
     discord_api_url: BaseUrl = Field(
-        "https://discord.com/api/v10", description="Discord's API; for a proxy or a stand-in."
+        "https://discord.com/api/v10", description="Base URL of Discord's API; for a proxy or the sandbox."
     )
     discord_gateway_url: GatewayUrl = Field(
-        Url("wss://gateway.discord.gg/"), description="Discord's gateway; likewise."
+        Url("wss://gateway.discord.gg/"), description="URL of Discord's gateway; for a proxy or the sandbox."
     )
 
     _specs: tuple[CommandSpec, ...] = PrivateAttr(())
 
     @classmethod
-    def load(cls, **given: Any) -> Self:
-        """Read the environment and ``.env``; ConfigError lists every problem, a sentence a line."""
+    def load(cls, **values: Any) -> Self:
+        """Read the environment and ``.env``; ConfigError lists every problem, one sentence per line."""
         try:
-            return cls(**given)
+            return cls(**values)
         except ValidationError as error:
-            raise ConfigError("\n".join(_sentence(problem) for problem in error.errors())) from None
+            raise ConfigError("\n".join(_describe(problem) for problem in error.errors())) from None
 
     @model_validator(mode="before")
     @classmethod
-    def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         for name in _SECRETS:
             path = values.get(f"{name}_file")
             if path and not values.get(name):
@@ -134,19 +184,19 @@ class Settings(BaseSettings):
         return values
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        filed = read_commands(self.commands_file) if self.commands_file else ()
-        listed = self.commands if "commands" in self.model_fields_set or not filed else ()
-        self._specs = merge_commands(listed, filed)
+    def _check_consistency(self) -> Self:
+        from_file = read_commands(self.commands_file) if self.commands_file else ()
+        from_list = self.commands if "commands" in self.model_fields_set or not from_file else ()
+        self._specs = merge_commands(from_list, from_file)
         if self.run_deadline < CANCEL_AFTER_MIN:
-            raise ValueError("RUN_DEADLINE must be at least 5s: Replicate takes no shorter one.")
+            raise ValueError("RUN_DEADLINE must be at least 5s, the shortest that Replicate accepts.")
         if self.webhook_url and self.http_port is None:
-            raise ValueError("WEBHOOK_URL needs HTTP_PORT: without a port nobody listens for Replicate's calls.")
+            raise ValueError("WEBHOOK_URL needs HTTP_PORT: webhooks arrive at the HTTP server.")
         return self
 
     @property
     def specs(self) -> tuple[CommandSpec, ...]:
-        """The configured commands, from the list and the file together; a file alone replaces the default list."""
+        """The configured commands, from COMMANDS and COMMANDS_FILE; a file replaces the default of COMMANDS."""
         return self._specs
 
 
@@ -157,13 +207,13 @@ def _read_secret(name: str, path: Path) -> str:
         raise ValueError(f"{name.upper()}_FILE: {path} cannot be read: {error.strerror}.") from error
 
 
-def _sentence(problem: Mapping[str, Any]) -> str:
+def _describe(problem: Mapping[str, Any]) -> str:
     name = str(problem["loc"][0]).upper() if problem["loc"] else ""
     if problem["type"] == "missing":
-        where = {
-            "DISCORD_TOKEN": "copy it from your application's Bot page at discord.com/developers/applications",
-            "REPLICATE_API_TOKEN": "make one at replicate.com/account/api-tokens",
+        hints = {
+            "DISCORD_TOKEN": "copy it from the Bot page of your application at discord.com/developers/applications",
+            "REPLICATE_API_TOKEN": "create one at replicate.com/account/api-tokens",
         }
-        return f"{name} is not set: {where.get(name, 'it is required')}."
+        return f"{name} is not set: {hints.get(name, 'it is required')}."
     message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
     return f"{name}: {message}." if name else f"{message}."

@@ -1,15 +1,16 @@
-"""What a person who sets the bot up meets."""
+"""Loading settings, and the errors when they are wrong."""
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.errors import ConfigError
 from bot.settings import Settings
-from bot.settings.duration import format_duration, parse_duration
+from bot.settings.settings import duration_to_text, parse_duration
 
-TOKENS = {"discord_token": "d-secret", "replicate_api_token": "r-secret"}
+TOKENS: dict[str, Any] = {"discord_token": "d-secret", "replicate_api_token": "r-secret"}
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ def test_two_tokens_are_enough() -> None:
     assert str(settings.discord_gateway_url) == "wss://gateway.discord.gg/"
 
 
-def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMANDS", "generate")
     monkeypatch.setenv("RUN_DEADLINE", "soon")
     monkeypatch.setenv("HTTP_PORT", "70000")
@@ -41,13 +42,13 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(line.endswith(".") for line in lines)
 
 
-def test_a_repr_shows_no_secret() -> None:
-    shown = repr(Settings.load(**TOKENS))
-    assert "d-secret" not in shown
-    assert "r-secret" not in shown
+def test_repr_shows_no_secret() -> None:
+    text = repr(Settings.load(**TOKENS))
+    assert "d-secret" not in text
+    assert "r-secret" not in text
 
 
-def test_an_error_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "loud")
     with pytest.raises(ConfigError) as caught:
         Settings.load(**TOKENS)
@@ -60,7 +61,7 @@ def test_secrets_are_read_from_files(tmp_path: Path) -> None:
     assert settings.discord_token.get_secret_value() == "from-a-file"
 
 
-def test_a_missing_secret_file_is_named(tmp_path: Path) -> None:
+def test_missing_secret_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"DISCORD_TOKEN_FILE: .*nowhere cannot be read"):
         Settings.load(discord_token_file=tmp_path / "nowhere", replicate_api_token="r")
 
@@ -72,7 +73,7 @@ def test_dotenv_is_read(tmp_path: Path) -> None:
     assert [str(spec.target) for spec in Settings.load().specs] == ["meta/llama", "deployments/me/cut"]
 
 
-def test_a_command_file_says_more(tmp_path: Path) -> None:
+def test_commands_file_has_further_options(tmp_path: Path) -> None:
     (tmp_path / "commands.toml").write_text(
         '[paint]\nmodel = "a/b"\ndescription = "Paint"\nhidden = ["seed"]\n'
         'defaults = { format = "png" }\nlimits = { number_of_outputs = 5 }\n'
@@ -83,26 +84,26 @@ def test_a_command_file_says_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "error"),
     [
         ('[paint]\nmodle = "a/b"\n', r"\[paint\] needs a line model"),
-        ('[paint]\nmodel = "a/b"\ncolour = 1\n', r"has colour, which means nothing"),
+        ('[paint]\nmodel = "a/b"\ncolour = 1\n', r"has an unknown key colour"),
         ('[paint]\nmodel = "a b"\n', r"“a b” is not a model"),
-        ('[Paint]\nmodel = "a/b"\n', r"“Paint” is not a command name"),
+        ('[Paint]\nmodel = "a/b"\n', r"“Paint” is not a valid command name"),
         ('[runs]\nmodel = "a/b"\n', r"one of the bot's own commands"),
         ('[paint]\nmodel = "a/b"\nlimits = { seed = "x" }\n', r"limits must be numbers"),
-        ("[paint", r"is not TOML"),
+        ("[paint", r"is not valid TOML"),
     ],
 )
-def test_a_wrong_command_file_is_explained(tmp_path: Path, content: str, complaint: str) -> None:
+def test_invalid_commands_file_is_explained(tmp_path: Path, content: str, error: str) -> None:
     (tmp_path / "commands.toml").write_text(content)
-    with pytest.raises(ConfigError, match=complaint):
+    with pytest.raises(ConfigError, match=error):
         Settings.load(**TOKENS, commands_file=tmp_path / "commands.toml")
 
 
-def test_one_name_for_two_models_is_refused() -> None:
+def test_duplicate_command_is_rejected() -> None:
     with pytest.raises(ConfigError, match="/a is configured twice"):
-        _ = Settings.load(**TOKENS, commands="a=x/y,a=x/z").specs
+        Settings.load(**TOKENS, commands="a=x/y,a=x/z")
 
 
 def test_webhooks_need_a_port() -> None:
@@ -113,12 +114,17 @@ def test_webhooks_need_a_port() -> None:
 @pytest.mark.parametrize(
     ("text", "seconds"), [("30", 30), ("90s", 90), ("30m", 1800), ("1h30m45s", 5445), ("7d", 604800)]
 )
-def test_durations_read_as_people_write_them(text: str, seconds: int) -> None:
+def test_duration_is_parsed(text: str, seconds: int) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
-    assert parse_duration(format_duration(timedelta(seconds=seconds))) == timedelta(seconds=seconds)
+    assert parse_duration(duration_to_text(timedelta(seconds=seconds))) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5s", "1.5h", "m"])
-def test_what_is_not_a_duration_is_refused(text: str) -> None:
+def test_invalid_duration_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
+
+
+def test_duration_without_end_is_rejected() -> None:
+    with pytest.raises(ConfigError, match="KEEP_RUNS: .* is too long"):
+        Settings.load(**TOKENS, keep_runs="99999999999999d")
