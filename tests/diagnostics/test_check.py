@@ -113,9 +113,9 @@ async def test_no_line_shows_a_secret(doctor: Doctor) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"COMMANDS_FILE": "bad.toml"}, ("bad.toml", "is not TOML")),
+        ({"COMMANDS_FILE": "bad.toml"}, ("bad.toml", "is not valid TOML")),
         ({"COMMANDS_FILE": "missing.toml"}, ("missing.toml", "cannot be read")),
-        ({"COMMANDS": "draw=a/b,draw=a/c"}, ("/draw is configured twice", "Keep one")),
+        ({"COMMANDS": "draw=a/b,draw=a/c"}, ("/draw is configured twice", "Remove one")),
         ({"DISCORD_TOKEN": ""}, ("DISCORD_TOKEN is not set", "Bot page")),
     ],
 )
