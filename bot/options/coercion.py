@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from bot.errors import BadOption
 from bot.formatting import truncate
+from bot.media.references import find_references
 from bot.options.fields import Field, FieldKind, Scalar
 from bot.options.options import make_choices
 from bot.options.text import format_range, format_value, single_line
@@ -20,7 +21,6 @@ _INTEGER: Final = re.compile(r"[+-]?\d{1,400}")
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?")
 _TRUE: Final = frozenset({"true", "yes", "on", "1", "y"})
 _FALSE: Final = frozenset({"false", "no", "off", "0", "n"})
-_FILE_REFERENCE: Final = re.compile(r"file:\d+")
 _QUOTED_CHARS: Final = 60  # of a wrong value that a message repeats
 _EXAMPLE_CHARS: Final = 80
 _CHOICES_LISTED: Final = 10  # a message lists up to so many choices
@@ -41,7 +41,7 @@ def coerce_value(field: Field, raw: Any, option: str) -> Any:
     violation = None if field.accepts_files else find_violation(field.validator, value)
     if violation:
         raise BadOption(option, f"`{option}` {violation}.")
-    if _contains_file_reference(value):
+    if find_references(value):  # it would be taken for an uploaded file when the input is sent
         raise BadOption(option, f"`{option}` can't be exactly “{value}”. Change it slightly.")
     return value
 
@@ -89,15 +89,6 @@ def split_list(text: str) -> list[Any]:
 
 def _quote(value: Any) -> str:
     return f"“{truncate(single_line(str(value)), _QUOTED_CHARS)}”"
-
-
-def _contains_file_reference(value: Any) -> bool:
-    """Return whether a text would be taken for the reference to an attached file later on."""
-    if isinstance(value, str):
-        return _FILE_REFERENCE.fullmatch(value) is not None
-    if isinstance(value, Mapping):
-        return any(map(_contains_file_reference, value.values()))
-    return isinstance(value, list | tuple) and any(map(_contains_file_reference, value))
 
 
 def _coerce_string(field: Field, raw: Any, option: str) -> Scalar:

@@ -22,6 +22,7 @@ from bot.limits import (
     MODAL_FILES,
     TEXT_INPUT_CHARS,
 )
+from bot.media.references import parse_reference
 from bot.media.types import Media
 from bot.options.coercion import parse_urls
 from bot.options.fields import Field, FieldKind
@@ -36,7 +37,6 @@ from bot.options.text import (
 )
 from bot.secrets import is_secret_name
 
-_FILE_PREFIX: Final = "file:"
 _SHORT_TEXT_CHARS: Final = 80  # a longer text is shown as a paragraph
 
 
@@ -295,7 +295,7 @@ def _restore_files(value: Any, files: Sequence[Media]) -> Any:
     """Replace references by the files they refer to; None if none of the files is stored."""
     if isinstance(value, list):
         return [file for part in value if (file := _restore_files(part, files)) is not None] or None
-    if isinstance(value, str) and value.startswith(_FILE_PREFIX):
-        number = value.removeprefix(_FILE_PREFIX)
-        return files[int(number)] if number.isdecimal() and int(number) < len(files) else None
-    return value
+    index = parse_reference(value)
+    if index is None:
+        return value
+    return files[index] if index < len(files) else None

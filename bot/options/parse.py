@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from bot.errors import BadOption, UserError
 from bot.formatting import truncate
+from bot.media.references import format_reference
 from bot.media.types import Media, MediaKind
 from bot.options.attachments import UploadedFile
 from bot.options.coercion import coerce_value, parse_url, parse_urls
@@ -271,7 +272,7 @@ def _replace_files(inputs: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in inputs.items():
         references: list[Any] = []
         for part in value if isinstance(value, list) else [value]:
-            references.append(f"file:{number}" if isinstance(part, Media) else part)
+            references.append(format_reference(number) if isinstance(part, Media) else part)
             number += isinstance(part, Media)
         replaced[name] = references if isinstance(value, list) else references[0]
     return replaced

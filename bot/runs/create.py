@@ -21,7 +21,8 @@ from bot.backends.replicate.predictions import Prediction
 from bot.backends.replicate.types import ModelRef
 from bot.runs.active_run import ActiveRun
 from bot.runs.create_queue import QueueTicket
-from bot.runs.input_files import referenced_files, resolve_files
+from bot.media.references import find_references
+from bot.runs.input_files import resolve_files
 from bot.runs.outcome import (
     CANCELED,
     FailureCode,
@@ -111,7 +112,7 @@ async def _resolve_input(active: ActiveRun, services: RunServices) -> None:
     """Replace the file references of the input."""
     active.enter_phase(Phase.SENDING)
     run = active.run
-    files = await services.runs.load_files(run.id) if referenced_files(run.input) else ()
+    files = await services.runs.load_files(run.id) if find_references(run.input) else ()
     active.resolved_input = await resolve_files(run.input, files, services.replicate.files)
 
 

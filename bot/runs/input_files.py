@@ -5,7 +5,6 @@ An input refers to the run's files as ``file:<n>``, n counting from 0.
 
 import asyncio
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,37 +13,20 @@ import structlog
 from bot.backends.replicate.files import Files
 from bot.limits import DATA_URI_BYTES
 from bot.media.images import BadImage, make_thumbnail
+from bot.media.references import format_reference, parse_reference
 from bot.media.types import Media, MediaKind
 from bot.store.models import Run
 from bot.store.runs import Runs
 
 log = structlog.get_logger(__name__)
 
-_REFERENCE: Final = re.compile(r"file:(\d+)")
 _CONCURRENT_THUMBNAILS: Final = 1  # a large photo takes a core and some memory for a moment
 _IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 
 
-def is_file_reference(value: Any) -> bool:
-    """Return whether an input's value stands for one of the run's files."""
-    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
-
-
-def referenced_files(value: Any) -> frozenset[int]:
-    """Return the numbers of the files that an input refers to, at any depth."""
-    if isinstance(value, str):
-        match = _REFERENCE.fullmatch(value)
-        return frozenset() if match is None else frozenset({int(match[1])})
-    if isinstance(value, Mapping):
-        value = tuple(value.values())
-    if isinstance(value, (list, tuple)):
-        return frozenset().union(*map(referenced_files, value))
-    return frozenset()
-
-
 def inline_files(value: Mapping[str, Any], files: Sequence[Media]) -> dict[str, Any]:
     """Return the input with small files as data URIs; larger ones stay ``file:<n>``."""
-    urls = [_data_uri(file) if file.size <= DATA_URI_BYTES else f"file:{number}" for number, file in enumerate(files)]
+    urls = [_data_uri(file) if file.size <= DATA_URI_BYTES else format_reference(number) for number, file in enumerate(files)]
     return {name: _replace_references(part, urls) for name, part in value.items()}
 
 
@@ -58,9 +40,9 @@ async def resolve_files(value: Mapping[str, Any], files: Sequence[Media], remote
 
 
 def _replace_references(value: Any, urls: Sequence[str]) -> Any:
-    if isinstance(value, str):
-        match = _REFERENCE.fullmatch(value)
-        return urls[int(match[1])] if match is not None and int(match[1]) < len(urls) else value
+    index = parse_reference(value)
+    if index is not None and index < len(urls):
+        return urls[index]
     if isinstance(value, Mapping):
         return {name: _replace_references(part, urls) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

@@ -16,7 +16,8 @@ from bot.backends.replicate.predictions import Prediction, Predictions
 from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
 from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
-from bot.runs.input_files import inline_files, is_file_reference
+from bot.media.references import parse_reference
+from bot.runs.input_files import inline_files
 from bot.runs.outcome import FailureCode, Outcome
 from bot.runs.policy import Policy
 from bot.runs.snapshot import Phase
@@ -188,7 +189,7 @@ def _match_input(row_input: Mapping[str, Any], sent: Mapping[str, Any], theirs: 
 def _match_value(row_value: Any, value: Any, theirs: Any) -> Match:
     if value == theirs:
         return Match.CERTAIN
-    if is_file_reference(row_value):
+    if parse_reference(row_value) is not None:
         stored = isinstance(theirs, str) and theirs.startswith(("http://", "https://"))
         return Match.LIKELY if stored else Match.NONE
     if isinstance(value, (list, tuple)) and isinstance(theirs, (list, tuple)) and len(value) == len(theirs):

@@ -1,6 +1,6 @@
 """Who may do what with a run, decided from its row."""
 
-from bot.runs.input_files import referenced_files
+from bot.media.references import find_references
 from bot.secrets import contains_secret
 from bot.store.models import Run
 
@@ -20,4 +20,4 @@ def may_repeat(run: Run, *, user_id: int) -> bool:
 
     Files and secrets are not public: a run of one's own shows its input.
     """
-    return user_id == run.author_id or not (referenced_files(run.input) or contains_secret(run.input))
+    return user_id == run.author_id or not (find_references(run.input) or contains_secret(run.input))

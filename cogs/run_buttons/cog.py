@@ -7,9 +7,9 @@ from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.command import Command
 from bot.client import Replicord
 from bot.errors import Refused
+from bot.media.references import find_references
 from bot.options.form import build_form, restore_values
 from bot.runs import ModelRef, Run
-from bot.runs.input_files import referenced_files
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.modals import Answers, FormModal
@@ -63,7 +63,7 @@ class RunButtons(commands.Cog):
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
         self._check_repeatable(interaction, run)
         files = await self._runs.load_files(run.id)
-        if any(number >= len(files) for number in referenced_files(run.input)):
+        if any(number >= len(files) for number in find_references(run.input)):
             raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")
         await self._starter.again(interaction, run, files)
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from discord import ui
 
 from bot.formatting import format_duration, truncate
 from bot.limits import TEXT_CHARS
+from bot.media.references import parse_reference
 from bot.secrets import MASK, is_secret_name, mask_secrets
 from bot.store.models import Run
 from bot.ui.render import strings
@@ -92,8 +92,8 @@ def _format_value(name: str, value: Any) -> str:
     if is_secret_name(name):
         return MASK
     if isinstance(value, str):
-        reference = re.fullmatch(r"file:(\d+)", value)
-        return f"(file {int(reference[1]) + 1})" if reference else _plain(value)
+        index = parse_reference(value)
+        return _plain(value) if index is None else f"(file {index + 1})"
     return _plain(json.dumps(mask_secrets(value), ensure_ascii=False, default=str))
 
 
