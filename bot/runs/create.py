@@ -19,9 +19,9 @@ from bot.aio import race
 from bot.backends.replicate.errors import ApiError, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.predictions import Prediction
 from bot.backends.replicate.types import ModelRef
+from bot.media.references import find_references
 from bot.runs.active_run import ActiveRun
 from bot.runs.create_queue import QueueTicket
-from bot.media.references import find_references
 from bot.runs.input_files import resolve_files
 from bot.runs.outcome import (
     CANCELED,

@@ -26,7 +26,10 @@ _IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 
 def inline_files(value: Mapping[str, Any], files: Sequence[Media]) -> dict[str, Any]:
     """Return the input with small files as data URIs; larger ones stay ``file:<n>``."""
-    urls = [_data_uri(file) if file.size <= DATA_URI_BYTES else format_reference(number) for number, file in enumerate(files)]
+    urls = [
+        _data_uri(file) if file.size <= DATA_URI_BYTES else format_reference(number)
+        for number, file in enumerate(files)
+    ]
     return {name: _replace_references(part, urls) for name, part in value.items()}
 
 

@@ -15,8 +15,8 @@ from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.predictions import Prediction, Predictions
 from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
-from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
 from bot.media.references import parse_reference
+from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
 from bot.runs.input_files import inline_files
 from bot.runs.outcome import FailureCode, Outcome
 from bot.runs.policy import Policy
