@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import discord
@@ -21,12 +21,14 @@ from bot.runs import Place, Run, RunState
 from bot.runs.engine import Engine, repeat_run
 from cogs.message_images import CdnImage, MessageImage
 
+_UNREAD: Final = sniff(b"")  # the type of a file that is not downloaded yet
+
 
 def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
-    """Return the place of the reply ``message_id`` to this interaction.
+    """Return the place of the response ``message_id`` to this interaction.
 
-    The bot reaches the message by itself only where it is a member: in a server that installed it, and in its own
-    direct messages. Elsewhere the interaction's token is the only road.
+    The bot's own token reaches the message only in servers that installed the bot and in its own direct messages;
+    elsewhere only the interaction's token does.
     """
     member = interaction.is_guild_integration() or bool(interaction.context.dm_channel)
     return Place(
@@ -42,15 +44,12 @@ def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
 
 
 def _file_limit(interaction: discord.Interaction) -> int:
-    """Return what the bot itself may upload there: the author's own larger limit ends with the token."""
+    """Return how many bytes the bot may upload there; the author's own, larger limit ends with the token."""
     return interaction.guild.filesize_limit if interaction.guild else DEFAULT_FILE_BYTES
 
 
-_NO_BYTES_YET = sniff(b"")
-
-
 class RunStarter:
-    """Starts runs for people. What can be refused without reading a file is refused before the reply is public."""
+    """Starts runs. What can be refused without downloading a file is refused before the response is public."""
 
     def __init__(self, engine: Engine, *, clock: Clock, new_id: Callable[[], str]) -> None:
         self._engine = engine
@@ -60,13 +59,14 @@ class RunStarter:
     async def start(
         self, interaction: discord.Interaction[Replicord], command: Command, values: Mapping[str, Any]
     ) -> Run:
-        """Acknowledge, read the files, start. UserError says what stands in the way; nothing was paid then.
+        """Acknowledge the interaction, download the files and start the run.
 
-        ``values`` go by option name as Discord sends them, attachments and a message's pictures unread.
+        ``values`` go by option name; attachments and images of a message are not downloaded yet. Raises UserError if
+        the run cannot start; nothing is billed then.
         """
-        parse_options(command.layout, {name: _unread(name, value) for name, value in values.items()})
+        parse_options(command.layout, {name: _without_download(name, value) for name, value in values.items()})
         message_id = await _acknowledge(interaction)
-        options = await _collect(command.layout, values)
+        options = await _download_and_parse(command.layout, values)
         run = Run(
             id=self._new_id(),
             command=command.name,
@@ -86,7 +86,7 @@ class RunStarter:
         return await self._engine.start(run, files=options.files, thumbnail=options.thumbnail)
 
     async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[Media, ...]) -> Run:
-        """Start the same run again for whoever asked: same model, same version, same input."""
+        """Start a run with the same model, version and input for the user of the interaction."""
         message_id = await _acknowledge(interaction)
         repeated = repeat_run(
             run,
@@ -103,40 +103,44 @@ class RunStarter:
 
 async def _acknowledge(interaction: discord.Interaction[Replicord]) -> int:
     """Defer with a public message and return its id."""
-    answer = await interaction.response.defer(thinking=True)
-    if answer is None or answer.message_id is None:
-        raise RuntimeError("Discord took the deferral and named no message.")
-    return answer.message_id
+    response = await interaction.response.defer(thinking=True)
+    if response is None or response.message_id is None:
+        raise RuntimeError("Discord returned no message id for a deferred response.")
+    return response.message_id
 
 
-def _unread(option: str, value: Any) -> Any:
-    """Stand a file's name in for the file, so that everything else can be checked before it is read."""
+def _without_download(option: str, value: Any) -> Any:
+    """Replace files by empty media of the same name, so that everything else can be validated before the download."""
     if isinstance(value, list):
-        return [_unread(option, part) for part in value]
+        return [_without_download(option, item) for item in value]
     if isinstance(value, discord.Attachment | CdnImage):
         check_file_size(option, value.filename, value.size)
-        return Media(name=value.filename, type=_NO_BYTES_YET, data=b"")
+        return Media(name=value.filename, type=_UNREAD, data=b"")
     return value
 
 
-async def _collect(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOptions:
-    """Read every file at once, then collect; both away from the event loop where they take long."""
-    read = await asyncio.gather(*(_read(layout, name, value) for name, value in values.items()))
-    return await asyncio.to_thread(parse_options, layout, dict(zip(values, read, strict=True)))
+async def _download_and_parse(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOptions:
+    """Download all files at once, then parse the options in a thread."""
+    downloaded = await asyncio.gather(*(_download(layout, name, value) for name, value in values.items()))
+    return await asyncio.to_thread(parse_options, layout, dict(zip(values, downloaded, strict=True)))
 
 
-async def _read(layout: OptionLayout, option: str, value: Any) -> Any:
+async def _download(layout: OptionLayout, option: str, value: Any) -> Any:
     if isinstance(value, list):
-        return list(await asyncio.gather(*(_read(layout, option, part) for part in value)))
-    return await _take(layout, option, value) if isinstance(value, discord.Attachment | CdnImage) else value
+        return list(await asyncio.gather(*(_download(layout, option, item) for item in value)))
+    if isinstance(value, discord.Attachment | CdnImage):
+        return await _download_file(layout, option, value)
+    return value
 
 
-async def _take(layout: OptionLayout, option: str, attachment: MessageImage) -> UploadedFile:
-    """Read an attachment now: its address soon expires."""
-    known = layout.option(option)
-    field = layout.field(known.field) if known and known.field else layout.find_field(option)
+async def _download_file(layout: OptionLayout, option: str, file: MessageImage) -> UploadedFile:
+    """Download a file now, because its URL expires soon."""
+    slash_option = layout.option(option)
+    field = layout.field(slash_option.field) if slash_option and slash_option.field else layout.find_field(option)
     try:
-        data = await attachment.read()
+        data = await file.read()
     except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise BadOption(option, f"`{option}`: Discord did not hand over “{attachment.filename}”. Try again.") from error
-    return await asyncio.to_thread(read_attachment, option, attachment.filename, data, field.accepts if field else ())
+        raise BadOption(
+            option, f"`{option}`: couldn't download “{file.filename}” from Discord. Attach it again."
+        ) from error
+    return await asyncio.to_thread(read_attachment, option, file.filename, data, field.accepts if field else ())

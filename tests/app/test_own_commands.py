@@ -35,7 +35,7 @@ async def test_runs_list_shows_thumbnails_and_cancels(environment: Environment, 
     await listed.wait_for(lambda it: "second" in it.text)
     card = answered(listed)
     assert listed.ephemeral
-    assert "1 going" in card.text
+    assert "1 run in progress" in card.text
     assert "first" in card.text
     assert '"type": 11' in json.dumps(card.components), "a thumbnail of what the first run made"
     assert "Cancel" in card.buttons
@@ -71,7 +71,7 @@ async def test_privacy_shows_exports_and_deletes(environment: Environment, mia: 
 
     asked = await mia.use_command(pictures, "privacy delete")
     pressed = await mia.press(answered(asked), "Delete my data")
-    await pressed.wait_for(lambda it: "1 run deleted" in it.text)
+    await pressed.wait_for(lambda it: "Deleted 1 run" in it.text)
     again = await mia.use_command(pictures, "privacy show")
     await again.wait_for(lambda it: "0 runs" in it.text)
     assert not done.deleted

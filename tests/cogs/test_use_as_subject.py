@@ -70,7 +70,7 @@ async def test_an_image_deleted_before_submit_is_refused(
     environment.discord.cdn.life = timedelta()
     result = await mia.use_context_menu(photo, MENU)
     refused = await mia.submit(result, {"number_of_outputs": "1"})
-    await private_text(refused, "Discord did not hand over")
+    await private_text(refused, "couldn't download")
     assert not environment.replicate.predictions
 
 

@@ -63,12 +63,12 @@ _WARNINGS: Final[Mapping[WarningCode, str]] = {
     WarningCode.THROTTLED: "Replicate is busy; retrying in a few seconds.",
     WarningCode.UNREACHABLE: "Replicate can't be reached right now; retrying.",
     WarningCode.CANCEL_NOT_ACCEPTED: "Replicate hasn't accepted the cancel request yet; retrying.",
-    WarningCode.NOT_SAVED: "The bot can't save this run right now; retrying.",
+    WarningCode.NOT_SAVED: "I can't save this run right now; retrying.",
 }
 
 _FAILURES: Final[Mapping[FailureCode, str]] = {
-    FailureCode.INTERNAL: "Something went wrong in the bot. The error is in its log. Try again.",
-    FailureCode.EXPIRED: "The bot was offline too long to start this run. Nothing was billed. Try again.",
+    FailureCode.INTERNAL: "Something went wrong on my side. Try again.",
+    FailureCode.EXPIRED: "I was offline too long to start this run. Nothing was billed. Try again.",
     FailureCode.UNREACHABLE: "Replicate couldn't be reached. Nothing was billed. Try again in a few minutes.",
     FailureCode.THROTTLED: "Replicate is too busy to take new runs from this bot. Nothing was billed. "
     "Try again in a few minutes.",
@@ -86,20 +86,20 @@ _FAILURES: Final[Mapping[FailureCode, str]] = {
     "billed), so I didn't resend it. Try again if you still want it.",
     FailureCode.FORGOTTEN: "Replicate no longer knows this run; it may have been deleted there. Try again.",
     FailureCode.REMOVED: "The run finished, but Replicate had already deleted the output, as it does after an hour.",
-    FailureCode.CANCELED_ELSEWHERE: "It was canceled on Replicate, not from here.",
-    FailureCode.MODERATION: "The model's safety filter blocked it. Try a different prompt or image.",
+    FailureCode.CANCELED_ELSEWHERE: "Someone canceled the run on Replicate.",
+    FailureCode.MODERATION: "The model's safety filter blocked this. Try a different prompt or image.",
     FailureCode.OUT_OF_MEMORY: "The model ran out of memory. Try a smaller image or fewer outputs.",
     FailureCode.INTERRUPTED: "Replicate interrupted the run; your input is fine. Try again.",
     FailureCode.NOT_STARTED: "The model didn't start. Try again in a few minutes.",
     FailureCode.BUSY: "The model is too busy right now. Try again in a few minutes.",
-    FailureCode.PROVIDER: "The model's provider rejected it, and no other input will help. Try another command.",
+    FailureCode.PROVIDER: "The model's provider rejected the request. Changing the input won't help; try another.",
     FailureCode.OUTPUT_UPLOAD: "Replicate couldn't save the output. Try again.",
     FailureCode.PLATFORM: "Something broke at Replicate. Try again.",
-    FailureCode.TIMEOUT: "The model took too long. Try again, or ask for less.",
+    FailureCode.TIMEOUT: "The model took too long. Try again or ask for less.",
     FailureCode.MODEL: "The model failed. Change the input and try again.",
-    FailureCode.NO_REASON: "The model failed and gave no reason. Try again, or change the input.",
-    FailureCode.DEADLINE: "It was stopped because it took too long. Ask for less.",
-    FailureCode.ABORTED: "The model didn't start in time, so it was stopped. Nothing was billed. Try again later.",
+    FailureCode.NO_REASON: "The model failed without giving a reason. Try again or change the input.",
+    FailureCode.DEADLINE: "The run took too long. Try asking for less.",
+    FailureCode.ABORTED: "The model didn't start in time. Nothing was billed. Try again later.",
     FailureCode.OVERDUE: "Replicate didn't finish the run in time. Try again later.",
 }
 _FAILURES_WITH_MESSAGE: Final[Mapping[FailureCode, str]] = {
@@ -109,8 +109,8 @@ _FAILURES_WITH_MESSAGE: Final[Mapping[FailureCode, str]] = {
 }
 
 _FAILURES_WITH_DEADLINE: Final[Mapping[FailureCode, str]] = {
-    FailureCode.DEADLINE: "It was stopped because it took longer than {}. Ask for less.",
-    FailureCode.ABORTED: "The model didn't start within {}, so it was stopped. Nothing was billed. Try again later.",
+    FailureCode.DEADLINE: "The run took longer than {}. Try asking for less.",
+    FailureCode.ABORTED: "The model didn't start within {}. Nothing was billed. Try again later.",
     FailureCode.OVERDUE: "Replicate didn't finish the run within {}. Try again later.",
 }
 
@@ -295,7 +295,7 @@ def _succeeded(snapshot: RunSnapshot) -> str:
 
 
 def _failed(snapshot: RunSnapshot) -> str:
-    reason = _format_reason(snapshot.run) or "Replicate gave no reason. Try again or change the inputs."
+    reason = _format_reason(snapshot.run) or _FAILURES[FailureCode.NO_REASON]
     return f"**Failed:** {reason}{_format_kept(snapshot)}"
 
 
