@@ -92,7 +92,8 @@ _FAILURES: Final[Mapping[FailureCode, str]] = {
     FailureCode.INTERRUPTED: "Replicate interrupted the run; your input is fine. Try again.",
     FailureCode.NOT_STARTED: "The model didn't start. Try again in a few minutes.",
     FailureCode.BUSY: "The model is too busy right now. Try again in a few minutes.",
-    FailureCode.PROVIDER: "The model's provider rejected the request. Changing the input won't help; try another.",
+    FailureCode.PROVIDER: "The model's provider rejected the request. Changing the input won't help; "
+    "try another model.",
     FailureCode.OUTPUT_UPLOAD: "Replicate couldn't save the output. Try again.",
     FailureCode.PLATFORM: "Something broke at Replicate. Try again.",
     FailureCode.TIMEOUT: "The model took too long. Try again or ask for less.",
