@@ -77,6 +77,8 @@ async def test_names_that_discord_rejects_stay_english(text: str, translated: st
     translator = Translator({"de": {"runs": text}})
     command = next(iter(About.__new__(About).walk_app_commands()))
     assert isinstance(command, app_commands.Command)
-    context = app_commands.TranslationContext(app_commands.TranslationContextLocation.command_name, command)
+    context: app_commands.TranslationContextTypes = app_commands.TranslationContext(
+        app_commands.TranslationContextLocation.command_name, command
+    )
     assert await translator.translate(app_commands.locale_str("runs"), Locale.german, context) == translated
     assert await translator.translate(app_commands.locale_str("runs"), Locale.french, context) is None

@@ -7,8 +7,8 @@ from bot.outputs.items import LinkItem, OutputItem, TextItem
 from bot.runs.snapshot import Phase
 from bot.ui.render.plain import render_plain
 from bot.ui.render.run_card import RenderOptions
-from tests.ui import rules
 from tests.ui.factories import make_file, make_snapshot
+from tests.ui.message_rules import check_message, text_contents
 
 
 @given(text=st.text(max_size=9000), files=st.integers(0, 25))
@@ -17,7 +17,7 @@ def test_plain_messages_are_within_discords_limits(text: str, files: int) -> Non
     items: list[OutputItem] = [TextItem(text), *(make_file(number) for number in range(1, files + 1))]
     rendered = render_plain(make_snapshot(Phase.SUCCEEDED, *items), RenderOptions())
     for message in rendered:
-        rules.check(message.components)
+        check_message(message.components)
     assert [file for message in rendered for file in message.files] == items[1:]
 
 
@@ -26,7 +26,7 @@ def test_links_and_missing_files_are_listed() -> None:
     (message,) = render_plain(
         make_snapshot(Phase.SUCCEEDED, *items), RenderOptions(withheld={make_file(1).name: "It is gone."})
     )
-    (text,) = rules.texts(message.components)
+    (text,) = text_contents(message.components)
     assert "a.mp4: <https://replicate.delivery/a>" in text
     assert "b.mp4: too large" in text
     assert "It is gone." in text
