@@ -17,9 +17,9 @@ from sandbox.discord.standin import DiscordStandIn
 from sandbox.replicate.job import Job, Timings
 from sandbox.replicate.middleware import Throttle
 from sandbox.replicate.prediction import Prediction
-from sandbox.replicate.request_log import Call, RequestLog
 from sandbox.replicate.schema import openapi_document
 from sandbox.replicate.standin import ReplicateStandIn
+from sandbox.request_log import Call, RequestLog
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,33 +1,31 @@
-"""A town: the guilds, channels and people of the benchmark."""
+"""The benchmark's Discord: guilds, channels and people."""
 
 from bot.clock import Clock
-from sandbox.discord import DiscordStandIn
-from sandbox.discord.people.person import Person
+from sandbox.discord import DiscordStandIn, DiscordState, Person
 from sandbox.discord.state.fixtures import StateBuilder
 from sandbox.discord.state.models import Channel
-from sandbox.discord.state.state import DiscordState
 
 GUILDS = 20
-CHANNELS = 10  # in each
-PEOPLE = 10  # in each
+CHANNELS = 10  # per guild
+PEOPLE = 10  # per guild
 
 
 def build_state(clock: Clock) -> DiscordState:
-    """Return a world of 20 guilds with ten channels and ten people each, and the bot in all of them."""
-    make = StateBuilder(clock)
-    owner = make.user("owner")
-    make.application("replicord", owner)
+    """Return 20 guilds with ten channels and ten people each, and the bot in all of them."""
+    builder = StateBuilder(clock)
+    owner = builder.add_user("owner")
+    builder.add_application("replicord", owner)
     for number in range(GUILDS):
-        guild = make.guild(f"guild {number}", owner)
-        make.install(guild)
-        for one in range(CHANNELS):
-            make.channel(guild, f"g{number}-c{one}")
-        for one in range(PEOPLE):
-            make.join(guild, make.user(f"g{number}-p{one}"))
-    return make.state
+        guild = builder.add_guild(f"guild {number}", owner)
+        builder.install_bot(guild)
+        for index in range(CHANNELS):
+            builder.add_channel(guild, f"g{number}-c{index}")
+        for index in range(PEOPLE):
+            builder.add_member(guild, builder.add_user(f"g{number}-p{index}"))
+    return builder.state
 
 
 def person_and_channel(discord: DiscordStandIn, number: int) -> tuple[Person, Channel]:
-    """Return who asks for run ``number``, and where: neighbours in number are in different guilds."""
+    """Return who starts run ``number``, and where; consecutive runs are in different guilds."""
     guild, rest = number % GUILDS, number // GUILDS
     return discord.people[f"g{guild}-p{rest % PEOPLE}"], discord.state.channel(f"g{guild}-c{rest % CHANNELS}")

@@ -98,7 +98,7 @@ class Observer:
     def _sight(self, message: Message) -> Observation | None:
         known = self._by_message.get(message.id)
         if known is None:
-            known = self._by_interaction.get(str((message.interaction or {}).get("id")))
+            known = self._by_interaction.get(str((message.interaction_metadata or {}).get("id")))
             if known is None and message.reference is not None:
                 known = self._by_message.get(message.reference.id)
             if known is not None:

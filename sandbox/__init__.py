@@ -1,1 +1,1 @@
-"""A stand-in Discord and a stand-in Replicate: the whole bot, with no accounts."""
+"""A stand-in Discord and a stand-in Replicate, to run the whole bot without accounts."""

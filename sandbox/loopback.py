@@ -1,7 +1,9 @@
-"""What both stand-ins need to listen on this machine."""
+"""How both stand-ins listen on this machine."""
 
 from typing import Final
 
-# The kernel drops one that finds no room, and it comes again after one second, then after three: in a burst a command
-# would be acknowledged too late because of it. No service that is meant here lets that happen.
+HOST: Final = "127.0.0.1"
+
+# The kernel drops a connection that does not fit and the client retries after one second, then after three: in a burst
+# a command would be acknowledged too late. No service that the stand-ins imitate behaves like that.
 LISTEN_BACKLOG: Final = 4096

@@ -47,7 +47,9 @@ def check_discord_answers(calls: Iterable[Call]) -> None:
             continue
         schema = _operation(call)["responses"][str(call.status)].get("content", {}).get("application/json")
         if schema is not None:
-            problems += [f"{call.method} {call.path}: {words}" for words in _mismatches(schema["schema"], call.answer)]
+            problems += [
+                f"{call.method} {call.path}: {words}" for words in _mismatches(schema["schema"], call.response)
+            ]
     assert not problems, "\n".join(problems)
 
 
@@ -86,13 +88,13 @@ def _spec_problems(call: Call) -> Iterator[str]:
         yield "is no route of Discord"
         return
     body = _operation(call).get("requestBody")
-    if body is None or (call.payload is None and not body.get("required")):
+    if body is None or (call.body is None and not body.get("required")):
         return
     schema = body["content"]["application/json"]["schema"]
-    yield from _mismatches(schema, call.payload)
-    if isinstance(call.payload, dict):
+    yield from _mismatches(schema, call.body)
+    if isinstance(call.body, dict):
         known = set(_properties(schema))
-        yield from (f"unknown field {key!r}" for key in call.payload if key not in known | LIBRARY_HABITS)
+        yield from (f"unknown field {key!r}" for key in call.body if key not in known | LIBRARY_HABITS)
 
 
 def _mismatches(schema: Json, value: Any) -> Iterator[str]:
@@ -113,16 +115,16 @@ def _properties(schema: Json) -> Iterator[str]:
 
 def _broken_rules(call: Call) -> Iterator[str]:
     if call.status in {400, 404, 405} and (call.route is None or call.code == 50035):
-        yield f"was answered {call.status}: {json.dumps(call.answer)[:500]}"
+        yield f"was answered {call.status}: {json.dumps(call.response)[:500]}"
     route = call.route or ""
     if route.endswith("/commands") and call.method in {"PUT", "POST"}:
-        for command in call.payload if isinstance(call.payload, list) else [call.payload]:
+        for command in call.body if isinstance(call.body, list) else [call.body]:
             yield from _command_rules(command)
-    elif route.endswith("/callback") and isinstance(call.payload, dict):
-        data = call.payload.get("data") or {}
-        yield from _modal_rules(data) if call.payload.get("type") == 9 else _message_rules(data)
+    elif route.endswith("/callback") and isinstance(call.body, dict):
+        data = call.body.get("data") or {}
+        yield from _modal_rules(data) if call.body.get("type") == 9 else _message_rules(data)
     elif "/messages" in route or route.endswith("{webhook_token}"):
-        yield from _message_rules(call.payload or {})
+        yield from _message_rules(call.body or {})
     if len(call.files) > 10:
         yield f"{len(call.files)} files"
 

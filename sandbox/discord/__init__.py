@@ -6,9 +6,9 @@
     await standin.start()
     ...                                       # a bot connects to standin.api_url and standin.gateway_url
     mia, general = standin.person("mia"), standin.state.channel("general")
-    exchange = await mia.use_command(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", data)})
-    await standin.state.wait_for(lambda: exchange.message and exchange.message.images)
-    await mia.react(exchange.message, "❌")
+    result = await mia.use_command(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", data)})
+    await standin.state.wait_for(lambda: result.message and result.message.images)
+    await mia.react(result.message, "❌")
 """
 
 from sandbox.clock import JumpClock

@@ -1,4 +1,4 @@
-"""The CDN: signed addresses that stop working, as Discord's do (reference#signed-attachment-cdn-urls)."""
+"""The CDN: signed URLs that expire, as Discord's do (reference#signed-attachment-cdn-urls)."""
 
 import hashlib
 import hmac
@@ -8,32 +8,33 @@ from datetime import timedelta
 from bot.clock import Clock
 from sandbox.discord.state.models import Attachment, User
 
-LIFE = timedelta(hours=24)
-KEY = b"the sandbox signs with this"
+URL_LIFETIME = timedelta(hours=24)
+SIGNING_KEY = b"the sandbox signs with this"
 
 
 class Cdn:
-    """Keeps files and signs their addresses; ``origin`` is set when the server has its port."""
+    """Stores files and signs their URLs; ``origin`` is set once the server knows its port."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._files: dict[str, Attachment] = {}
         self.origin = "http://127.0.0.1"
-        self.life = LIFE
+        self.url_lifetime = URL_LIFETIME
 
-    def keep(self, attachment: Attachment) -> Attachment:
-        """Hold the file for as long as the server lives."""
+    def store(self, attachment: Attachment) -> Attachment:
+        """Keep the file for as long as the server runs."""
         self._files[attachment.path] = attachment
         return attachment
 
-    def url(self, attachment: Attachment) -> str:
-        """Return an address of the file that works from now on for a day."""
+    def sign_url(self, attachment: Attachment) -> str:
+        """Return a URL of the file that expires after ``url_lifetime``."""
         now = self._clock.now()
-        issued, expires = int(now.timestamp()), int((now + self.life).timestamp())
-        return f"{self.origin}{attachment.path}?{self._query(attachment.path, issued, expires)}"
+        issued, expires = int(now.timestamp()), int((now + self.url_lifetime).timestamp())
+        signature = self._sign(attachment.path, issued, expires)
+        return f"{self.origin}{attachment.path}?ex={expires:x}&is={issued:x}&hm={signature}&"
 
-    def open(self, path: str, query: Mapping[str, str]) -> Attachment | None:
-        """Return the file at ``path`` when the query is signed and not expired."""
+    def find_file(self, path: str, query: Mapping[str, str]) -> Attachment | None:
+        """Return the file at ``path``, or None if the signature is wrong or has expired."""
         try:
             issued, expires = int(query.get("is", ""), 16), int(query.get("ex", ""), 16)
         except ValueError:
@@ -43,12 +44,9 @@ class Cdn:
         return self._files.get(path) if self._clock.now().timestamp() < expires else None
 
     def avatar_url(self, user: User) -> str:
-        """Return the address of the user's picture; it does not expire."""
+        """Return the URL of the user's avatar, which does not expire."""
         return f"{self.origin}/avatars/{user.id}/{user.avatar_hash}.png"
-
-    def _query(self, path: str, issued: int, expires: int) -> str:
-        return f"ex={expires:x}&is={issued:x}&hm={self._sign(path, issued, expires)}&"
 
     @staticmethod
     def _sign(path: str, issued: int, expires: int) -> str:
-        return hmac.new(KEY, f"{path} {issued:x} {expires:x}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(SIGNING_KEY, f"{path} {issued:x} {expires:x}".encode(), hashlib.sha256).hexdigest()

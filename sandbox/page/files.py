@@ -84,7 +84,7 @@ class PageFiles:
         path = f"/{request.match_info['path']}"
         if path.startswith("/avatars/"):
             return self._avatar(path.split("/")[2])
-        file = self._discord.cdn.open(path, request.query)
+        file = self._discord.cdn.find_file(path, request.query)
         if file is None:
             return web.Response(status=404, text=UNAVAILABLE)
         content_type = file.content_type or ""

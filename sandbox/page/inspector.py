@@ -16,8 +16,7 @@ from urllib.parse import quote
 from sandbox.environment import Environment
 from sandbox.page.fault_toggles import FaultToggles
 from sandbox.replicate.events import CallLogged, PredictionChanged, StandInEvent, StreamEventSent, WebhookSent
-from sandbox.replicate.request_log import Call as ReplicateCall
-from sandbox.request_log import Call as DiscordCall
+from sandbox.request_log import Call
 
 Json = dict[str, Any]
 Listener = Callable[[Json], None]
@@ -104,7 +103,7 @@ class Inspector:
         self._changes: Json = {}
         self._has_changes = asyncio.Event()
         self._entry_number = 0
-        self._unfinished_calls: list[DiscordCall] = []
+        self._unfinished_calls: list[Call] = []
         self._calls_read = 0
         self._log_read = 0
         self._status: Json = {}
@@ -247,16 +246,16 @@ def _column_json(key: str, value: Any) -> Any:
     return truncate(value)
 
 
-def _replicate_call_json(call: ReplicateCall) -> Json:
+def _replicate_call_json(call: Call) -> Json:
     fields = asdict(call)
     summary = {key: fields[key] for key in ("method", "path", "status", "fault", "origin", "seconds")}
     details = {"query": dict(call.query), "body": call.body, "response": call.response}
     return {"to": "Replicate", "at": call.at.isoformat(), **summary, "details": truncate(details)}
 
 
-def _discord_call_json(call: DiscordCall) -> Json:
+def _discord_call_json(call: Call) -> Json:
     files = [f"{name} ({size:,} bytes)" for name, size in call.files.values()]
-    details = {"query": dict(call.query), "files": files, "body": call.payload, "response": call.answer}
+    details = {"query": dict(call.query), "files": files, "body": call.body, "response": call.response}
     return {
         "to": "Discord",
         "at": call.at.isoformat(),

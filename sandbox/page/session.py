@@ -9,7 +9,7 @@ from aiohttp import WSMsgType, web
 
 from sandbox.discord.errors import ApiError
 from sandbox.discord.people.client_checks import ClientRefused
-from sandbox.discord.snapshot import serialize_event, serialize_seen_message
+from sandbox.discord.snapshot import serialize_event, serialize_visible_message
 from sandbox.discord.state.events import Event, EventStream
 from sandbox.environment import Environment
 from sandbox.page.actions import Actions, ValueDecoder
@@ -87,7 +87,9 @@ class PageSession:
     def _usable_commands(self) -> dict[str, list[str]]:
         """Return the ids of the commands that the person can use, by channel."""
         person, channels = self._actions.person, self._environment.discord.state.channels.values()
-        return {str(channel.id): [str(command.id) for command in person.commands(channel)] for channel in channels}
+        return {
+            str(channel.id): [str(command.id) for command in person.available_commands(channel)] for channel in channels
+        }
 
     def _send_inspector_changes(self, changes: Json) -> None:
         self._outgoing.put_nowait({"t": "inspector", **changes})
@@ -112,7 +114,7 @@ class PageSession:
         if data is None:
             return
         if event.kind.startswith(REACTION) and event.message is not None:
-            message = serialize_seen_message(event.message, discord.cdn, viewer)
+            message = serialize_visible_message(event.message, discord.cdn, viewer)
             data = {**data, "t": "MESSAGE_UPDATE", "d": message}
         if event.message is not None and event.message.deleted and data["t"] != "MESSAGE_DELETE":
             return

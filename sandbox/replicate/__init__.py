@@ -13,8 +13,8 @@ from sandbox.replicate.faults import FAULT_TYPES, Fault, FaultKind, Faults, Faul
 from sandbox.replicate.formats import IdGenerator
 from sandbox.replicate.job import Timings
 from sandbox.replicate.middleware import Throttle
-from sandbox.replicate.request_log import Call
 from sandbox.replicate.standin import ReplicateStandIn
+from sandbox.request_log import Call
 
 __all__ = [
     "FAULT_TYPES",

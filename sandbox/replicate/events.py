@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sandbox.replicate.request_log import Call
+from sandbox.request_log import Call
 
 QUEUE_LIMIT = 10_000  # a subscriber that falls further behind loses the oldest events
 

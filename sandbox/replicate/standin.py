@@ -30,10 +30,11 @@ from sandbox.replicate.lifecycle import Lifecycle, PredictionStore
 from sandbox.replicate.middleware import Throttle, auth_middleware, fault_middleware
 from sandbox.replicate.prediction import Prediction
 from sandbox.replicate.predictors import PREDICTORS, Predictor
-from sandbox.replicate.request_log import Call, RequestLog, log_middleware, log_response_start
+from sandbox.replicate.request_log import log_middleware, log_response_start
 from sandbox.replicate.routes import USERNAME, AccountRoutes, ModelRoutes, PredictionRoutes
 from sandbox.replicate.streams import StreamServer
 from sandbox.replicate.webhooks import WebhookSender
+from sandbox.request_log import Call, RequestLog
 
 HOST = "127.0.0.1"
 TOKEN = "r8_sandbox"  # noqa: S105 -- the token of a service that only this machine can reach

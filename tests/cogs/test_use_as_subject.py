@@ -67,7 +67,7 @@ async def test_an_image_deleted_before_submit_is_refused(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     photo = await mia.send_message(pictures, "look", files=[ME])
-    environment.discord.cdn.life = timedelta()
+    environment.discord.cdn.url_lifetime = timedelta()
     result = await mia.use_context_menu(photo, MENU)
     refused = await mia.submit(result, {"number_of_outputs": "1"})
     await private_text(refused, "couldn't download")
@@ -103,7 +103,7 @@ async def test_embed_images_are_read_from_discords_copy_only(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     kept = await mia.send_message(pictures, "look", files=[ME])
-    copy = environment.discord.cdn.url(kept.attachments[0])
+    copy = environment.discord.cdn.sign_url(kept.attachments[0])
     elsewhere = "http://127.0.0.1:9/secret.png"
     noah = environment.discord.person("noah")
     for image, found in (({"url": elsewhere, "proxy_url": copy}, True), ({"url": elsewhere}, False)):

@@ -179,7 +179,7 @@ async def eventually(condition: Callable[[], object], limit: float = LONG) -> No
 
 def shows_end(call: Call) -> bool:
     """Whether an edit is a run's last one."""
-    return '"Again"' in json.dumps(call.payload)
+    return '"Again"' in json.dumps(call.body)
 
 
 def has_image(call: Call) -> bool:

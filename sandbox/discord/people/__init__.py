@@ -1,1 +1,1 @@
-"""People: they act as a user of Discord does, with the checks of Discord's client."""
+"""People who use Discord's client: what they do, and what the client lets them do."""

@@ -1,1 +1,1 @@
-"""The HTTP side: routes, rate limits, faults, and what was asked."""
+"""Discord's HTTP API: routes, request handling, and the request log."""

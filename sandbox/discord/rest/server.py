@@ -1,4 +1,4 @@
-"""The HTTP server: finds the route, counts, strikes with faults, answers, writes down what was asked."""
+"""The HTTP server: matches the route, applies faults and rate limits, calls the handler, logs the request."""
 
 import json
 from typing import Any
@@ -7,91 +7,83 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from sandbox.discord.errors import METHOD_NOT_ALLOWED, NOT_FOUND, UNAUTHORIZED, ApiError
-from sandbox.discord.faults import Fault, FaultKind, FaultList
+from sandbox.discord.faults import Fault, FaultKind, Faults
 from sandbox.discord.rest import commands, guilds, messages, webhooks
-from sandbox.discord.rest import messages as reactions
 from sandbox.discord.rest.request import ApiRequest, ApiResponse, Route, read_body
 from sandbox.discord.services import Services
 from sandbox.discord.services.rate_limits import RateLimited
-from sandbox.request_log import HIDDEN, Call, hide_token
+from sandbox.request_log import CUT, MASK, Call, RequestLog, mask_headers
 
-ROUTES = (
-    *guilds.USER_ROUTES,
-    *commands.ROUTES,
-    *webhooks.ROUTES,
-    *messages.ROUTES,
-    *reactions.REACTION_ROUTES,
-    *guilds.GUILD_ROUTES,
-)
+ROUTES = (*guilds.ROUTES, *commands.ROUTES, *webhooks.ROUTES, *messages.ROUTES)
 TOKEN_PARAMETERS = ("webhook_token", "interaction_token")
 K = FaultKind
 
 
 class ConnectionCut(Exception):
-    """The connection breaks with no answer."""
+    """Breaks the connection without a response."""
 
 
 class RestServer:
-    """Answers everything below ``/api``; ``calls`` is what was asked, oldest first."""
+    """Serves everything below ``/api``; ``calls`` are the requests, oldest first."""
 
-    def __init__(self, services: Services, fault_list: FaultList) -> None:
+    def __init__(self, services: Services, faults: Faults) -> None:
         self._services = services
-        self._list = fault_list
+        self._faults = faults
         self._routes = [(route, route.pattern) for route in ROUTES]
-        self.calls: list[Call] = []
+        self.calls = RequestLog()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request as Discord does."""
+        """Answer one request."""
         path = request.rel_url.raw_path.removeprefix("/api").removeprefix("/v10").replace("%40", "@")
-        route, params = self._find(request.method, path)
+        route, params = self._find_route(request.method, path)
         clock = self._services.state.clock
-        call = self._note(request, route, params, path)
+        call = self._log_request(request, route, params, path)
         started = clock.monotonic()
         headers: dict[str, str] = {}
         try:
-            answer = await self._handle(request, route, params, call, headers)
+            response = await self._handle(request, route, params, call, headers)
         except ApiError as error:
-            answer = ApiResponse(error.body, error.status)
+            response = ApiResponse(error.body, error.status)
             headers |= error.headers
             call.code = error.code
         except ConnectionCut:
-            call.status, call.seconds = 0, clock.monotonic() - started
+            call.status, call.seconds = CUT, clock.monotonic() - started
             if request.transport is not None:
                 request.transport.abort()
-            self._tell(call)
+            self._publish(call, call.seconds)
             return web.Response(status=500)
-        call.status, call.answer, call.seconds = answer.status, answer.body, clock.monotonic() - started
-        self._tell(call)
-        return _build_response(answer, headers)
+        call.status, call.response, call.seconds = response.status, response.body, clock.monotonic() - started
+        self._publish(call, call.seconds)
+        return _build_response(response, headers)
 
     async def _handle(
         self, request: web.Request, found: Route | None, params: dict[str, str], call: Call, headers: dict[str, str]
     ) -> ApiResponse:
-        faults = self._list.struck(call.method, call.path)
-        route = self._allowed(request, found, call)
+        faults = self._faults.match_request(call.method, call.path)
+        route = self._check_route(request, found, call)
         self._throttle(faults, route, params)
         if route.bot:
-            self._services.rate_limits.take_global()
-        if route.rule is not None:
-            headers |= self._services.rate_limits.take(route.rule, params)
-        call.payload, files = await read_body(request)
+            self._services.rate_limits.consume_global()
+        if route.rate_limit is not None:
+            headers |= self._services.rate_limits.consume(route.rate_limit, params)
+        call.body, files = await read_body(request)
         call.files = {number: (upload.name, len(upload.data)) for number, upload in files.items()}
-        await self._strike_before(faults)
+        await self._apply_faults_before(faults)
         await self._hang(K.HANG_BEFORE, call)
-        answer = await route.handler(self._services, ApiRequest(params, dict(request.query), call.payload, files))
+        response = await route.handler(self._services, ApiRequest(params, dict(request.query), call.body, files))
         await self._hang(K.HANG_AFTER, call)
         if K.CUT_AFTER in faults:
             raise ConnectionCut
-        return answer
+        return response
 
     def _throttle(self, faults: dict[FaultKind, Fault], route: Route, params: dict[str, str]) -> None:
         if K.THROTTLE in faults:
-            headers = self._services.rate_limits.look(route.rule, params) if route.rule else {}
+            headers = self._services.rate_limits.peek(route.rate_limit, params) if route.rate_limit else {}
             raise RateLimited(faults[K.THROTTLE].seconds, "user", headers)
         if K.THROTTLE_ALL in faults:
             raise RateLimited(faults[K.THROTTLE_ALL].seconds, "global", {})
 
-    async def _strike_before(self, faults: dict[FaultKind, Fault]) -> None:
+    async def _apply_faults_before(self, faults: dict[FaultKind, Fault]) -> None:
         if K.DELAY in faults:
             await self._services.state.clock.sleep(faults[K.DELAY].seconds)
         if K.CUT_BEFORE in faults:
@@ -100,11 +92,12 @@ class RestServer:
             raise server_error(faults[K.FAIL].status)
 
     async def _hang(self, kind: FaultKind, call: Call) -> None:
-        if (fault := self._list.hangs(kind, call)) is not None:
-            await fault.lifted.wait()
+        if (fault := self._faults.match_hang(kind, call)) is not None:
+            await fault.removed.wait()
             raise ConnectionCut
 
-    def _allowed(self, request: web.Request, found: Route | None, call: Call) -> Route:
+    def _check_route(self, request: web.Request, found: Route | None, call: Call) -> Route:
+        """Return the route; raise ApiError if there is none or the bot's token is wrong."""
         if found is None:
             known = any(pattern.match(call.path) for _, pattern in self._routes)
             raise ApiError(METHOD_NOT_ALLOWED if known else NOT_FOUND)
@@ -113,46 +106,51 @@ class RestServer:
             raise ApiError(UNAUTHORIZED)
         return found
 
-    def _tell(self, call: Call) -> None:
-        seconds = round(call.seconds, 4)
-        about = {"method": call.method, "path": call.path, "status": call.status, "code": call.code, "seconds": seconds}
-        self._services.state.publish("API_CALL", about)
+    def _publish(self, call: Call, seconds: float) -> None:
+        data = {
+            "method": call.method,
+            "path": call.path,
+            "status": call.status,
+            "code": call.code,
+            "seconds": round(seconds, 4),
+        }
+        self._services.state.publish("API_CALL", data)
 
-    def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
+    def _find_route(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
         for route, pattern in self._routes:
             if route.method == method and (found := pattern.match(path)):
                 return route, {key: unquote(value) for key, value in found.groupdict().items()}
         return None, {}
 
-    def _note(self, request: web.Request, route: Route | None, params: dict[str, str], path: str) -> Call:
+    def _log_request(self, request: web.Request, route: Route | None, params: dict[str, str], path: str) -> Call:
         for key in TOKEN_PARAMETERS:
             if key in params:
-                path = path.replace(params[key], HIDDEN)
+                path = path.replace(params[key], MASK)
         call = Call(
-            request.method,
-            path,
-            route.path if route else None,
-            self._services.state.now(),
-            dict(request.query),
-            hide_token(request.headers),
-            {key: HIDDEN if key in TOKEN_PARAMETERS else value for key, value in params.items()},
+            method=request.method,
+            path=path,
+            at=self._services.state.now(),
+            query=dict(request.query),
+            headers=mask_headers(request.headers),
+            route=route.path if route else None,
+            params={key: MASK if key in TOKEN_PARAMETERS else value for key, value in params.items()},
         )
         self.calls.append(call)
         return call
 
 
 def server_error(status: int) -> ApiError:
-    """Return what the servers before Discord's own say when something behind them is wrong."""
-    words = {500: "500: Internal Server Error", 502: "502: Bad Gateway", 503: "503: Service Unavailable"}
+    """Return the error that the proxies in front of Discord's API send when the API fails."""
+    messages = {500: "500: Internal Server Error", 502: "502: Bad Gateway", 503: "503: Service Unavailable"}
     error = ApiError(NOT_FOUND)
     error.status = status
-    error.body = {"message": words.get(status, f"{status}: Error"), "code": 0}
+    error.body = {"message": messages.get(status, f"{status}: Error"), "code": 0}
     return error
 
 
-def _build_response(answer: ApiResponse, headers: dict[str, str]) -> web.Response:
-    told = {"Via": "1.1 google", "Server": "cloudflare", **headers}
-    if answer.body is None:
-        return web.Response(status=answer.status, headers=told)
-    body: Any = json.dumps(answer.body, separators=(",", ":")).encode()
-    return web.Response(body=body, status=answer.status, headers={**told, "Content-Type": "application/json"})
+def _build_response(response: ApiResponse, headers: dict[str, str]) -> web.Response:
+    all_headers = {"Via": "1.1 google", "Server": "cloudflare", **headers}
+    if response.body is None:
+        return web.Response(status=response.status, headers=all_headers)
+    body: Any = json.dumps(response.body, separators=(",", ":")).encode()
+    return web.Response(body=body, status=response.status, headers={**all_headers, "Content-Type": "application/json"})

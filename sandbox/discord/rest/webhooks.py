@@ -1,4 +1,4 @@
-"""The token road: answering an interaction and changing what was answered, for fifteen minutes."""
+"""Routes of interactions, with the interaction's token: the callback, the response and followups, for 15 minutes."""
 
 from typing import Any
 
@@ -11,60 +11,59 @@ from sandbox.discord.state.models import Interaction, Message
 from sandbox.discord.validation.messages import MessagePayload
 
 Json = dict[str, Any]
+
 TRUE = frozenset({"1", "true", "True"})
 
 
 async def create_callback(services: Services, request: ApiRequest) -> ApiResponse:
-    """Take the first answer to an interaction."""
-    body = request.object()
+    """Accept the first response to an interaction."""
+    body = request.json_object()
     data = body.get("data") or {}
     if not isinstance(data, dict):
         raise ApiError(BAD_REQUEST)
-    sent = MessagePayload(data, request.files)
-    found = services.interactions.answer(
-        request.id("interaction_id"), request.params["interaction_token"], body.get("type"), sent
-    )
+    payload = MessagePayload(data, request.files)
+    token = request.params["interaction_token"]
+    interaction = services.interactions.respond(request.id("interaction_id"), token, body.get("type"), payload)
     if request.query.get("with_response") not in TRUE:
         return NO_CONTENT
-    return ApiResponse(serialize_callback_response(found, services.cdn, services.state.bot))
+    return ApiResponse(serialize_callback_response(interaction, services.cdn, services.state.bot))
 
 
 async def create_followup(services: Services, request: ApiRequest) -> ApiResponse:
-    """Write a further message."""
+    interaction = _require_interaction(services, request)
     return ApiResponse(
-        _serialize(services, services.interactions.follow_up(_interaction(services, request), request.sent()))
+        _serialize(services, services.interactions.create_followup(interaction, request.message_payload()))
     )
 
 
 async def get_message(services: Services, request: ApiRequest) -> ApiResponse:
-    """Answer one of the interaction's messages."""
-    return ApiResponse(_serialize(services, _message(services, request)))
+    return ApiResponse(_serialize(services, _require_message(services, request)))
 
 
 async def edit_message(services: Services, request: ApiRequest) -> ApiResponse:
-    """Change one of the interaction's messages."""
-    limit = _interaction(services, request).file_limit
+    limit = _require_interaction(services, request).file_limit
+    message = _require_message(services, request)
     return ApiResponse(
-        _serialize(services, services.interactions.edit(_message(services, request), request.sent(), limit))
+        _serialize(services, services.interactions.edit_message(message, request.message_payload(), limit))
     )
 
 
 async def delete_message(services: Services, request: ApiRequest) -> ApiResponse:
-    """Take one of the interaction's messages away."""
-    services.messages.delete(_message(services, request))
+    services.messages.delete(_require_message(services, request))
     return NO_CONTENT
 
 
-def _interaction(services: Services, request: ApiRequest) -> Interaction:
+def _require_interaction(services: Services, request: ApiRequest) -> Interaction:
+    """Return the interaction whose token is in the path, or raise ApiError."""
     if not request.params["webhook_id"].isdigit():
         raise ApiError(NOT_FOUND)
-    return services.interactions.by_token(int(request.params["webhook_id"]), request.params["webhook_token"])
+    return services.interactions.find_by_token(int(request.params["webhook_id"]), request.params["webhook_token"])
 
 
-def _message(services: Services, request: ApiRequest) -> Message:
-    return services.interactions.message_of(
-        _interaction(services, request), request.params.get("message_id", "@original")
-    )
+def _require_message(services: Services, request: ApiRequest) -> Message:
+    """Return the interaction's message in the path, or raise ApiError."""
+    interaction = _require_interaction(services, request)
+    return services.interactions.find_message(interaction, request.params.get("message_id", "@original"))
 
 
 def _serialize(services: Services, message: Message) -> Json:

@@ -1,8 +1,9 @@
-"""Interactions from the person's act to the application's answer, with Discord's deadlines."""
+"""Interactions: from the person's command or click to the application's response, with Discord's deadlines."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.limits import INTERACTION_ACK, INTERACTION_TOKEN_LIFE, USER_INSTALL_FOLLOWUPS
 from sandbox.discord.errors import (
@@ -15,17 +16,18 @@ from sandbox.discord.errors import (
     ApiError,
 )
 from sandbox.discord.serializers import serialize_interaction, serialize_interaction_metadata
-from sandbox.discord.services.messages import MessageService, is_ephemeral
+from sandbox.discord.services.messages import MessageService
 from sandbox.discord.state.models import (
     EPHEMERAL,
     LOADING,
     CallbackType,
+    Channel,
     Interaction,
     InteractionType,
     Message,
     MessageBody,
 )
-from sandbox.discord.validation.commands import validate_choices
+from sandbox.discord.validation.commands import STRING, validate_choices
 from sandbox.discord.validation.components import validate_modal
 from sandbox.discord.validation.form_errors import FormErrors
 from sandbox.discord.validation.messages import (
@@ -36,201 +38,200 @@ from sandbox.discord.validation.messages import (
     validate_allowed_mentions,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 Json = dict[str, Any]
 C, T = CallbackType, InteractionType
+
 ALLOWED_CALLBACKS = {
     T.COMMAND: {C.MESSAGE, C.DEFERRED_MESSAGE, C.MODAL},
     T.COMPONENT: {C.MESSAGE, C.DEFERRED_MESSAGE, C.DEFERRED_UPDATE, C.UPDATE_MESSAGE, C.MODAL},
     T.AUTOCOMPLETE: {C.CHOICES},
     T.MODAL_SUBMIT: {C.MESSAGE, C.DEFERRED_MESSAGE, C.DEFERRED_UPDATE, C.UPDATE_MESSAGE},
 }
-REPLY_TYPE, CHAT_INPUT_TYPE, CONTEXT_MENU_TYPE = 19, 20, 23
+REPLY_TYPE, CHAT_INPUT_TYPE, CONTEXT_MENU_TYPE = 19, 20, 23  # of messages
 DEFAULT_MENTION_TYPES = frozenset({"users"})
 
 
 class InteractionService:
-    """Knows every interaction by its token; ``dispatch`` brings a new one to the application."""
+    """Keeps every interaction by its token; ``dispatch`` sends a new one to the application."""
 
-    def __init__(self, messages: MessageService) -> None:
+    def __init__(self, messages: MessageService, dispatch: Callable[[Interaction, Json], None]) -> None:
         self.messages = messages
         self.state = messages.state
-        self.dispatch: Callable[[Interaction, Json], None] = lambda _interaction, _payload: None
+        self._dispatch = dispatch
         self._by_token: dict[str, Interaction] = {}
 
-    def begin(self, type_: InteractionType, **about: Any) -> Interaction:
-        """Make an interaction and bring it to the application; ``about`` are further fields of ``Interaction``."""
+    def begin(self, type_: InteractionType, **fields: Any) -> Interaction:
+        """Create an interaction and send it to the application; ``fields`` are further fields of ``Interaction``."""
         state = self.state
-        made = Interaction(
+        interaction = Interaction(
             state.ids.next(), secrets.token_urlsafe(48), type_,
-            created_at=state.now(), started=state.clock.monotonic(), **about,
+            created_at=state.now(), started=state.clock.monotonic(), **fields,
         )  # fmt: skip
-        self._by_token[made.token] = made
-        self.dispatch(made, serialize_interaction(made, self.messages.cdn, state.bot))
-        return made
+        self._by_token[interaction.token] = interaction
+        self._dispatch(interaction, serialize_interaction(interaction, self.messages.cdn, state.bot))
+        return interaction
 
     def all(self) -> tuple[Interaction, ...]:
-        """Return every interaction there was, oldest first."""
+        """Return every interaction, oldest first."""
         return tuple(self._by_token.values())
 
-    def by_token(self, application_id: int, token: str) -> Interaction:
-        """Return the answered interaction whose token still works, for the webhook routes."""
+    def find_by_token(self, application_id: int, token: str) -> Interaction:
+        """Return the acknowledged interaction with that token; raise ApiError if the token is not valid any more."""
         if application_id != self.state.application.id:
             raise ApiError(UNKNOWN_WEBHOOK)
         found = self._by_token.get(token)
-        if found is None or found.token_expired or self._age(found) >= INTERACTION_TOKEN_LIFE.total_seconds():
+        if found is None or found.token_expired or self.age(found) >= INTERACTION_TOKEN_LIFE.total_seconds():
             raise ApiError(BAD_TOKEN)
-        if found.answer is None:
+        if found.callback_type is None:
             raise ApiError(UNKNOWN_WEBHOOK)
         return found
 
-    def message_of(self, interaction: Interaction, which: str) -> Message:
-        """Return the message that ``@original`` or an id means to this interaction."""
-        mine = [message for message in (interaction.original, *interaction.followups) if message is not None]
+    def find_message(self, interaction: Interaction, which: str) -> Message:
+        """Return the interaction's message with that id, or its response for ``@original``."""
+        messages = [message for message in (interaction.original, *interaction.followups) if message is not None]
         if which == "@original":
-            mine = mine[:1] if interaction.original is not None else []
+            found = interaction.original
         else:
-            mine = [message for message in mine if str(message.id) == which]
-        if not mine or mine[0].deleted:
+            found = next((message for message in messages if str(message.id) == which), None)
+        if found is None or found.deleted:
             raise ApiError(UNKNOWN_MESSAGE)
-        return mine[0]
-
-    def answer(self, interaction_id: int, token: str, kind: Any, sent: MessagePayload) -> Interaction:
-        """Take the application's first answer, or raise why it is none."""
-        found = self._by_token.get(token)
-        if found is None or found.id != interaction_id or self._is_late(found):
-            raise ApiError(UNKNOWN_INTERACTION)
-        if found.answer is not None:
-            raise ApiError(ALREADY_ACKNOWLEDGED)
-        problems = FormErrors()
-        problems.one_of(kind, [int(one) for one in self._answers(found)], "type")
-        problems.check()
-        if kind in {C.MESSAGE, C.DEFERRED_MESSAGE}:
-            self._reply(found, C(kind), sent)
-        elif kind in {C.UPDATE_MESSAGE, C.DEFERRED_UPDATE}:
-            self._update(found, C(kind), sent)
-        elif kind == C.CHOICES:
-            found.choices = self._choices(found, sent.payload)
-        else:
-            found.modal = validate_modal(sent.payload, problems)
-            problems.check()
-        found.answer = C(kind)
-        found.latency = self._age(found)
-        found.settled.set()
-        self.publish(found)
         return found
 
-    def edit(self, message: Message, sent: MessagePayload, limit: int) -> Message:
-        """Change a message over the token road."""
-        return self._change(message, sent, limit)
+    def respond(self, interaction_id: int, token: str, kind: Any, payload: MessagePayload) -> Interaction:
+        """Accept the application's first response, or raise ApiError."""
+        interaction = self._by_token.get(token)
+        if interaction is None or interaction.id != interaction_id or self._is_late(interaction):
+            raise ApiError(UNKNOWN_INTERACTION)
+        if interaction.callback_type is not None:
+            raise ApiError(ALREADY_ACKNOWLEDGED)
+        errors = FormErrors()
+        errors.check_one_of(kind, [int(one) for one in self._allowed_callbacks(interaction)], "type")
+        errors.raise_if_any()
+        if kind in {C.MESSAGE, C.DEFERRED_MESSAGE}:
+            self._reply(interaction, C(kind), payload)
+        elif kind in {C.UPDATE_MESSAGE, C.DEFERRED_UPDATE}:
+            self._update(interaction, C(kind), payload)
+        elif kind == C.CHOICES:
+            interaction.choices = self._validate_choices(interaction, payload.fields)
+        else:
+            interaction.modal = validate_modal(payload.fields, errors)
+            errors.raise_if_any()
+        interaction.callback_type = C(kind)
+        interaction.latency = self.age(interaction)
+        interaction.responded.set()
+        self.publish_update(interaction)
+        return interaction
 
-    def follow_up(self, interaction: Interaction, sent: MessagePayload) -> Message:
-        """Write a further message; the first one after a deferred answer fills that in instead."""
-        first = interaction.original
-        if first is not None and first.loading and not first.deleted:
-            return self._change(first, sent, interaction.file_limit)
+    def edit_message(self, message: Message, payload: MessagePayload, limit: int) -> Message:
+        """Edit a message with the interaction's token."""
+        validate_allowed_mentions(payload.fields.get("allowed_mentions"))
+        body = build_body(payload, message.body, limit=limit, store=self.messages.file_store(message.channel))
+        if not message.ephemeral:
+            self.messages.check_blocked_words(message.channel, body)
+        return self.messages.edit(message, body, self._resolve_mentions(body, payload, message.channel))
+
+    def create_followup(self, interaction: Interaction, payload: MessagePayload) -> Message:
+        """Create a followup; the first one after a deferred response becomes that response instead."""
+        original = interaction.original
+        if original is not None and original.loading and not original.deleted:
+            return self.edit_message(original, payload, interaction.file_limit)
         if interaction.user_install_only and len(interaction.followups) >= USER_INSTALL_FOLLOWUPS:
             raise ApiError(TOO_MANY_FOLLOWUPS)
-        message = self._write(interaction, sent, reply_to=interaction.original)
+        message = self._create_from_payload(interaction, payload, reply_to=original)
         interaction.followups.append(message)
         return message
 
-    def publish(self, interaction: Interaction) -> None:
-        """Tell the person's client what became of the interaction."""
+    def publish_update(self, interaction: Interaction) -> None:
+        """Publish the application's response, or its absence, to the person's client."""
         data = {
             "id": str(interaction.id),
-            "answer": int(interaction.answer) if interaction.answer else None,
+            "answer": int(interaction.callback_type) if interaction.callback_type else None,
             "modal": interaction.modal,
             "choices": interaction.choices,
-            "failed": interaction.answer is None,
+            "failed": interaction.callback_type is None,
         }
-        person = interaction.user
-        self.state.publish("INTERACTION_UPDATE", data, channel=interaction.channel, user=person, audience=person)
+        user = interaction.user
+        self.state.publish("INTERACTION_UPDATE", data, channel=interaction.channel, user=user, audience=user)
 
-    def _answers(self, found: Interaction) -> set[CallbackType]:
-        allowed = ALLOWED_CALLBACKS[found.type]
-        if found.type is T.MODAL_SUBMIT and found.message is None:
+    def age(self, interaction: Interaction) -> float:
+        """Return the seconds since the interaction was created."""
+        return self.state.clock.monotonic() - interaction.started
+
+    def _allowed_callbacks(self, interaction: Interaction) -> set[CallbackType]:
+        allowed = ALLOWED_CALLBACKS[interaction.type]
+        if interaction.type is T.MODAL_SUBMIT and interaction.message is None:
             return allowed - {C.UPDATE_MESSAGE, C.DEFERRED_UPDATE}
         return allowed
 
-    def _age(self, interaction: Interaction) -> float:
-        return self.state.clock.monotonic() - interaction.started
-
     def _is_late(self, interaction: Interaction) -> bool:
-        return interaction.answer is None and self._age(interaction) > INTERACTION_ACK.total_seconds()
+        return interaction.callback_type is None and self.age(interaction) > INTERACTION_ACK.total_seconds()
 
-    def _reply(self, interaction: Interaction, kind: CallbackType, sent: MessagePayload) -> None:
+    def _reply(self, interaction: Interaction, kind: CallbackType, payload: MessagePayload) -> None:
         trigger = interaction.message
         if kind is C.MESSAGE:
-            interaction.original = self._write(interaction, sent, reply_to=trigger)
+            interaction.original = self._create_from_payload(interaction, payload, reply_to=trigger)
             return
-        flags = sent.payload.get("flags") or 0
+        flags = payload.fields.get("flags") or 0
         if flags & ~EPHEMERAL:
-            problems = FormErrors()
-            problems.add(
-                "INTERACTION_CALLBACK_FLAGS", "A deferred answer takes only the EPHEMERAL flag", "data", "flags"
-            )
-            problems.check()
+            errors = FormErrors()
+            message = "A deferred response takes only the EPHEMERAL flag"
+            errors.add("INTERACTION_CALLBACK_FLAGS", message, "data", "flags")
+            errors.raise_if_any()
         if interaction.always_ephemeral:
             flags |= EPHEMERAL
         interaction.original = self._create(interaction, MessageBody(flags=flags | LOADING), None, trigger)
 
-    def _update(self, interaction: Interaction, kind: CallbackType, sent: MessagePayload) -> None:
+    def _update(self, interaction: Interaction, kind: CallbackType, payload: MessagePayload) -> None:
         message = interaction.message
         if message is None or message.deleted:
             raise ApiError(UNKNOWN_MESSAGE)
-        if kind is C.UPDATE_MESSAGE and sent.payload:
-            self._change(message, sent, interaction.file_limit)
+        if kind is C.UPDATE_MESSAGE and payload.fields:
+            self.edit_message(message, payload, interaction.file_limit)
         interaction.original = message
 
-    def _choices(self, interaction: Interaction, payload: Json) -> list[Json]:
-        problems = FormErrors()
-        choices = problems.objects(payload.get("choices"), 0, 25, "data", "choices")
-        validate_choices(choices, _focused_type(interaction.data), problems, ("data", "choices"))
-        problems.check()
+    def _validate_choices(self, interaction: Interaction, fields: Json) -> list[Json]:
+        errors = FormErrors()
+        choices = errors.check_objects(fields.get("choices"), 0, 25, "data", "choices")
+        validate_choices(choices, _focused_option_type(interaction.data), errors, ("data", "choices"))
+        errors.raise_if_any()
         return choices
 
-    def _write(self, interaction: Interaction, sent: MessagePayload, reply_to: Message | None) -> Message:
-        validate_allowed_mentions(sent.payload.get("allowed_mentions"))
-        keep = self.messages.keeper(interaction.channel)
-        body = build_body(sent, None, limit=interaction.file_limit, keep=keep, ephemeral_ok=True)
+    def _create_from_payload(
+        self, interaction: Interaction, payload: MessagePayload, reply_to: Message | None
+    ) -> Message:
+        validate_allowed_mentions(payload.fields.get("allowed_mentions"))
+        store = self.messages.file_store(interaction.channel)
+        body = build_body(payload, None, limit=interaction.file_limit, store=store, ephemeral_ok=True)
         if interaction.always_ephemeral:
             body = replace(body, flags=body.flags | EPHEMERAL)
-        if not is_ephemeral(body):
-            self.messages.check_words(interaction.channel, body)
-        return self._create(interaction, body, self._mentions(body, sent, interaction.channel), reply_to)
+        if not body.is_ephemeral:
+            self.messages.check_blocked_words(interaction.channel, body)
+        mentions = self._resolve_mentions(body, payload, interaction.channel)
+        return self._create(interaction, body, mentions, reply_to)
 
-    def _change(self, message: Message, sent: MessagePayload, limit: int) -> Message:
-        validate_allowed_mentions(sent.payload.get("allowed_mentions"))
-        body = build_body(sent, message.body, limit=limit, keep=self.messages.keeper(message.channel))
-        if not message.ephemeral:
-            self.messages.check_words(message.channel, body)
-        return self.messages.edit(message, body, self._mentions(body, sent, message.channel))
-
-    def _mentions(self, body: MessageBody, sent: MessagePayload, channel: Any) -> Mentions:
-        allowed = sent.payload.get("allowed_mentions")
+    def _resolve_mentions(self, body: MessageBody, payload: MessagePayload, channel: Channel) -> Mentions:
+        allowed = payload.fields.get("allowed_mentions")
         return resolve_mentions(body, channel, self.state.bot, allowed, default=DEFAULT_MENTION_TYPES)
 
     def _create(
         self, interaction: Interaction, body: MessageBody, mentions: Mentions | None, reply_to: Message | None
     ) -> Message:
         bot = self.state.bot
-        kind = CONTEXT_MENU_TYPE if interaction.command_type != 1 else CHAT_INPUT_TYPE
+        type_ = CONTEXT_MENU_TYPE if interaction.command_type != 1 else CHAT_INPUT_TYPE
         return self.messages.create(
             interaction.channel, bot, body, mentions,
-            type=REPLY_TYPE if reply_to else kind, reference=reply_to,
-            audience=interaction.user if is_ephemeral(body) else None,
-            interaction=serialize_interaction_metadata(interaction, interaction.original),
+            type=REPLY_TYPE if reply_to else type_, reference=reply_to,
+            audience=interaction.user if body.is_ephemeral else None,
+            interaction_metadata=serialize_interaction_metadata(interaction, interaction.original),
             application_id=bot.id, webhook_id=bot.id,
         )  # fmt: skip
 
 
-def _focused_type(data: Json) -> int:
+def _focused_option_type(data: Json) -> int:
+    """Return the type of the option that is being completed."""
     for option in data.get("options") or ():
         if option.get("focused"):
             return int(option["type"])
         if option.get("options"):
-            return _focused_type(option)
-    return 3
+            return _focused_option_type(option)
+    return STRING

@@ -1,4 +1,4 @@
-"""Components as they lie in a message: finding them and reading them."""
+"""Components inside a message: iterating and searching them."""
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 class ComponentType(IntEnum):
-    """Every kind of component (components/reference)."""
+    """Every component type (components/reference)."""
 
     ACTION_ROW = 1
     BUTTON = 2
@@ -44,7 +44,7 @@ SELECTS = frozenset(
 
 
 def iter_children(component: Json) -> Iterator[Json]:
-    """Yield the components directly inside ``component``, in the order in which they are read."""
+    """Yield the direct children of ``component``, in reading order."""
     yield from component.get("components") or ()
     for key in ("accessory", "component"):
         if isinstance(component.get(key), dict):
@@ -52,7 +52,7 @@ def iter_children(component: Json) -> Iterator[Json]:
 
 
 def iter_components(components: Iterable[Json]) -> Iterator[Json]:
-    """Yield every component at every depth, a parent before its children."""
+    """Yield every component at every depth, parents before children."""
     for component in components:
         yield component
         yield from iter_components(iter_children(component))
@@ -64,7 +64,7 @@ def iter_texts(components: Iterable[Json]) -> Iterator[str]:
 
 
 def iter_media(components: Iterable[Json]) -> Iterator[Json]:
-    """Yield every media item (the object with ``url``) that the components show."""
+    """Yield every media item (an object with ``url``) that the components show."""
     for item in iter_components(components):
         if item.get("type") == ComponentType.MEDIA_GALLERY:
             yield from (entry["media"] for entry in item["items"])
@@ -75,7 +75,7 @@ def iter_media(components: Iterable[Json]) -> Iterator[Json]:
 
 
 def find_control(components: Iterable[Json], wanted: str) -> Json | None:
-    """Return the control whose custom id, or else whose label or placeholder, is ``wanted``."""
+    """Return the interactive component whose custom id, or else label or placeholder, is ``wanted``."""
     controls = [item for item in iter_components(components) if "custom_id" in item]
     for key in ("custom_id", "label", "placeholder"):
         for control in controls:

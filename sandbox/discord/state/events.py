@@ -1,4 +1,4 @@
-"""What happens in the state, told to everyone who listens, in order."""
+"""Events about the state, delivered to every listener in order."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened; ``kind`` is the name of Discord's event, ``data`` its payload as people see it.
+    """One event; ``kind`` is the name of Discord's gateway event, ``data`` its payload.
 
-    ``audience`` is the one person who may know of it, or ``None`` for everyone who sees the channel.
-    Kinds that Discord's gateway does not have: ``INTERACTION_UPDATE`` (an interaction was answered, or not in time),
-    ``COMMANDS_UPDATE`` (the application registered commands), ``SESSION_UPDATE`` (the bot came or went) and
-    ``API_CALL`` (the bot asked something over HTTP and was answered).
+    ``audience`` is the one person who may see it, or None for everyone who sees the channel.
+    Kinds that Discord's gateway does not have: ``INTERACTION_UPDATE`` (an interaction was responded to, or timed out),
+    ``COMMANDS_UPDATE`` (the application registered commands), ``SESSION_UPDATE`` (the bot connected or disconnected)
+    and ``API_CALL`` (the stand-in answered an HTTP request).
     """
 
     kind: str
@@ -38,14 +38,13 @@ class Event:
 
 
 class EventStream:
-    """Every change from the moment this was made, one after another and without end."""
+    """An endless iterator over the events from the moment it was created."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Event] = asyncio.Queue()
 
-    def add(self, change: Event) -> None:
-        """Put a change behind those that wait."""
-        self._queue.put_nowait(change)
+    def add(self, event: Event) -> None:
+        self._queue.put_nowait(event)
 
     def __aiter__(self) -> EventStream:
         return self
@@ -55,22 +54,21 @@ class EventStream:
 
 
 class EventBus:
-    """Hands every change to every listener, at once and in the order in which they came."""
+    """Delivers every event to every listener at once, in order."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Event], None]] = []
         self._streams: WeakSet[EventStream] = WeakSet()
 
-    def publish(self, change: Event) -> None:
-        """Tell everyone who listens now."""
+    def publish(self, event: Event) -> None:
         for listener in tuple(self._listeners):
-            listener(change)
+            listener(event)
         for stream in self._streams:
-            stream.add(change)
+            stream.add(event)
 
     @contextmanager
     def listen(self, listener: Callable[[Event], None]) -> Iterator[None]:
-        """Have ``listener`` called with every change for as long as the context is open."""
+        """Call ``listener`` with every event while the context is open."""
         self._listeners.append(listener)
         try:
             yield
@@ -78,20 +76,23 @@ class EventBus:
             self._listeners.remove(listener)
 
     def subscribe(self) -> EventStream:
-        """Return every change from now on; the feed forgets the stream when nobody holds it any more."""
+        """Return a stream of all events from now on; it ends its subscription when it is garbage-collected."""
         stream = EventStream()
         self._streams.add(stream)
         return stream
 
-    async def wait_for(self, look: Callable[[], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - tests wait with a limit and want a sentence when it is over
-        """Return what ``look`` returns as soon as that is true; it is asked now and after every change."""
-        happened = asyncio.Event()
-        with self.listen(lambda _: happened.set()):
+    async def wait_for(self, check: Callable[[], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - raises a sentence
+        """Return the first truthy result of ``check``, which is called now and after every event.
+
+        Raises TimeoutError after ``timeout`` seconds.
+        """
+        changed = asyncio.Event()
+        with self.listen(lambda _: changed.set()):
             try:
                 async with asyncio.timeout(timeout):
-                    while not (found := look()):
-                        happened.clear()
-                        await happened.wait()
+                    while not (found := check()):
+                        changed.clear()
+                        await changed.wait()
                     return found
             except TimeoutError:
-                raise TimeoutError(f"What was waited for did not happen within {timeout:g} s.") from None
+                raise TimeoutError(f"The expected change did not happen within {timeout:g} s.") from None

@@ -15,44 +15,60 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from bot.limits import DEFAULT_FILE_BYTES, MIB
-from sandbox.discord.state import components as parts
+from sandbox.discord.state.components import ComponentType, iter_components, iter_media, iter_texts
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+Json = dict[str, Any]
+
+GENERIC_TYPE = "application/octet-stream"  # clients send it with every file, so the file name decides
+FILE_BYTES_OF_TIER = (DEFAULT_FILE_BYTES, DEFAULT_FILE_BYTES, 50 * MIB, 100 * MIB)
+
+# Message flags (resources/message#message-object-message-flags).
+SUPPRESS_EMBEDS = 1 << 2
+EPHEMERAL = 1 << 6
+LOADING = 1 << 7
+SUPPRESS_NOTIFICATIONS = 1 << 12
+COMPONENTS_V2 = 1 << 15
+
+
+# -- users, guilds, channels
+
 
 @dataclass(slots=True, eq=False)
 class User:
-    """Someone with a name; ``avatar`` is a PNG, ``premium`` a Nitro tier, which decides the size of files."""
+    """A person or the bot.
+
+    ``avatar`` is a PNG; ``premium_type`` is the Nitro tier, which decides how large the user's files may be;
+    ``installed`` means that the user has installed the application for themselves.
+    """
 
     id: int
     username: str
     global_name: str | None = None
     bot: bool = False
     avatar: bytes = field(default=b"", repr=False)
-    premium: int = 0
+    premium_type: int = 0
     installed: bool = False
-    """Whether this person has installed the application for themselves."""
 
     @property
     def name(self) -> str:
-        """What others read above this user's messages."""
+        """The display name."""
         return self.global_name or self.username
 
     @property
     def avatar_hash(self) -> str | None:
-        """The name that Discord gives the avatar's bytes."""
         return hashlib.md5(self.avatar, usedforsecurity=False).hexdigest() if self.avatar else None
 
     @property
     def mention(self) -> str:
-        """The text that mentions this user."""
         return f"<@{self.id}>"
 
 
-def draw_avatar(letter: str, colour: str, side: int = 128) -> bytes:
-    """Return a PNG with ``letter`` on ``colour``."""
-    image = Image.new("RGB", (side, side), colour)
+def draw_avatar(letter: str, color: str, side: int = 128) -> bytes:
+    """Return a PNG with ``letter`` on ``color``."""
+    image = Image.new("RGB", (side, side), color)
     draw = ImageDraw.Draw(image)
     draw.text((side / 2, side / 2), letter, fill="white", anchor="mm", font_size=side // 2)
     out = io.BytesIO()
@@ -60,18 +76,34 @@ def draw_avatar(letter: str, colour: str, side: int = 128) -> bytes:
     return out.getvalue()
 
 
-FILE_BYTES_OF_TIER = (DEFAULT_FILE_BYTES, DEFAULT_FILE_BYTES, 50 * MIB, 100 * MIB)
+@dataclass(slots=True, eq=False)
+class Application:
+    """An application, its bot and its owner; ``privileged_intents`` are the ones its owner enabled, as bits."""
+
+    id: int
+    name: str
+    description: str
+    bot: User
+    owner: User
+    privileged_intents: int = 0
+    secret: str = "sandbox-not-a-secret"  # noqa: S105 - it gives access to this stand-in only
+
+    @property
+    def token(self) -> str:
+        """The bot's token, in the format of a real one: its id in base 64 and two more parts."""
+        head = base64.urlsafe_b64encode(str(self.bot.id).encode()).decode().rstrip("=")
+        return f"{head}.sand.{self.secret}"
 
 
 @dataclass(slots=True, eq=False)
 class Role:
-    """A role: a name and what it allows, as Discord's permission bits."""
+    """A role of a guild; ``permissions`` are Discord's bits."""
 
     id: int
     name: str
     permissions: int
     position: int = 0
-    colour: int = 0
+    color: int = 0
     mentionable: bool = False
     managed: bool = False
     bot_id: int | None = None
@@ -79,7 +111,7 @@ class Role:
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """A user as one guild knows them."""
+    """A user in one guild."""
 
     user: User
     joined_at: datetime
@@ -89,31 +121,35 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class Guild:
-    """A guild; ``tier`` is its boost level, ``blocked_words`` what its AutoMod refuses."""
+    """A guild; ``premium_tier`` is its boost level, ``blocked_words`` are what its AutoMod refuses."""
 
     id: int
     name: str
     owner_id: int
-    made_at: datetime
+    created_at: datetime
     roles: dict[int, Role] = field(default_factory=dict)
     members: dict[int, Member] = field(default_factory=dict)
     channels: dict[int, Channel] = field(default_factory=dict)
-    tier: int = 0
+    premium_tier: int = 0
     blocked_words: set[str] = field(default_factory=set)
 
     @property
     def everyone(self) -> Role:
-        """The role that every member has; its id is the guild's."""
+        """The role of every member; its id is the guild's."""
         return self.roles[self.id]
 
     @property
     def max_file_bytes(self) -> int:
-        """How large one file of a message may be here."""
-        return FILE_BYTES_OF_TIER[self.tier]
+        return FILE_BYTES_OF_TIER[self.premium_tier]
+
+
+def find_member(guild: Guild | None, user: User) -> Member | None:
+    """Return ``user`` as a member of ``guild``, or None outside a guild or if they are not a member."""
+    return guild.members.get(user.id) if guild is not None else None
 
 
 class ChannelType(IntEnum):
-    """The kinds of channel that the stand-in knows (resources/channel)."""
+    """The channel types that the stand-in supports (resources/channel)."""
 
     TEXT = 0
     DM = 1
@@ -124,7 +160,7 @@ class ChannelType(IntEnum):
 
 @dataclass(slots=True)
 class Overwrite:
-    """What one channel gives to and takes from a role (``type`` 0) or a member (``type`` 1)."""
+    """What a channel allows and denies to a role (``type`` 0) or a member (``type`` 1)."""
 
     type: int
     allow: int = 0
@@ -133,14 +169,14 @@ class Overwrite:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """A channel and everything said in it, oldest first.
+    """A guild channel, a thread or a DM, with its messages, oldest first.
 
-    ``recipients`` are the people of a private conversation or the members of a thread.
+    ``recipients`` are the people in a DM or the members of a thread.
     """
 
     id: int
     type: ChannelType
-    made_at: datetime
+    created_at: datetime
     name: str | None = None
     guild: Guild | None = None
     parent: Channel | None = None
@@ -154,31 +190,30 @@ class Channel:
 
     @property
     def is_thread(self) -> bool:
-        """Whether this is a thread of another channel."""
         return self.type in {ChannelType.PUBLIC_THREAD, ChannelType.PRIVATE_THREAD}
 
     @property
     def is_private(self) -> bool:
-        """Whether this is a conversation outside any guild."""
+        """Whether this is a DM or group DM."""
         return self.guild is None
 
     @property
     def max_file_bytes(self) -> int:
-        """How large one file of a message may be here, whoever sends it."""
+        """The largest file that anyone may send here without Nitro."""
         return self.guild.max_file_bytes if self.guild is not None else DEFAULT_FILE_BYTES
 
     @property
     def last_message_id(self) -> int | None:
-        """The id of the newest message that everybody may see."""
+        """The id of the newest message that is not ephemeral."""
         return next((id_ for id_, message in reversed(self.messages.items()) if message.audience is None), None)
 
 
-GENERIC_TYPE = "application/octet-stream"  # what clients say of every file; the name says more
+# -- files and messages
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as someone hands it over: a name and bytes; the type is told from both when not given."""
+    """A file to send; without ``content_type`` the type is detected from the data and the name."""
 
     name: str
     data: bytes = field(repr=False)
@@ -187,7 +222,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attachment:
-    """A file as Discord keeps it; ``folder`` is the first part of its path on the CDN."""
+    """A stored file; ``folder`` is the first part of its path on the CDN."""
 
     id: int
     folder: str
@@ -204,56 +239,46 @@ class Attachment:
 
     @property
     def size(self) -> int:
-        """The number of bytes."""
         return len(self.data)
 
     @property
     def path(self) -> str:
-        """Where the CDN has it."""
+        """The path on the CDN."""
         return f"/{self.folder}/{self.owner_id}/{self.id}/{self.filename}"
 
 
 def clean_filename(name: str) -> str:
-    """Return ``name`` as Discord writes it: spaces as underscores, other odd characters dropped."""
+    """Return ``name`` as Discord stores it: spaces become underscores, other special characters are dropped."""
     kept = re.sub(r"[^A-Za-z0-9_.\-]", "", name.replace(" ", "_")).strip(".")
     return kept or "unknown"
 
 
 def probe_file(upload: Upload) -> tuple[str | None, int | None, int | None]:
-    """Return the content type and, for a picture, its width and height."""
+    """Return the content type and, for an image, its width and height in pixels."""
     try:
         with Image.open(io.BytesIO(upload.data)) as image:
             return Image.MIME.get(image.format or "", "image/png"), image.width, image.height
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-        told = None if upload.content_type == GENERIC_TYPE else upload.content_type
-        return told or mimetypes.guess_type(upload.name)[0] or upload.content_type, None, None
+        declared = None if upload.content_type == GENERIC_TYPE else upload.content_type
+        return declared or mimetypes.guess_type(upload.name)[0] or upload.content_type, None, None
 
 
 @dataclass(frozen=True, slots=True)
 class Emoji:
-    """An emoji; ``id`` is set for a guild's own, whose ``name`` is a word."""
+    """A Unicode emoji, or a guild's own, which has an ``id``."""
 
     name: str
     id: int | None = None
 
     @property
     def key(self) -> str:
-        """The emoji as it stands in a path."""
+        """The emoji as it appears in a path."""
         return f"{self.name}:{self.id}" if self.id else self.name
-
-
-Json = dict[str, Any]
-
-EPHEMERAL = 1 << 6
-LOADING = 1 << 7
-SUPPRESS_EMBEDS = 1 << 2
-SUPPRESS_NOTIFICATIONS = 1 << 12
-COMPONENTS_V2 = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
 class MessageBody:
-    """What a message says at one moment."""
+    """What a message shows: text, embeds, components and files."""
 
     content: str = ""
     embeds: tuple[Json, ...] = ()
@@ -263,24 +288,28 @@ class MessageBody:
 
     @property
     def text(self) -> str:
-        """All words that a reader sees, in reading order."""
-        embedded = (embed.get(key) for embed in self.embeds for key in ("title", "description"))
-        said = [self.content, *(text for text in embedded if text), *parts.iter_texts(self.components)]
-        return "\n".join(text for text in said if text)
+        """All visible text, in reading order, one part per line."""
+        embed_texts = (embed.get(key) for embed in self.embeds for key in ("title", "description"))
+        texts = [self.content, *(text for text in embed_texts if text), *iter_texts(self.components)]
+        return "\n".join(text for text in texts if text)
 
     @property
     def images(self) -> tuple[Attachment, ...]:
-        """The attached images that a reader sees: with components V2 only those that a component shows."""
+        """The visible images: with components V2 only the attachments that a component shows."""
         images = [item for item in self.attachments if (item.content_type or "").startswith("image/")]
         if self.flags & COMPONENTS_V2:
-            shown = {item["url"].removeprefix("attachment://") for item in parts.iter_media(self.components)}
+            shown = {item["url"].removeprefix("attachment://") for item in iter_media(self.components)}
             images = [item for item in images if item.filename in shown]
         return tuple(images)
+
+    @property
+    def is_ephemeral(self) -> bool:
+        return bool(self.flags & EPHEMERAL)
 
 
 @dataclass(frozen=True, slots=True)
 class MessageVersion:
-    """What a message was from ``at`` on."""
+    """What a message showed from ``at`` until its next version."""
 
     at: datetime
     body: MessageBody
@@ -289,7 +318,7 @@ class MessageVersion:
 
 @dataclass(slots=True, eq=False)
 class Reaction:
-    """One emoji under a message and who put it there, in that order."""
+    """An emoji on a message, and who added it, in order."""
 
     emoji: Emoji
     users: list[User] = field(default_factory=list)
@@ -297,9 +326,9 @@ class Reaction:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message; ``audience`` is the one person who sees it when it is ephemeral.
+    """A message with its reactions and every version it had.
 
-    ``pinged`` holds the ids of the users whose client really rang.
+    ``audience`` is the one person who sees an ephemeral message. ``pinged`` holds the ids of the users it notified.
     """
 
     id: int
@@ -317,7 +346,7 @@ class Message:
     pinged: frozenset[int] = frozenset()
     nonce: str | int | None = None
     reference: Message | None = None
-    interaction: Json | None = None
+    interaction_metadata: Json | None = None
     application_id: int | None = None
     webhook_id: int | None = None
     reactions: dict[str, Reaction] = field(default_factory=dict)
@@ -330,53 +359,53 @@ class Message:
 
     @property
     def components(self) -> tuple[Json, ...]:
-        """The components, as the bot sent them."""
         return self.body.components
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """Every file of the message, those that components show included."""
+        """All files, including those that components show."""
         return self.body.attachments
 
     @property
     def text(self) -> str:
-        """All words that a reader sees now."""
+        """All visible text."""
         return self.body.text
 
     @property
     def images(self) -> tuple[Attachment, ...]:
-        """The images that a reader sees now."""
+        """The visible images."""
         return self.body.images
 
     @property
     def loading(self) -> bool:
-        """Whether it still says “… is thinking”."""
+        """Whether it still shows “… is thinking”."""
         return bool(self.body.flags & LOADING)
 
     @property
     def ephemeral(self) -> bool:
-        """Whether only one person sees it."""
         return self.audience is not None
 
     @property
     def deleted(self) -> bool:
-        """Whether it is gone."""
         return self.deleted_at is not None
 
     @property
     def buttons(self) -> tuple[str, ...]:
         """The labels of its buttons, in reading order."""
-        found = parts.iter_components(self.components)
-        return tuple(item.get("label", "") for item in found if item["type"] == parts.ComponentType.BUTTON)
+        found = iter_components(self.components)
+        return tuple(item.get("label", "") for item in found if item["type"] == ComponentType.BUTTON)
 
     def reaction_users(self, emoji: str) -> tuple[User, ...]:
         """Return who reacted with ``emoji``."""
         reaction = self.reactions.get(emoji)
         return tuple(reaction.users) if reaction else ()
 
-    def record(self, at: datetime) -> None:
-        """Remember the present state."""
+    def record_version(self, at: datetime) -> None:
+        """Add the current body to the history."""
         self.history.append(MessageVersion(at, self.body, self.deleted))
+
+
+# -- interactions
 
 
 class InteractionType(IntEnum):
@@ -390,7 +419,7 @@ class InteractionType(IntEnum):
 
 
 class CallbackType(IntEnum):
-    """How the application may answer."""
+    """How the application may respond."""
 
     PONG = 1
     MESSAGE = 4
@@ -403,10 +432,11 @@ class CallbackType(IntEnum):
 
 @dataclass(slots=True, eq=False)
 class Interaction:
-    """One use of a command or control, with what became of it.
+    """One use of a command or component, and the application's response.
 
-    ``owners`` says by which installations it was possible ("0" a guild's, "1" the user's). ``original`` is the
-    message that answers it, ``message`` the one whose control was used.
+    ``owners`` are the installations that allowed it ("0" the guild's, "1" the user's). ``original`` is the response
+    message, ``message`` the one whose component was used. ``started`` is in the clock's monotonic seconds, ``latency``
+    the seconds until the first response. ``responded`` is set with that response.
     """
 
     id: int
@@ -423,45 +453,23 @@ class Interaction:
     message: Message | None = None
     trigger: Interaction | None = None
     always_ephemeral: bool = False
-    answer: CallbackType | None = None
+    callback_type: CallbackType | None = None
     latency: float | None = None
     original: Message | None = None
     followups: list[Message] = field(default_factory=list)
     choices: list[Json] | None = None
     modal: Json | None = None
     token_expired: bool = False
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    responded: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def user_install_only(self) -> bool:
-        """Whether only the person's own installation made it possible."""
+        """Whether only the user's own installation allowed it."""
         return "0" not in self.owners
 
     @property
     def context(self) -> int:
-        """Where it happened: 0 a guild, 1 the bot's own DM, 2 another private conversation."""
+        """Where it happened: 0 a guild, 1 the bot's DM, 2 another DM or group DM."""
         if self.channel.guild is not None:
             return 0
-        return 1 if any(who.bot for who in self.channel.recipients) else 2
-
-
-@dataclass(slots=True, eq=False)
-class Application:
-    """An application, its bot and who owns it.
-
-    ``privileged`` are the privileged gateway intents that its owner switched on, as bits.
-    """
-
-    id: int
-    name: str
-    description: str
-    bot: User
-    owner: User
-    privileged: int = 0
-    secret: str = "sandbox-not-a-secret"  # noqa: S105 - the name says it: it opens nothing but this stand-in
-
-    @property
-    def token(self) -> str:
-        """The bot's token, in the shape of a real one: its id in base 64 and two more parts."""
-        head = base64.urlsafe_b64encode(str(self.bot.id).encode()).decode().rstrip("=")
-        return f"{head}.sand.{self.secret}"
+        return 1 if any(user.bot for user in self.channel.recipients) else 2

@@ -1,4 +1,4 @@
-"""Permissions: who may do what where, from roles and a channel's overwrites (topics/permissions)."""
+"""Permissions in a channel, computed from roles and overwrites (topics/permissions)."""
 
 from enum import IntFlag
 
@@ -6,7 +6,7 @@ from sandbox.discord.state.models import Channel, ChannelType, Guild, Member, Us
 
 
 class Permission(IntFlag):
-    """The permissions that the stand-in asks for, with Discord's bits."""
+    """The permissions that the stand-in checks, with Discord's bits."""
 
     KICK_MEMBERS = 1 << 1
     BAN_MEMBERS = 1 << 2
@@ -50,20 +50,20 @@ DEFAULT_PERMISSIONS = (
     | P.SEND_MESSAGES_IN_THREADS
     | P.USE_EXTERNAL_APPS
 )
+# What everyone has in a DM.
 PRIVATE_CHANNEL_PERMISSIONS = DEFAULT_PERMISSIONS | P.MENTION_EVERYONE
-"""What everybody has in a conversation without a guild."""
+# What an app has where it is not a member (receiving-and-responding: ``app_permissions``).
 USER_INSTALL_PERMISSIONS = P.ATTACH_FILES | P.EMBED_LINKS | P.MENTION_EVERYONE
-"""What an app has where it is not a member (receiving-and-responding: ``app_permissions``)."""
 
 
 def base_permissions(guild: Guild, member: Member) -> Permission:
-    """Return what ``member``'s roles give in the whole guild."""
+    """Return what ``member``'s roles allow in the whole guild."""
     if member.user.id == guild.owner_id:
         return ALL_PERMISSIONS
-    held = Permission(guild.everyone.permissions)
+    permissions = Permission(guild.everyone.permissions)
     for role in member.roles:
-        held |= Permission(role.permissions)
-    return ALL_PERMISSIONS if held & P.ADMINISTRATOR else held
+        permissions |= Permission(role.permissions)
+    return ALL_PERMISSIONS if permissions & P.ADMINISTRATOR else permissions
 
 
 def permissions_in(channel: Channel, user: User) -> Permission:
@@ -74,31 +74,36 @@ def permissions_in(channel: Channel, user: User) -> Permission:
     member = guild.members.get(user.id)
     if member is None:
         return NO_PERMISSIONS
-    held = base_permissions(guild, member)
-    if held & P.ADMINISTRATOR or user.id == guild.owner_id:
+    permissions = base_permissions(guild, member)
+    if permissions & P.ADMINISTRATOR or user.id == guild.owner_id:
         return ALL_PERMISSIONS
-    held = _apply_overwrites(held, channel.parent if channel.is_thread and channel.parent else channel, guild, member)
-    if channel.type is ChannelType.PRIVATE_THREAD and user not in channel.recipients and not held & P.MANAGE_THREADS:
+    parent = channel.parent if channel.is_thread and channel.parent else channel
+    permissions = _apply_overwrites(permissions, parent, guild, member)
+    if (
+        channel.type is ChannelType.PRIVATE_THREAD
+        and user not in channel.recipients
+        and not permissions & P.MANAGE_THREADS
+    ):
         return NO_PERMISSIONS
-    return held if held & P.VIEW_CHANNEL else NO_PERMISSIONS
-
-
-def _apply_overwrites(held: Permission, channel: Channel, guild: Guild, member: Member) -> Permission:
-    everyone = channel.overwrites.get(guild.id)
-    if everyone is not None:
-        held = (held & ~Permission(everyone.deny)) | Permission(everyone.allow)
-    of_roles = [channel.overwrites[role.id] for role in member.roles if role.id in channel.overwrites]
-    denied = allowed = 0
-    for overwrite in of_roles:
-        denied |= overwrite.deny
-        allowed |= overwrite.allow
-    held = (held & ~Permission(denied)) | Permission(allowed)
-    own = channel.overwrites.get(member.user.id)
-    if own is not None:
-        held = (held & ~Permission(own.deny)) | Permission(own.allow)
-    return held
+    return permissions if permissions & P.VIEW_CHANNEL else NO_PERMISSIONS
 
 
 def send_permission(channel: Channel) -> Permission:
-    """Return the permission that sending needs in ``channel``."""
+    """Return the permission needed to send messages in ``channel``."""
     return P.SEND_MESSAGES_IN_THREADS if channel.is_thread else P.SEND_MESSAGES
+
+
+def _apply_overwrites(permissions: Permission, channel: Channel, guild: Guild, member: Member) -> Permission:
+    everyone = channel.overwrites.get(guild.id)
+    if everyone is not None:
+        permissions = (permissions & ~Permission(everyone.deny)) | Permission(everyone.allow)
+    denied = allowed = 0
+    for role in member.roles:
+        if role.id in channel.overwrites:
+            denied |= channel.overwrites[role.id].deny
+            allowed |= channel.overwrites[role.id].allow
+    permissions = (permissions & ~Permission(denied)) | Permission(allowed)
+    own = channel.overwrites.get(member.user.id)
+    if own is not None:
+        permissions = (permissions & ~Permission(own.deny)) | Permission(own.allow)
+    return permissions

@@ -1,4 +1,4 @@
-"""Application commands: what may be registered (interactions/application-commands)."""
+"""Validation of application commands at registration (interactions/application-commands)."""
 
 import unicodedata
 from typing import Any
@@ -26,151 +26,151 @@ LOCALIZED_KEYS = ("name", "description")
 PRIVATE_CHANNEL, USER_INSTALL = 2, 1
 
 
-def validate_command(payload: Any, problems: FormErrors, path: Path, *, in_guild: bool) -> Json:
-    """Return the command with Discord's defaults filled in, noting what is wrong with it."""
+def validate_command(payload: Any, errors: FormErrors, path: Path, *, in_guild: bool) -> Json:
+    """Add the errors of a command and return it with Discord's defaults filled in."""
     if not isinstance(payload, dict):
-        problems.add("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType", *path)
+        errors.add("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType", *path)
         return {}
     kind = payload.get("type") or CHAT_INPUT
-    problems.one_of(kind, (CHAT_INPUT, USER, MESSAGE), *path, "type")
+    errors.check_one_of(kind, (CHAT_INPUT, USER, MESSAGE), *path, "type")
     if kind == CHAT_INPUT:
-        _validate_name(payload.get("name"), problems, (*path, "name"))
-        problems.text(payload.get("description"), 1, DESCRIPTION_CHARS, *path, "description")
-        _validate_options(payload.get("options"), problems, path, VALUE_OPTION_TYPES | {SUB_COMMAND, SUB_COMMAND_GROUP})
-        if not problems and _count_characters(payload) > COMMAND_CHARS:
-            words = f"Command exceeds maximum size ({COMMAND_CHARS})"
-            problems.add("APPLICATION_COMMAND_TOO_LARGE", words, *path)
+        _validate_name(payload.get("name"), errors, (*path, "name"))
+        errors.check_text(payload.get("description"), 1, DESCRIPTION_CHARS, *path, "description")
+        _validate_options(payload.get("options"), errors, path, VALUE_OPTION_TYPES | {SUB_COMMAND, SUB_COMMAND_GROUP})
+        if not errors and _count_characters(payload) > COMMAND_CHARS:
+            message = f"Command exceeds maximum size ({COMMAND_CHARS})"
+            errors.add("APPLICATION_COMMAND_TOO_LARGE", message, *path)
     else:
-        _validate_menu_command(payload, problems, path)
-    _validate_contexts(payload, problems, path, in_guild=in_guild)
+        _validate_menu_command(payload, errors, path)
+    _validate_contexts(payload, errors, path, in_guild=in_guild)
     return _fill_defaults(payload, kind, in_guild=in_guild)
 
 
-def _validate_menu_command(payload: Json, problems: FormErrors, path: Path) -> None:
-    problems.text(payload.get("name"), 1, COMMAND_NAME_CHARS, *path, "name")
+def _validate_menu_command(payload: Json, errors: FormErrors, path: Path) -> None:
+    errors.check_text(payload.get("name"), 1, COMMAND_NAME_CHARS, *path, "name")
     if payload.get("description"):
-        words = "Context menu commands cannot have description"
-        problems.add("APPLICATION_COMMANDS_CONTEXT_MENU_DESCRIPTION", words, *path, "description")
+        message = "Context menu commands cannot have description"
+        errors.add("APPLICATION_COMMANDS_CONTEXT_MENU_DESCRIPTION", message, *path, "description")
     if payload.get("options"):
-        words = "Context menu commands cannot have options"
-        problems.add("APPLICATION_COMMANDS_CONTEXT_MENU_OPTIONS", words, *path, "options")
+        message = "Context menu commands cannot have options"
+        errors.add("APPLICATION_COMMANDS_CONTEXT_MENU_OPTIONS", message, *path, "options")
 
 
-def _validate_name(name: Any, problems: FormErrors, path: Path) -> None:
-    if not problems.text(name, 1, COMMAND_NAME_CHARS, *path):
+def _validate_name(name: Any, errors: FormErrors, path: Path) -> None:
+    if not errors.check_text(name, 1, COMMAND_NAME_CHARS, *path):
         return
-    if name != name.lower() or not all(_is_name_character(letter) for letter in name):
-        words = "Command name is invalid"
-        problems.add("APPLICATION_COMMAND_INVALID_NAME", words, *path)
+    if name != name.lower() or not all(_is_name_character(character) for character in name):
+        message = "Command name is invalid"
+        errors.add("APPLICATION_COMMAND_INVALID_NAME", message, *path)
 
 
-def _is_name_character(letter: str) -> bool:
-    in_script = "\u0900" <= letter <= "\u097f" or "\u0e00" <= letter <= "\u0e7f"  # Devanagari, Thai
-    return letter in "-_'" or unicodedata.category(letter)[0] in "LN" or in_script
+def _is_name_character(character: str) -> bool:
+    in_script = "\u0900" <= character <= "\u097f" or "\u0e00" <= character <= "\u0e7f"  # Devanagari, Thai
+    return character in "-_'" or unicodedata.category(character)[0] in "LN" or in_script
 
 
-def _validate_options(options: Any, problems: FormErrors, path: Path, allowed: frozenset[int]) -> None:
-    found = problems.objects(options, 0, OPTIONS_PER_COMMAND, *path, "options")
+def _validate_options(options: Any, errors: FormErrors, path: Path, allowed: frozenset[int]) -> None:
+    found = errors.check_objects(options, 0, OPTIONS_PER_COMMAND, *path, "options")
     names: set[str] = set()
     optional_seen = False
     for number, option in enumerate(found):
-        below = (*path, "options", number)
-        _validate_option(option, problems, below, allowed)
+        option_path = (*path, "options", number)
+        _validate_option(option, errors, option_path, allowed)
         if str(option.get("name")) in names:
-            words = "Option name already exists"
-            problems.add("APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS", words, *below, "name")
+            message = "Option name already exists"
+            errors.add("APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS", message, *option_path, "name")
         names.add(str(option.get("name")))
         if option.get("required") and optional_seen:
-            words = "Required options must be placed before non-required options"
-            problems.add("APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", words, *below, "required")
+            message = "Required options must be placed before non-required options"
+            errors.add("APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", message, *option_path, "required")
         optional_seen = optional_seen or not option.get("required")
     if {option.get("type") in {SUB_COMMAND, SUB_COMMAND_GROUP} for option in found} == {True, False}:
-        words = "Sub-command and sub-command group option types are mutually exclusive to all other types"
-        problems.add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", words, *path, "options")
+        message = "Sub-command and sub-command group option types are mutually exclusive to all other types"
+        errors.add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", message, *path, "options")
 
 
-def _validate_option(option: Json, problems: FormErrors, path: Path, allowed: frozenset[int]) -> None:
-    _validate_name(option.get("name"), problems, (*path, "name"))
-    problems.text(option.get("description"), 1, DESCRIPTION_CHARS, *path, "description")
-    if not problems.one_of(option.get("type"), allowed, *path, "type"):
+def _validate_option(option: Json, errors: FormErrors, path: Path, allowed: frozenset[int]) -> None:
+    _validate_name(option.get("name"), errors, (*path, "name"))
+    errors.check_text(option.get("description"), 1, DESCRIPTION_CHARS, *path, "description")
+    if not errors.check_one_of(option.get("type"), allowed, *path, "type"):
         return
     kind = option["type"]
     if kind in {SUB_COMMAND, SUB_COMMAND_GROUP}:
-        inside = VALUE_OPTION_TYPES if kind == SUB_COMMAND else frozenset({SUB_COMMAND})
-        _validate_options(option.get("options"), problems, path, inside)
+        allowed = VALUE_OPTION_TYPES if kind == SUB_COMMAND else frozenset({SUB_COMMAND})
+        _validate_options(option.get("options"), errors, path, allowed)
         return
     if kind == STRING:
-        _validate_lengths(option, problems, path)
+        _validate_lengths(option, errors, path)
     elif kind in {INTEGER, NUMBER}:
-        _validate_range(option, problems, path)
-    _validate_option_choices(option, problems, path)
+        _validate_range(option, errors, path)
+    _validate_option_choices(option, errors, path)
 
 
-def _validate_lengths(option: Json, problems: FormErrors, path: Path) -> None:
+def _validate_lengths(option: Json, errors: FormErrors, path: Path) -> None:
     low, high = option.get("min_length"), option.get("max_length")
     if low is not None:
-        problems.whole(low, 0, STRING_OPTION_CHARS, *path, "min_length")
+        errors.check_integer(low, 0, STRING_OPTION_CHARS, *path, "min_length")
     if high is not None:
-        problems.whole(high, 1, STRING_OPTION_CHARS, *path, "max_length")
+        errors.check_integer(high, 1, STRING_OPTION_CHARS, *path, "max_length")
     if low is not None and high is not None and low > high:
-        problems.add("APPLICATION_COMMAND_OPTIONS_MIN_MAX", "min_length must not exceed max_length", *path)
+        errors.add("APPLICATION_COMMAND_OPTIONS_MIN_MAX", "min_length must not exceed max_length", *path)
 
 
-def _validate_range(option: Json, problems: FormErrors, path: Path) -> None:
+def _validate_range(option: Json, errors: FormErrors, path: Path) -> None:
     low, high = option.get("min_value"), option.get("max_value")
     for key, value in (("min_value", low), ("max_value", high)):
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
-            problems.add("NUMBER_TYPE_COERCE", f'Value "{value}" is not a number.', *path, key)
+            errors.add("NUMBER_TYPE_COERCE", f'Value "{value}" is not a number.', *path, key)
         elif option["type"] == INTEGER:
-            problems.whole(value, -INTEGER_BOUND, INTEGER_BOUND, *path, key)
+            errors.check_integer(value, -INTEGER_BOUND, INTEGER_BOUND, *path, key)
     if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-        problems.add("APPLICATION_COMMAND_OPTIONS_MIN_MAX", "min_value must not exceed max_value", *path)
+        errors.add("APPLICATION_COMMAND_OPTIONS_MIN_MAX", "min_value must not exceed max_value", *path)
 
 
-def _validate_option_choices(option: Json, problems: FormErrors, path: Path) -> None:
-    choices = problems.objects(option.get("choices"), 0, CHOICES_PER_OPTION, *path, "choices")
+def _validate_option_choices(option: Json, errors: FormErrors, path: Path) -> None:
+    choices = errors.check_objects(option.get("choices"), 0, CHOICES_PER_OPTION, *path, "choices")
     if (choices or option.get("autocomplete")) and option["type"] not in CHOICE_OPTION_TYPES:
-        words = "Choices and autocomplete are for string, integer and number options"
-        problems.add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", words, *path)
+        message = "Choices and autocomplete are for string, integer and number options"
+        errors.add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", message, *path)
         return
     if choices and option.get("autocomplete"):
-        words = "Option cannot have both choices and autocomplete"
-        problems.add("APPLICATION_COMMAND_AUTOCOMPLETE_CHOICES", words, *path)
-    validate_choices(choices, option["type"], problems, (*path, "choices"))
+        message = "Option cannot have both choices and autocomplete"
+        errors.add("APPLICATION_COMMAND_AUTOCOMPLETE_CHOICES", message, *path)
+    validate_choices(choices, option["type"], errors, (*path, "choices"))
 
 
-def validate_choices(choices: list[Any], kind: int, problems: FormErrors, path: Path) -> None:
-    """Note what is wrong with the choices of an option, also when autocomplete offers them."""
+def validate_choices(choices: list[Any], kind: int, errors: FormErrors, path: Path) -> None:
+    """Add the errors of an option's choices; autocomplete results have the same rules."""
     names: set[str] = set()
     for number, choice in enumerate(choices):
-        problems.text(choice.get("name"), 1, CHOICE_CHARS, *path, number, "name")
+        errors.check_text(choice.get("name"), 1, CHOICE_CHARS, *path, number, "name")
         value = choice.get("value")
         if kind == STRING:
-            problems.text(value, 1, CHOICE_CHARS, *path, number, "value")
+            errors.check_text(value, 1, CHOICE_CHARS, *path, number, "value")
         elif isinstance(value, bool) or not isinstance(value, int if kind == INTEGER else int | float):
-            problems.add("NUMBER_TYPE_COERCE", f'Value "{value}" is not a number.', *path, number, "value")
+            errors.add("NUMBER_TYPE_COERCE", f'Value "{value}" is not a number.', *path, number, "value")
         if str(choice.get("name")) in names:
-            words = "Choice name already exists"
-            problems.add("APPLICATION_COMMAND_OPTIONS_CHOICE_NAME_ALREADY_EXISTS", words, *path, number, "name")
+            message = "Choice name already exists"
+            errors.add("APPLICATION_COMMAND_OPTIONS_CHOICE_NAME_ALREADY_EXISTS", message, *path, number, "name")
         names.add(str(choice.get("name")))
 
 
-def _validate_contexts(payload: Json, problems: FormErrors, path: Path, *, in_guild: bool) -> None:
+def _validate_contexts(payload: Json, errors: FormErrors, path: Path, *, in_guild: bool) -> None:
     chosen: dict[str, list[Any]] = {"contexts": [], "integration_types": [0]}
     for key, high in (("contexts", 3), ("integration_types", 2)):
         if payload.get(key) is None:
             continue
-        chosen[key] = problems.items(payload[key], 1, high, *path, key)
+        chosen[key] = errors.check_list(payload[key], 1, high, *path, key)
         for number, value in enumerate(chosen[key]):
-            problems.one_of(value, range(high), *path, key, number)
+            errors.check_one_of(value, range(high), *path, key, number)
         if in_guild:
-            words = f"Guild commands cannot have {key}"
-            problems.add("APPLICATION_COMMAND_GUILD_PLACES_INVALID", words, *path, key)
+            message = f"Guild commands cannot have {key}"
+            errors.add("APPLICATION_COMMAND_GUILD_PLACES_INVALID", message, *path, key)
     if PRIVATE_CHANNEL in chosen["contexts"] and USER_INSTALL not in chosen["integration_types"]:
-        words = "The PRIVATE_CHANNEL context needs the USER_INSTALL integration type"
-        problems.add("APPLICATION_COMMAND_CONTEXTS_INVALID", words, *path, "contexts")
+        message = "The PRIVATE_CHANNEL context needs the USER_INSTALL integration type"
+        errors.add("APPLICATION_COMMAND_CONTEXTS_INVALID", message, *path, "contexts")
 
 
 def _count_characters(item: Json) -> int:
@@ -178,11 +178,11 @@ def _count_characters(item: Json) -> int:
     for key in LOCALIZED_KEYS:
         texts = [item.get(key) or "", *(item.get(f"{key}_localizations") or {}).values()]
         total += max(len(str(text)) for text in texts)
-    return total + sum(_count_characters(one) for key in ("choices", "options") for one in item.get(key) or ())
+    return total + sum(_count_characters(child) for key in ("choices", "options") for child in item.get(key) or ())
 
 
 def _fill_defaults(payload: Json, kind: int, *, in_guild: bool) -> Json:
-    done: Json = {
+    command: Json = {
         "type": kind,
         "name": payload.get("name"),
         "name_localizations": payload.get("name_localizations"),
@@ -193,8 +193,8 @@ def _fill_defaults(payload: Json, kind: int, *, in_guild: bool) -> Json:
         "nsfw": bool(payload.get("nsfw")),
     }
     if not in_guild:
-        done["contexts"] = payload.get("contexts")
-        done["integration_types"] = payload.get("integration_types") or [0]
+        command["contexts"] = payload.get("contexts")
+        command["integration_types"] = payload.get("integration_types") or [0]
     if payload.get("options"):
-        done["options"] = payload["options"]
-    return done
+        command["options"] = payload["options"]
+    return command

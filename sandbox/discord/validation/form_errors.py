@@ -1,4 +1,4 @@
-"""What is wrong with a form, field by field, as Discord tells it (code 50035)."""
+"""Validation errors of a request body, field by field, as Discord reports them (code 50035)."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,32 +9,34 @@ PathPart = str | int
 
 
 class FormErrors:
-    """Collects problems by the path to their field; ``check`` raises when there are any."""
+    """Collects errors by the path of their field.
+
+    The ``check_…`` methods add an error unless the value at ``path`` is valid; most return whether it is.
+    """
 
     def __init__(self) -> None:
-        self._found: list[tuple[tuple[PathPart, ...], str, str]] = []
+        self._errors: list[tuple[tuple[PathPart, ...], str, str]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._found)
+        return bool(self._errors)
 
     def add(self, code: str, message: str, *path: PathPart) -> None:
-        """Note that the field at ``path`` is wrong."""
-        self._found.append((path, code, message))
+        self._errors.append((path, code, message))
 
-    def check(self) -> None:
-        """Raise the answer that tells of all problems; return when there is none."""
-        if not self._found:
+    def raise_if_any(self) -> None:
+        """Raise ApiError with all errors; return if there are none."""
+        if not self._errors:
             return
         tree: dict[str, Any] = {}
-        for path, code, message in self._found:
+        for path, code, message in self._errors:
             node = tree
-            for step in path:
-                node = node.setdefault(str(step), {})
+            for part in path:
+                node = node.setdefault(str(part), {})
             node.setdefault("_errors", []).append({"code": code, "message": message})
         raise ApiError(INVALID_FORM, errors=tree)
 
-    def text(self, value: Any, low: int, high: int, *path: PathPart) -> bool:
-        """Note unless ``value`` is a text of ``low`` to ``high`` characters."""
+    def check_text(self, value: Any, low: int, high: int, *path: PathPart) -> bool:
+        """Require a string of ``low`` to ``high`` characters; with ``low`` 0 it may be absent."""
         if value is None:
             if low:
                 self.add("BASE_TYPE_REQUIRED", "This field is required", *path)
@@ -45,14 +47,14 @@ class FormErrors:
         if low and not value:
             self.add("BASE_TYPE_REQUIRED", "This field is required", *path)
         elif not low <= len(value) <= high:
-            words = f"Must be between {low} and {high} in length." if low else f"Must be {high} or fewer in length."
-            self.add("BASE_TYPE_BAD_LENGTH" if low else "BASE_TYPE_MAX_LENGTH", words, *path)
+            message = f"Must be between {low} and {high} in length." if low else f"Must be {high} or fewer in length."
+            self.add("BASE_TYPE_BAD_LENGTH" if low else "BASE_TYPE_MAX_LENGTH", message, *path)
         else:
             return True
         return False
 
-    def items(self, value: Any, low: int, high: int, *path: PathPart) -> list[Any]:
-        """Return ``value`` as a list, noting unless it has ``low`` to ``high`` items."""
+    def check_list(self, value: Any, low: int, high: int, *path: PathPart) -> list[Any]:
+        """Require a list of ``low`` to ``high`` items and return it; with ``low`` 0 it may be absent."""
         if value is None and not low:
             return []
         if not isinstance(value, list):
@@ -62,32 +64,32 @@ class FormErrors:
             self.add("BASE_TYPE_BAD_LENGTH", f"Must be between {low} and {high} in length.", *path)
         return value
 
-    def objects(self, value: Any, low: int, high: int, *path: PathPart) -> list[dict[str, Any]]:
-        """Return the objects in ``value``, noting what else is in it and unless it has ``low`` to ``high`` items."""
+    def check_objects(self, value: Any, low: int, high: int, *path: PathPart) -> list[dict[str, Any]]:
+        """Require a list of ``low`` to ``high`` objects and return the objects in it."""
         found = []
-        for number, item in enumerate(self.items(value, low, high, *path)):
+        for number, item in enumerate(self.check_list(value, low, high, *path)):
             if isinstance(item, dict):
                 found.append(item)
             else:
                 self.add("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType", *path, number)
         return found
 
-    def object(self, value: Any, *path: PathPart) -> dict[str, Any]:
-        """Return ``value`` as an object, empty when absent, noting unless it is one."""
+    def check_object(self, value: Any, *path: PathPart) -> dict[str, Any]:
+        """Require an object and return it; an absent one is empty."""
         if value is None or isinstance(value, dict):
             return value or {}
         self.add("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType", *path)
         return {}
 
-    def snowflake(self, value: Any, *path: PathPart) -> int:
-        """Return ``value`` as an id, noting unless it is one."""
+    def check_snowflake(self, value: Any, *path: PathPart) -> int:
+        """Require an id and return it, or 0."""
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value).isdecimal():
             return int(value)
         self.add("NUMBER_TYPE_COERCE", f'Value "{value}" is not snowflake.', *path)
         return 0
 
-    def whole(self, value: Any, low: int, high: int, *path: PathPart) -> bool:
-        """Note unless ``value`` is a whole number from ``low`` to ``high``."""
+    def check_integer(self, value: Any, low: int, high: int, *path: PathPart) -> bool:
+        """Require an integer from ``low`` to ``high``."""
         if isinstance(value, bool) or not isinstance(value, int):
             self.add("NUMBER_TYPE_COERCE", f'Value "{value}" is not int.', *path)
             return False
@@ -97,10 +99,9 @@ class FormErrors:
             self.add("NUMBER_TYPE_MAX", f"int value should be less than or equal to {high}.", *path)
         return low <= value <= high
 
-    def one_of(self, value: Any, allowed: Collection[Any], *path: PathPart) -> bool:
-        """Note unless ``value`` is among ``allowed``."""
+    def check_one_of(self, value: Any, allowed: Collection[Any], *path: PathPart) -> bool:
         if not isinstance(value, bool) and any(value == one for one in allowed):
             return True
-        words = ", ".join(str(one) for one in sorted(allowed))
-        self.add("BASE_TYPE_CHOICES", f"Value must be one of ({words}).", *path)
+        choices = ", ".join(str(one) for one in sorted(allowed))
+        self.add("BASE_TYPE_CHOICES", f"Value must be one of ({choices}).", *path)
         return False

@@ -15,7 +15,8 @@ async def standin() -> AsyncIterator[DiscordStandIn]:
 
 
 @pytest.fixture
-async def raw(standin: DiscordStandIn) -> AsyncIterator[HttpClient]:
+async def http(standin: DiscordStandIn) -> AsyncIterator[HttpClient]:
+    """A client of the stand-in, without rate limits."""
     standin.rate_limits.enabled = False
     async with http_client(standin) as client:
         yield client

@@ -17,7 +17,7 @@ INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True, 
 
 
 class Bot(discord.Client):
-    """A client with a command tree; ``events`` is what it heard, by discord.py's names."""
+    """A client with a command tree; ``events`` is what it received, by discord.py's names."""
 
     def __init__(self, intents: discord.Intents = INTENTS, **options: Any) -> None:
         super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none(), **options)
@@ -33,7 +33,7 @@ class Bot(discord.Client):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Identify at once: the five seconds that the library waits are for Discord's own limit."""
 
-    async def heard(self, event: str, number: int = 1) -> tuple[Any, ...]:
+    async def wait_for_event(self, event: str, number: int = 1) -> tuple[Any, ...]:
         """Return the arguments of the ``number``-th event of that name, waiting for it."""
         async with asyncio.timeout(10):
             while True:
@@ -58,7 +58,7 @@ async def running_bot(bot: Bot, standin: DiscordStandIn) -> AsyncIterator[Bot]:
         await bot.login(standin.bot_token)
         task = asyncio.create_task(bot.connect())
         try:
-            await bot.heard("ready")
+            await bot.wait_for_event("ready")
             yield bot
         finally:
             await bot.close()

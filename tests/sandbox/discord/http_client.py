@@ -1,4 +1,4 @@
-"""Plain HTTP to the stand-in, for rules that a good client never meets."""
+"""An HTTP client of the stand-in for requests that no library sends."""
 
 import io
 import json
@@ -16,14 +16,15 @@ V2 = 1 << 15
 BOT_TOKEN = "the bot's"
 
 
-def make_image(colour: str = "red", side: int = 32) -> bytes:
+def make_image(color: str = "red", side: int = 32) -> bytes:
+    """Return a PNG."""
     out = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(out, "PNG")
+    Image.new("RGB", (side, side), color).save(out, "PNG")
     return out.getvalue()
 
 
-def text_display(words: str) -> dict[str, Any]:
-    return {"type": 10, "content": words}
+def text_display(content: str) -> dict[str, Any]:
+    return {"type": 10, "content": content}
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,20 @@ class HttpResponse:
 
     @property
     def code(self) -> Any:
+        """The JSON error code."""
         return self.body.get("code") if isinstance(self.body, dict) else None
 
     @property
-    def problems(self) -> set[str]:
+    def error_codes(self) -> set[str]:
         """The codes of all field errors."""
 
-        def dig(node: Any) -> set[str]:
+        def collect(node: Any) -> set[str]:
             if not isinstance(node, dict):
                 return set()
             own = {error["code"] for error in node.get("_errors", ())}
-            return own.union(*(dig(child) for child in node.values()))
+            return own.union(*(collect(child) for child in node.values()))
 
-        return dig(self.body.get("errors"))
+        return collect(self.body.get("errors"))
 
 
 class HttpClient:
@@ -54,7 +56,7 @@ class HttpClient:
         self.standin = standin
         self.session = session
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,
@@ -63,7 +65,8 @@ class HttpClient:
         *,
         token: str | None = BOT_TOKEN,
     ) -> HttpResponse:
-        headers = {} if token is None else {"Authorization": f"Bot {self._token(token)}"}
+        """Send a request; ``token`` is the bot's by default, None sends none."""
+        headers = {} if token is None else {"Authorization": f"Bot {self._resolve_token(token)}"}
         form: aiohttp.FormData | None = None
         if files:
             form = aiohttp.FormData(quote_fields=False)
@@ -74,12 +77,12 @@ class HttpClient:
                 )
             payload = None
         url = self.standin.api_url + path
-        async with self.session.request(method, url, json=payload, data=form, headers=headers) as answer:
-            raw = await answer.read()
-            body = json.loads(raw) if answer.headers.get("Content-Type") == "application/json" else raw
-            return HttpResponse(answer.status, body, dict(answer.headers))
+        async with self.session.request(method, url, json=payload, data=form, headers=headers) as response:
+            raw = await response.read()
+            body = json.loads(raw) if response.headers.get("Content-Type") == "application/json" else raw
+            return HttpResponse(response.status, body, dict(response.headers))
 
-    def _token(self, token: str) -> str:
+    def _resolve_token(self, token: str) -> str:
         return self.standin.bot_token if token == BOT_TOKEN else token
 
 

@@ -37,7 +37,7 @@ def long_choices() -> list[Json]:
 
 
 @pytest.mark.parametrize(
-    ("payload", "problem"),
+    ("payload", "code"),
     [
         ({"name": "Draw", "description": "d"}, "APPLICATION_COMMAND_INVALID_NAME"),
         ({"name": "two words", "description": "d"}, "APPLICATION_COMMAND_INVALID_NAME"),
@@ -62,58 +62,54 @@ def long_choices() -> list[Json]:
         ({"name": "Menu", "type": 3, "description": "d"}, "APPLICATION_COMMANDS_CONTEXT_MENU_DESCRIPTION"),
     ],
 )  # fmt: skip
-async def test_a_command_that_breaks_a_rule_is_refused(
-    standin: DiscordStandIn, raw: HttpClient, payload: Json, problem: str
+async def test_an_invalid_command_is_refused(
+    standin: DiscordStandIn, http: HttpClient, payload: Json, code: str
 ) -> None:
     for method, body in (("POST", payload), ("PUT", [payload])):
-        got = await raw.ask(method, path(standin), body)
-        assert (got.status, got.code) == (400, 50035)
-        assert problem in got.problems
+        response = await http.request(method, path(standin), body)
+        assert (response.status, response.code) == (400, 50035)
+        assert code in response.error_codes
     assert not standin.commands.all()
 
 
-async def test_a_guilds_command_has_no_contexts(standin: DiscordStandIn, raw: HttpClient) -> None:
-    got = await raw.ask("POST", path(standin, "Sandbox"), command(contexts=[0]))
-    assert "APPLICATION_COMMAND_GUILD_PLACES_INVALID" in got.problems
+async def test_a_guilds_command_has_no_contexts(standin: DiscordStandIn, http: HttpClient) -> None:
+    response = await http.request("POST", path(standin, "Sandbox"), command(contexts=[0]))
+    assert "APPLICATION_COMMAND_GUILD_PLACES_INVALID" in response.error_codes
 
 
-async def test_overwriting_keeps_the_ids_of_names_that_stay_and_drops_the_rest(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
-    first = (await raw.ask("PUT", path(standin), [command(), {"name": "old", "description": "d"}])).body
-    second = (await raw.ask("PUT", path(standin), [{**command(), "description": "new"}])).body
+async def test_bulk_overwrite_keeps_ids_of_remaining_names(standin: DiscordStandIn, http: HttpClient) -> None:
+    first = (await http.request("PUT", path(standin), [command(), {"name": "old", "description": "d"}])).body
+    second = (await http.request("PUT", path(standin), [{**command(), "description": "new"}])).body
     assert [(one["id"], one["name"], one["description"]) for one in second] == [(first[0]["id"], "draw", "new")]
     assert second[0]["version"] != first[0]["version"]
-    assert (await raw.ask("GET", path(standin))).body == second
+    assert (await http.request("GET", path(standin))).body == second
 
 
-async def test_a_command_is_made_changed_read_and_deleted_by_itself(standin: DiscordStandIn, raw: HttpClient) -> None:
-    made = await raw.ask("POST", path(standin), command())
-    again = await raw.ask("POST", path(standin), command())
+async def test_one_command_is_created_edited_read_and_deleted(standin: DiscordStandIn, http: HttpClient) -> None:
+    made = await http.request("POST", path(standin), command())
+    again = await http.request("POST", path(standin), command())
     assert (made.status, again.status, made.body["id"]) == (201, 200, again.body["id"])
     one = f"{path(standin)}/{made.body['id']}"
-    changed = await raw.ask("PATCH", one, {"description": "other"})
+    changed = await http.request("PATCH", one, {"description": "other"})
     assert (changed.body["name"], changed.body["description"]) == ("draw", "other")
-    assert (await raw.ask("GET", one)).body == changed.body
-    assert (await raw.ask("DELETE", one)).status == 204
-    assert (await raw.ask("GET", one)).code == 10063
+    assert (await http.request("GET", one)).body == changed.body
+    assert (await http.request("DELETE", one)).status == 204
+    assert (await http.request("GET", one)).code == 10063
 
 
-async def test_a_hundred_slash_commands_and_fifteen_menus_are_the_most(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
+async def test_at_most_100_slash_commands_and_15_context_menus(standin: DiscordStandIn, http: HttpClient) -> None:
     many = [{"name": f"c{n}", "description": "d"} for n in range(101)]
-    assert (await raw.ask("PUT", path(standin), many)).code == 30032
+    assert (await http.request("PUT", path(standin), many)).code == 30032
     menus = [{"name": f"M {n}", "type": 3} for n in range(15)]
-    assert (await raw.ask("PUT", path(standin), many[:100] + menus)).status == 200
-    assert (await raw.ask("POST", path(standin), {"name": "one more", "type": 3})).code == 30032
-    assert (await raw.ask("POST", path(standin), many[0])).status == 200
+    assert (await http.request("PUT", path(standin), many[:100] + menus)).status == 200
+    assert (await http.request("POST", path(standin), {"name": "one more", "type": 3})).code == 30032
+    assert (await http.request("POST", path(standin), many[0])).status == 200
 
 
-async def test_a_guilds_own_command_goes_before_the_global_one(standin: DiscordStandIn, raw: HttpClient) -> None:
+async def test_a_guild_command_takes_precedence(standin: DiscordStandIn, http: HttpClient) -> None:
     guild_id = standin.state.guild("Sandbox").id
-    await raw.ask("POST", path(standin), command())
-    await raw.ask("POST", path(standin, "Sandbox"), {**command(), "description": "the guild's"})
+    await http.request("POST", path(standin), command())
+    await http.request("POST", path(standin, "Sandbox"), {**command(), "description": "the guild's"})
     here, elsewhere = standin.commands.find("draw", 1, guild_id), standin.commands.find("draw", 1, None)
     assert here is not None
     assert elsewhere is not None
@@ -121,19 +117,19 @@ async def test_a_guilds_own_command_goes_before_the_global_one(standin: DiscordS
     assert len(standin.commands.visible(guild_id)) == 1
 
 
-async def test_another_applications_commands_are_out_of_reach(raw: HttpClient) -> None:
-    assert (await raw.ask("GET", "/applications/1/commands")).code == 50001
+async def test_commands_of_another_application_are_no_access(http: HttpClient) -> None:
+    assert (await http.request("GET", "/applications/1/commands")).code == 50001
 
 
 ODD = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers())
 
 
 @given(st.dictionaries(st.text(max_size=8) | st.sampled_from(["options", "type", "contexts"]), ODD, max_size=4))
-def test_whatever_is_sent_as_a_command_is_accepted_or_refused_with_reasons(payload: Json) -> None:
+def test_any_command_is_accepted_or_refused_with_errors(payload: Json) -> None:
     for base in ({}, {"name": "draw", "description": "d"}):
-        problems = FormErrors()
-        validate_command({**base, **payload}, problems, (), in_guild=False)
-        if problems:
+        errors = FormErrors()
+        validate_command({**base, **payload}, errors, (), in_guild=False)
+        if errors:
             with pytest.raises(ApiError) as refused:
-                problems.check()
+                errors.raise_if_any()
             assert refused.value.body["errors"]

@@ -39,13 +39,13 @@ class Node:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
-    async def tells(self, event: str) -> dict[str, Any]:
+    async def wait_for_event(self, event: str) -> dict[str, Any]:
         assert self.process.stdout is not None
         async with asyncio.timeout(20):
             while line := await self.process.stdout.readline():
-                told: dict[str, Any] = json.loads(line)
-                if told["event"] == event:
-                    return told
+                data: dict[str, Any] = json.loads(line)
+                if data["event"] == event:
+                    return data
         raise AssertionError(f"the script ended without “{event}”")
 
 
@@ -66,20 +66,18 @@ async def node(standin: DiscordStandIn, modules: Path) -> AsyncIterator[Node]:
 
 
 @needs_spec
-async def test_discord_js_registers_a_command_answers_it_hears_a_reaction_and_resumes(
-    standin: DiscordStandIn, node: Node
-) -> None:
-    assert (await node.tells("ready"))["user"] == "replicord"
+async def test_discord_js_uses_commands_reactions_and_resume(standin: DiscordStandIn, node: Node) -> None:
+    assert (await node.wait_for_event("ready"))["user"] == "replicord"
     mia = standin.person("mia")
     values = {"prompt": "a fox", "subject": Upload("me.png", make_image())}
-    exchange = await mia.use_command(standin.state.channel("general"), "go", values)
-    message = exchange.message
+    result = await mia.use_command(standin.state.channel("general"), "go", values)
+    message = result.message
     assert message is not None
-    assert (await node.tells("answered"))["id"] == str(message.id)
+    assert (await node.wait_for_event("answered"))["id"] == str(message.id)
     assert (message.content, [item.data for item in message.images]) == ("a fox", [make_image()])
     await mia.react(message, "❌")
-    assert await node.tells("reacted") == {"event": "reacted", "emoji": "❌", "user": str(mia.user.id)}
+    assert await node.wait_for_event("reacted") == {"event": "reacted", "emoji": "❌", "user": str(mia.user.id)}
     standin.faults.request_reconnect()
-    await node.tells("resumed")
-    assert standin.gateway.identifies == 1
+    await node.wait_for_event("resumed")
+    assert standin.state.identifies == 1
     check_discord_calls(standin.calls)

@@ -1,6 +1,7 @@
-"""A real discord.py bot does the main job against the stand-in."""
+"""The main flow with a real discord.py bot."""
 
 import io
+from typing import Any
 
 import discord
 from discord import app_commands, ui
@@ -19,14 +20,14 @@ def picture(colour: str = "red", side: int = 32) -> bytes:
 class Card(ui.LayoutView):
     def __init__(self, text: str, files: list[str]) -> None:
         super().__init__(timeout=None)
-        box = ui.Container(ui.TextDisplay(text))
+        box: ui.Container[Any] = ui.Container(ui.TextDisplay(text))
         if files:
             box.add_item(ui.MediaGallery(*(discord.MediaGalleryItem(f"attachment://{name}") for name in files)))
         box.add_item(ui.ActionRow(ui.Button(label="Cancel", custom_id="run:cancel:1")))
         self.add_item(box)
 
 
-async def test_a_slash_command_with_a_picture_is_deferred_then_edited_with_files_and_hears_a_reaction(
+async def test_command_with_file_defer_edit_and_reaction(
     standin: DiscordStandIn,
 ) -> None:
     bot = Bot()
@@ -44,14 +45,14 @@ async def test_a_slash_command_with_a_picture_is_deferred_then_edited_with_files
         await bot.tree.sync()
         mia, general = standin.person("mia"), standin.state.channel("general")
         face = picture("green")
-        exchange = await mia.use_command(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", face)})
-        assert exchange.acknowledged
-        message = exchange.message
+        result = await mia.use_command(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", face)})
+        assert result.acknowledged
+        message = result.message
         assert message is not None
         await standin.state.wait_for(lambda: message.images)
         assert received == [face]
         assert message.text == "a fox"
         assert message.buttons == ("Cancel",)
         await mia.react(message, "❌")
-        (event,) = await bot.heard("raw_reaction_add")
+        (event,) = await bot.wait_for_event("raw_reaction_add")
         assert (event.user_id, event.message_id, str(event.emoji)) == (mia.user.id, message.id, "❌")

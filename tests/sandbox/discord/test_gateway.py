@@ -1,4 +1,4 @@
-"""The gateway, with raw sockets for its rules and with discord.py for its interruptions."""
+"""The gateway, with http sockets for its rules and with discord.py for its interruptions."""
 
 import asyncio
 import json
@@ -19,60 +19,60 @@ Json = dict[str, Any]
 GUILDS, MESSAGES, REACTIONS, CONTENT = 1, 1 << 9, 1 << 10, 1 << 15
 
 
-class Socket:
-    """A gateway client that sends exactly what it is told."""
+class GatewayClient:
+    """A gateway client that sends exactly what it is data."""
 
-    def __init__(self, wire: aiohttp.ClientWebSocketResponse, standin: DiscordStandIn) -> None:
-        self.wire = wire
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, standin: DiscordStandIn) -> None:
+        self.socket = socket
         self.standin = standin
-        self.got: list[Json] = []
+        self.frames: list[Json] = []
 
     async def send(self, op: int, data: Any) -> None:
-        await self.wire.send_bytes(json.dumps({"op": op, "d": data}).encode())
+        await self.socket.send_bytes(json.dumps({"op": op, "d": data}).encode())
 
-    async def next(self) -> Json:
-        frame: Json = await self.wire.receive_json(timeout=5)
-        self.got.append(frame)
+    async def receive(self) -> Json:
+        frame: Json = await self.socket.receive_json(timeout=5)
+        self.frames.append(frame)
         return frame
 
-    async def until(self, event: str) -> Json:
-        while (frame := await self.next())["t"] != event:
+    async def receive_event(self, event: str) -> Json:
+        while (frame := await self.receive())["t"] != event:
             pass
         return frame
 
     async def close_code(self) -> int | None:
-        while not self.wire.closed:
-            await self.wire.receive(timeout=5)
-        return self.wire.close_code
+        while not self.socket.closed:
+            await self.socket.receive(timeout=5)
+        return self.socket.close_code
 
     async def identify(self, intents: int = GUILDS, **more: Any) -> Json:
-        await self.next()
+        await self.receive()
         token = more.pop("token", self.standin.bot_token)
         await self.send(2, {"token": token, "intents": intents, "properties": {}, **more})
-        return await self.until("READY")
+        return await self.receive_event("READY")
 
 
 @asynccontextmanager
-async def socket(standin: DiscordStandIn, query: str = "?v=10&encoding=json") -> AsyncIterator[Socket]:
-    async with aiohttp.ClientSession() as session, session.ws_connect(standin.gateway_url + query) as wire:
-        yield Socket(wire, standin)
+async def connect(standin: DiscordStandIn, query: str = "?v=10&encoding=json") -> AsyncIterator[GatewayClient]:
+    async with aiohttp.ClientSession() as session, session.ws_connect(standin.gateway_url + query) as socket:
+        yield GatewayClient(socket, standin)
 
 
 async def test_hello_identify_ready_guilds_and_heartbeats(standin: DiscordStandIn) -> None:
-    async with socket(standin) as client:
-        hello = await client.next()
+    async with connect(standin) as client:
+        hello = await client.receive()
         assert (hello["op"], hello["d"]["heartbeat_interval"]) == (10, 41_250)
         await client.send(1, None)
-        assert (await client.next())["op"] == 11
+        assert (await client.receive())["op"] == 11
         await client.send(2, {"token": f"Bot {standin.bot_token}", "intents": GUILDS, "properties": {}})
-        ready = (await client.until("READY"))["d"]
+        ready = (await client.receive_event("READY"))["d"]
         assert ready["guilds"] == [{"id": str(standin.state.guild("Sandbox").id), "unavailable": True}]
         assert ready["resume_gateway_url"] == standin.gateway_url
-        guild = (await client.until("GUILD_CREATE"))["d"]
+        guild = (await client.receive_event("GUILD_CREATE"))["d"]
         assert guild["name"] == "Sandbox"
         assert {one["name"] for one in guild["channels"]} == {"general", "pictures", "quiet", "hidden"}
         assert [one["name"] for one in guild["threads"]] == ["ideas"]
-        assert [frame["s"] for frame in client.got if frame["op"] == 0] == [1, 2]
+        assert [frame["s"] for frame in client.frames if frame["op"] == 0] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -84,39 +84,37 @@ async def test_hello_identify_ready_guilds_and_heartbeats(standin: DiscordStandI
         ({"intents": CONTENT}, 4014),
     ],
 )
-async def test_an_identify_that_is_wrong_is_closed_with_its_code(
-    standin: DiscordStandIn, identify: Json, code: int
-) -> None:
-    async with socket(standin) as client:
-        await client.next()
+async def test_an_invalid_identify_closes_with_its_code(standin: DiscordStandIn, identify: Json, code: int) -> None:
+    async with connect(standin) as client:
+        await client.receive()
         await client.send(2, {"token": standin.bot_token, "intents": 0, "properties": {}, **identify})
         assert await client.close_code() == code
 
 
-async def test_frames_that_are_wrong_are_closed_with_their_codes(standin: DiscordStandIn) -> None:
-    async with socket(standin) as client:
-        await client.wire.send_str("not json")
+async def test_invalid_frames_close_with_their_codes(standin: DiscordStandIn) -> None:
+    async with connect(standin) as client:
+        await client.socket.send_str("not json")
         assert await client.close_code() == 4002
-    async with socket(standin) as client:
+    async with connect(standin) as client:
         await client.send(1, "x" * 4096)
         assert await client.close_code() == 4002
-    async with socket(standin) as client:
+    async with connect(standin) as client:
         await client.send(99, None)
         assert await client.close_code() == 4001
-    async with socket(standin) as client:
+    async with connect(standin) as client:
         await client.send(3, {})
         assert await client.close_code() == 4003
-    async with socket(standin) as client:
+    async with connect(standin) as client:
         await client.identify()
         await client.send(2, {"token": standin.bot_token, "intents": 0})
         assert await client.close_code() == 4005
-    async with socket(standin, "?v=9") as client:
+    async with connect(standin, "?v=9") as client:
         await client.send(2, {"token": standin.bot_token, "intents": 0})
         assert await client.close_code() == 4012
 
 
-async def test_more_than_120_frames_in_a_minute_close_the_connection(standin: DiscordStandIn) -> None:
-    async with socket(standin) as client:
+async def test_more_than_120_frames_a_minute_close_the_connection(standin: DiscordStandIn) -> None:
+    async with connect(standin) as client:
         for _ in range(120):
             await client.send(1, None)
         standin.skip(61)
@@ -125,93 +123,97 @@ async def test_more_than_120_frames_in_a_minute_close_the_connection(standin: Di
         assert await client.close_code() == 4008
 
 
-async def test_events_come_only_for_the_intents_and_without_content_unless_it_is_theirs(
+async def test_events_and_content_follow_the_intents(
     standin: DiscordStandIn,
 ) -> None:
     mia, general = standin.person("mia"), standin.state.channel("general")
-    async with socket(standin) as deaf, socket(standin) as half, socket(standin) as whole:
-        await deaf.identify(GUILDS)
-        await half.identify(MESSAGES | REACTIONS)
-        standin.state.application.privileged = CONTENT
-        await whole.identify(MESSAGES | CONTENT)
-        said = await mia.send_message(general, "between us")
-        await mia.react(said, "👍")
-        hidden = await half.until("MESSAGE_CREATE")
+    async with (
+        connect(standin) as without_messages,
+        connect(standin) as without_content,
+        connect(standin) as with_content,
+    ):
+        await without_messages.identify(GUILDS)
+        await without_content.identify(MESSAGES | REACTIONS)
+        standin.state.application.privileged_intents = CONTENT
+        await with_content.identify(MESSAGES | CONTENT)
+        sent = await mia.send_message(general, "between us")
+        await mia.react(sent, "👍")
+        hidden = await without_content.receive_event("MESSAGE_CREATE")
         assert (hidden["d"]["content"], hidden["d"]["member"]["nick"]) == ("", None)
-        assert (await half.until("MESSAGE_REACTION_ADD"))["d"]["emoji"] == {"id": None, "name": "👍"}
-        assert (await whole.until("MESSAGE_CREATE"))["d"]["content"] == "between us"
-        await deaf.send(1, None)
-        while (await deaf.next())["op"] != 11:
+        assert (await without_content.receive_event("MESSAGE_REACTION_ADD"))["d"]["emoji"] == {"id": None, "name": "👍"}
+        assert (await with_content.receive_event("MESSAGE_CREATE"))["d"]["content"] == "between us"
+        await without_messages.send(1, None)
+        while (await without_messages.receive())["op"] != 11:
             pass
-        assert {frame["t"] for frame in deaf.got} == {None, "READY", "GUILD_CREATE"}
+        assert {frame["t"] for frame in without_messages.frames} == {None, "READY", "GUILD_CREATE"}
 
 
-async def test_nothing_is_heard_from_a_channel_that_the_bot_does_not_see(standin: DiscordStandIn) -> None:
+async def test_an_invisible_channel_sends_no_events(standin: DiscordStandIn) -> None:
     mia = standin.person("mia")
-    async with socket(standin) as client:
+    async with connect(standin) as client:
         await client.identify(MESSAGES)
         await mia.send_message(standin.state.channel("hidden"), "unheard")
         await mia.send_message(standin.state.channel("lobby"), "unheard")
-        await mia.send_message(standin.state.channel("general"), "heard")
-        assert (await client.next())["d"]["channel_id"] == str(standin.state.channel("general").id)
+        await mia.send_message(standin.state.channel("general"), "received")
+        assert (await client.receive())["d"]["channel_id"] == str(standin.state.channel("general").id)
 
 
-async def test_a_resumed_session_replays_what_was_missed_and_no_more(standin: DiscordStandIn) -> None:
+async def test_a_resumed_session_replays_only_missed_events(standin: DiscordStandIn) -> None:
     mia, general = standin.person("mia"), standin.state.channel("general")
-    async with socket(standin) as client:
+    async with connect(standin) as client:
         ready = await client.identify(MESSAGES)
         await mia.send_message(general, "one")
-        seen = await client.until("MESSAGE_CREATE")
-        await client.wire.close(code=4000)
+        seen = await client.receive_event("MESSAGE_CREATE")
+        await client.socket.close(code=4000)
     await standin.state.wait_for(lambda: not standin.gateway.connected)
     await mia.send_message(general, "two")
     resume = {"token": standin.bot_token, "session_id": ready["d"]["session_id"], "seq": seen["s"]}
-    async with socket(standin) as client:
-        assert (await client.next())["op"] == 10
+    async with connect(standin) as client:
+        assert (await client.receive())["op"] == 10
         await client.send(6, resume)
-        frames = [await client.next() for _ in range(2)]
+        frames = [await client.receive() for _ in range(2)]
         assert [(frame["t"], frame["s"]) for frame in frames] == [("MESSAGE_CREATE", 3), ("RESUMED", 4)]
 
 
-async def test_a_session_ends_with_code_1000_and_an_unknown_one_is_invalid(standin: DiscordStandIn) -> None:
-    async with socket(standin) as client:
+async def test_close_code_1000_ends_the_session(standin: DiscordStandIn) -> None:
+    async with connect(standin) as client:
         ready = await client.identify()
-        await client.wire.close(code=1000)
+        await client.socket.close(code=1000)
     await standin.state.wait_for(lambda: not standin.gateway.sessions)
-    async with socket(standin) as client:
-        await client.next()
+    async with connect(standin) as client:
+        await client.receive()
         await client.send(6, {"token": standin.bot_token, "session_id": ready["d"]["session_id"], "seq": 1})
-        assert await client.next() == {"op": 9, "s": None, "t": None, "d": False}
+        assert await client.receive() == {"op": 9, "s": None, "t": None, "d": False}
         await client.send(2, {"token": standin.bot_token, "intents": GUILDS, "properties": {}})
-        assert (await client.until("READY"))["d"]["session_id"] != ready["d"]["session_id"]
+        assert (await client.receive_event("READY"))["d"]["session_id"] != ready["d"]["session_id"]
 
 
 async def test_members_are_sent_on_request(standin: DiscordStandIn) -> None:
     mia = standin.state.user("mia")
-    async with socket(standin) as client:
+    async with connect(standin) as client:
         await client.identify()
         guild_id = str(standin.state.guild().id)
         await client.send(8, {"guild_id": guild_id, "user_ids": [str(mia.id)], "limit": 0, "nonce": "n"})
-        chunk = (await client.until("GUILD_MEMBERS_CHUNK"))["d"]
+        chunk = (await client.receive_event("GUILD_MEMBERS_CHUNK"))["d"]
         assert ([one["user"]["username"] for one in chunk["members"]], chunk["nonce"]) == (["mia"], "n")
 
 
-async def test_a_guild_belongs_to_one_shard_and_private_conversations_to_the_first(standin: DiscordStandIn) -> None:
+async def test_a_guild_has_one_shard_and_dms_have_shard_0(standin: DiscordStandIn) -> None:
     guild = standin.state.guild()
     mine = shard_of(guild.id, 2)
-    async with socket(standin) as first, socket(standin) as second:
+    async with connect(standin) as first, connect(standin) as second:
         readies = [
             await client.identify(MESSAGES | 1 << 12, shard=[number, 2])
             for number, client in enumerate((first, second))
         ]
         assert [len(ready["d"]["guilds"]) for ready in readies] == [int(mine == 0), int(mine == 1)]
         await standin.person("mia").send_message(standin.state.dm("mia"), "private")
-        assert (await first.next())["d"]["channel_id"] == str(standin.state.dm("mia").id)
+        assert (await first.receive())["d"]["channel_id"] == str(standin.state.dm("mia").id)
         await standin.person("mia").send_message(standin.state.channel("general"), "public")
-        assert (await (first, second)[mine].next())["d"]["guild_id"] == str(guild.id)
+        assert (await (first, second)[mine].receive())["d"]["guild_id"] == str(guild.id)
 
 
-async def test_discord_py_sees_the_guild_its_people_and_what_it_may_do(standin: DiscordStandIn) -> None:
+async def test_discord_py_sees_guild_members_and_permissions(standin: DiscordStandIn) -> None:
     async with running_bot(Bot(), standin) as bot:
         (guild,) = bot.guilds
         assert (guild.name, guild.member_count) == ("Sandbox", 5)
@@ -221,11 +223,11 @@ async def test_discord_py_sees_the_guild_its_people_and_what_it_may_do(standin: 
         assert (rights.send_messages, rights.add_reactions, rights.attach_files) == (True, False, False)
         assert bot.application_id == standin.application_id
         standin.state.deny(standin.state.channel("general"), Permission.SEND_MESSAGES)
-        _, after = await bot.heard("guild_channel_update")
+        _, after = await bot.wait_for_event("guild_channel_update")
         assert not after.permissions_for(guild.me).send_messages
 
 
-async def test_an_auto_sharded_client_finds_the_gateway_by_itself(standin: DiscordStandIn) -> None:
+async def test_an_auto_sharded_client_finds_the_gateway(standin: DiscordStandIn) -> None:
     point_library_at(standin)
     ready = asyncio.Event()
 
@@ -247,7 +249,7 @@ async def test_an_auto_sharded_client_finds_the_gateway_by_itself(standin: Disco
 
 
 @pytest.mark.parametrize("fault", ["drop", "reconnect", "close"])
-async def test_discord_py_resumes_after_an_interruption_and_loses_nothing(standin: DiscordStandIn, fault: str) -> None:
+async def test_discord_py_resumes_without_losing_events(standin: DiscordStandIn, fault: str) -> None:
     async with running_bot(Bot(), standin) as bot:
         message = await standin.person("mia").send_message(standin.state.channel("general"), "x")
         switch = {
@@ -258,32 +260,32 @@ async def test_discord_py_resumes_after_an_interruption_and_loses_nothing(standi
         switch()
         await standin.state.wait_for(lambda: not standin.gateway.connected)
         await standin.person("mia").react(message, "❌")
-        await bot.heard("resumed")
-        (event,) = await bot.heard("raw_reaction_add")
+        await bot.wait_for_event("resumed")
+        (event,) = await bot.wait_for_event("raw_reaction_add")
         assert event.message_id == message.id
-        assert standin.gateway.identifies == 1
+        assert standin.state.identifies == 1
 
 
 @pytest.mark.parametrize("fault", ["invalidate", "forget"])
-async def test_discord_py_begins_anew_when_the_session_is_gone(standin: DiscordStandIn, fault: str) -> None:
+async def test_discord_py_identifies_again_without_a_session(standin: DiscordStandIn, fault: str) -> None:
     async with running_bot(Bot(), standin) as bot:
         if fault == "invalidate":
             standin.faults.invalidate_session()
         else:
             standin.faults.drop_gateway(resumable=False)
-        await standin.state.wait_for(lambda: standin.gateway.identifies == 2 and standin.gateway.connected, 20)
+        await standin.state.wait_for(lambda: standin.state.identifies == 2 and standin.gateway.connected, 20)
         message = await standin.person("mia").send_message(standin.state.channel("general"), "x")
         await standin.person("mia").react(message, "❌")
-        await bot.heard("raw_reaction_add")
+        await bot.wait_for_event("raw_reaction_add")
 
 
 async def test_discord_py_leaves_a_zombie_and_resumes(standin: DiscordStandIn) -> None:
     async with running_bot(Bot(heartbeat_timeout=1.0), standin) as bot:
         standin.gateway.heartbeat_ms = 500
         standin.faults.close_gateway()
-        await bot.heard("resumed", 1)
+        await bot.wait_for_event("resumed", 1)
         standin.faults.silence_gateway()
         message = await standin.person("mia").send_message(standin.state.channel("general"), "x")
         await standin.person("mia").react(message, "❌")
-        await bot.heard("resumed", 2)
-        await bot.heard("raw_reaction_add")
+        await bot.wait_for_event("resumed", 2)
+        await bot.wait_for_event("raw_reaction_add")

@@ -25,9 +25,7 @@ async def bot(standin: DiscordStandIn) -> AsyncIterator["hikari.GatewayBot"]:
 
 
 @needs_spec
-async def test_hikari_registers_a_command_answers_it_with_a_file_and_hears_a_reaction(
-    standin: DiscordStandIn, bot: "hikari.GatewayBot"
-) -> None:
+async def test_hikari_uses_commands_files_and_reactions(standin: DiscordStandIn, bot: "hikari.GatewayBot") -> None:
     reacted = asyncio.Event()
 
     @bot.listen(hikari.InteractionCreateEvent)
@@ -52,8 +50,8 @@ async def test_hikari_registers_a_command_answers_it_with_a_file_and_hears_a_rea
     await bot.rest.set_application_commands(standin.application_id, [command])
     mia = standin.person("mia")
     values = {"prompt": "a fox", "subject": Upload("me.png", make_image())}
-    exchange = await mia.use_command(standin.state.channel("general"), "go", values)
-    message = exchange.message
+    result = await mia.use_command(standin.state.channel("general"), "go", values)
+    message = result.message
     assert message is not None
     await standin.state.wait_for(lambda: message.content == "a fox")
     assert [item.data for item in message.images] == [make_image()]
@@ -63,7 +61,7 @@ async def test_hikari_registers_a_command_answers_it_with_a_file_and_hears_a_rea
     check_discord_calls(standin.calls)
 
 
-async def test_hikari_resumes_after_a_drop(standin: DiscordStandIn, bot: "hikari.GatewayBot") -> None:
+async def test_hikari_resumes_after_a_reconnect(standin: DiscordStandIn, bot: "hikari.GatewayBot") -> None:
     resumed = asyncio.Event()
 
     @bot.listen(hikari.ShardResumedEvent)
@@ -73,4 +71,4 @@ async def test_hikari_resumes_after_a_drop(standin: DiscordStandIn, bot: "hikari
     standin.faults.request_reconnect()
     async with asyncio.timeout(15):
         await resumed.wait()
-    assert standin.gateway.identifies == 1
+    assert standin.state.identifies == 1

@@ -30,7 +30,7 @@ def buttons(*custom_ids: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("payload", "problem"),
+    ("payload", "code"),
     [
         ({"content": "x" * 2001}, "BASE_TYPE_MAX_LENGTH"),
         ({"content": 5}, "BASE_TYPE_STRING"),
@@ -60,118 +60,109 @@ def buttons(*custom_ids: str) -> dict[str, Any]:
         ({"content": "x", "message_reference": {"message_id": "1"}}, "REPLIES_UNKNOWN_MESSAGE"),
     ],
 )  # fmt: skip
-async def test_a_message_that_breaks_a_rule_is_refused_and_the_field_named(
-    standin: DiscordStandIn, raw: HttpClient, payload: dict[str, Any], problem: str
+async def test_an_invalid_message_is_refused_with_its_field(
+    standin: DiscordStandIn, http: HttpClient, payload: dict[str, Any], code: str
 ) -> None:
-    got = await raw.ask("POST", messages(standin), payload)
-    assert (got.status, got.code) == (400, 50035)
-    assert problem in got.problems
+    response = await http.request("POST", messages(standin), payload)
+    assert (response.status, response.code) == (400, 50035)
+    assert code in response.error_codes
     assert not standin.state.channel("general").messages
 
 
 @pytest.mark.parametrize("payload", [{}, {"content": ""}, {"flags": V2}, {"flags": V2, "components": []}])
-async def test_an_empty_message_is_refused(standin: DiscordStandIn, raw: HttpClient, payload: dict[str, Any]) -> None:
-    assert (await raw.ask("POST", messages(standin), payload)).code == 50006
+async def test_an_empty_message_is_refused(standin: DiscordStandIn, http: HttpClient, payload: dict[str, Any]) -> None:
+    assert (await http.request("POST", messages(standin), payload)).code == 50006
 
 
-async def test_forty_components_and_four_thousand_characters_are_allowed(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
-    got = await raw.ask("POST", messages(standin), v2(*[text_display("x" * 100)] * 40))
-    assert got.status == 200
-    assert [item["id"] for item in got.body["components"]] == list(range(1, 41))
+async def test_40_components_and_4000_characters_are_allowed(standin: DiscordStandIn, http: HttpClient) -> None:
+    response = await http.request("POST", messages(standin), v2(*[text_display("x" * 100)] * 40))
+    assert response.status == 200
+    assert [item["id"] for item in response.body["components"]] == list(range(1, 41))
 
 
-async def test_the_components_flag_cannot_be_removed_and_content_must_be_emptied_to_set_it(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
-    plain = (await raw.ask("POST", messages(standin), {"content": "old words"})).body
+async def test_the_components_v2_flag_is_permanent(standin: DiscordStandIn, http: HttpClient) -> None:
+    plain = (await http.request("POST", messages(standin), {"content": "old words"})).body
     one = f"{messages(standin)}/{plain['id']}"
-    mixed = await raw.ask("PATCH", one, v2(text_display("new words")))
-    assert "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2" in mixed.problems
-    switched = await raw.ask("PATCH", one, v2(text_display("new words"), content=None))
+    mixed = await http.request("PATCH", one, v2(text_display("new words")))
+    assert "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2" in mixed.error_codes
+    switched = await http.request("PATCH", one, v2(text_display("new words"), content=None))
     assert (switched.status, switched.body["content"], switched.body["flags"]) == (200, "", V2)
-    back = await raw.ask("PATCH", one, {"flags": 0, "content": "old words", "components": []})
-    assert "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG" in back.problems
-    assert (await raw.ask("PATCH", one, {"content": "old words"})).code == 50035
+    back = await http.request("PATCH", one, {"flags": 0, "content": "old words", "components": []})
+    assert "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG" in back.error_codes
+    assert (await http.request("PATCH", one, {"content": "old words"})).code == 50035
 
 
-async def test_an_attachment_that_a_component_shows_is_listed_only_in_the_component(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
+async def test_files_in_components_are_not_listed_as_attachments(standin: DiscordStandIn, http: HttpClient) -> None:
     files = {"a.png": make_image("red", 20), "b.png": make_image("blue", 30)}
     payload = v2(gallery("attachment://a.png"), text_display("x"))
-    told = (await raw.ask("POST", messages(standin), payload, files)).body
-    media = told["components"][0]["items"][0]["media"]
+    data = (await http.request("POST", messages(standin), payload, files)).body
+    media = data["components"][0]["items"][0]["media"]
     assert (media["width"], media["height"], media["content_type"]) == (20, 20, "image/png")
-    assert [item["filename"] for item in told["attachments"]] == ["b.png"]
-    message = standin.state.message(standin.state.channel("general").id, int(told["id"]))
+    assert [item["filename"] for item in data["attachments"]] == ["b.png"]
+    message = standin.state.message(standin.state.channel("general").id, int(data["id"]))
     assert message is not None
     assert [item.filename for item in message.attachments] == ["a.png", "b.png"]
     assert [item.filename for item in message.images] == ["a.png"]
     assert media["attachment_id"] == str(message.attachments[0].id)
 
 
-async def test_an_edit_keeps_the_attachments_that_it_names_and_all_when_it_names_none(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
+async def test_an_edit_keeps_listed_attachments_or_all(standin: DiscordStandIn, http: HttpClient) -> None:
     files = {f"{name}.png": make_image() for name in "abc"}
-    told = (await raw.ask("POST", messages(standin), {"content": "x"}, files)).body
-    one = f"{messages(standin)}/{told['id']}"
-    a, b, _ = (item["id"] for item in told["attachments"])
+    data = (await http.request("POST", messages(standin), {"content": "x"}, files)).body
+    one = f"{messages(standin)}/{data['id']}"
+    a, b, _ = (item["id"] for item in data["attachments"])
     named = {"attachments": [{"id": int(a)}, {"id": b}, {"id": 0, "description": "new"}]}
-    kept = (await raw.ask("PATCH", one, named, {"d.png": make_image()})).body
+    kept = (await http.request("PATCH", one, named, {"d.png": make_image()})).body
     assert [item["filename"] for item in kept["attachments"]] == ["a.png", "b.png", "d.png"]
     assert [item["id"] for item in kept["attachments"]][:2] == [a, b]
-    added = (await raw.ask("PATCH", one, {}, {"e.png": make_image()})).body
+    added = (await http.request("PATCH", one, {}, {"e.png": make_image()})).body
     assert [item["filename"] for item in added["attachments"]] == ["a.png", "b.png", "d.png", "e.png"]
-    assert (await raw.ask("PATCH", one, {"attachments": []})).body["attachments"] == []
+    assert (await http.request("PATCH", one, {"attachments": []})).body["attachments"] == []
 
 
-async def test_files_over_the_guilds_limit_or_25_mib_in_all_are_too_large(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
+async def test_files_over_the_limit_are_too_large(standin: DiscordStandIn, http: HttpClient) -> None:
     mib = 1024 * 1024
-    over = await raw.ask("POST", messages(standin), {}, {"a.bin": b"x" * (10 * mib + 1)})
+    over = await http.request("POST", messages(standin), {}, {"a.bin": b"x" * (10 * mib + 1)})
     assert (over.status, over.code) == (413, 40005)
-    fits = await raw.ask("POST", messages(standin), {}, {"a.bin": b"x" * 10 * mib})
+    fits = await http.request("POST", messages(standin), {}, {"a.bin": b"x" * 10 * mib})
     assert fits.status == 200
     many = {f"{name}.bin": b"x" * 9 * mib for name in "abc"}
-    assert (await raw.ask("POST", messages(standin), {}, many)).code == 40005
-    standin.state.guild("Sandbox").tier = 2
-    assert (await raw.ask("POST", messages(standin), {}, {"a.bin": b"x" * 20 * mib})).status == 200
+    assert (await http.request("POST", messages(standin), {}, many)).code == 40005
+    standin.state.guild("Sandbox").premium_tier = 2
+    assert (await http.request("POST", messages(standin), {}, {"a.bin": b"x" * 20 * mib})).status == 200
 
 
-async def test_an_attachments_address_is_signed_and_expires(standin: DiscordStandIn, raw: HttpClient) -> None:
-    told = (await raw.ask("POST", messages(standin), {}, {"a b.png": make_image()})).body
-    url = told["attachments"][0]["url"]
-    assert told["attachments"][0]["filename"] == "a_b.png"
+async def test_attachment_urls_are_signed_and_expire(standin: DiscordStandIn, http: HttpClient) -> None:
+    data = (await http.request("POST", messages(standin), {}, {"a b.png": make_image()})).body
+    url = data["attachments"][0]["url"]
+    assert data["attachments"][0]["filename"] == "a_b.png"
     assert {"ex", "is", "hm"} <= set(url.rpartition("?")[2].replace("=", "&").split("&"))
-    async with raw.session.get(url) as answer:
+    async with http.session.get(url) as answer:
         assert await answer.read() == make_image()
         assert answer.headers["Content-Type"] == "image/png"
-    async with raw.session.get(url.replace("hm=", "hm=0")) as answer:
+    async with http.session.get(url.replace("hm=", "hm=0")) as answer:
         assert answer.status == 404
     standin.skip(25 * 3600)
-    async with raw.session.get(url) as answer:
+    async with http.session.get(url) as answer:
         assert answer.status == 404
 
 
-async def test_a_nonce_is_enforced_when_asked(standin: DiscordStandIn, raw: HttpClient) -> None:
+async def test_a_nonce_is_enforced_on_request(standin: DiscordStandIn, http: HttpClient) -> None:
     payload = {"content": "once", "nonce": "n1", "enforce_nonce": True}
-    first, second = await raw.ask("POST", messages(standin), payload), await raw.ask("POST", messages(standin), payload)
+    first, second = (
+        await http.request("POST", messages(standin), payload),
+        await http.request("POST", messages(standin), payload),
+    )
     assert first.body["id"] == second.body["id"]
-    other = await raw.ask("POST", messages(standin), {"content": "once", "nonce": "n1"})
+    other = await http.request("POST", messages(standin), {"content": "once", "nonce": "n1"})
     assert other.body["id"] != first.body["id"]
 
 
-async def test_messages_are_listed_newest_first_and_around_before_after_one(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
-    ids = [(await raw.ask("POST", messages(standin), {"content": str(n)})).body["id"] for n in range(7)]
+async def test_listing_messages_around_before_and_after_one(standin: DiscordStandIn, http: HttpClient) -> None:
+    ids = [(await http.request("POST", messages(standin), {"content": str(n)})).body["id"] for n in range(7)]
 
     async def listed(query: str) -> list[int]:
-        return [ids.index(one["id"]) for one in (await raw.ask("GET", f"{messages(standin)}?{query}")).body]
+        return [ids.index(one["id"]) for one in (await http.request("GET", f"{messages(standin)}?{query}")).body]
 
     assert await listed("limit=3") == [6, 5, 4]
     assert await listed(f"before={ids[3]}&limit=2") == [2, 1]
@@ -179,46 +170,42 @@ async def test_messages_are_listed_newest_first_and_around_before_after_one(
     assert await listed(f"around={ids[3]}&limit=3") == [4, 3, 2]
 
 
-async def test_past_an_hour_edits_are_scarce_and_the_answer_is_a_429_with_a_code(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
-    told = (await raw.ask("POST", messages(standin), {"content": "old"})).body
-    one = f"{messages(standin)}/{told['id']}"
+async def test_edits_of_old_messages_are_limited(standin: DiscordStandIn, http: HttpClient) -> None:
+    data = (await http.request("POST", messages(standin), {"content": "old"})).body
+    one = f"{messages(standin)}/{data['id']}"
     standin.skip(3601)
-    statuses = [(await raw.ask("PATCH", one, {"content": str(n)})).status for n in range(4)]
+    statuses = [(await http.request("PATCH", one, {"content": str(n)})).status for n in range(4)]
     assert statuses == [200, 200, 200, 429]
-    got = await raw.ask("PATCH", one, {"content": "again"})
-    assert (got.code, got.headers["Via"], got.body["retry_after"] > 0) == (30046, "1.1 google", True)
+    response = await http.request("PATCH", one, {"content": "again"})
+    assert (response.code, response.headers["Via"], response.body["retry_after"] > 0) == (30046, "1.1 google", True)
 
 
-async def test_only_the_author_edits_and_only_the_author_or_a_moderator_deletes(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
+async def test_only_authors_edit_and_authors_or_moderators_delete(standin: DiscordStandIn, http: HttpClient) -> None:
     general = standin.state.channel("general")
-    said = await standin.person("mia").send_message(general, "mine")
-    assert (await raw.ask("PATCH", f"{messages(standin)}/{said.id}", {"content": "x"})).code == 50005
-    assert (await raw.ask("DELETE", f"{messages(standin)}/{said.id}")).code == 50013
+    sent = await standin.person("mia").send_message(general, "mine")
+    assert (await http.request("PATCH", f"{messages(standin)}/{sent.id}", {"content": "x"})).code == 50005
+    assert (await http.request("DELETE", f"{messages(standin)}/{sent.id}")).code == 50013
     standin.state.allow(general, Permission.MANAGE_MESSAGES)
-    assert (await raw.ask("DELETE", f"{messages(standin)}/{said.id}")).status == 204
-    assert (await raw.ask("GET", f"{messages(standin)}/{said.id}")).code == 10008
+    assert (await http.request("DELETE", f"{messages(standin)}/{sent.id}")).status == 204
+    assert (await http.request("GET", f"{messages(standin)}/{sent.id}")).code == 10008
 
 
-async def test_automod_blocks_new_texts_and_edits_and_nothing_changes(standin: DiscordStandIn, raw: HttpClient) -> None:
+async def test_automod_blocks_new_messages_and_edits(standin: DiscordStandIn, http: HttpClient) -> None:
     standin.faults.block_text("forbidden")
-    assert (await raw.ask("POST", messages(standin), v2(text_display("a Forbidden word")))).code == 200000
-    told = (await raw.ask("POST", messages(standin), {"content": "fine"})).body
-    got = await raw.ask("PATCH", f"{messages(standin)}/{told['id']}", {"content": "forbidden"})
-    assert (got.status, got.code) == (400, 200000)
+    assert (await http.request("POST", messages(standin), v2(text_display("a Forbidden word")))).code == 200000
+    data = (await http.request("POST", messages(standin), {"content": "fine"})).body
+    response = await http.request("PATCH", f"{messages(standin)}/{data['id']}", {"content": "forbidden"})
+    assert (response.status, response.code) == (400, 200000)
     assert [message.content for message in standin.state.channel("general").messages.values()] == ["fine"]
 
 
-async def test_every_state_of_a_message_is_kept(standin: DiscordStandIn, raw: HttpClient) -> None:
-    told = (await raw.ask("POST", messages(standin), {"content": "one"})).body
-    one = f"{messages(standin)}/{told['id']}"
-    message = standin.state.message(standin.state.channel("general").id, int(told["id"]))
+async def test_every_version_of_a_message_is_kept(standin: DiscordStandIn, http: HttpClient) -> None:
+    data = (await http.request("POST", messages(standin), {"content": "one"})).body
+    one = f"{messages(standin)}/{data['id']}"
+    message = standin.state.message(standin.state.channel("general").id, int(data["id"]))
     assert message is not None
-    await raw.ask("PATCH", one, {"content": "two"})
-    await raw.ask("DELETE", one)
+    await http.request("PATCH", one, {"content": "two"})
+    await http.request("DELETE", one)
     assert [(state.body.content, state.deleted) for state in message.history] == [
         ("one", False),
         ("two", False),

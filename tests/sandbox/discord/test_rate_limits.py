@@ -37,7 +37,7 @@ class Hands:
     seconds=st.floats(0.1, 10),
     steps=st.lists(st.tuples(st.floats(0, 3), st.sampled_from("ab")), max_size=60),
 )
-def test_a_bucket_never_lets_more_through_than_its_limit_and_counts_down_to_it(
+def test_a_bucket_counts_down_and_never_exceeds_its_limit(
     limit: int, seconds: float, steps: list[tuple[float, str]]
 ) -> None:
     clock, rule = Hands(), RateLimit("r", limit, seconds)
@@ -45,14 +45,14 @@ def test_a_bucket_never_lets_more_through_than_its_limit_and_counts_down_to_it(
     passed: dict[str, list[float]] = {"a": [], "b": []}
     for wait, channel in steps:
         clock.time += wait
-        before = buckets.look(rule, {"channel_id": channel})
+        before = buckets.peek(rule, {"channel_id": channel})
         if before["X-RateLimit-Remaining"] == "0":
             with pytest.raises(RateLimited) as refused:
-                buckets.take(rule, {"channel_id": channel})
+                buckets.consume(rule, {"channel_id": channel})
             assert 0 <= refused.value.body["retry_after"] <= seconds + 0.001
             assert sum(at > clock.time - seconds - 0.001 for at in passed[channel]) >= limit
         else:
-            headers = buckets.take(rule, {"channel_id": channel})
+            headers = buckets.consume(rule, {"channel_id": channel})
             passed[channel].append(clock.time)
             assert int(headers["X-RateLimit-Remaining"]) == int(before["X-RateLimit-Remaining"]) - 1
     for times in passed.values():
@@ -60,13 +60,13 @@ def test_a_bucket_never_lets_more_through_than_its_limit_and_counts_down_to_it(
             assert sum(start <= at < start + seconds - 0.001 for at in times) <= 2 * limit
 
 
-async def test_the_headers_name_the_bucket_and_count_it_down(standin: DiscordStandIn, raw: HttpClient) -> None:
+async def test_headers_name_the_bucket_and_count_down(standin: DiscordStandIn, http: HttpClient) -> None:
     standin.rate_limits.enabled = True
-    got = [await raw.ask("POST", messages(standin), {"content": "x"}) for _ in range(5)]
-    assert [one.headers["X-RateLimit-Remaining"] for one in got] == ["4", "3", "2", "1", "0"]
-    assert {one.headers["X-RateLimit-Bucket"] for one in got} == {SEND.hash}
-    assert 0 < float(got[-1].headers["X-RateLimit-Reset-After"]) <= 5
-    over = await raw.ask("POST", messages(standin), {"content": "x"})
+    response = [await http.request("POST", messages(standin), {"content": "x"}) for _ in range(5)]
+    assert [one.headers["X-RateLimit-Remaining"] for one in response] == ["4", "3", "2", "1", "0"]
+    assert {one.headers["X-RateLimit-Bucket"] for one in response} == {SEND.hash}
+    assert 0 < float(response[-1].headers["X-RateLimit-Reset-After"]) <= 5
+    over = await http.request("POST", messages(standin), {"content": "x"})
     assert (over.status, over.headers["Via"], over.headers["Content-Type"]) == (429, "1.1 google", "application/json")
     assert over.headers["X-RateLimit-Scope"] == "user"
     assert over.body == {
@@ -74,31 +74,29 @@ async def test_the_headers_name_the_bucket_and_count_it_down(standin: DiscordSta
         "retry_after": pytest.approx(5, abs=0.5),
         "global": False,
     }
-    assert (await raw.ask("POST", messages(standin, "pictures"), {"content": "x"})).status == 200
+    assert (await http.request("POST", messages(standin, "pictures"), {"content": "x"})).status == 200
     assert len(standin.state.channel("general").messages) == 5
     standin.skip(5)
-    assert (await raw.ask("POST", messages(standin), {"content": "x"})).status == 200
+    assert (await http.request("POST", messages(standin), {"content": "x"})).status == 200
 
 
-async def test_the_whole_bot_has_fifty_requests_a_second_and_answers_to_interactions_do_not_count(
-    standin: DiscordStandIn, raw: HttpClient
-) -> None:
+async def test_the_global_limit_excludes_interaction_routes(standin: DiscordStandIn, http: HttpClient) -> None:
     standin.rate_limits.enabled = True
     clock = standin.services.rate_limits._clock = VirtualClock()
-    got = [await raw.ask("GET", f"/users/{standin.state.user('mia').id}", None) for _ in range(50)]
+    response = [await http.request("GET", f"/users/{standin.state.user('mia').id}", None) for _ in range(50)]
     standin.rate_limits._windows = {
         key: window for key, window in standin.rate_limits._windows.items() if key == ("global",)
     }
-    over = await raw.ask("GET", "/users/@me")
+    over = await http.request("GET", "/users/@me")
     assert (over.status, over.body["global"], over.headers["X-RateLimit-Global"]) == (429, True, "true")
-    assert {one.status for one in got} == {200}
-    callback = await raw.ask("POST", "/interactions/1/token/callback", {"type": 5}, token=None)
+    assert {one.status for one in response} == {200}
+    callback = await http.request("POST", "/interactions/1/token/callback", {"type": 5}, token=None)
     assert (callback.code, "X-RateLimit-Limit" in callback.headers) == (10062, False)
     await clock.advance(1)
-    assert (await raw.ask("GET", "/users/@me")).status == 200
+    assert (await http.request("GET", "/users/@me")).status == 200
 
 
-async def test_many_edits_at_once_keep_to_the_headers_and_are_never_refused(standin: DiscordStandIn) -> None:
+async def test_discord_py_keeps_to_the_headers_of_many_edits(standin: DiscordStandIn) -> None:
     standin.rate_limits.change(EDIT, limit=5, seconds=0.3)
     async with running_bot(Bot(), standin) as bot:
         channel = bot.get_channel(standin.state.channel("general").id)
@@ -109,7 +107,7 @@ async def test_many_edits_at_once_keep_to_the_headers_and_are_never_refused(stan
     assert [call.status for call in edits] == [200] * 12
 
 
-async def test_a_429_in_the_way_is_waited_for_and_tried_again(standin: DiscordStandIn) -> None:
+async def test_discord_py_waits_for_a_429_and_retries(standin: DiscordStandIn) -> None:
     async with running_bot(Bot(), standin) as bot:
         channel = bot.get_channel(standin.state.channel("general").id)
         assert isinstance(channel, discord.TextChannel)
@@ -121,5 +119,5 @@ async def test_a_429_in_the_way_is_waited_for_and_tried_again(standin: DiscordSt
     assert statuses == [429, 200, 429, 204]
 
 
-def test_the_buckets_are_the_observed_ones() -> None:
+def test_the_buckets_match_observations() -> None:
     assert [(rule.limit, rule.seconds) for rule in (SEND, EDIT, WEBHOOK, REACT)] == [(5, 5), (5, 5), (5, 2), (1, 0.25)]

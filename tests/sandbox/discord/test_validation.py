@@ -51,10 +51,10 @@ def keep(upload: Upload) -> Attachment:
 
 
 @given(MESSAGES, st.sampled_from([None, MessageBody("before"), MessageBody(flags=COMPONENTS_V2)]))
-def test_any_message_is_composed_or_refused(payload: Json, before: MessageBody | None) -> None:
+def test_any_message_is_built_or_refused(payload: Json, before: MessageBody | None) -> None:
     with suppress(ApiError):
         validate_allowed_mentions(payload.get("allowed_mentions"))
-        body = build_body(MessagePayload(payload, {0: Upload("a.txt", b"x")}), before, limit=100, keep=keep)
+        body = build_body(MessagePayload(payload, {0: Upload("a.txt", b"x")}), before, limit=100, store=keep)
         ids = [item["id"] for item in iter_components(body.components)]
         assert len(ids) == len(set(ids)) <= 40
 
@@ -64,6 +64,6 @@ MODALS = st.lists(COMPONENTS, max_size=6) | ODD
 
 @given(ODD | st.builds(lambda components: {"title": "t", "custom_id": "c", "components": components}, MODALS))
 def test_any_modal_is_accepted_or_refused(data: Any) -> None:
-    problems = FormErrors()
-    modal = validate_modal(data, problems)
-    assert bool(modal) != bool(problems)
+    errors = FormErrors()
+    modal = validate_modal(data, errors)
+    assert bool(modal) != bool(errors)

@@ -24,10 +24,10 @@ async def test_slash_suggests_every_registered_command(driver: PageDriver, envir
     ("options", "invalid", "problem"),
     [
         ({}, "prompt", "The option “prompt” is required."),
-        ({"prompt": "x", "num_outputs": "lots"}, "num_outputs", "The option “num_outputs” takes a whole number."),
-        ({"prompt": "x", "num_outputs": "9"}, "num_outputs", "The option “num_outputs” takes a number from 1 to 4."),
-        ({"prompt": "x", "aspect_ratio": "7:5"}, "aspect_ratio", "The option “aspect_ratio” takes one of: 1:1"),
-        ({"prompt": "x", "go_fast": "perhaps"}, "go_fast", "The option “go_fast” takes True or False."),
+        ({"prompt": "x", "num_outputs": "lots"}, "num_outputs", "The option “num_outputs” must be a whole number."),
+        ({"prompt": "x", "num_outputs": "9"}, "num_outputs", "The option “num_outputs” must be a number from 1 to 4."),
+        ({"prompt": "x", "aspect_ratio": "7:5"}, "aspect_ratio", "The option “aspect_ratio” must be one of: 1:1"),
+        ({"prompt": "x", "go_fast": "perhaps"}, "go_fast", "The option “go_fast” must be True or False."),
     ],
 )
 async def test_an_invalid_value_is_rejected_and_its_option_marked(

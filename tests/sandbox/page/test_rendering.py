@@ -48,10 +48,10 @@ def every_component(environment: Environment) -> dict[str, Any]:
 
 
 async def post_message(
-    raw: HttpClient, environment: Environment, payload: dict[str, Any], files: dict[str, bytes] | None = None
+    http: HttpClient, environment: Environment, payload: dict[str, Any], files: dict[str, bytes] | None = None
 ) -> str:
     channel = environment.discord.state.channel("general").id
-    answer = await raw.ask("POST", f"/channels/{channel}/messages", payload, files)
+    answer = await http.request("POST", f"/channels/{channel}/messages", payload, files)
     assert answer.status == 200, answer.body
     return str(answer.body["id"])
 
@@ -63,8 +63,8 @@ async def test_every_component_is_drawn(driver: PageDriver, environment: Environ
         "b.png": make_image("#5070c0", 300),
         "all.zip": b"PK\x05\x06" + bytes(18),
     }
-    async with http_client(environment.discord) as raw:
-        id_ = await post_message(raw, environment, every_component(environment), files)
+    async with http_client(environment.discord) as http:
+        id_ = await post_message(http, environment, every_component(environment), files)
     card = driver.page.locator(f".message[data-id='{id_}'] .card")
     await expect(card).to_have_css("--accent", "#e0a030")
     await expect(card.get_by_role("heading")).to_have_text("Title")
@@ -103,8 +103,8 @@ async def test_embeds_and_attachments_are_drawn(driver: PageDriver, environment:
         "c.png": make_image("green"),
         "tune.wav": b"RIFF\0\0\0\0WAVE",
     }
-    async with http_client(environment.discord) as raw:
-        id_ = await post_message(raw, environment, {"content": "look", "embeds": [embed]}, files)
+    async with http_client(environment.discord) as http:
+        id_ = await post_message(http, environment, {"content": "look", "embeds": [embed]}, files)
     message = driver.page.locator(f".message[data-id='{id_}']")
     for words in ("An embed", "Somebody", "the end", "One"):
         await expect(message.locator(".embed")).to_contain_text(words)
@@ -115,20 +115,20 @@ async def test_embeds_and_attachments_are_drawn(driver: PageDriver, environment:
 
 async def test_an_edit_keeps_the_elements_that_did_not_change(driver: PageDriver, environment: Environment) -> None:
     await driver.open_channel("general")
-    async with http_client(environment.discord) as raw:
+    async with http_client(environment.discord) as http:
         before = v2(text_display("first"), gallery("attachment://a.png"), text_display("last"))
-        id_ = await post_message(raw, environment, before, {"a.png": make_image()})
+        id_ = await post_message(http, environment, before, {"a.png": make_image()})
         message = driver.page.locator(f".message[data-id='{id_}']")
         image = await message.locator(".gallery img").element_handle()
         assert image is not None
         channel = environment.discord.state.channel("general").id
         after = v2(text_display("new"), text_display("first"), gallery("attachment://a.png"))
-        answer = await raw.ask("PATCH", f"/channels/{channel}/messages/{id_}", after)
+        answer = await http.request("PATCH", f"/channels/{channel}/messages/{id_}", after)
         assert answer.status == 200
         await expect(message.locator(".text")).to_have_text(["new", "first"])
         await expect(message).to_contain_text("(edited)")
         assert await image.evaluate("image => image.isConnected")
-        await raw.ask("DELETE", f"/channels/{channel}/messages/{id_}")
+        await http.request("DELETE", f"/channels/{channel}/messages/{id_}")
         await expect(message).to_have_count(0)
 
 

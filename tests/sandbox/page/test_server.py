@@ -76,7 +76,7 @@ async def test_uploaded_files_are_never_run(
     mia, general = discord.person("mia"), discord.state.channel("general")
     page = Upload("page.html", b"<script>alert(1)</script>")
     message = await mia.send_message(general, files=[page, Upload("tune.wav", b"RIFF0000WAVE", "audio/wav")])
-    first, second = (discord.cdn.url(attachment) for attachment in message.attachments)
+    first, second = (discord.cdn.sign_url(attachment) for attachment in message.attachments)
     origin = discord.cdn.origin
     async with client.get(first.replace(f"{origin}/", f"{page_url}cdn/")) as response:
         assert response.headers["Content-Type"] == "application/octet-stream"
