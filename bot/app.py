@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import discord
@@ -17,9 +17,9 @@ import structlog
 from discord.ext import commands
 
 from bot.aio import cancel_and_wait
-from bot.backends.replicate.client import Replicate, open_http
+from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
-from bot.backends.replicate.transport import ReadScheduler
+from bot.backends.replicate.transport import ReadScheduler, open_http
 from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
@@ -33,7 +33,7 @@ from bot.maintenance import Maintenance, RetentionPeriods
 from bot.observability.discord_metrics import DiscordMetrics
 from bot.observability.health_checks import HealthChecks
 from bot.observability.logs import configure_logging
-from bot.observability.metrics import CONTENT_TYPE, Metrics
+from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.materialize import Concurrency, Materializer, Spool
 from bot.runs import ModelRef, Run
@@ -72,12 +72,13 @@ VERSION = importlib.metadata.version("replicord")
 # Docker and systemd kill ten seconds after SIGTERM; the last edits get most of them.
 _GRACE = timedelta(seconds=8)
 
-# Seconds between two reads of a stream: a text is shown once a second, and reading each token by itself is dear.
-_BREATH_SHORTEST, _BREATH_LONGEST = 0.1, 0.34
+# Seconds between two reads of a stream. A text is shown once a second, and reading every token by itself is expensive.
+_STREAM_READ_MIN: Final = 0.1
+_STREAM_READ_MAX: Final = 0.34
 
 
 class App:
-    """The bot, put together. ``run`` is its life."""
+    """The bot: builds every part and hands it to the others. ``run`` runs it."""
 
     def __init__(
         self, settings: Settings, *, store: Store, http: httpx.AsyncClient, clock: Clock, metrics: Metrics
@@ -100,17 +101,17 @@ class App:
             base_url=settings.replicate_base_url,
             clock=clock,
             metrics=metrics,
-            breathing=ReadScheduler(shortest=_BREATH_SHORTEST, longest=_BREATH_LONGEST),
+            scheduler=ReadScheduler(min_delay=_STREAM_READ_MIN, max_delay=_STREAM_READ_MAX),
         )
         self._spool = Spool(DatabaseLocation.parse(settings.database_url).folder / "spool")
-        self._fetcher = Downloader(
+        self._downloader = Downloader(
             http,
             hosts=settings.replicate_file_hosts,
             max_bytes=FILE_BYTES,
             clock=clock,
-            on_bytes=metrics.output_downloaded,
+            metrics=metrics,
         )
-        self._bench = Concurrency.of()
+        self._concurrency = Concurrency()
         self._replies = ReplyRegistry(self._client, ledger=store.runs, clock=clock, metrics=metrics)
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._engine = Engine(
@@ -137,51 +138,53 @@ class App:
         )
         self._missing: tuple[str, ...] = ()
         self._published = False
-        self._watch = HealthChecks(
-            {"database": self._write_something, "replicate": self._replicate.account}, clock=clock
+        self._health_checks = HealthChecks(
+            {"database": self._check_database, "replicate": self._replicate.get_account}, clock=clock
         )
 
-    async def server(self, host: str, port: int) -> "WebServer":
-        """Return the server for health, metrics and, where a public URL is set, Replicate's calls."""
-        # 2 MB of aiohttp's server, for those who open a port.
+    async def build_web_server(self, host: str, port: int) -> "WebServer":
+        """Return the server for health, metrics and, if WEBHOOK_URL is set, Replicate's webhooks."""
+        # Imported here because aiohttp's server takes 2 MB, which a bot without a port need not spend.
         from bot.web.health import Health  # noqa: PLC0415
         from bot.web.server import WebServer  # noqa: PLC0415
 
-        health = Health(ready=self._ready, metrics=self._exposition, metrics_type=CONTENT_TYPE)
-        deliveries = await self._deliveries() if self._settings.webhook_url else None
-        return WebServer(host=host, port=port, health=health, deliveries=deliveries)
+        health = Health(readiness=self._readiness, metrics=self._exposition)
+        webhooks = await self._build_webhook_receiver() if self._settings.webhook_url else None
+        return WebServer(host=host, port=port, health=health, webhooks=webhooks)
 
-    async def _deliveries(self) -> "WebhookReceiver | None":
-        """Return what takes Replicate's calls; None while its signing secret cannot be had: runs do without."""
+    async def _build_webhook_receiver(self) -> "WebhookReceiver | None":
+        """Return the receiver, or None if Replicate does not answer: runs work without webhooks."""
         try:
-            verifier = WebhookVerifier(await self._replicate.webhooks.secret(), self._clock)
+            verifier = WebhookVerifier(await self._replicate.webhooks.get_secret(), self._clock)
         except (Unauthenticated, Forbidden, NotFound) as error:
-            raise ConfigError(f"WEBHOOK_URL is set; Replicate did not tell its signing secret: {error}") from error
+            raise ConfigError(
+                f"WEBHOOK_URL is set, but Replicate did not return the signing secret of its webhooks: {error}"
+            ) from error
         except ReplicateError as error:
-            log.warning("Webhooks are off until the next start: their secret could not be had.", error=str(error))
+            log.warning("webhooks_disabled", error=str(error))  # until the next start
             return None
         from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
 
-        return WebhookReceiver(verifier=verifier, wake=self._engine.on_webhook, count=self._metrics.webhook_received)
+        return WebhookReceiver(verifier=verifier, wake_run=self._engine.on_webhook, metrics=self._metrics)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set or Discord will not have us; leave every run where the next start finds it."""
+        """Run until ``stop`` is set or Discord rejects the token. Unfinished runs are recovered at the next start."""
         connection = asyncio.create_task(self._connect(), name="discord")
         stopped = asyncio.create_task(stop.wait(), name="stop")
-        chores = asyncio.create_task(self._on_the_side(), name="chores")
+        maintenance = asyncio.create_task(self._run_maintenance(), name="maintenance")
         try:
-            await asyncio.wait({connection, stopped, chores}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({connection, stopped, maintenance}, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
-                log.info("Stopping. Runs go on at Replicate and are picked up at the next start.")
+                log.info("stopping")  # predictions go on at Replicate
         finally:
             await self._engine.stop(_GRACE)
             await self._replies.close()
             await self._client.close()
             await self._search.close()
             connection.cancel()
-            chores.cancel()
+            maintenance.cancel()
             stopped.cancel()
-            results = await asyncio.gather(connection, chores, return_exceptions=True)
+            results = await asyncio.gather(connection, maintenance, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -191,17 +194,18 @@ class App:
             await self._client.log_in(self._settings.discord_token.get_secret_value(), clock=self._clock)
         except discord.LoginFailure as error:
             raise ConfigError(
-                "Discord does not know DISCORD_TOKEN. Copy it anew from your application's Bot page."
+                "Discord rejected DISCORD_TOKEN. Copy it again from the Bot page of your application."
             ) from error
-        # What is paid for need not wait until Discord takes the commands, nor people until a thousand runs are back.
-        works = [asyncio.create_task(work) for work in (self._recover(), self._publish(), self._client.connect())]
+        # Concurrently: paid runs do not wait for the command sync, and new commands do not wait for a thousand runs.
+        jobs = (self._recover_runs(), self._sync_commands(), self._client.connect())
+        tasks = [asyncio.create_task(job) for job in jobs]
         try:
-            await asyncio.gather(*works)
+            await asyncio.gather(*tasks)
         finally:
-            await cancel_and_wait(works)
+            await cancel_and_wait(tasks)
 
-    async def offer(self) -> tuple[Mapping[str, Any], ...]:
-        """Add every command there is and return them as Discord gets them; Discord is not told yet."""
+    async def build_commands(self) -> tuple[Mapping[str, Any], ...]:
+        """Add every command to the client and return the payloads for Discord, without syncing them."""
         self._missing = await self._catalog.load()
         for cog in self._cogs(self._client):
             await self._client.add_cog(cog)
@@ -209,25 +213,23 @@ class App:
         return tuple(command.to_dict(self._client.tree) for command in self._client.tree.get_commands())
 
     async def _on_login(self, client: Replicord) -> None:
-        """Add what people can use, before the gateway opens."""
+        """Add commands, buttons and listeners, before the gateway opens."""
         client.add_dynamic_items(*PERSISTENT_BUTTONS)
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
-        await self.offer()
-        log.info("Logged in.", commands=[command.name for command in self._catalog])
+        await self.build_commands()
+        log.info("logged_in", user=str(client.user), commands=[command.name for command in self._catalog])
 
-    async def _recover(self) -> None:
-        """Pick up what a former life left."""
+    async def _recover_runs(self) -> None:
         recovered = await self._engine.recover(self._missed_reactions.find)
-        log.info("Every run that was under way is looked after again.", recovered=recovered)
+        log.info("runs_recovered", count=recovered)
 
-    async def _publish(self) -> None:
-        """Tell Discord the commands if they changed."""
+    async def _sync_commands(self) -> None:
         try:
             await self._command_sync.sync()
             self._published = True
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            log.warning("Discord did not take the commands; it is tried again.", error=str(error))
+            log.warning("command_sync_failed", error=str(error))  # maintenance tries again
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs
@@ -267,7 +269,7 @@ class App:
             prompts=self._settings.keep_prompts, files=self._settings.keep_files, runs=self._settings.keep_runs
         )
 
-    def _chores(self) -> Maintenance:
+    def _maintenance(self) -> Maintenance:
         return Maintenance(
             runs=self._store.runs,
             spool=self._spool,
@@ -277,17 +279,17 @@ class App:
         )
 
     async def _load_missing_commands(self) -> bool:
-        """Try again for commands that Replicate did not tell or Discord did not take; True when none is missing."""
+        """Retry the commands whose model was not resolved and a failed sync; return whether nothing is missing."""
         if not self._client.is_ready():
             return False
         if self._missing or not self._published:
             missing = await self._catalog.load()
-            await self._generate.publish()  # raises when Discord does not take them: then they are still missing
+            await self._generate.publish()  # raises if Discord refuses: then they are still missing
             self._missing, self._published = missing, True
         return not self._missing
 
-    def _ready(self) -> Mapping[str, bool]:
-        return {"discord": self._client.is_ready() and not self._client.is_closed(), **self._watch.works}
+    def _readiness(self) -> Mapping[str, bool]:
+        return {"discord": self._client.is_ready() and not self._client.is_closed(), **self._health_checks.results}
 
     def _exposition(self) -> bytes:
         stats = self._engine.stats()
@@ -297,26 +299,26 @@ class App:
             self._metrics.gateway_latency.labels(shard=str(shard)).set(seconds)
         return self._metrics.exposition()
 
-    async def _on_the_side(self) -> None:
-        watched = self._settings.http_port is not None  # else nobody can ask
-        await asyncio.gather(self._chores().go_on(), *([self._watch.go_on()] if watched else []))
+    async def _run_maintenance(self) -> None:
+        has_readiness = self._settings.http_port is not None
+        await asyncio.gather(self._maintenance().go_on(), *([self._health_checks.run()] if has_readiness else []))
 
-    async def _write_something(self) -> None:
+    async def _check_database(self) -> None:
         await self._store.key_value.put("alive", self._clock.now().isoformat())
 
     def _materializer(self, run: Run) -> Materializer:
         return Materializer(
-            self._fetcher,
+            self._downloader,
             folder=self._spool.folder(run.id),
             stem=_stem(run),
             limit=run.place.file_limit,
             created_at=run.created_at,
-            bench=self._bench,
+            concurrency=self._concurrency,
         )
 
 
 def _stem(run: Run) -> str:
-    """Return what a run's files are called: after its command, or its model where any model can be run."""
+    """Return the beginning of the names of a run's files: its command, or its model for /run."""
     return ModelRef.parse(run.target).name if run.command == ANY_MODEL else run.command
 
 
@@ -331,11 +333,11 @@ def _policy(settings: Settings) -> Policy:
     )
 
 
-_YOUNG = 10_000  # objects, before the youngest are looked at
+_GC_THRESHOLD: Final = 10_000  # new objects before a collection of the youngest generation
 
 
 async def serve(settings: Settings) -> int:
-    """Run the bot until it is told to stop; return the exit code. ConfigError says what keeps it from running."""
+    """Run the bot until a signal stops it; return the exit code. Raises ConfigError if it cannot start."""
     secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
     configure_logging(form=settings.log_format, level=settings.log_level, secrets=secrets_known)
     set_api_urls(settings.discord_api_url, str(settings.discord_gateway_url))
@@ -348,41 +350,40 @@ async def serve(settings: Settings) -> int:
         http = await stack.enter_async_context(open_http())
         app = App(settings, store=store, http=http, clock=clock, metrics=metrics)
         if settings.http_port is not None:
-            server = await app.server(settings.http_host, settings.http_port)
+            server = await app.build_web_server(settings.http_host, settings.http_port)
             stack.push_async_callback(server.stop)
             await server.start()
-        _spare_the_collector()
+        _tune_garbage_collector()
         await app.run(stop)
     return 0
 
 
-def _spare_the_collector() -> None:
-    """Let the garbage collector look at runs and not at the program.
+def _tune_garbage_collector() -> None:
+    """Keep the garbage collector away from the objects of the program itself.
 
-    What is there now stays for good: some 200,000 objects that a full collection would walk through, holding up
-    everybody for a fifth of a second. What comes later leaves few cycles, so that it is looked at more rarely, and what
-    is left of it in small portions.
+    The objects that exist now stay for good: some 200,000, which a full collection would traverse, stopping everything
+    for a fifth of a second. Later objects form few cycles, so collections are rarer, and small when they happen.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, 5, 50)
+    gc.set_threshold(_GC_THRESHOLD, 5, 50)
 
 
 def _stop_on_signals(stack: AsyncExitStack) -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set; the second signal ends the program at once, as the system does."""
+    """Return an event that SIGTERM and SIGINT set. The second signal ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
 
-    def asked() -> None:
+    def on_signal() -> None:
         stop.set()
         for number in numbers:
-            # Who asks twice means now. Every step of a run is on disk first, so nothing has to be cleaned up.
+            # Every step of a run is on disk first, so nothing has to be cleaned up.
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
     with suppress(NotImplementedError):  # Windows has no signal handlers on loops
         for number in numbers:
-            loop.add_signal_handler(number, asked)
+            loop.add_signal_handler(number, on_signal)
             stack.callback(loop.remove_signal_handler, number)
     return stop

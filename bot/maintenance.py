@@ -51,7 +51,9 @@ class Maintenance:
 
     async def forget(self) -> None:
         """Let go of old prompts, files and rows, and of output files that Discord has."""
-        kept = await asyncio.to_thread(self._spool.kept)  # before the runs: a run that begins meanwhile is in neither
+        kept = await asyncio.to_thread(
+            self._spool.run_ids
+        )  # before the runs: a run that begins meanwhile is in neither
         try:
             await self._runs.delete_expired(
                 self._clock.now(),
@@ -65,7 +67,7 @@ class Maintenance:
             return
         for run_id in kept:
             if run_id not in wanted:
-                await asyncio.to_thread(self._spool.forget, run_id)
+                await asyncio.to_thread(self._spool.delete, run_id)
 
     async def _forget_hourly(self) -> None:
         while True:

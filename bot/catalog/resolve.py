@@ -79,15 +79,15 @@ class ModelResolver:
 
     async def _resolve_deployment(self, target: ModelRef) -> ResolvedModel:
         deployment = await self._replicate.deployments.get(target.model)
-        version = await self._replicate.models.version(deployment.model, deployment.version)
+        version = await self._replicate.models.get_version(deployment.model, deployment.version)
         return _resolved(target, target, "", version.schema)
 
     async def _resolve_model(self, target: ModelRef) -> ResolvedModel:
         model = await self._replicate.models.get(target.model)
         if target.version is not None:
-            version = await self._replicate.models.version(target.model, target.version)
+            version = await self._replicate.models.get_version(target.model, target.version)
             return _resolved(target, target, model.description, version.schema)
-        latest = model.latest
+        latest = model.latest_version
         if latest is None:
             raise UnknownModel(f"{target} has no version that can be run.")
         # Replicate runs only official models without a version; any other is pinned to today's latest.

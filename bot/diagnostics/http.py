@@ -14,6 +14,7 @@ from bot.backends.replicate.webhooks import ID_HEADER, SIGNATURE_HEADER, TIMESTA
 from bot.clock import Clock
 from bot.diagnostics.result import CheckResult, Report, failed, ok
 from bot.errors import ConfigError
+from bot.observability.metrics import Metrics
 from bot.settings import Settings
 from bot.web.health import Health
 from bot.web.server import WebServer
@@ -50,7 +51,7 @@ async def check_http(settings: Settings, *, replicate: Replicate | None, clock: 
 
 async def _secret(replicate: Replicate, clock: Clock, tell: Report) -> str | None:
     try:
-        secret = await replicate.webhooks.secret()
+        secret = await replicate.webhooks.get_secret()
         WebhookVerifier(secret, clock)
     except ReplicateError as error:
         tell(
@@ -65,9 +66,12 @@ async def _secret(replicate: Replicate, clock: Clock, tell: Report) -> str | Non
 
 
 def _server(settings: Settings, secret: str | None, clock: Clock) -> WebServer:
-    health = Health(ready=dict, metrics=bytes, metrics_type="text/plain")
-    deliveries = WebhookReceiver(verifier=WebhookVerifier(secret, clock), wake=lambda *_: False) if secret else None
-    return WebServer(host=settings.http_host, port=settings.http_port or 0, health=health, deliveries=deliveries)
+    health = Health(readiness=dict, metrics=bytes)
+    webhooks = None
+    if secret:
+        verifier = WebhookVerifier(secret, clock)
+        webhooks = WebhookReceiver(verifier=verifier, wake_run=lambda *_: False, metrics=Metrics())
+    return WebServer(host=settings.http_host, port=settings.http_port or 0, health=health, webhooks=webhooks)
 
 
 async def _held_by_ours(settings: Settings) -> bool:

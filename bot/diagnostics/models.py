@@ -27,7 +27,7 @@ class CheckContext:
 async def check_account(bench: CheckContext, tell: Report) -> bool:
     """Tell whose token it is; False when Replicate does not take it or is not reached."""
     try:
-        account = await bench.replicate.account()
+        account = await bench.replicate.get_account()
     except ReplicateError as error:
         tell(failed(_refusal(error, bench.base_url)))
         return False
@@ -63,7 +63,7 @@ async def _nearest(replicate: Replicate, target: ModelRef) -> str | None:
         model = await replicate.models.get(target.model)
     except ReplicateError:
         return None
-    newest = f" Its newest is {model.latest.id}." if model.latest else ""
+    newest = f" Its newest is {model.latest_version.id}." if model.latest_version else ""
     return f"Replicate knows {target.model} and not its version {target.version[:12]}….{newest}"
 
 

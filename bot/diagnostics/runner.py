@@ -4,7 +4,8 @@ import sys
 from contextlib import AsyncExitStack
 
 from bot.app import App
-from bot.backends.replicate.client import Replicate, open_http
+from bot.backends.replicate.client import Replicate
+from bot.backends.replicate.transport import open_http
 from bot.catalog.command import merge_specs
 from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
@@ -99,7 +100,7 @@ class _Runner:
             for row in added:
                 await memory.commands.save(row)
             app = App(settings, store=memory, http=http, clock=clock, metrics=metrics)
-            wanted = shape(await app.offer())
+            wanted = shape(await app.build_commands())
         await _look_at_discord(settings, wanted, tell)
 
 

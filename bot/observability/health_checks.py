@@ -1,7 +1,8 @@
-"""Watch: whether what the bot stands on works, looked at now and then so that ``/readyz`` can answer at once."""
+"""Periodic checks of what the bot depends on, so that ``/readyz`` responds without waiting."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import structlog
 
@@ -9,49 +10,46 @@ from bot.clock import Clock
 
 log = structlog.get_logger(__name__)
 
-Probe = Callable[[], Awaitable[object]]
-"""Asks a part something small; raises when it does not work."""
+HealthCheck = Callable[[], Awaitable[object]]
+"""Use a dependency in a small way; raise an exception if it does not work."""
 
-_EVERY = 20.0
-_PATIENCE = 10.0
+_INTERVAL: Final = 20.0
+_TIMEOUT: Final = 10.0
 
 
 class HealthChecks:
-    """Asks each part in turn. A part that was not asked yet counts as working: the bot would not have started."""
+    """Run every check each ``interval`` seconds. Before its first run a check counts as passed."""
 
-    def __init__(self, parts: Mapping[str, Probe], *, clock: Clock, every: float = _EVERY) -> None:
-        self._parts = parts
+    def __init__(self, checks: Mapping[str, HealthCheck], *, clock: Clock, interval: float = _INTERVAL) -> None:
+        self._checks = checks
         self._clock = clock
-        self._every = every
-        self._works = dict.fromkeys(parts, True)
+        self._interval = interval
+        self._passed = dict.fromkeys(checks, True)
 
     @property
-    def works(self) -> Mapping[str, bool]:
-        """Which parts worked when they were asked last."""
-        return dict(self._works)
+    def results(self) -> Mapping[str, bool]:
+        """Whether each check passed when it last ran."""
+        return dict(self._passed)
 
-    async def go_on(self) -> None:
-        """Look for as long as the bot runs."""
+    async def run(self) -> None:
+        """Run the checks until cancelled."""
         while True:
-            await self.look()
-            await self._clock.sleep(self._every)
+            await self.run_once()
+            await self._clock.sleep(self._interval)
 
-    async def look(self) -> None:
-        """Ask every part once, side by side; log where the answer changed."""
-        await asyncio.gather(*(self._ask(name, probe) for name, probe in self._parts.items()))
+    async def run_once(self) -> None:
+        """Run every check once, concurrently; log those whose result changed."""
+        await asyncio.gather(*(self._run_check(name, check) for name, check in self._checks.items()))
 
-    async def _ask(self, name: str, probe: Probe) -> None:
+    async def _run_check(self, name: str, check: HealthCheck) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await probe()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the part does not work
-            self._now(name, works=False, why=str(error) or type(error).__name__)
+            async with asyncio.timeout(_TIMEOUT):
+                await check()
+        except Exception as error:  # noqa: BLE001 - any error means that the check failed
+            if self._passed[name]:
+                log.warning("health_check_failed", check=name, error=str(error) or type(error).__name__)
+            self._passed[name] = False
         else:
-            self._now(name, works=True)
-
-    def _now(self, name: str, *, works: bool, why: str = "") -> None:
-        if works and not self._works[name]:
-            log.info("A part works again.", part=name)
-        if not works and self._works[name]:
-            log.warning("A part does not work.", part=name, why=why)
-        self._works[name] = works
+            if not self._passed[name]:
+                log.info("health_check_recovered", check=name)
+            self._passed[name] = True

@@ -1,4 +1,9 @@
-"""Logs: every line of ours and of the libraries, in one form, without secrets."""
+"""Logs: every line of the bot and of its libraries in one format, without secrets.
+
+Secrets are removed from whole lines just before they are written, because they get into lines in many ways: as values,
+in the text of exceptions, in what discord.py or httpx log about their requests. The redaction knows the bot's own
+secrets word for word and what secrets of Discord and Replicate look like. What it removes becomes "…".
+"""
 
 import logging
 import re
@@ -15,30 +20,32 @@ from structlog.types import Processor
 
 from bot.secrets import is_secret_name
 
-REDACTED: Final = "…"
-_SHORTEST_SECRET: Final = 6
-_END = r"""\s"'<>\\|)}\]"""  # what ends a URL or a word, also inside JSON and Python literals
+LogFormat = Literal["people", "json"]
 
-_SIGNED = "ex|is|hm|sig|signature|expiry|expires|policy|key|token|access_token|x-(?:amz|goog)-[a-z-]+"
-# Everything before a secret is bounded, so that no line, however long, takes more than a moment.
-_PATTERNS: Final = tuple(
+REDACTED: Final = "…"
+_SECRET_CHARS_MIN: Final = 6
+_END: Final = r"""\s"'<>\\|)}\]"""  # ends a URL or a word, also inside JSON and Python literals
+
+_SIGNATURE_PARAMS: Final = "ex|is|hm|sig|signature|expiry|expires|policy|key|token|access_token|x-(?:amz|goog)-[a-z-]+"
+# Everything before a secret is bounded, so that the time for a line is linear in its length.
+_SECRET_PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        # Data URIs: a person's own picture, and very long.
+        # Data URIs: private images, and very long.
         (rf"\b(data:[\w.+-]{{0,60}}/?[\w.+-]{{0,60}}(?:;[^,{_END}]{{0,100}})?,)[^{_END}]+", rf"\1{REDACTED}"),
-        # Interaction and webhook tokens stand in the path: whoever has one may post.
+        # Interaction and webhook tokens are part of the path; with one of them anyone can post.
         (rf"((?:/webhooks|/interactions)/\d+/)[^/?#{_END}]+", rf"\1{REDACTED}"),
-        # Stream URLs are capabilities, on hosts that change; outputs are private files without a lock.
+        # Stream URLs are capabilities, on changing hosts; output URLs give access to private files.
         (rf"(https?://[\w.-]{{0,200}}\bstream(?:ing)?[\w.-]{{0,200}}(?::\d+)?/)[^{_END}]+", rf"\1{REDACTED}"),
         (rf"(/v1/(?:streams|files)/)(?=[^/{_END}]*-)[^{_END}]+", rf"\1{REDACTED}"),
         (rf"(/v1/streams/)[^{_END}]+", rf"\1{REDACTED}"),
         (rf"(https?://(?:[\w-]+\.)*replicate\.delivery/)[^{_END}]+", rf"\1{REDACTED}"),
-        # Signatures and the like in any query.
-        (rf"([?&;](?:{_SIGNED})=)[^&#;{_END}]+", rf"\1{REDACTED}"),
-        # Passwords in URLs (a database's).
+        # Signatures and tokens in query strings.
+        (rf"([?&;](?:{_SIGNATURE_PARAMS})=)[^&#;{_END}]+", rf"\1{REDACTED}"),
+        # Passwords in database URLs.
         (r"(\b[a-z][a-z0-9+.-]{0,30}://[^:/@\s]{0,100}:)[^@/\s]+(?=@)", rf"\1{REDACTED}"),
         (r"(\bbearer\s+)[\w.~+/=-]{6,}", rf"\1{REDACTED}"),
-        # The secrets themselves, wherever they stand: Replicate's, its webhooks', Discord's.
+        # Tokens without any context: Replicate's, those of its webhooks, Discord's.
         (r"\br8_\w{6,}", REDACTED),
         (r"\bwhsec_[\w+/=-]{6,}", REDACTED),
         (r"\b[\w-]{18,30}\.[\w-]{6,7}\.[\w-]{27,}", REDACTED),
@@ -51,74 +58,34 @@ _NAME: Final = re.compile(
 )
 _VALUE: Final = re.compile(rf"(?!None\b|null\b)[^,;&{_END}]+")
 
+# At INFO these log every request with its URL, every plug-in and every step. What matters of it is a metric, or logged
+# by the bot itself.
+_QUIET_LOGGERS: Final = ("httpx", "httpcore", "aiohttp.access", "alembic", "discord.client")
+# Logs every value of every statement: tokens that match no pattern, prompts, images. Silent even at DEBUG.
+_SILENT_LOGGERS: Final = ("aiosqlite",)
 
-class Redactor:
-    """Takes secrets out of text.
-
-    ``secrets`` are known ones, taken out word for word; the patterns above find the others. It may take out too
-    much, never too little.
-    """
-
-    def __init__(self, secrets: Collection[str] = ()) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, known))) if known else None
-
-    def __repr__(self) -> str:
-        return "Redactor()"
-
-    def __call__(self, text: str) -> str:
-        """Return the text without its secrets; twice is the same as once."""
-        if self._known is not None:
-            text = self._known.sub(REDACTED, text)
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
-        return _hide_named_values(text)
-
-
-def _hide_named_values(text: str) -> str:
-    kept: list[str] = []
-    end = 0
-    for found in _NAME.finditer(text):
-        if found.end() >= end and is_secret_name(found["name"]) and (value := _VALUE.match(text, found.end())):
-            kept += [text[end : found.end()], REDACTED]
-            end = value.end()
-    return "".join([*kept, text[end:]])
-
-
-def hide_by_name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide the values that are logged under a secret's name (a structlog processor)."""
-    for name in event:
-        if is_secret_name(name) and event[name] is not None:
-            event[name] = REDACTED
-    return event
-
-
-Form = Literal["people", "json"]
-
-# They log every request with its URL, every plug-in and every step at INFO; what matters of it is a metric or ours.
-_CHATTY = ("httpx", "httpcore", "aiohttp.access", "alembic", "discord.client")
-# It says every value of every statement: tokens that no pattern knows, prompts, pictures.
-_TOO_CHATTY = ("aiosqlite",)
-
-Ids = Callable[[], Mapping[str, object]]
-_subject: ContextVar[Ids | None] = ContextVar("subject", default=None)
+_run_context: ContextVar[Callable[[], Mapping[str, object]] | None] = ContextVar("run_context", default=None)
 
 
 def configure_logging(
-    *, form: Form = "people", level: str = "info", secrets: Collection[str] = (), stream: TextIO | None = None
+    *,
+    log_format: LogFormat = "people",
+    level: str = "info",
+    secrets: Collection[str] = (),
+    stream: TextIO | None = None,
 ) -> None:
-    """Send every log line of the process to ``stream`` (stderr), as JSON or for people, without secrets.
+    """Write every log line of the process to ``stream`` (stderr), as JSON or for people, without secrets.
 
-    ``secrets`` are the bot's own, to be taken out word for word. Uncaught exceptions and warnings are logged too.
+    ``secrets`` are removed word for word. Warnings and uncaught exceptions are logged too.
     """
     stream = stream or sys.stderr
     shared: list[Processor] = [
-        _name_subject,
+        _add_run_context,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        hide_by_name,
+        _hide_secret_values,
     ]
     structlog.configure(
         processors=[
@@ -136,14 +103,14 @@ def configure_logging(
     handler.setFormatter(
         _RedactingFormatter(
             Redactor(secrets),
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), hide_by_name],
-            processors=[ProcessorFormatter.remove_processors_meta, *_rendering(form, colors=stream.isatty())],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _hide_secret_values],
+            processors=[ProcessorFormatter.remove_processors_meta, *_renderers(log_format, colors=stream.isatty())],
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for name in _CHATTY:
+    for name in _QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
-    for name in _TOO_CHATTY:
+    for name in _SILENT_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
@@ -151,42 +118,75 @@ def configure_logging(
 
 @contextmanager
 def bind_run(run_id: str, *, prediction: Callable[[], str | None] = lambda: None) -> Iterator[None]:
-    """Put a run's id, and its prediction's once there is one, on every line that is logged within.
-
-    Tasks that begin within go on with it.
-    """
-    before = _subject.set(lambda: {"run": run_id, "prediction": prediction()})
+    """Add ``run``, and ``prediction`` once known, to every line logged in this block and by tasks started in it."""
+    token = _run_context.set(lambda: {"run": run_id, "prediction": prediction()})
     try:
         yield
     finally:
-        _subject.reset(before)
+        _run_context.reset(token)
 
 
-def _name_subject(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Add the ids of what is being worked on where the line does not name them itself."""
-    ids = _subject.get()
-    for name, value in (ids() if ids else {}).items():
-        if value is not None and event.get(name) is None:
-            event[name] = value
-    return event
+class Redactor:
+    """Remove secrets from text: ``secrets`` word for word, others by patterns. When in doubt it removes too much."""
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        own = sorted({secret for secret in secrets if len(secret) >= _SECRET_CHARS_MIN}, key=len, reverse=True)
+        self._own_secrets = re.compile("|".join(map(re.escape, own))) if own else None
+
+    def __repr__(self) -> str:
+        return "Redactor()"
+
+    def __call__(self, text: str) -> str:
+        """Return the text without secrets. The function is idempotent."""
+        if self._own_secrets is not None:
+            text = self._own_secrets.sub(REDACTED, text)
+        for pattern, replacement in _SECRET_PATTERNS:
+            text = pattern.sub(replacement, text)
+        return _hide_named_values(text)
 
 
 class _RedactingFormatter(ProcessorFormatter):
-    """Renders a record and takes the secrets out of what came of it: nothing is written that did not pass here."""
+    """Render a record and remove its secrets; every line passes through here."""
 
     def __init__(self, redact: Redactor, *, processors: list[Processor], foreign_pre_chain: list[Processor]) -> None:
         super().__init__(processors=processors, foreign_pre_chain=foreign_pre_chain)
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
         return self._redact(super().format(record))
 
 
-def _rendering(form: Form, *, colors: bool) -> list[Processor]:
-    if form == "json":
+def _hide_named_values(text: str) -> str:
+    kept: list[str] = []
+    end = 0
+    for match in _NAME.finditer(text):
+        if match.end() >= end and is_secret_name(match["name"]) and (value := _VALUE.match(text, match.end())):
+            kept += [text[end : match.end()], REDACTED]
+            end = value.end()
+    return "".join([*kept, text[end:]])
+
+
+def _hide_secret_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide values that are logged under the name of a secret (a structlog processor)."""
+    for name in event:
+        if is_secret_name(name) and event[name] is not None:
+            event[name] = REDACTED
+    return event
+
+
+def _add_run_context(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add the ids of the current run unless the line has its own (a structlog processor)."""
+    get_ids = _run_context.get()
+    for name, value in (get_ids() if get_ids else {}).items():
+        if value is not None and event.get(name) is None:
+            event[name] = value
+    return event
+
+
+def _renderers(log_format: LogFormat, *, colors: bool) -> list[Processor]:
+    if log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    # Plain tracebacks: the pretty ones show local variables, and with them secrets.
+    # Plain tracebacks: structlog's other formatters show local variables, and with them secrets.
     plain = structlog.dev.plain_traceback
     return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
 
@@ -195,4 +195,4 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Traceb
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    logging.getLogger("bot").critical("The bot fell over an error that nobody expected.", exc_info=(kind, error, trace))
+    structlog.get_logger("bot").critical("uncaught_exception", exc_info=(kind, error, trace))

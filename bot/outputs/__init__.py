@@ -1,1 +1,1 @@
-"""A prediction's output, as parts that can be shown. Pure, but for fetching files."""
+"""The output of a prediction: parsed, downloaded, and paginated onto Discord messages."""

@@ -1,8 +1,8 @@
-"""Hosts: where outputs may be fetched from, and at which addresses.
+"""The hosts that files may be downloaded from, and the addresses that are used for them.
 
 An entry is a host name ("replicate.delivery": it and its subdomains), an IP address, or either with a port.
-Private, loopback and link-local addresses are never used, whatever a name resolves to, unless an entry names the
-host itself. Replicate's own delivery hosts are public by nature: no entry makes a private address of theirs good.
+Private, loopback and link-local addresses are never used, whatever a name resolves to, unless an entry is the host
+itself. Replicate's own delivery hosts are always public: no entry allows a private address for them.
 """
 
 import asyncio
@@ -19,82 +19,87 @@ from bot.outputs.errors import AddressNotAllowed, HostUnreachable
 
 DELIVERY_HOSTS: Final = ("replicate.delivery",)
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _PORTS: Final = {"http": 80, "https": 443}
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Return the IP addresses of a host and port."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     host: str
     port: int | None
-    address: bool  # an IP address, which has no subdomains
+    is_address: bool  # addresses have no subdomains
 
 
 class AllowedHosts:
-    """Decides which addresses a URL may be fetched from."""
+    """Decide which addresses a URL may be fetched from."""
 
-    def __init__(self, entries: Collection[str], *, resolve: Resolve | None = None) -> None:
-        self._entries = tuple(_parse(entry) for entry in entries)
-        self._resolve = resolve or resolve_by_system
+    def __init__(self, entries: Collection[str], *, resolver: Resolver | None = None) -> None:
+        self._entries = tuple(_parse_entry(entry) for entry in entries)
+        self._resolver = resolver or resolve_by_system
 
-    async def addresses(self, url: httpx.URL) -> tuple[str, ...]:
-        """Return the IP addresses at which this URL may be fetched, the best first.
+    async def resolve(self, url: httpx.URL) -> tuple[str, ...]:
+        """Return the IP addresses at which the URL may be fetched, in the order of preference.
 
-        The caller connects to one of them and to nothing else, so that a name which resolves differently a moment
-        later gains nothing. Raises NotAllowed, or Unreachable when the name has no address.
+        The caller connects to one of them and does not resolve the name again, so that a name which resolves
+        differently a moment later changes nothing.
+
+        Raises AddressNotAllowed if the URL, its host or all of its addresses are not allowed, and HostUnreachable if
+        the name does not resolve.
         """
-        host = _plain(url.raw_host.decode("ascii"))
+        host = _normalize(url.raw_host.decode("ascii"))
         port = url.port or _PORTS.get(url.scheme, 0)
         if not 0 < port < 2**16 or not host or url.userinfo:
-            raise AddressNotAllowed("The model gave an address that is not a plain web address, so it was not opened.")
-        entries = [entry for entry in self._entries if _covers(entry, host, port)]
+            raise AddressNotAllowed("The model's output has an address that isn't a plain web address.")
+        entries = [entry for entry in self._entries if _matches(entry, host, port)]
         if not entries:
-            raise AddressNotAllowed("The file lies on a host that this bot does not fetch from.")
-        named = host not in DELIVERY_HOSTS and any(entry.host == host for entry in entries)
+            raise AddressNotAllowed("The file is on a host this bot isn't allowed to download from.")
+        allows_private = host not in DELIVERY_HOSTS and any(entry.host == host for entry in entries)
         try:
-            found = (host,) if _as_ip(host) else tuple(await self._resolve(host, port))
-        except (OSError, UnicodeError) as error:  # the latter for names that no resolver takes
-            raise HostUnreachable("The file's host cannot be found right now.") from error
-        good = tuple(address for address in found if named or _is_public(address))
-        if not good:
-            raise AddressNotAllowed("The file's host lies in a private network, so it was not opened.")
-        return good
+            addresses = (host,) if _parse_ip(host) else tuple(await self._resolver(host, port))
+        except (OSError, UnicodeError) as error:  # UnicodeError: names that cannot be encoded for DNS
+            raise HostUnreachable("The file's host can't be found right now.") from error
+        allowed = tuple(address for address in addresses if allows_private or _is_public(address))
+        if not allowed:
+            raise AddressNotAllowed("The file's host is in a private network, which this bot doesn't access.")
+        return allowed
 
 
 async def resolve_by_system(host: str, port: int) -> tuple[str, ...]:
-    """Return the addresses that the machine's resolver knows for the host, in its order of preference."""
+    """Return the addresses from the system's resolver, in its order of preference."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def is_covered(url: str, entries: Collection[str]) -> bool:
-    """Whether the URL's host is one of the entries or a subdomain of one; never raises."""
+def is_allowed_host(url: str, entries: Collection[str]) -> bool:
+    """Return whether the URL's host is one of the entries or a subdomain of one; never raise."""
     try:
         parts = urlsplit(url)
-        host, port = _plain(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 0)
+        host, port = _normalize(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         return False
-    return any(_covers(_parse(entry), host, port) for entry in entries)
+    return any(_matches(_parse_entry(entry), host, port) for entry in entries)
 
 
-def _parse(entry: str) -> _Entry:
+def _parse_entry(entry: str) -> _Entry:
     parts = urlsplit(entry if "//" in entry else f"//{entry}")
-    host = _plain(parts.hostname or "")
-    return _Entry(host=host, port=parts.port, address=_as_ip(host) is not None)
+    host = _normalize(parts.hostname or "")
+    return _Entry(host=host, port=parts.port, is_address=_parse_ip(host) is not None)
 
 
-def _plain(host: str) -> str:
+def _normalize(host: str) -> str:
     return host.strip("[]").rstrip(".").lower()
 
 
-def _covers(entry: _Entry, host: str, port: int) -> bool:
+def _matches(entry: _Entry, host: str, port: int) -> bool:
     if not entry.host or entry.port not in (None, port):
         return False
-    return host == entry.host or (not entry.address and host.endswith(f".{entry.host}"))
+    return host == entry.host or (not entry.is_address and host.endswith(f".{entry.host}"))
 
 
-def _as_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -102,13 +107,13 @@ def _as_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_public(text: str) -> bool:
-    """Whether the address is one of the open internet, also where it wraps another (mapped, 6to4, Teredo, NAT64)."""
-    address = _as_ip(text)
+    """Return whether the address, or the one embedded in it (mapped, 6to4, Teredo, NAT64), is public."""
+    address = _parse_ip(text)
     if address is None or address.is_multicast:
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_global
-    inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-    if inner is None and address in _NAT64:
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return inner.is_global if inner is not None else address.is_global
+    embedded = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+    if embedded is None and address in _NAT64:
+        embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return embedded.is_global if embedded is not None else address.is_global

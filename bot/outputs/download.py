@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -12,11 +12,14 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
+from bot.backoff import backoff_delay, no_jitter
 from bot.clock import Clock
 from bot.media.sniff import HEAD_BYTES, sniff
 from bot.media.types import MediaType
-from bot.outputs.allowed_hosts import AllowedHosts, Resolve
+from bot.observability.metrics import Metrics
+from bot.outputs.allowed_hosts import AllowedHosts, Resolver
 from bot.outputs.data_uri import decode_data_uri, is_data_uri
 from bot.outputs.errors import (
     AccessDenied,
@@ -28,55 +31,178 @@ from bot.outputs.errors import (
     HostUnreachable,
 )
 
-_STEP: Final = 64 * 1024  # bytes handed out at once, however many a packed byte stands for
+PART_SUFFIX: Final = ".part"
+
+_MAX_ATTEMPTS: Final = 7  # half a minute in all; the link of a file that is given up expires within the hour
+_INITIAL_DELAY: Final = 0.5
+_MAX_DELAY: Final = 16.0
+_MAX_REDIRECTS: Final = 5
+_DEADLINE: Final = 600.0  # seconds for one file
+_TIMEOUT: Final = httpx.Timeout(connect=10, read=30, write=10, pool=60)
+_RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})  # of the 4xx; every 5xx is retried
+# httpx's errors, and those of its aiohttp transport that it does not translate.
+_NETWORK_ERRORS: Final = (httpx.TransportError, aiohttp.ClientError, TimeoutError)
+
+_INFLATE_CHUNK_BYTES: Final = 64 * 1024  # decompressed at once, whatever the ratio
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
-_BROKEN: Final = "The file came packed in a way that cannot be undone."
+
+_CORRUPT: Final = "The file is compressed in a way that can't be read."
+_TOO_LARGE: Final = "Too large to download here"
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadedFile:
+    """A complete file on disk. ``source_name`` is its name at the source, if it had one."""
+
+    path: Path
+    size: int
+    type: MediaType
+    source_name: str | None
+
+
+class Downloader:
+    """Download files without tokens or cookies.
+
+    Bodies are written to disk as they arrive, up to ``max_bytes``; only complete files get their name. Each redirect
+    has to be allowed like the first URL.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        hosts: Collection[str],
+        max_bytes: int,
+        clock: Clock,
+        metrics: Metrics,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self._http = http
+        self._hosts = AllowedHosts(hosts, resolver=resolver)
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._metrics = metrics
+
+    async def download(self, url: str, path: Path) -> DownloadedFile:
+        """Write the file at ``url`` (http, https or data) to ``path``. Raises DownloadError."""
+        try:
+            if is_data_uri(url):
+                data = await asyncio.to_thread(decode_data_uri, url, max_bytes=self._max_bytes)
+                await asyncio.to_thread(write_atomically, path, data)
+            else:
+                await self._download(_parse_url(url), path)
+            return await asyncio.to_thread(inspect_file, path, source_name(url))
+        except OSError as error:
+            raise DiskError("The bot couldn't save the file to its disk. Ask the bot's owner to check it.") from error
+
+    async def _download(self, url: httpx.URL, path: Path) -> None:
+        deadline = self._clock.monotonic() + _DEADLINE
+
+        def is_last_attempt(state: RetryCallState) -> bool:
+            return (
+                stop_after_attempt(_MAX_ATTEMPTS)(state) or self._clock.monotonic() + state.upcoming_sleep >= deadline
+            )
+
+        retrying = AsyncRetrying(
+            sleep=self._clock.sleep,
+            stop=is_last_attempt,
+            retry=retry_if_exception_type((HostUnreachable, *_NETWORK_ERRORS)),
+            wait=_retry_delay,
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    await self._attempt(url, path, number=attempt.retry_state.attempt_number, deadline=deadline)
+        except _NETWORK_ERRORS as error:
+            raise HostUnreachable("The file's host didn't send it, even after several attempts.") from error
+
+    async def _attempt(self, url: httpx.URL, path: Path, *, number: int, deadline: float) -> None:
+        for _ in range(_MAX_REDIRECTS + 1):
+            async with self._open(url, number=number) as response:
+                if not response.has_redirect_location:
+                    _check_status(response.status_code)
+                    await self._save(response, path, deadline=deadline)
+                    return
+                url = _parse_url(response.headers["location"], base=url)
+        raise AddressNotAllowed("The file's host redirects too many times.")
+
+    @contextlib.asynccontextmanager
+    async def _open(self, url: httpx.URL, *, number: int) -> AsyncIterator[httpx.Response]:
+        """Open a response at an allowed address; the host name is not resolved again."""
+        addresses = await self._hosts.resolve(url)
+        request = httpx.Request(
+            "GET",
+            url.copy_with(host=addresses[(number - 1) % len(addresses)]),
+            headers={"Host": url.netloc.decode("ascii"), "Accept": "*/*", "Accept-Encoding": "identity"},
+            extensions={"timeout": _TIMEOUT.as_dict(), "sni_hostname": url.host if url.scheme == "https" else None},
+        )
+        response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _save(self, response: httpx.Response, path: Path, *, deadline: float) -> None:
+        declared_size = response.headers.get("content-length", "")
+        if declared_size.isdecimal() and int(declared_size) > self._max_bytes:
+            raise FileTooLarge(_TOO_LARGE)
+        decompressor = Decompressor(response.headers.get("content-encoding", ""))
+        with AtomicFile(path) as file:
+            async for chunk in response.aiter_raw():
+                self._metrics.output_downloaded(len(chunk))
+                for data in decompressor.feed(chunk):
+                    file.write(data)
+                    if file.size > self._max_bytes:
+                        raise FileTooLarge(_TOO_LARGE)
+                if self._clock.monotonic() > deadline:
+                    raise HostUnreachable("The file's host sent it too slowly.")
+            if not decompressor.complete:
+                raise HostUnreachable("The file's host didn't send all of it.")
+            file.commit()
 
 
 class Decompressor:
-    """Turns the bytes of one response body into the bytes they stand for.
+    """Decompress a response body with bounded memory.
 
-    Knows ``gzip`` and ``deflate``, which stores put on files unasked; raises Damaged for every other encoding, and
-    for bytes that are not what they claim.
+    Supports ``gzip`` and ``deflate``, which file stores apply unasked. Raises FileCorrupt for any other encoding and
+    for invalid data.
     """
 
     def __init__(self, encoding: str) -> None:
         name = encoding.strip().lower()
         if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise FileCorrupt(_BROKEN)
-        self._plain = name in ("", "identity")
+            raise FileCorrupt(_CORRUPT)
+        self._is_identity = name in ("", "identity")
         self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what the bytes stand for, in pieces of at most 64 KiB when they are packed."""
-        if self._plain:
+        """Yield the decompressed data, in chunks of at most 64 KiB unless the encoding is the identity."""
+        if self._is_identity:
             yield data
             return
         while data:
-            if self._inflater.eof:  # one gzip member ended, the next begins
+            if self._inflater.eof:  # the next member of a gzip file begins
                 self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
             try:
-                piece = self._inflater.decompress(data, _STEP)
+                chunk = self._inflater.decompress(data, _INFLATE_CHUNK_BYTES)
             except zlib.error as error:
-                raise FileCorrupt(_BROKEN) from error
-            yield piece
+                raise FileCorrupt(_CORRUPT) from error
+            yield chunk
             data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-            if not piece and not data:
+            if not chunk and not data:
                 return
 
     @property
-    def whole(self) -> bool:
-        """Whether everything that was promised has come."""
-        return self._plain or self._inflater.eof
-
-
-PART_SUFFIX: Final = ".part"
+    def complete(self) -> bool:
+        """Whether the compressed data ended where it should."""
+        return self._is_identity or self._inflater.eof
 
 
 class AtomicFile:
-    """Bytes on their way to ``path``: kept beside it as ``.part`` until ``finish``, and thrown away without it.
+    """A file that exists under ``path`` only after ``commit``; until then it is written beside it as ``.part``.
 
-    A process that is killed leaves only the ``.part``, which the next attempt overwrites.
+    A killed process leaves only the ``.part``, which the next attempt overwrites.
     """
 
     def __init__(self, path: Path) -> None:
@@ -91,12 +217,10 @@ class AtomicFile:
         return self
 
     def write(self, data: bytes) -> None:
-        """Add some bytes."""
         self._file.write(data)
         self.size += len(data)
 
-    def finish(self) -> None:
-        """Give the file its name."""
+    def commit(self) -> None:
         self._file.close()
         self._part.replace(self._path)
 
@@ -107,141 +231,22 @@ class AtomicFile:
         self._part.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file in one go, so that it is either whole or not there."""
-    with AtomicFile(path) as part:
-        part.write(data)
-        part.finish()
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is either complete or does not exist."""
+    with AtomicFile(path) as file:
+        file.write(data)
+        file.commit()
 
 
-_TRIES: Final = 7  # half a minute in all: what is given up here is a link that dies within the hour
-_FIRST_PAUSE: Final = 0.5  # seconds; doubled after every try
-_REDIRECTS: Final = 5
-_PATIENCE: Final = 600.0  # seconds for one file; an hour after the run it is gone anyway
-_TIMEOUT: Final = httpx.Timeout(connect=10, read=30, write=10, pool=60)
-_AGAIN: Final = frozenset({408, 425, 429})  # of the 4xx; every 5xx is tried again too
-# What the network raises: httpx's own errors, and those of its aiohttp transport that it does not translate.
-_NETWORK: Final = (httpx.TransportError, aiohttp.ClientError, TimeoutError)
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadedFile:
-    """A whole file on our disk. ``source_name`` is the name it had where it came from."""
-
-    path: Path
-    size: int
-    type: MediaType
-    source_name: str | None
-
-
-class Downloader:
-    """Fetches files; nothing of ours travels along: no token, no cookie.
-
-    A body goes to the disk as it comes, cut off at ``max_bytes``. A file is under its name only when it is whole.
-    Redirects are followed by hand, each to be allowed anew. ``on_bytes`` hears of every stretch that arrived.
-    """
-
-    def __init__(
-        self,
-        http: httpx.AsyncClient,
-        *,
-        hosts: Collection[str],
-        max_bytes: int,
-        clock: Clock,
-        resolve: Resolve | None = None,
-        on_bytes: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        self._http = http
-        self._hosts = AllowedHosts(hosts, resolve=resolve)
-        self._max_bytes = max_bytes
-        self._clock = clock
-        self._on_bytes = on_bytes
-
-    async def fetch(self, url: str, into: Path) -> DownloadedFile:
-        """Bring the file at ``url`` (http, https or data) to the path ``into``. Raises FetchError."""
-        try:
-            if is_data_uri(url):
-                data = await asyncio.to_thread(decode_data_uri, url, max_bytes=self._max_bytes)
-                await asyncio.to_thread(write_whole, into, data)
-            else:
-                await self._download(_parse(url), into)
-            return await asyncio.to_thread(sniff_file, into, source_name(url))
-        except OSError as error:
-            raise DiskError("The bot's own disk did not take the file; its owner should look at it.") from error
-
-    async def _download(self, url: httpx.URL, into: Path) -> None:
-        deadline = self._clock.monotonic() + _PATIENCE
-        pause = _FIRST_PAUSE
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return await self._attempt(url, into, number=attempt, deadline=deadline)
-            except (HostUnreachable, *_NETWORK) as error:
-                if attempt == _TRIES or self._clock.monotonic() + pause >= deadline:
-                    if isinstance(error, HostUnreachable):
-                        raise
-                    raise HostUnreachable(
-                        "The file's host did not hand it over, although it was asked often."
-                    ) from error
-            await self._clock.sleep(pause)
-            pause *= 2
-        return None
-
-    async def _attempt(self, url: httpx.URL, into: Path, *, number: int, deadline: float) -> None:
-        for _ in range(_REDIRECTS + 1):
-            async with self._open(url, number=number) as response:
-                if not response.has_redirect_location:
-                    _check_status(response.status_code)
-                    return await self._store(response, into, deadline=deadline)
-                url = _parse(response.headers["location"], base=url)
-        raise AddressNotAllowed("The file's host sent us in circles.")
-
-    @contextlib.asynccontextmanager
-    async def _open(self, url: httpx.URL, *, number: int) -> AsyncIterator[httpx.Response]:
-        """Open one response, at an address that was checked: the name is not resolved again on the way."""
-        addresses = await self._hosts.addresses(url)
-        request = httpx.Request(
-            "GET",
-            url.copy_with(host=addresses[(number - 1) % len(addresses)]),
-            headers={"Host": url.netloc.decode("ascii"), "Accept": "*/*", "Accept-Encoding": "identity"},
-            extensions={"timeout": _TIMEOUT.as_dict(), "sni_hostname": url.host if url.scheme == "https" else None},
-        )
-        response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
-        try:
-            yield response
-        finally:
-            await response.aclose()
-
-    async def _store(self, response: httpx.Response, into: Path, *, deadline: float) -> None:
-        promised = response.headers.get("content-length", "")
-        if promised.isdecimal() and int(promised) > self._max_bytes:
-            raise FileTooLarge(_OVERSIZE)
-        unpacker = Decompressor(response.headers.get("content-encoding", ""))
-        with AtomicFile(into) as part:
-            async for chunk in response.aiter_raw():
-                self._on_bytes(len(chunk))
-                for piece in unpacker.feed(chunk):
-                    part.write(piece)
-                    if part.size > self._max_bytes:
-                        raise FileTooLarge(_OVERSIZE)
-                if self._clock.monotonic() > deadline:
-                    raise HostUnreachable("The file came too slowly to wait for.")
-            if not unpacker.whole:
-                raise HostUnreachable("The file ended in the middle.")
-            part.finish()
-
-
-_OVERSIZE: Final = "The file is larger than what this bot takes."
-
-
-def sniff_file(path: Path, name: str | None) -> DownloadedFile:
-    """Return what lies at ``path``, its type told from its bytes. Raises FileNotFoundError."""
+def inspect_file(path: Path, name: str | None) -> DownloadedFile:
+    """Return the file at ``path``, with its type sniffed from its bytes. Raises FileNotFoundError."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     return DownloadedFile(path=path, size=path.stat().st_size, type=sniff(head), source_name=name)
 
 
 def source_name(url: str) -> str | None:
-    """Return the last part of the URL's path, if it has one."""
+    """Return the last segment of the URL's path, or None if there is none."""
     if is_data_uri(url):
         return None
     try:
@@ -250,22 +255,26 @@ def source_name(url: str) -> str | None:
         return None
 
 
-def _parse(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
+def _retry_delay(state: RetryCallState) -> float:
+    return backoff_delay(state.attempt_number, initial=_INITIAL_DELAY, maximum=_MAX_DELAY, jitter=no_jitter)
+
+
+def _parse_url(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
     try:
         parsed = httpx.URL(url) if base is None else base.join(url)
     except (httpx.InvalidURL, ValueError) as error:
-        raise AddressNotAllowed("The model gave an address that cannot be read.") from error
+        raise AddressNotAllowed("The model's output has an address that can't be read.") from error
     if parsed.scheme not in ("http", "https"):
-        raise AddressNotAllowed("The model gave an address that is not a plain web address, so it was not opened.")
+        raise AddressNotAllowed("The model's output has an address that isn't a plain web address.")
     return parsed
 
 
 def _check_status(status: int) -> None:
-    """Raise for every status but 200: what is gone, what is denied, what may be tried again."""
+    """Raise the error for a status other than 200."""
     if status == httpx.codes.OK:
         return
     if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
         raise FileGone("The file is gone: Replicate keeps files for an hour.")
-    if status >= 500 or status in _AGAIN:
-        raise HostUnreachable(f"The file's host answered with an error ({status}).")
-    raise AccessDenied(f"The file's host does not hand it out ({status}).")
+    if status >= 500 or status in _RETRYABLE_STATUSES:
+        raise HostUnreachable(f"The file's host responded with an error ({status}).")
+    raise AccessDenied(f"The file's host refused to send it ({status}).")

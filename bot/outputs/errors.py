@@ -1,47 +1,47 @@
-"""What can go wrong when a file is fetched; no text here ever carries an address.
+"""Errors of downloads. Their text is shown to people and never contains a URL.
 
 ::
 
-    FetchError              the file is not to be had; the sentence says why
-    ├── NotAllowed          its address may not be fetched: scheme, host, a private network, a redirect to one
-    ├── Gone                404 or 410: it was deleted, as Replicate does after an hour
-    ├── Denied              any other 4xx: the host does not hand it out
-    ├── Oversize            more bytes than are taken, as sent or unpacked
-    ├── Damaged             what came is not what was promised: a broken data URI, an unknown packing
-    ├── Unreachable         no whole answer after all tries, or too slow
-    └── NotStored           the disk of the bot did not take it
+    DownloadError           the file cannot be downloaded; the text says why
+    ├── AddressNotAllowed   the URL may not be fetched: its scheme, host, private address or redirect
+    ├── FileGone            404 or 410: deleted, as Replicate does after an hour
+    ├── AccessDenied        any other 4xx
+    ├── FileTooLarge        more bytes than the limit, as sent or decompressed
+    ├── FileCorrupt         a broken data URI, or an unknown or broken content encoding
+    ├── HostUnreachable     no complete response after all attempts, or too slow
+    └── DiskError           the file cannot be written to the bot's disk
 """
 
 from bot.errors import ReplicordError
 
 
 class DownloadError(ReplicordError):
-    """A file could not be fetched."""
+    """A file cannot be downloaded."""
 
 
 class AddressNotAllowed(DownloadError):
-    """The address is not one that is fetched."""
+    """The URL may not be fetched."""
 
 
 class FileGone(DownloadError):
-    """The file is there no longer."""
+    """The file no longer exists."""
 
 
 class AccessDenied(DownloadError):
-    """The host does not hand the file out."""
+    """The host refuses to send the file."""
 
 
 class FileTooLarge(DownloadError):
-    """The file is larger than what is taken."""
+    """The file is larger than the limit."""
 
 
 class FileCorrupt(DownloadError):
-    """The file cannot be unpacked or decoded."""
+    """The file cannot be decompressed or decoded."""
 
 
 class HostUnreachable(DownloadError):
-    """The host did not answer, or not to the end."""
+    """The host sent no complete response."""
 
 
 class DiskError(DownloadError):
-    """The file could not be written to the bot's own disk."""
+    """The file cannot be written to the bot's disk."""

@@ -1,4 +1,4 @@
-"""Parts: what a run made, in the order in which it is shown."""
+"""The items of a run's output, in the order in which they are shown."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,26 +9,21 @@ from bot.media.types import MediaType
 
 @dataclass(frozen=True, slots=True)
 class TextItem:
-    """Words, as Markdown. ``language`` set: to be shown as a code block in it ("json").
+    """Markdown text, or code if ``language`` is set ("json").
 
-    On a sheet, ``text`` is ready to be shown: code blocks stand in their fences and ``language`` is None.
-    ``source`` is then the piece of the model's own words that it shows, where the two differ, and ``continued``
-    says that it goes on with the text before it. Two texts that look the same are equal.
+    In a MessageChunk ``text`` is ready to be shown: code has its fences, and ``language`` is None.
     """
 
     text: str
     language: str | None = None
-    source: str | None = field(default=None, compare=False, repr=False)
-    continued: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FileItem:
-    """A file that lies on our disk, ready to be uploaded to Discord.
+    """A file on the bot's disk, ready to be uploaded to Discord.
 
-    ``name`` is unique within its run and the same after every restart ("generate-03.webp"): the live message
-    recognises by it what Discord already has. ``size`` is in bytes. ``note`` says what was changed, if anything
-    ("made smaller to fit here").
+    ``name`` ("generate-03.webp") is unique within the run and the same after a restart: the reply recognizes by it
+    which files Discord already has. ``size`` is in bytes. ``note`` says how the file was changed, if it was.
     """
 
     name: str
@@ -40,10 +35,10 @@ class FileItem:
 
 @dataclass(frozen=True, slots=True)
 class LinkItem:
-    """A file that is not uploaded: where it lies, why, and until when it can be had.
+    """A file that is not uploaded: its URL, the reason, and how long it is available.
 
-    ``url`` is empty when there is no address to give: the file came inline, or its address is not one for people.
-    ``reason`` is a sentence.
+    ``url`` is empty if there is none to show: the file was inline, or its address is not for people. ``reason`` is a
+    sentence.
     """
 
     label: str

@@ -1,58 +1,60 @@
-"""What a model's output schema means. Pure; any JSON is accepted as a schema."""
+"""What a model's output schema says about its values. Pure; any JSON is accepted as a schema."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-_DEEPEST: Final = 8  # allOf, anyOf and oneOf inside each other
-_URIS: Final = frozenset({"uri", "iri", "url", "uri-reference"})
+_MAX_DEPTH: Final = 8  # of allOf, anyOf and oneOf inside each other
+_MAX_DESCRIBED_DEPTH: Final = 4
+_URI_FORMATS: Final = frozenset({"uri", "iri", "url", "uri-reference"})
+_COMBINERS: Final = ("allOf", "anyOf", "oneOf")
+_PLURALS: Final = {"a file": "files", "text": "texts", "a number": "numbers", "true or false": "true/false values"}
 
 
 @dataclass(frozen=True, slots=True)
 class OutputType:
-    """What a value of one schema may be.
+    """What a value of a schema may be.
 
-    ``files``: a string that is a file's address. ``words``: a string that is none. ``items``: the schema of a
-    list's items ({} for any), None when it is no list. ``keys``: an object's own schemas.
+    ``is_file``: a string that is a URI. ``is_text``: any other string. ``items``: the schema of a list's items ({} for
+    any), None if it is no list. ``properties``: the schemas of an object's properties.
     """
 
-    files: bool
-    words: bool
+    is_file: bool
+    is_text: bool
     items: Mapping[str, Any] | None
-    keys: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 def output_type(schema: Any) -> OutputType:
     """Return what the schema, or any of its alternatives, allows."""
-    files = words = False
+    is_file = is_text = False
     items: Mapping[str, Any] | None = None
-    keys: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
     for variant in _variants(schema, 0):
-        kinds = _kinds(variant)
-        if "string" in kinds:
-            uri = variant.get("format") in _URIS
-            files, words = files or uri, words or not uri
-        if "array" in kinds and items is None:
+        types = _json_types(variant)
+        if "string" in types:
+            is_uri = variant.get("format") in _URI_FORMATS
+            is_file, is_text = is_file or is_uri, is_text or not is_uri
+        if "array" in types and items is None:
             inner = variant.get("items")
             items = inner if isinstance(inner, Mapping) else {}
-        if "object" in kinds:
-            properties = variant.get("properties")
-            if isinstance(properties, Mapping):
-                keys.update({str(key): value for key, value in properties.items() if isinstance(value, Mapping)})
-    return OutputType(files=files, words=words, items=items, keys=keys)
+        if "object" in types:
+            members = variant.get("properties")
+            if isinstance(members, Mapping):
+                properties.update({str(key): value for key, value in members.items() if isinstance(value, Mapping)})
+    return OutputType(is_file=is_file, is_text=is_text, items=items, properties=properties)
 
 
 def is_concatenated_text(schema: Any) -> bool:
-    """Whether the output is one text that comes in pieces: an iterator of strings.
+    """Return whether the output is one text in pieces: an iterator of strings.
 
-    Cog marks those to be joined with ``x-cog-array-display: concatenate``; models that leave the mark out yield
-    pieces of words all the same.
+    Cog marks such outputs with ``x-cog-array-display: concatenate``; models without the mark yield pieces of words too.
     """
     for variant in _variants(schema, 0):
-        if "array" not in _kinds(variant):
+        if "array" not in _json_types(variant):
             continue
         inner = output_type(variant.get("items"))
-        if not inner.words or inner.files:
+        if not inner.is_text or inner.is_file:
             continue
         if variant.get("x-cog-array-display") == "concatenate" or variant.get("x-cog-array-type") == "iterator":
             return True
@@ -60,42 +62,52 @@ def is_concatenated_text(schema: Any) -> bool:
 
 
 def is_marked_concatenated(schema: Any) -> bool:
-    """Whether the model itself says that its pieces of text are one text."""
+    """Return whether the schema itself says that the pieces of text are one text."""
     return any(variant.get("x-cog-array-display") == "concatenate" for variant in _variants(schema, 0))
 
 
 def contains_files(schema: Any, depth: int = 0) -> bool:
-    """Whether a file stands anywhere in what the schema describes."""
-    if depth > _DEEPEST:
+    """Return whether there is a file anywhere in what the schema describes."""
+    if depth > _MAX_DEPTH:
         return False
-    meaning = output_type(schema)
+    kind = output_type(schema)
     return (
-        meaning.files
-        or contains_files(meaning.items, depth + 1)
-        or any(contains_files(of, depth + 1) for of in meaning.keys.values())
+        kind.is_file
+        or contains_files(kind.items, depth + 1)
+        or any(contains_files(inner, depth + 1) for inner in kind.properties.values())
     )
 
 
+def describe_output(schema: Mapping[str, Any]) -> str:
+    """Return the output in words for people: "text, written live", "files, one by one"."""
+    if not schema:
+        return "anything"
+    if is_concatenated_text(schema):
+        return "text, written live"
+    is_iterator = schema.get("x-cog-array-type") == "iterator"
+    return f"{_describe(schema, 0)}{', one by one' if is_iterator else ''}"
+
+
 def _variants(schema: Any, depth: int) -> Iterator[Mapping[str, Any]]:
-    """Yield the schema and its alternatives, each merged with what holds for all."""
-    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+    """Yield the schema and its alternatives, each merged with the members they have in common."""
+    if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
         return
     yield schema
-    own = {key: value for key, value in schema.items() if key not in ("allOf", "anyOf", "oneOf")}
-    for key in ("allOf", "anyOf", "oneOf"):
-        inner = schema.get(key)
-        for alternative in inner if isinstance(inner, list) else ():
+    common = {key: value for key, value in schema.items() if key not in _COMBINERS}
+    for key in _COMBINERS:
+        alternatives = schema.get(key)
+        for alternative in alternatives if isinstance(alternatives, list) else ():
             if isinstance(alternative, Mapping):
-                yield from _variants({**own, **alternative}, depth + 1)
+                yield from _variants({**common, **alternative}, depth + 1)
 
 
-def _kinds(schema: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the types that the schema names, or that its other keys give away."""
-    named = schema.get("type")
-    if isinstance(named, str):
-        return (named,)
-    if isinstance(named, list):
-        return tuple(kind for kind in named if isinstance(kind, str))
+def _json_types(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the types that the schema states, or that its other keywords imply."""
+    stated = schema.get("type")
+    if isinstance(stated, str):
+        return (stated,)
+    if isinstance(stated, list):
+        return tuple(each for each in stated if isinstance(each, str))
     if "properties" in schema:
         return ("object",)
     if "items" in schema:
@@ -103,47 +115,33 @@ def _kinds(schema: Mapping[str, Any]) -> tuple[str, ...]:
     return ("string",) if isinstance(schema.get("format"), str) else ()
 
 
-_DEEPEST_DESCRIBE = 4
-
-
-def describe_output(schema: Mapping[str, Any]) -> str:
-    """Return what the model makes, as a person says it: “text, as it is written”, “files, one by one”."""
-    if not schema:
-        return "whatever comes"
-    if is_concatenated_text(schema):
-        return "text, as it is written"
-    by_turns = ", one by one" if schema.get("x-cog-array-type") == "iterator" else ""
-    return f"{_words(schema, 0)}{by_turns}"
-
-
-def _words(schema: Mapping[str, Any], depth: int) -> str:
-    meaning = output_type(schema)
-    if depth > _DEEPEST_DESCRIBE:
+def _describe(schema: Mapping[str, Any], depth: int) -> str:
+    kind = output_type(schema)
+    if depth > _MAX_DESCRIBED_DEPTH:
         return "JSON"
-    if meaning.keys:
-        parts = ", ".join(f"{key} ({_words(inner, depth + 1)})" for key, inner in meaning.keys.items())
-        return f"several things: {parts}" if depth == 0 else parts
-    if meaning.items is not None:
-        return _list(meaning.items, depth)
-    return " or ".join(_single(meaning, schema)) or "JSON"
+    if kind.properties:
+        members = ", ".join(f"{key} ({_describe(inner, depth + 1)})" for key, inner in kind.properties.items())
+        return f"several values: {members}" if depth == 0 else members
+    if kind.items is not None:
+        return _describe_list(kind.items, depth)
+    return " or ".join(_describe_scalar(kind, schema)) or "JSON"
 
 
-def _list(items: Mapping[str, Any], depth: int) -> str:
-    inner = output_type(items)
-    if inner.items is not None:
-        return "lists of files" if output_type(inner.items).files else "lists of lists"
-    if inner.keys:
-        return f"a list, each with {_words(items, depth + 1)}"
-    plural = {"a file": "files", "text": "texts", "a number": "numbers", "yes or no": "answers of yes or no"}
-    return plural.get(" or ".join(_single(inner, items)), "a list")
+def _describe_list(items: Mapping[str, Any], depth: int) -> str:
+    kind = output_type(items)
+    if kind.items is not None:
+        return "lists of files" if output_type(kind.items).is_file else "lists of lists"
+    if kind.properties:
+        return f"a list, each with {_describe(items, depth + 1)}"
+    return _PLURALS.get(" or ".join(_describe_scalar(kind, items)), "a list")
 
 
-def _single(meaning: OutputType, schema: Mapping[str, Any]) -> Iterator[str]:
-    if meaning.files:
+def _describe_scalar(kind: OutputType, schema: Mapping[str, Any]) -> Iterator[str]:
+    if kind.is_file:
         yield "a file"
-    if meaning.words:
+    if kind.is_text:
         yield "text"
     if schema.get("type") in ("number", "integer"):
         yield "a number"
     if schema.get("type") == "boolean":
-        yield "yes or no"
+        yield "true or false"

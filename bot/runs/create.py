@@ -151,7 +151,7 @@ async def _create(active: ActiveRun, services: RunServices) -> Prediction | Outc
                 cancel_after=services.policy.deadline,
             )
             result = "ok"
-            services.create_queue.on_accepted(services.replicate.rate)
+            services.create_queue.on_accepted(services.replicate.create_allowance)
             await _mark_submitted(active, prediction, services)
             return prediction
     except ReplicateError as error:

@@ -197,7 +197,7 @@ class OutputBuffer:
 
     async def _materialize(self, raw: RawOutput, key: str) -> None:
         try:
-            item = await self._materializer.take(raw)
+            item = await self._materializer.materialize(raw)
         except Exception:  # one file must not end the run
             log.exception("output_not_materialized")
             item = _link(raw, "It could not be downloaded.")

@@ -148,7 +148,7 @@ class _Tracker:
     async def _receive_stream(self, url: str) -> None:
         try:
             await self._services.replicate.stream(
-                url, self._active.events.put_nowait, wanted=self._active.reply.next_edit_in
+                url, self._active.events.put_nowait, next_read_in=self._active.reply.next_edit_in
             )
         except StreamLost:
             self._log_lost_stream()

@@ -1,1 +1,1 @@
-"""What the bot answers over HTTP: health, metrics, webhooks."""
+"""The bot's HTTP server: health, metrics, webhooks."""

@@ -1,34 +1,35 @@
-"""Health: what an orchestrator, a person with curl and Prometheus ask."""
+"""The endpoints for orchestrators and Prometheus."""
 
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-Ready = Callable[[], Mapping[str, bool]]
-"""Says of each part (gateway, database, replicate) whether it works; answers at once."""
+from bot.observability.metrics import CONTENT_TYPE
 
-# No caller may cache what is true only now.
-_NOW = {"Cache-Control": "no-store"}
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Health:
-    """Answers ``/healthz``, ``/readyz`` and ``/metrics``."""
+    """Serve ``/healthz``, ``/readyz`` and ``/metrics``.
 
-    def __init__(self, *, ready: Ready, metrics: Callable[[], bytes], metrics_type: str) -> None:
-        self._ready = ready
+    ``readiness`` returns for each part (discord, database, replicate) whether it works, without waiting; ``metrics``
+    returns the metrics in Prometheus' text format.
+    """
+
+    def __init__(self, *, readiness: Callable[[], Mapping[str, bool]], metrics: Callable[[], bytes]) -> None:
+        self._readiness = readiness
         self._metrics = metrics
-        self._metrics_type = metrics_type
 
-    async def alive(self, _request: web.Request) -> web.Response:
-        """Answer 200: that it is answered at all means that the loop turns."""
-        return web.json_response({"alive": True}, headers=_NOW)
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """Respond 200: any response means that the event loop is running."""
+        return web.json_response({"alive": True}, headers=_NO_STORE)
 
-    async def ready(self, _request: web.Request) -> web.Response:
-        """Answer 200 when every part works, else 503; the parts are named either way."""
-        parts = dict(self._ready())
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Respond 200 if every part works, else 503; the body names the parts either way."""
+        parts = dict(self._readiness())
         ready = all(parts.values())
-        return web.json_response({"ready": ready, "parts": parts}, status=200 if ready else 503, headers=_NOW)
+        return web.json_response({"ready": ready, "parts": parts}, status=200 if ready else 503, headers=_NO_STORE)
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        """Answer the metrics in Prometheus' text format."""
-        return web.Response(body=self._metrics(), headers={**_NOW, "Content-Type": self._metrics_type})
+        """Respond with the metrics."""
+        return web.Response(body=self._metrics(), headers={**_NO_STORE, "Content-Type": CONTENT_TYPE})

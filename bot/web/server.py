@@ -1,6 +1,7 @@
-"""Server: where the bot listens, when it is told to."""
+"""The HTTP server, which runs if HTTP_PORT is set."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -13,62 +14,61 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_SHUTDOWN_TIMEOUT: Final = 2.0  # seconds; every request is answered within seconds
+
 
 class WebServer:
-    """Listens on one address from ``start`` to ``stop``.
+    """Listen on one address from ``start`` to ``stop``.
 
-    Without ``deliveries`` there is no webhook route. ``port`` 0 takes any free one; ``port`` then tells which.
+    There is no webhook route without ``webhooks``. With port 0 the system chooses one; ``port`` is then the actual one.
     """
 
-    def __init__(self, *, host: str, port: int, health: Health, deliveries: WebhookReceiver | None = None) -> None:
+    def __init__(self, *, host: str, port: int, health: Health, webhooks: WebhookReceiver | None = None) -> None:
         self._host = host
         self._port = port
-        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_contained])
-        app.router.add_get("/healthz", health.alive)
-        app.router.add_get("/readyz", health.ready)
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_respond_to_errors])
+        app.router.add_get("/healthz", health.healthz)
+        app.router.add_get("/readyz", health.readyz)
         app.router.add_get("/metrics", health.metrics)
-        if deliveries is not None:
-            app.router.add_post("/webhooks/replicate/{run_id:[A-Za-z0-9_-]{1,64}}", deliveries.take)
-        app.on_response_prepare.append(_unsigned)
-        # The program's own signals end the bot; a request that is answered within seconds needs no long farewell.
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+        if webhooks is not None:
+            app.router.add_post("/webhooks/replicate/{run_id:[A-Za-z0-9_-]{1,64}}", webhooks.handle)
+        app.on_response_prepare.append(_hide_versions)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_TIMEOUT)
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
         return self._port
 
     async def start(self) -> None:
-        """Listen; ConfigError when the address cannot be had."""
+        """Listen; raise ConfigError if the address is not available."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except (OSError, OverflowError) as error:
             await self._runner.cleanup()
             raise ConfigError(
-                f"Nothing can listen on {self._host}:{self._port} ({error}). Choose another HTTP_PORT or HTTP_HOST, "
-                "or stop what is using it."
+                f"Cannot listen on {self._host}:{self._port} ({error}). Choose another HTTP_PORT or HTTP_HOST, "
+                "or stop the program that is using it."
             ) from error
         self._port = self._runner.addresses[0][1]
-        log.info("Listening.", host=self._host, port=self._port)
+        log.info("http_server_started", host=self._host, port=self._port)
 
     async def stop(self) -> None:
-        """Take no more requests, finish those at hand, and let go of the port. Twice is fine."""
+        """Finish open requests and release the port. Calling it twice is harmless."""
         await self._runner.cleanup()
 
 
 @web.middleware
-async def _contained(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what nobody expected into a plain 500 without details; the log has them."""
+async def _respond_to_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Log an unexpected error and respond 500 without its details."""
     try:
         return await handler(request)
     except web.HTTPException:
         raise
     except Exception:
-        log.exception("A request could not be answered.", path=request.path)
-        return web.json_response({"detail": "Something went wrong here; the log says what."}, status=500)
+        log.exception("http_request_failed", path=request.path)
+        return web.json_response({"detail": "Something went wrong. The bot's log has the details."}, status=500)
 
 
-async def _unsigned(_request: web.Request, response: web.StreamResponse) -> None:
-    """Do not tell strangers which versions run here."""
+async def _hide_versions(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "replicord"

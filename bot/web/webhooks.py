@@ -1,7 +1,7 @@
-"""Deliveries: Replicate's webhooks, from the request to a hint for the run.
+"""Replicate's webhooks.
 
-A delivery only wakes the run, and the run asks Replicate itself; so deliveries may be doubled, late, out of order or
-missing and nothing comes of it. All of the work here is done within the few seconds that Replicate waits.
+A webhook only wakes the run's task, which then polls Replicate itself. So deliveries may be repeated, late, out of
+order or missing. All work here is done within the few seconds that Replicate waits.
 """
 
 import asyncio
@@ -16,80 +16,81 @@ from bot.backends.replicate.api import decode_object
 from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook
 from bot.backends.replicate.predictions import Prediction, parse_prediction
 from bot.backends.replicate.webhooks import ID_HEADER, WebhookVerifier
+from bot.observability.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-Wake = Callable[[str, Prediction | None], bool]
-"""Hints to a run, by its id, that its prediction changed; False when no such run is at work."""
-
-# A delivery is a whole prediction: its input, with files of up to 256 kB each inline, and its output.
+# The body is a whole prediction: its input, with inline files of up to 256 kB each, and its output.
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-PATIENCE: Final = 5.0  # seconds for a body to arrive; Replicate itself gives up after a few
-_REMEMBERED: Final = 10_000
+_BODY_TIMEOUT: Final = 5.0  # seconds; Replicate itself gives up after a few
+_REMEMBERED_IDS: Final = 10_000
+
+WakeRun = Callable[[str, Prediction | None], bool]
+"""Wake a run by its id, with its prediction if known; return False if the run is not active."""
 
 
 class WebhookReceiver:
-    """Takes deliveries under ``/webhooks/replicate/{run_id}``.
+    """Receive webhooks at ``/webhooks/replicate/{run_id}``.
 
-    ======================================== ============================================================
-    204                                      taken; also one that was there before, or for a run that is
-                                             not at work: sent again, it could not tell us anything more
-    401                                      not signed with our secret, or signed over five minutes ago
-    408, 413                                 its body takes too long, or is larger than MOST_BYTES
-    ======================================== ============================================================
-
-    ``count`` is told what became of each: woke, repeated, unknown, unreadable, forged, stale, slow or oversized.
+    ======== ==========================================================================================
+    204      accepted; also if it was received before, or if the run is not active
+    401      not signed with the account's secret, or signed more than five minutes from now
+    408, 413 the body takes longer than ``body_timeout`` seconds, or is larger than MAX_BODY_BYTES
+    ======== ==========================================================================================
     """
 
     def __init__(
         self,
         *,
         verifier: WebhookVerifier,
-        wake: Wake,
-        count: Callable[[str], None] = lambda _: None,
-        patience: float = PATIENCE,
+        wake_run: WakeRun,
+        metrics: Metrics,
+        body_timeout: float = _BODY_TIMEOUT,
     ) -> None:
         self._verifier = verifier
-        self._wake = wake
-        self._count = count
-        self._patience = patience
-        self._taken: OrderedDict[str, None] = OrderedDict()
+        self._wake_run = wake_run
+        self._metrics = metrics
+        self._body_timeout = body_timeout
+        self._received_ids: OrderedDict[str, None] = OrderedDict()
 
-    async def take(self, request: web.Request) -> web.Response:
-        """Answer one delivery."""
+    async def handle(self, request: web.Request) -> web.Response:
+        """Respond to one delivery."""
         try:
-            self._verifier.check_time(request.headers)  # before a byte of a stranger's body is read
-            async with asyncio.timeout(self._patience):
+            self._verifier.verify_headers(request.headers)  # before reading the body of an unknown sender
+            async with asyncio.timeout(self._body_timeout):
                 body = await request.read()
-            self._verifier.check(request.headers, body)
+            self._verifier.verify(request.headers, body)
         except (TimeoutError, web.RequestPayloadError):
-            return self._refuse(408, "slow", "The body took too long.")
+            return self._reject(408, "slow", "The body took too long.")
         except web.HTTPRequestEntityTooLarge:
-            return self._refuse(413, "oversized", "The body is too large.")
+            return self._reject(413, "oversized", "The body is too large.")
         except StaleWebhook as error:
-            return self._refuse(401, "stale", str(error))
+            return self._reject(401, "stale", str(error))
         except ForgedWebhook as error:
-            return self._refuse(401, "forged", str(error))
-        self._count(self._hint(request.match_info["run_id"], request.headers[ID_HEADER], body))
+            return self._reject(401, "forged", str(error))
+        outcome = self._accept(request.match_info["run_id"], request.headers[ID_HEADER], body)
+        self._metrics.webhook_received(outcome)
         return web.Response(status=204)
 
-    def _hint(self, run_id: str, delivery_id: str, body: bytes) -> str:
-        """Wake the run, and say what became of it. The delivery is remembered only once the run was woken."""
-        if delivery_id in self._taken:
+    def _accept(self, run_id: str, delivery_id: str, body: bytes) -> str:
+        """Wake the run and return the outcome. The delivery's id is remembered only if a run was woken."""
+        if delivery_id in self._received_ids:
             return "repeated"
+        prediction: Prediction | None = None
+        outcome = "woke"
         try:
-            prediction, outcome = parse_prediction(decode_object(body)), "woke"
+            prediction = parse_prediction(decode_object(body))
         except InvalidResponse as error:
-            log.warning("Replicate sent a webhook that cannot be read; the run looks for itself.", error=str(error))
-            prediction, outcome = None, "unreadable"
-        if not self._wake(run_id, prediction):
+            log.warning("webhook_unreadable", run=run_id, error=str(error))
+            outcome = "unreadable"
+        if not self._wake_run(run_id, prediction):
             return "unknown"
-        self._taken[delivery_id] = None
-        if len(self._taken) > _REMEMBERED:
-            self._taken.popitem(last=False)
+        self._received_ids[delivery_id] = None
+        if len(self._received_ids) > _REMEMBERED_IDS:
+            self._received_ids.popitem(last=False)
         return outcome
 
-    def _refuse(self, status: int, outcome: str, why: str) -> web.Response:
-        self._count(outcome)
-        log.warning("A webhook was refused.", status=status, why=why)
-        return web.json_response({"detail": why}, status=status)
+    def _reject(self, status: int, outcome: str, reason: str) -> web.Response:
+        self._metrics.webhook_received(outcome)
+        log.warning("webhook_rejected", status=status, reason=reason)
+        return web.json_response({"detail": reason}, status=status)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.backends.replicate.client import Replicate, open_http
+from bot.backends.replicate.client import Replicate
+from bot.backends.replicate.transport import open_http
 from bot.catalog.catalog import Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.clock import SystemClock

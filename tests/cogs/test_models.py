@@ -108,7 +108,7 @@ async def test_info_shows_inputs_and_output(mia: Person, pictures: Channel) -> N
     other = await private_text(
         await mia.use_command(pictures, "models info", {"model": "meta/meta-llama-3-8b-instruct"}), "Output"
     )
-    assert "text, as it is written" in other
+    assert "text, written live" in other
 
 
 async def test_an_outage_of_replicate_is_explained(environment: Environment, mia: Person, pictures: Channel) -> None:

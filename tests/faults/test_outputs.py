@@ -29,7 +29,7 @@ async def test_reading_a_large_file_stops_at_the_limit(shared_bot: BotUnderTest,
     shared_bot.replicate.faults.add("file-huge", bytes=101_000_000, content_length=told)
     run = await shared_bot.generate(images=2)
     await run.assert_consistent(images=1)
-    assert "larger than what this bot takes" in run.card_text
+    assert "Too large to download here" in run.card_text
 
 
 async def test_a_redirect_to_another_host_is_refused(shared_bot: BotUnderTest) -> None:

@@ -87,7 +87,7 @@ async def test_a_decompression_bomb_is_refused(shared_bot: BotUnderTest, size: i
     shared_bot.replicate.faults.add("file-bomb", bytes=size)
     run = await shared_bot.generate(images=2)
     await run.assert_consistent(images=1)
-    assert "larger than what this bot takes" in run.card_text
+    assert "Too large to download here" in run.card_text
 
 
 async def test_a_pixel_bomb_is_refused_before_decoding(shared_bot: BotUnderTest) -> None:

@@ -41,7 +41,7 @@ def lines(written: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_json_lines_have_event_level_logger_time_and_values(written):
-    configure_logging(form="json", stream=written)
+    configure_logging(log_format="json", stream=written)
     structlog.get_logger("bot.runs").info("Run ended.", end="succeeded", seconds=4.5)
     [line] = lines(written)
     assert line.pop("timestamp").endswith("Z")
@@ -49,14 +49,14 @@ def test_json_lines_have_event_level_logger_time_and_values(written):
 
 
 def test_libraries_log_in_the_same_form(written):
-    configure_logging(form="json", stream=written)
+    configure_logging(log_format="json", stream=written)
     logging.getLogger("discord.gateway").warning("Shard %s is back", 3, extra={"shard": 3})
     [line] = lines(written)
     assert (line["event"], line["logger"], line["shard"]) == ("Shard 3 is back", "discord.gateway", 3)
 
 
 def test_lines_of_a_run_carry_its_ids_whoever_writes_them(written):
-    configure_logging(form="json", stream=written)
+    configure_logging(log_format="json", stream=written)
     with bind_run("run-1", prediction=lambda: "5pcm"):
         structlog.get_logger("bot").info("one")
         logging.getLogger("discord").info("two")
@@ -67,7 +67,7 @@ def test_lines_of_a_run_carry_its_ids_whoever_writes_them(written):
 
 
 async def test_runs_beside_each_other_keep_their_ids(written):
-    configure_logging(form="json", stream=written)
+    configure_logging(log_format="json", stream=written)
 
     async def work(run: str) -> None:
         with bind_run(run):
@@ -79,7 +79,7 @@ async def test_runs_beside_each_other_keep_their_ids(written):
 
 
 def test_for_people_a_line_is_a_line(written):
-    configure_logging(form="people", stream=written)
+    configure_logging(log_format="people", stream=written)
     structlog.get_logger("bot").info("Run ended.", end="succeeded")
     [line] = written.getvalue().splitlines()
     assert "Run ended." in line
@@ -109,7 +109,7 @@ def leak(secret: str) -> None:
 @pytest.mark.parametrize("form", ["json", "people"])
 @pytest.mark.parametrize("level", ["info", "debug"])
 async def test_no_secret_is_written_by_any_road(written, form, level):
-    configure_logging(form=form, level=level, secrets=[SECRET], stream=written)
+    configure_logging(log_format=form, level=level, secrets=[SECRET], stream=written)
     ours, theirs = structlog.get_logger("bot"), logging.getLogger("discord.http")
     ours.info(f"in the text {SECRET}", value=SECRET, nested={"a": [SECRET]}, api_token=PIECE)
     ours.info("a stream", url=f"https://stream.replicate.com/v1/files/abcd-{PIECE}")
@@ -136,7 +136,7 @@ async def test_no_secret_is_written_by_any_road(written, form, level):
 
 @pytest.mark.parametrize("form", ["json", "people"])
 def test_an_exception_comes_with_its_traceback_but_not_with_local_variables(written, form):
-    configure_logging(form=form, stream=written)
+    configure_logging(log_format=form, stream=written)
     try:
         leak("plain")
     except RuntimeError:
@@ -149,7 +149,7 @@ def test_an_exception_comes_with_its_traceback_but_not_with_local_variables(writ
 def test_an_exception_that_nobody_catches_is_logged_without_secrets():
     program = (
         "from bot.observability.logs import configure_logging\n"
-        f"configure_logging(form='json', secrets=['{SECRET}'])\n"
+        f"configure_logging(log_format='json', secrets=['{SECRET}'])\n"
         f"raise RuntimeError('oh no {SECRET}'.upper().lower())\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

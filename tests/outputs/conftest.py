@@ -5,7 +5,7 @@ import pytest
 from httpx_aiohttp import AiohttpTransport
 
 from tests.clock import VirtualClock
-from tests.outputs.serving import FileHost, file_host
+from tests.outputs.file_host import FileHost, file_host
 
 
 @pytest.fixture

@@ -14,21 +14,21 @@ ITERATOR = {"x-cog-array-type": "iterator"}
 @pytest.mark.parametrize(
     ("schema", "words"),
     [
-        ({}, "whatever comes"),
+        ({}, "anything"),
         ({"title": "Output"}, "JSON"),
         (TEXT, "text"),
         (URI, "a file"),
         ({"type": "number"}, "a number"),
-        ({"type": "boolean"}, "yes or no"),
+        ({"type": "boolean"}, "true or false"),
         ({"type": "array", "items": URI}, "files"),
         ({"type": "array", "items": URI, **ITERATOR}, "files, one by one"),
         ({"type": "array", "items": TEXT}, "texts"),
-        ({"type": "array", "items": TEXT, **ITERATOR}, "text, as it is written"),
+        ({"type": "array", "items": TEXT, **ITERATOR}, "text, written live"),
         ({"type": "array", "items": {"type": "array", "items": {"type": "number"}}}, "lists of lists"),
         ({"type": "array", "items": {"type": "array", "items": URI}, **ITERATOR}, "lists of files, one by one"),
         (
             {"type": "object", "properties": {"video": URI, "score": {"type": "number"}}},
-            "several things: video (a file), score (a number)",
+            "several values: video (a file), score (a number)",
         ),
         (
             {"type": "array", "items": {"type": "object", "properties": {"file": URI, "text": TEXT}}},

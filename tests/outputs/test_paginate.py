@@ -1,6 +1,7 @@
 """Parts are dealt onto messages: within Discord's limits, nothing lost, nothing that jumps."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from bot.media import sniff
 from bot.media.types import MediaType
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
-from bot.outputs.paginate import MessageChunk, paginate, rejoin
+from bot.outputs.paginate import MessageChunk, open_code_block, paginate
 
 WORDS = [
     "The quick fox",
@@ -60,7 +61,37 @@ def units(text: str) -> int:
 
 
 def shown(dealt: tuple[MessageChunk, ...]) -> list[str]:
-    return ["\n".join(part.text for part in sheet.parts if isinstance(part, TextItem)) for sheet in dealt]
+    return ["\n".join(part.text for part in sheet.items if isinstance(part, TextItem)) for sheet in dealt]
+
+
+def shows_markdown(parts: Sequence[str], text: str, language: str | None = None) -> bool:
+    """Whether the parts show the whole text in order. Only blanks may be missing, only fences may be added.
+
+    ``language`` is that of the code block that is open before the text, or None.
+    """
+    if not parts:
+        return not text.strip()
+    opening = "" if language is None else f"```{language}\n"
+    if not parts[0].startswith(opening):
+        return False
+    body = parts[0].removeprefix(opening)
+    closing = "\n```" if body.endswith("\n```") else None
+    for shown_body in (body, body.removesuffix(closing)) if closing else (body,):
+        skipped = len(text) - len(text.lstrip()) - (len(shown_body) - len(shown_body.lstrip()))
+        if skipped < 0 or not text.startswith(shown_body, skipped):
+            continue
+        rest = text[skipped + len(shown_body) :]
+        for written in (shown_body, shown_body + "\n"):
+            open_after = open_code_block(written, language)
+            if (open_after is None) == (shown_body == body) and shows_markdown(parts[1:], rest, open_after):
+                return True
+    return False
+
+
+def shows_code(parts: Sequence[str], text: str) -> bool:
+    """Whether the parts are code blocks that show exactly the text, but for what keeps backticks apart."""
+    bodies = (part.removeprefix("```json\n").removesuffix("\n```") for part in parts)
+    return "".join(bodies).replace("\u200b", "") == text.replace("\u200b", "")
 
 
 def file(number: int, kind: MediaType = sniff.WEBP, note: str | None = None) -> FileItem:
@@ -85,7 +116,7 @@ def test_any_text_fits_its_sheets_and_is_whole_again_when_joined(text: str, firs
     assert units(seen[0]) <= max(first, 0)
     assert all(units(sheet) <= room for sheet in seen[1:])
     assert all(sheet.strip() for sheet in seen[1:])
-    assert rejoin(dealt) == ((TextItem(text),) if text.strip() else ())
+    assert shows_markdown([sheet for sheet in seen if sheet], text)
 
 
 @settings(max_examples=400, deadline=None)
@@ -115,7 +146,7 @@ def test_code_is_shown_in_whole_blocks(text: str, room: int, end: int) -> None:
     for sheet in shown(dealt):
         assert not sheet or (sheet.startswith("```json\n") and sheet.endswith("\n```") and sheet.count("```") == 2)
         assert units(sheet) <= room
-    assert "".join(part.text for part in rejoin(dealt)) == (text if text.strip() else "")
+    assert shows_code([sheet for sheet in shown(dealt) if sheet], text if text.strip() else "")
     earlier = paginate([TextItem(text[:end], language="json")], first_chars=room, chars=room)
     assert shown(dealt)[: len(earlier) - 1] == shown(earlier)[:-1]
 
@@ -140,12 +171,17 @@ def test_any_parts_are_dealt_within_the_limits_in_their_order(parts: list[Output
     for sheet in dealt:
         assert len(sheet.files) <= 10
         assert sheet.components <= 24
-    assert all(sheet.parts for sheet in dealt[1:])
+    assert all(sheet.items for sheet in dealt[1:])
     assert all(units(sheet) <= (room if number else max(first, 0)) for number, sheet in enumerate(shown(dealt)))
     there = [part for part in parts if not isinstance(part, TextItem) or part.text.strip()]
-    texts = [part.text for part in rejoin(dealt) if isinstance(part, TextItem)]
-    assert texts == [part.text for part in there if isinstance(part, TextItem)]
-    rest = [part for sheet in dealt for part in sheet.parts if not isinstance(part, TextItem)]
+    texts = [part.text for sheet in dealt for part in sheet.items if isinstance(part, TextItem)]
+    for part in there:
+        if isinstance(part, TextItem):
+            shows = shows_markdown if part.language is None else shows_code
+            used = next(count for count in range(1, len(texts) + 1) if shows(texts[:count], part.text))
+            texts = texts[used:]
+    assert texts == []
+    rest = [part for sheet in dealt for part in sheet.items if not isinstance(part, TextItem)]
     assert rest == [part for part in there if not isinstance(part, TextItem)]
 
 
@@ -157,7 +193,7 @@ def test_more_parts_never_move_what_stands_on_an_earlier_sheet(
     before = paginate(parts[:kept], first_chars=first, chars=room)
     after = paginate(parts, first_chars=first, chars=room)
     assert after[: len(before) - 1] == before[:-1]
-    assert after[len(before) - 1].parts[: len(before[-1].parts)] == before[-1].parts
+    assert after[len(before) - 1].items[: len(before[-1].items)] == before[-1].items
 
 
 def test_nothing_is_one_empty_sheet() -> None:
@@ -170,7 +206,7 @@ def test_text_that_has_no_room_beside_the_card_begins_on_the_next_sheet() -> Non
 
 
 def test_too_little_room_is_refused() -> None:
-    with pytest.raises(ValueError, match="room"):
+    with pytest.raises(ValueError, match="space"):
         paginate([], first_chars=100, chars=20)
 
 
@@ -258,7 +294,7 @@ def test_ten_pictures_and_videos_are_one_gallery_and_the_next_begin_another_shee
 def test_sound_stands_between_the_pictures_that_it_came_between() -> None:
     parts = [file(1), file(2, sniff.MP3), file(3, sniff.MP4)]
     (sheet,) = paginate(parts, first_chars=100, chars=100)
-    assert (sheet.parts, sheet.components) == (tuple(parts), 3)
+    assert (sheet.items, sheet.components) == (tuple(parts), 3)
 
 
 def test_words_in_a_row_are_one_component_however_many_they_are() -> None:
@@ -272,7 +308,7 @@ def test_more_components_than_a_message_takes_are_dealt_onto_the_next() -> None:
     ]
     dealt = paginate(parts, first_chars=4000, chars=4000, files=10)
     assert max(sheet.components for sheet in dealt) <= 24
-    assert sum(len(sheet.parts) for sheet in dealt) == len(parts)
+    assert sum(len(sheet.items) for sheet in dealt) == len(parts)
 
 
 def test_fewer_files_a_message_can_be_asked_for() -> None:
@@ -288,11 +324,7 @@ def test_a_picture_comes_after_the_end_of_a_long_text() -> None:
 def test_a_link_takes_the_room_of_its_words() -> None:
     link = LinkItem("a.zip", "https://a.example/" + "x" * 300, "It is too large.", datetime(2026, 1, 1, tzinfo=UTC))
     dealt = paginate([TextItem("word " * 60), link], first_chars=400, chars=400)
-    assert [len(sheet.parts) for sheet in dealt] == [1, 1]
-
-
-def test_texts_that_look_the_same_are_the_same_to_the_live_message() -> None:
-    assert TextItem("a", source="a  ") == TextItem("a")
+    assert [len(sheet.items) for sheet in dealt] == [1, 1]
 
 
 def test_a_long_text_is_split_fast_enough_for_every_edit() -> None:

@@ -140,7 +140,7 @@ class FakeMaterializer:
         self._downloads = downloads
         self._slow = slow
 
-    async def take(self, raw: RawOutput) -> OutputItem:
+    async def materialize(self, raw: RawOutput) -> OutputItem:
         if isinstance(raw, RawFile):
             while raw.url in self._slow:
                 await asyncio.Event().wait()

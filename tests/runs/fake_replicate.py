@@ -96,7 +96,7 @@ class FakePrediction:
 class FakeReplicate:
     """Predictions, files and streams. ``create_results`` are those of the next creates; "ok" if it is empty."""
 
-    rate: CreateAllowance | None = None
+    create_allowance: CreateAllowance | None = None
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -198,10 +198,10 @@ class FakeReplicate:
             prediction.end(Status.CANCELED, self._clock.now(), reason="canceled")
         return prediction.now
 
-    async def stream(self, url: str, take: OnBatch, *, wanted: Callable[[], float]) -> None:
-        assert wanted() >= 0
+    async def stream(self, url: str, on_batch: OnBatch, *, next_read_in: Callable[[], float]) -> None:
+        assert next_read_in() >= 0
         async for batch in self.by_id[url.rpartition("/")[2]].read_stream():
-            take(batch)
+            on_batch(batch)
 
 
 class FakeFiles:
@@ -212,8 +212,10 @@ class FakeFiles:
         self.errors: deque[ReplicateError] = deque()
 
     async def create(self, *, name: str, content_type: str, data: bytes) -> RemoteFile:
+        assert content_type
+        assert data
         if self.errors:
             raise self.errors.popleft()
         self.uploads.append(name)
         url = f"https://files.test/{len(self.uploads)}"
-        return RemoteFile(id=str(len(self.uploads)), url=url, name=name, size=len(data), content_type=content_type)
+        return RemoteFile(id=str(len(self.uploads)), url=url)

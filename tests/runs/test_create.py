@@ -163,12 +163,12 @@ async def test_a_create_that_never_arrived_is_not_resent(env: Environment) -> No
 
 
 async def test_the_remaining_allowance_is_respected(env: Environment) -> None:
-    env.replicate.rate = CreateAllowance(remaining=2, reset=30.0)
+    env.replicate.create_allowance = CreateAllowance(remaining=2, reset=30.0)
     for author in range(5):
         await env.start(author_id=author)
-        env.replicate.rate = CreateAllowance(remaining=max(0, 2 - len(env.replicate.creates)), reset=30.0)
+        env.replicate.create_allowance = CreateAllowance(remaining=max(0, 2 - len(env.replicate.creates)), reset=30.0)
     assert len(env.replicate.creates) == 3
-    env.replicate.rate = None
+    env.replicate.create_allowance = None
     await env.clock.advance(31)
     assert len(env.replicate.creates) == 5
 

@@ -17,8 +17,8 @@ from bot.observability.metrics import CONTENT_TYPE, Metrics
 from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.web.webhooks import MAX_BODY_BYTES, WebhookReceiver
-from tests.backends.replicate.server import prediction
-from tests.backends.replicate.signing import SECRET, signed
+from tests.backends.replicate.fake_server import prediction
+from tests.backends.replicate.webhook_signing import SECRET, library_clock, signed_headers
 from tests.clock import VirtualClock
 
 NOW = 1_767_225_600
@@ -32,16 +32,21 @@ class Bot:
     def __init__(self) -> None:
         self.parts = {"gateway": True, "database": True, "replicate": True}
         self.woken: list[tuple[str, Prediction | None]] = []
-        self.outcomes: list[str] = []
         self.runs = {"run-1"}
         self.clock = VirtualClock(datetime.fromtimestamp(NOW, UTC))
         self.metrics = Metrics(version="1.2.3", process=False)
-        health = Health(ready=lambda: self.parts, metrics=self.metrics.exposition, metrics_type=CONTENT_TYPE)
-        deliveries = WebhookReceiver(
-            verifier=WebhookVerifier(SECRET, self.clock), wake=self.wake, count=self.outcomes.append, patience=0.2
+        health = Health(readiness=lambda: self.parts, metrics=self.metrics.exposition)
+        webhooks = WebhookReceiver(
+            verifier=WebhookVerifier(SECRET, self.clock), wake_run=self.wake, metrics=self.metrics, body_timeout=0.2
         )
-        self.server = WebServer(host="127.0.0.1", port=0, health=health, deliveries=deliveries)
+        self.server = WebServer(host="127.0.0.1", port=0, health=health, webhooks=webhooks)
         self.health = health
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many webhooks had each outcome."""
+        samples = [sample for family in self.metrics.webhooks.collect() for sample in family.samples]
+        return {one.labels["outcome"]: int(one.value) for one in samples if one.name.endswith("_total")}
 
     def wake(self, run_id: str, seen: Prediction | None) -> bool:
         if run_id == "broken":
@@ -54,7 +59,8 @@ class Bot:
 async def bot() -> AsyncIterator[Bot]:
     bot = Bot()
     await bot.server.start()
-    yield bot
+    with library_clock(bot.clock):
+        yield bot
     await bot.server.stop()
 
 
@@ -93,37 +99,37 @@ async def test_answers_do_not_tell_what_runs_here(http):
 
 async def test_a_signed_delivery_wakes_its_run_within_a_second(bot, http):
     began = time.monotonic()
-    async with http.post(HOOK, data=BODY, headers=signed(BODY, at=NOW)) as answer:
+    async with http.post(HOOK, data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
         assert answer.status == 204
     assert time.monotonic() - began < 1
     [(run_id, seen)] = bot.woken
     assert run_id == "run-1"
     assert seen is not None
     assert seen.status is Status.PROCESSING
-    assert bot.outcomes == ["woke"]
+    assert bot.outcomes == {"woke": 1}
 
 
 async def test_a_delivery_played_back_is_taken_and_ignored(bot, http):
     for _ in range(3):
-        async with http.post(HOOK, data=BODY, headers=signed(BODY, at=NOW)) as answer:
+        async with http.post(HOOK, data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
             assert answer.status == 204
     assert len(bot.woken) == 1
-    assert bot.outcomes == ["woke", "repeated", "repeated"]
+    assert bot.outcomes == {"woke": 1, "repeated": 2}
 
 
 async def test_a_delivery_for_a_run_that_is_not_at_work_is_taken_and_may_come_again(bot, http):
     bot.runs.clear()
-    async with http.post(HOOK, data=BODY, headers=signed(BODY, at=NOW)) as answer:
+    async with http.post(HOOK, data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
         assert answer.status == 204
     bot.runs.add("run-1")
-    async with http.post(HOOK, data=BODY, headers=signed(BODY, at=NOW)) as answer:
+    async with http.post(HOOK, data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
         assert answer.status == 204
-    assert bot.outcomes == ["unknown", "woke"]
+    assert bot.outcomes == {"unknown": 1, "woke": 1}
 
 
 async def test_a_signed_delivery_that_cannot_be_read_still_wakes(bot, http):
     body = b"null"
-    async with http.post(HOOK, data=body, headers=signed(body, at=NOW)) as answer:
+    async with http.post(HOOK, data=body, headers=signed_headers(body, at=NOW)) as answer:
         assert answer.status == 204
     assert bot.woken == [("run-1", None)]
 
@@ -132,17 +138,17 @@ async def test_a_signed_delivery_that_cannot_be_read_still_wakes(bot, http):
     ("headers", "outcome"),
     [
         ({}, "forged"),
-        (signed(BODY, at=NOW, key=b"another"), "forged"),
-        (signed(BODY + b" ", at=NOW), "forged"),
-        (signed(BODY, at=NOW - 301), "stale"),
-        (signed(BODY, at=NOW + 301), "stale"),
+        (signed_headers(BODY, at=NOW, key=b"another"), "forged"),
+        (signed_headers(BODY + b" ", at=NOW), "forged"),
+        (signed_headers(BODY, at=NOW - 301), "stale"),
+        (signed_headers(BODY, at=NOW + 301), "stale"),
     ],
 )
 async def test_a_forged_or_stale_delivery_wakes_nobody(bot, http, headers, outcome):
     async with http.post(HOOK, data=BODY, headers=headers) as answer:
         assert answer.status == 401
     assert bot.woken == []
-    assert bot.outcomes == [outcome]
+    assert bot.outcomes == {outcome: 1}
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -151,7 +157,7 @@ async def test_an_oversized_body_is_refused_while_it_is_read(bot, http, declared
         for _ in range(MAX_BODY_BYTES // 2**20 + 8):
             yield bytes(2**20)
 
-    headers = signed(b"", at=NOW)
+    headers = signed_headers(b"", at=NOW)
     if declared:
         headers["content-length"] = str(MAX_BODY_BYTES + 8 * 2**20)
     try:
@@ -159,17 +165,17 @@ async def test_an_oversized_body_is_refused_while_it_is_read(bot, http, declared
             assert answer.status == 413
     except aiohttp.ClientError:
         pass  # the server may hang up on a sender that goes on
-    assert bot.outcomes == ["oversized"]
+    assert bot.outcomes == {"oversized": 1}
     assert bot.woken == []
 
 
 async def test_a_body_that_never_comes_is_not_waited_for(bot):
     reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
-    headers = "".join(f"{name}: {value}\r\n" for name, value in signed(BODY, at=NOW).items())
+    headers = "".join(f"{name}: {value}\r\n" for name, value in signed_headers(BODY, at=NOW).items())
     writer.write(f"POST {HOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n{headers}\r\n".encode())
     assert b" 408 " in await asyncio.wait_for(reader.readline(), 5)
     writer.close()
-    assert bot.outcomes == ["slow"]
+    assert bot.outcomes == {"slow": 1}
 
 
 async def test_a_caller_without_a_signature_is_refused_before_it_sends_its_body(bot):
@@ -180,7 +186,7 @@ async def test_a_caller_without_a_signature_is_refused_before_it_sends_its_body(
 
 
 async def test_a_fault_of_ours_is_a_500_without_details(http):
-    async with http.post("/webhooks/replicate/broken", data=BODY, headers=signed(BODY, at=NOW)) as answer:
+    async with http.post("/webhooks/replicate/broken", data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
         assert answer.status == 500
         assert "secret" not in await answer.text()
     async with http.get("/healthz") as answer:

@@ -1,58 +1,52 @@
-"""One request to Replicate's HTTP API and its answer, with retries and rate limits."""
+"""One request to Replicate's HTTP API and its response: authorization, retries, rate limit headers, pages of lists."""
 
 import json
 import math
-import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from bot.backends.replicate.errors import (
     TRANSPORT_ERRORS,
     InvalidResponse,
     NoResponse,
     NotSent,
-    ReplicateError,
     Throttled,
     error_from_exception,
     error_from_response,
 )
+from bot.backoff import Jitter, backoff_delay, random_jitter
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 
-Jitter = Callable[[], float]
-"""Gives a number from 0 to 1; handed in, so that a test knows it."""
+MAX_ATTEMPTS: Final = 4
+_MAX_RETRY_AFTER: Final = 30.0  # seconds; a longer wait is left to the caller, who has better things to do meanwhile
+_INITIAL_DELAY: Final = 0.5
+_MAX_DELAY: Final = 8.0
 
-random_jitter: Jitter = random.random
+# Connecting takes two round trips and a handshake. Reading: Replicate's own clients allow 30 s. On this transport the
+# pool's limit includes connecting, so it is the larger one.
+TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=15.0)
 
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Waits that double from ``first`` to ``longest`` seconds, each cut by up to half so that clients spread."""
-
-    first: float
-    longest: float
-
-    def after(self, failures: int, jitter: Jitter) -> float:
-        """Return the seconds to wait after so many failures in a row, counted from 1."""
-        doublings = min(failures - 1, 30)
-        return float(min(self.first * 2**doublings, self.longest) * (1 - jitter() / 2))
+_BODY_CHUNK_BYTES: Final = 64 * 1024
+_UNIX_TIME_FROM: Final = 1_000_000_000  # a larger ``ratelimit-reset`` is a Unix time, as some gateways send it
 
 
 @dataclass(frozen=True, slots=True)
 class CreateAllowance:
-    """The state of a rate limit when it was told: ``remaining`` requests, and ``reset`` seconds until it refills."""
+    """The rate limit of creates as a response states it: ``remaining`` requests, ``reset`` seconds until it refills."""
 
     remaining: int
     reset: float
 
     @classmethod
-    def read(cls, headers: Mapping[str, str], *, now: float) -> "CreateAllowance | None":
-        """Return what an answer's headers say, None where they say nothing; ``now`` is the Unix time."""
+    def from_headers(cls, headers: Mapping[str, str], *, now: float) -> "CreateAllowance | None":
+        """Return the allowance in a response's headers, or None if there is none; ``now`` is the Unix time."""
         try:
             remaining = int(headers.get("ratelimit-remaining", ""))
             reset = float(headers.get("ratelimit-reset", ""))
@@ -60,28 +54,14 @@ class CreateAllowance:
             return None
         if not math.isfinite(reset):
             return None
-        if reset > _EPOCH_LIKE:  # some gateways count from 1970, not from now
+        if reset > _UNIX_TIME_FROM:
             reset -= now
         return cls(max(remaining, 0), max(reset, 0.0))
 
 
-_EPOCH_LIKE = 1_000_000_000
-
-
-MAX_ATTEMPTS: Final = 4
-LONGEST_WAIT: Final = 30.0  # asked to wait longer, the caller knows better what to do meanwhile
-BACKOFF: Final = Backoff(first=0.5, longest=8.0)
-
-# Connecting takes two round trips and a handshake. Reading: Replicate's own clients give 30 s. The pool's limit
-# includes connecting on this transport, so it is the larger one.
-TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=15.0)
-
-_SLICE: Final = 64 * 1024
-
-
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as a multipart request carries it."""
+    """A file in a multipart request."""
 
     name: str
     content_type: str
@@ -90,10 +70,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
-    """One request, before it is sent.
+    """A request before it is sent.
 
-    ``operation`` names it for people who count ("predictions.create"). ``read`` is how many seconds the answer may
-    take. ``tells_rate``: its answer carries the rate limit of creates.
+    ``operation`` is its name in metrics ("predictions.create"). ``read_timeout`` is in seconds.
+    ``has_create_allowance`` says that the response's rate limit headers are about creates.
     """
 
     operation: str
@@ -104,14 +84,14 @@ class ApiRequest:
     content_type: str = "application/json"
     upload: Upload | None = None
     headers: Mapping[str, str] | None = None
-    read: float = TIMEOUT.read or 0
-    tells_rate: bool = False
+    read_timeout: float = TIMEOUT.read or 0
+    has_create_allowance: bool = False
 
 
 class ApiClient:
-    """Replicate's API at one origin, with one account's token.
+    """Replicate's API at one origin, with the token of one account.
 
-    ``rate`` is the newest rate limit that an answer to a create told.
+    ``create_allowance`` is the rate limit in the latest response to a create, None before the first.
     """
 
     def __init__(
@@ -128,107 +108,140 @@ class ApiClient:
         self._clock = clock
         self._metrics = metrics
         self._jitter = jitter
-        self.rate: CreateAllowance | None = None
+        self.create_allowance: CreateAllowance | None = None
         self._authorization = f"Bearer {token}"
         self._base = httpx.URL(base_url.rstrip("/"))
 
     def __repr__(self) -> str:
-        return f"Api({str(self._base)!r})"
+        return f"ApiClient({str(self._base)!r})"
 
     def url(self, *path: str) -> str:
-        """Return the URL of a resource; each part of ``path`` is escaped, so that none can lead elsewhere."""
-        if any(part in ("", ".", "..") for part in path):
+        """Return the URL of a resource. Segments are escaped, so that none leads to another resource."""
+        if any(segment in ("", ".", "..") for segment in path):
             raise ValueError(f"{'/'.join(path)!r} is not a path of the API.")
-        return f"{self._base}/v1/" + "/".join(quote(part, safe="") for part in path)
+        return f"{self._base}/v1/" + "/".join(quote(segment, safe="") for segment in path)
 
-    async def once(self, ask: ApiRequest) -> httpx.Response:
-        """Send it exactly once and return the success; anything else is raised as one of our errors."""
-        request = self._request(ask)
+    async def send(self, request: ApiRequest) -> httpx.Response:
+        """Send the request exactly once and return a successful response; raise a ReplicateError for any other."""
+        http_request = self._build(request)
         if self._http.is_closed:
-            raise NotSent("The bot is closing; nothing more is sent to Replicate.")
-        began = self._clock.monotonic()
+            raise NotSent("The bot is shutting down; no more requests are sent to Replicate.")
+        started_at = self._clock.monotonic()
         try:
-            response = await self._http.send(request, auth=None, follow_redirects=False)
-        except TRANSPORT_ERRORS as error:
-            told = error_from_exception(error, host=request.url.host)
-            self._note(ask, "not_sent" if isinstance(told, NotSent) else "no_answer", began)
-            raise told from error
-        response.stream = httpx.ByteStream(b"")  # it was read; the stream and the answer would hold each other
-        self._note(ask, str(response.status_code), began)
+            response = await self._http.send(http_request, auth=None, follow_redirects=False)
+        except TRANSPORT_ERRORS as cause:
+            error = error_from_exception(cause, host=http_request.url.host)
+            self._count(request, "not_sent" if isinstance(error, NotSent) else "no_answer", started_at)
+            raise error from cause
+        response.stream = httpx.ByteStream(b"")  # already read; breaks the reference cycle of stream and response
+        self._count(request, str(response.status_code), started_at)
         now = self._clock.now()
-        if ask.tells_rate:
-            self.rate = CreateAllowance.read(response.headers, now=now.timestamp()) or self.rate
-        problem = error_from_response(response, now=now)
-        if problem is not None:
-            raise problem
+        if request.has_create_allowance:
+            allowance = CreateAllowance.from_headers(response.headers, now=now.timestamp())
+            self.create_allowance = allowance or self.create_allowance
+        refusal = error_from_response(response, now=now)
+        if refusal is not None:
+            raise refusal
         return response
 
-    async def repeat(self, ask: ApiRequest) -> httpx.Response:
-        """Send something that is harmless when repeated, up to ATTEMPTS times, with growing pauses."""
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            try:
-                return await self.once(ask)
-            except (NotSent, NoResponse, Throttled) as error:
-                asked = _asked_wait(error)
-                if attempt == MAX_ATTEMPTS or asked > LONGEST_WAIT or self._http.is_closed:
-                    raise
-                pause = max(asked, BACKOFF.after(attempt, self._jitter))
-            await self._clock.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+    async def send_with_retries(self, request: ApiRequest) -> httpx.Response:
+        """Send an idempotent request up to MAX_ATTEMPTS times, with backoff that honours ``Retry-After``."""
+        retrying = AsyncRetrying(
+            sleep=self._clock.sleep,
+            stop=stop_after_attempt(MAX_ATTEMPTS),
+            retry=retry_if_exception(self._is_retryable),
+            wait=self._retry_delay,
+            reraise=True,
+        )
+        return await retrying(self.send, request)
 
-    async def read(self, ask: ApiRequest) -> dict[str, Any]:
-        """Like ``repeat``, and return the JSON object that came."""
-        return decode_object((await self.repeat(ask)).content)
+    async def request_object(self, request: ApiRequest) -> dict[str, Any]:
+        """Send an idempotent request and return the JSON object in its response."""
+        return decode_object((await self.send_with_retries(request)).content)
 
-    async def items(self, operation: str, url: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
-        """Yield every item of a list, page after page as they are wanted."""
-        ask: ApiRequest | None = ApiRequest(operation=operation, method="GET", url=url, params=params)
-        while ask is not None:
-            page = await self.read(ask)
+    async def list_items(self, operation: str, url: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
+        """Yield the items of a list; each page is requested when the one before is used up."""
+        request: ApiRequest | None = ApiRequest(operation=operation, method="GET", url=url, params=params)
+        while request is not None:
+            page = await self.request_object(request)
             results = page.get("results")
             if not isinstance(results, list):
                 raise InvalidResponse("Replicate sent a list without results.")
             for item in results:
                 yield item
-            following = page.get("next")
-            if not following or following == ask.url:
+            next_url = page.get("next")
+            if not next_url or next_url == request.url:
                 return
-            ask = ApiRequest(operation=operation, method="GET", url=str(following))
+            request = ApiRequest(operation=operation, method="GET", url=str(next_url))
 
-    def _request(self, ask: ApiRequest) -> httpx.Request:
-        timeout = httpx.Timeout(connect=TIMEOUT.connect, read=ask.read, write=TIMEOUT.write, pool=TIMEOUT.pool)
-        headers = {"Accept": "application/json", **(ask.headers or {})}
-        content: bytes | AsyncIterator[bytes] | None = ask.body
-        if ask.body is not None:
-            headers["Content-Type"] = ask.content_type
-            headers["Content-Length"] = str(len(ask.body))
-            content = ask.body if len(ask.body) <= _SLICE else _slices(ask.body)
-        files = None
-        if ask.upload is not None:
-            files = {"content": (ask.upload.name, BytesIO(ask.upload.data), ask.upload.content_type)}
-        if not self._is_ours(ask.url):
-            raise InvalidResponse("Replicate named a URL outside its API; the token is not sent there.")
-        request = self._http.build_request(
-            ask.method, ask.url, params=ask.params, content=content, files=files, headers=headers, timeout=timeout
+    def _is_retryable(self, error: BaseException) -> bool:
+        return (
+            isinstance(error, (NotSent, NoResponse, Throttled))
+            and _retry_after(error) <= _MAX_RETRY_AFTER
+            and not self._http.is_closed
         )
-        request.headers["Authorization"] = self._authorization
-        return request
 
-    def _is_ours(self, url: str) -> bool:
+    def _retry_delay(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        backoff = backoff_delay(state.attempt_number, initial=_INITIAL_DELAY, maximum=_MAX_DELAY, jitter=self._jitter)
+        return max(_retry_after(error), backoff)
+
+    def _build(self, request: ApiRequest) -> httpx.Request:
+        if not self._is_same_origin(request.url):
+            raise InvalidResponse("Replicate named a URL outside its API; the token is not sent there.")
+        timeout = httpx.Timeout(
+            connect=TIMEOUT.connect, read=request.read_timeout, write=TIMEOUT.write, pool=TIMEOUT.pool
+        )
+        headers = {"Accept": "application/json", **(request.headers or {})}
+        content: bytes | AsyncIterator[bytes] | None = request.body
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+            headers["Content-Length"] = str(len(request.body))
+            content = request.body if len(request.body) <= _BODY_CHUNK_BYTES else _chunks(request.body)
+        files = None
+        if request.upload is not None:
+            upload = request.upload
+            files = {"content": (upload.name, BytesIO(upload.data), upload.content_type)}
+        built = self._http.build_request(
+            request.method,
+            request.url,
+            params=request.params,
+            content=content,
+            files=files,
+            headers=headers,
+            timeout=timeout,
+        )
+        built.headers["Authorization"] = self._authorization
+        return built
+
+    def _is_same_origin(self, url: str) -> bool:
         try:
             return _origin(httpx.URL(url)) == _origin(self._base)
         except httpx.InvalidURL:
             return False
 
-    def _note(self, ask: ApiRequest, outcome: str, began: float) -> None:
-        self._metrics.replicate_request_finished(ask.operation, outcome, self._clock.monotonic() - began)
+    def _count(self, request: ApiRequest, outcome: str, started_at: float) -> None:
+        elapsed = self._clock.monotonic() - started_at
+        self._metrics.replicate_request_finished(request.operation, outcome, elapsed)
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in ``body``; raise InvalidResponse if there is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidResponse("Replicate's response is not JSON.") from error
+    if not isinstance(value, dict):
+        raise InvalidResponse("Replicate's response is not a JSON object.")
+    return value
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-def _asked_wait(error: ReplicateError) -> float:
+def _retry_after(error: BaseException | None) -> float:
+    """Return the seconds that Replicate asks to wait before a retry, 0.0 if it does not say."""
     match error:
         case Throttled():
             return error.retry_after
@@ -238,18 +251,7 @@ def _asked_wait(error: ReplicateError) -> float:
             return 0.0
 
 
-async def _slices(body: bytes) -> AsyncIterator[bytes]:
-    """Yield a large body bit by bit, so that the loop turns in between."""
-    for start in range(0, len(body), _SLICE):
-        yield body[start : start + _SLICE]
-
-
-def decode_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in ``body``; BadAnswer if there is none."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidResponse("Replicate's response is not JSON.") from error
-    if not isinstance(value, dict):
-        raise InvalidResponse("Replicate's response is not a JSON object.")
-    return value
+async def _chunks(body: bytes) -> AsyncIterator[bytes]:
+    """Yield a large body in chunks, so that the event loop runs other tasks in between."""
+    for start in range(0, len(body), _BODY_CHUNK_BYTES):
+        yield body[start : start + _BODY_CHUNK_BYTES]

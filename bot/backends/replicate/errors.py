@@ -1,16 +1,16 @@
-"""What can go wrong between Replicate and us, told apart by what the caller may do next.
+"""The errors of this package, by what the caller may do next, and the rules that make them of HTTP failures.
 
 ::
 
     ReplicateError
-    ├── NotSent               nothing reached Replicate: refused, unresolved, no free connection. Safe to repeat
-    ├── NoAnswer              it was sent and no usable answer came: reset, timeout, 5xx. It may have happened
-    ├── BadAnswer             a 2xx whose body is not what the API promises; what it asked for was done
-    ├── StreamLost            a prediction's stream cannot be had (any more); the prediction itself goes on
-    ├── WebhookRefused        a delivery to us that is not to be believed
+    ├── NotSent               the request did not reach Replicate: refused, unresolved, no connection. Safe to resend
+    ├── NoResponse            sent, but no usable response: reset, timeout, 5xx. It may have been carried out
+    ├── InvalidResponse       a 2xx whose body is not what the API promises. It was carried out
+    ├── StreamLost            a prediction's stream cannot be read (any more); the prediction itself goes on
+    ├── WebhookRejected       a webhook delivery that is not authentic
     │   ├── ForgedWebhook     not signed with the account's secret
-    │   └── StaleWebhook      signed, but too long ago, or for a time to come
-    └── ApiError              Replicate said no: status, title, detail
+    │   └── StaleWebhook      signed, but its timestamp is too far from now
+    └── ApiError              Replicate refused: status, title, detail
         ├── Unauthenticated   401: the token
         ├── InsufficientCredit  402: the account's credit
         ├── Forbidden         403
@@ -27,16 +27,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import httpx
 
 from bot.backends.replicate.types import clean
 
+# Replicate states the wait in one of three ways. Without any, this is the period of its tightest limit (6 a minute).
+DEFAULT_RETRY_AFTER: Final = 10.0
+_MAX_RETRY_AFTER: Final = 3600.0
+_RESETS_IN: Final = re.compile(r"resets in ~?(\d{1,6}(?:\.\d+)?)\s*s")
+_DETAIL_CHARS: Final = 2000
+
+TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
+"""Everything that the transport raises when there is no response."""
+
+# Errors raised before the first byte of a request is sent. httpx-aiohttp maps several causes to one httpx error, so
+# the aiohttp error decides where there is one.
+_AIOHTTP_NOT_SENT: Final = (
+    aiohttp.ClientConnectorError,  # refused, unresolved, TLS, proxy
+    aiohttp.ConnectionTimeoutError,  # no connection in time, or none free in the pool
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
+)
+_HTTPX_NOT_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
 
 class ReplicateError(Exception):
-    """Something went wrong at Replicate's boundary."""
+    """A request to Replicate, a stream or a webhook failed."""
 
 
 class NotSent(ReplicateError):
@@ -44,9 +70,9 @@ class NotSent(ReplicateError):
 
 
 class NoResponse(ReplicateError):
-    """The request left and no usable answer came; what it asked for may have been done.
+    """The request was sent and no usable response came; it may have been carried out.
 
-    ``status`` is there when something answered (a 5xx, perhaps as HTML), ``retry_after`` when that named a wait.
+    ``status`` is that of a 5xx, None where there was no response at all. ``retry_after`` is in seconds, if stated.
     """
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
@@ -56,11 +82,11 @@ class NoResponse(ReplicateError):
 
 
 class InvalidResponse(ReplicateError):
-    """Replicate answered with something that is not what its API promises."""
+    """Replicate's response is not what its API promises."""
 
 
 class StreamLost(ReplicateError):
-    """A stream cannot be had (any more); ``status`` is the answer that said so, None where there was none."""
+    """A stream cannot be read (any more); ``status`` is the response that ended it, None where there was none."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -68,19 +94,19 @@ class StreamLost(ReplicateError):
 
 
 class WebhookRejected(ReplicateError):
-    """A delivery that is not to be believed."""
+    """A webhook delivery is not authentic."""
 
 
 class ForgedWebhook(WebhookRejected):
-    """It is not signed with the account's webhook secret."""
+    """The delivery is not signed with the account's webhook secret."""
 
 
 class StaleWebhook(WebhookRejected):
-    """Its timestamp is too far from now, so it may be an old delivery played back."""
+    """The delivery's timestamp is too far from now, so it may be a replay."""
 
 
 class ApiError(ReplicateError):
-    """Replicate understood and said no."""
+    """Replicate refused the request."""
 
     def __init__(self, *, status: int, title: str, detail: str) -> None:
         super().__init__(f"{status} {title}: {detail}" if title else f"{status} {detail}")
@@ -94,24 +120,24 @@ class Unauthenticated(ApiError):
 
 
 class InsufficientCredit(ApiError):
-    """The account has no credit left for this."""
+    """The account does not have enough credit."""
 
 
 class Forbidden(ApiError):
-    """The account may not do this."""
+    """The account is not allowed to do this."""
 
 
 class NotFound(ApiError):
-    """There is no such thing, or this account may not see it."""
+    """The resource does not exist, or the account has no access to it."""
 
 
 class TooLarge(ApiError):
-    """The file is larger than Replicate takes."""
+    """The file is larger than Replicate accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidField:
-    """One input that the model's schema refuses. ``field`` is "input.<name>", or "input" for a missing one."""
+    """An input that the model's schema rejects. ``field`` is "input.<name>", or "input" for a missing one."""
 
     field: str
     type: str
@@ -119,7 +145,7 @@ class InvalidField:
 
 
 class InvalidInput(ApiError):
-    """The input or the version does not fit; ``fields`` says where, when Replicate told."""
+    """The input or the version is invalid; ``fields`` names the inputs where Replicate does."""
 
     def __init__(self, *, status: int, title: str, detail: str, fields: tuple[InvalidField, ...] = ()) -> None:
         super().__init__(status=status, title=title, detail=detail)
@@ -127,20 +153,14 @@ class InvalidInput(ApiError):
 
 
 class Throttled(ApiError):
-    """Too many requests; ``retry_after`` seconds from now it may work again."""
+    """Too many requests; the next may be sent in ``retry_after`` seconds."""
 
     def __init__(self, *, status: int, title: str, detail: str, retry_after: float) -> None:
         super().__init__(status=status, title=title, detail=detail)
         self.retry_after = retry_after
 
 
-# Replicate names the wait in three ways; without any, this is its tightest limit (6 a minute) and nobody is harmed.
-DEFAULT_RETRY_AFTER = 10.0
-_LONGEST_RETRY_AFTER = 3600.0
-_RESETS_IN = re.compile(r"resets in ~?(\d{1,6}(?:\.\d+)?)\s*s")
-_DETAIL_CHARS = 2000
-
-_KINDS: Mapping[int, type[ApiError]] = {
+_ERRORS_BY_STATUS: Final[Mapping[int, type[ApiError]]] = {
     401: Unauthenticated,
     402: InsufficientCredit,
     403: Forbidden,
@@ -150,31 +170,66 @@ _KINDS: Mapping[int, type[ApiError]] = {
 
 
 def error_from_response(response: httpx.Response, *, now: datetime) -> ReplicateError | None:
-    """Return the error that a response stands for, None for a success. Its body has been read."""
+    """Return the error that a response stands for, or None for a success. The body must have been read."""
     status = response.status_code
     if response.is_success:
         return None
     if status >= 500 or status in (408, 425):
-        message = f"Replicate answered {status} and not what was asked for."
-        return NoResponse(message, status=status, retry_after=_header_wait(response.headers, now))
+        message = f"Replicate responded with an error ({status})."
+        return NoResponse(message, status=status, retry_after=retry_after(response, now=now))
     problem = _problem(response)
-    title, detail = _words(problem.get("title")), _words(problem.get("detail"))
+    title, detail = _text(problem.get("title")), _text(problem.get("detail"))
     if response.is_redirect:
-        title, detail = "Redirect", "The API's address sends us elsewhere, and the token goes nowhere else."
+        title, detail = "Redirect", "The API redirects to another address, and the token is not sent there."
     if status == 429:
-        wait = _wait(problem, detail, response.headers, now)
-        return Throttled(status=status, title=title, detail=detail, retry_after=wait)
+        seconds = _throttled_for(problem, detail, response, now)
+        return Throttled(status=status, title=title, detail=detail, retry_after=seconds)
     if status == 422:
         return InvalidInput(status=status, title=title, detail=detail, fields=_fields(problem.get("invalid_fields")))
-    return _KINDS.get(status, ApiError)(status=status, title=title, detail=detail or response.reason_phrase)
+    error = _ERRORS_BY_STATUS.get(status, ApiError)
+    return error(status=status, title=title, detail=detail or response.reason_phrase)
+
+
+def error_from_exception(error: Exception, *, host: str) -> ReplicateError:
+    """Return NotSent if certainly nothing was sent to ``host``, else NoResponse."""
+    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    not_sent = _AIOHTTP_NOT_SENT if isinstance(cause, aiohttp.ClientError) else _HTTPX_NOT_SENT
+    kind = type(cause).__name__  # not its text, which may contain a URL
+    if isinstance(cause, not_sent):
+        return NotSent(f"{host} could not be reached ({kind}).")
+    return NoResponse(f"The connection to {host} was lost before it responded ({kind}).")
 
 
 def retry_after(response: httpx.Response, *, now: datetime) -> float | None:
-    """Return the seconds that the ``Retry-After`` header asks for, if it does."""
-    return _header_wait(response.headers, now)
+    """Return the seconds stated by the ``Retry-After`` header, or None if there is none."""
+    header = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", header, re.ASCII):
+        return _clamp(float(header))
+    try:
+        time = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    return _clamp((time - now).total_seconds())
+
+
+def _throttled_for(problem: Mapping[str, Any], detail: str, response: httpx.Response, now: datetime) -> float:
+    seconds = problem.get("retry_after")
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds):
+        return _clamp(seconds)
+    in_header = retry_after(response, now=now)
+    if in_header is not None:
+        return in_header
+    in_text = _RESETS_IN.search(detail)
+    return _clamp(float(in_text[1])) if in_text else DEFAULT_RETRY_AFTER
+
+
+def _clamp(seconds: float) -> float:
+    return min(max(float(seconds), 0.0), _MAX_RETRY_AFTER)
 
 
 def _problem(response: httpx.Response) -> Mapping[str, Any]:
+    """Return the RFC 7807 problem in the body, {} if there is none."""
     try:
         problem = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -182,7 +237,7 @@ def _problem(response: httpx.Response) -> Mapping[str, Any]:
     return problem if isinstance(problem, dict) else {}
 
 
-def _words(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -192,70 +247,7 @@ def _words(value: Any) -> str:
 def _fields(value: Any) -> tuple[InvalidField, ...]:
     entries = value if isinstance(value, list) else []
     return tuple(
-        InvalidField(_words(entry.get("field")), _words(entry.get("type")), _words(entry.get("description")))
+        InvalidField(_text(entry.get("field")), _text(entry.get("type")), _text(entry.get("description")))
         for entry in entries
         if isinstance(entry, dict)
     )
-
-
-def _wait(problem: Mapping[str, Any], detail: str, headers: httpx.Headers, now: datetime) -> float:
-    told = problem.get("retry_after")
-    if isinstance(told, int | float) and not isinstance(told, bool) and math.isfinite(told):
-        return _bounded(told)
-    in_header = _header_wait(headers, now)
-    if in_header is not None:
-        return in_header
-    in_text = _RESETS_IN.search(detail)
-    return _bounded(float(in_text[1])) if in_text else DEFAULT_RETRY_AFTER
-
-
-def _header_wait(headers: httpx.Headers, now: datetime) -> float | None:
-    told = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", told, re.ASCII):
-        return _bounded(float(told))
-    try:
-        moment = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return _bounded((moment - now).total_seconds())
-
-
-def _bounded(seconds: float) -> float:
-    return min(max(float(seconds), 0.0), _LONGEST_RETRY_AFTER)
-
-
-TRANSPORT_ERRORS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
-"""Everything that the transport raises when it has no response for us."""
-
-_BEFORE_THE_FIRST_BYTE = (
-    aiohttp.ClientConnectorError,  # refused, unresolved, TLS, proxy
-    aiohttp.ConnectionTimeoutError,  # no connection in time, also none free in the pool
-    aiohttp.ServerFingerprintMismatch,
-    aiohttp.InvalidURL,
-)
-_BEFORE_THE_FIRST_BYTE_HTTPX = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
-
-
-def error_from_exception(error: Exception, *, host: str) -> ReplicateError:
-    """Return NotSent where surely nothing reached ``host``, else NoAnswer."""
-    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    if isinstance(cause, aiohttp.ClientError):
-        unsent = isinstance(cause, _BEFORE_THE_FIRST_BYTE)
-    else:
-        unsent = isinstance(cause, _BEFORE_THE_FIRST_BYTE_HTTPX)
-    if unsent:
-        return NotSent(f"{host} could not be reached ({_plain(cause)}).")
-    return NoResponse(f"The connection to {host} was lost before an answer came ({_plain(cause)}).")
-
-
-def _plain(error: BaseException) -> str:
-    """Return what kind of failure it was, without its text: that may quote a URL."""
-    return type(error).__name__

@@ -14,10 +14,10 @@ from pydantic import Field, ValidationError
 from bot.backends.replicate.api import ApiClient, ApiRequest, decode_object
 from bot.backends.replicate.errors import InvalidResponse
 from bot.backends.replicate.types import (
-    Anything,
     ApiModel,
     Id,
     JsonObject,
+    JsonValue,
     LenientStr,
     LenientText,
     ModelRef,
@@ -27,11 +27,14 @@ from bot.backends.replicate.types import (
     Url,
     clean,
 )
-from bot.limits import CANCEL_AFTER_MIN, WAIT_MAX
+from bot.limits import CANCEL_AFTER_MIN
+
+# A create without a response leaves it open whether money was spent, so it gets more time than any other request.
+_CREATE_READ_TIMEOUT: Final = 60.0
 
 
 class Status(StrEnum):
-    """Where a prediction is in its life. ``OTHER`` stands for any word that Replicate adds later."""
+    """The state of a prediction. ``OTHER`` stands for every status that Replicate may add."""
 
     STARTING = "starting"
     PROCESSING = "processing"
@@ -43,16 +46,19 @@ class Status(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether it can never change again."""
+        """Whether the status is final."""
         return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ABORTED)
+
+
+_STATUSES: Final = {status.value: status for status in Status}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """A prediction at one moment.
 
-    ``version`` is 64 hex digits, "hidden" or another word for official models. ``error`` is None or text, whatever
-    JSON it was. ``stream_url`` is a capability: it needs no token and reaches no log. Times are aware.
+    ``version`` is 64 hex digits, or "hidden" or another word for official models. ``error`` is text whatever JSON type
+    it has in the API. ``stream_url`` is a capability: it needs no token and is never logged. Times are aware.
     """
 
     id: str
@@ -70,23 +76,21 @@ class Prediction:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     deployment: str | None = None
     webhook: str | None = None
-    web_url: str | None = None
     stream_url: str | None = field(default=None, repr=False)
 
 
 class _Urls(ApiModel):
-    web: Url = None
     stream: Url = None
 
 
-class _Prediction(ApiModel):
+class _PredictionJson(ApiModel):
     id: Id
     status: str
     created_at: Timestamp
     model: LenientStr = ""
     version: LenientStr = ""
     input: JsonObject = Field(default_factory=dict)
-    output: Anything = None
+    output: JsonValue = None
     error: OptionalText = None
     logs: LenientText = ""
     data_removed: Any = False
@@ -99,52 +103,37 @@ class _Prediction(ApiModel):
 
 
 def parse_prediction(data: Mapping[str, Any]) -> Prediction:
-    """Return the prediction that a JSON object describes, from an answer or a webhook; BadAnswer when it is none.
+    """Return the prediction in a JSON object of a response or a webhook; raise InvalidResponse if it is none.
 
-    Only ``id``, ``status`` and ``created_at`` have to be there.
+    Only ``id``, ``status`` and ``created_at`` are required.
     """
     try:
-        wire = _Prediction.model_validate(data)
-        urls = _Urls.model_validate(wire.urls)
+        parsed = _PredictionJson.model_validate(data)
+        urls = _Urls.model_validate(parsed.urls)
     except (ValidationError, RecursionError) as error:
-        raise InvalidResponse(f"Replicate sent a prediction that cannot be read: {_where(error)}.") from error
+        raise InvalidResponse(f"Replicate sent a prediction that cannot be parsed: {_reason(error)}.") from error
     return Prediction(
-        id=wire.id,
-        model=wire.model,
-        version=wire.version,
-        status=_STATUSES.get(wire.status, Status.OTHER),
-        created_at=wire.created_at,
-        input=wire.input,
-        output=wire.output,
-        error=wire.error,
-        logs=wire.logs,
-        data_removed=wire.data_removed is True,
-        started_at=wire.started_at,
-        completed_at=wire.completed_at,
-        metrics=wire.metrics,
-        deployment=wire.deployment,
-        webhook=wire.webhook,
-        web_url=urls.web,
+        id=parsed.id,
+        model=parsed.model,
+        version=parsed.version,
+        status=_STATUSES.get(parsed.status, Status.OTHER),
+        created_at=parsed.created_at,
+        input=parsed.input,
+        output=parsed.output,
+        error=parsed.error,
+        logs=parsed.logs,
+        data_removed=parsed.data_removed is True,
+        started_at=parsed.started_at,
+        completed_at=parsed.completed_at,
+        metrics=parsed.metrics,
+        deployment=parsed.deployment,
+        webhook=parsed.webhook,
         stream_url=urls.stream,
     )
 
 
-_STATUSES = {status.value: status for status in Status}
-
-
-def _where(error: ValidationError | RecursionError) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    return ", ".join(".".join(str(part) for part in problem["loc"]) for problem in error.errors(include_input=False))
-
-
-# Giving up on a create leaves it open whether money was spent, so it waits longer than any other request.
-CREATE_READ: Final = 60.0
-_WAIT_SLACK: Final = 10.0
-
-
 class Predictions:
-    """An account's predictions."""
+    """The predictions of an account."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
@@ -157,55 +146,60 @@ class Predictions:
         webhook: str | None = None,
         webhook_events: Sequence[str] = (),
         cancel_after: timedelta | None = None,
-        wait: int | None = None,
     ) -> Prediction:
-        """Make a prediction, sending the request exactly once: Replicate knows no idempotency key.
+        """Create a prediction. The request is sent exactly once, because Replicate has no idempotency key.
 
-        After NotSent and any ApiError none exists. After NoAnswer one may, and after BadAnswer one does.
-        ``wait`` seconds, up to 60, Replicate holds the answer back for the output; ``cancel_after`` is its own
-        dead man's switch.
+        After NotSent and any ApiError no prediction exists. After NoResponse one may exist, after InvalidResponse one
+        does. Replicate cancels the prediction by itself after ``cancel_after``.
         """
-        path, body = _address(target)
+        path, body = _endpoint(target)
         body["input"] = clean(input)
         if webhook is not None:
             body["webhook"] = webhook
             if webhook_events:
                 body["webhook_events_filter"] = list(webhook_events)
-        ask = ApiRequest(
+        request = ApiRequest(
             operation="predictions.create",
             method="POST",
             url=self._api.url(*path),
             body=json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(),
-            headers=_preferences(wait, cancel_after),
-            read=CREATE_READ if wait is None else max(CREATE_READ, wait + _WAIT_SLACK),
-            tells_rate=True,
+            headers=_cancel_after_header(cancel_after),
+            read_timeout=_CREATE_READ_TIMEOUT,
+            has_create_allowance=True,
         )
-        return parse_prediction(decode_object((await self._api.once(ask)).content))
+        return parse_prediction(decode_object((await self._api.send(request)).content))
 
     async def get(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
-        """Return it as it is now; this is the truth, whatever a stream or a webhook said."""
+        """Return the current prediction. It is authoritative over streams and webhooks."""
         url = self._api.url("predictions", id)
-        return parse_prediction(await self._api.read(ApiRequest(operation="predictions.get", method="GET", url=url)))
+        request = ApiRequest(operation="predictions.get", method="GET", url=url)
+        return parse_prediction(await self._api.request_object(request))
 
     async def list(
         self, *, created_after: datetime | None = None, created_before: datetime | None = None
     ) -> AsyncIterator[Prediction]:
-        """Yield the account's predictions, newest first; entries that cannot be read are left out."""
+        """Yield the account's predictions, newest first; entries that cannot be parsed are skipped."""
         bounds = {"created_after": created_after, "created_before": created_before}
-        params = {name: _stamp(moment) for name, moment in bounds.items() if moment is not None}
-        async for item in self._api.items("predictions.list", self._api.url("predictions"), params or None):
+        params = {name: _format_time(time) for name, time in bounds.items() if time is not None}
+        async for item in self._api.list_items("predictions.list", self._api.url("predictions"), params or None):
             with suppress(InvalidResponse):
                 yield parse_prediction(item)
 
     async def cancel(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
-        """Ask for its end and return it as it is then: maybe still running, maybe over for another reason."""
+        """Request cancellation. The returned prediction may still be running, or may have ended for another reason."""
         url = self._api.url("predictions", id, "cancel")
-        return parse_prediction(
-            await self._api.read(ApiRequest(operation="predictions.cancel", method="POST", url=url))
-        )
+        request = ApiRequest(operation="predictions.cancel", method="POST", url=url)
+        return parse_prediction(await self._api.request_object(request))
 
 
-def _address(target: ModelRef) -> tuple[tuple[str, ...], dict[str, Any]]:
+def _reason(error: ValidationError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return ", ".join(".".join(str(part) for part in problem["loc"]) for problem in error.errors(include_input=False))
+
+
+def _endpoint(target: ModelRef) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the path and the beginning of the body of a create request."""
     if target.deployment:
         return ("deployments", target.owner, target.name, "predictions"), {}
     if target.version is None:
@@ -213,15 +207,11 @@ def _address(target: ModelRef) -> tuple[tuple[str, ...], dict[str, Any]]:
     return ("predictions",), {"version": target.version}
 
 
-def _preferences(wait: int | None, cancel_after: timedelta | None) -> dict[str, str]:
-    headers = {}
-    if wait is not None:
-        longest = int(WAIT_MAX.total_seconds())
-        headers["Prefer"] = f"wait={min(max(wait, 1), longest)}"
-    if cancel_after is not None:
-        headers["Cancel-After"] = f"{math.ceil(max(cancel_after, CANCEL_AFTER_MIN).total_seconds())}s"
-    return headers
+def _cancel_after_header(cancel_after: timedelta | None) -> dict[str, str]:
+    if cancel_after is None:
+        return {}
+    return {"Cancel-After": f"{math.ceil(max(cancel_after, CANCEL_AFTER_MIN).total_seconds())}s"}
 
 
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def _format_time(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

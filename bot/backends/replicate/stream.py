@@ -1,4 +1,4 @@
-"""A prediction's output as server-sent events: read, resume, drop repeated events."""
+"""The output of a prediction as server-sent events: reading, reconnecting, dropping repeated events."""
 
 import asyncio
 import json
@@ -11,90 +11,42 @@ from typing import Final, cast
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from bot.backends.replicate.api import Backoff, Jitter
 from bot.backends.replicate.errors import TRANSPORT_ERRORS, StreamLost, retry_after
-from bot.backends.replicate.transport import BatchedStream, PausableConnection, ReadScheduler, Wanted, at_once
+from bot.backends.replicate.transport import (
+    BatchedStream,
+    NextReadIn,
+    PausableConnection,
+    ReadScheduler,
+    read_at_once,
+)
+from bot.backoff import Jitter, backoff_delay
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 
-_CLOSE_BEHIND: Final = 16
-
-
-class EventDeduplicator:
-    """Tells an event that was there before from a new one.
-
-    Within a connection a repeat comes close behind its first and has the same id. A new connection that names the
-    last id may still bring anything again; that is told by id. One that cannot name an id brings everything again,
-    from the start; that is told by what the events say, one by one, for as long as they say the same.
-
-    It holds 16 bytes an event, because a thousand streams of a thousand events are held at once.
-    """
-
-    def __init__(self) -> None:
-        self.last_id: str | None = None
-        """What to send as ``Last-Event-ID``; None where the last event had none."""
-        self._marks = array("q")  # of events with an id, in order
-        self._newer: set[int] = set()  # the newest of them, at least so many as a repeat may come behind
-        self._older: set[int] = set()
-        self._contents = array("q")  # of all events, in order
-        self._before: frozenset[int] = frozenset()  # marks of earlier connections
-        self._replayed: int | None = None  # how far a replay from the start has come
-
-    def reconnect(self) -> None:
-        """Note that a new connection begins, opened with ``last_id``."""
-        self._before = frozenset(self._marks)
-        self._replayed = 0 if self.last_id is None else None
-
-    def is_new(self, kind: str, data: str, id: str | None) -> bool:  # noqa: A002 - the field's name on the wire
-        """Say whether this event was not there before, and remember it."""
-        content = hash((kind, data))
-        self.last_id = id
-        new = self._replayed is None or not self._is_replayed(content)
-        if id is not None:
-            # A decoder hands on the last id to events without one; the content tells those apart.
-            mark = hash((id, content))
-            if mark in self._newer or mark in self._older or mark in self._before:
-                return False
-            self._marks.append(mark)
-            self._newer.add(mark)
-            if len(self._newer) >= _CLOSE_BEHIND:
-                self._older, self._newer = self._newer, set()
-        if new:
-            self._contents.append(content)
-        return new
-
-    def _is_replayed(self, content: int) -> bool:
-        at = self._replayed
-        if at is not None and at < len(self._contents) and self._contents[at] == content:
-            self._replayed = at + 1
-            return True
-        self._replayed = None
-        return False
-
-
-__all__ = ["OnBatch", "StreamBatch", "StreamLost", "follow_stream"]
-
 MAX_FAILURES: Final = 6
-BACKOFF: Final = Backoff(first=0.5, longest=10.0)
-LONGEST_WAIT: Final = 60.0
-# A connection that ended well in less time than this, and brought nothing, is not opened again at once.
-BRIEF: Final = 5.0
+_INITIAL_DELAY: Final = 0.5
+_MAX_DELAY: Final = 10.0
+_MAX_RETRY_AFTER: Final = 60.0
+_SHORT_CONNECTION: Final = 5.0  # seconds; a connection that ends sooner without an event is not reopened at once
 
-# Idle streams are closed after 30 s by the documents and after 60 s by experience; a line that is silent for longer
-# than that is dead. A timer is not moved at every read, but when the last move is this long ago.
+# Idle streams are closed after 30 s by the documentation and after 60 s in practice, so a connection that is silent for
+# longer is dead. Moving a timer costs as much as a read, so it is moved only when the last move is some seconds old.
 SILENCE_TIMEOUT: Final = 75.0
-_MOVED_EVERY: Final = 5.0
-TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=10.0, pool=15.0)
-# No compression: it would hold events back.
-HEADERS: Final = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"}
+_TIMER_INTERVAL: Final = 5.0
+_TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=10.0, pool=15.0)
+
+# No compression: it would delay events.
+_HEADERS: Final = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"}
+
+_REPEAT_DISTANCE: Final = 16  # events between an event and its repeat on the same connection, at most
 
 
 @dataclass(frozen=True, slots=True)
 class StreamBatch:
-    """What one read of a stream brought.
+    """The events of one read.
 
-    ``outputs`` are pieces of text or URLs, in their order; then ``error`` is what went wrong, in words, and ``end`` why
-    it is over: "", "canceled" or "error". None for what was not said; of several errors it is the last.
+    ``outputs`` are pieces of text or URLs, in order. ``error`` is the text of the last error event, None if there was
+    none. ``end`` is the reason of the end: "", "canceled" or "error"; None if the stream goes on.
     """
 
     outputs: Sequence[str] = ()
@@ -105,194 +57,257 @@ class StreamBatch:
 OnBatch = Callable[[StreamBatch], None]
 
 
-class _Closed(Exception):
-    """A connection ended, and another may do better: ``reason`` is "idle", "cut" or "refused"."""
-
-    def __init__(self, reason: str, *, wait: float = 0.0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.wait = wait
-
-
-async def follow_stream(
+async def read_stream(
     http: httpx.AsyncClient,
     url: str,
-    take: OnBatch,
+    on_batch: OnBatch,
     *,
     clock: Clock,
     metrics: Metrics,
     jitter: Jitter,
-    breathing: ReadScheduler,
-    wanted: Wanted = at_once,
+    scheduler: ReadScheduler,
+    next_read_in: NextReadIn = read_at_once,
 ) -> None:
-    """Hand a prediction's events to ``take``, each once and in order, over as many connections as it takes, to its end.
+    """Pass the events of a prediction to ``on_batch``, each once and in order, until the stream's end.
 
-    The first event is read at once; from then on the connection is read as ``breathing`` and ``wanted`` say.
+    Connections are opened as often as needed. The first event is read at once; later reads are as ``scheduler`` and
+    ``next_read_in`` say. An idle stream is reopened without end: the caller cancels when the prediction is over, which
+    closes the connection at once.
 
-    StreamLost when it cannot be had. An idle stream is waited for without end: whoever follows it stops when the
-    prediction is over. Cancelling closes the connection at once.
+    Raises StreamLost if the stream does not exist, is not a stream of events, or failed MAX_FAILURES times in a row.
     """
-    intake = _Intake(take, metrics)
-    tries = _Tries(clock, jitter)
-    while not intake.done:
-        tries.begin()
+    collector = _EventCollector(on_batch, metrics)
+    reconnects = _Reconnects(clock, jitter)
+    while not collector.ended:
+        reconnects.on_connect()
         try:
-            async with _open(http, url, intake.seen.last_id, clock) as response:
-                await _read(response, intake, tries, clock=clock, breathing=breathing, wanted=wanted)
-            closed = _Closed("idle")
-        except _Closed as end:
-            closed = end
-        intake.hand_over()
-        if not intake.done:
+            async with _connect(http, url, collector.events.last_id, clock) as response:
+                await _read_connection(
+                    response, collector, reconnects, clock=clock, scheduler=scheduler, next_read_in=next_read_in
+                )
+            closed = _ConnectionClosed("idle")
+        except _ConnectionClosed as error:
+            closed = error
+        collector.flush()
+        if not collector.ended:
             metrics.stream_interrupted(closed.reason)
-            await clock.sleep(tries.pause(closed))
-            intake.seen.reconnect()
+            await clock.sleep(reconnects.delay_after(closed))
+            collector.events.on_reconnect()
 
 
-async def _read(
+class EventDeduplicator:
+    """Recognize events that arrived before.
+
+    On one connection a repeat has the id of the original and follows within a few events. A new connection opened with
+    the last id may still repeat any event; those are recognized by id. A new connection without an id repeats all
+    events from the start; those are recognized by comparing the contents in order, for as long as they are equal.
+
+    It needs 16 bytes per event, because a thousand streams of a thousand events are held at the same time.
+    """
+
+    def __init__(self) -> None:
+        self.last_id: str | None = None
+        """The value for ``Last-Event-ID``; None if the last event had no id."""
+        self._keys = array("q")  # hashes of id and content of events with an id, in order
+        self._recent: set[int] = set()  # the newest keys, and the ones before: together at least _REPEAT_DISTANCE
+        self._less_recent: set[int] = set()
+        self._contents = array("q")  # hashes of the contents of all events, in order
+        self._earlier_keys: frozenset[int] = frozenset()  # of earlier connections
+        self._replay_position: int | None = None  # in _contents, while a connection repeats all events
+
+    def on_reconnect(self) -> None:
+        """Prepare for the events of a new connection, opened with ``last_id``."""
+        self._earlier_keys = frozenset(self._keys)
+        self._replay_position = 0 if self.last_id is None else None
+
+    def is_new(self, kind: str, data: str, id: str | None) -> bool:  # noqa: A002 - the field's name in the protocol
+        """Return whether the event is new, and remember it."""
+        content = hash((kind, data))
+        self.last_id = id
+        is_new = not self._is_replayed(content)
+        if id is not None:
+            # The decoder gives an event without an id the id of the one before, so the content is part of the key.
+            key = hash((id, content))
+            if key in self._recent or key in self._less_recent or key in self._earlier_keys:
+                return False
+            self._keys.append(key)
+            self._recent.add(key)
+            if len(self._recent) >= _REPEAT_DISTANCE:
+                self._less_recent, self._recent = self._recent, set()
+        if is_new:
+            self._contents.append(content)
+        return is_new
+
+    def _is_replayed(self, content: int) -> bool:
+        position = self._replay_position
+        if position is not None and position < len(self._contents) and self._contents[position] == content:
+            self._replay_position = position + 1
+            return True
+        self._replay_position = None
+        return False
+
+
+class _ConnectionClosed(Exception):
+    """A connection ended and can be opened again. ``reason`` is "idle", "cut" or "refused"."""
+
+    def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+async def _read_connection(
     response: httpx.Response,
-    intake: "_Intake",
-    tries: "_Tries",
+    collector: "_EventCollector",
+    reconnects: "_Reconnects",
     *,
     clock: Clock,
-    breathing: ReadScheduler,
-    wanted: Wanted,
+    scheduler: ReadScheduler,
+    next_read_in: NextReadIn,
 ) -> None:
-    """Read one connection until it ends or the prediction does; _Closed when it breaks."""
+    """Read a connection until it or the stream ends; raise _ConnectionClosed when it breaks."""
     now = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(SILENCE_TIMEOUT) as silence:
 
-            def drained() -> bool:
-                if (silence.when() or 0.0) < now() + SILENCE_TIMEOUT - _MOVED_EVERY:
+            def flush() -> bool:
+                if (silence.when() or 0.0) < now() + SILENCE_TIMEOUT - _TIMER_INTERVAL:
                     silence.reschedule(now() + SILENCE_TIMEOUT)
-                if came := intake.hand_over():
-                    tries.succeeded()
-                return came
+                if has_events := collector.flush():
+                    reconnects.on_events()
+                return has_events
 
-            arriving = cast("httpx.AsyncByteStream", response.stream)
-            tap = PausableConnection(response.extensions)
-            response.stream = BatchedStream(arriving, breathing, clock, tap=tap, drained=drained, wanted=wanted)
+            response.stream = BatchedStream(
+                cast("httpx.AsyncByteStream", response.stream),
+                scheduler,
+                clock,
+                connection=PausableConnection(response.extensions),
+                flush=flush,
+                next_read_in=next_read_in,
+            )
             async with aclosing(EventSource(response).aiter_sse()) as events:
-                async for sent in events:
-                    intake.add(sent)
-                    if intake.done:
+                async for event in events:
+                    collector.add(event)
+                    if collector.ended:
                         return
     except TimeoutError as error:
-        raise _Closed("idle") from error
+        raise _ConnectionClosed("idle") from error
     except TRANSPORT_ERRORS as error:
-        raise _Closed("cut") from error
+        raise _ConnectionClosed("cut") from error
 
 
-class _Intake:
-    """Collects what is read until it is handed over; each event is taken once, however often it comes."""
+class _EventCollector:
+    """Collect new events until ``flush`` passes them on as one batch."""
 
-    def __init__(self, take: OnBatch, metrics: Metrics) -> None:
-        self.seen = EventDeduplicator()
-        self.done = False
-        self._take = take
+    def __init__(self, on_batch: OnBatch, metrics: Metrics) -> None:
+        self.events = EventDeduplicator()
+        self.ended = False
+        self._on_batch = on_batch
         self._metrics = metrics
         self._outputs: list[str] = []
         self._error: str | None = None
         self._end: str | None = None
 
-    def add(self, sent: ServerSentEvent) -> None:
-        """Take what was sent, if it is an event and new."""
-        name, data = sent.event, sent.data
-        if name == "output":
-            if self.seen.is_new(name, data, sent.id or None):
+    def add(self, event: ServerSentEvent) -> None:
+        kind, data = event.event, event.data
+        if kind == "output":
+            if self.events.is_new(kind, data, event.id or None):
                 self._outputs.append(data)
-        elif name in ("error", "done"):
-            if self.seen.is_new(name, data, sent.id or None):
-                self._say(name, data)
-        elif name != "message" or data:  # the decoder makes an empty message of every comment
+        elif kind in ("error", "done"):
+            if self.events.is_new(kind, data, event.id or None):
+                self._add_signal(kind, data)
+        elif kind != "message" or data:  # the decoder makes an empty message of every comment
             self._metrics.stream_event_ignored()
 
-    def _say(self, name: str, data: str) -> None:
-        if name == "error":
-            self._error = _words(data, "detail") or data
+    def _add_signal(self, kind: str, data: str) -> None:
+        if kind == "error":
+            self._error = _json_member(data, "detail") or data
         else:
-            self._end = _words(data, "reason")
-            self.done = True
+            self._end = _json_member(data, "reason")
+            self.ended = True
 
-    def hand_over(self) -> bool:
-        """Hand over what there is; return whether there was anything."""
+    def flush(self) -> bool:
+        """Pass on the events since the last flush; return whether there were any."""
         if not self._outputs and self._error is None and self._end is None:
             return False
-        gulp = StreamBatch(self._outputs, self._error, self._end)
+        batch = StreamBatch(self._outputs, self._error, self._end)
         self._outputs, self._error, self._end = [], None, None
-        self._take(gulp)
+        self._on_batch(batch)
         return True
 
 
-class _Tries:
-    """Counts what went wrong in a row, and says how long to wait because of it."""
+class _Reconnects:
+    """Decide how long to wait before the next connection, by what went wrong in a row."""
 
     def __init__(self, clock: Clock, jitter: Jitter) -> None:
         self._clock = clock
         self._jitter = jitter
         self._failures = 0
-        self._brief = 0
-        self._began = 0.0
+        self._short_connections = 0
+        self._connected_at = 0.0
 
-    def begin(self) -> None:
-        """Note that a connection is opened."""
-        self._began = self._clock.monotonic()
+    def on_connect(self) -> None:
+        self._connected_at = self._clock.monotonic()
 
-    def succeeded(self) -> None:
-        """Note that it brought something new."""
-        self._failures = self._brief = 0
+    def on_events(self) -> None:
+        self._failures = self._short_connections = 0
 
-    def pause(self, closed: _Closed) -> float:
-        """Return the seconds to wait before the next connection; StreamLost after too many failures in a row."""
+    def delay_after(self, closed: _ConnectionClosed) -> float:
+        """Return the delay in seconds; raise StreamLost after too many failures in a row."""
         if closed.reason == "idle":
             self._failures = 0
-            self._brief = self._brief + 1 if self._clock.monotonic() - self._began < BRIEF else 1
-            return BACKOFF.after(self._brief, self._jitter)
+            is_short = self._clock.monotonic() - self._connected_at < _SHORT_CONNECTION
+            self._short_connections = self._short_connections + 1 if is_short else 1
+            return self._backoff(self._short_connections)
         self._failures += 1
         if self._failures >= MAX_FAILURES:
-            raise StreamLost(f"The stream could not be had in {MAX_FAILURES} attempts.")
-        return max(min(closed.wait, LONGEST_WAIT), BACKOFF.after(self._failures, self._jitter))
+            raise StreamLost(f"The stream failed {MAX_FAILURES} times in a row.")
+        return max(min(closed.retry_after, _MAX_RETRY_AFTER), self._backoff(self._failures))
+
+    def _backoff(self, attempt: int) -> float:
+        return backoff_delay(attempt, initial=_INITIAL_DELAY, maximum=_MAX_DELAY, jitter=self._jitter)
 
 
 @asynccontextmanager
-async def _open(http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock) -> AsyncIterator[httpx.Response]:
-    """Open the stream once; _Closed when that fails, StreamLost when there is no point in trying again."""
+async def _connect(
+    http: httpx.AsyncClient, url: str, last_id: str | None, clock: Clock
+) -> AsyncIterator[httpx.Response]:
+    """Open one connection; raise _ConnectionClosed if a retry may work, StreamLost if not."""
     if http.is_closed:
-        raise StreamLost("The bot is closing; no stream is opened any more.")
-    headers = HEADERS if last_id is None else {**HEADERS, "Last-Event-ID": last_id}
+        raise StreamLost("The bot is shutting down; no more streams are opened.")
+    headers = _HEADERS if last_id is None else {**_HEADERS, "Last-Event-ID": last_id}
     try:
-        request = http.build_request("GET", url, headers=headers, timeout=TIMEOUT)
+        request = http.build_request("GET", url, headers=headers, timeout=_TIMEOUT)
         request.headers.pop("Authorization", None)
         async with asyncio.timeout(SILENCE_TIMEOUT):
             response = await http.send(request, stream=True, auth=None, follow_redirects=False)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise StreamLost("The stream's address is not one that can be opened.") from error
+        raise StreamLost("The stream's URL is invalid.") from error
     except (*TRANSPORT_ERRORS, TimeoutError) as error:
-        raise _Closed("cut") from error
+        raise _ConnectionClosed("cut") from error
     try:
         _check(response, clock)
         yield response
     finally:
         await response.aclose()
-        response.stream = httpx.ByteStream(b"")  # the stream and the answer would hold each other
+        response.stream = httpx.ByteStream(b"")  # breaks the reference cycle of stream and response
 
 
 def _check(response: httpx.Response, clock: Clock) -> None:
     status = response.status_code
     if status == 408:
-        raise _Closed("idle")
+        raise _ConnectionClosed("idle")
     if status == 429 or status >= 500:
-        raise _Closed("refused", wait=retry_after(response, now=clock.now()) or 0.0)
+        raise _ConnectionClosed("refused", retry_after=retry_after(response, now=clock.now()) or 0.0)
     if status != 200:
-        raise StreamLost(f"The stream's server answered {status}.", status=status)
+        raise StreamLost(f"The stream's server responded with an error ({status}).", status=status)
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "text/event-stream":
-        raise StreamLost(f"The stream's server sent {content_type or 'nothing'} and no events.", status=status)
+        raise StreamLost(f"The stream's server sent {content_type or 'no content type'}, not events.", status=status)
 
 
-def _words(data: str, key: str) -> str:
-    """Return what a JSON object says under ``key``, "" where it says nothing there; other text stays as it is."""
+def _json_member(data: str, key: str) -> str:
+    """Return a member of a JSON object as text, "" if there is none; data that is no JSON is returned as it is."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

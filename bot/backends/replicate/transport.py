@@ -1,41 +1,124 @@
-"""An httpx transport whose responses can be paused, and streams read in batches. Saves CPU with many streams."""
+"""Connections to Replicate: the HTTP client for thousands of them, and streams that are read in batches.
 
+A thousand streams bring thousands of events a second. Reading each event as it arrives costs a wake-up of the event
+loop and a pass through every layer per event. A stream is read when its text can be shown instead, and its connection
+is paused in between, so that the data waits in the kernel (docs/adr/0007 and 0009; measured in docs/numbers.md).
+"""
+
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from bot.backends.replicate.api import TIMEOUT
 from bot.clock import Clock
 
-_EXTENSION: Final = "replicord_connection"
+MAX_CONNECTIONS: Final = 8192  # every stream is a connection
+
+# A create on a connection that the server is just closing may or may not be received. A connection that was idle for
+# longer than this is not used again, and servers keep theirs open for much longer.
+_KEEPALIVE_SECONDS: Final = 5.0
+
+# aiohttp asks its parser for more with every chunk that is taken while it holds few, and every event is a chunk. With
+# the smallest buffer "few" is less than two.
+_READ_BUFFER_BYTES: Final = 1
+
+_CONNECTION_EXTENSION: Final = "replicord_connection"
+
+# Reads are scheduled this many seconds before their data is used, plus twice the lateness: a pause that ends late is
+# followed by a read that is as late again, and so is its decoding.
+_LEAD_SECONDS: Final = 0.015
+_LATENESS_FACTOR: Final = 2.0
+_LATENESS_WINDOW: Final = 50  # pauses in the moving average of the lateness
+
+# The most that one read brings. A read of this size is followed by another at once: there is more to come, such as an
+# image in the stream itself.
+_FULL_READ_BYTES: Final = 16 * 1024
+
+NextReadIn = Callable[[], float]
+"""Return the seconds until more data of a stream can be used; 0.0 or less for at once."""
+
+_latest_response: ContextVar[aiohttp.ClientResponse | None] = ContextVar("latest_response", default=None)
+
+
+def open_http(*, max_connections: int = MAX_CONNECTIONS) -> httpx.AsyncClient:
+    """Return an HTTP client for thousands of concurrent connections; close it with ``aclose()``.
+
+    It keeps no cookies, follows no redirects and adds no token.
+    """
+    return httpx.AsyncClient(
+        transport=PausableTransport(max_connections=max_connections),
+        timeout=TIMEOUT,
+        follow_redirects=False,
+        headers={"User-Agent": "replicord"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    )
+
+
+def read_at_once() -> float:
+    """Use all data of a stream as it arrives (a NextReadIn)."""
+    return 0.0
 
 
 class PausableTransport(AiohttpTransport):
-    """httpx's requests on aiohttp's connections; an answer carries its connection with it."""
+    """httpx on aiohttp's connections. Each response carries its connection, for PausableConnection.
+
+    httpx-aiohttp does not expose the aiohttp response. The session's trace does; it runs in the task of the request.
+    """
+
+    def __init__(self, *, max_connections: int = MAX_CONNECTIONS) -> None:
+        self._max_connections = max_connections
+        # aiohttp has loaded the system's certificates once for all sessions, and the session ignores this context.
+        # Without it httpx would load them a second time: half a second and some megabytes.
+        super().__init__(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), client=self._open_session)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request."""
+        """Send the request; the response's body is not read yet."""
         response = await super().handle_async_request(request)
-        # httpx-aiohttp hands it on to nobody. Without it nothing is lost but the saving.
-        under = getattr(response.stream, "_aiohttp_response", None)
-        if isinstance(under, aiohttp.ClientResponse) and under.connection is not None:
-            response.extensions[_EXTENSION] = under.connection.transport
+        inner = _latest_response.get()
+        _latest_response.set(None)
+        if inner is not None and inner.connection is not None:
+            response.extensions[_CONNECTION_EXTENSION] = inner.connection.transport
         return response
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(_remember_response)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=_KEEPALIVE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=_READ_BUFFER_BYTES,
+            trace_configs=[trace],
+        )
+
+
+async def _remember_response(
+    _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+) -> None:
+    _latest_response.set(params.response)
 
 
 class PausableConnection:
-    """The connection that an answer's body comes from; one that is not known stays open."""
+    """The connection that a response's body comes from. Pausing an unknown or closed connection does nothing.
+
+    aiohttp stops reading by itself when its buffer is full, which for events is after five chunks: a stream that nobody
+    reads still woke the loop five times in every pause, and every read came in two halves.
+    """
 
     def __init__(self, extensions: Mapping[str, Any]) -> None:
-        self._transport = extensions.get(_EXTENSION)
+        self._transport = extensions.get(_CONNECTION_EXTENSION)
 
     @contextmanager
-    def closed(self) -> Iterator[None]:
-        """Read nothing meanwhile: what arrives wakes nobody, and waits in the kernel as far as it has room."""
+    def paused(self) -> Iterator[None]:
+        """Read nothing from the socket; data that arrives stays in the kernel's buffer and wakes nobody."""
         transport = self._transport
         if transport is None or transport.is_closing():
             yield
@@ -48,95 +131,82 @@ class PausableConnection:
                 transport.resume_reading()
 
 
-_AHEAD = 0.015
-# A pause that ends late is followed by a read that is as late again, and so is its decoding.
-_TURNS = 2.0
-_RECENT = 50  # pauses
-# What one read brings at most. After so much there is more: a picture that is sent in the stream itself.
-_FULL = 16 * 1024
-
-Wanted = Callable[[], float]
-"""In how many seconds more of a stream can be put to use; 0.0 for now."""
-
-
-def at_once() -> float:
-    """Want everything as it comes."""
-    return 0.0
-
-
 @dataclass(slots=True, kw_only=True)
 class ReadScheduler:
-    """How long all streams together pause between two reads, in seconds.
+    """Decide how long each stream pauses between two reads, in seconds.
 
-    A pause ends when more is wanted, after ``shortest`` at the soonest and after ``longest`` at the latest: a stream
-    also tells of its end. Many streams pause longer, so that all together are read about ``a_second`` times a second
-    and leave the loop time to answer people. ``lateness`` is how late pauses ended lately.
+    A pause ends just before more data can be used, after ``min_delay`` at the soonest and ``max_delay`` at the latest:
+    the stream also brings the end of a prediction. With many streams pauses are longer, so that all of them together
+    are read ``reads_per_second`` times a second and the event loop has time for commands. ``lateness`` is a moving
+    average of how late pauses ended. Streams do not pause at all if ``max_delay`` is 0.
     """
 
-    shortest: float = 0.0
-    longest: float = 0.0
-    a_second: int = 400
+    min_delay: float = 0.0
+    max_delay: float = 0.0
+    reads_per_second: int = 400
     streams: int = 0
     lateness: float = 0.0
 
-    def pause(self, wanted: float) -> float:
-        """Return how long one stream pauses now; no streams pause at all where ``longest`` is 0."""
-        if not self.longest:
+    def delay(self, next_read_in: float) -> float:
+        """Return the seconds that one stream pauses now."""
+        if not self.max_delay:
             return 0.0
-        share = self.streams / self.a_second
-        if wanted <= 0.0:
-            return max(self.shortest, share)
-        longest = max(self.longest, share)
-        ahead = _AHEAD + _TURNS * self.lateness
-        left = wanted - ahead  # in time for what is wanted; if that is now, it was read a moment ago
-        return max(self.shortest, min(left, longest)) if left > ahead else longest
+        fair_share = self.streams / self.reads_per_second
+        if next_read_in <= 0.0:
+            return max(self.min_delay, fair_share)
+        max_delay = max(self.max_delay, fair_share)
+        lead = _LEAD_SECONDS + _LATENESS_FACTOR * self.lateness
+        remaining = next_read_in - lead
+        # Within one lead of the next use the data was read a moment ago.
+        return max(self.min_delay, min(remaining, max_delay)) if remaining > lead else max_delay
 
-    def ended(self, late: float) -> None:
-        """Learn how many seconds late a pause ended."""
-        self.lateness += (late - self.lateness) / _RECENT
+    def record_lateness(self, seconds: float) -> None:
+        """Add the lateness of a pause to the average."""
+        self.lateness += (seconds - self.lateness) / _LATENESS_WINDOW
 
 
 class BatchedStream(httpx.AsyncByteStream):
-    """Another stream's bytes, with a pause between two reads once something came.
+    """The bytes of another stream, with a pause before each read once the first event has arrived.
 
-    ``tap`` is the connection that they come from. ``drained`` is called before the next read, when whatever was read
-    before has been decoded, and says whether there was anything in it; until there was, every byte is handed on as it
-    comes.
+    ``flush`` is called when the bytes read so far have been decoded. It hands on their events and returns whether there
+    were any; until then every byte is passed on as it arrives.
     """
 
     def __init__(
         self,
         stream: httpx.AsyncByteStream,
-        breathing: ReadScheduler,
+        scheduler: ReadScheduler,
         clock: Clock,
         *,
-        tap: PausableConnection,
-        drained: Callable[[], bool],
-        wanted: Wanted = at_once,
+        connection: PausableConnection,
+        flush: Callable[[], bool],
+        next_read_in: NextReadIn = read_at_once,
     ) -> None:
         self._stream = stream
-        self._breathing = breathing
+        self._scheduler = scheduler
         self._clock = clock
-        self._tap = tap
-        self._wanted = wanted
-        self._drained = drained
-        self._begun = False
+        self._connection = connection
+        self._flush = flush
+        self._next_read_in = next_read_in
+        self._has_events = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for data in self._stream:
             yield data
-            if self._drained() and not self._begun:
-                self._begun = True
-                self._breathing.streams += 1
-            if self._begun and len(data) < _FULL and (pause := self._breathing.pause(self._wanted())):
-                ends = self._clock.monotonic() + pause
-                with self._tap.closed():
-                    await self._clock.sleep(pause)
-                self._breathing.ended(self._clock.monotonic() - ends)
+            if self._flush() and not self._has_events:
+                self._has_events = True
+                self._scheduler.streams += 1
+            if not self._has_events or len(data) >= _FULL_READ_BYTES:
+                continue
+            if delay := self._scheduler.delay(self._next_read_in()):
+                due_at = self._clock.monotonic() + delay
+                with self._connection.paused():
+                    await self._clock.sleep(delay)
+                self._scheduler.record_lateness(self._clock.monotonic() - due_at)
 
     async def aclose(self) -> None:
         """Close the other stream."""
-        if self._begun:
-            self._begun = False
-            self._breathing.streams -= 1
+        if self._has_events:
+            self._has_events = False
+            self._scheduler.streams -= 1
         await self._stream.aclose()

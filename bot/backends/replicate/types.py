@@ -1,7 +1,7 @@
-"""The kinds of value that Replicate's JSON is made of, read generously.
+"""The name of a model, and lenient pydantic types for Replicate's JSON.
 
-Each is a pydantic type that turns what was sent into what we hold, and that fails only where nothing can be made of
-it. Unknown keys are ignored everywhere: Replicate may add to its API at any time.
+Each type converts what the API sends and fails only where no value can be made of it. Unknown keys are ignored
+everywhere, because Replicate may extend its API at any time.
 """
 
 import json
@@ -9,92 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.formatting import replace_surrogates
 
-
-class ApiModel(BaseModel):
-    """An object as Replicate sends it. What it holds is private, so no error quotes it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=(), hide_input_in_errors=True)
-
-
-def clean(value: Any) -> Any:
-    """Return the same JSON value without halves of surrogate pairs, which neither SQLite nor Discord can take."""
-    match value:
-        case str():
-            return replace_surrogates(value)
-        case Mapping():
-            return {replace_surrogates(str(key)): clean(item) for key, item in value.items()}
-        case list() | tuple():
-            return [clean(item) for item in value]
-        case _:
-            return value
-
-
-def _as_text(value: object) -> str:
-    if value is None:
-        return ""
-    return replace_surrogates(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def _as_text_or_none(value: object) -> str | None:
-    return None if value is None else _as_text(value)
-
-
-def _as_words(value: object) -> str:
-    return replace_surrogates(value) if isinstance(value, str) else ""
-
-
-def _as_moment(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _as_url(value: object) -> str | None:
-    return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
-
-
-def _as_object(value: object) -> dict[str, Any]:
-    return clean(value) if isinstance(value, Mapping) else {}
-
-
-def _as_object_or_none(value: object) -> dict[str, Any] | None:
-    return clean(value) if isinstance(value, Mapping) else None
-
-
-def _as_count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-# An id goes into URLs and file names; what could mean something there is not one.
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$")]
-LenientText = Annotated[str, BeforeValidator(_as_text)]
-"""Text, whatever JSON it was; "" for null."""
-OptionalText = Annotated[str | None, BeforeValidator(_as_text_or_none)]
-LenientStr = Annotated[str, BeforeValidator(_as_words)]
-"""A string; "" for anything else."""
-Timestamp = Annotated[datetime, BeforeValidator(_as_moment)]
-"""A time, aware and in UTC, with up to nine digits of a second; without a zone it is UTC."""
-OptionalTimestamp = Annotated[datetime | None, BeforeValidator(_as_moment)]
-Url = Annotated[str | None, BeforeValidator(_as_url)]
-JsonObject = Annotated[dict[str, Any], BeforeValidator(_as_object)]
-OptionalJsonObject = Annotated[dict[str, Any] | None, BeforeValidator(_as_object_or_none)]
-NonNegativeInt = Annotated[int, BeforeValidator(_as_count)]
-Anything = Annotated[Any, BeforeValidator(clean)]
-
-
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_TARGET = re.compile(
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_MODEL_REF: Final = re.compile(
     rf"(?P<deployment>deployments/)?(?P<owner>{_NAME})/(?P<name>{_NAME})(?::(?P<version>[0-9a-f]{{64}}))?"
 )
 
@@ -110,24 +32,103 @@ class ModelRef:
 
     @classmethod
     def parse(cls, text: str) -> "ModelRef":
-        """Read ``owner/name``, ``owner/name:version`` or ``deployments/owner/name``; ValueError says what is wrong."""
-        found = _TARGET.fullmatch(text.strip())
-        if found is None:
+        """Parse ``owner/name``, ``owner/name:version`` or ``deployments/owner/name``; raise ValueError."""
+        match = _MODEL_REF.fullmatch(text.strip())
+        if match is None:
             raise ValueError(
                 f"“{text}” is not a model: write owner/name, owner/name:version (64 hex digits) "
                 "or deployments/owner/name."
             )
-        deployment = found["deployment"] is not None
-        if deployment and found["version"]:
-            raise ValueError(f"“{text}” names a deployment, and a deployment has its own version.")
-        return cls(found["owner"], found["name"], found["version"], deployment)
+        deployment = match["deployment"] is not None
+        if deployment and match["version"]:
+            raise ValueError(f"“{text}” is a deployment, and a deployment has its own version.")
+        return cls(match["owner"], match["name"], match["version"], deployment)
 
     @property
     def model(self) -> str:
-        """``owner/name``, as Replicate's pages call it."""
+        """``owner/name``, as on Replicate's pages."""
         return f"{self.owner}/{self.name}"
 
     def __str__(self) -> str:
         prefix = "deployments/" if self.deployment else ""
         suffix = f":{self.version}" if self.version else ""
         return f"{prefix}{self.model}{suffix}"
+
+
+class ApiModel(BaseModel):
+    """A JSON object of the API. Its values are private, so that no validation error quotes them."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=(), hide_input_in_errors=True)
+
+
+def clean(value: Any) -> Any:
+    """Return the JSON value with lone surrogates replaced: neither SQLite nor Discord accepts them."""
+    match value:
+        case str():
+            return replace_surrogates(value)
+        case Mapping():
+            return {replace_surrogates(str(key)): clean(item) for key, item in value.items()}
+        case list() | tuple():
+            return [clean(item) for item in value]
+        case _:
+            return value
+
+
+def _to_text(value: object) -> str:
+    if value is None:
+        return ""
+    return replace_surrogates(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _to_optional_text(value: object) -> str | None:
+    return None if value is None else _to_text(value)
+
+
+def _to_str(value: object) -> str:
+    return replace_surrogates(value) if isinstance(value, str) else ""
+
+
+def _to_timestamp(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _to_url(value: object) -> str | None:
+    return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
+
+
+def _to_object(value: object) -> dict[str, Any]:
+    return clean(value) if isinstance(value, Mapping) else {}
+
+
+def _to_optional_object(value: object) -> dict[str, Any] | None:
+    return clean(value) if isinstance(value, Mapping) else None
+
+
+def _to_non_negative_int(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+# Ids and names become parts of URLs and file names, so they have no characters with a meaning there.
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$")]
+LenientText = Annotated[str, BeforeValidator(_to_text)]
+"""Any JSON value as text; "" for null."""
+OptionalText = Annotated[str | None, BeforeValidator(_to_optional_text)]
+"""Any JSON value as text; None for null."""
+LenientStr = Annotated[str, BeforeValidator(_to_str)]
+"""A string; "" for any other value."""
+Timestamp = Annotated[datetime, BeforeValidator(_to_timestamp)]
+"""An aware time in UTC, with up to nine digits of a second; UTC is assumed where there is no zone."""
+OptionalTimestamp = Annotated[datetime | None, BeforeValidator(_to_timestamp)]
+Url = Annotated[str | None, BeforeValidator(_to_url)]
+"""An http or https URL; None for any other value."""
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_to_object)]
+OptionalJsonObject = Annotated[dict[str, Any] | None, BeforeValidator(_to_optional_object)]
+NonNegativeInt = Annotated[int, BeforeValidator(_to_non_negative_int)]
+JsonValue = Annotated[Any, BeforeValidator(clean)]

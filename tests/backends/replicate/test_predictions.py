@@ -8,7 +8,7 @@ import pytest
 from bot.backends.replicate.errors import InvalidResponse, NoResponse, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.predictions import Status
 from bot.backends.replicate.types import ModelRef
-from tests.backends.replicate.server import BASE, ID, VERSION, FarEnd, breaking, ok, prediction, problem
+from tests.backends.replicate.fake_server import BASE, ID, VERSION, FarEnd, breaking, ok, prediction, problem
 
 VERSIONED = ModelRef.parse(f"fofr/consistent-character:{VERSION}")
 
@@ -55,13 +55,6 @@ async def test_cancel_after_is_whole_seconds_and_never_less_than_replicate_takes
     assert "prefer" not in end.requests[0].headers
 
 
-async def test_waiting_for_the_output_is_kept_within_what_replicate_takes_and_within_our_patience():
-    end = FarEnd(ok(prediction(), 201))
-    await end.replicate.predictions.create(VERSIONED, {}, wait=600)
-    assert end.requests[0].headers["prefer"] == "wait=60"
-    assert end.requests[0].extensions["timeout"]["read"] > 60
-
-
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -102,10 +95,10 @@ async def test_creates_tell_the_rate_limit_and_other_answers_do_not():
     other = {"ratelimit-remaining": "2999", "ratelimit-reset": "1"}
     end = FarEnd(ok(prediction(), 200, other), ok(prediction(), 201, headers), ok(prediction(), 201))
     await end.replicate.predictions.get(ID)
-    assert end.replicate.rate is None
+    assert end.replicate.create_allowance is None
     await end.replicate.predictions.create(VERSIONED, {})
     await end.replicate.predictions.create(VERSIONED, {})
-    rate = end.replicate.rate
+    rate = end.replicate.create_allowance
     assert rate is not None
     assert (rate.remaining, rate.reset) == (599, 1.0)
 
@@ -116,8 +109,8 @@ async def test_a_throttled_create_tells_the_rate_limit_too():
     end = FarEnd(refused)
     with pytest.raises(Throttled):
         await end.replicate.predictions.create(VERSIONED, {})
-    assert end.replicate.rate is not None
-    assert end.replicate.rate.remaining == 0
+    assert end.replicate.create_allowance is not None
+    assert end.replicate.create_allowance.remaining == 0
 
 
 async def test_a_list_is_followed_page_by_page_and_only_as_far_as_it_is_wanted():

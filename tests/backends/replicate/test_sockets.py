@@ -11,12 +11,13 @@ import pytest
 from aiohttp import web
 
 from bot.backends.replicate.api import ApiClient, ApiRequest
-from bot.backends.replicate.client import Replicate, open_http
+from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import NoResponse, NotSent, error_from_exception
+from bot.backends.replicate.transport import open_http
 from bot.backends.replicate.types import ModelRef
 from bot.observability.metrics import Metrics
-from tests.backends.replicate.server import ID, HastyClock, prediction
-from tests.backends.replicate.streams import DONE, numbered, told
+from tests.backends.replicate.fake_server import ID, HastyClock, prediction
+from tests.backends.replicate.fake_streams import DONE, numbered, told
 
 OFFICIAL = ModelRef.parse("owner/official")
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -124,7 +125,7 @@ async def test_a_server_that_says_nothing_is_no_answer():
     async with listening(silent) as url, open_http() as http:
         api = ApiClient(http, token="not-a-token", base_url=url, clock=HastyClock(), metrics=Metrics())
         with pytest.raises(NoResponse):
-            await api.once(ApiRequest(operation="test", method="POST", url=api.url("predictions"), read=0.02))
+            await api.send(ApiRequest(operation="test", method="POST", url=api.url("predictions"), read_timeout=0.02))
         await asyncio.wait_for(gone.wait(), 5)
 
 
@@ -178,7 +179,7 @@ async def test_an_upload_arrives_with_its_name_and_type_also_when_it_has_to_be_r
     async with serving(web.post("/v1/files", take)) as url, client(url) as replicate:
         file = await replicate.files.create(name="ein Föto.png", content_type="image/png", data=data)
     assert parts == [("content", "ein Föto.png", "image/png", data)] * 2
-    assert (file.id, file.size, file.url) == ("f", len(data), "https://api.example.test/v1/files/f")
+    assert (file.id, file.url) == ("f", "https://api.example.test/v1/files/f")
 
 
 async def test_far_more_than_a_hundred_streams_are_open_at_once():

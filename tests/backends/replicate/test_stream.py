@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import StreamLost
 from bot.backends.replicate.stream import MAX_FAILURES, StreamBatch
-from tests.backends.replicate.server import FarEnd, breaking
-from tests.backends.replicate.streams import DONE, URL, Body, Said, heard, numbered, output, stream, texts, told
+from bot.observability.metrics import Metrics
+from tests.backends.replicate.fake_server import BASE, TOKEN, FarEnd, HastyClock, breaking
+from tests.backends.replicate.fake_streams import DONE, URL, Body, Said, heard, numbered, output, stream, texts, told
 
 RESET = httpx.ReadError("reset")
 IDLE = b":408: 408 Request Timeout\n\n"
@@ -165,7 +167,7 @@ async def test_after_30_idle_seconds_it_is_opened_again_at_once_every_time():
         end.clock.elapsed += 30
         return stream(IDLE)
 
-    end._answers = [*[after_a_while] * 20, stream(DONE)]
+    end.answers[:] = [*[after_a_while] * 20, stream(DONE)]
     assert await told(end.replicate)
     assert set(end.clock.waits) == {0.5}
 
@@ -212,13 +214,12 @@ async def test_what_is_no_stream_is_lost_at_once(answer, status):
 
 @pytest.mark.parametrize("url", ["", "nonsense", "ftp://x/y", "/v1/streams/x"])
 async def test_an_address_that_cannot_be_opened_is_lost_at_once(url):
-    client = httpx.AsyncClient()
-    end = FarEnd(stream(DONE))
-    end.replicate._http = client
-    async with client:
+    clock = HastyClock()
+    async with httpx.AsyncClient() as http:
+        replicate = Replicate(http, token=TOKEN, base_url=BASE, clock=clock, metrics=Metrics(process=False))
         with pytest.raises(StreamLost):
-            await told(end.replicate, url)
-    assert end.clock.waits == []
+            await told(replicate, url)
+    assert clock.waits == []
 
 
 async def test_no_error_tells_the_capability():

@@ -8,8 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.backends.replicate.client import open_http
-from bot.backends.replicate.transport import PausableConnection
+from bot.backends.replicate.transport import PausableConnection, open_http
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def connection(answer: httpx.Response) -> asyncio.ReadTransport:
 
 
 async def test_nothing_is_read_while_it_is_closed(answer: httpx.Response) -> None:
-    with PausableConnection(answer.extensions).closed():
+    with PausableConnection(answer.extensions).paused():
         assert not connection(answer).is_reading()
     assert connection(answer).is_reading()
     read = b""
@@ -50,7 +49,7 @@ async def test_nothing_is_read_while_it_is_closed(answer: httpx.Response) -> Non
 
 async def test_whoever_is_stopped_at_a_closed_tap_leaves_it_open(answer: httpx.Response) -> None:
     async def rest() -> None:
-        with PausableConnection(answer.extensions).closed():
+        with PausableConnection(answer.extensions).paused():
             await asyncio.Event().wait()
 
     resting = asyncio.create_task(rest())
@@ -63,10 +62,10 @@ async def test_whoever_is_stopped_at_a_closed_tap_leaves_it_open(answer: httpx.R
 
 async def test_a_connection_that_is_closed_already_is_left_alone(answer: httpx.Response) -> None:
     connection(answer).close()
-    with PausableConnection(answer.extensions).closed():
+    with PausableConnection(answer.extensions).paused():
         pass
 
 
 def test_without_a_connection_there_is_nothing_to_close() -> None:
-    with PausableConnection({}).closed():
+    with PausableConnection({}).paused():
         pass

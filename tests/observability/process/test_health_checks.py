@@ -17,11 +17,11 @@ async def test_a_part_that_fails_is_named_until_it_works_again() -> None:
         pass
 
     watch = HealthChecks({"database": database, "replicate": replicate}, clock=VirtualClock())
-    await watch.look()
-    assert watch.works == {"database": False, "replicate": True}
+    await watch.run_once()
+    assert watch.results == {"database": False, "replicate": True}
     broken = False
-    await watch.look()
-    assert watch.works == {"database": True, "replicate": True}
+    await watch.run_once()
+    assert watch.results == {"database": True, "replicate": True}
 
 
 async def test_it_goes_on_looking_whatever_happens() -> None:
@@ -32,7 +32,7 @@ async def test_it_goes_on_looking_whatever_happens() -> None:
         asked += 1
         raise RuntimeError
 
-    looking = asyncio.create_task(HealthChecks({"part": part}, clock=clock, every=20.0).go_on())
+    looking = asyncio.create_task(HealthChecks({"part": part}, clock=clock, interval=20.0).run())
     await clock.advance(65.0)
     looking.cancel()
     assert asked == 4

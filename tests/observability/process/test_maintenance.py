@@ -75,7 +75,7 @@ async def test_outputs_on_their_way_stay_until_they_are_delivered(
         folder.mkdir(parents=True)
         (folder / "0.png").write_bytes(PNG.data)
     await chores.forget()
-    assert set(spool.kept()) == {"waiting"}
+    assert set(spool.run_ids()) == {"waiting"}
 
 
 async def test_it_is_done_at_the_start_and_every_hour(store: Store, chores: Maintenance, clock: VirtualClock) -> None:

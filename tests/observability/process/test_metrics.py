@@ -32,7 +32,7 @@ async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
 
 
 async def get(environment: Environment, path: str) -> tuple[int, str]:
-    [listening] = [line for line in log_lines(environment) if line["event"] == "Listening."]
+    [listening] = [line for line in log_lines(environment) if line["event"] == "http_server_started"]
     url = f"http://127.0.0.1:{listening['port']}{path}"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return answer.status, await answer.text()

@@ -15,7 +15,7 @@ async def test_no_answer_about_the_webhook_secret_leaves_the_bot_without_webhook
     async with open_environment(tmp_path, settings=WEBHOOKS) as environment:
         environment.replicate.faults.add("error-503", on=SECRET, times=None)
         await environment.start_bot()
-        assert "Webhooks are off" in environment.bot.log.read_text()
+        assert "webhooks_disabled" in environment.bot.log.read_text()
 
 
 async def test_a_token_that_may_not_have_the_secret_is_for_a_person_to_mend(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_every_file_and_letter_is_in_some_message(snapshot: RunSnapshot) -> None
     assert shown == [part for part in snapshot.items if isinstance(part, FileItem)]
     dealt = paginate(snapshot.items, first_chars=500, chars=3000)
     words_of_sheets = [
-        word for sheet in dealt for part in sheet.parts if isinstance(part, TextItem) for word in part.text
+        word for sheet in dealt for part in sheet.items if isinstance(part, TextItem) for word in part.text
     ]
     shown_texts = "\n".join(text for message in messages for text in text_contents(message.components))
     missing = {letter for letter in words_of_sheets if letter.isalnum()} - set(shown_texts)

@@ -45,7 +45,7 @@ class FarEnd:
         self.requests: list[httpx.Request] = []
         self.clock = HastyClock()
         self.metrics = Metrics(process=False)
-        self._answers = list(answers)
+        self.answers = list(answers)
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
         self.replicate = Replicate(
             self.http, token=TOKEN, base_url=base_url, clock=self.clock, metrics=self.metrics, jitter=lambda: 0.0
@@ -54,7 +54,7 @@ class FarEnd:
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         """Give the next answer; the last one is given for ever."""
         self.requests.append(request)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, httpx.Response):
             return answer
         response = answer(request)

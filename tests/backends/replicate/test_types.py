@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.backends.replicate.api import decode_object
 from bot.backends.replicate.errors import InvalidResponse
 from bot.backends.replicate.predictions import Prediction, Status, parse_prediction
-from tests.backends.replicate.server import prediction
+from tests.backends.replicate.fake_server import prediction
 
 
 @pytest.mark.parametrize("status", [each for each in Status if each is not Status.OTHER])
@@ -65,7 +65,7 @@ def test_an_error_is_text_whatever_json_it_was(error, text):
 def test_what_is_missing_or_null_has_its_plain_value():
     bare = parse_prediction({"id": "x", "status": "processing", "created_at": "2025-07-29T07:21:33Z"})
     assert (bare.logs, bare.input, bare.metrics, bare.output, bare.error) == ("", {}, {}, None, None)
-    assert (bare.stream_url, bare.web_url, bare.data_removed) == (None, None, False)
+    assert (bare.stream_url, bare.data_removed) == (None, False)
     nulls = parse_prediction(prediction(logs=None, metrics=None, input=None, urls=None, model=None, version=None))
     assert (nulls.logs, nulls.metrics, nulls.input, nulls.stream_url, nulls.model) == ("", {}, {}, None, "")
 

@@ -7,7 +7,7 @@ import httpx
 
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.stream import StreamBatch
-from tests.backends.replicate.server import Answer, FarEnd
+from tests.backends.replicate.fake_server import Answer, FarEnd
 
 
 class Said(NamedTuple):

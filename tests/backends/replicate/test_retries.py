@@ -5,7 +5,7 @@ import pytest
 
 from bot.backends.replicate.api import MAX_ATTEMPTS
 from bot.backends.replicate.errors import NoResponse, NotFound, NotSent, Throttled
-from tests.backends.replicate.server import ID, FarEnd, breaking, ok, prediction, problem
+from tests.backends.replicate.fake_server import ID, FarEnd, breaking, ok, prediction, problem
 
 
 @pytest.mark.parametrize(

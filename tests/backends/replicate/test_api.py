@@ -5,8 +5,8 @@ import pytest
 
 from bot.backends.replicate.errors import ApiError, InvalidResponse
 from bot.backends.replicate.types import ModelRef
-from tests.backends.replicate.server import BASE, ID, TOKEN, FarEnd, ok, prediction
-from tests.backends.replicate.streams import told
+from tests.backends.replicate.fake_server import BASE, ID, TOKEN, FarEnd, ok, prediction
+from tests.backends.replicate.fake_streams import told
 
 
 async def test_the_api_gets_the_token():
@@ -66,7 +66,7 @@ async def test_a_redirect_is_not_followed_by_a_client_that_would(status):
 async def test_no_error_and_no_repr_tells_it():
     end = FarEnd(httpx.Response(401, json={"detail": "You did not pass a valid authentication token"}))
     with pytest.raises(ApiError) as caught:
-        await end.replicate.account()
+        await end.replicate.get_account()
     assert TOKEN not in repr(caught.value) + str(caught.value) + repr(end.replicate) + repr(vars(end.replicate))
 
 

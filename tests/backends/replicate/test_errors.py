@@ -22,7 +22,7 @@ from bot.backends.replicate.errors import (
     Unauthenticated,
     error_from_response,
 )
-from tests.backends.replicate.server import HastyClock, problem
+from tests.backends.replicate.fake_server import HastyClock, problem
 
 NOW = HastyClock().now()
 
