@@ -80,9 +80,8 @@ def shows_markdown(parts: Sequence[str], text: str, language: str | None = None)
         skipped = len(text) - len(text.lstrip()) - (len(shown_body) - len(shown_body.lstrip()))
         if skipped < 0 or not text.startswith(shown_body, skipped):
             continue
-        rest = text[skipped + len(shown_body) :]
-        for written in (shown_body, shown_body + "\n"):
-            open_after = open_code_block(written, language)
+        rest = text[skipped + len(shown_body) :] if shown_body.strip() else text
+        for open_after in {open_code_block(shown_body, language), open_code_block(shown_body + "\n", language)}:
             if (open_after is None) == (shown_body == body) and shows_markdown(parts[1:], rest, open_after):
                 return True
     return False
@@ -92,6 +91,15 @@ def shows_code(parts: Sequence[str], text: str) -> bool:
     """Whether the parts are code blocks that show exactly the text, but for what keeps backticks apart."""
     bodies = (part.removeprefix("```json\n").removesuffix("\n```") for part in parts)
     return "".join(bodies).replace("\u200b", "") == text.replace("\u200b", "")
+
+
+def shows_texts(parts: Sequence[str], items: Sequence[TextItem]) -> bool:
+    """Whether the parts show all of the texts, one after the other."""
+    if not items:
+        return not parts
+    shows = shows_markdown if items[0].language is None else shows_code
+    counts = range(1, len(parts) + 1)
+    return any(shows(parts[:n], items[0].text) and shows_texts(parts[n:], items[1:]) for n in counts)
 
 
 def file(number: int, kind: MediaType = sniff.WEBP, note: str | None = None) -> FileItem:
@@ -175,12 +183,7 @@ def test_any_parts_are_dealt_within_the_limits_in_their_order(parts: list[Output
     assert all(units(sheet) <= (room if number else max(first, 0)) for number, sheet in enumerate(shown(dealt)))
     there = [part for part in parts if not isinstance(part, TextItem) or part.text.strip()]
     texts = [part.text for sheet in dealt for part in sheet.items if isinstance(part, TextItem)]
-    for part in there:
-        if isinstance(part, TextItem):
-            shows = shows_markdown if part.language is None else shows_code
-            used = next(count for count in range(1, len(texts) + 1) if shows(texts[:count], part.text))
-            texts = texts[used:]
-    assert texts == []
+    assert shows_texts(texts, [part for part in there if isinstance(part, TextItem)])
     rest = [part for sheet in dealt for part in sheet.items if not isinstance(part, TextItem)]
     assert rest == [part for part in there if not isinstance(part, TextItem)]
 
