@@ -339,7 +339,7 @@ _GC_THRESHOLD: Final = 10_000  # new objects before a collection of the youngest
 async def serve(settings: Settings) -> int:
     """Run the bot until a signal stops it; return the exit code. Raises ConfigError if it cannot start."""
     secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
-    configure_logging(form=settings.log_format, level=settings.log_level, secrets=secrets_known)
+    configure_logging(log_format=settings.log_format, level=settings.log_level, secrets=secrets_known)
     set_api_urls(settings.discord_api_url, str(settings.discord_gateway_url))
     clock = SystemClock()
     async with AsyncExitStack() as stack:

@@ -111,7 +111,7 @@ def render_run(
     total = len(chunks) if snapshot.final else None
     alt_texts = strings.build_alt_texts(snapshot)
     outputs = [
-        render_output(chunk.parts, alt_texts, pending=options.pending, withheld=options.withheld) for chunk in chunks
+        render_output(chunk.items, alt_texts, pending=options.pending, withheld=options.withheld) for chunk in chunks
     ]
     card = _render_card(snapshot, options, header, outputs[0] if outputs else RenderedOutput((), ()))
     further = (_render_further(output, number, total) for number, output in enumerate(outputs[1:], start=1))
