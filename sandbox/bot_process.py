@@ -1,4 +1,4 @@
-"""BotProcess: the real bot as a process of its own, as anybody would start it, pointed at the stand-ins."""
+"""The real bot as a separate process, started as an operator would start it."""
 
 import asyncio
 import os
@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-# What a start-up needs from the surroundings; everything else would be settings of somebody's real bot.
-_KEPT = ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TMPDIR", "VIRTUAL_ENV")
+# What Python needs to start; all other variables could be settings of a real bot.
+_INHERITED_VARIABLES = ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TMPDIR", "VIRTUAL_ENV")
 
 
 class Process(Protocol):
@@ -25,7 +25,7 @@ class Process(Protocol):
 
 
 class Spawn(Protocol):
-    """Starts a bot in ``folder`` with this environment; what it writes is appended to ``log``."""
+    """Starts a bot in ``folder`` with this environment; its output is appended to ``log``."""
 
     def __call__(self, *, folder: Path, environment: Mapping[str, str], log: Path) -> Awaitable[Process]: ...
 
@@ -40,10 +40,12 @@ async def spawn_python(*, folder: Path, environment: Mapping[str, str], log: Pat
 
 
 class BotProcess:
-    """Starts, stops and kills the bot. ``log`` collects what it writes, over all its lives."""
+    """Starts, stops and kills the bot; ``log`` collects its output across restarts."""
 
     def __init__(self, *, settings: Mapping[str, str], folder: Path, spawn: Spawn = spawn_python) -> None:
-        self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | dict(settings)
+        self._environment = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ} | dict(
+            settings
+        )
         self._folder = folder
         self._spawn = spawn
         self._process: Process | None = None
@@ -51,46 +53,44 @@ class BotProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """The process id, or None when it is not running."""
         return self._process.pid if self.running and self._process else None
 
     @property
     def running(self) -> bool:
-        """Whether it is alive."""
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Start it; nothing happens if it runs already."""
+        """Start the bot unless it is already running."""
         if self.running:
             return
         environment = self._environment | {"PYTHONPATH": _import_path()}
         self._process = await self._spawn(folder=self._folder, environment=environment, log=self.log)
 
-    async def stop(self, patience: float = 12.0) -> int:
-        """Ask it to stop and return its exit code; kill it when it takes longer than ``patience`` seconds."""
+    async def stop(self, timeout: float = 12.0) -> int:
+        """Send SIGTERM and return the exit code; kill the bot after ``timeout`` seconds."""
         if self._process is None:
             return 0
         if self.running:
             self._process.send_signal(signal.SIGTERM)
             try:
-                return await asyncio.wait_for(self._process.wait(), patience)
+                return await asyncio.wait_for(self._process.wait(), timeout)
             except TimeoutError:
                 self._process.kill()
         return await self._process.wait()
 
     async def kill(self) -> None:
-        """End it in the middle of whatever it does."""
         if self._process is not None and self.running:
             self._process.kill()
             await self._process.wait()
 
     async def wait(self) -> int:
-        """Wait until it has ended by itself and return its exit code."""
+        """Wait until the bot has exited and return its exit code."""
         return await self._process.wait() if self._process else 0
 
 
 def _import_path() -> str:
-    """Return where this very package was imported from, so that the same one is run."""
+    """Return a PYTHONPATH that starts with the folder of this package, so that the same code runs."""
     root = str(Path(__file__).resolve().parents[1])
     inherited = os.environ.get("PYTHONPATH")
     return f"{root}{os.pathsep}{inherited}" if inherited else root

@@ -1,4 +1,4 @@
-"""The demo: two runs played in the terminal, one to its end, one that is stopped."""
+"""The demo: two runs played in the terminal, one to completion, one that is canceled."""
 
 import re
 import sys
@@ -12,35 +12,38 @@ from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from sandbox.replicate.job import Timings
 
-_DONE, _FAILED = 0, 1
-_IMAGES = 5
-_STOP_AFTER = 2
+_OK, _FAILED = 0, 1  # exit codes
+_RUNS = 2
+_IMAGES = 5  # of each run
+_CANCEL_AFTER = 2  # images
 _LIMIT = 120.0
-_PACE = Timings(boot=2.0, image=1.6)
+_TIMINGS = Timings(boot=2.0, image=1.6)
 _PROMPT = "a friendly astronaut, orange suit, short hair"
 
+_MENTION = re.compile(r"<@(\d+)>")
 _LINK = re.compile(r"\[([^]]*)]\([^)]*\)")
 _TIMESTAMP = re.compile(r"(?: · )?<t:\d+(?::\w)?>")
 _MARKUP = re.compile(r"\*\*|^-# |^> ?", re.MULTILINE)
 
 
 async def play_demo(image: Path | None, *, out: Path) -> int:
-    """Play both runs with ``image`` (or a drawn portrait) and save the pictures in ``out``; return the exit code."""
+    """Play both runs with ``image`` or a drawn portrait, save the images in ``out``, and return the exit code."""
     subject = _load_subject(image)
-    _print_line("Replicord between a stand-in Discord and a stand-in Replicate: no accounts, no money.")
+    _print_line("Replicord with a stand-in Discord and a stand-in Replicate: no accounts, no costs.")
     with tempfile.TemporaryDirectory(prefix="replicord-") as folder:
-        async with Environment(Path(folder), timings=_PACE) as environment:
+        async with Environment(Path(folder), timings=_TIMINGS) as environment:
             await environment.start_bot()
-            first = await _play_to_completion(environment, subject, out)
-            second = await _play_and_cancel(environment, subject)
-            runs, predictions = 2, len(environment.replicate.predictions)
-    if not (first and second and predictions == runs):
-        _print_line("\nThis is not how it should go; please report it.")
+            completed = await _play_to_completion(environment, subject, out)
+            canceled = await _play_and_cancel(environment, subject)
+            predictions = len(environment.replicate.predictions)
+    if not (completed and canceled and predictions == _RUNS):
+        _print_line("\nThe demo did not go as expected. Please report this.")
         return _FAILED
     _print_line(
-        f"\n{runs} runs, {predictions} predictions, one message each. `python -m bot sandbox` opens it as a page."
+        f"\n{_RUNS} runs, {predictions} predictions, one message each. "
+        "Run `python -m bot sandbox` to try it yourself in the browser."
     )
-    return _DONE
+    return _OK
 
 
 async def _play_to_completion(environment: Environment, subject: Upload, out: Path) -> bool:
@@ -53,68 +56,72 @@ async def _play_to_completion(environment: Environment, subject: Upload, out: Pa
 
 async def _play_and_cancel(environment: Environment, subject: Upload) -> bool:
     message = await _generate(environment, subject)
-    await _print_progress(environment, message, until=lambda: _count_images(message) >= _STOP_AFTER)
-    _print_line("\nmia puts a ❌ under it")
+    await _print_progress(environment, message, until=lambda: len(_images(message)) >= _CANCEL_AFTER)
+    _print_line("\nmia reacts with ❌")
+    printed = _status_line(environment, message)
     await environment.discord.person("mia").react(message, "❌")
-    await _print_progress(environment, message, until=lambda: "Again" in message.buttons)
-    kept = _count_images(message)
-    return _STOP_AFTER <= kept < _IMAGES and "Stopped" in message.text
+    await _print_progress(environment, message, until=lambda: "Again" in message.buttons, printed=printed)
+    return _CANCEL_AFTER <= len(_images(message)) < _IMAGES and "Stopped" in message.text
 
 
 async def _generate(environment: Environment, subject: Upload) -> Message:
-    mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
+    """Use /generate and return the bot's reply."""
+    mia, channel = environment.discord.person("mia"), environment.discord.state.channel("pictures")
     _print_line(f"\nmia in #pictures: /generate prompt:{_PROMPT} subject:{subject.name} number_of_outputs:{_IMAGES}\n")
-    exchange = await mia.use_command(
-        pictures, "generate", {"prompt": _PROMPT, "subject": subject, "number_of_outputs": _IMAGES}
-    )
-    if exchange.message is None:
-        raise ConfigError("The bot did not answer the command.")
-    return exchange.message
+    values = {"prompt": _PROMPT, "subject": subject, "number_of_outputs": _IMAGES}
+    result = await mia.use_command(channel, "generate", values)
+    if result.message is None:
+        raise ConfigError("The bot did not respond to the command.")
+    return result.message
 
 
-async def _print_progress(environment: Environment, message: Message, *, until: Callable[[], bool]) -> None:
-    """Write each new state of the message down until ``until`` is true."""
-    began = message.created_at
-    told = ""
+async def _print_progress(
+    environment: Environment, message: Message, *, until: Callable[[], bool], printed: str = ""
+) -> None:
+    """Print each status line of the message that differs from ``printed``, until ``until`` returns true."""
+    state = environment.discord.state
 
-    def look() -> bool:
-        nonlocal told
-        now = _status_line(message)
-        if now and now != told:
-            told = now
-            elapsed = (environment.discord.state.now() - began).total_seconds()
-            _print_line(f"{elapsed:7.1f} s  {now}")
+    def print_change() -> bool:
+        nonlocal printed
+        status = _status_line(environment, message)
+        if status and status != printed:
+            printed = status
+            elapsed = (state.now() - message.created_at).total_seconds()
+            _print_line(f"{elapsed:7.1f} s  {status}")
         return until()
 
-    await environment.discord.state.wait_for(look, timeout=_LIMIT)
+    await state.wait_for(print_change, timeout=_LIMIT)
 
 
-def _status_line(message: Message) -> str:
-    """Return the card's status line with the number of pictures, as plain text."""
+def _status_line(environment: Environment, message: Message) -> str:
+    """Return the card's status line as plain text, with a square for each image."""
     lines = [line for line in message.text.splitlines() if line.startswith("**") and "/generate" not in line]
     if not lines:
         return ""
-    pictures = "▣ " * _count_images(message)
-    return f"{_strip_markup(lines[0])}   {pictures}".rstrip()
+    squares = "▣ " * len(_images(message))
+    users = environment.discord.state.users
+    text = _MENTION.sub(lambda found: users[int(found[1])].name, lines[0])
+    return f"{_strip_markup(text)}   {squares}".rstrip()
 
 
 def _strip_markup(text: str) -> str:
     return _MARKUP.sub("", _TIMESTAMP.sub("", _LINK.sub(r"\1", text)))
 
 
+def _images(message: Message) -> list[tuple[str, bytes]]:
+    """Return the names and contents of the run's images."""
+    return [(item.filename, item.data) for item in message.attachments if item.filename.startswith("generate-")]
+
+
 def _save_images(message: Message, out: Path) -> list[Path]:
-    """Write the run's pictures to ``out``, made if need be, and return where they are."""
+    """Save the run's images in ``out``, which is created if necessary, and return their paths."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
-    for picture in message.attachments:
-        if picture.filename.startswith("generate-"):
-            paths.append(out / picture.filename)
-            paths[-1].write_bytes(picture.data)
+    for name, data in _images(message):
+        path = out / name
+        path.write_bytes(data)
+        paths.append(path)
     return paths
-
-
-def _count_images(message: Message) -> int:
-    return sum(picture.filename.startswith("generate-") for picture in message.attachments)
 
 
 def _load_subject(image: Path | None) -> Upload:
@@ -123,7 +130,7 @@ def _load_subject(image: Path | None) -> Upload:
     try:
         return Upload(image.name, image.read_bytes())
     except OSError as error:
-        raise ConfigError(f"{image} cannot be read: {error.strerror}.") from error
+        raise ConfigError(f"Can't read {image}: {error.strerror}.") from error
 
 
 def _print_line(line: str) -> None:

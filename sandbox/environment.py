@@ -19,11 +19,11 @@ _POLL_EVERY = 0.05
 
 
 class BotDidNotStartError(Exception):
-    """The bot ended instead of starting, or took too long; the text holds what it said."""
+    """The bot exited during start-up or took too long; the text is the end of its log."""
 
 
 class Environment:
-    """Everything that the sandbox is: ``discord``, ``replicate`` and ``bot``, opened and closed together."""
+    """``discord``, ``replicate`` and ``bot``, opened and closed together."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Environment:
 
     @property
     def database_path(self) -> Path:
-        """Where the bot keeps its runs."""
+        """The bot's database."""
         return self._folder / "replicord.db"
 
     def settings(self) -> dict[str, str]:
-        """Return the variables that point the bot at the stand-ins."""
+        """Return the environment variables that point the bot at the stand-ins."""
         return {
             "DISCORD_TOKEN": self.discord.bot_token,
             "REPLICATE_API_TOKEN": self.replicate.token,
@@ -71,20 +71,20 @@ class Environment:
         } | self._settings
 
     async def start_bot(self) -> None:
-        """Start the bot and wait until people could use it; BotDidNotStartError says why they cannot."""
+        """Start the bot and wait until its commands can be used; raise BotDidNotStartError otherwise."""
         await self.bot.start()
-        ended = asyncio.create_task(self.bot.wait())
-        ready = asyncio.create_task(self._usable())
+        exited = asyncio.create_task(self.bot.wait())
+        ready = asyncio.create_task(self._wait_until_usable())
         try:
-            await asyncio.wait({ended, ready}, timeout=_START_LIMIT, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({exited, ready}, timeout=_START_LIMIT, return_when=asyncio.FIRST_COMPLETED)
             if not ready.done():
                 raise BotDidNotStartError(self.bot.log.read_text(encoding="utf-8", errors="replace")[-4000:])
         finally:
-            ended.cancel()
+            exited.cancel()
             ready.cancel()
 
-    async def _usable(self) -> None:
+    async def _wait_until_usable(self) -> None:
         """Return once the bot is connected and its commands are registered."""
-        # Sessions and commands have no event in common; a look now and then is all this needs.
+        # No event covers both conditions, so poll.
         while not (self.discord.gateway.connected and self.discord.commands.all()):  # noqa: ASYNC110  # see above
             await asyncio.sleep(_POLL_EVERY)

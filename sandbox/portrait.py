@@ -1,18 +1,18 @@
-"""A portrait to try the bot with, drawn by code: a friendly face that nobody owns."""
+"""A sample portrait to try the bot with, drawn by code, so that no real face is needed."""
 
 import io
 
 from PIL import Image, ImageDraw
 
 _SIDE = 640
-_SCALE = 2  # drawn larger and shrunk: Pillow's own lines have stairs
+_SCALE = 2  # drawn larger and scaled down, because Pillow does not antialias lines
 
 
 def draw_portrait() -> bytes:
     """Return a PNG of 640 × 640 pixels: a person with short hair, round glasses and a green jumper."""
     image = Image.new("RGB", (_SIDE * _SCALE, _SIDE * _SCALE), "#f3e3cf")
     pen = ImageDraw.Draw(image)
-    _ellipse(pen, (320, 250, 420, 420), "#e8cfae")  # a sun behind
+    _ellipse(pen, (320, 250, 420, 420), "#e8cfae")  # background circle
     _ellipse(pen, (320, 640, 430, 360), "#2f6f5e")  # jumper
     pen.rounded_rectangle(_box(320, 470, 110, 150), radius=40 * _SCALE, fill="#d9a684")  # neck
     _ellipse(pen, (320, 262, 290, 290), "#43302b")  # hair
@@ -34,13 +34,13 @@ def draw_portrait() -> bytes:
 
 
 def _box(x: int, y: int, width: int, height: int) -> tuple[int, int, int, int]:
-    """Return the corners of a box around a point, in drawn pixels."""
+    """Return the corners of a box around a point, in pixels of the larger drawing."""
     left, top = x - width // 2, y - height // 2
     return left * _SCALE, top * _SCALE, (left + width) * _SCALE, (top + height) * _SCALE
 
 
-def _ellipse(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], colour: str) -> None:
-    pen.ellipse(_box(*box), fill=colour)
+def _ellipse(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int], color: str) -> None:
+    pen.ellipse(_box(*box), fill=color)
 
 
 def _points(*points: tuple[int, int]) -> list[tuple[int, int]]:
