@@ -67,14 +67,14 @@ class BotProcess:
         environment = self._environment | {"PYTHONPATH": _import_path()}
         self._process = await self._spawn(folder=self._folder, environment=environment, log=self.log)
 
-    async def stop(self, timeout: float = 12.0) -> int:
-        """Send SIGTERM and return the exit code; kill the bot after ``timeout`` seconds."""
+    async def stop(self, grace: float = 12.0) -> int:
+        """Send SIGTERM and return the exit code; kill the bot after ``grace`` seconds."""
         if self._process is None:
             return 0
         if self.running:
             self._process.send_signal(signal.SIGTERM)
             try:
-                return await asyncio.wait_for(self._process.wait(), timeout)
+                return await asyncio.wait_for(self._process.wait(), grace)
             except TimeoutError:
                 self._process.kill()
         return await self._process.wait()
