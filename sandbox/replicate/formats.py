@@ -28,7 +28,7 @@ class IdGenerator:
         return self._letters(26)
 
     def new_stream_token(self) -> str:
-        """Return a stream's token; it is long because whoever has it can read the stream."""
+        """Return a stream's token; it is long because anyone who has it can read the stream."""
         return self._letters(52)
 
     def new_pool(self) -> str:

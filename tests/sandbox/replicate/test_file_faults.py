@@ -1,20 +1,22 @@
-"""The faults of delivered files."""
+"""The faults of output files."""
 
 import asyncio
 
 import aiohttp
 import pytest
 
-from .conftest import SUBJECT
+from tests.clock import VirtualClock
+from tests.sandbox.replicate.conftest import SUBJECT, ApiClient
 
 
-async def delivered(api):
+async def create_file(api: ApiClient) -> str:
+    """Return the URL of an output file."""
     created = await api.create({"subject": SUBJECT, "number_of_outputs": 1})
-    return (await api.finished(created["id"]))["output"][0]
+    return str((await api.wait_for_end(created["id"]))["output"][0])
 
 
-async def test_a_delivered_file_can_be_missing_mistyped_elsewhere_or_huge(api):
-    url = await delivered(api)
+async def test_a_file_can_be_missing_mistyped_redirected_or_huge(api: ApiClient) -> None:
+    url = await create_file(api)
     api.standin.faults.add("file-missing")
     assert (await api.call("GET", url))[0] == 404
     api.standin.faults.add("file-mistyped")
@@ -33,14 +35,14 @@ async def test_a_delivered_file_can_be_missing_mistyped_elsewhere_or_huge(api):
         assert len(await response.read()) == 3_000_000
 
 
-async def test_a_delivered_file_can_break_off(api):
-    url = await delivered(api)
+async def test_a_file_can_be_cut_off(api: ApiClient) -> None:
+    url = await create_file(api)
     api.standin.faults.add("file-cut")
     with pytest.raises(aiohttp.ClientError):
         await api.call("GET", url)
 
 
-async def test_a_delivered_file_can_drip(timed, clock):
+async def test_a_file_can_arrive_slowly(timed: ApiClient, clock: VirtualClock) -> None:
     created = await timed.create({"subject": SUBJECT, "number_of_outputs": 1})
     async with asyncio.timeout(20):
         while not timed.standin.predictions[created["id"]].finished:
@@ -48,7 +50,7 @@ async def test_a_delivered_file_can_drip(timed, clock):
     url = timed.standin.predictions[created["id"]].output[0]
     timed.standin.faults.add("file-slow", bytes=2000, seconds=1)
     reading = asyncio.create_task(timed.call("GET", url))
-    began = clock.monotonic()
+    started_at = clock.monotonic()
     while not reading.done():
         await clock.advance(1)
-    assert clock.monotonic() - began >= len(reading.result()[1]) / 2000 - 1
+    assert clock.monotonic() - started_at >= len(reading.result()[1]) / 2000 - 1

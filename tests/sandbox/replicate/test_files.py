@@ -1,13 +1,25 @@
+"""The files API."""
+
 import hashlib
 import io
+from typing import Any
 
 import aiohttp
 
 from bot import limits
 from sandbox.replicate import IdGenerator
+from tests.clock import VirtualClock
+from tests.sandbox.replicate.conftest import ApiClient
 
 
-async def upload(api, data, *, name="me.png", content_type="image/png", **fields):
+async def upload_file(
+    api: ApiClient,
+    data: bytes | io.BytesIO,
+    *,
+    name: str = "me.png",
+    content_type: str = "image/png",
+    **fields: str,
+) -> tuple[int, dict[str, Any]]:
     form = aiohttp.FormData()
     form.add_field("content", data, filename=name, content_type=content_type)
     for key, value in fields.items():
@@ -17,8 +29,8 @@ async def upload(api, data, *, name="me.png", content_type="image/png", **fields
         return response.status, await response.json()
 
 
-async def test_an_uploaded_file_can_be_read_listed_and_deleted(api, photo):
-    status, file = await upload(api, photo, metadata='{"for": "a test"}')
+async def test_an_uploaded_file_can_be_read_listed_and_deleted(api: ApiClient, photo: bytes) -> None:
+    status, file = await upload_file(api, photo, metadata='{"for": "a test"}')
     assert status == 201
     assert (file["name"], file["content_type"], file["size"]) == ("me.png", "image/png", len(photo))
     assert file["checksums"]["sha256"] == hashlib.sha256(photo).hexdigest()
@@ -29,31 +41,33 @@ async def test_an_uploaded_file_can_be_read_listed_and_deleted(api, photo):
     assert (await api.call("GET", file["urls"]["get"]))[:2] == (404, {"detail": "File not found", "status": 404})
 
 
-async def test_the_parts_type_and_filename_win_over_the_heads_of_the_content(api):
-    _, file = await upload(api, b"abc", type="text/plain", filename="other.txt")
+async def test_form_fields_take_precedence_over_part_headers(api: ApiClient) -> None:
+    _, file = await upload_file(api, b"abc", type="text/plain", filename="other.txt")
     assert (file["name"], file["content_type"]) == ("other.txt", "text/plain")
 
 
-async def test_a_call_that_uploads_tells_what_was_uploaded(api, photo):
-    await upload(api, photo)
+async def test_the_request_log_has_the_fields_of_an_upload(api: ApiClient, photo: bytes) -> None:
+    await upload_file(api, photo)
     body = api.standin.calls[-1].body
     assert (body["filename"], body["type"], body["size"]) == ("me.png", "image/png", len(photo))
 
 
-async def test_more_than_a_hundred_megabytes_are_too_many(api):
-    status, problem = await upload(api, io.BytesIO(bytes(limits.FILE_BYTES + 1)))
+async def test_files_over_a_hundred_megabytes_are_rejected(api: ApiClient) -> None:
+    status, problem = await upload_file(api, io.BytesIO(bytes(limits.FILE_BYTES + 1)))
     assert (status, problem["detail"]) == (413, "Files must be less than 100MB in size")
 
 
-async def test_an_uploaded_file_is_gone_after_a_day(timed, clock, photo):
-    _, file = await upload(timed, photo)
+async def test_an_uploaded_file_expires_after_a_day(timed: ApiClient, clock: VirtualClock, photo: bytes) -> None:
+    _, file = await upload_file(timed, photo)
     await clock.advance(24 * 3600 + 1)
     assert (await timed.call("GET", file["urls"]["get"]))[0] == 404
     assert (await timed.call("GET", "/v1/files"))[1]["results"] == []
 
 
-async def test_a_download_needs_the_signature_and_not_the_token(timed, clock, photo):
-    _, file = await upload(timed, photo)
+async def test_a_download_needs_a_signature_instead_of_a_token(
+    timed: ApiClient, clock: VirtualClock, photo: bytes
+) -> None:
+    _, file = await upload_file(timed, photo)
     url = timed.standin.download_url(file["id"])
     async with timed.http.get(url) as response:
         assert (response.status, await response.read()) == (200, photo)
@@ -64,7 +78,7 @@ async def test_a_download_needs_the_signature_and_not_the_token(timed, clock, ph
         assert response.status == 404
 
 
-def test_ids_have_replicates_shapes():
+def test_ids_have_replicates_format() -> None:
     ids = IdGenerator()
     assert len({ids.new_resource_id() for _ in range(100)}) == 100
     assert all(character in "abcdefghijklmnopqrstuvwxyz234567" for character in ids.new_resource_id())

@@ -1,4 +1,4 @@
-// The examples of the model's page, with the official package, against the server that BASE_URL names.
+// The examples of the model's page, with the official package, against the server at BASE_URL.
 // Usage: node examples.mjs NAME; prints one JSON value.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -46,7 +46,7 @@ const examples = {
   stream: async () => {
     const events = [];
     for await (const event of replicate.stream(`${MODEL}:${VERSION}`, { input: inputWith(HOSTED) })) {
-      // 1.4.0 makes an object of each file's address, which `${event}` cannot print.
+      // 1.4.0 turns each file's URL into an object, which `${event}` cannot print.
       events.push([event.event, String(event.data), event.id]);
     }
     return events;
@@ -98,7 +98,7 @@ const examples = {
     return received;
   },
 
-  wrongInput: async () => {
+  invalidInput: async () => {
     try {
       await replicate.predictions.create({ version: VERSION, input: { number_of_outputs: 99 } });
     } catch (error) {
@@ -116,5 +116,5 @@ function withResolvers() {
 }
 
 const result = JSON.stringify(await examples[process.argv[2]]());
-// The package stops reading a stream at its end and leaves the connection open: without this, Node waits for it.
+// The package leaves the connection of a finished stream open, and Node.js would wait for it.
 process.stdout.write(result, () => process.exit());
