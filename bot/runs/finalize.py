@@ -70,7 +70,9 @@ async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:
             result = DeliveryResult.LATER
         if result is not DeliveryResult.LATER:
             active.reply_finished = True
-            return True
+            if result is DeliveryResult.FAILED:
+                log.error("delivery_failed", run=run_id)
+            return result is not DeliveryResult.FAILED
         if services.clock.now() - (snapshot.run.ended_at or snapshot.run.created_at) > policy.delivery_timeout:
             log.error("delivery_timed_out", run=run_id)
             return True

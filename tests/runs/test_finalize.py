@@ -180,3 +180,14 @@ async def test_an_error_of_the_reply_is_not_retried_for_long(env: Environment) -
     await env.restart()
     assert len(env.reply(run).finished) == 1
     assert (await env.row(run)).delivered_at is not None
+
+
+async def test_a_result_that_cannot_be_rendered_stays_undelivered(env: Environment) -> None:
+    env.delivery_results.append(DeliveryResult.FAILED)
+    with capture_logs() as lines:
+        run = await ended(env)
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["delivery_failed"]
+    assert (await env.row(run)).delivered_at is None
+    assert env.engine.stats().phases.total() == 0
+    await env.restart()
+    assert (await env.row(run)).delivered_at is not None

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.ui.reply.extras import MissedCancelReactions
@@ -93,3 +95,15 @@ async def test_missed_cancel_is_unknown_while_discord_fails(env: ReplyEnvironmen
     await env.mia.react(env.message(run), CANCEL_EMOJI)
     env.standin.faults.fail("GET *", status=503)
     assert await MissedCancelReactions(env.client, env.replies.limiter).find(run) is None
+
+
+@pytest.mark.parametrize(("by_author", "notices"), [(True, 0), (False, 1)])
+async def test_own_cancel_is_recognised_by_id_and_not_by_name(
+    env: ReplyEnvironment, *, by_author: bool, notices: int
+) -> None:
+    run = await env.run_command(author_name="renamed since")
+    by = env.mia.user.id if by_author else env.standin.person("noah").user.id
+    run = replace(run, canceled_by_id=by, cancel_requested_by=None if by_author else run.author_name)
+    final = lasting(make_snapshot(Phase.CANCELED, run=run), 75)
+    assert await env.finish(env.open_reply(run), final) is DeliveryResult.DELIVERED
+    assert len(env.followups(run)) == notices
