@@ -90,7 +90,7 @@ async def test_expired_token_closes_its_transport_only() -> None:
     assert decide(state, error, by_bot=True) == NextStep(kind=Kind.TOKEN_EXPIRED, result=EditResult.LATER)
 
 
-async def test_message_unknown_to_the_interaction_is_edited_by_the_bot() -> None:
+async def test_message_unknown_to_an_interaction_is_edited_by_the_bot() -> None:
     step = decide(make_state(), http_error(404, 10008), by_bot=False)
     assert step == NextStep(kind=Kind.GONE, message=MessageChange.BOT_ONLY)
 
@@ -116,7 +116,7 @@ async def test_old_message_is_skipped_until_the_final_snapshot() -> None:
     assert decide(state, error).result is EditResult.CLOSED
 
 
-async def test_429_without_retry_after_means_too_old_where_edits_are_scarce() -> None:
+async def test_429_without_retry_after_means_too_old_if_scarce() -> None:
     state = make_state()
     assert decide(state, MalformedResponse()).kind is Kind.LATER
     state.transports.edits_are_limited = True
@@ -136,7 +136,7 @@ async def test_missing_permission_first_costs_the_files() -> None:
     assert strings.NO_ACCESS in closing.restrictions.options.remarks
 
 
-async def test_no_access_by_the_token_is_no_remark_while_the_bot_can_edit() -> None:
+async def test_lost_access_of_the_token_is_not_said_if_the_bot_edits() -> None:
     step = decide(make_state(), http_error(403, 50001), by_bot=False)
     assert step.close_transport
     assert step.restrictions is not None
