@@ -1,4 +1,4 @@
-"""Logs: one form for every logger, with the run's id, and nothing secret."""
+"""Logs: one format for every logger, with the ids of the run and without secrets."""
 
 import asyncio
 import io
@@ -14,15 +14,15 @@ import httpx
 import pytest
 import structlog
 
-from bot.observability.logs import bind_run, configure_logging
+from bot.observability.logs import LogFormat, bind_run, configure_logging
 
 SECRET = "a-secret-of-this-test"
 PIECE = "notarealsecret0123456789"
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """What is written by logging that is set up in the test; afterwards everything is as it was."""
+def output() -> Iterator[io.StringIO]:
+    """The output of logging that is configured in the test; the configuration is restored afterwards."""
     root = logging.getLogger()
     before = root.handlers[:], root.level, sys.excepthook
     yield io.StringIO()
@@ -36,38 +36,38 @@ def written() -> Iterator[io.StringIO]:
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
-def lines(written: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in written.getvalue().splitlines()]
+def log_lines(output: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.getvalue().splitlines()]
 
 
-def test_json_lines_have_event_level_logger_time_and_values(written):
-    configure_logging(log_format="json", stream=written)
-    structlog.get_logger("bot.runs").info("Run ended.", end="succeeded", seconds=4.5)
-    [line] = lines(written)
+def test_json_lines_have_event_level_logger_and_values(output: io.StringIO) -> None:
+    configure_logging(log_format="json", stream=output)
+    structlog.get_logger("bot.runs").info("run_ended", end="succeeded", seconds=4.5)
+    [line] = log_lines(output)
     assert line.pop("timestamp").endswith("Z")
-    assert line == {"event": "Run ended.", "level": "info", "logger": "bot.runs", "end": "succeeded", "seconds": 4.5}
+    assert line == {"event": "run_ended", "level": "info", "logger": "bot.runs", "end": "succeeded", "seconds": 4.5}
 
 
-def test_libraries_log_in_the_same_form(written):
-    configure_logging(log_format="json", stream=written)
+def test_libraries_log_in_the_same_format(output: io.StringIO) -> None:
+    configure_logging(log_format="json", stream=output)
     logging.getLogger("discord.gateway").warning("Shard %s is back", 3, extra={"shard": 3})
-    [line] = lines(written)
+    [line] = log_lines(output)
     assert (line["event"], line["logger"], line["shard"]) == ("Shard 3 is back", "discord.gateway", 3)
 
 
-def test_lines_of_a_run_carry_its_ids_whoever_writes_them(written):
-    configure_logging(log_format="json", stream=written)
+def test_every_line_within_a_run_has_its_ids(output: io.StringIO) -> None:
+    configure_logging(log_format="json", stream=output)
     with bind_run("run-1", prediction=lambda: "5pcm"):
         structlog.get_logger("bot").info("one")
         logging.getLogger("discord").info("two")
     logging.getLogger("discord").info("three")
-    assert [(line.get("run"), line.get("prediction")) for line in lines(written)] == [("run-1", "5pcm")] * 2 + [
+    assert [(line.get("run"), line.get("prediction")) for line in log_lines(output)] == [("run-1", "5pcm")] * 2 + [
         (None, None)
     ]
 
 
-async def test_runs_beside_each_other_keep_their_ids(written):
-    configure_logging(log_format="json", stream=written)
+async def test_concurrent_runs_keep_their_ids(output: io.StringIO) -> None:
+    configure_logging(log_format="json", stream=output)
 
     async def work(run: str) -> None:
         with bind_run(run):
@@ -75,23 +75,23 @@ async def test_runs_beside_each_other_keep_their_ids(written):
             structlog.get_logger("bot").info(run)
 
     await asyncio.gather(*(work(f"run-{n}") for n in range(5)))
-    assert all(line["run"] == line["event"] for line in lines(written))
+    assert all(line["run"] == line["event"] for line in log_lines(output))
 
 
-def test_for_people_a_line_is_a_line(written):
-    configure_logging(log_format="people", stream=written)
-    structlog.get_logger("bot").info("Run ended.", end="succeeded")
-    [line] = written.getvalue().splitlines()
-    assert "Run ended." in line
+def test_the_people_format_is_one_line_per_event(output: io.StringIO) -> None:
+    configure_logging(log_format="people", stream=output)
+    structlog.get_logger("bot").info("run_ended", end="succeeded")
+    [line] = output.getvalue().splitlines()
+    assert "run_ended" in line
     assert "end=succeeded" in line
     assert "\x1b" not in line
 
 
-def test_what_is_below_the_level_is_not_written(written):
-    configure_logging(level="warning", stream=written)
+def test_lines_below_the_level_are_not_written(output: io.StringIO) -> None:
+    configure_logging(level="warning", stream=output)
     structlog.get_logger("bot").info("quiet")
     logging.getLogger("discord").info("quiet")
-    assert written.getvalue() == ""
+    assert output.getvalue() == ""
 
 
 def refuse(url: str) -> None:
@@ -106,10 +106,10 @@ def leak(secret: str) -> None:
         raise RuntimeError(f"could not send {secret}") from error
 
 
-@pytest.mark.parametrize("form", ["json", "people"])
+@pytest.mark.parametrize("log_format", ["json", "people"])
 @pytest.mark.parametrize("level", ["info", "debug"])
-async def test_no_secret_is_written_by_any_road(written, form, level):
-    configure_logging(log_format=form, level=level, secrets=[SECRET], stream=written)
+async def test_no_secret_is_written_in_any_way(output: io.StringIO, log_format: LogFormat, level: str) -> None:
+    configure_logging(log_format=log_format, level=level, secrets=[SECRET], stream=output)
     ours, theirs = structlog.get_logger("bot"), logging.getLogger("discord.http")
     ours.info(f"in the text {SECRET}", value=SECRET, nested={"a": [SECRET]}, api_token=PIECE)
     ours.info("a stream", url=f"https://stream.replicate.com/v1/files/abcd-{PIECE}")
@@ -127,28 +127,28 @@ async def test_no_secret_is_written_by_any_road(written, form, level):
         warnings.simplefilter("always")
         warnings.warn(f"a warning with {SECRET}", UserWarning, stacklevel=1)
     asyncio.get_running_loop().call_exception_handler({"message": f"lost task {SECRET}"})
-    assert "could not send" in written.getvalue()
-    assert "lost task" in written.getvalue()
-    assert "a warning with" in written.getvalue()
-    assert SECRET not in written.getvalue()
-    assert PIECE not in written.getvalue()
+    assert "could not send" in output.getvalue()
+    assert "lost task" in output.getvalue()
+    assert "a warning with" in output.getvalue()
+    assert SECRET not in output.getvalue()
+    assert PIECE not in output.getvalue()
 
 
-@pytest.mark.parametrize("form", ["json", "people"])
-def test_an_exception_comes_with_its_traceback_but_not_with_local_variables(written, form):
-    configure_logging(log_format=form, stream=written)
+@pytest.mark.parametrize("log_format", ["json", "people"])
+def test_tracebacks_have_no_local_variables(output: io.StringIO, log_format: LogFormat) -> None:
+    configure_logging(log_format=log_format, stream=output)
     try:
         leak("plain")
     except RuntimeError:
         structlog.get_logger("bot").exception("failed")
-    assert "RuntimeError: could not send plain" in written.getvalue()
-    assert "in leak" in written.getvalue()
-    assert "hidden_local = " not in written.getvalue()
+    assert "RuntimeError: could not send plain" in output.getvalue()
+    assert "in leak" in output.getvalue()
+    assert "hidden_local = " not in output.getvalue()
 
 
-def test_an_exception_that_nobody_catches_is_logged_without_secrets():
+def test_uncaught_exceptions_are_logged_without_secrets() -> None:
     program = (
-        "from bot.observability.logs import configure_logging\n"
+        "from bot.observability.logs import LogFormat, configure_logging\n"
         f"configure_logging(log_format='json', secrets=['{SECRET}'])\n"
         f"raise RuntimeError('oh no {SECRET}'.upper().lower())\n"
     )

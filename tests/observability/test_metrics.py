@@ -1,4 +1,4 @@
-"""Metrics: what operating.md promises is there, by names after Prometheus' conventions."""
+"""The metrics in operating.md exist, and names follow Prometheus' conventions."""
 
 import re
 
@@ -13,7 +13,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"replicord_{name}", labels)
 
 
-def test_everything_is_in_the_exposition_and_it_parses():
+def test_the_exposition_parses_and_has_every_metric() -> None:
     families = {family.name for family in text_string_to_metric_families(Metrics().exposition().decode())}
     assert {
         "replicord_runs_started",
@@ -38,10 +38,10 @@ def test_everything_is_in_the_exposition_and_it_parses():
     } <= families | {"replicord_build_info"}
 
 
-def test_names_follow_the_conventions():
+def test_names_follow_prometheus_conventions() -> None:
     for name, metric in vars(Metrics(process=False)).items():
         if isinstance(metric, Counter | Gauge | Histogram):
-            described = metric.describe()[0]
+            described = next(iter(metric.describe()))
             assert re.fullmatch(r"replicord_[a-z_]+", described.name), name
             assert not described.name.endswith("_total"), name
             assert described.documentation.endswith("."), name
@@ -49,7 +49,7 @@ def test_names_follow_the_conventions():
                 assert described.name.endswith("_seconds"), name
 
 
-def test_two_bots_in_one_process_do_not_meet():
+def test_two_instances_share_nothing() -> None:
     one, other = Metrics(), Metrics()
     one.queue_length.set(3)
     assert value(other, "queue_length") == 0
@@ -66,7 +66,7 @@ def test_two_bots_in_one_process_do_not_meet():
         ("not_sent", "not_sent"),
     ],
 )
-def test_creates_and_cancels_are_counted_by_what_became_of_them(outcome, meaning):
+def test_requests_are_counted_by_outcome(outcome: str, meaning: str) -> None:
     metrics = Metrics(process=False)
     for operation in ("predictions.create", "predictions.cancel", "predictions.get"):
         metrics.replicate_request_finished(operation, outcome, 0.2)
@@ -76,7 +76,7 @@ def test_creates_and_cancels_are_counted_by_what_became_of_them(outcome, meaning
     assert value(metrics, "throttled_total", road="replicate") == (3 if outcome == "429" else None)
 
 
-def test_streams_are_counted():
+def test_stream_events_are_counted() -> None:
     metrics = Metrics(process=False)
     metrics.stream_interrupted("idle")
     metrics.stream_event_ignored()

@@ -1,4 +1,4 @@
-"""No secret is written down, by whatever road it comes; what is no secret stays readable."""
+"""Secrets are removed from text in every form; other text stays as it is."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.observability.logs import REDACTED, Redactor
 
-# Made of what a secret of that kind is made of, and plainly none.
+# Has the characters of a secret and is plainly none.
 PIECE = "notarealsecret0123456789"
 BOT_TOKEN = f"{PIECE}.abcdef.{PIECE}abcdefgh"
 REDACT = Redactor()
@@ -51,19 +51,19 @@ LEAKS = [
 
 
 @pytest.mark.parametrize("text", LEAKS)
-def test_what_looks_like_a_secret_is_taken_out(text):
+def test_text_like_a_secret_is_removed(text: str) -> None:
     assert PIECE not in REDACT(text)
     assert REDACTED in REDACT(text)
 
 
 @pytest.mark.parametrize("text", LEAKS)
-def test_also_out_of_json_and_python_text_that_holds_it(text):
+def test_secrets_inside_json_and_repr_are_removed(text: str) -> None:
     assert PIECE not in REDACT(json.dumps({"event": text, "more": [text]}))
     assert PIECE not in REDACT(repr({"event": text}))
 
 
 @pytest.mark.parametrize("text", LEAKS)
-def test_twice_is_the_same_as_once(text):
+def test_redaction_is_idempotent(text: str) -> None:
     assert REDACT(REDACT(text)) == REDACT(text)
 
 
@@ -84,26 +84,26 @@ def test_twice_is_the_same_as_once(text):
         "2026-01-01T00:00:00.123456Z 127.0.0.1:8080 1.2.3",
     ],
 )
-def test_what_is_no_secret_stays(text):
+def test_text_that_is_no_secret_stays(text: str) -> None:
     assert REDACT(text) == text
 
 
-def test_an_address_stays_told_apart_from_its_signature():
+def test_a_url_keeps_everything_but_its_signature() -> None:
     redacted = REDACT(f"https://cdn.discordapp.com/attachments/1/2/me.png?ex=1&hm={PIECE} was gone")
     assert redacted == f"https://cdn.discordapp.com/attachments/1/2/me.png?ex={REDACTED}&hm={REDACTED} was gone"
 
 
-def test_known_secrets_are_taken_out_word_for_word():
+def test_own_secrets_are_removed_word_for_word() -> None:
     redact = Redactor(["hunter2hunter2", "hunter2hunter2-longer", "abc"])
     assert redact("x hunter2hunter2-longer y hunter2hunter2 z abc") == f"x {REDACTED} y {REDACTED} z abc"
 
 
-def test_known_secrets_are_not_in_the_repr():
+def test_own_secrets_are_not_in_the_repr() -> None:
     assert "hunter2" not in repr(Redactor(["hunter2hunter2"]))
 
 
 @given(st.text(max_size=300))
-def test_any_text_can_be_redacted_and_known_secrets_never_remain(text):
+def test_own_secrets_never_remain_in_any_text(text: str) -> None:
     redact = Redactor([PIECE])
     assert PIECE not in redact(text + PIECE + text)
 
@@ -122,7 +122,7 @@ def test_any_text_can_be_redacted_and_known_secrets_never_remain(text):
     ],
     ids=lambda line: line[:8],
 )
-def test_a_very_long_line_takes_a_moment(line):
+def test_very_long_lines_are_redacted_in_linear_time(line: str) -> None:
     began = time.process_time()
     REDACT(line)
     assert time.process_time() - began < 3

@@ -1,34 +1,34 @@
-"""A small file host on loopback, for tests."""
+"""A file host on loopback."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class FileHost:
-    """Serves whatever a test puts on its paths, and remembers every request."""
+    """Serve the handlers that a test registers for paths, and keep every request."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, Handler] = {}
-        self.requests: list[web.Request] = []
+        self.requests: list[web.BaseRequest] = []
         self.port = 0
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
 
     def serve(self, path: str, body: bytes = b"", *, status: int = 200, headers: dict[str, str] | None = None) -> str:
-        """Answer always the same at a path; return the path's URL."""
+        """Serve one response at a path; return its URL."""
 
-        async def handler(_: web.Request) -> web.StreamResponse:
+        async def handler(_: web.BaseRequest) -> web.StreamResponse:
             return web.Response(body=body, status=status, headers=headers)
 
         self.handlers[path] = handler
         return self.url(path)
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.requests.append(request)
         handler = self.handlers.get(request.path)
         return web.Response(status=404) if handler is None else await handler(request)
@@ -37,7 +37,7 @@ class FileHost:
 @asynccontextmanager
 async def file_host() -> AsyncIterator[FileHost]:
     host = FileHost()
-    runner = web.ServerRunner(web.Server(host.answer), shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(host.handle), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

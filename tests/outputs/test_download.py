@@ -1,4 +1,4 @@
-"""Files come from allowed hosts only, whole or not at all, and nothing of ours goes there."""
+"""Files are downloaded from allowed hosts only, completely or not at all, and without credentials."""
 
 import asyncio
 import base64
@@ -33,11 +33,11 @@ from tests.clock import VirtualClock, settle
 from tests.outputs.file_host import FileHost
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-Fetch = Callable[..., Downloader]
+MakeDownloader = Callable[..., Downloader]
 
 
 @pytest.fixture
-def fetcher(http: httpx.AsyncClient, clock: VirtualClock) -> Fetch:
+def make_downloader(http: httpx.AsyncClient, clock: VirtualClock) -> MakeDownloader:
     def make(*hosts: str, max_bytes: int = 10_000_000, metrics: Metrics | None = None, **more: Any) -> Downloader:
         return Downloader(
             http,
@@ -51,7 +51,7 @@ def fetcher(http: httpx.AsyncClient, clock: VirtualClock) -> Fetch:
     return make
 
 
-def resolving(*addresses: str) -> Callable[[str, int], Awaitable[tuple[str, ...]]]:
+def resolver_of(*addresses: str) -> Callable[[str, int], Awaitable[tuple[str, ...]]]:
     async def resolve(host: str, port: int) -> tuple[str, ...]:
         assert host
         assert port
@@ -74,12 +74,12 @@ class RecordingMetrics(Metrics):
         self.arrived.set()
 
 
-def names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-async def waiting(work: Awaitable[object], clock: VirtualClock) -> object:
-    """Let time pass until the work is done: the pauses between tries take none of ours."""
+async def run_through(work: Awaitable[object], clock: VirtualClock) -> object:
+    """Advance the clock until the work is done."""
     task = asyncio.ensure_future(work)
     while not task.done():
         if clock.sleepers:
@@ -88,48 +88,54 @@ async def waiting(work: Awaitable[object], clock: VirtualClock) -> object:
     return await task
 
 
-async def test_a_file_comes_to_the_disk_with_its_type_and_name(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_file_is_saved_with_its_type_and_name(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path
+) -> None:
     url = host.serve("/xezq/abc/my%20picture.jpg", PNG) + "?signature=secret"
     host.handlers["/xezq/abc/my picture.jpg"] = host.handlers["/xezq/abc/my%20picture.jpg"]
-    fetched = await fetcher().download(url, tmp_path / "deep" / "file")
-    assert (fetched.path.read_bytes(), fetched.size, fetched.type) == (PNG, len(PNG), sniff.PNG)
-    assert fetched.source_name == "my picture.jpg"
-    assert names(fetched.path.parent) == ["file"]
+    file = await make_downloader().download(url, tmp_path / "deep" / "file")
+    assert (file.path.read_bytes(), file.size, file.type) == (PNG, len(PNG), sniff.PNG)
+    assert file.source_name == "my picture.jpg"
+    assert file_names(file.path.parent) == ["file"]
 
 
-async def test_nothing_of_ours_travels_along(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
-    await fetcher().download(host.serve("/f", PNG), tmp_path / "f")
+async def test_no_credentials_are_sent(make_downloader: MakeDownloader, host: FileHost, tmp_path: Path) -> None:
+    await make_downloader().download(host.serve("/f", PNG), tmp_path / "f")
     headers = host.requests[0].headers
     assert not {"Authorization", "Cookie", "X-Token"} & set(headers)
 
 
-async def test_bytes_are_counted_as_they_come(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_bytes_are_counted_as_they_arrive(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path
+) -> None:
     metrics = RecordingMetrics()
-    await fetcher(metrics=metrics).download(host.serve("/f", bytes(300_000)), tmp_path / "f")
+    await make_downloader(metrics=metrics).download(host.serve("/f", bytes(300_000)), tmp_path / "f")
     assert sum(metrics.chunks) == 300_000
     assert max(metrics.chunks) < 100_000
 
 
-async def test_a_redirect_to_an_allowed_host_is_followed(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_redirect_to_an_allowed_host_is_followed(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path
+) -> None:
     host.serve("/new", PNG)
     url = host.serve("/old", status=302, headers={"Location": "/new"})
-    assert (await fetcher().download(url, tmp_path / "f")).size == len(PNG)
+    assert (await make_downloader().download(url, tmp_path / "f")).size == len(PNG)
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.2:{port}/f", "file:///etc/passwd", "http://[", "ftp://127.0.0.1/f"])
-async def test_a_redirect_to_anywhere_else_is_refused(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, target: str
+async def test_a_redirect_to_any_other_host_is_refused(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, target: str
 ) -> None:
     url = host.serve("/old", status=307, headers={"Location": target.format(port=host.port)})
     with pytest.raises(AddressNotAllowed):
-        await fetcher().download(url, tmp_path / "f")
+        await make_downloader().download(url, tmp_path / "f")
     assert len(host.requests) == 1
 
 
-async def test_redirects_in_circles_end(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_redirect_loop_ends(make_downloader: MakeDownloader, host: FileHost, tmp_path: Path) -> None:
     url = host.serve("/round", status=301, headers={"Location": "/round"})
     with pytest.raises(AddressNotAllowed, match="too many"):
-        await fetcher().download(url, tmp_path / "f")
+        await make_downloader().download(url, tmp_path / "f")
 
 
 @pytest.mark.parametrize(
@@ -148,9 +154,11 @@ async def test_redirects_in_circles_end(fetcher: Fetch, host: FileHost, tmp_path
         "https://replicate.delivery:99999/f.png",
     ],
 )
-async def test_only_plain_addresses_on_allowed_hosts_are_opened(fetcher: Fetch, tmp_path: Path, url: str) -> None:
+async def test_only_plain_urls_on_allowed_hosts_are_opened(
+    make_downloader: MakeDownloader, tmp_path: Path, url: str
+) -> None:
     with pytest.raises(AddressNotAllowed) as refusal:
-        await fetcher("replicate.delivery").download(url, tmp_path / "f")
+        await make_downloader("replicate.delivery").download(url, tmp_path / "f")
     assert refusal.value.sentence.endswith(".")
 
 
@@ -163,19 +171,19 @@ async def test_only_plain_addresses_on_allowed_hosts_are_opened(fetcher: Fetch, 
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["replicate.delivery", "pbxt.replicate.delivery", "files.example.com"])
-async def test_a_name_that_leads_into_a_private_network_is_refused(address: str, name: str) -> None:
-    hosts = AllowedHosts(["replicate.delivery", "example.com"], resolver=resolving(address))
+async def test_a_name_that_resolves_to_a_private_ip_is_refused(address: str, name: str) -> None:
+    hosts = AllowedHosts(["replicate.delivery", "example.com"], resolver=resolver_of(address))
     with pytest.raises(AddressNotAllowed, match="private"):
         await hosts.resolve(httpx.URL(f"https://{name}/f"))
 
 
-async def test_only_the_public_addresses_of_a_name_are_used() -> None:
-    hosts = AllowedHosts(["example.com"], resolver=resolving("10.0.0.1", "93.184.216.34", "2606:2800:21f::1"))
+async def test_only_public_addresses_of_a_name_are_used() -> None:
+    hosts = AllowedHosts(["example.com"], resolver=resolver_of("10.0.0.1", "93.184.216.34", "2606:2800:21f::1"))
     found = await hosts.resolve(httpx.URL("https://files.example.com/f"))
     assert found == ("93.184.216.34", "2606:2800:21f::1")
 
 
-async def test_a_name_without_an_address_is_tried_again_later() -> None:
+async def test_an_unresolved_name_is_unreachable() -> None:
     async def resolve(_: str, __: int) -> tuple[str, ...]:
         raise OSError("no such host")
 
@@ -183,13 +191,13 @@ async def test_a_name_without_an_address_is_tried_again_later() -> None:
         await AllowedHosts(["example.com"], resolver=resolve).resolve(httpx.URL("https://example.com/f"))
 
 
-async def test_a_name_that_no_resolver_takes_is_not_to_be_had() -> None:
+async def test_a_name_that_cannot_be_encoded_is_unreachable() -> None:
     with pytest.raises(HostUnreachable):
         await AllowedHosts(["example.com"]).resolve(httpx.URL(f"https://{'a' * 70}.example.com/f"))
 
 
-async def test_the_connection_goes_to_the_address_that_was_checked(
-    fetcher: Fetch, host: FileHost, tmp_path: Path
+async def test_the_connection_uses_the_checked_address(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path
 ) -> None:
     host.serve("/f", PNG)
     asked: list[str] = []
@@ -198,41 +206,41 @@ async def test_the_connection_goes_to_the_address_that_was_checked(
         asked.append(name)
         return ("127.0.0.1",)
 
-    await fetcher("storage.test", resolver=resolve).download(host.url("/f", "storage.test"), tmp_path / "f")
+    await make_downloader("storage.test", resolver=resolve).download(host.url("/f", "storage.test"), tmp_path / "f")
     assert asked == ["storage.test"]
     assert host.requests[0].headers["Host"] == f"storage.test:{host.port}"
 
 
-async def test_tls_is_asked_for_by_name_and_opened_by_address(clock: VirtualClock, tmp_path: Path) -> None:
+async def test_tls_verifies_the_name_at_the_checked_address(clock: VirtualClock, tmp_path: Path) -> None:
     seen: list[httpx.Request] = []
 
     async def body() -> AsyncIterator[bytes]:
         yield PNG
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def handle(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, content=body())
 
-    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    made = Downloader(
+    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
+    downloader = Downloader(
         http,
         hosts=["replicate.delivery"],
         max_bytes=1000,
         clock=clock,
         metrics=Metrics(process=False),
-        resolver=resolving("2606:2800:21f::1"),
+        resolver=resolver_of("2606:2800:21f::1"),
     )
-    await made.download("https://pbxt.replicate.delivery/f", tmp_path / "f")
+    await downloader.download("https://pbxt.replicate.delivery/f", tmp_path / "f")
     assert seen[0].url.host == "2606:2800:21f::1"
     assert seen[0].headers["Host"] == "pbxt.replicate.delivery"
     assert seen[0].extensions["sni_hostname"] == "pbxt.replicate.delivery"
 
 
-async def test_a_port_can_be_part_of_what_is_allowed(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_an_allowed_host_may_have_a_port(make_downloader: MakeDownloader, host: FileHost, tmp_path: Path) -> None:
     url = host.serve("/f", PNG)
-    await fetcher(f"127.0.0.1:{host.port}").download(url, tmp_path / "f")
+    await make_downloader(f"127.0.0.1:{host.port}").download(url, tmp_path / "f")
     with pytest.raises(AddressNotAllowed):
-        await fetcher("127.0.0.1:1").download(url, tmp_path / "f")
+        await make_downloader("127.0.0.1:1").download(url, tmp_path / "f")
 
 
 @pytest.mark.parametrize(
@@ -247,44 +255,44 @@ async def test_a_port_can_be_part_of_what_is_allowed(fetcher: Fetch, host: FileH
         ("", False),
     ],
 )
-def test_a_host_covers_itself_and_its_subdomains(*, url: str, covered: bool) -> None:
+def test_a_host_allows_itself_and_its_subdomains(*, url: str, covered: bool) -> None:
     assert is_allowed_host(url, ["replicate.delivery", "[::1]:80", "127.0.0.1"]) is covered
 
 
 @pytest.mark.parametrize("status", [404, 410])
-async def test_what_is_gone_is_told_apart_and_asked_for_once(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, status: int
+async def test_a_deleted_file_is_requested_once(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, status: int
 ) -> None:
     with pytest.raises(FileGone, match="an hour"):
-        await fetcher().download(host.serve("/f", status=status), tmp_path / "f")
+        await make_downloader().download(host.serve("/f", status=status), tmp_path / "f")
     assert len(host.requests) == 1
 
 
-async def test_what_is_denied_is_asked_for_once(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_denied_file_is_requested_once(make_downloader: MakeDownloader, host: FileHost, tmp_path: Path) -> None:
     with pytest.raises(AccessDenied, match="403"):
-        await fetcher().download(host.serve("/f", status=403), tmp_path / "f")
+        await make_downloader().download(host.serve("/f", status=403), tmp_path / "f")
     assert len(host.requests) == 1
 
 
-async def test_an_error_of_the_host_is_tried_again(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+async def test_a_server_error_is_retried(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    async def answer(_: web.Request) -> web.StreamResponse:
+    async def handle(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=PNG) if len(host.requests) == 3 else web.Response(status=502)
 
-    host.handlers["/f"] = answer
-    await waiting(fetcher().download(host.url("/f"), tmp_path / "f"), clock)
+    host.handlers["/f"] = handle
+    await run_through(make_downloader().download(host.url("/f"), tmp_path / "f"), clock)
     assert (tmp_path / "f").read_bytes() == PNG
 
 
-async def test_a_host_that_is_down_for_some_seconds_costs_nobody_their_file(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+async def test_an_outage_of_20_seconds_is_survived(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    async def answer(_: web.Request) -> web.StreamResponse:
+    async def handle(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=PNG) if clock.monotonic() >= 20 else web.Response(status=503)
 
-    host.handlers["/f"] = answer
-    task = asyncio.ensure_future(fetcher().download(host.url("/f"), tmp_path / "f"))
+    host.handlers["/f"] = handle
+    task = asyncio.ensure_future(make_downloader().download(host.url("/f"), tmp_path / "f"))
     while not task.done():
         if clock.sleepers:
             await clock.advance(0.25)
@@ -294,18 +302,18 @@ async def test_a_host_that_is_down_for_some_seconds_costs_nobody_their_file(
 
 
 async def test_a_host_that_stays_down_is_given_up(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
     with pytest.raises(HostUnreachable, match="503"):
-        await waiting(fetcher().download(host.serve("/f", status=503), tmp_path / "f"), clock)
+        await run_through(make_downloader().download(host.serve("/f", status=503), tmp_path / "f"), clock)
     assert len(host.requests) == 7
-    assert names(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
-async def test_a_connection_that_breaks_in_the_middle_is_tried_again(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+async def test_a_broken_connection_is_retried(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if len(host.requests) > 1:
             return web.Response(body=PNG)
         response = web.StreamResponse(headers={"Content-Length": "1000"})
@@ -315,120 +323,127 @@ async def test_a_connection_that_breaks_in_the_middle_is_tried_again(
         request.transport.abort()
         return response
 
-    host.handlers["/f"] = answer
-    await waiting(fetcher().download(host.url("/f"), tmp_path / "f"), clock)
+    host.handlers["/f"] = handle
+    await run_through(make_downloader().download(host.url("/f"), tmp_path / "f"), clock)
     assert (tmp_path / "f").read_bytes() == PNG
 
 
-async def test_a_refused_connection_is_given_up_in_a_sentence(
-    fetcher: Fetch, tmp_path: Path, clock: VirtualClock
+async def test_a_refused_connection_is_unreachable(
+    make_downloader: MakeDownloader, tmp_path: Path, clock: VirtualClock
 ) -> None:
     with pytest.raises(HostUnreachable) as failure:
-        await waiting(fetcher().download("http://127.0.0.1:9/f?signature=secret", tmp_path / "f"), clock)
+        await run_through(make_downloader().download("http://127.0.0.1:9/f?signature=secret", tmp_path / "f"), clock)
     assert "secret" not in failure.value.sentence
 
 
-async def test_a_promise_of_too_much_is_refused_unread(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_declared_size_over_the_limit_is_not_read(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path
+) -> None:
     metrics = RecordingMetrics()
     with pytest.raises(FileTooLarge):
-        await fetcher(max_bytes=1000, metrics=metrics).download(host.serve("/f", bytes(5000)), tmp_path / "f")
+        await make_downloader(max_bytes=1000, metrics=metrics).download(host.serve("/f", bytes(5000)), tmp_path / "f")
     assert metrics.chunks == []
 
 
-async def test_a_body_without_end_is_cut_off_while_reading(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
-    async def answer(request: web.Request) -> web.StreamResponse:
+async def test_an_endless_body_is_cut_off(make_downloader: MakeDownloader, host: FileHost, tmp_path: Path) -> None:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
             await response.write(bytes(10_000))
 
-    host.handlers["/f"] = answer
+    host.handlers["/f"] = handle
     metrics = RecordingMetrics()
     with pytest.raises(FileTooLarge):
-        await fetcher(max_bytes=100_000, metrics=metrics).download(host.url("/f"), tmp_path / "f")
+        await make_downloader(max_bytes=100_000, metrics=metrics).download(host.url("/f"), tmp_path / "f")
     assert sum(metrics.chunks) < 300_000
-    assert names(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
-async def test_a_packed_file_is_unpacked(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_compressed_file_is_decompressed(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path
+) -> None:
     packed = gzip.compress(PNG) + gzip.compress(b"more")
-    await fetcher().download(host.serve("/f", packed, headers={"Content-Encoding": "gzip"}), tmp_path / "f")
+    await make_downloader().download(host.serve("/f", packed, headers={"Content-Encoding": "gzip"}), tmp_path / "f")
     assert (tmp_path / "f").read_bytes() == PNG + b"more"
-    await fetcher().download(
+    await make_downloader().download(
         host.serve("/g", zlib.compress(PNG), headers={"Content-Encoding": "deflate"}), tmp_path / "g"
     )
     assert (tmp_path / "g").read_bytes() == PNG
 
 
-async def test_a_bomb_is_cut_off_while_unpacking(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_decompression_bomb_is_cut_off(make_downloader: MakeDownloader, host: FileHost, tmp_path: Path) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     with pytest.raises(FileTooLarge):
-        await fetcher(max_bytes=100_000).download(
+        await make_downloader(max_bytes=100_000).download(
             host.serve("/f", bomb, headers={"Content-Encoding": "gzip"}), tmp_path / "f"
         )
-    assert names(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
-def test_a_packed_byte_never_becomes_more_than_a_stretch_at_once() -> None:
+def test_decompression_yields_bounded_chunks() -> None:
     stretches = [len(piece) for piece in Decompressor("gzip").feed(gzip.compress(bytes(10_000_000)))]
     assert sum(stretches) == 10_000_000
     assert max(stretches) <= 64 * 1024
 
 
 @pytest.mark.parametrize(("encoding", "body"), [("br", b"x"), ("gzip", b"no gzip"), ("gzip, gzip", b"x")])
-async def test_what_cannot_be_unpacked_is_damaged(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, encoding: str, body: bytes
+async def test_an_invalid_encoding_raises_file_corrupt(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, encoding: str, body: bytes
 ) -> None:
     with pytest.raises(FileCorrupt):
-        await fetcher().download(host.serve("/f", body, headers={"Content-Encoding": encoding}), tmp_path / "f")
+        await make_downloader().download(host.serve("/f", body, headers={"Content-Encoding": encoding}), tmp_path / "f")
 
 
-async def test_a_packed_file_that_ends_in_the_middle_is_not_taken(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+async def test_a_truncated_compressed_file_is_refused(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
     half = gzip.compress(bytes(range(256)) * 40)[:-20]
     with pytest.raises(HostUnreachable, match="all of it"):
-        await waiting(
-            fetcher().download(host.serve("/f", half, headers={"Content-Encoding": "gzip"}), tmp_path / "f"), clock
+        await run_through(
+            make_downloader().download(host.serve("/f", half, headers={"Content-Encoding": "gzip"}), tmp_path / "f"),
+            clock,
         )
 
 
-async def test_a_body_that_drips_is_not_waited_for_without_end(
-    fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock
+async def test_a_very_slow_body_is_given_up(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, clock: VirtualClock
 ) -> None:
-    drip = asyncio.Event()
+    next_chunk = asyncio.Event()
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
             await response.write(b"drip")
-            await drip.wait()
-            drip.clear()
+            await next_chunk.wait()
+            next_chunk.clear()
 
-    host.handlers["/f"] = answer
+    host.handlers["/f"] = handle
     metrics = RecordingMetrics()
-    task = asyncio.create_task(fetcher(metrics=metrics).download(host.url("/f"), tmp_path / "f"))
+    task = asyncio.create_task(make_downloader(metrics=metrics).download(host.url("/f"), tmp_path / "f"))
     await metrics.arrived.wait()
     await clock.advance(601)
-    drip.set()
+    next_chunk.set()
     with pytest.raises(HostUnreachable, match="slowly"):
         await asyncio.wait_for(task, 10)
 
 
-async def test_what_a_killed_process_left_is_no_file_and_in_nobodys_way(
-    fetcher: Fetch, host: FileHost, tmp_path: Path
+async def test_a_leftover_part_file_is_overwritten(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path
 ) -> None:
     (tmp_path / "f.part").write_bytes(b"the beginning of something longer than what comes now" * 100)
-    fetched = await fetcher().download(host.serve("/f", PNG), tmp_path / "f")
-    assert fetched.path.read_bytes() == PNG
-    assert names(tmp_path) == ["f"]
+    file = await make_downloader().download(host.serve("/f", PNG), tmp_path / "f")
+    assert file.path.read_bytes() == PNG
+    assert file_names(tmp_path) == ["f"]
 
 
-async def test_a_fetch_that_is_cancelled_leaves_nothing(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_cancelled_download_leaves_no_file(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path
+) -> None:
     begun = asyncio.Event()
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b"some")
@@ -436,53 +451,55 @@ async def test_a_fetch_that_is_cancelled_leaves_nothing(fetcher: Fetch, host: Fi
         await asyncio.Event().wait()
         return response
 
-    host.handlers["/f"] = answer
-    task = asyncio.create_task(fetcher().download(host.url("/f"), tmp_path / "f"))
+    host.handlers["/f"] = handle
+    task = asyncio.create_task(make_downloader().download(host.url("/f"), tmp_path / "f"))
     await begun.wait()
     await settle()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert names(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
-async def test_a_disk_that_takes_nothing_is_said(fetcher: Fetch, host: FileHost, tmp_path: Path) -> None:
+async def test_a_write_error_raises_disk_error(make_downloader: MakeDownloader, host: FileHost, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DiskError):
-        await fetcher().download(host.serve("/f", PNG), tmp_path / "file" / "inside")
+        await make_downloader().download(host.serve("/f", PNG), tmp_path / "file" / "inside")
 
 
-async def test_a_file_that_came_inline_is_written_too(fetcher: Fetch, tmp_path: Path) -> None:
-    fetched = await fetcher().download("data:image/png;base64," + base64.b64encode(PNG).decode(), tmp_path / "f")
-    assert (fetched.path.read_bytes(), fetched.type, fetched.source_name) == (PNG, sniff.PNG, None)
+async def test_a_data_uri_is_written_to_disk(make_downloader: MakeDownloader, tmp_path: Path) -> None:
+    file = await make_downloader().download("data:image/png;base64," + base64.b64encode(PNG).decode(), tmp_path / "f")
+    assert (file.path.read_bytes(), file.type, file.source_name) == (PNG, sniff.PNG, None)
 
 
 @settings(deadline=None)
 @given(data=st.binary(max_size=200), url_safe=st.booleans())
-def test_inline_bytes_come_back_however_they_were_written(*, data: bytes, url_safe: bool) -> None:
+def test_base64_is_decoded_in_every_spelling(*, data: bytes, url_safe: bool) -> None:
     encoded = (base64.urlsafe_b64encode if url_safe else base64.b64encode)(data).decode()
     for body in (encoded, encoded.rstrip("="), encoded.replace("=", "%3D"), encoded[:9] + "\r\n" + encoded[9:]):
         assert decode_data_uri("data:application/octet-stream;base64," + body, max_bytes=200) == data
 
 
-def test_inline_words_are_unquoted() -> None:
+def test_percent_encoding_is_decoded() -> None:
     assert decode_data_uri("data:,Hello%2C%20World", max_bytes=100) == b"Hello, World"
     assert decode_data_uri("data:text/plain;charset=utf-8,hi", max_bytes=100) == b"hi"
 
 
 @pytest.mark.parametrize("uri", ["data:", "data:image/png;base64", "data:image/png;base64,!!!!", "data:;base64,A"])
-def test_broken_inline_data_is_damaged(uri: str) -> None:
+def test_a_broken_data_uri_raises_file_corrupt(uri: str) -> None:
     with pytest.raises(FileCorrupt):
         decode_data_uri(uri, max_bytes=100)
 
 
 @pytest.mark.parametrize("uri", ["data:;base64," + "A" * 5000, "data:," + "x" * 5000, "data:," + "x" * 150])
-def test_too_much_inline_data_is_refused(uri: str) -> None:
+def test_a_large_data_uri_raises_file_too_large(uri: str) -> None:
     with pytest.raises(FileTooLarge):
         decode_data_uri(uri, max_bytes=100)
 
 
-async def test_no_error_tells_the_address(fetcher: Fetch, host: FileHost, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_no_error_contains_the_url(
+    make_downloader: MakeDownloader, host: FileHost, tmp_path: Path, clock: VirtualClock
+) -> None:
     host.serve("/500", status=500)
     host.serve("/403", status=403)
     for url in (
@@ -493,6 +510,6 @@ async def test_no_error_tells_the_address(fetcher: Fetch, host: FileHost, tmp_pa
         "data:image/png;base64,secret!",
     ):
         with pytest.raises(DownloadError) as failure:
-            await waiting(fetcher().download(url, tmp_path / "f"), clock)
+            await run_through(make_downloader().download(url, tmp_path / "f"), clock)
         assert "secret" not in repr(failure.value)
         assert failure.value.sentence.endswith(".")

@@ -1,4 +1,4 @@
-"""An Output schema in a few words."""
+"""Output schemas are described in words."""
 
 from typing import Any
 
@@ -37,5 +37,5 @@ ITERATOR = {"x-cog-array-type": "iterator"}
         ({"anyOf": [TEXT, URI]}, "a file or text"),
     ],
 )
-def test_an_output_is_told_as_a_person_says_it(schema: dict[str, Any], words: str) -> None:
+def test_an_output_is_described_in_words(schema: dict[str, Any], words: str) -> None:
     assert describe_output(schema) == words

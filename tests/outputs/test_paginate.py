@@ -1,4 +1,4 @@
-"""Parts are dealt onto messages: within Discord's limits, nothing lost, nothing that jumps."""
+"""Items are divided among messages within Discord's limits; nothing is lost and nothing moves later."""
 
 import time
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from bot.media.types import MediaType
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.paginate import MessageChunk, open_code_block, paginate
 
-WORDS = [
+COMMON = [
     "The quick fox",
     " jumps",
     "\n",
@@ -28,7 +28,7 @@ WORDS = [
     "- item\n",
     "> q\n",
 ]
-ODD = [
+UNUSUAL = [
     "👩‍👩‍👧‍👦",
     "🇩🇪",
     "e\u0301",
@@ -47,12 +47,12 @@ ODD = [
 
 
 def long_text(seed: int, size: int) -> str:
-    """Hypothesis favours short lists; these are long ones."""
-    return "".join(Random(seed).choices(WORDS + ODD, k=size))  # noqa: S311 - nothing secret: words for a test
+    """Return a text of many pieces; Hypothesis itself prefers short lists."""
+    return "".join(Random(seed).choices(COMMON + UNUSUAL, k=size))  # noqa: S311 - not for secrets
 
 
 LONG = st.builds(long_text, st.integers(), st.integers(0, 150))
-TEXTS = LONG | st.lists(st.sampled_from(WORDS + ODD) | st.text(max_size=20), max_size=120).map("".join)
+TEXTS = LONG | st.lists(st.sampled_from(COMMON + UNUSUAL) | st.text(max_size=20), max_size=120).map("".join)
 BUDGETS = st.integers(80, 400)
 
 
@@ -60,8 +60,8 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def shown(dealt: tuple[MessageChunk, ...]) -> list[str]:
-    return ["\n".join(part.text for part in sheet.items if isinstance(part, TextItem)) for sheet in dealt]
+def shown(chunks: tuple[MessageChunk, ...]) -> list[str]:
+    return ["\n".join(item.text for item in chunk.items if isinstance(item, TextItem)) for chunk in chunks]
 
 
 def shows_markdown(parts: Sequence[str], text: str, language: str | None = None) -> bool:
@@ -106,8 +106,8 @@ def file(number: int, kind: MediaType = sniff.WEBP, note: str | None = None) -> 
     return FileItem(name=f"generate-{number:02d}{kind.suffix}", path=Path("x"), type=kind, size=1, note=note)
 
 
-def split(text: str, *, first: int = 4000, room: int = 4000) -> list[str]:
-    return shown(paginate([TextItem(text)], first_chars=first, chars=room))
+def split(text: str, *, first: int = 4000, chars: int = 4000) -> list[str]:
+    return shown(paginate([TextItem(text)], first_chars=first, chars=chars))
 
 
 @settings(max_examples=400, deadline=None)
@@ -118,30 +118,28 @@ def split(text: str, *, first: int = 4000, room: int = 4000) -> list[str]:
 @example("e" + "\u0301" * 1000, 100, 100)
 @example("```python\n" + "x = 1\n" * 200 + "```\nend", 100, 100)
 @example("\ud83d" * 300, 100, 100)
-def test_any_text_fits_its_sheets_and_is_whole_again_when_joined(text: str, first: int, room: int) -> None:
-    dealt = paginate([TextItem(text)], first_chars=first, chars=room)
-    seen = shown(dealt)
+def test_any_text_fits_its_messages_and_is_complete(text: str, first: int, chars: int) -> None:
+    chunks = paginate([TextItem(text)], first_chars=first, chars=chars)
+    seen = shown(chunks)
     assert units(seen[0]) <= max(first, 0)
-    assert all(units(sheet) <= room for sheet in seen[1:])
-    assert all(sheet.strip() for sheet in seen[1:])
-    assert shows_markdown([sheet for sheet in seen if sheet], text)
+    assert all(units(chunk) <= chars for chunk in seen[1:])
+    assert all(chunk.strip() for chunk in seen[1:])
+    assert shows_markdown([chunk for chunk in seen if chunk], text)
 
 
 @settings(max_examples=400, deadline=None)
 @given(TEXTS, st.integers(0, 400), BUDGETS)
-def test_every_sheet_closes_the_code_blocks_that_it_opens(text: str, first: int, room: int) -> None:
-    assert all(sheet.count("```") % 2 == 0 for sheet in split(text, first=first, room=room))
+def test_every_message_closes_its_code_blocks(text: str, first: int, chars: int) -> None:
+    assert all(chunk.count("```") % 2 == 0 for chunk in split(text, first=first, chars=chars))
 
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.integers(0, 400), BUDGETS, st.data())
-def test_growing_text_never_moves_what_stands_on_an_earlier_sheet(
-    text: str, first: int, room: int, data: st.DataObject
-) -> None:
+def test_growing_text_never_changes_an_earlier_message(text: str, first: int, chars: int, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     before = [""]
     for end in [*cuts, len(text)]:
-        after = split(text[:end], first=first, room=room)
+        after = split(text[:end], first=first, chars=chars)
         assert after[: len(before) - 1] == before[:-1]
         assert len(after) >= len(before)
         before = after
@@ -149,17 +147,17 @@ def test_growing_text_never_moves_what_stands_on_an_earlier_sheet(
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="`ab \n", max_size=600), BUDGETS, st.integers(0, 600))
-def test_code_is_shown_in_whole_blocks(text: str, room: int, end: int) -> None:
-    dealt = paginate([TextItem(text, language="json")], first_chars=room, chars=room)
-    for sheet in shown(dealt):
-        assert not sheet or (sheet.startswith("```json\n") and sheet.endswith("\n```") and sheet.count("```") == 2)
-        assert units(sheet) <= room
-    assert shows_code([sheet for sheet in shown(dealt) if sheet], text if text.strip() else "")
-    earlier = paginate([TextItem(text[:end], language="json")], first_chars=room, chars=room)
-    assert shown(dealt)[: len(earlier) - 1] == shown(earlier)[:-1]
+def test_code_is_shown_in_complete_blocks(text: str, chars: int, end: int) -> None:
+    chunks = paginate([TextItem(text, language="json")], first_chars=chars, chars=chars)
+    for chunk in shown(chunks):
+        assert not chunk or (chunk.startswith("```json\n") and chunk.endswith("\n```") and chunk.count("```") == 2)
+        assert units(chunk) <= chars
+    assert shows_code([chunk for chunk in shown(chunks) if chunk], text if text.strip() else "")
+    earlier = paginate([TextItem(text[:end], language="json")], first_chars=chars, chars=chars)
+    assert shown(chunks)[: len(earlier) - 1] == shown(earlier)[:-1]
 
 
-PARTS = st.one_of(
+ITEMS = st.one_of(
     TEXTS.map(TextItem),
     st.builds(TextItem, TEXTS, st.just("json")),
     st.builds(
@@ -173,164 +171,162 @@ PARTS = st.one_of(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(PARTS, max_size=40), st.integers(-50, 500), st.integers(200, 500))
-def test_any_parts_are_dealt_within_the_limits_in_their_order(parts: list[OutputItem], first: int, room: int) -> None:
-    dealt = paginate(parts, first_chars=first, chars=room)
-    for sheet in dealt:
-        assert len(sheet.files) <= 10
-        assert sheet.components <= 24
-    assert all(sheet.items for sheet in dealt[1:])
-    assert all(units(sheet) <= (room if number else max(first, 0)) for number, sheet in enumerate(shown(dealt)))
-    there = [part for part in parts if not isinstance(part, TextItem) or part.text.strip()]
-    texts = [part.text for sheet in dealt for part in sheet.items if isinstance(part, TextItem)]
-    assert shows_texts(texts, [part for part in there if isinstance(part, TextItem)])
-    rest = [part for sheet in dealt for part in sheet.items if not isinstance(part, TextItem)]
-    assert rest == [part for part in there if not isinstance(part, TextItem)]
+@given(st.lists(ITEMS, max_size=40), st.integers(-50, 500), st.integers(200, 500))
+def test_any_items_keep_order_and_limits(items: list[OutputItem], first: int, chars: int) -> None:
+    chunks = paginate(items, first_chars=first, chars=chars)
+    for chunk in chunks:
+        assert len(chunk.files) <= 10
+        assert chunk.components <= 24
+    assert all(chunk.items for chunk in chunks[1:])
+    assert all(units(chunk) <= (chars if number else max(first, 0)) for number, chunk in enumerate(shown(chunks)))
+    visible = [item for item in items if not isinstance(item, TextItem) or item.text.strip()]
+    texts = [item.text for chunk in chunks for item in chunk.items if isinstance(item, TextItem)]
+    assert shows_texts(texts, [item for item in visible if isinstance(item, TextItem)])
+    rest = [item for chunk in chunks for item in chunk.items if not isinstance(item, TextItem)]
+    assert rest == [item for item in visible if not isinstance(item, TextItem)]
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(PARTS, max_size=25), st.integers(0, 500), st.integers(200, 500), st.integers(0, 25))
-def test_more_parts_never_move_what_stands_on_an_earlier_sheet(
-    parts: list[OutputItem], first: int, room: int, kept: int
-) -> None:
-    before = paginate(parts[:kept], first_chars=first, chars=room)
-    after = paginate(parts, first_chars=first, chars=room)
+@given(st.lists(ITEMS, max_size=25), st.integers(0, 500), st.integers(200, 500), st.integers(0, 25))
+def test_more_items_never_change_an_earlier_message(items: list[OutputItem], first: int, chars: int, kept: int) -> None:
+    before = paginate(items[:kept], first_chars=first, chars=chars)
+    after = paginate(items, first_chars=first, chars=chars)
     assert after[: len(before) - 1] == before[:-1]
     assert after[len(before) - 1].items[: len(before[-1].items)] == before[-1].items
 
 
-def test_nothing_is_one_empty_sheet() -> None:
+def test_no_output_is_one_empty_chunk() -> None:
     assert paginate([], first_chars=100, chars=100) == (MessageChunk(),)
     assert paginate([TextItem(" \n")], first_chars=100, chars=100) == (MessageChunk(),)
 
 
-def test_text_that_has_no_room_beside_the_card_begins_on_the_next_sheet() -> None:
+def test_text_without_space_begins_in_the_next_message() -> None:
     assert split("hello", first=10) == ["", "hello"]
 
 
-def test_too_little_room_is_refused() -> None:
+def test_too_little_space_raises_value_error() -> None:
     with pytest.raises(ValueError, match="space"):
         paginate([], first_chars=100, chars=20)
 
 
-def test_a_cut_prefers_the_end_of_a_paragraph() -> None:
-    first, second = split("word " * 30 + "\n\n" + "more " * 20, first=200, room=200)
+def test_a_split_prefers_the_end_of_a_paragraph() -> None:
+    first, second = split("word " * 30 + "\n\n" + "more " * 20, first=200, chars=200)
     assert first == ("word " * 30).strip()
     assert second.startswith("more")
 
 
-def test_a_cut_prefers_the_end_of_a_line_to_the_middle_of_an_item() -> None:
+def test_a_split_prefers_the_end_of_a_line() -> None:
     text = "\n".join(f"- item {number} with some words" for number in range(30))
-    assert all(sheet.startswith("- item") and sheet.endswith("words") for sheet in split(text, first=200, room=200))
+    assert all(chunk.startswith("- item") and chunk.endswith("words") for chunk in split(text, first=200, chars=200))
 
 
-def test_a_heading_stays_with_what_it_heads() -> None:
+def test_a_heading_stays_with_its_paragraph() -> None:
     text = "words " * 25 + "\n\n## A heading\n\n" + "more " * 40
-    first, second, *_ = split(text, first=210, room=400)
+    first, second, *_ = split(text, first=210, chars=400)
     assert first.endswith("words")
     assert second.startswith("## A heading\n\nmore")
 
 
-def test_a_cut_inside_a_line_is_after_a_sentence_or_at_least_a_word() -> None:
-    first, second = split("Here is one sentence of words. " * 10, first=200, room=200)
+def test_a_split_in_a_line_is_after_a_sentence_or_word() -> None:
+    first, second = split("Here is one sentence of words. " * 10, first=200, chars=200)
     assert first.endswith("words.")
     assert second.startswith("Here")
-    assert all(word == "banana" for sheet in split("banana " * 100, first=100, room=100) for word in sheet.split())
+    assert all(word == "banana" for chunk in split("banana " * 100, first=100, chars=100) for word in chunk.split())
 
 
 @pytest.mark.parametrize("span", ["`a b c d e f g`", "[a link text](https://a.example/x)", "**some bold words**"])
-def test_a_cut_does_not_tear_what_belongs_together_in_a_line(span: str) -> None:
+def test_inline_markup_is_not_split(span: str) -> None:
     for before in range(60, 110):
         text = "ab " * (before // 3) + "x" * (before % 3) + " " + span + " and so on" * 20
-        assert any(span in sheet for sheet in split(text, first=100, room=100))
+        assert any(span in chunk for chunk in split(text, first=100, chars=100))
 
 
 @pytest.mark.parametrize("letter", ["👩‍👩‍👧‍👦", "🇩🇪", "e\u0301\u0301", "👍🏽", "क्षि", "각", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"])
-def test_a_cut_does_not_tear_what_is_one_character_to_a_reader(letter: str) -> None:
+def test_grapheme_clusters_are_not_split(letter: str) -> None:
     for before in range(4):
-        dealt = split("x" * before + letter * 200, first=200, room=100)
-        assert len(dealt) > 1
-        assert "".join(dealt) == "x" * before + letter * 200
-        assert all(sheet.lstrip("x") == letter * sheet.count(letter) for sheet in dealt)
+        chunks = split("x" * before + letter * 200, first=200, chars=100)
+        assert len(chunks) > 1
+        assert "".join(chunks) == "x" * before + letter * 200
+        assert all(chunk.lstrip("x") == letter * chunk.count(letter) for chunk in chunks)
 
 
-def test_scripts_without_blanks_are_cut_at_their_own_marks() -> None:
-    first, *_ = split("これは文です。" * 40, first=100, room=100)
+def test_scripts_without_blanks_split_at_punctuation() -> None:
+    first, *_ = split("これは文です。" * 40, first=100, chars=100)
     assert first.endswith("。")
 
 
-def test_a_code_block_that_is_cut_goes_on_in_its_language() -> None:
-    first, second, *_ = split("Look:\n```python\n" + "print('hello')\n" * 30 + "```\nDone.", first=200, room=200)
+def test_a_split_code_block_keeps_its_language() -> None:
+    first, second, *_ = split("Look:\n```python\n" + "print('hello')\n" * 30 + "```\nDone.", first=200, chars=200)
     assert first.startswith("Look:\n```python\n")
     assert first.endswith("print('hello')\n```")
     assert second.startswith("```python\nprint('hello')")
 
 
-def test_a_code_block_that_opens_late_moves_whole() -> None:
+def test_a_code_block_that_begins_late_moves_complete() -> None:
     text = "words " * 25 + "\n```js\n" + "let a = 1;\n" * 5 + "```\nDone."
-    first, second = split(text, first=200, room=200)
+    first, second = split(text, first=200, chars=200)
     assert "```" not in first
     assert second == "```js\n" + "let a = 1;\n" * 5 + "```\nDone."
 
 
-def test_no_sheet_begins_or_ends_with_an_empty_code_block() -> None:
+def test_no_message_has_an_empty_code_block_at_its_ends() -> None:
     for lines in range(1, 40):
         text = "Look:\n```python\n" + "print('hello')\n" * lines + "```\nDone, and some words to go on with."
-        for sheet in split(text, first=200, room=200):
-            assert "```python\n```" not in sheet
+        for chunk in split(text, first=200, chars=200):
+            assert "```python\n```" not in chunk
 
 
-def test_an_open_code_block_is_closed_while_it_grows() -> None:
+def test_an_open_code_block_is_closed() -> None:
     assert split("```py\nx = 1") == ["```py\nx = 1\n```"]
 
 
-def test_text_is_left_as_the_model_wrote_it_when_it_fits() -> None:
+def test_text_that_fits_is_unchanged() -> None:
     text = "# @everyone\n<think>\nhm\n</think>\n*a* _b_ ~~c~~ ||d|| > e"
     assert split(text) == [text]
 
 
-def test_ten_pictures_and_videos_are_one_gallery_and_the_next_begin_another_sheet() -> None:
-    dealt = paginate([file(number) for number in range(12)], first_chars=100, chars=100)
-    assert [(len(sheet.files), sheet.components) for sheet in dealt] == [(10, 1), (2, 1)]
+def test_a_gallery_has_at_most_ten_files() -> None:
+    chunks = paginate([file(number) for number in range(12)], first_chars=100, chars=100)
+    assert [(len(chunk.files), chunk.components) for chunk in chunks] == [(10, 1), (2, 1)]
 
 
-def test_sound_stands_between_the_pictures_that_it_came_between() -> None:
-    parts = [file(1), file(2, sniff.MP3), file(3, sniff.MP4)]
-    (sheet,) = paginate(parts, first_chars=100, chars=100)
-    assert (sheet.items, sheet.components) == (tuple(parts), 3)
+def test_audio_between_images_keeps_its_place() -> None:
+    items = [file(1), file(2, sniff.MP3), file(3, sniff.MP4)]
+    (chunk,) = paginate(items, first_chars=100, chars=100)
+    assert (chunk.items, chunk.components) == (tuple(items), 3)
 
 
-def test_words_in_a_row_are_one_component_however_many_they_are() -> None:
-    (sheet,) = paginate([TextItem("word")] * 200, first_chars=4000, chars=4000)
-    assert sheet.components == 1
+def test_texts_in_a_row_are_one_component() -> None:
+    (chunk,) = paginate([TextItem("word")] * 200, first_chars=4000, chars=4000)
+    assert chunk.components == 1
 
 
-def test_more_components_than_a_message_takes_are_dealt_onto_the_next() -> None:
-    parts: list[OutputItem] = [
-        part for number in range(9) for part in (TextItem("one"), file(number), file(number, sniff.MP3))
+def test_components_over_the_limit_go_to_the_next_message() -> None:
+    items: list[OutputItem] = [
+        item for number in range(9) for item in (TextItem("one"), file(number), file(number, sniff.MP3))
     ]
-    dealt = paginate(parts, first_chars=4000, chars=4000, files=10)
-    assert max(sheet.components for sheet in dealt) <= 24
-    assert sum(len(sheet.items) for sheet in dealt) == len(parts)
+    chunks = paginate(items, first_chars=4000, chars=4000, files=10)
+    assert max(chunk.components for chunk in chunks) <= 24
+    assert sum(len(chunk.items) for chunk in chunks) == len(items)
 
 
-def test_fewer_files_a_message_can_be_asked_for() -> None:
-    dealt = paginate([file(number) for number in range(5)], first_chars=100, chars=100, files=2)
-    assert [len(sheet.files) for sheet in dealt] == [2, 2, 1]
+def test_the_number_of_files_can_be_limited() -> None:
+    chunks = paginate([file(number) for number in range(5)], first_chars=100, chars=100, files=2)
+    assert [len(chunk.files) for chunk in chunks] == [2, 2, 1]
 
 
-def test_a_picture_comes_after_the_end_of_a_long_text() -> None:
-    dealt = paginate([TextItem("word " * 100), file(1)], first_chars=200, chars=200)
-    assert [len(sheet.files) for sheet in dealt] == [0] * (len(dealt) - 1) + [1]
+def test_an_image_follows_the_end_of_a_long_text() -> None:
+    chunks = paginate([TextItem("word " * 100), file(1)], first_chars=200, chars=200)
+    assert [len(chunk.files) for chunk in chunks] == [0] * (len(chunks) - 1) + [1]
 
 
-def test_a_link_takes_the_room_of_its_words() -> None:
+def test_a_link_uses_space_for_its_text() -> None:
     link = LinkItem("a.zip", "https://a.example/" + "x" * 300, "It is too large.", datetime(2026, 1, 1, tzinfo=UTC))
-    dealt = paginate([TextItem("word " * 60), link], first_chars=400, chars=400)
-    assert [len(sheet.items) for sheet in dealt] == [1, 1]
+    chunks = paginate([TextItem("word " * 60), link], first_chars=400, chars=400)
+    assert [len(chunk.items) for chunk in chunks] == [1, 1]
 
 
-def test_a_long_text_is_split_fast_enough_for_every_edit() -> None:
+def test_a_long_text_is_split_quickly() -> None:
     text = ("A paragraph with some `code`, a [link](https://a.example) and **bold** words. " * 8 + "\n\n") * 160
     text += "```py\n" + "print('hello world')\n" * 1000 + "```"
     begun = time.process_time()

@@ -1,4 +1,4 @@
-"""Whatever JSON a model gives becomes words, files and data, in its order."""
+"""Any JSON that a model returns becomes texts, files and data, in its order."""
 
 import json
 from itertools import pairwise
@@ -72,11 +72,11 @@ def files(*urls: str) -> tuple[RawOutput, ...]:
         ([{"label": "cat", "box": [1, 2]}], {}, (RawData(0, [{"label": "cat", "box": [1, 2]}]),)),
     ],
 )
-def test_every_shape_of_output(output: Any, schema: dict[str, Any], expected: tuple[RawOutput, ...]) -> None:
+def test_every_kind_of_output(output: Any, schema: dict[str, Any], expected: tuple[RawOutput, ...]) -> None:
     assert parse_output(output, schema) == expected
 
 
-def test_an_object_gives_its_files_and_words_under_their_keys() -> None:
+def test_an_object_gives_files_and_texts_with_labels() -> None:
     schema = {
         "type": "object",
         "properties": {"image": URI, "mask": URI, "prompt": STRING, "seed": {"type": "integer"}},
@@ -90,11 +90,11 @@ def test_an_object_gives_its_files_and_words_under_their_keys() -> None:
     )
 
 
-def test_several_words_keep_their_keys_as_labels() -> None:
+def test_several_texts_have_their_keys_as_labels() -> None:
     assert parse_output({"title": "One", "story": "Two"}, {}) == (RawText("One", "title"), RawText("Two", "story"))
 
 
-def test_a_list_of_objects_gives_them_in_turn() -> None:
+def test_a_list_of_objects_keeps_its_order() -> None:
     schema = {"type": "array", "items": {"type": "object", "properties": {"file": URI, "text": STRING}}}
     assert parse_output([{"file": A, "text": "one"}, {"file": B, "text": "two"}], schema) == (
         RawFile(0, A, "file"),
@@ -104,7 +104,7 @@ def test_a_list_of_objects_gives_them_in_turn() -> None:
     )
 
 
-def test_a_transcript_is_words_and_its_timings_are_data() -> None:
+def test_a_transcript_is_text_and_its_timings_are_data() -> None:
     output = {"segments": [{"start": 0}], "transcription": "Well, " * 20, "detected_language": "english"}
     assert parse_output(output, {}) == (
         RawText("Well, " * 20),
@@ -121,36 +121,36 @@ def test_a_transcript_is_words_and_its_timings_are_data() -> None:
         (["One line alone."], "One line alone."),
     ],
 )
-def test_whole_lines_of_an_iterator_stay_lines_and_pieces_of_words_are_joined(output: list[str], text: str) -> None:
+def test_lines_stay_lines_and_pieces_are_concatenated(output: list[str], text: str) -> None:
     unmarked = {"type": "array", "items": STRING, "x-cog-array-type": "iterator"}
     assert parse_output(output, unmarked) == (RawText(text),)
     assert parse_output(output, WORDS) == (RawText("".join(output)),)
 
 
-def test_alternatives_of_a_schema_are_all_allowed() -> None:
+def test_all_alternatives_of_a_schema_are_allowed() -> None:
     schema = {"anyOf": [{"type": "null"}, {"allOf": [URIS]}, {"type": "object", "properties": {"zip": URI}}]}
     assert parse_output([ELSEWHERE], schema) == files(ELSEWHERE)
     assert parse_output({"zip": ELSEWHERE}, schema) == (RawFile(0, ELSEWHERE, "zip"),)
 
 
-def test_items_with_an_empty_anyof_are_still_files() -> None:
+def test_items_with_an_empty_anyof_are_files() -> None:
     assert parse_output([ELSEWHERE], {"type": "array", "items": {**URI, "anyOf": []}}) == files(ELSEWHERE)
 
 
-def test_the_hosts_that_files_come_from_can_be_named() -> None:
+def test_file_hosts_are_configurable() -> None:
     assert parse_output("http://127.0.0.1:5000/f.png", {}, hosts=["127.0.0.1"]) == files("http://127.0.0.1:5000/f.png")
 
 
-def test_a_host_that_only_ends_like_a_delivery_host_is_not_one() -> None:
+def test_a_host_with_a_similar_suffix_is_not_allowed() -> None:
     address = "https://evil-replicate.delivery/x.png"
     assert parse_output(address, {}) == (RawText(address),)
 
 
-def test_half_characters_do_not_reach_discord() -> None:
+def test_lone_surrogates_are_replaced() -> None:
     assert parse_output(["\ud83d", "\ude00", " \ud800"], WORDS) == (RawText("😀 \ufffd"),)
 
 
-def test_addresses_stand_in_no_repr() -> None:
+def test_urls_are_not_in_the_repr() -> None:
     assert "replicate" not in repr(RawFile(0, A))
 
 
@@ -170,25 +170,25 @@ def test_addresses_stand_in_no_repr() -> None:
         ({}, StreamKind.NONE),
     ],
 )
-def test_how_a_stream_is_read_follows_from_the_schema(schema: dict[str, Any], expected: StreamKind) -> None:
+def test_the_schema_decides_the_stream_kind(schema: dict[str, Any], expected: StreamKind) -> None:
     assert stream_kind(schema) is expected
 
 
 @pytest.mark.parametrize("schema", [URI_ITERATOR, URIS])
 @pytest.mark.parametrize("hosts", [A, "https://a.example/x/"])
-def test_file_events_and_the_finished_prediction_give_the_same_pieces(schema: dict[str, Any], hosts: str) -> None:
+def test_streamed_files_equal_those_of_the_prediction(schema: dict[str, Any], hosts: str) -> None:
     urls = [f"{hosts}{number}" for number in range(3)]
     grown = [parse_output(urls[:size], schema) for size in range(4)]
     assert all(after[: len(before)] == before for before, after in pairwise(grown))
 
 
 @pytest.mark.parametrize("schema", [WORDS, STRING])
-def test_word_events_and_the_finished_prediction_give_the_same_pieces(schema: dict[str, Any]) -> None:
+def test_streamed_text_equals_that_of_the_prediction(schema: dict[str, Any]) -> None:
     chunks = ["One", " two", "\n", "three"]
     assert parse_output("".join(chunks), schema) == parse_output(chunks if schema is WORDS else "".join(chunks), schema)
 
 
-def test_one_file_streamed_is_the_file_of_the_prediction() -> None:
+def test_one_streamed_file_is_that_of_the_prediction() -> None:
     assert parse_output([ELSEWHERE], URI) == parse_output(ELSEWHERE, URI)
 
 
@@ -232,7 +232,7 @@ def everything(found: tuple[RawOutput, ...]) -> str:
 @settings(max_examples=400, deadline=None)
 @given(JSON, SCHEMAS | JUNK)
 @example({"a": [{"b": [A]}]}, {})
-def test_any_output_with_any_schema_loses_no_word_and_no_address(output: Any, schema: dict[str, Any]) -> None:
+def test_no_text_and_no_url_is_lost_with_any_schema(output: Any, schema: dict[str, Any]) -> None:
     found = parse_output(output, schema)
     seen = everything(found)
     assert all(text in seen for text in strings(output) if text.strip())
@@ -242,14 +242,14 @@ def test_any_output_with_any_schema_loses_no_word_and_no_address(output: Any, sc
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(JSON, max_size=6), SCHEMAS, st.integers(0, 6))
-def test_files_keep_their_indices_as_a_list_of_files_grows(more: list[Any], schema: dict[str, Any], size: int) -> None:
+def test_files_keep_their_indices_while_a_list_grows(more: list[Any], schema: dict[str, Any], size: int) -> None:
     output = [A, *more]
     before, after = parse_output(output[: size + 1], schema), parse_output(output, schema)
     if all(isinstance(item, str) for item in output) and not any(isinstance(piece, RawText) for piece in after):
         assert after[: len(before)] == before
 
 
-def test_what_nobody_could_nest_by_hand_is_read_too() -> None:
+def test_very_deep_nesting_is_parsed() -> None:
     deep: Any = [A]
     for _ in range(500):
         deep = [deep]
@@ -260,11 +260,11 @@ def test_what_nobody_could_nest_by_hand_is_read_too() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(JSON)
-def test_pretty_json_reads_back_the_same(value: Any) -> None:
+def test_formatted_json_parses_to_the_same_value(value: Any) -> None:
     assert json.loads(format_json(value)) == value
 
 
-def test_pretty_json_fills_its_lines_with_numbers() -> None:
+def test_formatted_json_fills_lines_with_numbers() -> None:
     lines = format_json({"embedding": [0.5] * 100}).splitlines()
     assert 5 < len(lines) < 15
     assert max(map(len, lines)) <= 110
@@ -298,7 +298,7 @@ MODELS = Path(__file__).parents[3] / "shared" / "models"
         ("yorickvp_llava-13b", "t"),
     ],
 )
-def test_a_real_output_is_read_as_a_person_would(model: str, expected: str) -> None:
+def test_real_outputs_are_parsed_as_expected(model: str, expected: str) -> None:
     path = MODELS / f"{model}.json"
     if not path.exists():
         pytest.skip("the recorded models lie beside the checkout, and are not there")

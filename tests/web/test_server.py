@@ -1,4 +1,4 @@
-"""The server as callers meet it: health, metrics, webhooks."""
+"""The HTTP server: health, metrics, webhooks."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ HOOK = "/webhooks/replicate/run-1"
 
 
 class Bot:
-    """What stands behind the server."""
+    """A server with fake runs behind it."""
 
     def __init__(self) -> None:
         self.parts = {"gateway": True, "database": True, "replicate": True}
@@ -50,7 +50,7 @@ class Bot:
 
     def wake(self, run_id: str, seen: Prediction | None) -> bool:
         if run_id == "broken":
-            raise RuntimeError("a fault of ours with a secret in it")
+            raise RuntimeError("an error with a secret in its text")
         self.woken.append((run_id, seen))
         return run_id in self.runs
 
@@ -70,13 +70,13 @@ async def http(bot: Bot) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def test_healthz_answers_while_the_loop_turns(http):
+async def test_healthz_responds(http: aiohttp.ClientSession) -> None:
     async with http.get("/healthz") as answer:
         assert answer.status == 200
         assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_readyz_names_each_part_and_fails_with_any(bot, http):
+async def test_readyz_names_parts_and_fails_with_any_of_them(bot: Bot, http: aiohttp.ClientSession) -> None:
     async with http.get("/readyz") as answer:
         assert (answer.status, await answer.json()) == (200, {"ready": True, "parts": bot.parts})
     bot.parts["replicate"] = False
@@ -84,20 +84,20 @@ async def test_readyz_names_each_part_and_fails_with_any(bot, http):
         assert (answer.status, await answer.json()) == (503, {"ready": False, "parts": bot.parts})
 
 
-async def test_metrics_are_prometheus_text(bot, http):
+async def test_metrics_are_prometheus_text(bot: Bot, http: aiohttp.ClientSession) -> None:
     bot.metrics.runs_ended.labels(command="generate", end="succeeded").inc()
     async with http.get("/metrics") as answer:
         assert answer.headers["content-type"] == CONTENT_TYPE
         assert 'replicord_runs_ended_total{command="generate",end="succeeded"} 1.0' in await answer.text()
 
 
-async def test_answers_do_not_tell_what_runs_here(http):
+async def test_responses_do_not_name_server_software(http: aiohttp.ClientSession) -> None:
     for path in ("/healthz", "/nowhere"):
         async with http.get(path) as answer:
             assert answer.headers["server"] == "replicord"
 
 
-async def test_a_signed_delivery_wakes_its_run_within_a_second(bot, http):
+async def test_a_signed_webhook_wakes_its_run(bot: Bot, http: aiohttp.ClientSession) -> None:
     began = time.monotonic()
     async with http.post(HOOK, data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
         assert answer.status == 204
@@ -109,7 +109,7 @@ async def test_a_signed_delivery_wakes_its_run_within_a_second(bot, http):
     assert bot.outcomes == {"woke": 1}
 
 
-async def test_a_delivery_played_back_is_taken_and_ignored(bot, http):
+async def test_a_repeated_webhook_is_accepted_and_ignored(bot: Bot, http: aiohttp.ClientSession) -> None:
     for _ in range(3):
         async with http.post(HOOK, data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
             assert answer.status == 204
@@ -117,7 +117,7 @@ async def test_a_delivery_played_back_is_taken_and_ignored(bot, http):
     assert bot.outcomes == {"woke": 1, "repeated": 2}
 
 
-async def test_a_delivery_for_a_run_that_is_not_at_work_is_taken_and_may_come_again(bot, http):
+async def test_a_webhook_of_an_inactive_run_may_be_repeated(bot: Bot, http: aiohttp.ClientSession) -> None:
     bot.runs.clear()
     async with http.post(HOOK, data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
         assert answer.status == 204
@@ -127,7 +127,7 @@ async def test_a_delivery_for_a_run_that_is_not_at_work_is_taken_and_may_come_ag
     assert bot.outcomes == {"unknown": 1, "woke": 1}
 
 
-async def test_a_signed_delivery_that_cannot_be_read_still_wakes(bot, http):
+async def test_an_unreadable_signed_webhook_still_wakes(bot: Bot, http: aiohttp.ClientSession) -> None:
     body = b"null"
     async with http.post(HOOK, data=body, headers=signed_headers(body, at=NOW)) as answer:
         assert answer.status == 204
@@ -144,7 +144,9 @@ async def test_a_signed_delivery_that_cannot_be_read_still_wakes(bot, http):
         (signed_headers(BODY, at=NOW + 301), "stale"),
     ],
 )
-async def test_a_forged_or_stale_delivery_wakes_nobody(bot, http, headers, outcome):
+async def test_forged_and_stale_webhooks_wake_no_run(
+    bot: Bot, http: aiohttp.ClientSession, headers: dict[str, str], outcome: str
+) -> None:
     async with http.post(HOOK, data=BODY, headers=headers) as answer:
         assert answer.status == 401
     assert bot.woken == []
@@ -152,8 +154,10 @@ async def test_a_forged_or_stale_delivery_wakes_nobody(bot, http, headers, outco
 
 
 @pytest.mark.parametrize("declared", [True, False])
-async def test_an_oversized_body_is_refused_while_it_is_read(bot, http, declared):
-    async def endless() -> AsyncIterator[bytes]:
+async def test_an_oversized_body_is_refused_while_reading(
+    bot: Bot, http: aiohttp.ClientSession, *, declared: bool
+) -> None:
+    async def large_body() -> AsyncIterator[bytes]:
         for _ in range(MAX_BODY_BYTES // 2**20 + 8):
             yield bytes(2**20)
 
@@ -161,15 +165,15 @@ async def test_an_oversized_body_is_refused_while_it_is_read(bot, http, declared
     if declared:
         headers["content-length"] = str(MAX_BODY_BYTES + 8 * 2**20)
     try:
-        async with http.post(HOOK, data=endless(), headers=headers) as answer:
+        async with http.post(HOOK, data=large_body(), headers=headers) as answer:
             assert answer.status == 413
     except aiohttp.ClientError:
-        pass  # the server may hang up on a sender that goes on
+        pass  # the server may close the connection while the client still sends
     assert bot.outcomes == {"oversized": 1}
     assert bot.woken == []
 
 
-async def test_a_body_that_never_comes_is_not_waited_for(bot):
+async def test_a_missing_body_times_out(bot: Bot) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
     headers = "".join(f"{name}: {value}\r\n" for name, value in signed_headers(BODY, at=NOW).items())
     writer.write(f"POST {HOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n{headers}\r\n".encode())
@@ -178,14 +182,14 @@ async def test_a_body_that_never_comes_is_not_waited_for(bot):
     assert bot.outcomes == {"slow": 1}
 
 
-async def test_a_caller_without_a_signature_is_refused_before_it_sends_its_body(bot):
+async def test_unsigned_requests_are_refused_without_a_body(bot: Bot) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
     writer.write(f"POST {HOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode())
     assert b" 401 " in await asyncio.wait_for(reader.readline(), 5)
     writer.close()
 
 
-async def test_a_fault_of_ours_is_a_500_without_details(http):
+async def test_an_unexpected_error_is_a_500_without_details(http: aiohttp.ClientSession) -> None:
     async with http.post("/webhooks/replicate/broken", data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
         assert answer.status == 500
         assert "secret" not in await answer.text()
@@ -203,12 +207,12 @@ async def test_a_fault_of_ours_is_a_500_without_details(http):
         ("GET", "/", 404),
     ],
 )
-async def test_nothing_else_is_answered(http, method, path, status):
+async def test_other_routes_do_not_exist(http: aiohttp.ClientSession, method: str, path: str, status: int) -> None:
     async with http.request(method, URL(path, encoded=True)) as answer:
         assert answer.status == status
 
 
-async def test_without_a_webhook_url_there_is_no_webhook_route(bot):
+async def test_the_webhook_route_is_optional(bot: Bot) -> None:
     server = WebServer(host="127.0.0.1", port=0, health=bot.health)
     await server.start()
     try:
@@ -219,13 +223,13 @@ async def test_without_a_webhook_url_there_is_no_webhook_route(bot):
         await server.stop()
 
 
-async def test_a_port_that_is_taken_is_a_sentence(bot):
+async def test_a_used_port_raises_config_error(bot: Bot) -> None:
     second = WebServer(host="127.0.0.1", port=bot.server.port, health=bot.health)
     with pytest.raises(ConfigError, match=f"{bot.server.port}.*HTTP_PORT"):
         await second.start()
 
 
-async def test_stopping_lets_go_of_the_port_and_twice_is_fine():
+async def test_stopping_twice_is_harmless_and_frees_the_port() -> None:
     bot = Bot()
     await bot.server.start()
     await bot.server.stop()

@@ -1,4 +1,4 @@
-"""The far end of the client's tests: what Replicate would answer, and a clock that does not wait."""
+"""A fake Replicate for the tests of the client, and a clock that does not wait."""
 
 import asyncio
 import json
@@ -19,8 +19,8 @@ VERSION = "9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
 Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 
-class HastyClock:
-    """A clock whose sleepers wake at once, as if the time had passed; ``waits`` is how long each slept."""
+class InstantClock:
+    """A clock whose ``sleep`` returns at once, as if the time had passed; ``waits`` are the seconds of each call."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -38,12 +38,12 @@ class HastyClock:
         await asyncio.sleep(0)
 
 
-class FarEnd:
-    """A client of ours whose every request is answered by a function, and kept."""
+class FakeServer:
+    """A client whose requests are kept and answered in order; the last answer is repeated."""
 
     def __init__(self, *answers: Answer | httpx.Response, base_url: str = BASE) -> None:
         self.requests: list[httpx.Request] = []
-        self.clock = HastyClock()
+        self.clock = InstantClock()
         self.metrics = Metrics(process=False)
         self.answers = list(answers)
         self.http = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
@@ -52,7 +52,6 @@ class FarEnd:
         )
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
-        """Give the next answer; the last one is given for ever."""
         self.requests.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, httpx.Response):
@@ -60,18 +59,18 @@ class FarEnd:
         response = answer(request)
         return response if isinstance(response, httpx.Response) else await response
 
-    def count(self, name: str, **labels: str) -> float | None:
+    def count(self, name: str, **labels: str) -> float:
         """Return the value of one of the client's metrics."""
-        return self.metrics.registry.get_sample_value(f"replicord_{name}", labels)
+        return self.metrics.registry.get_sample_value(f"replicord_{name}", labels) or 0.0
 
     @property
     def sent(self) -> Any:
-        """The JSON of the last request."""
+        """The JSON body of the last request."""
         return json.loads(self.requests[-1].content)
 
 
 def prediction(**more: Any) -> dict[str, Any]:
-    """A prediction as Replicate writes it."""
+    """Return a prediction as Replicate sends it."""
     return {
         "id": ID,
         "model": "black-forest-labs/flux-kontext-max",
@@ -93,16 +92,16 @@ def prediction(**more: Any) -> dict[str, Any]:
     }
 
 
-def ok(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> httpx.Response:
+def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> httpx.Response:
     return httpx.Response(status, json=body, headers=headers)
 
 
-def problem(status: int, detail: str = "", title: str = "", **more: Any) -> httpx.Response:
+def problem_response(status: int, detail: str = "", title: str = "", **more: Any) -> httpx.Response:
     body = {"detail": detail, "title": title, "status": status, **more}
     return httpx.Response(status, json=body, headers={"content-type": "application/problem+json"})
 
 
-def breaking(error: Exception) -> Answer:
+def failing(error: Exception) -> Answer:
     def answer(_request: httpx.Request) -> httpx.Response:
         raise error
 

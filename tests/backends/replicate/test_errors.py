@@ -1,6 +1,7 @@
-"""What is said no to, and how: every refusal has its own error, whatever its body looks like."""
+"""Failed responses become errors, whatever their bodies look like."""
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -22,12 +23,12 @@ from bot.backends.replicate.errors import (
     Unauthenticated,
     error_from_response,
 )
-from tests.backends.replicate.fake_server import HastyClock, problem
+from tests.backends.replicate.fake_server import InstantClock, problem_response
 
-NOW = HastyClock().now()
+NOW = InstantClock().now()
 
 
-def told(response: httpx.Response) -> ReplicateError:
+def error_of(response: httpx.Response) -> ReplicateError:
     error = error_from_response(response, now=NOW)
     assert error is not None
     return error
@@ -51,27 +52,29 @@ def told(response: httpx.Response) -> ReplicateError:
     ],
 )
 @pytest.mark.parametrize("body", ["json", "html", "empty"])
-def test_the_status_decides_whatever_the_body_is(status, error, body):
+def test_the_status_decides_the_error_whatever_the_body(status: int, error: type[ReplicateError], body: str) -> None:
     bodies = {
-        "json": problem(status, "The detail.", "The title"),
+        "json": problem_response(status, "The detail.", "The title"),
         "html": httpx.Response(status, html="<html>A page</html>"),
         "empty": httpx.Response(status),
     }
-    found = told(bodies[body])
+    found = error_of(bodies[body])
     assert type(found) is error
     assert "<html>" not in str(found)
     assert len(str(found)) > 3
 
 
-def test_a_problem_keeps_its_title_and_detail():
-    error = told(problem(402, "You have insufficient credit.", "Insufficient credit"))
+def test_an_error_keeps_the_title_and_detail() -> None:
+    error = error_of(problem_response(402, "You have insufficient credit.", "Insufficient credit"))
     assert isinstance(error, InsufficientCredit)
     assert (error.status, error.title, error.detail) == (402, "Insufficient credit", "You have insufficient credit.")
 
 
-def test_a_refused_input_names_its_fields():
+def test_invalid_input_names_its_fields() -> None:
     fields = [{"type": "required", "field": "input", "description": "prompt is required"}, "odd", {"field": None}]
-    error = told(problem(422, "- input: prompt is required\n", "Input validation failed", invalid_fields=fields))
+    error = error_of(
+        problem_response(422, "- input: prompt is required\n", "Input validation failed", invalid_fields=fields)
+    )
     assert isinstance(error, InvalidInput)
     assert error.fields == (InvalidField("input", "required", "prompt is required"), InvalidField("", "", ""))
 
@@ -90,22 +93,24 @@ def test_a_refused_input_names_its_fields():
         ({"retry_after": 1e300}, {}, 3600),
     ],
 )
-def test_the_wait_is_read_from_the_body_then_the_header_then_the_text(body, headers, seconds):
-    error = told(httpx.Response(429, json=body, headers=headers))
+def test_retry_after_comes_from_body_then_header_then_text(
+    body: dict[str, Any], headers: dict[str, str], seconds: float
+) -> None:
+    error = error_of(httpx.Response(429, json=body, headers=headers))
     assert isinstance(error, Throttled)
     assert error.retry_after == seconds
 
 
-def test_a_redirect_is_a_refusal_and_not_followed():
-    error = told(httpx.Response(301, headers={"location": "https://elsewhere.example.test/"}))
+def test_a_redirect_is_an_error_without_its_target() -> None:
+    error = error_of(httpx.Response(301, headers={"location": "https://elsewhere.example.test/"}))
     assert isinstance(error, ApiError)
     assert "elsewhere.example.test" not in str(error)
 
 
 @given(status=st.integers(300, 599), body=st.binary(max_size=200), wait=st.text(max_size=30).filter(str.isascii))
-def test_any_refusal_becomes_one_of_our_errors(status, body, wait):
+def test_every_failed_response_becomes_an_error(status: int, body: bytes, wait: str) -> None:
     headers = {"retry-after": "".join(letter for letter in wait if letter.isprintable())}
-    error = told(httpx.Response(status, content=body, headers=headers))
+    error = error_of(httpx.Response(status, content=body, headers=headers))
     if isinstance(error, Throttled):
         assert 0 <= error.retry_after <= 3600
 
@@ -123,7 +128,7 @@ json_values = st.recursive(
         {}, optional=dict.fromkeys(("title", "detail", "retry_after", "invalid_fields"), json_values)
     ),
 )
-def test_a_problem_may_hold_any_json(status, body):
-    error = told(httpx.Response(status, content=json.dumps(body).encode()))
+def test_a_problem_may_contain_any_json(status: int, body: dict[str, Any]) -> None:
+    error = error_of(httpx.Response(status, content=json.dumps(body).encode()))
     assert isinstance(error, ApiError)
     str(error).encode()

@@ -7,7 +7,7 @@ import pytest
 
 from bot.backends.replicate.errors import InvalidResponse, TooLarge
 from bot.limits import FILE_BYTES, FILENAME_BYTES
-from tests.backends.replicate.fake_server import VERSION, FarEnd, ok, prediction, problem
+from tests.backends.replicate.fake_server import VERSION, FakeServer, json_response, prediction, problem_response
 
 MODEL = {
     "owner": "fofr",
@@ -25,10 +25,10 @@ MODEL = {
 SAMPLES = Path(__file__).parents[4] / "shared" / "models"
 
 
-async def test_a_model_comes_with_its_latest_version_and_its_schema():
-    end = FarEnd(ok(MODEL))
-    model = await end.replicate.models.get("fofr/consistent-character")
-    assert end.requests[0].url.path == "/v1/models/fofr/consistent-character"
+async def test_a_model_has_its_latest_version_and_schema() -> None:
+    server = FakeServer(json_response(MODEL))
+    model = await server.replicate.models.get("fofr/consistent-character")
+    assert server.requests[0].url.path == "/v1/models/fofr/consistent-character"
     assert (model.owner, model.name, model.official, model.run_count) == (
         "fofr",
         "consistent-character",
@@ -39,79 +39,81 @@ async def test_a_model_comes_with_its_latest_version_and_its_schema():
     assert (model.latest_version.id, model.latest_version.schema) == (VERSION, {"openapi": "3.0.2"})
 
 
-async def test_a_model_without_versions_or_with_an_odd_example_is_still_a_model():
+async def test_a_model_may_have_no_version_and_null_members() -> None:
     odd = {**MODEL, "latest_version": None, "default_example": {"id": None}, "run_count": None, "description": None}
-    model = await FarEnd(ok(odd)).replicate.models.get("fofr/consistent-character")
+    model = await FakeServer(json_response(odd)).replicate.models.get("fofr/consistent-character")
     assert (model.latest_version, model.run_count, model.description) == (None, 0, None)
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real payloads are not beside this checkout")
-async def test_every_real_payload_is_read():
+async def test_every_real_payload_is_parsed() -> None:
     for path in sorted(SAMPLES.glob("*.json")):
         payload = json.loads(path.read_bytes())
         if not isinstance(payload, dict) or "owner" not in payload:
             continue
-        model = await FarEnd(ok(payload)).replicate.models.get(f"{payload['owner']}/{payload['name']}")
+        model = await FakeServer(json_response(payload)).replicate.models.get(f"{payload['owner']}/{payload['name']}")
         assert model.name == payload["name"], path.name
 
 
-async def test_something_that_is_no_model_is_a_bad_answer():
+async def test_an_invalid_model_raises_invalid_response() -> None:
     with pytest.raises(InvalidResponse):
-        await FarEnd(ok({"owner": "a"})).replicate.models.get("a/b")
+        await FakeServer(json_response({"owner": "a"})).replicate.models.get("a/b")
 
 
-async def test_a_version_without_a_schema_has_none():
-    end = FarEnd(ok({"id": VERSION, "created_at": "2024-05-30T10:00:00Z", "openapi_schema": None}))
-    version = await end.replicate.models.get_version("fofr/consistent-character", VERSION)
-    assert end.requests[0].url.path == f"/v1/models/fofr/consistent-character/versions/{VERSION}"
+async def test_a_version_may_have_no_schema() -> None:
+    server = FakeServer(json_response({"id": VERSION, "created_at": "2024-05-30T10:00:00Z", "openapi_schema": None}))
+    version = await server.replicate.models.get_version("fofr/consistent-character", VERSION)
+    assert server.requests[0].url.path == f"/v1/models/fofr/consistent-character/versions/{VERSION}"
     assert version.schema is None
 
 
-async def test_a_search_gives_the_models_that_fit():
-    end = FarEnd(ok({"query": "fox", "models": [{"model": MODEL, "metadata": {}}, {"model": {}}, 3]}))
-    found = await end.replicate.models.search("fox", limit=500)
+async def test_search_returns_the_valid_models() -> None:
+    server = FakeServer(json_response({"query": "fox", "models": [{"model": MODEL, "metadata": {}}, {"model": {}}, 3]}))
+    found = await server.replicate.models.search("fox", limit=500)
     assert [model.name for model in found] == ["consistent-character"]
-    assert dict(end.requests[0].url.params) == {"query": "fox", "limit": "50"}
+    assert dict(server.requests[0].url.params) == {"query": "fox", "limit": "50"}
 
 
-async def test_where_there_is_no_search_the_older_one_is_asked():
-    end = FarEnd(problem(404), ok({"results": [MODEL, MODEL]}))
-    assert len(await end.replicate.models.search("Füchse", limit=1)) == 1
-    asked = end.requests[1]
+async def test_search_falls_back_to_the_older_endpoint() -> None:
+    server = FakeServer(problem_response(404), json_response({"results": [MODEL, MODEL]}))
+    assert len(await server.replicate.models.search("Füchse", limit=1)) == 1
+    asked = server.requests[1]
     assert (asked.method, asked.url.path, asked.content) == ("QUERY", "/v1/models", "Füchse".encode())
     assert asked.headers["content-type"] == "text/plain"
 
 
-async def test_a_deployment_tells_what_its_release_runs():
+async def test_a_deployment_has_the_model_of_its_release() -> None:
     release = {"number": 3, "model": "a/b", "version": VERSION}
-    end = FarEnd(ok({"owner": "me", "name": "mine", "current_release": release}))
-    deployment = await end.replicate.deployments.get("me/mine")
-    assert end.requests[0].url.path == "/v1/deployments/me/mine"
+    server = FakeServer(json_response({"owner": "me", "name": "mine", "current_release": release}))
+    deployment = await server.replicate.deployments.get("me/mine")
+    assert server.requests[0].url.path == "/v1/deployments/me/mine"
     assert (deployment.model, deployment.version) == ("a/b", VERSION)
 
 
-async def test_a_deployment_without_a_release_is_a_bad_answer_that_names_it():
+async def test_a_deployment_without_a_release_is_named() -> None:
     with pytest.raises(InvalidResponse, match="me/mine"):
-        await FarEnd(ok({"owner": "me", "name": "mine", "current_release": None})).replicate.deployments.get("me/mine")
+        await FakeServer(
+            json_response({"owner": "me", "name": "mine", "current_release": None})
+        ).replicate.deployments.get("me/mine")
 
 
-async def test_the_account_is_told():
-    account = await FarEnd(ok({"type": "user", "username": "mia", "name": None})).replicate.get_account()
+async def test_the_account_is_returned() -> None:
+    account = await FakeServer(json_response({"type": "user", "username": "mia", "name": None})).replicate.get_account()
     assert (account.type, account.username) == ("user", "mia")
 
 
-async def test_a_file_over_the_limit_is_not_sent():
-    end = FarEnd(ok({}))
+async def test_a_file_over_the_limit_is_not_uploaded() -> None:
+    server = FakeServer(json_response({}))
     with pytest.raises(TooLarge):
-        await end.replicate.files.create(name="a.bin", content_type="x/y", data=bytes(FILE_BYTES + 1))
-    assert end.requests == []
+        await server.replicate.files.create(name="a.bin", content_type="x/y", data=bytes(FILE_BYTES + 1))
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("name", ["ä" * 300 + ".webp", "." + "x" * 400, "", 'a"b\r\nX-Evil: 1\r\n.png'])
-async def test_any_file_name_is_made_to_fit(name):
-    end = FarEnd(ok({"id": "f", "urls": {"get": "https://api.example.test/v1/files/f"}}, 201))
-    await end.replicate.files.create(name=name, content_type="image/webp", data=b"x")
-    head = end.requests[0].content.split(b"\r\n\r\n")[0]
+async def test_every_file_name_is_shortened_and_escaped(name: str) -> None:
+    server = FakeServer(json_response({"id": "f", "urls": {"get": "https://api.example.test/v1/files/f"}}, 201))
+    await server.replicate.files.create(name=name, content_type="image/webp", data=b"x")
+    head = server.requests[0].content.split(b"\r\n\r\n")[0]
     sent = head.split(b'filename="')[1].split(b'"\r\n')[0]
     assert 0 < len(sent) <= FILENAME_BYTES
     assert b"\r\nX-Evil" not in head

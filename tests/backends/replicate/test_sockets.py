@@ -1,9 +1,10 @@
-"""The client on real sockets: what the transport makes of lost connections, large bodies and many streams."""
+"""The client on real sockets: lost connections, large bodies and many streams."""
 
 import asyncio
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import httpx
@@ -12,27 +13,27 @@ from aiohttp import web
 
 from bot.backends.replicate.api import ApiClient, ApiRequest
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import NoResponse, NotSent, error_from_exception
+from bot.backends.replicate.errors import NoResponse, NotSent, ReplicateError, error_from_exception
 from bot.backends.replicate.transport import open_http
 from bot.backends.replicate.types import ModelRef
 from bot.observability.metrics import Metrics
-from tests.backends.replicate.fake_server import ID, HastyClock, prediction
-from tests.backends.replicate.fake_streams import DONE, numbered, told
+from tests.backends.replicate.fake_server import ID, InstantClock, prediction
+from tests.backends.replicate.fake_streams import DONE, numbered_events, read_events
 
 OFFICIAL = ModelRef.parse("owner/official")
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ConnectionHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def listening(talk: Talk) -> AsyncIterator[str]:
-    """A server that does with each connection what ``talk`` does; its URL."""
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+async def tcp_server(handle: ConnectionHandler) -> AsyncIterator[str]:
+    """Serve each connection with ``handle``; yield the URL."""
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @asynccontextmanager
-async def serving(*routes: web.RouteDef) -> AsyncIterator[str]:
+async def http_server(*routes: web.RouteDef) -> AsyncIterator[str]:
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.add_routes(routes)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -47,23 +48,23 @@ async def serving(*routes: web.RouteDef) -> AsyncIterator[str]:
 @asynccontextmanager
 async def client(base_url: str) -> AsyncIterator[Replicate]:
     async with open_http() as http:
-        yield Replicate(http, token="not-a-token", base_url=base_url, clock=HastyClock(), metrics=Metrics())
+        yield Replicate(http, token="not-a-token", base_url=base_url, clock=InstantClock(), metrics=Metrics())
 
 
-async def test_a_refused_connection_was_not_sent():
-    async with listening(lambda _reader, _writer: asyncio.sleep(0)) as url:
-        pass  # it stops listening, so that its port is free and refuses
+async def test_a_refused_connection_raises_not_sent() -> None:
+    async with tcp_server(lambda _reader, _writer: asyncio.sleep(0)) as url:
+        pass  # the server stops, so its port refuses connections
     async with client(url) as replicate:
         with pytest.raises(NotSent):
             await replicate.predictions.create(OFFICIAL, {})
 
 
-async def test_a_server_that_does_not_speak_tls_was_not_sent_anything():
+async def test_a_failed_tls_handshake_raises_not_sent() -> None:
     async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"this is not TLS\n")
         writer.close()
 
-    async with listening(hang_up) as url, client(url.replace("http:", "https:")) as replicate:
+    async with tcp_server(hang_up) as url, client(url.replace("http:", "https:")) as replicate:
         with pytest.raises(NotSent):
             await replicate.predictions.create(OFFICIAL, {})
 
@@ -80,10 +81,10 @@ async def test_a_server_that_does_not_speak_tls_was_not_sent_anything():
         (b"HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", False),
     ],
 )
-async def test_a_connection_lost_after_the_request_left_may_have_created_and_is_not_sent_again(answer, reset):
+async def test_a_create_is_not_resent_after_a_lost_connection(answer: bytes, *, reset: bool) -> None:
     heads = []
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(answer)
         await writer.drain()
@@ -91,30 +92,30 @@ async def test_a_connection_lost_after_the_request_left_may_have_created_and_is_
             writer.transport.abort()
         writer.close()
 
-    async with listening(talk) as url, client(url) as replicate:
+    async with tcp_server(handle) as url, client(url) as replicate:
         with pytest.raises(NoResponse):
             await replicate.predictions.create(OFFICIAL, {"prompt": "a fox"})
     assert len(heads) == 1
 
 
-async def test_a_create_on_a_kept_connection_that_the_server_closes_is_not_sent_again():
+async def test_a_create_is_not_resent_on_a_closed_keepalive() -> None:
     heads = []
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append(await reader.readuntil(b"\r\n\r\n"))
         body = b'{"id": "x", "status": "starting", "created_at": "2025-07-29T07:21:33Z"}'
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
         heads.append(await reader.readuntil(b"\r\n\r\n"))
         writer.transport.abort()
 
-    async with listening(talk) as url, client(url) as replicate:
+    async with tcp_server(handle) as url, client(url) as replicate:
         await replicate.predictions.get("x")
         with pytest.raises(NoResponse):
             await replicate.predictions.create(OFFICIAL, {})
     assert [head.split()[0] for head in heads] == [b"GET", b"POST"]
 
 
-async def test_a_server_that_says_nothing_is_no_answer():
+async def test_a_silent_server_raises_no_response() -> None:
     gone = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,15 +123,15 @@ async def test_a_server_that_says_nothing_is_no_answer():
         writer.close()
         gone.set()
 
-    async with listening(silent) as url, open_http() as http:
-        api = ApiClient(http, token="not-a-token", base_url=url, clock=HastyClock(), metrics=Metrics())
+    async with tcp_server(silent) as url, open_http() as http:
+        api = ApiClient(http, token="not-a-token", base_url=url, clock=InstantClock(), metrics=Metrics())
         with pytest.raises(NoResponse):
             await api.send(ApiRequest(operation="test", method="POST", url=api.url("predictions"), read_timeout=0.02))
         await asyncio.wait_for(gone.wait(), 5)
 
 
 @pytest.mark.parametrize(
-    ("beneath", "error"),
+    ("cause", "error"),
     [
         (aiohttp.ConnectionTimeoutError("Connection timeout"), NotSent),
         (aiohttp.ServerDisconnectedError(), NoResponse),
@@ -139,22 +140,24 @@ async def test_a_server_that_says_nothing_is_no_answer():
         (aiohttp.SocketTimeoutError("slow"), NoResponse),
     ],
 )
-def test_what_lies_beneath_a_connect_timeout_decides(beneath, error):
-    """The transport calls all of these a connect timeout."""
-    above = httpx.ConnectTimeout("")
-    above.__cause__ = beneath
-    assert type(error_from_exception(above, host="api.example.test")) is error
+def test_the_cause_of_a_connect_timeout_decides_the_error(
+    cause: aiohttp.ClientError, error: type[ReplicateError]
+) -> None:
+    """The transport maps all of these to a connect timeout."""
+    timeout = httpx.ConnectTimeout("")
+    timeout.__cause__ = cause
+    assert type(error_from_exception(timeout, host="api.example.test")) is error
 
 
-async def test_a_large_input_arrives_whole_and_at_once_blocks_nothing():
-    arrived = {}
+async def test_a_large_input_arrives_complete() -> None:
+    arrived: dict[str, Any] = {}
 
-    async def take(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.Response:
         arrived.update(await request.json(), length=request.headers["content-length"], type=request.content_type)
         return web.json_response(prediction(), status=201)
 
     subject = "data:image/png;base64," + "A" * 3_000_000
-    async with serving(web.post("/v1/models/owner/official/predictions", take)) as url, client(url) as replicate:
+    async with http_server(web.post("/v1/models/owner/official/predictions", handle)) as url, client(url) as replicate:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             await replicate.predictions.create(OFFICIAL, {"subject": subject})
@@ -163,10 +166,10 @@ async def test_a_large_input_arrives_whole_and_at_once_blocks_nothing():
     assert arrived["type"] == "application/json"
 
 
-async def test_an_upload_arrives_with_its_name_and_type_also_when_it_has_to_be_repeated():
+async def test_a_retried_upload_has_its_name_and_type() -> None:
     parts = []
 
-    async def take(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.Response:
         part = await (await request.multipart()).next()
         assert isinstance(part, aiohttp.BodyPartReader)
         parts.append((part.name, part.filename, part.headers["content-type"], bytes(await part.read())))
@@ -176,79 +179,79 @@ async def test_an_upload_arrives_with_its_name_and_type_also_when_it_has_to_be_r
         return web.json_response({"id": "f", "urls": urls, "size": len(parts[0][3])}, status=201)
 
     data = bytes(range(256)) * 8000
-    async with serving(web.post("/v1/files", take)) as url, client(url) as replicate:
+    async with http_server(web.post("/v1/files", handle)) as url, client(url) as replicate:
         file = await replicate.files.create(name="ein Föto.png", content_type="image/png", data=data)
     assert parts == [("content", "ein Föto.png", "image/png", data)] * 2
     assert (file.id, file.url) == ("f", "https://api.example.test/v1/files/f")
 
 
-async def test_far_more_than_a_hundred_streams_are_open_at_once():
-    together = asyncio.Barrier(300)
+async def test_300_streams_are_open_at_once() -> None:
+    everyone = asyncio.Barrier(300)
 
-    async def flow(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
-        await asyncio.wait_for(together.wait(), 30)
-        await response.write(numbered(["a"]) + DONE)
+        await asyncio.wait_for(everyone.wait(), 30)
+        await response.write(numbered_events(["a"]) + DONE)
         return response
 
-    async with serving(web.get("/v1/streams/{token}", flow)) as url, client(url) as replicate:
+    async with http_server(web.get("/v1/streams/{token}", handle)) as url, client(url) as replicate:
 
-        async def follow(number: int) -> list[str]:
-            return [event.kind for event in await told(replicate, f"{url}/v1/streams/{number}")]
+        async def read(number: int) -> list[str]:
+            return [event.kind for event in await read_events(replicate, f"{url}/v1/streams/{number}")]
 
-        heard = await asyncio.gather(*(follow(number) for number in range(300)))
-    assert heard == [["output", "done"]] * 300
+        kinds = await asyncio.gather(*(read(number) for number in range(300)))
+    assert kinds == [["output", "done"]] * 300
 
 
-async def test_cancelling_a_follower_closes_its_connection_at_once():
+async def test_cancelling_a_stream_closes_its_connection() -> None:
     gone = asyncio.Event()
 
-    async def flow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + numbered(["a"]))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + numbered_events(["a"]))
         await reader.read()
         writer.close()
         gone.set()
 
-    heard = asyncio.Event()
-    async with listening(flow) as url, client(url) as replicate:
-        task = asyncio.create_task(replicate.stream(f"{url}/v1/streams/x", lambda _: heard.set()))
-        await asyncio.wait_for(heard.wait(), 5)
+    received = asyncio.Event()
+    async with tcp_server(handle) as url, client(url) as replicate:
+        task = asyncio.create_task(replicate.stream(f"{url}/v1/streams/x", lambda _: received.set()))
+        await asyncio.wait_for(received.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         await asyncio.wait_for(gone.wait(), 5)
 
 
-async def test_a_stream_cut_by_the_network_goes_on_where_it_was():
-    async def flow(request: web.Request) -> web.StreamResponse:
+async def test_a_stream_cut_by_the_network_is_resumed() -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         if "last-event-id" not in request.headers:
-            await response.write(b": hi\n\n" + numbered(["a", "b"]) + b"event: output\nid: 1:9\ndata: ha")
+            await response.write(b": hi\n\n" + numbered_events(["a", "b"]) + b"event: output\nid: 1:9\ndata: ha")
             await asyncio.sleep(0)
             assert request.transport is not None
             request.transport.abort()
         else:
-            await response.write(b": hi\n\n" + numbered(["c"], 2) + DONE)
+            await response.write(b": hi\n\n" + numbered_events(["c"], 2) + DONE)
         return response
 
-    async with serving(web.get("/v1/streams/x", flow)) as url, client(url) as replicate:
-        heard = [event.data for event in await told(replicate, f"{url}/v1/streams/x")]
-    assert heard == ["a", "b", "c", ""]
+    async with http_server(web.get("/v1/streams/x", handle)) as url, client(url) as replicate:
+        texts = [event.data for event in await read_events(replicate, f"{url}/v1/streams/x")]
+    assert texts == ["a", "b", "c", ""]
 
 
-async def test_the_client_keeps_no_cookies():
+async def test_the_client_keeps_no_cookies() -> None:
     cookies = []
 
-    async def take(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.Response:
         cookies.append(request.headers.get("cookie"))
         response = web.json_response(prediction())
         response.set_cookie("visitor", "someone")
         return response
 
-    async with serving(web.get("/v1/predictions/{id}", take)) as url, client(url) as replicate:
+    async with http_server(web.get("/v1/predictions/{id}", handle)) as url, client(url) as replicate:
         for _ in range(2):
             await replicate.predictions.get(ID)
     assert cookies == [None, None]

@@ -1,8 +1,9 @@
-"""Deliveries are believed when Replicate signed them lately, and never otherwise."""
+"""Webhooks are accepted only if Replicate signed them within five minutes."""
 
 import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from standardwebhooks.webhooks import Webhook
 
 from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook, WebhookRejected
 from bot.backends.replicate.webhooks import WebhookVerifier
-from tests.backends.replicate.fake_server import FarEnd, ok
+from tests.backends.replicate.fake_server import FakeServer, json_response
 from tests.backends.replicate.webhook_signing import SECRET, library_clock, sign, signed_headers
 from tests.clock import VirtualClock
 
@@ -27,11 +28,11 @@ def _library_clock() -> Iterator[None]:
         yield
 
 
-def test_a_signed_delivery_is_believed():
+def test_a_signed_webhook_is_accepted() -> None:
     VERIFIER.verify(signed_headers(BODY, at=NOW), BODY)
 
 
-def test_the_vector_that_replicates_own_clients_test_with_is_believed():
+def test_the_test_vector_of_replicates_clients_is_accepted() -> None:
     # Public test data of replicate-python and replicate-javascript.
     body = b'{"test": 2432232314}'
     key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
@@ -42,13 +43,13 @@ def test_the_vector_that_replicates_own_clients_test_with_is_believed():
         WebhookVerifier("whsec_" + base64.b64encode(key).decode(), then).verify(headers, body)
 
 
-def test_what_the_library_signs_is_believed():
+def test_a_signature_made_by_the_library_is_accepted() -> None:
     signature = Webhook(SECRET).sign("msg_2", datetime.fromtimestamp(NOW, UTC), BODY.decode())
     headers = {"webhook-id": "msg_2", "webhook-timestamp": str(NOW), "webhook-signature": signature}
     VERIFIER.verify(headers, BODY)
 
 
-def test_one_good_signature_among_several_is_enough():
+def test_one_valid_signature_among_several_is_enough() -> None:
     headers = signed_headers(BODY, at=NOW)
     others = sign(BODY, at=NOW, key=b"the key before")
     headers["webhook-signature"] = f"v2,abc {others} nonsense {headers['webhook-signature']}"
@@ -74,19 +75,19 @@ def test_one_good_signature_among_several_is_enough():
         {"webhook-signature": sign(BODY, at=NOW).removeprefix("v1,")},
     ],
 )
-def test_a_delivery_that_was_changed_or_is_not_signed_is_forged(change):
+def test_changed_headers_raise_forged(change: dict[str, str]) -> None:
     with pytest.raises(ForgedWebhook):
         VERIFIER.verify({**signed_headers(BODY, at=NOW), **change}, BODY)
 
 
 @pytest.mark.parametrize("body", [b"", BODY + b" ", BODY[:-1], b"\xff\xfe"])
-def test_another_body_is_forged(body):
+def test_a_changed_body_raises_forged(body: bytes) -> None:
     with pytest.raises(ForgedWebhook):
         VERIFIER.verify(signed_headers(BODY, at=NOW), body)
 
 
 @pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_a_missing_header_is_forged(missing):
+def test_a_missing_header_raises_forged(missing: str) -> None:
     headers = signed_headers(BODY, at=NOW)
     del headers[missing]
     with pytest.raises(ForgedWebhook):
@@ -94,12 +95,12 @@ def test_a_missing_header_is_forged(missing):
 
 
 @pytest.mark.parametrize("away", [-300, -299, 0, 299, 300])
-def test_five_minutes_either_way_are_fresh(away):
+def test_a_timestamp_within_five_minutes_is_accepted(away: int) -> None:
     VERIFIER.verify(signed_headers(BODY, at=NOW + away), BODY)
 
 
 @pytest.mark.parametrize("away", [-301, 301, -(10**6), 10**6])
-def test_more_than_five_minutes_either_way_are_stale(away):
+def test_a_timestamp_beyond_five_minutes_raises_stale(away: int) -> None:
     with pytest.raises(StaleWebhook):
         VERIFIER.verify(signed_headers(BODY, at=NOW + away), BODY)
 
@@ -108,28 +109,28 @@ def test_more_than_five_minutes_either_way_are_stale(away):
     st.dictionaries(st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]), st.text(max_size=40)),
     st.binary(max_size=40),
 )
-def test_nothing_that_strangers_send_is_believed_or_breaks_the_check(headers, body):
+def test_arbitrary_headers_and_bodies_are_rejected(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(WebhookRejected):
         VERIFIER.verify(headers, body)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_ä", "whsec_A"])
-def test_a_secret_that_is_none_is_a_bad_answer(secret):
+def test_an_invalid_secret_raises_invalid_response(secret: str) -> None:
     with pytest.raises(InvalidResponse):
         WebhookVerifier(secret, CLOCK)
 
 
-async def test_the_secret_is_asked_for():
-    end = FarEnd(ok({"key": SECRET}))
-    assert await end.replicate.webhooks.get_secret() == SECRET
-    assert end.requests[0].url.path == "/v1/webhooks/default/secret"
+async def test_the_secret_is_requested() -> None:
+    server = FakeServer(json_response({"key": SECRET}))
+    assert await server.replicate.webhooks.get_secret() == SECRET
+    assert server.requests[0].url.path == "/v1/webhooks/default/secret"
 
 
 @pytest.mark.parametrize("answer", [{}, {"key": None}, {"key": ""}, {"key": 5}])
-async def test_an_answer_without_a_secret_is_a_bad_answer(answer):
+async def test_a_response_without_a_secret_raises(answer: dict[str, Any]) -> None:
     with pytest.raises(InvalidResponse):
-        await FarEnd(ok(answer)).replicate.webhooks.get_secret()
+        await FakeServer(json_response(answer)).replicate.webhooks.get_secret()
 
 
-def test_the_secret_is_not_in_the_repr():
+def test_the_secret_is_not_in_the_repr() -> None:
     assert SECRET not in repr(VERIFIER)

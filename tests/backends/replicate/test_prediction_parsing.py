@@ -1,7 +1,8 @@
-"""Predictions are read generously: what can be understood is, and everything else is a BadAnswer."""
+"""Predictions are parsed leniently; what cannot be parsed raises InvalidResponse."""
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,12 +15,12 @@ from tests.backends.replicate.fake_server import prediction
 
 
 @pytest.mark.parametrize("status", [each for each in Status if each is not Status.OTHER])
-def test_every_status_is_known(status):
+def test_every_status_is_parsed(status: Status) -> None:
     assert parse_prediction(prediction(status=status.value)).status is status
 
 
 @pytest.mark.parametrize("word", ["queued", "successful", "other", "", "STARTING"])
-def test_an_unknown_status_is_other_and_not_terminal(word):
+def test_an_unknown_status_is_other_and_not_terminal(word: str) -> None:
     assert parse_prediction(prediction(status=word)).status is Status.OTHER
     assert not Status.OTHER.terminal
 
@@ -35,7 +36,7 @@ def test_an_unknown_status_is_other_and_not_terminal(word):
         ("2025-07-29T09:21:33+02:00", 0),
     ],
 )
-def test_times_have_any_number_of_digits_and_are_utc(stamp, micros):
+def test_times_may_have_any_precision_and_are_utc(stamp: str, micros: int) -> None:
     read = parse_prediction(prediction(created_at=stamp, started_at=stamp))
     assert read.created_at == datetime(2025, 7, 29, 7, 21, 33, micros, UTC)
     assert read.started_at is not None
@@ -43,7 +44,7 @@ def test_times_have_any_number_of_digits_and_are_utc(stamp, micros):
 
 
 @pytest.mark.parametrize("stamp", [None, "", "soon", 5, "0001-01-01T00:00:00+23:00", {}])
-def test_a_time_that_is_none_is_none(stamp):
+def test_an_invalid_time_is_none(stamp: object) -> None:
     assert parse_prediction(prediction(completed_at=stamp)).completed_at is None
 
 
@@ -58,11 +59,11 @@ def test_a_time_that_is_none_is_none(stamp):
         (17, "17"),
     ],
 )
-def test_an_error_is_text_whatever_json_it_was(error, text):
+def test_an_error_of_any_json_type_is_text(error: object, text: str | None) -> None:
     assert parse_prediction(prediction(error=error)).error == text
 
 
-def test_what_is_missing_or_null_has_its_plain_value():
+def test_missing_and_null_members_have_defaults() -> None:
     bare = parse_prediction({"id": "x", "status": "processing", "created_at": "2025-07-29T07:21:33Z"})
     assert (bare.logs, bare.input, bare.metrics, bare.output, bare.error) == ("", {}, {}, None, None)
     assert (bare.stream_url, bare.data_removed) == (None, False)
@@ -71,15 +72,15 @@ def test_what_is_missing_or_null_has_its_plain_value():
 
 
 @pytest.mark.parametrize("url", ["", None, 3, "ftp://x/y", "javascript:x", ["https://x/"]])
-def test_a_stream_url_that_cannot_be_opened_is_none(url):
+def test_an_invalid_stream_url_is_none(url: object) -> None:
     assert parse_prediction(prediction(urls={"stream": url})).stream_url is None
 
 
-def test_a_stream_url_is_not_in_the_repr():
+def test_the_stream_url_is_not_in_the_repr() -> None:
     assert "capability" not in repr(parse_prediction(prediction()))
 
 
-def test_halves_of_surrogate_pairs_are_mended():
+def test_surrogates_are_joined_or_replaced() -> None:
     read = parse_prediction(
         decode_object(rb'{"id":"x","status":"x","created_at":"2025-07-29","output":["\ud83d\ude00 \ud83d","\u2028"]}')
     )
@@ -87,7 +88,7 @@ def test_halves_of_surrogate_pairs_are_mended():
 
 
 @pytest.mark.parametrize("missing", ["id", "status", "created_at"])
-def test_what_has_to_be_there_is_asked_for_by_name_and_nothing_private_is_quoted(missing):
+def test_errors_name_missing_members_and_quote_no_values(missing: str) -> None:
     data = prediction(input={"prompt": "a private prompt"})
     data[missing] = {"a private": "value"}
     with pytest.raises(InvalidResponse, match=missing) as caught:
@@ -96,12 +97,12 @@ def test_what_has_to_be_there_is_asked_for_by_name_and_nothing_private_is_quoted
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"<html>", b"\xff\xfe", b"{", b"[" * 100_000, b"9" * 5000])
-def test_a_body_that_is_no_object_is_a_bad_answer(body):
+def test_a_body_that_is_no_object_raises(body: bytes) -> None:
     with pytest.raises(InvalidResponse):
         decode_object(body)
 
 
-def test_what_is_nested_too_deeply_is_a_bad_answer():
+def test_deeply_nested_json_raises_invalid_response() -> None:
     deep: list[object] = []
     for _ in range(5000):
         deep = [deep]
@@ -128,7 +129,7 @@ keys = [name for name in prediction() if name not in ("id", "status", "created_a
         optional=dict.fromkeys([*keys, "started_at", "metrics", "something new"], json_values),
     )
 )
-def test_any_object_with_the_required_keys_is_read_or_is_a_bad_answer(data):
+def test_any_object_is_parsed_or_raises_invalid_response(data: dict[str, Any]) -> None:
     try:
         read = parse_prediction(data)
     except InvalidResponse:
@@ -138,5 +139,5 @@ def test_any_object_with_the_required_keys_is_read_or_is_a_bad_answer(data):
 
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys([*keys, "started_at", "metrics"], json_values)))
-def test_nothing_beside_the_required_keys_makes_a_prediction_unreadable(more):
+def test_optional_members_never_make_a_prediction_invalid(more: dict[str, Any]) -> None:
     assert parse_prediction(prediction(**more)).status is Status.STARTING

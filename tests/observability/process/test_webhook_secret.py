@@ -1,4 +1,4 @@
-"""A start while Replicate is in trouble: what is not needed must not keep the bot away."""
+"""The start while Replicate does not return the webhook secret."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ WEBHOOKS = {"HTTP_PORT": "0", "WEBHOOK_URL": "http://127.0.0.1:1"}
 SECRET = "GET /v1/webhooks/*"
 
 
-async def test_no_answer_about_the_webhook_secret_leaves_the_bot_without_webhooks(tmp_path: Path) -> None:
+async def test_the_bot_starts_without_webhooks_on_a_503(tmp_path: Path) -> None:
     async with open_environment(tmp_path, settings=WEBHOOKS) as environment:
         environment.replicate.faults.add("error-503", on=SECRET, times=None)
         await environment.start_bot()
         assert "webhooks_disabled" in environment.bot.log.read_text()
 
 
-async def test_a_token_that_may_not_have_the_secret_is_for_a_person_to_mend(tmp_path: Path) -> None:
+async def test_a_forbidden_webhook_secret_stops_the_start(tmp_path: Path) -> None:
     async with open_environment(tmp_path, settings=WEBHOOKS) as environment:
         environment.replicate.faults.add("forbidden", on=SECRET, times=None)
         with pytest.raises(BotDidNotStartError, match="WEBHOOK_URL"):

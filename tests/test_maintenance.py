@@ -1,4 +1,4 @@
-"""Whether what is kept goes when its time is over, and not before."""
+"""Stored data is deleted when its retention period is over, and not before."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,75 +36,75 @@ def spool(tmp_path: Path) -> Spool:
 
 
 @pytest.fixture
-def chores(store: Store, spool: Spool, clock: VirtualClock) -> Maintenance:
-    async def all_there() -> bool:
+def maintenance(store: Store, spool: Spool, clock: VirtualClock) -> Maintenance:
+    async def load_commands() -> bool:
         return True
 
-    return Maintenance(runs=store.runs, spool=spool, keep=KEEP, load_commands=all_there, clock=clock)
+    return Maintenance(runs=store.runs, spool=spool, keep=KEEP, load_commands=load_commands, clock=clock)
 
 
-async def test_files_prompts_and_rows_go_at_their_own_times(
-    store: Store, chores: Maintenance, clock: VirtualClock
+async def test_files_prompts_and_rows_are_deleted_when_due(
+    store: Store, maintenance: Maintenance, clock: VirtualClock
 ) -> None:
     await run_up_to(store.runs, a_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
-    await chores.forget()
+    await maintenance.forget()
     assert await store.runs.load_files("run-1") == (PNG,)
     await clock.advance(DAY + 60)
-    await chores.forget()
+    await maintenance.forget()
     run = await store.runs.get("run-1")
     assert await store.runs.load_files("run-1") == ()
     assert run is not None
     assert run.prompt
     await clock.advance(DAY)
-    await chores.forget()
+    await maintenance.forget()
     run = await store.runs.get("run-1")
     assert run is not None
     assert run.prompt is None
     await clock.advance(DAY)
-    await chores.forget()
+    await maintenance.forget()
     assert await store.runs.get("run-1") is None
 
 
-async def test_outputs_on_their_way_stay_until_they_are_delivered(
-    store: Store, spool: Spool, chores: Maintenance
+async def test_outputs_are_kept_until_their_run_is_delivered(
+    store: Store, spool: Spool, maintenance: Maintenance
 ) -> None:
     await run_up_to(store.runs, a_run("waiting"), RunState.SUCCEEDED)
     await run_up_to(store.runs, a_run("delivered"), RunState.SUCCEEDED, delivered=True)
-    for name in ("waiting", "delivered", "of-nobody"):
+    for name in ("waiting", "delivered", "unknown"):
         folder = spool.folder(name)
         folder.mkdir(parents=True)
         (folder / "0.png").write_bytes(PNG.data)
-    await chores.forget()
+    await maintenance.forget()
     assert set(spool.run_ids()) == {"waiting"}
 
 
-async def test_it_is_done_at_the_start_and_every_hour(store: Store, chores: Maintenance, clock: VirtualClock) -> None:
-    going = asyncio.create_task(chores.go_on())
+async def test_retention_runs_at_start_and_every_hour(
+    store: Store, maintenance: Maintenance, clock: VirtualClock
+) -> None:
+    running = asyncio.create_task(maintenance.go_on())
     await run_up_to(store.runs, a_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
     async with asyncio.timeout(20):
         while await store.runs.load_files("run-1"):
             await clock.advance(3600)
-    going.cancel()
+    running.cancel()
     assert clock.monotonic() >= DAY
 
 
-async def test_a_chore_that_breaks_is_done_again_and_takes_nothing_with_it(
-    store: Store, spool: Spool, clock: VirtualClock
-) -> None:
-    tried: list[float] = []
+async def test_a_failing_task_is_reattempts_and_stops_no_other(store: Store, spool: Spool, clock: VirtualClock) -> None:
+    attempts: list[float] = []
 
-    async def not_yet() -> bool:
-        tried.append(clock.monotonic())
-        if len(tried) < 3:
-            raise RuntimeError("Discord did not take the commands.")
+    async def fail_twice() -> bool:
+        attempts.append(clock.monotonic())
+        if len(attempts) < 3:
+            raise RuntimeError("Discord refused the commands.")
         return True
 
     spool.folder("x").parent.write_bytes(b"no folder")
-    going = asyncio.create_task(
-        Maintenance(runs=store.runs, spool=spool, keep=KEEP, load_commands=not_yet, clock=clock).go_on()
+    running = asyncio.create_task(
+        Maintenance(runs=store.runs, spool=spool, keep=KEEP, load_commands=fail_twice, clock=clock).go_on()
     )
     async with asyncio.timeout(20):
-        while len(tried) < 3:
+        while len(attempts) < 3:
             await clock.advance(10)
-            assert not going.done()
-    going.cancel()
+            assert not running.done()
+    running.cancel()

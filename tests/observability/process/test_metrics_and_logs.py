@@ -1,4 +1,4 @@
-"""What Prometheus gets after a run, from the bot as a process."""
+"""Metrics and logs of a bot process after a run."""
 
 import asyncio
 import json
@@ -16,13 +16,13 @@ from sandbox.replicate.job import Timings
 from tests.app.conftest import answered, eventually, over, reached
 from tests.bot_environment import open_environment
 
-PROMPT = "a lighthouse that nobody must hear of"
+PROMPT = "a private lighthouse"
 ME = Upload("me.png", draw_portrait())
 
 
 @pytest.fixture
 async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
-    """A bot with a port, that logs JSON."""
+    """A bot with an HTTP port that logs JSON."""
     settings = {"HTTP_PORT": "0", "LOG_FORMAT": "json"}
     async with open_environment(
         tmp_path, timings=Timings(boot=0.2, queue=0.1, image=0.2), settings=settings
@@ -32,22 +32,22 @@ async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
 
 
 async def get(environment: Environment, path: str) -> tuple[int, str]:
-    [listening] = [line for line in log_lines(environment) if line["event"] == "http_server_started"]
-    url = f"http://127.0.0.1:{listening['port']}{path}"
+    [started] = [line for line in log_lines(environment) if line["event"] == "http_server_started"]
+    url = f"http://127.0.0.1:{started['port']}{path}"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return answer.status, await answer.text()
 
 
 async def samples(environment: Environment) -> dict[str, float]:
-    """Return every sample by name, summed over its labels but for those that say which road or direction."""
+    """Return every sample by name and the labels road and direction, summed over other labels."""
     _, text = await get(environment, "/metrics")
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            told = [sample.labels[label] for label in ("road", "direction") if label in sample.labels]
-            name = ".".join([sample.name.removeprefix("replicord_"), *told])
-            found[name] = found.get(name, 0.0) + sample.value
-    return found
+            parts = [sample.labels[label] for label in ("road", "direction") if label in sample.labels]
+            name = ".".join([sample.name.removeprefix("replicord_"), *parts])
+            values[name] = values.get(name, 0.0) + sample.value
+    return values
 
 
 def log_lines(environment: Environment) -> list[dict[str, object]]:
@@ -61,7 +61,7 @@ async def run(environment: Environment, values: dict[str, object]) -> None:
     await eventually(lambda: any(line["event"] == "run_delivered" for line in log_lines(environment)))
 
 
-async def test_a_run_moves_every_needle(environment: Environment) -> None:
+async def test_a_run_updates_every_metric(environment: Environment) -> None:
     await run(environment, {"prompt": PROMPT, "subject": ME, "number_of_outputs": 2})
     found = await samples(environment)
     moved = (
@@ -76,7 +76,7 @@ async def test_a_run_moves_every_needle(environment: Environment) -> None:
     assert found["runs_active"] == found["queue_length"] == 0
 
 
-async def test_refused_edits_and_lost_connections_are_counted(environment: Environment) -> None:
+async def test_throttled_edits_and_reconnects_are_counted(environment: Environment) -> None:
     environment.discord.faults.throttle("PATCH /webhooks/*", seconds=0.2)
     environment.discord.faults.drop_gateway()
     await run(environment, {"subject": ME, "number_of_outputs": 1})
@@ -87,7 +87,7 @@ async def test_refused_edits_and_lost_connections_are_counted(environment: Envir
     assert found["throttled_total.token"] == 1
 
 
-async def test_every_line_of_a_run_has_its_ids_and_no_line_is_private(environment: Environment) -> None:
+async def test_log_lines_have_ids_and_no_private_data(environment: Environment) -> None:
     await run(environment, {"prompt": PROMPT, "subject": ME, "number_of_outputs": 2})
     lines = log_lines(environment)
     [began] = [line for line in lines if line["event"] == "run_reserved"]
@@ -108,7 +108,7 @@ async def test_every_line_of_a_run_has_its_ids_and_no_line_is_private(environmen
         assert private not in whole
 
 
-async def test_a_start_logs_nothing_that_needs_nobody(environment: Environment) -> None:
+async def test_a_start_logs_no_noise_and_no_warnings(environment: Environment) -> None:
     loggers = {str(line["logger"]) for line in log_lines(environment)}
     assert not {name for name in loggers if name.startswith(("alembic", "discord.client", "aiosqlite", "httpx"))}
     assert not {line["level"] for line in log_lines(environment)} & {"warning", "error", "critical"}
