@@ -62,17 +62,22 @@ async def test_a_refused_connection_is_retried(open_bot: OpenBot) -> None:
         await bot.replicate.go_offline()
         await bot.start()  # the model is remembered from the former start
         run = await bot.generate()
-        await run.wait_for(lambda: "cannot be reached" in run.card_text)
+        await run.wait_for(lambda: "can't be reached" in run.card_text)
         assert run.row["sent_at"] is None
         await bot.replicate.come_online()
         await run.assert_consistent(images=2)
-        assert "cannot be reached" not in run.card_text
+        assert "can't be reached" not in run.card_text
         assert sent(bot, run.prompt) == 1
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [("no-credit", "credit"), ("unauthenticated", "token"), ("forbidden", "not"), ("not-found", "not")],
+    [
+        ("no-credit", "credit"),
+        ("unauthenticated", "token"),
+        ("forbidden", "isn't allowed"),
+        ("not-found", "can't find"),
+    ],
 )
 async def test_a_refused_create_ends_with_a_sentence(shared_bot: BotUnderTest, fault: str, said: str) -> None:
     shared_bot.replicate.faults.add(fault, on=CREATE)

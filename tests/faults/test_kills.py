@@ -118,7 +118,7 @@ async def test_killed_before_the_create_was_sent(bot: BotUnderTest) -> None:
     bot.advance(120)  # longer than a prediction is looked for
     await bot.start()
     await run.assert_consistent("failed", predictions=0)
-    assert "did not" in run.card_text
+    assert "No answer from Replicate" in run.card_text
     assert len(bot.replicate.calls.creates) == 1
 
 

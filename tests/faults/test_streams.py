@@ -123,7 +123,7 @@ async def test_an_outage_of_replicate_is_shown_and_survived(shared_bot: BotUnder
     shared_bot.replicate.faults.add("slow-start", seconds=1)
     fault = shared_bot.replicate.faults.add("error-503", on="GET /v1/predictions/*", times=None)
     run = await shared_bot.generate(images=2)
-    await run.wait_for(lambda: "cannot be reached" in run.card_text)
+    await run.wait_for(lambda: "can't be reached" in run.card_text)
     shared_bot.replicate.faults.clear(fault)
     await run.assert_consistent(images=2)
-    assert "cannot be reached" not in run.card_text
+    assert "can't be reached" not in run.card_text
