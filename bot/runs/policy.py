@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from bot.backoff import backoff_delay, no_jitter
 from bot.clock import Clock
 from bot.limits import CREATES_PER_MINUTE, REQUESTS_PER_MINUTE
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS
@@ -88,7 +89,7 @@ class Policy:
 
     def backoff(self, failures: int) -> float:
         """Return the seconds to wait after ``failures`` in a row (from 1)."""
-        return float(min(self.backoff_min * 2 ** min(failures - 1, 16), self.backoff_max))
+        return backoff_delay(failures, initial=self.backoff_min, maximum=self.backoff_max, jitter=no_jitter)
 
 
 async def retry_write(write: Callable[[], Awaitable[T]], clock: Clock, policy: Policy) -> T:
