@@ -301,7 +301,7 @@ class App:
 
     async def _run_maintenance(self) -> None:
         has_readiness = self._settings.http_port is not None
-        await asyncio.gather(self._maintenance().go_on(), *([self._health_checks.run()] if has_readiness else []))
+        await asyncio.gather(self._maintenance().run(), *([self._health_checks.run()] if has_readiness else []))
 
     async def _check_database(self) -> None:
         await self._store.key_value.put("alive", self._clock.now().isoformat())

@@ -1,4 +1,4 @@
-"""The backup command: a copy of the database, beside a running bot. It needs no tokens."""
+"""The backup command: copy the database, also while the bot runs. It needs no tokens."""
 
 import asyncio
 import sys
@@ -15,19 +15,19 @@ from bot.store.errors import StoreError
 from bot.store.store import Store
 
 
-class _Where(BaseSettings):
-    """The one setting that a backup reads; the default is Settings' own."""
+class _BackupSettings(BaseSettings):
+    """The one setting that a backup reads, with the default of ``Settings``."""
 
     model_config = Settings.model_config
     database_url: str = Settings.model_fields["database_url"].default
 
 
 async def back_up(path: Path) -> int:
-    """Write a consistent copy of the database to ``path`` and return 0; ConfigError says what stands in the way."""
-    url = _Where().database_url
+    """Write a consistent copy of the database to ``path`` and return 0; ConfigError if that fails."""
+    url = _BackupSettings().database_url
     location = DatabaseLocation.parse(url)
     if location.path is None or not await asyncio.to_thread(location.path.exists):
-        raise ConfigError(f"There is no database at {location}. Start the bot once, or mend DATABASE_URL.")
+        raise ConfigError(f"There is no database at {location}. Start the bot once, or correct DATABASE_URL.")
     store = await Store.open(url, clock=SystemClock(), exclusive=False)
     try:
         await store.back_up(path)
@@ -36,5 +36,5 @@ async def back_up(path: Path) -> int:
     finally:
         await store.close()
     size = (await asyncio.to_thread(path.stat)).st_size
-    sys.stdout.write(f"{location.path} is copied to {path} ({format_size(size)}).\n")
+    sys.stdout.write(f"Copied {location.path} to {path} ({format_size(size)}).\n")
     return 0

@@ -1,4 +1,4 @@
-"""Chores: what the bot does on the side, now and then."""
+"""Periodic maintenance: delete what has expired, and load commands whose model was unavailable at the start."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,15 +12,15 @@ from bot.outputs.materialize import Spool
 from bot.store.errors import StoreError
 from bot.store.runs import Runs
 
-log = structlog.get_logger(__name__)
+_DELETE_INTERVAL = 3600.0  # seconds
+_LOAD_INTERVAL = 30.0
 
-_HOUR = 3600.0
-_COMMANDS_AGAIN = 30.0
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPeriods:
-    """How long what is stored about delivered runs is kept."""
+    """How long the data of delivered runs is kept."""
 
     prompts: timedelta
     files: timedelta
@@ -28,7 +28,7 @@ class RetentionPeriods:
 
 
 class Maintenance:
-    """Forgets what need not be kept any longer, and tries again for commands whose model could not be asked for."""
+    """The bot's periodic work. ``load_commands`` returns whether every command is loaded."""
 
     def __init__(
         self,
@@ -45,15 +45,14 @@ class Maintenance:
         self._load_commands = load_commands
         self._clock = clock
 
-    async def go_on(self) -> None:
-        """Do all of it, for as long as the bot runs."""
-        await asyncio.gather(self._forget_hourly(), self._load_all_commands())
+    async def run(self) -> None:
+        """Work for as long as the bot runs: delete hourly, and load commands until all are there."""
+        await asyncio.gather(self._delete_hourly(), self._load_missing_commands())
 
-    async def forget(self) -> None:
-        """Let go of old prompts, files and rows, and of output files that Discord has."""
-        kept = await asyncio.to_thread(
-            self._spool.run_ids
-        )  # before the runs: a run that begins meanwhile is in neither
+    async def delete_expired(self) -> None:
+        """Delete expired prompts, files and rows, and output files of delivered runs."""
+        # Listed before the runs: a run that starts in between is in neither list, and its files stay.
+        spooled = await asyncio.to_thread(self._spool.run_ids)
         try:
             await self._runs.delete_expired(
                 self._clock.now(),
@@ -61,29 +60,29 @@ class Maintenance:
                 files_for=self._keep.files,
                 runs_for=self._keep.runs,
             )
-            wanted = {run.id for run in await self._runs.list_undelivered()}
+            undelivered = {run.id for run in await self._runs.list_undelivered()}
         except StoreError as error:
-            log.warning("Old runs were not cleared away; the next hour tries again.", error=str(error))
+            log.warning("delete_expired_failed", error=str(error), retry_in=_DELETE_INTERVAL)
             return
-        for run_id in kept:
-            if run_id not in wanted:
+        for run_id in spooled:
+            if run_id not in undelivered:
                 await asyncio.to_thread(self._spool.delete, run_id)
 
-    async def _forget_hourly(self) -> None:
+    async def _delete_hourly(self) -> None:
         while True:
             try:
-                await self.forget()
-            except Exception:  # whatever it is, runs go on and the next hour tries again
-                log.exception("Old runs were not cleared away; the next hour tries again.")
-            await self._clock.sleep(_HOUR)
+                await self.delete_expired()
+            except Exception:  # runs go on whatever happens here
+                log.exception("delete_expired_failed", retry_in=_DELETE_INTERVAL)
+            await self._clock.sleep(_DELETE_INTERVAL)
 
-    async def _load_all_commands(self) -> None:
-        while not await self._all_are_loaded():
-            await self._clock.sleep(_COMMANDS_AGAIN)
+    async def _load_missing_commands(self) -> None:
+        while not await self._try_load_commands():
+            await self._clock.sleep(_LOAD_INTERVAL)
 
-    async def _all_are_loaded(self) -> bool:
+    async def _try_load_commands(self) -> bool:
         try:
             return await self._load_commands()
-        except Exception:  # Discord's no, the network's, the disk's: nothing that the other commands should suffer for
-            log.exception("Missing commands could not be added; it is tried again.")
+        except Exception:  # an error of Discord, the network or the disk; the commands already loaded keep working
+            log.exception("load_commands_failed", retry_in=_LOAD_INTERVAL)
             return False

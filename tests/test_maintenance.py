@@ -47,21 +47,21 @@ async def test_files_prompts_and_rows_are_deleted_when_due(
     store: Store, maintenance: Maintenance, clock: VirtualClock
 ) -> None:
     await run_up_to(store.runs, a_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
-    await maintenance.forget()
+    await maintenance.delete_expired()
     assert await store.runs.load_files("run-1") == (PNG,)
     await clock.advance(DAY + 60)
-    await maintenance.forget()
+    await maintenance.delete_expired()
     run = await store.runs.get("run-1")
     assert await store.runs.load_files("run-1") == ()
     assert run is not None
     assert run.prompt
     await clock.advance(DAY)
-    await maintenance.forget()
+    await maintenance.delete_expired()
     run = await store.runs.get("run-1")
     assert run is not None
     assert run.prompt is None
     await clock.advance(DAY)
-    await maintenance.forget()
+    await maintenance.delete_expired()
     assert await store.runs.get("run-1") is None
 
 
@@ -74,14 +74,14 @@ async def test_outputs_are_kept_until_their_run_is_delivered(
         folder = spool.folder(name)
         folder.mkdir(parents=True)
         (folder / "0.png").write_bytes(PNG.data)
-    await maintenance.forget()
+    await maintenance.delete_expired()
     assert set(spool.run_ids()) == {"waiting"}
 
 
 async def test_retention_runs_at_start_and_every_hour(
     store: Store, maintenance: Maintenance, clock: VirtualClock
 ) -> None:
-    running = asyncio.create_task(maintenance.go_on())
+    running = asyncio.create_task(maintenance.run())
     await run_up_to(store.runs, a_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
     async with asyncio.timeout(20):
         while await store.runs.load_files("run-1"):
@@ -101,7 +101,7 @@ async def test_a_failing_task_is_reattempts_and_stops_no_other(store: Store, spo
 
     spool.folder("x").parent.write_bytes(b"no folder")
     running = asyncio.create_task(
-        Maintenance(runs=store.runs, spool=spool, keep=KEEP, load_commands=fail_twice, clock=clock).go_on()
+        Maintenance(runs=store.runs, spool=spool, keep=KEEP, load_commands=fail_twice, clock=clock).run()
     )
     async with asyncio.timeout(20):
         while len(attempts) < 3:

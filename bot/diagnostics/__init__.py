@@ -1,4 +1,4 @@
-"""The doctor: looks for what would keep the bot from working, and names the mend."""
+"""The self-check: find what would keep the bot from working, and say how to fix it."""
 
 from bot.diagnostics.runner import check
 

@@ -1,4 +1,4 @@
-"""The doctor's round: every part is looked at, whatever became of the one before."""
+"""Run every check, even if the one before it failed, and print the results."""
 
 import sys
 from contextlib import AsyncExitStack
@@ -12,18 +12,18 @@ from bot.client import Replicord
 from bot.clock import SystemClock
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
-    FAILURES,
-    Shape,
+    CONNECTION_ERRORS,
+    CommandOptions,
     check_application,
     check_commands,
     check_gateway,
     check_guilds,
     check_login,
-    shape,
+    read_options,
 )
 from bot.diagnostics.http import check_http
-from bot.diagnostics.models import CheckContext, check_account, check_models
-from bot.diagnostics.result import CheckResult, Report, failed, listed, ok
+from bot.diagnostics.replicate import CheckContext, check_account, check_models
+from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
 from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
 from bot.observability.logs import configure_logging
@@ -31,98 +31,90 @@ from bot.observability.metrics import Metrics
 from bot.settings import Settings
 from bot.store.store import Store
 
-_WELL, _ILL, _MISCONFIGURED = 0, 1, 2
+_ALL_PASSED, _SOME_FAILED, _INVALID_SETTINGS = 0, 1, 2
 _IN_MEMORY = "sqlite+aiosqlite:///:memory:"
 
 
 async def check(*, offline: bool) -> int:
-    """Tell a line for each part, ✓ or ✗ with its mend; return 0, 1 where something is wrong, 2 for the settings."""
+    """Print a line for each check; return 0, 1 if one failed, or 2 if the settings are invalid.
+
+    Nothing is registered with Discord and no prediction is created. ``offline``: skip what needs the network.
+    """
     try:
         settings = Settings.load()
     except ConfigError as error:
         for line in error.sentence.splitlines():
-            _write(failed(line))
-        return _MISCONFIGURED
+            _print(failed(line))
+        return _INVALID_SETTINGS
     secrets = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
-    # What the rooms log on the way is told in a finding, and better.
-    configure_logging(level="critical", secrets=secrets)
-    doctor = _Runner(settings)
+    configure_logging(level="critical", secrets=secrets)  # the results say it in plainer words
+    results: list[CheckResult] = []
+
+    def report(result: CheckResult) -> None:
+        results.append(result)
+        _print(result)
+
     async with AsyncExitStack() as stack:
-        await doctor.look(stack, offline=offline)
-    return _WELL if doctor.well else _ILL
+        await _check_all(settings, stack, report, offline=offline)
+    return _ALL_PASSED if all(result.passed for result in results) else _SOME_FAILED
 
 
-class _Runner:
-    """Goes from part to part and remembers whether all was well."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.well = True
-        self._settings = settings
-        self._clock = SystemClock()
-
-    def tell(self, finding: CheckResult) -> None:
-        """Write a finding down."""
-        self.well = self.well and finding.good
-        _write(finding)
-
-    async def look(self, stack: AsyncExitStack, *, offline: bool) -> None:
-        """Look at everything; with ``offline`` at what needs no network."""
-        settings, clock, tell = self._settings, self._clock, self.tell
-        names = listed([f"/{spec.name}" for spec in settings.specs])
-        tell(ok(f"Settings: they make sense; {names} {'is' if len(settings.specs) == 1 else 'are'} configured."))
-        store = await check_database(settings.database_url, clock=clock, tell=tell)
-        if store is not None:
-            stack.push_async_callback(store.close)
-        added = await store.commands.list_all() if store is not None else ()
-        if offline:
-            await check_http(settings, replicate=None, clock=clock, tell=tell)
-            tell(ok("Discord and Replicate were not asked (--offline)."))
-            return
-        # A memory of its own: whatever was remembered, Replicate is asked.
-        memory = await Store.open(_IN_MEMORY, clock=clock)
-        stack.push_async_callback(memory.close)
-        http = await stack.enter_async_context(open_http())
-        token, base_url = settings.replicate_api_token.get_secret_value(), settings.replicate_base_url
-        metrics = Metrics()
-        replicate = Replicate(http, token=token, base_url=base_url, clock=clock, metrics=metrics)
-        bench = CheckContext(
-            replicate=replicate,
-            resolver=ModelResolver(replicate, memory.commands),
-            hidden=settings.hidden_inputs,
-            base_url=base_url,
-        )
-        welcome = await check_account(bench, tell)
-        if welcome:
-            await check_models(bench, merge_specs(settings.specs, added), tell)
-        await check_http(settings, replicate=replicate if welcome else None, clock=clock, tell=tell)
-        wanted = None
-        if welcome:
-            for row in added:
-                await memory.commands.save(row)
-            app = App(settings, store=memory, http=http, clock=clock, metrics=metrics)
-            wanted = shape(await app.build_commands())
-        await _look_at_discord(settings, wanted, tell)
+async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, *, offline: bool) -> None:
+    clock = SystemClock()
+    report(passed(f"Settings are valid; commands: {join_names([f'/{spec.name}' for spec in settings.specs])}."))
+    store = await check_database(settings.database_url, clock=clock, report=report)
+    if store is not None:
+        stack.push_async_callback(store.close)
+    added = await store.commands.list_all() if store is not None else ()
+    if offline:
+        await check_http(settings, replicate=None, clock=clock, report=report)
+        report(passed("Discord and Replicate were not checked (--offline)."))
+        return
+    # A database of its own, without cached schemas, so that Replicate is asked for every model.
+    empty_store = await Store.open(_IN_MEMORY, clock=clock)
+    stack.push_async_callback(empty_store.close)
+    http = await stack.enter_async_context(open_http())
+    metrics = Metrics()
+    token, base_url = settings.replicate_api_token.get_secret_value(), settings.replicate_base_url
+    replicate = Replicate(http, token=token, base_url=base_url, clock=clock, metrics=metrics)
+    context = CheckContext(
+        replicate=replicate,
+        resolver=ModelResolver(replicate, empty_store.commands),
+        hidden=settings.hidden_inputs,
+        base_url=base_url,
+    )
+    authenticated = await check_account(context, report)
+    if authenticated:
+        await check_models(context, merge_specs(settings.specs, added), report)
+    await check_http(settings, replicate=replicate if authenticated else None, clock=clock, report=report)
+    expected = None
+    if authenticated:
+        for row in added:
+            await empty_store.commands.save(row)
+        app = App(settings, store=empty_store, http=http, clock=clock, metrics=metrics)
+        expected = read_options(await app.build_commands())
+    await _check_discord(settings, expected, report)
 
 
-async def _look_at_discord(settings: Settings, wanted: Shape | None, tell: Report) -> None:
+async def _check_discord(settings: Settings, expected: CommandOptions | None, report: Report) -> None:
     set_api_urls(settings.discord_api_url, str(settings.discord_gateway_url))
-    async with Replicord(on_login=_nothing) as client:
-        if not await check_login(client, settings, tell):
+    async with Replicord(on_login=_register_nothing) as client:
+        if not await check_login(client, settings, report):
             return
         try:
-            await check_application(client, tell)
-            await check_gateway(client, str(settings.discord_gateway_url), tell)
-            if wanted is not None:
-                await check_commands(client, wanted, settings.command_guild, tell)
-            await check_guilds(client, tell)
-        except FAILURES as error:
-            tell(failed(f"Discord stopped answering ({error or type(error).__name__}). Check again in a minute."))
+            await check_application(client, report)
+            await check_gateway(client, str(settings.discord_gateway_url), report)
+            if expected is not None:
+                await check_commands(client, expected, settings.command_guild, report)
+            await check_guilds(client, report)
+        except CONNECTION_ERRORS as error:
+            report(failed(f"Discord stopped responding ({error or type(error).__name__}). Check again in a minute."))
 
 
-async def _nothing(_: Replicord) -> None:
-    """Leave the tree as it is: nothing is registered by looking."""
+async def _register_nothing(_: Replicord) -> None:
+    """Add no commands or cogs at login."""
 
 
-def _write(finding: CheckResult) -> None:
-    sys.stdout.write(f"{finding}\n")
+def _print(result: CheckResult) -> None:
+    sys.stdout.write(f"{result}\n")
     sys.stdout.flush()

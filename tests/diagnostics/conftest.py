@@ -1,9 +1,10 @@
-"""The doctor between both stand-ins: a environment that is in order, for a test to break in one place."""
+"""The self-check between both stand-ins, set up so that every check passes; a test breaks one thing."""
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import discord
 import pytest
@@ -14,12 +15,16 @@ from bot.discord_internals import DEFAULT_GATEWAY, set_api_urls
 from bot.settings import Settings
 from sandbox.environment import Environment
 
-Doctor = Callable[..., Awaitable[tuple[int, list[str]]]]
+
+class RunCheck(Protocol):
+    """Run the self-check with the environment's settings and these; return the exit code and the lines."""
+
+    async def __call__(self, *, offline: bool = False, **settings: object) -> tuple[int, list[str]]: ...
 
 
 @pytest.fixture
 async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
-    """Both stand-ins, no bot, and a server in which the bot may do all that it needs."""
+    """Both stand-ins, no bot, and a server in which the bot has all permissions it needs."""
     async with Environment(tmp_path) as environment:
         for channel in environment.discord.state.channels.values():
             channel.overwrites.clear()
@@ -27,8 +32,8 @@ async def environment(tmp_path: Path) -> AsyncIterator[Environment]:
 
 
 @pytest.fixture(autouse=True)
-def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No settings from anywhere else, and discord.py as it was."""
+def isolated_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Remove settings from the environment, and restore discord.py's URLs afterwards."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
@@ -38,8 +43,8 @@ def outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def quiet_afterwards() -> Iterator[None]:
-    """The doctor silences the log of its process; these tests share theirs with others."""
+def restored_logging() -> Iterator[None]:
+    """Restore logging: the self-check silences it for its process."""
     root = logging.getLogger()
     before = root.handlers[:], root.level, sys.excepthook
     yield
@@ -49,13 +54,14 @@ def quiet_afterwards() -> Iterator[None]:
 
 
 @pytest.fixture
-def doctor(environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doctor:
-    """Look everything over with settings of the environment and those that are given; exit code and lines."""
-
-    async def look(*, offline: bool = False, **changed: object) -> tuple[int, list[str]]:
-        for name, value in (environment.settings() | {name: str(value) for name, value in changed.items()}).items():
+def run_check(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> RunCheck:
+    async def run(*, offline: bool = False, **settings: object) -> tuple[int, list[str]]:
+        changed = {name: str(value) for name, value in settings.items()}
+        for name, value in (environment.settings() | changed).items():
             monkeypatch.setenv(name, value)
         code = await check(offline=offline)
         return code, capsys.readouterr().out.splitlines()
 
-    return look
+    return run

@@ -1,4 +1,4 @@
-"""What the doctor finds, and whether it names the mend."""
+"""What the self-check finds, and whether it says how to fix it."""
 
 import os
 import re
@@ -14,29 +14,37 @@ from aiohttp import web
 from sandbox.bot_process import BotProcess
 from sandbox.discord.state.permissions import Permission
 from sandbox.environment import Environment
-from tests.diagnostics.conftest import Doctor
+from tests.diagnostics.conftest import RunCheck
 
 README = Path(__file__).parents[2] / "README.md"
 KNOWN = "fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
 
 
-def wrong(lines: list[str]) -> list[str]:
-    """Return the lines of what is wrong; every line is one or the other."""
+def failures(lines: list[str]) -> list[str]:
+    """Return the sentences of the failed checks; every line is a result."""
     assert all(line[:2] in ("✓ ", "✗ ") for line in lines), lines
     return [line[2:] for line in lines if line.startswith("✗")]
 
 
-async def test_nothing_is_wrong_with_a_house_in_order(doctor: Doctor) -> None:
-    code, lines = await doctor()
-    assert (code, wrong(lines)) == (0, [])
-    told = "\n".join(lines)
-    for part in ("Settings", "Database", "sandbox's (user)", "/generate", "Application", "Gateway", "“Sandbox”"):
-        assert part in told
-    assert "subject" in told, "the options that a command would have are told"
+async def test_everything_passes_in_a_correct_setup(run_check: RunCheck) -> None:
+    code, lines = await run_check()
+    assert (code, failures(lines)) == (0, [])
+    text = "\n".join(lines)
+    for part in (
+        "Settings",
+        "Database",
+        "belongs to sandbox (user)",
+        "/generate",
+        "Application",
+        "Gateway",
+        "“Sandbox”",
+    ):
+        assert part in text
+    assert "subject" in text, "the options of the command are listed"
 
 
-async def test_nothing_is_registered_and_nothing_is_spent_by_looking(environment: Environment, doctor: Doctor) -> None:
-    await doctor()
+async def test_check_changes_nothing_and_costs_nothing(environment: Environment, run_check: RunCheck) -> None:
+    await run_check()
     assert environment.discord.commands.all() == []
     assert {call.method for call in environment.discord.calls} == {"GET"}
     assert {call.method for call in environment.replicate.calls} == {"GET"}
@@ -44,23 +52,23 @@ async def test_nothing_is_registered_and_nothing_is_spent_by_looking(environment
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong, and words of the sentence that should name it and its mend."""
+    """One thing that is wrong, and parts of the sentence that should name it and the fix."""
 
-    words: tuple[str, ...]
+    parts: tuple[str, ...]
     settings: dict[str, str] = field(default_factory=dict)
-    make: Callable[[Environment], object] = lambda _: None
+    apply: Callable[[Environment], object] = lambda _: None
 
 
-def _pictures(environment: Environment) -> None:
+def _deny_in_channel(environment: Environment) -> None:
     environment.discord.faults.deny_permission(environment.discord.state.channel("pictures"), Permission.ATTACH_FILES)
 
 
-def _everywhere(environment: Environment) -> None:
+def _deny_in_server(environment: Environment) -> None:
     for guild in environment.discord.state.guilds.values():
         guild.everyone.permissions &= ~Permission.ADD_REACTIONS
 
 
-def _thrown_out(environment: Environment) -> None:
+def _remove_bot(environment: Environment) -> None:
     for guild in environment.discord.state.guilds.values():
         guild.members.pop(environment.discord.state.bot.id, None)
 
@@ -68,50 +76,60 @@ def _thrown_out(environment: Environment) -> None:
 MISTAKES = {
     "Discord's token": Mistake(("DISCORD_TOKEN", "Bot page"), {"DISCORD_TOKEN": "bm9ib2R5.at.all"}),
     "Replicate's token": Mistake(("REPLICATE_API_TOKEN", "account/api-tokens"), {"REPLICATE_API_TOKEN": "r8_nobody"}),
-    "Replicate's address": Mistake(("not reached", "REPLICATE_BASE_URL"), {"REPLICATE_BASE_URL": "http://127.0.0.1:9"}),
-    "Discord's address": Mistake(("not reached", "DISCORD_API_URL"), {"DISCORD_API_URL": "http://127.0.0.1:9/api/v10"}),
-    "the gateway's address": Mistake(("gateway", "web sockets"), {"DISCORD_GATEWAY_URL": "ws://127.0.0.1:9/"}),
+    "Replicate's address": Mistake(
+        ("cannot be reached", "REPLICATE_BASE_URL"), {"REPLICATE_BASE_URL": "http://127.0.0.1:9"}
+    ),
+    "Discord's address": Mistake(
+        ("cannot be reached", "DISCORD_API_URL"), {"DISCORD_API_URL": "http://127.0.0.1:9/api/v10"}
+    ),
+    "the gateway's address": Mistake(("gateway", "WebSocket"), {"DISCORD_GATEWAY_URL": "ws://127.0.0.1:9/"}),
     "a model": Mistake(("/draw", "find nobody/nothing"), {"COMMANDS": f"generate={KNOWN},draw=nobody/nothing"}),
     "a version": Mistake(
-        ("/generate", "not its version 000000000000", "Its newest is"),
+        ("/generate", "has no version 000000000000", "Its latest version is"),
         {"COMMANDS": f"generate=fofr/consistent-character:{'0' * 64}"},
     ),
-    "the database's place": Mistake(("cannot be made", "DATABASE_URL"), {"DATABASE_URL": "sqlite:////dev/null/bot.db"}),
-    "a database in memory": Mistake(("no file", "forgotten"), {"DATABASE_URL": "sqlite://"}),
-    "a permission in a channel": Mistake(("“Sandbox”, #pictures", "Attach Files", "Edit Channel"), make=_pictures),
-    "a permission everywhere": Mistake(("“Sandbox”", "Add Reactions", "permissions=274878024768"), make=_everywhere),
-    "no server": Mistake(("no server", "permissions=274878024768"), make=_thrown_out),
-    "a server that it is not in": Mistake(("COMMAND_GUILD 1 ", "unset"), {"COMMAND_GUILD": "1"}),
-}  # fmt: skip
+    "the database's path": Mistake(
+        ("cannot be created", "DATABASE_URL"), {"DATABASE_URL": "sqlite:////dev/null/bot.db"}
+    ),
+    "a database in memory": Mistake(("no file", "are lost"), {"DATABASE_URL": "sqlite://"}),
+    "a permission in a channel": Mistake(
+        ("“Sandbox”, #pictures", "Attach Files", "Edit Channel"), apply=_deny_in_channel
+    ),
+    "a permission in the server": Mistake(
+        ("“Sandbox”", "Add Reactions", "permissions=274878024768"), apply=_deny_in_server
+    ),
+    "no server": Mistake(("no server", "permissions=274878024768"), apply=_remove_bot),
+    "a server the bot is not in": Mistake(("not in server 1 (COMMAND_GUILD)", "unset"), {"COMMAND_GUILD": "1"}),
+}
 
 
-@pytest.mark.parametrize("which", MISTAKES)
-async def test_a_mistake_is_found_and_its_mend_named(environment: Environment, doctor: Doctor, which: str) -> None:
-    mistake = MISTAKES[which]
-    mistake.make(environment)
-    code, lines = await doctor(**mistake.settings)
+@pytest.mark.parametrize("name", MISTAKES)
+async def test_mistake_is_found_with_its_fix(environment: Environment, run_check: RunCheck, name: str) -> None:
+    mistake = MISTAKES[name]
+    mistake.apply(environment)
+    code, lines = await run_check(**mistake.settings)
     assert code == 1
-    [sentence] = wrong(lines)
-    for word in mistake.words:
-        assert word in sentence
+    [sentence] = failures(lines)
+    for part in mistake.parts:
+        assert part in sentence
 
 
-async def test_everything_else_is_still_looked_at(doctor: Doctor) -> None:
-    mistakes = ("Discord's token", "Replicate's token", "the database's place")
-    settings = {name: value for which in mistakes for name, value in MISTAKES[which].settings.items()}
-    _, lines = await doctor(**settings)
-    assert len(wrong(lines)) == 3
+async def test_other_checks_run_after_a_failure(run_check: RunCheck) -> None:
+    mistakes = [MISTAKES[name] for name in ("Discord's token", "Replicate's token", "the database's path")]
+    settings = {name: value for mistake in mistakes for name, value in mistake.settings.items()}
+    _, lines = await run_check(**settings)
+    assert len(failures(lines)) == 3
 
 
-async def test_no_line_shows_a_secret(doctor: Doctor) -> None:
-    _, lines = await doctor(DISCORD_TOKEN="bm9ib2R5.at.all-of-them", REPLICATE_API_TOKEN="r8_nobody_at_all")
-    told = "\n".join(lines)
-    assert "bm9ib2R5" not in told
-    assert "r8_" not in told
+async def test_no_line_shows_a_secret(run_check: RunCheck) -> None:
+    _, lines = await run_check(DISCORD_TOKEN="bm9ib2R5.at.all-of-them", REPLICATE_API_TOKEN="r8_nobody_at_all")
+    text = "\n".join(lines)
+    assert "bm9ib2R5" not in text
+    assert "r8_" not in text
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "parts"),
     [
         ({"COMMANDS_FILE": "bad.toml"}, ("bad.toml", "is not valid TOML")),
         ({"COMMANDS_FILE": "missing.toml"}, ("missing.toml", "cannot be read")),
@@ -119,109 +137,111 @@ async def test_no_line_shows_a_secret(doctor: Doctor) -> None:
         ({"DISCORD_TOKEN": ""}, ("DISCORD_TOKEN is not set", "Bot page")),
     ],
 )
-async def test_wrong_settings_are_told_and_nothing_else_is_tried(
-    environment: Environment, doctor: Doctor, tmp_path: Path, settings: dict[str, str], words: tuple[str, ...]
+async def test_invalid_settings_stop_the_check(
+    environment: Environment, run_check: RunCheck, tmp_path: Path, settings: dict[str, str], parts: tuple[str, ...]
 ) -> None:
     (tmp_path / "bad.toml").write_text("[draw\n")
-    code, lines = await doctor(**settings)
+    code, lines = await run_check(**settings)
     assert code == 2
-    [sentence] = wrong(lines)
-    assert all(word in sentence for word in words)
+    [sentence] = failures(lines)
+    assert all(part in sentence for part in parts)
     assert environment.discord.calls == []
 
 
-async def test_an_input_that_the_model_does_not_take_is_named(doctor: Doctor, tmp_path: Path) -> None:
+async def test_unknown_input_of_a_command_is_named(run_check: RunCheck, tmp_path: Path) -> None:
     file = tmp_path / "commands.toml"
     file.write_text(f'[me]\nmodel = "{KNOWN}"\nhidden = ["sedd"]\n')
-    code, lines = await doctor(COMMANDS="", COMMANDS_FILE=file)
+    code, lines = await run_check(COMMANDS="", COMMANDS_FILE=file)
     assert code == 1
-    [sentence] = wrong(lines)
+    [sentence] = failures(lines)
     assert "/me" in sentence
     assert "sedd" in sentence
     assert "seed" in sentence
 
 
-async def test_default_the_model_rejects_is_named(doctor: Doctor, tmp_path: Path) -> None:
+async def test_default_rejected_by_the_model_is_named(run_check: RunCheck, tmp_path: Path) -> None:
     file = tmp_path / "commands.toml"
     file.write_text(f'[me]\nmodel = "{KNOWN}"\ndefaults = {{ seed = "lucky" }}\n')
-    code, lines = await doctor(COMMANDS="", COMMANDS_FILE=file)
+    code, lines = await run_check(COMMANDS="", COMMANDS_FILE=file)
     assert code == 1
-    [sentence] = wrong(lines)
+    [sentence] = failures(lines)
     assert "/me" in sentence
     assert "`seed` must be a whole number (you entered “lucky”)" in sentence
 
 
-async def test_a_port_that_another_program_holds_is_named(doctor: Doctor) -> None:
+async def test_port_in_use_is_named(run_check: RunCheck) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        code, lines = await doctor(HTTP_PORT=other.getsockname()[1], offline=True)
+        code, lines = await run_check(HTTP_PORT=other.getsockname()[1], offline=True)
     assert code == 1
-    [sentence] = wrong(lines)
+    [sentence] = failures(lines)
     assert "HTTP_PORT" in sentence
 
 
-async def test_a_bot_that_runs_already_is_not_a_mistake(environment: Environment, doctor: Doctor) -> None:
+async def test_running_bot_is_no_failure(environment: Environment, run_check: RunCheck) -> None:
     port = _free_port()
     environment.bot = BotProcess(
         settings=environment.settings() | {"HTTP_PORT": str(port)}, folder=environment.database_path.parent
     )
     await environment.start_bot()
-    code, lines = await doctor(HTTP_PORT=port)
-    assert (code, wrong(lines)) == (0, [])
-    assert any("a Replicord is running" in line for line in lines)
-    assert any("as it should" in line for line in lines), "what Discord has is what the bot would register"
+    code, lines = await run_check(HTTP_PORT=port)
+    assert (code, failures(lines)) == (0, [])
+    assert any("in use by a running Replicord" in line for line in lines)
+    assert any("up to date" in line and line.startswith("✓ Commands") for line in lines), (
+        "what Discord has is what the bot would register"
+    )
 
 
-async def test_a_signed_delivery_is_sent_the_way_that_replicate_takes(doctor: Doctor) -> None:
+async def test_signed_webhook_arrives(run_check: RunCheck) -> None:
     port = _free_port()
-    code, lines = await doctor(HTTP_PORT=port, WEBHOOK_URL=f"http://127.0.0.1:{port}")
-    assert (code, wrong(lines)) == (0, [])
-    assert any("found its way in" in line for line in lines)
+    code, lines = await run_check(HTTP_PORT=port, WEBHOOK_URL=f"http://127.0.0.1:{port}")
+    assert (code, failures(lines)) == (0, [])
+    assert any("test webhook arrived" in line for line in lines)
 
 
-async def test_a_webhook_secret_that_is_refused_is_named(environment: Environment, doctor: Doctor) -> None:
+async def test_missing_webhook_secret_is_named(environment: Environment, run_check: RunCheck) -> None:
     environment.replicate.faults.add("forbidden", on="GET /v1/webhooks/*", times=None)
     port = _free_port()
-    code, lines = await doctor(HTTP_PORT=port, WEBHOOK_URL=f"http://127.0.0.1:{port}")
+    code, lines = await run_check(HTTP_PORT=port, WEBHOOK_URL=f"http://127.0.0.1:{port}")
     assert code == 1
-    [sentence] = wrong(lines)
+    [sentence] = failures(lines)
     assert "WEBHOOK_URL" in sentence
     assert "secret" in sentence
 
 
-async def test_a_webhook_address_that_leads_elsewhere_is_named(doctor: Doctor) -> None:
+async def test_webhook_url_of_another_server_is_named(run_check: RunCheck) -> None:
     runner = web.AppRunner(web.Application())
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         elsewhere = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        code, lines = await doctor(HTTP_PORT=_free_port(), WEBHOOK_URL=elsewhere)
+        code, lines = await run_check(HTTP_PORT=_free_port(), WEBHOOK_URL=elsewhere)
     finally:
         await runner.cleanup()
     assert code == 1
-    [sentence] = wrong(lines)
-    assert f"{elsewhere} answered 404" in sentence
+    [sentence] = failures(lines)
+    assert f"{elsewhere} responded with status 404" in sentence
 
 
-async def test_offline_asks_nobody(environment: Environment, doctor: Doctor) -> None:
-    code, lines = await doctor(offline=True)
-    assert (code, wrong(lines)) == (0, [])
+async def test_offline_check_sends_no_requests(environment: Environment, run_check: RunCheck) -> None:
+    code, lines = await run_check(offline=True)
+    assert (code, failures(lines)) == (0, [])
     assert environment.discord.calls == []
     assert not list(environment.replicate.calls)
 
 
-async def test_what_the_next_start_changes_is_told(doctor: Doctor) -> None:
-    _, lines = await doctor()
+async def test_pending_command_changes_are_listed(run_check: RunCheck) -> None:
+    _, lines = await run_check()
     [line] = [line for line in lines if line.startswith("✓ Commands")]
-    assert "Discord has 0; the next start adds /" in line
+    assert "0 registered with Discord; the next start adds /" in line
     names = re.findall(r"/([\w ]+?)(?=,| and |\.)", line)
     assert {"generate", "about"} < set(names)
-    told = README.read_text()
-    assert [name for name in names if name not in told] == [], "the README names every command that there is"
+    readme = README.read_text()
+    assert [name for name in names if name not in readme] == [], "the README lists every command"
 
 
 def _free_port() -> int:
-    """Return a port below those that the system gives to outgoing connections, so that none takes it meanwhile."""
+    """Return a free port outside of the range of outgoing connections, so that none of them takes it."""
     for port in range(20_000 + os.getpid() % 10_000, 32_000):
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
-    raise AssertionError("every port is taken")
+    raise AssertionError("no port is free")

@@ -126,5 +126,5 @@ def test_invalid_duration_is_rejected(text: str) -> None:
 
 
 def test_duration_without_end_is_rejected() -> None:
-    with pytest.raises(ConfigError, match="KEEP_RUNS: .* is too long"):
+    with pytest.raises(ConfigError, match=r"KEEP_RUNS: .* is too long"):
         Settings.load(**TOKENS, keep_runs="99999999999999d")

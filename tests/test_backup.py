@@ -1,4 +1,4 @@
-"""The backup command beside a running bot, and what it takes to go back to the copy."""
+"""The backup command beside a running bot, and restoring its copy."""
 
 import asyncio
 import shutil
@@ -31,12 +31,11 @@ def _restore(copy: Path, folder: Path) -> None:
 
 
 async def _back_up(path: Path) -> int:
-    # The command makes a loop of its own, as it does in a process of its own.
-
+    # The command starts its own event loop.
     return await asyncio.to_thread(main, ["backup", str(path)])
 
 
-async def test_a_copy_of_a_running_bots_database_can_take_its_place(url: str, tmp_path: Path) -> None:
+async def test_copy_of_a_running_bots_database_can_be_restored(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "backups" / "copy.db"
     running = await Store.open(url, clock=SystemClock())
     await running.runs.reserve(a_run("kept"), ())
@@ -51,7 +50,7 @@ async def test_a_copy_of_a_running_bots_database_can_take_its_place(url: str, tm
     await restored.close()
 
 
-async def test_a_second_copy_replaces_the_first(url: str, tmp_path: Path) -> None:
+async def test_second_copy_replaces_the_first(url: str, tmp_path: Path) -> None:
     store = await Store.open(url, clock=SystemClock())
     for name in ("one", "two"):
         await store.runs.reserve(a_run(name), ())
@@ -63,7 +62,7 @@ async def test_a_second_copy_replaces_the_first(url: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("url")
-async def test_where_there_is_no_database_none_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_backup_of_a_missing_database_creates_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert await _back_up(tmp_path / "copy.db") == 2
     assert "There is no database" in capsys.readouterr().err
     assert not (tmp_path / "replicord.db").exists()
