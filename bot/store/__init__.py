@@ -1,1 +1,1 @@
-"""What is remembered: tables, migrations, queries. The only SQL."""
+"""The database: tables, migrations, transitions and queries. No other package has SQL."""

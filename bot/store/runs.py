@@ -77,12 +77,9 @@ class Runs:
             values["started_at"] = started_at
         return await self._update(transitions.ENDED, run_id, **values)
 
-    async def request_cancel(
-        self, run_id: str, *, by_id: int | None = None, by: str | None = None, at: datetime
-    ) -> bool:
-        """Store that a user wants to cancel an active run, or the bot itself (None); True for the first request."""
-        values = {"canceled_by_id": by_id, "cancel_requested_by": by, "cancel_requested_at": at}
-        return await self._update(transitions.CANCEL_REQUESTED, run_id, **values)
+    async def request_cancel(self, run_id: str, *, by_id: int | None, at: datetime) -> bool:
+        """Store that a user, or the bot itself (None), wants to cancel an active run; True for the first request."""
+        return await self._update(transitions.CANCEL_REQUESTED, run_id, canceled_by_id=by_id, cancel_requested_at=at)
 
     async def mark_delivered(self, run_id: str, *, at: datetime) -> bool:
         """Store that Discord shows the result, and delete the interaction's token."""

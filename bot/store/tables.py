@@ -1,4 +1,4 @@
-"""The tables as the latest migration leaves them, and their column types."""
+"""The tables as of the latest migration, and their column types."""
 
 import json
 from collections.abc import Mapping
@@ -22,26 +22,26 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Time(TypeDecorator[datetime]):
-    """An aware time, kept as whole microseconds since 1970 in UTC.
+    """An aware time, stored as whole microseconds since 1970 in UTC.
 
-    An integer sorts, compares and subtracts in every database alike, takes 8 bytes in an index, and comes back
-    exactly as it went in; ISO text does the first only while every writer pads it the same way.
+    An integer sorts, compares and subtracts alike in every database, takes 8 bytes in an index, and comes back exactly
+    as it was stored. ISO text sorts correctly only while every writer pads it in the same way.
     """
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return the microseconds; a time without a zone is a mistake of the caller."""
+        """Return the microseconds; ValueError if the time has no zone."""
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone.")
-        return (value - _EPOCH) // _TICK
+        return (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """Return the time, aware and in UTC."""
@@ -49,10 +49,10 @@ class Time(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[Any]):
-    """Any JSON value, exactly as it was; Python's None is NULL.
+    """Any JSON value, returned exactly as it was stored; Python's None is NULL.
 
-    The standard library writes it, not orjson: that one turns a NaN into null, an integer past 64 bits into a
-    float, and refuses half a surrogate pair. Models do send such things, and the store hands back what it was given.
+    It is written by the standard library, not by orjson, which turns a NaN into null and an integer beyond 64 bits
+    into a float, and rejects lone surrogates. Models do return such values.
     """
 
     impl = Text
@@ -60,25 +60,25 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """Return the JSON text."""
-        return None if value is None else json.dumps(value, separators=(",", ":"), default=_plain)
+        return None if value is None else json.dumps(value, separators=(",", ":"), default=_to_json)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
         """Return the value."""
         return None if value is None else json.loads(value)
 
 
-class Words(TypeDecorator[str]):
-    """Text that people or models wrote; half a surrogate pair, which no database takes, becomes a question mark."""
+class ValidText(TypeDecorator[str]):
+    """Text from people or models; lone surrogates, which no database accepts, become question marks."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return text that is valid UTF-8."""
+        """Return valid UTF-8."""
         return None if value is None else value.encode("utf-8", "replace").decode("utf-8")
 
 
-def _plain(value: object) -> object:
+def _to_json(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not JSON.")
@@ -93,7 +93,7 @@ runs = Table(
     Column("command", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("author_id", BigInteger, nullable=False),
-    Column("author_name", Words, nullable=False),
+    Column("author_name", ValidText, nullable=False),
     Column("application_id", BigInteger, nullable=False),
     Column("guild_id", BigInteger),
     Column("channel_id", BigInteger, nullable=False),
@@ -103,8 +103,8 @@ runs = Table(
     Column("token_only", Boolean, nullable=False),
     Column("file_limit", BigInteger, nullable=False),
     Column("input", Json, nullable=False),
-    Column("prompt", Words),
-    Column("summary", Words, nullable=False),
+    Column("prompt", ValidText),
+    Column("summary", ValidText, nullable=False),
     Column("notes", Json, nullable=False),
     Column("output_schema", Json, nullable=False),
     Column("expected", BigInteger),
@@ -115,11 +115,11 @@ runs = Table(
     Column("prediction_id", Text),
     Column("started_at", Time),
     Column("cancel_requested_at", Time),
-    Column("cancel_requested_by", Words),
+    Column("cancel_requested_by", ValidText),
     Column("canceled_by_id", BigInteger),
     Column("ended_at", Time),
     Column("delivered_at", Time),
-    Column("failure", Words),
+    Column("failure", ValidText),
     Column("cause", Text),
     Column("output", Json),
     Column("metrics", Json, nullable=False),
@@ -161,13 +161,13 @@ Index("runs_remembered", runs.c.delivered_at, sqlite_where=_REMEMBERED, postgres
 _CANCELED = runs.c.canceled_by_id.is_not(None)
 Index("runs_by_canceler", runs.c.canceled_by_id, sqlite_where=_CANCELED, postgresql_where=_CANCELED)
 
-# The files a person gave. They lie apart from the runs so that reading a run reads no pictures.
+# The uploaded files, in a table of their own so that reading a run does not read them.
 run_files = Table(
     "run_files",
     metadata,
     Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("name", Words, nullable=False),
+    Column("name", ValidText, nullable=False),
     Column("mime", Text, nullable=False),
     Column("suffix", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -175,7 +175,7 @@ run_files = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-# The further messages of a run: 0 is the notice that it is over, the others count from 1.
+# The follow-up messages of a run, numbered from 1; 0 is the completion notice.
 run_messages = Table(
     "run_messages",
     metadata,
@@ -185,7 +185,7 @@ run_messages = Table(
 )
 Index("run_messages_by_message", run_messages.c.message_id)
 
-# The further message that is being sent: it may be in Discord, and its id is not known yet.
+# The follow-up message that is being sent: it may exist in Discord, but its id is not known yet.
 run_sends = Table(
     "run_sends",
     metadata,
@@ -193,7 +193,7 @@ run_sends = Table(
     Column("number", Integer, nullable=False),
 )
 
-# What stays of a deleted run for one day, so that deleting does not refill the day's limit.
+# What is kept of a deleted run for one day, so that erasing does not reset the daily limit.
 erased_runs = Table(
     "erased_runs",
     metadata,
@@ -208,7 +208,7 @@ commands = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("target", Text, nullable=False),
-    Column("description", Words),
+    Column("description", ValidText),
     Column("added_by", BigInteger),
     Column("added_at", Time, nullable=False),
 )
