@@ -17,47 +17,50 @@ from benchmarks.plan import Step, build_plan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play the loads that were asked for, print the table, and return the exit code."""
+    """Run the selected loads, print the table, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the bot from outside.")
-    parser.add_argument("--quick", action="store_true", help="a handful of runs each: that it works, no numbers")
-    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="loads or subjects whose name has a WORD")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    asked = parser.parse_args(arguments)
-    steps = [step for step in build_plan(quick=asked.quick) if not asked.only or any(step.named(w) for w in asked.only)]
+    parser.add_argument("--quick", action="store_true", help="a few runs each, only to check that it works")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="WORD", help="loads or candidates whose name contains a WORD"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
+    options = parser.parse_args(arguments)
+    plan = build_plan(quick=options.quick)
+    steps = [step for step in plan if not options.only or any(step.matches(word) for word in options.only)]
     if not steps:
-        parser.error("no load has such a name")
-    # A connection for each run on either side; and nothing here may pause for the dustman.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        parser.error("no load or candidate has such a name")
+    # Every run needs a connection on either side, and pauses for garbage collection would distort the times.
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     gc.set_threshold(200_000, 100, 100)
-    rows = _run(steps)
-    print(f"{machine()}\n\n{format_table(rows)}")
-    if asked.json:
-        told = {"machine": machine(), "rows": [row.as_json() for row in rows]}
-        asked.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    rows = _run_steps(steps)
+    machine = _describe_machine()
+    print(f"{machine}\n\n{format_table(rows)}")
+    if options.json:
+        report = {"machine": machine, "rows": [row.as_json() for row in rows]}
+        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
     return 0
 
 
-def machine() -> str:
-    """Return what it ran on."""
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+def _describe_machine() -> str:
+    load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load average {load}"
 
 
-def _run(steps: Sequence[Step]) -> list[Row]:
+def _run_steps(steps: Sequence[Step]) -> list[Row]:
     rows = []
     for step in steps:
-        print(f"… {step.name}: {step.subject}", file=sys.stderr, flush=True)
+        print(f"… {step.name}: {step.candidate}", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="replicord-") as folder:
             try:
-                rows.append(_loop(step, Path(folder)))
+                rows.append(_run_step(step, Path(folder)))
             except RuntimeError as failure:
                 print(failure, file=sys.stderr)
-                rows.append(Row(step.name, step.subject, {"failed": 1}))
+                rows.append(Row(step.name, step.candidate, {"failed": 1}))
     return rows
 
 
-def _loop(step: Step, folder: Path) -> Row:
+def _run_step(step: Step, folder: Path) -> Row:
     try:
         import uvloop  # noqa: PLC0415  # an extra
     except ImportError:

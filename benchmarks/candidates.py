@@ -1,8 +1,7 @@
-"""The subjects: the bot, and the two baselines beside which its figures stand."""
+"""The programs that are measured: the bot, and two baselines for comparison."""
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +14,15 @@ _POLL_EVERY = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A program that serves ``/talk`` and ``/paint``: its name, and how it is started."""
+    """A program that serves ``/talk`` and ``/paint``: its name, and the module and arguments that start it."""
 
     name: str
     module: tuple[str, ...]
 
-    def process(self, far_end: BenchmarkEnvironment, folder: Path, more: Mapping[str, str] | None = None) -> Process:
-        """Return it, pointed at ``far_end``, with its data in ``folder``; not started yet."""
-        settings = far_end.settings() | {"DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'replicord.db'}"}
-        return Process(self.module, settings=settings | dict(more or {}), folder=folder)
+    def process(self, environment: BenchmarkEnvironment, folder: Path) -> Process:
+        """Return the program's process, pointed at ``environment``, with its data in ``folder``; not started yet."""
+        settings = environment.settings() | {"DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'replicord.db'}"}
+        return Process(self.module, settings=settings, folder=folder)
 
 
 REPLICORD = Candidate("replicord", ("bot", "run"))
@@ -31,12 +30,15 @@ OFFICIAL = Candidate("official client", ("benchmarks.baselines.official",))
 PLAIN = Candidate("httpx + httpx-sse", ("benchmarks.baselines.plain",))
 
 
-async def start_until_ready(process: Process, far_end: BenchmarkEnvironment) -> float:
-    """Start a subject; return the seconds until people can use it: a gateway session, and its commands known."""
-    began = time.monotonic()
+async def start_until_ready(process: Process, environment: BenchmarkEnvironment) -> float:
+    """Start a candidate; return the seconds until it has a gateway session and registered commands.
+
+    Raises RuntimeError with the end of its log if it does not start.
+    """
+    started = time.monotonic()
     await process.start()
-    while not (far_end.discord.gateway.connected and far_end.discord.commands.all()):
-        if not process.running or time.monotonic() - began > _START_LIMIT:
-            raise RuntimeError(f"The subject did not start:\n{process.last_words()}")
+    while not (environment.discord.gateway.connected and environment.discord.commands.all()):
+        if not process.running or time.monotonic() - started > _START_LIMIT:
+            raise RuntimeError(f"The candidate did not start:\n{process.log_tail()}")
         await asyncio.sleep(_POLL_EVERY)
-    return time.monotonic() - began
+    return time.monotonic() - started

@@ -1,4 +1,4 @@
-"""The far end: both services, the people, and the models of the benchmark."""
+"""The environment of a candidate: both stand-ins, the people, and the models of the benchmark."""
 
 import io
 import random
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from PIL import Image
 
 from benchmarks import fixtures
-from benchmarks.observer import Observation, Observer
+from benchmarks.observer import ObservedRun, Observer
 from benchmarks.streams import SharedChannel, SharedStreams
 from benchmarks.token_clock import TokenClock, run_number
 from bot.clock import SystemClock
@@ -24,71 +24,71 @@ from sandbox.request_log import Call, RequestLog
 if TYPE_CHECKING:
     import asyncio
 
-COMMANDS = "talk=bench/words,paint=bench/pictures"
-CREATES_PER_MINUTE = 6000  # what an account has that Replicate raised the limit for
+COMMANDS = "talk=bench/text,paint=bench/images"
+CREATES_PER_MINUTE = 6000  # of an account whose limit Replicate has raised
 
 _PROMPT = {"type": "string", "title": "Prompt", "description": "What to make.", "x-order": 0}
-_WORDS = {"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator",
-          "x-cog-array-display": "concatenate"}  # fmt: skip
-_PICTURES = {"type": "array", "items": {"type": "string", "format": "uri"}, "x-cog-array-type": "iterator"}
+_TEXT = {"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator",
+         "x-cog-array-display": "concatenate"}  # fmt: skip
+_IMAGES = {"type": "array", "items": {"type": "string", "format": "uri"}, "x-cog-array-type": "iterator"}
 
 
-class _DiscardedCalls(RequestLog):
-    """Calls that are not kept: a benchmark makes millions."""
+class _DiscardingLog(RequestLog):
+    """A request log that keeps nothing: a benchmark makes millions of requests."""
 
     def append(self, _: Call) -> None:
-        """Let it go."""
+        return
 
 
 class BenchmarkEnvironment:
-    """Discord, Replicate and their people, for one load.
+    """Discord, Replicate and the people of one load.
 
-    ``tokens`` is how many a text run writes, ``pictures`` how many an image run makes, one a second; ``picture`` is the
-    file that each is. With ``together``, all pictures of all runs come when that event is set.
+    A text run writes ``tokens`` tokens. An image run outputs ``image`` ``images`` times, one a second, or all at once
+    when ``release`` is set to an event that is then set.
     """
 
     def __init__(self) -> None:
         clock = SystemClock()
-        self.metronome = TokenClock()
+        self.token_clock = TokenClock()
         self.discord = DiscordStandIn(clock=clock, state=fixtures.build_state(clock))
         self.replicate = ReplicateStandIn(
             clock=clock,
             timings=Timings(queue=0.3, boot=0.3, finish=0.1),
             throttle=Throttle(clock=clock, creates_per_minute=CREATES_PER_MINUTE),
-            predictors={"words": self._words, "pictures": self._pictures},
+            predictors={"text": self._predict_text, "images": self._predict_images},
             streams=SharedStreams,
         )
-        self.replicate.calls = _DiscardedCalls()
-        self.eyes = Observer(self.discord.state, self.metronome)
+        self.replicate.calls = _DiscardingLog()
+        self.observer = Observer(self.discord.state, self.token_clock)
         self.tokens = 300
-        self.pictures = 5
-        self.together: asyncio.Event | None = None
-        self.picture = make_image(512, 80)
-        self.events = 0
-        self._open = AsyncExitStack()
-        for name, output, predictor in (("words", _WORDS, "words"), ("pictures", _PICTURES, "pictures")):
-            self.replicate.add_model(_model(name, output), predictor=predictor, official=True)
+        self.images = 5
+        self.image = make_image(512, 80)
+        self.release: asyncio.Event | None = None
+        self._image_events = 0
+        self._exit = AsyncExitStack()
+        for name, output in (("text", _TEXT), ("images", _IMAGES)):
+            self.replicate.add_model(_model_payload(name, output), predictor=name, official=True)
 
     async def __aenter__(self) -> Self:
         await self.discord.start()
-        self._open.push_async_callback(self.discord.stop)
+        self._exit.push_async_callback(self.discord.stop)
         await self.replicate.start()
-        self._open.push_async_callback(self.replicate.stop)
-        self._open.enter_context(self.eyes.open())
-        self.metronome.start()
-        self._open.callback(self.metronome.stop)
+        self._exit.push_async_callback(self.replicate.stop)
+        self._exit.enter_context(self.observer.observing())
+        self.token_clock.start()
+        self._exit.callback(self.token_clock.stop)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._open.aclose()
+        await self._exit.aclose()
 
     @property
-    def made(self) -> int:
-        """How many events the models have written."""
-        return self.metronome.events + self.events
+    def events(self) -> int:
+        """How many output events the models have sent."""
+        return self.token_clock.events + self._image_events
 
     def settings(self) -> dict[str, str]:
-        """Return the variables that point a subject here."""
+        """Return the environment variables that point a candidate at the stand-ins."""
         return {
             "DISCORD_TOKEN": self.discord.bot_token,
             "DISCORD_API_URL": self.discord.api_url,
@@ -101,83 +101,82 @@ class BenchmarkEnvironment:
             "CREATES_PER_MINUTE": str(CREATES_PER_MINUTE),
         }
 
-    async def ask(self, number: int, command: str) -> Observation:
-        """Let somebody use a command; run ``number`` is at the end of the prompt."""
+    async def start_run(self, number: int, command: str) -> ObservedRun:
+        """Use a command as some person; the prompt ends with ``number``."""
         person, channel = fixtures.person_and_channel(self.discord, number)
-        sight = Observation(number, group=self.metronome.deal(), writes=command == "talk", asked_at=time.monotonic())
-        prompt = {"prompt": f"Say what there is to say about lighthouses, bridges and boats, number {number}"}
-        self.eyes.expect(sight, await person.use_command(channel, command, prompt, wait=False))
-        return sight
+        run = ObservedRun(number, group=self.token_clock.next_group(), is_text=command == "talk")
+        values = {"prompt": f"Say what there is to say about lighthouses, bridges and boats, number {number}"}
+        self.observer.expect(run, await person.use_command(channel, command, values, wait=False))
+        return run
 
-    def forget_calls(self) -> None:
-        """Drop what the stand-in for Discord keeps of every request."""
+    def clear_calls(self) -> None:
+        """Drop the stand-in's log of requests to Discord."""
         self.discord.calls.clear()
 
-    async def _words(self, job: Job) -> None:
-        sight, prediction = self._of(job)
-        group = sight.group if sight else self.metronome.deal()
-        # Its first beat is the next of its group, at most a thirtieth of a second from now.
-        self._heard(sight)
-        await self.metronome.play(prediction, self.tokens, group)
-        self._ends(sight, prediction)
+    async def _predict_text(self, job: Job) -> None:
+        run, prediction = self._find_run(job)
+        group = run.group if run else self.token_clock.next_group()
+        # The first token is written with the next tick of the group, at most a thirtieth of a second from now.
+        _mark_first_event(run)
+        await self.token_clock.write_tokens(prediction, self.tokens, group)
+        _mark_done_when_sent(run, prediction)
 
-    async def _pictures(self, job: Job) -> None:
-        sight, prediction = self._of(job)
-        if self.together is not None:
-            await self.together.wait()
-            urls = [job.save_file(self.picture, f"out-{index}.webp") for index in range(self.pictures)]
-            self._heard(sight)
-            self.events += len(urls)
+    async def _predict_images(self, job: Job) -> None:
+        run, prediction = self._find_run(job)
+        if self.release is not None:
+            await self.release.wait()
+            urls = [job.save_file(self.image, f"out-{index}.webp") for index in range(self.images)]
+            _mark_first_event(run)
+            self._image_events += len(urls)
             await job.set_output(urls)
         else:
-            for index in range(self.pictures):
+            for index in range(self.images):
                 await job.sleep(1.0)
-                self._heard(sight)
-                self.events += 1
-                await job.add_output(job.save_file(self.picture, f"out-{index}.webp"))
-        self._ends(sight, prediction)
+                _mark_first_event(run)
+                self._image_events += 1
+                await job.add_output(job.save_file(self.image, f"out-{index}.webp"))
+        _mark_done_when_sent(run, prediction)
 
-    def _of(self, job: Job) -> tuple[Observation | None, Prediction]:
-        return self.eyes.sights.get(run_number(job)), self.replicate.predictions[job.id]
-
-    def _heard(self, sight: Observation | None) -> None:
-        if sight is not None and sight.first_event_at is None:
-            sight.first_event_at = time.monotonic()
-
-    def _ends(self, sight: Observation | None, prediction: Prediction) -> None:
-        """Note when ``done`` goes out."""
-        channel = prediction.channel
-        if sight is None or not isinstance(channel, SharedChannel):
-            return
-
-        def done() -> None:
-            sight.done_at = time.monotonic()
-
-        channel.when_done = done
+    def _find_run(self, job: Job) -> tuple[ObservedRun | None, Prediction]:
+        return self.observer.runs.get(run_number(job)), self.replicate.predictions[job.id]
 
 
-def make_image(side: int, quality: int, *, least: int = 0) -> bytes:
-    """Return a WebP that compresses as a photograph does; ``least`` is the least number of bytes."""
-    noise = random.Random(side)  # noqa: S311  # not for secrets: the same picture every time
+def _mark_first_event(run: ObservedRun | None) -> None:
+    if run is not None and run.first_event_at is None:
+        run.first_event_at = time.monotonic()
+
+
+def _mark_done_when_sent(run: ObservedRun | None, prediction: Prediction) -> None:
+    """Record when the stream's ``done`` event is sent."""
+    channel = prediction.channel
+    if run is None or not isinstance(channel, SharedChannel):
+        return
+
+    def mark_done() -> None:
+        run.done_at = time.monotonic()
+
+    channel.on_done = mark_done
+
+
+def make_image(side: int, quality: int, *, min_bytes: int = 0) -> bytes:
+    """Return a WebP of ``side`` × ``side`` pixels that compresses like a photograph, padded to ``min_bytes``."""
+    noise = random.Random(side)  # noqa: S311  # not for secrets: the same image every time
     small = Image.frombytes("RGB", (side // 8, side // 8), noise.randbytes(3 * (side // 8) ** 2))
-    data = _encode_webp(small.resize((side, side), Image.Resampling.BICUBIC), quality)
-    # A chunk that decoders skip fills it up.
-    return data if len(data) >= least else _pad_webp(data, least)
-
-
-def _encode_webp(image: Image.Image, quality: int) -> bytes:
     out = io.BytesIO()
-    image.save(out, "WEBP", quality=quality, method=0)
-    return out.getvalue()
+    small.resize((side, side), Image.Resampling.BICUBIC).save(out, "WEBP", quality=quality, method=0)
+    data = out.getvalue()
+    return data if len(data) >= min_bytes else _pad_webp(data, min_bytes)
 
 
-def _pad_webp(data: bytes, least: int) -> bytes:
-    room = (least - len(data)) // 2 * 2
-    filled = data + b"BNCH" + room.to_bytes(4, "little") + random.Random(1).randbytes(room)  # noqa: S311  # as above
-    return filled[:4] + (len(filled) - 8).to_bytes(4, "little") + filled[8:]
+def _pad_webp(data: bytes, min_bytes: int) -> bytes:
+    """Append a chunk that decoders skip."""
+    size = (min_bytes - len(data)) // 2 * 2
+    padding = random.Random(1).randbytes(size)  # noqa: S311  # as above
+    padded = data + b"BNCH" + size.to_bytes(4, "little") + padding
+    return padded[:4] + (len(padded) - 8).to_bytes(4, "little") + padded[8:]
 
 
-def _model(name: str, output: dict[str, Any]) -> dict[str, Any]:
+def _model_payload(name: str, output: dict[str, Any]) -> dict[str, Any]:
     schemas = {
         "Input": {"type": "object", "title": "Input", "properties": {"prompt": _PROMPT}, "required": ["prompt"]},
         "Output": {"title": "Output", **output},

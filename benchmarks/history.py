@@ -1,4 +1,4 @@
-"""A long history: what the queries that people wait for cost when there are a million runs."""
+"""A long history: what the queries that people wait for cost with a million stored runs."""
 
 import json
 import sqlite3
@@ -16,11 +16,11 @@ from bot.store.models import Place, Run, RunState
 from bot.store.store import Store
 
 _AUTHORS = 5000
-_TIMES = 50
+_REPEATS = 50
 
 
 async def measure(rows: int, folder: Path) -> Row:
-    """Fill a database with ``rows`` finished runs and time each query of a command, a press and a start."""
+    """Fill a database with ``rows`` finished runs; time each query of a command, a button and a start."""
     path = folder / "replicord.db"
     url = f"sqlite+aiosqlite:///{path}"
     store = await Store.open(url, clock=SystemClock())
@@ -31,16 +31,16 @@ async def measure(rows: int, folder: Path) -> Row:
     await store.runs.mark_ended(run.id, state=RunState.SUCCEEDED, at=run.created_at, output=["word"] * 100)
     await store.runs.mark_delivered(run.id, at=run.created_at)
     await store.close()
-    began = time.monotonic()
+    started = time.monotonic()
     _fill(path, rows, run)
-    figures: dict[str, Figure] = {"rows": rows, "filling s": time.monotonic() - began}
+    figures: dict[str, Figure] = {"rows": rows, "filling s": time.monotonic() - started}
     figures["file MB"] = path.stat().st_size / 1e6
-    began = time.monotonic()
+    started = time.monotonic()
     store = await Store.open(url, clock=SystemClock())
-    figures["opening s"] = time.monotonic() - began
+    figures["opening s"] = time.monotonic() - started
     try:
         for name, query in _queries(store, rows).items():
-            times = [await _timed(query, number) for number in range(_TIMES)]
+            times = [await _timed(query, number) for number in range(_REPEATS)]
             figures[f"{name} ms p50"] = 1000 * (percentile(times, 0.5) or 0)
             figures[f"{name} ms p99"] = 1000 * (percentile(times, 0.99) or 0)
     finally:
@@ -57,9 +57,9 @@ def _queries(store: Store, rows: int) -> dict[str, Callable[[int], Awaitable[obj
 
     return {
         "reserve": reserve,
-        "get": lambda n: runs.get(f"run{n * rows // _TIMES}"),
-        "by message": lambda n: runs.find_by_message(10**9 + n * rows // _TIMES),
-        "by prediction": lambda n: runs.find_run_ids([f"p{n * rows // _TIMES}"]),
+        "get": lambda n: runs.get(f"run{n * rows // _REPEATS}"),
+        "by message": lambda n: runs.find_by_message(10**9 + n * rows // _REPEATS),
+        "by prediction": lambda n: runs.find_run_ids([f"p{n * rows // _REPEATS}"]),
         "recent": lambda n: runs.list_recent(n, limit=10),
         "active": runs.list_active,
         "undelivered": lambda _: runs.list_undelivered(),
@@ -67,38 +67,41 @@ def _queries(store: Store, rows: int) -> dict[str, Callable[[int], Awaitable[obj
 
 
 async def _timed(query: Callable[[int], Awaitable[object]], number: int) -> float:
-    began = time.perf_counter()
+    started = time.perf_counter()
     await query(number)
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def _fill(path: Path, rows: int, pattern: Run) -> None:
-    """Copy the pattern's row, with an id, an author, a message, a prediction and a time of its own."""
+    """Insert copies of ``pattern`` with different ids, authors, messages, predictions and times."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         cursor = connection.execute("SELECT * FROM runs WHERE id = ?", (pattern.id,))
         names = [column[0] for column in cursor.description]
         row: dict[str, Any] = dict(zip(names, cursor.fetchone(), strict=True))
         step = timedelta(days=365) / rows
-        marks = ", ".join("?" for _ in names)
+        placeholders = ", ".join("?" for _ in names)
         connection.executemany(
-            f"INSERT INTO runs ({', '.join(names)}) VALUES ({marks})",  # noqa: S608  # names of the table's own columns
-            (tuple(_varied(row, number, pattern.created_at - step * (number + 1)).values()) for number in range(rows)),
+            f"INSERT INTO runs ({', '.join(names)}) VALUES ({placeholders})",  # noqa: S608  # the table's own column names
+            (
+                tuple(_vary_row(row, number, pattern.created_at - step * (number + 1)).values())
+                for number in range(rows)
+            ),
         )
         connection.commit()
         connection.execute("ANALYZE")
 
 
-def _varied(row: dict[str, Any], number: int, at: datetime) -> dict[str, Any]:
-    moment = _as_stored(row["created_at"], at)
-    own = {"id": f"run{number}", "author_id": number % _AUTHORS, "message_id": 10**9 + number}
-    times = dict.fromkeys(("created_at", "sent_at", "started_at", "ended_at", "delivered_at"), moment)
-    return row | {name: value for name, value in (own | times | {"prediction_id": f"p{number + 1}"}).items()
+def _vary_row(row: dict[str, Any], number: int, at: datetime) -> dict[str, Any]:
+    stored_at = _format_like(row["created_at"], at)
+    ids = {"id": f"run{number}", "author_id": number % _AUTHORS, "message_id": 10**9 + number}
+    times = dict.fromkeys(("created_at", "sent_at", "started_at", "ended_at", "delivered_at"), stored_at)
+    return row | {name: value for name, value in (ids | times | {"prediction_id": f"p{number + 1}"}).items()
                   if name in row and row[name] is not None}  # fmt: skip
 
 
-def _as_stored(example: object, at: datetime) -> object:
-    """Return a time in the form that the store keeps times in."""
+def _format_like(example: object, at: datetime) -> object:
+    """Return a time in the format of the stored ``example``."""
     if isinstance(example, int):
         return int(at.timestamp() * (1_000_000 if example > 10**14 else 1000 if example > 10**11 else 1))
     return at.strftime("%Y-%m-%d %H:%M:%S.%f")
@@ -106,12 +109,12 @@ def _as_stored(example: object, at: datetime) -> object:
 
 def _run(at: datetime) -> Run:
     place = Place(
-        guild_id=1, channel_id=2, message_id=3, application_id=4, token="token",  # noqa: S106  # nobody's
+        guild_id=1, channel_id=2, message_id=3, application_id=4, token="token",  # noqa: S106  # not a real one
         token_expires_at=at + timedelta(minutes=15), file_limit=10**7, token_only=False,
     )  # fmt: skip
     prompt = "Say what there is to say about lighthouses, bridges and boats"
     return Run(
-        id="pattern", command="talk", target="bench/words", author_id=1, author_name="mia", place=place,
+        id="pattern", command="talk", target="bench/text", author_id=1, author_name="mia", place=place,
         input=json.loads(f'{{"prompt": "{prompt}"}}'), prompt=prompt, summary="", notes=(), output_schema={},
         expected=None, state=RunState.RESERVED, created_at=at,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A start with everything as it was left: the database is there, and Discord knows the commands."""
+"""A restart with an existing database and registered commands, and what the process needs when idle."""
 
 import asyncio
 from pathlib import Path
@@ -11,23 +11,23 @@ from benchmarks.streaming import MB
 _IDLE_AFTER = 5.0
 
 
-async def measure(subject: Candidate, folder: Path) -> Row:
-    """Start a subject twice; tell how the second start went, and what it holds when nothing happens."""
-    async with BenchmarkEnvironment() as far_end:
-        process = subject.process(far_end, folder)
+async def measure(candidate: Candidate, folder: Path) -> Row:
+    """Start a candidate twice; return how long the starts took, and its memory when idle."""
+    async with BenchmarkEnvironment() as environment:
+        process = candidate.process(environment, folder)
         try:
-            first = await start_until_ready(process, far_end)
+            first = await start_until_ready(process, environment)
             await process.stop()
-            while far_end.discord.gateway.connected:  # noqa: ASYNC110  # the stand-in has no event for it
+            while environment.discord.gateway.connected:  # noqa: ASYNC110  # the stand-in has no event for it
                 await asyncio.sleep(0.01)
-            again = await start_until_ready(process, far_end)
+            second = await start_until_ready(process, environment)
             await asyncio.sleep(_IDLE_AFTER)
             figures: dict[str, Figure] = {
                 "first start to ready s": first,
-                "start to ready s": again,
-                "memory at rest MB": process.memory() / MB,
+                "start to ready s": second,
+                "idle memory MB": process.memory() / MB,
                 "CPU s of the start": process.cpu(),
             }
         finally:
             await process.stop()
-    return Row("rest", subject.name, figures)
+    return Row("rest", candidate.name, figures)

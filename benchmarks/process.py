@@ -1,4 +1,4 @@
-"""Process: the program under test, started as anybody would start it, with what the kernel counts for it."""
+"""The process of a candidate, with the CPU and memory that the kernel counts for it."""
 
 import asyncio
 import os
@@ -8,24 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
+_INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 _TICK = os.sysconf("SC_CLK_TCK")
-_PATIENCE = 15.0
+_STOP_LIMIT = 15.0
 
 
 class Process:
-    """A Python module in a process of its own. Linux: it is measured through ``/proc``."""
+    """A Python module in a separate process, measured through ``/proc`` (Linux)."""
 
     def __init__(self, module: tuple[str, ...], *, settings: Mapping[str, str], folder: Path) -> None:
         self._module = module
         self._folder = folder
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        self._environment = kept | dict(settings) | {"PYTHONPATH": str(_ROOT)}
+        inherited = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
+        self._environment = inherited | dict(settings) | {"PYTHONPATH": str(_ROOT)}
         self._process: asyncio.subprocess.Process | None = None
-        self.log = folder / "subject.log"
+        self.log = folder / "candidate.log"
 
     async def start(self) -> None:
-        """Start it."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", *self._module,
@@ -34,45 +33,42 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
         if self._process is None:
-            raise RuntimeError("It was not started.")
+            raise RuntimeError("The process was not started.")
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether it is alive."""
         return self._process is not None and self._process.returncode is None
 
     def cpu(self) -> float:
-        """Return the seconds of CPU that it has used, in all its threads."""
+        """Return the CPU seconds used by all threads."""
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICK
 
     def memory(self, *, peak: bool = False) -> int:
-        """Return the bytes that it has in memory, or had at most."""
-        wanted = "VmHWM:" if peak else "VmRSS:"
+        """Return the resident memory in bytes, or its peak."""
+        field = "VmHWM:" if peak else "VmRSS:"
         for line in Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith(wanted):
+            if line.startswith(field):
                 return int(line.split()[1]) * 1024
         return 0
 
     async def stop(self) -> None:
-        """Ask it to stop, and end it when it takes too long."""
+        """Send SIGTERM; kill the process if it takes too long."""
         if self._process is None or not self.running:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._process.wait(), _PATIENCE)
+            await asyncio.wait_for(self._process.wait(), _STOP_LIMIT)
         except TimeoutError:
             await self.kill()
 
     async def kill(self) -> None:
-        """End it in the middle of whatever it does."""
         if self._process is not None and self.running:
             self._process.kill()
             await self._process.wait()
 
-    def last_words(self) -> str:
-        """Return the end of its log."""
+    def log_tail(self) -> str:
+        """Return the end of the log."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-3000:] if self.log.exists() else ""

@@ -1,4 +1,4 @@
-"""A restart in the middle of many runs: the process is killed, and another takes them up."""
+"""A restart during many runs: the process is killed, and a new one recovers them."""
 
 import asyncio
 import time
@@ -8,46 +8,46 @@ from benchmarks.candidates import REPLICORD, start_until_ready
 from benchmarks.environment import BenchmarkEnvironment
 from benchmarks.figures import Row, percentiles
 from benchmarks.streaming import MB, request_figures, start_runs, wait_until
-from benchmarks.token_clock import TOKENS_PER_SECOND
+from benchmarks.token_clock import TICKS_PER_SECOND
 
-_BEFORE, _AFTER = 3.0, 25.0
+_BEFORE, _AFTER = 3.0, 25.0  # seconds of streaming before and after the kill
 
 
 async def measure(runs: int, folder: Path) -> Row:
-    """Kill the bot with ``runs`` unfinished runs and start it again."""
-    async with BenchmarkEnvironment() as far_end:
+    """Kill the bot during ``runs`` runs and start it again."""
+    async with BenchmarkEnvironment() as environment:
         rate = max(runs / 20, 10)
-        far_end.tokens = round((runs / rate + _BEFORE + _AFTER) * TOKENS_PER_SECOND)
-        process = REPLICORD.process(far_end, folder)
+        environment.tokens = round((runs / rate + _BEFORE + _AFTER) * TICKS_PER_SECOND)
+        process = REPLICORD.process(environment, folder)
         try:
-            first = await start_until_ready(process, far_end)
-            sights = await start_runs(runs, rate, far_end)
-            await wait_until(lambda: all(sight.first_event_at for sight in sights), far_end, 30.0)
+            first = await start_until_ready(process, environment)
+            observed = await start_runs(runs, rate, environment)
+            await wait_until(lambda: all(run.first_event_at for run in observed), environment, 30.0)
             await asyncio.sleep(_BEFORE)
             await process.kill()
-            while far_end.discord.gateway.connected:  # noqa: ASYNC110  # the stand-in has no event for it
+            while environment.discord.gateway.connected:  # noqa: ASYNC110  # the stand-in has no event for it
                 await asyncio.sleep(0.01)
-            killed = time.monotonic()
-            far_end.eyes.forget_edits()
-            again = await start_until_ready(process, far_end)
-            back = time.monotonic()
-            running = [sight for sight in sights if sight.done_at is None]
-            await wait_until(lambda: all(sight.edited_at or sight.done_at for sight in running), far_end, 60.0)
-            followed = [sight.edited_at - back for sight in running if sight.edited_at]
-            await wait_until(lambda: all(sight.over for sight in sights), far_end, 90.0)
-            ends = [sight.final_at - sight.done_at for sight in sights if sight.final_at and sight.done_at]
+            killed_at = time.monotonic()
+            environment.observer.clear_edits()
+            second = await start_until_ready(process, environment)
+            ready_at = time.monotonic()
+            running = [run for run in observed if run.done_at is None]
+            await wait_until(lambda: all(run.edited_at or run.done_at for run in running), environment, 60.0)
+            recovered = [run.edited_at - ready_at for run in running if run.edited_at]
+            await wait_until(lambda: all(run.finished for run in observed), environment, 90.0)
+            ends = [run.final_at - run.done_at for run in observed if run.final_at and run.done_at]
             figures = {
                 "start to ready s": first,
-                "start to ready again s": again,
-                "down in all s": back - killed,
-                **percentiles("ready to followed again s", followed, 0.5, 0.99),
-                "all followed again s": max(followed, default=None),
-                "unfinished at the kill": len(running),
+                "start to ready again s": second,
+                "downtime s": ready_at - killed_at,
+                **percentiles("ready to recovered s", recovered, 0.5, 0.99),
+                "all recovered s": max(recovered, default=None),
+                "unfinished when killed": len(running),
                 **percentiles("done to final edit s", ends, 0.5, 0.95),
-                "never finished": sum(sight.final_at is None for sight in sights),
-                "predictions made": len(far_end.replicate.predictions),
-                "memory at most MB": process.memory(peak=True) / MB,
+                "never finished": sum(run.final_at is None for run in observed),
+                "predictions made": len(environment.replicate.predictions),
+                "peak memory MB": process.memory(peak=True) / MB,
             }
         finally:
             await process.stop()
-    return Row(f"restart {runs}", REPLICORD.name, figures | request_figures(far_end))
+    return Row(f"restart {runs}", REPLICORD.name, figures | request_figures(environment))

@@ -1,4 +1,4 @@
-"""Streams that cost little: the wire format of ``sandbox.replicate.streams``, written for all at once."""
+"""Cheap streams: the format of ``sandbox.replicate.streams``, encoded once for all subscribers."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,44 +27,44 @@ def encode_chunk(data: bytes) -> bytes:
 
 
 def encode_message(message: StreamMessage) -> bytes:
-    """Return an event as it goes over the wire."""
+    """Return an event as it is sent."""
     return encode_chunk(encode_event(message.event, message.data, str(message.id)))
 
 
 class SharedChannel(Channel):
-    """A channel that writes to its subscribers as soon as something is published, without a task for each."""
+    """A channel that writes directly to its subscribers when an event is published, without a task for each."""
 
     def __init__(self, *, prediction_id: str, model: str, now: Callable[[], datetime]) -> None:
         super().__init__(prediction_id=prediction_id, model=model, now=now)
         self.transports: set[asyncio.Transport] = set()
-        self.spoke_at = 0.0
-        self.when_done: Callable[[], None] | None = None
+        self.sent_at = 0.0
+        self.on_done: Callable[[], None] | None = None
 
     def publish(self, event: str, data: str) -> StreamMessage:
         """Add an event and send it."""
         message = super().publish(event, data)
         self._send(encode_message(message))
-        if event == "done" and self.when_done is not None:
-            self.when_done()
+        if event == "done" and self.on_done is not None:
+            self.on_done()
         return message
 
-    def share(self, message: StreamMessage, wire: bytes) -> None:
-        """Add an event that many channels get at this moment; it was encoded once for all."""
+    def share(self, message: StreamMessage, encoded: bytes) -> None:
+        """Add an event that is sent to many channels, already encoded."""
         self.messages.append(message)
-        self._send(wire)
+        self._send(encoded)
 
-    def _send(self, wire: bytes) -> None:
-        self.spoke_at = asyncio.get_running_loop().time()
+    def _send(self, encoded: bytes) -> None:
+        self.sent_at = asyncio.get_running_loop().time()
         for transport in self.transports:
             if not transport.is_closing():
-                transport.write(wire)
+                transport.write(encoded)
 
 
 class SharedStreams(StreamServer):
-    """Serves channels as Nchan does: a greeting, what was missed, what comes, and the end after 30 idle seconds."""
+    """Serves channels as Nchan does: a greeting, missed events, new events, and the end after 30 idle seconds."""
 
     def open_channel(self, path: str, *, prediction_id: str, model: str) -> SharedChannel:
-        """Make the channel that is served under ``path``."""
+        """Create the channel that is served at ``path``."""
         channel = SharedChannel(prediction_id=prediction_id, model=model, now=self._clock.now)
         self._channels[path] = channel
         return channel
@@ -84,7 +84,7 @@ class SharedStreams(StreamServer):
         missed = channel.messages[channel.index_after(request.headers.get("Last-Event-ID")) :]
         transport.write(encode_chunk(GREETING) + b"".join(map(encode_message, missed)))
         channel.transports.add(transport)
-        channel.spoke_at = asyncio.get_running_loop().time()
+        channel.sent_at = asyncio.get_running_loop().time()
         try:
             await self._keep_open(channel, transport)
         finally:
@@ -96,6 +96,6 @@ class SharedStreams(StreamServer):
     async def _keep_open(self, channel: SharedChannel, transport: asyncio.Transport) -> None:
         loop = asyncio.get_running_loop()
         while not self._closing.is_set() and not transport.is_closing():
-            if loop.time() - channel.spoke_at >= limits.STREAM_IDLE.total_seconds():
+            if loop.time() - channel.sent_at >= limits.STREAM_IDLE.total_seconds():
                 return
             await asyncio.sleep(_CHECK_EVERY)

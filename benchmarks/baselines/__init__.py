@@ -1,1 +1,1 @@
-"""Bots as people write them in an afternoon: no store, no cancel, no restart, one edit a second."""
+"""Minimal bots for comparison: no store, no cancel, no recovery, one edit a second."""

@@ -1,4 +1,4 @@
-"""What the two baselines share: a discord.py bot with one command, which edits its answer once a second."""
+"""The bot of both baselines: discord.py with one command, which edits its response once a second."""
 
 import os
 import time
@@ -9,20 +9,19 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
-MODEL = "bench/words"
+MODEL = "bench/text"
 _EDIT_EVERY = 1.0
-_MAX_CHARS = 1990  # a message takes 2,000 characters; the newest are shown
+_MAX_CHARS = 1990  # a message has at most 2,000 characters; the newest are shown
 
 
 class MinimalBot(commands.Bot):
-    """The usual bot: default intents, commands synced when it starts."""
+    """A bot with default intents that syncs its commands at start."""
 
     def __init__(self, stream: Callable[[str], AsyncIterator[str]]) -> None:
         super().__init__(command_prefix="!", intents=discord.Intents.default())
         self._stream = stream
 
     async def setup_hook(self) -> None:
-        """Add the command."""
         self.tree.add_command(app_commands.Command(name="talk", description="Ask the model.", callback=self._talk))
         await self.tree.sync()
 
@@ -38,7 +37,7 @@ class MinimalBot(commands.Bot):
 
 
 def run(stream: Callable[[str], AsyncIterator[str]]) -> None:
-    """Run the bot, pointed at the addresses in the environment."""
+    """Run the bot against the URLs in the environment variables."""
     discord.http.Route.BASE = os.environ["DISCORD_API_URL"]
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_GATEWAY_URL"])
     MinimalBot(stream).run(os.environ["DISCORD_TOKEN"], log_level=30)

@@ -1,4 +1,4 @@
-"""The baseline on Replicate's official client."""
+"""The baseline with Replicate's official client."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from benchmarks.baselines.minimal_bot import MODEL, run
 
 
 async def stream(prompt: str) -> AsyncIterator[str]:
-    """Yield what the model writes."""
+    """Yield the model's output."""
     async for event in await replicate.async_stream(MODEL, input={"prompt": prompt}):
         yield str(event)
 

@@ -1,4 +1,4 @@
-"""The baseline on httpx, with its own transport, and httpx-sse."""
+"""The baseline with httpx, its default transport, and httpx-sse."""
 
 import os
 from collections.abc import AsyncIterator
@@ -13,13 +13,13 @@ _HEADERS = {"Authorization": f"Bearer {os.environ.get('REPLICATE_API_TOKEN', '')
 
 
 class Client:
-    """One client for all runs; its pool has no limit."""
+    """One client for all runs, with an unlimited pool."""
 
     def __init__(self) -> None:
         self._http: httpx.AsyncClient | None = None
 
     async def stream(self, prompt: str) -> AsyncIterator[str]:
-        """Yield what the model writes."""
+        """Yield the model's output."""
         http = self._http = self._http or httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None))
         url = f"{_BASE}/v1/models/{MODEL}/predictions"
         made = await http.post(url, json={"input": {"prompt": prompt}}, headers=_HEADERS)
