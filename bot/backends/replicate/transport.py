@@ -109,8 +109,8 @@ async def _remember_response(
 class PausableConnection:
     """The connection that a response's body comes from. Pausing an unknown or closed connection does nothing.
 
-    aiohttp stops reading by itself when its buffer is full, which for events is after five chunks: a stream that nobody
-    reads still woke the loop five times in every pause, and every read came in two halves.
+    aiohttp itself stops reading when its buffer is full, which for events is after five chunks: without this a stream
+    wakes the loop five times in every pause, and every read comes in two halves (docs/adr/0009).
     """
 
     def __init__(self, extensions: Mapping[str, Any]) -> None:
@@ -118,7 +118,7 @@ class PausableConnection:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Read nothing from the socket; data that arrives stays in the kernel's buffer and wakes nobody."""
+        """Read nothing from the socket; arriving data stays in the kernel's buffer and wakes no task."""
         transport = self._transport
         if transport is None or transport.is_closing():
             yield
