@@ -1,4 +1,4 @@
-"""A real discord.py client that talks to the stand-in."""
+"""A real discord.py client, connected to the stand-in."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,31 +17,31 @@ INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True, 
 
 
 class Bot(discord.Client):
-    """A client with a command tree; ``events`` is what it received, by discord.py's names."""
+    """A client with a command tree; ``events`` are the received events, with discord.py's names."""
 
     def __init__(self, intents: discord.Intents = INTENTS, **options: Any) -> None:
         super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none(), **options)
         self.tree = app_commands.CommandTree(self)
         self.events: list[tuple[str, tuple[Any, ...]]] = []
-        self.happened = asyncio.Event()
+        self.event_received = asyncio.Event()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         self.events.append((event, args))
-        self.happened.set()
+        self.event_received.set()
         super().dispatch(event, *args, **kwargs)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Identify at once: the five seconds that the library waits are for Discord's own limit."""
+        """Identify at once: the library's five seconds are for Discord's own limit."""
 
     async def wait_for_event(self, event: str, number: int = 1) -> tuple[Any, ...]:
-        """Return the arguments of the ``number``-th event of that name, waiting for it."""
+        """Wait for the ``number``-th event of that name and return its arguments."""
         async with asyncio.timeout(10):
             while True:
                 found = [args for name, args in self.events if name == event]
                 if len(found) >= number:
                     return found[number - 1]
-                self.happened.clear()
-                await self.happened.wait()
+                self.event_received.clear()
+                await self.event_received.wait()
 
 
 def point_library_at(standin: DiscordStandIn) -> None:
@@ -51,7 +51,7 @@ def point_library_at(standin: DiscordStandIn) -> None:
 
 @asynccontextmanager
 async def running_bot(bot: Bot, standin: DiscordStandIn) -> AsyncIterator[Bot]:
-    """Log the bot in and keep it connected for as long as the context is open."""
+    """Log the bot in and keep it connected while the context is open."""
     point_library_at(standin)
     bot._connection.guild_ready_timeout = 0.01
     async with bot:

@@ -1,4 +1,4 @@
-"""What the bot may reach and do: permissions, reactions, ephemeral messages, other guilds, mentions."""
+"""What the bot can access and do: permissions, reactions, ephemeral messages, other guilds, mentions."""
 
 import pytest
 
@@ -7,17 +7,17 @@ from sandbox.discord.state.models import Message
 from tests.sandbox.discord.http_client import HttpClient, make_image, text_display
 from tests.sandbox.discord.test_messages import messages, v2
 
-CROSS = "%E2%9D%8C"
+X_EMOJI = "%E2%9D%8C"
 
 
-async def sent(standin: DiscordStandIn, http: HttpClient, channel: str = "general") -> Message:
+async def create_message(standin: DiscordStandIn, http: HttpClient, channel: str = "general") -> Message:
     data = (await http.request("POST", messages(standin, channel), {"content": "x"})).body
     message = standin.state.message(standin.state.channel(channel).id, int(data["id"]))
     assert message is not None
     return message
 
 
-def reactions(message: Message, emoji: str = CROSS) -> str:
+def reactions(message: Message, emoji: str = X_EMOJI) -> str:
     return f"/channels/{message.channel.id}/messages/{message.id}/reactions/{emoji}"
 
 
@@ -34,7 +34,7 @@ async def test_unknown_path_channel_and_bad_id_have_their_codes(http: HttpClient
 
 
 async def test_an_invisible_channel_is_missing_access(standin: DiscordStandIn, http: HttpClient) -> None:
-    message = await sent(standin, http)
+    message = await create_message(standin, http)
     standin.faults.deny_permission(message.channel, Permission.VIEW_CHANNEL)
     assert (await http.request("GET", f"/channels/{message.channel.id}")).code == 50001
     assert (await http.request("PATCH", f"{messages(standin)}/{message.id}", {"content": "y"})).code == 50001
@@ -44,7 +44,7 @@ async def test_an_invisible_channel_is_missing_access(standin: DiscordStandIn, h
 
 
 async def test_without_send_messages_only_edits_work(standin: DiscordStandIn, http: HttpClient) -> None:
-    message = await sent(standin, http)
+    message = await create_message(standin, http)
     standin.faults.deny_permission(message.channel, Permission.SEND_MESSAGES)
     assert (await http.request("POST", messages(standin), {"content": "x"})).code == 50013
     assert (await http.request("PATCH", f"{messages(standin)}/{message.id}", {"content": "y"})).status == 200
@@ -53,9 +53,9 @@ async def test_without_send_messages_only_edits_work(standin: DiscordStandIn, ht
 async def test_files_and_embeds_need_their_permissions(standin: DiscordStandIn, http: HttpClient) -> None:
     assert (await http.request("POST", messages(standin, "quiet"), {}, {"a.png": make_image()})).code == 50013
     assert (await http.request("POST", messages(standin, "quiet"), {"embeds": [{"title": "t"}]})).code == 50013
-    message = await sent(standin, http, "quiet")
-    one = f"{messages(standin, 'quiet')}/{message.id}"
-    assert (await http.request("PATCH", one, {}, {"a.png": make_image()})).code == 50013
+    message = await create_message(standin, http, "quiet")
+    path = f"{messages(standin, 'quiet')}/{message.id}"
+    assert (await http.request("PATCH", path, {}, {"a.png": make_image()})).code == 50013
 
 
 async def test_a_thread_inherits_all_permissions_but_sending(standin: DiscordStandIn, http: HttpClient) -> None:
@@ -67,7 +67,7 @@ async def test_a_thread_inherits_all_permissions_but_sending(standin: DiscordSta
 
 
 async def test_only_a_new_emoji_needs_add_reactions(standin: DiscordStandIn, http: HttpClient) -> None:
-    message = await sent(standin, http, "quiet")
+    message = await create_message(standin, http, "quiet")
     assert (await http.request("PUT", f"{reactions(message)}/@me")).code == 50013
     standin.state.deny(message.channel, Permission.ADD_REACTIONS, standin.state.user("noah"))
     await standin.person("mia").react(message, "❌")
@@ -78,7 +78,7 @@ async def test_only_a_new_emoji_needs_add_reactions(standin: DiscordStandIn, htt
 
 
 async def test_removing_others_reactions_needs_manage_messages(standin: DiscordStandIn, http: HttpClient) -> None:
-    message = await sent(standin, http)
+    message = await create_message(standin, http)
     mia = standin.person("mia")
     await mia.react(message, "❌")
     await http.request("PUT", f"{reactions(message)}/@me")
@@ -92,7 +92,7 @@ async def test_removing_others_reactions_needs_manage_messages(standin: DiscordS
 
 
 async def test_a_message_has_at_most_twenty_valid_emoji(standin: DiscordStandIn, http: HttpClient) -> None:
-    message = await sent(standin, http)
+    message = await create_message(standin, http)
     for number in range(20):
         assert (await http.request("PUT", f"{reactions(message, f'name:{number + 10}')}/@me")).status == 204
     assert (await http.request("PUT", f"{reactions(message)}/@me")).code == 30010
@@ -101,19 +101,19 @@ async def test_a_message_has_at_most_twenty_valid_emoji(standin: DiscordStandIn,
 
 async def test_message_content_needs_the_intent_or_a_mention(standin: DiscordStandIn, http: HttpClient) -> None:
     mia, general = standin.person("mia"), standin.state.channel("general")
-    secret = await mia.send_message(general, "between us")
+    private = await mia.send_message(general, "between us")
     named = await mia.send_message(general, f"hey {standin.state.bot.mention}")
-    private = await mia.send_message(standin.state.dm("mia"), "hello")
+    dm = await mia.send_message(standin.state.dm("mia"), "hello")
 
     async def read(message: Message) -> str:
         response = await http.request("GET", f"/channels/{message.channel.id}/messages/{message.id}")
         return str(response.body["content"])
 
-    assert await read(secret) == ""
+    assert await read(private) == ""
     assert await read(named) == named.content
-    assert await read(private) == "hello"
+    assert await read(dm) == "hello"
     standin.state.application.privileged_intents = 1 << 15
-    assert await read(secret) == "between us"
+    assert await read(private) == "between us"
 
 
 async def test_a_dm_is_created_once_and_never_with_a_bot(standin: DiscordStandIn, http: HttpClient) -> None:
@@ -142,8 +142,8 @@ async def test_pings_follow_allowed_mentions_and_permissions(
     mia, role = standin.state.user("mia"), standin.state.guild().everyone
     if allowed is not None and "users" in allowed:
         allowed = {**allowed, "users": [str(mia.id)]}
-    words = f"<@{mia.id}> @everyone <@&{role.id}>"
-    payload = v2(text_display(words), **({} if allowed is None else {"allowed_mentions": allowed}))
+    text = f"<@{mia.id}> @everyone <@&{role.id}>"
+    payload = v2(text_display(text), **({} if allowed is None else {"allowed_mentions": allowed}))
     data = (await http.request("POST", messages(standin), payload)).body
     message = standin.state.message(standin.state.channel("general").id, int(data["id"]))
     assert message is not None
@@ -158,18 +158,18 @@ async def test_everyone_is_pinged_with_permission_but_not_by_edits(standin: Disc
     message = standin.state.message(general.id, int(data["id"]))
     assert message is not None
     assert len(message.pinged) == 4
-    quiet = await sent(standin, http)
-    await http.request("PATCH", f"{messages(standin)}/{quiet.id}", {"content": "@everyone"})
-    assert not quiet.pinged
+    edited = await create_message(standin, http)
+    await http.request("PATCH", f"{messages(standin)}/{edited.id}", {"content": "@everyone"})
+    assert not edited.pinged
 
 
 async def test_a_reply_pings_the_author_unless_disallowed(standin: DiscordStandIn, http: HttpClient) -> None:
     mia, general = standin.person("mia"), standin.state.channel("general")
     sent = await mia.send_message(general, "question")
     reference = {"message_reference": {"message_id": str(sent.id)}}
-    loud = (await http.request("POST", messages(standin), {"content": "answer", **reference})).body
-    soft_payload = {"content": "answer", **reference, "allowed_mentions": {"parse": []}}
-    soft = (await http.request("POST", messages(standin), soft_payload)).body
-    assert general.messages[int(loud["id"])].pinged == {mia.user.id}
-    assert not general.messages[int(soft["id"])].pinged
-    assert (loud["type"], loud["referenced_message"]["id"]) == (19, str(sent.id))
+    pinging = (await http.request("POST", messages(standin), {"content": "answer", **reference})).body
+    silent_payload = {"content": "answer", **reference, "allowed_mentions": {"parse": []}}
+    silent = (await http.request("POST", messages(standin), silent_payload)).body
+    assert general.messages[int(pinging["id"])].pinged == {mia.user.id}
+    assert not general.messages[int(silent["id"])].pinged
+    assert (pinging["type"], pinging["referenced_message"]["id"]) == (19, str(sent.id))

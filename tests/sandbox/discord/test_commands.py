@@ -1,4 +1,4 @@
-"""What commands may be registered."""
+"""Registration of application commands."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def long_choices() -> list[Json]:
 
 
 @pytest.mark.parametrize(
-    ("payload", "code"),
+    ("payload", "error_code"),
     [
         ({"name": "Draw", "description": "d"}, "APPLICATION_COMMAND_INVALID_NAME"),
         ({"name": "two words", "description": "d"}, "APPLICATION_COMMAND_INVALID_NAME"),
@@ -63,12 +63,12 @@ def long_choices() -> list[Json]:
     ],
 )  # fmt: skip
 async def test_an_invalid_command_is_refused(
-    standin: DiscordStandIn, http: HttpClient, payload: Json, code: str
+    standin: DiscordStandIn, http: HttpClient, payload: Json, error_code: str
 ) -> None:
     for method, body in (("POST", payload), ("PUT", [payload])):
         response = await http.request(method, path(standin), body)
         assert (response.status, response.code) == (400, 50035)
-        assert code in response.error_codes
+        assert error_code in response.error_codes
     assert not standin.commands.all()
 
 
@@ -86,15 +86,15 @@ async def test_bulk_overwrite_keeps_ids_of_remaining_names(standin: DiscordStand
 
 
 async def test_one_command_is_created_edited_read_and_deleted(standin: DiscordStandIn, http: HttpClient) -> None:
-    made = await http.request("POST", path(standin), command())
-    again = await http.request("POST", path(standin), command())
-    assert (made.status, again.status, made.body["id"]) == (201, 200, again.body["id"])
-    one = f"{path(standin)}/{made.body['id']}"
-    changed = await http.request("PATCH", one, {"description": "other"})
-    assert (changed.body["name"], changed.body["description"]) == ("draw", "other")
-    assert (await http.request("GET", one)).body == changed.body
-    assert (await http.request("DELETE", one)).status == 204
-    assert (await http.request("GET", one)).code == 10063
+    created = await http.request("POST", path(standin), command())
+    repeated = await http.request("POST", path(standin), command())
+    assert (created.status, repeated.status, created.body["id"]) == (201, 200, repeated.body["id"])
+    command_path = f"{path(standin)}/{created.body['id']}"
+    edited = await http.request("PATCH", command_path, {"description": "other"})
+    assert (edited.body["name"], edited.body["description"]) == ("draw", "other")
+    assert (await http.request("GET", command_path)).body == edited.body
+    assert (await http.request("DELETE", command_path)).status == 204
+    assert (await http.request("GET", command_path)).code == 10063
 
 
 async def test_at_most_100_slash_commands_and_15_context_menus(standin: DiscordStandIn, http: HttpClient) -> None:
@@ -110,10 +110,10 @@ async def test_a_guild_command_takes_precedence(standin: DiscordStandIn, http: H
     guild_id = standin.state.guild("Sandbox").id
     await http.request("POST", path(standin), command())
     await http.request("POST", path(standin, "Sandbox"), {**command(), "description": "the guild's"})
-    here, elsewhere = standin.commands.find("draw", 1, guild_id), standin.commands.find("draw", 1, None)
-    assert here is not None
-    assert elsewhere is not None
-    assert (here.data["description"], elsewhere.data["description"]) == ("the guild's", "d")
+    in_guild, in_dm = standin.commands.find("draw", 1, guild_id), standin.commands.find("draw", 1, None)
+    assert in_guild is not None
+    assert in_dm is not None
+    assert (in_guild.data["description"], in_dm.data["description"]) == ("the guild's", "d")
     assert len(standin.commands.visible(guild_id)) == 1
 
 
@@ -121,10 +121,10 @@ async def test_commands_of_another_application_are_no_access(http: HttpClient) -
     assert (await http.request("GET", "/applications/1/commands")).code == 50001
 
 
-ODD = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers())
+ANY_VALUE = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers())
 
 
-@given(st.dictionaries(st.text(max_size=8) | st.sampled_from(["options", "type", "contexts"]), ODD, max_size=4))
+@given(st.dictionaries(st.text(max_size=8) | st.sampled_from(["options", "type", "contexts"]), ANY_VALUE, max_size=4))
 def test_any_command_is_accepted_or_refused_with_errors(payload: Json) -> None:
     for base in ({}, {"name": "draw", "description": "d"}):
         errors = FormErrors()

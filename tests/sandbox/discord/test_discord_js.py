@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).with_name("client.cjs")
 
 
 class Node:
-    """The running script and what it tells."""
+    """The running script and its events."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -56,7 +56,7 @@ async def test_discord_js_uses_commands_reactions_and_resume(standin: DiscordSta
     result = await mia.use_command(standin.state.channel("general"), "go", values)
     message = result.message
     assert message is not None
-    assert (await node.wait_for_event("answered"))["id"] == str(message.id)
+    assert (await node.wait_for_event("responded"))["id"] == str(message.id)
     assert (message.content, [item.data for item in message.images]) == ("a fox", [make_image()])
     await mia.react(message, "❌")
     assert await node.wait_for_event("reacted") == {"event": "reacted", "emoji": "❌", "user": str(mia.user.id)}

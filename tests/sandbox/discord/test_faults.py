@@ -1,4 +1,4 @@
-"""Each switch does what its name says, for its route and its number of times."""
+"""Every fault does what it says, on its route and as often as requested."""
 
 import asyncio
 
@@ -53,14 +53,14 @@ async def test_a_delay_uses_the_injected_clock() -> None:
     try:
         standin.faults.delay("GET /users/@me", seconds=60)
         async with http_client(standin) as http:
-            asking = asyncio.create_task(http.request("GET", "/users/@me"))
+            request = asyncio.create_task(http.request("GET", "/users/@me"))
             async with asyncio.timeout(5):
                 while not clock.sleepers:
                     await asyncio.sleep(0)
             await clock.advance(59)
-            assert not asking.done()
+            assert not request.done()
             await clock.advance(1)
-            assert (await asking).status == 200
+            assert (await request).status == 200
     finally:
         await standin.stop()
 
@@ -69,18 +69,18 @@ async def test_expiring_tokens_spares_new_interactions(standin: DiscordStandIn, 
     await http.request("POST", f"/applications/{standin.application_id}/commands", {"name": "go", "description": "d"})
     mia, general = standin.person("mia"), standin.state.channel("general")
 
-    async def answered() -> str:
+    async def respond() -> str:
         result = await mia.use_command(general, "go", wait=False)
         token = result.interaction.token
-        answer = {"type": 4, "data": {"content": "x"}}
-        await http.request("POST", f"/interactions/{result.id}/{token}/callback", answer, token=None)
+        response = {"type": 4, "data": {"content": "x"}}
+        await http.request("POST", f"/interactions/{result.id}/{token}/callback", response, token=None)
         return f"/webhooks/{standin.application_id}/{token}/messages/@original"
 
-    original = await answered()
+    original = await respond()
     assert (await http.request("GET", original, token=None)).status == 200
     standin.faults.expire_tokens()
     assert (await http.request("GET", original, token=None)).code == 50027
-    assert (await http.request("GET", await answered(), token=None)).status == 200
+    assert (await http.request("GET", await respond(), token=None)).status == 200
     wrong = f"/webhooks/{standin.application_id}/wrong/messages/@original"
     assert (await http.request("GET", wrong, token=None)).code == 50027
     assert "wrong" not in standin.calls[-1].path
@@ -107,17 +107,19 @@ async def test_skipping_time_wakes_sleepers() -> None:
 async def test_hanging_requests_end_when_faults_are_cleared(standin: DiscordStandIn) -> None:
     general = standin.state.channel("general")
     path, kept = f"/channels/{general.id}/messages", len(general.messages)
-    undone = standin.faults.hang_before("POST *", when=lambda call: call.body["content"] == "one")
-    done = standin.faults.hang_after("POST *", when=lambda call: call.body["content"] == "two")
+    unprocessed = standin.faults.hang_before("POST *", when=lambda call: call.body["content"] == "one")
+    processed = standin.faults.hang_after("POST *", when=lambda call: call.body["content"] == "two")
     async with http_client(standin) as http:
-        asked = [asyncio.create_task(http.request("POST", path, {"content": sent})) for sent in ("one", "two", "three")]
-        assert (await asked[2]).status == 200
+        requests = [
+            asyncio.create_task(http.request("POST", path, {"content": sent})) for sent in ("one", "two", "three")
+        ]
+        assert (await requests[2]).status == 200
         async with asyncio.timeout(5):
-            while not (undone.hits and done.hits and len(general.messages) == kept + 2):
+            while not (unprocessed.hits and processed.hits and len(general.messages) == kept + 2):
                 await asyncio.sleep(0)
-        assert [task.done() for task in asked] == [False, False, True]
+        assert [task.done() for task in requests] == [False, False, True]
         standin.faults.clear()
-        for task in asked[:2]:
+        for task in requests[:2]:
             with pytest.raises(aiohttp.ClientError):
                 await task
     assert len(general.messages) == kept + 2

@@ -5,16 +5,10 @@ from typing import Any
 
 import discord
 from discord import app_commands, ui
-from PIL import Image
 
 from sandbox.discord import DiscordStandIn, Upload
 from tests.sandbox.discord.discord_py import Bot, running_bot
-
-
-def picture(colour: str = "red", side: int = 32) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (side, side), colour).save(out, "PNG")
-    return out.getvalue()
+from tests.sandbox.discord.http_client import make_image
 
 
 class Card(ui.LayoutView):
@@ -33,18 +27,18 @@ async def test_command_with_file_defer_edit_and_reaction(
     bot = Bot()
     received: list[bytes] = []
 
-    @bot.tree.command(description="Make a picture")
-    @app_commands.describe(prompt="What", subject="Whom")
+    @bot.tree.command(description="Make an image")
+    @app_commands.describe(prompt="What", subject="Subject")
     async def generate(interaction: discord.Interaction[Bot], prompt: str, subject: discord.Attachment) -> None:
         await interaction.response.defer()
         received.append(await subject.read())
-        first = discord.File(io.BytesIO(picture("blue")), "1.png")
+        first = discord.File(io.BytesIO(make_image("blue")), "1.png")
         await interaction.edit_original_response(view=Card(prompt, ["1.png"]), attachments=[first])
 
     async with running_bot(bot, standin):
         await bot.tree.sync()
         mia, general = standin.person("mia"), standin.state.channel("general")
-        face = picture("green")
+        face = make_image("green")
         result = await mia.use_command(general, "generate", {"prompt": "a fox", "subject": Upload("me.png", face)})
         assert result.acknowledged
         message = result.message

@@ -1,4 +1,4 @@
-"""The gateway, with http sockets for its rules and with discord.py for its interruptions."""
+"""The gateway: plain sockets for its protocol, discord.py for interruptions."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ GUILDS, MESSAGES, REACTIONS, CONTENT = 1, 1 << 9, 1 << 10, 1 << 15
 
 
 class GatewayClient:
-    """A gateway client that sends exactly what it is data."""
+    """A gateway client that sends exactly the given frames."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, standin: DiscordStandIn) -> None:
         self.socket = socket
@@ -219,8 +219,8 @@ async def test_discord_py_sees_guild_members_and_permissions(standin: DiscordSta
         assert (guild.name, guild.member_count) == ("Sandbox", 5)
         quiet = discord.utils.get(guild.text_channels, name="quiet")
         assert quiet is not None
-        rights = quiet.permissions_for(guild.me)
-        assert (rights.send_messages, rights.add_reactions, rights.attach_files) == (True, False, False)
+        permissions = quiet.permissions_for(guild.me)
+        assert (permissions.send_messages, permissions.add_reactions, permissions.attach_files) == (True, False, False)
         assert bot.application_id == standin.application_id
         standin.state.deny(standin.state.channel("general"), Permission.SEND_MESSAGES)
         _, after = await bot.wait_for_event("guild_channel_update")
@@ -252,12 +252,12 @@ async def test_an_auto_sharded_client_finds_the_gateway(standin: DiscordStandIn)
 async def test_discord_py_resumes_without_losing_events(standin: DiscordStandIn, fault: str) -> None:
     async with running_bot(Bot(), standin) as bot:
         message = await standin.person("mia").send_message(standin.state.channel("general"), "x")
-        switch = {
+        trigger = {
             "drop": standin.faults.drop_gateway,
             "reconnect": standin.faults.request_reconnect,
             "close": standin.faults.close_gateway,
         }[fault]
-        switch()
+        trigger()
         await standin.state.wait_for(lambda: not standin.gateway.connected)
         await standin.person("mia").react(message, "❌")
         await bot.wait_for_event("resumed")

@@ -24,7 +24,7 @@ Callback = Callable[[Interaction], Awaitable[Any]]
 
 
 class Harness:
-    """A bot with one command ``go`` whose body each test writes."""
+    """A bot with one command ``go``, whose callback each test writes."""
 
     def __init__(self, standin: DiscordStandIn, bot: Bot) -> None:
         self.standin = standin
@@ -63,20 +63,20 @@ async def harness(standin: DiscordStandIn) -> AsyncIterator[Harness]:
 async def test_the_first_edit_completes_a_deferred_response(
     harness: Harness,
 ) -> None:
-    gate = asyncio.Event()
+    release = asyncio.Event()
 
     @harness.on
     async def _(interaction: Interaction) -> None:
         response = await interaction.response.defer()
         assert response is not None
         assert response.message_id is not None
-        await gate.wait()
+        await release.wait()
         await interaction.edit_original_response(content="done")
 
     result = await harness.go()
     message = result.message
     assert (result.callback_type, message.loading, message.text) == (CallbackType.DEFERRED_MESSAGE, True, "")
-    gate.set()
+    release.set()
     await harness.standin.state.wait_for(lambda: message.content == "done")
     assert (message.loading, message.edited_at) == (False, None)
     assert [state.body.text for state in message.history] == ["", "done"]
@@ -90,8 +90,8 @@ async def test_edits_add_files_and_keep_listed_ones(harness: Harness) -> None:
         message = await interaction.edit_original_response(view=Card("one", ["1.png"]), attachments=[first])
         assert message.attachments == []
         gallery = next(item for item in message.components[0].children if item.type.value == 12)  # type: ignore[union-attr]
-        kept = discord.Object(gallery.items[0].media.attachment_id)  # type: ignore[attr-defined]
-        kept.to_dict = lambda: {"id": kept.id}  # type: ignore[attr-defined]  # what discord.py asks of an attachment
+        kept = discord.Object(gallery.items[0].media.attachment_id)  # type: ignore[union-attr]
+        kept.to_dict = lambda: {"id": kept.id}  # type: ignore[attr-defined]  # what discord.py calls on attachments
         second = discord.File(io.BytesIO(make_image("blue")), "2.png")
         await interaction.edit_original_response(
             view=Card("two", ["1.png", "2.png"]),
@@ -230,15 +230,15 @@ async def test_a_button_edits_its_message_for_those_who_see_it(harness: Harness,
     if ephemeral:
         with pytest.raises(ClientRefused, match="can't see"):
             await noah.press(message, "Again")
-    presser = harness.mia if ephemeral else noah
-    result = await presser.press(message, "Again")
+    person = harness.mia if ephemeral else noah
+    result = await person.press(message, "Again")
     assert (result.callback_type, result.message) == (CallbackType.UPDATE_MESSAGE, message)
-    assert message.text == f"pressed by {presser.user.username}"
+    assert message.text == f"pressed by {person.user.username}"
     with pytest.raises(ClientRefused, match="no control"):
         await harness.mia.press(message, "Again")
 
 
-COLOURS = [discord.SelectOption(label="Red", value="r"), discord.SelectOption(label="Blue", value="b")]
+COLORS = [discord.SelectOption(label="Red", value="r"), discord.SelectOption(label="Blue", value="b")]
 SIZES = [discord.SelectOption(label="Big", value="b"), discord.SelectOption(label="Small", value="s")]
 
 
@@ -247,13 +247,13 @@ class Picker(ui.View):
         super().__init__(timeout=None)
         self.chosen: list[Any] = []
 
-    @ui.select(placeholder="Colour", options=COLOURS)
-    async def colour(self, interaction: Interaction, select: ui.Select[Any]) -> None:
+    @ui.select(placeholder="Color", options=COLORS)
+    async def color(self, interaction: Interaction, select: ui.Select[Any]) -> None:
         self.chosen += select.values
         await interaction.response.defer()
 
-    @ui.select(cls=ui.UserSelect, placeholder="Whom")
-    async def whom(self, interaction: Interaction, select: ui.UserSelect[Any]) -> None:
+    @ui.select(cls=ui.UserSelect, placeholder="User")
+    async def user(self, interaction: Interaction, select: ui.UserSelect[Any]) -> None:
         self.chosen += [user.name for user in select.values]
         await interaction.response.send_message("thanks", ephemeral=True)
 
@@ -266,12 +266,12 @@ async def test_string_and_user_selects(harness: Harness) -> None:
         await interaction.response.send_message("pick", view=picker)
 
     message: Message = (await harness.go()).message
-    first = await harness.mia.choose(message, "Colour", ["Blue"])
+    first = await harness.mia.choose(message, "Color", ["Blue"])
     assert first.callback_type is CallbackType.DEFERRED_UPDATE
-    await harness.mia.choose(message, "Whom", [harness.standin.state.user("ada")])
+    await harness.mia.choose(message, "User", [harness.standin.state.user("ada")])
     assert picker.chosen == ["b", "ada"]
     with pytest.raises(ClientRefused, match="no choice"):
-        await harness.mia.choose(message, "Colour", ["Green"])
+        await harness.mia.choose(message, "Color", ["Green"])
 
 
 class Form(ui.Modal, title="Edit"):
@@ -283,13 +283,13 @@ class Form(ui.Modal, title="Edit"):
 
     def __init__(self) -> None:
         super().__init__(custom_id="form")
-        self.response: list[Any] = []
+        self.submitted: list[Any] = []
 
-    async def on_submit(self, interaction: Interaction, /) -> None:
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         files = self.subject.component.values  # type: ignore[attr-defined]
-        self.response += [self.prompt.component.value, self.size.component.values]  # type: ignore[attr-defined]
-        self.response += [[await file.read() for file in files]]
-        await interaction.response.send_message("response it")
+        self.submitted += [self.prompt.component.value, self.size.component.values]  # type: ignore[attr-defined]
+        self.submitted += [[await file.read() for file in files]]
+        await interaction.response.send_message("got it")
 
 
 async def test_a_modal_takes_text_choices_and_files(harness: Harness) -> None:
@@ -305,11 +305,11 @@ async def test_a_modal_takes_text_choices_and_files(harness: Harness) -> None:
     with pytest.raises(ClientRefused, match="Size"):
         await harness.mia.submit(result, {"Prompt": "x"})
     with pytest.raises(ClientRefused, match="no field"):
-        await harness.mia.submit(result, {"Size": "Big", "Colour": "x"})
+        await harness.mia.submit(result, {"Size": "Big", "Color": "x"})
     files = [Upload("a.png", make_image("red")), Upload("b.png", make_image("blue"))]
-    answer = await harness.mia.submit(result, {"Size": "Big", "subject": files})
-    assert form.response == ["a fox", ["b"], [make_image("red"), make_image("blue")]]
-    assert answer.message.text == "response it"
+    submitted = await harness.mia.submit(result, {"Size": "Big", "subject": files})
+    assert form.submitted == ["a fox", ["b"], [make_image("red"), make_image("blue")]]
+    assert submitted.text == "got it"
 
 
 async def test_a_modal_cannot_respond_to_a_modal(harness: Harness) -> None:
@@ -318,7 +318,7 @@ async def test_a_modal_cannot_respond_to_a_modal(harness: Harness) -> None:
     class Again(ui.Modal, title="Again"):
         words: ui.Label[Any] = ui.Label(text="Words", component=ui.TextInput())
 
-        async def on_submit(self, interaction: Interaction, /) -> None:
+        async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
             try:
                 await interaction.response.send_modal(Again())
             except discord.HTTPException as error:
@@ -389,7 +389,7 @@ async def test_context_menus_pass_their_message_or_user(harness: Harness) -> Non
 
 
 async def test_a_dm_with_the_bot_works_like_a_channel(harness: Harness) -> None:
-    owners: list[dict[int, int]] = []
+    owners: list[dict[int, str | int]] = []
 
     @harness.on
     async def _(interaction: Interaction) -> None:
@@ -462,7 +462,7 @@ async def test_nitro_raises_the_file_limit_of_interactions(harness: Harness) -> 
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "expected"),
     [
         ({}, "required"),
         ({"prompt": 5}, "must be a text"),
@@ -474,7 +474,7 @@ async def test_nitro_raises_the_file_limit_of_interactions(harness: Harness) -> 
         ({"prompt": "toolong!!!!"}, "1 to 10 characters"),
     ],
 )
-async def test_the_client_refuses_invalid_values(harness: Harness, values: dict[str, Any], words: str) -> None:
+async def test_the_client_refuses_invalid_values(harness: Harness, values: dict[str, Any], expected: str) -> None:
     @harness.bot.tree.command(description="Draw")
     @app_commands.choices(style=[app_commands.Choice(name="Oil", value="o")])
     async def draw(
@@ -487,7 +487,7 @@ async def test_the_client_refuses_invalid_values(harness: Harness, values: dict[
         raise AssertionError((prompt, count, style, subject))
 
     await harness.bot.tree.sync()
-    with pytest.raises(ClientRefused, match=words):
+    with pytest.raises(ClientRefused, match=expected):
         await harness.mia.use_command(harness.general, "draw", values)
 
 

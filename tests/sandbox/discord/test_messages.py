@@ -1,4 +1,4 @@
-"""What a message may be, over the bot's own road."""
+"""Messages with the bot's token: what is accepted and refused."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from sandbox.discord import DiscordStandIn, Permission
 from tests.sandbox.discord.http_client import V2, HttpClient, make_image, text_display
 
-CONTRARY = {"parse": ["users"], "users": ["1"]}
+CONTRADICTORY = {"parse": ["users"], "users": ["1"]}
 
 
 def messages(standin: DiscordStandIn, channel: str = "general") -> str:
@@ -30,7 +30,7 @@ def buttons(*custom_ids: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("payload", "code"),
+    ("payload", "error_code"),
     [
         ({"content": "x" * 2001}, "BASE_TYPE_MAX_LENGTH"),
         ({"content": 5}, "BASE_TYPE_STRING"),
@@ -56,16 +56,16 @@ def buttons(*custom_ids: str) -> dict[str, Any]:
         (v2(buttons(*"abcdef")), "BASE_TYPE_BAD_LENGTH"),
         ({"content": "x", "attachments": [{"id": "12"}]}, "ATTACHMENT_NOT_FOUND"),
         ({"content": "x", "nonce": "n" * 26}, "BASE_TYPE_MAX_LENGTH"),
-        ({"content": "x", "allowed_mentions": CONTRARY}, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE"),
+        ({"content": "x", "allowed_mentions": CONTRADICTORY}, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE"),
         ({"content": "x", "message_reference": {"message_id": "1"}}, "REPLIES_UNKNOWN_MESSAGE"),
     ],
 )  # fmt: skip
 async def test_an_invalid_message_is_refused_with_its_field(
-    standin: DiscordStandIn, http: HttpClient, payload: dict[str, Any], code: str
+    standin: DiscordStandIn, http: HttpClient, payload: dict[str, Any], error_code: str
 ) -> None:
     response = await http.request("POST", messages(standin), payload)
     assert (response.status, response.code) == (400, 50035)
-    assert code in response.error_codes
+    assert error_code in response.error_codes
     assert not standin.state.channel("general").messages
 
 
@@ -81,15 +81,15 @@ async def test_40_components_and_4000_characters_are_allowed(standin: DiscordSta
 
 
 async def test_the_components_v2_flag_is_permanent(standin: DiscordStandIn, http: HttpClient) -> None:
-    plain = (await http.request("POST", messages(standin), {"content": "old words"})).body
-    one = f"{messages(standin)}/{plain['id']}"
-    mixed = await http.request("PATCH", one, v2(text_display("new words")))
+    plain = (await http.request("POST", messages(standin), {"content": "old text"})).body
+    path = f"{messages(standin)}/{plain['id']}"
+    mixed = await http.request("PATCH", path, v2(text_display("new text")))
     assert "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2" in mixed.error_codes
-    switched = await http.request("PATCH", one, v2(text_display("new words"), content=None))
+    switched = await http.request("PATCH", path, v2(text_display("new text"), content=None))
     assert (switched.status, switched.body["content"], switched.body["flags"]) == (200, "", V2)
-    back = await http.request("PATCH", one, {"flags": 0, "content": "old words", "components": []})
+    back = await http.request("PATCH", path, {"flags": 0, "content": "old text", "components": []})
     assert "MESSAGE_CANNOT_REMOVE_COMPONENTS_V2_FLAG" in back.error_codes
-    assert (await http.request("PATCH", one, {"content": "old words"})).code == 50035
+    assert (await http.request("PATCH", path, {"content": "old text"})).code == 50035
 
 
 async def test_files_in_components_are_not_listed_as_attachments(standin: DiscordStandIn, http: HttpClient) -> None:
@@ -109,15 +109,15 @@ async def test_files_in_components_are_not_listed_as_attachments(standin: Discor
 async def test_an_edit_keeps_listed_attachments_or_all(standin: DiscordStandIn, http: HttpClient) -> None:
     files = {f"{name}.png": make_image() for name in "abc"}
     data = (await http.request("POST", messages(standin), {"content": "x"}, files)).body
-    one = f"{messages(standin)}/{data['id']}"
+    path = f"{messages(standin)}/{data['id']}"
     a, b, _ = (item["id"] for item in data["attachments"])
-    named = {"attachments": [{"id": int(a)}, {"id": b}, {"id": 0, "description": "new"}]}
-    kept = (await http.request("PATCH", one, named, {"d.png": make_image()})).body
+    listed = {"attachments": [{"id": int(a)}, {"id": b}, {"id": 0, "description": "new"}]}
+    kept = (await http.request("PATCH", path, listed, {"d.png": make_image()})).body
     assert [item["filename"] for item in kept["attachments"]] == ["a.png", "b.png", "d.png"]
     assert [item["id"] for item in kept["attachments"]][:2] == [a, b]
-    added = (await http.request("PATCH", one, {}, {"e.png": make_image()})).body
+    added = (await http.request("PATCH", path, {}, {"e.png": make_image()})).body
     assert [item["filename"] for item in added["attachments"]] == ["a.png", "b.png", "d.png", "e.png"]
-    assert (await http.request("PATCH", one, {"attachments": []})).body["attachments"] == []
+    assert (await http.request("PATCH", path, {"attachments": []})).body["attachments"] == []
 
 
 async def test_files_over_the_limit_are_too_large(standin: DiscordStandIn, http: HttpClient) -> None:
@@ -137,14 +137,14 @@ async def test_attachment_urls_are_signed_and_expire(standin: DiscordStandIn, ht
     url = data["attachments"][0]["url"]
     assert data["attachments"][0]["filename"] == "a_b.png"
     assert {"ex", "is", "hm"} <= set(url.rpartition("?")[2].replace("=", "&").split("&"))
-    async with http.session.get(url) as answer:
-        assert await answer.read() == make_image()
-        assert answer.headers["Content-Type"] == "image/png"
-    async with http.session.get(url.replace("hm=", "hm=0")) as answer:
-        assert answer.status == 404
+    async with http.session.get(url) as response:
+        assert await response.read() == make_image()
+        assert response.headers["Content-Type"] == "image/png"
+    async with http.session.get(url.replace("hm=", "hm=0")) as response:
+        assert response.status == 404
     standin.skip(25 * 3600)
-    async with http.session.get(url) as answer:
-        assert answer.status == 404
+    async with http.session.get(url) as response:
+        assert response.status == 404
 
 
 async def test_a_nonce_is_enforced_on_request(standin: DiscordStandIn, http: HttpClient) -> None:
@@ -161,22 +161,22 @@ async def test_a_nonce_is_enforced_on_request(standin: DiscordStandIn, http: Htt
 async def test_listing_messages_around_before_and_after_one(standin: DiscordStandIn, http: HttpClient) -> None:
     ids = [(await http.request("POST", messages(standin), {"content": str(n)})).body["id"] for n in range(7)]
 
-    async def listed(query: str) -> list[int]:
+    async def list_ids(query: str) -> list[int]:
         return [ids.index(one["id"]) for one in (await http.request("GET", f"{messages(standin)}?{query}")).body]
 
-    assert await listed("limit=3") == [6, 5, 4]
-    assert await listed(f"before={ids[3]}&limit=2") == [2, 1]
-    assert await listed(f"after={ids[3]}&limit=2") == [5, 4]
-    assert await listed(f"around={ids[3]}&limit=3") == [4, 3, 2]
+    assert await list_ids("limit=3") == [6, 5, 4]
+    assert await list_ids(f"before={ids[3]}&limit=2") == [2, 1]
+    assert await list_ids(f"after={ids[3]}&limit=2") == [5, 4]
+    assert await list_ids(f"around={ids[3]}&limit=3") == [4, 3, 2]
 
 
 async def test_edits_of_old_messages_are_limited(standin: DiscordStandIn, http: HttpClient) -> None:
     data = (await http.request("POST", messages(standin), {"content": "old"})).body
-    one = f"{messages(standin)}/{data['id']}"
+    path = f"{messages(standin)}/{data['id']}"
     standin.skip(3601)
-    statuses = [(await http.request("PATCH", one, {"content": str(n)})).status for n in range(4)]
+    statuses = [(await http.request("PATCH", path, {"content": str(n)})).status for n in range(4)]
     assert statuses == [200, 200, 200, 429]
-    response = await http.request("PATCH", one, {"content": "again"})
+    response = await http.request("PATCH", path, {"content": "again"})
     assert (response.code, response.headers["Via"], response.body["retry_after"] > 0) == (30046, "1.1 google", True)
 
 
@@ -201,11 +201,11 @@ async def test_automod_blocks_new_messages_and_edits(standin: DiscordStandIn, ht
 
 async def test_every_version_of_a_message_is_kept(standin: DiscordStandIn, http: HttpClient) -> None:
     data = (await http.request("POST", messages(standin), {"content": "one"})).body
-    one = f"{messages(standin)}/{data['id']}"
+    path = f"{messages(standin)}/{data['id']}"
     message = standin.state.message(standin.state.channel("general").id, int(data["id"]))
     assert message is not None
-    await http.request("PATCH", one, {"content": "two"})
-    await http.request("DELETE", one)
+    await http.request("PATCH", path, {"content": "two"})
+    await http.request("DELETE", path)
     assert [(state.body.content, state.deleted) for state in message.history] == [
         ("one", False),
         ("two", False),

@@ -1,4 +1,4 @@
-"""Rate limits: what the headers say holds, and discord.py lives with it."""
+"""Rate limits: the headers are true, and discord.py copes with them."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.services.rate_limits import EDIT, REACT, SEND, WEBHOOK, RateLimit, RateLimited, RateLimits
+from sandbox.discord.services.rate_limits import EDIT, REACT, READ, SEND, WEBHOOK, RateLimit, RateLimited, RateLimits
 from tests.clock import VirtualClock
 from tests.sandbox.discord.discord_py import Bot, running_bot
-from tests.sandbox.discord.http_client import HttpClient
+from tests.sandbox.discord.http_client import HttpClient, http_client
 from tests.sandbox.discord.test_messages import messages
 
 
-class Hands:
-    """A clock that is set by hand."""
+class ManualClock:
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -40,36 +40,40 @@ class Hands:
 def test_a_bucket_counts_down_and_never_exceeds_its_limit(
     limit: int, seconds: float, steps: list[tuple[float, str]]
 ) -> None:
-    clock, rule = Hands(), RateLimit("r", limit, seconds)
-    buckets = RateLimits(clock)
-    passed: dict[str, list[float]] = {"a": [], "b": []}
+    clock, rate_limit = ManualClock(), RateLimit("r", limit, seconds)
+    rate_limits = RateLimits(clock)
+    accepted: dict[str, list[float]] = {"a": [], "b": []}
     for wait, channel in steps:
         clock.time += wait
-        before = buckets.peek(rule, {"channel_id": channel})
+        before = rate_limits.peek(rate_limit, {"channel_id": channel})
         if before["X-RateLimit-Remaining"] == "0":
             with pytest.raises(RateLimited) as refused:
-                buckets.consume(rule, {"channel_id": channel})
+                rate_limits.consume(rate_limit, {"channel_id": channel})
             assert 0 <= refused.value.body["retry_after"] <= seconds + 0.001
-            assert sum(at > clock.time - seconds - 0.001 for at in passed[channel]) >= limit
+            assert sum(at > clock.time - seconds - 0.001 for at in accepted[channel]) >= limit
         else:
-            headers = buckets.consume(rule, {"channel_id": channel})
-            passed[channel].append(clock.time)
+            headers = rate_limits.consume(rate_limit, {"channel_id": channel})
+            accepted[channel].append(clock.time)
             assert int(headers["X-RateLimit-Remaining"]) == int(before["X-RateLimit-Remaining"]) - 1
-    for times in passed.values():
+    for times in accepted.values():
         for start in times:
             assert sum(start <= at < start + seconds - 0.001 for at in times) <= 2 * limit
 
 
 async def test_headers_name_the_bucket_and_count_down(standin: DiscordStandIn, http: HttpClient) -> None:
     standin.rate_limits.enabled = True
-    response = [await http.request("POST", messages(standin), {"content": "x"}) for _ in range(5)]
-    assert [one.headers["X-RateLimit-Remaining"] for one in response] == ["4", "3", "2", "1", "0"]
-    assert {one.headers["X-RateLimit-Bucket"] for one in response} == {SEND.hash}
-    assert 0 < float(response[-1].headers["X-RateLimit-Reset-After"]) <= 5
-    over = await http.request("POST", messages(standin), {"content": "x"})
-    assert (over.status, over.headers["Via"], over.headers["Content-Type"]) == (429, "1.1 google", "application/json")
-    assert over.headers["X-RateLimit-Scope"] == "user"
-    assert over.body == {
+    responses = [await http.request("POST", messages(standin), {"content": "x"}) for _ in range(5)]
+    assert [one.headers["X-RateLimit-Remaining"] for one in responses] == ["4", "3", "2", "1", "0"]
+    assert {one.headers["X-RateLimit-Bucket"] for one in responses} == {SEND.hash}
+    assert 0 < float(responses[-1].headers["X-RateLimit-Reset-After"]) <= 5
+    limited = await http.request("POST", messages(standin), {"content": "x"})
+    assert (limited.status, limited.headers["Via"], limited.headers["Content-Type"]) == (
+        429,
+        "1.1 google",
+        "application/json",
+    )
+    assert limited.headers["X-RateLimit-Scope"] == "user"
+    assert limited.body == {
         "message": "You are being rate limited.",
         "retry_after": pytest.approx(5, abs=0.5),
         "global": False,
@@ -80,20 +84,24 @@ async def test_headers_name_the_bucket_and_count_down(standin: DiscordStandIn, h
     assert (await http.request("POST", messages(standin), {"content": "x"})).status == 200
 
 
-async def test_the_global_limit_excludes_interaction_routes(standin: DiscordStandIn, http: HttpClient) -> None:
-    standin.rate_limits.enabled = True
-    clock = standin.services.rate_limits._clock = VirtualClock()
-    response = [await http.request("GET", f"/users/{standin.state.user('mia').id}", None) for _ in range(50)]
-    standin.rate_limits._windows = {
-        key: window for key, window in standin.rate_limits._windows.items() if key == ("global",)
-    }
-    over = await http.request("GET", "/users/@me")
-    assert (over.status, over.body["global"], over.headers["X-RateLimit-Global"]) == (429, True, "true")
-    assert {one.status for one in response} == {200}
-    callback = await http.request("POST", "/interactions/1/token/callback", {"type": 5}, token=None)
-    assert (callback.code, "X-RateLimit-Limit" in callback.headers) == (10062, False)
-    await clock.advance(1)
-    assert (await http.request("GET", "/users/@me")).status == 200
+async def test_the_global_limit_excludes_interaction_routes() -> None:
+    clock = VirtualClock()
+    standin = DiscordStandIn(clock=clock)
+    standin.rate_limits.change(READ, limit=1000, seconds=1)
+    await standin.start()
+    try:
+        async with http_client(standin) as http:
+            user = f"/users/{standin.state.user('mia').id}"
+            assert {(await http.request("GET", user)).status for _ in range(50)} == {200}
+            limited = await http.request("GET", user)
+            assert (limited.status, limited.body["global"]) == (429, True)
+            assert limited.headers["X-RateLimit-Global"] == "true"
+            callback = await http.request("POST", "/interactions/1/token/callback", {"type": 5}, token=None)
+            assert (callback.code, "X-RateLimit-Limit" in callback.headers) == (10062, False)
+            await clock.advance(1)
+            assert (await http.request("GET", user)).status == 200
+    finally:
+        await standin.stop()
 
 
 async def test_discord_py_keeps_to_the_headers_of_many_edits(standin: DiscordStandIn) -> None:
@@ -120,4 +128,4 @@ async def test_discord_py_waits_for_a_429_and_retries(standin: DiscordStandIn) -
 
 
 def test_the_buckets_match_observations() -> None:
-    assert [(rule.limit, rule.seconds) for rule in (SEND, EDIT, WEBHOOK, REACT)] == [(5, 5), (5, 5), (5, 2), (1, 0.25)]
+    assert [(one.limit, one.seconds) for one in (SEND, EDIT, WEBHOOK, REACT)] == [(5, 5), (5, 5), (5, 2), (1, 0.25)]

@@ -1,4 +1,4 @@
-"""What a web page needs: all that one person sees as JSON, and how it changes."""
+"""What the web page needs: everything that one person sees as JSON, and the events that change it."""
 
 import asyncio
 import json
@@ -19,10 +19,10 @@ async def test_a_snapshot_holds_what_the_person_sees(standin: DiscordStandIn, ht
     assert set(channels) == {"general", "quiet", "hidden", "ideas", "lobby", "dm"}
     (message,) = channels["general"]["messages"]
     assert message["components"][0]["content"] == "hi"
-    address = message["components"][1]["items"][0]["media"]["url"]
-    assert message["files"]["a.png"]["url"].startswith(address.partition("?")[0])
-    async with http.session.get(message["author"]["avatar_url"]) as answer:
-        assert answer.content_type == "image/png"
+    url = message["components"][1]["items"][0]["media"]["url"]
+    assert message["files"]["a.png"]["url"].startswith(url.partition("?")[0])
+    async with http.session.get(message["author"]["avatar_url"]) as response:
+        assert response.content_type == "image/png"
     assert {user["username"] for user in data["users"]} == {"olga", "mia", "noah", "ada", "replicord"}
 
 

@@ -1,4 +1,4 @@
-"""Whatever a bot sends, the rules answer with reasons and never break."""
+"""Whatever a bot sends, validation reports errors and never raises anything else."""
 
 from contextlib import suppress
 from typing import Any
@@ -17,36 +17,38 @@ Json = dict[str, Any]
 KEYS = st.sampled_from(
     ["id", "name", "url", "value", "label", "type", "text", "parse", "users", "footer", "fields", "image"]
 )
-SCRAP = st.none() | st.booleans() | st.integers(-1, 30) | st.text(max_size=4)
-ODD = st.recursive(
-    SCRAP, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=8
+ANY_SCALAR = st.none() | st.booleans() | st.integers(-1, 30) | st.text(max_size=4)
+ANY_VALUE = st.recursive(
+    ANY_SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=8
 )
-INSIDE = st.sampled_from(["components", "accessory", "component", "items", "media", "file"])
-OWN = st.sampled_from(["id", "content", "custom_id", "style", "label", "options", "min_values"])
-FIELDS = INSIDE | OWN
+NESTING_KEYS = st.sampled_from(["components", "accessory", "component", "items", "media", "file"])
+OWN_KEYS = st.sampled_from(["id", "content", "custom_id", "style", "label", "options", "min_values"])
+COMPONENT_KEYS = NESTING_KEYS | OWN_KEYS
 COMPONENTS = st.recursive(
-    st.fixed_dictionaries({"type": st.integers(0, 24)}, optional={"content": ODD, "custom_id": ODD, "options": ODD}),
+    st.fixed_dictionaries(
+        {"type": st.integers(0, 24)}, optional={"content": ANY_VALUE, "custom_id": ANY_VALUE, "options": ANY_VALUE}
+    ),
     lambda inner: st.builds(
         lambda kind, more: {"type": kind, **more},
         st.sampled_from([1, 2, 3, 9, 12, 17, 18]),
-        st.dictionaries(FIELDS, st.lists(inner, max_size=3) | inner | ODD, max_size=4),
+        st.dictionaries(COMPONENT_KEYS, st.lists(inner, max_size=3) | inner | ANY_VALUE, max_size=4),
     ),
     max_leaves=10,
 )
 MESSAGES = st.fixed_dictionaries(
     {},
     optional={
-        "content": ODD,
-        "embeds": ODD,
-        "flags": st.sampled_from([0, COMPONENTS_V2]) | ODD,
-        "attachments": ODD,
-        "components": st.lists(COMPONENTS, max_size=4) | ODD,
-        "allowed_mentions": ODD,
+        "content": ANY_VALUE,
+        "embeds": ANY_VALUE,
+        "flags": st.sampled_from([0, COMPONENTS_V2]) | ANY_VALUE,
+        "attachments": ANY_VALUE,
+        "components": st.lists(COMPONENTS, max_size=4) | ANY_VALUE,
+        "allowed_mentions": ANY_VALUE,
     },
 )
 
 
-def keep(upload: Upload) -> Attachment:
+def store_file(upload: Upload) -> Attachment:
     return Attachment(1, "attachments", 2, upload.name, upload.data)
 
 
@@ -54,15 +56,15 @@ def keep(upload: Upload) -> Attachment:
 def test_any_message_is_built_or_refused(payload: Json, before: MessageBody | None) -> None:
     with suppress(ApiError):
         validate_allowed_mentions(payload.get("allowed_mentions"))
-        body = build_body(MessagePayload(payload, {0: Upload("a.txt", b"x")}), before, limit=100, store=keep)
+        body = build_body(MessagePayload(payload, {0: Upload("a.txt", b"x")}), before, limit=100, store=store_file)
         ids = [item["id"] for item in iter_components(body.components)]
         assert len(ids) == len(set(ids)) <= 40
 
 
-MODALS = st.lists(COMPONENTS, max_size=6) | ODD
+MODALS = st.lists(COMPONENTS, max_size=6) | ANY_VALUE
 
 
-@given(ODD | st.builds(lambda components: {"title": "t", "custom_id": "c", "components": components}, MODALS))
+@given(ANY_VALUE | st.builds(lambda components: {"title": "t", "custom_id": "c", "components": components}, MODALS))
 def test_any_modal_is_accepted_or_refused(data: Any) -> None:
     errors = FormErrors()
     modal = validate_modal(data, errors)
