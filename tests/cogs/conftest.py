@@ -58,7 +58,10 @@ async def private_text(result: InteractionResult, *words: str) -> str:
         text = shown.text.replace("**", "")
         return bool(text) and all(word in text for word in words)
 
-    await result.wait_for(is_complete, timeout=15)
+    try:
+        await result.wait_for(is_complete, timeout=15)
+    except TimeoutError:
+        pytest.fail(f"{result.text!r} lacks one of {words}")
     assert all(message.ephemeral for message in (result.message, *result.followups) if message and message.text)
     return result.text.replace("**", "")
 

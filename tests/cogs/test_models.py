@@ -64,7 +64,7 @@ async def test_forbidden_changes_are_refused_with_a_sentence(
         (olga, "models add", {"model": "sandbox/nowhere"}, "Couldn't find sandbox/nowhere on Replicate"),
         (olga, "models add", {"model": "not a model"}, "is not a model"),
         (olga, "models add", {"model": "sandbox/score", "name": "talk"}, "/talk already exists"),
-        (olga, "models add", {"model": "sandbox/score", "name": "no name"}, "is not a command name"),
+        (olga, "models add", {"model": "sandbox/score", "name": "no name"}, "is not a valid command name"),
         (olga, "models add", {"model": "sandbox/score", "name": "models"}, "one of the bot's own"),
         (olga, "models remove", {"name": "generate"}, "comes from the bot's configuration"),
         (olga, "models remove", {"name": "nothing"}, "There is no /nothing"),
