@@ -10,7 +10,7 @@ import pytest
 from bot.__main__ import main
 from bot.clock import SystemClock
 from bot.store.store import Store
-from tests.store.sample import a_run
+from tests.store.samples import make_run
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ async def _back_up(path: Path) -> int:
 async def test_copy_of_a_running_bots_database_can_be_restored(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "backups" / "copy.db"
     running = await Store.open(url, clock=SystemClock())
-    await running.runs.reserve(a_run("kept"), ())
+    await running.runs.reserve(make_run("kept"), ())
     assert await _back_up(copy) == 0
-    await running.runs.reserve(a_run("later"), ())
+    await running.runs.reserve(make_run("later"), ())
     await running.close()
 
     _restore(copy, tmp_path)
@@ -53,7 +53,7 @@ async def test_copy_of_a_running_bots_database_can_be_restored(url: str, tmp_pat
 async def test_second_copy_replaces_the_first(url: str, tmp_path: Path) -> None:
     store = await Store.open(url, clock=SystemClock())
     for name in ("one", "two"):
-        await store.runs.reserve(a_run(name), ())
+        await store.runs.reserve(make_run(name), ())
         assert await _back_up(tmp_path / "copy.db") == 0
     await store.close()
     with sqlite3.connect(tmp_path / "copy.db") as copy:

@@ -12,7 +12,7 @@ from bot.outputs.materialize import Spool
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.sample import PNG, a_run, run_up_to
+from tests.store.samples import PNG, make_run, store_run_in_state
 
 DAY = 86_400.0
 KEEP = RetentionPeriods(prompts=timedelta(days=2), files=timedelta(days=1), runs=timedelta(days=3))
@@ -46,7 +46,7 @@ def maintenance(store: Store, spool: Spool, clock: VirtualClock) -> Maintenance:
 async def test_files_prompts_and_rows_are_deleted_when_due(
     store: Store, maintenance: Maintenance, clock: VirtualClock
 ) -> None:
-    await run_up_to(store.runs, a_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
+    await store_run_in_state(store.runs, make_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
     await maintenance.delete_expired()
     assert await store.runs.load_files("run-1") == (PNG,)
     await clock.advance(DAY + 60)
@@ -68,8 +68,8 @@ async def test_files_prompts_and_rows_are_deleted_when_due(
 async def test_outputs_are_kept_until_their_run_is_delivered(
     store: Store, spool: Spool, maintenance: Maintenance
 ) -> None:
-    await run_up_to(store.runs, a_run("waiting"), RunState.SUCCEEDED)
-    await run_up_to(store.runs, a_run("delivered"), RunState.SUCCEEDED, delivered=True)
+    await store_run_in_state(store.runs, make_run("waiting"), RunState.SUCCEEDED)
+    await store_run_in_state(store.runs, make_run("delivered"), RunState.SUCCEEDED, delivered=True)
     for name in ("waiting", "delivered", "unknown"):
         folder = spool.folder(name)
         folder.mkdir(parents=True)
@@ -82,7 +82,7 @@ async def test_retention_runs_at_start_and_every_hour(
     store: Store, maintenance: Maintenance, clock: VirtualClock
 ) -> None:
     running = asyncio.create_task(maintenance.run())
-    await run_up_to(store.runs, a_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
+    await store_run_in_state(store.runs, make_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
     async with asyncio.timeout(20):
         while await store.runs.load_files("run-1"):
             await clock.advance(3600)

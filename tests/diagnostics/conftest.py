@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +19,9 @@ from sandbox.environment import Environment
 class RunCheck(Protocol):
     """Run the self-check with the environment's settings and these; return the exit code and the lines."""
 
-    async def __call__(self, *, offline: bool = False, **settings: object) -> tuple[int, list[str]]: ...
+    async def __call__(
+        self, settings: Mapping[str, object] | None = None, *, offline: bool = False
+    ) -> tuple[int, list[str]]: ...
 
 
 @pytest.fixture
@@ -57,8 +59,8 @@ def restored_logging() -> Iterator[None]:
 def run_check(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> RunCheck:
-    async def run(*, offline: bool = False, **settings: object) -> tuple[int, list[str]]:
-        changed = {name: str(value) for name, value in settings.items()}
+    async def run(settings: Mapping[str, object] | None = None, *, offline: bool = False) -> tuple[int, list[str]]:
+        changed = {name: str(value) for name, value in (settings or {}).items()}
         for name, value in (environment.settings() | changed).items():
             monkeypatch.setenv(name, value)
         code = await check(offline=offline)

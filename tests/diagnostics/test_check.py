@@ -107,7 +107,7 @@ MISTAKES = {
 async def test_mistake_is_found_with_its_fix(environment: Environment, run_check: RunCheck, name: str) -> None:
     mistake = MISTAKES[name]
     mistake.apply(environment)
-    code, lines = await run_check(**mistake.settings)
+    code, lines = await run_check(mistake.settings)
     assert code == 1
     [sentence] = failures(lines)
     for part in mistake.parts:
@@ -117,12 +117,12 @@ async def test_mistake_is_found_with_its_fix(environment: Environment, run_check
 async def test_other_checks_run_after_a_failure(run_check: RunCheck) -> None:
     mistakes = [MISTAKES[name] for name in ("Discord's token", "Replicate's token", "the database's path")]
     settings = {name: value for mistake in mistakes for name, value in mistake.settings.items()}
-    _, lines = await run_check(**settings)
+    _, lines = await run_check(settings)
     assert len(failures(lines)) == 3
 
 
 async def test_no_line_shows_a_secret(run_check: RunCheck) -> None:
-    _, lines = await run_check(DISCORD_TOKEN="bm9ib2R5.at.all-of-them", REPLICATE_API_TOKEN="r8_nobody_at_all")
+    _, lines = await run_check({"DISCORD_TOKEN": "bm9ib2R5.at.all-of-them", "REPLICATE_API_TOKEN": "r8_nobody_at_all"})
     text = "\n".join(lines)
     assert "bm9ib2R5" not in text
     assert "r8_" not in text
@@ -141,7 +141,7 @@ async def test_invalid_settings_stop_the_check(
     environment: Environment, run_check: RunCheck, tmp_path: Path, settings: dict[str, str], parts: tuple[str, ...]
 ) -> None:
     (tmp_path / "bad.toml").write_text("[draw\n")
-    code, lines = await run_check(**settings)
+    code, lines = await run_check(settings)
     assert code == 2
     [sentence] = failures(lines)
     assert all(part in sentence for part in parts)
@@ -151,7 +151,7 @@ async def test_invalid_settings_stop_the_check(
 async def test_unknown_input_of_a_command_is_named(run_check: RunCheck, tmp_path: Path) -> None:
     file = tmp_path / "commands.toml"
     file.write_text(f'[me]\nmodel = "{KNOWN}"\nhidden = ["sedd"]\n')
-    code, lines = await run_check(COMMANDS="", COMMANDS_FILE=file)
+    code, lines = await run_check({"COMMANDS": "", "COMMANDS_FILE": file})
     assert code == 1
     [sentence] = failures(lines)
     assert "/me" in sentence
@@ -162,7 +162,7 @@ async def test_unknown_input_of_a_command_is_named(run_check: RunCheck, tmp_path
 async def test_default_rejected_by_the_model_is_named(run_check: RunCheck, tmp_path: Path) -> None:
     file = tmp_path / "commands.toml"
     file.write_text(f'[me]\nmodel = "{KNOWN}"\ndefaults = {{ seed = "lucky" }}\n')
-    code, lines = await run_check(COMMANDS="", COMMANDS_FILE=file)
+    code, lines = await run_check({"COMMANDS": "", "COMMANDS_FILE": file})
     assert code == 1
     [sentence] = failures(lines)
     assert "/me" in sentence
@@ -171,7 +171,7 @@ async def test_default_rejected_by_the_model_is_named(run_check: RunCheck, tmp_p
 
 async def test_port_in_use_is_named(run_check: RunCheck) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        code, lines = await run_check(HTTP_PORT=other.getsockname()[1], offline=True)
+        code, lines = await run_check({"HTTP_PORT": other.getsockname()[1]}, offline=True)
     assert code == 1
     [sentence] = failures(lines)
     assert "HTTP_PORT" in sentence
@@ -183,7 +183,7 @@ async def test_running_bot_is_no_failure(environment: Environment, run_check: Ru
         settings=environment.settings() | {"HTTP_PORT": str(port)}, folder=environment.database_path.parent
     )
     await environment.start_bot()
-    code, lines = await run_check(HTTP_PORT=port)
+    code, lines = await run_check({"HTTP_PORT": port})
     assert (code, failures(lines)) == (0, [])
     assert any("in use by a running Replicord" in line for line in lines)
     assert any("up to date" in line and line.startswith("✓ Commands") for line in lines), (
@@ -193,7 +193,7 @@ async def test_running_bot_is_no_failure(environment: Environment, run_check: Ru
 
 async def test_signed_webhook_arrives(run_check: RunCheck) -> None:
     port = _free_port()
-    code, lines = await run_check(HTTP_PORT=port, WEBHOOK_URL=f"http://127.0.0.1:{port}")
+    code, lines = await run_check({"HTTP_PORT": port, "WEBHOOK_URL": f"http://127.0.0.1:{port}"})
     assert (code, failures(lines)) == (0, [])
     assert any("test webhook arrived" in line for line in lines)
 
@@ -201,7 +201,7 @@ async def test_signed_webhook_arrives(run_check: RunCheck) -> None:
 async def test_missing_webhook_secret_is_named(environment: Environment, run_check: RunCheck) -> None:
     environment.replicate.faults.add("forbidden", on="GET /v1/webhooks/*", times=None)
     port = _free_port()
-    code, lines = await run_check(HTTP_PORT=port, WEBHOOK_URL=f"http://127.0.0.1:{port}")
+    code, lines = await run_check({"HTTP_PORT": port, "WEBHOOK_URL": f"http://127.0.0.1:{port}"})
     assert code == 1
     [sentence] = failures(lines)
     assert "WEBHOOK_URL" in sentence
@@ -214,7 +214,7 @@ async def test_webhook_url_of_another_server_is_named(run_check: RunCheck) -> No
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         elsewhere = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        code, lines = await run_check(HTTP_PORT=_free_port(), WEBHOOK_URL=elsewhere)
+        code, lines = await run_check({"HTTP_PORT": _free_port(), "WEBHOOK_URL": elsewhere})
     finally:
         await runner.cleanup()
     assert code == 1

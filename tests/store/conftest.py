@@ -6,7 +6,8 @@ import pytest
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.sample import T0
+from tests.store.databases import create_database, database_url
+from tests.store.samples import T0
 
 
 @pytest.fixture
@@ -16,12 +17,18 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path}/replicord.db"
+    return database_url(tmp_path)
 
 
 @pytest.fixture
-async def store(url: str, clock: VirtualClock) -> AsyncIterator[Store]:
-    store = await Store.open(url, clock=clock)
+def created_url(tmp_path: Path) -> str:
+    """The URL of a migrated database without rows."""
+    return create_database(tmp_path)
+
+
+@pytest.fixture
+async def store(created_url: str, clock: VirtualClock) -> AsyncIterator[Store]:
+    store = await Store.open(created_url, clock=clock, durable=False)
     yield store
     await store.close()
 

@@ -1,4 +1,4 @@
-"""Other processes that use a database."""
+"""Scripts that use a database in a process of their own."""
 
 import asyncio
 import os
@@ -11,19 +11,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def say(*words: str) -> None:
-    """Tell the process that started this one, at once."""
+def print_line(*words: str) -> None:
+    """Print a line and flush it, for the process that reads this one's output."""
     sys.stdout.write(" ".join(words) + "\n")
     sys.stdout.flush()
 
 
 @asynccontextmanager
-async def python(script: str, *arguments: str) -> AsyncIterator[Process]:
-    """Run a script that lies beside this file; it is killed if it is still there at the end."""
+async def run_script(name: str, *arguments: str) -> AsyncIterator[Process]:
+    """Run a script of this package; it is killed if it still runs at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        f"tests.store.{script}",
+        f"tests.store.{name}",
         *arguments,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

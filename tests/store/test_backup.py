@@ -1,4 +1,4 @@
-"""Copies that can be restored, made while the bot works."""
+"""Backups made while the bot writes."""
 
 import asyncio
 from contextlib import suppress
@@ -11,19 +11,17 @@ from bot.store.errors import StoreError
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.folder import content, names, rights
-from tests.store.sample import PNG, a_run, run_up_to
+from tests.store.files import get_mode, list_names, read_bytes
+from tests.store.samples import PNG, make_run, store_run_in_state
 
 
-async def test_a_copy_made_during_work_is_whole_and_starts_a_bot(
-    store: Store, tmp_path: Path, clock: VirtualClock
-) -> None:
-    await run_up_to(store.runs, a_run("before"), RunState.RUNNING)
+async def test_backup_during_writes_is_complete_and_opens(store: Store, tmp_path: Path, clock: VirtualClock) -> None:
+    await store_run_in_state(store.runs, make_run("before"), RunState.RUNNING)
     many = asyncio.Event()
 
     async def work() -> None:
         for number in count():
-            await store.runs.reserve(a_run(f"run-{number}"), (PNG,))
+            await store.runs.reserve(make_run(f"run-{number}"), (PNG,))
             if number == 50:
                 many.set()
 
@@ -43,30 +41,30 @@ async def test_a_copy_made_during_work_is_whole_and_starts_a_bot(
     await copy.close()
 
 
-async def test_a_copy_takes_the_place_of_the_old_one_and_leaves_nothing_else(store: Store, tmp_path: Path) -> None:
+async def test_backup_replaces_the_old_file_and_leaves_no_other(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "copies" / "copy.db"
     await store.back_up(path)
-    first = content(path)
-    await store.runs.reserve(a_run(), ())
+    first = read_bytes(path)
+    await store.runs.reserve(make_run(), ())
     await store.back_up(path)
-    assert content(path) != first
-    assert names(path.parent) == ["copy.db"]
-    assert rights(path) == 0o600
+    assert read_bytes(path) != first
+    assert list_names(path.parent) == ["copy.db"]
+    assert get_mode(path) == 0o600
 
 
-async def test_a_copy_that_fails_leaves_the_old_one(store: Store, tmp_path: Path) -> None:
+async def test_failed_backup_keeps_the_old_file(store: Store, tmp_path: Path) -> None:
     await store.back_up(tmp_path / "copy.db")
     (tmp_path / "folder").mkdir()
     with pytest.raises(StoreError, match="folder cannot be written"):
         await store.back_up(tmp_path / "folder")
     with pytest.raises(StoreError, match="impossible cannot be written"):
         await store.back_up(tmp_path / "copy.db" / "impossible")
-    assert [name for name in names(tmp_path) if "replicord" not in name] == ["copy.db", "folder"]
+    assert [name for name in list_names(tmp_path) if "replicord" not in name] == ["copy.db", "folder"]
 
 
-async def test_memory_has_no_copy(clock: VirtualClock, tmp_path: Path) -> None:
+async def test_memory_cannot_be_backed_up(clock: VirtualClock, tmp_path: Path) -> None:
     store = await Store.open("sqlite+aiosqlite://", clock=clock)
     with pytest.raises(StoreError, match="in memory"):
         await store.back_up(tmp_path / "copy.db")
-    assert names(tmp_path) == []
+    assert list_names(tmp_path) == []
     await store.close()

@@ -1,4 +1,4 @@
-"""The steps lead from every version to today's tables."""
+"""Migrations lead from every version to today's tables."""
 
 import re
 import sqlite3
@@ -21,21 +21,21 @@ from bot.store.models import RunState
 from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.clock import VirtualClock
-from tests.store.sample import MIA, PNG, a_run, after
+from tests.store.samples import MIA, PNG, after, make_run
 
 PAST = Path(__file__).with_name("past")
 
 
 @pytest.fixture
-async def session(tmp_path: Path) -> AsyncIterator[DatabaseConnection]:
-    session = await DatabaseConnection.open(DatabaseLocation(tmp_path / "replicord.db"))
-    yield session
-    await session.close()
+async def connection(tmp_path: Path) -> AsyncIterator[DatabaseConnection]:
+    connection = await DatabaseConnection.open(DatabaseLocation(tmp_path / "replicord.db"))
+    yield connection
+    await connection.close()
 
 
-def tables(connection: Connection) -> dict[str, list[str]]:
-    """Return each table's and index's parts as SQLite has them, in an order of ours."""
-    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+def tables(transaction: Connection) -> dict[str, list[str]]:
+    """Return the parts of each table and index as SQLite stores them, sorted."""
+    rows = transaction.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     return {
         name: sorted(part.strip(" ,\t") for part in re.split(r"\n", sql.replace('"', "")))
         for name, sql in rows
@@ -43,24 +43,24 @@ def tables(connection: Connection) -> dict[str, list[str]]:
     }
 
 
-async def test_the_steps_make_the_tables_that_the_program_knows(session: DatabaseConnection) -> None:
-    await session.run_without_transaction(migrations.upgrade)
-    known = create_engine("sqlite://")
-    metadata.create_all(known)
-    with known.connect() as connection:
-        assert await session.run(tables) == tables(connection)
-    known.dispose()
+async def test_migrations_create_the_tables_of_the_code(connection: DatabaseConnection) -> None:
+    await connection.run_without_transaction(migrations.upgrade)
+    expected = create_engine("sqlite://")
+    metadata.create_all(expected)
+    with expected.connect() as transaction:
+        assert await connection.run(tables) == tables(transaction)
+    expected.dispose()
 
 
-async def test_alembic_finds_nothing_left_to_do(session: DatabaseConnection) -> None:
-    def left(connection: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+async def test_alembic_finds_no_difference(connection: DatabaseConnection) -> None:
+    def compare(transaction: Connection) -> object:
+        return compare_metadata(MigrationContext.configure(transaction, opts={"compare_type": True}), metadata)
 
-    await session.run_without_transaction(migrations.upgrade)
-    assert await session.run(left) == []
+    await connection.run_without_transaction(migrations.upgrade)
+    assert await connection.run(compare) == []
 
 
-def test_the_steps_are_one_line_and_all_are_named() -> None:
+def test_steps_are_linear_and_complete() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
@@ -68,24 +68,22 @@ def test_the_steps_are_one_line_and_all_are_named() -> None:
     assert tuple(reversed(found)) == migrations.STEPS
 
 
-def test_every_version_is_kept_to_start_from() -> None:
+def test_every_version_has_a_dump() -> None:
     assert tuple(sorted(file.stem for file in PAST.glob("*.sql"))) == migrations.STEPS
 
 
 @pytest.mark.parametrize("step", migrations.STEPS)
-async def test_every_step_can_be_stopped_at_and_gone_on_from(session: DatabaseConnection, step: str) -> None:
-    await session.run_without_transaction(partial(migrations.upgrade, to=step))
-    assert await session.run(migrations.read_version) == step
-    await session.run_without_transaction(migrations.upgrade)
-    assert await session.run(migrations.read_version) == migrations.STEPS[-1]
+async def test_upgrade_continues_from_every_step(connection: DatabaseConnection, step: str) -> None:
+    await connection.run_without_transaction(partial(migrations.upgrade, to=step))
+    assert await connection.run(migrations.read_version) == step
+    await connection.run_without_transaction(migrations.upgrade)
+    assert await connection.run(migrations.read_version) == migrations.STEPS[-1]
 
 
 @pytest.mark.parametrize("step", migrations.STEPS)
-async def test_what_any_version_wrote_is_read_and_worked_on(
-    url: str, tmp_path: Path, clock: VirtualClock, step: str
-) -> None:
-    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
-        shell.executescript((PAST / f"{step}.sql").read_text(encoding="utf-8"))
+async def test_databases_of_all_versions_are_usable(url: str, tmp_path: Path, clock: VirtualClock, step: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "replicord.db")) as source:
+        source.executescript((PAST / f"{step}.sql").read_text(encoding="utf-8"))
     store = await Store.open(url, clock=clock)
     undelivered = await store.runs.list_undelivered()
     assert [run.state for run in undelivered] == list(RunState)
@@ -104,19 +102,19 @@ async def test_what_any_version_wrote_is_read_and_worked_on(
     await store.close()
 
 
-async def test_a_step_that_fails_leaves_the_database_as_it_was(session: DatabaseConnection) -> None:
-    await session.run(lambda connection: connection.exec_driver_sql("CREATE TABLE schemas (key TEXT)").close())
-    before = await session.run(tables)
+async def test_failed_step_leaves_the_database_unchanged(connection: DatabaseConnection) -> None:
+    await connection.run(lambda transaction: transaction.exec_driver_sql("CREATE TABLE schemas (key TEXT)").close())
+    before = await connection.run(tables)
     with pytest.raises(Exception, match="already exists"):
-        await session.run_without_transaction(migrations.upgrade)
-    assert await session.run(tables) == before
+        await connection.run_without_transaction(migrations.upgrade)
+    assert await connection.run(tables) == before
 
 
-async def test_a_step_keeps_what_hangs_on_the_rows_it_moves(url: str, clock: VirtualClock) -> None:
+async def test_foreign_keys_are_enforced_after_migrations(url: str, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
-    await store.runs.reserve(a_run(), (PNG,))
+    await store.runs.reserve(make_run(), (PNG,))
     with pytest.raises(StoreError, match="FOREIGN KEY"):
         await store.database.write(
-            lambda connection: connection.exec_driver_sql("INSERT INTO run_messages VALUES ('nobody', 1, 71)").close()
+            lambda transaction: transaction.exec_driver_sql("INSERT INTO run_messages VALUES ('nobody', 1, 71)").close()
         )
     await store.close()

@@ -1,4 +1,4 @@
-"""Opening and closing: what is made, what is refused, and in which words."""
+"""Opening and closing a store: what is created, what is rejected, and the error messages."""
 
 import os
 import sqlite3
@@ -14,28 +14,28 @@ from bot.store.models import RunState
 from bot.store.process_lock import ProcessLock
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.folder import allow, names
-from tests.store.processes import python
-from tests.store.sample import a_run, after, run_up_to
+from tests.store.files import list_names, set_mode
+from tests.store.processes import run_script
+from tests.store.samples import after, make_run, store_run_in_state
 
 
-async def refusal(url: str, clock: VirtualClock, *, exclusive: bool = True) -> str:
-    with pytest.raises(ConfigError) as refused:
+async def open_error(url: str, clock: VirtualClock, *, exclusive: bool = True) -> str:
+    with pytest.raises(ConfigError) as error:
         await Store.open(url, clock=clock, exclusive=exclusive)
-    return str(refused.value)
+    return str(error.value)
 
 
-async def test_folders_are_made_and_only_the_bots_user_may_read(tmp_path: Path, clock: VirtualClock) -> None:
+async def test_folders_are_created_and_files_are_private(tmp_path: Path, clock: VirtualClock) -> None:
     path = tmp_path / "a" / "b" / "c.db"
     store = await Store.open(f"sqlite+aiosqlite:///{path}", clock=clock)
-    await store.runs.reserve(a_run(), ())
+    await store.runs.reserve(make_run(), ())
     assert {file.name: file.stat().st_mode & 0o777 for file in path.parent.glob("c.db*")} == dict.fromkeys(
         ("c.db", "c.db-wal", "c.db-shm", "c.db.lock", "c.db.pid"), 0o600
     )
     await store.close()
 
 
-async def test_a_relative_path_starts_at_the_working_folder(
+async def test_relative_path_starts_at_the_working_directory(
     tmp_path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -45,9 +45,9 @@ async def test_a_relative_path_starts_at_the_working_folder(
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"])
-async def test_memory_serves_as_well(url: str, clock: VirtualClock) -> None:
+async def test_database_in_memory_works(url: str, clock: VirtualClock) -> None:
     one, other = await Store.open(url, clock=clock), await Store.open(url, clock=clock)
-    await run_up_to(one.runs, a_run(), RunState.SUCCEEDED, delivered=True)
+    await store_run_in_state(one.runs, make_run(), RunState.SUCCEEDED, delivered=True)
     assert await one.runs.get("run-1") is not None
     assert await other.runs.get("run-1") is None
     assert await one.find_damage() is None
@@ -55,9 +55,9 @@ async def test_memory_serves_as_well(url: str, clock: VirtualClock) -> None:
     await other.close()
 
 
-async def test_what_was_written_is_there_after_a_restart(url: str, clock: VirtualClock) -> None:
+async def test_runs_survive_a_restart(url: str, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
-    await run_up_to(store.runs, a_run(), RunState.RUNNING)
+    await store_run_in_state(store.runs, make_run(), RunState.RUNNING)
     before = await store.runs.get("run-1")
     await store.close()
     store = await Store.open(url, clock=clock)
@@ -76,128 +76,126 @@ async def test_what_was_written_is_there_after_a_restart(url: str, clock: Virtua
         ("sqlite+aiosqlite:///file:replicord.db", "must hold only a path"),
     ],
 )
-async def test_a_wrong_url_is_answered_with_a_right_one(url: str, hint: str, clock: VirtualClock) -> None:
-    sentence = await refusal(url, clock)
+async def test_invalid_url_shows_a_valid_one(url: str, hint: str, clock: VirtualClock) -> None:
+    sentence = await open_error(url, clock)
     assert hint in sentence
     assert "sqlite+aiosqlite:///data/replicord.db" in sentence
     assert "hunter2" not in sentence
 
 
-async def test_a_folder_that_cannot_be_made(tmp_path: Path, clock: VirtualClock) -> None:
+async def test_folder_that_cannot_be_created_is_named(tmp_path: Path, clock: VirtualClock) -> None:
     (tmp_path / "file").touch()
-    sentence = await refusal(f"sqlite+aiosqlite:///{tmp_path}/file/replicord.db", clock)
+    sentence = await open_error(f"sqlite+aiosqlite:///{tmp_path}/file/replicord.db", clock)
     assert f"The folder {tmp_path}/file cannot be created" in sentence
 
 
-async def test_a_folder_where_a_file_should_be(tmp_path: Path, clock: VirtualClock) -> None:
-    assert "Add a file name" in await refusal(f"sqlite+aiosqlite:///{tmp_path}", clock)
+async def test_url_of_a_folder_is_rejected(tmp_path: Path, clock: VirtualClock) -> None:
+    assert "Add a file name" in await open_error(f"sqlite+aiosqlite:///{tmp_path}", clock)
 
 
-async def test_a_file_that_is_no_database_stays_as_it_is(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_file_that_is_no_database_stays_unchanged(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     file = tmp_path / "replicord.db"
     file.write_bytes(b"Dear diary" * 100)
-    assert "is not an SQLite database" in await refusal(url, clock)
+    assert "is not an SQLite database" in await open_error(url, clock)
     assert file.read_bytes() == b"Dear diary" * 100
 
 
-async def test_another_programs_database_stays_as_it_is(url: str, tmp_path: Path, clock: VirtualClock) -> None:
-    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
-        shell.execute("CREATE TABLE recipes (name)")
-    assert "another program's tables (recipes)" in await refusal(url, clock)
+async def test_database_of_another_program_is_rejected(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+    with closing(sqlite3.connect(tmp_path / "replicord.db")) as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+    assert "another program's tables (recipes)" in await open_error(url, clock)
 
 
-async def test_a_database_from_a_newer_version(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_database_of_a_newer_version_is_rejected(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     await (await Store.open(url, clock=clock)).close()
-    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
-        shell.execute("UPDATE alembic_version SET version_num = '9999'")
-        shell.commit()
-    assert "written by a newer Replicord (step 9999" in await refusal(url, clock)
+    with closing(sqlite3.connect(tmp_path / "replicord.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    assert "written by a newer Replicord (step 9999" in await open_error(url, clock)
 
 
-async def test_a_damaged_database_is_not_run_on(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_damaged_database_is_rejected(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
     for number in range(200):
-        await store.runs.reserve(a_run(f"run-{number}"), ())
+        await store.runs.reserve(make_run(f"run-{number}"), ())
     await store.close()
     file = tmp_path / "replicord.db"
     whole = file.read_bytes()
     half = len(whole) // 8192 * 4096
     file.write_bytes(whole[:half] + b"\xff" * 8192 + whole[half + 8192 :])
-    sentence = await refusal(url, clock)
+    sentence = await open_error(url, clock)
     assert "damaged" in sentence
     assert "latest backup" in sentence
 
 
-async def test_a_database_that_another_program_holds(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_locked_database_is_rejected(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     await (await Store.open(url, clock=clock)).close()
-    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
-        shell.execute("BEGIN EXCLUSIVE")
-        assert "Another program has locked the database" in await refusal(url, clock)
+    with closing(sqlite3.connect(tmp_path / "replicord.db")) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        assert "Another program has locked the database" in await open_error(url, clock)
 
 
 @pytest.mark.parametrize("writable", ["file", "folder", "neither"])
-async def test_a_database_that_may_only_be_read(writable: str) -> None:
-    # Not in tmp_path, which nobody else may enter.
+async def test_read_only_database_is_explained(writable: str) -> None:
+    # Not in tmp_path: other users cannot enter it.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / "replicord.db"
-        with closing(sqlite3.connect(file)) as shell:
-            shell.execute("PRAGMA journal_mode=WAL")
-        allow(file, 0o666 if writable == "file" else 0o444)
-        allow(folder, 0o777 if writable == "folder" else 0o555)
-        nobody = ("65534",) if os.geteuid() == 0 else ()  # the superuser may write everywhere
-        async with python("opener", f"sqlite+aiosqlite:///{file}", *nobody) as opener:
-            said, _ = await opener.communicate()
-        allow(folder, 0o700)
-    assert "Give the bot's user" in said.decode()
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        set_mode(file, 0o666 if writable == "file" else 0o444)
+        set_mode(folder, 0o777 if writable == "folder" else 0o555)
+        nobody = ("65534",) if os.geteuid() == 0 else ()  # root may write everywhere
+        async with run_script("open_store", f"sqlite+aiosqlite:///{file}", *nobody) as process:
+            output, _ = await process.communicate()
+        set_mode(folder, 0o700)
+    assert "Give the bot's user" in output.decode()
 
 
-async def test_a_second_bot_is_refused_by_number_until_the_first_is_gone(url: str, clock: VirtualClock) -> None:
+async def test_second_bot_is_rejected_until_the_first_closes(url: str, clock: VirtualClock) -> None:
     first = await Store.open(url, clock=clock)
-    sentence = await refusal(url, clock)
+    sentence = await open_error(url, clock)
     assert f"Another bot (process {os.getpid()}) is using" in sentence
     await first.close()
     await (await Store.open(url, clock=clock)).close()
 
 
-async def test_a_bot_in_another_process_keeps_its_database_until_it_is_killed(url: str, clock: VirtualClock) -> None:
-    async with python("victim", url) as victim:
-        assert victim.stdout is not None
-        await victim.stdout.readline()
-        assert f"(process {victim.pid})" in await refusal(url, clock)
-        victim.kill()
-        await victim.communicate()
+async def test_lock_of_another_process_ends_with_it(url: str, clock: VirtualClock) -> None:
+    async with run_script("write_until_killed", url) as writer:
+        assert writer.stdout is not None
+        await writer.stdout.readline()
+        assert f"(process {writer.pid})" in await open_error(url, clock)
+        writer.kill()
+        await writer.communicate()
     await (await Store.open(url, clock=clock)).close()
 
 
-async def test_who_only_looks_opens_beside_a_running_bot_and_leaves_it_its_place(url: str, clock: VirtualClock) -> None:
+async def test_shared_store_opens_beside_a_running_bot(url: str, clock: VirtualClock) -> None:
     bot = await Store.open(url, clock=clock)
-    await bot.runs.reserve(a_run(), ())
-    looker = await Store.open(url, clock=clock, exclusive=False)
-    assert await looker.runs.get("run-1") is not None
-    await looker.close()
-    assert "Another bot" in await refusal(url, clock)
+    await bot.runs.reserve(make_run(), ())
+    shared = await Store.open(url, clock=clock, exclusive=False)
+    assert await shared.runs.get("run-1") is not None
+    await shared.close()
+    assert "Another bot" in await open_error(url, clock)
     await bot.close()
 
 
-async def test_who_only_looks_does_not_migrate_what_another_bot_runs_on(
-    url: str, tmp_path: Path, clock: VirtualClock
-) -> None:
+async def test_shared_store_does_not_migrate_a_database_in_use(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     running = ProcessLock.acquire(tmp_path / "replicord.db")
-    assert "Another bot" in await refusal(url, clock, exclusive=False)
+    assert "Another bot" in await open_error(url, clock, exclusive=False)
     running.release()
     await (await Store.open(url, clock=clock, exclusive=False)).close()
     await (await Store.open(url, clock=clock)).close()
 
 
-async def test_a_refused_start_leaves_the_database_to_the_next(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_failed_open_releases_the_lock(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     (tmp_path / "replicord.db").write_bytes(b"Dear diary" * 100)
-    await refusal(url, clock)
+    await open_error(url, clock)
     (tmp_path / "replicord.db").unlink()
     await (await Store.open(url, clock=clock)).close()
 
 
-async def test_a_closed_store_says_so_and_may_be_closed_again(url: str, clock: VirtualClock) -> None:
+async def test_closed_store_rejects_calls_and_closes_twice(url: str, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
     await store.close()
     await store.close()
@@ -207,8 +205,8 @@ async def test_a_closed_store_says_so_and_may_be_closed_again(url: str, clock: V
         await store.runs.mark_sent("run-1", at=after(1), webhook=None)
 
 
-async def test_closing_leaves_one_file_and_the_lock(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_closing_leaves_the_database_and_lock_file(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
-    await store.runs.reserve(a_run(), ())
+    await store.runs.reserve(make_run(), ())
     await store.close()
-    assert names(tmp_path) == ["replicord.db", "replicord.db.lock"]
+    assert list_names(tmp_path) == ["replicord.db", "replicord.db.lock"]

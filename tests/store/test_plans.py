@@ -1,4 +1,4 @@
-"""No question reads the whole history: what the cost of a million runs comes down to."""
+"""No statement reads the whole history, so its cost does not grow with a million runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Engine, event
 from bot.store.commands import CommandRow
 from bot.store.models import RunState
 from bot.store.store import Store
-from tests.store.sample import MIA, PNG, T0, a_run, after
+from tests.store.samples import MIA, PNG, T0, after, make_run
 
-# These grow with the history; the others hold a day's or a handful of rows.
+# These grow with the history; the others have the rows of a day, or a handful.
 LARGE_TABLES = ("runs", "runs_1", "run_files", "run_messages")
-# These indexes hold only what is not over yet; walking along them is what they are for.
-SMALL = ("runs_active", "runs_undelivered")
+# These partial indexes hold only active or undelivered runs; scanning them is their purpose.
+SMALL_INDEXES = ("runs_active", "runs_undelivered")
 AGE = timedelta(days=1)
 
 
@@ -41,9 +41,9 @@ def record_statements() -> Iterator[dict[str, Any]]:
         event.remove(Engine, "before_cursor_execute", record)
 
 
-async def do_everything(store: Store) -> None:
+async def execute_everything(store: Store) -> None:
     runs = store.runs
-    run = a_run()
+    run = make_run()
     await runs.reserve(run, (PNG, PNG), active_limit=3, daily_limit=9)
     await runs.mark_sent(run.id, at=T0, webhook=None)
     await runs.mark_unsent(run.id)
@@ -70,40 +70,44 @@ async def do_everything(store: Store) -> None:
     await runs.erase(MIA)
     await runs.mark_ended(run.id, state=RunState.FAILED, at=T0)
     await runs.mark_delivered(run.id, at=T0)
-    await runs.reserve(a_run("old"), (PNG,), active_limit=3, daily_limit=9)
+    await runs.reserve(make_run("old"), (PNG,), active_limit=3, daily_limit=9)
     await runs.mark_ended("old", state=RunState.FAILED, at=T0)
     await runs.mark_delivered("old", at=T0)
     await runs.delete_expired(after(86_400), runs_for=AGE)
     await store.commands.save(CommandRow(name="draw", target="a/b", added_by=MIA, added_at=T0))
 
 
-def walks(plan: list[str]) -> list[str]:
-    """The steps of a plan that walk along something large from one end to the other."""
+def full_scans(plan: list[str]) -> list[str]:
+    """Return the steps of a plan that read a large table or index from end to end."""
     scans = [step.split() for step in plan if step.startswith("SCAN")]
-    return [" ".join(scan) for scan in scans if scan[1] in LARGE_TABLES and not any(index in scan for index in SMALL)]
+    return [
+        " ".join(scan)
+        for scan in scans
+        if scan[1] in LARGE_TABLES and not any(index in scan for index in SMALL_INDEXES)
+    ]
 
 
-async def test_every_question_and_move_goes_by_an_index(store: Store) -> None:
-    with record_statements() as seen:
-        await do_everything(store)
-    asked = {
-        text: values for text, values in seen.items() if text.split()[0] in {"SELECT", "UPDATE", "DELETE", "INSERT"}
+async def test_every_statement_uses_an_index(store: Store) -> None:
+    with record_statements() as executed:
+        await execute_everything(store)
+    statements = {
+        text: values for text, values in executed.items() if text.split()[0] in {"SELECT", "UPDATE", "DELETE", "INSERT"}
     }
-    assert len(asked) > 30
+    assert len(statements) > 30
 
     def explain(connection: Connection) -> dict[str, list[str]]:
         return {
-            text: walks([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)])
-            for text, values in asked.items()
+            text: full_scans([row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)])
+            for text, values in statements.items()
         }
 
     plans = await store.database.read(explain)
     assert {text: plan for text, plan in plans.items() if plan} == {}
 
 
-async def test_a_walk_would_be_seen(store: Store) -> None:
+async def test_full_scan_is_detected(store: Store) -> None:
     def explain(connection: Connection) -> list[str]:
         plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN SELECT * FROM runs WHERE author_name = 'mia'")
-        return walks([row[3] for row in plan])
+        return full_scans([row[3] for row in plan])
 
     assert await store.database.read(explain) == ["SCAN runs"]

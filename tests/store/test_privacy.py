@@ -1,4 +1,4 @@
-"""What a person may see of theirs, and have deleted."""
+"""What is stored about a person: listed, counted, exported and erased."""
 
 import json
 from dataclasses import replace
@@ -10,22 +10,22 @@ from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.folder import content
-from tests.store.sample import BOB, MIA, PNG, T0, a_run, after, run_up_to
+from tests.store.files import read_bytes
+from tests.store.samples import BOB, MIA, PNG, T0, after, make_run, store_run_in_state
 
 
-async def test_active_are_the_persons_own_runs_that_have_not_ended_oldest_first(runs: Runs) -> None:
-    await run_up_to(runs, a_run("late", created_at=after(2)), RunState.RUNNING)
-    await run_up_to(runs, a_run("early", created_at=after(1)), RunState.RESERVED)
-    await run_up_to(runs, a_run("over"), RunState.SUCCEEDED)
-    await run_up_to(runs, a_run("bobs", author_id=BOB), RunState.RUNNING)
+async def test_active_runs_are_own_and_oldest_first(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run("late", created_at=after(2)), RunState.RUNNING)
+    await store_run_in_state(runs, make_run("early", created_at=after(1)), RunState.RESERVED)
+    await store_run_in_state(runs, make_run("over"), RunState.SUCCEEDED)
+    await store_run_in_state(runs, make_run("bobs", author_id=BOB), RunState.RUNNING)
     assert [run.id for run in await runs.list_active(MIA)] == ["early", "late"]
 
 
-async def test_recent_runs_are_the_persons_own_newest_first(runs: Runs) -> None:
+async def test_recent_runs_are_own_and_newest_first(runs: Runs) -> None:
     for number in range(25):
-        await runs.reserve(a_run(f"run-{number:02}", created_at=after(number // 4)), ())
-    await runs.reserve(a_run("bobs", author_id=BOB, created_at=after(99)), ())
+        await runs.reserve(make_run(f"run-{number:02}", created_at=after(number // 4)), ())
+    await runs.reserve(make_run("bobs", author_id=BOB, created_at=after(99)), ())
     recent = await runs.list_recent(MIA, limit=7)
     assert [run.id for run in recent] == [f"run-{number:02}" for number in range(24, 17, -1)]
 
@@ -33,19 +33,19 @@ async def test_recent_runs_are_the_persons_own_newest_first(runs: Runs) -> None:
 async def test_stored_data_is_counted_per_person(store: Store) -> None:
     runs = store.runs
     assert await runs.count_stored(MIA) == StoredCounts(runs=0, oldest_run_at=None, files=0, added_commands=0)
-    await runs.reserve(a_run("run-1", created_at=after(5)), (PNG, PNG))
-    await runs.reserve(a_run("run-2", created_at=after(3)), (PNG,))
-    await runs.reserve(a_run("bobs", author_id=BOB), (PNG,))
+    await runs.reserve(make_run("run-1", created_at=after(5)), (PNG, PNG))
+    await runs.reserve(make_run("run-2", created_at=after(3)), (PNG,))
+    await runs.reserve(make_run("bobs", author_id=BOB), (PNG,))
     await store.commands.save(CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0))
     await store.commands.save(CommandRow(name="write", target="owner/words", added_by=BOB, added_at=T0))
     assert await runs.count_stored(MIA) == StoredCounts(runs=2, oldest_run_at=after(3), files=3, added_commands=1)
 
 
-async def test_an_export_holds_every_run_and_what_was_given_with_it(runs: Runs) -> None:
-    await run_up_to(runs, a_run("run-1"), RunState.SUCCEEDED)
+async def test_export_has_every_run_with_its_files(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run("run-1"), RunState.SUCCEEDED)
     await runs.mark_message_sent("run-1", 1, 71)
-    await runs.reserve(a_run("run-2", created_at=after(1)), ())
-    await runs.reserve(a_run("bobs", author_id=BOB), ())
+    await runs.reserve(make_run("run-2", created_at=after(1)), ())
+    await runs.reserve(make_run("bobs", author_id=BOB), ())
     told = json.loads(json.dumps(await runs.export(MIA)))
     assert [run["id"] for run in told["runs"]] == ["run-2", "run-1"]
     run = told["runs"][1]
@@ -56,35 +56,35 @@ async def test_an_export_holds_every_run_and_what_was_given_with_it(runs: Runs) 
     assert run["messages"] == [71]
 
 
-async def test_an_export_holds_no_key_to_discord(runs: Runs) -> None:
-    run = a_run()
+async def test_export_has_no_interaction_token(runs: Runs) -> None:
+    run = make_run()
     await runs.reserve(run, ())
     assert run.place.token not in json.dumps(await runs.export(MIA))
 
 
-async def test_an_export_masks_secret_inputs(runs: Runs) -> None:
-    await runs.reserve(a_run("run-1", input={"prompt": "a fox", "hf_token": "t0", "config": {"api_key": "k0"}}))
+async def test_export_masks_secret_inputs(runs: Runs) -> None:
+    await runs.reserve(make_run("run-1", input={"prompt": "a fox", "hf_token": "t0", "config": {"api_key": "k0"}}))
     exported = json.dumps(await runs.export(MIA))
     assert "a fox" in exported
     assert "t0" not in exported
     assert "k0" not in exported
 
 
-async def test_an_export_longer_than_a_page_is_whole(runs: Runs) -> None:
+async def test_export_longer_than_a_page_is_complete(runs: Runs) -> None:
     for number in range(450):
-        await runs.reserve(a_run(f"run-{number}", created_at=after(number // 300)), ())
+        await runs.reserve(make_run(f"run-{number}", created_at=after(number // 300)), ())
     told = await runs.export(MIA)
     assert len({run["id"] for run in told["runs"]}) == len(told["runs"]) == 450
 
 
-async def test_an_export_of_a_stranger_is_empty(runs: Runs) -> None:
+async def test_export_without_data_is_empty(runs: Runs) -> None:
     assert await runs.export(BOB) == {"author_id": BOB, "runs": [], "erased_runs": [], "added_commands": []}
 
 
-async def test_erasing_deletes_what_is_over_with_all_that_hangs_on_it(runs: Runs) -> None:
-    await run_up_to(runs, a_run("mine"), RunState.SUCCEEDED, delivered=True)
+async def test_erasing_deletes_delivered_runs_and_their_files(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run("mine"), RunState.SUCCEEDED, delivered=True)
     await runs.mark_message_sent("mine", 1, 71)
-    await run_up_to(runs, a_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
+    await store_run_in_state(runs, make_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
     erased = await runs.erase(MIA)
     assert (erased.deleted, erased.pending) == (1, 0)
     assert await runs.get("mine") is None
@@ -93,8 +93,8 @@ async def test_erasing_deletes_what_is_over_with_all_that_hangs_on_it(runs: Runs
     assert await runs.get("bobs") is not None
 
 
-async def test_a_run_on_its_way_goes_the_moment_it_is_delivered(runs: Runs) -> None:
-    await run_up_to(runs, a_run(), RunState.RUNNING)
+async def test_erased_active_run_is_deleted_when_delivered(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run(), RunState.RUNNING)
     erased = await runs.erase(MIA)
     assert (erased.deleted, erased.pending) == (0, 1)
     assert await runs.get("run-1") is not None
@@ -108,17 +108,17 @@ async def test_a_run_on_its_way_goes_the_moment_it_is_delivered(runs: Runs) -> N
     assert await runs.find_by_message(70) is None
 
 
-async def test_erasing_more_than_a_page_leaves_nothing(runs: Runs) -> None:
+async def test_erasing_more_than_a_page_is_complete(runs: Runs) -> None:
     for number in range(450):
-        await runs.reserve(a_run(f"run-{number}"), ())
+        await runs.reserve(make_run(f"run-{number}"), ())
         await runs.mark_ended(f"run-{number}", state=RunState.CANCELED, at=after(1))
         await runs.mark_delivered(f"run-{number}", at=after(1))
     assert (await runs.erase(MIA)).deleted == 450
     assert await runs.list_recent(MIA, limit=1) == ()
 
 
-async def test_what_stays_of_an_erased_run_is_its_time_and_for_one_day(runs: Runs) -> None:
-    await run_up_to(runs, a_run(created_at=T0), RunState.SUCCEEDED, delivered=True)
+async def test_time_of_an_erased_run_is_kept_for_a_day(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run(created_at=T0), RunState.SUCCEEDED, delivered=True)
     await runs.erase(MIA)
     assert (await runs.export(MIA))["erased_runs"] == ["2026-01-01T00:00:00+00:00"]
     await runs.delete_expired(after(86_399))
@@ -127,16 +127,16 @@ async def test_what_stays_of_an_erased_run_is_its_time_and_for_one_day(runs: Run
     assert (await runs.export(MIA))["erased_runs"] == []
 
 
-async def test_nothing_stays_of_an_erased_run_that_never_left_or_is_older_than_a_day(runs: Runs) -> None:
-    await runs.reserve(a_run("never-left"), ())
+async def test_erased_unsent_or_old_run_leaves_nothing(runs: Runs) -> None:
+    await runs.reserve(make_run("never-left"), ())
     await runs.mark_ended("never-left", state=RunState.CANCELED, at=after(1))
     await runs.mark_delivered("never-left", at=after(1))
-    await run_up_to(runs, a_run("old", created_at=after(-86_400)), RunState.SUCCEEDED, delivered=True)
+    await store_run_in_state(runs, make_run("old", created_at=after(-86_400)), RunState.SUCCEEDED, delivered=True)
     assert (await runs.erase(MIA)).deleted == 2
     assert (await runs.export(MIA))["erased_runs"] == []
 
 
-async def test_a_person_who_added_a_command_is_told_and_forgotten_but_the_command_stays(store: Store) -> None:
+async def test_erasing_keeps_commands_without_their_author(store: Store) -> None:
     row = CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0)
     await store.commands.save(row)
     told = await store.runs.export(MIA)
@@ -145,9 +145,9 @@ async def test_a_person_who_added_a_command_is_told_and_forgotten_but_the_comman
     assert [(row.name, row.added_by) for row in await store.commands.list_all()] == [("draw", None)]
 
 
-async def test_erasing_removes_a_persons_id_from_runs_they_canceled(runs: Runs) -> None:
-    await run_up_to(runs, a_run("mias"), RunState.RUNNING)
-    await run_up_to(runs, a_run("others"), RunState.RUNNING)
+async def test_erasing_removes_the_id_from_canceled_runs(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run("mias"), RunState.RUNNING)
+    await store_run_in_state(runs, make_run("others"), RunState.RUNNING)
     await runs.request_cancel("mias", by_id=BOB, at=after(1))
     await runs.request_cancel("others", by_id=MIA, at=after(1))
     await runs.erase(BOB)
@@ -156,20 +156,20 @@ async def test_erasing_removes_a_persons_id_from_runs_they_canceled(runs: Runs) 
     assert [run and run.cancel_requested_at for run in canceled] == [after(1), after(1)]
 
 
-async def test_what_was_erased_is_not_in_the_file_any_more(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_erased_content_is_overwritten_in_the_file(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
     wish, face = "my very secret wish", b"my very own face" * 2_000
-    run = a_run(prompt=wish, input={"prompt": wish})
+    run = make_run(prompt=wish, input={"prompt": wish})
     await store.runs.reserve(run, (replace(PNG, data=face),))
     await store.runs.mark_ended(run.id, state=RunState.FAILED, at=after(1))
     await store.runs.mark_delivered(run.id, at=after(1))
     await store.close()
-    assert wish.encode() in content(tmp_path / "replicord.db")
-    assert face[:16] in content(tmp_path / "replicord.db")
+    assert wish.encode() in read_bytes(tmp_path / "replicord.db")
+    assert face[:16] in read_bytes(tmp_path / "replicord.db")
     store = await Store.open(url, clock=clock)
     await store.runs.erase(MIA)
     await store.close()
-    left = content(tmp_path / "replicord.db")
+    left = read_bytes(tmp_path / "replicord.db")
     assert wish.encode() not in left
     assert face[:16] not in left
     assert run.place.token.encode() not in left

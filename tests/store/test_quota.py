@@ -1,4 +1,4 @@
-"""How many runs a person may have, and what they are told."""
+"""Limits on active runs and runs in 24 hours."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -8,97 +8,97 @@ import pytest
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import RunState
 from bot.store.runs import Runs
-from tests.store.sample import BOB, MIA, a_run, after, run_up_to
+from tests.store.samples import BOB, MIA, after, make_run, store_run_in_state
 
 DAY = timedelta(days=1).total_seconds()
 
 
 async def reserve(runs: Runs, run_id: str, **changes: object) -> None:
-    await runs.reserve(a_run(run_id, **changes), (), active_limit=3, daily_limit=5)
+    await runs.reserve(make_run(run_id, **changes), (), active_limit=3, daily_limit=5)
 
 
 def limits(exceeded: QuotaExceeded) -> tuple[QuotaKind, int, int, datetime | None]:
     return exceeded.kind, exceeded.limit, exceeded.used, exceeded.retry_at
 
 
-async def over(runs: Runs, run_id: str, at: float, *, sent: bool = True) -> None:
-    """A run that was made ``at`` and is over."""
-    await runs.reserve(a_run(run_id, created_at=after(at)), ())
+async def store_ended(runs: Runs, run_id: str, at: float, *, sent: bool = True) -> None:
+    """Store an ended run that was created ``at`` this many seconds after T0."""
+    await runs.reserve(make_run(run_id, created_at=after(at)), ())
     if sent:
         await runs.mark_sent(run_id, at=after(at), webhook=None)
     await runs.mark_ended(run_id, state=RunState.FAILED, at=after(at))
 
 
 @pytest.mark.parametrize("state", [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING])
-async def test_runs_that_are_going_fill_the_limit_and_an_end_frees_a_place(runs: Runs, state: RunState) -> None:
+async def test_active_runs_count_until_they_end(runs: Runs, state: RunState) -> None:
     for run_id in "abc":
-        await run_up_to(runs, a_run(run_id), state)
-    with pytest.raises(QuotaExceeded) as refused:
+        await store_run_in_state(runs, make_run(run_id), state)
+    with pytest.raises(QuotaExceeded) as error:
         await reserve(runs, "d")
-    assert limits(refused.value) == (QuotaKind.ACTIVE, 3, 3, None)
+    assert limits(error.value) == (QuotaKind.ACTIVE, 3, 3, None)
     assert await runs.get("d") is None
     await runs.mark_ended("b", state=RunState.CANCELED, at=after(1))
     await reserve(runs, "d")
 
 
-async def test_no_limit_is_no_limit(runs: Runs) -> None:
+async def test_no_limit_allows_any_number(runs: Runs) -> None:
     for number in range(30):
-        await runs.reserve(a_run(str(number)), (), active_limit=None, daily_limit=None)
+        await runs.reserve(make_run(str(number)), (), active_limit=None, daily_limit=None)
     assert len(await runs.list_active(MIA)) == 30
 
 
-async def test_other_peoples_runs_do_not_count(runs: Runs) -> None:
+async def test_runs_of_others_do_not_count(runs: Runs) -> None:
     for run_id in "abc":
         await reserve(runs, run_id)
     await reserve(runs, "d", author_id=BOB)
 
 
-async def test_a_day_is_24_hours_and_the_sentence_says_when_the_next_run_is_free(runs: Runs) -> None:
+async def test_daily_limit_covers_24_hours(runs: Runs) -> None:
     for hour in range(5):
-        await over(runs, f"run-{hour}", hour * 3600)
-    with pytest.raises(QuotaExceeded) as refused:
+        await store_ended(runs, f"run-{hour}", hour * 3600)
+    with pytest.raises(QuotaExceeded) as error:
         await reserve(runs, "next", created_at=after(DAY - 1))
-    assert limits(refused.value) == (QuotaKind.DAILY, 5, 5, after(DAY))
+    assert limits(error.value) == (QuotaKind.DAILY, 5, 5, after(DAY))
     await reserve(runs, "next", created_at=after(DAY))
 
 
-async def test_a_fraction_of_a_second_does_not_promise_too_early(runs: Runs) -> None:
-    await over(runs, "first", 0.25)
-    with pytest.raises(QuotaExceeded) as refused:
-        await runs.reserve(a_run("next", created_at=after(1)), (), active_limit=None, daily_limit=1)
-    assert refused.value.retry_at == after(DAY + 0.25)
+async def test_retry_time_is_exact(runs: Runs) -> None:
+    await store_ended(runs, "first", 0.25)
+    with pytest.raises(QuotaExceeded) as error:
+        await runs.reserve(make_run("next", created_at=after(1)), (), active_limit=None, daily_limit=1)
+    assert error.value.retry_at == after(DAY + 0.25)
 
 
-async def test_what_never_left_for_replicate_costs_nothing(runs: Runs) -> None:
+async def test_unsent_ended_run_does_not_count(runs: Runs) -> None:
     for number in range(9):
-        await over(runs, f"run-{number}", 0, sent=False)
+        await store_ended(runs, f"run-{number}", 0, sent=False)
     await reserve(runs, "next")
 
 
-async def test_what_still_waits_to_leave_counts_for_the_day(runs: Runs) -> None:
+async def test_unsent_active_run_counts_for_the_day(runs: Runs) -> None:
     for number in range(5):
-        await runs.reserve(a_run(str(number)), ())
+        await runs.reserve(make_run(str(number)), ())
     with pytest.raises(QuotaExceeded):
-        await runs.reserve(a_run("next"), (), active_limit=None, daily_limit=5)
+        await runs.reserve(make_run("next"), (), active_limit=None, daily_limit=5)
 
 
-async def test_a_lowered_limit_counts_to_the_run_that_frees_a_place(runs: Runs) -> None:
+async def test_lowered_limit_names_the_right_retry_time(runs: Runs) -> None:
     for hour in range(5):
-        await over(runs, f"run-{hour}", hour * 3600)
-    with pytest.raises(QuotaExceeded) as refused:
-        await runs.reserve(a_run("next", created_at=after(5 * 3600)), (), active_limit=None, daily_limit=2)
-    assert limits(refused.value) == (QuotaKind.DAILY, 2, 5, after(DAY + 3 * 3600))
+        await store_ended(runs, f"run-{hour}", hour * 3600)
+    with pytest.raises(QuotaExceeded) as error:
+        await runs.reserve(make_run("next", created_at=after(5 * 3600)), (), active_limit=None, daily_limit=2)
+    assert limits(error.value) == (QuotaKind.DAILY, 2, 5, after(DAY + 3 * 3600))
 
 
-async def test_a_daily_limit_of_nothing_refuses_everyone(runs: Runs) -> None:
-    with pytest.raises(QuotaExceeded) as refused:
-        await runs.reserve(a_run(), (), active_limit=None, daily_limit=0)
-    assert limits(refused.value) == (QuotaKind.DAILY, 0, 0, None)
+async def test_daily_limit_of_zero_rejects_every_run(runs: Runs) -> None:
+    with pytest.raises(QuotaExceeded) as error:
+        await runs.reserve(make_run(), (), active_limit=None, daily_limit=0)
+    assert limits(error.value) == (QuotaKind.DAILY, 0, 0, None)
 
 
-async def test_erasing_does_not_refill_the_day(runs: Runs) -> None:
+async def test_erasing_does_not_reset_the_day(runs: Runs) -> None:
     for number in range(5):
-        await over(runs, f"run-{number}", 0)
+        await store_ended(runs, f"run-{number}", 0)
         await runs.mark_delivered(f"run-{number}", at=after(1))
     await runs.erase(MIA)
     assert await runs.list_recent(MIA, limit=9) == ()
@@ -106,8 +106,8 @@ async def test_erasing_does_not_refill_the_day(runs: Runs) -> None:
         await reserve(runs, "next")
 
 
-async def test_of_many_at_once_exactly_as_many_as_allowed_are_reserved(runs: Runs) -> None:
-    answers = await asyncio.gather(*(reserve(runs, str(number)) for number in range(50)), return_exceptions=True)
-    assert sum(answer is None for answer in answers) == 3
-    assert sum(isinstance(answer, QuotaExceeded) for answer in answers) == 47
+async def test_concurrent_reservations_respect_the_limit(runs: Runs) -> None:
+    results = await asyncio.gather(*(reserve(runs, str(number)) for number in range(50)), return_exceptions=True)
+    assert sum(result is None for result in results) == 3
+    assert sum(isinstance(result, QuotaExceeded) for result in results) == 47
     assert len(await runs.list_active(MIA)) == 3

@@ -1,4 +1,4 @@
-"""A run's way, move by move: what each changes, and when it is refused."""
+"""What each transition changes, and when it is rejected."""
 
 import sqlite3
 from contextlib import closing
@@ -9,20 +9,20 @@ import pytest
 from bot.store.errors import StoreError
 from bot.store.models import RunState
 from bot.store.runs import Runs
-from tests.store.sample import BOB, MIA, PNG, a_run, after, run_up_to
+from tests.store.samples import BOB, MIA, PNG, after, make_run, store_run_in_state
 
-GOING = [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING]
-ENDS = [state for state in RunState if state.terminal]
+ACTIVE_STATES = [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING]
+TERMINAL_STATES = [state for state in RunState if state.terminal]
 
 
-async def test_a_reserved_run_is_read_back_as_it_was_given(runs: Runs) -> None:
-    run = a_run()
+async def test_reserved_run_is_read_back_unchanged(runs: Runs) -> None:
+    run = make_run()
     await runs.reserve(run, (PNG, PNG))
     assert await runs.get(run.id) == run
     assert await runs.load_files(run.id) == (PNG, PNG)
 
 
-async def test_a_run_that_is_not_there_is_none(runs: Runs) -> None:
+async def test_missing_run_is_none_and_cannot_change(runs: Runs) -> None:
     assert await runs.get("run-1") is None
     assert await runs.find_by_message(1) is None
     assert await runs.load_files("run-1") == ()
@@ -31,18 +31,18 @@ async def test_a_run_that_is_not_there_is_none(runs: Runs) -> None:
     await runs.mark_message_sent("run-1", 1, 5)
 
 
-async def test_the_same_run_cannot_be_reserved_twice_and_the_first_stays(runs: Runs) -> None:
-    await runs.reserve(a_run(prompt="first"), ())
+async def test_run_id_cannot_be_reserved_twice(runs: Runs) -> None:
+    await runs.reserve(make_run(prompt="first"), ())
     with pytest.raises(StoreError):
-        await runs.reserve(a_run(prompt="second"), (PNG,))
+        await runs.reserve(make_run(prompt="second"), (PNG,))
     run = await runs.get("run-1")
     assert run is not None
     assert run.prompt == "first"
     assert await runs.load_files("run-1") == ()
 
 
-async def test_a_whole_life_leaves_its_times_and_its_output(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_delivered_run_has_its_times_and_output(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     assert await runs.mark_sent("run-1", at=after(1), webhook="https://bot.example/hook")
     assert await runs.mark_submitted("run-1", prediction_id="p1")
     assert await runs.mark_running("run-1", started_at=after(3))
@@ -57,8 +57,8 @@ async def test_a_whole_life_leaves_its_times_and_its_output(runs: Runs) -> None:
     assert (run.output, run.metrics) == (["a"], {"predict_time": 1.5})
 
 
-async def test_the_request_leaves_once(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_run_is_sent_once(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     assert await runs.mark_sent("run-1", at=after(1), webhook=None)
     assert not await runs.mark_sent("run-1", at=after(2), webhook=None)
     run = await runs.get("run-1")
@@ -66,14 +66,14 @@ async def test_the_request_leaves_once(runs: Runs) -> None:
     assert run.sent_at == after(1)
 
 
-async def test_a_run_whose_cancel_was_requested_is_never_sent(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_run_with_cancel_request_is_never_sent(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     assert await runs.request_cancel("run-1", by_id=MIA, at=after(1))
     assert not await runs.mark_sent("run-1", at=after(2), webhook=None)
 
 
-async def test_a_request_that_did_not_arrive_is_taken_back_and_may_leave_again(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_unsent_run_may_be_sent_again(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     assert not await runs.mark_unsent("run-1")
     await runs.mark_sent("run-1", at=after(1), webhook="https://bot.example/hook")
     assert await runs.mark_unsent("run-1")
@@ -83,72 +83,72 @@ async def test_a_request_that_did_not_arrive_is_taken_back_and_may_leave_again(r
     assert await runs.mark_sent("run-1", at=after(2), webhook=None)
 
 
-async def test_a_request_that_has_its_prediction_is_not_taken_back(runs: Runs) -> None:
-    await run_up_to(runs, a_run(), RunState.SUBMITTED)
+async def test_submitted_run_cannot_become_unsent(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run(), RunState.SUBMITTED)
     assert not await runs.mark_unsent("run-1")
 
 
-async def test_a_prediction_is_taken_only_by_a_run_that_was_sent(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_only_a_sent_run_gets_a_prediction(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     assert not await runs.mark_submitted("run-1", prediction_id="p")
 
 
-async def test_a_prediction_belongs_to_one_run(runs: Runs) -> None:
-    await run_up_to(runs, a_run("run-1"), RunState.SUBMITTED)
-    await runs.reserve(a_run("run-2"), ())
+async def test_prediction_belongs_to_one_run(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run("run-1"), RunState.SUBMITTED)
+    await runs.reserve(make_run("run-2"), ())
     await runs.mark_sent("run-2", at=after(1), webhook=None)
     assert not await runs.mark_submitted("run-2", prediction_id="prediction-run-1")
     assert await runs.mark_submitted("run-2", prediction_id="another")
 
 
-async def test_a_run_takes_one_prediction(runs: Runs) -> None:
-    await run_up_to(runs, a_run(), RunState.SUBMITTED)
+async def test_run_has_one_prediction(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run(), RunState.SUBMITTED)
     assert not await runs.mark_submitted("run-1", prediction_id="another")
     run = await runs.get("run-1")
     assert run is not None
     assert run.prediction_id == "prediction-run-1"
 
 
-async def test_a_run_that_ended_while_its_prediction_was_looked_for_does_not_take_it(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_ended_run_gets_no_prediction(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     await runs.mark_sent("run-1", at=after(1), webhook=None)
     await runs.mark_ended("run-1", state=RunState.FAILED, at=after(2))
     assert not await runs.mark_submitted("run-1", prediction_id="p")
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if state is not RunState.SUBMITTED])
-async def test_only_a_submitted_run_begins(runs: Runs, state: RunState) -> None:
-    await run_up_to(runs, a_run(), state)
+async def test_only_a_submitted_run_starts_running(runs: Runs, state: RunState) -> None:
+    await store_run_in_state(runs, make_run(), state)
     assert not await runs.mark_running("run-1", started_at=after(1))
 
 
-@pytest.mark.parametrize("state", GOING)
+@pytest.mark.parametrize("state", ACTIVE_STATES)
 @pytest.mark.parametrize("end", [RunState.FAILED, RunState.CANCELED, RunState.ABORTED])
-async def test_any_run_that_is_going_may_end(runs: Runs, state: RunState, end: RunState) -> None:
-    await run_up_to(runs, a_run(), state)
+async def test_every_active_run_may_end(runs: Runs, state: RunState, end: RunState) -> None:
+    await store_run_in_state(runs, make_run(), state)
     assert await runs.mark_ended("run-1", state=end, at=after(1), failure="It failed.", cause="timeout")
     run = await runs.get("run-1")
     assert run is not None
     assert (run.state, run.ended_at, run.failure, run.cause) == (end, after(1), "It failed.", "timeout")
 
 
-@pytest.mark.parametrize("end", ENDS)
-async def test_a_run_ends_once(runs: Runs, end: RunState) -> None:
-    await run_up_to(runs, a_run(), end)
+@pytest.mark.parametrize("end", TERMINAL_STATES)
+async def test_run_ends_once(runs: Runs, end: RunState) -> None:
+    await store_run_in_state(runs, make_run(), end)
     before = await runs.get("run-1")
     assert not await runs.mark_ended("run-1", state=RunState.CANCELED, at=after(9), output=["other"])
     assert await runs.get("run-1") == before
 
 
-@pytest.mark.parametrize("state", GOING)
-async def test_a_state_that_is_no_end_ends_nothing(runs: Runs, state: RunState) -> None:
-    await run_up_to(runs, a_run(), RunState.RUNNING)
+@pytest.mark.parametrize("state", ACTIVE_STATES)
+async def test_active_state_cannot_end_a_run(runs: Runs, state: RunState) -> None:
+    await store_run_in_state(runs, make_run(), RunState.RUNNING)
     with pytest.raises(ValueError, match="not a terminal state"):
         await runs.mark_ended("run-1", state=state, at=after(1))
 
 
-async def test_an_end_that_knows_no_start_leaves_the_one_that_is_known(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_end_without_start_time_keeps_the_known_one(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     await runs.mark_sent("run-1", at=after(1), webhook=None)
     await runs.mark_submitted("run-1", prediction_id="p")
     await runs.mark_running("run-1", started_at=after(2))
@@ -158,17 +158,17 @@ async def test_an_end_that_knows_no_start_leaves_the_one_that_is_known(runs: Run
     assert run.started_at == after(2)
 
 
-async def test_an_end_may_bring_the_start_that_nobody_saw(runs: Runs) -> None:
-    await run_up_to(runs, a_run(), RunState.SUBMITTED)
+async def test_end_may_set_the_start_time(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run(), RunState.SUBMITTED)
     await runs.mark_ended("run-1", state=RunState.SUCCEEDED, at=after(3), started_at=after(2))
     run = await runs.get("run-1")
     assert run is not None
     assert run.started_at == after(2)
 
 
-@pytest.mark.parametrize("state", GOING)
-async def test_the_first_cancel_counts(runs: Runs, state: RunState) -> None:
-    await run_up_to(runs, a_run(), state)
+@pytest.mark.parametrize("state", ACTIVE_STATES)
+async def test_first_cancel_request_is_kept(runs: Runs, state: RunState) -> None:
+    await store_run_in_state(runs, make_run(), state)
     assert await runs.request_cancel("run-1", by_id=MIA, at=after(1))
     assert not await runs.request_cancel("run-1", by_id=BOB, at=after(2))
     run = await runs.get("run-1")
@@ -176,20 +176,20 @@ async def test_the_first_cancel_counts(runs: Runs, state: RunState) -> None:
     assert (run.canceled_by_id, run.cancel_requested_at, run.state) == (MIA, after(1), state)
 
 
-@pytest.mark.parametrize("end", ENDS)
-async def test_what_is_over_cannot_be_cancelled(runs: Runs, end: RunState) -> None:
-    await run_up_to(runs, a_run(), end)
+@pytest.mark.parametrize("end", TERMINAL_STATES)
+async def test_ended_run_cannot_be_cancelled(runs: Runs, end: RunState) -> None:
+    await store_run_in_state(runs, make_run(), end)
     assert not await runs.request_cancel("run-1", by_id=MIA, at=after(1))
 
 
-@pytest.mark.parametrize("state", GOING)
-async def test_nothing_is_delivered_before_it_ended(runs: Runs, state: RunState) -> None:
-    await run_up_to(runs, a_run(), state)
+@pytest.mark.parametrize("state", ACTIVE_STATES)
+async def test_active_run_cannot_be_delivered(runs: Runs, state: RunState) -> None:
+    await store_run_in_state(runs, make_run(), state)
     assert not await runs.mark_delivered("run-1", at=after(1))
 
 
-async def test_delivery_happens_once_and_forgets_the_token(runs: Runs) -> None:
-    await run_up_to(runs, a_run(), RunState.SUCCEEDED)
+async def test_delivery_happens_once_and_deletes_the_token(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run(), RunState.SUCCEEDED)
     assert await runs.mark_delivered("run-1", at=after(1))
     assert not await runs.mark_delivered("run-1", at=after(2))
     run = await runs.get("run-1")
@@ -197,8 +197,8 @@ async def test_delivery_happens_once_and_forgets_the_token(runs: Runs) -> None:
     assert (run.place.token, run.delivered_at) == ("", after(1))
 
 
-async def test_further_messages_are_found_and_the_last_word_on_a_number_counts(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_follow_up_messages_are_found_by_their_latest_id(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     await runs.mark_message_sent("run-1", 1, 71)
     await runs.mark_message_sent("run-1", 2, 72)
     await runs.mark_message_sent("run-1", 0, 70)
@@ -211,24 +211,24 @@ async def test_further_messages_are_found_and_the_last_word_on_a_number_counts(r
     assert await runs.find_by_message(71) is None
 
 
-async def test_undelivered_runs_come_oldest_first_with_their_messages(runs: Runs) -> None:
+async def test_undelivered_runs_are_listed_oldest_first(runs: Runs) -> None:
     for number, state in enumerate([RunState.RUNNING, RunState.SUCCEEDED, RunState.RESERVED]):
-        await run_up_to(runs, a_run(f"run-{number}", created_at=after(-number)), state)
-    await run_up_to(runs, a_run("over"), RunState.FAILED, delivered=True)
+        await store_run_in_state(runs, make_run(f"run-{number}", created_at=after(-number)), state)
+    await store_run_in_state(runs, make_run("over"), RunState.FAILED, delivered=True)
     await runs.mark_message_sent("run-1", 1, 71)
     found = await runs.list_undelivered()
     assert [run.id for run in found] == ["run-2", "run-1", "run-0"]
     assert found[1].messages == {1: 71}
 
 
-async def test_owners_names_only_predictions_that_a_run_has(runs: Runs) -> None:
-    await run_up_to(runs, a_run("run-1"), RunState.RUNNING)
+async def test_run_ids_are_found_by_prediction(runs: Runs) -> None:
+    await store_run_in_state(runs, make_run("run-1"), RunState.RUNNING)
     assert await runs.find_run_ids(["prediction-run-1", "unknown"]) == {"prediction-run-1": "run-1"}
     assert await runs.find_run_ids([]) == {}
 
 
-async def test_the_bot_itself_may_request_a_cancel(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_bot_may_request_a_cancel(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     assert await runs.request_cancel("run-1", by_id=None, at=after(1))
     assert not await runs.request_cancel("run-1", by_id=MIA, at=after(2))
     run = await runs.get("run-1")
@@ -237,7 +237,7 @@ async def test_the_bot_itself_may_request_a_cancel(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize(
-    "breach",
+    "change",
     [
         "state = 'lost'",
         "prediction_id = 'p', sent_at = NULL",
@@ -255,14 +255,14 @@ async def test_the_bot_itself_may_request_a_cancel(runs: Runs) -> None:
         "message_id = NULL",
     ],
 )
-async def test_the_database_itself_refuses_a_row_that_breaks_a_promise(runs: Runs, tmp_path: Path, breach: str) -> None:
-    await runs.reserve(a_run(), ())
+async def test_database_rejects_inconsistent_rows(runs: Runs, tmp_path: Path, change: str) -> None:
+    await runs.reserve(make_run(), ())
     with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell, pytest.raises(sqlite3.IntegrityError):
-        shell.execute(f"UPDATE runs SET {breach}")  # noqa: S608 (the breaches above)
+        shell.execute(f"UPDATE runs SET {change}")  # noqa: S608 (the changees above)
 
 
-async def test_a_message_is_being_sent_until_its_id_is_known(runs: Runs) -> None:
-    await runs.reserve(a_run())
+async def test_message_is_sending_until_its_id_is_stored(runs: Runs) -> None:
+    await runs.reserve(make_run())
     await runs.mark_message_sending("run-1", 1)
     await runs.mark_message_sending("run-1", 2)
     run = await runs.get("run-1")

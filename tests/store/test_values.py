@@ -1,8 +1,10 @@
-"""Whatever a person, a model or Discord sends comes back as it was."""
+"""Whatever a person, a model or Discord sends is read back unchanged."""
 
 import asyncio
 import math
+import tempfile
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +17,10 @@ from bot.store.models import Run, RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.sample import T0, a_run, after
+from tests.store.databases import create_database
+from tests.store.samples import T0, after, make_run
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)))
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -29,16 +32,17 @@ TIME = st.datetimes(datetime.fromisoformat("0001-01-02"), timezones=st.sampled_f
 MEDIA = st.builds(Media, TEXT, st.builds(MediaType, TEXT, TEXT, st.sampled_from(MediaKind)), st.binary(max_size=2_000))
 
 
-def in_a_store(given: Run, files: list[Media]) -> tuple[Run | None, tuple[Media, ...]]:
-    async def there_and_back() -> tuple[Run | None, tuple[Media, ...]]:
-        store = await Store.open("sqlite+aiosqlite://", clock=VirtualClock())
+def store_and_read(run: Run, files: list[Media]) -> tuple[Run | None, tuple[Media, ...]]:
+    async def round_trip(url: str) -> tuple[Run | None, tuple[Media, ...]]:
+        store = await Store.open(url, clock=VirtualClock(), durable=False)
         try:
-            await store.runs.reserve(given, files)
-            return await store.runs.get(given.id), await store.runs.load_files(given.id)
+            await store.runs.reserve(run, files)
+            return await store.runs.get(run.id), await store.runs.load_files(run.id)
         finally:
             await store.close()
 
-    return asyncio.run(there_and_back())
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(round_trip(create_database(Path(folder))))
 
 
 @settings(max_examples=60, deadline=None)
@@ -49,7 +53,7 @@ def in_a_store(given: Run, files: list[Media]) -> tuple[Run | None, tuple[Media,
     at=TIME,
     files=st.lists(MEDIA, max_size=3),
 )
-def test_a_run_comes_back_as_it_was(
+def test_run_is_read_back_unchanged(
     words: tuple[str, str, str, list[str]],
     data: dict[str, Any],
     numbers: tuple[int, int],
@@ -57,7 +61,7 @@ def test_a_run_comes_back_as_it_was(
     files: list[Media],
 ) -> None:
     prompt, summary, name, notes = words
-    run = a_run(
+    run = make_run(
         prompt=prompt,
         summary=summary,
         author_name=name,
@@ -68,15 +72,15 @@ def test_a_run_comes_back_as_it_was(
         message_id=numbers[1],
         created_at=at,
     )
-    assert in_a_store(run, files) == (run, tuple(files))
+    assert store_and_read(run, files) == (run, tuple(files))
 
 
 @pytest.mark.parametrize(
     "value",
     [2**64, -(2**200), 1e-320, math.inf, 0.1 + 0.2, "\ud83d half a pair", "\x00", {"": {"": []}}, [[[]]], False, 0, ""],
 )
-async def test_an_output_comes_back_as_it_was(runs: Runs, value: object) -> None:
-    await runs.reserve(a_run(), ())
+async def test_output_is_read_back_unchanged(runs: Runs, value: object) -> None:
+    await runs.reserve(make_run(), ())
     await runs.mark_ended("run-1", state=RunState.FAILED, at=after(1), output=value, metrics={"of the model": value})
     run = await runs.get("run-1")
     assert run is not None
@@ -84,37 +88,37 @@ async def test_an_output_comes_back_as_it_was(runs: Runs, value: object) -> None
     assert run.metrics == {"of the model": value}
 
 
-async def test_not_a_number_stays_one(runs: Runs) -> None:
-    await runs.reserve(a_run(), ())
+async def test_nan_is_read_back(runs: Runs) -> None:
+    await runs.reserve(make_run(), ())
     await runs.mark_ended("run-1", state=RunState.FAILED, at=after(1), output=[math.nan])
     run = await runs.get("run-1")
     assert run is not None
     assert math.isnan(run.output[0])
 
 
-async def test_half_a_surrogate_pair_in_words_is_shown_as_a_question_mark(runs: Runs) -> None:
-    await runs.reserve(a_run(prompt="a \ud83d cat"), ())
+async def test_lone_surrogate_becomes_a_question_mark(runs: Runs) -> None:
+    await runs.reserve(make_run(prompt="a \ud83d cat"), ())
     run = await runs.get("run-1")
     assert run is not None
     assert run.prompt == "a ? cat"
 
 
-async def test_times_of_other_zones_are_the_same_moment_in_utc(runs: Runs) -> None:
+async def test_times_are_converted_to_utc(runs: Runs) -> None:
     there = T0.astimezone(timezone(timedelta(hours=-8)))
-    await runs.reserve(a_run(created_at=there), ())
+    await runs.reserve(make_run(created_at=there), ())
     run = await runs.get("run-1")
     assert run is not None
     assert (run.created_at, run.created_at.tzinfo) == (T0, UTC)
 
 
-async def test_a_time_without_a_zone_is_refused(runs: Runs) -> None:
+async def test_time_without_a_zone_is_rejected(runs: Runs) -> None:
     with pytest.raises(StoreError, match="no time zone"):
-        await runs.reserve(a_run(created_at=datetime(2026, 1, 1)), ())  # noqa: DTZ001 (the mistake to be caught)
+        await runs.reserve(make_run(created_at=datetime(2026, 1, 1)), ())  # noqa: DTZ001 (the mistake to be caught)
 
 
-async def test_words_that_look_like_sql_are_words(runs: Runs) -> None:
+async def test_text_that_looks_like_sql_is_stored(runs: Runs) -> None:
     words = "'); DROP TABLE runs; --"
-    await runs.reserve(a_run(words, prompt=words), ())
+    await runs.reserve(make_run(words, prompt=words), ())
     run = await runs.get(words)
     assert run is not None
     assert run.prompt == words

@@ -1,5 +1,5 @@
-"""Databases as every past version left them, to be read by this one.
+"""Databases as every past version left them.
 
-``<step>.sql`` is a dump of a database whose last step was that one, with a row in every table. To keep the present
-version before a new step is added: ``python -m tests.store.past`` writes the newest step's.
+``<step>.sql`` is the dump of a database whose last migration was that one, with a row in every table.
+``python -m tests.store.past`` writes the dump of the latest step.
 """

@@ -1,4 +1,4 @@
-"""Writes the dump of the newest step: every table with something in it."""
+"""Write the dump of the latest step, with a row in every table."""
 
 import asyncio
 import sqlite3
@@ -11,20 +11,22 @@ from bot.store.migrations import STEPS
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.sample import BOB, MIA, T0, a_run, after, run_up_to
+from tests.store.samples import BOB, MIA, T0, after, make_run, store_run_in_state
 
 
 async def fill(file: Path) -> None:
-    """Make a run in every state, delivered and not, and one of everything else."""
+    """Store a run in every state, delivered and not, and one row of everything else."""
     store = await Store.open(f"sqlite+aiosqlite:///{file}", clock=VirtualClock(T0))
     for number, state in enumerate(RunState):
-        await run_up_to(store.runs, a_run(f"{state}-1", created_at=after(number)), state)
+        await store_run_in_state(store.runs, make_run(f"{state}-1", created_at=after(number)), state)
         if state.terminal:
-            await run_up_to(store.runs, a_run(f"{state}-2", created_at=after(number)), state, delivered=True)
+            await store_run_in_state(
+                store.runs, make_run(f"{state}-2", created_at=after(number)), state, delivered=True
+            )
     await store.runs.mark_message_sent("running-1", 1, 71)
     await store.runs.mark_message_sending("running-1", 2)
     await store.runs.request_cancel("running-1", by_id=MIA, at=after(1))
-    await run_up_to(store.runs, a_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
+    await store_run_in_state(store.runs, make_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
     await store.runs.erase(BOB)
     await store.commands.save(CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0))
     await store.commands.cache_schema("owner/model", {"openapi": {}})
@@ -33,7 +35,7 @@ async def fill(file: Path) -> None:
 
 
 def dump(file: Path) -> str:
-    """Return the SQL that makes the database again."""
+    """Return the SQL that creates the database."""
     with closing(sqlite3.connect(file)) as shell:
         return "\n".join(shell.iterdump()) + "\n"
 

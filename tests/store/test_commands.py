@@ -1,9 +1,9 @@
-"""Commands, schemas and notes: small things that outlive a restart."""
+"""Added commands, cached schemas and small values by key."""
 
 from bot.store.commands import CommandRow
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.sample import MIA, T0, after
+from tests.store.samples import MIA, T0, after
 
 DRAW = CommandRow(
     name="draw",
@@ -14,28 +14,28 @@ DRAW = CommandRow(
 )
 
 
-async def test_commands_come_back_by_name_as_they_were(store: Store) -> None:
+async def test_commands_are_listed_by_name_unchanged(store: Store) -> None:
     write = CommandRow(name="write", target="owner/words", added_by=None, added_at=after(1))
     await store.commands.save(write)
     await store.commands.save(DRAW)
     assert await store.commands.list_all() == (DRAW, write)
 
 
-async def test_a_command_of_the_same_name_takes_the_place_of_the_old(store: Store) -> None:
+async def test_saving_replaces_the_command_of_this_name(store: Store) -> None:
     await store.commands.save(DRAW)
     changed = CommandRow(name="draw", target="owner/other", added_by=None, added_at=after(1))
     await store.commands.save(changed)
     assert await store.commands.list_all() == (changed,)
 
 
-async def test_a_command_is_removed_once(store: Store) -> None:
+async def test_command_is_removed_once(store: Store) -> None:
     await store.commands.save(DRAW)
     assert await store.commands.remove("draw")
     assert not await store.commands.remove("draw")
     assert await store.commands.list_all() == ()
 
 
-async def test_the_newest_schema_is_kept(store: Store) -> None:
+async def test_latest_schema_is_kept(store: Store) -> None:
     assert await store.commands.get_schema("owner/model") is None
     await store.commands.cache_schema("owner/model", {"old": True})
     await store.commands.cache_schema("owner/model", {"openapi": {"x-order": 1, "huge": 2**70}})
@@ -43,7 +43,7 @@ async def test_the_newest_schema_is_kept(store: Store) -> None:
     assert await store.commands.get_schema("owner/other") is None
 
 
-async def test_notes_are_json_and_none_forgets(store: Store) -> None:
+async def test_key_values_are_json_and_none_deletes(store: Store) -> None:
     assert await store.key_value.get("commands") is None
     await store.key_value.put("commands", "hash")
     await store.key_value.put("commands", {"guild": [1, None]})
@@ -52,7 +52,7 @@ async def test_notes_are_json_and_none_forgets(store: Store) -> None:
     assert await store.key_value.get("commands") is None
 
 
-async def test_all_of_it_outlives_a_restart(url: str, clock: VirtualClock) -> None:
+async def test_commands_and_values_survive_a_restart(url: str, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
     await store.commands.save(DRAW)
     await store.key_value.put("key", 1)

@@ -1,4 +1,4 @@
-"""Runs to try things with."""
+"""Sample runs, files, people and times."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ def after(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-def a_run(run_id: str = "run-1", **changes: Any) -> Run:
+def make_run(run_id: str = "run-1", **changes: Any) -> Run:
     number = sum(run_id.encode())
     place = Place(
         application_id=1,
@@ -50,8 +50,8 @@ def a_run(run_id: str = "run-1", **changes: Any) -> Run:
     return replace(run, **changes)
 
 
-async def run_up_to(runs: Runs, run: Run, state: RunState, *, delivered: bool = False) -> None:
-    """Reserve ``run`` and move it to ``state`` by the moves that lead there."""
+async def store_run_in_state(runs: Runs, run: Run, state: RunState, *, delivered: bool = False) -> None:
+    """Reserve ``run`` and make the transitions that lead to ``state``."""
     await runs.reserve(run, (PNG,))
     if state is not RunState.RESERVED:
         assert await runs.mark_sent(run.id, at=run.created_at, webhook=None)
