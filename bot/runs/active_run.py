@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from bot.aio import EventQueue
 from bot.backends.replicate.predictions import Prediction, Status
 from bot.backends.replicate.stream import StreamBatch
 from bot.clock import Clock
@@ -121,7 +122,7 @@ class ActiveRun:
         self.reply = reply
         self.output = output
         self.thumbnail = thumbnail
-        self.events: asyncio.Queue[RunEvent] = asyncio.Queue()
+        self.events: EventQueue[RunEvent] = EventQueue()
         self.cancel_requested = asyncio.Event()
         if run.cancel_requested_at is not None:
             self.cancel_requested.set()
@@ -174,7 +175,7 @@ class ActiveRun:
             if self.run.sent_at is not None:
                 self._phase_since = at
             self.show()
-        self.events.put_nowait(CancelRequested())
+        self.events.put(CancelRequested())
 
     @contextmanager
     def critical_section(self) -> Iterator[None]:

@@ -206,7 +206,7 @@ class Engine:
         """Wake a run that Replicate called the webhook of; False if it is not in memory."""
         active = self._active.get(run_id)
         if active is not None:
-            active.events.put_nowait(WebhookReceived(prediction))
+            active.events.put(WebhookReceived(prediction))
         elif prediction is not None and run_id not in self._starting and not self._stopping:
             self._orphans.check(run_id, prediction)
         return active is not None

@@ -145,9 +145,7 @@ class Reconciler:
 
 def _take_webhook(active: ActiveRun, event: RunEvent | None = None) -> Prediction | None:
     """Return the prediction of the newest webhook among the run's events, and drop the events."""
-    events = [] if event is None else [event]
-    while not active.events.empty():
-        events.append(active.events.get_nowait())
+    events = [*([] if event is None else [event]), *active.events.take_all()]
     webhooks = [event.prediction for event in events if isinstance(event, WebhookReceived) and event.prediction]
     return webhooks[-1] if webhooks else None
 

@@ -148,14 +148,14 @@ class _Tracker:
     async def _receive_stream(self, url: str) -> None:
         try:
             await self._services.replicate.stream(
-                url, self._active.events.put_nowait, next_read_in=self._active.reply.next_edit_in
+                url, self._active.events.put, next_read_in=self._active.reply.next_edit_in
             )
         except StreamLost:
             self._log_lost_stream()
         except Exception:  # streamed output is provisional; polling goes on
             log.exception("stream_failed", run=self._active.run.id)
             self._log_lost_stream()
-        self._active.events.put_nowait(StreamClosed())
+        self._active.events.put(StreamClosed())
 
     def _log_lost_stream(self) -> None:
         log.info("stream_lost", run=self._active.run.id, prediction=self._active.run.prediction_id)
@@ -175,9 +175,9 @@ class _Tracker:
         while True:
             attempt += 1
             if await send_cancel(self._active, self._services, attempt):
-                self._active.events.put_nowait(CancelSent(accepted=True))
+                self._active.events.put(CancelSent(accepted=True))
                 return
-            self._active.events.put_nowait(CancelSent(accepted=False))
+            self._active.events.put(CancelSent(accepted=False))
             await self._clock.sleep(self._policy.backoff(attempt))
 
     def _finish_poll(self) -> None:
@@ -204,7 +204,7 @@ class _Tracker:
         if not urgent and (delay := self._services.poll_limiter.routine_delay()) > 0:
             await self._clock.sleep(delay)
         self._is_polling = True
-        self._active.events.put_nowait(await self._poll_once())
+        self._active.events.put(await self._poll_once())
 
     async def _poll_once(self) -> PollResult | PollFailed:
         prediction_id = self._active.run.prediction_id
@@ -260,7 +260,7 @@ class _Tracker:
 
     def _report_failure(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._active.events.put_nowait(TaskFailed(error))
+            self._active.events.put(TaskFailed(error))
 
 
 async def send_cancel(active: ActiveRun, services: RunServices, attempt: int = 1) -> bool:

@@ -224,6 +224,9 @@ class Environment:
         assert row is not None
         return row
 
+    def active_runs(self) -> int:
+        return sum(self.engine.stats().phases.values())
+
     def reply(self, run: Run) -> FakeReply:
         return self.replies[run.id][-1]
 

@@ -3,10 +3,10 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -39,7 +39,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.ended: dict[str, Run] = {}
         self.canceled_unsent: set[str] = set()
 
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+    def _do(self, work: Awaitable[T]) -> T:
         return self.loop.run_until_complete(work)
 
     @initialize(webhooks=st.booleans(), streams=st.booleans(), create_delay=st.sampled_from([0.0, 0.0, 8.0]))

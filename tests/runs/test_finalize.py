@@ -120,7 +120,7 @@ async def test_a_run_whose_end_cannot_be_saved_is_kept(env: Environment) -> None
     run = await env.start()
     env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
     await env.clock.advance(600)
-    assert env.engine.stats().phases.total() == 1
+    assert env.active_runs() == 1
     assert env.snapshot(run).progress.warning is WarningCode.NOT_SAVED
     env.runs.failures.clear()
     await env.clock.advance(60)
@@ -129,7 +129,7 @@ async def test_a_run_whose_end_cannot_be_saved_is_kept(env: Environment) -> None
     assert row.delivered_at is not None
     assert row.ended_at is not None
     assert (row.ended_at - row.created_at).total_seconds() < 10
-    assert env.engine.stats().phases.total() == 0
+    assert env.active_runs() == 0
 
 
 async def test_a_broken_run_that_cannot_be_saved_can_be_canceled(env: Environment) -> None:
@@ -176,7 +176,7 @@ async def test_an_error_of_the_reply_is_not_retried_for_long(env: Environment) -
         "delivery_failed",
     ]
     assert (await env.row(run)).delivered_at is None
-    assert env.engine.stats().phases.total() == 0
+    assert env.active_runs() == 0
     await env.restart()
     assert len(env.reply(run).finished) == 1
     assert (await env.row(run)).delivered_at is not None
@@ -188,6 +188,6 @@ async def test_a_result_that_cannot_be_rendered_stays_undelivered(env: Environme
         run = await ended(env)
     assert [line["event"] for line in lines if line["log_level"] == "error"] == ["delivery_failed"]
     assert (await env.row(run)).delivered_at is None
-    assert env.engine.stats().phases.total() == 0
+    assert env.active_runs() == 0
     await env.restart()
     assert (await env.row(run)).delivered_at is not None
