@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.token_clock import TokenClock, newest_tick
-from sandbox.discord.people.interaction_result import InteractionResult
+from sandbox.discord.people import InteractionResult
 from sandbox.discord.state.components import iter_components
-from sandbox.discord.state.events import Event
 from sandbox.discord.state.models import Message
-from sandbox.discord.state.state import DiscordState
+from sandbox.discord.state.state import DiscordState, Event
 
 SAMPLE_EVERY = 0.1
 DONE = "(done)"  # the end of a baseline's finished text

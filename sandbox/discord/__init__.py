@@ -12,9 +12,8 @@
 """
 
 from sandbox.clock import JumpClock
-from sandbox.discord.people.client_checks import ClientRefused
-from sandbox.discord.people.interaction_result import InteractionResult
-from sandbox.discord.people.person import Person
+from sandbox.discord.client_checks import ClientRefused
+from sandbox.discord.people import InteractionResult, Person
 from sandbox.discord.standin import DiscordStandIn
 from sandbox.discord.state.models import Upload
 from sandbox.discord.state.permissions import Permission

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sandbox.discord.cdn import Cdn
-    from sandbox.discord.state.events import Event
     from sandbox.discord.state.models import Channel, Guild, Interaction, Message
-    from sandbox.discord.state.state import DiscordState
+    from sandbox.discord.state.state import DiscordState, Event
 
 Json = dict[str, Any]
 

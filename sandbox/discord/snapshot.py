@@ -12,10 +12,9 @@ from sandbox.discord.serializers import (
     serialize_message_event,
     serialize_user,
 )
-from sandbox.discord.state.events import Event
 from sandbox.discord.state.models import Message, User
 from sandbox.discord.state.permissions import Permission, permissions_in
-from sandbox.discord.state.state import DiscordState
+from sandbox.discord.state.state import DiscordState, Event
 
 Json = dict[str, Any]
 

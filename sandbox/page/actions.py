@@ -4,9 +4,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.discord.people.client_checks import ClientRefused
-from sandbox.discord.people.interaction_result import InteractionResult
-from sandbox.discord.people.person import Person
+from sandbox.discord.client_checks import ClientRefused
+from sandbox.discord.people import InteractionResult, Person
 from sandbox.discord.state.models import Channel, Message
 from sandbox.discord.state.state import DiscordState
 from sandbox.page.files import UploadStore

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sandbox.replicate.addresses import is_loopback
+from sandbox.loopback import is_loopback
 
 CONTENT_SECURITY_POLICY = {
     "default-src": "'none'",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.limits import INTERACTION_TOKEN_LIFE
+from sandbox.discord.client_checks import ClientRefused
 from sandbox.discord.faults import Fault
-from sandbox.discord.people.client_checks import ClientRefused
 from sandbox.environment import Environment
 from sandbox.replicate.faults import FAULT_TYPES, FaultKind
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from bot.limits import MIB
-from sandbox.discord.people.client_checks import ClientRefused
+from sandbox.discord.client_checks import ClientRefused
 from sandbox.discord.standin import UNAVAILABLE, DiscordStandIn
 from sandbox.discord.state.models import Upload
 from sandbox.portrait import draw_portrait

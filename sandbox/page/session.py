@@ -7,10 +7,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from sandbox.discord.client_checks import ClientRefused
 from sandbox.discord.errors import ApiError
-from sandbox.discord.people.client_checks import ClientRefused
 from sandbox.discord.snapshot import serialize_event, serialize_visible_message
-from sandbox.discord.state.events import Event, EventStream
+from sandbox.discord.state.state import Event, EventStream
 from sandbox.environment import Environment
 from sandbox.page.actions import Actions, ValueDecoder
 from sandbox.page.fault_toggles import FaultToggles

@@ -1,6 +1,5 @@
-"""The stand-in's base URLs, and whether a host is this machine."""
+"""The stand-in's base URLs."""
 
-import ipaddress
 from dataclasses import dataclass
 
 
@@ -11,15 +10,3 @@ class BaseUrls:
     api: str = ""
     stream: str = ""
     delivery: str = ""
-
-
-def is_loopback(host: str | None) -> bool:
-    """Return whether ``host`` (a name or an address, as in a URL) is this machine."""
-    if host is None:
-        return False
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

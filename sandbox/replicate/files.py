@@ -18,7 +18,8 @@ from aiohttp import BodyPartReader, web
 
 from bot import limits
 from bot.clock import Clock
-from sandbox.replicate.addresses import BaseUrls, is_loopback
+from sandbox.loopback import is_loopback
+from sandbox.replicate.addresses import BaseUrls
 from sandbox.replicate.errors import InvalidField, Problem, file_not_found, file_too_large, invalid_input, json_response
 from sandbox.replicate.fake_outputs.images import draw_portrait
 from sandbox.replicate.faults import Fault, Faults

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.clock import Clock
-from sandbox.replicate.addresses import is_loopback
+from sandbox.loopback import is_loopback
 from sandbox.replicate.events import WebhookSent
 from sandbox.replicate.faults import Faults
 from sandbox.replicate.formats import IdGenerator

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.people.interaction_result import InteractionResult
-from sandbox.discord.people.person import Person
+from sandbox.discord.people import InteractionResult, Person
 from sandbox.discord.state.models import Channel
 from sandbox.environment import Environment
 from sandbox.replicate.job import Timings

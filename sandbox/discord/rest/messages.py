@@ -11,6 +11,7 @@ from sandbox.discord.errors import (
     UNKNOWN_EMOJI,
     UNKNOWN_USER,
     ApiError,
+    FormErrors,
 )
 from sandbox.discord.gateway import can_read_content
 from sandbox.discord.rest.request import NO_CONTENT, ApiRequest, ApiResponse, Route, require_channel, require_message
@@ -19,7 +20,6 @@ from sandbox.discord.services import Services
 from sandbox.discord.services.rate_limits import DELETE, EDIT, REACT, READ, SEND
 from sandbox.discord.state.models import Channel, Message
 from sandbox.discord.state.permissions import Permission, send_permission
-from sandbox.discord.validation.form_errors import FormErrors
 from sandbox.discord.validation.messages import (
     MessagePayload,
     add_reply_mention,

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.limits import GLOBAL_COMMANDS
-from sandbox.discord.errors import TOO_MANY_COMMANDS, UNKNOWN_COMMAND, ApiError
+from sandbox.discord.errors import TOO_MANY_COMMANDS, UNKNOWN_COMMAND, ApiError, FormErrors
 from sandbox.discord.state.state import DiscordState
 from sandbox.discord.validation.commands import validate_command
-from sandbox.discord.validation.form_errors import FormErrors
 
 Json = dict[str, Any]
 MAX_PER_TYPE = {1: GLOBAL_COMMANDS, 2: 15, 3: 15}  # context menus: 15 since 2026-03-03

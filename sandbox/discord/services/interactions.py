@@ -14,6 +14,7 @@ from sandbox.discord.errors import (
     UNKNOWN_MESSAGE,
     UNKNOWN_WEBHOOK,
     ApiError,
+    FormErrors,
 )
 from sandbox.discord.serializers import serialize_interaction, serialize_interaction_metadata
 from sandbox.discord.services.messages import MessageService
@@ -29,7 +30,6 @@ from sandbox.discord.state.models import (
 )
 from sandbox.discord.validation.commands import STRING, validate_choices
 from sandbox.discord.validation.components import validate_modal
-from sandbox.discord.validation.form_errors import FormErrors
 from sandbox.discord.validation.messages import (
     Mentions,
     MessagePayload,

@@ -13,7 +13,7 @@ from bot.limits import (
     OPTIONS_PER_COMMAND,
     STRING_OPTION_CHARS,
 )
-from sandbox.discord.validation.form_errors import FormErrors, PathPart
+from sandbox.discord.errors import FormErrors, PathPart
 
 Json = dict[str, Any]
 Path = tuple[PathPart, ...]

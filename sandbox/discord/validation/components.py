@@ -18,8 +18,8 @@ from bot.limits import (
     TEXT_CHARS,
     TEXT_INPUT_CHARS,
 )
+from sandbox.discord.errors import FormErrors, PathPart
 from sandbox.discord.state.components import SELECTS, ComponentType, iter_components, iter_texts
-from sandbox.discord.validation.form_errors import FormErrors, PathPart
 
 Json = dict[str, Any]
 Path = tuple[PathPart, ...]

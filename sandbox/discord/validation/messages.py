@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.limits import ATTACHMENTS_PER_MESSAGE, CONTENT_CHARS, REQUEST_BYTES
-from sandbox.discord.errors import EMPTY_MESSAGE, TOO_LARGE, UNKNOWN_EMOJI, ApiError
+from sandbox.discord.errors import EMPTY_MESSAGE, TOO_LARGE, UNKNOWN_EMOJI, ApiError, FormErrors
 from sandbox.discord.state.models import (
     COMPONENTS_V2,
     EPHEMERAL,
@@ -24,7 +24,6 @@ from sandbox.discord.state.models import (
 )
 from sandbox.discord.state.permissions import Permission, permissions_in
 from sandbox.discord.validation.components import validate_components
-from sandbox.discord.validation.form_errors import FormErrors
 
 Json = dict[str, Any]
 StoreFile = Callable[[Upload], Attachment]

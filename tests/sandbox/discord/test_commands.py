@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.discord import DiscordStandIn
-from sandbox.discord.errors import ApiError
+from sandbox.discord.errors import ApiError, FormErrors
 from sandbox.discord.validation.commands import validate_command
-from sandbox.discord.validation.form_errors import FormErrors
 from tests.sandbox.discord.http_client import HttpClient
 
 Json = dict[str, Any]

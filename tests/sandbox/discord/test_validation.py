@@ -6,11 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.discord.errors import ApiError
+from sandbox.discord.errors import ApiError, FormErrors
 from sandbox.discord.state.components import iter_components
 from sandbox.discord.state.models import COMPONENTS_V2, Attachment, MessageBody, Upload
 from sandbox.discord.validation.components import validate_modal
-from sandbox.discord.validation.form_errors import FormErrors
 from sandbox.discord.validation.messages import MessagePayload, build_body, validate_allowed_mentions
 
 Json = dict[str, Any]

@@ -1,10 +1,11 @@
-"""A person who uses Discord's client: what they do and what they see."""
+"""People who use Discord's client: what they do, what they see, and what became of their interactions."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
-from bot.limits import DEFAULT_FILE_BYTES, MIB
-from sandbox.discord.people.client_checks import (
+from bot.limits import DEFAULT_FILE_BYTES, INTERACTION_ACK, MIB
+from sandbox.discord.client_checks import (
     ClientRefused,
     CommandOptions,
     ModalForm,
@@ -16,21 +17,114 @@ from sandbox.discord.people.client_checks import (
     refuse_api_errors,
     resolve_subcommand,
 )
-from sandbox.discord.people.interaction_result import InteractionResult
 from sandbox.discord.serializers import serialize_attachment, serialize_member, serialize_message, serialize_user
 from sandbox.discord.services import Services
 from sandbox.discord.services.commands import Command
+from sandbox.discord.services.interactions import InteractionService
 from sandbox.discord.state.components import SELECTS, ComponentType, find_control
-from sandbox.discord.state.models import Attachment, Channel, InteractionType, Message, Upload, User, find_member
+from sandbox.discord.state.models import (
+    Attachment,
+    CallbackType,
+    Channel,
+    Interaction,
+    InteractionType,
+    Message,
+    Upload,
+    User,
+    find_member,
+)
 from sandbox.discord.state.permissions import Permission, send_permission
 from sandbox.discord.validation.messages import MessagePayload, build_body, parse_emoji, resolve_mentions
 
 Json = dict[str, Any]
+T = TypeVar("T")
 P = Permission
 
 FILE_BYTES_OF_PREMIUM = (DEFAULT_FILE_BYTES, 50 * MIB, 500 * MIB, 50 * MIB)
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
 DEFAULT_TYPE, REPLY_TYPE = 0, 19  # of messages
+
+
+class InteractionResult:
+    """One interaction from the person's side; all properties are live."""
+
+    def __init__(self, interaction: Interaction, interactions: InteractionService) -> None:
+        self.interaction = interaction
+        self._interactions = interactions
+
+    @property
+    def id(self) -> int:
+        return self.interaction.id
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the application responded in time."""
+        return self.interaction.callback_type is not None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the client shows “The application did not respond”."""
+        age = self._interactions.age(self.interaction)
+        return not self.acknowledged and age >= INTERACTION_ACK.total_seconds()
+
+    @property
+    def latency(self) -> float | None:
+        """The seconds until the first response."""
+        return self.interaction.latency
+
+    @property
+    def callback_type(self) -> CallbackType | None:
+        """The type of the first response."""
+        return self.interaction.callback_type
+
+    @property
+    def message(self) -> Message | None:
+        """The response message: a new one, or the updated one whose component was used."""
+        return self.interaction.original
+
+    @property
+    def followups(self) -> tuple[Message, ...]:
+        return tuple(self.interaction.followups)
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether only this person sees the response."""
+        return self.message is not None and self.message.ephemeral
+
+    @property
+    def text(self) -> str:
+        """All visible text of the response and the followups that are not deleted."""
+        messages = [one for one in (self.message, *self.followups) if one is not None and not one.deleted]
+        return "\n".join(one.text for one in messages)
+
+    @property
+    def modal(self) -> Json | None:
+        """The modal that opened."""
+        return self.interaction.modal
+
+    @property
+    def choices(self) -> list[Json] | None:
+        """The choices that autocomplete offers."""
+        return self.interaction.choices
+
+    async def wait(self) -> Self:
+        """Wait until the application has responded or its three seconds are over."""
+        clock = self._interactions.state.clock
+        responded = asyncio.ensure_future(self.interaction.responded.wait())
+        timed_out = asyncio.ensure_future(clock.sleep(INTERACTION_ACK.total_seconds()))
+        try:
+            await asyncio.wait({responded, timed_out}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (responded, timed_out):
+                task.cancel()
+            await asyncio.gather(responded, timed_out, return_exceptions=True)
+        if not self.acknowledged:
+            self._interactions.publish_update(self.interaction)
+        return self
+
+    async def wait_for(self, check: Callable[[Self], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - passed on
+        """Return the first truthy result of ``check(self)``, which is called now and after every event."""
+        return await self._interactions.state.wait_for(lambda: check(self), timeout)
 
 
 class Person:

@@ -1,1 +1,0 @@
-"""People who use Discord's client: what they do, and what the client lets them do."""
