@@ -43,12 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--data", type=Path, metavar="FOLDER", help="keep the runs here (default: nowhere)")
     sandbox.set_defaults(command=_sandbox)
 
-    check = commands.add_parser("check", help="look for what would keep the bot from working")
-    check.add_argument("--offline", action="store_true", help="only what needs no network")
+    check = commands.add_parser("check", help="check the settings, the database and both services")
+    check.add_argument("--offline", action="store_true", help="skip everything that needs the network")
     check.set_defaults(command=_check)
 
     backup = commands.add_parser("backup", help="copy the database, also while the bot runs")
-    backup.add_argument("path", type=Path, metavar="PATH", help="the file that becomes the copy; replaced if it exists")
+    backup.add_argument("path", type=Path, metavar="PATH", help="file to write; replaced if it exists")
     backup.set_defaults(command=_backup)
     return parser
 
