@@ -1,57 +1,58 @@
-"""Progress, read from a model's logs as real models write them.
+"""Read a run's progress from the model's logs.
 
-Most models write tqdm bars (``" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]"``), some bare counts
-(``"12 /    400"``); between them stands anything, in colours and with carriage returns. One output may take several
-bars, one after another. Bars of downloads and of loading are not about the output and are left out.
+Most models write tqdm bars (``" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]"``), some bare counts (``"12 /    400"``),
+between other output, with colors and carriage returns. One output may take several bars, one after another. Bars of
+downloads and of loading are ignored.
 """
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
-_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_BAR = re.compile(r"^(?P<label>[^|%]*?)\d{1,3}%\|[^|]*\|\s*(?P<step>\d+)/(?P<steps>\d+)\s*\[(?P<pace>[^\]]*)")
-_COUNT = re.compile(r"^\s*(?P<step>\d+)\s*/\s*(?P<steps>\d+)\s*$")
-_NOT_OURS = re.compile(r"download|fetch|load|upload|total", re.IGNORECASE)
-_BYTES = re.compile(r"\d?[kMGT]?i?B/s")
-_LONGEST = 64 * 1024
+_COLOR: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_BAR: Final = re.compile(r"^(?P<label>[^|%]*?)\d{1,3}%\|[^|]*\|\s*(?P<step>\d+)/(?P<steps>\d+)\s*\[(?P<rate>[^\]]*)")
+_COUNT: Final = re.compile(r"^\s*(?P<step>\d+)\s*/\s*(?P<steps>\d+)\s*$")
+_IGNORED_LABELS: Final = re.compile(r"download|fetch|load|upload|total", re.IGNORECASE)
+_BYTES_PER_SECOND: Final = re.compile(r"\d?[kMGT]?i?B/s")
+_CHARS_MAX: Final = 64 * 1024  # of what is new in the logs; only its end is read
 
 
 @dataclass(frozen=True, slots=True)
 class LogProgress:
-    """Where the newest bar is. ``bars`` is how many bars were full before it."""
+    """The newest progress bar. ``bars`` is how many bars were completed before it."""
 
     step: int
     steps: int
     bars: int
 
     @property
-    def worked(self) -> float:
+    def work(self) -> float:
         """The work so far, in bars."""
         return self.bars + self.step / self.steps
 
 
 class LogReader:
-    """Reads logs that grow, each line once."""
+    """Reads growing logs, each line once."""
 
     def __init__(self) -> None:
-        self._read = 0
+        self._chars_read = 0
         self.step: LogProgress | None = None
 
     def read(self, logs: str) -> None:
-        """Take the logs as they are now; ``step`` is then where the newest bar is, None while there was none."""
-        if len(logs) <= self._read:  # removed, or an answer from a moment ago
+        """Read the logs as they are now; ``step`` is then the newest bar, None if there was none so far."""
+        if len(logs) <= self._chars_read:  # deleted, or older than what was read before
             return
-        fresh = logs[max(self._read, len(logs) - _LONGEST) :]
-        *lines, rest = re.split(r"[\r\n]", fresh)
-        self._read = len(logs) - len(rest)
+        new = logs[max(self._chars_read, len(logs) - _CHARS_MAX) :]
+        *lines, rest = re.split(r"[\r\n]", new)
+        self._chars_read = len(logs) - len(rest)
         for line in lines:
-            self._take(_counted(_COLOUR.sub("", line)))
-        self._take(_counted_by_bar(_COLOUR.sub("", rest)))  # a bare count may still grow a digit
+            self._update(_parse_line(_COLOR.sub("", line)))
+        self._update(_parse_bar(_COLOR.sub("", rest)))  # a bare count may still grow by a digit
 
-    def _take(self, counted: tuple[int, int] | None) -> None:
-        if counted is None:
+    def _update(self, count: tuple[int, int] | None) -> None:
+        if count is None:
             return
-        step, steps = counted
+        step, steps = count
         before = self.step
         if before is None:
             self.step = LogProgress(step, steps, 0)
@@ -62,43 +63,43 @@ class LogReader:
 
 
 class ProgressEstimator:
-    """Tells how far the whole is; never goes back.
+    """Estimates the progress of the whole run; it never decreases.
 
     How many bars one output takes is learned from the outputs that are done.
     """
 
     def __init__(self) -> None:
         self._done = 0
-        self._worked_then = 0.0
+        self._work_when_done = 0.0
         self._fraction = 0.0
 
     def read(self, step: LogProgress | None, *, done: int, total: int | None) -> float | None:
-        """Return the fraction (0 to 1) of ``total`` outputs, None when nothing tells."""
-        worked = step.worked if step else 0.0
+        """Return the fraction (0 to 1) of ``total`` outputs, None if it is unknown."""
+        work = step.work if step else 0.0
         if done > self._done:
-            self._done, self._worked_then = done, worked
+            self._done, self._work_when_done = done, work
         if not total or (step is None and not done):
             return None
-        bars_each = max(1.0, self._worked_then / self._done) if self._done else 1.0
-        within = min(1.0, max(0.0, worked - self._worked_then) / bars_each)
-        self._fraction = min(1.0, max(self._fraction, (self._done + within) / total))
+        bars_per_output = max(1.0, self._work_when_done / self._done) if self._done else 1.0
+        current = min(1.0, max(0.0, work - self._work_when_done) / bars_per_output)
+        self._fraction = min(1.0, max(self._fraction, (self._done + current) / total))
         return self._fraction
 
 
-def _counted(line: str) -> tuple[int, int] | None:
+def _parse_line(line: str) -> tuple[int, int] | None:
     """Return (step, steps) of a line that counts the model's work."""
-    return _counted_by_bar(line) or _checked(_COUNT.match(line))
+    return _parse_bar(line) or _parse_counts(_COUNT.match(line))
 
 
-def _counted_by_bar(line: str) -> tuple[int, int] | None:
-    found = _BAR.match(line)
-    if found is None or _NOT_OURS.search(found["label"]) or _BYTES.search(found["pace"]):
+def _parse_bar(line: str) -> tuple[int, int] | None:
+    match = _BAR.match(line)
+    if match is None or _IGNORED_LABELS.search(match["label"]) or _BYTES_PER_SECOND.search(match["rate"]):
         return None
-    return _checked(found)
+    return _parse_counts(match)
 
 
-def _checked(found: re.Match[str] | None) -> tuple[int, int] | None:
-    if found is None:
+def _parse_counts(match: re.Match[str] | None) -> tuple[int, int] | None:
+    if match is None:
         return None
-    step, steps = int(found["step"]), int(found["steps"])
+    step, steps = int(match["step"]), int(match["steps"])
     return (step, steps) if steps > 0 and step <= steps else None

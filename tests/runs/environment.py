@@ -212,7 +212,7 @@ class Environment:
         await self.store.close()
 
     def new_run(self, **changes: Any) -> Run:
-        return make_run(self.clock, id=f"run{next(self._numbers)}", **changes)
+        return make_run(self.clock, **{"id": f"run{next(self._numbers)}", **changes})
 
     async def start(self, *, files: tuple[Media, ...] = (), **changes: Any) -> Run:
         run = await self.engine.start(self.new_run(**changes), files=files)

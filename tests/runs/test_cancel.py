@@ -1,9 +1,12 @@
-"""A cancel is exact: once, also when it is asked twice, early, late, or when Replicate does not take it."""
+"""A run is canceled exactly once: also if asked twice, early or late, or if Replicate does not accept it."""
+
+import pytest
 
 from bot.backends.replicate.errors import NoResponse
 from bot.backends.replicate.predictions import Status
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import Phase, WarningCode
+from bot.store.errors import StoreError
 from bot.store.models import RunState
 from tests.runs.environment import AUTHOR, OTHER, Environment
 
@@ -85,3 +88,14 @@ async def test_a_cancel_survives_a_restart(env: Environment) -> None:
     await env.restart()
     await env.clock.advance(3)
     assert env.replicate.only.cancels == 1
+
+
+async def test_a_cancel_that_cannot_be_saved_is_acted_upon(env: Environment) -> None:
+    run = await env.start()
+    env.runs.fail("request_cancel", StoreError("disk full"), times=3)
+    assert await env.engine.cancel(run.id, by=AUTHOR) is CancelResult.REQUESTED
+    assert await env.engine.cancel(run.id, by=OTHER) is CancelResult.ALREADY_REQUESTED
+    await env.clock.advance(2)
+    assert (await env.row(run)).state is RunState.CANCELED
+    with pytest.raises(StoreError):
+        await env.engine.cancel("another process's run", by=AUTHOR)

@@ -1,4 +1,4 @@
-"""From the intent on disk to one prediction, whatever the create request meets."""
+"""A run gets one prediction, whatever happens to its create request."""
 
 import pytest
 
@@ -86,8 +86,8 @@ async def test_a_refused_create_ends_the_run(env: Environment, error: ReplicateE
 
 
 async def test_small_files_are_inlined_and_large_ones_uploaded(env: Environment) -> None:
-    given = {"subject": "file:0", "masks": ["file:1", "https://example.org/m.png"], "prompt": "file:9"}
-    await env.start(input=given, files=(photo(1000), photo(300_000)))
+    input_ = {"subject": "file:0", "masks": ["file:1", "https://example.org/m.png"], "prompt": "file:9"}
+    await env.start(input=input_, files=(photo(1000), photo(300_000)))
     sent = env.replicate.creates[0].input
     assert sent["subject"].startswith("data:image/jpeg;base64,/9g")
     assert sent["masks"] == ["https://files.test/1", "https://example.org/m.png"]

@@ -142,15 +142,6 @@ def test_an_item_that_is_put_back_is_next() -> None:
     assert list(queue.in_order()) == ["a1", "b1", "a2"]
 
 
-def test_a_sliding_window_knows_when_the_next_event_is_allowed() -> None:
-    window = SlidingWindow(2, 60.0)
-    window.record(0.0)
-    window.record(10.0)
-    assert window.delay(20.0) == 40.0
-    assert window.delay(20.0, limit=1) == 50.0
-    assert window.delay(60.0) == 0.0
-
-
 def test_many_429s_at_once_count_as_one() -> None:
     limiter = CreateRateLimiter(500)
     for _ in range(50):

@@ -1,15 +1,16 @@
-"""A run from its intent to its delivery, when nothing goes wrong."""
+"""A run from its start to its delivery, when nothing goes wrong."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bot.backends.replicate.predictions import Status
 from bot.outputs.items import FileItem, TextItem
-from bot.runs.engine import Restarting
+from bot.runs.engine import Restarting, repeat_run
 from bot.runs.snapshot import Phase
 from bot.store.models import RunState
-from tests.runs.environment import TEXT, Environment
+from tests.runs.environment import OTHER, TEXT, Environment
 
 URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 6))
 
@@ -17,21 +18,21 @@ URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 6))
 async def test_images_arrive_one_by_one_and_are_delivered(env: Environment) -> None:
     run = await env.start(expected=3)
     assert (await env.row(run)).state is RunState.SUBMITTED
-    made = env.replicate.only
+    prediction = env.replicate.only
     assert env.replicate.creates[0].cancel_after == env.policy.deadline
 
-    made.start(env.clock.now())
+    prediction.start(env.clock.now())
     await env.clock.advance(1.5)
     assert (await env.row(run)).state is RunState.RUNNING
     for number, url in enumerate(URLS[:3], start=1):
-        made.emit(url)
+        prediction.emit(url)
         await env.clock.settle()
         snapshot = env.snapshot(run)
         assert snapshot.progress.phase is Phase.RUNNING
         assert [part.name for part in snapshot.items if isinstance(part, FileItem)] == [
             f"generate-{n:02d}.webp" for n in range(1, number + 1)
         ]
-    made.end(Status.SUCCEEDED, env.clock.now(), output=list(URLS[:3]), metrics={"predict_time": 4.2})
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=list(URLS[:3]), metrics={"predict_time": 4.2})
     await env.clock.advance(0.5)
 
     row = await env.row(run)
@@ -46,13 +47,13 @@ async def test_images_arrive_one_by_one_and_are_delivered(env: Environment) -> N
 
 async def test_text_is_streamed_and_the_last_poll_decides(env: Environment) -> None:
     run = await env.start(output_schema=TEXT)
-    made = env.replicate.only
-    made.start(env.clock.now())
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
     for token in ("Once ", "upon ", "a "):
-        made.emit(token)
+        prediction.emit(token)
     await env.clock.settle()
     assert env.snapshot(run).items == (TextItem("Once upon a "),)
-    made.end(Status.SUCCEEDED, env.clock.now(), output=["Once ", "upon ", "a ", "time."])
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=["Once ", "upon ", "a ", "time."])
     await env.clock.advance(0.5)
     assert env.snapshot(run).items == (TextItem("Once upon a time."),)
 
@@ -61,3 +62,13 @@ async def test_no_run_starts_while_the_bot_restarts(env: Environment) -> None:
     await env.engine.stop(timedelta(seconds=5))
     with pytest.raises(Restarting):
         await env.engine.start(env.new_run())
+
+
+async def test_a_repeated_run_starts_from_scratch(env: Environment) -> None:
+    run = await env.start(notes=("The image was rotated.",))
+    env.replicate.only.end(Status.FAILED, env.clock.now(), error="boom")
+    await env.clock.advance(1)
+    ended = await env.row(run)
+    assert ended.failure is not None
+    changes: dict[str, Any] = {"id": "again", "author_id": OTHER, "notes": (), "place": run.place}
+    assert repeat_run(ended, created_at=env.clock.now(), **changes) == env.new_run(**changes)

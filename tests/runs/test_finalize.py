@@ -1,4 +1,4 @@
-"""The end: one winner, the last files, and a last snapshot that arrives."""
+"""A run ends once, with its last files and a final snapshot that is delivered."""
 
 from datetime import timedelta
 
@@ -85,9 +85,9 @@ async def test_a_run_that_was_ended_elsewhere_is_not_delivered(env: Environment)
 @pytest.mark.parametrize("where", ["load_files", "mark_sent", "mark_running"])
 async def test_an_unexpected_error_ends_the_run(env: Environment, where: str) -> None:
     env.runs.fail(where, RuntimeError("broken"))
-    given = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
+    photo = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
     with capture_logs() as lines:
-        run = await env.start(input={"subject": "file:0"}, files=(given,))
+        run = await env.start(input={"subject": "file:0"}, files=(photo,))
         if env.replicate.by_id:
             env.replicate.only.start(env.clock.now())
         await env.clock.advance(3)
@@ -95,7 +95,7 @@ async def test_an_unexpected_error_ends_the_run(env: Environment, where: str) ->
     assert (row.state, row.cause) == (RunState.FAILED, "internal")
     assert row.delivered_at is not None
     assert [line["run"] for line in lines if line["event"] == "run_failed_unexpectedly"] == [run.id]
-    assert all(made.cancels == 1 for made in env.replicate.by_id.values())
+    assert all(prediction.cancels == 1 for prediction in env.replicate.by_id.values())
 
 
 async def test_an_unexpected_error_ends_no_other_run(env: Environment) -> None:

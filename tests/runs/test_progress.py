@@ -35,9 +35,9 @@ def read(text: str) -> LogProgress | None:
     ],
 )
 def test_a_progress_bar_gives_a_step(line: str, step: int, steps: int) -> None:
-    found = read(f"Running workflow\n{line}")
-    assert found is not None
-    assert (found.step, found.steps) == (step, steps)
+    progress = read(f"Running workflow\n{line}")
+    assert progress is not None
+    assert (progress.step, progress.steps) == (step, steps)
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_downloads_and_loading_are_ignored(line: str) -> None:
     ],
 )
 def test_real_logs_are_read(model: str, step: tuple[int, int] | None, bars: int | None) -> None:
-    found = read(logs_of(model))
+    progress = read(logs_of(model))
     if model == "meta_musicgen":
-        assert found is not None
-        assert found.steps == 400
+        assert progress is not None
+        assert progress.steps == 400
     elif step is None:
-        assert found is None
+        assert progress is None
     else:
-        assert found is not None
-        assert ((found.step, found.steps), found.bars) == (step, bars)
+        assert progress is not None
+        assert ((progress.step, progress.steps), progress.bars) == (step, bars)
 
 
 def test_growing_logs_give_the_same_as_whole_ones() -> None:
@@ -100,17 +100,17 @@ def test_any_log_can_be_read(text: str, cut: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 6)), max_size=30))
-def test_the_fraction_only_grows_up_to_one(looks: list[tuple[int, int, int]]) -> None:
-    meter, before, done, bars = ProgressEstimator(), 0.0, 0, 0
-    for step, more_done, more_bars in looks:
+def test_the_fraction_only_grows_up_to_one(readings: list[tuple[int, int, int]]) -> None:
+    estimator, before, done, bars = ProgressEstimator(), 0.0, 0, 0
+    for step, more_done, more_bars in readings:
         done, bars = done + more_done, bars + more_bars
-        fraction = meter.read(LogProgress(step, 4, bars), done=done, total=5)
+        fraction = estimator.read(LogProgress(step, 4, bars), done=done, total=5)
         assert fraction is not None
         assert before <= fraction <= 1.0
         before = fraction
 
 
 def test_the_bars_per_output_are_learned() -> None:
-    meter = ProgressEstimator()
-    meter.read(LogProgress(4, 4, 5), done=1, total=2)  # the first output took six bars
-    assert meter.read(LogProgress(4, 4, 8), done=1, total=2) == pytest.approx(0.75)
+    estimator = ProgressEstimator()
+    estimator.read(LogProgress(4, 4, 5), done=1, total=2)  # the first output took six bars
+    assert estimator.read(LogProgress(4, 4, 8), done=1, total=2) == pytest.approx(0.75)

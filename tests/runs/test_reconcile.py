@@ -1,4 +1,4 @@
-"""A prediction whose create got no answer is found, and never another's."""
+"""The prediction of a create that got no answer is found, and never that of another run."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -64,10 +64,10 @@ async def test_photos_of_two_people_are_never_mixed_up(env: Environment) -> None
     env.replicate.create_results.extend([NEVER_ARRIVED, LOST_ANSWER])
     mine = Media("me.jpg", JPEG, b"\xff\xd8mine")
     yours = Media("you.jpg", JPEG, b"\xff\xd8yours")
-    given = {"prompt": "a portrait", "subject": "file:0"}
-    runs = [await env.start(input=given, files=(file,), author_id=n) for n, file in enumerate((mine, yours))]
+    input_ = {"prompt": "a portrait", "subject": "file:0"}
+    runs = [await env.start(input=input_, files=(file,), author_id=n) for n, file in enumerate((mine, yours))]
     await env.clock.advance(130)
-    # Nothing tells whose the one prediction is: better none than somebody else's face.
+    # It is unknown whose prediction it is: better none than another person's face.
     for run in runs:
         assert (await env.row(run)).cause == "lost"
 
@@ -126,8 +126,8 @@ async def test_a_listed_prediction_is_polled_before_its_end(env: Environment) ->
     env.replicate.list_errors.append(NoResponse("down"))
     env.replicate.create_results.append(LOST_ANSWER)
     run = await env.start()
-    made = env.replicate.only
-    made.end(Status.SUCCEEDED, env.clock.now(), output=["https://replicate.delivery/1.webp"])
+    prediction = env.replicate.only
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=["https://replicate.delivery/1.webp"])
     env.replicate.lists_outputs = False
     await env.clock.advance(3)
     assert (await env.row(run)).state is RunState.SUCCEEDED
@@ -136,10 +136,10 @@ async def test_a_listed_prediction_is_polled_before_its_end(env: Environment) ->
 
 async def test_a_known_prediction_does_not_hide_a_lost_one(env: Environment) -> None:
     env.replicate.stores_input_files = True
-    given = {"prompt": "a portrait", "subject": "file:0"}
-    await env.start(input=given, files=(Media("you.jpg", JPEG, b"\xff\xd8yours"),))
+    input_ = {"prompt": "a portrait", "subject": "file:0"}
+    await env.start(input=input_, files=(Media("you.jpg", JPEG, b"\xff\xd8yours"),))
     env.replicate.create_results.append(LOST_ANSWER)
-    run = await env.start(input=given, files=(Media("me.jpg", JPEG, b"\xff\xd8mine"),), author_id=OTHER)
+    run = await env.start(input=input_, files=(Media("me.jpg", JPEG, b"\xff\xd8mine"),), author_id=OTHER)
     await env.clock.advance(2)
     assert (await env.row(run)).state is RunState.SUBMITTED
 
@@ -153,8 +153,8 @@ async def test_an_orphaned_prediction_is_canceled(webhook_env: Environment) -> N
     other = webhook_env.replicate.make(
         TARGET, {"prompt": "a fox"}, webhook="https://bot.example/webhooks/replicate/other"
     )
-    for made in (late, other):
-        assert not webhook_env.engine.on_webhook(run.id, made.now)
+    for prediction in (late, other):
+        assert not webhook_env.engine.on_webhook(run.id, prediction.now)
     await webhook_env.clock.settle()
     assert (late.cancels, other.cancels) == (1, 0)
 
@@ -164,7 +164,7 @@ async def test_a_changed_wall_clock_does_not_end_reconciling(env: Environment) -
     run = await env.start()
     env.clock.set(env.clock.now() + timedelta(hours=3))
     await env.clock.advance(20)
-    made = env.replicate.make(TARGET, {"prompt": "a fox"})  # the list tells of it late
-    made.change(created_at=(await env.row(run)).sent_at)
+    prediction = env.replicate.make(TARGET, {"prompt": "a fox"})  # it is listed late
+    prediction.change(created_at=(await env.row(run)).sent_at)
     await env.clock.advance(20)
-    assert (await env.row(run)).prediction_id == made.now.id
+    assert (await env.row(run)).prediction_id == prediction.now.id

@@ -1,4 +1,4 @@
-"""After a restart every run ends once: one prediction, one last snapshot."""
+"""After a restart every run ends once: with one prediction and one final snapshot."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -52,26 +52,26 @@ async def test_killed_before_the_create_arrived_it_is_not_resent(env: Environmen
 
 async def test_killed_while_running_it_keeps_the_streamed_text(env: Environment) -> None:
     run = await env.start(output_schema=TEXT)
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.emit("Once ")
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.emit("Once ")
     await env.clock.advance(2)
     await env.restart()
-    made.emit("upon")
+    prediction.emit("upon")
     await env.clock.advance(1.5)
     assert env.snapshot(run).items == (TextItem("Once upon"),)
-    made.end(Status.SUCCEEDED, env.clock.now(), output=["Once ", "upon"])
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=["Once ", "upon"])
     await env.clock.advance(1)
     assert (await env.row(run)).delivered_at is not None
 
 
 async def test_output_does_not_disappear_after_a_restart(env: Environment) -> None:
     run = await env.start(expected=3)
-    made = env.replicate.only
-    made.start(env.clock.now())
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
     urls = [f"https://replicate.delivery/{n}.webp" for n in (1, 2)]
     for url in urls:
-        made.emit(url)
+        prediction.emit(url)
     await env.clock.advance(2)
     env.replicate.poll_errors.extend([NoResponse("502")] * 2)
     await env.restart()
@@ -82,9 +82,9 @@ async def test_output_does_not_disappear_after_a_restart(env: Environment) -> No
 
 async def test_a_missing_file_holds_updates_back_briefly(env: Environment) -> None:
     run = await env.start()
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.change(output=[URL])
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.change(output=[URL])
     await env.clock.advance(2)
     env.slow_downloads.add(URL)
     await env.restart()
@@ -138,8 +138,8 @@ async def test_a_cancel_while_offline_ends_an_unsent_run(env: Environment) -> No
 
 async def test_reconciling_resumes_after_a_restart(env: Environment) -> None:
     env.replicate.create_results.append(LOST_ANSWER)
-    given_file = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
-    run = await env.start(input={"subject": "file:0"}, files=(given_file,))
+    photo = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
+    run = await env.start(input={"subject": "file:0"}, files=(photo,))
     await env.restart()
     await env.clock.advance(10)
     assert (await env.row(run)).prediction_id == env.replicate.only.now.id
@@ -233,8 +233,8 @@ async def test_a_stop_waits_for_a_create_in_flight(env: Environment) -> None:
 async def test_runs_are_recovered_a_few_at_a_time(tmp_path: Path) -> None:
     env = await Environment.open(tmp_path, concurrent_recoveries=2, recovery_timeout=5.0)
     runs = [await env.start(author_id=number) for number in range(5)]
-    for made in env.replicate.by_id.values():
-        made.start(env.clock.now())
+    for prediction in env.replicate.by_id.values():
+        prediction.start(env.clock.now())
     await env.kill()
     hung = env.replicate.polls_blocked = asyncio.Event()
     recovering = asyncio.create_task(env.restart())

@@ -1,4 +1,4 @@
-"""From a prediction to its end, whatever stream and GETs do."""
+"""A prediction is tracked to its end, whatever its stream and polls do."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +17,12 @@ URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 6))
 async def test_polls_suffice_without_a_stream(env: Environment) -> None:
     env.replicate.has_streams = False
     run = await env.start()
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.change(output=[URLS[0]])
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.change(output=[URLS[0]])
     await env.clock.advance(1.5)
     assert len(env.snapshot(run).items) == 1
-    made.end(Status.SUCCEEDED, env.clock.now(), output=list(URLS[:2]))
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=list(URLS[:2]))
     await env.clock.advance(2)
     assert len(env.snapshot(run).items) == 2
     assert env.snapshot(run).final
@@ -30,12 +30,12 @@ async def test_polls_suffice_without_a_stream(env: Environment) -> None:
 
 async def test_polls_replace_a_lost_stream(env: Environment) -> None:
     run = await env.start(output_schema=TEXT)
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.emit("Once ")
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.emit("Once ")
     await env.clock.advance(0.1)
-    made.break_stream()
-    made.change(output=["Once ", "upon "])
+    prediction.break_stream()
+    prediction.change(output=["Once ", "upon "])
     await env.clock.advance(2)
     assert env.snapshot(run).items == (TextItem("Once upon "),)
 
@@ -44,9 +44,9 @@ async def test_a_cold_boot_of_ten_minutes_is_waited_for(env: Environment) -> Non
     run = await env.start()
     await env.clock.advance(600)
     assert env.snapshot(run).progress.phase is Phase.STARTING
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
     await env.clock.advance(0.5)
     assert (await env.row(run)).state is RunState.SUCCEEDED
     assert env.replicate.polls < 120
@@ -61,24 +61,24 @@ async def test_the_last_poll_brings_output_that_was_not_streamed(env: Environmen
 
 async def test_a_poll_behind_the_end_of_the_stream_is_repeated(env: Environment) -> None:
     run = await env.start()
-    made = env.replicate.only
-    made.start(env.clock.now())
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
     await env.clock.advance(100)
-    made.emit(URLS[0])
-    made.end(Status.PROCESSING, env.clock.now())
+    prediction.emit(URLS[0])
+    prediction.end(Status.PROCESSING, env.clock.now())
     await env.clock.advance(0.3)
     assert not env.snapshot(run).final
-    made.change(status=Status.SUCCEEDED, output=[URLS[0]])
+    prediction.change(status=Status.SUCCEEDED, output=[URLS[0]])
     await env.clock.advance(0.5)
     assert env.snapshot(run).final
 
 
 async def test_a_cancel_keeps_output_the_poll_no_longer_has(env: Environment) -> None:
     run = await env.start(expected=5)
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.emit(URLS[0])
-    made.emit(URLS[1])
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.emit(URLS[0])
+    prediction.emit(URLS[1])
     await env.clock.advance(1)
     await env.engine.cancel(run.id, by=AUTHOR)
     await env.clock.advance(1)
@@ -92,10 +92,10 @@ async def test_a_cancel_keeps_output_the_poll_no_longer_has(env: Environment) ->
 
 async def test_removed_data_is_shown_from_the_stream(env: Environment) -> None:
     run = await env.start(output_schema=TEXT)
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.emit("All of it")
-    made.end(Status.SUCCEEDED, env.clock.now(), data_removed=True)
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.emit("All of it")
+    prediction.end(Status.SUCCEEDED, env.clock.now(), data_removed=True)
     await env.clock.advance(0.5)
     assert (await env.row(run)).state is RunState.SUCCEEDED
     assert env.snapshot(run).items == (TextItem("All of it"),)
@@ -120,10 +120,10 @@ async def test_a_model_without_output_succeeds(env: Environment) -> None:
 
 async def test_a_failure_has_its_reason_and_keeps_output(env: Environment) -> None:
     run = await env.start(expected=2)
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.emit(URLS[0])
-    made.end(Status.FAILED, env.clock.now(), reason="error", error="CUDA out of memory. Tried to allocate 2 GiB")
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.emit(URLS[0])
+    prediction.end(Status.FAILED, env.clock.now(), reason="error", error="CUDA out of memory. Tried to allocate 2 GiB")
     await env.clock.advance(0.5)
     row = await env.row(run)
     assert (row.state, row.cause) == (RunState.FAILED, "memory")
@@ -132,11 +132,11 @@ async def test_a_failure_has_its_reason_and_keeps_output(env: Environment) -> No
 
 async def test_a_failure_keeps_streamed_output_the_poll_lacks(env: Environment) -> None:
     run = await env.start(expected=3)
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.emit(URLS[0])
-    made.emit(URLS[1])
-    made.end(Status.FAILED, env.clock.now(), reason="error", error="boom", output=[URLS[0]])
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.emit(URLS[0])
+    prediction.emit(URLS[1])
+    prediction.end(Status.FAILED, env.clock.now(), reason="error", error="boom", output=[URLS[0]])
     await env.clock.advance(0.5)
     assert len(env.snapshot(run).items) == 2
 
@@ -181,23 +181,23 @@ async def test_an_overdue_prediction_is_canceled_and_given_up(env: Environment) 
 
 async def test_an_unknown_status_is_waited_out(env: Environment) -> None:
     run = await env.start()
-    made = env.replicate.only
-    made.change(status=Status.OTHER)
+    prediction = env.replicate.only
+    prediction.change(status=Status.OTHER)
     await env.clock.advance(30)
     assert not env.snapshot(run).final
-    made.end(Status.OTHER, env.clock.now(), output=[URLS[0]])
+    prediction.end(Status.OTHER, env.clock.now(), output=[URLS[0]])
     await env.clock.advance(10)
     assert (await env.row(run)).state is RunState.SUCCEEDED
 
 
 async def test_polls_that_fail_for_minutes_lose_nothing(env: Environment) -> None:
     run = await env.start()
-    made = env.replicate.only
-    made.start(env.clock.now())
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
     env.replicate.poll_errors.extend([NoResponse("502")] * 8)
     await env.clock.advance(60)
     assert env.snapshot(run).progress.warning is WarningCode.UNREACHABLE
-    made.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
     await env.clock.advance(200)
     assert (await env.row(run)).state is RunState.SUCCEEDED
     assert env.snapshot(run).progress.warning is None
@@ -205,8 +205,8 @@ async def test_polls_that_fail_for_minutes_lose_nothing(env: Environment) -> Non
 
 async def test_a_forgotten_prediction_fails(env: Environment) -> None:
     run = await env.start()
-    made = env.replicate.by_id.pop(next(iter(env.replicate.by_id)))
-    made.break_stream()
+    prediction = env.replicate.by_id.pop(next(iter(env.replicate.by_id)))
+    prediction.break_stream()
     await env.clock.advance(30)
     row = await env.row(run)
     assert (row.state, row.cause) == (RunState.FAILED, "forgotten")
@@ -214,9 +214,9 @@ async def test_a_forgotten_prediction_fails(env: Environment) -> None:
 
 async def test_a_forgotten_prediction_ends_as_its_stream_said(env: Environment) -> None:
     run = await env.start(output_schema=TEXT)
-    made = env.replicate.by_id.pop(next(iter(env.replicate.by_id)))
-    made.emit("All of it")
-    made.end(Status.SUCCEEDED, env.clock.now())
+    prediction = env.replicate.by_id.pop(next(iter(env.replicate.by_id)))
+    prediction.emit("All of it")
+    prediction.end(Status.SUCCEEDED, env.clock.now())
     await env.clock.advance(30)
     assert (await env.row(run)).state is RunState.SUCCEEDED
     assert env.snapshot(run).items == (TextItem("All of it"),)
@@ -224,10 +224,10 @@ async def test_a_forgotten_prediction_ends_as_its_stream_said(env: Environment) 
 
 async def test_progress_comes_from_the_logs(env: Environment) -> None:
     run = await env.start(expected=5)
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.emit(URLS[0])
-    made.change(output=[URLS[0]], logs=" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]\n")
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.emit(URLS[0])
+    prediction.change(output=[URLS[0]], logs=" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]\n")
     await env.clock.advance(1.5)
     progress = env.snapshot(run).progress
     assert (progress.done, progress.total, progress.step, progress.steps) == (1, 5, 3, 4)
@@ -235,12 +235,12 @@ async def test_progress_comes_from_the_logs(env: Environment) -> None:
 
 async def test_a_step_is_dropped_when_its_output_arrives(env: Environment) -> None:
     run = await env.start(expected=2)
-    made = env.replicate.only
-    made.start(env.clock.now())
-    made.change(logs=" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]\n")
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.change(logs=" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]\n")
     await env.clock.advance(1.5)
     assert env.snapshot(run).progress.step == 3
-    made.emit(URLS[0])
+    prediction.emit(URLS[0])
     await env.clock.settle()
     progress = env.snapshot(run).progress
     assert (progress.done, progress.step) == (1, None)
@@ -264,32 +264,32 @@ async def test_with_webhooks_polls_are_rare(webhook_env: Environment) -> None:
 
 async def test_a_webhook_causes_a_poll(webhook_env: Environment) -> None:
     run = await webhook_env.start()
-    made = webhook_env.replicate.only
-    made.change(status=Status.SUCCEEDED, completed_at=webhook_env.clock.now(), output=[URLS[0]])
-    assert webhook_env.engine.on_webhook(run.id, made.now)
+    prediction = webhook_env.replicate.only
+    prediction.change(status=Status.SUCCEEDED, completed_at=webhook_env.clock.now(), output=[URLS[0]])
+    assert webhook_env.engine.on_webhook(run.id, prediction.now)
     await webhook_env.clock.settle()
     assert (await webhook_env.row(run)).state is RunState.SUCCEEDED
 
 
 async def test_a_webhook_alone_does_not_end_a_run(webhook_env: Environment) -> None:
     run = await webhook_env.start()
-    made = webhook_env.replicate.only
-    before = made.now
-    made.change(status=Status.FAILED, completed_at=webhook_env.clock.now(), error="forged")
-    told = made.now
-    made.now = before
-    webhook_env.engine.on_webhook(run.id, told)
+    prediction = webhook_env.replicate.only
+    before = prediction.now
+    prediction.change(status=Status.FAILED, completed_at=webhook_env.clock.now(), error="forged")
+    forged = prediction.now
+    prediction.now = before
+    webhook_env.engine.on_webhook(run.id, forged)
     await webhook_env.clock.settle()
     assert (await webhook_env.row(run)).state is RunState.SUBMITTED
 
 
 async def test_late_webhooks_undo_nothing(webhook_env: Environment) -> None:
     run = await webhook_env.start(output_schema=TEXT)
-    made = webhook_env.replicate.only
-    old = made.now
-    made.start(webhook_env.clock.now())
-    made.emit("Once upon")
-    webhook_env.engine.on_webhook(run.id, made.now)
+    prediction = webhook_env.replicate.only
+    old = prediction.now
+    prediction.start(webhook_env.clock.now())
+    prediction.emit("Once upon")
+    webhook_env.engine.on_webhook(run.id, prediction.now)
     await webhook_env.clock.settle()
     webhook_env.engine.on_webhook(run.id, old)
     await webhook_env.clock.settle()
@@ -305,41 +305,41 @@ async def test_a_thousand_runs_stay_within_the_poll_limit(env: Environment) -> N
 
 async def test_a_changed_wall_clock_ends_no_run(env: Environment) -> None:
     run = await env.start()
-    made = env.replicate.only
-    made.start(env.clock.now())
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
     await env.clock.advance(5)
     env.clock.set(env.clock.now() + timedelta(hours=3))
     await env.clock.advance(60)
-    assert made.cancels == 0
+    assert prediction.cancels == 0
     assert not env.snapshot(run).final
-    made.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
     await env.clock.advance(1)
     assert (await env.row(run)).state is RunState.SUCCEEDED
 
 
 async def test_the_deadline_holds_with_a_wrong_wall_clock(env: Environment) -> None:
     await env.start()
-    made = env.replicate.only
-    made.start(env.clock.now())
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
     await env.clock.advance(5)
     env.clock.set(env.clock.now() - timedelta(days=400))
     await env.restart()
     await env.clock.advance(2000)
-    assert made.cancels
+    assert prediction.cancels
 
 
 async def test_an_end_does_not_wait_for_the_routine_limit(tmp_path: Path) -> None:
     env = await Environment.open(tmp_path, routine_polls_per_minute=3)
     run = await env.start()
-    made = env.replicate.only
-    made.start(env.clock.now())
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
     for _ in range(3):
         env.engine.on_webhook(run.id)
         await env.clock.advance(1)
-    looks = env.replicate.polls
+    polls = env.replicate.polls
     await env.clock.advance(30)
-    assert env.replicate.polls == looks >= 3
-    made.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
+    assert env.replicate.polls == polls >= 3
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
     await env.clock.advance(1)
     assert (await env.row(run)).delivered_at is not None
     await env.close()
