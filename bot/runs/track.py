@@ -130,12 +130,15 @@ class _Tracker:
 
     def lost_reason(self) -> FailureReason | None:
         """Return why it makes no sense to poll any longer, if so."""
-        is_streaming = self._stream is not None and not self._stream.done()
-        if self._not_found >= _NOT_FOUND_MAX and not is_streaming:
+        if self._not_found >= _NOT_FOUND_MAX and not self._is_streaming:
             return FailureReason(FailureCode.FORGOTTEN)
         if self._overdue() > self._policy.overdue.total_seconds():
             return deadline_reason(FailureCode.OVERDUE, self._policy.deadline)
         return None
+
+    @property
+    def _is_streaming(self) -> bool:
+        return self._stream is not None and not self._stream.done()
 
     def _use(self, prediction: Prediction) -> None:
         """Open the stream and record the start, the first time that a prediction shows them."""
@@ -227,10 +230,9 @@ class _Tracker:
             self._polls_since_stream += 1
             return _POLLS_AFTER_STREAM[min(self._polls_since_stream, len(_POLLS_AFTER_STREAM)) - 1]
         # Webhooks bring the status, logs and the end; output comes by the stream alone.
-        is_streaming = self._stream is not None and not self._stream.done()
         interval = self._policy.poll_interval(
             self._active.age().total_seconds(),
-            webhooks=self._active.run.webhook is not None and is_streaming,
+            webhooks=self._active.run.webhook is not None and self._is_streaming,
             active=self._services.poll_limiter.tracked,
         )
         if self._active.is_canceling:
@@ -273,5 +275,8 @@ async def send_cancel(active: ActiveRun, services: RunServices, attempt: int = 1
         return True
     except ReplicateError as error:
         log.warning("cancel_not_accepted", run=active.run.id, attempt=attempt, error=type(error).__name__)
+        return False
+    except Exception:  # a prediction that nobody wants must not run on because of a bug
+        log.exception("cancel_failed", run=active.run.id, attempt=attempt)
         return False
     return True

@@ -106,7 +106,7 @@ class FakeReplicate:
         self.create_delay = 0.0
         self.poll_errors: deque[ReplicateError | None] = deque()
         self.polls_blocked: asyncio.Event | None = None
-        self.cancel_errors: deque[ReplicateError] = deque()
+        self.cancel_errors: deque[Exception] = deque()
         self.list_errors: deque[ReplicateError] = deque()
         self.creates: list[Create] = []
         self.by_id: dict[str, FakePrediction] = {}

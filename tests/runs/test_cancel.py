@@ -99,3 +99,12 @@ async def test_a_cancel_that_cannot_be_saved_is_acted_upon(env: Environment) -> 
     assert (await env.row(run)).state is RunState.CANCELED
     with pytest.raises(StoreError):
         await env.engine.cancel("another process's run", by=AUTHOR)
+
+
+async def test_an_unexpected_error_of_a_cancel_is_retried(env: Environment) -> None:
+    env.replicate.cancel_errors.extend([TypeError("a bug")] * 2)
+    run = await env.start()
+    await env.engine.cancel(run.id, by=AUTHOR)
+    await env.clock.advance(10)
+    assert env.replicate.only.cancels == 3
+    assert (await env.row(run)).state is RunState.CANCELED
