@@ -65,7 +65,8 @@ def document() -> Json:
 @cache
 def _registry() -> Registry[Any]:
     resource = Resource.from_contents(_rooted(document()), default_specification=DRAFT202012)
-    return Registry().with_resource("urn:discord", resource)
+    registry: Registry[Any] = Registry().with_resource("urn:discord", resource)
+    return registry
 
 
 def _rooted(node: Any) -> Any:

@@ -113,7 +113,8 @@ def _operation(call: Call) -> dict[str, Any] | None:
     for template, operations in _document()["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
         if re.fullmatch(pattern, path) and call.method.lower() in operations:
-            return operations[call.method.lower()]
+            operation: dict[str, Any] = operations[call.method.lower()]
+            return operation
     return None
 
 
@@ -128,7 +129,8 @@ def _resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _document() -> dict[str, Any]:
-    return _as_meant(json.loads(SPEC.read_text("utf-8")))
+    document: dict[str, Any] = _as_meant(json.loads(SPEC.read_text("utf-8")))
+    return document
 
 
 def _as_meant(node: Any) -> Any:

@@ -48,7 +48,7 @@ async def test_command_guild_gets_all_commands_alone(tmp_path: Path) -> None:
 
 async def check_every_command(environment: Environment, person: Person, channel: Channel) -> None:
     """Use a model's command, /models and the menu of a message."""
-    names = {command.name for command in person.commands(channel)}
+    names = {command.name for command in person.available_commands(channel)}
     assert {"talk", "models", MENU} <= names
     assert (await person.use_command(channel, "models list")).ephemeral
     await private_text(await person.use_command(channel, "models search", {"words": "story"}), "Models for")

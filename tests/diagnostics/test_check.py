@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -55,7 +56,7 @@ class Mistake:
     """One thing that is wrong, and parts of the sentence that should name it and the fix."""
 
     parts: tuple[str, ...]
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     apply: Callable[[Environment], object] = lambda _: None
 
 
@@ -116,7 +117,7 @@ async def test_mistake_is_found_with_its_fix(environment: Environment, run_check
 
 async def test_other_checks_run_after_a_failure(run_check: RunCheck) -> None:
     mistakes = [MISTAKES[name] for name in ("Discord's token", "Replicate's token", "the database's path")]
-    settings = {name: value for mistake in mistakes for name, value in mistake.settings.items()}
+    settings: dict[str, Any] = {name: value for mistake in mistakes for name, value in mistake.settings.items()}
     _, lines = await run_check(settings)
     assert len(failures(lines)) == 3
 
@@ -138,7 +139,7 @@ async def test_no_line_shows_a_secret(run_check: RunCheck) -> None:
     ],
 )
 async def test_invalid_settings_stop_the_check(
-    environment: Environment, run_check: RunCheck, tmp_path: Path, settings: dict[str, str], parts: tuple[str, ...]
+    environment: Environment, run_check: RunCheck, tmp_path: Path, settings: dict[str, Any], parts: tuple[str, ...]
 ) -> None:
     (tmp_path / "bad.toml").write_text("[draw\n")
     code, lines = await run_check(settings)

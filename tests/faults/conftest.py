@@ -1,6 +1,6 @@
 """The whole bot as a process of its own between both stand-ins; each test breaks something."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ OpenBot = Callable[..., AbstractAsyncContextManager[BotUnderTest]]
 
 @asynccontextmanager
 async def running_bot(
-    folder: Path, *, start: bool = True, timings: Timings = QUICK, **settings: str
+    folder: Path, settings: Mapping[str, str] | None = None, *, start: bool = True, timings: Timings = QUICK
 ) -> AsyncIterator[BotUnderTest]:
     """Start a bot; at the end, every request it made must match the official OpenAPI documents."""
     async with open_environment(folder, timings=timings, settings=settings) as environment:
@@ -47,7 +47,7 @@ def open_bot(tmp_path: Path) -> OpenBot:
     """Start a bot with settings of the test's own."""
 
     def of(**settings: str) -> AbstractAsyncContextManager[BotUnderTest]:
-        return running_bot(tmp_path, **settings)
+        return running_bot(tmp_path, settings)
 
     return of
 

@@ -1,5 +1,7 @@
 """A delivered file is gone, slow, cut, huge or elsewhere: the others are shown, and the reason is said."""
 
+from typing import Any
+
 import pytest
 
 from tests.faults.conftest import OpenBot
@@ -17,7 +19,7 @@ async def test_a_missing_file_is_reported_and_others_are_shown(shared_bot: BotUn
 
 @pytest.mark.parametrize(("fault", "how"), [("file-cut", {}), ("file-slow", {"bytes": 4000, "seconds": 0.1})])
 async def test_a_truncated_or_slow_file_arrives_complete(
-    shared_bot: BotUnderTest, fault: str, how: dict[str, float]
+    shared_bot: BotUnderTest, fault: str, how: dict[str, Any]
 ) -> None:
     shared_bot.replicate.faults.add(fault, **how)
     run = await shared_bot.generate(images=2)

@@ -59,7 +59,7 @@ async def troubled(bot: BotUnderTest) -> None:
 
 
 async def test_secrets_are_written_nowhere(tmp_path: Path) -> None:
-    async with running_bot(tmp_path, LOG_LEVEL="debug") as bot:
+    async with running_bot(tmp_path, {"LOG_LEVEL": "debug"}) as bot:
         await troubled(bot)
         assert await bot.environment.bot.stop() == 0
         written = written_by(bot)
@@ -147,7 +147,7 @@ async def test_sql_in_a_prompt_is_plain_text(shared_bot: BotUnderTest) -> None:
 async def forge(person: Person, message: Message, custom_id: str) -> None:
     """Press a button that is not there, as a changed client can."""
     control = {"type": 2, "custom_id": custom_id, "id": 1}
-    exchange = await person._use(message, control, {}, wait=False)
+    exchange = await person._use_control(message, control, {}, wait=False)
     await exchange.wait()
 
 

@@ -1,5 +1,7 @@
 """The stream closes, stalls, repeats, lies or is not there: every run ends in the right last message."""
 
+from typing import Any
+
 import pytest
 
 from tests.faults.conftest import OpenBot
@@ -7,7 +9,7 @@ from tests.faults.environment import BotUnderTest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LOST = {
+LOST: dict[str, tuple[str, dict[str, Any]]] = {
     "it closes early": ("stream-close", {"after": 1}),
     "it closes again and again before anything comes": ("stream-close", {"times": 3}),
     "it is cut in the middle of an event": ("stream-cut", {"after": 1}),
@@ -19,7 +21,7 @@ LOST = {
     "it has no address": ("no-stream-url", {}),
     "it is silent": ("no-events", {"times": None}),
 }
-ODD = {
+ODD: dict[str, tuple[str, dict[str, Any]]] = {
     "events come twice": ("stream-duplicate", {"times": None}),
     "events have no ids": ("stream-no-ids", {"times": None}),
     "ids do not grow": ("stream-shuffled", {"times": None}),
@@ -66,7 +68,7 @@ async def test_streamed_text_is_complete_and_not_repeated(shared_bot: BotUnderTe
         assert shown.count(line) == 1, line
 
 
-ENDS = {
+ENDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "fails": ({"after": 1}, "failed", "interrupted the run"),
     "aborted": ({}, "aborted", "Ended early"),
     "inline-outputs": ({}, "succeeded", "2 images"),

@@ -34,7 +34,7 @@ def free_port() -> int:
 async def running_webhook_bot(folder: Path, **settings: str) -> AsyncIterator[BotUnderTest]:
     port = str(free_port())
     address = {"WEBHOOK_URL": f"http://127.0.0.1:{port}", "HTTP_PORT": port}
-    async with running_bot(folder, **address, **settings) as bot:
+    async with running_bot(folder, address | settings) as bot:
         bot.port = int(port)
         yield bot
 

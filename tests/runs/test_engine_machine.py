@@ -120,7 +120,12 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.run_ids)
     @rule(data=st.data())
     def delete_a_message(self, data: st.DataObject) -> None:
-        self._do(self.env.replies[data.draw(st.sampled_from(self.run_ids))][-1].delete())
+        reply = self.env.replies[data.draw(st.sampled_from(self.run_ids))][-1]
+
+        async def delete() -> None:
+            await reply.delete()
+
+        self._do(delete())
         self._do(self.env.clock.settle())
 
     @rule(seconds=st.sampled_from([0.3, 2.0, 20.0, 120.0]))
