@@ -12,7 +12,7 @@ QUEUE_LIMIT = 10_000  # a subscriber that falls further behind loses the oldest 
 
 @dataclass(frozen=True, slots=True)
 class CallLogged:
-    """A request got its response, or its connection ended without one (``call.status`` is None)."""
+    """A request got its response, or its connection ended without one (``call.status`` is ``CUT`` or None)."""
 
     call: Call
 

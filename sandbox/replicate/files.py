@@ -25,8 +25,7 @@ from sandbox.replicate.fake_outputs.images import draw_portrait
 from sandbox.replicate.faults import Fault, Faults
 from sandbox.replicate.formats import IdGenerator, format_time, paginate
 from sandbox.replicate.job import ModelFailed
-from sandbox.replicate.middleware import RequestFaults, reset_connection
-from sandbox.replicate.request_log import BODY
+from sandbox.replicate.middleware import BODY, RequestFaults, reset_connection
 
 RETENTION = timedelta(hours=24)  # of uploads
 _CHUNK = 64 * limits.KIB

@@ -27,10 +27,9 @@ from sandbox.replicate.files import FilesApi, InputFetcher, OutputFiles
 from sandbox.replicate.formats import IdGenerator
 from sandbox.replicate.job import Job, Timings
 from sandbox.replicate.lifecycle import Lifecycle, PredictionStore
-from sandbox.replicate.middleware import Throttle, auth_middleware, fault_middleware
+from sandbox.replicate.middleware import Throttle, auth_middleware, fault_middleware, log_middleware, log_response_start
 from sandbox.replicate.prediction import Prediction
 from sandbox.replicate.predictors import PREDICTORS, Predictor
-from sandbox.replicate.request_log import log_middleware, log_response_start
 from sandbox.replicate.routes import USERNAME, AccountRoutes, ModelRoutes, PredictionRoutes
 from sandbox.replicate.streams import StreamServer
 from sandbox.replicate.webhooks import WebhookSender
