@@ -90,7 +90,7 @@ async def test_a_second_signal_exits_at_once(open_bot: OpenBot) -> None:
         run = await bot.generate(images=1)
         await eventually(lambda: fault.hits)
         tell(bot)
-        await eventually(lambda: "Stopping." in bot.log_text())
+        await eventually(lambda: "stopping" in bot.log_text())
         began = time.monotonic()
         tell(bot)
         assert await bot.environment.bot.wait() == -signal.SIGTERM, "it ends as the system ends it, with no clean-up"
