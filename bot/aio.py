@@ -1,8 +1,9 @@
-"""Small asyncio helpers: an event with a timeout, a light queue, racing waits, cancelling tasks and awaiting them."""
+"""Small asyncio helpers: wake events, races, cancelling tasks, backoff."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
-from typing import Any, Generic, TypeVar
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Generic, TypeVar
 
 from bot.clock import Clock
 
@@ -89,3 +90,26 @@ async def cancel_and_wait(tasks: Iterable["asyncio.Future[Any]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+_MAX_DOUBLINGS: Final = 30  # 2**30 s is longer than any maximum, and no float overflows
+
+Jitter = Callable[[], float]
+"""Return a number from 0 to 1. Handed in, so that tests know it."""
+
+random_jitter: Jitter = random.random
+
+
+def no_jitter() -> float:
+    """Return 0 (a Jitter)."""
+    return 0.0
+
+
+def backoff_delay(attempt: int, *, initial: float, maximum: float, jitter: Jitter = random_jitter) -> float:
+    """Return the seconds to wait after failed attempt number ``attempt``, counted from 1.
+
+    The delay doubles from ``initial`` to ``maximum``; up to half of it is taken off at random, so that clients which
+    failed together do not come back together.
+    """
+    delay = min(initial * 2 ** min(attempt - 1, _MAX_DOUBLINGS), maximum)
+    return float(delay * (1 - jitter() / 2))

@@ -7,7 +7,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.catalog.command import Command
+from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.errors import ReplicordError
 from bot.limits import INTERACTION_TOKEN_LIFE

@@ -7,7 +7,7 @@ from typing import Any, Final
 import aiohttp
 import discord
 
-from bot.catalog.command import Command
+from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import BadOption

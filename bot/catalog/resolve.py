@@ -1,15 +1,18 @@
-"""Resolve a model reference to its schema: ask Replicate, or use the cached schema of an immutable version."""
+"""Resolve a model reference, as people write it, to its schema: ask Replicate, or use the cached schema."""
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import NotFound, ReplicateError, Throttled, Unauthenticated
 from bot.backends.replicate.models import Model
 from bot.backends.replicate.types import ModelRef
-from bot.errors import ConfigError, UserError
+from bot.errors import ConfigError, Refused, UserError
+from bot.limits import COMMAND_NAME_CHARS
 from bot.store.commands import Commands
 
 
@@ -118,3 +121,34 @@ def _resolved(
 
 def _not_found(target: ModelRef) -> UnknownModel:
     return UnknownModel(f"Couldn't find {target} on Replicate, or this bot's account can't access it.")
+
+
+_MAX_CHARS: Final = 300
+_URL: Final = re.compile(r"(?:https?://)?(?:www\.)?replicate\.com/(?P<path>[^?#]+)(?:[?#].*)?", re.IGNORECASE)
+_VERSION_PATH: Final = re.compile(r"(?P<model>[^/]+/[^/]+)/versions/(?P<version>[0-9a-f]{64})(?:/.*)?")
+_MODEL_PATH: Final = re.compile(r"(?P<model>(?:deployments/)?[^/]+/[^/]+)(?:/.*)?")
+_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
+
+
+def parse_model_name(text: str) -> ModelRef:
+    """Parse ``owner/name``, with or without a version, a deployment, or a page's address. Raise Refused."""
+    text = text.strip()[:_MAX_CHARS]
+    url = _URL.fullmatch(text)
+    try:
+        return ModelRef.parse(_parse_path(url["path"].strip("/")) if url else text)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def default_command_name(target: ModelRef) -> str:
+    """Return the name of a model's command if nobody chooses one: “flux-1-1-pro”."""
+    ascii_name = unicodedata.normalize("NFKD", target.name.lower()).encode("ascii", "ignore").decode()
+    return _NOT_IN_NAMES.sub("-", ascii_name)[:COMMAND_NAME_CHARS].strip("-") or "model"
+
+
+def _parse_path(path: str) -> str:
+    version = _VERSION_PATH.fullmatch(path)
+    if version is not None:
+        return f"{version['model']}:{version['version']}"
+    model = _MODEL_PATH.fullmatch(path)
+    return model["model"] if model is not None else path

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bot.catalog.command import Command
+from bot.catalog.catalog import Command
 from bot.options.fields import Field, Scalar
 from bot.options.file_types import describe_types
 from bot.options.text import describe_inputs, format_range, format_value

@@ -6,10 +6,9 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.client import Replicord
+from bot.client import Replicord, missing_permissions, server_invite
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
 from bot.discord_internals import get_session_limit
-from bot.invite import missing_permissions, server_invite
 from bot.settings import Settings
 
 CONNECTION_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)

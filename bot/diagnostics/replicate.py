@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import ApiError, NotFound, NotSent, ReplicateError, Unauthenticated
 from bot.backends.replicate.types import ModelRef
-from bot.catalog.command import prepare_command
+from bot.catalog.catalog import prepare_command
 from bot.catalog.resolve import ModelResolver, UnknownModel
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
 from bot.settings import CommandSpec

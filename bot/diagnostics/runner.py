@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from bot.app import App
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import open_http
-from bot.catalog.command import merge_specs
+from bot.catalog.catalog import merge_specs
 from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
 from bot.clock import SystemClock

@@ -10,8 +10,7 @@ from typing import Any, Final
 from jsonschema.protocols import Validator
 
 from bot.options.file_types import read_accepted_types
-from bot.options.schema import canonical_json, flatten, is_file_schema, resolve_component
-from bot.options.validation import build_validator
+from bot.options.schema import build_validator, canonical_json, flatten, is_file_schema, resolve_component
 from bot.secrets import is_secret_schema
 
 

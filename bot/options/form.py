@@ -22,19 +22,13 @@ from bot.limits import (
     MODAL_FILES,
     TEXT_INPUT_CHARS,
 )
-from bot.media.references import parse_reference
-from bot.media.types import Media
+from bot.media.types import Media, parse_reference
 from bot.options.coercion import parse_urls
 from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout, find_quirks
 from bot.options.options import Choice, make_choices
 from bot.options.parse import format_pairs, parse_pairs, require_field
-from bot.options.text import (
-    describe_field,
-    format_details,
-    humanize_key,
-    join_description,
-)
+from bot.options.text import describe_field, format_details, humanize_key, join_description
 from bot.secrets import is_secret_name
 
 _SHORT_TEXT_CHARS: Final = 80  # a longer text is shown as a paragraph

@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 
 from bot.errors import BadOption, UserError
 from bot.formatting import truncate
-from bot.media.references import format_reference
-from bot.media.types import Media, MediaKind
+from bot.media.types import Media, MediaKind, format_reference
 from bot.options.attachments import UploadedFile
 from bot.options.coercion import coerce_value, parse_url, parse_urls
 from bot.options.fields import Field, FieldKind

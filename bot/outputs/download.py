@@ -14,7 +14,7 @@ import aiohttp
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
-from bot.backoff import backoff_delay, no_jitter
+from bot.aio import backoff_delay, no_jitter
 from bot.clock import Clock
 from bot.media.sniff import HEAD_BYTES, sniff
 from bot.media.types import MediaType

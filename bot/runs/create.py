@@ -19,17 +19,11 @@ from bot.aio import race
 from bot.backends.replicate.errors import ApiError, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.predictions import Prediction
 from bot.backends.replicate.types import ModelRef
-from bot.media.references import find_references
+from bot.media.types import find_references
 from bot.runs.active_run import ActiveRun
 from bot.runs.create_queue import QueueTicket
 from bot.runs.input_files import resolve_files
-from bot.runs.outcome import (
-    CANCELED,
-    FailureCode,
-    Outcome,
-    reason_of_create_error,
-    reason_of_upload_error,
-)
+from bot.runs.outcome import CANCELED, FailureCode, Outcome, reason_of_create_error, reason_of_upload_error
 from bot.runs.policy import retry_write
 from bot.runs.services import RunServices
 from bot.runs.snapshot import Phase, WarningCode

@@ -13,8 +13,7 @@ import structlog
 from bot.backends.replicate.files import Files
 from bot.limits import DATA_URI_BYTES
 from bot.media.images import BadImage, make_thumbnail
-from bot.media.references import format_reference, parse_reference
-from bot.media.types import Media, MediaKind
+from bot.media.types import Media, MediaKind, format_reference, parse_reference
 from bot.store.models import Run
 from bot.store.runs import Runs
 

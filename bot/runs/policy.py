@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from bot.backoff import backoff_delay, no_jitter
+from bot.aio import backoff_delay, no_jitter
 from bot.clock import Clock
 from bot.limits import CREATES_PER_MINUTE, REQUESTS_PER_MINUTE
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS

@@ -15,7 +15,7 @@ from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.predictions import Prediction, Predictions
 from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
-from bot.media.references import parse_reference
+from bot.media.types import parse_reference
 from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
 from bot.runs.input_files import inline_files
 from bot.runs.outcome import FailureCode, Outcome

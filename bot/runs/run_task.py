@@ -7,13 +7,7 @@ import structlog
 from bot.runs.active_run import ActiveRun, PollResult, PredictionLost, RunEvent
 from bot.runs.create import create_once
 from bot.runs.finalize import deliver, finalize
-from bot.runs.outcome import (
-    CANCELED,
-    FailureCode,
-    Outcome,
-    outcome_of_prediction,
-    outcome_of_stream,
-)
+from bot.runs.outcome import CANCELED, FailureCode, Outcome, outcome_of_prediction, outcome_of_stream
 from bot.runs.recover import RecoveryStep
 from bot.runs.services import RunServices
 from bot.runs.snapshot import Phase

@@ -13,7 +13,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from bot.secrets import mask_secrets
-from bot.store import mapping, queries, transitions
+from bot.store import queries, transitions
+from bot.store import queries as mapping
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.tables import commands, erased_runs, run_files, runs

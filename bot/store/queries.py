@@ -1,12 +1,74 @@
-"""SELECTs on runs, each answered from an index."""
+"""SELECTs on runs, and the mapping between rows and values."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select, tuple_
 
-from bot.store.mapping import SELECT_RUNS
-from bot.store.tables import Time, run_messages, runs
+from bot.media.types import Media, MediaKind, MediaType
+from bot.store.models import Place, Run, RunState
+from bot.store.tables import Time, run_files, run_messages, run_sends, runs
+
+_PLACE_FIELDS: Final = tuple(field.name for field in fields(Place))
+_RUN_FIELDS: Final = tuple(field.name for field in fields(Run) if field.name not in {"place", "messages", "sending"})
+_SENDING: Final = select(run_sends.c.number).where(run_sends.c.run_id == runs.c.id).scalar_subquery().label("sending")
+
+# Every column of a Run; each query adds its own WHERE.
+SELECT_RUNS: Final[Select[Any]] = select(*(runs.c[name] for name in (*_RUN_FIELDS, *_PLACE_FIELDS)), _SENDING)
+SELECT_FILES: Final = select(run_files).where(run_files.c.run_id == bindparam("run_id")).order_by(run_files.c.number)
+_SELECT_MESSAGES: Final = select(run_messages).where(run_messages.c.run_id.in_(bindparam("run_ids", expanding=True)))
+
+_FILE_COLUMNS: Final = ("name", "mime", "suffix", "kind", "size", "data")
+_get_file_values: Final = attrgetter("name", "type.mime", "type.suffix", "type.kind", "size", "data")
+
+
+def run_to_row(run: Run) -> dict[str, Any]:
+    """Return the columns of ``run``; its messages are in a table of their own."""
+    row = {name: getattr(run, name) for name in _RUN_FIELDS}
+    row |= {name: getattr(run.place, name) for name in _PLACE_FIELDS}
+    row["token"] = run.place.token or None
+    return row
+
+
+def read_runs(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> tuple[Run, ...]:
+    """Execute ``query`` (made from SELECT_RUNS) and return its runs in order, with their messages."""
+    rows = connection.execute(query, values).all()
+    messages: dict[str, dict[int, int]] = {row.id: {} for row in rows}
+    if rows:
+        for message in connection.execute(_SELECT_MESSAGES, {"run_ids": list(messages)}):
+            messages[message.run_id][message.number] = message.message_id
+    return tuple(_row_to_run(row, messages[row.id]) for row in rows)
+
+
+def read_run(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> Run | None:
+    """Execute ``query`` and return its first run."""
+    return next(iter(read_runs(connection, query, values)), None)
+
+
+def files_to_rows(run_id: str, files: Sequence[Media]) -> list[dict[str, Any]]:
+    """Return a row for each uploaded file, numbered as the input refers to them."""
+    return [
+        {"run_id": run_id, "number": number, **dict(zip(_FILE_COLUMNS, _get_file_values(media), strict=True))}
+        for number, media in enumerate(files)
+    ]
+
+
+def rows_to_files(rows: Iterable[Row[Any]]) -> tuple[Media, ...]:
+    """Return the files in rows of ``run_files``."""
+    return tuple(Media(row.name, MediaType(row.mime, row.suffix, MediaKind(row.kind)), row.data) for row in rows)
+
+
+def _row_to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
+    columns = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
+    values = {name: columns[name] for name in (*_RUN_FIELDS, "sending")}
+    place = {name: columns[name] for name in _PLACE_FIELDS}
+    place["token"] = place["token"] or ""
+    values["state"] = RunState(values["state"])
+    values["notes"] = tuple(values["notes"])
+    return Run(**values, place=Place(**place), messages=messages)
+
 
 _BY_AUTHOR: Final = runs.c.author_id == bindparam("author_id")
 

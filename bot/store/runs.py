@@ -8,7 +8,8 @@ from sqlalchemy import Select, Update
 
 from bot.clock import Clock
 from bot.media.types import Media
-from bot.store import mapping, privacy, queries, retention, transitions
+from bot.store import privacy, queries, retention, transitions
+from bot.store import queries as mapping
 from bot.store.database import Database
 from bot.store.models import Run, RunState
 from bot.store.privacy import Erasure, StoredCounts

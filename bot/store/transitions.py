@@ -12,8 +12,8 @@ from sqlalchemy import BigInteger, Connection, Integer, Update, bindparam, delet
 
 from bot.media.types import Media
 from bot.store.errors import QuotaExceeded
-from bot.store.mapping import files_to_rows, run_to_row
 from bot.store.models import Run, RunState
+from bot.store.queries import files_to_rows, run_to_row
 from bot.store.quota import DAY, check_quota
 from bot.store.tables import erased_runs, run_files, run_messages, run_sends, runs
 

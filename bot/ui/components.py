@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import discord
 from discord import ui
 
-from bot.catalog.command import Command
+from bot.catalog.catalog import Command
 from bot.ui.render import payloads
 from bot.ui.render.payloads import Component
 

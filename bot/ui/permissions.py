@@ -1,6 +1,6 @@
 """Who may do what with a run, decided from its row."""
 
-from bot.media.references import find_references
+from bot.media.types import find_references
 from bot.secrets import contains_secret
 from bot.store.models import Run
 

@@ -6,8 +6,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from bot.catalog.catalog import Catalog
-from bot.catalog.command import Command
+from bot.catalog.catalog import Catalog, Command
 from bot.client import Replicord
 from bot.options.slash_command import build_command
 from cogs.generate.command_sync import CommandSync

@@ -6,8 +6,7 @@ from typing import Final
 import discord
 from discord import app_commands
 
-from bot.catalog.catalog import Catalog
-from bot.catalog.command import Command
+from bot.catalog.catalog import Catalog, Command
 from bot.catalog.search import ModelSearch, ModelSummary
 from bot.client import Replicord
 from bot.clock import Clock

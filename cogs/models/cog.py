@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
-from bot.catalog.model_names import default_command_name, parse_model_name
+from bot.catalog.resolve import default_command_name, parse_model_name
 from bot.catalog.schema_diff import diff_schemas
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord

@@ -4,9 +4,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.catalog.catalog import ANY_MODEL, Catalog
-from bot.catalog.command import Command
-from bot.catalog.model_names import parse_model_name
+from bot.catalog.catalog import ANY_MODEL, Catalog, Command
+from bot.catalog.resolve import parse_model_name
 from bot.client import Replicord
 from bot.options.form import build_form
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE

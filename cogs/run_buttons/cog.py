@@ -3,11 +3,10 @@
 import discord
 from discord.ext import commands
 
-from bot.catalog.catalog import ANY_MODEL, Catalog
-from bot.catalog.command import Command
+from bot.catalog.catalog import ANY_MODEL, Catalog, Command
 from bot.client import Replicord
 from bot.errors import Refused
-from bot.media.references import find_references
+from bot.media.types import find_references
 from bot.options.form import build_form, restore_values
 from bot.runs import ModelRef, Run
 from bot.store.runs import Runs

@@ -8,8 +8,7 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot.catalog.catalog import Catalog
-from bot.catalog.command import Command
+from bot.catalog.catalog import Catalog, Command
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, MODAL_COMPONENTS, SELECT_OPTIONS

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.backends.replicate.types import ModelRef
-from bot.catalog.command import prepare_command
+from bot.catalog.catalog import prepare_command
 from bot.catalog.resolve import ResolvedModel
 from bot.settings import CommandSpec
 from tests.options.samples import DEFAULT_SCHEMA

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.backends.replicate.types import ModelRef
-from bot.catalog.model_names import default_command_name, parse_model_name
+from bot.catalog.resolve import default_command_name, parse_model_name
 from bot.errors import Refused
 from bot.settings.commands import check_name
 

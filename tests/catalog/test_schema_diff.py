@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.backends.replicate.types import ModelRef
-from bot.catalog.command import Command
+from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff, diff_schemas
 from bot.options.fields import read_fields, read_output_schema
 from bot.options.layout import build_layout

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.options.validation import build_validator, find_violation
+from bot.options.schema import build_validator, find_violation
 
 _VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(-5, 5, width=16), st.text("ab1", max_size=4)),

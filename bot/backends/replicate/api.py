@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
+from bot.aio import Jitter, backoff_delay, random_jitter
 from bot.backends.replicate.errors import (
     TRANSPORT_ERRORS,
     InvalidResponse,
@@ -20,7 +21,6 @@ from bot.backends.replicate.errors import (
     error_from_exception,
     error_from_response,
 )
-from bot.backoff import Jitter, backoff_delay, random_jitter
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import httpx
 from pydantic import ValidationError
 
+from bot.aio import Jitter, random_jitter
 from bot.backends.replicate.api import ApiClient, ApiRequest, CreateAllowance
 from bot.backends.replicate.errors import InvalidResponse
 from bot.backends.replicate.files import Files
@@ -14,7 +15,6 @@ from bot.backends.replicate.stream import OnBatch, read_stream
 from bot.backends.replicate.transport import NextReadIn, ReadScheduler, read_at_once
 from bot.backends.replicate.types import ApiModel
 from bot.backends.replicate.webhooks import Webhooks
-from bot.backoff import Jitter, random_jitter
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 

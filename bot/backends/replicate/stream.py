@@ -11,15 +11,9 @@ from typing import Final, cast
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
+from bot.aio import Jitter, backoff_delay
 from bot.backends.replicate.errors import TRANSPORT_ERRORS, StreamLost, retry_after
-from bot.backends.replicate.transport import (
-    BatchedStream,
-    NextReadIn,
-    PausableConnection,
-    ReadScheduler,
-    read_at_once,
-)
-from bot.backoff import Jitter, backoff_delay
+from bot.backends.replicate.transport import BatchedStream, NextReadIn, PausableConnection, ReadScheduler, read_at_once
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 

@@ -10,7 +10,7 @@ from discord import ui
 
 from bot.formatting import format_duration, truncate
 from bot.limits import TEXT_CHARS
-from bot.media.references import parse_reference
+from bot.media.types import parse_reference
 from bot.secrets import MASK, is_secret_name, mask_secrets
 from bot.store.models import Run
 from bot.ui.render import strings

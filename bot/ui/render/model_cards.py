@@ -6,7 +6,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.catalog.command import Command
+from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff
 from bot.catalog.search import ModelSummary
 from bot.formatting import format_count, format_large_number

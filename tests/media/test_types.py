@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.media.references import find_references, format_reference, parse_reference
+from bot.media.types import find_references, format_reference, parse_reference
 
 
 @pytest.mark.parametrize(
