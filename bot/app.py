@@ -145,8 +145,7 @@ class App:
     async def build_web_server(self, host: str, port: int) -> "WebServer":
         """Return the server for health, metrics and, if WEBHOOK_URL is set, Replicate's webhooks."""
         # Imported here because aiohttp's server takes 2 MB, which a bot without a port need not spend.
-        from bot.web.health import Health  # noqa: PLC0415
-        from bot.web.server import WebServer  # noqa: PLC0415
+        from bot.web.server import Health, WebServer  # noqa: PLC0415  # see above
 
         health = Health(readiness=self._readiness, metrics=self._exposition)
         webhooks = await self._build_webhook_receiver() if self._settings.webhook_url else None

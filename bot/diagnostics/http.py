@@ -16,8 +16,7 @@ from bot.diagnostics.result import CheckResult, Report, failed, passed
 from bot.errors import ConfigError
 from bot.observability.metrics import Metrics
 from bot.settings import Settings
-from bot.web.health import Health
-from bot.web.server import WebServer
+from bot.web.server import Health, WebServer
 from bot.web.webhooks import WebhookReceiver
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)

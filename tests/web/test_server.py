@@ -14,8 +14,7 @@ from bot.backends.replicate.predictions import Prediction, Status
 from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.errors import ConfigError
 from bot.observability.metrics import CONTENT_TYPE, Metrics
-from bot.web.health import Health
-from bot.web.server import WebServer
+from bot.web.server import Health, WebServer
 from bot.web.webhooks import MAX_BODY_BYTES, WebhookReceiver
 from tests.backends.replicate.fake_server import prediction
 from tests.backends.replicate.webhook_signing import SECRET, library_clock, signed_headers
