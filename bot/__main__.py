@@ -1,6 +1,6 @@
 """The command line, and the only place that decides an exit code.
 
-Exit codes: 0 done; 1 something failed that a log explains; 2 the settings or the surroundings need a person.
+Exit codes: 0 done; 1 something failed that a log explains; 2 the settings or the environment need a person.
 """
 
 import argparse
@@ -16,10 +16,10 @@ _DONE, _FAILED, _MISCONFIGURED = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that was asked for and return the exit code."""
-    asked = _parser().parse_args(arguments)
+    """Run a command and return the exit code."""
+    parsed = _parser().parse_args(arguments)
     try:
-        return int(asked.command(asked))
+        return int(parsed.command(parsed))
     except ConfigError as error:
         sys.stderr.write(f"{error.sentence}\n")
         return _MISCONFIGURED
@@ -35,12 +35,14 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="connect to Discord and serve (the default)")
     run.set_defaults(command=_run)
 
-    sandbox = commands.add_parser("sandbox", help="try the whole bot against stand-ins, with no accounts")
+    sandbox = commands.add_parser("sandbox", help="try the whole bot against stand-ins, without accounts")
     sandbox.add_argument("--demo", nargs="?", const="", metavar="IMAGE", help="play two runs in the terminal and exit")
-    sandbox.add_argument("--out", type=Path, default=Path("sandbox-pictures"), help="where the demo saves its pictures")
-    sandbox.add_argument("--port", type=int, default=0, help="the page's port on 127.0.0.1 (default: a free one)")
+    sandbox.add_argument("--out", type=Path, default=Path("sandbox-pictures"), help="where the demo saves its images")
+    sandbox.add_argument("--port", type=int, default=0, help="port of the page on 127.0.0.1 (default: a free one)")
     sandbox.add_argument("--no-browser", action="store_true", help="do not open the page")
-    sandbox.add_argument("--data", type=Path, metavar="FOLDER", help="keep the runs here (default: nowhere)")
+    sandbox.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="store the runs here (default: a temporary folder)"
+    )
     sandbox.set_defaults(command=_sandbox)
 
     check = commands.add_parser("check", help="check the settings, the database and both services")
@@ -60,27 +62,27 @@ def _run(_: argparse.Namespace) -> int:
     return _loop(lambda: serve(Settings.load()))
 
 
-def _sandbox(asked: argparse.Namespace) -> int:
+def _sandbox(arguments: argparse.Namespace) -> int:
     # The bot itself never loads the stand-ins.
-    if asked.demo is None:
+    if arguments.demo is None:
         from sandbox.page.server import run_sandbox  # noqa: PLC0415  # see above
 
-        return _loop(lambda: run_sandbox(port=asked.port, browser=not asked.no_browser, data=asked.data))
+        return _loop(lambda: run_sandbox(port=arguments.port, browser=not arguments.no_browser, data=arguments.data))
     from sandbox.demo import play_demo  # noqa: PLC0415  # see above
 
-    return _loop(lambda: play_demo(Path(asked.demo) if asked.demo else None, out=asked.out))
+    return _loop(lambda: play_demo(Path(arguments.demo) if arguments.demo else None, out=arguments.out))
 
 
-def _check(asked: argparse.Namespace) -> int:
-    from bot.diagnostics import check  # noqa: PLC0415  # only the doctor needs the doctor
+def _check(arguments: argparse.Namespace) -> int:
+    from bot.diagnostics import check  # noqa: PLC0415  # only this command needs it
 
-    return _loop(lambda: check(offline=asked.offline))
+    return _loop(lambda: check(offline=arguments.offline))
 
 
-def _backup(asked: argparse.Namespace) -> int:
+def _backup(arguments: argparse.Namespace) -> int:
     from bot.backup import back_up  # noqa: PLC0415  # only this command needs it
 
-    return _loop(lambda: back_up(asked.path))
+    return _loop(lambda: back_up(arguments.path))
 
 
 def _loop(job: Callable[[], Coroutine[Any, Any, int]]) -> int:

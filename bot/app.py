@@ -76,6 +76,8 @@ _GRACE = timedelta(seconds=8)
 _STREAM_READ_MIN: Final = 0.1
 _STREAM_READ_MAX: Final = 0.34
 
+_GC_THRESHOLD: Final = 10_000  # new objects before a collection of the youngest generation
+
 
 class App:
     """The bot: builds every part and hands it to the others. ``run`` runs it."""
@@ -330,9 +332,6 @@ def _policy(settings: Settings) -> Policy:
         webhook_base=settings.webhook_url,
         file_hosts=tuple(settings.replicate_file_hosts),
     )
-
-
-_GC_THRESHOLD: Final = 10_000  # new objects before a collection of the youngest generation
 
 
 async def serve(settings: Settings) -> int:

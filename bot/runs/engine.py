@@ -134,7 +134,7 @@ class Engine:
                 run, files, active_limit=services.policy.active_per_user, daily_limit=services.policy.per_day
             )
             services.metrics.run_reserved(run.command)
-            log.info("run_reserved", run=run.id, command=run.command)
+            log.info("run_started", run=run.id, command=run.command)
             if not self._stopping:  # else the next start takes it up
                 self._create_task(self._add(run, thumbnail=thumbnail), RecoveryStep.CREATE)
         finally:

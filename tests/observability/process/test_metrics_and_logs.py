@@ -90,7 +90,7 @@ async def test_throttled_edits_and_reconnects_are_counted(environment: Environme
 async def test_log_lines_have_ids_and_no_private_data(environment: Environment) -> None:
     await run(environment, {"prompt": PROMPT, "subject": ME, "number_of_outputs": 2})
     lines = log_lines(environment)
-    [began] = [line for line in lines if line["event"] == "run_reserved"]
+    [began] = [line for line in lines if line["event"] == "run_started"]
     [prediction] = environment.replicate.predictions
     of_run = [line for line in lines if line.get("run") == began["run"]]
     assert len(of_run) >= 4
