@@ -4,6 +4,7 @@
 Discord's limits ("10 MB"). Replicate's limits are decimal and read a little smaller: 100 MB of theirs are 95.4 MB.
 """
 
+import re
 import unicodedata
 from datetime import timedelta
 from typing import Final
@@ -15,6 +16,11 @@ ELLIPSIS: Final = "…"
 _JOINED: Final = ("Mn", "Me", "Sk")  # accents, variation selectors, skin tones
 _JOINER: Final = "\u200d"
 _PUNCTUATION: Final = " \n,.;:–-("
+# Controls, direction marks, and letters without a glyph.
+_INVISIBLE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    r"\ufeff\uffa0\U000e0000-\U000e007f]"
+)
 
 
 def format_size(size: int) -> str:
@@ -54,6 +60,11 @@ def format_large_number(number: int) -> str:
 def format_ordinal(number: int) -> str:
     """Return 1st, 2nd, 3rd, 11th."""
     return humanize.ordinal(number)
+
+
+def single_line(text: str) -> str:
+    """Return the text on one line, without invisible characters."""
+    return " ".join(_INVISIBLE.sub("", " ".join(text.split())).split())
 
 
 def truncate(text: str, limit: int) -> str:

@@ -5,13 +5,12 @@ from pathlib import PurePath
 from typing import Final
 
 from bot.errors import BadOption
-from bot.formatting import format_size, truncate
+from bot.formatting import format_size, single_line, truncate
 from bot.limits import FILE_BYTES, FILENAME_BYTES
 from bot.media.images import BadImage, apply_orientation, probe_image
 from bot.media.sniff import AVIF, BMP, GIF, HEAD_BYTES, ICO, JPEG, PNG, TIFF, WEBP, sniff
 from bot.media.types import Media, MediaKind, MediaType
 from bot.options.file_types import describe_types, is_accepted
-from bot.options.text import single_line
 
 # Image types that the bot opens; the others (HEIC, SVG) are sent to the model as they are.
 _OPENED: Final = frozenset({PNG, JPEG, WEBP, GIF, AVIF, BMP, TIFF, ICO})

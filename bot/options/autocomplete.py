@@ -13,13 +13,13 @@ from functools import lru_cache
 from typing import Final
 
 from bot.errors import BadOption
-from bot.formatting import truncate
+from bot.formatting import single_line, truncate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout
 from bot.options.options import Choice, Option, OptionRole, make_choices
 from bot.options.parse import KeyValue, parse_pairs, quote_value
-from bot.options.text import describe_field, format_details, single_line
+from bot.options.text import describe_field, format_details
 
 _SEARCHED_CHOICES: Final = 20_000  # per key press
 _COMPARED_CHOICES: Final = 500  # up to so many are compared with a misspelt word

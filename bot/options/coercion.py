@@ -10,12 +10,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bot.errors import BadOption
-from bot.formatting import truncate
+from bot.formatting import single_line, truncate
 from bot.media.types import find_references
 from bot.options.fields import Field, FieldKind, Scalar
 from bot.options.options import make_choices
 from bot.options.schema import find_violation
-from bot.options.text import format_range, format_value, single_line
+from bot.options.text import format_range, format_value
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,400}")
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?")

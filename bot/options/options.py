@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from bot.formatting import truncate
+from bot.formatting import single_line, truncate
 from bot.limits import (
     CHOICE_CHARS,
     CHOICES_PER_OPTION,
@@ -20,7 +20,7 @@ from bot.limits import (
 )
 from bot.options.fields import Field, FieldKind, Scalar
 from bot.options.file_types import describe_types
-from bot.options.text import describe_field, format_details, join_description, single_line
+from bot.options.text import describe_field, format_details, join_description
 
 _CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _UNDERSCORES: Final = re.compile(r"_{2,}")

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from bot.errors import BadOption, UserError
-from bot.formatting import truncate
+from bot.formatting import single_line, truncate
 from bot.media.types import Media, MediaKind, format_reference
 from bot.options.attachments import UploadedFile
 from bot.options.coercion import coerce_value, parse_url, parse_urls
@@ -23,7 +23,7 @@ from bot.options.fields import Field, FieldKind
 from bot.options.file_types import describe_types
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
-from bot.options.text import single_line, summarize
+from bot.options.text import summarize
 
 _QUOTED_CHARS: Final = 40  # of a wrong key that a message repeats
 _MATCH_CUTOFF: Final = 0.5  # difflib's ratio

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.formatting import truncate
+from bot.formatting import single_line, truncate
 from bot.options.fields import Field, FieldKind
 from bot.options.file_types import describe_types
 from bot.secrets import is_secret_name
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 
 _LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _MARKDOWN: Final = re.compile(r"[`*]")
-# Controls, direction marks, and letters without a glyph.
-_INVISIBLE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
-    r"\ufeff\uffa0\U000e0000-\U000e007f]"
-)
 _VALUE_CHARS: Final = 32  # of a value in a description
 _MIN_TEXT_CHARS: Final = 16  # of a description's own text that remain, however long the details are
 _LISTED_CHOICES: Final = 8  # of a longer list, the rest is counted
@@ -26,11 +21,6 @@ _EXACT_INTEGERS: Final = 1e15  # floats below it are shown without a decimal poi
 _SUMMARY_CHARS: Final = 200
 _SEPARATOR: Final = " · "
 _COUNT_NAME: Final = re.compile(r"(?:number_of|num|n)_(?P<what>[a-z_]+)")
-
-
-def single_line(text: str) -> str:
-    """Return the text on one line, without invisible characters."""
-    return " ".join(_INVISIBLE.sub("", " ".join(text.split())).split())
 
 
 def strip_markdown(text: str) -> str:
