@@ -12,14 +12,13 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import BadOption
 from bot.limits import DEFAULT_FILE_BYTES
-from bot.media.sniff import sniff
-from bot.media.types import Media, MediaKind
-from bot.options.attachments import UploadedFile, check_file_size, read_attachment
+from bot.media.types import Media, MediaKind, sniff
+from bot.options.files import UploadedFile, check_file_size, read_attachment
 from bot.options.layout import OptionLayout
 from bot.options.parse import ParsedOptions, parse_options
 from bot.runs import Place, Run, RunState
 from bot.runs.engine import Engine, repeat_run
-from cogs.message_images import CdnImage, MessageImage
+from cogs.use_as_subject.message_images import CdnImage, MessageImage
 
 _UNREAD: Final = sniff(b"")  # the type of a file that is not downloaded yet
 

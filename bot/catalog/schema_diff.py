@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.catalog.catalog import Command
 from bot.options.fields import Field, Scalar
-from bot.options.file_types import describe_types
+from bot.options.files import describe_types
 from bot.options.text import describe_inputs, format_range, format_value
 from bot.outputs.output_schema import describe_output
 

@@ -29,8 +29,7 @@ from PIL import (
 
 from bot.errors import ReplicordError
 from bot.limits import MIB
-from bot.media.sniff import AVIF, BMP, GIF, HEAD_BYTES, HEIC, ICO, JPEG, PNG, SVG, TIFF, WEBP, sniff
-from bot.media.types import Media, MediaType
+from bot.media.types import AVIF, BMP, GIF, HEAD_BYTES, HEIC, ICO, JPEG, PNG, SVG, TIFF, WEBP, Media, MediaType, sniff
 
 # 8192 × 8192: more than the largest photos of phones (50 MP) and the outputs of upscalers (8k). A decoded pixel takes
 # four bytes, so the largest image takes 256 MB while it is processed.

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jsonschema.protocols import Validator
 
-from bot.options.file_types import read_accepted_types
+from bot.options.files import read_accepted_types
 from bot.options.schema import build_validator, canonical_json, flatten, is_file_schema, resolve_component
 from bot.secrets import is_secret_schema
 
@@ -46,7 +46,7 @@ class Field:
     ``name`` is the model's own key. ``minimum`` and ``maximum`` are inclusive. For a list, they, the lengths and the
     choices apply to each item, and ``integer_items`` says that the numbers are integers. ``allows_custom``: the choices
     are suggestions, other text is accepted. A ``secret`` field is never shown. ``accepts`` are patterns of file types
-    (see ``bot.options.file_types``). ``schema`` is the model's own, with its references inlined; ``validator`` checks a
+    (see ``bot.options.files``). ``schema`` is the model's own, with its references inlined; ``validator`` checks a
     value against it.
     """
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from bot.formatting import truncate
 from bot.limits import DESCRIPTION_CHARS, MODAL_FILES, OPTIONS_PER_COMMAND
 from bot.options.fields import Field, FieldKind
-from bot.options.file_types import accepts_images
+from bot.options.files import accepts_images
 from bot.options.options import (
     Option,
     OptionGroup,

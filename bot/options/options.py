@@ -19,7 +19,7 @@ from bot.limits import (
     STRING_OPTION_CHARS,
 )
 from bot.options.fields import Field, FieldKind, Scalar
-from bot.options.file_types import describe_types
+from bot.options.files import describe_types
 from bot.options.text import describe_field, format_details, join_description
 
 _CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -17,10 +17,9 @@ from urllib.parse import urlsplit
 from bot.errors import BadOption, UserError
 from bot.formatting import single_line, truncate
 from bot.media.types import Media, MediaKind, format_reference
-from bot.options.attachments import UploadedFile
 from bot.options.coercion import coerce_value, parse_url, parse_urls
 from bot.options.fields import Field, FieldKind
-from bot.options.file_types import describe_types
+from bot.options.files import UploadedFile, describe_types
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
 from bot.options.text import summarize

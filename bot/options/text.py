@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.formatting import single_line, truncate
 from bot.options.fields import Field, FieldKind
-from bot.options.file_types import describe_types
+from bot.options.files import describe_types
 from bot.secrets import is_secret_name
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from bot.aio import backoff_delay, no_jitter
 from bot.clock import Clock
-from bot.media.sniff import HEAD_BYTES, sniff
-from bot.media.types import MediaType
+from bot.media.types import HEAD_BYTES, MediaType, sniff
 from bot.observability.metrics import Metrics
 from bot.outputs.allowed_hosts import AllowedHosts, Resolver
 from bot.outputs.data_uri import decode_data_uri, is_data_uri

@@ -13,7 +13,7 @@ from typing import Final, overload
 
 from bot.formatting import format_size
 from bot.limits import DATA_KEPT, MIB
-from bot.media import sniff
+from bot.media import types as sniff
 from bot.media.images import shrink_image
 from bot.media.types import MediaKind, MediaType
 from bot.outputs.download import DownloadedFile, Downloader, inspect_file, source_name, write_atomically

@@ -18,8 +18,8 @@ from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render.formatting import escape, one_line
 from bot.ui.render.list_cards import list_card
-from cogs.message_images import MessageImage, find_images
 from cogs.start_run import RunStarter
+from cogs.use_as_subject.message_images import MessageImage, find_images
 
 Interaction = discord.Interaction[Replicord]
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from bot.media import sniff as types
+from bot.media import types
 from bot.media.images import (
     MAX_PIXELS,
     BadImage,
@@ -21,8 +21,7 @@ from bot.media.images import (
     probe_image,
     shrink_image,
 )
-from bot.media.sniff import sniff
-from bot.media.types import Media
+from bot.media.types import Media, sniff
 
 
 def noise(mode: str = "RGB", size: tuple[int, int] = (96, 64)) -> Image.Image:

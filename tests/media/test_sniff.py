@@ -11,9 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.media import sniff as types
-from bot.media.sniff import HEAD_BYTES, sniff
-from bot.media.types import MediaKind, MediaType
+from bot.media import types
+from bot.media.types import HEAD_BYTES, MediaKind, MediaType, sniff
 
 
 def image_bytes(form: str) -> bytes:

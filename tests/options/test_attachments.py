@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from bot.errors import BadOption
-from bot.options.attachments import check_file_size, read_attachment
+from bot.options.files import check_file_size, read_attachment
 
 IMAGES = ("image/*",)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.media.types import MediaKind, MediaType
-from bot.options.file_types import describe_types, is_accepted, read_accepted_types
+from bot.options.files import describe_types, is_accepted, read_accepted_types
 
 PNG = MediaType("image/png", ".png", MediaKind.IMAGE)
 MP3 = MediaType("audio/mpeg", ".mp3", MediaKind.AUDIO)

@@ -7,7 +7,7 @@ import pytest
 
 from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
-from bot.options.attachments import UploadedFile
+from bot.options.files import UploadedFile
 from bot.options.form import FormField, FormKind, OptionForm, build_form, restore_values
 from bot.options.parse import parse_options, parse_pairs
 from tests.options.samples import TEXT, URI, default_layout, layout_of

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
-from bot.options.attachments import UploadedFile
+from bot.options.files import UploadedFile
 from bot.options.layout import build_layout
 from bot.options.parse import format_pairs, parse_options, parse_pairs
 from tests.options.samples import TEXT, URI, default_layout, error_for, layout_of

@@ -14,7 +14,7 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.media import sniff
+from bot.media import types
 from bot.observability.metrics import Metrics
 from bot.outputs.allowed_hosts import AllowedHosts, is_allowed_host
 from bot.outputs.data_uri import decode_data_uri
@@ -94,7 +94,7 @@ async def test_a_file_is_saved_with_its_type_and_name(
     url = host.serve("/xezq/abc/my%20picture.jpg", PNG) + "?signature=secret"
     host.handlers["/xezq/abc/my picture.jpg"] = host.handlers["/xezq/abc/my%20picture.jpg"]
     file = await make_downloader().download(url, tmp_path / "deep" / "file")
-    assert (file.path.read_bytes(), file.size, file.type) == (PNG, len(PNG), sniff.PNG)
+    assert (file.path.read_bytes(), file.size, file.type) == (PNG, len(PNG), types.PNG)
     assert file.source_name == "my picture.jpg"
     assert file_names(file.path.parent) == ["file"]
 
@@ -469,7 +469,7 @@ async def test_a_write_error_raises_disk_error(make_downloader: MakeDownloader, 
 
 async def test_a_data_uri_is_written_to_disk(make_downloader: MakeDownloader, tmp_path: Path) -> None:
     file = await make_downloader().download("data:image/png;base64," + base64.b64encode(PNG).decode(), tmp_path / "f")
-    assert (file.path.read_bytes(), file.type, file.source_name) == (PNG, sniff.PNG, None)
+    assert (file.path.read_bytes(), file.type, file.source_name) == (PNG, types.PNG, None)
 
 
 @settings(deadline=None)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.media import sniff
+from bot.media import types
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.items import FileItem, LinkItem, TextItem
@@ -61,7 +61,7 @@ def bot(http: httpx.AsyncClient, clock: VirtualClock, tmp_path: Path) -> Bot:
 async def test_a_file_within_the_limit_is_uploaded(bot: Bot, host: FileHost) -> None:
     item = await bot.materializer().materialize(RawFile(0, host.serve("/out-0.jpg", SMALL)))
     assert isinstance(item, FileItem)
-    assert (item.name, item.type, item.size, item.note) == ("generate-01.png", sniff.PNG, len(SMALL), None)
+    assert (item.name, item.type, item.size, item.note) == ("generate-01.png", types.PNG, len(SMALL), None)
     assert item.path.read_bytes() == SMALL
 
 
@@ -200,7 +200,7 @@ async def test_short_data_is_a_code_block_long_data_a_file(bot: Bot) -> None:
     assert await materializer.materialize(RawData(0, [1, 2])) == TextItem("[1, 2]", language="json")
     item = await materializer.materialize(RawData(1, [0.25] * 1000, "embedding"))
     assert isinstance(item, FileItem)
-    assert (item.name, item.type) == ("generate-02-embedding.json", sniff.JSON)
+    assert (item.name, item.type) == ("generate-02-embedding.json", types.JSON)
     assert item.path.read_text().count("0.25") == 1000
     assert item.size == item.path.stat().st_size
 
@@ -258,20 +258,20 @@ async def test_a_cancelled_waiter_does_not_stop_the_download(bot: Bot, host: Fil
 
 
 def test_names_have_a_number_the_key_and_the_sniffed_suffix() -> None:
-    assert file_name("generate", 0, None, sniff.WEBP, "out.png") == "generate-01.webp"
-    assert file_name("generate", 0, "mask", sniff.PNG) == "generate-01-mask.png"
-    assert file_name("speak", 11, "audio_output", sniff.WAV) == "speak-12-audio-output.wav"
+    assert file_name("generate", 0, None, types.WEBP, "out.png") == "generate-01.webp"
+    assert file_name("generate", 0, "mask", types.PNG) == "generate-01-mask.png"
+    assert file_name("speak", 11, "audio_output", types.WAV) == "speak-12-audio-output.wav"
 
 
 def test_generic_types_keep_the_source_suffix() -> None:
-    assert file_name("a", 0, None, sniff.TEXT, "captions.srt") == "a-01.srt"
-    assert file_name("a", 0, None, sniff.UNKNOWN, "weights.npy") == "a-01.npy"
+    assert file_name("a", 0, None, types.TEXT, "captions.srt") == "a-01.srt"
+    assert file_name("a", 0, None, types.UNKNOWN, "weights.npy") == "a-01.npy"
 
 
 def test_a_source_suffix_that_is_wrong_is_dropped() -> None:
-    assert file_name("a", 0, None, sniff.UNKNOWN, "picture.png") == "a-01.bin"
-    assert file_name("a", 0, None, sniff.TEXT, "picture.jpeg") == "a-01.txt"
-    assert file_name("a", 0, None, sniff.TEXT, "evil.tar/../x") == "a-01.txt"
+    assert file_name("a", 0, None, types.UNKNOWN, "picture.png") == "a-01.bin"
+    assert file_name("a", 0, None, types.TEXT, "picture.jpeg") == "a-01.txt"
+    assert file_name("a", 0, None, types.TEXT, "evil.tar/../x") == "a-01.txt"
 
 
 def test_a_link_keeps_the_source_suffix() -> None:
@@ -282,6 +282,6 @@ def test_a_link_keeps_the_source_suffix() -> None:
 @settings(deadline=None)
 @given(st.text(max_size=80), st.integers(0, 5000), st.none() | st.text(max_size=200), st.none() | st.text(max_size=50))
 def test_every_name_is_one_that_discord_keeps(stem: str, index: int, label: str | None, source: str | None) -> None:
-    name = file_name(stem, index, label, sniff.UNKNOWN, source)
+    name = file_name(stem, index, label, types.UNKNOWN, source)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*\.[a-z0-9]{1,11}", name)
     assert len(name) < 110

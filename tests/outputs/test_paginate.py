@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.media import sniff
+from bot.media import types
 from bot.media.types import MediaType
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.paginate import MessageChunk, open_code_block, paginate
@@ -102,7 +102,7 @@ def shows_texts(parts: Sequence[str], items: Sequence[TextItem]) -> bool:
     return any(shows(parts[:n], items[0].text) and shows_texts(parts[n:], items[1:]) for n in counts)
 
 
-def file(number: int, kind: MediaType = sniff.WEBP, note: str | None = None) -> FileItem:
+def file(number: int, kind: MediaType = types.WEBP, note: str | None = None) -> FileItem:
     return FileItem(name=f"generate-{number:02d}{kind.suffix}", path=Path("x"), type=kind, size=1, note=note)
 
 
@@ -163,7 +163,7 @@ ITEMS = st.one_of(
     st.builds(
         file,
         st.integers(1, 99),
-        st.sampled_from([sniff.WEBP, sniff.MP4, sniff.MP3, sniff.ZIP, sniff.TIFF]),
+        st.sampled_from([types.WEBP, types.MP4, types.MP3, types.ZIP, types.TIFF]),
         st.none() | st.just("made smaller to fit here"),
     ),
     st.builds(LinkItem, st.just("generate-01.zip"), st.just("https://a.example/f"), st.just("Too large.")),
@@ -291,7 +291,7 @@ def test_a_gallery_has_at_most_ten_files() -> None:
 
 
 def test_audio_between_images_keeps_its_place() -> None:
-    items = [file(1), file(2, sniff.MP3), file(3, sniff.MP4)]
+    items = [file(1), file(2, types.MP3), file(3, types.MP4)]
     (chunk,) = paginate(items, first_chars=100, chars=100)
     assert (chunk.items, chunk.components) == (tuple(items), 3)
 
@@ -303,7 +303,7 @@ def test_texts_in_a_row_are_one_component() -> None:
 
 def test_components_over_the_limit_go_to_the_next_message() -> None:
     items: list[OutputItem] = [
-        item for number in range(9) for item in (TextItem("one"), file(number), file(number, sniff.MP3))
+        item for number in range(9) for item in (TextItem("one"), file(number), file(number, types.MP3))
     ]
     chunks = paginate(items, first_chars=4000, chars=4000, files=10)
     assert max(chunk.components for chunk in chunks) <= 24
