@@ -1,9 +1,9 @@
 """Download output files from allowed hosts to disk, with bounds on size, time and redirects."""
 
 import asyncio
-import contextlib
 import zlib
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import Collection, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -118,29 +118,21 @@ class Downloader:
 
     async def _attempt(self, url: httpx.URL, path: Path, *, number: int, deadline: float) -> None:
         for _ in range(_MAX_REDIRECTS + 1):
-            async with self._open(url, number=number) as response:
+            addresses = await self._hosts.resolve(url)  # connect to one of these; the name is not resolved again
+            request = httpx.Request(
+                "GET",
+                url.copy_with(host=addresses[(number - 1) % len(addresses)]),
+                headers={"Host": url.netloc.decode("ascii"), "Accept": "*/*", "Accept-Encoding": "identity"},
+                extensions={"timeout": _TIMEOUT.as_dict(), "sni_hostname": url.host if url.scheme == "https" else None},
+            )
+            sending = self._http.send(request, stream=True, auth=None, follow_redirects=False)
+            async with aclosing(await sending) as response:
                 if not response.has_redirect_location:
                     _check_status(response.status_code)
                     await self._save(response, path, deadline=deadline)
                     return
                 url = _parse_url(response.headers["location"], base=url)
         raise AddressNotAllowed("The file's host redirects too many times.")
-
-    @contextlib.asynccontextmanager
-    async def _open(self, url: httpx.URL, *, number: int) -> AsyncIterator[httpx.Response]:
-        """Open a response at an allowed address; the host name is not resolved again."""
-        addresses = await self._hosts.resolve(url)
-        request = httpx.Request(
-            "GET",
-            url.copy_with(host=addresses[(number - 1) % len(addresses)]),
-            headers={"Host": url.netloc.decode("ascii"), "Accept": "*/*", "Accept-Encoding": "identity"},
-            extensions={"timeout": _TIMEOUT.as_dict(), "sni_hostname": url.host if url.scheme == "https" else None},
-        )
-        response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
-        try:
-            yield response
-        finally:
-            await response.aclose()
 
     async def _save(self, response: httpx.Response, path: Path, *, deadline: float) -> None:
         declared_size = response.headers.get("content-length", "")

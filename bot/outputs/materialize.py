@@ -141,16 +141,16 @@ class Materializer:
             file = await self._load(raw.url, path)
             if file.size == 0:
                 return self._link(raw, "The model returned an empty file.")
-            if file.size <= self._limit:
-                return self._file_item(raw, file, note=None)
-            smaller = await self._shrink(file)
+            fitting = file if file.size <= self._limit else await self._shrink(file)
         except DownloadError as error:
             return self._link(raw, str(error), expires=not isinstance(error, (FileGone, AddressNotAllowed)))
         except OSError:
             return self._link(raw, _DISK_ERROR)
-        if smaller is None:
+        if fitting is None:
             return self._link(raw, self._too_large(file.size))
-        return self._file_item(raw, smaller, note=f"reduced to fit here (was {format_size(file.size)})")
+        name = file_name(self._stem, raw.index, raw.label, fitting.type, fitting.source_name)
+        note = None if fitting is file else f"reduced to fit here (was {format_size(file.size)})"
+        return FileItem(name=name, path=fitting.path, type=fitting.type, size=fitting.size, note=note)
 
     async def _load(self, url: str, path: Path) -> DownloadedFile:
         """Return the file from disk, or download it."""
@@ -168,14 +168,10 @@ class Materializer:
         async with self._concurrency.reencodings:
             return await asyncio.to_thread(_shrink_file, file, path, self._limit)
 
-    def _file_item(self, raw: RawFile, file: DownloadedFile, *, note: str | None) -> FileItem:
-        name = file_name(self._stem, raw.index, raw.label, file.type, file.source_name)
-        return FileItem(name=name, path=file.path, type=file.type, size=file.size, note=note)
-
     def _link(self, raw: RawFile, reason: str, *, expires: bool = True) -> LinkItem:
         url = raw.url if raw.url.startswith(("https://", "http://")) and len(raw.url) <= _URL_CHARS else ""
         return LinkItem(
-            label=link_name(self._stem, raw.index, raw.label, source_name(raw.url)),
+            label=file_name(self._stem, raw.index, raw.label, None, source_name(raw.url)),
             url=url,
             reason=reason,
             expires_at=self._expires_at if expires and url else None,
@@ -185,34 +181,25 @@ class Materializer:
         return f"Too large to upload here: {format_size(size)} (limit {format_size(self._limit)})"
 
 
-def file_name(stem: str, index: int, label: str | None, kind: MediaType, source: str | None = None) -> str:
+def file_name(stem: str, index: int, label: str | None, kind: MediaType | None, source: str | None = None) -> str:
     """Return the name of output ``index`` (from 0): "generate-01.webp", "generate-02-mask.png".
 
     Letters are ASCII, because Discord drops others from file names and the reply could no longer recognize its file.
-    The suffix is that of the type; only generic types keep the suffix of ``source``.
+    The suffix is that of the type. Generic types keep the suffix of ``source``; so do files that were not downloaded,
+    whose ``kind`` is None.
     """
-    suffix = _source_suffix(source) if kind in _GENERIC_TYPES else ""
-    return _base_name(stem, index, label) + (suffix if suffix and suffix not in _SNIFFED_SUFFIXES else kind.suffix)
-
-
-def link_name(stem: str, index: int, label: str | None, source: str | None) -> str:
-    """Return the name of a file that was not downloaded; its suffix is that of ``source``."""
-    return _base_name(stem, index, label) + _source_suffix(source)
-
-
-def _base_name(stem: str, index: int, label: str | None) -> str:
+    suffix = PurePosixPath(source).suffix.lower() if source else ""
+    if not _SUFFIX.fullmatch(suffix):
+        suffix = ""
+    if kind is not None and (kind not in _GENERIC_TYPES or not suffix or suffix in _SNIFFED_SUFFIXES):
+        suffix = kind.suffix
     parts = [_slug(stem) or "output", f"{index + 1:02d}", _slug(label or "")]
-    return "-".join(part for part in parts if part)
+    return "-".join(part for part in parts if part) + suffix
 
 
 def _slug(text: str) -> str:
     ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return _NOT_ALPHANUMERIC.sub("-", ascii_only.lower())[:_STEM_CHARS].strip("-")
-
-
-def _source_suffix(source: str | None) -> str:
-    suffix = PurePosixPath(source).suffix.lower() if source else ""
-    return suffix if _SUFFIX.fullmatch(suffix) else ""
 
 
 def _spool_name(index: int, content: str) -> str:

@@ -8,7 +8,7 @@ _MAX_DEPTH: Final = 8  # of allOf, anyOf and oneOf inside each other
 _MAX_DESCRIBED_DEPTH: Final = 4
 _URI_FORMATS: Final = frozenset({"uri", "iri", "url", "uri-reference"})
 _COMBINERS: Final = ("allOf", "anyOf", "oneOf")
-_PLURALS: Final = {"a file": "files", "text": "texts", "a number": "numbers", "true or false": "true/false values"}
+_PLURALS: Final = {"a file": "files", "text": "texts", "a number": "numbers", "on/off": "on/off values"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +144,4 @@ def _describe_scalar(kind: OutputType, schema: Mapping[str, Any]) -> Iterator[st
     if schema.get("type") in ("number", "integer"):
         yield "a number"
     if schema.get("type") == "boolean":
-        yield "true or false"
+        yield "on/off"

@@ -125,14 +125,15 @@ class _OutputParser:
             separator = "\n" if not is_marked_concatenated(schema) and _are_lines(texts) else ""
             yield from self._parse_string(separator.join(texts), _TEXT_SCHEMA, label)
             return
-        items = _item_schema(schema)
-        if not self._is_itemized(value, items, depth):
-            yield self._data(value, label)
-        elif not self._has_files(value, schema, depth) and all(item is None or isinstance(item, str) for item in value):
+        has_files = self._has_files(value, schema, depth)
+        if not has_files and all(_is_text(item) for item in value):
             yield from self._parse_string(_join_texts(value), _TEXT_SCHEMA, label)
-        else:
+        elif has_files or all(_is_text(item) or _is_text_object(item) for item in value):
+            items = _item_schema(schema)
             for item in value:
                 yield from self.parse(item, items, label=label, depth=depth + 1)
+        else:
+            yield self._data(value, label)
 
     def _parse_object(
         self, value: Mapping[str, Any], schema: Mapping[str, Any], label: str | None, depth: int
@@ -150,15 +151,6 @@ class _OutputParser:
                 yield from self.parse(item, schemas[key], label=own_label, depth=depth + 1)
         if data:
             yield self._data(data, label)
-
-    def _is_itemized(self, value: list[Any], items: Mapping[str, Any], depth: int) -> bool:
-        """Return whether a list is shown item by item: it contains files, or only texts."""
-        return self._has_files(value, {"type": "array", "items": items}, depth) or all(
-            item is None
-            or isinstance(item, str)
-            or (isinstance(item, Mapping) and all(inner is None or isinstance(inner, str) for inner in item.values()))
-            for item in value
-        )
 
     def _has_files(self, value: Any, schema: Mapping[str, Any], depth: int) -> bool:
         if isinstance(value, str):
@@ -209,6 +201,14 @@ def _join_texts(texts: list[str | None]) -> str:
 def _is_empty(value: Any) -> bool:
     """Return whether there is nothing to show: null, blank, or an empty list or object."""
     return value is None or value in ("", [], {}) or (isinstance(value, str) and not value.strip())
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_text_object(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(item) for item in value.values())
 
 
 def _is_prose(text: str) -> bool:

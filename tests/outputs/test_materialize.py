@@ -19,7 +19,7 @@ from bot.media import types
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.items import FileItem, LinkItem, TextItem
-from bot.outputs.materialize import Concurrency, Materializer, file_name, link_name
+from bot.outputs.materialize import Concurrency, Materializer, file_name
 from bot.outputs.parse import RawData, RawFile, RawText
 from tests.clock import VirtualClock, settle
 from tests.outputs.file_host import FileHost
@@ -275,8 +275,8 @@ def test_a_source_suffix_that_is_wrong_is_dropped() -> None:
 
 
 def test_a_link_keeps_the_source_suffix() -> None:
-    assert link_name("a", 2, None, "film.MP4") == "a-03.mp4"
-    assert link_name("a", 2, None, None) == "a-03"
+    assert file_name("a", 2, None, None, "film.MP4") == "a-03.mp4"
+    assert file_name("a", 2, None, None) == "a-03"
 
 
 @settings(deadline=None)

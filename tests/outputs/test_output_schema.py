@@ -19,7 +19,7 @@ ITERATOR = {"x-cog-array-type": "iterator"}
         (TEXT, "text"),
         (URI, "a file"),
         ({"type": "number"}, "a number"),
-        ({"type": "boolean"}, "true or false"),
+        ({"type": "boolean"}, "on/off"),
         ({"type": "array", "items": URI}, "files"),
         ({"type": "array", "items": URI, **ITERATOR}, "files, one by one"),
         ({"type": "array", "items": TEXT}, "texts"),

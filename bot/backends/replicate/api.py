@@ -33,6 +33,7 @@ _MAX_DELAY: Final = 8.0
 # pool's limit includes connecting, so it is the larger one.
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=15.0)
 
+_PORTS: Final = {"http": 80, "https": 443}
 _BODY_CHUNK_BYTES: Final = 64 * 1024
 _UNIX_TIME_FROM: Final = 1_000_000_000  # a larger ``ratelimit-reset`` is a Unix time, as some gateways send it
 
@@ -111,6 +112,7 @@ class ApiClient:
         self.create_allowance: CreateAllowance | None = None
         self._authorization = f"Bearer {token}"
         self._base = httpx.URL(base_url.rstrip("/"))
+        self._origin = _origin(str(self._base))
 
     def __repr__(self) -> str:
         return f"ApiClient({str(self._base)!r})"
@@ -123,6 +125,8 @@ class ApiClient:
 
     async def send(self, request: ApiRequest) -> httpx.Response:
         """Send the request exactly once and return a successful response; raise a ReplicateError for any other."""
+        if _origin(request.url) != self._origin:
+            raise InvalidResponse("Replicate named a URL outside its API; the token is not sent there.")
         http_request = self._build(request)
         if self._http.is_closed:
             raise NotSent("The bot is shutting down; no more requests are sent to Replicate.")
@@ -131,10 +135,13 @@ class ApiClient:
             response = await self._http.send(http_request, auth=None, follow_redirects=False)
         except TRANSPORT_ERRORS as cause:
             error = error_from_exception(cause, host=http_request.url.host)
-            self._count(request, "not_sent" if isinstance(error, NotSent) else "no_answer", started_at)
+            outcome = "not_sent" if isinstance(error, NotSent) else "no_answer"
+            elapsed = self._clock.monotonic() - started_at
+            self._metrics.replicate_request_finished(request.operation, outcome, elapsed)
             raise error from cause
         response.stream = httpx.ByteStream(b"")  # already read; breaks the reference cycle of stream and response
-        self._count(request, str(response.status_code), started_at)
+        elapsed = self._clock.monotonic() - started_at
+        self._metrics.replicate_request_finished(request.operation, str(response.status_code), elapsed)
         now = self._clock.now()
         if request.has_create_allowance:
             allowance = CreateAllowance.from_headers(response.headers, now=now.timestamp())
@@ -144,8 +151,11 @@ class ApiClient:
             raise refusal
         return response
 
-    async def send_with_retries(self, request: ApiRequest) -> httpx.Response:
-        """Send an idempotent request up to MAX_ATTEMPTS times, with backoff that honours ``Retry-After``."""
+    async def request_object(self, request: ApiRequest) -> dict[str, Any]:
+        """Send an idempotent request and return the JSON object in its response.
+
+        It is sent up to MAX_ATTEMPTS times, with backoff that honours ``Retry-After``.
+        """
         retrying = AsyncRetrying(
             sleep=self._clock.sleep,
             stop=stop_after_attempt(MAX_ATTEMPTS),
@@ -153,11 +163,8 @@ class ApiClient:
             wait=self._retry_delay,
             reraise=True,
         )
-        return await retrying(self.send, request)
-
-    async def request_object(self, request: ApiRequest) -> dict[str, Any]:
-        """Send an idempotent request and return the JSON object in its response."""
-        return decode_object((await self.send_with_retries(request)).content)
+        response: httpx.Response = await retrying(self.send, request)
+        return decode_object(response.content)
 
     async def list_items(self, operation: str, url: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
         """Yield the items of a list; each page is requested when the one before is used up."""
@@ -187,8 +194,6 @@ class ApiClient:
         return max(_retry_after(error), backoff)
 
     def _build(self, request: ApiRequest) -> httpx.Request:
-        if not self._is_same_origin(request.url):
-            raise InvalidResponse("Replicate named a URL outside its API; the token is not sent there.")
         timeout = httpx.Timeout(
             connect=TIMEOUT.connect, read=request.read_timeout, write=TIMEOUT.write, pool=TIMEOUT.pool
         )
@@ -214,16 +219,6 @@ class ApiClient:
         built.headers["Authorization"] = self._authorization
         return built
 
-    def _is_same_origin(self, url: str) -> bool:
-        try:
-            return _origin(httpx.URL(url)) == _origin(self._base)
-        except httpx.InvalidURL:
-            return False
-
-    def _count(self, request: ApiRequest, outcome: str, started_at: float) -> None:
-        elapsed = self._clock.monotonic() - started_at
-        self._metrics.replicate_request_finished(request.operation, outcome, elapsed)
-
 
 def decode_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object in ``body``; raise InvalidResponse if there is none."""
@@ -236,8 +231,13 @@ def decode_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+def _origin(text: str) -> tuple[str, str, int | None] | None:
+    """Return the scheme, host and port of a URL, or None if it is invalid."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return None
+    return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
 
 
 def _retry_after(error: BaseException | None) -> float:

@@ -32,6 +32,7 @@ _TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=10.0, pool=15.0)
 # No compression: it would delay events.
 _HEADERS: Final = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"}
 
+_KINDS: Final = frozenset({"output", "error", "done"})
 _REPEAT_DISTANCE: Final = 16  # events between an event and its repeat on the same connection, at most
 
 
@@ -70,10 +71,10 @@ async def read_stream(
 
     Raises StreamLost if the stream does not exist, is not a stream of events, or failed MAX_FAILURES times in a row.
     """
-    collector = _EventCollector(on_batch, metrics)
-    reconnects = _Reconnects(clock, jitter)
+    collector = _EventCollector(EventDeduplicator(), on_batch, metrics)
+    reconnects = _Reconnects(jitter)
     while not collector.ended:
-        reconnects.on_connect()
+        opened_at = clock.monotonic()
         try:
             async with _connect(http, url, collector.events.last_id, clock) as response:
                 await _read_connection(
@@ -85,7 +86,7 @@ async def read_stream(
         collector.flush()
         if not collector.ended:
             metrics.stream_interrupted(closed.reason)
-            await clock.sleep(reconnects.delay_after(closed))
+            await clock.sleep(reconnects.delay_after(closed, lasted=clock.monotonic() - opened_at))
             collector.events.on_reconnect()
 
 
@@ -118,7 +119,11 @@ class EventDeduplicator:
         """Return whether the event is new, and remember it."""
         content = hash((kind, data))
         self.last_id = id
-        is_new = not self._is_replayed(content)
+        is_new = True
+        position, self._replay_position = self._replay_position, None
+        if position is not None and position < len(self._contents) and self._contents[position] == content:
+            self._replay_position = position + 1
+            is_new = False
         if id is not None:
             # The decoder gives an event without an id the id of the one before, so the content is part of the key.
             key = hash((id, content))
@@ -131,14 +136,6 @@ class EventDeduplicator:
         if is_new:
             self._contents.append(content)
         return is_new
-
-    def _is_replayed(self, content: int) -> bool:
-        position = self._replay_position
-        if position is not None and position < len(self._contents) and self._contents[position] == content:
-            self._replay_position = position + 1
-            return True
-        self._replay_position = None
-        return False
 
 
 class _ConnectionClosed(Exception):
@@ -193,8 +190,8 @@ async def _read_connection(
 class _EventCollector:
     """Collect new events until ``flush`` passes them on as one batch."""
 
-    def __init__(self, on_batch: OnBatch, metrics: Metrics) -> None:
-        self.events = EventDeduplicator()
+    def __init__(self, events: EventDeduplicator, on_batch: OnBatch, metrics: Metrics) -> None:
+        self.events = events
         self.ended = False
         self._on_batch = on_batch
         self._metrics = metrics
@@ -204,17 +201,14 @@ class _EventCollector:
 
     def add(self, event: ServerSentEvent) -> None:
         kind, data = event.event, event.data
-        if kind == "output":
-            if self.events.is_new(kind, data, event.id or None):
-                self._outputs.append(data)
-        elif kind in ("error", "done"):
-            if self.events.is_new(kind, data, event.id or None):
-                self._add_signal(kind, data)
-        elif kind != "message" or data:  # the decoder makes an empty message of every comment
-            self._metrics.stream_event_ignored()
-
-    def _add_signal(self, kind: str, data: str) -> None:
-        if kind == "error":
+        if kind not in _KINDS:
+            if kind != "message" or data:  # the decoder makes an empty message of every comment
+                self._metrics.stream_event_ignored()
+        elif not self.events.is_new(kind, data, event.id or None):
+            return
+        elif kind == "output":
+            self._outputs.append(data)
+        elif kind == "error":
             self._error = _json_member(data, "detail") or data
         else:
             self._end = _json_member(data, "reason")
@@ -233,25 +227,22 @@ class _EventCollector:
 class _Reconnects:
     """Decide how long to wait before the next connection, by what went wrong in a row."""
 
-    def __init__(self, clock: Clock, jitter: Jitter) -> None:
-        self._clock = clock
+    def __init__(self, jitter: Jitter) -> None:
         self._jitter = jitter
         self._failures = 0
         self._short_connections = 0
-        self._connected_at = 0.0
-
-    def on_connect(self) -> None:
-        self._connected_at = self._clock.monotonic()
 
     def on_events(self) -> None:
         self._failures = self._short_connections = 0
 
-    def delay_after(self, closed: _ConnectionClosed) -> float:
-        """Return the delay in seconds; raise StreamLost after too many failures in a row."""
+    def delay_after(self, closed: _ConnectionClosed, *, lasted: float) -> float:
+        """Return the delay in seconds after a connection of ``lasted`` seconds.
+
+        Raises StreamLost after too many failures in a row.
+        """
         if closed.reason == "idle":
             self._failures = 0
-            is_short = self._clock.monotonic() - self._connected_at < _SHORT_CONNECTION
-            self._short_connections = self._short_connections + 1 if is_short else 1
+            self._short_connections = self._short_connections + 1 if lasted < _SHORT_CONNECTION else 1
             return self._backoff(self._short_connections)
         self._failures += 1
         if self._failures >= MAX_FAILURES:

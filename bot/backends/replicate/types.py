@@ -52,7 +52,7 @@ class ModelRef:
     def __str__(self) -> str:
         prefix = "deployments/" if self.deployment else ""
         suffix = f":{self.version}" if self.version else ""
-        return f"{prefix}{self.model}{suffix}"
+        return f"{prefix}{self.owner}/{self.name}{suffix}"
 
 
 class ApiModel(BaseModel):
@@ -77,7 +77,7 @@ def clean(value: Any) -> Any:
 def _to_text(value: object) -> str:
     if value is None:
         return ""
-    return replace_surrogates(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _to_optional_text(value: object) -> str | None:
@@ -85,7 +85,7 @@ def _to_optional_text(value: object) -> str | None:
 
 
 def _to_str(value: object) -> str:
-    return replace_surrogates(value) if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _to_timestamp(value: object) -> datetime | None:
@@ -102,33 +102,35 @@ def _to_url(value: object) -> str | None:
     return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
 
 
-def _to_object(value: object) -> dict[str, Any]:
-    return clean(value) if isinstance(value, Mapping) else {}
+def _to_object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
-def _to_optional_object(value: object) -> dict[str, Any] | None:
-    return clean(value) if isinstance(value, Mapping) else None
+def _to_optional_object(value: object) -> Mapping[str, Any] | None:
+    return value if isinstance(value, Mapping) else None
 
 
 def _to_non_negative_int(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
+_CLEAN: Final = BeforeValidator(clean)  # pydantic runs the last validator of a type first, so this one after it
+
 # Ids and names become parts of URLs and file names, so they have no characters with a meaning there.
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$")]
-LenientText = Annotated[str, BeforeValidator(_to_text)]
+LenientText = Annotated[str, _CLEAN, BeforeValidator(_to_text)]
 """Any JSON value as text; "" for null."""
-OptionalText = Annotated[str | None, BeforeValidator(_to_optional_text)]
+OptionalText = Annotated[str | None, _CLEAN, BeforeValidator(_to_optional_text)]
 """Any JSON value as text; None for null."""
-LenientStr = Annotated[str, BeforeValidator(_to_str)]
+LenientStr = Annotated[str, _CLEAN, BeforeValidator(_to_str)]
 """A string; "" for any other value."""
 Timestamp = Annotated[datetime, BeforeValidator(_to_timestamp)]
 """An aware time in UTC, with up to nine digits of a second; UTC is assumed where there is no zone."""
 OptionalTimestamp = Annotated[datetime | None, BeforeValidator(_to_timestamp)]
 Url = Annotated[str | None, BeforeValidator(_to_url)]
 """An http or https URL; None for any other value."""
-JsonObject = Annotated[dict[str, Any], BeforeValidator(_to_object)]
-OptionalJsonObject = Annotated[dict[str, Any] | None, BeforeValidator(_to_optional_object)]
+JsonObject = Annotated[dict[str, Any], _CLEAN, BeforeValidator(_to_object)]
+OptionalJsonObject = Annotated[dict[str, Any] | None, _CLEAN, BeforeValidator(_to_optional_object)]
 NonNegativeInt = Annotated[int, BeforeValidator(_to_non_negative_int)]
-JsonValue = Annotated[Any, BeforeValidator(clean)]
+JsonValue = Annotated[Any, _CLEAN]
