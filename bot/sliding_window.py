@@ -17,15 +17,12 @@ class SlidingWindow:
 
     def free_at(self, now: float, *, limit: int | None = None) -> float:
         """Return when one more event is allowed, ``now`` if at once; a smaller ``limit`` leaves room for others."""
-        self._drop_expired(now)
+        while self._times and self._times[0] + self._seconds <= now:
+            self._times.popleft()
         limit = self._limit if limit is None else min(limit, self._limit)
         if len(self._times) < limit:
             return now
         return self._times[len(self._times) - limit] + self._seconds
-
-    def delay(self, now: float, *, limit: int | None = None) -> float:
-        """Return the seconds until one more event is allowed."""
-        return self.free_at(now, limit=limit) - now
 
     def record(self, now: float) -> None:
         """Record an event."""
@@ -33,9 +30,4 @@ class SlidingWindow:
 
     def is_empty(self, now: float) -> bool:
         """Whether no event counts any more."""
-        self._drop_expired(now)
-        return not self._times
-
-    def _drop_expired(self, now: float) -> None:
-        while self._times and self._times[0] + self._seconds <= now:
-            self._times.popleft()
+        return self.free_at(now, limit=1) <= now

@@ -11,9 +11,9 @@ def test_it_knows_when_the_next_event_is_allowed() -> None:
     window = SlidingWindow(2, 60.0)
     window.record(0.0)
     window.record(10.0)
-    assert window.delay(20.0) == 40.0
-    assert window.delay(20.0, limit=1) == 50.0
-    assert window.delay(60.0) == 0.0
+    assert window.free_at(20.0) == 60.0
+    assert window.free_at(20.0, limit=1) == 70.0
+    assert window.free_at(60.0) == 60.0
 
 
 def test_it_is_empty_once_every_event_has_expired() -> None:

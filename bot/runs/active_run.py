@@ -279,18 +279,6 @@ class ActiveRun:
 
     def snapshot(self) -> RunSnapshot:
         """Return the run as it is now."""
-        return RunSnapshot(
-            run=self.run, progress=self._current_progress(), items=self.output.items, thumbnail=self.thumbnail
-        )
-
-    def final_snapshot(self) -> RunSnapshot:
-        """Enter the phase that belongs to the run's state, and return the last snapshot."""
-        self._phase = _FINAL_PHASES[self.run.state]
-        self._phase_since = self.run.ended_at or self._clock.now()
-        self._warnings.clear()
-        return replace(self.snapshot(), final=True)
-
-    def _current_progress(self) -> Progress:
         step, done = self.log_reader.step, self.output.file_count
         canceling = self.is_canceling and self._phase in _CANCELABLE_PHASES
         phase = Phase.CANCELING if canceling else self._phase
@@ -311,4 +299,11 @@ class ActiveRun:
                 fraction=self._progress_estimator.read(step, done=done, total=self.run.expected),
                 warning=self.warning,
             )
-        return self._progress
+        return RunSnapshot(run=self.run, progress=self._progress, items=self.output.items, thumbnail=self.thumbnail)
+
+    def final_snapshot(self) -> RunSnapshot:
+        """Enter the phase that belongs to the run's state, and return the last snapshot."""
+        self._phase = _FINAL_PHASES[self.run.state]
+        self._phase_since = self.run.ended_at or self._clock.now()
+        self._warnings.clear()
+        return replace(self.snapshot(), final=True)

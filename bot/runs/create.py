@@ -21,7 +21,6 @@ from bot.backends.replicate.predictions import Prediction
 from bot.backends.replicate.types import ModelRef
 from bot.media.types import find_references
 from bot.runs.active_run import ActiveRun
-from bot.runs.create_queue import QueueTicket
 from bot.runs.input_files import resolve_files
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, reason_of_create_error, reason_of_upload_error
 from bot.runs.policy import retry_write
@@ -73,9 +72,15 @@ async def create_once(active: ActiveRun, services: RunServices) -> Prediction | 
 async def _attempt(
     active: ActiveRun, services: RunServices, *, retry: bool
 ) -> Prediction | Outcome | RetryLater | NoAnswer:
+    began = services.clock.monotonic()
     ticket = services.create_queue.enter(active.run.author_id, active.set_queue_position, retry=retry)
     try:
-        await _wait_in_queue(active, ticket, services)
+        if not ticket.served.done():
+            active.enter_phase(Phase.QUEUED)
+            await race(ticket.served, active.cancel_requested.wait())
+        waited = services.clock.monotonic() - began
+        services.metrics.run_left_queue(waited)
+        log.debug("run_left_queue", run=active.run.id, seconds=round(waited, 3))
         if active.is_canceling:
             return CANCELED
         if active.resolved_input is None:
@@ -89,17 +94,6 @@ async def _attempt(
             return await _create(active, services)
     finally:
         services.create_queue.leave(ticket)
-
-
-async def _wait_in_queue(active: ActiveRun, ticket: QueueTicket, services: RunServices) -> None:
-    """Wait until the ticket is served or the run is canceled."""
-    began = services.clock.monotonic()
-    if not ticket.served.done():
-        active.enter_phase(Phase.QUEUED)
-        await race(ticket.served, active.cancel_requested.wait())
-    waited = services.clock.monotonic() - began
-    services.metrics.run_left_queue(waited)
-    log.debug("run_left_queue", run=active.run.id, seconds=round(waited, 3))
 
 
 async def _resolve_input(active: ActiveRun, services: RunServices) -> None:

@@ -99,12 +99,12 @@ class CreateRateLimiter:
 
     def delay(self, now: float) -> float:
         """Return the seconds until one more create may be sent, as far as is known."""
-        delay = max(self._window.delay(now), self._blocked_until - now)
+        allowed_at = max(self._window.free_at(now), self._blocked_until)
         if self._spacing:
-            delay = max(delay, self._last_sent + self._spacing - now)
-        if self._allowance is not None and self._allowance <= 0 and now < self._allowance_until:
-            delay = max(delay, self._allowance_until - now)
-        return max(delay, 0.0)
+            allowed_at = max(allowed_at, self._last_sent + self._spacing)
+        if self._allowance is not None and self._allowance <= 0:
+            allowed_at = max(allowed_at, self._allowance_until)
+        return max(allowed_at - now, 0.0)
 
     def on_sent(self, now: float) -> None:
         """Record that a create is about to be sent."""

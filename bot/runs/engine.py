@@ -136,7 +136,7 @@ class Engine:
             services.metrics.run_reserved(run.command)
             log.info("run_started", run=run.id, command=run.command)
             if not self._stopping:  # else the next start takes it up
-                self._create_task(self._add(run, thumbnail=thumbnail), RecoveryStep.CREATE)
+                self._start_task(run, RecoveryStep.CREATE, thumbnail=thumbnail)
         finally:
             self._starting.discard(run.id)
         return run
@@ -186,8 +186,9 @@ class Engine:
                 services.metrics.run_recovered(step.value)
                 log.info("run_recovered", run=run.id, prediction=run.prediction_id, step=step.value)
                 first_poll = asyncio.Event()
-                active = self._add(run, recovered=step, first_poll=first_poll)
-                self._create_task(active, step, recovered=True, find_missed_cancel=find_missed_cancel)
+                self._start_task(
+                    run, step, recovered=True, first_poll=first_poll, find_missed_cancel=find_missed_cancel
+                )
                 catching_up.add(asyncio.create_task(self._catch_up(first_poll), name=f"run {run.id} catches up"))
                 count += 1
                 if len(catching_up) >= services.policy.concurrent_recoveries:
@@ -241,45 +242,37 @@ class Engine:
             queued=len(self._services.create_queue), phases=Counter(active.phase for active in self._active.values())
         )
 
-    def _add(
+    def _start_task(
         self,
         run: Run,
+        step: RecoveryStep,
         *,
         thumbnail: Media | str | None = None,
-        recovered: RecoveryStep | None = None,
+        recovered: bool = False,
         first_poll: asyncio.Event | None = None,
-    ) -> ActiveRun:
+        find_missed_cancel: FindMissedCancel | None = None,
+    ) -> None:
         services = self._services
         on_deleted = partial(self._cancel_deleted, run.id)
         active = ActiveRun(
             run,
             clock=services.clock,
-            reply=services.open_reply(run, on_deleted=on_deleted, recovered=recovered is not None),
+            reply=services.open_reply(run, on_deleted=on_deleted, recovered=recovered),
             output=OutputBuffer(
                 run.output_schema,
                 materializer=services.materializer_for(run),
                 file_hosts=services.policy.file_hosts,
             ),
             thumbnail=thumbnail,
-            shown_before=recovered in (RecoveryStep.TRACK, RecoveryStep.DELIVER),
+            shown_before=recovered and step in (RecoveryStep.TRACK, RecoveryStep.DELIVER),
             first_poll=first_poll,
         )
         self._active[run.id] = active
         if run.id in self._early_cancels:
             by, at = self._early_cancels.pop(run.id)
             active.request_cancel(by=by, at=at)
-        return active
-
-    def _create_task(
-        self,
-        active: ActiveRun,
-        step: RecoveryStep,
-        *,
-        recovered: bool = False,
-        find_missed_cancel: FindMissedCancel | None = None,
-    ) -> None:
         work = self._run(active, step, recovered=recovered, find_missed_cancel=find_missed_cancel)
-        self._tasks[active.run.id] = asyncio.create_task(work, name=f"run {active.run.id}")
+        self._tasks[run.id] = asyncio.create_task(work, name=f"run {run.id}")
 
     async def _run(
         self, active: ActiveRun, step: RecoveryStep, *, recovered: bool, find_missed_cancel: FindMissedCancel | None

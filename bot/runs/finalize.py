@@ -23,7 +23,15 @@ _FAILURES_BEFORE_WARNING = 3
 async def finalize(active: ActiveRun, outcome: Outcome, services: RunServices) -> None:
     """End the run and deliver it. If it had ended already, delivering is up to whoever ended it."""
     ended_at = services.clock.now()
-    columns = _end_columns(active, outcome)
+    prediction, reason = outcome.prediction, outcome.reason
+    columns: dict[str, Any] = {
+        "state": outcome.state,
+        "failure": reason.to_detail() if reason else None,
+        "cause": reason.code.value if reason else None,
+        "output": active.output.output,
+        "metrics": dict(prediction.metrics) if prediction else {},
+        "started_at": prediction.started_at if prediction else None,
+    }
     won = await _save(lambda: services.runs.mark_ended(active.run.id, at=ended_at, **columns), active, services)
     if not won:
         log.warning("run_already_ended", run=active.run.id)
@@ -104,15 +112,3 @@ async def _save(write: Callable[[], Awaitable[T]], active: ActiveRun, services: 
             active.set_warning("save", WarningCode.NOT_SAVED)
         event = await race(active.events.get(), services.clock.sleep(services.policy.backoff(failures)))
         active.untracked = active.untracked or isinstance(event, CancelRequested)
-
-
-def _end_columns(active: ActiveRun, outcome: Outcome) -> dict[str, Any]:
-    prediction = outcome.prediction
-    return {
-        "state": outcome.state,
-        "failure": outcome.reason.to_detail() if outcome.reason else None,
-        "cause": outcome.reason.code.value if outcome.reason else None,
-        "output": active.output.output,
-        "metrics": dict(prediction.metrics) if prediction else {},
-        "started_at": prediction.started_at if prediction else None,
-    }

@@ -86,6 +86,7 @@ class OutputBuffer:
         self._polled_chars = 0
         self._polled_files = 0
         self._is_final = False
+        self._stream_leads = False  # the stream has more than the polls; never once a poll is final
         self._version = 0  # counts the changes of what can be shown
         self._materialized: dict[str, OutputItem] = {}
         self._downloads: dict[str, asyncio.Task[None]] = {}
@@ -97,9 +98,11 @@ class OutputBuffer:
             self._streamed_chars += sum(map(len, outputs))
         elif self._stream_kind is StreamKind.FILES and (urls := [url for url in map(str.strip, outputs) if url]):
             self._streamed_urls.extend(urls)
-            self._start_downloads()
         else:
             return False
+        self._update_lead()
+        if self._streamed_urls:
+            self._start_downloads()
         self._version += 1
         return True
 
@@ -111,6 +114,7 @@ class OutputBuffer:
         self._polled_outputs = parse_output(output, self._schema, hosts=self._file_hosts)
         self._polled_chars = sum(len(raw.text) for raw in self._polled_outputs if isinstance(raw, RawText))
         self._polled_files = sum(isinstance(raw, RawFile) for raw in self._polled_outputs)
+        self._update_lead()
         if not self._stream_leads:
             self._start_downloads()
             self._version += 1
@@ -119,6 +123,7 @@ class OutputBuffer:
         """Take the output of the last poll. ``complete``: the run succeeded, so less than was streamed is right."""
         self.add_polled(output)
         self._is_final = complete and output is not None and bool(self._polled_outputs)
+        self._update_lead()
         self._version += 1
         self._start_downloads()
 
@@ -164,12 +169,9 @@ class OutputBuffer:
         values = self._streamed_urls or (list(self._streamed_chunks) if self._one_per_line else [self._text()])
         return values if self._schema.get("type") == "array" or len(values) > 1 else values[0]
 
-    @property
-    def _stream_leads(self) -> bool:
-        """Whether the stream has more than the polls; never once a poll is final."""
-        if self._is_final:
-            return False
-        return len(self._streamed_urls) > self._polled_files or self._streamed_chars > self._polled_chars
+    def _update_lead(self) -> None:
+        has_more = len(self._streamed_urls) > self._polled_files or self._streamed_chars > self._polled_chars
+        self._stream_leads = has_more and not self._is_final
 
     def _raw_outputs(self) -> tuple[RawOutput, ...]:
         if not self._stream_leads:

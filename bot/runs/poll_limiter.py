@@ -34,7 +34,7 @@ class PollLimiter:
         Once the minute is full, each caller gets a time of its own.
         """
         now, limit = self._clock.monotonic(), self._routine_per_minute
-        if self._window.delay(now, limit=limit) <= 0:
+        if self._window.free_at(now, limit=limit) <= now:
             return 0.0
         self._next_routine = max(self._next_routine, now) + _MINUTE / limit
         return self._next_routine - now
@@ -42,8 +42,8 @@ class PollLimiter:
     async def poll(self, prediction_id: str) -> Prediction:
         """Return the prediction as it is now; errors are those of the client."""
         # Before a slot is taken: waiting for the minute must not hold up others.
-        while (delay := self._window.delay(self._clock.monotonic())) > 0:
-            await self._clock.sleep(max(delay, _SLEEP_MIN))
-        self._window.record(self._clock.monotonic())
+        while (free_at := self._window.free_at(now := self._clock.monotonic())) > now:
+            await self._clock.sleep(max(free_at - now, _SLEEP_MIN))
+        self._window.record(now)
         async with self._slots:
             return await self._predictions.get(prediction_id)

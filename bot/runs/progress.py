@@ -46,8 +46,8 @@ class LogReader:
         *lines, rest = re.split(r"[\r\n]", new)
         self._chars_read = len(logs) - len(rest)
         for line in lines:
-            self._update(_parse_line(_COLOR.sub("", line)))
-        self._update(_parse_bar(_COLOR.sub("", rest)))  # a bare count may still grow by a digit
+            self._update(_parse_line(line))
+        self._update(_parse_line(rest, is_complete=False))
 
     def _update(self, count: tuple[int, int] | None) -> None:
         if count is None:
@@ -86,19 +86,15 @@ class ProgressEstimator:
         return self._fraction
 
 
-def _parse_line(line: str) -> tuple[int, int] | None:
-    """Return (step, steps) of a line that counts the model's work."""
-    return _parse_bar(line) or _parse_counts(_COUNT.match(line))
-
-
-def _parse_bar(line: str) -> tuple[int, int] | None:
+def _parse_line(line: str, *, is_complete: bool = True) -> tuple[int, int] | None:
+    """Return (step, steps) of a line that counts the model's work; None if it does not."""
+    line = _COLOR.sub("", line)
     match = _BAR.match(line)
-    if match is None or _IGNORED_LABELS.search(match["label"]) or _BYTES_PER_SECOND.search(match["rate"]):
-        return None
-    return _parse_counts(match)
-
-
-def _parse_counts(match: re.Match[str] | None) -> tuple[int, int] | None:
+    if match is not None:
+        if _IGNORED_LABELS.search(match["label"]) or _BYTES_PER_SECOND.search(match["rate"]):
+            return None
+    elif is_complete:  # else a bare count may still grow by a digit
+        match = _COUNT.match(line)
     if match is None:
         return None
     step, steps = int(match["step"]), int(match["steps"])

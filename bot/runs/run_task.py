@@ -48,10 +48,6 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
     async with aclosing(track(active, services, prediction)) as events:
         async for last in events:
             active.apply(last)
-    return _outcome(active, last, services)
-
-
-def _outcome(active: ActiveRun, last: RunEvent | None, services: RunServices) -> Outcome:
     match last:
         case PollResult(prediction):
             return outcome_of_prediction(

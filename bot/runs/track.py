@@ -74,14 +74,17 @@ class _Tracker:
         self._services = services
         self._clock = services.clock
         self._policy = services.policy
-        self._began = services.clock.monotonic()
-        self._due_after = self._seconds_until_due()
+        # When Replicate has to have ended the run. In monotonic time: a wall clock that is set forward must not end it.
+        overdue = services.policy.overdue
+        longest = services.policy.deadline + overdue
+        left = min(max(longest - active.age(), overdue), longest)
+        self._due_at = services.clock.monotonic() + left.total_seconds()
         self._stream: asyncio.Task[None] | None = None
         self._poll: asyncio.Task[None] | None = None
         self._cancel: asyncio.Task[None] | None = None
         self._start: asyncio.Task[None] | None = None
         self._is_polling = False  # from the moment a poll is made until the tracker reacts to its result
-        self._poll_again = False
+        self._poll_at_once = False  # the next poll, once the one that is being made is done
         self._received_output = False  # since the last poll was scheduled
         self._failures = 0
         self._not_found = 0
@@ -105,34 +108,34 @@ class _Tracker:
                 self._received_output = self._received_output or bool(outputs)
             case PollResult(prediction):
                 self._failures = self._not_found = 0
+                self._is_polling = False
                 self._use(prediction)
-                self._finish_poll()
+                self._schedule_poll()
             case PollFailed():
-                self._finish_poll()
+                self._is_polling = False
+                self._schedule_poll()
             case WebhookReceived(Prediction() as prediction):
                 self._use(prediction)
-                self._schedule_next_poll()
+                self._schedule_poll()
             case StreamClosed() | CancelRequested() | CancelSent(accepted=True):
                 self.poll_now()
             case TaskFailed(error):
                 raise error
             case _:
                 pass
-        if self._cancel is None and (self._active.is_canceling or self._overdue() > 0):
+        if self._cancel is None and (self._active.is_canceling or self._clock.monotonic() > self._due_at):
             self._cancel = self._create_task(self._send_cancel(), "cancel")
 
     def poll_now(self) -> None:
         """Poll at once, or once more if a poll is being made."""
-        if self._is_polling:
-            self._poll_again = True
-        else:
-            self._schedule_poll(0.0, urgent=True)
+        self._poll_at_once = True
+        self._schedule_poll()
 
     def lost_reason(self) -> FailureReason | None:
         """Return why it makes no sense to poll any longer, if so."""
         if self._not_found >= _NOT_FOUND_MAX and not self._is_streaming:
             return FailureReason(FailureCode.FORGOTTEN)
-        if self._overdue() > self._policy.overdue.total_seconds():
+        if self._clock.monotonic() - self._due_at > self._policy.overdue.total_seconds():
             return deadline_reason(FailureCode.OVERDUE, self._policy.deadline)
         return None
 
@@ -183,22 +186,15 @@ class _Tracker:
             self._active.events.put(CancelSent(accepted=False))
             await self._clock.sleep(self._policy.backoff(attempt))
 
-    def _finish_poll(self) -> None:
-        self._is_polling = False
-        if self._poll_again:
-            self._poll_again = False
-            self.poll_now()
-        else:
-            self._schedule_next_poll()
-
-    def _schedule_next_poll(self) -> None:
-        if not self._is_polling:
-            urgent = self._active.is_canceling or self._active.stream_result is not None
-            self._schedule_poll(self._next_poll_in(), urgent=urgent)
-
-    def _schedule_poll(self, delay: float, *, urgent: bool) -> None:
+    def _schedule_poll(self) -> None:
+        """Schedule the next poll, in place of one that is not being made yet."""
+        if self._is_polling:
+            return
         if self._poll is not None:
             self._poll.cancel()
+        urgent = self._poll_at_once or self._active.is_canceling or self._active.stream_result is not None
+        delay = 0.0 if self._poll_at_once else self._next_poll_in()
+        self._poll_at_once = False
         self._poll = self._create_task(self._poll_after(delay, urgent=urgent), "poll")
 
     async def _poll_after(self, delay: float, *, urgent: bool) -> None:
@@ -207,19 +203,17 @@ class _Tracker:
         if not urgent and (delay := self._services.poll_limiter.routine_delay()) > 0:
             await self._clock.sleep(delay)
         self._is_polling = True
-        self._active.events.put(await self._poll_once())
-
-    async def _poll_once(self) -> PollResult | PollFailed:
         prediction_id = self._active.run.prediction_id
         if prediction_id is None:
             raise RuntimeError("A run without a prediction cannot be tracked.")
         try:
-            return PollResult(await self._services.poll_limiter.poll(prediction_id))
-        except NotFound:
-            self._not_found += 1
-        except ReplicateError:
-            self._failures += 1
-        return PollFailed(self._failures)
+            self._active.events.put(PollResult(await self._services.poll_limiter.poll(prediction_id)))
+        except ReplicateError as error:
+            if isinstance(error, NotFound):
+                self._not_found += 1
+            else:
+                self._failures += 1
+            self._active.events.put(PollFailed(self._failures))
 
     def _next_poll_in(self) -> float:
         """Return the seconds until the next poll, if nothing else calls for one."""
@@ -240,20 +234,6 @@ class _Tracker:
         # While text arrives, a poll, with all of the text, would bring nothing that is not shown.
         is_writing = received_output and self._active.output.is_text and self._active.run.state is RunState.RUNNING
         return max(interval, self._policy.poll_interval_while_streaming) if is_writing else interval
-
-    def _seconds_until_due(self) -> float:
-        """Return how long from now Replicate has to end the run."""
-        run, overdue = self._active.run, self._policy.overdue
-        longest = self._policy.deadline + overdue
-        left = (run.sent_at or run.created_at) + longest - self._clock.now()
-        return min(max(left, overdue), longest).total_seconds()
-
-    def _overdue(self) -> float:
-        """Return how many seconds ago Replicate should have ended the run; negative if it has time left.
-
-        Counted in monotonic time since tracking began: a wall clock that is set forward must not end a run.
-        """
-        return self._clock.monotonic() - self._began - self._due_after
 
     def _create_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"{name} of run {self._active.run.id}")

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -230,7 +231,7 @@ class JobQueue:
     async def _work(self, connection: DatabaseConnection) -> None:
         try:
             while batch := await self._next_batch():
-                _set_results(await _run_batch(connection, batch))
+                _set_results(await connection.run_without_transaction(partial(_run_batch, batch)))
         finally:
             await connection.close()
 
@@ -247,20 +248,16 @@ class JobQueue:
         return batch
 
 
-async def _run_batch(connection: DatabaseConnection, batch: list[_QueuedJob]) -> list[_FinishedJob]:
+def _run_batch(batch: list[_QueuedJob], connection: Connection) -> list[_FinishedJob]:
     """Run the jobs in one transaction; if that fails, each in one of its own."""
     begun = False
-
-    def run_all(transaction: Connection) -> list[_FinishedJob]:
-        nonlocal begun
-        begun = True
-        return [_FinishedJob(queued, value=queued.job(transaction)) for queued in batch]
-
     try:
-        return await connection.run(run_all)
+        with connection.begin():
+            begun = True
+            return [_FinishedJob(queued, value=queued.job(connection)) for queued in batch]
     except Exception as error:  # noqa: BLE001 (it is raised to the job's caller)
         if begun and len(batch) > 1:
-            return [finished for queued in batch for finished in await _run_batch(connection, [queued])]
+            return [finished for queued in batch for finished in _run_batch([queued], connection)]
         # The transaction could not begin: another program has locked the database, and each retry would wait again.
         return [_FinishedJob(queued, error=_convert_error(error)) for queued in batch]
 

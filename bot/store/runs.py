@@ -9,7 +9,6 @@ from sqlalchemy import Select, Update
 from bot.clock import Clock
 from bot.media.types import Media
 from bot.store import privacy, queries, retention, transitions
-from bot.store import queries as mapping
 from bot.store.database import Database
 from bot.store.models import Run, RunState
 from bot.store.privacy import Erasure, StoredCounts
@@ -126,7 +125,7 @@ class Runs:
     async def load_files(self, run_id: str) -> tuple[Media, ...]:
         """Return the files uploaded with a run, in the order its input numbers them; empty once they have expired."""
         return await self._database.read(
-            lambda connection: mapping.rows_to_files(connection.execute(mapping.SELECT_FILES, {"run_id": run_id}))
+            lambda connection: queries.rows_to_files(connection.execute(queries.SELECT_FILES, {"run_id": run_id}))
         )
 
     # -- privacy and retention
@@ -157,12 +156,12 @@ class Runs:
         )
 
     async def _update(self, statement: Update, run_id: str, **values: Any) -> bool:
-        return await self._database.write(
-            lambda connection: transitions.update_run(connection, statement, run_id, values)
-        )
+        """Execute one of the UPDATEs of ``transitions`` and return whether it changed the run."""
+        values["run_id"] = run_id
+        return await self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
 
     async def _read_one(self, query: Select[Any], **values: Any) -> Run | None:
-        return await self._database.read(lambda connection: mapping.read_run(connection, query, values))
+        return await self._database.read(lambda connection: queries.read_run(connection, query, values))
 
     async def _read_all(self, query: Select[Any], **values: Any) -> tuple[Run, ...]:
-        return await self._database.read(lambda connection: mapping.read_runs(connection, query, values))
+        return await self._database.read(lambda connection: queries.read_runs(connection, query, values))

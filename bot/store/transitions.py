@@ -4,11 +4,11 @@ Each is one UPDATE whose WHERE names the states it may leave; the number of chan
 the transition. Of any number of callers, in any number of processes, one wins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import BigInteger, Connection, Integer, Update, bindparam, delete, exists, insert, select, update
+from sqlalchemy import BigInteger, Connection, Integer, bindparam, delete, exists, insert, select, update
 
 from bot.media.types import Media
 from bot.store.errors import QuotaExceeded
@@ -84,11 +84,6 @@ def reserve_run(
         if files:
             connection.execute(insert(run_files), files_to_rows(run.id, files))
     return exceeded
-
-
-def update_run(connection: Connection, statement: Update, run_id: str, values: Mapping[str, Any]) -> bool:
-    """Execute one of the UPDATEs above and return whether it changed the run."""
-    return connection.execute(statement, {"run_id": run_id, **values}).rowcount == 1
 
 
 def deliver_run(connection: Connection, run_id: str, at: datetime) -> bool:
