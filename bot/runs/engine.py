@@ -48,8 +48,7 @@ from bot.runs.active_run import ActiveRun, WebhookReceived
 from bot.runs.create_queue import CreateQueue
 from bot.runs.input_files import ThumbnailLoader
 from bot.runs.output_buffer import OutputBuffer
-from bot.runs.policy import Policy
-from bot.runs.poll_limiter import PollLimiter
+from bot.runs.policy import Policy, PollLimiter
 from bot.runs.reconcile import OrphanCanceller, Reconciler
 from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.run_task import run_task

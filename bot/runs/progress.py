@@ -25,11 +25,6 @@ class LogProgress:
     steps: int
     bars: int
 
-    @property
-    def work(self) -> float:
-        """The work so far, in bars."""
-        return self.bars + self.step / self.steps
-
 
 class LogReader:
     """Reads growing logs, each line once."""
@@ -75,7 +70,7 @@ class ProgressEstimator:
 
     def read(self, step: LogProgress | None, *, done: int, total: int | None) -> float | None:
         """Return the fraction (0 to 1) of ``total`` outputs, None if it is unknown."""
-        work = step.work if step else 0.0
+        work = step.bars + step.step / step.steps if step else 0.0
         if done > self._done:
             self._done, self._work_when_done = done, work
         if not total or (step is None and not done):

@@ -1,20 +1,27 @@
-"""The task of one run, from the create queue to its delivery."""
+"""The task of one run: create or find its prediction, track it, end the run on disk, once, and deliver its result."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import Any, TypeVar
 
 import structlog
 
-from bot.runs.active_run import ActiveRun, PollResult, PredictionLost, RunEvent
+from bot.aio import race
+from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
 from bot.runs.create import create_once
-from bot.runs.finalize import deliver, finalize
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, outcome_of_prediction, outcome_of_stream
 from bot.runs.recover import RecoveryStep
 from bot.runs.services import RunServices
-from bot.runs.snapshot import Phase
-from bot.runs.track import track
+from bot.runs.snapshot import DeliveryResult, Phase, WarningCode
+from bot.runs.track import send_cancel, track
+from bot.store.errors import StoreError
 from bot.store.models import RunState
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_FAILURES_BEFORE_WARNING = 3
 
 
 async def run_task(active: ActiveRun, step: RecoveryStep, services: RunServices) -> None:
@@ -74,3 +81,97 @@ async def _fail_unexpectedly(active: ActiveRun, error: Exception, services: RunS
         await finalize(active, Outcome.failed(FailureCode.INTERNAL), services)
     except Exception:  # the row stays as it is for the next start
         log.exception("run_not_ended", run=run.id)
+
+
+async def finalize(active: ActiveRun, outcome: Outcome, services: RunServices) -> None:
+    """End the run and deliver it. If it had ended already, delivering is up to whoever ended it."""
+    ended_at = services.clock.now()
+    prediction, reason = outcome.prediction, outcome.reason
+    columns: dict[str, Any] = {
+        "state": outcome.state,
+        "failure": reason.to_detail() if reason else None,
+        "cause": reason.code.value if reason else None,
+        "output": active.output.output,
+        "metrics": dict(prediction.metrics) if prediction else {},
+        "started_at": prediction.started_at if prediction else None,
+    }
+    won = await _save(lambda: services.runs.mark_ended(active.run.id, at=ended_at, **columns), active, services)
+    if not won:
+        log.warning("run_already_ended", run=active.run.id)
+        return
+    active.update_row(ended_at=ended_at, **{name: value for name, value in columns.items() if value is not None})
+    run = active.run
+    services.metrics.run_ended(run.command, run.state.value)
+    log.info("run_ended", run=run.id, prediction=run.prediction_id, end=run.state.value, cause=run.cause)
+    await deliver(active, services)
+
+
+async def deliver(active: ActiveRun, services: RunServices) -> None:
+    """Show the result of a run that has ended, and record that it is shown."""
+    if not active.message_deleted:
+        active.enter_phase(Phase.DELIVERING)
+        await active.output.wait_for_files(services.clock, services.policy.download_timeout)
+        if not await _finish_reply(active, services):
+            return
+    delivered_at = services.clock.now()
+    await _save(lambda: services.runs.mark_delivered(active.run.id, at=delivered_at), active, services)
+    run = active.run
+    services.metrics.run_delivered(run.command, run.state.value, (delivered_at - run.created_at).total_seconds())
+    seconds = (delivered_at - (run.ended_at or delivered_at)).total_seconds()
+    log.info("run_delivered", run=run.id, prediction=run.prediction_id, seconds=round(seconds, 3))
+
+
+async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:
+    """Send the final snapshot until Discord has it; return whether the run counts as delivered.
+
+    An error of our own is not retried for long. Then the run stays undelivered: the next start, maybe of a version
+    without the error, delivers it.
+    """
+    snapshot, run_id, policy = active.final_snapshot(), active.run.id, services.policy
+    attempts = errors = 0
+    while not active.message_deleted:
+        attempts += 1
+        try:
+            with active.critical_section():
+                result = await active.reply.finish(snapshot)
+        except Exception:
+            errors += 1
+            log.exception("reply_failed", run=run_id)
+            services.metrics.unexpected_error("ui")
+            result = DeliveryResult.LATER
+        if result is not DeliveryResult.LATER:
+            active.reply_finished = True
+            if result is DeliveryResult.FAILED:
+                log.error("delivery_failed", run=run_id)
+            return result is not DeliveryResult.FAILED
+        if services.clock.now() - (snapshot.run.ended_at or snapshot.run.created_at) > policy.delivery_timeout:
+            log.error("delivery_timed_out", run=run_id)
+            return True
+        if errors >= policy.delivery_errors:
+            log.error("delivery_failed", run=run_id)
+            return False
+        await services.clock.sleep(policy.backoff(attempts))
+    return True
+
+
+async def _save(write: Callable[[], Awaitable[T]], active: ActiveRun, services: RunServices) -> T:
+    """Return the result of ``write``, retrying for as long as the process lives: a paid run must not be lost.
+
+    If the prediction may still run, it is canceled first; and again when somebody asks to cancel the run.
+    """
+    failures = 0
+    while True:
+        if active.untracked:
+            active.untracked = not await send_cancel(active, services)
+        try:
+            result = await write()
+        except StoreError:
+            failures += 1
+            log.warning("run_not_saved", run=active.run.id, failures=failures, exc_info=failures == 1)
+        else:
+            active.set_warning("save", None)
+            return result
+        if failures >= _FAILURES_BEFORE_WARNING:
+            active.set_warning("save", WarningCode.NOT_SAVED)
+        event = await race(active.events.get(), services.clock.sleep(services.policy.backoff(failures)))
+        active.untracked = active.untracked or isinstance(event, CancelRequested)

@@ -9,8 +9,7 @@ from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
 from bot.runs.create_queue import CreateQueue
 from bot.runs.input_files import ThumbnailLoader
-from bot.runs.policy import Policy
-from bot.runs.poll_limiter import PollLimiter
+from bot.runs.policy import Policy, PollLimiter
 from bot.runs.reconcile import Reconciler
 from bot.runs.snapshot import OpenReply
 from bot.store.models import Run

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from bot.secrets import mask_secrets
 from bot.store import queries, transitions
-from bot.store import queries as mapping
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.tables import commands, erased_runs, run_files, runs
@@ -113,10 +112,10 @@ async def export(database: Database, author_id: int) -> dict[str, Any]:
 def _read_page(connection: Connection, *, author_id: int, last: Run | None) -> list[tuple[Run, dict[str, Any]]]:
     values: dict[str, Any] = {"author_id": author_id, "limit": _PAGE_SIZE}
     if last is None:
-        page = mapping.read_runs(connection, queries.RECENT, values)
+        page = queries.read_runs(connection, queries.RECENT, values)
     else:
         values |= {"before_time": last.created_at, "before_id": last.id}
-        page = mapping.read_runs(connection, queries.OLDER, values)
+        page = queries.read_runs(connection, queries.OLDER, values)
     files: dict[str, list[dict[str, Any]]] = {run.id: [] for run in page}
     for row in connection.execute(_SELECT_FILES, {"run_ids": list(files)}):
         files[row.run_id].append({"name": row.name, "type": row.mime, "size": row.size})
@@ -124,7 +123,7 @@ def _read_page(connection: Connection, *, author_id: int, last: Run | None) -> l
 
 
 def _export_run(run: Run, files: list[dict[str, Any]]) -> dict[str, Any]:
-    row = mapping.run_to_row(run)
+    row = queries.run_to_row(run)
     exported = {name: _to_json(value) for name, value in row.items() if name not in _SECRET_COLUMNS}
     exported["input"] = mask_secrets(run.input)
     return exported | {"messages": [message for _, message in sorted(run.messages.items())], "files": files}
