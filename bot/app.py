@@ -44,7 +44,7 @@ from bot.store.database import DatabaseLocation
 from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.extras import MissedCancelReactions
-from bot.ui.reply.registry import ReplyRegistry
+from bot.ui.reply.task import ReplyRegistry
 from bot.ui.translator import Translator, read_languages
 from cogs.about.cog import About
 from cogs.cancel.cog import CancelRuns

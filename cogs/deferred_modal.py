@@ -11,7 +11,7 @@ from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.errors import ReplicordError
 from bot.limits import INTERACTION_TOKEN_LIFE
-from bot.ui.render.list_cards import Tone, list_card, sentence_card
+from bot.ui.render.cards import Tone, list_card, sentence_card
 from bot.ui.respond import explain_error
 
 # Discord waits 3 seconds; the rest is for the network and a busy event loop.

@@ -59,7 +59,7 @@ class RunButton(
 
 def run_button_row(run_id: str, *actions: Action, disabled: frozenset[Action] = frozenset()) -> Component:
     """Return a row of a run's buttons as a payload, in the order given."""
-    return payloads.row(_run_button(run_id, action, disabled=action in disabled) for action in actions)
+    return payloads.row([_run_button(run_id, action, disabled=action in disabled) for action in actions])
 
 
 def _run_button(run_id: str, action: Action, *, disabled: bool) -> Component:

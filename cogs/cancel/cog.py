@@ -14,7 +14,7 @@ from bot.ui.render.formatting import escape
 from bot.ui.render.strings import CANCEL_ANSWERS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.messages import CANCEL_EMOJI
-from bot.ui.reply.registry import ReplyRegistry
+from bot.ui.reply.task import ReplyRegistry
 from bot.ui.respond import respond
 
 

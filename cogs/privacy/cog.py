@@ -15,8 +15,8 @@ from bot.formatting import format_count, spell_duration
 from bot.maintenance import RetentionPeriods
 from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
+from bot.ui.render.cards import Card, Entry, Tone, list_card, sentence_card
 from bot.ui.render.formatting import format_timestamp
-from bot.ui.render.list_cards import Card, Entry, Tone, list_card, sentence_card
 
 Interaction = discord.Interaction[Replicord]
 

@@ -13,10 +13,10 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.modals import Answers, FormModal
 from bot.ui.permissions import may_repeat, may_see_details
-from bot.ui.render.details import details_card
+from bot.ui.render.cards import details_card
 from bot.ui.render.formatting import escape
 from bot.ui.render.strings import NOTHING_NEWER, RUN_DELETED
-from bot.ui.reply.registry import ReplyRegistry
+from bot.ui.reply.task import ReplyRegistry
 from bot.ui.respond import respond
 from cogs.deferred_modal import open_modal
 from cogs.permissions import AnyModelRule

@@ -15,7 +15,7 @@ from bot.options.form import FormField, FormKind, OptionForm
 from bot.store.errors import StoreError
 from bot.ui.components import Action, ModelAction, ModelButton, RunButton
 from bot.ui.modals import Answers, FormModal
-from bot.ui.render.list_cards import Entry, list_card
+from bot.ui.render.cards import Entry, list_card
 from bot.ui.render.strings import DATABASE_UNAVAILABLE, NOT_ALLOWED, UNEXPECTED_ERROR
 from sandbox.discord import DiscordStandIn
 from tests.options.samples import default_layout

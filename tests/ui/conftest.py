@@ -15,8 +15,7 @@ from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run
 from bot.ui.components import PERSISTENT_BUTTONS
-from bot.ui.reply.registry import ReplyRegistry
-from bot.ui.reply.task import ReplyTask
+from bot.ui.reply.task import ReplyRegistry, ReplyTask
 from sandbox.discord import DiscordStandIn, Person
 from sandbox.discord.state.models import Channel, Message
 from tests.clock import VirtualClock, settle

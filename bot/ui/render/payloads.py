@@ -50,9 +50,9 @@ def separator() -> Component:
     return {"type": _SEPARATOR}
 
 
-def row(buttons: Iterable[Component]) -> Component:
+def row(buttons: list[Component]) -> Component:
     """Return one to five buttons side by side."""
-    return {"type": _ROW, "components": list(buttons)}
+    return {"type": _ROW, "components": buttons}
 
 
 def container(components: Iterable[Component], accent: int) -> Component:

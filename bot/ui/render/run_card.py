@@ -1,4 +1,4 @@
-"""Render a run: its card, and further messages for output that does not fit into the card. Pure.
+"""Render a run: its card, further messages for output that does not fit into it, and plain messages. Pure.
 
 The card, from top to bottom::
 
@@ -16,29 +16,44 @@ The card, from top to bottom::
 While the run is active only the status, the output and the colour change; nothing above the output moves.
 """
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import groupby
 from typing import Final
 
-from bot.limits import ATTACHMENTS_PER_MESSAGE, TEXT_CHARS, URL_CHARS
+from bot.formatting import replace_surrogates
+from bot.limits import ATTACHMENTS_PER_MESSAGE, GALLERY_ITEMS, GALLERY_MIME_TYPES, TEXT_CHARS, URL_CHARS
 from bot.media.types import Media
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.paginate import paginate
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.components import Action, run_button_row
 from bot.ui.render import payloads, strings
-from bot.ui.render.formatting import format_quote
-from bot.ui.render.list_cards import Tone
-from bot.ui.render.output import THUMBNAIL_NAME, RenderedOutput, render_output
+from bot.ui.render.cards import Tone
+from bot.ui.render.formatting import format_code_block, format_quote
 from bot.ui.render.payloads import Component
 
+# The input image beside the prompt; no output file may have its name.
+THUMBNAIL_NAME: Final = "input.webp"
+
+_REPLACED: Final = re.compile(r"[^A-Za-z0-9._-]+")  # Discord replaces these in file names
+_SPOILER_PREFIX: Final = "SPOILER_"  # Discord hides files whose names start with it
+_NAME_CHARS: Final = 80
 _QUOTE_LINES: Final = 4
 _QUOTE_CHARS: Final = 280
 _REMARKS_SHOWN: Final = 3
 # Characters of a message that are kept free for the status, remarks and file notes.
 _CARD_RESERVE_CHARS: Final = 1200
 _MESSAGE_RESERVE_CHARS: Final = 700
+
+# Characters of a plain message; half of what Discord accepts, because some count twice there.
+_PLAIN_CHARS: Final = 1900
+# A plain text of more messages is cut.
+_MAX_PLAIN_MESSAGES: Final = 20
+_PLAIN_HEADING: Final = "Something went wrong while I was building this message, so here is the plain result."
 
 _TONES: Final[Mapping[Phase, Tone]] = {
     Phase.QUEUED: Tone.NEUTRAL,
@@ -83,10 +98,13 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True)
 class RenderedMessage:
-    """One message: its components, the output files that it shows, and whether it shows the uploaded input image."""
+    """One message: its components, the output files that it shows, and whether it shows the uploaded input image.
+
+    ``files`` go by upload name. Every attachment is shown by a component, so messages with equal components are equal.
+    """
 
     components: list[Component]
-    files: tuple[FileItem, ...]
+    files: Mapping[str, FileItem]
     has_thumbnail: bool = False
 
 
@@ -102,20 +120,62 @@ def render_run(
     every snapshot.
     """
     header = header or CardHeader.render(snapshot, options)
+    items = (item for item in snapshot.items if not (options.omitted_text and isinstance(item, TextItem)))
     chunks = paginate(
-        (_prepare(item) for item in snapshot.items if not (options.omitted_text and isinstance(item, TextItem))),
+        (strings.escape_link_item(item) if isinstance(item, LinkItem) else item for item in items),
         first_chars=TEXT_CHARS - header.chars - _CARD_RESERVE_CHARS,
         chars=TEXT_CHARS - _MESSAGE_RESERVE_CHARS,
         files=ATTACHMENTS_PER_MESSAGE - header.has_thumbnail,
     )
-    total = len(chunks) if snapshot.final else None
     alt_texts = strings.build_alt_texts(snapshot)
-    outputs = [
-        render_output(chunk.items, alt_texts, pending=options.pending, withheld=options.withheld) for chunk in chunks
+    outputs = [_render_output(chunk.items, alt_texts, options) for chunk in chunks] or [RenderedMessage([], {})]
+    card = _render_card(snapshot, options, header, outputs[0])
+    total = len(chunks) if snapshot.final else None
+    for number, further in enumerate(outputs[1:], start=1):
+        further.components.append(payloads.text(strings.format_message_number(number, total)))
+    return (card, *outputs[1:])
+
+
+def render_plain(snapshot: RunSnapshot, options: RenderOptions) -> tuple[RenderedMessage, ...]:
+    """Return a run's output without any decoration, for when :func:`render_run` raises.
+
+    Uses as little of the other rendering code as possible, so that it works when that does not. The last line of a
+    further message is its number.
+    """
+    files = [
+        item
+        for item in snapshot.items
+        if isinstance(item, FileItem) and item.name not in options.pending and item.name not in options.withheld
     ]
-    card = _render_card(snapshot, options, header, outputs[0] if outputs else RenderedOutput((), ()))
-    further = (_render_further(output, number, total) for number, output in enumerate(outputs[1:], start=1))
-    return (card, *further)
+    texts = _plain_texts(snapshot, options)
+    count = max(1, len(texts), -(-len(files) // ATTACHMENTS_PER_MESSAGE))
+    messages = []
+    for number in range(min(count, _MAX_PLAIN_MESSAGES)):
+        own = files[number * ATTACHMENTS_PER_MESSAGE : (number + 1) * ATTACHMENTS_PER_MESSAGE]
+        attached = {upload_name(file.name): file for file in own}
+        components = [payloads.text(texts[number])] if number < len(texts) else []
+        components += [payloads.file(f"attachment://{name}") for name in attached]
+        if number > 0:
+            components.append(payloads.text(f"-# {number + 1}/{count}"))
+        elif options.show_refresh:
+            components.append(run_button_row(snapshot.run.id, Action.REFRESH))
+        messages.append(RenderedMessage(components, attached))
+    return tuple(messages)
+
+
+def upload_name(name: str) -> str:
+    """Return the name under which a file is uploaded, which Discord keeps as it is.
+
+    The same name always gives the same result, and different names different ones.
+    """
+    safe = _REPLACED.sub("_", name).lstrip("._-")
+    unchanged = safe == name and len(safe) <= _NAME_CHARS and safe != THUMBNAIL_NAME
+    if unchanged and not safe.startswith(_SPOILER_PREFIX):
+        return safe
+    stem, dot, suffix = safe.rpartition(".")
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    stem = (stem if dot else safe).removeprefix(_SPOILER_PREFIX)[:40] or "file"
+    return f"{stem}-{digest}.{suffix[:16]}" if dot and suffix else f"{stem}-{digest}"
 
 
 def uploaded_thumbnail(snapshot: RunSnapshot) -> Media | None:
@@ -153,10 +213,6 @@ class CardHeader:
         )
 
 
-def _prepare(item: OutputItem) -> OutputItem:
-    return strings.escape_link_item(item) if isinstance(item, LinkItem) else item
-
-
 def _linked_thumbnail(thumbnail: Media | str | None) -> str | None:
     if not isinstance(thumbnail, str) or len(thumbnail) > URL_CHARS:
         return None
@@ -164,7 +220,7 @@ def _linked_thumbnail(thumbnail: Media | str | None) -> str | None:
 
 
 def _render_card(
-    snapshot: RunSnapshot, options: RenderOptions, header: CardHeader, output: RenderedOutput
+    snapshot: RunSnapshot, options: RenderOptions, header: CardHeader, output: RenderedMessage
 ) -> RenderedMessage:
     progress = snapshot.progress
     warnings = [strings.explain_warning(progress.warning)] if progress.warning else []
@@ -180,11 +236,6 @@ def _render_card(
     return RenderedMessage([*notice, card], output.files, header.has_thumbnail)
 
 
-def _render_further(output: RenderedOutput, number: int, total: int | None) -> RenderedMessage:
-    number_line = payloads.text(strings.format_message_number(number, total))
-    return RenderedMessage([*output.components, number_line], output.files)
-
-
 def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
     run, phase = snapshot.run, snapshot.progress.phase
     if options.show_refresh:
@@ -194,3 +245,65 @@ def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
     cancelable = phase not in (Phase.CANCELING, Phase.DELIVERING) and not run.state.terminal
     disabled = frozenset() if cancelable else frozenset({Action.CANCEL})
     return run_button_row(run.id, Action.CANCEL, Action.DETAILS, disabled=disabled)
+
+
+def _render_output(
+    items: Sequence[OutputItem], alt_texts: Mapping[str, str], options: RenderOptions
+) -> RenderedMessage:
+    """Return a message that shows ``items`` in their order; ``alt_texts`` go by file name."""
+    hidden = {*options.pending, *options.withheld}
+    shown = [item for item in items if not isinstance(item, FileItem) or item.name not in hidden]
+    files = {upload_name(item.name): item for item in shown if isinstance(item, FileItem)}
+    urls = {item.name: f"attachment://{name}" for name, item in files.items()}
+    components: list[Component] = []
+    for shape, group in groupby(shown, key=_shape):
+        match shape:
+            case "gallery":
+                media = [(urls[item.name], alt_texts.get(item.name)) for item in group if isinstance(item, FileItem)]
+                starts = range(0, len(media), GALLERY_ITEMS)
+                components += [payloads.gallery(media[start : start + GALLERY_ITEMS]) for start in starts]
+            case "file":
+                components += [payloads.file(urls[item.name]) for item in group if isinstance(item, FileItem)]
+            case _:
+                text = "\n".join(line for line in map(_text, group) if line.strip())
+                components += [payloads.text(replace_surrogates(text))] if text else []
+    missing = [item.name for item in items if isinstance(item, FileItem) and item.name in options.withheld]
+    withheld = strings.format_withheld({name: options.withheld[name] for name in missing})
+    lines = [line for line in (withheld, strings.format_file_notes(list(files.values()))) if line]
+    if lines:
+        components.append(payloads.text("\n".join(lines)))
+    return RenderedMessage(components, files)
+
+
+def _shape(item: OutputItem) -> str:
+    if isinstance(item, FileItem):
+        return "gallery" if item.type.mime in GALLERY_MIME_TYPES else "file"
+    return "text"
+
+
+def _text(item: OutputItem) -> str:
+    match item:
+        case LinkItem():
+            return strings.format_link_item(item)
+        case TextItem(text, language):
+            return text if language is None else format_code_block(text, language)
+        case _:
+            return ""
+
+
+def _plain_texts(snapshot: RunSnapshot, options: RenderOptions) -> list[str]:
+    """Return the texts of the plain messages: a heading, links and the output, cut to length."""
+    lines = [_PLAIN_HEADING, *options.remarks, *options.withheld.values()]
+    for item in snapshot.items:
+        match item:
+            case LinkItem() if item.url:
+                lines.append(f"{item.label}: <{item.url}>")
+            case LinkItem():
+                lines.append(f"{item.label}: {item.reason}")
+            case TextItem() if not options.omitted_text:
+                lines.append(item.text)
+            case _:
+                pass
+    text = "\n".join(lines)
+    chunks = (text[start : start + _PLAIN_CHARS].strip() for start in range(0, len(text), _PLAIN_CHARS))
+    return [chunk for chunk in chunks if chunk]

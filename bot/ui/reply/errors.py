@@ -9,10 +9,9 @@ import discord
 
 from bot.outputs.items import FileItem
 from bot.ui.render import strings
-from bot.ui.render.output import THUMBNAIL_NAME
+from bot.ui.render.run_card import THUMBNAIL_NAME
 from bot.ui.reply.messages import TrackedMessage
-from bot.ui.reply.restrictions import Restrictions
-from bot.ui.reply.state import ReplyState
+from bot.ui.reply.state import ReplyState, Restrictions
 from bot.ui.reply.transports import MalformedResponse, Transport
 
 # What a request to Discord may raise. Anything else is a fault in code.

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import discord
 from discord import ui
+from discord.components import Component as ReceivedComponent
 from discord.components import (
-    Component,
     Container,
     FileComponent,
     MediaGalleryComponent,
@@ -21,14 +21,11 @@ from discord.components import (
 
 from bot.discord_internals import KeptAttachment
 from bot.outputs.items import FileItem
-from bot.ui.render.output import THUMBNAIL_NAME, upload_name
-from bot.ui.render.run_card import RenderedMessage
+from bot.ui.render.payloads import Component
+from bot.ui.render.run_card import THUMBNAIL_NAME, RenderedMessage
 
 CANCEL_EMOJI: Final = "❌"
 _EPHEMERAL: Final = discord.MessageFlags(ephemeral=True).value
-
-# What a message shows: its components and the names of its attachments.
-MessageContent = tuple[list[dict[str, Any]], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +52,20 @@ class MessageState:
         )
 
     @classmethod
-    def from_payload(cls, payload: Mapping[str, Any]) -> "MessageState":
-        """Read the payload of a message as Discord sends it."""
-        attachments = {attachment["filename"]: int(attachment["id"]) for attachment in payload.get("attachments", ())}
-        for media in _media_in(payload.get("components", ())):
+    def from_response(cls, response: Mapping[str, Any] | discord.Message) -> "MessageState":
+        """Read a message as Discord sends it, or as discord.py builds it in spite of ``InteractionWebhook``."""
+        if isinstance(response, discord.Message):
+            return cls.from_message(response)
+        attachments = {attachment["filename"]: int(attachment["id"]) for attachment in response.get("attachments", ())}
+        for media in _media_in(response.get("components", ())):
             attachments[_file_name(media["url"])] = int(media["attachment_id"])
         return cls(
-            int(payload["id"]),
+            int(response["id"]),
             attachments,
-            bool(payload.get("flags", 0) & _EPHEMERAL),
+            bool(response.get("flags", 0) & _EPHEMERAL),
             any(
                 reaction["me"] and reaction["emoji"]["name"] == CANCEL_EMOJI
-                for reaction in payload.get("reactions", ())
+                for reaction in response.get("reactions", ())
             ),
         )
 
@@ -91,14 +90,9 @@ class OutgoingMessage:
 
     view: ui.LayoutView | None = None
     content: str | None = None
-    kept: tuple[KeptAttachment, ...] = ()
+    kept: tuple[discord.Attachment, ...] = ()
     uploads: tuple[Upload, ...] = ()
     mentions: Sequence[int] = ()
-
-    def attachments(self) -> list[discord.Attachment | discord.File]:
-        """Return the attachments of an edit; the new ones are opened for one request."""
-        kept = [cast("discord.Attachment", attachment) for attachment in self.kept]
-        return [*kept, *self.files()]
 
     def files(self) -> list[discord.File]:
         """Return the new attachments, opened for one request. Raises OSError, and then leaves none open."""
@@ -126,7 +120,7 @@ class TrackedMessage:
 
     ``key`` is its key at the rate limiter. ``attachments`` are the ids of the attachments that Discord has, by upload
     name; ``verified``: they are certain. ``lost``: it is deleted, or Discord does not accept it. ``bot_only``: the
-    interaction token does not reach it. ``content`` is what it shows, None if that is unknown.
+    interaction token does not reach it. ``shown`` are its components, None if they are unknown.
     """
 
     number: int
@@ -136,11 +130,11 @@ class TrackedMessage:
     verified: bool = False
     lost: bool = False
     bot_only: bool = False
-    content: MessageContent | None = None
+    shown: list[Component] | None = None
 
     def reset(self) -> None:
         """Send a new message instead of this one at the next edit."""
-        self.message_id, self.attachments, self.verified, self.content = None, {}, True, None
+        self.message_id, self.attachments, self.verified, self.shown = None, {}, True, None
 
     def update(self, state: MessageState, rendered: RenderedMessage | None = None) -> None:
         """Record what Discord has of the message, and what it shows."""
@@ -148,15 +142,15 @@ class TrackedMessage:
         self.attachments = state.attachments
         self.verified = True
         if rendered is not None:
-            self.content = _content_of(rendered)
+            self.shown = rendered.components
 
     def needs(self, rendered: RenderedMessage) -> bool:
         """Whether Discord shows something else than this."""
-        return not self.lost and self.content != _content_of(rendered)
+        return not self.lost and self.shown != rendered.components
 
     def new_files(self, rendered: RenderedMessage) -> tuple[FileItem, ...]:
         """Return the files that are shown and that Discord does not have."""
-        return tuple(file for file in rendered.files if upload_name(file.name) not in self.attachments)
+        return tuple(file for name, file in rendered.files.items() if name not in self.attachments)
 
     def files_over(self, rendered: RenderedMessage, max_bytes: int) -> list[str]:
         """Return the names of the new files that exceed ``max_bytes`` together; the first one never does."""
@@ -168,22 +162,14 @@ class TrackedMessage:
                 left -= file.size
         return names
 
-    def kept(self, rendered: RenderedMessage) -> tuple[KeptAttachment, ...]:
+    def kept(self, rendered: RenderedMessage) -> tuple[discord.Attachment, ...]:
         """Return the attachments that Discord has and that are still shown."""
-        names = attachment_names(rendered)
-        return tuple(KeptAttachment(name, self.attachments[name]) for name in names if name in self.attachments)
+        names = (*((THUMBNAIL_NAME,) if rendered.has_thumbnail else ()), *rendered.files)
+        kept = [KeptAttachment(name, self.attachments[name]) for name in names if name in self.attachments]
+        return cast("tuple[discord.Attachment, ...]", tuple(kept))
 
 
-def attachment_names(rendered: RenderedMessage) -> list[str]:
-    """Return the upload names of all attachments of a rendered message, in order."""
-    return [THUMBNAIL_NAME] * rendered.has_thumbnail + [upload_name(file.name) for file in rendered.files]
-
-
-def _content_of(rendered: RenderedMessage) -> MessageContent:
-    return rendered.components, frozenset(attachment_names(rendered))
-
-
-def _media_of(components: Iterable[Component]) -> Iterator[UnfurledMediaItem]:
+def _media_of(components: Iterable[ReceivedComponent]) -> Iterator[UnfurledMediaItem]:
     for component in components:
         match component:
             case Container():

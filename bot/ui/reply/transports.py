@@ -77,11 +77,11 @@ class InteractionTransport:
     async def edit(self, message_id: int, message: OutgoingMessage) -> MessageState:
         request = self._webhook.edit_message(
             message_id,
-            attachments=message.attachments(),
+            attachments=[*message.kept, *message.files()],
             allowed_mentions=message.allowed_mentions(),
             **message.body(),
         )
-        return _state_from(await send_request(request, _timeout(message)))
+        return MessageState.from_response(await send_request(request, _timeout(message)))
 
     async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # a webhook has no nonce
         """Send a follow-up, which Discord shows as a reply to the first message."""
@@ -92,10 +92,10 @@ class InteractionTransport:
             wait=True,
             **message.body(),
         )
-        return _state_from(await send_request(request, _timeout(message)))
+        return MessageState.from_response(await send_request(request, _timeout(message)))
 
     async def read(self, message_id: int) -> MessageState:
-        return _state_from(await send_request(self._webhook.fetch_message(message_id)))
+        return MessageState.from_response(await send_request(self._webhook.fetch_message(message_id)))
 
 
 class BotTransport:
@@ -117,7 +117,7 @@ class BotTransport:
 
     async def edit(self, message_id: int, message: OutgoingMessage) -> MessageState:
         request = self._channel.get_partial_message(message_id).edit(
-            attachments=message.attachments(),
+            attachments=[*message.kept, *message.files()],
             allowed_mentions=message.allowed_mentions(),
             **message.body(),
         )
@@ -252,12 +252,6 @@ async def send_request(request: Awaitable[T], timeout: float = _REQUEST_SECONDS)
 def message_nonce(run_id: str, number: int) -> str:
     """Return the nonce of a further message: the same after every restart."""
     return hashlib.sha256(f"{run_id}:{number}".encode()).hexdigest()[:NONCE_CHARS]
-
-
-def _state_from(response: Any) -> MessageState:
-    if isinstance(response, discord.Message):  # discord.py built one in spite of InteractionWebhook
-        return MessageState.from_message(response)
-    return MessageState.from_payload(response)
 
 
 def _timeout(message: OutgoingMessage) -> float:

@@ -15,9 +15,15 @@ from bot.media.images import make_thumbnail
 from bot.runs.snapshot import RunSnapshot
 from bot.store.errors import StoreError
 from bot.ui.render import strings
-from bot.ui.render.output import THUMBNAIL_NAME, upload_name
-from bot.ui.render.plain import render_plain
-from bot.ui.render.run_card import CardHeader, RenderedMessage, RenderOptions, render_run, uploaded_thumbnail
+from bot.ui.render.run_card import (
+    THUMBNAIL_NAME,
+    CardHeader,
+    RenderedMessage,
+    RenderOptions,
+    render_plain,
+    render_run,
+    uploaded_thumbnail,
+)
 from bot.ui.reply.errors import (
     REQUEST_ERRORS,
     DiscordErrorKind,
@@ -33,7 +39,7 @@ from bot.ui.reply.transports import Transport, message_nonce
 
 if TYPE_CHECKING:
     from bot.outputs.items import FileItem
-    from bot.ui.reply.restrictions import Restrictions
+    from bot.ui.reply.state import Restrictions
 
 # Transports to change, files to leave out, texts to drop: more refusals than that are not cured by another attempt.
 _MAX_ATTEMPTS = 12
@@ -125,14 +131,6 @@ class ReplyWriter:
         transports = self._state.transports
         return transports.bot if message.bot_only else transports.select(self._services.clock.now())
 
-    async def _transport_for_attempt(self, message: TrackedMessage, attempt: int) -> Transport | None:
-        """Return the transport of an attempt, for all but the first after waiting for the rate limiter again."""
-        transport = self._transport_for(message)
-        if transport is not None and attempt > 0:
-            limiter, priority = self._services.limiter, self._state.priority
-            await limiter.acquire(message.key, bucket=transport.bucket, priority=priority)
-        return transport
-
     async def _acquire(self, message: TrackedMessage) -> EditResult | None:
         """Wait until the message may be edited; return a result if it may not be edited at all."""
         state, services = self._state, self._services
@@ -150,9 +148,11 @@ class ReplyWriter:
         """Make one message show its part of the snapshot; return None when it does."""
         state = self._state
         for attempt in range(_MAX_ATTEMPTS):
-            transport = await self._transport_for_attempt(message, attempt)
+            transport = self._transport_for(message)
             if transport is None:
                 return EditResult.UNREACHABLE
+            if attempt > 0:
+                await self._services.limiter.acquire(message.key, bucket=transport.bucket, priority=state.priority)
             new_files: tuple[FileItem, ...] = ()
             try:
                 await self._verify(message, transport)
@@ -162,9 +162,6 @@ class ReplyWriter:
                     return None
                 new_files = message.new_files(rendered)
                 self._learn(message, await self._send(message, rendered, transport), rendered)
-            except FileNotFoundError:
-                missing = [file for file in new_files if not file.path.exists()] or new_files
-                state.restrictions = state.restrictions.without_files(missing, strings.FILE_MISSING)
             except REQUEST_ERRORS as error:
                 result = self._recover(error, message, transport, new_files)
                 if result is not None:
@@ -181,8 +178,12 @@ class ReplyWriter:
     def _recover(
         self, error: Exception, message: TrackedMessage, transport: Transport, new_files: tuple["FileItem", ...]
     ) -> EditResult | None:
-        """Change what a failed request demands; return None if the message is tried again at once."""
+        """Change what a failed attempt demands; return None if the message is tried again at once."""
         state, now = self._state, self._services.clock.now()
+        if isinstance(error, FileNotFoundError):
+            missing = [file for file in new_files if not file.path.exists()] or new_files
+            state.restrictions = state.restrictions.without_files(missing, strings.FILE_MISSING)
+            return None
         step = next_step(error, state=state, message=message, transport=transport, new_files=new_files, now=now)
         self._apply(step, message, transport)
         if (kind := step.kind) in _LOGGED_KINDS:
@@ -286,9 +287,23 @@ class ReplyWriter:
         return render_run(snapshot, options, self._header[1])
 
     async def _send(self, message: TrackedMessage, rendered: RenderedMessage, transport: Transport) -> MessageState:
+        """Edit the message, or send it if it is new and record its id."""
         state, ledger = self._state, self._services.ledger
         run_id, number = state.run.id, message.number
-        outgoing = self._outgoing(message, rendered)
+        uploads = [
+            Upload(name, file.path, file.size)
+            for name, file in rendered.files.items()
+            if name not in message.attachments
+        ]
+        if rendered.has_thumbnail and state.thumbnail is not None and THUMBNAIL_NAME not in message.attachments:
+            uploads.insert(0, state.thumbnail)
+        mentions_author = state.restrictions.options.mention_author and number == 0
+        outgoing = OutgoingMessage(
+            view=PrebuiltLayout(rendered.components),
+            kept=message.kept(rendered),
+            uploads=tuple(uploads),
+            mentions=(state.run.author_id,) if mentions_author else (),
+        )
         if message.message_id is not None:
             return await transport.edit(message.message_id, outgoing)
         await ledger.mark_message_sending(run_id, number)
@@ -297,19 +312,6 @@ class ReplyWriter:
         state.author_notified = state.author_notified or number == 0
         await ledger.mark_message_sent(run_id, number, sent.message_id)
         return sent
-
-    def _outgoing(self, message: TrackedMessage, rendered: RenderedMessage) -> OutgoingMessage:
-        state = self._state
-        uploads = [Upload(upload_name(file.name), file.path, file.size) for file in message.new_files(rendered)]
-        if rendered.has_thumbnail and state.thumbnail is not None and THUMBNAIL_NAME not in message.attachments:
-            uploads.insert(0, state.thumbnail)
-        mentions_author = state.restrictions.options.mention_author and message.number == 0
-        return OutgoingMessage(
-            view=PrebuiltLayout(rendered.components),
-            kept=message.kept(rendered),
-            uploads=tuple(uploads),
-            mentions=(state.run.author_id,) if mentions_author else (),
-        )
 
 
 async def recover_followups(state: ReplyState, services: ReplyServices) -> None:

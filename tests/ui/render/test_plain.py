@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from bot.outputs.items import LinkItem, OutputItem, TextItem
 from bot.runs.snapshot import Phase
-from bot.ui.render.plain import render_plain
-from bot.ui.render.run_card import RenderOptions
+from bot.ui.render.run_card import RenderOptions, render_plain
 from tests.ui.factories import make_file, make_snapshot
 from tests.ui.message_rules import check_message, text_contents
 
@@ -18,7 +17,7 @@ def test_plain_messages_are_within_discords_limits(text: str, files: int) -> Non
     rendered = render_plain(make_snapshot(Phase.SUCCEEDED, *items), RenderOptions())
     for message in rendered:
         check_message(message.components)
-    assert [file for message in rendered for file in message.files] == items[1:]
+    assert [file for message in rendered for file in message.files.values()] == items[1:]
 
 
 def test_links_and_missing_files_are_listed() -> None:
@@ -30,7 +29,7 @@ def test_links_and_missing_files_are_listed() -> None:
     assert "a.mp4: <https://replicate.delivery/a>" in text
     assert "b.mp4: too large" in text
     assert "It is gone." in text
-    assert message.files == ()
+    assert message.files == {}
 
 
 def test_text_of_twenty_messages_is_cut() -> None:

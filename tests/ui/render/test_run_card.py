@@ -121,7 +121,7 @@ def test_any_snapshot_is_within_discords_limits(data: st.DataObject) -> None:
 @settings(deadline=None, max_examples=60)
 def test_every_file_and_letter_is_in_some_message(snapshot: RunSnapshot) -> None:
     messages = render_run(snapshot)
-    shown = [file for message in messages for file in message.files]
+    shown = [file for message in messages for file in message.files.values()]
     assert shown == [part for part in snapshot.items if isinstance(part, FileItem)]
     dealt = paginate(snapshot.items, first_chars=500, chars=3000)
     words_of_sheets = [

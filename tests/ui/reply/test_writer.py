@@ -11,7 +11,7 @@ from bot.media.types import Media
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase, RunSnapshot
 from bot.store.errors import StoreError
-from bot.ui.reply.registry import ReplyRegistry
+from bot.ui.reply.task import ReplyRegistry
 from sandbox.discord import Permission
 from tests.ui.conftest import ReplyEnvironment
 from tests.ui.factories import WEBP, lasting, make_file, make_image, make_snapshot

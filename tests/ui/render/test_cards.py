@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from bot.store.models import RunState
 from bot.ui.components import Action, RunButton
 from bot.ui.permissions import may_cancel, may_see_details
-from bot.ui.render.details import details_card
-from bot.ui.render.list_cards import Entry, Tone, list_card, run_entry, sentence_card
+from bot.ui.render.cards import Entry, Tone, details_card, list_card, run_entry, sentence_card
 from tests.ui.factories import NOW, make_place, make_run
 from tests.ui.message_rules import check_message, iter_components, text_contents
 
