@@ -223,7 +223,7 @@ def _render_card(
     snapshot: RunSnapshot, options: RenderOptions, header: CardHeader, output: RenderedMessage
 ) -> RenderedMessage:
     progress = snapshot.progress
-    warnings = [strings.explain_warning(progress.warning)] if progress.warning else []
+    warnings = [strings.WARNINGS[progress.warning]] if progress.warning else []
     small = [f"-# {remark}" for remark in (*options.remarks[-_REMARKS_SHOWN:], *warnings)]
     components = [*header.components, payloads.text(strings.format_status(snapshot))]
     if header.summary or small:

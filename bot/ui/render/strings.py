@@ -52,7 +52,7 @@ FILE_REJECTED: Final = "Discord rejected it."
 FILE_MISSING: Final = "It's no longer available."
 
 # What does not work at the moment, and why a run failed: the wordings of the engine's codes
-_WARNINGS: Final[Mapping[WarningCode, str]] = {
+WARNINGS: Final[Mapping[WarningCode, str]] = {
     WarningCode.THROTTLED: "Replicate is busy; retrying in a few seconds.",
     WarningCode.UNREACHABLE: "Replicate can't be reached right now; retrying.",
     WarningCode.CANCEL_NOT_ACCEPTED: "Replicate hasn't accepted the cancel request yet; retrying.",
@@ -108,6 +108,13 @@ _FAILURES_WITH_DEADLINE: Final[Mapping[FailureCode, str]] = {
     FailureCode.OVERDUE: "Replicate didn't finish the run within {}. Try again later.",
 }
 
+_ACTIVE_STATUSES: Final[Mapping[Phase, str]] = {
+    Phase.SENDING: "**Sending to Replicate**",
+    Phase.RECONCILING: f"**No answer from Replicate**{SEPARATOR}checking whether the run started",
+    Phase.STARTING: f"**Starting the model**{SEPARATOR}the first run can take a minute or two",
+    Phase.DELIVERING: f"**Finishing**{SEPARATOR}getting the last results",
+}
+
 _REASON_CHARS: Final = 200
 _NOTICE_REASON_CHARS: Final = 150
 _NOTES_SHOWN: Final = 3
@@ -132,11 +139,6 @@ def explain_quota(exceeded: QuotaExceeded) -> str:
     limit = format_count(exceeded.limit, "run")
     next_run = f"<t:{math.ceil(exceeded.retry_at.timestamp())}:R>"
     return f"You've reached the limit of {limit} in 24 hours. You can start the next one {next_run}."
-
-
-def explain_warning(warning: WarningCode) -> str:
-    """Return what does not work at the moment."""
-    return _WARNINGS[warning]
 
 
 def explain_failure(run: Run) -> str:
@@ -194,8 +196,25 @@ def prediction_url(prediction_id: str) -> str:
 
 
 def format_status(snapshot: RunSnapshot) -> str:
-    """Return the one line that says how the run is doing."""
-    return _STATUS[snapshot.progress.phase](snapshot)
+    """Return the one line that says how the run is doing.
+
+    While it is active, the line ends with a timestamp that Discord counts up by itself, without an edit.
+    """
+    run, progress = snapshot.run, snapshot.progress
+    if (format_ended := _ENDED_STATUSES.get(progress.phase)) is not None:
+        return format_ended(snapshot)
+    match progress.phase:
+        case Phase.QUEUED:
+            position = f"{format_ordinal(progress.queue_position)} in line" if progress.queue_position else ""
+            status = _join("**Queued**", position)
+        case Phase.RUNNING:
+            status = _format_running(snapshot)
+        case Phase.CANCELING:
+            canceler = _format_canceler(run)
+            status = _join("**Stopping**", f"requested by {canceler}" if canceler else "")
+        case _:
+            status = _ACTIVE_STATUSES[progress.phase]
+    return _join(status, format_timestamp(progress.since))
 
 
 def format_completion_notice(snapshot: RunSnapshot) -> str:
@@ -222,25 +241,7 @@ def run_duration(run: Run) -> timedelta | None:
     return None if run.ended_at is None else run.ended_at - run.created_at
 
 
-def _queued(snapshot: RunSnapshot) -> str:
-    progress = snapshot.progress
-    position = f"{format_ordinal(progress.queue_position)} in line" if progress.queue_position else ""
-    return _status("Queued", position, _since(progress))
-
-
-def _sending(snapshot: RunSnapshot) -> str:
-    return _status("Sending to Replicate", _since(snapshot.progress))
-
-
-def _reconciling(snapshot: RunSnapshot) -> str:
-    return _status("No answer from Replicate", "checking whether the run started", _since(snapshot.progress))
-
-
-def _starting(snapshot: RunSnapshot) -> str:
-    return _status("Starting the model", "the first run can take a minute or two", _since(snapshot.progress))
-
-
-def _running(snapshot: RunSnapshot) -> str:
+def _format_running(snapshot: RunSnapshot) -> str:
     progress = snapshot.progress
     count, noun = count_files(snapshot.items)
     done = max(progress.done, count)
@@ -248,7 +249,7 @@ def _running(snapshot: RunSnapshot) -> str:
     fraction = _total_fraction(progress, done)
     progress_bar = format_progress_bar(fraction) if fraction is not None else ""
     name = noun if count else _expected_noun(snapshot.run)
-    return _status(_running_title(progress, done, count, name.capitalize()), steps, progress_bar, _since(progress))
+    return _join(f"**{_running_title(progress, done, count, name.capitalize())}**", steps, progress_bar)
 
 
 def _running_title(progress: Progress, done: int, count: int, name: str) -> str:
@@ -273,27 +274,18 @@ def _total_fraction(progress: Progress, done: int) -> float | None:
     return (done + (current or 0.0)) / progress.total if current is not None or progress.total > 1 else None
 
 
-def _canceling(snapshot: RunSnapshot) -> str:
-    canceler = _format_canceler(snapshot.run)
-    return _status("Stopping", f"requested by {canceler}" if canceler else "", _since(snapshot.progress))
-
-
-def _delivering(snapshot: RunSnapshot) -> str:
-    return _status("Finishing", "getting the last results", _since(snapshot.progress))
-
-
-def _succeeded(snapshot: RunSnapshot) -> str:
+def _format_succeeded(snapshot: RunSnapshot) -> str:
     count, noun = count_files(snapshot.items)
     result = format_count(count, noun) if count else "" if snapshot.items else "the model returned nothing"
-    return _status("Done", result, _format_run_duration(snapshot.run))
+    return _join("**Done**", result, _format_run_duration(snapshot.run))
 
 
-def _failed(snapshot: RunSnapshot) -> str:
+def _format_failed(snapshot: RunSnapshot) -> str:
     reason = _format_reason(snapshot.run) or _FAILURES[FailureCode.NO_REASON]
     return f"**Failed:** {reason}{_format_kept(snapshot)}"
 
 
-def _canceled(snapshot: RunSnapshot) -> str:
+def _format_canceled(snapshot: RunSnapshot) -> str:
     run = snapshot.run
     canceler, reason = _format_canceler(run), _format_reason(run)
     stopped = f"**Stopped** by {canceler}" if canceler else f"**Stopped:** {reason}" if reason else "**Stopped**"
@@ -301,7 +293,7 @@ def _canceled(snapshot: RunSnapshot) -> str:
     return _join(stopped + _format_kept(snapshot), "nothing was billed" if never_sent else "")
 
 
-def _aborted(snapshot: RunSnapshot) -> str:
+def _format_aborted(snapshot: RunSnapshot) -> str:
     reason = _format_reason(snapshot.run) or "Replicate stopped the run before it finished. Try again."
     return f"**Ended early:** {reason}{_format_kept(snapshot)}"
 
@@ -333,15 +325,6 @@ def _format_run_duration(run: Run) -> str:
     return "" if duration is None else format_duration(duration)
 
 
-def _since(progress: Progress) -> str:
-    """Return a timestamp that Discord counts up by itself, without an edit."""
-    return format_timestamp(progress.since)
-
-
-def _status(title: str, *details: str) -> str:
-    return _join(f"**{title}**", *details)
-
-
 def _join(*parts: str) -> str:
     return SEPARATOR.join(part for part in parts if part)
 
@@ -351,18 +334,11 @@ def _in_brackets(*parts: str) -> str:
     return f" ({inner})" if inner else ""
 
 
-_STATUS: Final = {
-    Phase.QUEUED: _queued,
-    Phase.SENDING: _sending,
-    Phase.RECONCILING: _reconciling,
-    Phase.STARTING: _starting,
-    Phase.RUNNING: _running,
-    Phase.CANCELING: _canceling,
-    Phase.DELIVERING: _delivering,
-    Phase.SUCCEEDED: _succeeded,
-    Phase.FAILED: _failed,
-    Phase.CANCELED: _canceled,
-    Phase.ABORTED: _aborted,
+_ENDED_STATUSES: Final = {
+    Phase.SUCCEEDED: _format_succeeded,
+    Phase.FAILED: _format_failed,
+    Phase.CANCELED: _format_canceled,
+    Phase.ABORTED: _format_aborted,
 }
 
 
@@ -381,12 +357,12 @@ def build_alt_texts(snapshot: RunSnapshot) -> dict[str, str]:
     """Return the alt text of each file by its name: its number and the prompt."""
     names = [item.name for item in snapshot.items if isinstance(item, FileItem)]
     total = snapshot.run.expected or snapshot.progress.total
-    return {name: _alt_text(snapshot.run.prompt, number, total) for number, name in enumerate(names, start=1)}
-
-
-def _alt_text(prompt: str | None, number: int, total: int | None) -> str:
-    position = f"{number} of {total}" if total is not None and total >= max(number, 2) else f"{number}"
-    return one_line(f"{position}: {prompt}" if prompt else position, GALLERY_DESCRIPTION_CHARS)
+    alt_texts = {}
+    for number, name in enumerate(names, start=1):
+        position = f"{number} of {total}" if total is not None and total >= max(number, 2) else f"{number}"
+        text = f"{position}: {snapshot.run.prompt}" if snapshot.run.prompt else position
+        alt_texts[name] = one_line(text, GALLERY_DESCRIPTION_CHARS)
+    return alt_texts
 
 
 def format_message_number(number: int, total: int | None) -> str:

@@ -9,7 +9,7 @@ from bot.runs.engine import CancelResult
 from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.snapshot import WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
-from bot.ui.render.strings import CANCEL_ANSWERS, explain_failure, explain_quota, explain_warning
+from bot.ui.render.strings import CANCEL_ANSWERS, WARNINGS, explain_failure, explain_quota
 from tests.ui.factories import make_run
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ def test_failures_of_earlier_versions_are_shown_as_stored() -> None:
 
 @pytest.mark.parametrize("warning", WarningCode)
 def test_every_warning_has_a_sentence(warning: WarningCode) -> None:
-    assert explain_warning(warning).endswith(".")
+    assert WARNINGS[warning].endswith(".")
 
 
 @pytest.mark.parametrize("result", CancelResult)
