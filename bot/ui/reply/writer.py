@@ -3,6 +3,7 @@
 import asyncio
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import discord
@@ -38,6 +39,8 @@ from bot.ui.reply.state import ReplyServices, ReplyState
 from bot.ui.reply.transports import Transport, message_nonce
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.outputs.items import FileItem
     from bot.ui.reply.state import Restrictions
 
@@ -157,11 +160,12 @@ class ReplyWriter:
             try:
                 await self._verify(message, transport)
                 await self._create_thumbnail(snapshot)
-                rendered = self._part_for(message, snapshot)
-                if rendered is None:
+                rendered = self._render(snapshot)
+                if message.number >= len(rendered) or not message.needs(rendered[message.number]):
                     return None
-                new_files = message.new_files(rendered)
-                self._learn(message, await self._send(message, rendered, transport), rendered)
+                own = rendered[message.number]
+                new_files = message.new_files(own)
+                self._learn(message, await self._send(message, own, transport), own)
             except REQUEST_ERRORS as error:
                 result = self._recover(error, message, transport, new_files)
                 if result is not None:
@@ -254,37 +258,27 @@ class ReplyWriter:
         else:
             state.thumbnail = Upload(THUMBNAIL_NAME, small.data, small.size)
 
-    def _part_for(self, message: TrackedMessage, snapshot: RunSnapshot) -> RenderedMessage | None:
-        """Return what the message should show; None if it shows that already, or is lost."""
-        rendered = self._render(snapshot)
-        if message.number >= len(rendered) or not message.needs(rendered[message.number]):
-            return None
-        return rendered[message.number]
-
     def _render(self, snapshot: RunSnapshot) -> tuple[RenderedMessage, ...]:
         """Render the snapshot, with as many new files in each message as fit into one request."""
         restrictions = self._state.restrictions
-        cached = self._rendered_for
+        options, cached = restrictions.options, self._rendered_for
         if cached is not None and cached[0] is snapshot and cached[1] is restrictions:
             return self._rendered
-        rendered = self._render_with(snapshot, restrictions.options)
+        render: Callable[[RunSnapshot, RenderOptions], tuple[RenderedMessage, ...]] = render_plain
+        if not restrictions.plain:
+            if self._header is None or self._header[0] is not options:
+                self._header = options, CardHeader.render(snapshot, options)
+            render = partial(render_run, header=self._header[1])
+        rendered = render(snapshot, options)
         pending = frozenset(
             name
             for number, one in enumerate(rendered)
             for name in self._message(number).files_over(one, restrictions.max_upload)
         )
         if pending:
-            return self._render_with(snapshot, replace(restrictions.options, pending=pending))
+            return render(snapshot, replace(options, pending=pending))
         self._rendered_for, self._rendered = (snapshot, restrictions), rendered
         return rendered
-
-    def _render_with(self, snapshot: RunSnapshot, options: RenderOptions) -> tuple[RenderedMessage, ...]:
-        restrictions = self._state.restrictions
-        if restrictions.plain:
-            return render_plain(snapshot, options)
-        if self._header is None or self._header[0] is not restrictions.options:
-            self._header = restrictions.options, CardHeader.render(snapshot, restrictions.options)
-        return render_run(snapshot, options, self._header[1])
 
     async def _send(self, message: TrackedMessage, rendered: RenderedMessage, transport: Transport) -> MessageState:
         """Edit the message, or send it if it is new and record its id."""
