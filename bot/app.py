@@ -95,7 +95,6 @@ class App:
             on_login=self._on_login,
             shards=1 if custom_gateway else None,
             trace=self._discord_metrics.trace_config(),
-            received=self._discord_metrics.interaction_received,
         )
         self._replicate = Replicate(
             http,
@@ -216,6 +215,7 @@ class App:
     async def _on_login(self, client: Replicord) -> None:
         """Add commands, buttons and listeners, before the gateway opens."""
         client.add_dynamic_items(*PERSISTENT_BUTTONS)
+        client.add_listener(self._discord_metrics.on_interaction)
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
         await self.build_commands()

@@ -3,7 +3,7 @@
 import itertools
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Final
 
 import aiohttp
 import discord
@@ -41,7 +41,6 @@ class Replicord(commands.AutoShardedBot):
 
     ``on_login`` is awaited once, after Discord accepts the token and before the gateway connects, to add cogs and
     commands. ``shards`` overrides the number that Discord recommends. ``trace`` observes the HTTP session.
-    ``received`` is called with the id and purpose of every interaction as it arrives.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Replicord(commands.AutoShardedBot):
         on_login: Callable[["Replicord"], Awaitable[None]],
         shards: int | None = None,
         trace: aiohttp.TraceConfig | None = None,
-        received: Callable[[int, str], None] = lambda *_: None,
     ) -> None:
         disable_voice_warnings()
         super().__init__(
@@ -67,14 +65,9 @@ class Replicord(commands.AutoShardedBot):
             http_trace=trace or aiohttp.TraceConfig(),
         )
         self._on_login = on_login
-        self._received = received
 
     async def setup_hook(self) -> None:
         await self._on_login(self)
-
-    async def on_interaction(self, interaction: discord.Interaction) -> None:
-        """Record when an interaction arrives; its command or button is handled elsewhere."""
-        self._received(interaction.id, _purpose(interaction))
 
     async def log_in(self, token: str, *, clock: Clock) -> None:
         """Log in, retrying until Discord answers. Raises LoginFailure if Discord rejects the token."""
@@ -100,19 +93,6 @@ class Replicord(commands.AutoShardedBot):
             await report_error(args[0], error)
         else:
             log.error("listener_failed", listener=event_method, exc_info=error)
-
-
-def _purpose(interaction: discord.Interaction) -> str:
-    """Return what an interaction is for: the name of its command, "button", "modal" or "autocomplete"."""
-    match interaction.type:
-        case discord.InteractionType.application_command:
-            return str(cast("dict[str, Any]", interaction.data)["name"])
-        case discord.InteractionType.component:
-            return "button"
-        case discord.InteractionType.modal_submit:
-            return "modal"
-        case other:
-            return other.name
 
 
 # The API's name of each permission, and its name in Discord's client.

@@ -46,6 +46,7 @@ _HARMLESS_BEFORE_TOKEN: Final = frozenset(
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 _TRAILING_NUMBER: Final = re.compile(r"\d+$")
+_JOINED: Final = re.compile(rf"({'|'.join(sorted(_CREDENTIAL_WORDS))})(keys?|tokens?)")
 
 
 @lru_cache(maxsize=4096)
@@ -93,14 +94,7 @@ def _words(name: str) -> list[str]:
     words = [word.lower() for word in _SEPARATORS.split(_CAMEL.sub("_", plain)) if word]
     split: list[str] = []
     for word in words:
-        split += _split_joined(_TRAILING_NUMBER.sub("", word))
+        plain_word = _TRAILING_NUMBER.sub("", word)
+        joined = _JOINED.fullmatch(plain_word)  # "apikey", "hftoken"; not "monkey", "keywords", "tokenizer"
+        split += joined.groups() if joined else [plain_word]
     return [word for word in split if word]
-
-
-def _split_joined(word: str) -> list[str]:
-    """Split "apikey" and "hftoken" in two; "monkey", "keywords" and "tokenizer" stay whole."""
-    for ending in ("key", "keys", "token", "tokens"):
-        before = word.removesuffix(ending)
-        if before != word and before in _CREDENTIAL_WORDS:
-            return [before, ending]
-    return [word]

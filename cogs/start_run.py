@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 import discord
@@ -12,15 +12,11 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import BadOption
 from bot.limits import DEFAULT_FILE_BYTES
-from bot.media.types import Media, MediaKind, sniff
-from bot.options.files import UploadedFile, check_file_size, read_attachment
-from bot.options.layout import OptionLayout
-from bot.options.parse import ParsedOptions, parse_options
+from bot.media.types import Media, MediaKind
+from bot.options.files import AttachedFile, UploadedFile, read_attachment
+from bot.options.parse import parse_options
 from bot.runs import Place, Run, RunState
 from bot.runs.engine import Engine, repeat_run
-from cogs.use_as_subject.message_images import CdnImage, MessageImage
-
-_UNREAD: Final = sniff(b"")  # the type of a file that is not downloaded yet
 
 
 def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
@@ -30,6 +26,8 @@ def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
     elsewhere only the interaction's token does.
     """
     member = interaction.is_guild_integration() or bool(interaction.context.dm_channel)
+    # The author's own, larger limit ends with the token.
+    file_limit = interaction.guild.filesize_limit if interaction.guild else DEFAULT_FILE_BYTES
     return Place(
         application_id=interaction.application_id,
         guild_id=interaction.guild_id,
@@ -38,13 +36,8 @@ def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
         token=interaction.token,
         token_expires_at=interaction.expires_at,
         token_only=not member,
-        file_limit=_file_limit(interaction) if member else interaction.filesize_limit,
+        file_limit=file_limit if member else interaction.filesize_limit,
     )
-
-
-def _file_limit(interaction: discord.Interaction) -> int:
-    """Return how many bytes the bot may upload there; the author's own, larger limit ends with the token."""
-    return interaction.guild.filesize_limit if interaction.guild else DEFAULT_FILE_BYTES
 
 
 class RunStarter:
@@ -56,16 +49,16 @@ class RunStarter:
         self._new_id = new_id
 
     async def start(
-        self, interaction: discord.Interaction[Replicord], command: Command, values: Mapping[str, Any]
+        self, interaction: discord.Interaction[Replicord], values: Mapping[str, Any], *, command: Command
     ) -> Run:
         """Acknowledge the interaction, download the files and start the run.
 
         ``values`` go by option name; attachments and images of a message are not downloaded yet. Raises UserError if
         the run cannot start; nothing is billed then.
         """
-        parse_options(command.layout, {name: _without_download(name, value) for name, value in values.items()})
+        options = parse_options(command.layout, values)
         message_id = await _acknowledge(interaction)
-        options = await _download_and_parse(command.layout, values)
+        files = options.place_files(await asyncio.gather(*map(_read_file, options.files)))
         run = Run(
             id=self._new_id(),
             command=command.name,
@@ -76,13 +69,13 @@ class RunStarter:
             input=options.input,
             prompt=options.prompt,
             summary=options.summary,
-            notes=options.notes,
+            notes=files.notes,
             output_schema=command.output_schema,
             expected=options.expected_outputs,
             state=RunState.RESERVED,
             created_at=self._clock.now(),
         )
-        return await self._engine.start(run, files=options.files, thumbnail=options.thumbnail)
+        return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail)
 
     async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[Media, ...]) -> Run:
         """Start a run with the same model, version and input for the user of the interaction."""
@@ -108,38 +101,14 @@ async def _acknowledge(interaction: discord.Interaction[Replicord]) -> int:
     return response.message_id
 
 
-def _without_download(option: str, value: Any) -> Any:
-    """Replace files by empty media of the same name, so that everything else can be validated before the download."""
-    if isinstance(value, list):
-        return [_without_download(option, item) for item in value]
-    if isinstance(value, discord.Attachment | CdnImage):
-        check_file_size(option, value.filename, value.size)
-        return Media(name=value.filename, type=_UNREAD, data=b"")
-    return value
-
-
-async def _download_and_parse(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOptions:
-    """Download all files at once, then parse the options in a thread."""
-    downloaded = await asyncio.gather(*(_download(layout, name, value) for name, value in values.items()))
-    return await asyncio.to_thread(parse_options, layout, dict(zip(values, downloaded, strict=True)))
-
-
-async def _download(layout: OptionLayout, option: str, value: Any) -> Any:
-    if isinstance(value, list):
-        return list(await asyncio.gather(*(_download(layout, option, item) for item in value)))
-    if isinstance(value, discord.Attachment | CdnImage):
-        return await _download_file(layout, option, value)
-    return value
-
-
-async def _download_file(layout: OptionLayout, option: str, file: MessageImage) -> UploadedFile:
-    """Download a file now, because its URL expires soon."""
-    slash_option = layout.option(option)
-    field = layout.field(slash_option.field) if slash_option and slash_option.field else layout.find_field(option)
+async def _read_file(file: Media | AttachedFile) -> UploadedFile:
+    """Download and check an attached file, now because its URL expires soon; keep a file of an earlier run."""
+    if isinstance(file, Media):
+        return UploadedFile(file)
+    name = file.source.filename
     try:
-        data = await file.read()
+        data = await file.source.read()
     except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise BadOption(
-            option, f"`{option}`: couldn't download “{file.filename}” from Discord. Attach it again."
-        ) from error
-    return await asyncio.to_thread(read_attachment, option, file.filename, data, field.accepts if field else ())
+        sentence = f"`{file.option}`: couldn't download “{name}” from Discord. Attach it again."
+        raise BadOption(file.option, sentence) from error
+    return await asyncio.to_thread(read_attachment, file.option, name, data, file.accepts)

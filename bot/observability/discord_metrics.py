@@ -13,13 +13,16 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache
 from types import SimpleNamespace
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 import structlog
 
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
+
+if TYPE_CHECKING:
+    import discord
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +31,8 @@ _TRANSPORT_PATHS: Final = (
     ("token", re.compile(r"/webhooks/\d+/[^/]+(?P<message>/messages/[^/]+)?$")),
     ("bot", re.compile(r"/channels/\d+(?P<message>/messages/\d+)?(?:/.*)?$")),
 )
+# What an interaction that is no command is called in the metrics, by its type.
+_PURPOSES: Final = {"component": "button", "modal_submit": "modal"}
 _PENDING_INTERACTIONS_MAX: Final = 4096  # an interaction without an acknowledgement is dropped after so many others
 
 
@@ -45,9 +50,12 @@ class DiscordMetrics:
         self._pending: OrderedDict[int, tuple[str, float]] = OrderedDict()
         self._ready_shards: set[int] = set()
 
-    def interaction_received(self, interaction_id: int, purpose: str) -> None:
-        """Start timing an acknowledgement; ``purpose`` is a command, "button", "modal" or "autocomplete"."""
-        self._pending[interaction_id] = (purpose, self._clock.monotonic())
+    async def on_interaction(self, interaction: "discord.Interaction") -> None:
+        """Start timing an acknowledgement (a listener of the client's)."""
+        kind = interaction.type.name
+        command = cast("dict[str, Any]", interaction.data)["name"] if kind == "application_command" else None
+        purpose = command or _PURPOSES.get(kind, kind)
+        self._pending[interaction.id] = (purpose, self._clock.monotonic())
         if len(self._pending) > _PENDING_INTERACTIONS_MAX:
             self._pending.popitem(last=False)
 

@@ -142,7 +142,13 @@ class Redactor:
             text = self._own_secrets.sub(REDACTED, text)
         for pattern, replacement in _SECRET_PATTERNS:
             text = pattern.sub(replacement, text)
-        return _hide_named_values(text)
+        kept: list[str] = []
+        end = 0
+        for match in _NAME.finditer(text):
+            if match.end() >= end and is_secret_name(match["name"]) and (value := _VALUE.match(text, match.end())):
+                kept += [text[end : match.end()], REDACTED]
+                end = value.end()
+        return "".join([*kept, text[end:]])
 
 
 class _RedactingFormatter(ProcessorFormatter):
@@ -154,16 +160,6 @@ class _RedactingFormatter(ProcessorFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return self._redact(super().format(record))
-
-
-def _hide_named_values(text: str) -> str:
-    kept: list[str] = []
-    end = 0
-    for match in _NAME.finditer(text):
-        if match.end() >= end and is_secret_name(match["name"]) and (value := _VALUE.match(text, match.end())):
-            kept += [text[end : match.end()], REDACTED]
-            end = value.end()
-    return "".join([*kept, text[end:]])
 
 
 def _hide_secret_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

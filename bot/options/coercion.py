@@ -98,6 +98,8 @@ def _coerce_string(field: Field, raw: Any, option: str) -> Scalar:
         raise BadOption(option, f"`{option}` must be text.")
     text = str(raw)
     _check_length(field, text, option)
+    if not field.choices:
+        return text
     return {choice.value: choice.model_value for choice in make_choices(field.choices)}.get(text, text)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from bot.errors import BadOption
 from bot.formatting import format_size, single_line, truncate
@@ -53,6 +53,28 @@ _KIND_NAMES: Final = {
 _OTHER_SUFFIXES: Final = {JPEG: (".jpeg",), TIFF: (".tif",)}
 _FILENAME_CHARS: Final = 60  # of a file name in a message
 _ROTATED: Final = "Your photo was turned upright."
+
+
+@runtime_checkable
+class RemoteFile(Protocol):
+    """A file that Discord holds: an attachment, or an image of a message. ``size`` is in bytes, 0 if unknown."""
+
+    @property
+    def filename(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    async def read(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file that is not downloaded yet, the option it was given to, and the types that its input accepts."""
+
+    option: str
+    source: RemoteFile
+    accepts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +168,15 @@ def read_attachment(option: str, filename: str, data: bytes, accepts: tuple[str,
             option, f"`{option}` must be {describe_types(accepts)} (“{short_name}” is {_describe_type(media_type)})."
         )
     media = Media(name=_correct_suffix(name, media_type), type=media_type, data=data)
-    return _check_image(option, media, short_name) if media_type in _OPENED else UploadedFile(media)
+    if media_type not in _OPENED:
+        return UploadedFile(media)
+    try:
+        if not probe_image(data).rotated:
+            return UploadedFile(media)
+        upright = apply_orientation(media)
+    except BadImage as error:
+        raise BadOption(option, f"`{option}`: “{short_name}” can't be used. {error.sentence}") from error
+    return UploadedFile(media) if upright is media else UploadedFile(upright, (_ROTATED,))
 
 
 def check_file_size(option: str, filename: str, size: int) -> None:
@@ -155,16 +185,6 @@ def check_file_size(option: str, filename: str, size: int) -> None:
         name = truncate(_clean_filename(filename), _FILENAME_CHARS)
         sizes = f"“{name}” is {format_size(size)}, but Replicate accepts files of up to {format_size(FILE_BYTES)}."
         raise BadOption(option, f"`{option}`: {sizes}")
-
-
-def _check_image(option: str, media: Media, short_name: str) -> UploadedFile:
-    try:
-        if not probe_image(media.data).rotated:
-            return UploadedFile(media)
-        upright = apply_orientation(media)
-    except BadImage as error:
-        raise BadOption(option, f"`{option}`: “{short_name}” can't be used. {error.sentence}") from error
-    return UploadedFile(media) if upright is media else UploadedFile(upright, (_ROTATED,))
 
 
 def _clean_filename(filename: str) -> str:

@@ -74,8 +74,8 @@ class OptionForm:
     def parse_answers(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """Return values for ``parse_options``; raise BadOption if the ``advanced`` text is malformed.
 
-        ``answers`` are by the parts' keys: text, the value of a choice, or a list of files (``UploadedFile`` or
-        ``Media``). An empty or missing answer counts as not given.
+        ``answers`` are by the parts' keys: text, the value of a choice, or a list of files
+        (``RemoteFile`` or ``Media``). An empty or missing answer counts as not given.
         """
         values = {
             self._require_field(key).name: answer

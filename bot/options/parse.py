@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from bot.errors import BadOption, UserError
 from bot.formatting import single_line, truncate
-from bot.media.types import Media, MediaKind, format_reference
+from bot.media.types import Media, MediaKind, format_reference, parse_reference
 from bot.options.coercion import coerce_value, parse_url, parse_urls
 from bot.options.fields import Field, FieldKind
-from bot.options.files import UploadedFile, describe_types
+from bot.options.files import AttachedFile, RemoteFile, UploadedFile, check_file_size, describe_types
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
 from bot.options.text import summarize
@@ -44,22 +44,43 @@ class RawValue:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class InputFiles:
+    """A run's input files as read. ``notes`` are sentences about files that were changed.
+
+    ``thumbnail`` is the first input image: its media, or its address.
+    """
+
+    media: tuple[Media, ...]
+    notes: tuple[str, ...]
+    thumbnail: Media | str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedOptions:
     """What a run needs of the values given to a command.
 
-    ``input`` refers to each attached file as ``file:<n>``, an index into ``files``. ``prompt`` is the model's default
-    where none was given. ``expected_outputs`` is None if the model does not count its outputs. ``thumbnail`` is the
-    first input image: its media, or its address. ``notes`` are sentences about files that were changed.
+    ``input`` refers to each file as ``file:<n>``, an index into ``files``. ``prompt`` is the model's default where none
+    was given. ``expected_outputs`` is None if the model does not count its outputs. ``images`` are the references and
+    addresses in ``input`` that can be images.
     """
 
     input: Mapping[str, Any]
-    files: tuple[Media, ...] = ()
+    files: tuple[Media | AttachedFile, ...] = ()
     prompt: str | None = None
     summary: str = ""
     expected_outputs: int | None = None
-    notes: tuple[str, ...] = ()
-    thumbnail: Media | str | None = None
+    images: tuple[str, ...] = ()
+
+    def place_files(self, uploads: Sequence[UploadedFile]) -> InputFiles:
+        """Return the input files, given each of ``files`` as it was read."""
+        media = {format_reference(index): upload.media for index, upload in enumerate(uploads)}
+        images = (media.get(image, image) for image in self.images)
+        return InputFiles(
+            media=tuple(media.values()),
+            notes=tuple(dict.fromkeys(note for upload in uploads for note in upload.notes)),
+            thumbnail=next((i for i in images if isinstance(i, str) or i.type.kind is MediaKind.IMAGE), None),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +97,22 @@ def parse_options(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOpti
     """Return the model's input for these values; raise BadOption, or UserError if the command itself is at fault.
 
     ``values`` are by option name, or by any name that ``OptionLayout.find_field`` accepts; None means not given. A file
-    is an ``UploadedFile`` or a ``Media``, several are a list. Decodes images: call it in a thread.
+    is a ``RemoteFile``, to be downloaded later, or a ``Media``; several are a list.
     """
     raw = _group_by_field(layout, values)
     coerced = {field.name: _coerce_field(field, raw[field.name]) for field in layout.fields if field.name in raw}
     _check_required(layout, coerced)
     inputs = _apply_defaults(layout, coerced)
+    run_input, files = _replace_files(inputs)
+    prompt_field = layout.field(layout.prompt_field) if layout.prompt_field else None
+    prompt = inputs.get(prompt_field.name, prompt_field.default) if prompt_field else None
     return ParsedOptions(
-        input=_replace_files(inputs),
-        files=tuple(media for value in inputs.values() for media in _list_media(value)),
-        prompt=_find_prompt(layout, inputs),
+        input=run_input,
+        files=files,
+        prompt=prompt if isinstance(prompt, str) and prompt.strip() else None,
         summary=summarize(layout.fields, inputs, prompt=layout.prompt_field),
         expected_outputs=_count_outputs(layout, inputs),
-        notes=_collect_notes(values.values()),
-        thumbnail=_find_thumbnail(layout, inputs),
+        images=_find_images(layout, run_input),
     )
 
 
@@ -168,40 +191,35 @@ def _coerce_field(field: Field, raw: Sequence[RawValue]) -> Any:
 
 def _collect_files(field: Field, raw: Sequence[RawValue]) -> Any:
     """Return the one file or address, or the list of all of them, attachments first."""
-    if field.kind is FieldKind.FILES:
-        parts = [part for value in raw for part in _read_files(field, value)]
-        media = [part for part in parts if isinstance(part, Media)]
-        files = [*media, *(part for part in parts if isinstance(part, str))]
-        _check_file_count(field, files, raw[0].option)
-        return files
-    if len(raw) > 1:
-        first, second = raw[0].option, raw[1].option
-        raise BadOption(second, f"Use either `{first}` or `{second}`, not both.")
-    parts = _read_files(field, raw[0])
-    if len(parts) != 1:
-        raise BadOption(raw[0].option, f"`{raw[0].option}` accepts one file (you added {len(parts)}).")
-    return parts[0]
-
-
-def _read_files(field: Field, raw: RawValue) -> list[Media | str]:
-    values = raw.value if isinstance(raw.value, list | tuple) else [raw.value]
-    files: list[Media | str] = []
-    for value in values:
-        if isinstance(value, UploadedFile | Media):
-            files.append(value.media if isinstance(value, UploadedFile) else value)
-        elif field.kind is FieldKind.FILES:
-            files.extend(parse_urls(value, raw.option))
-        else:
-            files.append(parse_url(value, raw.option))
-    return files
-
-
-def _check_file_count(field: Field, files: Sequence[Any], option: str) -> None:
+    option = raw[0].option
+    if field.kind is FieldKind.FILE and len(raw) > 1:
+        raise BadOption(raw[1].option, f"Use either `{option}` or `{raw[1].option}`, not both.")
+    files = [file for value in raw for file in _read_files(field, value)]
+    if field.kind is FieldKind.FILE:
+        if len(files) != 1:
+            raise BadOption(option, f"`{option}` accepts one file (you added {len(files)}).")
+        return files[0]
     minimum, maximum = field.min_items or 0, field.max_items
     if len(files) < minimum:
         raise BadOption(option, f"`{option}` needs at least {_count_files(minimum)} (you added {len(files)}).")
     if maximum is not None and len(files) > maximum:
         raise BadOption(option, f"`{option}` accepts at most {_count_files(maximum)} (you added {len(files)}).")
+    return sorted(files, key=lambda file: isinstance(file, str))
+
+
+def _read_files(field: Field, raw: RawValue) -> list[Media | AttachedFile | str]:
+    files: list[Media | AttachedFile | str] = []
+    for value in raw.value if isinstance(raw.value, list | tuple) else [raw.value]:
+        if isinstance(value, Media):
+            files.append(value)
+        elif isinstance(value, RemoteFile):
+            check_file_size(raw.option, value.filename, value.size)
+            files.append(AttachedFile(raw.option, value, field.accepts))
+        elif field.kind is FieldKind.FILES:
+            files.extend(parse_urls(value, raw.option))
+        else:
+            files.append(parse_url(value, raw.option))
+    return files
 
 
 def _count_files(number: int) -> str:
@@ -218,13 +236,13 @@ def _check_required(layout: OptionLayout, coerced: Mapping[str, Any]) -> None:
             )
     for key in layout.required:
         field = layout.field(key)
-        if field is not None and (key not in coerced or _is_blank(field, coerced[key])):
+        if field is None:
+            continue
+        is_free_text = field.kind is FieldKind.STRING and not field.choices
+        value = coerced.get(key)
+        is_blank = (is_free_text and value == "") or (field.is_list and value == [])
+        if key not in coerced or is_blank:
             _raise_missing(layout, field)
-
-
-def _is_blank(field: Field, value: Any) -> bool:
-    is_free_text = field.kind is FieldKind.STRING and not field.choices
-    return (is_free_text and value == "") or (field.is_list and value == [])
 
 
 def _raise_missing(layout: OptionLayout, field: Field) -> NoReturn:
@@ -258,30 +276,20 @@ def _coerce_default(field: Field, value: Any) -> Any:
         ) from error
 
 
-def _list_media(value: Any) -> list[Media]:
-    parts = value if isinstance(value, list) else [value]
-    return [part for part in parts if isinstance(part, Media)]
-
-
-def _replace_files(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace each file by its reference, in order."""
-    number = 0
+def _replace_files(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Media | AttachedFile, ...]]:
+    """Return the input with each file replaced by its reference, and the files in that order."""
+    files: list[Media | AttachedFile] = []
     replaced: dict[str, Any] = {}
     for name, value in inputs.items():
-        references: list[Any] = []
+        parts: list[Any] = []
         for part in value if isinstance(value, list) else [value]:
-            references.append(format_reference(number) if isinstance(part, Media) else part)
-            number += isinstance(part, Media)
-        replaced[name] = references if isinstance(value, list) else references[0]
-    return replaced
-
-
-def _find_prompt(layout: OptionLayout, inputs: Mapping[str, Any]) -> str | None:
-    field = layout.field(layout.prompt_field) if layout.prompt_field else None
-    if field is None:
-        return None
-    prompt = inputs.get(field.name, field.default)
-    return prompt if isinstance(prompt, str) and prompt.strip() else None
+            if isinstance(part, Media | AttachedFile):
+                parts.append(format_reference(len(files)))
+                files.append(part)
+            else:
+                parts.append(part)
+        replaced[name] = parts if isinstance(value, list) else parts[0]
+    return replaced, tuple(files)
 
 
 def _count_outputs(layout: OptionLayout, inputs: Mapping[str, Any]) -> int | None:
@@ -295,20 +303,14 @@ def _count_outputs(layout: OptionLayout, inputs: Mapping[str, Any]) -> int | Non
     return product if counts else None
 
 
-def _collect_notes(values: Iterable[Any]) -> tuple[str, ...]:
-    parts = [part for value in values for part in (value if isinstance(value, list | tuple) else [value])]
-    return tuple(dict.fromkeys(note for part in parts if isinstance(part, UploadedFile) for note in part.notes))
-
-
-def _find_thumbnail(layout: OptionLayout, inputs: Mapping[str, Any]) -> Media | str | None:
+def _find_images(layout: OptionLayout, run_input: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return all references, and the addresses that are likely images, in the order of the fields."""
+    images: list[str] = []
     for field in layout.fields:
-        value = inputs.get(field.name) if field.accepts_files else None
-        for part in value if isinstance(value, list) else [value]:
-            if isinstance(part, Media) and part.type.kind is MediaKind.IMAGE:
-                return part
-            if isinstance(part, str) and _is_likely_image(field, part):
-                return part
-    return None
+        value = run_input.get(field.name) if field.accepts_files else None
+        parts = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
+        images += [part for part in parts if parse_reference(part) is not None or _is_likely_image(field, part)]
+    return tuple(images)
 
 
 def _is_likely_image(field: Field, url: str) -> bool:

@@ -15,7 +15,7 @@ from bot.options.options import Option, OptionType
 from bot.options.text import strip_markdown
 
 Interaction = discord.Interaction[Any]
-CommandCallback = Callable[[Interaction, dict[str, Any]], Awaitable[None]]
+CommandCallback = Callable[[Interaction, dict[str, Any]], Awaitable[object]]
 AutocompleteCallback = Callable[[Interaction, str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]
 
 EVERYWHERE: Final = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)

@@ -99,11 +99,13 @@ def describe_inputs(layout: "OptionLayout") -> tuple[str, ...]:
 
 def summarize(fields: Iterable[Field], values: Mapping[str, Any], *, prompt: str | None) -> str:
     """Return “seed 42 · 5 outputs”: the values that differ from the defaults, without the prompt and files."""
-    parts = [
-        _summarize_value(field, values[field.name])
-        for field in fields
-        if field.name in values and field.name != prompt and _is_notable(field, values[field.name])
-    ]
+    parts: list[str] = []
+    for field in fields:
+        value = values.get(field.name)
+        is_default = value in (None, "", []) or value == field.default
+        is_shown = field.name != prompt and not field.accepts_files and not is_secret_name(field.name)
+        if not is_default and is_shown:
+            parts.append(_summarize_value(field, value))
     return _join_fitting(parts)
 
 
@@ -134,15 +136,6 @@ def _describe_kind(field: Field) -> str:
         listed = ", ".join(format_value(choice) for choice in field.choices[:_LISTED_CHOICES])
         return listed if len(field.choices) <= _LISTED_CHOICES else f"one of {len(field.choices)}: {listed}, …"
     return field.kind.value
-
-
-def _is_notable(field: Field, value: Any) -> bool:
-    return (
-        value not in (None, "", [])
-        and value != field.default
-        and not field.accepts_files
-        and not is_secret_name(field.name)
-    )
 
 
 def _summarize_value(field: Field, value: Any) -> str:

@@ -1,9 +1,7 @@
 """The slash command of each model in the catalog, such as /generate."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
 
-import discord
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
@@ -47,14 +45,8 @@ class GenerateCommands(commands.Cog):
                         name=name,
                         description=command.description,
                         layout=command.layout,
-                        callback=self._callback(command),
+                        callback=partial(self._starter.start, command=command),
                     ),
                     override=True,
                 )
         self._commands = wanted
-
-    def _callback(self, command: Command) -> Callable[[discord.Interaction[Any], dict[str, Any]], Awaitable[None]]:
-        async def start_run(interaction: discord.Interaction[Any], values: dict[str, Any]) -> None:
-            await self._starter.start(interaction, command, values)
-
-        return start_run

@@ -57,6 +57,6 @@ class RunCommand(commands.Cog):
         form = build_form(command.layout)
 
         async def start_run(interaction: Interaction, answers: Answers) -> None:
-            await self._starter.start(interaction, command, form.parse_answers(answers))
+            await self._starter.start(interaction, form.parse_answers(answers), command=command)
 
         return FormModal(form, title=f"Run {command.target.name}", submitted=start_run)

@@ -81,7 +81,7 @@ class RunButtons(commands.Cog):
             form = build_form(loaded.layout, restore_values(loaded.layout, run.input, files))
 
             async def start_run(answer: Interaction, answers: Answers) -> None:
-                await self._starter.start(answer, loaded, form.parse_answers(answers))
+                await self._starter.start(answer, form.parse_answers(answers), command=loaded)
 
             return FormModal(form, title=f"Edit /{run.command}", submitted=start_run)
 

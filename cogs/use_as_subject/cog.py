@@ -79,7 +79,7 @@ class UseAsSubject(commands.Cog):
         async def start_run(answer: Interaction, answers: Answers) -> None:
             answers = dict(answers)
             image = images[int(str(answers.pop(_IMAGE_KEY, 0)))]
-            await self._starter.start(answer, command, {**form.parse_answers(answers), image_input: image})
+            await self._starter.start(answer, {**form.parse_answers(answers), image_input: image}, command=command)
             if question is not None:
                 with suppress(discord.DiscordException):
                     await question.delete_original_response()

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bot.errors import BadOption, UserError
+from bot.media.types import Media
 from bot.options.fields import read_fields
 from bot.options.layout import OptionLayout, build_layout
-from bot.options.parse import parse_options
+from bot.options.parse import ParsedOptions, parse_options
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 MODELS = sorted((SHARED / "models").glob("*.json"))
@@ -171,3 +172,10 @@ def _without_nullable(node: Any) -> Any:
     if schema.pop("nullable", None) is True:
         return {"anyOf": [schema, {"type": "null"}]}
     return schema
+
+
+def media_of(parsed: ParsedOptions) -> tuple[Media, ...]:
+    """Return the files of options; none of them is still to be read."""
+    media = tuple(file for file in parsed.files if isinstance(file, Media))
+    assert media == parsed.files
+    return media

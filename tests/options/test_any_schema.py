@@ -15,7 +15,7 @@ from bot.options.schema import find_violation
 from bot.options.text import describe_inputs
 from tests.options.discord_client import IMAGE_FILE, command_payload, option_values
 from tests.options.discord_rules import broken_rules, spec_problems
-from tests.options.samples import HIDDEN, each_model, for_jsonschema, needs_discord_spec, openapi, real_layout
+from tests.options.samples import HIDDEN, each_model, for_jsonschema, media_of, needs_discord_spec, openapi, real_layout
 from tests.options.strategies import FILE, Document, documents
 
 # Without Phase.explain, which traces every line and takes minutes for documents of this size.
@@ -91,7 +91,7 @@ def _fit_attachments(layout: OptionLayout, name: str, value: Any) -> Any:
 def test_edited_form_gives_the_same_input(document: Document) -> None:
     layout = layout_for(document)
     first = parse_options(layout, option_values(layout, _wanted(layout, document)))
-    previous = restore_values(layout, first.input, first.files)
+    previous = restore_values(layout, first.input, media_of(first))
     form = build_form(layout, previous)
     assert len(form.fields) <= 5
     for part in form.fields:

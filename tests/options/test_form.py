@@ -7,10 +7,9 @@ import pytest
 
 from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
-from bot.options.files import UploadedFile
 from bot.options.form import FormField, FormKind, OptionForm, build_form, restore_values
 from bot.options.parse import parse_options, parse_pairs
-from tests.options.samples import TEXT, URI, default_layout, layout_of
+from tests.options.samples import TEXT, URI, default_layout, layout_of, media_of
 
 PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"1")
 OTHER = Media(name="other.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"2")
@@ -47,7 +46,7 @@ def test_few_inputs_without_files_need_no_paragraph() -> None:
 def test_unchanged_form_gives_the_same_run() -> None:
     layout = default_layout()
     first = parse_options(layout, {"prompt": "A knight", "subject": PHOTO, "seed": 7, "output_format": "png"})
-    form = build_form(layout, restore_values(layout, first.input, first.files))
+    form = build_form(layout, restore_values(layout, first.input, media_of(first)))
     assert part(form, "prompt").value == "A knight"
     assert part(form, "advanced").value == "output_format=png\nseed=7"
     again = parse_options(layout, form.parse_answers(unchanged_answers(form)))
@@ -57,7 +56,7 @@ def test_unchanged_form_gives_the_same_run() -> None:
 def test_answer_replaces_the_kept_value() -> None:
     layout = default_layout()
     form = build_form(layout, {"subject": PHOTO, "seed": 7})
-    values = form.parse_answers({"prompt": "New", "subject": [UploadedFile(OTHER)], "advanced": ""})
+    values = form.parse_answers({"prompt": "New", "subject": [OTHER], "advanced": ""})
     again = parse_options(layout, values)
     assert (again.input, again.files) == ({"prompt": "New", "subject": "file:0"}, (OTHER,))
     by_address = form.parse_answers({"advanced": "subject=https://a.example/x"})

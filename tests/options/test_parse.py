@@ -1,7 +1,7 @@
 """Values of options as the model's input, and ``key=value`` text."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
-from bot.options.files import UploadedFile
+from bot.options.files import AttachedFile, UploadedFile
 from bot.options.layout import build_layout
 from bot.options.parse import format_pairs, parse_options, parse_pairs
-from tests.options.samples import TEXT, URI, default_layout, error_for, layout_of
+from tests.options.samples import TEXT, URI, default_layout, error_for, layout_of, media_of
 
 PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"1")
 SONG = Media(name="song.mp3", type=MediaType("audio/mpeg", ".mp3", MediaKind.AUDIO), data=b"2")
@@ -122,7 +122,8 @@ def test_required_hidden_input_without_default_is_an_error() -> None:
 def test_notes_of_files_are_collected_once() -> None:
     rotated = UploadedFile(PHOTO, ("Your photo was turned upright.",))
     layout = layout_of({"a": URI, "b": URI})
-    assert parse_options(layout, {"a": rotated, "b": rotated}).notes == ("Your photo was turned upright.",)
+    parsed = parse_options(layout, {"a": PHOTO, "b": PHOTO})
+    assert parsed.place_files((rotated, rotated)).notes == ("Your photo was turned upright.",)
 
 
 @pytest.mark.parametrize(
@@ -133,13 +134,43 @@ def test_notes_of_files_are_collected_once() -> None:
     ],
 )
 def test_thumbnail_is_the_first_image(values: dict[str, Any], thumbnail: Any) -> None:
-    assert parse_options(default_layout(), values).thumbnail == thumbnail
+    parsed = parse_options(default_layout(), values)
+    assert parsed.place_files([UploadedFile(file) for file in media_of(parsed)]).thumbnail == thumbnail
 
 
 def test_other_files_are_no_thumbnail() -> None:
     layout = layout_of({"voice": URI, "thing": URI})
     values = {"voice": SONG, "thing_url": "https://a.example/x.zip"}
-    assert parse_options(layout, values).thumbnail is None
+    parsed = parse_options(layout, values)
+    assert parsed.place_files([UploadedFile(file) for file in media_of(parsed)]).thumbnail is None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOnDiscord:
+    """An attachment that is not downloaded yet."""
+
+    filename: str
+    size: int = 1
+
+    async def read(self) -> bytes:
+        return b"1"
+
+
+def test_attached_file_is_checked_before_it_is_read() -> None:
+    with pytest.raises(BadOption) as caught:
+        parse_options(default_layout(), {"subject": FileOnDiscord("me.png", 150_000_000)})
+    assert caught.value.option == "subject"
+    assert "accepts files of up to" in caught.value.sentence
+
+
+def test_attached_files_are_placed_as_read() -> None:
+    layout = layout_of({"voice": {**URI, "x-cog-accept": "audio/*"}, "image": URI})
+    song, photo = FileOnDiscord("song.mp3"), FileOnDiscord("me.png")
+    parsed = parse_options(layout, {"image": photo, "voice": song})
+    assert parsed.input == {"voice": "file:0", "image": "file:1"}
+    assert parsed.files == (AttachedFile("voice", song, ("audio/*",)), AttachedFile("image", photo, ("image/*",)))
+    placed = parsed.place_files((UploadedFile(SONG), UploadedFile(PHOTO)))
+    assert (placed.media, placed.thumbnail) == ((SONG, PHOTO), PHOTO)
 
 
 @pytest.mark.parametrize(
