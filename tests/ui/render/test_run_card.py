@@ -16,7 +16,7 @@ from bot.outputs.paginate import paginate
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.render import strings
 from bot.ui.render.formatting import escape, format_quote, one_line
-from bot.ui.render.run_card import OmittedText, RenderOptions, render_run
+from bot.ui.render.run_card import OmittedText, RenderOptions, render_plain, render_run
 from tests.ui.factories import NOW, PDF, WEBP, make_file, make_run, make_snapshot
 from tests.ui.message_rules import check_message, iter_components, media_urls, text_contents
 
@@ -309,3 +309,30 @@ def test_the_longest_header_and_footer_still_fit() -> None:
     )
     for message in messages:
         check_message(message.components)
+
+
+@given(text=st.text(max_size=9000), files=st.integers(0, 25))
+@settings(deadline=None, max_examples=50)
+def test_plain_messages_are_within_discords_limits(text: str, files: int) -> None:
+    items: list[OutputItem] = [TextItem(text), *(make_file(number) for number in range(1, files + 1))]
+    rendered = render_plain(make_snapshot(Phase.SUCCEEDED, *items), RenderOptions())
+    for message in rendered:
+        check_message(message.components)
+    assert [file for message in rendered for file in message.files.values()] == items[1:]
+
+
+def test_links_and_missing_files_are_listed() -> None:
+    items = (LinkItem("a.mp4", "https://replicate.delivery/a", ""), LinkItem("b.mp4", "", "too large"), make_file(1))
+    (message,) = render_plain(
+        make_snapshot(Phase.SUCCEEDED, *items), RenderOptions(withheld={make_file(1).name: "It is gone."})
+    )
+    (text,) = text_contents(message.components)
+    assert "a.mp4: <https://replicate.delivery/a>" in text
+    assert "b.mp4: too large" in text
+    assert "It is gone." in text
+    assert message.files == {}
+
+
+def test_text_of_twenty_messages_is_cut() -> None:
+    rendered = render_plain(make_snapshot(Phase.SUCCEEDED, TextItem("word " * 20_000)), RenderOptions())
+    assert len(rendered) == 20
