@@ -7,7 +7,7 @@ from discord.ext import commands
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
 from bot.ui.render.cards import Entry, list_card
-from bot.ui.render.formatting import escape, one_line
+from bot.ui.render.markdown import escape, one_line
 
 _DESCRIPTION_CHARS = 140
 _LATENCY_SHOWN = 60.0  # seconds; discord.py reports infinity or NaN before the first heartbeat

@@ -10,7 +10,7 @@ from bot.runs.engine import CancelResult, Engine
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.permissions import may_cancel
-from bot.ui.render.formatting import escape
+from bot.ui.render.markdown import escape
 from bot.ui.render.strings import CANCEL_ANSWERS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.messages import CANCEL_EMOJI

@@ -12,7 +12,7 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.formatting import format_large_number
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
-from bot.ui.render.formatting import one_line
+from bot.ui.render.markdown import one_line
 from bot.ui.render.strings import SEPARATOR
 
 Choices = list[app_commands.Choice[str]]

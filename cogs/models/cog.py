@@ -17,7 +17,7 @@ from bot.limits import COMMAND_NAME_CHARS
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.ui.components import ModelAction, is_switch_to, switch_command_name
 from bot.ui.render.cards import Tone, sentence_card
-from bot.ui.render.formatting import escape, one_line
+from bot.ui.render.markdown import escape, one_line
 from bot.ui.render.model_cards import added_card, commands_card, info_card, search_card, update_card
 from bot.ui.render.strings import model_link
 from cogs.generate.cog import GenerateCommands

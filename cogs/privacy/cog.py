@@ -16,7 +16,7 @@ from bot.maintenance import RetentionPeriods
 from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
 from bot.ui.render.cards import Card, Entry, Tone, list_card, sentence_card
-from bot.ui.render.formatting import format_timestamp
+from bot.ui.render.markdown import format_timestamp
 
 Interaction = discord.Interaction[Replicord]
 

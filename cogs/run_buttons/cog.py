@@ -14,7 +14,7 @@ from bot.ui.components import Action
 from bot.ui.modals import Answers, FormModal
 from bot.ui.permissions import may_repeat, may_see_details
 from bot.ui.render.cards import details_card
-from bot.ui.render.formatting import escape
+from bot.ui.render.markdown import escape
 from bot.ui.render.strings import NOTHING_NEWER, RUN_DELETED
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.respond import respond

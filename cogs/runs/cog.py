@@ -17,7 +17,7 @@ from bot.runs.engine import Engine
 from bot.store.runs import Runs
 from bot.ui.components import Action, RunButton
 from bot.ui.render.cards import list_card, run_entry
-from bot.ui.render.formatting import one_line
+from bot.ui.render.markdown import one_line
 from bot.ui.render.strings import CANCEL_ANSWERS
 from bot.ui.respond import respond
 

@@ -17,7 +17,7 @@ from bot.options.options import Choice
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render.cards import list_card
-from bot.ui.render.formatting import escape, one_line
+from bot.ui.render.markdown import escape, one_line
 from cogs.start_run import RunStarter
 from cogs.use_as_subject.message_images import MessageImage, find_images
 

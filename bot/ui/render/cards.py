@@ -1,6 +1,6 @@
 """Cards that answer a command or a button: one sentence, a list, the details of a run.
 
-Texts passed in are Markdown of ours: escape text from people with ``bot.ui.render.formatting.escape`` first.
+Texts passed in are Markdown of ours: escape text from people with ``bot.ui.render.markdown.escape`` first.
 """
 
 import json
@@ -19,7 +19,7 @@ from bot.media.types import parse_reference
 from bot.secrets import MASK, is_secret_name, mask_secrets
 from bot.store.models import Place, Run, RunState
 from bot.ui.render import strings
-from bot.ui.render.formatting import escape, format_code_block, format_timestamp, one_line
+from bot.ui.render.markdown import escape, format_code_block, format_timestamp, one_line
 from bot.ui.render.strings import SEPARATOR
 from bot.ui.respond import report_error
 

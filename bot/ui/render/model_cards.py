@@ -14,7 +14,7 @@ from bot.options.text import describe_inputs
 from bot.outputs.output_schema import describe_output
 from bot.ui.components import ModelAction, ModelButton
 from bot.ui.render.cards import Card, Entry, Tone, list_card
-from bot.ui.render.formatting import escape, one_line
+from bot.ui.render.markdown import escape, one_line
 from bot.ui.render.strings import SEPARATOR, model_link, model_url
 
 PER_PAGE: Final = 8

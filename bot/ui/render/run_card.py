@@ -33,7 +33,7 @@ from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.components import Action, run_button_row
 from bot.ui.render import payloads, strings
 from bot.ui.render.cards import Tone
-from bot.ui.render.formatting import format_code_block, format_quote
+from bot.ui.render.markdown import format_code_block, format_quote
 from bot.ui.render.payloads import Component
 
 # The input image beside the prompt; no output file may have its name.

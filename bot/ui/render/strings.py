@@ -18,7 +18,7 @@ from bot.runs.outcome import FailureCode, failure_of, stored_sentence
 from bot.runs.snapshot import Phase, Progress, RunSnapshot, WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
-from bot.ui.render.formatting import escape, escape_url, format_link, format_progress_bar, format_timestamp, one_line
+from bot.ui.render.markdown import escape, escape_url, format_link, format_progress_bar, format_timestamp, one_line
 
 SEPARATOR: Final = " · "
 

@@ -15,7 +15,7 @@ from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.paginate import paginate
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.render import strings
-from bot.ui.render.formatting import escape, format_quote, one_line
+from bot.ui.render.markdown import escape, format_quote, one_line
 from bot.ui.render.run_card import OmittedText, RenderOptions, render_plain, render_run
 from tests.ui.factories import NOW, PDF, WEBP, make_file, make_run, make_snapshot
 from tests.ui.message_rules import check_message, iter_components, media_urls, text_contents
