@@ -1,7 +1,8 @@
 """Every limit that Discord or Replicate imposes, once, with its source.
 
 Discord's are from discord.com/developers/docs (API v10) unless a line says otherwise;
-Replicate's from its OpenAPI document and replicate.com/docs.
+Replicate's from its OpenAPI document and replicate.com/docs. What keeps to them: ``bot.ui.discord_rate_limits`` paces
+edits, ``bot.runs.create_queue`` paces creates, ``bot.store.quota`` limits people.
 """
 
 from datetime import timedelta

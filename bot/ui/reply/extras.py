@@ -9,14 +9,14 @@ import structlog
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.store.errors import StoreError
 from bot.store.models import Run
+from bot.ui.discord_rate_limits import Priority, RateLimiter
 from bot.ui.permissions import may_cancel
-from bot.ui.rate_limit import Priority, RateLimiter
 from bot.ui.render import strings
 from bot.ui.reply.errors import REQUEST_ERRORS, DiscordErrorKind, classify_error
 from bot.ui.reply.messages import CANCEL_EMOJI, OutgoingMessage
+from bot.ui.reply.snapshot_writer import recover_followups
 from bot.ui.reply.state import ReplyServices, ReplyState
 from bot.ui.reply.transports import Transport, message_nonce, send_request
-from bot.ui.reply.writer import recover_followups
 
 # Edits notify nobody. After a run of this length, its author no longer watches.
 _NOTICE_AFTER = timedelta(minutes=1)

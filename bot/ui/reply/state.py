@@ -13,7 +13,7 @@ from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem
 from bot.runs.snapshot import MessageLedger, RunSnapshot
 from bot.store.models import Run
-from bot.ui.rate_limit import Priority, RateLimiter
+from bot.ui.discord_rate_limits import Priority, RateLimiter
 from bot.ui.render import strings
 from bot.ui.render.run_card import DEFAULT_OPTIONS, OmittedText, RenderOptions
 from bot.ui.reply.messages import TrackedMessage, Upload

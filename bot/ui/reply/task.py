@@ -17,12 +17,12 @@ from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, MessageLedger, RunSnapshot
 from bot.store.errors import StoreError
 from bot.store.models import Run
-from bot.ui.rate_limit import RateLimiter, RateLimits
+from bot.ui.discord_rate_limits import RateLimiter, RateLimits
 from bot.ui.render import strings
 from bot.ui.reply.errors import EditResult
 from bot.ui.reply.extras import ReplyExtras
+from bot.ui.reply.snapshot_writer import ReplyWriter
 from bot.ui.reply.state import ReplyServices, ReplyState
-from bot.ui.reply.writer import ReplyWriter
 
 # Seconds before the next attempt, by the number of failures before it.
 _BACKOFF = (2.0, 4.0, 8.0, 15.0, 30.0)

@@ -20,7 +20,7 @@ import discord
 from bot.discord_internals import InteractionWebhook, is_malformed_response
 from bot.limits import NONCE_CHARS, OLD_MESSAGE
 from bot.store.models import Place, Run
-from bot.ui.rate_limit import BucketKey
+from bot.ui.discord_rate_limits import BucketKey
 from bot.ui.reply.messages import CANCEL_EMOJI, MessageState, OutgoingMessage
 
 # An edit that is sent this long before the token expires still arrives.

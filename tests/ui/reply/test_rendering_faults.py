@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from bot.outputs.items import LinkItem, TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.ui.render.run_card import render_run
-from bot.ui.reply import writer
+from bot.ui.reply import snapshot_writer
 from bot.ui.reply.extras import ReplyExtras
 from tests.ui.conftest import ReplyEnvironment
 from tests.ui.factories import lasting, make_file, make_snapshot, text
@@ -41,7 +41,7 @@ async def test_output_is_shown_plain_when_rendering_fails(
 ) -> None:
     run = await env.run_command()
     reply = env.open_reply(run)
-    monkeypatch.setattr(writer, "render_run", raising(error))
+    monkeypatch.setattr(snapshot_writer, "render_run", raising(error))
     items = (TextItem("the answer"), make_file(1, tmp_path), LinkItem("large.mp4", "https://replicate.delivery/l", ""))
     with capture_logs() as logs:
         delivery = await env.finish(reply, make_snapshot(Phase.SUCCEEDED, *items, run=run))
@@ -58,7 +58,7 @@ async def test_output_is_shown_plain_when_rendering_fails(
 
 async def test_long_plain_output_is_sent_once(env: ReplyEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     run = await env.run_command()
-    monkeypatch.setattr(writer, "render_run", raising(TypeError()))
+    monkeypatch.setattr(snapshot_writer, "render_run", raising(TypeError()))
     snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 300), run=run)
     env.standin.faults.cut_after("POST /webhooks/*")
     reply = env.open_reply(run)
@@ -77,7 +77,7 @@ async def test_component_that_is_no_json_is_shown_plain(env: ReplyEnvironment, m
         rendered[0].components.append({"type": 10, "content": object()})
         return rendered
 
-    monkeypatch.setattr(writer, "render_run", render_an_object)
+    monkeypatch.setattr(snapshot_writer, "render_run", render_an_object)
     assert await env.finish(reply, make_snapshot(Phase.SUCCEEDED, text(1), run=run)) is DeliveryResult.DELIVERED
     assert "word 1" in env.message(run).text
     assert errors_counted(env) == 1
@@ -87,7 +87,7 @@ async def test_final_snapshot_is_rendered_in_full_again(env: ReplyEnvironment, m
     run = await env.run_command()
     reply = env.open_reply(run)
     with monkeypatch.context() as patched:
-        patched.setattr(writer, "render_run", raising(TypeError()))
+        patched.setattr(snapshot_writer, "render_run", raising(TypeError()))
         reply.update(make_snapshot(Phase.RUNNING, text(1), run=run))
         await env.wait_for_text(run, "word 1", pass_time=0.25)
     assert env.message(run).buttons == ()
@@ -100,8 +100,8 @@ async def test_delivery_fails_when_plain_rendering_fails_too(
 ) -> None:
     run = await env.run_command()
     reply = env.open_reply(run)
-    monkeypatch.setattr(writer, "render_run", raising(TypeError()))
-    monkeypatch.setattr(writer, "render_plain", raising(KeyError()))
+    monkeypatch.setattr(snapshot_writer, "render_run", raising(TypeError()))
+    monkeypatch.setattr(snapshot_writer, "render_plain", raising(KeyError()))
     reply.update(make_snapshot(Phase.RUNNING, text(1), run=run))
     await env.pass_time(3)
     assert errors_counted(env) == 2, "a snapshot that is not the final one is tried twice at most"

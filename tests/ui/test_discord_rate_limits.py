@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.ui.rate_limit import ANY_CHANNEL, BucketKey, EditScheduler, Priority, RateLimiter, RateLimits
+from bot.ui.discord_rate_limits import ANY_CHANNEL, BucketKey, EditScheduler, Priority, RateLimiter, RateLimits
 from tests.clock import VirtualClock, settle
 
 LIMITS = RateLimits()
