@@ -49,6 +49,7 @@ async def test_commands_during_a_shutdown_are_refused(bot: BotUnderTest) -> None
     first = await bot.generate(images=1)
     await eventually(lambda: fault.hits)
     tell(bot)
+    await eventually(lambda: "stopping" in bot.log_text())
     late = await bot.discord.person("noah").use_command(bot.channel(), "talk", {"prompt": "too late"})
     await late.wait_for(lambda it: "restarting" in it.text)
     assert "Try again in a minute" in late.text

@@ -17,7 +17,7 @@ NEEDED = ("bot", "cogs", "sandbox", "pyproject.toml", "README.md", "LICENSE")
 pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(180)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy, so that no build folder of the checkout gets into it."""
     folder = tmp_path_factory.mktemp("wheel")
@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel into a new environment that borrows our dependencies; return its command."""
     home = tmp_path_factory.mktemp("environment")
