@@ -13,6 +13,7 @@ from typing import Any
 from bot.errors import ConfigError
 
 _DONE, _FAILED, _MISCONFIGURED = 0, 1, 2
+_PORT_MAX = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox = commands.add_parser("sandbox", help="try the whole bot against stand-ins, without accounts")
     sandbox.add_argument("--demo", nargs="?", const="", metavar="IMAGE", help="play two runs in the terminal and exit")
     sandbox.add_argument("--out", type=Path, default=Path("sandbox-pictures"), help="where the demo saves its images")
-    sandbox.add_argument("--port", type=int, default=0, help="port of the page on 127.0.0.1 (default: a free one)")
+    sandbox.add_argument("--port", type=_port, default=0, help="port of the page on 127.0.0.1 (default: a free one)")
     sandbox.add_argument("--no-browser", action="store_true", help="do not open the page")
     sandbox.add_argument(
         "--data", type=Path, metavar="FOLDER", help="store the runs here (default: a temporary folder)"
@@ -87,12 +88,22 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 def _loop(job: Callable[[], Coroutine[Any, Any, int]]) -> int:
     """Run a job on the fastest event loop that is installed."""
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        return runner.run(job())
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop  # noqa: PLC0415  # an extra
     except ImportError:
-        return asyncio.run(job())
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(job())
+        return None
+    return uvloop.new_event_loop
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > _PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to {_PORT_MAX}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ async def back_up(path: Path) -> int:
     location = DatabaseLocation.parse(url)
     if location.path is None or not await asyncio.to_thread(location.path.exists):
         raise ConfigError(f"There is no database at {location}. Start the bot once, or correct DATABASE_URL.")
+    await asyncio.to_thread(_check_target, path, location.path)
     store = await Store.open(url, clock=SystemClock(), exclusive=False)
     try:
         await store.back_up(path)
@@ -38,3 +39,12 @@ async def back_up(path: Path) -> int:
     size = (await asyncio.to_thread(path.stat)).st_size
     sys.stdout.write(f"Copied {location.path} to {path} ({format_size(size)}).\n")
     return 0
+
+
+def _check_target(target: Path, database: Path) -> None:
+    """Refuse to replace the database that is copied, a file that SQLite keeps beside it, or what is not a file."""
+    own = {database.resolve().with_name(f"{database.name}{suffix}") for suffix in ("", "-wal", "-shm", "-journal")}
+    if target.resolve() in own:
+        raise ConfigError(f"{target} belongs to the database itself. Choose another file.")
+    if target.exists() and not target.is_file():
+        raise ConfigError(f"{target} is not a regular file. Choose another file.")

@@ -1,10 +1,13 @@
 """The demo: two runs played in the terminal, one to completion, one that is canceled."""
 
+import io
 import re
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
 
 from bot.errors import ConfigError
 from sandbox.discord.state.models import Message, Upload
@@ -128,9 +131,14 @@ def _load_subject(image: Path | None) -> Upload:
     if image is None:
         return Upload("portrait.png", draw_portrait())
     try:
-        return Upload(image.name, image.read_bytes())
+        data = image.read_bytes()
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.verify()
+    except UnidentifiedImageError as error:
+        raise ConfigError(f"{image} is not an image. Choose a JPEG, PNG or WebP.") from error
     except OSError as error:
-        raise ConfigError(f"Can't read {image}: {error.strerror}.") from error
+        raise ConfigError(f"Can't read {image}: {error.strerror or error}.") from error
+    return Upload(image.name, data)
 
 
 def _print_line(line: str) -> None:

@@ -1,8 +1,10 @@
 """The backup command beside a running bot, and restoring its copy."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,28 @@ async def test_backup_of_a_missing_database_creates_none(tmp_path: Path, capsys:
     assert await _back_up(tmp_path / "copy.db") == 2
     assert "There is no database" in capsys.readouterr().err
     assert not (tmp_path / "replicord.db").exists()
+
+
+@pytest.mark.parametrize("name", ["replicord.db", "replicord.db-wal", "replicord.db-shm", "link-to-the-database"])
+async def test_the_database_itself_is_never_replaced(
+    url: str, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = await Store.open(url, clock=SystemClock())
+    await running.runs.reserve(make_run("kept"), ())
+    (tmp_path / "link-to-the-database").symlink_to(tmp_path / "replicord.db")
+    before = (tmp_path / "replicord.db").stat().st_ino
+    assert await _back_up(tmp_path / name) == 2
+    assert "Choose another file" in capsys.readouterr().err
+    assert (tmp_path / "replicord.db").stat().st_ino == before
+    assert [run.id for run in await running.runs.list_undelivered()] == ["kept"]
+    await running.close()
+
+
+async def test_only_regular_files_are_replaced(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = await Store.open(url, clock=SystemClock())
+    await store.close()
+    os.mkfifo(tmp_path / "pipe")
+    for target in (tmp_path / "pipe", tmp_path):
+        assert await _back_up(target) == 2
+        assert "Choose another file" in capsys.readouterr().err
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)

@@ -173,6 +173,8 @@ class Settings(BaseSettings):
             return cls(**values)
         except ValidationError as error:
             raise ConfigError("\n".join(_describe(problem) for problem in error.errors())) from None
+        except UnicodeDecodeError:
+            raise ConfigError(".env is not a UTF-8 text file. Save it as UTF-8.") from None
 
     @model_validator(mode="before")
     @classmethod

@@ -128,3 +128,9 @@ def test_invalid_duration_is_rejected(text: str) -> None:
 def test_duration_without_end_is_rejected() -> None:
     with pytest.raises(ConfigError, match=r"KEEP_RUNS: .* is too long"):
         Settings.load(**TOKENS, keep_runs="99999999999999d")
+
+
+def test_a_dotenv_that_is_not_utf8_is_explained(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("ABOUT_URL=https://bot.example/für\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match="UTF-8"):
+        Settings.load(_env_file=tmp_path / ".env")
