@@ -31,7 +31,7 @@ def test_internal_links_resolve(page: Path) -> None:
 
 
 def test_the_settings_table_is_up_to_date() -> None:
-    shown = README.partition("a test holds it against the program -->\n")[2].partition("<!-- /settings -->")[0]
+    shown = README.partition("a test keeps it up to date -->\n")[2].partition("<!-- /settings -->")[0]
     assert shown.strip() == table().strip(), "run: python -m bot.settings.docs"
 
 
