@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.token_clock import TokenClock, newest_tick
-from sandbox.discord.people import InteractionResult
+from sandbox.discord.person import InteractionResult
 from sandbox.discord.state.components import iter_components
 from sandbox.discord.state.models import Message
 from sandbox.discord.state.state import DiscordState, Event

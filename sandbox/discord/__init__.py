@@ -13,7 +13,7 @@
 
 from sandbox.clock import JumpClock
 from sandbox.discord.client_checks import ClientRefused
-from sandbox.discord.people import InteractionResult, Person
+from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.standin import DiscordStandIn
 from sandbox.discord.state.models import Upload
 from sandbox.discord.state.permissions import Permission

@@ -11,7 +11,7 @@ from sandbox.clock import JumpClock
 from sandbox.discord.cdn import Cdn
 from sandbox.discord.faults import Faults
 from sandbox.discord.gateway import Gateway, GatewayConnection
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.rest.server import RestServer
 from sandbox.discord.services import Services
 from sandbox.discord.services.commands import CommandRegistry

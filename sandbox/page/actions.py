@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.discord.client_checks import ClientRefused
-from sandbox.discord.people import InteractionResult, Person
+from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.state.models import Channel, Message
 from sandbox.discord.state.state import DiscordState
 from sandbox.page.files import UploadStore

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.people import InteractionResult, Person
+from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.state.models import Channel, Message
 from sandbox.environment import Environment
 from sandbox.replicate.job import Timings

@@ -2,7 +2,7 @@
 
 import json
 
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.state.models import Channel, Upload
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.people import InteractionResult, Person
+from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.state.models import Channel
 from sandbox.environment import Environment
 from sandbox.replicate.job import Timings

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sandbox.bot_process import BotProcess
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.state.models import Channel
 from sandbox.environment import Environment
 from tests.app.conftest import answered, over, reached

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.state.components import iter_media
 from sandbox.discord.state.models import Channel
 from sandbox.environment import Environment

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.state.components import ComponentType, iter_components
 from sandbox.discord.state.models import Channel, Message, Upload
 from sandbox.environment import Environment

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.state.models import Channel, Upload
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.state.models import Channel, Message, Upload
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.state.models import Channel, Message, Upload
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.people import Person
+from sandbox.discord.person import Person
 from sandbox.discord.state.models import Message, Upload
 from tests.faults.conftest import OpenBot, running_bot
 from tests.faults.environment import BotUnderTest, eventually
