@@ -22,7 +22,8 @@ RunExample = Callable[[str], Awaitable[Any]]
 @pytest.fixture
 def run_example(api: ApiClient, npm_folder: Path, photo: bytes, tmp_path: Path) -> RunExample:
     """A function that runs one example and returns what it prints, as JSON."""
-    script = shutil.copy(SCRIPT, npm_folder)  # Node.js resolves imports from the script's own folder
+    # Node.js resolves imports from the script's own folder, which all test processes share: each has its own copy.
+    script = shutil.copy(SCRIPT, npm_folder / f"{SCRIPT.stem}-{os.getpid()}.mjs")
     photo_path = tmp_path / "subject.png"
     photo_path.write_bytes(photo)
 
