@@ -1,0 +1,101 @@
+"""A process of its own that watches a bot: how long ``/healthz`` takes, and how memory and disk grow.
+
+``python -m tests.hostile.probe PORT PID FOLDER`` prints "ready" once the bot has answered, then asks every 50 ms over a
+new connection, until its standard input closes; then it prints the figures as JSON. It runs outside of the test's
+process, whose own work (two stand-ins, the attack) must not count.
+"""
+
+import json
+import select
+import socket
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_INTERVAL = 0.05
+_GIVE_UP = 60.0
+_REQUEST = b"GET /healthz HTTP/1.1\r\nHost: bot\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(slots=True)
+class Figures:
+    """What an attack did to the bot, at its worst.
+
+    ``stall`` is the longest answer of ``/healthz`` in seconds, without the time in which the kernel let other
+    processes run instead; ``unanswered`` counts the requests without a 200. ``memory`` and ``disk`` are the growth, in
+    bytes, of the resident memory of the bot and its children, and of everything in its folder, its log included.
+    """
+
+    stall: float = 0.0
+    unanswered: int = 0
+    asked: int = 0
+    memory: int = 0
+    disk: int = 0
+
+
+def waited_for_cpu(pid: int) -> float:
+    """Return the seconds that the main thread of a process was ready to run, but another ran (schedstat, Linux)."""
+    try:
+        return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
+def resident_memory(pid: int) -> int:
+    """Return the resident bytes of a process and its descendants."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        children = " ".join((task / "children").read_text(encoding="ascii") for task in tasks).split()
+    except OSError:
+        return 0
+    return pages * 4096 + sum(resident_memory(int(child)) for child in children)
+
+
+def disk_use(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:
+            continue  # deleted meanwhile
+    return total
+
+
+def ask(port: int) -> bool:
+    """Ask ``/healthz`` over a new connection; return whether the answer is 200."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=_GIVE_UP) as connection:
+            connection.sendall(_REQUEST)
+            return b" 200 " in connection.recv(4096).partition(b"\r\n")[0]
+    except OSError:
+        return False
+
+
+def watch(port: int, pid: int, folder: Path) -> Figures:
+    """Ask until the standard input closes."""
+    figures = Figures()
+    memory, disk = resident_memory(pid), disk_use(folder)
+    own = int(Path("/proc/self").resolve().name)
+    while not select.select([sys.stdin], [], [], _INTERVAL)[0]:
+        waited, began = waited_for_cpu(pid) + waited_for_cpu(own), time.monotonic()
+        answered = ask(port)
+        taken = time.monotonic() - began
+        busy = waited_for_cpu(pid) + waited_for_cpu(own) - waited
+        figures.asked += 1
+        figures.unanswered += not answered
+        figures.stall = max(figures.stall, taken - busy)
+        figures.memory = max(figures.memory, resident_memory(pid) - memory)
+        figures.disk = max(figures.disk, disk_use(folder) - disk)
+    return figures
+
+
+if __name__ == "__main__":
+    bot_port, bot_pid, bot_folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    ready = ask(bot_port)
+    sys.stdout.write("ready\n" if ready else "the bot does not answer\n")
+    sys.stdout.flush()
+    if ready:
+        sys.stdout.write(json.dumps(asdict(watch(bot_port, bot_pid, bot_folder))) + "\n")
