@@ -151,7 +151,7 @@ class Settings(BaseSettings):
 
     replicate_base_url: BaseUrl = Field(
         "https://api.replicate.com",
-        description="Base URL of Replicate's API, without `/v1`; for a proxy or the sandbox.",
+        description="Base URL of Replicate's API, with or without `/v1`; for a proxy, a gateway or the sandbox.",
     )
     replicate_file_hosts: NameList = Field(
         ("replicate.delivery",),

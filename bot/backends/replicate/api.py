@@ -9,20 +9,26 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from bot.aio import Jitter, backoff_delay, random_jitter
+from bot.backends.replicate.address import api_roots
 from bot.backends.replicate.errors import (
     TRANSPORT_ERRORS,
+    ApiError,
     InvalidResponse,
     NoResponse,
     NotSent,
+    ReplicateError,
     Throttled,
     error_from_exception,
     error_from_response,
 )
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
+
+log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS: Final = 4
 _MAX_RETRY_AFTER: Final = 30.0  # seconds; a longer wait is left to the caller, who has better things to do meanwhile
@@ -33,7 +39,7 @@ _MAX_DELAY: Final = 8.0
 # pool's limit includes connecting, so it is the larger one.
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=15.0)
 
-_PORTS: Final = {"http": 80, "https": 443}
+_NO_SUCH_PATH: Final = (404, 405)
 _BODY_CHUNK_BYTES: Final = 64 * 1024
 _UNIX_TIME_FROM: Final = 1_000_000_000  # a larger ``ratelimit-reset`` is a Unix time, as some gateways send it
 
@@ -73,14 +79,15 @@ class Upload:
 class ApiRequest:
     """A request before it is sent.
 
-    ``operation`` is its name in metrics ("predictions.create"). ``read_timeout`` is in seconds.
-    ``has_create_allowance`` says that the response's rate limit headers are about creates.
+    ``operation`` is its name in metrics ("predictions.create"). ``path`` is made by ``resource_path``, ``params`` is
+    the query as a mapping or as it stands in a URL. ``read_timeout`` is in seconds. ``has_create_allowance`` says that
+    the response's rate limit headers are about creates.
     """
 
     operation: str
     method: str
-    url: str
-    params: Mapping[str, str] | None = None
+    path: str
+    params: Mapping[str, str] | str | None = None
     body: bytes | None = None
     content_type: str = "application/json"
     upload: Upload | None = None
@@ -91,6 +98,9 @@ class ApiRequest:
 
 class ApiClient:
     """Replicate's API at one origin, with the token of one account.
+
+    Where ``base_url`` leaves open whether the API's version belongs behind it, the first response other than "no such
+    path" decides. Such a response also proves that nothing was carried out, so even a create may be sent once more.
 
     ``create_allowance`` is the rate limit in the latest response to a create, None before the first.
     """
@@ -111,36 +121,58 @@ class ApiClient:
         self._jitter = jitter
         self.create_allowance: CreateAllowance | None = None
         self._authorization = f"Bearer {token}"
-        self._base = httpx.URL(base_url.rstrip("/"))
-        self._origin = _origin(str(self._base))
+        self._roots = api_roots(base_url)
 
     def __repr__(self) -> str:
-        return f"ApiClient({str(self._base)!r})"
-
-    def url(self, *path: str) -> str:
-        """Return the URL of a resource. Segments are escaped, so that none leads to another resource."""
-        if any(segment in ("", ".", "..") for segment in path):
-            raise ValueError(f"{'/'.join(path)!r} is not a path of the API.")
-        return f"{self._base}/v1/" + "/".join(quote(segment, safe="") for segment in path)
+        return f"ApiClient({self._roots[0]!r})"
 
     async def send(self, request: ApiRequest) -> httpx.Response:
-        """Send the request exactly once and return a successful response; raise a ReplicateError for any other."""
-        if _origin(request.url) != self._origin:
-            raise InvalidResponse("Replicate named a URL outside its API; the token is not sent there.")
-        http_request = self._build(request)
+        """Have the request carried out once at most; return a successful response, else raise a ReplicateError.
+
+        An exception that nobody expected is a NoResponse: only what is known to prove that nothing left this machine
+        is NotSent.
+        """
+        roots = self._roots
+        refused: ApiError | None = None
+        for root in roots:
+            try:
+                response = await self._send_to(root, request)
+            except ApiError as error:
+                if error.status in _NO_SUCH_PATH and len(roots) > 1:
+                    refused = refused or error
+                    continue
+                self._roots = (root,)
+                raise
+            self._roots = (root,)
+            return response
+        raise refused or RuntimeError("An API has at least one address.")
+
+    async def _send_to(self, root: str, request: ApiRequest) -> httpx.Response:
+        http_request = self._build(root, request)
         if self._http.is_closed:
             raise NotSent("The bot is shutting down; no more requests are sent to Replicate.")
         started_at = self._clock.monotonic()
         try:
             response = await self._http.send(http_request, auth=None, follow_redirects=False)
-        except TRANSPORT_ERRORS as cause:
-            error = error_from_exception(cause, host=http_request.url.host)
+        except Exception as cause:
+            error = error_from_exception(cause, request=http_request)
             outcome = "not_sent" if isinstance(error, NotSent) else "no_answer"
             elapsed = self._clock.monotonic() - started_at
             self._metrics.replicate_request_finished(request.operation, outcome, elapsed)
+            if not isinstance(cause, TRANSPORT_ERRORS):
+                log.exception("replicate_request_failed", operation=request.operation)
             raise error from cause
+        try:
+            return self._accept(request, response, self._clock.monotonic() - started_at)
+        except ReplicateError:
+            raise
+        except Exception as cause:
+            log.exception("replicate_response_failed", operation=request.operation)
+            raise InvalidResponse("Replicate's response could not be read.") from cause
+
+    def _accept(self, request: ApiRequest, response: httpx.Response, elapsed: float) -> httpx.Response:
+        """Return a successful response; raise the error that any other one stands for."""
         response.stream = httpx.ByteStream(b"")  # already read; breaks the reference cycle of stream and response
-        elapsed = self._clock.monotonic() - started_at
         self._metrics.replicate_request_finished(request.operation, str(response.status_code), elapsed)
         now = self._clock.now()
         if request.has_create_allowance:
@@ -166,20 +198,30 @@ class ApiClient:
         response: httpx.Response = await retrying(self.send, request)
         return decode_object(response.content)
 
-    async def list_items(self, operation: str, url: str, params: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
-        """Yield the items of a list; each page is requested when the one before is used up."""
-        request: ApiRequest | None = ApiRequest(operation=operation, method="GET", url=url, params=params)
-        while request is not None:
-            page = await self.request_object(request)
+    async def list_items(
+        self, operation: str, path: str, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Any]:
+        """Yield the items of a list; each page is requested when the one before is used up.
+
+        A page's ``next`` names Replicate's own host, also where the bot talks to a gateway. It is followed at this
+        client's address, with the query that it has; InvalidResponse if it is no page of this list.
+        """
+        query: Mapping[str, str] | str | None = params
+        requested = {str(httpx.QueryParams(params or {}))}
+        while True:
+            page = await self.request_object(ApiRequest(operation=operation, method="GET", path=path, params=query))
             results = page.get("results")
             if not isinstance(results, list):
                 raise InvalidResponse("Replicate sent a list without results.")
             for item in results:
                 yield item
             next_url = page.get("next")
-            if not next_url or next_url == request.url:
+            if not next_url:
                 return
-            request = ApiRequest(operation=operation, method="GET", url=str(next_url))
+            query = _query_of_page(str(next_url), path)
+            if query in requested:  # it would go round in circles
+                return
+            requested.add(query)
 
     def _is_retryable(self, error: BaseException) -> bool:
         return (
@@ -193,7 +235,7 @@ class ApiClient:
         backoff = backoff_delay(state.attempt_number, initial=_INITIAL_DELAY, maximum=_MAX_DELAY, jitter=self._jitter)
         return max(_retry_after(error), backoff)
 
-    def _build(self, request: ApiRequest) -> httpx.Request:
+    def _build(self, root: str, request: ApiRequest) -> httpx.Request:
         timeout = httpx.Timeout(
             connect=TIMEOUT.connect, read=request.read_timeout, write=TIMEOUT.write, pool=TIMEOUT.pool
         )
@@ -209,8 +251,8 @@ class ApiClient:
             files = {"content": (upload.name, BytesIO(upload.data), upload.content_type)}
         built = self._http.build_request(
             request.method,
-            request.url,
-            params=request.params,
+            f"{root}/{request.path}",
+            params=httpx.QueryParams(request.params) if request.params else None,
             content=content,
             files=files,
             headers=headers,
@@ -231,13 +273,22 @@ def decode_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _origin(text: str) -> tuple[str, str, int | None] | None:
-    """Return the scheme, host and port of a URL, or None if it is invalid."""
+def resource_path(*segments: str) -> str:
+    """Return the path of a resource below the API's root. Segments are escaped: none leads to another resource."""
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise ValueError(f"{'/'.join(segments)!r} is not a path of the API.")
+    return "/".join(quote(segment, safe="") for segment in segments)
+
+
+def _query_of_page(next_url: str, path: str) -> str:
+    """Return the query of the next page of the list at ``path``; InvalidResponse if the URL is no page of it."""
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        return None
-    return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
+        url = httpx.URL(next_url)
+    except httpx.InvalidURL as error:
+        raise InvalidResponse("Replicate named a next page that is no URL.") from error
+    if url.scheme not in ("https", "http") or not url.path.endswith(f"/{path}"):
+        raise InvalidResponse("Replicate named a next page that does not belong to the list.")
+    return str(url.params)
 
 
 def _retry_after(error: BaseException | None) -> float:

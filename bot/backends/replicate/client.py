@@ -6,7 +6,7 @@ import httpx
 from pydantic import ValidationError
 
 from bot.aio import Jitter, random_jitter
-from bot.backends.replicate.api import ApiClient, ApiRequest, CreateAllowance
+from bot.backends.replicate.api import ApiClient, ApiRequest, CreateAllowance, resource_path
 from bot.backends.replicate.errors import InvalidResponse
 from bot.backends.replicate.files import Files
 from bot.backends.replicate.models import Deployments, Models
@@ -35,9 +35,10 @@ class _AccountJson(ApiModel):
 class Replicate:
     """Replicate's HTTP API with the token of one account.
 
-    ``base_url`` is the API's origin without ``/v1``; the token is sent to that origin only. Every method raises only
-    the errors of ``bot.backends.replicate.errors``. The caller closes ``http``. ``scheduler`` decides when streams are
-    read; without it they are read as data arrives.
+    ``base_url`` is the API's address with or without ``/v1``, or a gateway's that stands in for it (see
+    ``address.api_roots``); the token is sent to that origin only. Every method raises only the errors of
+    ``bot.backends.replicate.errors``. The caller closes ``http``. ``scheduler`` decides when streams are read; without
+    it they are read as data arrives.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Replicate:
 
     async def get_account(self) -> Account:
         """Return the account of the token; raise Unauthenticated if the token is invalid."""
-        request = ApiRequest(operation="account.get", method="GET", url=self._api.url("account"))
+        request = ApiRequest(operation="account.get", method="GET", path=resource_path("account"))
         try:
             parsed = _AccountJson.model_validate(await self._api.request_object(request))
         except ValidationError as error:

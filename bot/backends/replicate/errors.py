@@ -43,22 +43,30 @@ _DETAIL_CHARS: Final = 2000
 TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
 """Everything that the transport raises when there is no response."""
 
-# Errors raised before the first byte of a request is sent. httpx-aiohttp maps several causes to one httpx error, so
-# the aiohttp error decides where there is one.
-_AIOHTTP_NOT_SENT: Final = (
-    aiohttp.ClientConnectorError,  # refused, unresolved, TLS, proxy
-    aiohttp.ConnectionTimeoutError,  # no connection in time, or none free in the pool
-    aiohttp.ServerFingerprintMismatch,
-    aiohttp.InvalidURL,
+# Exceptions that are raised before the first byte of a request is sent, and only then. The classes themselves, without
+# their subclasses: a library's next version may raise a new one at any time, and what is not known here may have been
+# sent. httpx-aiohttp makes one httpx error of several causes, so the aiohttp error decides where there is one: a
+# connection that is reset in the middle of a request is a ConnectTimeout as well.
+NOTHING_SENT: Final[frozenset[type[BaseException]]] = frozenset(
+    {
+        aiohttp.ClientConnectorError,  # refused, unreachable
+        aiohttp.ClientConnectorDNSError,
+        aiohttp.ClientConnectorSSLError,
+        aiohttp.ClientConnectorCertificateError,
+        aiohttp.ClientProxyConnectionError,
+        aiohttp.ConnectionTimeoutError,  # no connection in time, or none free in the pool
+        aiohttp.ServerFingerprintMismatch,
+        aiohttp.InvalidURL,
+        aiohttp.InvalidUrlClientError,
+        aiohttp.NonHttpUrlClientError,
+        httpx.InvalidURL,
+        httpx.UnsupportedProtocol,
+        httpx.ConnectError,
+    }
 )
-_HTTPX_NOT_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
+
+CONNECTED_EXTENSION: Final = "replicord_connected"
+"""The extension of a request that the transport sets once it has given the request a connection."""
 
 
 class ReplicateError(Exception):
@@ -190,12 +198,16 @@ def error_from_response(response: httpx.Response, *, now: datetime) -> Replicate
     return error(status=status, title=title, detail=detail or response.reason_phrase)
 
 
-def error_from_exception(error: Exception, *, host: str) -> ReplicateError:
-    """Return NotSent if certainly nothing was sent to ``host``, else NoResponse."""
+def error_from_exception(error: Exception, *, request: httpx.Request) -> ReplicateError:
+    """Return NotSent if it is proven that nothing of the request left this machine, else NoResponse.
+
+    The proof has two halves: the exception is one that is raised before anything is sent, and the request never had a
+    connection.
+    """
     cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    not_sent = _AIOHTTP_NOT_SENT if isinstance(cause, aiohttp.ClientError) else _HTTPX_NOT_SENT
+    host = request.url.host
     kind = type(cause).__name__  # not its text, which may contain a URL
-    if isinstance(cause, not_sent):
+    if type(cause) in NOTHING_SENT and not request.extensions.get(CONNECTED_EXTENSION):
         return NotSent(f"{host} could not be reached ({kind}).")
     return NoResponse(f"The connection to {host} was lost before it responded ({kind}).")
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, Upload
+from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, Upload, resource_path
 from bot.backends.replicate.errors import InvalidResponse, TooLarge
 from bot.backends.replicate.types import ApiModel, Id, Url, clean
 from bot.formatting import format_size
@@ -46,7 +46,7 @@ class Files:
         request = ApiRequest(
             operation="files.create",
             method="POST",
-            url=self._api.url("files"),
+            path=resource_path("files"),
             upload=Upload(_fit_name(name), content_type, data),
             read_timeout=(TIMEOUT.read or 0) + len(data) / _MIN_BYTES_PER_SECOND,
         )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
-from bot.backends.replicate.api import ApiClient, ApiRequest
+from bot.backends.replicate.api import ApiClient, ApiRequest, resource_path
 from bot.backends.replicate.errors import InvalidResponse, NotFound
 from bot.backends.replicate.types import ApiModel, Name, NonNegativeInt, OptionalJsonObject, OptionalText, Url
 
@@ -97,13 +97,13 @@ class Models:
         return tuple(models[:limit])
 
     async def _get(self, operation: str, *path: str) -> Mapping[str, Any]:
-        return await self._api.request_object(ApiRequest(operation=operation, method="GET", url=self._api.url(*path)))
+        return await self._api.request_object(ApiRequest(operation=operation, method="GET", path=resource_path(*path)))
 
     async def _search(self, query: str, limit: int) -> Sequence[Any]:
         request = ApiRequest(
             operation="models.search",
             method="GET",
-            url=self._api.url("search"),
+            path=resource_path("search"),
             params={"query": query, "limit": str(limit)},
         )
         try:
@@ -112,7 +112,7 @@ class Models:
             request = ApiRequest(
                 operation="models.search",
                 method="QUERY",
-                url=self._api.url("models"),
+                path=resource_path("models"),
                 body=query.encode("utf-8", "replace"),
                 content_type="text/plain",
             )
@@ -133,7 +133,8 @@ class Deployments:
     async def get(self, deployment: str) -> Deployment:
         """Return the deployment "owner/name"; raise InvalidResponse if it has no release."""
         owner, _, name = deployment.partition("/")
-        request = ApiRequest(operation="deployments.get", method="GET", url=self._api.url("deployments", owner, name))
+        path = resource_path("deployments", owner, name)
+        request = ApiRequest(operation="deployments.get", method="GET", path=path)
         try:
             parsed = _DeploymentJson.model_validate(await self._api.request_object(request))
         except ValidationError as error:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pydantic import Field, ValidationError
 
-from bot.backends.replicate.api import ApiClient, ApiRequest, decode_object
-from bot.backends.replicate.errors import InvalidResponse
+from bot.backends.replicate.api import ApiClient, ApiRequest, decode_object, resource_path
+from bot.backends.replicate.errors import InvalidInput, InvalidResponse
 from bot.backends.replicate.types import (
     ApiModel,
     Id,
@@ -149,8 +149,9 @@ class Predictions:
     ) -> Prediction:
         """Create a prediction. The request is sent exactly once, because Replicate has no idempotency key.
 
-        After NotSent and any ApiError no prediction exists. After NoResponse one may exist, after InvalidResponse one
-        does. Replicate cancels the prediction by itself after ``cancel_after``.
+        After NotSent and any ApiError no prediction exists (InvalidInput also for an input that JSON cannot express).
+        After NoResponse one may exist, after InvalidResponse one does. Replicate cancels the prediction by itself after
+        ``cancel_after``.
         """
         path, body = _endpoint(target)
         body["input"] = clean(input)
@@ -161,18 +162,24 @@ class Predictions:
         request = ApiRequest(
             operation="predictions.create",
             method="POST",
-            url=self._api.url(*path),
-            body=json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(),
+            path=resource_path(*path),
+            body=_encode(body),
             headers=_cancel_after_header(cancel_after),
             read_timeout=_CREATE_READ_TIMEOUT,
             has_create_allowance=True,
         )
-        return parse_prediction(decode_object((await self._api.send(request)).content))
+        response = await self._api.send(request)
+        try:
+            return parse_prediction(decode_object(response.content))
+        except InvalidResponse:
+            raise
+        except Exception as error:  # whatever it is, the request was carried out
+            raise InvalidResponse("Replicate sent a prediction that cannot be read.") from error
 
     async def get(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
         """Return the current prediction. It is authoritative over streams and webhooks."""
-        url = self._api.url("predictions", id)
-        request = ApiRequest(operation="predictions.get", method="GET", url=url)
+        path = resource_path("predictions", id)
+        request = ApiRequest(operation="predictions.get", method="GET", path=path)
         return parse_prediction(await self._api.request_object(request))
 
     async def list(
@@ -181,15 +188,22 @@ class Predictions:
         """Yield the account's predictions, newest first; entries that cannot be parsed are skipped."""
         bounds = {"created_after": created_after, "created_before": created_before}
         params = {name: _format_time(time) for name, time in bounds.items() if time is not None}
-        async for item in self._api.list_items("predictions.list", self._api.url("predictions"), params or None):
+        async for item in self._api.list_items("predictions.list", resource_path("predictions"), params or None):
             with suppress(InvalidResponse):
                 yield parse_prediction(item)
 
     async def cancel(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
         """Request cancellation. The returned prediction may still be running, or may have ended for another reason."""
-        url = self._api.url("predictions", id, "cancel")
-        request = ApiRequest(operation="predictions.cancel", method="POST", url=url)
+        path = resource_path("predictions", id, "cancel")
+        request = ApiRequest(operation="predictions.cancel", method="POST", path=path)
         return parse_prediction(await self._api.request_object(request))
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(status=422, title="", detail="It holds a number that cannot be sent.") from error
 
 
 def _reason(error: ValidationError | RecursionError) -> str:

@@ -19,6 +19,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot.backends.replicate.api import TIMEOUT
+from bot.backends.replicate.errors import CONNECTED_EXTENSION
 from bot.clock import Clock
 
 MAX_CONNECTIONS: Final = 8192  # every stream is a connection
@@ -47,6 +48,7 @@ NextReadIn = Callable[[], float]
 """Return the seconds until more data of a stream can be used; 0.0 or less for at once."""
 
 _latest_response: ContextVar[aiohttp.ClientResponse | None] = ContextVar("latest_response", default=None)
+_current_request: ContextVar[httpx.Request | None] = ContextVar("current_request", default=None)
 
 
 def open_http(*, max_connections: int = MAX_CONNECTIONS) -> httpx.AsyncClient:
@@ -72,6 +74,7 @@ class PausableTransport(AiohttpTransport):
     """httpx on aiohttp's connections. Each response carries its connection, for PausableConnection.
 
     httpx-aiohttp does not expose the aiohttp response. The session's trace does; it runs in the task of the request.
+    The trace also tells when a request has a connection: from then on parts of it may have been sent.
     """
 
     def __init__(self, *, max_connections: int = MAX_CONNECTIONS) -> None:
@@ -82,7 +85,11 @@ class PausableTransport(AiohttpTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request; the response's body is not read yet."""
-        response = await super().handle_async_request(request)
+        token = _current_request.set(request)
+        try:
+            response = await super().handle_async_request(request)
+        finally:
+            _current_request.reset(token)
         inner = _latest_response.get()
         _latest_response.set(None)
         if inner is not None and inner.connection is not None:
@@ -92,6 +99,8 @@ class PausableTransport(AiohttpTransport):
     def _open_session(self) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(_remember_response)
+        trace.on_connection_create_end.append(_mark_connected)
+        trace.on_connection_reuseconn.append(_mark_connected)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=_KEEPALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -104,6 +113,12 @@ async def _remember_response(
     _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
 ) -> None:
     _latest_response.set(params.response)
+
+
+async def _mark_connected(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: object) -> None:
+    request = _current_request.get()
+    if request is not None:
+        request.extensions[CONNECTED_EXTENSION] = True
 
 
 class PausableConnection:

@@ -8,7 +8,7 @@ from typing import Final
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
-from bot.backends.replicate.api import ApiClient, ApiRequest
+from bot.backends.replicate.api import ApiClient, ApiRequest, resource_path
 from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook
 from bot.clock import Clock
 from bot.limits import WEBHOOK_TOLERANCE
@@ -31,8 +31,8 @@ class Webhooks:
 
     async def get_secret(self) -> str:
         """Return the secret that Replicate signs its deliveries with ("whsec_…")."""
-        url = self._api.url("webhooks", "default", "secret")
-        response = await self._api.request_object(ApiRequest(operation="webhooks.secret", method="GET", url=url))
+        path = resource_path("webhooks", "default", "secret")
+        response = await self._api.request_object(ApiRequest(operation="webhooks.secret", method="GET", path=path))
         key = response.get("key")
         if not isinstance(key, str) or not key:
             raise InvalidResponse("Replicate's response has no webhook secret.")

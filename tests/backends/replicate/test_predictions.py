@@ -1,12 +1,13 @@
 """Requests about predictions: what is sent, what is returned, and that a create is never sent twice."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from bot.backends.replicate.errors import InvalidResponse, NoResponse, NotSent, ReplicateError, Throttled
+from bot.backends.replicate.errors import InvalidInput, InvalidResponse, NoResponse, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.predictions import Status
 from bot.backends.replicate.types import ModelRef
 from tests.backends.replicate.fake_server import (
@@ -20,6 +21,11 @@ from tests.backends.replicate.fake_server import (
     prediction,
     problem_response,
 )
+
+
+class NewConnectError(httpx.ConnectError):
+    """An exception that a library could add: nobody has found out yet what it proves."""
+
 
 VERSIONED = ModelRef.parse(f"fofr/consistent-character:{VERSION}")
 
@@ -73,6 +79,11 @@ async def test_cancel_after_is_rounded_up_and_has_a_minimum(given: timedelta, se
         (failing(httpx.ReadTimeout("slow")), NoResponse),
         (failing(httpx.RemoteProtocolError("gone")), NoResponse),
         (failing(httpx.WriteError("reset")), NoResponse),
+        (failing(httpx.ConnectTimeout("of a connection that was reset")), NoResponse),
+        (failing(RuntimeError("of a library's next version")), NoResponse),
+        (failing(ExceptionGroup("several", [httpx.ConnectError("refused")])), NoResponse),
+        (failing(NewConnectError("refused")), NoResponse),
+        (failing(UnicodeError("in a header")), NoResponse),
         (httpx.Response(502, html="<h1>Bad gateway</h1>"), NoResponse),
         (httpx.Response(500), NoResponse),
         (problem_response(429, retry_after=0), Throttled),
@@ -86,6 +97,14 @@ async def test_a_create_is_sent_exactly_once(answer: Answer | httpx.Response, er
         await server.replicate.predictions.create(VERSIONED, {})
     assert len(server.requests) == 1
     assert server.clock.waits == []
+
+
+async def test_an_input_that_is_no_json_is_refused_unsent() -> None:
+    server = FakeServer(json_response(prediction(), 201))
+    for value in (math.inf, [{"deep": -math.inf}], math.nan):
+        with pytest.raises(InvalidInput):
+            await server.replicate.predictions.create(VERSIONED, {"scale": value})
+    assert server.requests == []
 
 
 async def test_a_closed_client_sends_nothing() -> None:

@@ -57,7 +57,7 @@ async def test_a_long_retry_after_is_left_to_the_caller() -> None:
 
 @pytest.mark.parametrize(
     ("failure", "error"),
-    [(httpx.Response(502), NoResponse), (failing(httpx.ConnectTimeout("slow")), NotSent)],
+    [(httpx.Response(502), NoResponse), (failing(httpx.ConnectError("refused")), NotSent)],
 )
 async def test_the_last_error_is_raised(failure: Answer | httpx.Response, error: type[ReplicateError]) -> None:
     server = FakeServer(failure)
