@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from bot.clock import Clock
 from bot.discord_internals import disable_voice_warnings, reset_http_session
+from bot.ui.first_response import note_server_error
 from bot.ui.respond import report_error
 
 # The bot reads reactions and the channels of its servers; it needs no privileged intent.
@@ -51,6 +52,8 @@ class Replicord(commands.AutoShardedBot):
         trace: aiohttp.TraceConfig | None = None,
     ) -> None:
         disable_voice_warnings()
+        trace = trace or aiohttp.TraceConfig()
+        trace.on_request_end.append(note_server_error)
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -62,7 +65,7 @@ class Replicord(commands.AutoShardedBot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             guild_ready_timeout=_GUILD_TIMEOUT,
-            http_trace=trace or aiohttp.TraceConfig(),
+            http_trace=trace,
         )
         self._on_login = on_login
 

@@ -12,6 +12,8 @@ import discord
 import yarl
 from discord import app_commands, ui
 
+from bot.limits import INTERACTION_TOKEN_LIFE
+
 DEFAULT_API = "https://discord.com/api/v10"
 DEFAULT_GATEWAY = "wss://gateway.discord.gg/"
 
@@ -106,6 +108,24 @@ class PrebuiltLayout(ui.LayoutView):
 
     def is_dispatchable(self) -> bool:
         return False
+
+
+def mark_responded(interaction: discord.Interaction[Any], type_: discord.InteractionResponseType) -> None:
+    """Record that Discord has the first response although its answer was lost.
+
+    Only the answer sets the type of a response, and without it ``is_done`` says that there was none.
+    """
+    interaction.response._response_type = type_  # noqa: SLF001  # see above
+
+
+def register_view(interaction: discord.Interaction[Any], view: ui.LayoutView | ui.Modal) -> None:
+    """Let a card or form receive what people do with it, although the answer to the request that sent it was lost.
+
+    discord.py does so only after the answer, which tells the id of the message, and no public method does it alone.
+    """
+    if view.timeout is None:
+        view.timeout = INTERACTION_TOKEN_LIFE.total_seconds()
+    interaction._state.store_view(view)  # noqa: SLF001  # see above
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.errors import ReplicordError
 from bot.limits import INTERACTION_TOKEN_LIFE
+from bot.ui.first_response import edit_response, send_modal, send_privately
 from bot.ui.render.cards import Tone, list_card, sentence_card
 from bot.ui.respond import explain_error
 
@@ -30,7 +31,7 @@ async def open_modal(
     try:
         done, _ = await asyncio.wait({loading}, timeout=_PATIENCE)
         if done:
-            await interaction.response.send_modal(build_modal(loading.result()))
+            await send_modal(interaction, build_modal(loading.result()))
         else:
             await _show_button(interaction, loading, build_modal)
     finally:
@@ -38,11 +39,11 @@ async def open_modal(
 
 
 async def _show_button(interaction: Interaction, loading: asyncio.Task[Command], build_modal: BuildModal) -> None:
-    await interaction.response.send_message(view=sentence_card(_LOADING, tone=Tone.NEUTRAL), ephemeral=True)
+    await send_privately(interaction, view=sentence_card(_LOADING, tone=Tone.NEUTRAL))
     try:
         command = await loading
     except ReplicordError as error:
-        await interaction.edit_original_response(view=sentence_card(explain_error(interaction, error)))
+        await edit_response(interaction, view=sentence_card(explain_error(interaction, error)))
         return
     card = list_card(
         command.target.model,
@@ -51,7 +52,7 @@ async def _show_button(interaction: Interaction, loading: asyncio.Task[Command],
         buttons=[_OpenButton(command, build_modal)],
         timeout=INTERACTION_TOKEN_LIFE.total_seconds(),
     )
-    await interaction.edit_original_response(view=card)
+    await edit_response(interaction, view=card)
 
 
 class _OpenButton(ui.Button[ui.LayoutView]):
@@ -63,4 +64,4 @@ class _OpenButton(ui.Button[ui.LayoutView]):
         self._build_modal = build_modal
 
     async def callback(self, interaction: discord.Interaction[Any], /) -> None:
-        await interaction.response.send_modal(self._build_modal(self._command))
+        await send_modal(interaction, self._build_modal(self._command))

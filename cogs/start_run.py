@@ -17,6 +17,7 @@ from bot.options.files import AttachedFile, UploadedFile, read_attachment
 from bot.options.parse import parse_options
 from bot.runs import Place, Run, RunState
 from bot.runs.engine import Engine, repeat_run
+from bot.ui.first_response import defer_publicly
 
 
 def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
@@ -57,7 +58,7 @@ class RunStarter:
         the run cannot start; nothing is billed then.
         """
         options = parse_options(command.layout, values)
-        message_id = await _acknowledge(interaction)
+        message_id = await defer_publicly(interaction)
         files = options.place_files(await asyncio.gather(*map(_read_file, options.files)))
         run = Run(
             id=self._new_id(),
@@ -79,7 +80,7 @@ class RunStarter:
 
     async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[Media, ...]) -> Run:
         """Start a run with the same model, version and input for the user of the interaction."""
-        message_id = await _acknowledge(interaction)
+        message_id = await defer_publicly(interaction)
         repeated = repeat_run(
             run,
             id=self._new_id(),
@@ -91,14 +92,6 @@ class RunStarter:
         )
         thumbnail = next((file for file in files if file.type.kind is MediaKind.IMAGE), None)
         return await self._engine.start(repeated, files=files, thumbnail=thumbnail)
-
-
-async def _acknowledge(interaction: discord.Interaction[Replicord]) -> int:
-    """Defer with a public message and return its id."""
-    response = await interaction.response.defer(thinking=True)
-    if response is None or response.message_id is None:
-        raise RuntimeError("Discord returned no message id for a deferred response.")
-    return response.message_id
 
 
 async def _read_file(file: Media | AttachedFile) -> UploadedFile:

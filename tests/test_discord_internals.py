@@ -24,7 +24,9 @@ from bot.discord_internals import (
     disable_voice_warnings,
     get_session_limit,
     is_malformed_response,
+    mark_responded,
     read_from_cdn,
+    register_view,
     reset_http_session,
     set_api_urls,
     upsert_commands,
@@ -259,3 +261,38 @@ async def test_component_that_is_no_json_is_no_malformed_response(client: Client
             await edit(client, transport, view=PrebuiltLayout([{"type": 10, "content": object()}]))
         assert not is_malformed_response(failure.value)
     assert server.requests == []
+
+
+async def test_response_with_a_lost_answer_is_recorded(standin: DiscordStandIn, client: Client) -> None:
+    received: asyncio.Queue[discord.Interaction[Any]] = asyncio.Queue()
+    client.on_interaction = received.put  # type: ignore[attr-defined]  # discord.py's own way to set an event
+    modal = discord.ui.Modal(title="Form", custom_id="form")
+    modal.add_item(discord.ui.TextInput(label="Name", custom_id="name"))
+    submitted: asyncio.Queue[discord.Interaction[Any]] = asyncio.Queue()
+    modal.on_submit = submitted.put  # type: ignore[method-assign]
+
+    async def ask(interaction: discord.Interaction) -> None:
+        raise NotImplementedError
+
+    client.tree.add_command(app_commands.Command(name="ask", description="Ask", callback=ask))
+    await client.tree.sync()
+    client.tree.clear_commands(guild=None)  # the test itself responds
+    connection = asyncio.create_task(client.connect())
+    mia, channel = standin.person("mia"), standin.state.channel("general")
+    async with asyncio.timeout(10):
+        await client.wait_until_ready()
+        result = await mia.use_command(channel, "ask", wait=False)
+        interaction = await received.get()
+        standin.faults.cut_after("POST /interactions/*")
+        with pytest.raises(aiohttp.ClientError):
+            await interaction.response.send_modal(modal)
+        assert not interaction.response.is_done(), (
+            "discord.py records responses earlier: see mark_responded."
+        )
+        mark_responded(interaction, discord.InteractionResponseType.modal)
+        assert interaction.response.is_done(), "discord.py keeps the type of a response elsewhere: see mark_responded."
+        register_view(interaction, modal)
+        await mia.submit(result, {"name": "Mia"}, wait=False)
+        assert await submitted.get(), "discord.py stores modals elsewhere: see register_view."
+    await client.close()
+    await asyncio.wait({connection})

@@ -6,6 +6,7 @@ their card, forms through their modal, and persistent buttons through the client
 
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
@@ -14,6 +15,7 @@ from bot.errors import UserError
 from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE
 from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
+from bot.ui.first_response import delete_response, follow_up_privately, is_answered_elsewhere, send_privately
 from bot.ui.render import strings
 
 log = structlog.get_logger(__name__)
@@ -26,22 +28,25 @@ async def respond(interaction: discord.Interaction[Any], sentence: str) -> None:
     """
     text = sentence[:CONTENT_CHARS]
     if not interaction.response.is_done():
-        await interaction.response.send_message(text, ephemeral=True)
+        await send_privately(interaction, text)
         return
     if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
-        await interaction.delete_original_response()
-    await interaction.followup.send(text, ephemeral=True)
+        await delete_response(interaction)
+    await follow_up_privately(interaction, text)
 
 
 async def report_error(interaction: discord.Interaction[Any], error: BaseException) -> None:
     """Tell the person in a sentence what went wrong with their interaction; log what is not their doing."""
+    if is_answered_elsewhere(getattr(error, "original", error)):
+        log.info("interaction_answered_elsewhere", interaction=interaction.id)
+        return
     sentence = explain_error(interaction, error)
     if discord.utils.utcnow() - interaction.created_at > INTERACTION_TOKEN_LIFE:
         return
     try:
         await respond(interaction, sentence)
-    except discord.HTTPException as refused:
-        log.warning("error_not_reported", interaction=interaction.id, code=refused.code)
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as refused:
+        log.warning("error_not_reported", interaction=interaction.id, error=str(refused))
 
 
 def explain_error(interaction: discord.Interaction[Any], error: BaseException) -> str:

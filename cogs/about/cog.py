@@ -6,6 +6,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
+from bot.ui.first_response import send_privately
 from bot.ui.render.cards import Entry, list_card
 from bot.ui.render.markdown import escape, one_line
 
@@ -47,4 +48,4 @@ class About(commands.Cog):
             footer=f"-# {_PRIVACY}\n-# Version {self._version}{ping}",
             buttons=[discord.ui.Button(label="More", url=self._link)] if self._link else (),
         )
-        await interaction.response.send_message(view=card, ephemeral=True)
+        await send_privately(interaction, view=card)

@@ -9,6 +9,7 @@ from bot.runs import Run
 from bot.runs.engine import CancelResult, Engine
 from bot.store.runs import Runs
 from bot.ui.components import Action
+from bot.ui.first_response import defer
 from bot.ui.permissions import may_cancel
 from bot.ui.render.markdown import escape
 from bot.ui.render.strings import CANCEL_ANSWERS
@@ -72,7 +73,7 @@ class CancelRuns(commands.Cog):
         ):
             # Only a token reaches this message, so the card itself says "Stopping" with the token of this press. The
             # token of a press elsewhere, as in the list of runs, reaches only the message that was pressed.
-            await interaction.response.defer()
+            await defer(interaction)
             if self._replies.renew_token(run.id, interaction.token, interaction.expires_at):
                 return
         await respond(interaction, CANCEL_ANSWERS[result])

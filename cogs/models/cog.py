@@ -16,6 +16,7 @@ from bot.errors import Refused
 from bot.limits import COMMAND_NAME_CHARS
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.ui.components import ModelAction, is_switch_to, switch_command_name
+from bot.ui.first_response import defer, edit_message, edit_response, send_privately
 from bot.ui.render.cards import Tone, sentence_card
 from bot.ui.render.markdown import escape, one_line
 from bot.ui.render.model_cards import added_card, commands_card, info_card, search_card, update_card
@@ -55,25 +56,25 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
 
     @app_commands.command(name="list", description="The models you can run here")
     async def show_list(self, interaction: Interaction) -> None:
-        await interaction.response.send_message(view=commands_card(tuple(self._catalog)), ephemeral=True)
+        await send_privately(interaction, view=commands_card(tuple(self._catalog)))
 
     @app_commands.command(description="A model's inputs and outputs")
     @app_commands.describe(model="A command of this bot, or any model as owner/name")
     async def info(self, interaction: Interaction, model: str) -> None:
         command = self._catalog.get(_command_name(model))
         target = command.target if command else parse_model_name(model)
-        await interaction.response.defer(ephemeral=True)
+        await defer(interaction, ephemeral=True)
         summary = await self._catalog.get_model_summary(target)
         resolved = command or await self._catalog.resolve_model(target)
         names = [one.name for one in self._catalog if one.target.model == resolved.target.model]
-        await interaction.edit_original_response(view=info_card(resolved, summary, command_names=names))
+        await edit_response(interaction, view=info_card(resolved, summary, command_names=names))
 
     @app_commands.command(description="Find a model on Replicate")
     @app_commands.describe(words="What it should do, or its name")
     async def search(self, interaction: Interaction, words: app_commands.Range[str, 1, 200]) -> None:
-        await interaction.response.defer(ephemeral=True)
+        await defer(interaction, ephemeral=True)
         found = await self._search.search(words)
-        await interaction.edit_original_response(view=search_card(words, found))
+        await edit_response(interaction, view=search_card(words, found))
 
     @app_commands.command(description="Add a model as a command (editors only)")
     @app_commands.describe(
@@ -89,7 +90,7 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         """Add a command with its version pinned, and send it to Discord."""
         self._editors.check(interaction.user)
         target = parse_model_name(model)
-        await interaction.response.defer(ephemeral=True)
+        await defer(interaction, ephemeral=True)
         command_name = _command_name(name) if name else default_command_name(target)
         command = await self._catalog.add(command_name, target, by=interaction.user.id)
         try:
@@ -99,25 +100,25 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
             with suppress(discord.DiscordException):
                 await self._generate.publish()
             raise Refused(f"Couldn't add /{command.name}. Discord rejected it: {_reason(error)}") from error
-        await interaction.edit_original_response(view=added_card(command, title=f"Added /{escape(command.name)}"))
+        await edit_response(interaction, view=added_card(command, title=f"Added /{escape(command.name)}"))
 
     @app_commands.command(description="Remove an added command (editors only)")
     @app_commands.describe(name="The command to remove")
     async def remove(self, interaction: Interaction, name: str) -> None:
         self._editors.check(interaction.user)
-        await interaction.response.defer(ephemeral=True)
+        await defer(interaction, ephemeral=True)
         command_name = _command_name(name)
         await self._catalog.remove(command_name)
         await self._generate.publish()
         sentence = f"Removed /{escape(one_line(command_name, COMMAND_NAME_CHARS))}. Runs in progress will finish."
-        await interaction.edit_original_response(view=sentence_card(sentence, tone=Tone.SUCCESS))
+        await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
 
     @app_commands.command(description="See what a model's latest version changes, and switch to it (editors only)")
     @app_commands.describe(name="The command to update")
     async def update(self, interaction: Interaction, name: str) -> None:
         """Show what the latest version changes, with a button that switches to it."""
         self._editors.check(interaction.user)
-        await interaction.response.defer(ephemeral=True)
+        await defer(interaction, ephemeral=True)
         await self._show_update(interaction, _command_name(name))
 
     @info.autocomplete("model")
@@ -138,12 +139,12 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         if action is ModelAction.SWITCH:
             await self._switch(interaction, subject)
         elif subject.isdecimal():
-            await interaction.response.edit_message(view=commands_card(tuple(self._catalog), page=int(subject)))
+            await edit_message(interaction, view=commands_card(tuple(self._catalog), page=int(subject)))
 
     async def _switch(self, interaction: Interaction, subject: str) -> None:
         """Switch to the version on the button; if that is not the latest one anymore, show the latest instead."""
         self._editors.check(interaction.user)
-        await interaction.response.defer()
+        await defer(interaction)
         name = switch_command_name(subject)
         old, new = self._catalog.get(name), await self._catalog.build_latest(name)
         if old is None or not is_switch_to(new, subject):
@@ -159,17 +160,17 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
             raise Refused(
                 f"Couldn't switch /{name}, so it stays as it was. Discord rejected it: {_reason(error)}"
             ) from error
-        await interaction.edit_original_response(view=added_card(new, title=f"Switched /{escape(name)}"))
+        await edit_response(interaction, view=added_card(new, title=f"Switched /{escape(name)}"))
 
     async def _show_update(self, interaction: Interaction, name: str) -> None:
         new = await self._catalog.build_latest(name)
         old = self._catalog.get(name) or new
         changes = diff_schemas(old, new)
         if changes.is_new_version or changes.is_visible:
-            await interaction.edit_original_response(view=update_card(old, new, changes))
+            await edit_response(interaction, view=update_card(old, new, changes))
             return
         sentence = f"/{escape(name)} already uses the latest version of {model_link(new.target.model)}."
-        await interaction.edit_original_response(view=sentence_card(sentence, tone=Tone.SUCCESS))
+        await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
 
 
 def _command_name(text: str) -> str:

@@ -15,6 +15,7 @@ from bot.formatting import format_count, spell_duration
 from bot.maintenance import RetentionPeriods
 from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
+from bot.ui.first_response import defer, edit_response, edit_response_with_file, send_privately
 from bot.ui.render.cards import Card, Entry, Tone, list_card, sentence_card
 from bot.ui.render.markdown import format_timestamp
 
@@ -43,25 +44,28 @@ class PrivacyCommands(
 
     @app_commands.command(description="What is stored about you, and for how long")
     async def show(self, interaction: Interaction) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await defer(interaction, ephemeral=True)
         counts = await self._runs.count_stored(interaction.user.id)
         card = list_card(
             "Your stored data", [Entry(text=line) for line in _describe(counts)], intro=_INTRO, footer=self._footer()
         )
-        await interaction.followup.send(view=card, ephemeral=True)
+        await edit_response(interaction, view=card)
 
     @app_commands.command(description="Download everything stored about you")
     async def export(self, interaction: Interaction) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await defer(interaction, ephemeral=True)
         stored = await self._runs.export(interaction.user.id)
         data, complete = await asyncio.to_thread(_to_json, stored, interaction.filesize_limit)
-        file = discord.File(io.BytesIO(data), filename="replicord-export.json")
-        await interaction.followup.send(_EVERYTHING if complete else _WITHOUT_OUTPUTS, file=file, ephemeral=True)
+        await edit_response_with_file(
+            interaction,
+            _EVERYTHING if complete else _WITHOUT_OUTPUTS,
+            open_file=lambda: discord.File(io.BytesIO(data), filename="replicord-export.json"),
+        )
 
     @app_commands.command(description="Delete everything stored about you")
     async def delete(self, interaction: Interaction) -> None:
         """Ask for confirmation first."""
-        await interaction.response.send_message(view=_ConfirmCard(self._runs), ephemeral=True)
+        await send_privately(interaction, view=_ConfirmCard(self._runs))
 
     def _footer(self) -> str:
         return (
@@ -82,12 +86,12 @@ class _ConfirmCard(Card):
         self._runs = runs
 
     async def _delete(self, interaction: discord.Interaction[Any]) -> None:
-        await interaction.response.defer()
+        await defer(interaction)
         erased = await self._runs.erase(interaction.user.id)
         sentence = f"Deleted {format_count(erased.deleted, 'run')}."
         if erased.pending:
             sentence += f" {format_count(erased.pending, 'more run')} will be deleted when finished."
-        await interaction.edit_original_response(view=sentence_card(sentence, tone=Tone.SUCCESS))
+        await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
         self.stop()
 
 

@@ -11,6 +11,7 @@ from bot.options.form import build_form, restore_values
 from bot.runs import ModelRef, Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
+from bot.ui.first_response import defer, send_privately
 from bot.ui.modals import Answers, FormModal
 from bot.ui.permissions import may_repeat, may_see_details
 from bot.ui.render.cards import details_card
@@ -57,7 +58,7 @@ class RunButtons(commands.Cog):
     async def _show_details(self, interaction: Interaction, run: Run) -> None:
         if not may_see_details(run, user_id=interaction.user.id):
             raise Refused(f"Only {escape(run.author_name)} can see this run's inputs.")
-        await interaction.response.send_message(view=details_card(run), ephemeral=True)
+        await send_privately(interaction, view=details_card(run))
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
         self._check_repeatable(interaction, run)
@@ -88,7 +89,7 @@ class RunButtons(commands.Cog):
         await open_modal(interaction, load_command(), build_modal)
 
     async def _refresh(self, interaction: Interaction, run: Run) -> None:
-        await interaction.response.defer()
+        await defer(interaction)
         if not self._replies.renew_token(run.id, interaction.token, interaction.expires_at):
             await respond(interaction, NOTHING_NEWER)
 

@@ -1,8 +1,10 @@
 """/runs: list a person's own runs, and cancel one from anywhere."""
 
 import asyncio
+import mimetypes
 from collections.abc import Iterator, Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 import discord
 from discord import app_commands
@@ -16,9 +18,11 @@ from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.store.runs import Runs
 from bot.ui.components import Action, RunButton
+from bot.ui.first_response import defer, edit_response
 from bot.ui.render.cards import list_card, run_entry
 from bot.ui.render.markdown import one_line
 from bot.ui.render.strings import CANCEL_ANSWERS
+from bot.ui.reply.errors import REQUEST_ERRORS
 from bot.ui.respond import respond
 
 Interaction = discord.Interaction[Replicord]
@@ -40,7 +44,7 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
     @app_commands.command(name="list", description="Your running and recent runs")
     async def show_list(self, interaction: Interaction) -> None:
         """Show the runs in private, with images if Discord returns them soon."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await defer(interaction, ephemeral=True)
         active = await self._runs.list_active(interaction.user.id)
         recent = await self._runs.list_recent(interaction.user.id, limit=_RECENT_SHOWN + len(active))
         finished = [run for run in recent if run.state.terminal][:_RECENT_SHOWN]
@@ -50,12 +54,12 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
         intro = f"{format_count(len(active), 'run')} in progress." if active else "No runs in progress."
         if not entries:
             intro = "You have no runs yet. Type `/` and pick a model's command."
-        await interaction.followup.send(view=list_card("Your runs", entries, intro=intro), ephemeral=True)
+        await edit_response(interaction, view=list_card("Your runs", entries, intro=intro))
 
     @app_commands.command(description="Stop one of your runs; you keep what's finished")
     @app_commands.describe(run="The run to stop")
     async def cancel(self, interaction: Interaction, run: str) -> None:
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await defer(interaction, ephemeral=True)
         found = await self._runs.get(run)
         if found is None or found.author_id != interaction.user.id:
             raise Refused("That isn't one of your runs. Pick one from the list.")
@@ -87,14 +91,23 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
         channel = self._client.get_partial_messageable(run.place.channel_id)
         try:
             message = await channel.fetch_message(run.place.message_id)
-        except discord.HTTPException:
+        except REQUEST_ERRORS:  # deleted, out of reach, or the connection broke: the list does without its image
             return None
-        return next(_gallery_urls(message.components), None)
+        return next(_image_urls(message.components), None)
 
 
-def _gallery_urls(components: Sequence[discord.Component]) -> Iterator[str]:
+def _image_urls(components: Sequence[discord.Component]) -> Iterator[str]:
+    """Yield the URLs of the images in galleries; Discord draws neither videos nor audio as a thumbnail."""
     for component in components:
         if isinstance(component, discord.MediaGalleryComponent):
-            yield from (item.media.url for item in component.items)
+            yield from (item.media.url for item in component.items if _is_image(item.media))
         elif isinstance(component, discord.Container):
-            yield from _gallery_urls(component.children)
+            yield from _image_urls(component.children)
+
+
+def _is_image(media: discord.UnfurledMediaItem) -> bool:
+    """Return whether a media item is an image, by what Discord found or else by its name."""
+    if media.content_type:
+        return media.content_type.startswith("image/")
+    guessed, _ = mimetypes.guess_type(urlsplit(media.url).path)
+    return guessed is not None and guessed.startswith("image/")

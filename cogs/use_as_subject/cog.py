@@ -15,9 +15,11 @@ from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, MODAL_COMPONENTS, S
 from bot.options.form import FormField, FormKind, build_form
 from bot.options.options import Choice
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
+from bot.ui.first_response import delete_response, send_modal, send_privately
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render.cards import list_card
 from bot.ui.render.markdown import escape, one_line
+from bot.ui.reply.errors import REQUEST_ERRORS
 from cogs.start_run import RunStarter
 from cogs.use_as_subject.message_images import MessageImage, find_images
 
@@ -53,16 +55,16 @@ class UseAsSubject(commands.Cog):
         if not image_commands:
             raise Refused("No command here takes an image. See the models with /models list.")
         if len(image_commands) == 1:
-            await interaction.response.send_modal(self._build_modal(image_commands[0], images))
+            await send_modal(interaction, self._build_modal(image_commands[0], images))
             return
 
         async def open_form(answer: Interaction, command: Command) -> None:
-            await answer.response.send_modal(self._build_modal(command, images, question=interaction))
+            await send_modal(answer, self._build_modal(command, images, question=interaction))
 
         select = _CommandSelect(image_commands, open_form)
         timeout = INTERACTION_TOKEN_LIFE.total_seconds()
         card = list_card("Which command should get the image?", [], buttons=[select], timeout=timeout)
-        await interaction.response.send_message(view=card, ephemeral=True)
+        await send_privately(interaction, view=card)
 
     def _image_commands(self) -> list[Command]:
         """Return the commands whose input names image types, or else those that take any file."""
@@ -81,8 +83,8 @@ class UseAsSubject(commands.Cog):
             image = images[int(str(answers.pop(_IMAGE_KEY, 0)))]
             await self._starter.start(answer, {**form.parse_answers(answers), image_input: image}, command=command)
             if question is not None:
-                with suppress(discord.DiscordException):
-                    await question.delete_original_response()
+                with suppress(*REQUEST_ERRORS):
+                    await delete_response(question)
 
         several = len(images) > 1
         return FormModal(

@@ -19,6 +19,7 @@ class FaultKind(StrEnum):
     """What goes wrong with a request."""
 
     FAIL = "fail"
+    FAIL_AFTER = "fail after"
     THROTTLE = "throttle"
     THROTTLE_ALL = "throttle all"
     DELAY = "delay"
@@ -84,6 +85,10 @@ class Faults:
     def fail(self, route: str = ANY_ROUTE, *, status: int = 500, times: int | None = 1) -> Fault:
         """Answer with a server error and do nothing."""
         return self._arm(Fault(FaultKind.FAIL, route, times, status=status))
+
+    def fail_after(self, route: str = ANY_ROUTE, *, status: int = 502, times: int | None = 1) -> Fault:
+        """Process the request, then answer with a server error, as a proxy does whose connection to the API broke."""
+        return self._arm(Fault(FaultKind.FAIL_AFTER, route, times, status=status))
 
     def throttle(self, route: str = ANY_ROUTE, *, seconds: float = 1.0, times: int | None = 1) -> Fault:
         """Answer 429 for the route's bucket and do nothing."""

@@ -74,6 +74,8 @@ class RestServer:
         await self._hang(K.HANG_AFTER, call)
         if K.CUT_AFTER in faults:
             raise ConnectionCut
+        if K.FAIL_AFTER in faults:
+            raise server_error(faults[K.FAIL_AFTER].status)
         return response
 
     def _throttle(self, faults: dict[FaultKind, Fault], route: Route, params: dict[str, str]) -> None:

@@ -1,0 +1,201 @@
+"""The first response to an interaction, made once even if Discord's answer to it is lost, and the edits of it.
+
+Discord takes one first response. When the connection breaks after the request was sent, it is not known whether that
+was this one; until it is, people see "thinking" without end. So the request is sent again, and Discord decides: it
+takes it now, or it says that the interaction is acknowledged (40060), so the lost request took effect. Without a lost
+answer, 40060 means that another process of this bot responded (a second session hears every event, too), and this one
+has to leave the interaction alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import discord
+import structlog
+from discord import InteractionResponseType, ui
+
+from bot.discord_internals import is_malformed_response, mark_responded, register_view
+
+ALREADY_ACKNOWLEDGED: Final = 40060
+
+# Seconds until an answer counts as lost. Discord accepts a first response for three, so by then it is decided.
+_ANSWER_SECONDS: Final = 4.0
+# Seconds before each further attempt.
+_PAUSES: Final = (0.1, 0.4, 1.0, 2.0, 4.0, 8.0)
+# Seconds until the answer to a request that may be made again counts as lost; discord.py waits out a 429 within them.
+_REPEATED_SECONDS: Final = 45.0
+# Seconds that the answer to a message with a file may take.
+_UPLOAD_SECONDS: Final = 120.0
+
+# What a broken connection raises, whatever part of the exchange it breaks. A timeout is an OSError.
+_CONNECTION_LOST: Final = (aiohttp.ClientError, OSError)
+
+T = TypeVar("T")
+
+# The responses with an error of the server's, or of a proxy before it, in the attempt under way. discord.py sends such
+# a request again by itself, and the answer to that one may be 40060.
+_server_errors: ContextVar[list[int] | None] = ContextVar("server_errors", default=None)
+
+log = structlog.get_logger(__name__)
+
+
+async def note_server_error(
+    _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestEndParams
+) -> None:
+    """Note a response of 5xx; to be called at the end of every request of the client's HTTP session."""
+    seen = _server_errors.get()
+    if seen is not None and params.response.status >= 500:
+        seen.append(params.response.status)
+
+
+async def defer(interaction: discord.Interaction[Any], *, ephemeral: bool = False, thinking: bool = False) -> None:
+    """Acknowledge the interaction; what is shown follows."""
+    shows_thinking = thinking or interaction.type is discord.InteractionType.application_command
+    await _respond(
+        interaction,
+        lambda: interaction.response.defer(ephemeral=ephemeral, thinking=thinking),
+        InteractionResponseType.deferred_channel_message
+        if shows_thinking
+        else InteractionResponseType.deferred_message_update,
+    )
+
+
+async def defer_publicly(interaction: discord.Interaction[Any]) -> int:
+    """Acknowledge with a public message that says "thinking", and return its id."""
+    response = await _respond(
+        interaction,
+        lambda: interaction.response.defer(thinking=True),
+        InteractionResponseType.deferred_channel_message,
+    )
+    if response is not None and response.message_id is not None:
+        return response.message_id
+    return (await _repeat(interaction.original_response)).id
+
+
+async def send_privately(
+    interaction: discord.Interaction[Any], content: str | None = None, *, view: ui.LayoutView | None = None
+) -> None:
+    """Respond with a message that only the person sees: a text or a card."""
+    body: dict[str, Any] = {"content": content} if view is None else {"view": view}
+    await _respond(
+        interaction,
+        lambda: interaction.response.send_message(ephemeral=True, **body),
+        InteractionResponseType.channel_message,
+        view,
+    )
+
+
+async def edit_message(interaction: discord.Interaction[Any], *, view: ui.LayoutView) -> None:
+    """Respond by replacing the message whose button was pressed."""
+    await _respond(
+        interaction, lambda: interaction.response.edit_message(view=view), InteractionResponseType.message_update, view
+    )
+
+
+async def send_modal(interaction: discord.Interaction[Any], modal: ui.Modal) -> None:
+    """Respond with a form."""
+    register_view(interaction, modal)  # at once: it may be open before a lost answer is noticed
+    await _respond(interaction, lambda: interaction.response.send_modal(modal), InteractionResponseType.modal)
+
+
+async def edit_response(
+    interaction: discord.Interaction[Any], *, view: ui.LayoutView | None = None, content: str | None = None
+) -> None:
+    """Replace the message that the first response showed; an edit twice is an edit."""
+    body: dict[str, Any] = {"content": content} if view is None else {"view": view}
+    await _repeat(lambda: interaction.edit_original_response(**body))
+
+
+async def edit_response_with_file(
+    interaction: discord.Interaction[Any], content: str, *, open_file: Callable[[], discord.File]
+) -> None:
+    """Replace the message that the first response showed by a text and a file; ``open_file`` is called once a try."""
+    await _repeat(
+        lambda: interaction.edit_original_response(content=content, attachments=[open_file()]), _UPLOAD_SECONDS
+    )
+
+
+async def delete_response(interaction: discord.Interaction[Any]) -> None:
+    """Delete the message that the first response showed, if it is still there."""
+    try:
+        await _repeat(interaction.delete_original_response)
+    except discord.NotFound:
+        return
+
+
+async def follow_up_privately(interaction: discord.Interaction[Any], content: str) -> None:
+    """Send one more message that only the person sees. If the answer is lost it may come twice, but it comes."""
+    await _repeat(lambda: interaction.followup.send(content, ephemeral=True))
+
+
+def is_answered_elsewhere(error: BaseException) -> bool:
+    """Return whether another process responded to the interaction."""
+    return isinstance(error, discord.HTTPException) and error.code == ALREADY_ACKNOWLEDGED
+
+
+async def _respond(
+    interaction: discord.Interaction[Any],
+    request: Callable[[], Awaitable[T]],
+    type_: InteractionResponseType,
+    view: ui.LayoutView | None = None,
+) -> T | None:
+    """Make the first response; return Discord's answer, or None if the answer was lost and Discord has the response.
+
+    ``view`` is the card in the response; people can use it as soon as Discord has it.
+    """
+    is_lost = False
+    with _noting_server_errors() as server_errors:
+        for pause in (*_PAUSES, None):
+            try:
+                return await _send(request(), _ANSWER_SECONDS)
+            except _CONNECTION_LOST:
+                if pause is None:
+                    raise
+                if view is not None and not is_lost:
+                    register_view(interaction, view)
+                is_lost = True
+                await asyncio.sleep(pause)
+            except discord.HTTPException as error:
+                if error.code != ALREADY_ACKNOWLEDGED or not (is_lost or server_errors):
+                    raise
+                log.info("response_answer_lost", interaction=interaction.id)
+                mark_responded(interaction, type_)
+                if view is not None and not is_lost:
+                    register_view(interaction, view)
+                return None
+    raise AssertionError("The last attempt returns or raises.")
+
+
+async def _repeat(request: Callable[[], Awaitable[T]], seconds: float = _REPEATED_SECONDS) -> T:
+    """Make a request that may be made twice, again if the connection breaks."""
+    for pause in _PAUSES:
+        try:
+            return await _send(request(), seconds)
+        except _CONNECTION_LOST:
+            await asyncio.sleep(pause)
+    return await _send(request(), seconds)
+
+
+async def _send(request: Awaitable[T], seconds: float) -> T:
+    """Return the answer; an answer that cannot be read is a lost one."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await request
+    except (KeyError, TypeError, ValueError) as error:
+        if is_malformed_response(error):
+            raise aiohttp.ClientPayloadError(f"Discord's answer cannot be read: {error!r}") from error
+        raise
+
+
+@contextmanager
+def _noting_server_errors() -> Iterator[list[int]]:
+    seen: list[int] = []
+    token = _server_errors.set(seen)
+    try:
+        yield seen
+    finally:
+        _server_errors.reset(token)
