@@ -46,6 +46,7 @@ from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.translator import Translator, read_languages
+from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
 from cogs.cancel.cog import CancelRuns
 from cogs.generate.cog import GenerateCommands
@@ -104,6 +105,7 @@ class App:
             metrics=metrics,
             scheduler=ReadScheduler(min_delay=_STREAM_READ_MIN, max_delay=_STREAM_READ_MAX),
         )
+        self._workers = WorkerPool(clock=clock)
         self._spool = Spool(DatabaseLocation.parse(settings.database_url).folder / "spool")
         self._downloader = Downloader(
             http,
@@ -179,6 +181,7 @@ class App:
         finally:
             await self._engine.stop(_GRACE)
             await self._replies.close()
+            await self._workers.close()
             await self._client.close()
             await self._search.close()
             connection.cancel()

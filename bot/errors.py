@@ -39,6 +39,10 @@ class BadOption(UserError):
         super().__init__(sentence)
         self.option = option
 
+    def __reduce__(self) -> tuple[type["BadOption"], tuple[str, str]]:
+        """Travel between processes: the default would pass the sentence only."""
+        return type(self), (self.option, self.sentence)
+
 
 class Refused(UserError):
     """The request is not allowed for this person, over a limit, or the bot is stopping."""

@@ -80,3 +80,10 @@ FILENAME_BYTES: Final = 255
 
 # Replicate: webhooks (docs "verify webhooks")
 WEBHOOK_TOLERANCE: Final = timedelta(minutes=5)
+
+# Our own: work in processes (bot.worker_pool)
+WORKERS: Final = 2  # one person's heavy work never holds up another's, and a small machine has two cores
+WORK_MEMORY_BYTES: Final = 768 * MIB  # a progressive photo of 50 megapixels is decoded and turned in some 700 MB
+WORK_RESULT_BYTES: Final = 128 * MIB  # the largest file that Replicate accepts, and what surrounds it
+WORK_WAITING: Final = 1000  # calls, over all people; each holds its arguments in memory
+WORK_WAITING_PER_OWNER: Final = 100
