@@ -286,9 +286,7 @@ async def test_response_with_a_lost_answer_is_recorded(standin: DiscordStandIn, 
         standin.faults.cut_after("POST /interactions/*")
         with pytest.raises(aiohttp.ClientError):
             await interaction.response.send_modal(modal)
-        assert not interaction.response.is_done(), (
-            "discord.py records responses earlier: see mark_responded."
-        )
+        assert not interaction.response.is_done(), "discord.py records responses earlier: see mark_responded."
         mark_responded(interaction, discord.InteractionResponseType.modal)
         assert interaction.response.is_done(), "discord.py keeps the type of a response elsewhere: see mark_responded."
         register_view(interaction, modal)

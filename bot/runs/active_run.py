@@ -131,6 +131,7 @@ class ActiveRun:
         self.stream_error: str | None = None
         self.stream_result: StreamResult | None = None
         self.message_deleted = False
+        self.place_lost = False  # the bot is no longer where the reply is
         self.reply_finished = False  # the reply took the final snapshot, or never will
         self.uninterruptible = False  # a cancellation now would leave a payment or the final snapshot in doubt
         self.untracked = False  # its prediction may still run though nothing follows it

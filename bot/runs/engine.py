@@ -117,6 +117,7 @@ class Engine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._starting: set[str] = set()
         self._early_cancels: dict[str, tuple[int | None, datetime]] = {}  # of runs whose row is being read or written
+        self._lost_places: set[str] = set()  # runs where the bot no longer is, whose task has not started
         self._stopping = False
 
     async def start(self, run: Run, *, files: Sequence[Media] = (), thumbnail: Media | str | None = None) -> Run:
@@ -165,6 +166,18 @@ class Engine:
         if run is None:
             return CancelResult.NOT_FOUND
         return CancelResult.ALREADY_ENDED if run.state.terminal else CancelResult.ALREADY_REQUESTED
+
+    async def cancel_out_of_place(self, run_id: str) -> None:
+        """Cancel a run whose server the bot has left: nobody sees the rest.
+
+        The end is shown if the interaction's token still reaches the message; that is tried once.
+        """
+        active = self._active.get(run_id)
+        if active is None:
+            self._lost_places.add(run_id)
+        else:
+            active.place_lost = True
+        await self.cancel(run_id, by=None)
 
     async def recover(self, find_missed_cancel: FindMissedCancel | None = None) -> int:
         """Take up every run that is not delivered; return how many.
@@ -266,6 +279,9 @@ class Engine:
             shown_before=recovered and step in (RecoveryStep.TRACK, RecoveryStep.DELIVER),
             first_poll=first_poll,
         )
+        if run.id in self._lost_places:
+            self._lost_places.discard(run.id)
+            active.place_lost = True
         self._active[run.id] = active
         if run.id in self._early_cancels:
             by, at = self._early_cancels.pop(run.id)

@@ -139,6 +139,8 @@ async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:
             log.exception("reply_failed", run=run_id)
             services.metrics.unexpected_error("ui")
             result = DeliveryResult.LATER
+        if result is DeliveryResult.LATER and active.place_lost:
+            result = DeliveryResult.GONE
         if result is not DeliveryResult.LATER:
             active.reply_finished = True
             if result is DeliveryResult.FAILED:

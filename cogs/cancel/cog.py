@@ -1,6 +1,9 @@
-"""Cancel a run: ❌ under its message, or its Cancel button."""
+"""Cancel a run: ❌ under its message, its Cancel button, or the bot's removal from its server."""
+
+from typing import Final
 
 import discord
+import structlog
 from discord.ext import commands
 
 from bot.client import Replicord
@@ -13,14 +16,22 @@ from bot.ui.first_response import defer
 from bot.ui.permissions import may_cancel
 from bot.ui.render.markdown import escape
 from bot.ui.render.strings import CANCEL_ANSWERS
+from bot.ui.reply.errors import REQUEST_ERRORS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.messages import CANCEL_EMOJI
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.respond import respond
 
+_NOT_A_MEMBER: Final = frozenset({10004, 50001})  # unknown guild, missing access
+
+log = structlog.get_logger(__name__)
+
 
 class CancelRuns(commands.Cog):
-    """Cancels runs by reaction and by button; who may do so is read from the run's row at that moment."""
+    """Cancels runs by reaction and by button; who may do so is read from the run's row at that moment.
+
+    The runs in a server that the bot is removed from are canceled, too.
+    """
 
     def __init__(
         self,
@@ -39,12 +50,21 @@ class CancelRuns(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Handle reactions that were added while the bot was offline: Discord does not send them to a new session."""
-        for run in await self._runs.list_undelivered():
+        """Handle what happened while the bot was offline: Discord does not send it to a new session."""
+        undelivered = await self._runs.list_undelivered()
+        for guild_id in {run.place.guild_id for run in undelivered if run.place.guild_id is not None}:
+            if await self._has_left(guild_id):
+                await self._cancel_runs_in(guild_id)
+        for run in undelivered:
             if run.cancel_requested_at is None and not run.state.terminal:
                 by = await self._missed_reactions.find(run)
                 if by is not None:
                     await self._engine.cancel(run.id, by=by)
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Cancel the runs in a server that the bot was removed from; an outage of a server is another event."""
+        await self._cancel_runs_in(guild.id)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
@@ -77,6 +97,28 @@ class CancelRuns(commands.Cog):
             if self._replies.renew_token(run.id, interaction.token, interaction.expires_at):
                 return
         await respond(interaction, CANCEL_ANSWERS[result])
+
+    async def _cancel_runs_in(self, guild_id: int) -> None:
+        for run in await self._runs.list_undelivered():
+            # A person who installed the bot for themselves uses it in servers that the bot never was in.
+            if run.place.guild_id == guild_id and not run.place.token_only:
+                log.info("run_out_of_place", run=run.id)
+                await self._engine.cancel_out_of_place(run.id)
+
+    async def _has_left(self, guild_id: int) -> bool:
+        """Return whether the bot is no longer in a server: a new session does not name it, and Discord confirms it."""
+        client = self._client
+        if client.get_guild(guild_id) is not None:  # also during an outage of the server
+            return False
+        if client.shard_count is not None and (guild_id >> 22) % client.shard_count not in client.shards:
+            return False  # another process has its shard
+        try:
+            await client.fetch_guild(guild_id, with_counts=False)
+        except (discord.Forbidden, discord.NotFound) as error:
+            return error.code in _NOT_A_MEMBER
+        except REQUEST_ERRORS as error:
+            log.info("membership_not_checked", guild=guild_id, error=str(error))
+        return False
 
     def _manages_messages(self, event: discord.RawReactionActionEvent) -> bool:
         guild = self._client.get_guild(event.guild_id) if event.guild_id else None

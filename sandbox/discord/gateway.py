@@ -77,7 +77,9 @@ REQUIRED_INTENTS = {
     "TYPING_START": (Intent.GUILD_MESSAGE_TYPING, Intent.DIRECT_MESSAGE_TYPING),
     "CHANNEL_UPDATE": (Intent.GUILDS, None),
     "THREAD_CREATE": (Intent.GUILDS, None),
+    "GUILD_CREATE": (Intent.GUILDS, None),
     "GUILD_UPDATE": (Intent.GUILDS, None),
+    "GUILD_DELETE": (Intent.GUILDS, None),
 }
 
 
@@ -174,7 +176,9 @@ class Gateway:
 
     def _dispatch_event(self, event: Event) -> None:
         for session in self._sessions_of(event.guild.id if event.guild else None):
-            if should_receive(event, session.intents, self.state):
+            if event.kind == "GUILD_CREATE" and event.guild is not None:
+                session.dispatch(event.kind, self._serialize_guild_create(event.guild))
+            elif should_receive(event, session.intents, self.state):
                 session.dispatch(event.kind, serialize_event_data(event, session.intents, self.state, self.cdn))
 
     def _sessions_of(self, guild_id: int | None) -> list[GatewaySession]:
@@ -396,8 +400,8 @@ def should_receive(event: Event, intents: int, state: DiscordState) -> bool:
     intent = required[0] if event.guild is not None else required[1]
     if intent is None or not intents & intent:
         return False
-    if event.channel is None:
-        return event.guild is not None and state.bot.id in event.guild.members
+    if event.channel is None:  # the bot is no longer a member of a guild that it left
+        return event.guild is not None and (state.bot.id in event.guild.members or event.kind == "GUILD_DELETE")
     visible = state.permissions(event.channel) & Permission.VIEW_CHANNEL
     return bool(visible) or (event.kind == "CHANNEL_UPDATE" and _is_member(event.channel, state))
 

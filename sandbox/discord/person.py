@@ -26,6 +26,7 @@ from sandbox.discord.state.models import (
     Attachment,
     CallbackType,
     Channel,
+    Guild,
     Interaction,
     InteractionType,
     Message,
@@ -276,18 +277,27 @@ class Person:
             raise ClientRefused("You do not have permission to delete this message.")
         self._services.messages.delete(message)
 
-    async def react(self, message: Message, emoji: str) -> None:
+    async def react(self, message: Message, emoji: str, *, burst: bool = False) -> None:
+        """Add a reaction, or a super reaction (``burst``)."""
         self._check_visible(message)
         permissions = self._services.state.permissions(message.channel, self.user)
         with refuse_api_errors():
             parsed = parse_emoji(emoji)
             if message.ephemeral or (parsed.key not in message.reactions and not permissions & P.ADD_REACTIONS):
                 raise ClientRefused("You do not have permission to react here.")
-            self._services.messages.add_reaction(message, self.user, parsed)
+            self._services.messages.add_reaction(message, self.user, parsed, burst=burst)
 
     async def remove_reaction(self, message: Message, emoji: str) -> None:
         """Remove one's own reaction."""
         self._services.messages.remove_reaction(message, self.user, parse_emoji(emoji))
+
+    # -- servers
+
+    def remove_bot(self, guild: Guild) -> None:
+        """Remove the bot from a server that this person owns."""
+        if guild.owner_id != self.user.id:
+            raise ClientRefused("You do not have permission to remove members.")
+        self._services.state.remove_member(guild, self._services.state.bot)
 
     async def _use_command(
         self, type_: InteractionType, channel: Channel, path: str, values: Mapping[str, Any],

@@ -335,13 +335,13 @@ def _serialize_embed(embed: Json, files: dict[str, Attachment], cdn: Cdn) -> Jso
 def serialize_reaction(reaction: Reaction, viewer: User) -> Json:
     return {
         "emoji": serialize_emoji(reaction),
-        "count": len(reaction.users),
-        "count_details": {"burst": 0, "normal": len(reaction.users)},
+        "count": len(reaction.users) + len(reaction.burst_users),
+        "count_details": {"burst": len(reaction.burst_users), "normal": len(reaction.users)},
         "burst_colors": [],
-        "burst_me": False,
-        "me_burst": False,
+        "burst_me": viewer in reaction.burst_users,
+        "me_burst": viewer in reaction.burst_users,
         "me": viewer in reaction.users,
-        "burst_count": 0,
+        "burst_count": len(reaction.burst_users),
     }
 
 

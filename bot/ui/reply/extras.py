@@ -1,6 +1,7 @@
 """Beside the messages of a reply: the bot's ❌ reaction, the completion notice, and ❌ added while it was offline."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 
 import discord
@@ -142,6 +143,18 @@ def _is_canceled_by_author(run: Run) -> bool:
     return (run.cancel_requested_by or "").removeprefix("@") in (run.author_name, str(run.author_id))
 
 
+def _others_by_type(reaction: discord.Reaction) -> Iterator[tuple[discord.ReactionType, int]]:
+    """Yield each type of a reaction that somebody else added, and its count; Discord lists each by itself.
+
+    Where Discord does not count the types apart, ordinary reactions are looked for.
+    """
+    normal = reaction.normal_count if reaction.normal_count or reaction.burst_count else reaction.count
+    if normal > reaction.me:
+        yield discord.ReactionType.normal, normal
+    if reaction.burst_count > reaction.me_burst:
+        yield discord.ReactionType.burst, reaction.burst_count
+
+
 class MissedCancelReactions:
     """Finds ❌ reactions that were added while the bot was offline."""
 
@@ -165,8 +178,10 @@ class MissedCancelReactions:
         channel = self._client.get_partial_messageable(run.place.channel_id, guild_id=run.place.guild_id)
         message = await channel.fetch_message(run.place.message_id)
         for reaction in message.reactions:
-            if str(reaction.emoji) == CANCEL_EMOJI and reaction.count > reaction.me:
-                async for user in reaction.users(limit=None):
+            if str(reaction.emoji) != CANCEL_EMOJI:
+                continue
+            for type_, count in _others_by_type(reaction):
+                async for user in reaction.users(limit=count, type=type_):
                     if await self._may_cancel(run, user):
                         return user.id
         return None

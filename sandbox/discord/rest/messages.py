@@ -195,11 +195,15 @@ async def delete_user_reaction(services: Services, request: ApiRequest) -> ApiRe
 
 
 async def list_reactions(services: Services, request: ApiRequest) -> ApiResponse:
-    """Return who reacted with an emoji, in order of their ids."""
+    """Return who reacted with an emoji, in order of their ids; super reactions (``type=1``) only when asked for.
+
+    ``type`` is 0 by default (resources/message#get-reactions).
+    """
     message = require_message(services, request, P.READ_MESSAGE_HISTORY)
     emoji = parse_emoji(request.params["emoji_name"])
     after, limit = request.query_number("after") or 0, min(request.query_number("limit") or 25, 100)
-    users = sorted((user for user in message.reaction_users(emoji.key) if user.id > after), key=lambda user: user.id)
+    reacted = message.reaction_users(emoji.key, burst=request.query_number("type") == 1)
+    users = sorted((user for user in reacted if user.id > after), key=lambda user: user.id)
     return ApiResponse([serialize_user(user) for user in users[:limit]])
 
 

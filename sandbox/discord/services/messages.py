@@ -26,6 +26,7 @@ from sandbox.discord.validation.messages import Mentions, StoreFile
 Json = dict[str, Any]
 
 MAX_REACTIONS = 20
+BURST_COLORS = ("#f23f43",)
 
 
 class MessageService:
@@ -92,28 +93,33 @@ class MessageService:
         data = {"id": str(message.id), "channel_id": str(message.channel.id), **self._guild_id(message.channel)}
         self.state.publish("MESSAGE_DELETE", data, channel=message.channel, message=message, audience=message.audience)
 
-    def add_reaction(self, message: Message, user: User, emoji: Emoji) -> None:
-        """Add a reaction; a repeated one changes nothing."""
+    def add_reaction(self, message: Message, user: User, emoji: Emoji, *, burst: bool = False) -> None:
+        """Add a reaction, or a super reaction (``burst``); a repeated one changes nothing."""
         if emoji.key not in message.reactions and len(message.reactions) >= MAX_REACTIONS:
             raise ApiError(TOO_MANY_REACTIONS)
         reaction = message.reactions.setdefault(emoji.key, Reaction(emoji))
-        if user in reaction.users:
+        if user in reaction.users_of(burst=burst):
             return
-        reaction.users.append(user)
+        reaction.users_of(burst=burst).append(user)
         extra: Json = {"message_author_id": str(message.author.id)}
         if (member := find_member(message.channel.guild, user)) is not None:
             extra["member"] = serialize_member(member)
-        self._publish_reaction("MESSAGE_REACTION_ADD", message, user, reaction, extra)
+        if burst:
+            extra["burst_colors"] = list(BURST_COLORS)
+        self._publish_reaction("MESSAGE_REACTION_ADD", message, user, reaction, extra, burst=burst)
 
     def remove_reaction(self, message: Message, user: User, emoji: Emoji) -> bool:
         """Remove a user's reaction; return whether it existed."""
         reaction = message.reactions.get(emoji.key)
-        if reaction is None or user not in reaction.users:
+        removed = [burst for burst in (False, True) if reaction is not None and user in reaction.users_of(burst=burst)]
+        if reaction is None or not removed:
             return False
-        reaction.users.remove(user)
-        if not reaction.users:
+        for burst in removed:
+            reaction.users_of(burst=burst).remove(user)
+        if not reaction.users and not reaction.burst_users:
             del message.reactions[emoji.key]
-        self._publish_reaction("MESSAGE_REACTION_REMOVE", message, user, reaction, {})
+        for burst in removed:
+            self._publish_reaction("MESSAGE_REACTION_REMOVE", message, user, reaction, {}, burst=burst)
         return True
 
     def clear_reactions(self, message: Message, emoji: Emoji | None = None) -> None:
@@ -130,15 +136,17 @@ class MessageService:
             data |= {"emoji": serialize_emoji(reaction)}
             self.state.publish("MESSAGE_REACTION_REMOVE_EMOJI", data, channel=message.channel, message=message)
 
-    def _publish_reaction(self, kind: str, message: Message, user: User, reaction: Reaction, extra: Json) -> None:
+    def _publish_reaction(
+        self, kind: str, message: Message, user: User, reaction: Reaction, extra: Json, *, burst: bool
+    ) -> None:
         data = {
             "user_id": str(user.id),
             "channel_id": str(message.channel.id),
             "message_id": str(message.id),
             **self._guild_id(message.channel),
             "emoji": serialize_emoji(reaction),
-            "burst": False,
-            "type": 0,
+            "burst": burst,
+            "type": int(burst),
             **extra,
         }
         self.state.publish(kind, data, channel=message.channel, message=message, user=user, audience=message.audience)

@@ -318,10 +318,15 @@ class MessageVersion:
 
 @dataclass(slots=True, eq=False)
 class Reaction:
-    """An emoji on a message, and who added it, in order."""
+    """An emoji on a message, and who added it, in order; a super reaction is one of its own (``burst_users``)."""
 
     emoji: Emoji
     users: list[User] = field(default_factory=list)
+    burst_users: list[User] = field(default_factory=list)
+
+    def users_of(self, *, burst: bool) -> list[User]:
+        """Return who added a reaction of this type."""
+        return self.burst_users if burst else self.users
 
 
 @dataclass(slots=True, eq=False)
@@ -395,10 +400,10 @@ class Message:
         found = iter_components(self.components)
         return tuple(item.get("label", "") for item in found if item["type"] == ComponentType.BUTTON)
 
-    def reaction_users(self, emoji: str) -> tuple[User, ...]:
-        """Return who reacted with ``emoji``."""
+    def reaction_users(self, emoji: str, *, burst: bool = False) -> tuple[User, ...]:
+        """Return who reacted with ``emoji``, by an ordinary or a super reaction."""
         reaction = self.reactions.get(emoji)
-        return tuple(reaction.users) if reaction else ()
+        return tuple(reaction.users_of(burst=burst)) if reaction else ()
 
     def record_version(self, at: datetime) -> None:
         """Add the current body to the history."""

@@ -201,6 +201,18 @@ class DiscordState:
         if visible_before or visible_after:
             self.publish("CHANNEL_UPDATE", channel=target)
 
+    def remove_member(self, guild: Guild, user: User) -> None:
+        """Let ``user`` leave ``guild``. The bot is told of its own leaving (topics/gateway-events#guild-delete)."""
+        del guild.members[user.id]
+        self.publish("GUILD_DELETE" if user is self.bot else "GUILD_MEMBER_REMOVE", {"id": str(guild.id)}, guild=guild)
+
+    def set_outage(self, guild: Guild, *, on: bool) -> None:
+        """Make ``guild`` unavailable or available again; during an outage nobody leaves it."""
+        if on:
+            self.publish("GUILD_DELETE", {"id": str(guild.id), "unavailable": True}, guild=guild)
+        else:
+            self.publish("GUILD_CREATE", guild=guild)
+
     def publish(self, kind: str, data: dict[str, Any] | None = None, **fields: Any) -> None:
         """Publish an event; ``fields`` are further fields of ``Event``."""
         channel: Channel | None = fields.get("channel")

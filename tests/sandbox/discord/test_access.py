@@ -91,6 +91,20 @@ async def test_removing_others_reactions_needs_manage_messages(standin: DiscordS
     assert not message.reactions
 
 
+async def test_super_reactions_are_listed_when_asked_for(standin: DiscordStandIn, http: HttpClient) -> None:
+    message = await create_message(standin, http)
+    await standin.person("mia").react(message, "❌")
+    await standin.person("noah").react(message, "❌", burst=True)
+    for query, name in (("", "mia"), ("?type=0", "mia"), ("?type=1", "noah")):
+        listed = (await http.request("GET", f"{reactions(message)}{query}")).body
+        assert [user["username"] for user in listed] == [name]
+    (reaction,) = (await http.request("GET", f"{messages(standin)}/{message.id}")).body["reactions"]
+    assert reaction["count"] == 2
+    assert reaction["count_details"] == {"burst": 1, "normal": 1}
+    await standin.person("noah").remove_reaction(message, "❌")
+    assert message.reaction_users("❌") == (standin.person("mia").user,)
+
+
 async def test_a_message_has_at_most_twenty_valid_emoji(standin: DiscordStandIn, http: HttpClient) -> None:
     message = await create_message(standin, http)
     for number in range(20):
@@ -173,3 +187,12 @@ async def test_a_reply_pings_the_author_unless_disallowed(standin: DiscordStandI
     assert general.messages[int(pinging["id"])].pinged == {mia.user.id}
     assert not general.messages[int(silent["id"])].pinged
     assert (pinging["type"], pinging["referenced_message"]["id"]) == (19, str(sent.id))
+
+
+async def test_a_server_without_the_bot_is_out_of_its_reach(standin: DiscordStandIn, http: HttpClient) -> None:
+    message = await create_message(standin, http)
+    guild = standin.state.guild("Sandbox")
+    standin.person("olga").remove_bot(guild)
+    assert (await http.request("GET", f"/guilds/{guild.id}")).code == 50001
+    assert (await http.request("PATCH", f"{messages(standin)}/{message.id}", {"content": "x"})).code == 50001
+    assert (await http.request("GET", "/users/@me/guilds")).body == []
