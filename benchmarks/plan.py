@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burst, history, idle, restart, streaming
+from benchmarks import burst, history, idle, queue, restart, streaming
 from benchmarks.candidates import OFFICIAL, PLAIN, REPLICORD
 from benchmarks.figures import Row
 
@@ -52,6 +52,8 @@ def _others(*, quick: bool) -> Iterator[Step]:
         name = f"burst {commands}" + (f" beside {background}" if background else "")
         for candidate in [REPLICORD, OFFICIAL, PLAIN] if not (quick or background) else [REPLICORD]:
             yield Step(name, candidate.name, partial(burst.measure, commands, background, candidate))
+    for queued, at_once in () if quick else ((400, 240), (1000, 600)):  # a minute of waiting is nothing quick
+        yield Step(f"queue {queued}", REPLICORD.name, partial(queue.measure, queued, at_once, REPLICORD))
     runs = 4 if quick else 1000
     yield Step(f"restart {runs}", REPLICORD.name, partial(restart.measure, runs))
     rows = 1000 if quick else 1_000_000

@@ -170,7 +170,7 @@ def observed_figures(observed: Sequence[ObservedRun]) -> dict[str, Figure]:
     return {
         **percentiles("acknowledged s", latencies, 0.5, 0.99),
         "not acknowledged": len(observed) - len(latencies),
-        **percentiles("first content s", first, 0.5, 0.99),
+        **percentiles("first content s", first, 0.5, 0.95, 0.99),
         **percentiles("done to final edit s", final, 0.5, 0.95, 0.99),
         "never finished": sum(run.final_at is None for run in observed),
     }

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.ui.discord_rate_limits import ANY_CHANNEL, BucketKey, EditScheduler, Priority, RateLimiter, RateLimits
+from bot.ui.discord_rate_limits import (
+    ANY_CHANNEL,
+    CHECKS,
+    BucketKey,
+    EditScheduler,
+    Priority,
+    RateLimiter,
+    RateLimits,
+)
 from tests.clock import VirtualClock, settle
 
 LIMITS = RateLimits()
@@ -182,9 +190,53 @@ def test_read_counts_for_the_bot_and_for_no_channel() -> None:
     scheduler = EditScheduler()
     for key in range(100):
         scheduler.enqueue(key, bucket=ANY_CHANNEL, priority=Priority.OTHER, now=0.0, until_response=True)
-    assert len(scheduler.release(0.0)) == LIMITS.bot.normal
+    assert len(scheduler.release(0.0)) == LIMITS.bot.other
     scheduler.enqueue(500, bucket=CHANNEL, priority=Priority.FINAL, now=0.0)
     assert scheduler.release(0.0) == [500]
+
+
+def test_reactions_and_checks_leave_room_for_edits() -> None:
+    scheduler = EditScheduler()
+    for key in range(50):
+        reactions = BucketKey(1000 + key, bot=True, reactions=True)
+        scheduler.enqueue(key, bucket=reactions, priority=Priority.OTHER, now=0.0, until_response=True)
+        scheduler.enqueue(100 + key, bucket=CHECKS, priority=Priority.CHECK, now=0.0, until_response=True)
+    assert len(scheduler.release(0.0)) == LIMITS.bot.other
+    edits = range(500, 500 + LIMITS.bot.normal)
+    for key in edits:
+        scheduler.enqueue(key, bucket=BucketKey(key, bot=True), priority=Priority.NORMAL, now=0.1)
+    assert len(scheduler.release(0.1)) == LIMITS.bot.normal - LIMITS.bot.other
+
+
+def test_checks_leave_after_everything_else() -> None:
+    scheduler = EditScheduler()
+    scheduler.enqueue(1, bucket=CHECKS, priority=Priority.CHECK, now=0.0, until_response=True)
+    scheduler.enqueue(2, bucket=REACTIONS, priority=Priority.OTHER, now=0.0, until_response=True)
+    scheduler.enqueue(3, bucket=ANY_CHANNEL, priority=Priority.NORMAL, now=0.0, until_response=True)
+    scheduler.enqueue(4, bucket=CHANNEL, priority=Priority.FINAL, now=0.0)
+    assert scheduler.release(0.0) == [4, 3, 2, 1]
+
+
+def test_queued_checks_delay_no_read() -> None:
+    scheduler = EditScheduler()
+    for key in range(100):
+        scheduler.enqueue(key, bucket=CHECKS, priority=Priority.CHECK, now=0.0, until_response=True)
+    scheduler.release(0.0)
+    scheduler.enqueue(500, bucket=ANY_CHANNEL, priority=Priority.NORMAL, now=0.1, until_response=True)
+    assert scheduler.release(0.1) == [500]
+
+
+def test_checks_by_token_wait_for_the_batch_of_edits() -> None:
+    scheduler = EditScheduler()
+    for key in range(20):
+        scheduler.enqueue(key, bucket=token(key), priority=Priority.CHECK, now=0.0, until_response=True)
+        scheduler.enqueue(100 + key, bucket=token(key), priority=Priority.NORMAL, now=0.0)
+    order: list[int] = []
+    for _ in range(5):
+        scheduler.start_batch()
+        order += scheduler.release(0.0)
+    assert set(order[:20]) == set(range(100, 120))
+    assert set(order[20:]) == set(range(20))
 
 
 def send_late(scheduler: EditScheduler, waits: float, now: float, seconds: int) -> float:

@@ -15,6 +15,7 @@ from bot.errors import ReplicordError
 from bot.media.images import make_thumbnail
 from bot.runs.snapshot import RunSnapshot
 from bot.store.errors import StoreError
+from bot.ui.discord_rate_limits import Priority
 from bot.ui.render import strings
 from bot.ui.render.run_card import (
     THUMBNAIL_NAME,
@@ -106,12 +107,15 @@ class ReplyWriter:
                 return EditResult.INCOMPLETE
 
     async def is_deleted(self) -> bool:
-        """Read the card to find out whether it was deleted; a run without changes edits nothing that would tell."""
+        """Read the card to find out whether it was deleted; a run without changes edits nothing that would tell.
+
+        May be cancelled at any moment.
+        """
         state, services = self._state, self._services
         card = state.messages[0]
         while (transport := self._transport_for(card)) is not None and card.message_id is not None:
             try:
-                async with services.limiter.request():
+                async with services.limiter.request(transport.check_bucket, Priority.CHECK):
                     await transport.read(card.message_id)
             except REQUEST_ERRORS as error:
                 if classify_error(error) not in (DiscordErrorKind.GONE, DiscordErrorKind.TOKEN_EXPIRED):
@@ -121,6 +125,7 @@ class ReplyWriter:
                 if step.result is not None:
                     return step.result is EditResult.DELETED
             else:
+                state.card_seen_at = services.clock.monotonic()
                 return False
         return False
 
@@ -236,6 +241,8 @@ class ReplyWriter:
     def _learn(self, message: TrackedMessage, found: MessageState, rendered: RenderedMessage | None = None) -> None:
         state = self._state
         message.update(found, rendered)
+        if message.number == 0:
+            state.card_seen_at = self._services.clock.monotonic()
         if found.ephemeral:
             state.ephemeral = True
             state.transports.close_bot()
@@ -318,7 +325,7 @@ async def recover_followups(state: ReplyState, services: ReplyServices) -> None:
         return
     known = {message.message_id for message in state.messages}
     try:
-        async with services.limiter.request():
+        async with services.limiter.request(priority=Priority.NORMAL):  # an edit waits for it
             followups = await bot.followups()
     except REQUEST_ERRORS as error:
         if classify_error(error) is DiscordErrorKind.LATER:

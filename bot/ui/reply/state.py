@@ -113,7 +113,8 @@ class ReplyState:
     ``newest`` is the snapshot to show, set before the task starts, and ``updated_at`` the monotonic time at which it
     came. ``attempted`` and ``attempted_at`` are those of the last attempt to send it; ``shown`` is what Discord shows.
     ``current`` is the number of the message that is edited, or was the last time. ``followups_known``: every further
-    message that was sent has its id here. ``thumbnail`` is the input image until Discord has it.
+    message that was sent has its id here. ``card_seen_at`` is the monotonic time at which Discord last had the card, or
+    was last asked. ``thumbnail`` is the input image until Discord has it.
     """
 
     run: Run
@@ -129,6 +130,7 @@ class ReplyState:
     attempted_output: bool = False
     shown: RunSnapshot | None = None
     current: int = 0
+    card_seen_at: float = 0.0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     restrictions: Restrictions = field(default_factory=Restrictions)
     thumbnail: Upload | None = None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import discord
 import structlog
 
-from bot.aio import WakeEvent
+from bot.aio import WakeEvent, race
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, MessageLedger, RunSnapshot
@@ -33,7 +33,7 @@ _CLOSE_SECONDS = 3.0
 # Seconds between two checks of all replies.
 _CHECK_INTERVAL = 2.0
 
-# After so many seconds without an edit, check whether the card was deleted.
+# After so many seconds without an edit of the card, check whether it was deleted.
 _CHECK_SECONDS = 30.0
 
 # An unreachable reply can be reopened by a button press; give up after a day.
@@ -74,7 +74,6 @@ class ReplyTask:
         self._failures = 0
         self._failed = False
         self._check_due = False
-        self._active_at = 0.0
 
     def update(self, snapshot: RunSnapshot) -> None:
         """Replace the snapshot to show, and return at once; a snapshot that was not sent yet is dropped."""
@@ -130,8 +129,8 @@ class ReplyTask:
     def check(self) -> None:
         """Do what is due by time alone; called every few seconds.
 
-        Before the token that alone reaches the message expires, ask for a button press. After a while without edits,
-        let the task check whether the card was deleted.
+        Before the token that alone reaches the message expires, ask for a button press. After a while without an edit
+        of the card, let the task check whether it was deleted.
         """
         if self._task is None or self._task.done():
             return
@@ -140,8 +139,8 @@ class ReplyTask:
             state.restrictions = state.restrictions.with_token_expiry(expired=True)
             state.shown = None
             self._wake()
-        if clock.monotonic() - self._active_at >= _CHECK_SECONDS:
-            self._active_at = clock.monotonic()
+        if clock.monotonic() - state.card_seen_at >= _CHECK_SECONDS:
+            state.card_seen_at = clock.monotonic()
             self._check_due = True
             state.changed.set()
 
@@ -154,7 +153,7 @@ class ReplyTask:
         state.newest, state.updated_at = snapshot, self._services.clock.monotonic()
         state.changed.set()
         if self._task is None:
-            self._active_at = state.updated_at
+            state.card_seen_at = state.updated_at
             self._task = asyncio.create_task(self._run(), name=f"reply to run {self.run.id}")
             self._task.add_done_callback(lambda _: self._resolve(DeliveryResult.LATER))
 
@@ -172,13 +171,12 @@ class ReplyTask:
             services.limiter.change_priority(key, bucket=transport.bucket, priority=state.priority)
 
     async def _run(self) -> None:
-        state, clock = self._state, self._services.clock
+        state = self._state
         over = False
         while not over and not (state.closing and state.newest == state.shown):
             await state.changed.wait()
             state.changed.clear()
             self._urgent.clear()
-            self._active_at = clock.monotonic()
             try:
                 over = await self._handle(await self._attempt())
             except StoreError as error:
@@ -191,18 +189,40 @@ class ReplyTask:
         self._release()
 
     async def _attempt(self) -> EditResult:
-        """Show the newest snapshot, unless the card is deleted.
+        """Show the newest snapshot; with nothing to show, find out whether the card is deleted if that is due.
 
-        If our own code fails at that, the next attempt shows the output without decoration.
+        An edit tells as well, so words never wait for a check: with 1,000 runs of which 400 had waited for a minute,
+        the first content of these was late by 10 s because of it (p95).
         """
         state = self._state
         check_due, self._check_due = self._check_due, False
-        if check_due and await self._writer.is_deleted():
-            return EditResult.DELETED
         if self._failed and not state.newest.final:
-            return EditResult.SKIPPED
-        if state.newest == state.shown:
-            return EditResult.SHOWN
+            result = EditResult.SKIPPED
+        elif state.newest == state.shown:
+            result = EditResult.SHOWN
+        else:
+            if check_due:
+                state.messages[0].shown = None  # the text may be growing in another message; edit the card as well
+            result = await self._write()
+            check_due = check_due and result is EditResult.SKIPPED
+        if check_due and await race(self._writer.is_deleted(), self._something_to_say()):
+            return EditResult.DELETED
+        return result
+
+    async def _something_to_say(self) -> None:
+        """Return when there is a snapshot that may be sent; while edits are scarce, only the final one."""
+        state = self._state
+        while True:
+            await state.changed.wait()
+            transport = state.transports.select(self._services.clock.now())
+            is_scarce = transport is None or state.transports.edits_are_scarce(transport, self._services.clock.now())
+            if state.newest.final or state.closing or not (self._failed or is_scarce):
+                return
+            state.changed.clear()
+
+    async def _write(self) -> EditResult:
+        """Write the newest snapshot. If our own code fails at that, the next attempt shows it without decoration."""
+        state = self._state
         try:
             result = await self._writer.write()
         except StoreError:

@@ -20,7 +20,7 @@ import discord
 from bot.discord_internals import InteractionWebhook, is_malformed_response
 from bot.limits import NONCE_CHARS, OLD_MESSAGE
 from bot.store.models import Place, Run
-from bot.ui.discord_rate_limits import BucketKey
+from bot.ui.discord_rate_limits import CHECKS, BucketKey
 from bot.ui.reply.messages import CANCEL_EMOJI, MessageState, OutgoingMessage
 
 # An edit that is sent this long before the token expires still arrives.
@@ -54,6 +54,11 @@ class Transport(Protocol):
         """What the requests share their rate limit with."""
         ...
 
+    @property
+    def check_bucket(self) -> BucketKey:
+        """The same for reads that only find out whether a message still exists."""
+        ...
+
     async def edit(self, message_id: int, message: OutgoingMessage) -> MessageState:
         """Replace the content of a message."""
         ...
@@ -71,7 +76,7 @@ class InteractionTransport:
     """Edits with the token of an interaction; needs no permission in the channel."""
 
     def __init__(self, client: discord.Client, application_id: int, token: str) -> None:
-        self.bucket = BucketKey(hash(token), bot=False)
+        self.bucket = self.check_bucket = BucketKey(hash(token), bot=False)
         self._webhook = InteractionWebhook.create(client, application_id, token)
 
     async def edit(self, message_id: int, message: OutgoingMessage) -> MessageState:
@@ -102,7 +107,7 @@ class BotTransport:
     """Edits as the bot itself; the bot has to see the channel."""
 
     def __init__(self, client: discord.Client, place: Place) -> None:
-        self.bucket = BucketKey(place.channel_id, bot=True)
+        self.bucket, self.check_bucket = BucketKey(place.channel_id, bot=True), CHECKS
         self.reaction_bucket = BucketKey(place.channel_id, bot=True, reactions=True)
         self._client = client
         self._card_id = place.message_id

@@ -8,6 +8,7 @@ import pytest
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
+from bot.store.models import Run
 from bot.ui.reply.messages import CANCEL_EMOJI
 from tests.ui.conftest import ReplyEnvironment
 from tests.ui.factories import make_snapshot, text
@@ -118,6 +119,54 @@ async def test_idle_reply_is_read_every_thirty_seconds(env: ReplyEnvironment) ->
     assert reads == 2  # one in thirty seconds
     await env.standin.person("ada").delete(env.message(run))
     await env.wait_for(lambda: env.deleted_runs, pass_time=1.0)
+    assert env.deleted_runs == [run.id]
+    await reply.close()
+
+
+def reads(env: ReplyEnvironment, run: Run) -> int:
+    return len(env.requests("GET", f"messages/{run.place.message_id}"))
+
+
+@pytest.mark.parametrize("transport", ["token", "bot"])
+async def test_words_do_not_wait_for_a_check(env: ReplyEnvironment, transport: str) -> None:
+    run = await env.run_command()
+    reply = env.open_reply(run)
+    if transport == "bot":
+        await env.clock.advance(LIFE)
+    reply.update(make_snapshot(Phase.QUEUED, run=run))
+    await env.wait_for(lambda: env.count_edits(run), pass_time=0.25)
+    before = reads(env, run)
+    hanging = env.standin.faults.hang_before("GET *messages*")
+    await env.wait_for(lambda: reads(env, run) > before, pass_time=1.0)
+    reply.update(make_snapshot(Phase.RUNNING, text(1), run=run))
+    await env.wait_for_text(run, "word 1", pass_time=0.25)
+    assert await env.finish(reply, make_snapshot(Phase.SUCCEEDED, text(2), run=run)) is DeliveryResult.DELIVERED
+    env.standin.faults.remove(hanging)
+
+
+async def test_text_in_a_further_message_edits_the_card_at_times(env: ReplyEnvironment) -> None:
+    run = await env.run_command()
+    reply = env.open_reply(run)
+    reply.update(make_snapshot(Phase.RUNNING, TextItem("word " * 1000), run=run))
+    await env.wait_for(lambda: env.followups(run), pass_time=0.25)
+    await env.standin.person("ada").delete(env.message(run))
+    for words in range(1001, 1050):
+        reply.update(make_snapshot(Phase.RUNNING, TextItem("word " * words), run=run))
+        await env.pass_time(1.0)
+    assert env.deleted_runs == [run.id]
+    await reply.close()
+
+
+async def test_deletion_is_noticed_while_edits_are_scarce(env: ReplyEnvironment) -> None:
+    run = await env.run_command()
+    reply = env.open_reply(run)
+    reply.update(make_snapshot(Phase.RUNNING, text(1), run=run))
+    await env.wait_for_text(run, "word 1", pass_time=0.25)
+    await env.clock.advance(3700)
+    await env.standin.person("ada").delete(env.message(run))
+    for words in range(2, 42):
+        reply.update(make_snapshot(Phase.RUNNING, text(words), run=run))
+        await env.pass_time(1.0)
     assert env.deleted_runs == [run.id]
     await reply.close()
 
