@@ -20,14 +20,15 @@ class TextItem:
 
 @dataclass(frozen=True, slots=True)
 class FileItem:
-    """A file on the bot's disk, ready to be uploaded to Discord.
+    """A file on the bot's disk or in memory, ready to be uploaded to Discord.
 
     ``name`` ("generate-03.webp") is unique within the run and the same after a restart: the reply recognizes by it
-    which files Discord already has. ``size`` is in bytes. ``note`` says how the file was changed, if it was.
+    which files Discord already has. ``source`` is its path or its content. ``size`` is in bytes. ``note`` says how the
+    file was changed, if it was.
     """
 
     name: str
-    path: Path
+    source: Path | bytes = field(repr=False)
     type: MediaType
     size: int
     note: str | None = None

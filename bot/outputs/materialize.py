@@ -134,7 +134,7 @@ class Materializer:
             await asyncio.to_thread(write_atomically, path, data)
         except OSError:
             return LinkItem(label=name, url="", reason=_DISK_ERROR)
-        return FileItem(name=name, path=path, type=sniff.JSON, size=len(data))
+        return FileItem(name=name, source=path, type=sniff.JSON, size=len(data))
 
     async def _materialize_file(self, raw: RawFile, path: Path) -> FileItem | LinkItem:
         try:
@@ -150,7 +150,7 @@ class Materializer:
             return self._link(raw, self._too_large(file.size))
         name = file_name(self._stem, raw.index, raw.label, fitting.type, fitting.source_name)
         note = None if fitting is file else f"reduced to fit here (was {format_size(file.size)})"
-        return FileItem(name=name, path=fitting.path, type=fitting.type, size=fitting.size, note=note)
+        return FileItem(name=name, source=fitting.path, type=fitting.type, size=fitting.size, note=note)
 
     async def _load(self, url: str, path: Path) -> DownloadedFile:
         """Return the file from disk, or download it."""

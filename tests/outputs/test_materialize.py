@@ -58,11 +58,16 @@ def bot(http: httpx.AsyncClient, clock: VirtualClock, tmp_path: Path) -> Bot:
     return Bot(http, clock, tmp_path / "run")
 
 
+def path_of(item: FileItem) -> Path:
+    assert isinstance(item.source, Path)
+    return item.source
+
+
 async def test_a_file_within_the_limit_is_uploaded(bot: Bot, host: FileHost) -> None:
     item = await bot.materializer().materialize(RawFile(0, host.serve("/out-0.jpg", SMALL)))
     assert isinstance(item, FileItem)
     assert (item.name, item.type, item.size, item.note) == ("generate-01.png", types.PNG, len(SMALL), None)
-    assert item.path.read_bytes() == SMALL
+    assert path_of(item).read_bytes() == SMALL
 
 
 async def test_the_key_of_an_object_is_in_the_name(bot: Bot, host: FileHost) -> None:
@@ -89,10 +94,11 @@ async def test_an_incomplete_file_is_downloaded_again(bot: Bot, host: FileHost) 
     raw = RawFile(0, host.serve("/f", SMALL))
     before = await bot.materializer().materialize(raw)
     assert isinstance(before, FileItem)
-    before.path.rename(before.path.with_name(before.path.name + ".item"))
+    path = path_of(before)
+    path.rename(path.with_name(path.name + ".item"))
     after = await bot.materializer().materialize(raw)
     assert after == before
-    assert after.path.read_bytes() == SMALL
+    assert path_of(before).read_bytes() == SMALL
     assert len(host.requests) == 2
 
 
@@ -103,14 +109,14 @@ async def test_another_url_at_the_same_index_is_another_file(bot: Bot, host: Fil
     assert isinstance(one, FileItem)
     assert isinstance(two, FileItem)
     assert one.name == two.name
-    assert one.path != two.path
+    assert one.source != two.source
 
 
 async def test_an_image_over_the_limit_is_reduced_with_a_note(bot: Bot, host: FileHost) -> None:
     item = await bot.materializer().materialize(RawFile(0, host.serve("/f", LARGE)))
     assert isinstance(item, FileItem)
     assert item.size <= LIMIT
-    assert (item.name, item.size) == ("generate-01.jpg", item.path.stat().st_size)
+    assert (item.name, item.size) == ("generate-01.jpg", path_of(item).stat().st_size)
     assert "reduced" in (item.note or "")
 
 
@@ -118,9 +124,9 @@ async def test_an_image_is_reduced_once_across_restarts(bot: Bot, host: FileHost
     raw = RawFile(0, host.serve("/f", LARGE))
     before = await bot.materializer().materialize(raw)
     assert isinstance(before, FileItem)
-    changed = before.path.stat().st_mtime_ns
+    changed = path_of(before).stat().st_mtime_ns
     assert await bot.materializer().materialize(raw) == before
-    assert before.path.stat().st_mtime_ns == changed
+    assert path_of(before).stat().st_mtime_ns == changed
 
 
 async def test_another_limit_makes_another_image(bot: Bot, host: FileHost) -> None:
@@ -201,8 +207,8 @@ async def test_short_data_is_a_code_block_long_data_a_file(bot: Bot) -> None:
     item = await materializer.materialize(RawData(1, [0.25] * 1000, "embedding"))
     assert isinstance(item, FileItem)
     assert (item.name, item.type) == ("generate-02-embedding.json", types.JSON)
-    assert item.path.read_text().count("0.25") == 1000
-    assert item.size == item.path.stat().st_size
+    assert path_of(item).read_text().count("0.25") == 1000
+    assert item.size == path_of(item).stat().st_size
 
 
 async def test_data_over_the_limit_is_explained(bot: Bot) -> None:

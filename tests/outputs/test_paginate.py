@@ -103,7 +103,7 @@ def shows_texts(parts: Sequence[str], items: Sequence[TextItem]) -> bool:
 
 
 def file(number: int, kind: MediaType = types.WEBP, note: str | None = None) -> FileItem:
-    return FileItem(name=f"generate-{number:02d}{kind.suffix}", path=Path("x"), type=kind, size=1, note=note)
+    return FileItem(name=f"generate-{number:02d}{kind.suffix}", source=Path("x"), type=kind, size=1, note=note)
 
 
 def split(text: str, *, first: int = 4000, chars: int = 4000) -> list[str]:

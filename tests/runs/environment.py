@@ -146,7 +146,7 @@ class FakeMaterializer:
                 await asyncio.Event().wait()
             self._downloads[raw.url] += 1
             name = f"generate-{raw.index + 1:02d}.webp"
-            return FileItem(name=name, path=Path(name), type=WEBP, size=1)
+            return FileItem(name=name, source=Path(name), type=WEBP, size=1)
         return TextItem(raw.text if isinstance(raw, RawText) else str(raw.data))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import discord
@@ -190,7 +191,9 @@ class ReplyWriter:
         """Change what a failed attempt demands; return None if the message is tried again at once."""
         state, now = self._state, self._services.clock.now()
         if isinstance(error, FileNotFoundError):
-            missing = [file for file in new_files if not file.path.exists()] or new_files
+            missing = [
+                file for file in new_files if isinstance(file.source, Path) and not file.source.exists()
+            ] or new_files
             state.restrictions = state.restrictions.without_files(missing, strings.FILE_MISSING)
             return None
         step = next_step(error, state=state, message=message, transport=transport, new_files=new_files, now=now)
@@ -292,7 +295,7 @@ class ReplyWriter:
         state, ledger = self._state, self._services.ledger
         run_id, number = state.run.id, message.number
         uploads = [
-            Upload(name, file.path, file.size)
+            Upload(name, file.source, file.size)
             for name, file in rendered.files.items()
             if name not in message.attachments
         ]

@@ -61,7 +61,7 @@ async def test_missing_file_is_reported_and_the_rest_is_shown(env: ReplyEnvironm
     run = await env.run_command()
     reply = env.open_reply(run)
     files = [make_file(1, tmp_path), make_file(2, tmp_path)]
-    files[1].path.unlink()
+    (tmp_path / files[1].name).unlink()
     assert await reply.finish(make_snapshot(Phase.SUCCEEDED, *files, run=run)) is DeliveryResult.DELIVERED
     assert len(env.message(run).images) == 1
     assert "no longer available" in env.message(run).text
