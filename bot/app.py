@@ -40,7 +40,7 @@ from bot.runs import ModelRef, Run
 from bot.runs.engine import Engine
 from bot.runs.policy import Policy
 from bot.settings import Settings
-from bot.store.database import DatabaseLocation
+from bot.store.location import parse_location
 from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.extras import MissedCancelReactions
@@ -106,7 +106,7 @@ class App:
             scheduler=ReadScheduler(min_delay=_STREAM_READ_MIN, max_delay=_STREAM_READ_MAX),
         )
         self._workers = WorkerPool(clock=clock)
-        self._spool = Spool(DatabaseLocation.parse(settings.database_url).folder / "spool")
+        self._spool = Spool(parse_location(settings.database_url).folder / "spool")
         self._downloader = Downloader(
             http,
             hosts=settings.replicate_file_hosts,

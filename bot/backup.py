@@ -10,8 +10,9 @@ from bot.clock import SystemClock
 from bot.errors import ConfigError
 from bot.formatting import format_size
 from bot.settings import Settings
-from bot.store.database import DatabaseLocation
 from bot.store.errors import StoreError
+from bot.store.location import parse_location
+from bot.store.sqlite import SqliteLocation
 from bot.store.store import Store
 
 
@@ -25,10 +26,11 @@ class _BackupSettings(BaseSettings):
 async def back_up(path: Path) -> int:
     """Write a consistent copy of the database to ``path`` and return 0; ConfigError if that fails."""
     url = _BackupSettings().database_url
-    location = DatabaseLocation.parse(url)
-    if location.path is None or not await asyncio.to_thread(location.path.exists):
-        raise ConfigError(f"There is no database at {location}. Start the bot once, or correct DATABASE_URL.")
-    await asyncio.to_thread(_check_target, path, location.path)
+    location = parse_location(url)
+    if isinstance(location, SqliteLocation):
+        if location.path is None or not await asyncio.to_thread(location.path.exists):
+            raise ConfigError(f"There is no database at {location}. Start the bot once, or correct DATABASE_URL.")
+        await asyncio.to_thread(_check_target, path, location.path)
     store = await Store.open(url, clock=SystemClock(), exclusive=False)
     try:
         await store.back_up(path)
@@ -37,7 +39,7 @@ async def back_up(path: Path) -> int:
     finally:
         await store.close()
     size = (await asyncio.to_thread(path.stat)).st_size
-    sys.stdout.write(f"Copied {location.path} to {path} ({format_size(size)}).\n")
+    sys.stdout.write(f"Copied {location} to {path} ({format_size(size)}).\n")
     return 0
 
 

@@ -1,10 +1,41 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.postgresql import PostgresqlServer, run_server
+from tests.store.databases import create_database
 
 # The state machines and property tests run often with few examples; `thorough` is for a look by hand.
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    with run_server() as server:
+        yield server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that uses a database on both kinds, or on those that its mark names."""
+    if "backend" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("backends")
+        metafunc.parametrize("backend", mark.args if mark else ("sqlite", "postgresql"))
+
+
+@pytest.fixture
+def created_url(tmp_path: Path, backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a migrated database without rows."""
+    if backend == "sqlite":
+        yield create_database(tmp_path)
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    url = server.create_database(migrated=True)
+    yield url
+    server.drop_database(url)

@@ -8,8 +8,9 @@ from bot.diagnostics.result import Report, failed, passed
 from bot.errors import ConfigError
 from bot.formatting import format_count, format_size
 from bot.limits import MIB
-from bot.store.database import DatabaseLocation
 from bot.store.errors import StoreError
+from bot.store.location import DatabaseLocation, parse_location
+from bot.store.sqlite import SqliteLocation
 from bot.store.store import Store
 
 _MIN_FREE = 500 * MIB  # output files are kept beside the database until Discord has them
@@ -36,12 +37,12 @@ async def check_database(url: str, *, clock: Clock, report: Report) -> Store | N
         report(failed(f"The database is damaged ({damage}). Stop the bot and restore the latest backup."))
         await store.close()
         return None
-    await _check_location(DatabaseLocation.parse(url), open_runs, report)
+    await _check_location(parse_location(url), open_runs, report)
     return store
 
 
 async def _check_location(location: DatabaseLocation, open_runs: int, report: Report) -> None:
-    if location.path is None:
+    if isinstance(location, SqliteLocation) and location.path is None:
         report(failed("DATABASE_URL has no file, so all runs are lost when the bot stops. Set it to a file."))
         return
     runs = f"{format_count(open_runs, 'run')} to resume" if open_runs else "no open runs"

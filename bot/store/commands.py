@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, select
 
 from bot.store.database import Database
-from bot.store.tables import commands, key_value, schemas
+from bot.store.tables import commands, insert_into, key_value, schemas
 
 _SELECT_COMMANDS: Final = select(commands).order_by(commands.c.name)
 _DELETE_COMMAND: Final = delete(commands).where(commands.c.name == bindparam("command"))
@@ -94,10 +94,9 @@ class KeyValue:
 
 
 def _upsert(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Update the row with this key, or insert it; the write lock is held, so no other writer can come between."""
-    ((column, value),) = key.items()
-    if connection.execute(update(table).where(table.c[column] == value).values(values)).rowcount == 0:
-        connection.execute(insert(table), {**key, **values})
+    """Insert the row, or update the one with this key."""
+    statement = insert_into(connection, table).values({**key, **values})
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
 
 
 def _row_to_command(row: Row[Any]) -> CommandRow:

@@ -12,11 +12,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 
-from bot.errors import ReplicordError, UserError
+from bot.errors import ConfigError, ReplicordError, UserError
 
-# A part of SQLite's message, and what to do about it.
+# A part of the message of SQLite, or of a connection that failed, and what to do about it.
 _EXPLANATIONS = (
     ("disk is full", "The disk that holds the database is full. Free some space."),
     ("readonly", "The database is read-only. Give the bot's user write access to the file and its folder."),
@@ -24,8 +24,29 @@ _EXPLANATIONS = (
     ("malformed", "The database is damaged. Restore the latest backup."),
     ("is locked", "Another program has locked the database. Close it, then try again."),
     ("unable to open", "The database cannot be opened. Give the bot's user access to the file and its folder."),
+    ('fatal:  database "', "The database in DATABASE_URL does not exist. Create it first."),
+    ("fatal:  password", "The database server refused the user or password in DATABASE_URL."),
+    ('fatal:  role "', "The database server refused the user or password in DATABASE_URL."),
+    ("no password supplied", "The database server refused the user or password in DATABASE_URL."),
+    ("fatal:  sorry, too many", "The database server has too many connections. Raise max_connections, or close some."),
+    ("connection to server", "The database server cannot be reached. Check that it runs, and DATABASE_URL."),
+    ("server closed the connection", "The connection to the database server was lost."),
     ("disk i/o error", "The disk that holds the database reports errors. Check the system log."),
 )
+
+# The start of PostgreSQL's SQLSTATE, and what to do about it.
+_STATES = (
+    ("08", "The connection to the database server was lost."),
+    ("57P", "The database server is restarting."),
+    ("53100", "The disk of the database server is full. Free some space."),
+    ("53300", "The database server has too many connections. Raise max_connections, or close some."),
+    ("25006", "The database server is read-only. Set DATABASE_URL to the primary server."),
+    ("28", "The database server refused the user or password in DATABASE_URL."),
+    ("3D000", "The database in DATABASE_URL does not exist. Create it first."),
+    ("42501", "The database user may not do this. Make it the owner of the schema."),
+    ("55P03", "Another program has locked the database. Close it, then try again."),
+)
+_CONFLICTS = frozenset({"40001", "40P01"})
 
 
 class StoreError(ReplicordError):
@@ -55,9 +76,57 @@ class QuotaExceeded(UserError):
 
 
 def explain_error(error: StatementError) -> str:
-    """Return a sentence that says what SQLite's error means and how to fix it."""
-    message = str(error.orig)
+    """Return a sentence that says what the database's error means and how to fix it."""
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return _explain_state(state, error)
+    message = str(error.orig).strip().partition("\n")[0]
     for part, sentence in _EXPLANATIONS:
         if part in message.lower():
             return sentence
     return f"The database reported an error: {message.removesuffix('.')}."
+
+
+def convert_error(error: Exception) -> Exception:
+    """Return the StoreError for an error of a transaction; one of a job itself stays as it is.
+
+    An error of PostgreSQL is not kept as its cause: its DETAIL shows the row, with prompt and token.
+    """
+    if isinstance(error, ConfigError):
+        return StoreError(error.sentence)
+    if not isinstance(error, StatementError):
+        return error
+    converted = StoreError(explain_error(error))
+    if not _is_postgresql(error):
+        converted.__cause__ = error
+    return converted
+
+
+def is_lost_connection(error: Exception) -> bool:
+    """Return whether the connection to a server is gone, or could not be made: the server may be back soon."""
+    if isinstance(error, ConfigError):
+        return True  # another bot holds the lock for the moment
+    if not isinstance(error, DBAPIError):
+        return False
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    no_answer = _is_postgresql(error) and isinstance(error, OperationalError) and state is None
+    return error.connection_invalidated or no_answer or (state or "").startswith(("08", "57P"))
+
+
+def is_transient(error: Exception) -> bool:
+    """Return whether the same transaction may succeed at once: on a new connection, or after a deadlock."""
+    state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return is_lost_connection(error) or state in _CONFLICTS
+
+
+def _is_postgresql(error: StatementError) -> bool:
+    return hasattr(error.orig, "diag")
+
+
+def _explain_state(state: str, error: StatementError) -> str:
+    for prefix, sentence in _STATES:
+        if state.startswith(prefix):
+            return sentence
+    if state.startswith("22"):  # its message may quote the value
+        return f"The database refused a value (SQLSTATE {state})."
+    return f"The database reported an error: {error.orig.diag.message_primary} (SQLSTATE {state})."  # type: ignore[union-attr]

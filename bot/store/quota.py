@@ -8,13 +8,16 @@ the day.
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, or_, select, union_all
+from sqlalchemy import BigInteger, Connection, bindparam, func, or_, select, union_all
 
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
 from bot.store.tables import erased_runs, runs
 
 DAY: Final = timedelta(days=1)
+
+# On SQLite, the transaction holds the write lock. On PostgreSQL, two could count at once and both insert.
+_LOCK_AUTHOR: Final = select(func.pg_advisory_xact_lock(bindparam("author_id", type_=BigInteger)))
 
 _COUNT_ACTIVE: Final = (
     select(func.count())
@@ -44,6 +47,8 @@ def check_quota(
 
     The error is returned, not raised: an exception would roll back every job that shares the transaction.
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_AUTHOR, {"author_id": run.author_id})
     if active_limit is not None:
         active: int = connection.execute(_COUNT_ACTIVE, {"author_id": run.author_id}).scalar_one()
         if active >= active_limit:

@@ -50,7 +50,7 @@ class Runs:
 
     async def mark_submitted(self, run_id: str, *, prediction_id: str) -> bool:
         """Give a sent run its prediction; False if it has one or has ended, or another run has this prediction."""
-        return await self._update(transitions.SUBMITTED, run_id, prediction=prediction_id)
+        return await self._database.write(lambda connection: transitions.submit_run(connection, run_id, prediction_id))
 
     async def mark_running(self, run_id: str, *, started_at: datetime | None) -> bool:
         """Store that the model has started."""
@@ -87,7 +87,7 @@ class Runs:
 
     async def mark_message_sending(self, run_id: str, number: int) -> None:
         """Store that follow-up message ``number`` is about to be sent: from now on it may exist."""
-        await self._database.write(lambda connection: transitions.insert_sending(connection, run_id, number))
+        await self._database.write(lambda connection: transitions.upsert_sending(connection, run_id, number))
 
     async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
         """Store the id of message ``number`` (0 is the completion notice, 1 the first follow-up)."""

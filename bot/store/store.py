@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -11,10 +12,12 @@ from bot.clock import Clock
 from bot.errors import ConfigError
 from bot.limits import MIB
 from bot.observability.metrics import Metrics
-from bot.store import maintenance, migrations
+from bot.store import migrations
 from bot.store.commands import Commands, KeyValue
-from bot.store.database import Database, DatabaseConnection, DatabaseLocation
-from bot.store.errors import explain_error
+from bot.store.connection import DatabaseConnection
+from bot.store.database import Database
+from bot.store.errors import convert_error
+from bot.store.location import DatabaseLocation, parse_location
 from bot.store.process_lock import ProcessLock
 from bot.store.runs import Runs
 
@@ -48,13 +51,13 @@ class Store:
         ``exclusive``: no other bot may use the database until this store is closed. Otherwise (``check``, a backup) it
         opens beside a running bot, and migrates only if none is running. ``durable``: see DatabaseConnection.
         """
-        location = DatabaseLocation.parse(url)
+        location = parse_location(url)
         await asyncio.to_thread(location.prepare)
-        lock = await asyncio.to_thread(ProcessLock.acquire, location.path) if exclusive and location.path else None
+        lock = await asyncio.to_thread(location.acquire_lock) if exclusive else None
         writer: DatabaseConnection | None = None
         try:
-            writer = await DatabaseConnection.open(location, durable=durable)
-            await _migrate(writer, location, locked=lock is not None)
+            writer = await DatabaseConnection.open(location, durable=durable, exclusive=exclusive)
+            await _migrate(writer, location, exclusive=exclusive)
             database = await Database.open(location, writer, clock=clock, metrics=metrics)
         except BaseException as error:
             if writer is not None:
@@ -62,7 +65,8 @@ class Store:
             if lock is not None:
                 lock.release()
             if isinstance(error, DBAPIError):
-                raise ConfigError(f"{location}: {explain_error(error)}") from error
+                converted = convert_error(error)
+                raise ConfigError(f"{location}: {converted}") from converted.__cause__
             raise
         return cls(database, lock=lock, clock=clock)
 
@@ -76,27 +80,27 @@ class Store:
 
     async def back_up(self, path: Path) -> None:
         """Write a consistent copy of the database to ``path`` while the bot runs; StoreError if that fails."""
-        await maintenance.back_up(self.database.location, path)
+        await self.database.location.back_up(path)
 
     async def find_damage(self) -> str | None:
         """Check the whole database, however long it takes, and return the first fault; None if it is intact."""
-        return await self.database.read_on_own_connection(maintenance.find_damage)
+        return await self.database.read_on_own_connection(self.database.location.find_damage)
 
 
-async def _migrate(writer: DatabaseConnection, location: DatabaseLocation, *, locked: bool) -> None:
+async def _migrate(writer: DatabaseConnection, location: DatabaseLocation, *, exclusive: bool) -> None:
     # This transaction takes the write lock, so a file that cannot be written, or is no database, fails here.
-    version = await writer.run(_check_version)
+    version = await writer.run(partial(_check_version, location))
     if version != migrations.STEPS[-1]:
         with contextlib.ExitStack() as stack:
-            if not locked and location.path:
-                stack.callback((await asyncio.to_thread(ProcessLock.acquire, location.path)).release)
+            if not exclusive and (lock := await asyncio.to_thread(location.acquire_lock)):
+                stack.callback(lock.release)
             await writer.run_without_transaction(migrations.upgrade)
 
 
-def _check_version(connection: Connection) -> str | None:
+def _check_version(location: DatabaseLocation, connection: Connection) -> str | None:
     """Return the last migration that was applied; ConfigError if the database is damaged or not ours."""
     version = migrations.read_version(connection)
-    small = maintenance.read_size(connection) <= _CHECK_AT_START_MAX
-    if version is not None and small and (damage := maintenance.find_damage(connection)):
+    small = location.read_size(connection) <= _CHECK_AT_START_MAX
+    if version is not None and small and (damage := location.find_damage(connection)):
         raise ConfigError(f"The database is damaged ({damage}). Restore the latest backup.")
     return version

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     Dialect,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,14 +70,22 @@ class Json(TypeDecorator[Any]):
 
 
 class ValidText(TypeDecorator[str]):
-    """Text from people or models; lone surrogates, which no database accepts, become question marks."""
+    """Text from people or models, without what a database rejects.
+
+    Lone surrogates become question marks; NUL, which PostgreSQL rejects, becomes U+FFFD.
+    """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """Return valid UTF-8."""
-        return None if value is None else value.encode("utf-8", "replace").decode("utf-8")
+        return None if value is None else value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+def insert_into(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    """Return an INSERT that can have ON CONFLICT, which SQLAlchemy offers for each database in its own class."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def _to_json(value: object) -> object:

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import BigInteger, Connection, Integer, bindparam, delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from bot.media.types import Media
 from bot.store.errors import QuotaExceeded
 from bot.store.models import Run, RunState
 from bot.store.queries import files_to_rows, run_to_row
 from bot.store.quota import DAY, check_quota
-from bot.store.tables import erased_runs, run_files, run_messages, run_sends, runs
+from bot.store.tables import erased_runs, insert_into, run_files, run_messages, run_sends, runs
 
 _THIS_RUN: Final = runs.c.id == bindparam("run_id")
 _ACTIVE: Final = runs.c.ended_at.is_(None)
@@ -58,20 +59,12 @@ _KEEP_TIMES: Final = insert(erased_runs).from_select(
 )
 _DELETE: Final = delete(runs).where(runs.c.id.in_(bindparam("run_ids", expanding=True)))
 
-_UPDATE_MESSAGE: Final = update(run_messages).where(
-    run_messages.c.run_id == bindparam("of_run"), run_messages.c.number == bindparam("at_number")
-)
-# Inserted from a SELECT, so that a run that was erased in the meantime is no error.
-_INSERT_MESSAGE: Final = insert(run_messages).from_select(
-    ["run_id", "number", "message_id"],
-    select(runs.c.id, bindparam("at_number", type_=Integer), bindparam("new_message", type_=BigInteger)).where(
-        _THIS_RUN
-    ),
-)
-_DELETE_SENDING: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("of_run"))
-_INSERT_SENDING: Final = insert(run_sends).from_select(
-    ["run_id", "number"], select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS_RUN)
-)
+# Selected from the runs, so that a run that was erased in the meantime is no error.
+_MESSAGE: Final = select(
+    runs.c.id, bindparam("at_number", type_=Integer), bindparam("new_message", type_=BigInteger)
+).where(_THIS_RUN)
+_SENDING: Final = select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS_RUN)
+_DELETE_SENDING: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("run_id"))
 
 
 def reserve_run(
@@ -102,15 +95,32 @@ def delete_runs(connection: Connection, run_ids: Sequence[str], *, now: datetime
     return connection.execute(_DELETE, {"run_ids": list(run_ids)}).rowcount
 
 
-def insert_sending(connection: Connection, run_id: str, number: int) -> None:
+def submit_run(connection: Connection, run_id: str, prediction_id: str) -> bool:
+    """Give a sent run its prediction; False if it may have none, or another run has this one."""
+    values = {"run_id": run_id, "prediction": prediction_id}
+    try:
+        with connection.begin_nested():  # of two transactions that have not seen each other, the index stops one
+            return connection.execute(SUBMITTED, values).rowcount == 1
+    except IntegrityError:
+        return False
+
+
+def upsert_sending(connection: Connection, run_id: str, number: int) -> None:
     """Store that a follow-up message of the run is about to be sent; do nothing if the run was deleted."""
-    connection.execute(_DELETE_SENDING, {"of_run": run_id})
-    connection.execute(_INSERT_SENDING, {"run_id": run_id, "at_number": number})
+    statement = (
+        insert_into(connection, run_sends)
+        .from_select(["run_id", "number"], _SENDING)
+        .on_conflict_do_update(index_elements=["run_id"], set_={"number": number})
+    )
+    connection.execute(statement, {"run_id": run_id, "at_number": number})
 
 
 def upsert_message(connection: Connection, run_id: str, number: int, message_id: int) -> None:
     """Store the id of a follow-up message of the run; do nothing if the run was deleted."""
-    values = {"of_run": run_id, "at_number": number, "message_id": message_id}
-    if connection.execute(_UPDATE_MESSAGE, values).rowcount == 0:
-        connection.execute(_INSERT_MESSAGE, {"run_id": run_id, "at_number": number, "new_message": message_id})
-    connection.execute(_DELETE_SENDING, {"of_run": run_id})
+    statement = (
+        insert_into(connection, run_messages)
+        .from_select(["run_id", "number", "message_id"], _MESSAGE)
+        .on_conflict_do_update(index_elements=["run_id", "number"], set_={"message_id": message_id})
+    )
+    connection.execute(statement, {"run_id": run_id, "at_number": number, "new_message": message_id})
+    connection.execute(_DELETE_SENDING, {"run_id": run_id})

@@ -17,15 +17,15 @@ def plain_tracebacks() -> Iterator[None]:
 
 
 @pytest.fixture
-async def env(tmp_path: Path) -> AsyncIterator[Environment]:
-    environment = await Environment.open(tmp_path)
+async def env(created_url: str) -> AsyncIterator[Environment]:
+    environment = await Environment.open(created_url)
     yield environment
     await environment.close()
 
 
 @pytest.fixture
-async def webhook_env(tmp_path: Path) -> AsyncIterator[Environment]:
+async def webhook_env(created_url: str) -> AsyncIterator[Environment]:
     """An environment with webhooks."""
-    environment = await Environment.open(tmp_path, webhook_base="https://bot.example/")
+    environment = await Environment.open(created_url, webhook_base="https://bot.example/")
     yield environment
     await environment.close()

@@ -173,9 +173,9 @@ class Environment:
         self.engine = self._create_engine()
 
     @classmethod
-    async def open(cls, folder: Path, **policy: Any) -> "Environment":
+    async def open(cls, url: str, **policy: Any) -> "Environment":
         clock = StoreClock()
-        store = await Store.open(f"sqlite+aiosqlite:///{folder / 'runs.db'}", clock=clock)
+        store = await Store.open(url, clock=clock)
         return cls(store, clock, Policy(**{"active_per_user": 5, **policy}))
 
     def _create_engine(self) -> Engine:

@@ -153,7 +153,7 @@ async def test_recovering_twice_recovers_nothing_twice(env: Environment) -> None
 
 
 async def test_many_runs_are_recovered_within_seconds(tmp_path: Any) -> None:
-    env = await Environment.open(tmp_path, active_per_user=None)
+    env = await Environment.open(created_url, active_per_user=None)
     runs = [await env.engine.start(env.new_run(author_id=n)) for n in range(200)]
     await env.clock.settle()
     env.replicate.polls = 0
@@ -230,8 +230,8 @@ async def test_a_stop_waits_for_a_create_in_flight(env: Environment) -> None:
     assert (await env.row(run)).prediction_id is not None
 
 
-async def test_runs_are_recovered_a_few_at_a_time(tmp_path: Path) -> None:
-    env = await Environment.open(tmp_path, concurrent_recoveries=2, recovery_timeout=5.0)
+async def test_runs_are_recovered_a_few_at_a_time(created_url: str) -> None:
+    env = await Environment.open(created_url, concurrent_recoveries=2, recovery_timeout=5.0)
     runs = [await env.start(author_id=number) for number in range(5)]
     for prediction in env.replicate.by_id.values():
         prediction.start(env.clock.now())

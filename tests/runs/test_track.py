@@ -328,8 +328,8 @@ async def test_the_deadline_holds_with_a_wrong_wall_clock(env: Environment) -> N
     assert prediction.cancels
 
 
-async def test_an_end_does_not_wait_for_the_routine_limit(tmp_path: Path) -> None:
-    env = await Environment.open(tmp_path, routine_polls_per_minute=3)
+async def test_an_end_does_not_wait_for_the_routine_limit(created_url: str) -> None:
+    env = await Environment.open(created_url, routine_polls_per_minute=3)
     run = await env.start()
     prediction = env.replicate.only
     prediction.start(env.clock.now())

@@ -1,13 +1,17 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.databases import create_database, database_url
+from tests.store.databases import database_url
 from tests.store.samples import T0
+
+if TYPE_CHECKING:
+    from tests.postgresql import PostgresqlServer
 
 
 @pytest.fixture
@@ -16,14 +20,15 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return database_url(tmp_path)
-
-
-@pytest.fixture
-def created_url(tmp_path: Path) -> str:
-    """The URL of a migrated database without rows."""
-    return create_database(tmp_path)
+def url(tmp_path: Path, backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database."""
+    if backend == "sqlite":
+        yield database_url(tmp_path)
+        return
+    server = cast("PostgresqlServer", request.getfixturevalue("postgresql_server"))
+    url = server.create_database(migrated=False)
+    yield url
+    server.drop_database(url)
 
 
 @pytest.fixture

@@ -5,10 +5,16 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from bot.clock import SystemClock
 from bot.store.store import Store
 
 FILE_NAME = "replicord.db"
+
+# A test that uses a database runs on both kinds, unless it has one of these marks.
+sqlite_only = pytest.mark.backends("sqlite")
+postgresql_only = pytest.mark.backends("postgresql")
 
 
 def database_url(folder: Path) -> str:

@@ -11,8 +11,11 @@ from bot.store.errors import StoreError
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
+from tests.store.databases import sqlite_only
 from tests.store.files import get_mode, list_names, read_bytes
 from tests.store.samples import PNG, make_run, store_run_in_state
+
+pytestmark = sqlite_only
 
 
 async def test_backup_during_writes_is_complete_and_opens(store: Store, tmp_path: Path, clock: VirtualClock) -> None:

@@ -9,8 +9,11 @@ import pytest
 
 from bot.store.store import Store
 from tests.clock import VirtualClock
+from tests.store.databases import sqlite_only
 from tests.store.processes import run_script
 from tests.store.samples import PNG
+
+pytestmark = sqlite_only
 
 
 @pytest.mark.parametrize("lines", [1, 60, 301])

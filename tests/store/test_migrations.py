@@ -15,20 +15,25 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from bot.store import migrations
-from bot.store.database import DatabaseConnection, DatabaseLocation
+from bot.store.connection import DatabaseConnection
 from bot.store.errors import StoreError
 from bot.store.models import RunState
+from bot.store.sqlite import SqliteLocation
 from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.clock import VirtualClock
+from tests.store.databases import sqlite_only
 from tests.store.samples import MIA, PNG, after, make_run
+
+pytestmark = sqlite_only
+
 
 PAST = Path(__file__).with_name("past")
 
 
 @pytest.fixture
 async def connection(tmp_path: Path) -> AsyncIterator[DatabaseConnection]:
-    connection = await DatabaseConnection.open(DatabaseLocation(tmp_path / "replicord.db"))
+    connection = await DatabaseConnection.open(SqliteLocation(tmp_path / "replicord.db"))
     yield connection
     await connection.close()
 

@@ -14,9 +14,12 @@ from bot.store.models import RunState
 from bot.store.process_lock import ProcessLock
 from bot.store.store import Store
 from tests.clock import VirtualClock
+from tests.store.databases import sqlite_only
 from tests.store.files import list_names, set_mode
 from tests.store.processes import run_script
 from tests.store.samples import after, make_run, store_run_in_state
+
+pytestmark = sqlite_only
 
 
 async def open_error(url: str, clock: VirtualClock, *, exclusive: bool = True) -> str:
@@ -70,7 +73,7 @@ async def test_runs_survive_a_restart(url: str, clock: VirtualClock) -> None:
     [
         ("", "is not a URL"),
         ("data/replicord.db", "is not a URL"),
-        ("postgresql+asyncpg://mia:hunter2@db.example/replicord", "uses postgresql"),
+        ("mysql://mia:hunter2@db.example/replicord", "uses mysql"),
         ("sqlite+aiosqlite:///data/replicord.db?mode=ro", "must hold only a path"),
         ("sqlite+aiosqlite://data/replicord.db", "must hold only a path"),
         ("sqlite+aiosqlite:///file:replicord.db", "must hold only a path"),

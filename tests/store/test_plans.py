@@ -10,7 +10,11 @@ from sqlalchemy import Connection, Engine, event
 from bot.store.commands import CommandRow
 from bot.store.models import RunState
 from bot.store.store import Store
+from tests.store.databases import sqlite_only
 from tests.store.samples import MIA, PNG, T0, after, make_run
+
+pytestmark = sqlite_only
+
 
 # These grow with the history; the others have the rows of a day, or a handful.
 LARGE_TABLES = ("runs", "runs_1", "run_files", "run_messages")

@@ -10,6 +10,7 @@ from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
+from tests.store.databases import sqlite_only
 from tests.store.files import read_bytes
 from tests.store.samples import BOB, MIA, PNG, T0, after, make_run, store_run_in_state
 
@@ -156,6 +157,7 @@ async def test_erasing_removes_the_id_from_canceled_runs(runs: Runs) -> None:
     assert [run and run.cancel_requested_at for run in canceled] == [after(1), after(1)]
 
 
+@sqlite_only
 async def test_erased_content_is_overwritten_in_the_file(url: str, tmp_path: Path, clock: VirtualClock) -> None:
     store = await Store.open(url, clock=clock)
     wish, face = "my very secret wish", b"my very own face" * 2_000

@@ -1,14 +1,11 @@
 """What each transition changes, and when it is rejected."""
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
 from bot.store.errors import StoreError
 from bot.store.models import RunState
 from bot.store.runs import Runs
+from bot.store.store import Store
 from tests.store.samples import BOB, MIA, PNG, after, make_run, store_run_in_state
 
 ACTIVE_STATES = [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING]
@@ -255,10 +252,12 @@ async def test_bot_may_request_a_cancel(runs: Runs) -> None:
         "message_id = NULL",
     ],
 )
-async def test_database_rejects_inconsistent_rows(runs: Runs, tmp_path: Path, change: str) -> None:
-    await runs.reserve(make_run(), ())
-    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell, pytest.raises(sqlite3.IntegrityError):
-        shell.execute(f"UPDATE runs SET {change}")  # noqa: S608 (the changees above)
+async def test_database_rejects_inconsistent_rows(store: Store, change: str) -> None:
+    await store.runs.reserve(make_run(), ())
+    with pytest.raises(StoreError, match="constraint"):
+        await store.database.write(
+            lambda connection: connection.exec_driver_sql(f"UPDATE runs SET {change}").close()  # noqa: S608 (the changes above)
+        )
 
 
 async def test_message_is_sending_until_its_id_is_stored(runs: Runs) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Connection, inspect, text
 
 from bot.errors import ConfigError
+from bot.store.postgresql import lock_migration
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +26,7 @@ def read_version(connection: Connection) -> str | None:
         if tables:
             raise ConfigError(
                 f"The database contains another program's tables ({', '.join(sorted(tables)[:3])}). "
-                "Set DATABASE_URL to another file."
+                "Set DATABASE_URL to another one."
             )
         return None
     version: str | None = connection.scalar(text(f"SELECT version_num FROM {_VERSION_TABLE}"))  # noqa: S608 (a constant)
@@ -39,6 +40,11 @@ def read_version(connection: Connection) -> str | None:
 
 def upgrade(connection: Connection, to: str = "head") -> None:
     """Apply every missing step in one transaction: all of them, or the database stays as it was."""
+    if connection.dialect.name == "postgresql":
+        with connection.begin():
+            lock_migration(connection)
+            _apply_steps(connection, to)
+        return
     # A step that rebuilds a table drops the old one, and SQLite would delete the rows that refer to it. The pragma
     # has no effect inside a transaction, and SQLAlchemy would begin one, so it is set on the driver's connection.
     driver_connection = cast("sqlite3.Connection", connection.connection.driver_connection)
@@ -46,6 +52,7 @@ def upgrade(connection: Connection, to: str = "head") -> None:
     try:
         with connection.begin():
             _apply_steps(connection, to)
+            _check_foreign_keys(connection)
     finally:
         driver_connection.execute("PRAGMA foreign_keys=ON")
 
@@ -59,6 +66,9 @@ def _apply_steps(connection: Connection, to: str) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, to)
+
+
+def _check_foreign_keys(connection: Connection) -> None:
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     if orphans:
         raise ConfigError(f"The database cannot be upgraded: {len(orphans)} rows refer to a run that does not exist.")

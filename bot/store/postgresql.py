@@ -1,0 +1,192 @@
+"""PostgreSQL: a server, reached through psycopg (the extra ``postgres``).
+
+The server may restart and the network may fail, so a connection that is lost is opened again when it is next used.
+A session advisory lock keeps a second bot out: only the session that holds it writes, so a bot that has lost its
+connection cannot write until it has the lock again.
+"""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import URL, Connection, Engine, NullPool, Text, cast, create_engine, func, select
+
+from bot.errors import ConfigError
+from bot.store.errors import StoreError
+from bot.store.process_lock import ProcessLock
+
+if TYPE_CHECKING:
+    import psycopg
+
+EXAMPLE_URL: Final = "postgresql://replicord:password@localhost/replicord"
+
+_READERS = 2
+
+# A server that has vanished is noticed within these times (seconds and milliseconds), by the client and by the server:
+# the server keeps the lock of a session until it notices.
+_CONNECTION_DEFAULTS: Final = {
+    "application_name": "replicord",
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+_SESSION_SETTINGS: Final = (
+    "SET tcp_keepalives_idle = 5",
+    "SET tcp_keepalives_interval = 2",
+    "SET tcp_keepalives_count = 3",
+    "SET lock_timeout = '10s'",  # another program's lock ends in an error that is retried, not in a stalled bot
+    "SET idle_in_transaction_session_timeout = '60s'",
+)
+_NOT_DURABLE: Final = "SET synchronous_commit = off"
+
+# The lock is one of the schema's, so that two bots can share a database in schemas of their own.
+_LOCK_KEY: Final = 0x5265706C  # "Repl"
+_TRY_LOCK: Final = "SELECT pg_try_advisory_lock(%s, hashtext(current_schema()))"
+_LOCK_MIGRATION: Final = select(func.pg_advisory_xact_lock(_LOCK_KEY + 1, func.hashtext(func.current_schema())))
+_MIGRATION_LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '30s'"
+_TRANSACTION_ID: Final = select(cast(func.pg_current_xact_id_if_assigned(), Text))
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlLocation:
+    """A database on a server; ``url`` holds the password."""
+
+    url: URL
+
+    @classmethod
+    def parse(cls, url: URL) -> "PostgresqlLocation":
+        """Return the location of a URL; ConfigError if the driver is not installed or the URL is incomplete."""
+        try:
+            import psycopg  # noqa: F401, PLC0415 (an extra)
+        except ImportError as error:
+            raise ConfigError(
+                "DATABASE_URL uses PostgreSQL, whose driver is not installed. Run: pip install 'replicord[postgres]'."
+            ) from error
+        if "+" in url.drivername.replace("+psycopg", "") or not url.database:
+            raise ConfigError(f"DATABASE_URL must name a database and no driver. Example: {EXAMPLE_URL}.")
+        location = cls(url)
+        location.conninfo()
+        return location
+
+    def __str__(self) -> str:
+        return self.url.set(drivername="postgresql", password=None, query={}).render_as_string()
+
+    def conninfo(self) -> str:
+        """Return libpq's connection string, with the password; ConfigError if libpq does not know a parameter."""
+        import psycopg  # noqa: PLC0415 (an extra)
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415 (an extra)
+
+        given = {
+            "host": self.url.host,
+            "port": self.url.port,
+            "user": self.url.username,
+            "password": self.url.password,
+            "dbname": self.url.database,
+            **self.url.query,
+        }
+        parameters: dict[str, Any] = _CONNECTION_DEFAULTS | {
+            name: value for name, value in given.items() if value is not None
+        }
+        try:
+            return make_conninfo(**parameters)
+        except psycopg.ProgrammingError as error:
+            names = ", ".join(sorted(self.url.query))
+            raise ConfigError(f"DATABASE_URL has a parameter that PostgreSQL does not know ({names}).") from error
+
+    @property
+    def readers(self) -> int:
+        """Two."""
+        return _READERS
+
+    @property
+    def folder(self) -> Path:
+        """The folder ``data`` in the working directory."""
+        return Path("data").absolute()
+
+    def prepare(self) -> None:
+        """Do nothing: the server's administrator creates the database."""
+
+    def acquire_lock(self) -> ProcessLock | None:
+        """Return None: the writer's session holds the lock."""
+        return None
+
+    def create_engine(self, *, reading: bool, durable: bool, exclusive: bool) -> Engine:
+        """Return an engine whose transactions are snapshots if ``reading``, and READ COMMITTED otherwise.
+
+        Connecting raises ConfigError if ``exclusive`` and another bot holds the lock.
+        """
+        return create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: self._connect(durable=durable, exclusive=exclusive),
+            poolclass=NullPool,  # a lost connection is replaced, not kept
+            hide_parameters=True,  # they are prompts and tokens, and an error's text is logged
+            isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
+            execution_options={"postgresql_readonly": True} if reading else {},
+        )
+
+    def read_size(self, connection: Connection) -> int:
+        """Return the size of the database in bytes."""
+        size: int = connection.execute(select(func.pg_database_size(func.current_database()))).scalar_one()
+        return size
+
+    def find_damage(self, connection: Connection) -> str | None:  # noqa: ARG002 (the server checks its pages itself)
+        """Return None."""
+        return None
+
+    async def back_up(self, path: Path) -> None:
+        """Raise StoreError with the command that does it."""
+        raise StoreError(
+            "PostgreSQL has a program of its own for backups. "
+            f"Run: pg_dump --format=custom --file={shlex.quote(str(path))} {shlex.quote(str(self))}"
+        )
+
+    def _connect(self, *, durable: bool, exclusive: bool) -> "psycopg.Connection[Any]":
+        import psycopg  # noqa: PLC0415 (an extra)
+
+        connection = psycopg.connect(self.conninfo(), autocommit=True)
+        try:
+            for setting in _SESSION_SETTINGS if durable else (*_SESSION_SETTINGS, _NOT_DURABLE):
+                connection.execute(setting)
+            if exclusive:
+                self._take_lock(connection)
+            connection.autocommit = False
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _take_lock(self, connection: "psycopg.Connection[Any]") -> None:
+        row = connection.execute(_TRY_LOCK, (_LOCK_KEY,)).fetchone()
+        if row is None or not row[0]:
+            raise ConfigError(f"Another bot is using {self}. Stop it first, or set DATABASE_URL to another database.")
+
+
+def lock_migration(connection: Connection) -> None:
+    """Wait until no other process migrates this schema; the lock ends with the transaction."""
+    connection.exec_driver_sql(_MIGRATION_LOCK_TIMEOUT)
+    connection.execute(_LOCK_MIGRATION)
+
+
+def read_transaction_id(connection: Connection) -> str | None:
+    """Return the id by which ``is_committed`` finds this transaction; None if it has written nothing.
+
+    None on SQLite too, where a COMMIT is a call that returns or raises.
+    """
+    if connection.dialect.name != "postgresql" or connection.get_execution_options().get("postgresql_readonly"):
+        return None
+    transaction_id: str | None = connection.execute(_TRANSACTION_ID).scalar_one()
+    return transaction_id
+
+
+def is_committed(connection: Connection, transaction_id: str) -> bool | None:
+    """Return whether a transaction whose COMMIT was not answered took effect; None while it is in progress.
+
+    StoreError if the server does not know: it has forgotten the transaction, or is another server after a fail-over.
+    """
+    status = connection.exec_driver_sql("SELECT pg_xact_status(%s::xid8)", (transaction_id,)).scalar_one()
+    if status is None:
+        raise StoreError("The database does not know whether its last transaction took effect.")
+    return None if status == "in progress" else bool(status == "committed")
