@@ -20,6 +20,7 @@ from bot.store.errors import StoreError
 from bot.store.models import Run, RunState
 from tests.runs.environment import AUTHOR, Environment
 from tests.runs.fake_replicate import LOST_ANSWER, NEVER_ARRIVED, REFUSED_CONNECTION, THROTTLED
+from tests.store.databases import create_database
 
 T = TypeVar("T")
 
@@ -45,8 +46,11 @@ class EngineMachine(RuleBasedStateMachine):
     @initialize(webhooks=st.booleans(), streams=st.booleans(), create_delay=st.sampled_from([0.0, 0.0, 8.0]))
     def open(self, *, webhooks: bool, streams: bool, create_delay: float) -> None:
         base = "https://bot.example" if webhooks else None
-        folder = Path(self.folder.name)
-        self.env = self._do(Environment.open(folder, active_per_user=None, webhook_base=base, creates_per_minute=6))
+        self.env = self._do(
+            Environment.open(
+                create_database(Path(self.folder.name)), active_per_user=None, webhook_base=base, creates_per_minute=6
+            )
+        )
         self.env.replicate.has_streams = streams
         self.env.replicate.create_delay = create_delay
 

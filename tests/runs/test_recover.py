@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,7 +151,7 @@ async def test_recovering_twice_recovers_nothing_twice(env: Environment) -> None
     assert await env.engine.recover() == 0
 
 
-async def test_many_runs_are_recovered_within_seconds(tmp_path: Any) -> None:
+async def test_many_runs_are_recovered_within_seconds(created_url: str) -> None:
     env = await Environment.open(created_url, active_per_user=None)
     runs = [await env.engine.start(env.new_run(author_id=n)) for n in range(200)]
     await env.clock.settle()

@@ -1,7 +1,6 @@
 """A prediction is tracked to its end, whatever its stream and polls do."""
 
 from datetime import timedelta
-from pathlib import Path
 
 from bot.backends.replicate.errors import NoResponse
 from bot.backends.replicate.predictions import Status
