@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="replicord", description="Any Replicate model behind a slash command.")
     parser.set_defaults(command=_run)
-    commands = parser.add_subparsers(title="commands", metavar="{run,sandbox,check,backup}")
+    commands = parser.add_subparsers(title="commands", metavar="{run,sandbox,check,backup,migrate-data}")
 
     run = commands.add_parser("run", help="connect to Discord and serve (the default)")
     run.set_defaults(command=_run)
@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="copy the database, also while the bot runs")
     backup.add_argument("path", type=Path, metavar="PATH", help="file to write; replaced if it exists")
     backup.set_defaults(command=_backup)
+    migrate = commands.add_parser("migrate-data", help="copy a stopped bot's database into an empty one")
+    migrate.add_argument("source", metavar="SOURCE", help="URL of the database to read, as for DATABASE_URL")
+    migrate.add_argument(
+        "target", metavar="TARGET", help="URL of an empty database, such as postgresql://user@host/name"
+    )
+    migrate.set_defaults(command=_migrate_data)
     return parser
 
 
@@ -84,6 +90,12 @@ def _backup(arguments: argparse.Namespace) -> int:
     from bot.backup import back_up  # noqa: PLC0415  # only this command needs it
 
     return _loop(lambda: back_up(arguments.path))
+
+
+def _migrate_data(arguments: argparse.Namespace) -> int:
+    from bot.migrate_data import migrate_data  # noqa: PLC0415  # only this command needs it
+
+    return _loop(lambda: migrate_data(arguments.source, arguments.target))
 
 
 def _loop(job: Callable[[], Coroutine[Any, Any, int]]) -> int:
