@@ -53,7 +53,7 @@ from cogs.generate.cog import GenerateCommands
 from cogs.generate.command_sync import CommandSync
 from cogs.models.autocomplete import ModelAutocomplete
 from cogs.models.cog import ModelsCommands
-from cogs.permissions import AnyModelRule, Editors
+from cogs.permissions import Editors, RunAccess
 from cogs.privacy.cog import PrivacyCommands
 from cogs.run.cog import RunCommand
 from cogs.run_buttons.cog import RunButtons
@@ -135,7 +135,11 @@ class App:
         )
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
-        self._run_starter = RunStarter(self._engine, clock=clock, new_id=lambda: secrets.token_hex(6))
+        self._editors = Editors(self._client, settings.model_editors)
+        self._run_access = RunAccess(self._catalog, any_model=settings.run_any, editors=self._editors)
+        self._run_starter = RunStarter(
+            self._engine, access=self._run_access, clock=clock, new_id=lambda: secrets.token_hex(6)
+        )
         self._generate = GenerateCommands(
             self._client, catalog=self._catalog, starter=self._run_starter, sync=self._command_sync
         )
@@ -237,17 +241,15 @@ class App:
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs
-        editors = Editors(client, self._settings.model_editors)
-        any_model = AnyModelRule(self._settings.run_any, editors)
         buttons = RunButtons(
             runs=runs,
             catalog=self._catalog,
             starter=self._run_starter,
-            any_model=any_model,
+            access=self._run_access,
             replies=self._replies,
         )
         return (
-            *self._model_cogs(client, editors, any_model),
+            *self._model_cogs(client),
             CancelRuns(
                 client, engine=self._engine, runs=runs, replies=self._replies, missed_reactions=self._missed_reactions
             ),
@@ -257,15 +259,19 @@ class App:
             PrivacyCommands(runs=runs, keep=self._retention_periods()),
         )
 
-    def _model_cogs(self, client: Replicord, editors: Editors, any_model: AnyModelRule) -> Iterator[commands.Cog]:
+    def _model_cogs(self, client: Replicord) -> Iterator[commands.Cog]:
         catalog, starter = self._catalog, self._run_starter
         autocomplete = ModelAutocomplete(search=self._search, catalog=catalog, clock=self._clock)
         yield self._generate
         yield ModelsCommands(
-            catalog=catalog, search=self._search, generate=self._generate, autocomplete=autocomplete, editors=editors
+            catalog=catalog,
+            search=self._search,
+            generate=self._generate,
+            autocomplete=autocomplete,
+            editors=self._editors,
         )
-        if any_model.rule != "nobody":
-            yield RunCommand(catalog=catalog, starter=starter, autocomplete=autocomplete, any_model=any_model)
+        if self._run_access.is_any_model_offered:
+            yield RunCommand(catalog=catalog, starter=starter, autocomplete=autocomplete, access=self._run_access)
         yield UseAsSubject(client, catalog=catalog, starter=starter)
 
     def _retention_periods(self) -> RetentionPeriods:

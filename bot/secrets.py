@@ -6,9 +6,10 @@ When in doubt a name counts as a secret: hiding a harmless value costs less than
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 MASK: Final = "•••"
 
@@ -43,6 +44,13 @@ _HARMLESS_BEFORE_TOKEN: Final = frozenset(
     }
 )  # fmt: skip
 
+# Parameters of web addresses that sign them: Discord's, Google's, Amazon's, Azure's.
+_SIGNATURE_NAMES: Final = frozenset(
+    {"hm", "sig", "sign", "signature", "se", "sp", "sv", "policy", "x-amz-signature", "x-goog-signature"}
+)
+_SECRET_VALUE_CHARS: Final = 20  # as many letters are more than a name, a size or a page
+_WEB_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
+
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 _TRAILING_NUMBER: Final = re.compile(r"\d+$")
@@ -76,6 +84,28 @@ def contains_secret(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(is_secret_name(str(name)) or contains_secret(inner) for name, inner in value.items())
     return isinstance(value, list | tuple) and any(map(contains_secret, value))
+
+
+def is_private_url(url: str) -> bool:
+    """Return whether a web address opens what is not public: it has a password, a signature or another long secret."""
+    try:
+        parts = urlsplit(url)
+        parameters = parse_qsl(f"{parts.query}&{parts.fragment}", keep_blank_values=True)
+    except ValueError:
+        return True
+    return "@" in parts.netloc or any(
+        len(value) >= _SECRET_VALUE_CHARS or is_secret_name(name) or name.lower() in _SIGNATURE_NAMES
+        for name, value in parameters
+    )
+
+
+def contains_private_url(value: Any) -> bool:
+    """Return whether a text in a JSON value, at any depth, has a private web address in it."""
+    if isinstance(value, str):
+        return any(is_private_url(found) for found in _WEB_ADDRESS.findall(value))
+    if isinstance(value, Mapping):
+        value = value.values()
+    return isinstance(value, Iterable) and any(map(contains_private_url, value))
 
 
 def mask_secrets(value: Any) -> Any:

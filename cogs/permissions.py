@@ -1,14 +1,30 @@
-"""Who may change the bot's models, and who may run any model."""
+"""Who may change the bot's models, and who may start a run: both are asked here by every cog."""
 
-from collections.abc import Collection
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import discord
 
+from bot.actor import Actor
+from bot.catalog.catalog import Catalog
+from bot.catalog.run_access import AnyModel, RunDecision, RunRequest, RunRules, decide_run, may_run_any_model
 from bot.client import Replicord
 from bot.errors import Refused
+from bot.runs import ModelRef
 
-Rule = Literal["nobody", "editors", "everyone"]
+
+def actor_of(interaction: discord.Interaction[Any]) -> Actor:
+    """Return the person behind an interaction."""
+    user = interaction.user
+    return Actor(
+        user_id=user.id,
+        name=user.display_name,
+        guild_id=interaction.guild_id,
+        channel_id=interaction.channel_id,
+        roles=frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset(),
+        permissions=interaction.permissions.value,
+        locale=interaction.locale.value,
+    )
 
 
 class Editors:
@@ -18,12 +34,14 @@ class Editors:
         self._client = client
         self._ids = frozenset(ids)
 
-    def include(self, user: discord.abc.User) -> bool:
-        return user.id in self._ids or user.id in self._owners()
+    @property
+    def ids(self) -> frozenset[int]:
+        """Their user ids."""
+        return self._ids | self._owners()
 
     def check(self, user: discord.abc.User) -> None:
         """Raise Refused for everybody else."""
-        if not self.include(user):
+        if user.id not in self.ids:
             raise Refused("Only the bot's owner and its model editors can change the models.")
 
     def _owners(self) -> frozenset[int]:
@@ -37,15 +55,38 @@ class Editors:
         return frozenset({*members, *filter(None, [application.team.owner_id])})
 
 
-class AnyModelRule:
-    """Who may run a model that has no command."""
+class RunAccess:
+    """Asks ``decide_run`` with the commands and settings of this moment."""
 
-    def __init__(self, rule: Rule, editors: Editors) -> None:
-        self.rule: Rule = rule
+    def __init__(self, catalog: Catalog, *, any_model: AnyModel, editors: Editors) -> None:
+        self._catalog = catalog
+        self._any_model: AnyModel = any_model
         self._editors = editors
 
-    def check(self, user: discord.abc.User) -> None:
-        """Raise Refused for those who may not."""
-        if self.rule == "everyone" or (self.rule == "editors" and self._editors.include(user)):
-            return
-        raise Refused("You can only run models that have a command here. See them with /models list.")
+    @property
+    def is_any_model_offered(self) -> bool:
+        """Whether there is anybody who may run a model that has no command."""
+        return self._any_model != "nobody"
+
+    def decide(
+        self,
+        interaction: discord.Interaction[Any],
+        *,
+        command: str,
+        target: ModelRef,
+        run_input: Mapping[str, Any] | None = None,
+    ) -> RunDecision:
+        """Return whether and how a run may start; raise Refused if it may not."""
+        request = RunRequest(command=command, target=target, input=run_input)
+        return decide_run(actor_of(interaction), request, self._rules())
+
+    def may_run_any_model(self, interaction: discord.Interaction[Any]) -> bool:
+        return may_run_any_model(actor_of(interaction), self._rules())
+
+    def _rules(self) -> RunRules:
+        return RunRules(
+            commands=tuple(self._catalog),
+            hidden=self._catalog.hidden,
+            any_model=self._any_model,
+            editors=self._editors.ids,
+        )

@@ -15,9 +15,10 @@ from bot.limits import DEFAULT_FILE_BYTES
 from bot.media.types import Media, MediaKind
 from bot.options.files import AttachedFile, UploadedFile, read_attachment
 from bot.options.parse import parse_options
-from bot.runs import Place, Run, RunState
+from bot.runs import ModelRef, Place, Run, RunState
 from bot.runs.engine import Engine, repeat_run
 from bot.ui.first_response import defer_publicly
+from cogs.permissions import RunAccess
 
 
 def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
@@ -44,8 +45,9 @@ def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
 class RunStarter:
     """Starts runs. What can be refused without downloading a file is refused before the response is public."""
 
-    def __init__(self, engine: Engine, *, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(self, engine: Engine, *, access: RunAccess, clock: Clock, new_id: Callable[[], str]) -> None:
         self._engine = engine
+        self._access = access
         self._clock = clock
         self._new_id = new_id
 
@@ -58,6 +60,9 @@ class RunStarter:
         the run cannot start; nothing is billed then.
         """
         options = parse_options(command.layout, values)
+        decision = self._access.decide(
+            interaction, command=command.name, target=command.target, run_input=options.input
+        )
         message_id = await defer_publicly(interaction)
         files = options.place_files(await asyncio.gather(*map(_read_file, options.files)))
         run = Run(
@@ -67,7 +72,7 @@ class RunStarter:
             author_id=interaction.user.id,
             author_name=interaction.user.display_name,
             place=reply_place(interaction, message_id),
-            input=options.input,
+            input=decision.input or {},
             prompt=options.prompt,
             summary=options.summary,
             notes=files.notes,
@@ -79,7 +84,10 @@ class RunStarter:
         return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail)
 
     async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[Media, ...]) -> Run:
-        """Start a run with the same model, version and input for the user of the interaction."""
+        """Start a run with the same model, version and input for the user of the interaction; raise Refused."""
+        decision = self._access.decide(
+            interaction, command=run.command, target=ModelRef.parse(run.target), run_input=run.input
+        )
         message_id = await defer_publicly(interaction)
         repeated = repeat_run(
             run,
@@ -88,6 +96,9 @@ class RunStarter:
             author_name=interaction.user.display_name,
             place=reply_place(interaction, message_id),
             notes=(),
+            input=decision.input or {},
+            # What the command adds to an older input may change the number of outputs.
+            expected=run.expected if decision.input == run.input else None,
             created_at=self._clock.now(),
         )
         thumbnail = next((file for file in files if file.type.kind is MediaKind.IMAGE), None)

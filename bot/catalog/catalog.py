@@ -1,7 +1,7 @@
 """The commands that exist, configured and added at run time, and how each is prepared from its model's schema."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Final
@@ -30,6 +30,8 @@ _MATCH_CUTOFF: Final = 0.5  # difflib's ratio
 class Command:
     """One slash command's model.
 
+    ``hidden`` are the inputs that nobody may set, ``limits`` the largest values of number inputs.
+
     ``target`` is pinned: a community model always has its version. ``added``: an editor added the command while the bot
     ran; otherwise it is configured. ``problems`` are sentences about settings that do not fit the model; the command
     works without them.
@@ -40,8 +42,23 @@ class Command:
     target: ModelRef
     layout: OptionLayout
     output_schema: Mapping[str, Any] = field(repr=False)
+    hidden: frozenset[str] = frozenset()
+    limits: Mapping[str, float] = field(default_factory=dict)
     added: bool = False
     problems: tuple[str, ...] = ()
+
+
+def find_governing_command(commands: Iterable[Command], name: str, target: ModelRef) -> Command | None:
+    """Return the command whose rules a run of this target has to keep; None for a model that is no command's.
+
+    That is the command of this name if it runs the model, else the first that does. Versions do not matter.
+    """
+    same_model = [command for command in commands if _is_same_model(command.target, target)]
+    return next((command for command in same_model if command.name == name), next(iter(same_model), None))
+
+
+def _is_same_model(first: ModelRef, second: ModelRef) -> bool:
+    return first.deployment == second.deployment and first.model.casefold() == second.model.casefold()
 
 
 def merge_specs(configured: Sequence[CommandSpec], added: Sequence[CommandRow]) -> tuple[CommandSpec, ...]:
@@ -75,6 +92,8 @@ def prepare_command(
         target=resolved.target,
         layout=layout,
         output_schema=read_output_schema(resolved.schema),
+        hidden=frozenset({*hidden, *spec.hidden}),
+        limits=spec.limits,
         added=added,
         problems=tuple(_find_problems(spec, fields)),
     )
@@ -148,13 +167,24 @@ class Catalog:
         self._rows = rows
         self._clock = clock
         self._commands: dict[str, Command] = {}
-        self._resolved: TTLCache[ModelRef, Command] = TTLCache(_RESOLVED_MODELS, _RESOLVED_SECONDS, clock.monotonic)
+        self._resolved: TTLCache[tuple[ModelRef, str | None], Command] = TTLCache(
+            _RESOLVED_MODELS, _RESOLVED_SECONDS, clock.monotonic
+        )
 
     def __iter__(self) -> Iterator[Command]:
         return iter(tuple(self._commands.values()))
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The inputs that are hidden in every command."""
+        return frozenset(self._hidden)
+
     def get(self, name: str) -> Command | None:
         return self._commands.get(name)
+
+    def find_by_model(self, target: ModelRef) -> Command | None:
+        """Return the first command of a target's model, in any version."""
+        return find_governing_command(self, ANY_MODEL, target)
 
     async def load(self) -> tuple[str, ...]:
         """Prepare every configured or added command that is missing.
@@ -177,14 +207,21 @@ class Catalog:
         return tuple(spec.name for spec, done in zip(missing, loaded, strict=True) if not done)
 
     async def resolve_model(self, target: ModelRef) -> Command:
-        """Return a command for one run of any model. Raise UnknownModel or ReplicateUnavailable."""
-        cached = self._resolved.get(target)
+        """Return a command for one run of any model. Raise UnknownModel or ReplicateUnavailable.
+
+        A model that is a command's is asked for as that command is: with its limits, and without what it hides.
+        """
+        governing = self.find_by_model(target)
+        key = target, governing.name if governing is not None else None
+        cached = self._resolved.get(key)
         if cached is not None:
             return cached
         with as_user_errors():
             resolved = await self._resolver.resolve(target)
-        command = self._prepare(CommandSpec(name=ANY_MODEL, target=target), resolved)
-        self._resolved[target] = command
+        spec = self._specs.get(governing.name) if governing is not None else None
+        own = CommandSpec(name=ANY_MODEL, target=target)
+        command = self._prepare(replace(spec, name=ANY_MODEL, target=target) if spec is not None else own, resolved)
+        self._resolved[key] = command
         return command
 
     async def get_model_summary(self, target: ModelRef) -> ModelSummary:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.formatting import single_line, truncate
 from bot.options.fields import Field, FieldKind
 from bot.options.files import describe_types
-from bot.secrets import is_secret_name
+from bot.secrets import contains_private_url, is_secret_name
 
 if TYPE_CHECKING:
     from bot.options.layout import OptionLayout
@@ -103,7 +103,8 @@ def summarize(fields: Iterable[Field], values: Mapping[str, Any], *, prompt: str
     for field in fields:
         value = values.get(field.name)
         is_default = value in (None, "", []) or value == field.default
-        is_shown = field.name != prompt and not field.accepts_files and not is_secret_name(field.name)
+        is_private = is_secret_name(field.name) or contains_private_url(value)
+        is_shown = field.name != prompt and not field.accepts_files and not is_private
         if not is_default and is_shown:
             parts.append(_summarize_value(field, value))
     return _join_fitting(parts)

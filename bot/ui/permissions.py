@@ -1,7 +1,7 @@
 """Who may do what with a run, decided from its row."""
 
 from bot.media.types import find_references
-from bot.secrets import contains_secret
+from bot.secrets import contains_private_url, contains_secret
 from bot.store.models import Run
 
 
@@ -18,6 +18,7 @@ def may_see_details(run: Run, *, user_id: int) -> bool:
 def may_repeat(run: Run, *, user_id: int) -> bool:
     """Return whether this user may start a run with the same input: its author, or anybody if the input is public.
 
-    Files and secrets are not public: a run of one's own shows its input.
+    Files, secrets and signed web addresses are not public: a run of one's own shows its input.
     """
-    return user_id == run.author_id or not (find_references(run.input) or contains_secret(run.input))
+    is_private = find_references(run.input) or contains_secret(run.input) or contains_private_url(run.input)
+    return user_id == run.author_id or not is_private

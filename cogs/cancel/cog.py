@@ -14,7 +14,7 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer
 from bot.ui.permissions import may_cancel
-from bot.ui.render.markdown import escape
+from bot.ui.render.markdown import format_name
 from bot.ui.render.strings import CANCEL_ANSWERS
 from bot.ui.reply.errors import REQUEST_ERRORS
 from bot.ui.reply.extras import MissedCancelReactions
@@ -83,7 +83,9 @@ class CancelRuns(commands.Cog):
         run = await self._runs.get(run_id)
         manages = interaction.permissions.manage_messages
         if run is not None and not may_cancel(run, user_id=interaction.user.id, manages_messages=manages):
-            raise Refused(f"Only {escape(run.author_name)} or someone who can manage messages here can stop this run.")
+            raise Refused(
+                f"Only {format_name(run.author_name)} or someone who can manage messages here can stop this run."
+            )
         result = await self._engine.cancel(run_id, by=interaction.user.id)
         if (
             run is not None

@@ -53,6 +53,13 @@ class ModelAutocomplete:
         )
         return _limit([*commands, *await self.any_model(interaction, current)])
 
+    def command_models(self, current: str) -> Choices:
+        """Return the models that have a matching command."""
+        typed = _command_text(current)
+        return _limit(
+            _command_choice(command, command.target.model) for command in self._catalog if _matches(command, typed)
+        )
+
     def added_commands(self, current: str) -> Choices:
         """Return the matching commands that were added with /models add."""
         typed = _command_text(current)

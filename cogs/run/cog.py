@@ -12,7 +12,7 @@ from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.ui.modals import Answers, FormModal
 from cogs.deferred_modal import open_modal
 from cogs.models.autocomplete import Choices, ModelAutocomplete
-from cogs.permissions import AnyModelRule
+from cogs.permissions import RunAccess
 from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
@@ -22,12 +22,12 @@ class RunCommand(commands.Cog):
     """The command /run, whose inputs are a form: slash options must be known before the model is chosen."""
 
     def __init__(
-        self, *, catalog: Catalog, starter: RunStarter, autocomplete: ModelAutocomplete, any_model: AnyModelRule
+        self, *, catalog: Catalog, starter: RunStarter, autocomplete: ModelAutocomplete, access: RunAccess
     ) -> None:
         self._catalog = catalog
         self._starter = starter
         self._autocomplete = autocomplete
-        self._any_model = any_model
+        self._access = access
 
     async def cog_load(self) -> None:
         """Allow the command wherever the models' own commands are."""
@@ -40,9 +40,12 @@ class RunCommand(commands.Cog):
     @app_commands.describe(model="What it should do, or owner/name")
     async def run(self, interaction: Interaction, model: str) -> None:
         """Show the form with the model's inputs; submitting it starts the run."""
-        self._any_model.check(interaction.user)
-        command = self._catalog.get(model.strip().removeprefix("/").lower())
-        target = command.target if command else parse_model_name(model)
+        named = self._catalog.get(model.strip().removeprefix("/").lower())
+        target = named.target if named else parse_model_name(model)
+        # Without a version, a model that is a command's is run as that command runs it.
+        command = named or (self._catalog.find_by_model(target) if target.version is None else None)
+        name, target = (command.name, command.target) if command else (ANY_MODEL, target)
+        self._access.decide(interaction, command=name, target=target)
 
         async def load_command() -> Command:
             return command or await self._catalog.resolve_model(target)
@@ -51,7 +54,9 @@ class RunCommand(commands.Cog):
 
     @run.autocomplete("model")
     async def _autocomplete_model(self, interaction: Interaction, current: str) -> Choices:
-        return await self._autocomplete.any_model(interaction, current)
+        if self._access.may_run_any_model(interaction):
+            return await self._autocomplete.any_model(interaction, current)
+        return self._autocomplete.command_models(current)
 
     def _build_modal(self, command: Command) -> FormModal:
         form = build_form(command.layout)

@@ -3,7 +3,7 @@
 import discord
 from discord.ext import commands
 
-from bot.catalog.catalog import ANY_MODEL, Catalog, Command
+from bot.catalog.catalog import Catalog, Command
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.media.types import find_references
@@ -15,12 +15,12 @@ from bot.ui.first_response import defer, send_privately
 from bot.ui.modals import Answers, FormModal
 from bot.ui.permissions import may_repeat, may_see_details
 from bot.ui.render.cards import details_card
-from bot.ui.render.markdown import escape
+from bot.ui.render.markdown import format_name
 from bot.ui.render.strings import NOTHING_NEWER, RUN_DELETED
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.respond import respond
 from cogs.deferred_modal import open_modal
-from cogs.permissions import AnyModelRule
+from cogs.permissions import RunAccess
 from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
@@ -30,12 +30,12 @@ class RunButtons(commands.Cog):
     """Handles presses from the run's row, so that a button works as long as the row exists."""
 
     def __init__(
-        self, *, runs: Runs, catalog: Catalog, starter: RunStarter, any_model: AnyModelRule, replies: ReplyRegistry
+        self, *, runs: Runs, catalog: Catalog, starter: RunStarter, access: RunAccess, replies: ReplyRegistry
     ) -> None:
         self._runs = runs
         self._catalog = catalog
         self._starter = starter
-        self._any_model = any_model
+        self._access = access
         self._replies = replies
 
     @commands.Cog.listener()
@@ -57,7 +57,7 @@ class RunButtons(commands.Cog):
 
     async def _show_details(self, interaction: Interaction, run: Run) -> None:
         if not may_see_details(run, user_id=interaction.user.id):
-            raise Refused(f"Only {escape(run.author_name)} can see this run's inputs.")
+            raise Refused(f"Only {format_name(run.author_name)} can see this run's inputs.")
         await send_privately(interaction, view=details_card(run))
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
@@ -69,10 +69,13 @@ class RunButtons(commands.Cog):
 
     async def _edit(self, interaction: Interaction, run: Run) -> None:
         self._check_repeatable(interaction, run)
-        command = self._catalog.get(run.command)
+        if not may_see_details(run, user_id=interaction.user.id):
+            raise Refused(
+                f"Only {format_name(run.author_name)} can edit this run. Run it again as it is with Again, "
+                f"or use /{run.command}."
+            )
         target = ModelRef.parse(run.target)
-        if run.command != ANY_MODEL and (command is None or command.target.model != target.model):
-            raise Refused(f"/{run.command} runs a different model now. Again still runs this one.")
+        command = self._access.decide(interaction, command=run.command, target=target).command
         files = await self._runs.load_files(run.id)
 
         async def load_command() -> Command:
@@ -84,7 +87,7 @@ class RunButtons(commands.Cog):
             async def start_run(answer: Interaction, answers: Answers) -> None:
                 await self._starter.start(answer, form.parse_answers(answers), command=loaded)
 
-            return FormModal(form, title=f"Edit /{run.command}", submitted=start_run)
+            return FormModal(form, title=f"Edit /{loaded.name}", submitted=start_run)
 
         await open_modal(interaction, load_command(), build_modal)
 
@@ -94,11 +97,9 @@ class RunButtons(commands.Cog):
             await respond(interaction, NOTHING_NEWER)
 
     def _check_repeatable(self, interaction: Interaction, run: Run) -> None:
-        """Raise Refused if the run's input is deleted, is another person's, or its model needs a permission."""
+        """Raise Refused if the run's input is deleted, or another person's private one."""
         if run.forgotten_at is not None:
             raise Refused(f"This run's data was deleted, so it can't be repeated. Use /{run.command} again.")
         if not may_repeat(run, user_id=interaction.user.id):
-            author = escape(run.author_name)
-            raise Refused(f"This run used {author}'s files or keys. Run /{run.command} with your own.")
-        if run.command == ANY_MODEL:
-            self._any_model.check(interaction.user)
+            author = format_name(run.author_name)
+            raise Refused(f"This run used {author}'s files, keys or private links. Run /{run.command} with your own.")

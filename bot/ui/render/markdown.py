@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from bot.formatting import ELLIPSIS, truncate
+from bot.formatting import ELLIPSIS, single_line, truncate
 
 _PROGRESS_CELLS: Final = 5
 
@@ -19,6 +19,10 @@ _LINE_NUMBER: Final = re.compile(r"^(\s*\d+)([.)])")
 _MASS_MENTION: Final = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
 _URL_BREAKERS: Final = re.compile(r"[\s()<>\[\]\\|*`]")
 _ZERO_WIDTH_SPACE: Final = "\u200b"
+_NAME_CHARS: Final = 60  # Discord allows 32; escaping may double them
+_SCHEME: Final = re.compile(r"(?<=\w):(?=//)")
+_MARKS: Final = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_STACKED_MARKS: Final = re.compile(f"({_MARKS}{{3}}){_MARKS}+")
 
 
 def one_line(text: str, limit: int) -> str:
@@ -37,6 +41,15 @@ def escape(line: str) -> str:
     text = _LINE_START.sub(r"\1\\\2", text)
     text = _LINE_NUMBER.sub(r"\1\\\2", text)
     return _MASS_MENTION.sub("@" + _ZERO_WIDTH_SPACE, text)
+
+
+def format_name(name: str) -> str:
+    """Return a person's name as plain text, "Someone" if nothing of it can be seen.
+
+    People choose their names: beside Markdown, no name is a link, and none is a stack of marks that covers other lines.
+    """
+    plain = one_line(_STACKED_MARKS.sub(r"\1", single_line(name)), _NAME_CHARS)
+    return escape(_SCHEME.sub(f"\\g<0>{_ZERO_WIDTH_SPACE}", plain)) or "Someone"
 
 
 def escape_url(url: str) -> str:

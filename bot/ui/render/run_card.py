@@ -30,6 +30,7 @@ from bot.media.types import Media
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.paginate import paginate
 from bot.runs.snapshot import Phase, RunSnapshot
+from bot.secrets import is_private_url
 from bot.ui.components import Action, run_button_row
 from bot.ui.render import payloads, strings
 from bot.ui.render.cards import Tone
@@ -214,7 +215,8 @@ class CardHeader:
 
 
 def _linked_thumbnail(thumbnail: Media | str | None) -> str | None:
-    if not isinstance(thumbnail, str) or len(thumbnail) > URL_CHARS:
+    # Everybody who sees a card can read the addresses in it.
+    if not isinstance(thumbnail, str) or len(thumbnail) > URL_CHARS or is_private_url(thumbnail):
         return None
     return thumbnail if thumbnail.startswith(("https://", "http://")) else None
 

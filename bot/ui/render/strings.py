@@ -18,7 +18,15 @@ from bot.runs.outcome import FailureCode, failure_of, stored_sentence
 from bot.runs.snapshot import Phase, Progress, RunSnapshot, WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
-from bot.ui.render.markdown import escape, escape_url, format_link, format_progress_bar, format_timestamp, one_line
+from bot.ui.render.markdown import (
+    escape,
+    escape_url,
+    format_link,
+    format_name,
+    format_progress_bar,
+    format_timestamp,
+    one_line,
+)
 
 SEPARATOR: Final = " · "
 
@@ -164,7 +172,7 @@ def explain_failure(run: Run) -> str:
 
 def format_run_header(run: Run) -> str:
     """Return the first line of a card: author, command and model."""
-    author = escape(one_line(run.author_name, 60)) or "Someone"
+    author = format_name(run.author_name)
     command = f"/{escape(one_line(run.command, 32))}"
     return SEPARATOR.join((f"**{author}**", command, model_link(run.target.partition(":")[0])))
 
@@ -302,8 +310,8 @@ def _format_canceler(run: Run) -> str:
     """Return who stopped the run as a mention; runs of older versions only know a name. "" for the bot itself."""
     if run.canceled_by_id:
         return f"<@{run.canceled_by_id}>"
-    name = one_line(run.cancel_requested_by or "", 60).removeprefix("@")
-    return escape(f"@{name}") if name else ""
+    name = (run.cancel_requested_by or "").removeprefix("@").strip()
+    return format_name(f"@{name}") if name else ""
 
 
 def _format_reason(run: Run) -> str:

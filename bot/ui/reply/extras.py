@@ -139,8 +139,8 @@ class ReplyExtras:
 def _is_canceled_by_author(run: Run) -> bool:
     if run.canceled_by_id is not None:
         return run.canceled_by_id == run.author_id
-    # A row of an earlier version holds a name.
-    return (run.cancel_requested_by or "").removeprefix("@") in (run.author_name, str(run.author_id))
+    # A row of an earlier version holds a name, which may be digits: it is never an id.
+    return (run.cancel_requested_by or "").removeprefix("@") == run.author_name
 
 
 def _others_by_type(reaction: discord.Reaction) -> Iterator[tuple[discord.ReactionType, int]]:

@@ -1,0 +1,129 @@
+"""Decide whether somebody may start a run: one question, asked at every way to a run.
+
+A slash command, /run, Again, Edit, Use as subject and their forms all ask it, before anything is loaded for the person
+and again, with the input, when the run starts.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from bot.actor import Actor
+from bot.backends.replicate.types import ModelRef
+from bot.catalog.catalog import ANY_MODEL, Command, find_governing_command
+from bot.errors import BadOption, Refused
+from bot.options.coercion import coerce_value
+
+AnyModel = Literal["nobody", "editors", "everyone"]
+
+_SHOWN_BELOW: Final = 1e15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What somebody wants to run: a target, under a command's name or ANY_MODEL.
+
+    ``input`` is the model's input, None while it is not known, as before a form is filled in.
+    """
+
+    command: str
+    target: ModelRef
+    input: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRules:
+    """What the answer depends on beside the request: the commands that exist now, and the settings.
+
+    ``hidden`` are inputs that nobody may set with any model. ``editors`` are user ids.
+    """
+
+    commands: tuple[Command, ...]
+    hidden: frozenset[str]
+    any_model: AnyModel
+    editors: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDecision:
+    """The run may start: with ``input``, under the rules of ``command``, which is None for a model without one."""
+
+    command: Command | None
+    input: Mapping[str, Any] | None
+
+
+def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecision:
+    """Return the decision for a run that may start; raise Refused if it may not.
+
+    A model that is a command's may be run by everybody under the command's ``limits`` and ``hidden``, whatever way
+    leads there; in another version only under that command's own name, as Again does after an update. Everything else
+    needs the right to run any model.
+    """
+    command = find_governing_command(rules.commands, request.command, request.target)
+    if not _is_offered(request, command) and not may_run_any_model(actor, rules):
+        raise Refused(_explain_refusal(request))
+    if request.input is None:
+        return RunDecision(command=command, input=None)
+    return RunDecision(command=command, input=_apply_rules(request.input, command, rules.hidden))
+
+
+def may_run_any_model(actor: Actor, rules: RunRules) -> bool:
+    """Return whether somebody may run a model that has no command."""
+    return rules.any_model == "everyone" or (rules.any_model == "editors" and actor.user_id in rules.editors)
+
+
+def _is_offered(request: RunRequest, command: Command | None) -> bool:
+    return command is not None and (request.command == command.name or request.target == command.target)
+
+
+def _explain_refusal(request: RunRequest) -> str:
+    only = "You can only run models that have a command here. See them with /models list."
+    if request.command == ANY_MODEL:
+        return only
+    return f"/{request.command} no longer runs {request.target.model}. {only}"
+
+
+def _apply_rules(run_input: Mapping[str, Any], command: Command | None, hidden: Iterable[str]) -> Mapping[str, Any]:
+    """Return the input with the command's values for what it hides or limits and the input leaves out.
+
+    Raise Refused for a hidden input that is set, or a number above its limit. A command's own options never are: the
+    input of a run from before the settings changed may be.
+    """
+    fixed = dict(_fixed_defaults(command)) if command is not None else {}
+    hidden_names = {*hidden, *(command.hidden if command is not None else ())}
+    for name, value in run_input.items():
+        if name in hidden_names and value is not None and (name not in fixed or fixed[name] != value):
+            raise Refused(f"This run sets `{name}`, which can't be set here. Use Edit to run it without.")
+    result = {**{name: value for name, value in fixed.items() if name not in run_input}, **run_input}
+    for name, limit in (command.limits if command is not None else {}).items():
+        exceeding = next((number for number in _numbers(result.get(name)) if number > limit), None)
+        if exceeding is not None:
+            raise Refused(
+                f"`{name}` must be at most {limit:g} here, and this run has {_format_number(exceeding)}. "
+                "Use Edit to change it."
+            )
+    return result
+
+
+def _fixed_defaults(command: Command) -> Iterator[tuple[str, Any]]:
+    """Yield the command's defaults for inputs that it hides or limits, as they are sent."""
+    layout = command.layout
+    hidden = {field.name: field for field in layout.hidden}
+    for name, default in layout.defaults.items():
+        field = hidden.get(name) or (layout.field(name) if name in command.limits else None)
+        if field is None:
+            continue
+        try:
+            yield name, coerce_value(field, default, name)
+        except BadOption:
+            continue  # a fault of the settings, which every use of the command reports
+
+
+def _format_number(number: float) -> str:
+    return f"{number:.15g}" if number < _SHOWN_BELOW else "a far larger number"
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    for part in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(part, int | float) and not isinstance(part, bool):
+            yield part

@@ -1,0 +1,112 @@
+"""Who may start which run: one question for every way to a run."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.actor import Actor
+from bot.backends.replicate.types import ModelRef
+from bot.catalog.catalog import ANY_MODEL, Command, prepare_command
+from bot.catalog.resolve import ResolvedModel
+from bot.catalog.run_access import RunRequest, RunRules, decide_run
+from bot.errors import Refused
+from bot.settings import CommandSpec
+from tests.options.samples import DEFAULT_SCHEMA
+
+PINNED = ModelRef("fofr", "consistent-character", "a" * 64)
+OLDER = replace(PINNED, version="b" * 64)
+OTHER = ModelRef("somebody", "else", "c" * 64)
+MIA = Actor(user_id=1, name="Mia", guild_id=2, channel_id=3, roles=frozenset(), permissions=0, locale="en-US")
+EDITOR = replace(MIA, user_id=9)
+
+
+def command(name: str = "generate", target: ModelRef = PINNED, **settings: Any) -> Command:
+    resolved = ResolvedModel(target=target, description="", schema=DEFAULT_SCHEMA)
+    return prepare_command(CommandSpec(name=name, target=target, **settings), resolved, hidden=("disable_safety",))
+
+
+def rules(*commands: Command, **changes: Any) -> RunRules:
+    made = RunRules(
+        commands=commands, hidden=frozenset({"disable_safety"}), any_model="editors", editors=frozenset({9})
+    )
+    return replace(made, **changes)
+
+
+def request(name: str = "generate", target: ModelRef = PINNED, **run_input: Any) -> RunRequest:
+    return RunRequest(command=name, target=target, input=run_input)
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("generate", PINNED),
+        ("generate", OLDER),  # an update does not take Again from older runs
+        ("removed", PINNED),  # another command runs the same thing
+        (ANY_MODEL, PINNED),
+        (ANY_MODEL, replace(PINNED, owner="FOFR")),
+    ],
+)
+def test_what_a_command_runs_is_everybodys(name: str, target: ModelRef) -> None:
+    known = command(target=target if name == ANY_MODEL else PINNED)
+    assert decide_run(MIA, request(name, target), rules(known, any_model="nobody")).command is known
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("removed", OTHER),
+        ("removed", OLDER),
+        ("generate", OTHER),  # the name runs another model now
+        (ANY_MODEL, OTHER),
+        (ANY_MODEL, OLDER),
+        (ANY_MODEL, replace(PINNED, deployment=True, version=None)),
+    ],
+)
+def test_everything_else_needs_the_right_to_any_model(name: str, target: ModelRef) -> None:
+    known = rules(command())
+    with pytest.raises(Refused, match="models that have a command"):
+        decide_run(MIA, request(name, target), known)
+    decide_run(EDITOR, request(name, target), known)
+    decide_run(MIA, request(name, target), replace(known, any_model="everyone"))
+    with pytest.raises(Refused):
+        decide_run(EDITOR, request(name, target), replace(known, any_model="nobody"))
+
+
+@pytest.mark.parametrize("name", ["generate", "removed", ANY_MODEL])
+@pytest.mark.parametrize("actor", [MIA, EDITOR])
+def test_limits_hold_on_every_way(name: str, actor: Actor) -> None:
+    limited = rules(command(limits={"number_of_outputs": 3}), any_model="everyone")
+    assert decide_run(actor, request(name, number_of_outputs=3), limited).input == {"number_of_outputs": 3}
+    for target in (PINNED, OLDER):
+        for number in (4, 3.5, 10**400, [1, 9]):
+            with pytest.raises(Refused, match="`number_of_outputs` must be at most 3"):
+                decide_run(actor, request(name, target, number_of_outputs=number), limited)
+
+
+def test_a_default_above_a_limit_is_lowered() -> None:
+    (default,) = (field.default for field in command().layout.fields if field.name == "number_of_outputs")
+    assert default > 2
+    decision = decide_run(MIA, request(prompt="a fox"), rules(command(limits={"number_of_outputs": 2})))
+    assert decision.input == {"number_of_outputs": 2, "prompt": "a fox"}
+
+
+def test_hidden_inputs_hold_on_every_way() -> None:
+    hiding = rules(command(hidden=("seed",), defaults={"seed": "7"}), any_model="everyone")
+    for name in ("generate", "removed", ANY_MODEL):
+        assert decide_run(MIA, request(name), hiding).input == {"seed": 7}
+        assert decide_run(MIA, request(name, seed=7), hiding).input == {"seed": 7}
+        with pytest.raises(Refused, match="`seed`, which can't be set here"):
+            decide_run(MIA, request(name, seed=8), hiding)
+    with pytest.raises(Refused, match="`disable_safety`"):
+        decide_run(EDITOR, request(ANY_MODEL, OTHER, disable_safety=True), hiding)
+
+
+def test_the_named_command_governs_before_others_of_its_model() -> None:
+    small, large = command("small", limits={"number_of_outputs": 2}), command("large", limits={"number_of_outputs": 9})
+    both = rules(small, large)
+    assert decide_run(MIA, request("large", number_of_outputs=9), both).command is large
+    with pytest.raises(Refused):
+        decide_run(MIA, request("small", number_of_outputs=9), both)
+    with pytest.raises(Refused):
+        decide_run(EDITOR, request(ANY_MODEL, number_of_outputs=9), both)
