@@ -62,6 +62,7 @@ from cogs.start_run import RunStarter
 from cogs.use_as_subject.cog import UseAsSubject
 
 if TYPE_CHECKING:
+    from bot.web.refusals import RefusalLog
     from bot.web.server import WebServer
     from bot.web.webhooks import WebhookReceiver
 
@@ -152,13 +153,15 @@ class App:
     async def build_web_server(self, host: str, port: int) -> "WebServer":
         """Return the server for health, metrics and, if WEBHOOK_URL is set, Replicate's webhooks."""
         # Imported here because aiohttp's server takes 2 MB, which a bot without a port need not spend.
+        from bot.web.refusals import RefusalLog  # noqa: PLC0415  # see above
         from bot.web.server import Health, WebServer  # noqa: PLC0415  # see above
 
-        health = Health(readiness=self._readiness, metrics=self._exposition)
-        webhooks = await self._build_webhook_receiver() if self._settings.webhook_url else None
-        return WebServer(host=host, port=port, health=health, webhooks=webhooks)
+        refusals = RefusalLog(self._clock)
+        health = Health(readiness=self._readiness, metrics=self._exposition, clock=self._clock)
+        webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
+        return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=webhooks)
 
-    async def _build_webhook_receiver(self) -> "WebhookReceiver | None":
+    async def _build_webhook_receiver(self, refusals: "RefusalLog") -> "WebhookReceiver | None":
         """Return the receiver, or None if Replicate does not answer: runs work without webhooks."""
         try:
             verifier = WebhookVerifier(await self._replicate.webhooks.get_secret(), self._clock)
@@ -171,7 +174,9 @@ class App:
             return None
         from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
 
-        return WebhookReceiver(verifier=verifier, wake_run=self._engine.on_webhook, metrics=self._metrics)
+        return WebhookReceiver(
+            verifier=verifier, wake_run=self._engine.on_webhook, metrics=self._metrics, refusals=refusals
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set or Discord rejects the token. Unfinished runs are recovered at the next start."""

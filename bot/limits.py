@@ -87,3 +87,14 @@ WORK_MEMORY_BYTES: Final = 768 * MIB  # a progressive photo of 50 megapixels is 
 WORK_RESULT_BYTES: Final = 128 * MIB  # the largest file that Replicate accepts, and what surrounds it
 WORK_WAITING: Final = 1000  # calls, over all people; each holds its arguments in memory
 WORK_WAITING_PER_OWNER: Final = 100
+
+# This bot: its HTTP port. A stranger can reach it, and may hold it up no longer and fill no more than this.
+HTTP_CONNECTIONS: Final = 256  # of the usual 1024 file descriptors; beyond, the longest waiting one is closed
+HTTP_HEAD_WAIT: Final = timedelta(seconds=15)  # for the next request's complete head, also between two requests
+HTTP_REQUEST_WAIT: Final = timedelta(seconds=15)  # from a complete head until the response is written
+WEBHOOK_BODY_BYTES: Final = 16 * MIB  # a whole prediction, with files of up to 256 kB each in its input
+WEBHOOK_PARSED_BYTES: Final = 256 * KIB  # a body beyond it only wakes its run: parsing it would hold up everything else
+WEBHOOK_BODIES: Final = 32  # read at the same time: 8 MiB of bodies at most
+WEBHOOK_BODY_WAIT: Final = timedelta(seconds=5)  # Replicate gives up after a few seconds
+WEBHOOK_ID_CHARS: Final = 128  # 10,000 ids are remembered
+REFUSALS_LOGGED_EVERY: Final = timedelta(minutes=1)  # for each reason, with their count: a flood does not fill the disk

@@ -6,16 +6,22 @@ from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 import aiohttp
-from standardwebhooks.webhooks import Webhook
 
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.errors import ReplicateError
-from bot.backends.replicate.webhooks import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookVerifier
+from bot.backends.replicate.webhooks import (
+    ID_HEADER,
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    WebhookVerifier,
+    sign_delivery,
+)
 from bot.clock import Clock
 from bot.diagnostics.result import CheckResult, Report, failed, passed
 from bot.errors import ConfigError
 from bot.observability.metrics import Metrics
 from bot.settings import Settings
+from bot.web.refusals import RefusalLog
 from bot.web.server import Health, WebServer
 from bot.web.webhooks import WebhookReceiver
 
@@ -66,11 +72,14 @@ async def _check_secret(replicate: Replicate, clock: Clock, report: Report) -> s
 
 def _create_server(settings: Settings, secret: str | None, clock: Clock) -> WebServer:
     webhooks = None
+    refusals = RefusalLog(clock)
     if secret is not None:
         verifier = WebhookVerifier(secret, clock)
-        webhooks = WebhookReceiver(verifier=verifier, wake_run=lambda *_: False, metrics=Metrics())
-    health = Health(readiness=dict, metrics=bytes)
-    return WebServer(host=settings.http_host, port=settings.http_port or 0, health=health, webhooks=webhooks)
+        webhooks = WebhookReceiver(verifier=verifier, wake_run=lambda *_: False, metrics=Metrics(), refusals=refusals)
+    health = Health(readiness=dict, metrics=bytes, clock=clock)
+    return WebServer(
+        host=settings.http_host, port=settings.http_port or 0, health=health, refusals=refusals, webhooks=webhooks
+    )
 
 
 async def _is_used_by_replicord(settings: Settings) -> bool:
@@ -110,11 +119,11 @@ def _is_local(host: str | None) -> bool:
 
 async def _send_webhook(base_url: str, secret: str, clock: Clock) -> CheckResult:
     """Send a signed webhook as Replicate would, and check that it arrives."""
-    body, now = json.dumps({"id": _RUN_ID}), clock.now()
+    body, now = json.dumps({"id": _RUN_ID}).encode(), int(clock.now().timestamp())
     headers = {
         ID_HEADER: "msg_check",
-        TIMESTAMP_HEADER: str(int(now.timestamp())),
-        SIGNATURE_HEADER: Webhook(secret).sign("msg_check", now, body),
+        TIMESTAMP_HEADER: str(now),
+        SIGNATURE_HEADER: sign_delivery(secret, delivery_id="msg_check", timestamp=now, body=body),
         "Content-Type": "application/json",
     }
     url = f"{base_url}/webhooks/replicate/{_RUN_ID}"

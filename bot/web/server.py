@@ -1,28 +1,40 @@
 """The HTTP server, if it is enabled: health, readiness, metrics and webhooks."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 
+from bot.clock import Clock
 from bot.errors import ConfigError
 from bot.observability.metrics import CONTENT_TYPE
-from bot.web.webhooks import MAX_BODY_BYTES, WebhookReceiver
+from bot.web.connections import DEFAULT_LIMITS, ConnectionLimits, Connections
+from bot.web.refusals import RefusalLog
+from bot.web.webhooks import WebhookReceiver
 
 _NO_STORE = {"Cache-Control": "no-store"}
+_METRICS_KEPT: Final = 1.0  # seconds; collecting them takes some milliseconds, and anybody may ask
 
 
 class Health:
     """Serve ``/healthz``, ``/readyz`` and ``/metrics``.
 
     ``readiness`` returns for each part (discord, database, replicate) whether it works, without waiting; ``metrics``
-    returns the metrics in Prometheus' text format.
+    returns the metrics in Prometheus' text format. They are collected at most once a second.
     """
 
-    def __init__(self, *, readiness: Callable[[], Mapping[str, bool]], metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self, *, readiness: Callable[[], Mapping[str, bool]], metrics: Callable[[], bytes], clock: Clock
+    ) -> None:
         self._readiness = readiness
-        self._metrics = metrics
+        self._collect_metrics = metrics
+        self._clock = clock
+        self._metrics = b""
+        self._metrics_until = float("-inf")
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """Respond 200: any response means that the event loop is running."""
@@ -36,33 +48,62 @@ class Health:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Respond with the metrics."""
-        return web.Response(body=self._metrics(), headers={**_NO_STORE, "Content-Type": CONTENT_TYPE})
+        now = self._clock.monotonic()
+        if now >= self._metrics_until:
+            self._metrics, self._metrics_until = self._collect_metrics(), now + _METRICS_KEPT
+        return web.Response(body=self._metrics, headers={**_NO_STORE, "Content-Type": CONTENT_TYPE})
 
 
 log = structlog.get_logger(__name__)
+_protocol_log: Final = logging.getLogger("aiohttp.server")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _SHUTDOWN_TIMEOUT: Final = 2.0  # seconds; every request is answered within seconds
+_BACKLOG: Final = 128
 
 
 class WebServer:
     """Listen on one address from ``start`` to ``stop``.
 
     There is no webhook route without ``webhooks``. With port 0 the system chooses one; ``port`` is then the actual one.
+
+    No body is unpacked, and the rest of a body that nobody wants is not read: the connection is closed instead.
     """
 
-    def __init__(self, *, host: str, port: int, health: Health, webhooks: WebhookReceiver | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        health: Health,
+        refusals: RefusalLog,
+        webhooks: WebhookReceiver | None = None,
+        limits: ConnectionLimits = DEFAULT_LIMITS,
+    ) -> None:
         self._host = host
         self._port = port
-        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_respond_to_errors])
+        self._limits = limits
+        self._refusals = refusals
+        app = web.Application(middlewares=[self._count_connection, self._respond_to_errors, self._refuse_encoded])
         app.router.add_get("/healthz", health.healthz)
         app.router.add_get("/readyz", health.readyz)
         app.router.add_get("/metrics", health.metrics)
         if webhooks is not None:
-            app.router.add_post("/webhooks/replicate/{run_id:[A-Za-z0-9_-]{1,64}}", webhooks.handle)
+            path = "/webhooks/replicate/{run_id:[A-Za-z0-9_-]{1,64}}"
+            app.router.add_post(path, webhooks.handle, expect_handler=webhooks.expect)
         app.on_response_prepare.append(_hide_versions)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_SHUTDOWN_TIMEOUT,
+            auto_decompress=False,
+            lingering_time=0,
+            logger=_protocol_log,
+        )
+        self._connections: Connections | None = None
+        self._server: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
@@ -71,32 +112,63 @@ class WebServer:
     async def start(self) -> None:
         """Listen; raise ConfigError if the address is not available."""
         await self._runner.setup()
+        _protocol_log.addFilter(self._is_fault)
+        assert self._runner.server is not None  # noqa: S101  # it was set up
+        self._connections = Connections(self._runner.server, self._limits)
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
-        except (OSError, OverflowError) as error:
-            await self._runner.cleanup()
+            self._server = await asyncio.get_running_loop().create_server(
+                self._connections, self._host, self._port, backlog=_BACKLOG
+            )
+        except (OSError, OverflowError, UnicodeError) as error:
+            await self.stop()
             raise ConfigError(
                 f"Cannot listen on {self._host}:{self._port} ({error}). Choose another HTTP_PORT or HTTP_HOST, "
                 "or stop the program that is using it."
             ) from error
-        self._port = self._runner.addresses[0][1]
+        self._port = self._server.sockets[0].getsockname()[1]
         log.info("http_server_started", host=self._host, port=self._port)
 
     async def stop(self) -> None:
         """Finish open requests and release the port. Calling it twice is harmless."""
+        _protocol_log.removeFilter(self._is_fault)
+        if self._server is not None:
+            self._server.close()
         await self._runner.cleanup()
 
+    @web.middleware
+    async def _count_connection(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert self._connections is not None  # noqa: S101  # the request came over one
+        with self._connections.serve(request.transport):
+            return await handler(request)
 
-@web.middleware
-async def _respond_to_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Log an unexpected error and respond 500 without its details."""
-    try:
-        return await handler(request)
-    except web.HTTPException:
-        raise
-    except Exception:
-        log.exception("http_request_failed", path=request.path)
-        return web.json_response({"detail": "Something went wrong. The bot's log has the details."}, status=500)
+    @web.middleware
+    async def _respond_to_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Log an unexpected error and respond 500 without its details."""
+        try:
+            return await handler(request)
+        except web.HTTPException:
+            raise
+        except ConnectionError:  # the client went away, and nobody reads this
+            return web.Response(status=400)
+        except Exception:
+            log.exception("http_request_failed", path=request.path)
+            return web.json_response({"detail": "Something went wrong. The bot's log has the details."}, status=500)
+
+    @web.middleware
+    async def _refuse_encoded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse every body that would have to be unpacked: a few kilobytes become gigabytes."""
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() == "identity":
+            return await handler(request)
+        self._refusals.add("The body is compressed.")
+        return web.json_response({"detail": "Compressed bodies are not accepted."}, status=415)
+
+    def _is_fault(self, record: logging.LogRecord) -> bool:
+        """Count a request that is no HTTP instead of logging it with a traceback (a filter for aiohttp's log)."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            return True
+        self._refusals.add("The request is not valid HTTP.")
+        return False
 
 
 async def _hide_versions(_request: web.Request, response: web.StreamResponse) -> None:

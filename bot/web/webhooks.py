@@ -2,6 +2,9 @@
 
 A webhook only wakes the run's task, which then polls Replicate itself. So deliveries may be repeated, late, out of
 order or missing. All work here is done within the few seconds that Replicate waits.
+
+Strangers can send here too. A body is read only if its headers could be those of a delivery; it is hashed as it
+arrives, and only as much of it is kept as is parsed without holding up everything else.
 """
 
 import asyncio
@@ -16,17 +19,21 @@ from bot.backends.replicate.api import decode_object
 from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook
 from bot.backends.replicate.predictions import Prediction, parse_prediction
 from bot.backends.replicate.webhooks import ID_HEADER, WebhookVerifier
+from bot.limits import WEBHOOK_BODIES, WEBHOOK_BODY_BYTES, WEBHOOK_BODY_WAIT, WEBHOOK_PARSED_BYTES
 from bot.observability.metrics import Metrics
+from bot.web.refusals import RefusalLog
 
 log = structlog.get_logger(__name__)
 
-# The body is a whole prediction: its input, with inline files of up to 256 kB each, and its output.
-MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-_BODY_TIMEOUT: Final = 5.0  # seconds; Replicate itself gives up after a few
 _REMEMBERED_IDS: Final = 10_000
+_RETRY_AFTER: Final = {"Retry-After": "5"}
 
 WakeRun = Callable[[str, Prediction | None], bool]
 """Wake a run by its id, with its prediction if known; return False if the run is not active."""
+
+
+class _TooLarge(Exception):
+    """The body is larger than WEBHOOK_BODY_BYTES."""
 
 
 class WebhookReceiver:
@@ -35,7 +42,8 @@ class WebhookReceiver:
     ======== ==========================================================================================
     204      accepted; also if it was received before, or if the run is not active
     401      not signed with the account's secret, or signed more than five minutes from now
-    408, 413 the body takes longer than ``body_timeout`` seconds, or is larger than MAX_BODY_BYTES
+    408, 413 the body takes longer than ``body_timeout`` seconds, or is larger than WEBHOOK_BODY_BYTES
+    503      WEBHOOK_BODIES are being read; Replicate retries, and a run without its webhook polls
     ======== ==========================================================================================
     """
 
@@ -45,44 +53,94 @@ class WebhookReceiver:
         verifier: WebhookVerifier,
         wake_run: WakeRun,
         metrics: Metrics,
-        body_timeout: float = _BODY_TIMEOUT,
+        refusals: RefusalLog,
+        body_timeout: float = WEBHOOK_BODY_WAIT.total_seconds(),
     ) -> None:
         self._verifier = verifier
         self._wake_run = wake_run
         self._metrics = metrics
+        self._refusals = refusals
         self._body_timeout = body_timeout
+        self._reading = 0
+        self._turn = asyncio.Lock()  # one chunk in each turn of the event loop, however many deliveries arrive
         self._received_ids: OrderedDict[str, None] = OrderedDict()
+
+    async def expect(self, request: web.Request) -> web.StreamResponse | None:
+        """Respond to ``Expect: 100-continue``: ask for the body only if the headers could be a delivery's."""
+        refusal = self._refuse_headers(request)
+        if refusal is None and request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return refusal
 
     async def handle(self, request: web.Request) -> web.Response:
         """Respond to one delivery."""
+        refusal = self._refuse_headers(request)
+        if refusal is not None:
+            return refusal
+        if self._reading >= WEBHOOK_BODIES:
+            return self._reject(503, "busy", "Too many deliveries at once.")
+        self._reading += 1
         try:
-            self._verifier.verify_headers(request.headers)  # before reading the body of an unknown sender
-            async with asyncio.timeout(self._body_timeout):
-                body = await request.read()
-            self._verifier.verify(request.headers, body)
+            body = await self._read_verified(request)
         except (TimeoutError, web.RequestPayloadError):
             return self._reject(408, "slow", "The body took too long.")
-        except web.HTTPRequestEntityTooLarge:
+        except _TooLarge:
             return self._reject(413, "oversized", "The body is too large.")
-        except StaleWebhook as error:
-            return self._reject(401, "stale", str(error))
         except ForgedWebhook as error:
             return self._reject(401, "forged", str(error))
+        finally:
+            self._reading -= 1
         outcome = self._accept(request.match_info["run_id"], request.headers[ID_HEADER], body)
         self._metrics.webhook_received(outcome)
         return web.Response(status=204)
 
-    def _accept(self, run_id: str, delivery_id: str, body: bytes) -> str:
+    def _refuse_headers(self, request: web.Request) -> web.Response | None:
+        """Return the refusal of a delivery whose headers are wrong, before its body is read."""
+        try:
+            self._verifier.begin(request.headers)
+        except StaleWebhook as error:
+            return self._reject(401, "stale", str(error))
+        except ForgedWebhook as error:
+            return self._reject(401, "forged", str(error))
+        if (request.content_length or 0) > WEBHOOK_BODY_BYTES:
+            return self._reject(413, "oversized", "The body is too large.")
+        return None
+
+    async def _read_verified(self, request: web.Request) -> bytes | None:
+        """Return the body of an authentic delivery, None if it is larger than WEBHOOK_PARSED_BYTES.
+
+        Raises ForgedWebhook, TimeoutError or _TooLarge.
+        """
+        verification = self._verifier.begin(request.headers)
+        kept = bytearray()
+        size = 0
+        async with asyncio.timeout(self._body_timeout):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > WEBHOOK_BODY_BYTES:
+                    raise _TooLarge
+                async with self._turn:
+                    verification.update(chunk)
+                    await asyncio.sleep(0)
+                if size <= WEBHOOK_PARSED_BYTES:
+                    kept += chunk
+                else:
+                    kept.clear()
+        verification.finish()
+        return bytes(kept) if size <= WEBHOOK_PARSED_BYTES else None
+
+    def _accept(self, run_id: str, delivery_id: str, body: bytes | None) -> str:
         """Wake the run and return the outcome. The delivery's id is remembered only if a run was woken."""
         if delivery_id in self._received_ids:
             return "repeated"
         prediction: Prediction | None = None
         outcome = "woke"
-        try:
-            prediction = parse_prediction(decode_object(body))
-        except InvalidResponse as error:
-            log.warning("webhook_unreadable", run=run_id, error=str(error))
-            outcome = "unreadable"
+        if body is not None:
+            try:
+                prediction = parse_prediction(decode_object(body))
+            except InvalidResponse as error:
+                log.warning("webhook_unreadable", run=run_id, error=str(error))
+                outcome = "unreadable"
         if not self._wake_run(run_id, prediction):
             return "unknown"
         self._received_ids[delivery_id] = None
@@ -92,5 +150,6 @@ class WebhookReceiver:
 
     def _reject(self, status: int, outcome: str, reason: str) -> web.Response:
         self._metrics.webhook_received(outcome)
-        log.warning("webhook_rejected", status=status, reason=reason)
-        return web.json_response({"detail": reason}, status=status)
+        self._refusals.add(reason)
+        headers = _RETRY_AFTER if status == 503 else {}
+        return web.json_response({"detail": reason}, status=status, headers=headers)

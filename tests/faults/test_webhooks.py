@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from bot.web.webhooks import MAX_BODY_BYTES
+from bot.limits import WEBHOOK_BODY_BYTES
 from sandbox.replicate.events import WebhookSent
 from sandbox.replicate.webhooks import sign_webhook
 from tests.faults.conftest import running_bot
@@ -169,7 +169,7 @@ async def test_a_webhook_of_another_run_changes_nothing(webhook_bot: BotUnderTes
 
 
 async def test_an_oversized_webhook_is_refused(webhook_bot: BotUnderTest) -> None:
-    assert (await deliver(webhook_bot, "0123456789ab", bytes(MAX_BODY_BYTES + 1)))[0] == 413
+    assert (await deliver(webhook_bot, "0123456789ab", bytes(WEBHOOK_BODY_BYTES + 1)))[0] == 413
 
 
 async def test_a_webhook_that_is_no_prediction_is_answered(webhook_bot: BotUnderTest) -> None:

@@ -75,11 +75,13 @@ def ask(port: int) -> bool:
 
 
 def watch(port: int, pid: int, folder: Path) -> Figures:
-    """Ask until the standard input closes."""
+    """Ask until the standard input closes, and once more then."""
     figures = Figures()
     memory, disk = resident_memory(pid), disk_use(folder)
     own = int(Path("/proc/self").resolve().name)
-    while not select.select([sys.stdin], [], [], _INTERVAL)[0]:
+    closed = False
+    while not closed:
+        closed = bool(select.select([sys.stdin], [], [], _INTERVAL)[0])
         waited, began = waited_for_cpu(pid) + waited_for_cpu(own), time.monotonic()
         answered = ask(port)
         taken = time.monotonic() - began

@@ -31,6 +31,6 @@ async def test_a_bot_that_stands_still_is_seen(open_bot: OpenBot) -> None:
 
 async def test_growth_of_the_folder_is_seen(open_bot: OpenBot) -> None:
     async with open_bot() as bot, measure(bot) as figures:
-        (bot.folder / "large").write_bytes(bytes(3 * MIB))
+        (bot.folder / "large").write_bytes(bytes(30 * MIB))
         await asyncio.sleep(0.5)
-    assert figures.disk >= 3 * MIB
+    assert figures.disk >= 20 * MIB  # the database itself may shrink meanwhile

@@ -1,6 +1,7 @@
 """The HTTP server: health, metrics, webhooks."""
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import AsyncIterator
@@ -8,16 +9,20 @@ from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+import structlog
 from yarl import URL
 
 from bot.backends.replicate.predictions import Prediction, Status
 from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.errors import ConfigError
+from bot.limits import WEBHOOK_BODY_BYTES, WEBHOOK_PARSED_BYTES
 from bot.observability.metrics import CONTENT_TYPE, Metrics
+from bot.web.connections import ConnectionLimits
+from bot.web.refusals import RefusalLog
 from bot.web.server import Health, WebServer
-from bot.web.webhooks import MAX_BODY_BYTES, WebhookReceiver
+from bot.web.webhooks import WebhookReceiver
 from tests.backends.replicate.fake_server import prediction
-from tests.backends.replicate.webhook_signing import SECRET, library_clock, signed_headers
+from tests.backends.replicate.webhook_signing import SECRET, signed_headers
 from tests.clock import VirtualClock
 
 NOW = 1_767_225_600
@@ -34,11 +39,23 @@ class Bot:
         self.runs = {"run-1"}
         self.clock = VirtualClock(datetime.fromtimestamp(NOW, UTC))
         self.metrics = Metrics(version="1.2.3", process=False)
-        health = Health(readiness=lambda: self.parts, metrics=self.metrics.exposition)
+        health = Health(readiness=lambda: self.parts, metrics=self.metrics.exposition, clock=self.clock)
+        self.refusals = RefusalLog(self.clock)
         webhooks = WebhookReceiver(
-            verifier=WebhookVerifier(SECRET, self.clock), wake_run=self.wake, metrics=self.metrics, body_timeout=0.2
+            verifier=WebhookVerifier(SECRET, self.clock),
+            wake_run=self.wake,
+            metrics=self.metrics,
+            refusals=self.refusals,
+            body_timeout=0.2,
         )
-        self.server = WebServer(host="127.0.0.1", port=0, health=health, webhooks=webhooks)
+        self.server = WebServer(
+            host="127.0.0.1",
+            port=0,
+            health=health,
+            refusals=self.refusals,
+            webhooks=webhooks,
+            limits=ConnectionLimits(connections=3, head=0.3, request=0.5),
+        )
         self.health = health
 
     @property
@@ -58,8 +75,7 @@ class Bot:
 async def bot() -> AsyncIterator[Bot]:
     bot = Bot()
     await bot.server.start()
-    with library_clock(bot.clock):
-        yield bot
+    yield bot
     await bot.server.stop()
 
 
@@ -157,12 +173,12 @@ async def test_an_oversized_body_is_refused_while_reading(
     bot: Bot, http: aiohttp.ClientSession, *, declared: bool
 ) -> None:
     async def large_body() -> AsyncIterator[bytes]:
-        for _ in range(MAX_BODY_BYTES // 2**20 + 8):
+        for _ in range(WEBHOOK_BODY_BYTES // 2**20 + 8):
             yield bytes(2**20)
 
     headers = signed_headers(b"", at=NOW)
     if declared:
-        headers["content-length"] = str(MAX_BODY_BYTES + 8 * 2**20)
+        headers["content-length"] = str(WEBHOOK_BODY_BYTES + 8 * 2**20)
     try:
         async with http.post(HOOK, data=large_body(), headers=headers) as answer:
             assert answer.status == 413
@@ -212,7 +228,7 @@ async def test_other_routes_do_not_exist(http: aiohttp.ClientSession, method: st
 
 
 async def test_the_webhook_route_is_optional(bot: Bot) -> None:
-    server = WebServer(host="127.0.0.1", port=0, health=bot.health)
+    server = WebServer(host="127.0.0.1", port=0, health=bot.health, refusals=bot.refusals)
     await server.start()
     try:
         url = f"http://127.0.0.1:{server.port}{HOOK}"
@@ -223,7 +239,7 @@ async def test_the_webhook_route_is_optional(bot: Bot) -> None:
 
 
 async def test_a_used_port_raises_config_error(bot: Bot) -> None:
-    second = WebServer(host="127.0.0.1", port=bot.server.port, health=bot.health)
+    second = WebServer(host="127.0.0.1", port=bot.server.port, health=bot.health, refusals=bot.refusals)
     with pytest.raises(ConfigError, match=f"{bot.server.port}.*HTTP_PORT"):
         await second.start()
 
@@ -235,3 +251,78 @@ async def test_stopping_twice_is_harmless_and_frees_the_port() -> None:
     await bot.server.stop()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", bot.server.port)
+
+
+async def test_a_connection_without_a_request_ends(bot: Bot) -> None:
+    for sent in (b"", b"GET /healthz HTTP/1.1\r\nHost:", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
+        writer.write(sent)
+        assert (await asyncio.wait_for(reader.read(), 5) != b"") is sent.endswith(b"\r\n\r\n")
+        writer.close()
+
+
+async def test_dribbled_headers_do_not_extend_the_wait(bot: Bot) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\n")
+
+    async def dribble() -> None:
+        while not reader.at_eof():
+            writer.write(b"X-Slow: 1\r\n")
+            await asyncio.sleep(0.02)
+
+    dribbling = asyncio.create_task(dribble())
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    await dribbling
+    writer.close()
+
+
+async def test_too_many_connections_end_the_longest_idle_one(bot: Bot, http: aiohttp.ClientSession) -> None:
+    opened = [await asyncio.open_connection("127.0.0.1", bot.server.port) for _ in range(3)]
+    async with http.get("/healthz") as answer:
+        assert answer.status == 200
+    assert await asyncio.wait_for(opened[0][0].read(), 5) == b""
+    opened[2][1].write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b" 200 " in await asyncio.wait_for(opened[2][0].readline(), 5)
+    for _, writer in opened:
+        writer.close()
+
+
+async def test_a_large_signed_webhook_wakes_without_its_body(bot: Bot, http: aiohttp.ClientSession) -> None:
+    body = json.dumps(prediction(status="processing") | {"logs": "x" * WEBHOOK_PARSED_BYTES}).encode()
+    async with http.post(HOOK, data=io.BytesIO(body), headers=signed_headers(body, at=NOW)) as answer:
+        assert answer.status == 204
+    assert bot.woken == [("run-1", None)]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "x-unheard-of"])
+async def test_an_encoded_body_is_refused(bot: Bot, http: aiohttp.ClientSession, coding: str) -> None:
+    headers = signed_headers(BODY, at=NOW) | {"Content-Encoding": coding}
+    for path in (HOOK, "/healthz", "/nowhere"):
+        async with http.post(path, data=BODY, headers=headers, compress=False) as answer:
+            assert answer.status == 415
+    assert bot.woken == []
+
+
+async def test_a_body_is_asked_for_only_after_its_headers(bot: Bot) -> None:
+    for signed, expected in ((True, b" 100 "), (False, b" 401 ")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
+        headers = "".join(f"{name}: {value}\r\n" for name, value in signed_headers(BODY, at=NOW).items() if signed)
+        length = f"Content-Length: {len(BODY)}\r\n"
+        writer.write(f"POST {HOOK} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n{length}{headers}\r\n".encode())
+        assert expected in await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+
+
+async def test_refusals_are_logged_once_a_minute(bot: Bot, http: aiohttp.ClientSession) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for seconds in (0, 1, 1, 60):
+            await bot.clock.advance(seconds)
+            async with http.post(HOOK, data=BODY) as answer:
+                assert answer.status == 401
+    assert [line["count"] for line in lines if line["event"] == "http_requests_refused"] == [1, 3]
+
+
+async def test_a_name_that_is_no_host_raises_config_error(bot: Bot) -> None:
+    for host in ("..", "a" * 300, "no.such.host.invalid"):
+        with pytest.raises(ConfigError, match="HTTP_HOST"):
+            await WebServer(host=host, port=0, health=bot.health, refusals=bot.refusals).start()
