@@ -86,6 +86,23 @@ def truncate(text: str, limit: int) -> str:
     return head.rstrip(_PUNCTUATION) + ELLIPSIS
 
 
+def utf16_length(text: str) -> int:
+    """Return the length in UTF-16 units, in which most emoji count as two.
+
+    Discord's API counts characters, its clients UTF-16 units; the larger number is within both
+    (discord/discord-api-docs issue 1315).
+    """
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def truncate_utf16(text: str, limit: int) -> str:
+    """Return the text in at most ``limit`` UTF-16 units, ended as by ``truncate``."""
+    if utf16_length(text) <= limit:
+        return text
+    fitting = text.encode("utf-16-le", "surrogatepass")[: 2 * max(limit, 0)].decode("utf-16-le", "ignore")
+    return truncate(text, len(fitting))
+
+
 def replace_surrogates(text: str) -> str:
     """Return the text with lone surrogates replaced: neither JSON encoders, SQLite nor Discord take one."""
     if text.isascii():

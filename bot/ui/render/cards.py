@@ -13,7 +13,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.formatting import format_duration, truncate
+from bot.formatting import format_duration, truncate_utf16, utf16_length
 from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS, URL_CHARS
 from bot.media.types import parse_reference
 from bot.secrets import MASK, is_secret_name, mask_secrets
@@ -52,6 +52,7 @@ _METRIC_NAMES: Final = {
     "output_token_count": "output tokens",
     "tokens_per_second": "tokens per second",
 }
+_LONGEST_SECONDS: Final = 1e9  # some 30 years; more is no duration that people can read
 _DURATIONS: Final = ("predict_time", "total_time", "time_to_first_token")
 
 
@@ -91,7 +92,7 @@ class Entry:
 
 def sentence_card(text: str, *, tone: Tone = Tone.ERROR) -> Card:
     """Return a card of one sentence: what happened, and what to do."""
-    return Card([ui.TextDisplay(truncate(text, TEXT_CHARS))], tone)
+    return Card([ui.TextDisplay(truncate_utf16(text, TEXT_CHARS))], tone)
 
 
 def list_card(
@@ -109,18 +110,19 @@ def list_card(
     Entries beyond Discord's limits are left out, and a last line counts them. ``timeout`` is in seconds.
     """
     entries = list(entries)
-    top = truncate(f"### {title}\n{intro}".strip(), TEXT_CHARS // 4)
-    footer = truncate(footer, TEXT_CHARS // 8)
-    chars_left = TEXT_CHARS - len(top) - len(footer) - _MORE_LINE_CHARS
+    top = truncate_utf16(f"### {title}\n{intro}".strip(), TEXT_CHARS // 4)
+    footer = truncate_utf16(footer, TEXT_CHARS // 8)
+    chars_left = TEXT_CHARS - utf16_length(top) - utf16_length(footer) - _MORE_LINE_CHARS
     components_left = COMPONENTS_PER_MESSAGE - _OWN_COMPONENTS - 1 - len(buttons)
     items: list[ui.Item[Any]] = [ui.TextDisplay(top)]
     for entry in entries:
-        text = truncate(entry.text, TEXT_CHARS // 2)
+        text = truncate_utf16(entry.text, TEXT_CHARS // 2)
         item = _entry_item(text, entry)
         components = _SECTION_COMPONENTS if isinstance(item, ui.Section) else 1
-        if len(text) > chars_left or components > components_left:
+        chars = utf16_length(text)
+        if chars > chars_left or components > components_left:
             break
-        chars_left, components_left = chars_left - len(text), components_left - components
+        chars_left, components_left = chars_left - chars, components_left - components
         items.append(item)
     left_out = len(entries) - (len(items) - 1)
     last_lines = [f"-# … and {left_out} more" if left_out else "", footer]
@@ -160,10 +162,12 @@ def _entry_item(text: str, entry: Entry) -> ui.Item[Any]:
 def details_card(run: Run) -> Card:
     """Return the times, metrics and inputs of one run; only its author may see them."""
     facts = "\n".join(f"**{name}** {value}" for name, value in _facts(run))
-    items: list[ui.Item[Any]] = [ui.TextDisplay(truncate(f"### Details\n{facts}", TEXT_CHARS - _INPUT_CHARS - 100))]
+    items: list[ui.Item[Any]] = [
+        ui.TextDisplay(truncate_utf16(f"### Details\n{facts}", TEXT_CHARS - _INPUT_CHARS - 100))
+    ]
     inputs = format_inputs(run.input)
     if inputs:
-        items += [ui.Separator(), ui.TextDisplay(format_code_block(truncate(inputs, _INPUT_CHARS), "yaml"))]
+        items += [ui.Separator(), ui.TextDisplay(format_code_block(truncate_utf16(inputs, _INPUT_CHARS), "yaml"))]
     if run.prediction_id is not None:
         url = strings.prediction_url(run.prediction_id)
         items.append(ui.ActionRow(ui.Button(label="View on Replicate", url=url, style=discord.ButtonStyle.link)))
@@ -172,7 +176,7 @@ def details_card(run: Run) -> Card:
 
 def format_inputs(inputs: Mapping[str, Any]) -> str:
     """Return the inputs as lines of ``name: value``; files by their number, secrets as dots."""
-    return "\n".join(f"{one_line(name, 60)}: {_format_value(name, value)}" for name, value in inputs.items())
+    return "\n".join(f"{_plain(one_line(name, 60))}: {_format_value(name, value)}" for name, value in inputs.items())
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
@@ -203,14 +207,29 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the numbers among the first metrics, whatever they are called and however large they are."""
     for name, value in list(metrics.items())[:_METRICS_SHOWN]:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        number = _to_float(value)
+        if number is None:
             continue
         label = _METRIC_NAMES.get(name, escape(one_line(name.replace("_", " "), 40)))
-        if name in _DURATIONS:
-            yield f"{label} {format_duration(value) if value >= 10 else f'{value:.1f} s'}"
+        if name not in _DURATIONS:
+            yield f"{label} {number:g}"
+        elif _LONGEST_SECONDS > number >= 10:
+            yield f"{label} {format_duration(number)}"
         else:
-            yield f"{label} {value:g}"
+            yield f"{label} {number:.1f} s" if number < 10 else f"{label} {number:g} s"
+
+
+def _to_float(value: Any) -> float | None:
+    """Return a number; None for any other value, for no number (NaN), and for one without bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of some 310 digits or more
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _format_value(name: str, value: Any) -> str:

@@ -24,7 +24,7 @@ from enum import IntEnum
 from itertools import groupby
 from typing import Final
 
-from bot.formatting import replace_surrogates
+from bot.formatting import replace_surrogates, utf16_length
 from bot.limits import ATTACHMENTS_PER_MESSAGE, GALLERY_ITEMS, GALLERY_MIME_TYPES, TEXT_CHARS, URL_CHARS
 from bot.media.types import Media
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
@@ -208,8 +208,7 @@ class CardHeader:
         return cls(
             components=components,
             summary=summary,
-            # Discord does not document how it counts; UTF-16 units give the larger number.
-            chars=len("".join((*lines, summary)).encode("utf-16-le")) // 2,
+            chars=utf16_length("".join((*lines, summary))),
             has_thumbnail=uploaded,
         )
 

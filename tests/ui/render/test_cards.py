@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from discord import ui
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from bot.ui.components import Action, RunButton
 from bot.ui.permissions import may_cancel, may_see_details
 from bot.ui.render.cards import Entry, Tone, details_card, list_card, run_entry, sentence_card
 from tests.ui.factories import NOW, make_place, make_run
-from tests.ui.message_rules import check_message, iter_components, text_contents
+from tests.ui.message_rules import check_message, iter_components, text_contents, utf16_length
 
 long_texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3000).filter(str.strip)
 entries = st.builds(
@@ -34,7 +35,7 @@ def test_any_list_is_within_discords_limits(list_entries: list[Entry], intro: st
     buttons: list[ui.Item[Any]] = [ui.Button(label="More", custom_id=f"more{n}") for n in range(5)]
     payload = components(list_card("Your runs", list_entries, intro=intro, footer=footer, buttons=buttons))
     assert sum(1 for _ in iter_components(payload)) <= 40
-    assert sum(len(text) for text in text_contents(payload)) <= 4000
+    assert sum(utf16_length(text) for text in text_contents(payload)) <= 4000
 
 
 def test_a_list_shows_runs_with_image_and_link() -> None:
@@ -75,6 +76,30 @@ def test_sentence_card() -> None:
 @settings(deadline=None, max_examples=60)
 def test_any_details_are_within_discords_limits(inputs: dict[str, object], metrics: dict[str, object]) -> None:
     check_message(components(details_card(make_run(input=inputs, metrics=metrics, prediction_id="p1"))))
+
+
+@pytest.mark.parametrize("letter", ["🦊", "`", "*", "a", "é\u0301", "\U000e0067"])
+def test_every_card_fits_whatever_fills_it(letter: str) -> None:
+    long = letter * 5000
+    run = make_run(
+        author_name=long,
+        input={long: long, letter * 59: long, **{f"{letter * 50}{number}": long for number in range(40)}, "seed": long},
+        metrics={f"{letter * 90}{number}": 10**number for number in range(0, 600, 60)} | {"predict_time": 10**308},
+        prompt=long,
+        cause=long,
+        summary=long[:90],
+    )
+    check_message(components(details_card(run)))
+    check_message(components(sentence_card(f"x{long}")))
+    check_message(components(list_card(f"x{long}", [Entry(text=f"x{long}")] * 9, intro=long, footer=f"x{long}")))
+    check_message(components(list_card("Your runs", [run_entry(run)] * 20)))
+
+
+def test_metrics_of_any_size_are_shown() -> None:
+    metrics = {"huge": 10**400, "big": 10**300, "predict_time": 1e200, "total_time": 75, "time_to_first_token": 0.25}
+    shown_text = "\n".join(text_contents(components(details_card(make_run(metrics=metrics)))))
+    assert "big 1e+300 · model time 1e+200 s · total time 1 min 15 s · time to first token 0.2 s" in shown_text
+    assert "huge" not in shown_text
 
 
 def test_details_without_secrets() -> None:
