@@ -103,6 +103,11 @@ def truncate_utf16(text: str, limit: int) -> str:
     return truncate(text, len(fitting))
 
 
+def clean_text(text: str) -> str:
+    """Return the text without NUL and lone surrogates, which nobody can see and not every program accepts."""
+    return replace_surrogates(text.replace("\0", ""))
+
+
 def replace_surrogates(text: str) -> str:
     """Return the text with lone surrogates replaced: neither JSON encoders, SQLite nor Discord take one."""
     if text.isascii():

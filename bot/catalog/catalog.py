@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any, Final
 
 import structlog
 from cachetools import TTLCache
+from rapidfuzz import fuzz, process
 
 from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.types import ModelRef
@@ -23,7 +23,7 @@ from bot.settings import CommandSpec
 from bot.settings.commands import RESERVED_NAMES, check_name
 from bot.store.commands import CommandRow, Commands
 
-_MATCH_CUTOFF: Final = 0.5  # difflib's ratio
+_MATCH_CUTOFF: Final = 50.0  # percent of letters alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def _find_problems(spec: CommandSpec, fields: Sequence[Field]) -> Iterator[str]:
 
 
 def _describe_unknown(setting: str, name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, list(known), 1, _MATCH_CUTOFF)
+    near = process.extractOne(name, list(known), scorer=fuzz.ratio, score_cutoff=_MATCH_CUTOFF)
     hint = f"Did you mean {near[0]}?" if near else f"Its inputs are {', '.join(known)}."
     return f"{setting}: the model has no input {name}. {hint}"
 

@@ -44,7 +44,7 @@ class Media:
         return len(self.data)
 
 
-_REFERENCE: Final = re.compile(r"file:(\d+)")
+_REFERENCE: Final = re.compile(r"file:(\d{1,6})", re.ASCII)
 
 HEAD_BYTES: Final = 4096  # enough for every signature below; with less, the type is guessed
 

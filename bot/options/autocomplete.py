@@ -8,9 +8,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
+
+from rapidfuzz import fuzz, process
 
 from bot.errors import BadOption
 from bot.formatting import single_line, truncate
@@ -22,10 +23,9 @@ from bot.options.parse import KeyValue, parse_pairs, quote_value
 from bot.options.text import describe_field, format_details
 
 _SEARCHED_CHOICES: Final = 20_000  # per key press
-_COMPARED_CHOICES: Final = 500  # up to so many are compared with a misspelt word
 _MIN_COMPARED_CHARS: Final = 3  # shorter words resemble everything
 _CLOSE_MATCHES: Final = 5
-_MATCH_CUTOFF: Final = 0.6  # difflib's ratio
+_MATCH_CUTOFF: Final = 60.0  # percent of letters alike
 _DESCRIPTION_CHARS: Final = 60  # of an input beside its key
 _LEAD_CHARS: Final = 50  # of the text before a suggestion
 _LAST_KEY: Final = re.compile(r"(?:^|\s)(?P<word>[^\s=]*)$")
@@ -67,12 +67,16 @@ def match_labels(labels: Sequence[str], typed: str) -> list[int]:
 
 
 def _match_misspelt(labels: Sequence[str], wanted: str) -> list[int]:
-    if len(labels) > _COMPARED_CHOICES or len(wanted) < _MIN_COMPARED_CHARS:
+    if len(wanted) < _MIN_COMPARED_CHARS:
         return []
-    indexes = {label: index for index, label in enumerate(_fold_labels(tuple(labels)))}
-    return [
-        indexes[label] for label in get_close_matches(wanted[:CHOICE_CHARS], indexes, _CLOSE_MATCHES, _MATCH_CUTOFF)
-    ]
+    found = process.extract(
+        wanted[:CHOICE_CHARS],
+        _fold_labels(tuple(labels[:_SEARCHED_CHOICES])),
+        scorer=fuzz.ratio,
+        score_cutoff=_MATCH_CUTOFF,
+        limit=_CLOSE_MATCHES,
+    )
+    return [index for _, _, index in found]
 
 
 def _limit(suggestions: Iterable[Suggestion]) -> list[Suggestion]:

@@ -4,17 +4,20 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
+from rapidfuzz import fuzz, process
+
 from bot.errors import BadOption
-from bot.formatting import single_line, truncate
+from bot.formatting import clean_text, single_line, truncate
+from bot.limits import VALUE_DEPTH
 from bot.media.types import find_references
 from bot.options.fields import Field, FieldKind, Scalar
-from bot.options.options import make_choices
-from bot.options.schema import find_violation
+from bot.options.options import Choice, make_choices
+from bot.options.schema import find_violation, is_in_range
 from bot.options.text import format_range, format_value
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,400}")
@@ -25,8 +28,8 @@ _QUOTED_CHARS: Final = 60  # of a wrong value that a message repeats
 _EXAMPLE_CHARS: Final = 80
 _CHOICES_LISTED: Final = 10  # a message lists up to so many choices
 _CLOSE_MATCHES: Final = 3
-_COMPARED_CHOICES: Final = 2000  # that are compared with a misspelt one
-_MATCH_CUTOFF: Final = 0.5  # difflib's ratio
+_MATCH_CUTOFF: Final = 50.0  # percent of letters alike
+_INTEGER_DIGITS: Final = 400  # more are out of range in any case, and Python refuses to read them
 
 
 def coerce_value(field: Field, raw: Any, option: str) -> Any:
@@ -36,7 +39,7 @@ def coerce_value(field: Field, raw: Any, option: str) -> Any:
     """
     if raw is None or (raw == "null" and field.nullable and field.kind is not FieldKind.STRING):
         return None
-    value = _COERCIONS[field.kind](field, raw, option)
+    value = _COERCIONS[field.kind](field, _clean(raw, option), option)
     # The coercions check what a field states; the model's own schema may say more.
     violation = None if field.accepts_files else find_violation(field.validator, value)
     if violation:
@@ -68,13 +71,16 @@ def parse_urls(text: Any, option: str) -> list[str]:
     return [parse_url(part, option) for part in re.split(r"\s+|,(?=\s*https?://)", str(text).strip()) if part]
 
 
-def split_list(text: str) -> list[Any]:
-    """Return the items of a list as people write it: JSON, one per line, or separated by commas (with quotes)."""
+def split_list(text: str, option: str) -> list[Any]:
+    """Return the items of a list as people write it: JSON, one per line, or separated by commas (with quotes).
+
+    Raises BadOption for JSON that no model can be sent.
+    """
     stripped = text.strip()
     if stripped.startswith("["):
         try:
-            parsed = json.loads(stripped)
-        except (ValueError, RecursionError):
+            parsed = _parse_json(stripped, option)
+        except ValueError:
             parsed = None
         if isinstance(parsed, list):
             return parsed
@@ -88,7 +94,7 @@ def split_list(text: str) -> list[Any]:
 
 
 def _quote(value: Any) -> str:
-    return f"“{truncate(single_line(str(value)), _QUOTED_CHARS)}”"
+    return f"“{truncate(single_line(_show(value)), _QUOTED_CHARS)}”"
 
 
 def _coerce_string(field: Field, raw: Any, option: str) -> Scalar:
@@ -98,9 +104,7 @@ def _coerce_string(field: Field, raw: Any, option: str) -> Scalar:
         raise BadOption(option, f"`{option}` must be text.")
     text = str(raw)
     _check_length(field, text, option)
-    if not field.choices:
-        return text
-    return {choice.value: choice.model_value for choice in make_choices(field.choices)}.get(text, text)
+    return next((choice.model_value for choice in make_choices(field.choices) if choice.value == text), text)
 
 
 def _check_length(field: Field, text: str, option: str) -> None:
@@ -111,29 +115,56 @@ def _check_length(field: Field, text: str, option: str) -> None:
         raise BadOption(option, f"`{option}` must have at most {longest} characters (you entered {len(text)}).")
 
 
+@dataclass(frozen=True, slots=True)
+class _ChoiceIndex:
+    """A field's choices by all that can stand for them, so that each of a list of many is found at once."""
+
+    choices: tuple[Choice, ...]
+    by_value: Mapping[tuple[type, Scalar], Scalar]
+    by_text: Mapping[str, Scalar]
+    by_lowered_text: Mapping[str, Scalar]
+
+    @classmethod
+    def of(cls, field: Field) -> "_ChoiceIndex":
+        choices = make_choices(field.choices)
+        by_text: dict[str, Scalar] = {}
+        for choice in choices:
+            by_text.setdefault(choice.label, choice.model_value)
+            by_text.setdefault(str(choice.model_value), choice.model_value)
+        lowered: dict[str, Scalar] = {}
+        for text, value in by_text.items():
+            lowered.setdefault(text.lower(), value)
+        values = {(type(value), value): value for value in field.choices}
+        return cls(choices, values, by_text, lowered)
+
+    def find(self, raw: Any, option: str) -> Scalar:
+        """Return the choice that is meant: as Discord sends it, as the model writes it, or in a different case."""
+        if isinstance(raw, str | int | float):
+            if (type(raw), raw) in self.by_value:
+                return raw
+            text = str(int(raw)) if isinstance(raw, float) and raw.is_integer() else str(raw).strip()
+        else:
+            text = _show(raw)
+        if text in self.by_text:
+            return self.by_text[text]
+        if text.lower() in self.by_lowered_text:
+            return self.by_lowered_text[text.lower()]
+        if isinstance(raw, int | float) and any((kind, raw) in self.by_value for kind in (int, float, bool)):
+            return raw
+        raise BadOption(option, _no_such_choice([choice.label for choice in self.choices], text, option))
+
+
 def _coerce_choice(field: Field, raw: Any, option: str) -> Scalar:
-    """Return the choice that is meant: as Discord sends it, as the model writes it, or in a different case."""
-    choices = make_choices(field.choices)
-    for choice in choices:
-        if type(raw) is type(choice.model_value) and raw == choice.model_value:
-            return choice.model_value
-    text = str(int(raw)) if isinstance(raw, float) and raw.is_integer() else str(raw).strip()
-    for choice in choices:
-        if text in (choice.label, str(choice.model_value)):
-            return choice.model_value
-    lowered = text.lower()
-    for choice in choices:
-        if lowered in (choice.label.lower(), str(choice.model_value).lower()):
-            return choice.model_value
-    if isinstance(raw, int | float) and raw in field.choices:
-        return raw
-    raise BadOption(option, _no_such_choice([choice.label for choice in choices], text, option))
+    return _ChoiceIndex.of(field).find(raw, option)
 
 
 def _no_such_choice(labels: list[str], text: str, option: str) -> str:
     if len(labels) <= _CHOICES_LISTED:
         return f"`{option}` must be one of {', '.join(labels)} (you entered {_quote(text)})."
-    near = get_close_matches(text[:_QUOTED_CHARS], labels[:_COMPARED_CHOICES], _CLOSE_MATCHES, _MATCH_CUTOFF)
+    found = process.extract(
+        text[:_QUOTED_CHARS], labels, scorer=fuzz.ratio, score_cutoff=_MATCH_CUTOFF, limit=_CLOSE_MATCHES
+    )
+    near = [label for label, _, _ in found]
     hint = f"Did you mean {' or '.join(near)}?" if near else "Start typing and pick one from the list."
     return f"`{option}` has no choice {_quote(text)}. {hint}"
 
@@ -153,24 +184,36 @@ def _coerce_number(field: Field, raw: Any, option: str) -> int | float:
 
 def _parse_integer(raw: Any, option: str) -> int:
     if isinstance(raw, int) and not isinstance(raw, bool):
-        return raw
+        return _require_range(raw, option)
     if isinstance(raw, float) and raw.is_integer():
         return int(raw)
-    text = str(raw).strip().replace("_", "")
+    text = _show(raw).strip().replace("_", "")
     if not _INTEGER.fullmatch(text):
         raise BadOption(option, f"`{option}` must be a whole number (you entered {_quote(raw)}).")
-    return int(text)
+    return _require_range(int(text), option)
 
 
 def _parse_number(raw: Any, option: str) -> int | float:
-    if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return _require_range(raw, option)
+    if isinstance(raw, float) and math.isfinite(raw):
         return raw
-    text = str(raw).strip().replace("_", "")
+    text = _show(raw).strip().replace("_", "")
     if _INTEGER.fullmatch(text):
-        return int(text)
+        return _require_range(int(text), option)
     if not _DECIMAL.fullmatch(text) or not math.isfinite(float(text)):
         raise BadOption(option, f"`{option}` must be a number, such as 0.5 (you entered {_quote(raw)}).")
     return float(text)
+
+
+def _require_range(number: int, option: str) -> int:
+    if not is_in_range(number):
+        _refuse_number(option)
+    return number
+
+
+def _refuse_number(option: str) -> NoReturn:
+    raise BadOption(option, f"`{option}` has a number that is too large. Use a smaller one.")
 
 
 def _check_range(field: Field, number: float, option: str) -> int | float:
@@ -183,25 +226,33 @@ def _check_range(field: Field, number: float, option: str) -> int | float:
 def _coerce_boolean(_: Field, raw: Any, option: str) -> bool:
     if isinstance(raw, bool):
         return raw
-    word = str(raw).strip().lower()
+    word = _show(raw).strip().lower()
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     raise BadOption(option, f"`{option}` must be on or off (you entered {_quote(raw)}).")
 
 
 def _coerce_strings(field: Field, raw: Any, option: str) -> list[Scalar]:
-    parts = list(raw) if isinstance(raw, list | tuple) else split_list(str(raw))
+    parts = list(raw) if isinstance(raw, list | tuple) else split_list(str(raw), option)
     if field.choices and not field.allows_custom:
-        return [_coerce_choice(field, part, option) for part in parts]
-    for part in parts:
-        _check_length(field, str(part), option)
-    return [str(part) for part in parts]
+        return _coerce_choices(field, parts, option)
+    texts = [str(part) for part in parts if isinstance(part, str | int | float)]
+    if len(texts) < len(parts):
+        raise BadOption(option, f"`{option}` must be a list of texts.")
+    for text in texts:
+        _check_length(field, text, option)
+    return list(texts)
+
+
+def _coerce_choices(field: Field, parts: Sequence[Any], option: str) -> list[Scalar]:
+    index = _ChoiceIndex.of(field)
+    return [index.find(part, option) for part in parts]
 
 
 def _coerce_numbers(field: Field, raw: Any, option: str) -> list[Scalar]:
-    parts = list(raw) if isinstance(raw, list | tuple) else split_list(str(raw))
+    parts = list(raw) if isinstance(raw, list | tuple) else split_list(str(raw), option)
     if field.choices:
-        return [_coerce_choice(field, part, option) for part in parts]
+        return _coerce_choices(field, parts, option)
     parse = _parse_integer if field.integer_items else _parse_number
     return [_check_range(field, parse(part, option), option) for part in parts]
 
@@ -212,8 +263,8 @@ def _coerce_json(field: Field, raw: Any, option: str) -> Any:
     # Text that the model accepts as it is needs no quotes.
     is_accepted_text = find_violation(field.validator, raw) is None
     try:
-        value = json.loads(raw, parse_constant=_reject_constant)
-    except (ValueError, RecursionError) as error:
+        value = _parse_json(raw, option)
+    except ValueError as error:
         if is_accepted_text:
             return raw
         position = f" (error at character {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
@@ -221,8 +272,54 @@ def _coerce_json(field: Field, raw: Any, option: str) -> Any:
     return raw if is_accepted_text and find_violation(field.validator, value) else value
 
 
+def _parse_json(text: str, option: str) -> Any:
+    """Return the JSON value; raise ValueError if it is malformed, BadOption if no model can be sent it."""
+
+    def parse_float(digits: str) -> float:
+        number = float(digits)
+        return number if math.isfinite(number) else _refuse_number(option)
+
+    def parse_int(digits: str) -> int:
+        return _require_range(int(digits), option) if len(digits) <= _INTEGER_DIGITS else _refuse_number(option)
+
+    try:
+        value = json.loads(text, parse_float=parse_float, parse_int=parse_int, parse_constant=_reject_constant)
+    except RecursionError:
+        _refuse_depth(option)
+    return _clean(value, option)
+
+
 def _reject_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_depth(option: str) -> NoReturn:
+    raise BadOption(option, f"`{option}` has more than {VALUE_DEPTH} lists or objects inside each other. Use fewer.")
+
+
+def _clean(value: Any, option: str, depth: int = 0) -> Any:
+    """Return a JSON value that everything between here and the model accepts; raise BadOption if there is none.
+
+    A value can come from a person, a command's defaults or an earlier run.
+    """
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and not is_in_range(value):
+        _refuse_number(option)
+    if not isinstance(value, list | tuple | Mapping):
+        return value
+    if depth >= VALUE_DEPTH:
+        _refuse_depth(option)
+    if isinstance(value, Mapping):
+        return {clean_text(str(name)): _clean(part, option, depth + 1) for name, part in value.items()}
+    return [_clean(part, option, depth + 1) for part in value]
+
+
+def _show(value: Any) -> str:
+    """Return a value as text; of a list or an object only its kind, because it can be nested without end."""
+    if isinstance(value, list | tuple):
+        return "[…]"
+    return "{…}" if isinstance(value, Mapping) else str(value)
 
 
 def _json_example(field: Field) -> str:

@@ -9,8 +9,17 @@ from typing import Any, Final
 
 from jsonschema.protocols import Validator
 
+from bot.limits import SCHEMA_INPUTS
 from bot.options.files import read_accepted_types
-from bot.options.schema import build_validator, canonical_json, flatten, is_file_schema, resolve_component
+from bot.options.schema import (
+    SchemaTooComplex,
+    build_validator,
+    canonical_json,
+    flatten,
+    is_file_schema,
+    is_in_range,
+    resolve_component,
+)
 from bot.secrets import is_secret_schema
 
 
@@ -83,11 +92,16 @@ class Field:
 
 
 def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
-    """Return the model's inputs in the model's order (``x-order``), deprecated ones last."""
+    """Return the model's inputs in the model's order (``x-order``), deprecated ones last.
+
+    Raises SchemaTooComplex if they are too many.
+    """
     schema = flatten(resolve_component(openapi_schema, "Input"))
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return ()
+    if len(properties) > SCHEMA_INPUTS:
+        raise SchemaTooComplex(f"This model has more than {SCHEMA_INPUTS} inputs, too many for a command.")
     required = schema.get("required")
     required_names = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
     parts = [(name, part if isinstance(part, Mapping) else {}) for name, part in properties.items()]
@@ -101,7 +115,7 @@ def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
 
 def read_output_schema(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the model's Output schema with its references inlined; ``{}`` if it has none."""
-    return resolve_component(openapi_schema, "Output")
+    return resolve_component(openapi_schema, "Output", partly=True)
 
 
 def _read_field(name: str, schema: Mapping[str, Any], flat: Mapping[str, Any], *, order: int, required: bool) -> Field:
@@ -197,7 +211,7 @@ def _read_choices(flat: Mapping[str, Any]) -> tuple[Scalar, ...]:
     if not isinstance(listed, list):
         return ()
     unique = {canonical_json(choice): choice for choice in listed if isinstance(choice, str | int | float)}
-    return tuple(choice for choice in unique.values() if not isinstance(choice, float) or math.isfinite(choice))
+    return tuple(choice for choice in unique.values() if isinstance(choice, str) or is_in_range(choice))
 
 
 def _read_range(flat: Mapping[str, Any], *, integer: bool) -> tuple[int | float | None, int | float | None]:
@@ -223,7 +237,7 @@ def _read_integer_range(
 def _read_number(value: object) -> int | float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if isinstance(value, int) or math.isfinite(value) else None
+    return value if is_in_range(value) else None
 
 
 def _read_count(value: object) -> int | None:

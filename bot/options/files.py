@@ -24,16 +24,15 @@ _OTHER_ENDINGS: Final = frozenset({
     "pdf", "csv", "json", "jsonl", "yaml", "yml", "xml", "txt", "md", "srt", "vtt", "docx", "epub",
     "glb", "gltf", "obj", "ply", "stl", "fbx", "mid", "midi",
 })  # fmt: skip
-_WORDS: Final = {
-    "image/*": "image|images|img|photo|photos|photograph|picture|pictures|portrait|selfie|mask|sketch|drawing",
-    "audio/*": "audio|speech|song|music|voice|vocals|recording|sound|speaker|melody",
-    "video/*": "video|videos|clip|movie|footage|gif",
+_TYPE_WORDS: Final = {
+    "image/*": "image images img photo photos photograph picture pictures portrait selfie mask sketch drawing".split(),
+    "audio/*": "audio speech song music voice vocals recording sound speaker melody".split(),
+    "video/*": "video videos clip movie footage gif".split(),
 }
-_TYPE_WORDS: Final = {mime: re.compile(rf"(?<![a-z])(?:{words})(?![a-z])") for mime, words in _WORDS.items()}
+_WORD: Final = re.compile(r"[a-z]+")
 _DOTTED_ENDING: Final = re.compile(r"(?<![\w./])\.([a-z0-9]{2,11})\b")
-_BARE_ENDING: Final = re.compile(
-    r"(?<![\w./])(?:" + "|".join(sorted({*_TYPE_OF_ENDING, *_OTHER_ENDINGS} - {"obj"})) + r")\b"
-)
+_BARE_ENDING: Final = re.compile(r"(?<![\w./])[a-z0-9]{2,11}\b")
+_BARE_ENDINGS: Final = frozenset({*_TYPE_OF_ENDING, *_OTHER_ENDINGS} - {"obj"})
 _MIME_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+*-]+")
 _DESCRIPTIONS: Final = {
     "image/*": "an image",
@@ -91,7 +90,7 @@ def read_accepted_types(schema: Mapping[str, Any], name: str, description: str) 
     if declared is not None:
         return declared
     text = description.lower()
-    endings = {*_DOTTED_ENDING.findall(text), *_BARE_ENDING.findall(text)}
+    endings = {*_DOTTED_ENDING.findall(text), *_BARE_ENDINGS.intersection(_BARE_ENDING.findall(text))}
     types = {_TYPE_OF_ENDING[ending] for ending in endings if ending in _TYPE_OF_ENDING}
     others = {f".{ending}" for ending in endings if ending in _OTHER_ENDINGS}
     # “A .npz file with the voice to clone” accepts an .npz only; “an image or a zip of images” accepts both.
@@ -130,7 +129,8 @@ def _parse_accept(value: object) -> tuple[str, ...] | None:
 
 
 def _find_types(text: str) -> set[str]:
-    return {mime for mime, words in _TYPE_WORDS.items() if words.search(text)}
+    found = frozenset(_WORD.findall(text))
+    return {mime for mime, words in _TYPE_WORDS.items() if not found.isdisjoint(words)}
 
 
 def _matches(pattern: str, media_type: MediaType, suffix: str) -> bool:

@@ -70,6 +70,15 @@ class OptionLayout:
     prompt_field: str | None = None
     count_fields: tuple[str, ...] = ()
     advanced: str = "advanced"
+    _keys_by_name: Mapping[str, str] = member(init=False, repr=False, compare=False)
+    _fields_by_key: Mapping[str, Field] = member(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the fields: ``key=value`` text of a few thousand letters names hundreds of them."""
+        by_option = {option.name: option.field for option in self.options if option.field is not None}
+        by_name = {label: key for key, label in self.names.items()}
+        object.__setattr__(self, "_keys_by_name", by_option | by_name)
+        object.__setattr__(self, "_fields_by_key", {field.name: field for field in self.fields})
 
     @property
     def image_field(self) -> str | None:
@@ -87,14 +96,11 @@ class OptionLayout:
 
     def field(self, key: str) -> Field | None:
         """Return the field of that key, if people may set it."""
-        return next((field for field in self.fields if field.name == key), None)
+        return self._fields_by_key.get(key)
 
     def find_field(self, name: str) -> Field | None:
         """Return the field that a person means: by its key, its name for people, or the name of one of its options."""
-        lowered = name.lower()
-        by_name = {label: key for key, label in self.names.items()}
-        by_option = {option.name: option.field for option in self.options}
-        key = name if name in self.names else by_name.get(lowered, by_option.get(lowered))
+        key = name if name in self.names else self._keys_by_name.get(name.lower())
         return self.field(key) if key is not None else None
 
 
@@ -220,6 +226,8 @@ class _LayoutBuilder:
                 required=field.name in required,
                 default=defaults.get(field.name, field.default),
                 fallback=quirks.describe(field.name),
+                # A list gets more only where there is room for every input.
+                max_files=MODAL_FILES if len(fields) <= OPTIONS_PER_COMMAND else _ATTACHMENTS_PER_LIST,
             )
             for field in fields
         ]

@@ -126,17 +126,27 @@ class UniqueNames:
 
     def __init__(self) -> None:
         self._allocated: set[str] = set()
+        self._next_numbers: dict[tuple[str, int], int] = {}
 
     def allocate(self, wanted: str) -> str:
         """Return the valid, unused name nearest to the wanted one."""
-        base = normalize_name(wanted) or "input"
-        name, number = base, 1
+        name = normalize_name(wanted) or "input"
+        digits = 1
+        base = name
         while name in self._allocated:
-            number += 1
-            ending = f"_{number}"
-            name = base[: COMMAND_NAME_CHARS - len(ending)].rstrip("_") + ending
+            name = self._number(base, digits) or name
+            digits += 1
         self._allocated.add(name)
         return name
+
+    def _number(self, base: str, digits: int) -> str | None:
+        """Return the first unused name that is the base and a number of so many digits; None if all are used."""
+        stem = base[: COMMAND_NAME_CHARS - 1 - digits].rstrip("_")
+        number = self._next_numbers.get((stem, digits), 2 if digits == 1 else 10 ** (digits - 1))
+        while number < 10**digits and f"{stem}_{number}" in self._allocated:
+            number += 1
+        self._next_numbers[stem, digits] = number
+        return f"{stem}_{number}" if number < 10**digits else None
 
     def is_free(self, name: str) -> bool:
         return name not in self._allocated
@@ -157,15 +167,23 @@ def is_valid_name(name: str) -> bool:
 
 
 def make_group(
-    field: Field, name: str, names: UniqueNames, *, required: bool, default: Any, fallback: str | None
+    field: Field,
+    name: str,
+    names: UniqueNames,
+    *,
+    required: bool,
+    default: Any,
+    fallback: str | None,
+    max_files: int = MODAL_FILES,
 ) -> OptionGroup:
     """Return a field's options.
 
     Further names are allocated from ``names``. ``fallback`` describes a field without a description of its own.
+    ``max_files`` bounds the attachments of a list.
     """
     text = describe_field(field, fallback)
     if field.accepts_files:
-        return _make_file_group(field, name, names, text=text, required=required)
+        return _make_file_group(field, name, names, text=text, required=required, max_files=max_files)
     option = _make_value_option(field, name, text=text, details=format_details(field, default), required=required)
     return OptionGroup(field, name, (option,), min_width=1)
 
@@ -217,10 +235,12 @@ def _make_value_option(field: Field, name: str, *, text: str, details: str, requ
     return option
 
 
-def _make_file_group(field: Field, name: str, names: UniqueNames, *, text: str, required: bool) -> OptionGroup:
+def _make_file_group(
+    field: Field, name: str, names: UniqueNames, *, text: str, required: bool, max_files: int
+) -> OptionGroup:
     is_list = field.kind is FieldKind.FILES
     first = _allocate_singular(name, names) if is_list else name
-    count = max(1, min(field.max_items or MODAL_FILES, MODAL_FILES)) if is_list else 1
+    count = max(1, min(field.max_items or max_files, max_files)) if is_list else 1
     others = [names.allocate(f"{first}_{number}") for number in range(2, count + 1)]
     url = names.allocate(f"{name}_url")
     details = f"required, here or as {url}" if required else ""

@@ -10,22 +10,25 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
+from rapidfuzz import fuzz, process
+
 from bot.errors import BadOption, UserError
-from bot.formatting import single_line, truncate
+from bot.formatting import clean_text, single_line, truncate
 from bot.media.types import Media, MediaKind, format_reference, parse_reference
 from bot.options.coercion import coerce_value, parse_url, parse_urls
 from bot.options.fields import Field, FieldKind
 from bot.options.files import AttachedFile, RemoteFile, UploadedFile, check_file_size, describe_types
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
+from bot.options.schema import shared_validation_steps
 from bot.options.text import summarize
 
 _QUOTED_CHARS: Final = 40  # of a wrong key that a message repeats
-_MATCH_CUTOFF: Final = 0.5  # difflib's ratio
+_MATCH_CUTOFF: Final = 50.0  # percent of letters alike
+_MAX_EXPECTED: Final = 10_000  # outputs; no model makes more, and a progress bar of so many says nothing
 _IMAGE_ENDINGS: Final = ("png", "jpg", "jpeg", "webp", "gif")
 _EMPTY_TEXT_KINDS: Final = (FieldKind.STRING, FieldKind.STRINGS, FieldKind.NUMBERS)  # can be set to nothing
 
@@ -100,9 +103,10 @@ def parse_options(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOpti
     is a ``RemoteFile``, to be downloaded later, or a ``Media``; several are a list.
     """
     raw = _group_by_field(layout, values)
-    coerced = {field.name: _coerce_field(field, raw[field.name]) for field in layout.fields if field.name in raw}
-    _check_required(layout, coerced)
-    inputs = _apply_defaults(layout, coerced)
+    with shared_validation_steps():
+        coerced = {field.name: _coerce_field(field, raw[field.name]) for field in layout.fields if field.name in raw}
+        _check_required(layout, coerced)
+        inputs = _apply_defaults(layout, coerced)
     run_input, files = _replace_files(inputs)
     prompt_field = layout.field(layout.prompt_field) if layout.prompt_field else None
     prompt = inputs.get(prompt_field.name, prompt_field.default) if prompt_field else None
@@ -121,7 +125,9 @@ def require_field(layout: OptionLayout, name: str, option: str) -> Field:
     field = layout.find_field(name)
     if field is not None:
         return field
-    near = get_close_matches(name.lower(), list(layout.names.values()), 1, _MATCH_CUTOFF)
+    near = process.extractOne(
+        name[:_QUOTED_CHARS].lower(), layout.names.values(), scorer=fuzz.ratio, score_cutoff=_MATCH_CUTOFF
+    )
     hint = f" Did you mean `{near[0]}`?" if near else ""
     unknown = f"no input `{truncate(single_line(name), _QUOTED_CHARS).replace('`', '')}`.{hint}"
     raise BadOption(option, f"There is {unknown}" if name == option else f"`{option}`: there is {unknown}")
@@ -163,7 +169,7 @@ def _group_by_field(layout: OptionLayout, values: Mapping[str, Any]) -> dict[str
             continue
         option = layout.option(name)
         if option is not None and option.role is OptionRole.ADVANCED:
-            _add_pairs(layout, name, str(value), grouped)
+            _add_pairs(layout, name, clean_text(str(value)), grouped)
         else:
             key = (option and option.field) or require_field(layout, name, name).name
             grouped.setdefault(key, []).append(RawValue(name, value))
@@ -300,7 +306,7 @@ def _count_outputs(layout: OptionLayout, inputs: Mapping[str, Any]) -> int | Non
         if not isinstance(count, int) or count < 1:
             return None
         product *= count
-    return product if counts else None
+    return product if counts and product <= _MAX_EXPECTED else None
 
 
 def _find_images(layout: OptionLayout, run_input: Mapping[str, Any]) -> tuple[str, ...]:

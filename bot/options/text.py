@@ -12,9 +12,12 @@ from bot.secrets import contains_private_url, is_secret_name
 if TYPE_CHECKING:
     from bot.options.layout import OptionLayout
 
-_LINK: Final = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+# Neither brackets nor parentheses in themselves: each letter is then looked at twice at most.
+_LINK: Final = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _MARKDOWN: Final = re.compile(r"[`*]")
 _VALUE_CHARS: Final = 32  # of a value in a description
+_READ_CHARS: Final = 1_000  # of a value that is cut to so few
+_READ_ITEMS: Final = 20
 _MIN_TEXT_CHARS: Final = 16  # of a description's own text that remain, however long the details are
 _LISTED_CHOICES: Final = 8  # of a longer list, the rest is counted
 _EXACT_INTEGERS: Final = 1e15  # floats below it are shown without a decimal point
@@ -48,8 +51,8 @@ def format_value(value: Any, max_chars: int = _VALUE_CHARS) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_INTEGERS:
         value = int(value)
     if isinstance(value, list | tuple):
-        value = ", ".join(str(item) for item in value)
-    text = strip_markdown(str(value))
+        value = ", ".join(str(item)[:_READ_CHARS] for item in value[:_READ_ITEMS])
+    text = strip_markdown(str(value)[:_READ_CHARS])
     if " " in text or not text:
         return f"“{truncate(text, max_chars - 2)}”"
     return truncate(text, max_chars)

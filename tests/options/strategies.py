@@ -11,7 +11,7 @@ from zlib import crc32
 from hypothesis import strategies as st
 
 FILE = "<a file>"
-_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=40)
+_TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 _WORDS = st.builds("{}{}".format, st.sampled_from('aé日🜂="\\{[“-7'), _TEXT)
 _DESCRIPTIONS = st.one_of(
     st.none(),

@@ -1,11 +1,14 @@
 """Fields read from every form of Input schema."""
 
+import math
 from typing import Any
 
 import pytest
 
+from bot.limits import SCHEMA_INPUTS, SCHEMA_TEXT_CHARS, SCHEMA_VALUES
 from bot.options.fields import Field, FieldKind, read_fields, read_output_schema
-from tests.options.samples import DEFAULT_SCHEMA, URI, openapi_with
+from bot.options.schema import SchemaTooComplex, find_violation
+from tests.options.samples import DEFAULT_SCHEMA, TEXT, URI, openapi_with
 
 NULL = {"type": "null"}
 
@@ -135,18 +138,47 @@ def test_order_is_the_models_with_deprecated_last() -> None:
     assert [field.name for field in fields] == ["first", "second", "none", "odd", "old"]
 
 
-def test_looping_or_multiplying_references_end() -> None:
+def test_looping_references_end() -> None:
     both = {"allOf": [{"$ref": "#/components/schemas/b"}, {"$ref": "#/components/schemas/b"}]}
+    loop = {"$ref": "#/components/schemas/a"}
+    [field] = read_fields(openapi_with({"loop": loop}, a=both, b=loop))
+    assert field.kind is FieldKind.JSON
+
+
+def test_multiplying_references_are_refused() -> None:
     bombs: dict[str, Any] = {f"s{n}": {"allOf": [{"$ref": f"#/components/schemas/s{n + 1}"}] * 9} for n in range(30)}
-    fields = read_fields(
-        openapi_with(
-            {"loop": {"$ref": "#/components/schemas/a"}, "bomb": {"$ref": "#/components/schemas/s0"}},
-            a=both,
-            b={"$ref": "#/components/schemas/a"},
-            **bombs,
-        )
-    )
-    assert {field.kind for field in fields} == {FieldKind.JSON}
+    document = openapi_with({"bomb": {"$ref": "#/components/schemas/s0"}}, **bombs)
+    with pytest.raises(SchemaTooComplex, match="too complex for a command"):
+        read_fields(document)
+    document["components"]["schemas"]["Output"] = document["components"]["schemas"]["Input"]
+    assert read_output_schema(document)["properties"].keys() == {"bomb"}
+
+
+def test_more_inputs_than_a_command_can_have_are_refused() -> None:
+    assert len(read_fields(openapi_with({f"i{n}": TEXT for n in range(SCHEMA_INPUTS)}))) == SCHEMA_INPUTS
+    with pytest.raises(SchemaTooComplex, match="more than 300 inputs"):
+        read_fields(openapi_with({f"i{n}": TEXT for n in range(SCHEMA_INPUTS + 1)}))
+
+
+def test_choices_beyond_the_bound_are_left_to_the_model() -> None:
+    few, many = ({"enum": [f"v{n}" for n in range(count)]} for count in (10_000, SCHEMA_VALUES))
+    assert len(read_field(few).choices) == 10_000
+    assert read_field({"type": "string", **many}).choices == ()
+
+
+def test_numbers_out_of_range_bound_nothing() -> None:
+    for number in (math.inf, math.nan, 10**400, -(10**400)):
+        bounds = {"minimum": number, "maximum": number, "maxLength": number, "default": number}
+        field = read_field({"type": "number", **bounds, "enum": [1, number]})
+        assert (field.minimum, field.maximum, field.max_length, field.default) == (None, None, None, None)
+        assert field.choices == (1,)
+        assert find_violation(read_field({"type": "number", **bounds}).validator, 5) is None
+
+
+def test_texts_of_a_schema_are_cut() -> None:
+    field = read_field({"type": "string", "description": "word " * 100_000, "title": "t" * 100_000})
+    assert len(field.description) <= SCHEMA_TEXT_CHARS
+    assert len(field.title) <= SCHEMA_TEXT_CHARS
 
 
 def test_recursive_schema_is_inlined_once() -> None:

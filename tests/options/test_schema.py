@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.options.schema import build_validator, find_violation
+from bot.options.schema import build_validator, find_violation, shared_validation_steps
+from tests.cpu_time import cpu_seconds
 
 _VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(-5, 5, width=16), st.text("ab1", max_size=4)),
@@ -128,13 +129,56 @@ def test_null_is_accepted_if_nullable() -> None:
     assert violation(3, {"type": "string", "nullable": True}) == "must be text"
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", "a*a*a*b", "(", "x" * 300])
-def test_costly_pattern_accepts_every_text(pattern: str) -> None:
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*b", "a*a*a*b", r"^(\w+\s?)*$", "(?:a?){25}a{25}$"])
+def test_no_pattern_backtracks(pattern: str) -> None:
+    found, seconds = cpu_seconds(lambda: violation("a" * 3000 + "!", {"type": "string", "pattern": pattern}))
+    assert found == f"must match the pattern {pattern}"
+    assert seconds < 0.1
+
+
+@pytest.mark.parametrize("pattern", ["(", "x" * 300, "(?=a)b", r"(a)\1b", "a{0,100000}b", "[\ud800]"])
+def test_pattern_that_is_not_linear_accepts_every_text(pattern: str) -> None:
     assert violation("a" * 3000, {"type": "string", "pattern": pattern}) is None
 
 
-def test_pattern_is_not_run_on_long_text() -> None:
-    assert violation("b" * 3000, {"pattern": "^a"}) is None
+def test_pattern_that_takes_too_long_is_left_to_the_model() -> None:
+    schema = {"type": "string", "pattern": "((((a{0,30}){0,30}))b?)*c"}
+    assert violation("ab", schema) == f"must match the pattern {schema['pattern']}"
+    found, seconds = cpu_seconds(lambda: violation("a" * 6000, schema))
+    assert found is None
+    assert seconds < 0.1
+
+
+_FAR: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": n} for n in range(900)]}
+_NOTHING_NEW: dict[str, Any] = {"uniqueItems": True}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": _FAR}, ["x"] * 3000),
+        ({"allOf": [{"minItems": 5000}] * 1900}, ["x"] * 3000),
+        (_NOTHING_NEW, [{"a": [n]} for n in range(1000)] * 2),
+        ({"items": {"enum": [{"a": n} for n in range(9000)]}}, [{"a": -1}] * 2000),
+        ({"items": {"properties": {f"p{n}": {"type": "string"} for n in range(1900)}}}, [{}] * 2000),
+        ({"items": {"required": ["a"], "additionalProperties": False}}, [{"b": 1}] * 2000),
+    ],
+    ids=["unions", "bounds", "unique", "choices", "properties", "errors"],
+)
+def test_validation_ends_in_time_for_any_value(schema: dict[str, Any], value: Any) -> None:
+    validator = build_validator(schema)
+    _, seconds = cpu_seconds(lambda: find_violation(validator, value))
+    assert seconds < 0.1
+
+
+def test_all_values_of_a_run_share_their_steps() -> None:
+    validator = build_validator({"items": {"type": "integer"}})
+    with shared_validation_steps():
+        assert find_violation(validator, [1] * 8000) is None
+        assert find_violation(validator, [1] * 8000) is None
+        assert find_violation(validator, "no list") is None
+        assert find_violation(validator, ["x"]) is None  # nothing is left to check it with
+    assert find_violation(validator, ["x"]) == "(at [0]) must be a whole number"
 
 
 @pytest.mark.parametrize(
