@@ -100,10 +100,10 @@ WEBHOOK_ID_CHARS: Final = 128  # 10,000 ids are remembered
 REFUSALS_LOGGED_EVERY: Final = timedelta(minutes=1)  # for each reason, with their count: a flood does not fill the disk
 
 # Schemas of models. A schema comes from a stranger, and everybody may ask for any model's. These bounds keep reading
-# one below 50 ms; the largest of the real ones that the tests know has 18 kB, 22 inputs and some 60 nodes.
+# one below 100 ms; the largest of the real ones that the tests know has 18 kB, 22 inputs and some 60 nodes.
 SCHEMA_INPUTS: Final = 300  # a command shows 25 at most, the others are key=value text
 SCHEMA_NODES: Final = 2_000  # subschemas of the input, or of the output; one that is referred to counts every time
-SCHEMA_VALUES: Final = 20_000  # choices, defaults and other values, again counted every time; 100 characters are one
+SCHEMA_VALUES: Final = 20_000  # choices, defaults and other values, again counted every time; 50 characters are one
 SCHEMA_DEPTH: Final = 24  # of schemas in each other
 SCHEMA_TEXT_CHARS: Final = 1_000  # of a description or any other text about an input; the rest is cut
 SCHEMA_NAME_CHARS: Final = 200  # an input with a longer name is left out

@@ -24,11 +24,16 @@ _OTHER_ENDINGS: Final = frozenset({
     "pdf", "csv", "json", "jsonl", "yaml", "yml", "xml", "txt", "md", "srt", "vtt", "docx", "epub",
     "glb", "gltf", "obj", "ply", "stl", "fbx", "mid", "midi",
 })  # fmt: skip
-_TYPE_WORDS: Final = {
-    "image/*": "image images img photo photos photograph picture pictures portrait selfie mask sketch drawing".split(),
-    "audio/*": "audio speech song music voice vocals recording sound speaker melody".split(),
-    "video/*": "video videos clip movie footage gif".split(),
-}
+_TYPE_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "image/*": frozenset({
+        "image", "images", "img", "photo", "photos", "photograph", "picture", "pictures", "portrait", "selfie", "mask",
+        "sketch", "drawing",
+    }),
+    "audio/*": frozenset({
+        "audio", "speech", "song", "music", "voice", "vocals", "recording", "sound", "speaker", "melody",
+    }),
+    "video/*": frozenset({"video", "videos", "clip", "movie", "footage", "gif"}),
+}  # fmt: skip
 _WORD: Final = re.compile(r"[a-z]+")
 _DOTTED_ENDING: Final = re.compile(r"(?<![\w./])\.([a-z0-9]{2,11})\b")
 _BARE_ENDING: Final = re.compile(r"(?<![\w./])[a-z0-9]{2,11}\b")

@@ -326,4 +326,4 @@ def _is_discord_number(value: Scalar) -> bool:
 
 
 def _is_allowed(letter: str) -> bool:
-    return letter in "-_" or unicodedata.category(letter)[0] in "LN"
+    return letter in "-_" or letter.isalnum()  # exactly Unicode's letters and numbers

@@ -38,7 +38,7 @@ _MAPS_OF_SCHEMAS: Final = frozenset({"properties", "patternProperties", "$defs",
 _LISTS_OF_SCHEMAS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _SCHEMAS: Final = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames"})
 _FILE_FORMATS: Final = ("uri", "url", "binary", "data-uri")
-_VALUE_CHARS: Final = 100  # of a text that count as one value
+_VALUE_CHARS: Final = 50  # of a text that count as one value
 _VALUE_DEPTH: Final = 16  # of a default or a choice
 
 # Cog writes this description for every enum; it says nothing about the input that refers to the enum.

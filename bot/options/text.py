@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LINK: Final = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
 _MARKDOWN: Final = re.compile(r"[`*]")
 _VALUE_CHARS: Final = 32  # of a value in a description
+_DESCRIPTION_CHARS: Final = 500  # of a description that is cut to 100, with its links and marks
 _READ_CHARS: Final = 1_000  # of a value that is cut to so few
 _READ_ITEMS: Final = 20
 _MIN_TEXT_CHARS: Final = 16  # of a description's own text that remain, however long the details are
@@ -91,7 +92,7 @@ def describe_field(field: Field, fallback: str | None) -> str:
     title, name = strip_markdown(field.title), humanize_key(field.name)
     # A title that Cog derives from the key reads “Custom Sd Model”; the key in words reads “Custom sd model”.
     label = title if title and title.lower() != name.lower() else name
-    text = strip_markdown(field.description).strip(" .,:;…") or fallback or label
+    text = strip_markdown(field.description[:_DESCRIPTION_CHARS]).strip(" .,:;…") or fallback or label
     return text[:1].upper() + text[1:]
 
 
