@@ -98,6 +98,7 @@ class App:
             shards=1 if custom_gateway else None,
             trace=self._discord_metrics.trace_config(),
         )
+        self._workers = WorkerPool(clock=clock)
         self._replicate = Replicate(
             http,
             token=settings.replicate_api_token.get_secret_value(),
@@ -105,8 +106,8 @@ class App:
             clock=clock,
             metrics=metrics,
             scheduler=ReadScheduler(min_delay=_STREAM_READ_MIN, max_delay=_STREAM_READ_MAX),
+            workers=self._workers,
         )
-        self._workers = WorkerPool(clock=clock)
         self._spool = Spool(parse_location(settings.database_url).folder / "spool")
         self._downloader = Downloader(
             http,

@@ -101,9 +101,12 @@ REFUSALS_LOGGED_EVERY: Final = timedelta(minutes=1)  # for each reason, with the
 
 # Schemas of models. A schema comes from a stranger, and everybody may ask for any model's. These bounds keep reading
 # one below 100 ms; the largest of the real ones that the tests know has 18 kB, 22 inputs and some 60 nodes.
+MODEL_BYTES: Final = MIB  # of Replicate's response about one model, its schema included; the largest has 36 kB
 SCHEMA_INPUTS: Final = 300  # a command shows 25 at most, the others are key=value text
-SCHEMA_NODES: Final = 2_000  # subschemas of the input, or of the output; one that is referred to counts every time
+SCHEMA_NODES: Final = 2_000  # subschemas; one that is referred to counts every time
 SCHEMA_VALUES: Final = 20_000  # choices, defaults and other values, again counted every time; 50 characters are one
+OUTPUT_SCHEMA_NODES: Final = 300  # a copy of the output's schema is stored with every run
+OUTPUT_SCHEMA_VALUES: Final = 1_000
 SCHEMA_DEPTH: Final = 24  # of schemas in each other
 SCHEMA_TEXT_CHARS: Final = 1_000  # of a description or any other text about an input; the rest is cut
 SCHEMA_NAME_CHARS: Final = 200  # an input with a longer name is left out

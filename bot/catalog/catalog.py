@@ -144,7 +144,8 @@ ANY_MODEL: Final = "run"  # the command that runs any model; no model's own comm
 _CONCURRENT_RESOLVES: Final = 4  # at start; each is up to two requests to Replicate
 # The time in which a person opens, fills in and submits a form; the model behind it is resolved once.
 _RESOLVED_SECONDS: Final = 900.0
-_RESOLVED_MODELS: Final = 200
+_LATEST_MODELS: Final = 8  # newer versions that editors look at
+_RESOLVED_MODELS: Final = 32  # each takes 3 MB at most
 
 log = structlog.get_logger(__name__)
 
@@ -170,6 +171,7 @@ class Catalog:
         self._resolved: TTLCache[tuple[ModelRef, str | None], Command] = TTLCache(
             _RESOLVED_MODELS, _RESOLVED_SECONDS, clock.monotonic
         )
+        self._latest: TTLCache[str, ResolvedModel] = TTLCache(_LATEST_MODELS, _RESOLVED_SECONDS, clock.monotonic)
 
     def __iter__(self) -> Iterator[Command]:
         return iter(tuple(self._commands.values()))
@@ -202,8 +204,10 @@ class Catalog:
 
         loaded = await asyncio.gather(*(load(spec) for spec in missing))
         # Commands may have been added and removed meanwhile. People see them in the order of the configuration.
-        names = [*self._specs, *(row.name for row in await self._rows.list_all())]
+        rows = await self._rows.list_all()
+        names = [*self._specs, *(row.name for row in rows)]
         self._commands = {name: self._commands[name] for name in names if name in self._commands}
+        await self._forget_schemas(rows)
         return tuple(spec.name for spec, done in zip(missing, loaded, strict=True) if not done)
 
     async def resolve_model(self, target: ModelRef) -> Command:
@@ -247,6 +251,7 @@ class Catalog:
         command = self._prepare(CommandSpec(name=name, target=target), resolved)
         await self._store(command, by=by)
         self._commands[name] = command
+        await self._resolver.cache(command.target, resolved)
         return command
 
     async def remove(self, name: str) -> None:
@@ -255,12 +260,14 @@ class Catalog:
         if name in self._specs or not await self._rows.remove(name):
             self._require_added(name)
         self._commands.pop(name, None)
+        await self._forget_schemas(await self._rows.list_all())
 
     async def build_latest(self, name: str) -> Command:
         """Return an added command as it would be with its model's latest version."""
         command = self._require_added(name)
         with as_user_errors():
             resolved = await self._resolver.resolve(replace(command.target, version=None))
+        self._latest[name] = resolved
         return self._prepare(CommandSpec(name=name, target=resolved.target), resolved)
 
     async def update(self, command: Command, *, by: int) -> None:
@@ -268,6 +275,9 @@ class Catalog:
         self._require_added(command.name)
         await self._store(command, by=by)
         self._commands[command.name] = command
+        latest = self._latest.pop(command.name, None)
+        if latest is not None and latest.target == command.target:
+            await self._resolver.cache(command.target, latest)
 
     async def _load(self, spec: CommandSpec) -> bool:
         """Prepare one command; return False if Replicate did not answer and the schema is not cached."""
@@ -283,7 +293,12 @@ class Catalog:
                 return False
             resolved = cached
             log.warning("command_loaded_from_cache", command=spec.name, error=str(error))
-        command = self._prepare(spec, resolved)
+        try:
+            command = self._prepare(spec, resolved)
+        except UserError as error:
+            log.warning("command_skipped", command=spec.name, reason=error.sentence)
+            return True
+        await self._resolver.cache(spec.target, resolved)
         for problem in command.problems:
             log.warning("command_misconfigured", command=spec.name, problem=problem)
         self._commands[spec.name] = command
@@ -291,6 +306,13 @@ class Catalog:
 
     def _prepare(self, spec: CommandSpec, resolved: ResolvedModel) -> Command:
         return prepare_command(spec, resolved, hidden=self._hidden, added=spec.name not in self._specs)
+
+    async def _forget_schemas(self, added: Sequence[CommandRow]) -> None:
+        """Delete the cached schemas that no command needs."""
+        specs = merge_specs(tuple(self._specs.values()), added)
+        await self._resolver.forget_others(
+            {*(spec.target for spec in specs), *(command.target for command in self._commands.values())}
+        )
 
     def _require_free(self, name: str) -> None:
         if name in self._commands or name in self._specs:

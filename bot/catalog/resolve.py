@@ -2,17 +2,18 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import NotFound, ReplicateError, Throttled, Unauthenticated
+from bot.backends.replicate.errors import NotFound, ReplicateError, ResponseTooLarge, Throttled, Unauthenticated
 from bot.backends.replicate.models import Model
 from bot.backends.replicate.types import ModelRef
 from bot.errors import ConfigError, Refused, UserError
-from bot.limits import COMMAND_NAME_CHARS
+from bot.formatting import format_size
+from bot.limits import COMMAND_NAME_CHARS, MODEL_BYTES
 from bot.store.commands import Commands
 
 
@@ -36,8 +37,8 @@ class ReplicateUnavailable(UserError):
 class ModelResolver:
     """Resolves a target as people write it into a pinned one with its schema.
 
-    A version never changes, so its schema is requested once and cached in the database: a bot whose models are all
-    pinned starts without Replicate.
+    A version never changes, so the schemas of the bot's commands are cached in the database: a bot whose models are all
+    pinned starts without Replicate. Those of other models are not; everybody may ask for any number of them.
     """
 
     def __init__(self, replicate: Replicate, cache: Commands) -> None:
@@ -53,14 +54,25 @@ class ModelResolver:
             resolved = await (self._resolve_deployment(target) if target.deployment else self._resolve_model(target))
         except NotFound as error:
             raise _not_found(target) from error
+        except ResponseTooLarge as error:
+            sentence = f"{target} describes itself in more than {format_size(MODEL_BYTES)}, which is too much to read."
+            raise UnknownModel(sentence) from error
+        return resolved
+
+    async def cache(self, target: ModelRef, resolved: ResolvedModel) -> None:
+        """Store what the target of a command was resolved to, if it is not stored yet."""
         payload = {
             "target": str(resolved.target),
             "description": resolved.description,
             "schema": dict(resolved.schema),
         }
         for name in {str(target), str(resolved.target)}:
-            await self._cache.cache_schema(name, payload)
-        return resolved
+            if await self._cache.get_schema(name) != payload:
+                await self._cache.cache_schema(name, payload)
+
+    async def forget_others(self, targets: Iterable[ModelRef]) -> None:
+        """Delete every cached schema but those of these targets."""
+        await self._cache.keep_schemas(frozenset(map(str, targets)))
 
     async def get_cached(self, target: ModelRef) -> ResolvedModel | None:
         """Return the last result for a target, or None; without a version it may be outdated."""

@@ -75,8 +75,9 @@ def _diff_choices(old: Field, new: Field) -> Iterator[str]:
     elif new.choices and not old.choices:
         yield f"now one of {_format_choices(new.choices)}"
     else:
-        added = tuple(choice for choice in new.choices if choice not in old.choices)
-        removed = tuple(choice for choice in old.choices if choice not in new.choices)
+        old_choices, new_choices = frozenset(old.choices), frozenset(new.choices)
+        added = tuple(choice for choice in new.choices if choice not in old_choices)
+        removed = tuple(choice for choice in old.choices if choice not in new_choices)
         if added:
             yield f"also {_format_choices(added)}"
         if removed:

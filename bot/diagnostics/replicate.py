@@ -9,6 +9,7 @@ from bot.backends.replicate.types import ModelRef
 from bot.catalog.catalog import prepare_command
 from bot.catalog.resolve import ModelResolver, UnknownModel
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
+from bot.options.schema import SchemaTooComplex
 from bot.settings import CommandSpec
 
 _TOKENS_PAGE = "replicate.com/account/api-tokens"
@@ -49,7 +50,10 @@ async def _check_command(context: CheckContext, spec: CommandSpec) -> CheckResul
         return failed(f"/{spec.name}: {await _explain_version(context.replicate, spec.target) or unknown.sentence}")
     except ReplicateError as error:
         return failed(f"/{spec.name}: {_explain_error(error, context.base_url)}")
-    command = prepare_command(spec, resolved, hidden=context.hidden)
+    try:
+        command = prepare_command(spec, resolved, hidden=context.hidden)
+    except SchemaTooComplex as error:
+        return failed(f"/{spec.name}: {error.sentence}")
     if command.problems:
         return failed(f"/{spec.name} in COMMANDS_FILE: {' '.join(command.problems)}")
     options = [option.name for option in command.layout.options]

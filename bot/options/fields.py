@@ -18,7 +18,8 @@ from bot.options.schema import (
     flatten,
     is_file_schema,
     is_in_range,
-    resolve_component,
+    resolve_input,
+    resolve_output,
 )
 from bot.secrets import is_secret_schema
 
@@ -96,7 +97,7 @@ def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
 
     Raises SchemaTooComplex if they are too many.
     """
-    schema = flatten(resolve_component(openapi_schema, "Input"))
+    schema = flatten(resolve_input(openapi_schema))
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return ()
@@ -115,7 +116,7 @@ def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
 
 def read_output_schema(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the model's Output schema with its references inlined; ``{}`` if it has none."""
-    return resolve_component(openapi_schema, "Output", partly=True)
+    return resolve_output(openapi_schema)
 
 
 def _read_field(name: str, schema: Mapping[str, Any], flat: Mapping[str, Any], *, order: int, required: bool) -> Field:

@@ -26,6 +26,8 @@ from bot.errors import UserError
 from bot.formatting import format_count, replace_surrogates, single_line, truncate
 from bot.limits import (
     KIB,
+    OUTPUT_SCHEMA_NODES,
+    OUTPUT_SCHEMA_VALUES,
     SCHEMA_DEPTH,
     SCHEMA_NAME_CHARS,
     SCHEMA_NODES,
@@ -53,16 +55,21 @@ class SchemaTooComplex(UserError):
     """A model's inputs are more than a command can show, or than can be read in a bounded time."""
 
 
-def resolve_component(openapi_schema: Mapping[str, Any], name: str, *, partly: bool = False) -> dict[str, Any]:
-    """Return the component schema with every reference inlined; a missing or malformed one is ``{}``.
+def resolve_input(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Input schema with every reference inlined; a missing or malformed one is ``{}``.
 
-    Raises SchemaTooComplex beyond ``SCHEMA_NODES``; with ``partly``, the parts beyond them accept anything.
+    Raises SchemaTooComplex beyond ``SCHEMA_NODES``.
     """
-    inliner = _Inliner(openapi_schema)
-    inlined = inliner.inline(inliner.find(f"#/components/schemas/{name}"), (), 0)
-    if inliner.nodes_left < 0 and not partly:
+    inliner = _Inliner(openapi_schema, nodes=SCHEMA_NODES, values=SCHEMA_VALUES)
+    inlined = inliner.inline_component("Input")
+    if inliner.nodes_left < 0:
         raise SchemaTooComplex("This model's inputs are too complex for a command.")
     return inlined
+
+
+def resolve_output(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Output schema with every reference inlined; beyond the bounds, its parts accept anything."""
+    return _Inliner(openapi_schema, nodes=OUTPUT_SCHEMA_NODES, values=OUTPUT_SCHEMA_VALUES).inline_component("Output")
 
 
 def flatten(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,11 +120,14 @@ class _Inliner:
     Each part counts every time it is referred to. Texts are cut, values that take more than is left are dropped.
     """
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, Any], *, nodes: int, values: int) -> None:
         self._resolver = Registry().with_resource("", Resource.opaque(document)).resolver()
         self._targets: dict[str, Any] = {}
-        self.nodes_left = SCHEMA_NODES
-        self._values_left = SCHEMA_VALUES
+        self.nodes_left = nodes
+        self._values_left = values
+
+    def inline_component(self, name: str) -> dict[str, Any]:
+        return self.inline(self.find(f"#/components/schemas/{name}"), (), 0)
 
     def find(self, reference: object) -> Any:
         """Return the target of a local reference, or ``{}``."""
@@ -151,7 +161,7 @@ class _Inliner:
         if key in _MAPS_OF_SCHEMAS and isinstance(value, Mapping):
             own[key] = self._inline_map(value, ancestors, depth)
         elif key in _LISTS_OF_SCHEMAS and isinstance(value, list):
-            own[key] = [self.inline(part, ancestors, depth + 1) for part in value[: max(self.nodes_left, 0)]]
+            own[key] = [self.inline(part, ancestors, depth + 1) for part in value[: max(self.nodes_left + 1, 0)]]
         elif key in _SCHEMAS and isinstance(value, Mapping):
             own[key] = self.inline(value, ancestors, depth + 1)
         else:

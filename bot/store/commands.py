@@ -1,6 +1,6 @@
 """Commands added while the bot runs, cached model schemas, and small values by key."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +13,7 @@ from bot.store.tables import commands, insert_into, key_value, schemas
 _SELECT_COMMANDS: Final = select(commands).order_by(commands.c.name)
 _DELETE_COMMAND: Final = delete(commands).where(commands.c.name == bindparam("command"))
 _SELECT_SCHEMA: Final = select(schemas.c.payload).where(schemas.c.target == bindparam("target"))
+_DELETE_OTHER_SCHEMAS: Final = delete(schemas).where(schemas.c.target.not_in(bindparam("targets", expanding=True)))
 _SELECT_VALUE: Final = select(key_value.c.value).where(key_value.c.key == bindparam("name"))
 _DELETE_VALUE: Final = delete(key_value).where(key_value.c.key == bindparam("name"))
 
@@ -64,6 +65,12 @@ class Commands:
         """Store Replicate's response for a model, so that the bot can start while Replicate is down."""
         await self._database.write(
             lambda connection: _upsert(connection, schemas, {"target": target}, {"payload": payload})
+        )
+
+    async def keep_schemas(self, targets: Collection[str]) -> None:
+        """Delete the cached responses for all other targets."""
+        await self._database.write(
+            lambda connection: connection.execute(_DELETE_OTHER_SCHEMAS, {"targets": list(targets)}).rowcount
         )
 
     async def get_schema(self, target: str) -> Any:

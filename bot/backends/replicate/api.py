@@ -184,7 +184,11 @@ class ApiClient:
         return response
 
     async def request_object(self, request: ApiRequest) -> dict[str, Any]:
-        """Send an idempotent request and return the JSON object in its response.
+        """Send an idempotent request and return the JSON object in its response; see ``request_content``."""
+        return decode_object(await self.request_content(request))
+
+    async def request_content(self, request: ApiRequest) -> bytes:
+        """Send an idempotent request and return the body of its response.
 
         It is sent up to MAX_ATTEMPTS times, with backoff that honours ``Retry-After``.
         """
@@ -196,7 +200,7 @@ class ApiClient:
             reraise=True,
         )
         response: httpx.Response = await retrying(self.send, request)
-        return decode_object(response.content)
+        return response.content
 
     async def list_items(
         self, operation: str, path: str, params: Mapping[str, str] | None = None

@@ -17,6 +17,7 @@ from bot.backends.replicate.types import ApiModel
 from bot.backends.replicate.webhooks import Webhooks
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
+from bot.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Replicate:
     ``base_url`` is the API's address with or without ``/v1``, or a gateway's that stands in for it (see
     ``address.api_roots``); the token is sent to that origin only. Every method raises only the errors of
     ``bot.backends.replicate.errors``. The caller closes ``http``. ``scheduler`` decides when streams are read; without
-    it they are read as data arrives.
+    it they are read as data arrives. ``workers`` reads responses of megabytes; without it they are read here.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Replicate:
         metrics: Metrics,
         jitter: Jitter = random_jitter,
         scheduler: ReadScheduler | None = None,
+        workers: WorkerPool | None = None,
     ) -> None:
         self._http = http
         self._clock = clock
@@ -59,7 +61,7 @@ class Replicate:
         self._scheduler = scheduler or ReadScheduler()
         self._api = ApiClient(http, token=token, base_url=base_url, clock=clock, metrics=metrics, jitter=jitter)
         self.predictions = Predictions(self._api)
-        self.models = Models(self._api)
+        self.models = Models(self._api, workers)
         self.deployments = Deployments(self._api)
         self.files = Files(self._api)
         self.webhooks = Webhooks(self._api)

@@ -6,6 +6,7 @@
     ├── NotSent               the request did not reach Replicate: refused, unresolved, no connection. Safe to resend
     ├── NoResponse            sent, but no usable response: reset, timeout, 5xx. It may have been carried out
     ├── InvalidResponse       a 2xx whose body is not what the API promises. It was carried out
+    │   └── ResponseTooLarge  a 2xx whose body is not read
     ├── StreamLost            a prediction's stream cannot be read (any more); the prediction itself goes on
     ├── WebhookRejected       a webhook delivery that is not authentic
     │   ├── ForgedWebhook     not signed with the account's secret
@@ -91,6 +92,10 @@ class NoResponse(ReplicateError):
 
 class InvalidResponse(ReplicateError):
     """Replicate's response is not what its API promises."""
+
+
+class ResponseTooLarge(InvalidResponse):
+    """Replicate's response is larger than what is read."""
 
 
 class StreamLost(ReplicateError):

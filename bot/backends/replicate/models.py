@@ -1,17 +1,22 @@
 """Models, versions and deployments, and their schemas."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
-from bot.backends.replicate.api import ApiClient, ApiRequest, resource_path
-from bot.backends.replicate.errors import InvalidResponse, NotFound
-from bot.backends.replicate.types import ApiModel, Name, NonNegativeInt, OptionalJsonObject, OptionalText, Url
+from bot.backends.replicate.api import ApiClient, ApiRequest, decode_object, resource_path
+from bot.backends.replicate.errors import InvalidResponse, NotFound, ResponseTooLarge
+from bot.backends.replicate.types import ApiModel, Name, NonNegativeInt, OptionalText, UncheckedObject, Url
+from bot.limits import MODEL_BYTES
+from bot.worker_pool import WorkerPool, WorkTooHeavy
 
 _SEARCH_RESULTS_MAX: Final = 50
+_DESCRIPTION_CHARS: Final = 2_000
+_SEARCH_SECONDS: Final = 5.0
+_SHARED_WORK: Final = 0  # a search is sent once for all who ask for it
 
 VersionId = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -49,7 +54,7 @@ class Deployment:
 
 class _VersionJson(ApiModel):
     id: VersionId
-    openapi_schema: OptionalJsonObject = None
+    openapi_schema: UncheckedObject = None
 
 
 class _ModelJson(ApiModel):
@@ -59,7 +64,7 @@ class _ModelJson(ApiModel):
     is_official: Any = False
     run_count: NonNegativeInt = 0
     cover_image_url: Url = None
-    latest_version: OptionalJsonObject = None
+    latest_version: UncheckedObject = None
 
 
 class _ReleaseJson(ApiModel):
@@ -76,8 +81,9 @@ class _DeploymentJson(ApiModel):
 class Models:
     """The models that the account has access to; ``model`` is always "owner/name"."""
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, workers: WorkerPool | None = None) -> None:
         self._api = api
+        self._workers = workers
 
     async def get(self, model: str) -> Model:
         """Return a model with its latest version."""
@@ -88,18 +94,27 @@ class Models:
         return _parse_version(await self._get("models.versions.get", *_model_path(model), "versions", id))
 
     async def search(self, query: str, *, limit: int = 20) -> tuple[Model, ...]:
-        """Return the models that match the query, best first, at most 50."""
+        """Return the models that match the query, best first, at most 50, without their versions.
+
+        Replicate sends each with its whole schema. A response of megabytes is read in a process of the worker pool.
+        """
         limit = min(max(limit, 1), _SEARCH_RESULTS_MAX)
-        models = []
-        for item in await self._search(query, limit):
-            with suppress(InvalidResponse):
-                models.append(_parse_model(item))
-        return tuple(models[:limit])
+        body = await self._search(query, limit)
+        if len(body) <= MODEL_BYTES or self._workers is None:
+            return parse_search(body, limit)
+        try:
+            return await self._workers.run(parse_search, body, limit, owner=_SHARED_WORK, seconds=_SEARCH_SECONDS)
+        except WorkTooHeavy as error:
+            raise InvalidResponse("Replicate's search found more than can be read.") from error
 
     async def _get(self, operation: str, *path: str) -> Mapping[str, Any]:
-        return await self._api.request_object(ApiRequest(operation=operation, method="GET", path=resource_path(*path)))
+        request = ApiRequest(operation=operation, method="GET", path=resource_path(*path))
+        body = await self._api.request_content(request)
+        if len(body) > MODEL_BYTES:
+            raise ResponseTooLarge(f"Replicate's response about {path[1]}/{path[2]} has {len(body)} bytes.")
+        return decode_object(body)
 
-    async def _search(self, query: str, limit: int) -> Sequence[Any]:
+    async def _search(self, query: str, limit: int) -> bytes:
         request = ApiRequest(
             operation="models.search",
             method="GET",
@@ -107,7 +122,7 @@ class Models:
             params={"query": query, "limit": str(limit)},
         )
         try:
-            response = await self._api.request_object(request)
+            return await self._api.request_content(request)
         except NotFound:  # the newer search is still in beta; the older one is an HTTP method of its own
             request = ApiRequest(
                 operation="models.search",
@@ -116,12 +131,7 @@ class Models:
                 body=query.encode("utf-8", "replace"),
                 content_type="text/plain",
             )
-            response = await self._api.request_object(request)
-            results = response.get("results")
-        else:
-            entries = response.get("models")
-            results = [entry.get("model") for entry in entries if isinstance(entry, dict)] if entries else []
-        return results if isinstance(results, list) else []
+            return await self._api.request_content(request)
 
 
 class Deployments:
@@ -143,6 +153,20 @@ class Deployments:
         return Deployment(owner=parsed.owner, name=parsed.name, model=release.model, version=release.version)
 
 
+def parse_search(body: bytes, limit: int) -> tuple[Model, ...]:
+    """Return the models in a response of either search, without their versions; raise InvalidResponse."""
+    response = decode_object(body)
+    entries = response.get("models")
+    results = response.get("results")
+    if isinstance(entries, list):
+        results = [entry.get("model") for entry in entries if isinstance(entry, dict)]
+    models = []
+    for item in results if isinstance(results, list) else []:
+        with suppress(InvalidResponse):
+            models.append(_parse_model({**item, "latest_version": None} if isinstance(item, dict) else item))
+    return tuple(models[:limit])
+
+
 def _parse_model(data: Any) -> Model:
     try:
         parsed = _ModelJson.model_validate(data)
@@ -154,7 +178,7 @@ def _parse_model(data: Any) -> Model:
     return Model(
         owner=parsed.owner,
         name=parsed.name,
-        description=parsed.description,
+        description=parsed.description and parsed.description[:_DESCRIPTION_CHARS],
         official=parsed.is_official is True,
         run_count=parsed.run_count,
         cover_url=parsed.cover_image_url,

@@ -131,6 +131,7 @@ OptionalTimestamp = Annotated[datetime | None, BeforeValidator(_to_timestamp)]
 Url = Annotated[str | None, BeforeValidator(_to_url)]
 """An http or https URL; None for any other value."""
 JsonObject = Annotated[dict[str, Any], _CLEAN, BeforeValidator(_to_object)]
-OptionalJsonObject = Annotated[dict[str, Any] | None, _CLEAN, BeforeValidator(_to_optional_object)]
+UncheckedObject = Annotated[dict[str, Any] | None, BeforeValidator(_to_optional_object)]
+"""A JSON object as it was sent, lone surrogates included; None for any other value. Reading it takes no time."""
 NonNegativeInt = Annotated[int, BeforeValidator(_to_non_negative_int)]
 JsonValue = Annotated[Any, _CLEAN]
