@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -178,3 +178,20 @@ def is_malformed_response(error: BaseException) -> bool:
     while last.tb_next is not None:
         last = last.tb_next
     return (last.tb_frame.f_globals.get("__name__"), last.tb_frame.f_code.co_name) in _REQUEST_FUNCTIONS
+
+
+def error_fields(error: discord.HTTPException) -> tuple[tuple[str, ...], ...]:
+    """Return the paths of the fields that Discord refused, as ``("components", "0", "media", "url")``; () for none.
+
+    ``HTTPException.text`` lists them for people; a path cannot be read back from it, for keys may contain dots.
+    """
+    errors = getattr(error, "_errors", None)
+    return tuple(_walk_errors(errors, ())) if isinstance(errors, dict) else ()
+
+
+def _walk_errors(node: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for key, value in node.items():
+        if key == "_errors":
+            yield path
+        elif isinstance(value, dict):
+            yield from _walk_errors(value, (*path, str(key)))

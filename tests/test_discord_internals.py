@@ -22,6 +22,7 @@ from bot.discord_internals import (
     PrebuiltLayout,
     command_payloads,
     disable_voice_warnings,
+    error_fields,
     get_session_limit,
     is_malformed_response,
     mark_responded,
@@ -294,3 +295,21 @@ async def test_response_with_a_lost_answer_is_recorded(standin: DiscordStandIn, 
         assert await submitted.get(), "discord.py stores modals elsewhere: see register_view."
     await client.close()
     await asyncio.wait({connection})
+
+
+async def test_refused_fields_are_named(client: Client, server: Server) -> None:
+    refused = [{"code": "URL_TYPE_INVALID_URL", "message": "Not a well formed URL."}]
+    media = {"media": {"url": {"_errors": refused}}, "description": {"_errors": refused}}
+    server.status, server.body = (
+        400,
+        {"code": 50035, "message": "Invalid Form Body", "errors": {"components": {"0": media}}},
+    )
+    with pytest.raises(discord.HTTPException) as raised:
+        await client.get_partial_messageable(5).send("words")
+    sentence = "discord.py keeps the errors of fields elsewhere: see error_fields."
+    path = ("components", "0")
+    assert error_fields(raised.value) == ((*path, "media", "url"), (*path, "description")), sentence
+    server.body = {"code": 50035, "message": "Invalid Form Body"}
+    with pytest.raises(discord.HTTPException) as raised:
+        await client.get_partial_messageable(5).send("words")
+    assert error_fields(raised.value) == ()

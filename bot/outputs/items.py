@@ -24,7 +24,7 @@ class FileItem:
 
     ``name`` ("generate-03.webp") is unique within the run and the same after a restart: the reply recognizes by it
     which files Discord already has. ``source`` is its path or its content. ``size`` is in bytes. ``note`` says how the
-    file was changed, if it was.
+    file was changed, if it was. ``url`` is where people can download it until ``expires_at``, empty if nowhere.
     """
 
     name: str
@@ -32,6 +32,8 @@ class FileItem:
     type: MediaType
     size: int
     note: str | None = None
+    url: str = field(default="", repr=False)
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,16 @@ class Materializer:
             return self._link(raw, self._too_large(file.size))
         name = file_name(self._stem, raw.index, raw.label, fitting.type, fitting.source_name)
         note = None if fitting is file else f"reduced to fit here (was {format_size(file.size)})"
-        return FileItem(name=name, source=fitting.path, type=fitting.type, size=fitting.size, note=note)
+        url = _shown_url(raw)
+        return FileItem(
+            name=name,
+            source=fitting.path,
+            type=fitting.type,
+            size=fitting.size,
+            note=note,
+            url=url,
+            expires_at=self._expires_at if url else None,
+        )
 
     async def _load(self, url: str, path: Path) -> DownloadedFile:
         """Return the file from disk, or download it."""
@@ -169,7 +178,7 @@ class Materializer:
             return await asyncio.to_thread(_shrink_file, file, path, self._limit)
 
     def _link(self, raw: RawFile, reason: str, *, expires: bool = True) -> LinkItem:
-        url = raw.url if raw.url.startswith(("https://", "http://")) and len(raw.url) <= _URL_CHARS else ""
+        url = _shown_url(raw)
         return LinkItem(
             label=file_name(self._stem, raw.index, raw.label, None, source_name(raw.url)),
             url=url,
@@ -195,6 +204,11 @@ def file_name(stem: str, index: int, label: str | None, kind: MediaType | None, 
         suffix = kind.suffix
     parts = [_slug(stem) or "output", f"{index + 1:02d}", _slug(label or "")]
     return "-".join(part for part in parts if part) + suffix
+
+
+def _shown_url(raw: RawFile) -> str:
+    """Return the URL of a file as people may see it; "" for an inline file."""
+    return raw.url if raw.url.startswith(("https://", "http://")) and len(raw.url) <= _URL_CHARS else ""
 
 
 def _slug(text: str) -> str:

@@ -72,7 +72,8 @@ class Policy:
     overdue: timedelta = timedelta(minutes=2)
 
     download_timeout: float = 300.0
-    delivery_timeout: timedelta = timedelta(hours=24)
+    # How long the final snapshot is offered to a message that only a press of its author makes reachable again.
+    delivery_timeout: timedelta = timedelta(days=7)
     delivery_errors: int = 3  # unexpected errors of a reply, until the final snapshot is left for the next start
 
     def webhook_url(self, run_id: str) -> str | None:

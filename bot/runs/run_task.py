@@ -129,6 +129,7 @@ async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:
     """
     snapshot, run_id, policy = active.final_snapshot(), active.run.id, services.policy
     attempts = errors = 0
+    began = services.clock.now()
     while not active.message_deleted:
         attempts += 1
         try:
@@ -146,7 +147,8 @@ async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:
             if result is DeliveryResult.FAILED:
                 log.error("delivery_failed", run=run_id)
             return result is not DeliveryResult.FAILED
-        if services.clock.now() - (snapshot.run.ended_at or snapshot.run.created_at) > policy.delivery_timeout:
+        # Nobody could press a button while the bot was down.
+        if services.clock.now() - max(began, snapshot.run.ended_at or began) > policy.delivery_timeout:
             log.error("delivery_timed_out", run=run_id)
             return True
         if errors >= policy.delivery_errors:

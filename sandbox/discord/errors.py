@@ -43,6 +43,7 @@ MISSING_PERMISSIONS = ErrorKind(403, 50013, "Missing Permissions")
 BAD_TOKEN = ErrorKind(401, 50027, "Invalid Webhook Token")
 INVALID_FORM = ErrorKind(400, 50035, "Invalid Form Body")
 AUTOMOD = ErrorKind(400, 200000, "Message was blocked by automatic moderation")
+HARMFUL_LINK = ErrorKind(400, 240000, "Message blocked by harmful links filter")
 
 
 class ApiError(Exception):

@@ -1,11 +1,13 @@
 """Faults: what the stand-in does wrong on request, per HTTP route, on the gateway, or with permissions and tokens."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Any
 
+from sandbox.discord.errors import INVALID_FORM, ErrorKind
 from sandbox.discord.gateway import INVALID_SESSION, RECONNECT, Gateway
 from sandbox.discord.services import Services
 from sandbox.discord.state.models import Channel
@@ -27,9 +29,10 @@ class FaultKind(StrEnum):
     CUT_AFTER = "cut after"
     HANG_BEFORE = "hang before"
     HANG_AFTER = "hang after"
+    REFUSE = "refuse"
 
 
-HANG_KINDS = frozenset({FaultKind.HANG_BEFORE, FaultKind.HANG_AFTER})
+CALL_KINDS = frozenset({FaultKind.HANG_BEFORE, FaultKind.HANG_AFTER, FaultKind.REFUSE})  # decided by the whole call
 
 
 def match_any_call(_: Call) -> bool:
@@ -40,8 +43,9 @@ def match_any_call(_: Call) -> bool:
 class Fault:
     """An armed fault; ``route`` is "METHOD /path" with ``*`` as wildcard, ``times`` None means until removed.
 
-    ``status`` and ``seconds`` are used by the kinds that need them; ``hits`` counts the affected requests. A hanging
-    fault also checks ``when`` with the whole call, and hangs until ``removed`` is set.
+    ``status``, ``seconds``, ``error`` and ``errors`` are used by the kinds that need them; ``hits`` counts the affected
+    requests. A hanging or refusing fault also checks ``when`` with the whole call; one that hangs does so until
+    ``removed`` is set.
     """
 
     kind: FaultKind
@@ -51,6 +55,8 @@ class Fault:
     seconds: float = 0.0
     hits: int = 0
     when: Callable[[Call], bool] = match_any_call
+    error: ErrorKind = INVALID_FORM
+    errors: Mapping[str, Any] | None = None
     removed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def match(self, method: str, path: str) -> bool:
@@ -89,6 +95,18 @@ class Faults:
     def fail_after(self, route: str = ANY_ROUTE, *, status: int = 502, times: int | None = 1) -> Fault:
         """Process the request, then answer with a server error, as a proxy does whose connection to the API broke."""
         return self._arm(Fault(FaultKind.FAIL_AFTER, route, times, status=status))
+
+    def refuse(
+        self,
+        route: str = ANY_ROUTE,
+        error: ErrorKind = INVALID_FORM,
+        *,
+        errors: Mapping[str, Any] | None = None,
+        when: Callable[[Call], bool] = match_any_call,
+        times: int | None = 1,
+    ) -> Fault:
+        """Answer with an error of the API and do nothing; ``errors`` names the fields, if Discord does."""
+        return self._arm(Fault(FaultKind.REFUSE, route, times, error=error, errors=errors, when=when))
 
     def throttle(self, route: str = ANY_ROUTE, *, seconds: float = 1.0, times: int | None = 1) -> Fault:
         """Answer 429 for the route's bucket and do nothing."""
@@ -133,12 +151,13 @@ class Faults:
         for fault in self.active:
             self.remove(fault)
         self._services.messages.blocked_words.clear()
+        self._services.messages.harmful_links.clear()
 
     def match_request(self, method: str, path: str) -> dict[FaultKind, Fault]:
-        """Return the faults that apply to a request, at most one of each kind; hanging faults are not included."""
+        """Return the faults that apply to a request, at most one of each kind; without those of ``match_call``."""
         matched: dict[FaultKind, Fault] = {}
         for fault in self.active:
-            if fault.kind in HANG_KINDS:
+            if fault.kind in CALL_KINDS:
                 continue
             if fault.kind not in matched and fault.match(method, path):
                 matched[fault.kind] = fault
@@ -146,8 +165,8 @@ class Faults:
                 self._faults.remove(fault)
         return matched
 
-    def match_hang(self, kind: FaultKind, call: Call) -> Fault | None:
-        """Return the fault of this kind at which a call hangs; it stays armed until it is removed."""
+    def match_call(self, kind: FaultKind, call: Call) -> Fault | None:
+        """Return the fault of this kind, hanging or refusing, that applies to a call; it stays in the list."""
         for fault in self._faults:
             if fault.kind is kind and fault.when(call) and fault.match(call.method, call.path):
                 return fault
@@ -200,6 +219,10 @@ class Faults:
     def block_text(self, text: str) -> None:
         """Let AutoMod refuse every message that contains ``text``."""
         self._services.messages.blocked_words.add(text)
+
+    def block_link(self, url: str) -> None:
+        """Let the filter of harmful links refuse every message that contains ``url``."""
+        self._services.messages.harmful_links.add(url)
 
     def refuse_old_edits(self) -> None:
         """Refuse every edit of messages older than an hour."""

@@ -65,7 +65,7 @@ def _check_component(component: Json) -> None:
             assert component["content"].strip()
         case 12:
             assert 1 <= len(component["items"]) <= 10
-            assert all(1 <= len(item["description"]) <= 1024 for item in component["items"])
+            assert all(1 <= len(item.get("description", "-")) <= 1024 for item in component["items"])
         case 13:
             assert component["file"]["url"].startswith("attachment://")
         case 1:

@@ -29,15 +29,14 @@ def section(texts: Iterable[Component], accessory: Component) -> Component:
     return {"type": _SECTION, "components": list(texts), "accessory": accessory}
 
 
-def thumbnail(url: str, alt_text: str) -> Component:
+def thumbnail(url: str, alt_text: str | None) -> Component:
     """Return a small image for a section."""
-    return {"type": _THUMBNAIL, "media": {"url": url}, "description": alt_text}
+    return {"type": _THUMBNAIL, **_media(url, alt_text)}
 
 
 def gallery(media: Sequence[tuple[str, str | None]]) -> Component:
     """Return one to ten images and videos, each as its URL and alt text."""
-    items = [{"media": {"url": url}, "description": alt_text} for url, alt_text in media]
-    return {"type": _GALLERY, "items": items}
+    return {"type": _GALLERY, "items": [_media(url, alt_text) for url, alt_text in media]}
 
 
 def file(url: str) -> Component:
@@ -58,3 +57,7 @@ def row(buttons: list[Component]) -> Component:
 def container(components: Iterable[Component], accent: int) -> Component:
     """Return a frame with a coloured edge."""
     return {"type": _CONTAINER, "accent_color": accent, "components": list(components)}
+
+
+def _media(url: str, alt_text: str | None) -> Component:
+    return {"media": {"url": url}} if alt_text is None else {"media": {"url": url}, "description": alt_text}

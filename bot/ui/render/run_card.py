@@ -19,10 +19,9 @@ While the run is active only the status, the output and the colour change; nothi
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeGuard
 
 from bot.formatting import replace_surrogates, utf16_length
 from bot.limits import ATTACHMENTS_PER_MESSAGE, GALLERY_ITEMS, GALLERY_MIME_TYPES, TEXT_CHARS, URL_CHARS
@@ -35,6 +34,7 @@ from bot.ui.components import Action, run_button_row
 from bot.ui.render import payloads, strings
 from bot.ui.render.cards import Tone
 from bot.ui.render.markdown import format_code_block, format_quote
+from bot.ui.render.parts import Element, Part, file_element, text_element
 from bot.ui.render.payloads import Component
 
 # The input image beside the prompt; no output file may have its name.
@@ -49,6 +49,8 @@ _REMARKS_SHOWN: Final = 3
 # Characters of a message that are kept free for the status, remarks and file notes.
 _CARD_RESERVE_CHARS: Final = 1200
 _MESSAGE_RESERVE_CHARS: Final = 700
+# Of these, what the lines about files that are not shown may take in any case.
+_WITHHELD_CHARS: Final = 400
 
 # Characters of a plain message; half of what Discord accepts, because some count twice there.
 _PLAIN_CHARS: Final = 1900
@@ -71,30 +73,30 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 }
 
 
-class OmittedText(IntEnum):
-    """Which text is left out because Discord refused the message."""
-
-    NONE = 0
-    OUTPUT = 1
-    PROMPT = 2  # and the output
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderOptions:
     """What the messages of one reply show differently.
 
     ``pending`` names files that are not uploaded yet, ``withheld`` gives the reason by the name of each file that is
-    not shown. ``remarks`` are sentences about the message itself, as Markdown. ``show_refresh`` replaces Again and Edit
-    by "Show the result"; ``mention_author`` puts the completion notice above the card.
+    not shown. ``omitted`` are the parts that are left out because Discord refused them; leaving one out moves nothing
+    to another message. ``remarks`` are sentences about the message itself, as Markdown. ``show_refresh`` replaces Again
+    and Edit by "Show the result"; ``mention_author`` puts the completion notice above the card.
     """
 
     pending: frozenset[str] = frozenset()
     withheld: Mapping[str, str] = field(default_factory=dict)
-    omitted_text: OmittedText = OmittedText.NONE
+    omitted: frozenset[Element] = frozenset()
     remarks: tuple[str, ...] = ()
     show_refresh: bool = False
     mention_author: bool = False
-    show_thumbnail: bool = True
+
+    def shows(self, part: Part) -> bool:
+        """Return whether a part that a reply has once is not left out."""
+        return Element(part) not in self.omitted
+
+    def hides_file(self, name: str) -> bool:
+        """Return whether an output file is not shown, now or at all."""
+        return name in self.pending or name in self.withheld or file_element(name) in self.omitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +123,17 @@ def render_run(
     every snapshot.
     """
     header = header or CardHeader.render(snapshot, options)
-    items = (item for item in snapshot.items if not (options.omitted_text and isinstance(item, TextItem)))
+    first_chars, chars = TEXT_CHARS - header.chars - _CARD_RESERVE_CHARS, TEXT_CHARS - _MESSAGE_RESERVE_CHARS
     chunks = paginate(
-        (strings.escape_link_item(item) if isinstance(item, LinkItem) else item for item in items),
-        first_chars=TEXT_CHARS - header.chars - _CARD_RESERVE_CHARS,
-        chars=TEXT_CHARS - _MESSAGE_RESERVE_CHARS,
-        files=ATTACHMENTS_PER_MESSAGE - header.has_thumbnail,
+        (strings.escape_link_item(item) if isinstance(item, LinkItem) else item for item in snapshot.items),
+        first_chars=first_chars,
+        chars=chars,
+        files=ATTACHMENTS_PER_MESSAGE - header.reserves_thumbnail,
     )
-    alt_texts = strings.build_alt_texts(snapshot)
-    outputs = [_render_output(chunk.items, alt_texts, options) for chunk in chunks] or [RenderedMessage([], {})]
+    outputs = [
+        _render_output(chunk.items, snapshot, options, number=number, room=chars if number else first_chars)
+        for number, chunk in enumerate(chunks)
+    ] or [RenderedMessage([], {})]
     card = _render_card(snapshot, options, header, outputs[0])
     total = len(chunks) if snapshot.final else None
     for number, further in enumerate(outputs[1:], start=1):
@@ -143,23 +147,22 @@ def render_plain(snapshot: RunSnapshot, options: RenderOptions) -> tuple[Rendere
     Uses as little of the other rendering code as possible, so that it works when that does not. The last line of a
     further message is its number.
     """
-    files = [
-        item
-        for item in snapshot.items
-        if isinstance(item, FileItem) and item.name not in options.pending and item.name not in options.withheld
-    ]
+    files = [item for item in snapshot.items if isinstance(item, FileItem) and not options.hides_file(item.name)]
     texts = _plain_texts(snapshot, options)
     count = max(1, len(texts), -(-len(files) // ATTACHMENTS_PER_MESSAGE))
     messages = []
     for number in range(min(count, _MAX_PLAIN_MESSAGES)):
         own = files[number * ATTACHMENTS_PER_MESSAGE : (number + 1) * ATTACHMENTS_PER_MESSAGE]
         attached = {upload_name(file.name): file for file in own}
-        components = [payloads.text(texts[number])] if number < len(texts) else []
+        shows_text = number < len(texts) and text_element(number) not in options.omitted
+        components = [payloads.text(texts[number])] if shows_text else []
         components += [payloads.file(f"attachment://{name}") for name in attached]
         if number > 0:
             components.append(payloads.text(f"-# {number + 1}/{count}"))
-        elif options.show_refresh:
+        elif options.show_refresh and options.shows(Part.BUTTONS):
             components.append(run_button_row(snapshot.run.id, Action.REFRESH))
+        elif not components:
+            components.append(payloads.separator())
         messages.append(RenderedMessage(components, attached))
     return tuple(messages)
 
@@ -187,29 +190,43 @@ def uploaded_thumbnail(snapshot: RunSnapshot) -> Media | None:
 
 @dataclass(frozen=True, slots=True)
 class CardHeader:
-    """The part of a card that does not change while the run is active; ``chars`` counts UTF-16 units."""
+    """The part of a card that does not change while the run is active.
+
+    ``chars`` counts its UTF-16 units, and ``reserves_thumbnail`` says whether an uploaded input image takes the place
+    of an output; both of the complete header, whatever is left out of it.
+    """
 
     components: tuple[Component, ...]
     summary: str
     chars: int
     has_thumbnail: bool
+    reserves_thumbnail: bool
 
     @classmethod
     def render(cls, snapshot: RunSnapshot, options: RenderOptions = DEFAULT_OPTIONS) -> "CardHeader":
         run = snapshot.run
-        prompt = "" if options.omitted_text >= OmittedText.PROMPT else run.prompt or ""
-        lines = (strings.format_run_header(run), format_quote(prompt, lines=_QUOTE_LINES, chars=_QUOTE_CHARS))
-        components = tuple(payloads.text(line) for line in lines if line)
-        uploaded = options.show_thumbnail and uploaded_thumbnail(snapshot) is not None
+        line, summary = strings.format_run_header(run), strings.format_summary(run)
+        quote = format_quote(run.prompt or "", lines=_QUOTE_LINES, chars=_QUOTE_CHARS)
+        chars = utf16_length("".join((line, quote, summary)))
+        if options.omitted:
+            shows = options.shows
+            line = strings.format_run_header(run, author=shows(Part.AUTHOR), model=shows(Part.MODEL))
+            quote = quote if shows(Part.PROMPT) else ""
+            summary = summary if shows(Part.SUMMARY) else ""
+        components = tuple(payloads.text(text) for text in (line, quote) if text)
+        uploaded = uploaded_thumbnail(snapshot) is not None
         url = f"attachment://{THUMBNAIL_NAME}" if uploaded else _linked_thumbnail(snapshot.thumbnail)
+        if not options.shows(Part.THUMBNAIL):
+            url = None
         if url is not None:
-            components = (payloads.section(components, payloads.thumbnail(url, strings.THUMBNAIL_ALT_TEXT)),)
-        summary = strings.format_summary(run)
+            alt_text = strings.THUMBNAIL_ALT_TEXT if options.shows(Part.ALT_TEXTS) else None
+            components = (payloads.section(components, payloads.thumbnail(url, alt_text)),)
         return cls(
             components=components,
             summary=summary,
-            chars=utf16_length("".join((*lines, summary))),
-            has_thumbnail=uploaded,
+            chars=chars,
+            has_thumbnail=uploaded and url is not None,
+            reserves_thumbnail=uploaded,
         )
 
 
@@ -223,18 +240,29 @@ def _linked_thumbnail(thumbnail: Media | str | None) -> str | None:
 def _render_card(
     snapshot: RunSnapshot, options: RenderOptions, header: CardHeader, output: RenderedMessage
 ) -> RenderedMessage:
-    progress = snapshot.progress
+    progress, shows = snapshot.progress, options.shows
+    shown = snapshot if shows(Part.REASON) else _without_reason(snapshot)
     warnings = [strings.WARNINGS[progress.warning]] if progress.warning else []
-    small = [f"-# {remark}" for remark in (*options.remarks[-_REMARKS_SHOWN:], *warnings)]
-    components = [*header.components, payloads.text(strings.format_status(snapshot))]
+    remarks = (*options.remarks[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
+    small = [f"-# {remark}" for remark in remarks]
+    components = [*header.components]
+    if shows(Part.STATUS):
+        components.append(payloads.text(strings.format_status(shown)))
     if header.summary or small:
         components.append(payloads.text("\n".join(line for line in (header.summary, *small) if line)))
     if output.components:
         components += [payloads.separator(), *output.components]
-    components.append(_buttons(snapshot, options))
-    notice = [payloads.text(strings.format_completion_notice(snapshot))] if options.mention_author else []
-    card = payloads.container(components, _TONES[progress.phase].value)
+    if shows(Part.BUTTONS):
+        components.append(_buttons(snapshot, options))
+    mentions = options.mention_author and shows(Part.STATUS)
+    notice = [payloads.text(strings.format_completion_notice(shown))] if mentions else []
+    card = payloads.container(components or [payloads.separator()], _TONES[progress.phase].value)
     return RenderedMessage([*notice, card], output.files, header.has_thumbnail)
+
+
+def _without_reason(snapshot: RunSnapshot) -> RunSnapshot:
+    """Return the snapshot without what the model, Replicate or somebody else wrote about the end of its run."""
+    return replace(snapshot, run=replace(snapshot.run, failure=None, cancel_requested_by=None))
 
 
 def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
@@ -249,13 +277,13 @@ def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
 
 
 def _render_output(
-    items: Sequence[OutputItem], alt_texts: Mapping[str, str], options: RenderOptions
+    items: Sequence[OutputItem], snapshot: RunSnapshot, options: RenderOptions, *, number: int, room: int
 ) -> RenderedMessage:
-    """Return a message that shows ``items`` in their order; ``alt_texts`` go by file name."""
-    hidden = {*options.pending, *options.withheld}
-    shown = [item for item in items if not isinstance(item, FileItem) or item.name not in hidden]
+    """Return message ``number`` with ``items`` in their order; they were given ``room`` characters."""
+    shown = [item for item in items if not isinstance(item, FileItem) or not options.hides_file(item.name)]
     files = {upload_name(item.name): item for item in shown if isinstance(item, FileItem)}
     urls = {item.name: f"attachment://{name}" for name, item in files.items()}
+    alt_texts = _alt_texts(snapshot, options) if files else {}
     components: list[Component] = []
     for shape, group in groupby(shown, key=_shape):
         match shape:
@@ -266,14 +294,56 @@ def _render_output(
             case "file":
                 components += [payloads.file(urls[item.name]) for item in group if isinstance(item, FileItem)]
             case _:
-                text = "\n".join(line for line in map(_text, group) if line.strip())
+                text = _join_texts(list(group), snapshot, options, number)
                 components += [payloads.text(replace_surrogates(text))] if text else []
-    missing = [item.name for item in items if isinstance(item, FileItem) and item.name in options.withheld]
-    withheld = strings.format_withheld({name: options.withheld[name] for name in missing})
-    lines = [line for line in (withheld, strings.format_file_notes(list(files.values()))) if line]
+    notes = strings.format_file_notes(list(files.values())) if options.shows(Part.FILE_NOTES) else ""
+    lines = [line for line in (_withheld_lines(items, snapshot, options, room), notes) if line]
     if lines:
         components.append(payloads.text("\n".join(lines)))
     return RenderedMessage(components, files)
+
+
+def _alt_texts(snapshot: RunSnapshot, options: RenderOptions) -> Mapping[str, str]:
+    if not options.shows(Part.ALT_TEXTS):
+        return {}
+    return strings.build_alt_texts(snapshot, prompt=options.shows(Part.PROMPT))
+
+
+def _join_texts(items: Sequence[OutputItem], snapshot: RunSnapshot, options: RenderOptions, number: int) -> str:
+    """Return texts and links in a row; one line instead of the texts that Discord refused."""
+    lines: list[str] = []
+    for item in items:
+        if isinstance(item, TextItem) and text_element(number) in options.omitted:
+            line = strings.format_text_left_out(_view_id(snapshot, options))
+            lines += [] if line in lines else [line]
+        elif isinstance(item, LinkItem) and not options.shows(Part.LINKS):
+            lines.append(strings.format_link_item(replace(item, label="file", url="")))
+        else:
+            lines.append(_text(item))
+    return "\n".join(line for line in lines if line.strip())
+
+
+def _withheld_lines(items: Sequence[OutputItem], snapshot: RunSnapshot, options: RenderOptions, room: int) -> str:
+    """Return the lines that stand in for files, with links to them as far as there is room beside the texts."""
+    if not options.withheld:
+        return ""
+    missing = [(item, options.withheld[item.name]) for item in items if _is_withheld(item, options)]
+    used = sum(utf16_length(_text(item)) for item in items)
+    return strings.format_withheld(
+        missing,
+        prediction_id=_view_id(snapshot, options),
+        links=options.shows(Part.LINKS),
+        chars=max(0, room - used) + _WITHHELD_CHARS,
+    )
+
+
+def _is_withheld(item: OutputItem, options: RenderOptions) -> TypeGuard[FileItem]:
+    return isinstance(item, FileItem) and item.name in options.withheld
+
+
+def _view_id(snapshot: RunSnapshot, options: RenderOptions) -> str | None:
+    """Return the id of the prediction, if the message may link to it."""
+    return snapshot.run.prediction_id if options.shows(Part.LINKS) else None
 
 
 def _shape(item: OutputItem) -> str:
@@ -297,11 +367,13 @@ def _plain_texts(snapshot: RunSnapshot, options: RenderOptions) -> list[str]:
     lines = [_PLAIN_HEADING, *options.remarks, *options.withheld.values()]
     for item in snapshot.items:
         match item:
-            case LinkItem() if item.url:
+            case LinkItem() if item.url and options.shows(Part.LINKS):
                 lines.append(f"{item.label}: <{item.url}>")
+            case FileItem() if item.url and item.name in options.withheld and options.shows(Part.LINKS):
+                lines.append(f"{item.name}: <{item.url}>")
             case LinkItem():
                 lines.append(f"{item.label}: {item.reason}")
-            case TextItem() if not options.omitted_text:
+            case TextItem():
                 lines.append(item.text)
             case _:
                 pass

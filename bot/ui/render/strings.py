@@ -52,6 +52,7 @@ AUTOMOD_BLOCKED: Final = "This server's AutoMod blocked part of this message."
 NO_REACTION: Final = "I don't have permission to add reactions here. Use the Cancel button to stop the run."
 NO_ACCESS: Final = "I can't see this channel anymore, so the result may not appear here."
 MESSAGE_REJECTED: Final = "Discord rejected part of this message, so it's left out."
+TEXT_LEFT_OUT: Final = "This text isn't allowed here, so it's left out."
 TOO_MANY_MESSAGES: Final = "The result is longer than Discord lets me send here."
 
 # Why a file is not shown; each follows the file's name and a colon
@@ -170,11 +171,11 @@ def explain_failure(run: Run) -> str:
 # Who, what and where
 
 
-def format_run_header(run: Run) -> str:
+def format_run_header(run: Run, *, author: bool = True, model: bool = True) -> str:
     """Return the first line of a card: author, command and model."""
-    author = format_name(run.author_name)
+    name = format_name(run.author_name) if author else "Someone"
     command = f"/{escape(one_line(run.command, 32))}"
-    return SEPARATOR.join((f"**{author}**", command, model_link(run.target.partition(":")[0])))
+    return _join(f"**{name}**", command, model_link(run.target.partition(":")[0]) if model else "")
 
 
 def format_summary(run: Run) -> str:
@@ -361,14 +362,14 @@ def count_files(items: Sequence[OutputItem]) -> tuple[int, str]:
     return len(files), _NOUNS.get(next(iter(kinds)), "file") if len(kinds) == 1 else "file"
 
 
-def build_alt_texts(snapshot: RunSnapshot) -> dict[str, str]:
+def build_alt_texts(snapshot: RunSnapshot, *, prompt: bool = True) -> dict[str, str]:
     """Return the alt text of each file by its name: its number and the prompt."""
     names = [item.name for item in snapshot.items if isinstance(item, FileItem)]
     total = snapshot.run.expected or snapshot.progress.total
     alt_texts = {}
     for number, name in enumerate(names, start=1):
         position = f"{number} of {total}" if total is not None and total >= max(number, 2) else f"{number}"
-        text = f"{position}: {snapshot.run.prompt}" if snapshot.run.prompt else position
+        text = f"{position}: {snapshot.run.prompt}" if prompt and snapshot.run.prompt else position
         alt_texts[name] = one_line(text, GALLERY_DESCRIPTION_CHARS)
     return alt_texts
 
@@ -378,18 +379,49 @@ def format_message_number(number: int, total: int | None) -> str:
     return f"-# {number + 1}/{total or '…'}"
 
 
-def format_withheld(reasons: Mapping[str, str]) -> str:
-    """Return the lines that stand in for files; ``reasons`` go by file name and are our own Markdown."""
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in reasons.items():
-        by_reason.setdefault(reason, []).append(name)
-    return "\n".join(f"{_format_names(names)}: {reason}" for reason, names in list(by_reason.items())[:_GROUPS_SHOWN])
+def format_withheld(
+    files: Sequence[tuple[FileItem, str]], *, prediction_id: str | None, links: bool, chars: int
+) -> str:
+    """Return the lines that stand in for files, of at most ``chars`` characters; each file comes with the reason.
+
+    Each file is a link to where it can be downloaded if there is one and room for it, else the prediction is linked.
+    The reasons are our own Markdown.
+    """
+    by_reason: dict[str, list[FileItem]] = {}
+    for file, reason in files:
+        by_reason.setdefault(reason, []).append(file)
+    view = format_view_link(prediction_id)
+    lines: list[str] = []
+    for reason, group in list(by_reason.items())[:_GROUPS_SHOWN]:
+        linked = [file for file in group if links and file.url.startswith(_WEB_SCHEMES)]
+        expires_at = min((file.expires_at for file in linked if file.expires_at is not None), default=None)
+        until = f"available until {format_timestamp(expires_at, 'f')}" if expires_at is not None else ""
+        names = ", ".join(f"[{escape(one_line(file.name, 60))}]({escape_url(file.url)})" for file in linked)
+        line = _join(f"{names}: {reason}", until)
+        if len(linked) < len(group) or len("\n".join((*lines, line))) > chars:
+            line = _join(f"{_format_names([file.name for file in group])}: {reason}", view)
+        lines.append(line)
+    return "\n".join(lines)
 
 
-def explain_too_large(size: int, prediction_id: str | None) -> str:
-    """Return why a file is not uploaded, with the link to where it can be downloaded."""
-    sentence = f"{format_size(size)} is too large to upload here"
-    return _join(sentence, format_link("View on Replicate", prediction_url(prediction_id)) if prediction_id else "")
+def format_text_left_out(prediction_id: str | None) -> str:
+    """Return the line that stands in for output text that Discord refused."""
+    return _join(f"-# {TEXT_LEFT_OUT}", format_view_link(prediction_id))
+
+
+def explain_too_large(size: int) -> str:
+    """Return why a file is not uploaded."""
+    return f"{format_size(size)} is too large to upload here"
+
+
+def explain_too_many(prediction_id: str | None) -> str:
+    """Return why a part of the output is not sent, with the link to where it can be seen."""
+    return _join(TOO_MANY_MESSAGES, format_view_link(prediction_id))
+
+
+def format_view_link(prediction_id: str | None) -> str:
+    """Return the link to a prediction; "" without one."""
+    return format_link("View on Replicate", prediction_url(prediction_id)) if prediction_id else ""
 
 
 def escape_link_item(item: LinkItem) -> LinkItem:

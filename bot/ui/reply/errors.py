@@ -177,21 +177,19 @@ def _after_no_access(
 def _after_refusal(
     kind: DiscordErrorKind, state: ReplyState, message: TrackedMessage, new_files: tuple[FileItem, ...]
 ) -> NextStep:
-    """Leave out what Discord refuses, step by step."""
-    restrictions, snapshot = state.restrictions, state.attempted
-    stricter: Restrictions | None
+    """Send less. What is blocked or invalid is found out by the writer; here it is a request that has nothing in it."""
+    restrictions = state.restrictions
     match kind:
         case DiscordErrorKind.TOO_MANY:
-            remarked = restrictions.with_remark(strings.TOO_MANY_MESSAGES)
+            remarked = restrictions.with_remark(strings.explain_too_many(state.attempted.run.prediction_id))
             return NextStep(kind=kind, message=MessageChange.LOST, restrictions=remarked)
-        case DiscordErrorKind.BLOCKED:
-            stricter = restrictions.after_automod()
         case DiscordErrorKind.TOO_LARGE:
-            prediction_id, thumbnail = snapshot.run.prediction_id, _may_upload_thumbnail(message)
-            stricter = restrictions.after_too_large(new_files, prediction_id, thumbnail=thumbnail)
+            stricter = restrictions.after_too_large(
+                new_files, file_limit=state.run.place.file_limit, thumbnail=_may_upload_thumbnail(message)
+            )
+            return NextStep(kind=kind, result=EditResult.REFUSED if stricter is None else None, restrictions=stricter)
         case _:
-            stricter = restrictions.after_invalid([item for item in snapshot.items if isinstance(item, FileItem)])
-    return NextStep(kind=kind, result=EditResult.REFUSED if stricter is None else None, restrictions=stricter)
+            return NextStep(kind=kind, result=EditResult.REFUSED)
 
 
 def _may_upload_thumbnail(message: TrackedMessage) -> bool:

@@ -164,9 +164,13 @@ class TrackedMessage:
 
     def kept(self, rendered: RenderedMessage) -> tuple[discord.Attachment, ...]:
         """Return the attachments that Discord has and that are still shown."""
-        names = (*((THUMBNAIL_NAME,) if rendered.has_thumbnail else ()), *rendered.files)
-        kept = [KeptAttachment(name, self.attachments[name]) for name in names if name in self.attachments]
+        kept = [KeptAttachment(name, self.attachments[name]) for name in self.kept_names(rendered)]
         return cast("tuple[discord.Attachment, ...]", tuple(kept))
+
+    def kept_names(self, rendered: RenderedMessage) -> list[str]:
+        """Return the upload names of the attachments that are kept, in the order of the request."""
+        names = (*((THUMBNAIL_NAME,) if rendered.has_thumbnail else ()), *rendered.files)
+        return [name for name in names if name in self.attachments]
 
 
 def _media_of(components: Iterable[ReceivedComponent]) -> Iterator[UnfurledMediaItem]:

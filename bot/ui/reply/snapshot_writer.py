@@ -18,6 +18,7 @@ from bot.runs.snapshot import RunSnapshot
 from bot.store.errors import StoreError
 from bot.ui.discord_rate_limits import Priority
 from bot.ui.render import strings
+from bot.ui.render.parts import Part
 from bot.ui.render.run_card import (
     THUMBNAIL_NAME,
     CardHeader,
@@ -37,17 +38,16 @@ from bot.ui.reply.errors import (
     next_step,
 )
 from bot.ui.reply.messages import MessageState, OutgoingMessage, TrackedMessage, Upload
-from bot.ui.reply.state import ReplyServices, ReplyState
+from bot.ui.reply.refusals import SEARCHED_KINDS, MessageSearch
+from bot.ui.reply.state import ReplyServices, ReplyState, Restrictions
 from bot.ui.reply.transports import Transport, message_nonce
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from bot.outputs.items import FileItem
-    from bot.ui.reply.state import Restrictions
 
-# Transports to change, files to leave out, texts to drop: more refusals than that are not cured by another attempt.
-_MAX_ATTEMPTS = 12
+# Transports to change, files to leave out, parts to search: more refusals than that are not cured by another attempt.
+_MAX_ATTEMPTS = 40
 
 # The last line of a further message; the completion notice has none.
 _FOOTER = re.compile(r"-# (?P<place>\d+)/(?:\d+|…)")
@@ -55,10 +55,8 @@ _FOOTER = re.compile(r"-# (?P<place>\d+)/(?:\d+|…)")
 # Refusals that change what the reply shows.
 _LOGGED_KINDS = {
     DiscordErrorKind.NO_ACCESS,
-    DiscordErrorKind.BLOCKED,
     DiscordErrorKind.TOO_LARGE,
     DiscordErrorKind.TOO_MANY,
-    DiscordErrorKind.INVALID,
 }
 
 log = structlog.get_logger(__name__)
@@ -79,6 +77,9 @@ class ReplyWriter:
         # The snapshot and restrictions of the last rendering in which no file was left for later.
         self._rendered_for: tuple[RunSnapshot, Restrictions] | None = None
         self._rendered: tuple[RenderedMessage, ...] = ()
+        # What is being sent, and the search for what Discord refuses of it.
+        self._sending: RenderedMessage | None = None
+        self._search: MessageSearch | None = None
 
     async def write(self) -> EditResult:
         """Make Discord show the newest snapshot.
@@ -154,7 +155,16 @@ class ReplyWriter:
                 return None
 
     async def _write_message(self, message: TrackedMessage, snapshot: RunSnapshot) -> EditResult | None:
-        """Make one message show its part of the snapshot; return None when it does."""
+        """Make one message show its part of the snapshot; return None when it does.
+
+        What Discord refuses of it is searched for and left out.
+        """
+        try:
+            return await self._try_message(message, snapshot)
+        finally:
+            self._end_search()
+
+    async def _try_message(self, message: TrackedMessage, snapshot: RunSnapshot) -> EditResult | None:
         state = self._state
         for attempt in range(_MAX_ATTEMPTS):
             transport = self._transport_for(message)
@@ -162,18 +172,13 @@ class ReplyWriter:
                 return EditResult.UNREACHABLE
             if attempt > 0:
                 await self._services.limiter.acquire(message.key, bucket=transport.bucket, priority=state.priority)
-            new_files: tuple[FileItem, ...] = ()
+            self._sending = None
             try:
                 await self._verify(message, transport)
                 await self._create_thumbnail(snapshot)
-                rendered = self._render(snapshot)
-                if message.number >= len(rendered) or not message.needs(rendered[message.number]):
-                    return None
-                own = rendered[message.number]
-                new_files = message.new_files(own)
-                self._learn(message, await self._send(message, own, transport), own)
+                await self._show(message, snapshot, transport)
             except REQUEST_ERRORS as error:
-                result = self._recover(error, message, transport, new_files)
+                result = self._recover(error, message, transport, snapshot)
                 if result is not None:
                     return result
             except StoreError:
@@ -182,14 +187,62 @@ class ReplyWriter:
                 self._doubt(message)
                 raise
             else:
-                return None
+                if self._is_accepted():
+                    return None
         return EditResult.REFUSED
 
+    async def _show(self, message: TrackedMessage, snapshot: RunSnapshot, transport: Transport) -> None:
+        """Send a message or edit it, unless Discord shows its part of the snapshot already."""
+        rendered = self._render(snapshot)
+        if message.number < len(rendered) and message.needs(rendered[message.number]):
+            self._sending = rendered[message.number]
+            self._learn(message, await self._send(message, self._sending, transport), self._sending)
+
+    def _is_accepted(self) -> bool:
+        """Return whether nothing has to be tried after a message was accepted."""
+        search, state = self._search, self._state
+        if search is None or search.accept():
+            return True
+        state.restrictions = search.restrictions
+        if search.done:
+            self._search = None
+        return False
+
+    def _end_search(self) -> None:
+        """Leave out what is known to be refused; the next attempt searches again."""
+        if self._search is not None:
+            self._state.restrictions, self._search = self._search.base, None
+
+    def _search_refused(
+        self, error: Exception, message: TrackedMessage, snapshot: RunSnapshot, refused: RenderedMessage
+    ) -> EditResult | None:
+        """Decide what to leave out of a refused message in the next attempt; return a result if that is hopeless."""
+        state = self._state
+        search = self._search or MessageSearch(state.restrictions, message, partial(self._render_now, snapshot))
+        names = [*message.kept_names(refused), *(upload.name for upload in self._uploads(message, refused))]
+        self._search = search
+        if not search.refuse(error, refused, attachments=names):
+            self._doubt(message)
+            return EditResult.REFUSED
+        state.restrictions = search.restrictions
+        if search.done:
+            self._search = None
+        return None
+
+    def _log_refusal(self, error: Exception, message: TrackedMessage) -> None:
+        kind = classify_error(error).value
+        log.warning("message_refused", run=self._state.run.id, number=message.number, kind=kind, error=str(error))
+
     def _recover(
-        self, error: Exception, message: TrackedMessage, transport: Transport, new_files: tuple["FileItem", ...]
+        self, error: Exception, message: TrackedMessage, transport: Transport, snapshot: RunSnapshot
     ) -> EditResult | None:
         """Change what a failed attempt demands; return None if the message is tried again at once."""
-        state, now = self._state, self._services.clock.now()
+        state, now, sending = self._state, self._services.clock.now(), self._sending
+        if sending is not None and classify_error(error) in SEARCHED_KINDS:
+            self._log_refusal(error, message)
+            return self._search_refused(error, message, snapshot, sending)
+        self._end_search()
+        new_files = message.new_files(sending) if sending is not None else ()
         if isinstance(error, FileNotFoundError):
             missing = [
                 file for file in new_files if isinstance(file.source, Path) and not file.source.exists()
@@ -198,8 +251,8 @@ class ReplyWriter:
             return None
         step = next_step(error, state=state, message=message, transport=transport, new_files=new_files, now=now)
         self._apply(step, message, transport)
-        if (kind := step.kind) in _LOGGED_KINDS:
-            log.warning("message_refused", run=state.run.id, number=message.number, kind=kind.value, error=str(error))
+        if step.kind in _LOGGED_KINDS:
+            self._log_refusal(error, message)
         if step.result is not None:
             self._doubt(message)
         return step.result
@@ -256,7 +309,7 @@ class ReplyWriter:
     async def _create_thumbnail(self, snapshot: RunSnapshot) -> None:
         """Shrink the input image, once."""
         state = self._state
-        if state.thumbnail is not None or not state.restrictions.options.show_thumbnail:
+        if state.thumbnail is not None or not state.restrictions.options.shows(Part.THUMBNAIL):
             return
         if THUMBNAIL_NAME in state.messages[0].attachments or (image := uploaded_thumbnail(snapshot)) is None:
             return
@@ -271,41 +324,40 @@ class ReplyWriter:
     def _render(self, snapshot: RunSnapshot) -> tuple[RenderedMessage, ...]:
         """Render the snapshot, with as many new files in each message as fit into one request."""
         restrictions = self._state.restrictions
-        options, cached = restrictions.options, self._rendered_for
+        cached = self._rendered_for
         if cached is not None and cached[0] is snapshot and cached[1] is restrictions:
             return self._rendered
-        render: Callable[[RunSnapshot, RenderOptions], tuple[RenderedMessage, ...]] = render_plain
-        if not restrictions.plain:
-            if self._header is None or self._header[0] is not options:
-                self._header = options, CardHeader.render(snapshot, options)
-            render = partial(render_run, header=self._header[1])
-        rendered = render(snapshot, options)
+        rendered = self._render_now(snapshot, restrictions)
         pending = frozenset(
             name
             for number, one in enumerate(rendered)
             for name in self._message(number).files_over(one, restrictions.max_upload)
         )
         if pending:
-            return render(snapshot, replace(options, pending=pending))
+            return self._render_now(snapshot, restrictions, pending)
         self._rendered_for, self._rendered = (snapshot, restrictions), rendered
         return rendered
+
+    def _render_now(
+        self, snapshot: RunSnapshot, restrictions: Restrictions, pending: frozenset[str] = frozenset()
+    ) -> tuple[RenderedMessage, ...]:
+        options = restrictions.options
+        shown = replace(options, pending=pending) if pending else options
+        if restrictions.plain:
+            return render_plain(snapshot, shown)
+        if self._header is None or self._header[0] is not options:
+            self._header = options, CardHeader.render(snapshot, options)
+        return render_run(snapshot, shown, header=self._header[1])
 
     async def _send(self, message: TrackedMessage, rendered: RenderedMessage, transport: Transport) -> MessageState:
         """Edit the message, or send it if it is new and record its id."""
         state, ledger = self._state, self._services.ledger
         run_id, number = state.run.id, message.number
-        uploads = [
-            Upload(name, file.source, file.size)
-            for name, file in rendered.files.items()
-            if name not in message.attachments
-        ]
-        if rendered.has_thumbnail and state.thumbnail is not None and THUMBNAIL_NAME not in message.attachments:
-            uploads.insert(0, state.thumbnail)
         mentions_author = state.restrictions.options.mention_author and number == 0
         outgoing = OutgoingMessage(
             view=PrebuiltLayout(rendered.components),
             kept=message.kept(rendered),
-            uploads=tuple(uploads),
+            uploads=tuple(self._uploads(message, rendered)),
             mentions=(state.run.author_id,) if mentions_author else (),
         )
         if message.message_id is not None:
@@ -316,6 +368,15 @@ class ReplyWriter:
         state.author_notified = state.author_notified or number == 0
         await ledger.mark_message_sent(run_id, number, sent.message_id)
         return sent
+
+    def _uploads(self, message: TrackedMessage, rendered: RenderedMessage) -> "Iterator[Upload]":
+        """Yield what a message shows and Discord does not have."""
+        thumbnail = self._state.thumbnail
+        if rendered.has_thumbnail and thumbnail is not None and THUMBNAIL_NAME not in message.attachments:
+            yield thumbnail
+        for name, file in rendered.files.items():
+            if name not in message.attachments:
+                yield Upload(name, file.source, file.size)
 
 
 async def recover_followups(state: ReplyState, services: ReplyServices) -> None:

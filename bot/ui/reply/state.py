@@ -1,7 +1,7 @@
 """The state of one reply: its messages, what it leaves out because Discord refused it, and the shared services."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,8 @@ from bot.runs.snapshot import MessageLedger, RunSnapshot
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import Priority, RateLimiter
 from bot.ui.render import strings
-from bot.ui.render.run_card import DEFAULT_OPTIONS, OmittedText, RenderOptions
+from bot.ui.render.parts import DECORATION, Element, Part, file_element
+from bot.ui.render.run_card import DEFAULT_OPTIONS, RenderOptions
 from bot.ui.reply.messages import TrackedMessage, Upload
 from bot.ui.reply.transports import TransportSelector
 
@@ -25,15 +26,16 @@ _UPLOAD_BYTES = REQUEST_BYTES - 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What the reply may contain. Each method returns stricter restrictions, or None if nothing is left to leave out.
+    """What the reply may contain. Each ``after…`` returns stricter ones, or None if nothing is left to leave out.
 
     ``max_upload`` is the size of all new files of one request, in bytes. ``plain``: rendering failed, so the output is
-    shown without decoration.
+    shown without decoration. ``doubtful`` are parts that Discord refused, perhaps in passing.
     """
 
     options: RenderOptions = DEFAULT_OPTIONS
     max_upload: int = _UPLOAD_BYTES
     plain: bool = False
+    doubtful: frozenset[Element] = frozenset()
 
     def with_remark(self, sentence: str) -> "Restrictions":
         """Show a sentence about the message itself on the card, once."""
@@ -55,41 +57,57 @@ class Restrictions:
         """Mention the author above the card, because it is sent as a new message."""
         return self._with(mention_author=True)
 
-    def without_thumbnail(self) -> "Restrictions":
-        return self._with(show_thumbnail=False)
+    def omitting(self, elements: Collection[Element]) -> "Restrictions":
+        """Leave out these parts without a word, to try whether Discord accepts the rest."""
+        return self._with(omitted=self.options.omitted.union(elements))
+
+    def without(self, elements: Collection[Element], *, blocked: bool) -> "Restrictions":
+        """Leave out these parts: Discord refuses what is in them, and AutoMod does if it was ``blocked``."""
+        if not elements:
+            return self
+        files = {one.key: strings.FILE_REJECTED for one in elements if one.part is Part.FILE}
+        changed = self._with(
+            omitted=self.options.omitted | {one for one in elements if one.part is not Part.FILE},
+            withheld={**self.options.withheld, **files},
+        )
+        if not blocked:
+            changed = replace(changed, doubtful=self.doubtful | {one for one in elements if one.part not in DECORATION})
+        if any(one.part is not Part.FILE and one.part not in DECORATION for one in elements):
+            changed = changed.with_remark(strings.AUTOMOD_BLOCKED if blocked else strings.MESSAGE_REJECTED)
+        return changed
+
+    def with_second_chance(self) -> "Restrictions":
+        """Show again what Discord refused, perhaps in passing."""
+        names = {one.key for one in self.doubtful if one.part is Part.FILE}
+        withheld = {name: reason for name, reason in self.options.withheld.items() if name not in names}
+        changed = self._with(omitted=self.options.omitted - self.doubtful, withheld=withheld)
+        return replace(changed, doubtful=frozenset()).without_remark(strings.MESSAGE_REJECTED)
 
     def without_files(self, files: Sequence[FileItem], reason: str) -> "Restrictions":
         """Show the reason instead of these files."""
         return self._with(withheld={**self.options.withheld, **{file.name: reason for file in files}})
 
-    def after_too_large(
-        self, files: Sequence[FileItem], prediction_id: str | None, *, thumbnail: bool
-    ) -> "Restrictions | None":
-        """Send less in one request; ``files`` and perhaps the thumbnail were new in the one that was too large."""
+    def without_thumbnail(self) -> "Restrictions":
+        return self._with(omitted=self.options.omitted | {Element(Part.THUMBNAIL)})
+
+    def after_too_large(self, files: Sequence[FileItem], *, file_limit: int, thumbnail: bool) -> "Restrictions | None":
+        """Send less in one request; ``files`` and perhaps the thumbnail were new in the one that was too large.
+
+        ``file_limit`` is the largest file that should be accepted, in bytes.
+        """
         if len(files) > 1:
             return replace(self, max_upload=min(self.max_upload, sum(file.size for file in files)) // 2)
         if files:
-            return self.without_files(files, strings.explain_too_large(files[0].size, prediction_id))
-        return self.without_thumbnail() if thumbnail and self.options.show_thumbnail else None
-
-    def after_automod(self) -> "Restrictions | None":
-        """Leave out the text of the output, then the prompt as well."""
-        if self.options.omitted_text is OmittedText.PROMPT:
-            return None
-        return self._with(omitted_text=OmittedText(self.options.omitted_text + 1)).with_remark(strings.AUTOMOD_BLOCKED)
+            without = self.without_files(files, strings.explain_too_large(files[0].size))
+            fits = files[0].size <= file_limit
+            return replace(without, doubtful=self.doubtful | {file_element(files[0].name)}) if fits else without
+        return self.without_thumbnail() if thumbnail and self.options.shows(Part.THUMBNAIL) else None
 
     def after_no_attachments(self, files: Sequence[FileItem], *, thumbnail: bool) -> "Restrictions | None":
         """Leave out these files and the thumbnail: the bot may not attach files in the channel."""
-        if not files and not (thumbnail and self.options.show_thumbnail):
+        if not files and not (thumbnail and self.options.shows(Part.THUMBNAIL)):
             return None
         return self.without_thumbnail().without_files(files, strings.FILES_FORBIDDEN)
-
-    def after_invalid(self, files: Sequence[FileItem]) -> "Restrictions | None":
-        """Leave out everything that can be left out: Discord finds the message invalid, for whatever reason."""
-        if self.options.omitted_text is OmittedText.PROMPT:
-            return None
-        bare = self._with(omitted_text=OmittedText.PROMPT, show_thumbnail=False)
-        return bare.without_files(files, strings.FILE_REJECTED).with_remark(strings.MESSAGE_REJECTED)
 
     def _with(self, **options: Any) -> "Restrictions":
         return replace(self, options=replace(self.options, **options))
@@ -112,6 +130,7 @@ class ReplyState:
 
     ``newest`` is the snapshot to show, set before the task starts, and ``updated_at`` the monotonic time at which it
     came. ``attempted`` and ``attempted_at`` are those of the last attempt to send it; ``shown`` is what Discord shows.
+    ``second_chances`` counts how often the final snapshot was sent again with what had been refused.
     ``current`` is the number of the message that is edited, or was the last time. ``followups_known``: every further
     message that was sent has its id here. ``card_seen_at`` is the monotonic time at which Discord last had the card, or
     was last asked. ``thumbnail`` is the input image until Discord has it.
@@ -133,6 +152,7 @@ class ReplyState:
     card_seen_at: float = 0.0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     restrictions: Restrictions = field(default_factory=Restrictions)
+    second_chances: int = 0
     thumbnail: Upload | None = None
     ephemeral: bool = False
     reacted: bool = False

@@ -6,7 +6,7 @@ The task shows the newest snapshot of its run, and makes every request about it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import discord
 import structlog
@@ -36,8 +36,9 @@ _CHECK_INTERVAL = 2.0
 # After so many seconds without an edit of the card, check whether it was deleted.
 _CHECK_SECONDS = 30.0
 
-# An unreachable reply can be reopened by a button press; give up after a day.
-_UNREACHABLE_LIMIT = timedelta(days=1)
+# How often the final snapshot is sent again with the files and texts that Discord refused, before they are only linked.
+# The engine waits longer each time, a quarter of a minute in all.
+_SECOND_CHANCES = 4
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +102,9 @@ class ReplyTask:
             state.restrictions = replace(state.restrictions, plain=False)  # perhaps only earlier snapshots fail
         if state.transports.reopen_bot(self._services.clock.now()):
             state.restrictions = state.restrictions.without_remark(strings.NO_ACCESS)
+        if state.restrictions.doubtful:
+            state.restrictions = state.restrictions.with_second_chance()
+            state.shown = None
         self._set_newest(snapshot)
         self._wake()
         return await asyncio.shield(self._answer)
@@ -263,24 +267,24 @@ class ReplyTask:
             state.changed.set()
             return False
         if not state.newest.final:
-            if result is EditResult.LATER:
+            if result in (EditResult.LATER, EditResult.REFUSED):
                 await self._back_off()
             return False
         if result is EditResult.CLOSED or (result is EditResult.SHOWN and state.shown == state.newest):
+            if state.restrictions.doubtful and state.second_chances < _SECOND_CHANCES:
+                state.second_chances += 1
+                self._resolve(DeliveryResult.LATER)
+                return False
             return await self._complete()
         return self._resolve_undelivered(result)
 
     def _resolve_undelivered(self, result: EditResult) -> bool:
         """Answer that the final snapshot is not shown; return whether no further attempt is worthwhile."""
         match result:
-            case EditResult.REFUSED:
-                delivery = DeliveryResult.GONE
             case EditResult.FAILED:
                 delivery = DeliveryResult.FAILED
-            case EditResult.UNREACHABLE if self._services.clock.now() - self.run.created_at > _UNREACHABLE_LIMIT:
-                delivery = DeliveryResult.GONE
-            case EditResult.UNREACHABLE | EditResult.LATER:
-                delivery = DeliveryResult.LATER
+            case EditResult.UNREACHABLE | EditResult.LATER | EditResult.REFUSED:
+                delivery = DeliveryResult.LATER  # a press may open a way to the message, a rule of the server may go
             case _:
                 return False
         self._resolve(delivery)

@@ -69,6 +69,8 @@ class RestServer:
         call.body, files = await read_body(request)
         call.files = {number: (upload.name, len(upload.data)) for number, upload in files.items()}
         await self._apply_faults_before(faults)
+        if (refusal := self._faults.match_call(K.REFUSE, call)) is not None:
+            raise ApiError(refusal.error, errors=refusal.errors)
         await self._hang(K.HANG_BEFORE, call)
         response = await route.handler(self._services, ApiRequest(params, dict(request.query), call.body, files))
         await self._hang(K.HANG_AFTER, call)
@@ -94,7 +96,7 @@ class RestServer:
             raise server_error(faults[K.FAIL].status)
 
     async def _hang(self, kind: FaultKind, call: Call) -> None:
-        if (fault := self._faults.match_hang(kind, call)) is not None:
+        if (fault := self._faults.match_call(kind, call)) is not None:
             await fault.removed.wait()
             raise ConnectionCut
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.discord.cdn import Cdn
-from sandbox.discord.errors import AUTOMOD, TOO_MANY_REACTIONS, ApiError
+from sandbox.discord.errors import AUTOMOD, HARMFUL_LINK, TOO_MANY_REACTIONS, ApiError
 from sandbox.discord.serializers import serialize_emoji, serialize_member, serialize_message_event
 from sandbox.discord.state.models import (
     LOADING,
@@ -32,13 +32,14 @@ BURST_COLORS = ("#f23f43",)
 class MessageService:
     """Changes messages, records their versions and publishes the events.
 
-    ``blocked_words`` are what AutoMod refuses in every guild.
+    ``blocked_words`` are what AutoMod refuses in every guild, ``harmful_links`` what the filter of links refuses.
     """
 
     def __init__(self, state: DiscordState, cdn: Cdn) -> None:
         self.state = state
         self.cdn = cdn
         self.blocked_words: set[str] = set()
+        self.harmful_links: set[str] = set()
 
     def file_store(self, channel: Channel) -> StoreFile:
         """Return the function that stores an upload as a file of a message in ``channel``."""
@@ -56,10 +57,13 @@ class MessageService:
         return self.cdn.store(attachment)
 
     def check_blocked_words(self, channel: Channel, body: MessageBody) -> None:
-        """Raise ApiError if AutoMod refuses ``body``."""
+        """Raise ApiError if AutoMod or the filter of harmful links refuses ``body``; neither says because of what."""
+        words = body.words.casefold()
         blocked = self.blocked_words | (channel.guild.blocked_words if channel.guild else set())
-        if any(word.casefold() in body.text.casefold() for word in blocked):
+        if any(word.casefold() in words for word in blocked):
             raise ApiError(AUTOMOD)
+        if any(link.casefold() in words for link in self.harmful_links):
+            raise ApiError(HARMFUL_LINK)
 
     def create(
         self, channel: Channel, author: User, body: MessageBody, mentions: Mentions | None = None, **fields: Any

@@ -63,6 +63,13 @@ def iter_texts(components: Iterable[Json]) -> Iterator[str]:
     return (item["content"] for item in iter_components(components) if item.get("type") == ComponentType.TEXT_DISPLAY)
 
 
+def iter_words(components: Iterable[Json]) -> Iterator[str]:
+    """Yield everything that people may read: texts, alt texts, and the labels of buttons, selects and their options."""
+    for item in iter_components(components):
+        for part in (item, *(item.get("items") or ()), *(item.get("options") or ())):
+            yield from (part[key] for key in ("content", "description", "label", "placeholder") if part.get(key))
+
+
 def iter_media(components: Iterable[Json]) -> Iterator[Json]:
     """Yield every media item (an object with ``url``) that the components show."""
     for item in iter_components(components):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from bot.limits import DEFAULT_FILE_BYTES, MIB
-from sandbox.discord.state.components import ComponentType, iter_components, iter_media, iter_texts
+from sandbox.discord.state.components import ComponentType, iter_components, iter_media, iter_texts, iter_words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -292,6 +292,11 @@ class MessageBody:
         embed_texts = (embed.get(key) for embed in self.embeds for key in ("title", "description"))
         texts = [self.content, *(text for text in embed_texts if text), *iter_texts(self.components)]
         return "\n".join(text for text in texts if text)
+
+    @property
+    def words(self) -> str:
+        """All that people may read: the visible text, alt texts and labels."""
+        return "\n".join((self.text, *iter_words(self.components)))
 
     @property
     def images(self) -> tuple[Attachment, ...]:

@@ -1,5 +1,6 @@
 """Validation of components in messages and in modals (components/reference)."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -29,6 +30,11 @@ CONTAINER_TYPES = frozenset({T.ACTION_ROW, T.SECTION, T.TEXT_DISPLAY, T.MEDIA_GA
 TOP_LEVEL_TYPES = CONTAINER_TYPES | {T.CONTAINER}
 INPUT_TYPES = frozenset({T.TEXT_INPUT, T.FILE_UPLOAD, T.RADIO_GROUP, T.CHECKBOX_GROUP, T.CHECKBOX, *SELECTS})
 MAX_LEGACY_ROWS = 5
+# A host of labels as in RFC 1123 or an IPv6 address, then a port; no blank anywhere.
+WEB_LABEL = r"[^\W_](?:[^\W_]|-)*"
+WEB_URL = re.compile(
+    rf"https?://(?:[^/?#\s@]*@)?(?:{WEB_LABEL}(?:\.{WEB_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::\d+)?(?:[/?#]\S*)?\Z"
+)
 LINK_STYLE, PREMIUM_STYLE = 5, 6
 
 
@@ -69,7 +75,7 @@ class ControlValidator:
             message = "A custom id and url cannot both be specified"
             self.errors.add("BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE", message, *path)
         if self.errors.check_text(item.get("url"), 1, 512, *path, "url"):
-            validate_url_scheme(str(item["url"]), self.errors, *path, "url", schemes=("http", "https", "discord"))
+            validate_url(str(item["url"]), self.errors, *path, "url", schemes=("http", "https", "discord"))
 
     def check_select(self, item: Json, path: Path) -> None:
         errors = self.errors
@@ -97,12 +103,17 @@ class ControlValidator:
         return options
 
 
-def validate_url_scheme(
-    url: str, errors: FormErrors, *path: PathPart, schemes: tuple[str, ...] = ("http", "https")
-) -> bool:
-    """Require a URL with one of ``schemes``; return whether it has one."""
+def validate_url(url: str, errors: FormErrors, *path: PathPart, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+    """Require a well-formed URL with one of ``schemes``; return whether it is one.
+
+    Discord parses the host of a web URL strictly: an underscore, a blank or an empty label in it is refused
+    (alexemanuelol/rustplusplus#255, #259; discordjs/discord.js#5724).
+    """
     if url.split(":", 1)[0] in schemes and "://" in url:
-        return True
+        if not url.startswith(("http://", "https://")) or WEB_URL.match(url):
+            return True
+        errors.add("URL_TYPE_INVALID_URL", "Not a well formed URL.", *path)
+        return False
     message = f'Scheme "{url.split(":", 1)[0]}" is not supported. Scheme must be one of {schemes}.'
     errors.add("URL_TYPE_INVALID_SCHEME", message, *path)
     return False
@@ -247,9 +258,9 @@ class _MessageComponentValidator:
                 message = f"The referenced attachment “{url}” was not found"
                 self.errors.add("UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND", message, *path, "url")
         elif uploaded_only:
-            validate_url_scheme(str(url), self.errors, *path, "url", schemes=("attachment",))
+            validate_url(str(url), self.errors, *path, "url", schemes=("attachment",))
         else:
-            validate_url_scheme(str(url), self.errors, *path, "url")
+            validate_url(str(url), self.errors, *path, "url")
 
 
 def validate_modal(data: Any, errors: FormErrors) -> Json:

@@ -1,5 +1,6 @@
 """The card of a run: within every limit whatever the run holds, complete, and impossible to forge."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,8 @@ from bot.outputs.paginate import paginate
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.render import strings
 from bot.ui.render.markdown import escape, format_quote, one_line
-from bot.ui.render.run_card import OmittedText, RenderOptions, render_plain, render_run
+from bot.ui.render.parts import Element, Part, file_element, text_element
+from bot.ui.render.run_card import RenderOptions, render_plain, render_run
 from tests.ui.factories import NOW, PDF, WEBP, make_file, make_run, make_snapshot
 from tests.ui.message_rules import check_message, iter_components, media_urls, text_contents
 
@@ -91,6 +93,10 @@ def snapshots(draw: st.DrawFn) -> RunSnapshot:
     )
 
 
+def every_element(names: list[str]) -> list[Element]:
+    return [*map(Element, Part), *map(text_element, range(3)), *map(file_element, names)]
+
+
 @st.composite
 def render_options(draw: st.DrawFn, snapshot: RunSnapshot) -> RenderOptions:
     names = [part.name for part in snapshot.items if isinstance(part, FileItem)]
@@ -99,13 +105,12 @@ def render_options(draw: st.DrawFn, snapshot: RunSnapshot) -> RenderOptions:
     return RenderOptions(
         pending=frozenset(draw(some)),
         withheld={name: draw(st.sampled_from([reason, "gone"])) for name in draw(some)},
-        omitted_text=draw(st.sampled_from(OmittedText)),
+        omitted=frozenset(draw(st.lists(st.sampled_from(every_element(names)), unique=True))),
         remarks=tuple(
             draw(st.lists(st.sampled_from([strings.NO_REACTION, strings.TOKEN_EXPIRY, strings.AUTOMOD_BLOCKED])))
         ),
         show_refresh=draw(st.booleans()),
         mention_author=draw(st.booleans()),
-        show_thumbnail=draw(st.booleans()),
     )
 
 
@@ -263,19 +268,65 @@ def test_growing_text_does_not_move_shown_text() -> None:
             assert before.setdefault(number, bodies) == bodies
 
 
-def test_text_that_automod_blocks_is_left_out() -> None:
-    snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("a forbidden word"), make_file(1))
-    shown_texts = "\n".join(
-        text_contents(
-            render_run(snapshot, RenderOptions(omitted_text=OmittedText.OUTPUT, remarks=("AutoMod.",)))[0].components
-        )
+@pytest.mark.parametrize(
+    ("element", "words"),
+    [
+        (text_element(0), "a forbidden word"),
+        (Element(Part.PROMPT), "a fox in the snow"),
+        (Element(Part.SUMMARY), "seed 42"),
+        (Element(Part.AUTHOR), "mia"),
+        (Element(Part.MODEL), "replicate.com/fofr"),
+        (Element(Part.REASON), "out of patience"),
+        (Element(Part.LINKS), "x.example"),
+        (Element(Part.ALT_TEXTS), "1: "),
+        (Element(Part.REMARKS), "AutoMod"),
+        (Element(Part.BUTTONS), "run:again"),
+        (Element(Part.STATUS), "**Failed"),
+        (Element(Part.FILE_NOTES), "made smaller"),
+        (file_element("generate-01.webp"), "attachment://generate-01.webp"),
+    ],
+    ids=lambda value: value.part.value if isinstance(value, Element) else "",
+)
+def test_a_part_is_left_out_wherever_it_is(element: Element, words: str) -> None:
+    file = replace(make_file(1), note="made smaller")
+    items = (TextItem("a forbidden word"), file, LinkItem("a.mp4", "https://x.example/a", "Too large."))
+    run = make_run(summary="seed 42", failure="out of patience")
+    remarks = (strings.AUTOMOD_BLOCKED,)
+    complete = json.dumps(
+        render_run(make_snapshot(Phase.FAILED, *items, run=run), RenderOptions(remarks=remarks))[0].components
     )
-    assert "forbidden" not in shown_texts
-    assert "AutoMod" in shown_texts
-    assert "fox" in shown_texts
-    assert "fox" not in "\n".join(
-        text_contents(render_run(snapshot, RenderOptions(omitted_text=OmittedText.PROMPT))[0].components)
-    )
+    assert words in complete
+    options = RenderOptions(remarks=remarks, omitted=frozenset({element}))
+    rest = json.dumps(render_run(make_snapshot(Phase.FAILED, *items, run=run), options)[0].components)
+    assert words not in rest
+    check_message(json.loads(rest))
+
+
+def test_leaving_out_parts_moves_no_text_or_file() -> None:
+    items: list[OutputItem] = [TextItem("A sentence of some words. " * 200)]
+    items += [make_file(number) for number in range(1, 15)]
+    snapshot = replace(make_snapshot(Phase.SUCCEEDED, *items), thumbnail=INPUT_IMAGE)
+    omitted = frozenset(Element(part) for part in Part if part not in (Part.TEXT, Part.FILE))
+    complete, rest = render_run(snapshot), render_run(snapshot, RenderOptions(omitted=omitted))
+    assert [message.files for message in rest] == [message.files for message in complete]
+
+
+def test_withheld_files_are_linked_as_far_as_there_is_room() -> None:
+    linked = [
+        replace(make_file(number), url=f"https://x.example/{number:0100}.webp", expires_at=NOW)
+        for number in range(1, 11)
+    ]
+    options = RenderOptions(withheld={file.name: strings.FILE_REJECTED for file in linked})
+    run = make_run(prediction_id="abc")
+    (few,) = render_run(make_snapshot(Phase.SUCCEEDED, *linked, run=run), options)
+    assert all(file.url in "\n".join(text_contents(few.components)) for file in linked)
+    crowded = render_run(make_snapshot(Phase.SUCCEEDED, TextItem("word " * 380), *linked, run=run), options)
+    shown = "\n".join(text for message in crowded for text in text_contents(message.components))
+    assert linked[0].url not in shown
+    assert "10 files: Discord rejected it." in shown
+    assert "https://replicate.com/p/abc" in shown
+    for message in (few, *crowded):
+        check_message(message.components)
 
 
 def test_one_line_quote_and_escape() -> None:
@@ -298,7 +349,7 @@ def test_the_longest_header_and_footer_still_fit() -> None:
         author_name="*" * 100,
         expected=20,
     )
-    reason = strings.explain_too_large(123_456_789, "p" * 26)
+    reason = strings.explain_too_large(123_456_789)
     options = RenderOptions(
         withheld={"generate-01.webp": reason, "generate-02.webp": reason, "generate-03.webp": strings.FILES_FORBIDDEN},
         remarks=(strings.NO_ACCESS, strings.TOKEN_EXPIRY, strings.MESSAGE_REJECTED),

@@ -55,26 +55,6 @@ async def test_refused_edit_of_an_old_message_becomes_a_reply(env: ReplyEnvironm
     assert env.ledger.messages[run.id] == {0: message.id}
 
 
-async def test_text_blocked_by_automod_is_left_out(env: ReplyEnvironment, tmp_path: Path) -> None:
-    env.standin.faults.block_text("forbidden")
-    run = await env.run_command()
-    reply = env.open_reply(run)
-    snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("a forbidden word"), make_file(1, tmp_path), run=run)
-    assert await reply.finish(snapshot) is DeliveryResult.DELIVERED
-    assert "forbidden" not in env.message(run).text
-    assert "AutoMod" in env.message(run).text
-    assert len(env.message(run).images) == 1
-
-
-async def test_prompt_blocked_by_automod_is_left_out(env: ReplyEnvironment) -> None:
-    env.standin.faults.block_text("fox")
-    run = await env.run_command()
-    reply = env.open_reply(run)
-    assert await reply.finish(make_snapshot(Phase.SUCCEEDED, TextItem("fine"), run=run)) is DeliveryResult.DELIVERED
-    assert "fox" not in env.message(run).text
-    assert "AutoMod" in env.message(run).text
-
-
 async def test_text_is_shown_without_permission_to_attach_files(env: ReplyEnvironment, tmp_path: Path) -> None:
     run = await env.run_command()
     reply = env.open_reply(run)

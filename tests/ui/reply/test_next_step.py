@@ -9,7 +9,7 @@ import pytest
 
 from bot.runs.snapshot import Phase
 from bot.ui.render import strings
-from bot.ui.render.run_card import OmittedText
+from bot.ui.render.parts import Part
 from bot.ui.reply.errors import DiscordErrorKind, EditResult, MessageChange, NextStep, classify_error, next_step
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.state import ReplyState
@@ -153,32 +153,17 @@ async def test_too_large_requests_are_split_then_files_left_out() -> None:
     assert list(one.options.withheld) == [make_file(1).name]
     thumbnail = decide(state, error).restrictions
     assert thumbnail is not None
-    assert not thumbnail.options.show_thumbnail
+    assert not thumbnail.options.shows(Part.THUMBNAIL)
     assert decide(state, error, number=1) == NextStep(kind=Kind.TOO_LARGE, result=EditResult.REFUSED)
 
 
-async def test_automod_costs_the_output_then_the_prompt() -> None:
-    state, error = make_state(), http_error(400, 200000)
-    for omitted in (OmittedText.OUTPUT, OmittedText.PROMPT):
-        restrictions = decide(state, error).restrictions
-        assert restrictions is not None
-        assert restrictions.options.omitted_text is omitted
-        assert restrictions.options.remarks == (strings.AUTOMOD_BLOCKED,)
-        state.restrictions = restrictions
-    assert decide(state, error) == NextStep(kind=Kind.BLOCKED, result=EditResult.REFUSED)
-
-
-async def test_invalid_message_is_reduced_once() -> None:
-    state, error = make_state(), http_error(400, 50035)
-    bare = decide(state, error).restrictions
-    assert bare is not None
-    assert list(bare.options.withheld) == [make_file(1).name]
-    state.restrictions = bare
-    assert decide(state, error) == NextStep(kind=Kind.INVALID, result=EditResult.REFUSED)
+@pytest.mark.parametrize("error", [http_error(400, 200000), http_error(400, 50035)], ids=repr)
+async def test_refusal_of_a_request_without_a_message_is_final(error: Exception) -> None:
+    assert decide(make_state(), error).result is EditResult.REFUSED
 
 
 async def test_too_many_follow_ups_are_remarked() -> None:
     step = decide(make_state(), http_error(400, 40094), number=1, by_bot=False)
     assert step.message is MessageChange.LOST
     assert step.restrictions is not None
-    assert strings.TOO_MANY_MESSAGES in step.restrictions.options.remarks
+    assert step.restrictions.options.remarks == (strings.explain_too_many("p1"),)
