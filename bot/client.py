@@ -12,7 +12,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.clock import Clock
-from bot.discord_internals import disable_voice_warnings, reset_http_session
+from bot.discord_internals import disable_voice_warnings, release_locks_of_cancelled_requests, reset_http_session
 from bot.ui.first_response import note_server_error
 from bot.ui.respond import report_error
 
@@ -52,6 +52,7 @@ class Replicord(commands.AutoShardedBot):
         trace: aiohttp.TraceConfig | None = None,
     ) -> None:
         disable_voice_warnings()
+        release_locks_of_cancelled_requests()
         trace = trace or aiohttp.TraceConfig()
         trace.on_request_end.append(note_server_error)
         super().__init__(

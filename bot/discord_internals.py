@@ -3,6 +3,7 @@
 ``tests/test_discord_internals.py`` fails with a sentence when a version of discord.py changes one of them.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, cast
 import discord
 import yarl
 from discord import app_commands, ui
+from discord.webhook.async_ import AsyncDeferredLock
 
 from bot.limits import INTERACTION_TOKEN_LIFE
 
@@ -36,6 +38,24 @@ def disable_voice_warnings() -> None:
     Both flags are undocumented class attributes; ``Client`` has no parameter for them.
     """
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
+
+class _DeferredLock(AsyncDeferredLock):
+    async def __aexit__(self, *exception: object) -> None:
+        try:
+            if self.delta:
+                await asyncio.sleep(self.delta)
+        finally:
+            self.lock.release()
+
+
+def release_locks_of_cancelled_requests() -> None:
+    """Let a request with an interaction's token be cancelled at any moment.
+
+    discord.py holds the lock of a token while it waits for the rate limit after a response. A request that is cancelled
+    then never releases it, and every later request with the token waits for ever. There is no public way around it.
+    """
+    discord.webhook.async_.AsyncDeferredLock = _DeferredLock  # type: ignore[misc]
 
 
 async def reset_http_session(client: discord.Client) -> None:

@@ -28,6 +28,7 @@ from bot.discord_internals import (
     mark_responded,
     read_from_cdn,
     register_view,
+    release_locks_of_cancelled_requests,
     reset_http_session,
     set_api_urls,
     upsert_commands,
@@ -313,3 +314,18 @@ async def test_refused_fields_are_named(client: Client, server: Server) -> None:
     with pytest.raises(discord.HTTPException) as raised:
         await client.get_partial_messageable(5).send("words")
     assert error_fields(raised.value) == ()
+
+
+async def test_a_cancelled_request_frees_its_token(client: Client, server: Server) -> None:
+    release_locks_of_cancelled_requests()
+    server.headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "3600"}
+    webhook = InteractionWebhook.create(client, 1, "token")
+    request = asyncio.create_task(webhook.edit_message(7, content="words"))
+    async with asyncio.timeout(10):
+        while not server.requests:
+            await asyncio.sleep(0.01)
+        await asyncio.wait({request}, timeout=0.2)  # the response has arrived, and the request waits for the limit
+        request.cancel()
+        await asyncio.wait({request})
+        server.headers = {}
+        await webhook.edit_message(7, content="words")  # hangs if discord.py keeps the lock elsewhere

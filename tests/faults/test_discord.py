@@ -1,11 +1,14 @@
 """Discord's tokens die, its limits bite, its gateway drops, rights are missing: no run is disturbed."""
 
+from typing import Any
+
 import pytest
 
 from bot.limits import INTERACTION_TOKEN_LIFE
 from sandbox.discord.state.permissions import Permission
+from sandbox.request_log import Call
 from tests.faults.conftest import OpenBot
-from tests.faults.environment import BotUnderTest, StartedRun, eventually
+from tests.faults.environment import BotUnderTest, StartedRun, eventually, has_image
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -209,6 +212,70 @@ async def test_output_blocked_by_automod_is_reported(shared_bot: BotUnderTest) -
     await run.wait_until_delivered()
     assert run.state == "succeeded"
     assert "AutoMod" in run.card_text
+
+
+@pytest.mark.parametrize("url", ["https://my_pictures.example/me.png", "https://a..example/me.png"])
+async def test_a_refused_thumbnail_costs_no_image(shared_bot: BotUnderTest, url: str) -> None:
+    run = await shared_bot.generate(images=2, subject=None, subject_url=url)
+    await run.assert_consistent(images=2)
+    assert run.prompt in run.card_text
+
+
+@pytest.mark.parametrize("option", ["prompt", "negative_prompt"])
+async def test_a_blocked_option_costs_only_its_places(shared_bot: BotUnderTest, option: str) -> None:
+    shared_bot.discord.faults.block_text("badgers")
+    values: dict[str, Any] = {"prompt": "a wish for a hat", "negative_prompt": "no scarf"}
+    values[option] += " with badgers"
+    run = await shared_bot.generate(images=2, **values)
+    await run.assert_consistent(images=2)
+    shown = run.message.body.words
+    assert "AutoMod" in shown
+    assert "badgers" not in shown
+    other = "prompt" if option == "negative_prompt" else "negative_prompt"
+    assert values[other] in shown
+
+
+async def test_a_blocked_prompt_stays_out_after_a_restart(open_bot: OpenBot) -> None:
+    async with open_bot() as bot:
+        bot.discord.faults.block_text("badgers")
+        run = await bot.generate(images=3, prompt="portrait of two badgers")
+        await run.wait_for(lambda: run.images)
+        await bot.environment.bot.kill()
+        await bot.start()
+        await run.assert_consistent(images=3)
+        assert "badgers" not in run.message.body.words
+
+
+async def test_a_passing_refusal_costs_no_image(shared_bot: BotUnderTest) -> None:
+    shared_bot.discord.faults.refuse("PATCH *", when=has_image, times=3)
+    run = await shared_bot.generate(images=3)
+    await run.wait_until_delivered()
+    assert len(run.images) == 3
+    assert "rejected" not in run.card_text
+
+
+async def test_a_refused_file_is_linked_and_others_are_shown(shared_bot: BotUnderTest) -> None:
+    def brings_second(call: Call) -> bool:
+        return any(name.startswith("generate-02") for name, _ in call.files.values())
+
+    shared_bot.discord.faults.refuse("PATCH *", when=brings_second, times=None)
+    run = await shared_bot.generate(images=3)
+    await run.wait_until_delivered()
+    assert len(run.images) == 2
+    assert run.prompt in run.card_text
+    assert f"({run.predictions[0].output[1]})" in run.card_text
+
+
+async def test_a_reply_refused_in_any_form_is_sent_later(open_bot: OpenBot) -> None:
+    async with open_bot() as bot:
+        fault = bot.discord.faults.refuse("PATCH *", times=None)
+        run = await bot.generate(images=1)
+        await eventually(lambda: run.state == "succeeded")
+        hits = fault.hits
+        await eventually(lambda: fault.hits > hits + 6)
+        assert run.row["delivered_at"] is None
+        bot.discord.faults.remove(fault)
+        await run.assert_consistent(images=1)
 
 
 async def test_a_user_install_warns_before_the_token_expires(open_bot: OpenBot) -> None:

@@ -9,7 +9,12 @@ import discord
 import pytest
 from discord import app_commands
 
-from bot.discord_internals import DEFAULT_API, DEFAULT_GATEWAY, set_api_urls
+from bot.discord_internals import (
+    DEFAULT_API,
+    DEFAULT_GATEWAY,
+    release_locks_of_cancelled_requests,
+    set_api_urls,
+)
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
@@ -30,6 +35,7 @@ class Client(discord.Client):
     """Defers every /generate, as an ephemeral reply if asked, and records button presses."""
 
     def __init__(self) -> None:
+        release_locks_of_cancelled_requests()
         super().__init__(
             intents=discord.Intents(guilds=True, guild_reactions=True),
             allowed_mentions=discord.AllowedMentions.none(),

@@ -70,6 +70,7 @@ class RestServer:
         call.files = {number: (upload.name, len(upload.data)) for number, upload in files.items()}
         await self._apply_faults_before(faults)
         if (refusal := self._faults.match_call(K.REFUSE, call)) is not None:
+            call.fault = refusal.kind
             raise ApiError(refusal.error, errors=refusal.errors)
         await self._hang(K.HANG_BEFORE, call)
         response = await route.handler(self._services, ApiRequest(params, dict(request.query), call.body, files))
