@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from bot.formatting import format_count, format_duration, format_ordinal, format_size, spell_duration
+from bot.formatting import format_count, format_duration, format_ordinal, format_size, spell_duration, utf16_length
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
@@ -398,7 +398,7 @@ def format_withheld(
         until = f"available until {format_timestamp(expires_at, 'f')}" if expires_at is not None else ""
         names = ", ".join(f"[{escape(one_line(file.name, 60))}]({escape_url(file.url)})" for file in linked)
         line = _join(f"{names}: {reason}", until)
-        if len(linked) < len(group) or len("\n".join((*lines, line))) > chars:
+        if len(linked) < len(group) or utf16_length("\n".join((*lines, line))) > chars:
             line = _join(f"{_format_names([file.name for file in group])}: {reason}", view)
         lines.append(line)
     return "\n".join(lines)
