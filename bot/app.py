@@ -108,7 +108,7 @@ class App:
             scheduler=ReadScheduler(min_delay=_STREAM_READ_MIN, max_delay=_STREAM_READ_MAX),
             workers=self._workers,
         )
-        self._spool = Spool(parse_location(settings.database_url).folder / "spool")
+        self._spool = Spool(settings.spool_folder or parse_location(settings.database_url).folder / "spool")
         self._downloader = Downloader(
             http,
             hosts=settings.replicate_file_hosts,

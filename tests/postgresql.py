@@ -104,8 +104,7 @@ class PostgresqlServer:
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
-        name = url.partition("?")[0].rpartition("/")[2]
-        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._execute(f"DROP DATABASE {get_name(url)} WITH (FORCE)")
 
     def read_log(self) -> str:
         return (self.folder / "log").read_text("utf-8", "replace")
@@ -113,6 +112,11 @@ class PostgresqlServer:
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+
+def get_name(url: str) -> str:
+    """Return the name of a database."""
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from pathlib import Path
 
 from bot.clock import Clock
 from bot.diagnostics.result import Report, failed, passed
@@ -17,8 +18,11 @@ _MIN_FREE = 500 * MIB  # output files are kept beside the database until Discord
 _KEY = "check"
 
 
-async def check_database(url: str, *, clock: Clock, report: Report) -> Store | None:
-    """Open the database, beside a running bot if there is one; None if it cannot be used."""
+async def check_database(url: str, *, spool: Path | None, clock: Clock, report: Report) -> Store | None:
+    """Open the database, beside a running bot if there is one; None if it cannot be used.
+
+    ``spool`` is the folder of output files, if it is not the one beside the database.
+    """
     try:
         store = await Store.open(url, clock=clock, exclusive=False)
     except ConfigError as error:
@@ -37,21 +41,27 @@ async def check_database(url: str, *, clock: Clock, report: Report) -> Store | N
         report(failed(f"The database is damaged ({damage}). Stop the bot and restore the latest backup."))
         await store.close()
         return None
-    await _check_location(parse_location(url), open_runs, report)
+    location = parse_location(url)
+    _check_location(location, open_runs, report)
+    await asyncio.to_thread(_check_space, spool or location.folder, report)
     return store
 
 
-async def _check_location(location: DatabaseLocation, open_runs: int, report: Report) -> None:
+def _check_location(location: DatabaseLocation, open_runs: int, report: Report) -> None:
     if isinstance(location, SqliteLocation) and location.path is None:
         report(failed("DATABASE_URL has no file, so all runs are lost when the bot stops. Set it to a file."))
         return
     runs = f"{format_count(open_runs, 'run')} to resume" if open_runs else "no open runs"
     report(passed(f"Database {location} is up to date, intact and writable ({runs})."))
-    free = (await asyncio.to_thread(shutil.disk_usage, location.folder)).free
+
+
+def _check_space(folder: Path, report: Report) -> None:
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
     if free < _MIN_FREE:
         report(
             failed(
-                f"Only {format_size(free)} are free on the disk of {location.folder}. "
+                f"Only {format_size(free)} are free on the disk of {folder}. "
                 "Free some space: output files are stored there until Discord has them."
             )
         )

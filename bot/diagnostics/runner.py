@@ -62,7 +62,7 @@ async def check(*, offline: bool) -> int:
 async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, *, offline: bool) -> None:
     clock = SystemClock()
     report(passed(f"Settings are valid; commands: {join_names([f'/{spec.name}' for spec in settings.specs])}."))
-    store = await check_database(settings.database_url, clock=clock, report=report)
+    store = await check_database(settings.database_url, spool=settings.spool_folder, clock=clock, report=report)
     if store is not None:
         stack.push_async_callback(store.close)
     added = await store.commands.list_all() if store is not None else ()

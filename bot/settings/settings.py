@@ -132,7 +132,15 @@ class Settings(BaseSettings):
         None, description="Id of a server to register the commands in, for development (everywhere if unset)."
     )
 
-    database_url: str = Field("sqlite+aiosqlite:///data/replicord.db", description="URL of the SQLite database.")
+    database_url: str = Field(
+        "sqlite+aiosqlite:///data/replicord.db",
+        description="URL of the database: an SQLite file, or PostgreSQL (`postgresql://user:password@host/name`).",
+    )
+    spool_folder: Path | None = Field(
+        None,
+        description="Folder for output files until Discord has them (`spool` beside the SQLite file, "
+        "or `data/spool`, if unset).",
+    )
     keep_prompts: Duration = Field(timedelta(days=30), description="How long prompts, inputs and outputs are kept.")
     keep_files: Duration = Field(timedelta(days=1), description="How long uploaded files are kept.")
     keep_runs: Duration = Field(timedelta(days=365), description="How long the record of a run is kept.")

@@ -61,9 +61,14 @@ ELSEWHERE = {
     "sudo cp docs/replicord.service /etc/systemd/system/": _ROOT_ON_A_MACHINE,
     "sudo systemctl enable --now replicord": _ROOT_ON_A_MACHINE,
     "journalctl -u replicord -f": _ROOT_ON_A_MACHINE,
+    "sudo -u postgres createuser --pwprompt replicord": _ROOT_ON_A_MACHINE,
+    "sudo -u postgres createdb --owner replicord replicord": _ROOT_ON_A_MACHINE,
+    ".venv/bin/pip install -q '.[postgres]'": _SETS_UP,
+    ".venv/bin/python -m bot migrate-data sqlite+aiosqlite:///data/replicord.db "
+    "postgresql://replicord@localhost/replicord": "needs that server; tests/test_migrate_data.py runs it",
     "sudo env DATABASE_URL=sqlite+aiosqlite:////var/lib/replicord/data/replicord.db "
     "/opt/replicord/bin/replicord backup /var/backups/replicord.db": _ROOT_ON_A_MACHINE,
-    "uv pip compile pyproject.toml --extra speed --universal --python-version 3.11 --generate-hashes "
+    "uv pip compile pyproject.toml --extra postgres --extra speed --universal --python-version 3.11 --generate-hashes "
     "--no-emit-index-url --no-annotate --no-header --output-file requirements.txt": (
         "asks the package index; tests/packaging holds its result against pyproject.toml"
     ),

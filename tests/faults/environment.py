@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.rows import dict_row
+
 from sandbox.discord.person import Person
 from sandbox.discord.state.models import Channel, Message, Upload
 from sandbox.environment import Environment
@@ -30,6 +33,7 @@ class BotUnderTest:
         self.folder = folder
         self.discord, self.replicate = environment.discord, environment.replicate
         self.port = 0  # where the bot listens, if it was told to
+        self.postgresql_url = ""  # of its database, if that is no file
         self._started = 0
 
     @property
@@ -59,6 +63,9 @@ class BotUnderTest:
 
     def query(self, question: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the bot's database, changing nothing."""
+        if self.postgresql_url:
+            with psycopg.connect(self.postgresql_url, row_factory=dict_row) as server:
+                return server.execute(question.replace("?", "%s").encode(), values).fetchall()
         with closing(sqlite3.connect(f"file:{self.folder / 'replicord.db'}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(question, values)]

@@ -18,7 +18,7 @@ from bot.store.errors import QuotaExceeded, StoreError
 from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.clock import VirtualClock
-from tests.postgresql import PostgresqlServer, run_server
+from tests.postgresql import PostgresqlServer, get_name, run_server
 from tests.store.databases import postgresql_only
 from tests.store.samples import after, make_run
 from tests.tcp_proxy import TcpProxy, connect_to_socket, run_proxy
@@ -48,8 +48,7 @@ async def proxy(postgresql_server: PostgresqlServer) -> AsyncIterator[TcpProxy]:
 @pytest.fixture
 async def distant(created_url: str, proxy: TcpProxy, clock: VirtualClock) -> AsyncIterator[Store]:
     """A store whose connections go through the proxy."""
-    database = created_url.partition("?")[0].rpartition("/")[2]
-    store = await Store.open(f"postgresql://replicord@127.0.0.1:{proxy.port}/{database}", clock=clock)
+    store = await Store.open(f"postgresql://replicord@127.0.0.1:{proxy.port}/{get_name(created_url)}", clock=clock)
     yield store
     proxy.refusing = False
     proxy.resume()
