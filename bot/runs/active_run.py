@@ -14,6 +14,8 @@ from bot.clock import Clock
 from bot.media.types import Media
 from bot.runs.outcome import FailureReason, StreamResult, is_over
 from bot.runs.output_buffer import OutputBuffer
+from bot.runs.pending_writes import PendingWrites
+from bot.runs.policy import Policy
 from bot.runs.progress import LogReader, ProgressEstimator
 from bot.runs.snapshot import Phase, Progress, Reply, RunSnapshot, WarningCode
 from bot.store.models import Run, RunState
@@ -112,6 +114,7 @@ class ActiveRun:
         run: Run,
         *,
         clock: Clock,
+        policy: Policy,
         reply: Reply,
         output: OutputBuffer,
         thumbnail: Media | str | None = None,
@@ -135,6 +138,13 @@ class ActiveRun:
         self.reply_finished = False  # the reply took the final snapshot, or never will
         self.uninterruptible = False  # a cancellation now would leave a payment or the final snapshot in doubt
         self.untracked = False  # its prediction may still run though nothing follows it
+        self.is_over = False  # how it ends is known, and there is nothing left to cancel
+        self.pending = PendingWrites(
+            clock,
+            policy,
+            on_saved=self.set_saved,
+            on_error=lambda error: self.events.put(TaskFailed(error)),
+        )
         self.log_reader = LogReader()
         self._progress_estimator = ProgressEstimator()
         self._clock = clock
@@ -256,6 +266,15 @@ class ActiveRun:
             self._warnings[source] = warning
         if self.warning != before:
             self.show()
+
+    def set_saved(self, saved: bool) -> None:  # noqa: FBT001 - its only argument
+        """Show whether the database takes what is to be written of the run."""
+        self.set_warning("save", None if saved else WarningCode.NOT_SAVED)
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether the database does not take what is to be written of the run."""
+        return WarningCode.NOT_SAVED in self._warnings.values()
 
     @property
     def warning(self) -> WarningCode | None:

@@ -16,14 +16,13 @@ from typing import Final
 import structlog
 
 from bot.aio import race
-from bot.backends.replicate.errors import ApiError, NotSent, ReplicateError, Throttled
+from bot.backends.replicate.errors import ApiError, NoResponse, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.predictions import Prediction
 from bot.backends.replicate.types import ModelRef
 from bot.media.types import find_references
 from bot.runs.active_run import ActiveRun
 from bot.runs.input_files import resolve_files
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, reason_of_create_error, reason_of_upload_error
-from bot.runs.policy import retry_write
 from bot.runs.services import RunServices
 from bot.runs.snapshot import Phase, WarningCode
 from bot.store.errors import StoreError
@@ -52,21 +51,27 @@ async def create_once(active: ActiveRun, services: RunServices) -> Prediction | 
 
     None if the prediction was found by reconciling: only its id is known, and stands on the row.
     """
-    attempt = 0
+    policy, clock = services.policy, services.clock
+    give_up_at = clock.monotonic() + policy.deadline.total_seconds()
+    refused = unsaved = 0
     while True:
-        attempt += 1
-        result = await _attempt(active, services, retry=attempt > 1)
+        result = await _attempt(active, services, retry=refused + unsaved > 0)
         if isinstance(result, NoAnswer):
             return await services.reconciler.reconcile(active)
         if not isinstance(result, RetryLater):
             active.set_warning("create", None)
             return result
-        if attempt == services.policy.create_attempts:
+        if result.code is FailureCode.NOT_SAVED:
+            unsaved += 1
+            delay, is_last = policy.save_delay(unsaved), clock.monotonic() > give_up_at
+        else:
+            refused += 1
+            delay, is_last = max(result.after, policy.backoff(refused)), refused == policy.create_attempts
+        if is_last:
             return Outcome.failed(result.code)
         active.set_warning("create", result.warning)
         active.enter_phase(Phase.QUEUED)
-        delay = max(result.after, services.policy.backoff(attempt))
-        await race(services.clock.sleep(delay), active.cancel_requested.wait())
+        await race(clock.sleep(delay), active.cancel_requested.wait())
 
 
 async def _attempt(
@@ -92,6 +97,9 @@ async def _attempt(
             if active.resolved_input is None or not await _mark_sent(active, services):
                 return CANCELED
             return await _create(active, services)
+    except StoreError:
+        log.warning("create_postponed", run=active.run.id, exc_info=True)
+        return RetryLater(FailureCode.NOT_SAVED, WarningCode.NOT_SAVED)
     finally:
         services.create_queue.leave(ticket)
 
@@ -106,6 +114,7 @@ async def _resolve_input(active: ActiveRun, services: RunServices) -> None:
 
 async def _mark_sent(active: ActiveRun, services: RunServices) -> bool:
     """Record that the request is about to be sent; False if the run is canceled."""
+    await active.pending.flush()
     run_id, at = active.run.id, services.clock.now()
     webhook = services.policy.webhook_url(run_id)
     if not await services.runs.mark_sent(run_id, at=at, webhook=webhook):
@@ -122,8 +131,11 @@ async def _mark_sent(active: ActiveRun, services: RunServices) -> bool:
 
 
 async def _mark_unsent(active: ActiveRun, services: RunServices) -> None:
-    await retry_write(lambda: services.runs.mark_unsent(active.run.id), services.clock, services.policy)
+    async def write() -> None:
+        await services.runs.mark_unsent(active.run.id)
+
     active.update_row(sent_at=None, webhook=None)
+    await active.pending.add(write)
 
 
 async def _create(active: ActiveRun, services: RunServices) -> Prediction | Outcome | RetryLater | NoAnswer:
@@ -131,16 +143,10 @@ async def _create(active: ActiveRun, services: RunServices) -> Prediction | Outc
     active.enter_phase(Phase.SENDING)
     try:
         with services.reconciler.create_in_flight(run):
-            prediction = await services.replicate.predictions.create(
-                ModelRef.parse(run.target),
-                active.resolved_input or {},
-                webhook=run.webhook,
-                webhook_events=_WEBHOOK_EVENTS if run.webhook else (),
-                cancel_after=services.policy.deadline,
-            )
+            prediction = await _request(active, services)
             result = "ok"
             services.create_queue.on_accepted(services.replicate.create_allowance)
-            await _mark_submitted(active, prediction, services)
+            await services.reconciler.assign(active, prediction.id)
             return prediction
     except ReplicateError as error:
         result, answer = classify_create_error(error)
@@ -155,20 +161,23 @@ async def _create(active: ActiveRun, services: RunServices) -> Prediction | Outc
         level("create_sent", run=run.id, prediction=active.run.prediction_id, outcome=result, seconds=seconds)
 
 
-async def _mark_submitted(active: ActiveRun, prediction: Prediction, services: RunServices) -> None:
+async def _request(active: ActiveRun, services: RunServices) -> Prediction:
+    """Send the create request. An error that nobody expected is a lost answer: it may have been carried out."""
+    run = active.run
     try:
-        marked = await retry_write(
-            lambda: services.runs.mark_submitted(active.run.id, prediction_id=prediction.id),
-            services.clock,
-            services.policy,
+        return await services.replicate.predictions.create(
+            ModelRef.parse(run.target),
+            active.resolved_input or {},
+            webhook=run.webhook,
+            webhook_events=_WEBHOOK_EVENTS if run.webhook else (),
+            cancel_after=services.policy.deadline,
         )
-    except StoreError:
-        active.update_row(prediction_id=prediction.id)  # so that it is canceled when the run is ended
+    except ReplicateError:
         raise
-    if not marked:
-        raise RuntimeError("Another run has this prediction, or the run has ended.")
-    active.update_row(prediction_id=prediction.id, state=RunState.SUBMITTED)
-    active.resolved_input = None
+    except Exception as error:
+        log.exception("create_failed_unexpectedly", run=run.id)
+        services.metrics.unexpected_error("runs")
+        raise NoResponse("The create request ended in an unexpected error.") from error
 
 
 def classify_create_error(error: ReplicateError) -> tuple[str, Outcome | RetryLater | NoAnswer]:

@@ -21,7 +21,8 @@ What keeps money safe:
 5. One ``ended`` wins; the winner alone delivers, and a restart delivers only what is not ``delivered``.
 6. A cancel is on disk before it is acted upon, so that it is retried after a restart.
 7. ``Cancel-After`` ends predictions at Replicate that no bot comes back for.
-8. A run whose end cannot be written keeps its task, which retries for as long as the process lives.
+8. What happened is followed in memory and written when the database takes it (``pending_writes``): a run that is paid
+   for keeps its task while the disk is locked or full, and its end is retried for as long as the process lives.
 """
 
 import asyncio
@@ -78,10 +79,14 @@ class Restarting(Refused):
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """How many runs are in the create queue, and how many are in memory, by phase."""
+    """How many runs are in the create queue, and how many are in memory, by phase.
+
+    ``unsaved``: of how many the database does not take what is to be written.
+    """
 
     queued: int
     phases: Mapping[Phase, int]
+    unsaved: int = 0
 
 
 class Engine:
@@ -144,17 +149,17 @@ class Engine:
     async def cancel(self, run_id: str, *, by: int | None) -> CancelResult:
         """Record that a user asked to cancel a run, and cancel it; ``by`` is None if the bot itself does.
 
-        If the database fails, a run in memory is canceled nevertheless: its prediction may cost money.
+        If the database is locked or full, a run in memory is canceled nevertheless: its prediction may cost money. The
+        request is then written as soon as that is possible. StoreError for a run that is not in memory.
         """
         at = self._services.clock.now()
         active = self._active.get(run_id)
-        try:
+        if active is None:
             is_first = await self._services.runs.request_cancel(run_id, by_id=by, at=at)
-        except StoreError:
-            if active is None:
-                raise
-            log.warning("cancel_not_saved", run=run_id, exc_info=True)
-            is_first = not active.is_canceling
+        elif active.is_over:
+            return CancelResult.ALREADY_ENDED
+        else:
+            is_first = await self._save_cancel(active, by=by, at=at)
         if is_first:
             active = self._active.get(run_id)
             if active is None:
@@ -179,6 +184,19 @@ class Engine:
             active.place_lost = True
         await self.cancel(run_id, by=None)
 
+    async def _save_cancel(self, active: ActiveRun, *, by: int | None, at: datetime) -> bool:
+        """Write a cancel of a run in memory, now or when the database works; return whether it is the first."""
+        services, run_id = self._services, active.run.id
+        if active.is_canceling:
+            return False
+        written: list[bool] = []
+
+        async def write() -> None:
+            written.append(await services.runs.request_cancel(run_id, by_id=by, at=at))
+
+        await race(active.pending.add(write), services.clock.sleep(services.policy.cancel_save_timeout))
+        return written[0] if written else not active.is_canceling
+
     async def recover(self, find_missed_cancel: FindMissedCancel | None = None) -> int:
         """Take up every run that is not delivered; return how many.
 
@@ -189,7 +207,7 @@ class Engine:
         catching_up: set[asyncio.Task[None]] = set()
         services = self._services
         try:
-            for run in await services.runs.list_undelivered():
+            for run in await self._list_undelivered():
                 if run.id in self._active or run.id in self._starting or self._stopping:
                     continue
                 step = next_step(run, services.clock.now(), expire_after=services.policy.deadline)
@@ -208,6 +226,17 @@ class Engine:
         finally:
             await cancel_and_wait(catching_up)
         return count
+
+    async def _list_undelivered(self) -> Sequence[Run]:
+        """Return what a restart has to take up, as soon as the database can be read."""
+        failures = 0
+        while True:
+            try:
+                return await self._services.runs.list_undelivered()
+            except StoreError:
+                failures += 1
+                log.warning("runs_not_read", failures=failures, exc_info=failures == 1)
+            await self._services.clock.sleep(self._services.policy.save_delay(failures))
 
     async def _catch_up(self, first_poll: asyncio.Event) -> None:
         """Return once a run was polled and its stream had time to repeat what it sent before, or after a timeout."""
@@ -251,7 +280,9 @@ class Engine:
 
     def stats(self) -> EngineStats:
         return EngineStats(
-            queued=len(self._services.create_queue), phases=Counter(active.phase for active in self._active.values())
+            queued=len(self._services.create_queue),
+            phases=Counter(active.phase for active in self._active.values()),
+            unsaved=sum(active.is_unsaved for active in self._active.values()),
         )
 
     def _start_task(
@@ -269,6 +300,7 @@ class Engine:
         active = ActiveRun(
             run,
             clock=services.clock,
+            policy=services.policy,
             reply=services.open_reply(run, on_deleted=on_deleted, recovered=recovered),
             output=OutputBuffer(
                 run.output_schema,
@@ -307,6 +339,7 @@ class Engine:
         finally:
             if active.first_poll is not None:
                 active.first_poll.set()
+            await active.pending.close()
             await active.output.close()
             self._active.pop(run_id, None)
             self._tasks.pop(run_id, None)

@@ -14,6 +14,7 @@ from bot.backends.replicate.files import Files
 from bot.limits import DATA_URI_BYTES
 from bot.media.images import BadImage, make_thumbnail
 from bot.media.types import Media, MediaKind, format_reference, parse_reference
+from bot.store.errors import StoreError
 from bot.store.models import Run
 from bot.store.runs import Runs
 
@@ -73,7 +74,12 @@ class ThumbnailLoader:
         if not any("file:" in str(value) for value in run.input.values()):
             return _image_url(run)
         async with self._slots:
-            for file in await self._runs.load_files(run.id):
+            try:
+                files = await self._runs.load_files(run.id)
+            except StoreError:  # a decoration: the run goes on without it
+                log.warning("thumbnail_not_read", run=run.id, exc_info=True)
+                files = ()
+            for file in files:
                 if file.type.kind is MediaKind.IMAGE:
                     try:
                         return await asyncio.to_thread(make_thumbnail, file)

@@ -42,6 +42,7 @@ class FailureCode(StrEnum):
     # The bot.
     INTERNAL = "internal"
     EXPIRED = "expired"  # the bot was offline for so long that the run is not worth starting
+    NOT_SAVED = "not_saved"  # the database did not take it for so long that the run is not worth starting
     # Creating the prediction; nothing was billed, except maybe for LOST.
     UNREACHABLE = "unreachable"
     THROTTLED = "throttled"

@@ -1,12 +1,10 @@
-"""The numbers that runs go by (limits, intervals, timeouts), and what applies them: retries, the limit on polls."""
+"""The numbers that runs go by (limits, intervals, timeouts), and what applies them: the limit on polls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeVar
-
-import structlog
+from typing import Final
 
 from bot.aio import backoff_delay, no_jitter
 from bot.backends.replicate.predictions import Prediction, Predictions
@@ -14,13 +12,7 @@ from bot.clock import Clock
 from bot.limits import CREATES_PER_MINUTE, REQUESTS_PER_MINUTE
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS
 from bot.sliding_window import SlidingWindow
-from bot.store.errors import StoreError
 
-log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
-
-_WRITE_ATTEMPTS: Final = 7
 _MINUTE: Final = 60.0
 _SLEEP_MIN: Final = 0.001  # a shorter sleep could be rounded away, without end
 
@@ -71,6 +63,12 @@ class Policy:
     # this long it ends the run itself.
     overdue: timedelta = timedelta(minutes=2)
 
+    # Writing while the database is locked or full: the longest wait between two attempts, so that nobody is kept from
+    # starting another run for long once it works again, and how long an answer to a cancel waits for the disk (Discord
+    # wants the first answer to a button within three seconds).
+    save_delay_max: float = 5.0
+    cancel_save_timeout: float = 1.0
+
     download_timeout: float = 300.0
     # How long the final snapshot is offered to a message that only a press of its author makes reachable again.
     delivery_timeout: timedelta = timedelta(days=7)
@@ -97,22 +95,9 @@ class Policy:
         """Return the seconds to wait after ``failures`` in a row (from 1)."""
         return backoff_delay(failures, initial=self.backoff_min, maximum=self.backoff_max, jitter=no_jitter)
 
-
-async def retry_write(write: Callable[[], Awaitable[T]], clock: Clock, policy: Policy) -> T:
-    """Return the result of ``write``, retrying for about a minute; then raise its StoreError.
-
-    For compare-and-set transitions only: one that took effect although it failed has no effect when it is repeated.
-    """
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            return await write()
-        except StoreError:
-            if attempt == _WRITE_ATTEMPTS:
-                raise
-            log.warning("write_failed", attempt=attempt, exc_info=True)
-        await clock.sleep(policy.backoff(attempt))
+    def save_delay(self, failures: int) -> float:
+        """Return the seconds until a write is tried again that the database has not taken ``failures`` times."""
+        return min(self.backoff(failures), self.save_delay_max)
 
 
 class PollLimiter:

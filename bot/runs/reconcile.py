@@ -3,9 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from enum import IntEnum
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -15,12 +16,13 @@ from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.predictions import Prediction, Predictions
 from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
-from bot.media.types import parse_reference
+from bot.media.types import Media, parse_reference
 from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
 from bot.runs.input_files import inline_files
 from bot.runs.outcome import FailureCode, Outcome
 from bot.runs.policy import Policy
 from bot.runs.snapshot import Phase
+from bot.store.errors import StoreError
 from bot.store.models import Run, RunState
 from bot.store.runs import Runs
 
@@ -39,8 +41,12 @@ class Match(IntEnum):
     CERTAIN = 2
 
 
+class PredictionTaken(Exception):
+    """A prediction belongs to another run, or the run that it was created for has ended."""
+
+
 class Reconciler:
-    """Finds the predictions of creates that got no answer."""
+    """Gives each run its one prediction, and finds those of creates that got no answer."""
 
     def __init__(self, *, predictions: Predictions, runs: Runs, clock: Clock, policy: Policy) -> None:
         self._predictions = predictions
@@ -50,6 +56,7 @@ class Reconciler:
         self._in_flight: dict[str, Run] = {}
         self._reconciling: dict[str, Run] = {}
         self._unresolved: deque[Run] = deque(maxlen=_UNRESOLVED)
+        self._assigned: dict[str, str] = {}  # prediction id → run id, until it is on the run's row
 
     @contextmanager
     def create_in_flight(self, run: Run) -> Iterator[None]:
@@ -64,7 +71,7 @@ class Reconciler:
         """Return None once the prediction is found and on the run's row, else how the run ends without one."""
         active.enter_phase(Phase.RECONCILING)
         if active.resolved_input is None:
-            active.resolved_input = inline_files(active.run.input, await self._runs.load_files(active.run.id))
+            active.resolved_input = inline_files(active.run.input, await self._load_files(active))
         self._reconciling[active.run.id] = active.run
         try:
             found = await self._find(active)
@@ -76,6 +83,45 @@ class Reconciler:
         active.resolved_input = None
         return None if found else Outcome.failed(FailureCode.LOST)
 
+    async def assign(self, active: ActiveRun, prediction_id: str) -> None:
+        """Give a run its prediction: in memory at once, on its row as soon as the database takes it.
+
+        PredictionTaken if another run has it, or the run has ended.
+        """
+        owner, state = self._assigned.setdefault(prediction_id, active.run.id), active.run.state
+        if owner != active.run.id:
+            raise PredictionTaken
+        active.update_row(prediction_id=prediction_id, state=RunState.SUBMITTED)
+        try:
+            await active.pending.add(partial(self._record, active.run.id, prediction_id))
+        except PredictionTaken:
+            active.update_row(prediction_id=None, state=state)
+            raise
+        active.resolved_input = None
+
+    async def _record(self, run_id: str, prediction_id: str) -> None:
+        if not await self._runs.mark_submitted(run_id, prediction_id=prediction_id):
+            row = await self._runs.get(run_id)
+            if row is None or row.prediction_id != prediction_id:  # else an earlier attempt did take effect
+                del self._assigned[prediction_id]
+                raise PredictionTaken
+        del self._assigned[prediction_id]
+
+    async def _load_files(self, active: ActiveRun) -> tuple[Media, ...]:
+        failures = 0
+        while True:
+            try:
+                files = await self._runs.load_files(active.run.id)
+            except StoreError:
+                failures += 1
+                log.warning("files_not_read", run=active.run.id, exc_info=failures == 1)
+                active.set_saved(False)
+                await self._clock.sleep(self._policy.save_delay(failures))
+            else:
+                if failures:
+                    active.set_saved(True)
+                return files
+
     async def _find(self, active: ActiveRun) -> bool:
         began, was_listed, attempts = self._clock.monotonic(), False, 0
         age = max(active.age().total_seconds(), 0.0)  # from here on monotonic: the wall clock may be set
@@ -85,8 +131,8 @@ class Reconciler:
             candidates, listed = await self._candidates(active, webhook)
             was_listed = was_listed or listed
             for prediction in candidates:
-                if await self._runs.mark_submitted(active.run.id, prediction_id=prediction.id):
-                    active.update_row(prediction_id=prediction.id, state=RunState.SUBMITTED)
+                with suppress(PredictionTaken):
+                    await self.assign(active, prediction.id)
                     return True
             elapsed = self._clock.monotonic() - began
             if elapsed >= self._policy.reconcile_timeout:
@@ -113,7 +159,11 @@ class Reconciler:
         found = {id_: prediction for id_, prediction in found.items() if matches[id_]}
         if not found:
             return (), listed
-        owners = await self._runs.find_run_ids(tuple(found))
+        try:
+            owners = {**await self._runs.find_run_ids(tuple(found)), **self._assigned}
+        except StoreError:
+            log.warning("owners_not_read", run=active.run.id, exc_info=True)
+            return (), False
         free = tuple(prediction for id_, prediction in found.items() if id_ not in owners)
         return self._rank(active.run, free, matches), listed
 

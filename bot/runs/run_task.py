@@ -10,9 +10,10 @@ from bot.aio import race
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
 from bot.runs.create import create_once
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, outcome_of_prediction, outcome_of_stream
+from bot.runs.pending_writes import FAILURES_BEFORE_WARNING
 from bot.runs.recover import RecoveryStep
 from bot.runs.services import RunServices
-from bot.runs.snapshot import DeliveryResult, Phase, WarningCode
+from bot.runs.snapshot import DeliveryResult, Phase
 from bot.runs.track import send_cancel, track
 from bot.store.errors import StoreError
 from bot.store.models import RunState
@@ -20,8 +21,6 @@ from bot.store.models import RunState
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-_FAILURES_BEFORE_WARNING = 3
 
 
 async def run_task(active: ActiveRun, step: RecoveryStep, services: RunServices) -> None:
@@ -95,8 +94,13 @@ async def finalize(active: ActiveRun, outcome: Outcome, services: RunServices) -
         "metrics": dict(prediction.metrics) if prediction else {},
         "started_at": prediction.started_at if prediction else None,
     }
-    won = await _save(lambda: services.runs.mark_ended(active.run.id, at=ended_at, **columns), active, services)
-    if not won:
+    active.is_over = not active.untracked
+
+    async def end() -> bool:
+        await active.pending.flush()
+        return await services.runs.mark_ended(active.run.id, at=ended_at, **columns)
+
+    if not await _save(end, active, services):
         log.warning("run_already_ended", run=active.run.id)
         return
     active.update_row(ended_at=ended_at, **{name: value for name, value in columns.items() if value is not None})
@@ -171,11 +175,16 @@ async def _save(write: Callable[[], Awaitable[T]], active: ActiveRun, services: 
             result = await write()
         except StoreError:
             failures += 1
-            log.warning("run_not_saved", run=active.run.id, failures=failures, exc_info=failures == 1)
+            level = log.warning if failures == 1 else log.debug
+            level("run_not_saved", run=active.run.id, failures=failures, exc_info=failures == 1)
         else:
-            active.set_warning("save", None)
+            active.set_saved(True)
+            if failures:
+                log.info("run_saved", run=active.run.id, failures=failures)
             return result
-        if failures >= _FAILURES_BEFORE_WARNING:
-            active.set_warning("save", WarningCode.NOT_SAVED)
-        event = await race(active.events.get(), services.clock.sleep(services.policy.backoff(failures)))
+        if active.is_over and not active.run.state.terminal:
+            active.enter_phase(Phase.DELIVERING)
+        if failures >= FAILURES_BEFORE_WARNING:
+            active.set_saved(False)
+        event = await race(active.events.get(), services.clock.sleep(services.policy.save_delay(failures)))
         active.untracked = active.untracked or isinstance(event, CancelRequested)

@@ -33,7 +33,7 @@ class WarningCode(StrEnum):
     THROTTLED = "throttled"  # Replicate accepts few new predictions
     UNREACHABLE = "unreachable"  # Replicate does not answer
     CANCEL_NOT_ACCEPTED = "cancel_not_accepted"  # Replicate did not accept the cancel request
-    NOT_SAVED = "not_saved"  # the database does not accept the end of the run
+    NOT_SAVED = "not_saved"  # the database is locked or full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,6 @@ from bot.runs.active_run import (
 )
 from bot.runs.outcome import FailureCode, FailureReason, deadline_reason, is_over
 from bot.runs.services import RunServices
-from bot.store.errors import StoreError
 from bot.store.models import RunState
 
 log = structlog.get_logger(__name__)
@@ -167,13 +166,13 @@ class _Tracker:
         log.info("stream_lost", run=self._active.run.id, prediction=self._active.run.prediction_id)
 
     async def _record_start(self, prediction: Prediction) -> None:
-        started_at = prediction.started_at or self._clock.now()
-        try:
-            await self._services.runs.mark_running(self._active.run.id, started_at=started_at)
-        except StoreError:  # the next poll tries again
-            log.warning("start_not_saved", run=self._active.run.id, exc_info=True)
-        else:
-            self._active.update_row(state=RunState.RUNNING, started_at=started_at)
+        started_at, run_id = prediction.started_at or self._clock.now(), self._active.run.id
+
+        async def write() -> None:
+            await self._services.runs.mark_running(run_id, started_at=started_at)
+
+        self._active.update_row(state=RunState.RUNNING, started_at=started_at)
+        await self._active.pending.add(write)
 
     async def _send_cancel(self) -> None:
         """Ask Replicate to cancel the prediction until it accepts; that is not the end yet, which a poll shows."""

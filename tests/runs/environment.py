@@ -72,22 +72,36 @@ class StoreClock(VirtualClock):
 
 
 class RecordedRuns:
-    """The store's runs, counting the calls in progress; ``fail`` makes the next calls of a method raise."""
+    """The store's runs, counting the calls in progress.
+
+    ``fail`` makes the next calls of a method raise, ``stall`` makes them wait until ``resume``.
+    """
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
         self.in_progress = 0
         self.calls: Counter[str] = Counter()
         self.failures: dict[str, deque[Exception]] = {}
+        self._stalled: dict[str, asyncio.Event] = {}
 
     def fail(self, method: str, error: Exception, *, times: int = 1) -> None:
         self.failures.setdefault(method, deque()).extend([error] * times)
+
+    def stall(self, method: str) -> None:
+        self._stalled[method] = asyncio.Event()
+
+    def resume(self) -> None:
+        for event in self._stalled.values():
+            event.set()
+        self._stalled.clear()
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._runs, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             self.calls[name] += 1
+            if name in self._stalled:
+                await self._stalled[name].wait()
             if self.failures.get(name):
                 raise self.failures[name].popleft()
             self.in_progress += 1
@@ -234,6 +248,10 @@ class Environment:
         """Return the newest snapshot of a run, the final one if there is one."""
         reply = self.reply(run)
         return reply.finished[-1] if reply.finished else reply.snapshots[-1]
+
+
+def make_photo() -> Media:
+    return Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
 
 
 def make_run(clock: VirtualClock, **changes: Any) -> Run:

@@ -92,12 +92,14 @@ async def test_a_cancel_survives_a_restart(env: Environment) -> None:
 
 async def test_a_cancel_that_cannot_be_saved_is_acted_upon(env: Environment) -> None:
     run = await env.start()
-    env.runs.fail("request_cancel", StoreError("disk full"), times=3)
+    env.runs.fail("request_cancel", StoreError("disk full"), times=2)
     env.replicate.cancel_errors.append(NoResponse("Replicate did not answer."))  # so that it has not ended yet
     assert await env.engine.cancel(run.id, by=AUTHOR) is CancelResult.REQUESTED
     assert await env.engine.cancel(run.id, by=OTHER) is CancelResult.ALREADY_REQUESTED
     await env.clock.advance(10)
-    assert (await env.row(run)).state is RunState.CANCELED
+    row = await env.row(run)
+    assert (row.state, row.canceled_by_id) == (RunState.CANCELED, AUTHOR)
+    env.runs.fail("request_cancel", StoreError("disk full"))
     with pytest.raises(StoreError):
         await env.engine.cancel("another process's run", by=AUTHOR)
 

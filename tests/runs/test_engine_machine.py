@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bot.backends.replicate.errors import InsufficientCredit, NoResponse, ReplicateError
 from bot.backends.replicate.predictions import Status
 from bot.runs.engine import CancelResult
-from bot.runs.snapshot import DeliveryResult
+from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.errors import StoreError
 from bot.store.models import Run, RunState
 from tests.runs.environment import AUTHOR, Environment
@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 URL = "https://replicate.delivery/{}.webp"
 REFUSED = InsufficientCredit(status=402, title="Insufficient credit", detail="no")
+_STORE_METHODS = (
+    *("mark_sent", "mark_unsent", "mark_submitted", "mark_running", "mark_ended", "mark_delivered"),
+    *("request_cancel", "find_run_ids", "load_files"),
+)
 ENDS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ABORTED)
 
 
@@ -68,8 +72,11 @@ class EngineMachine(RuleBasedStateMachine):
     def let_a_request_fail(self, errors: str) -> None:
         getattr(self.env.replicate, errors).append(NoResponse("502"))
 
-    @rule(method=st.sampled_from(["mark_running", "mark_ended", "mark_delivered"]), times=st.sampled_from([1, 10]))
-    def let_writes_fail(self, method: str, times: int) -> None:
+    @rule(
+        method=st.sampled_from(_STORE_METHODS),
+        times=st.sampled_from([1, 10, 30]),
+    )
+    def let_the_store_fail(self, method: str, times: int) -> None:
         self.env.runs.fail(method, StoreError("disk full"), times=times)
 
     @rule(result=st.sampled_from([DeliveryResult.LATER, DeliveryResult.GONE, None]))
@@ -115,8 +122,14 @@ class EngineMachine(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         run_id = data.draw(st.sampled_from(self.run_ids))
         before = self._do(self.env.row(run_id))
-        result = self._do(self.env.engine.cancel(run_id, by=AUTHOR))
-        assert (result is CancelResult.ALREADY_ENDED) == before.state.terminal
+        try:
+            result = self._do(self.env.engine.cancel(run_id, by=AUTHOR))
+        except StoreError:  # of a run that is not in memory; the person is told
+            return
+        if before.state.terminal:
+            assert result is CancelResult.ALREADY_ENDED
+        elif result is CancelResult.ALREADY_ENDED:
+            assert self.env.engine.stats().phases[Phase.DELIVERING], "its end is not on disk, nor about to be"
         if result is CancelResult.REQUESTED and before.sent_at is None:
             self.canceled_unsent.add(run_id)
         self._do(self.env.clock.settle())

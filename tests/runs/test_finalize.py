@@ -106,24 +106,18 @@ async def test_an_unexpected_error_ends_no_other_run(env: Environment) -> None:
     assert (await env.row(other)).state is RunState.SUBMITTED
 
 
-async def test_a_prediction_that_cannot_be_saved_is_canceled(env: Environment) -> None:
-    env.runs.fail("mark_submitted", StoreError("disk full"), times=7)
-    run = await env.start()
-    env.replicate.only.start(env.clock.now())
-    await env.clock.advance(120)
-    assert (await env.row(run)).cause == "internal"
-    assert env.replicate.only.cancels == 1
-
-
 async def test_a_run_whose_end_cannot_be_saved_is_kept(env: Environment) -> None:
-    env.runs.fail("mark_ended", StoreError("disk full"), times=100)
+    env.runs.fail("mark_ended", StoreError("disk full"), times=1000)
     run = await env.start()
     env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
     await env.clock.advance(600)
-    assert env.active_runs() == 1
-    assert env.snapshot(run).progress.warning is WarningCode.NOT_SAVED
+    assert env.active_runs() == env.engine.stats().unsaved == 1
+    progress = env.snapshot(run).progress
+    assert (progress.warning, progress.phase) == (WarningCode.NOT_SAVED, Phase.DELIVERING)
+    assert len(env.snapshot(run).items) == 1
+    assert await env.engine.cancel(run.id, by=AUTHOR) is CancelResult.ALREADY_ENDED
     env.runs.failures.clear()
-    await env.clock.advance(60)
+    await env.clock.advance(6)
     row = await env.row(run)
     assert (row.state, row.output, row.cause) == (RunState.SUCCEEDED, [URL], None)
     assert row.delivered_at is not None
@@ -134,7 +128,7 @@ async def test_a_run_whose_end_cannot_be_saved_is_kept(env: Environment) -> None
 
 async def test_a_broken_run_that_cannot_be_saved_can_be_canceled(env: Environment) -> None:
     env.runs.fail("mark_running", RuntimeError("broken"))
-    env.runs.fail("mark_ended", StoreError("disk full"), times=100)
+    env.runs.fail("mark_ended", StoreError("disk full"), times=1000)
     env.replicate.cancel_errors.extend([NoResponse("502")] * 100)
     run = await env.start()
     prediction = env.replicate.only
@@ -156,7 +150,7 @@ async def test_a_broken_run_that_cannot_be_saved_can_be_canceled(env: Environmen
 
 
 async def test_a_delivery_that_cannot_be_saved_is_made_once(env: Environment) -> None:
-    env.runs.fail("mark_delivered", StoreError("disk full"), times=100)
+    env.runs.fail("mark_delivered", StoreError("disk full"), times=1000)
     run = await ended(env)
     await env.clock.advance(600)
     assert len(env.reply(run).finished) == 1

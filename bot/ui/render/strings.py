@@ -65,12 +65,14 @@ WARNINGS: Final[Mapping[WarningCode, str]] = {
     WarningCode.THROTTLED: "Replicate is busy; retrying in a few seconds.",
     WarningCode.UNREACHABLE: "Replicate can't be reached right now; retrying.",
     WarningCode.CANCEL_NOT_ACCEPTED: "Replicate hasn't accepted the cancel request yet; retrying.",
-    WarningCode.NOT_SAVED: "I can't save this run right now; retrying.",
+    WarningCode.NOT_SAVED: "I can't save this run right now. It goes on, and I keep trying.",
 }
 
 _FAILURES: Final[Mapping[FailureCode, str]] = {
     FailureCode.INTERNAL: "Something went wrong on my side. Try again.",
     FailureCode.EXPIRED: "I was offline too long to start this run. Nothing was billed. Try again.",
+    FailureCode.NOT_SAVED: "I couldn't save this run for too long, so I didn't start it. Nothing was billed. "
+    "Try again later.",
     FailureCode.UNREACHABLE: "Replicate couldn't be reached. Nothing was billed. Try again in a few minutes.",
     FailureCode.THROTTLED: "Replicate is too busy to take new runs from this bot. Nothing was billed. "
     "Try again in a few minutes.",
