@@ -305,7 +305,9 @@ class App:
         return not self._missing
 
     def _readiness(self) -> Mapping[str, bool]:
-        return {"discord": self._client.is_ready() and not self._client.is_closed(), **self._health_checks.results}
+        parts = {"discord": self._client.is_ready() and not self._client.is_closed(), **self._health_checks.results}
+        is_saved = self._store.database.is_writable and not self._engine.stats().unsaved
+        return {**parts, "database": parts["database"] and is_saved}
 
     def _exposition(self) -> bytes:
         stats = self._engine.stats()

@@ -54,6 +54,11 @@ class Database:
             raise
         return cls(location, connections=connections, clock=clock, metrics=metrics)
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether the latest transaction was made; False while the database is locked or full, or its server away."""
+        return self._writer.works
+
     async def write(self, job: Job[T]) -> T:
         """Run ``job`` with the write lock held; when this returns, the change is on disk."""
         return await self._run_timed("write", self._writer, job)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bot.clock import Clock
 from bot.errors import ConfigError
@@ -56,6 +56,9 @@ class JobQueue:
     ``group_commit``: jobs that are queued at the same moment share one transaction and one flush to disk. When one of
     them raises, all are rolled back and each is run again alone. So a job may run twice, and must touch nothing but
     the database.
+
+    ``works``: whether the database made the latest transaction. A locked one keeps a transaction waiting for seconds
+    before it fails, so everything that is queued by then fails with it: nobody waits for a thousand others.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class JobQueue:
         self._clock = clock
         self._queue: asyncio.Queue[_QueuedJob | None] = asyncio.Queue()
         self._closed = False
+        self.works = True
         self._workers = [
             asyncio.create_task(self._work(connection), name=f"{name}-{number}")
             for number, connection in enumerate(connections)
@@ -110,6 +114,8 @@ class JobQueue:
     async def _run_batch(self, connection: DatabaseConnection, batch: list[_QueuedJob]) -> None:
         """Run the jobs in one transaction; if one of them fails, each in one of its own."""
         outcome = await self._run_transaction(connection, batch)
+        if outcome.error is None or isinstance(outcome.error, (OperationalError, ConfigError)):
+            self.works = outcome.error is None  # other errors are a job's own
         if outcome.error is None:
             for queued, value in zip(batch, outcome.values, strict=True):
                 queued.succeed(value)
@@ -118,8 +124,11 @@ class JobQueue:
                 await self._run_batch(connection, [queued])
         else:
             # Without a transaction, the database is locked or away: each job alone would wait for it again.
+            error = convert_error(outcome.error)
             for queued in batch:
-                queued.fail(convert_error(outcome.error))
+                queued.fail(error)
+            if not outcome.begun:
+                self._fail_queued(error)
 
     async def _run_transaction(self, connection: DatabaseConnection, batch: list[_QueuedJob]) -> _Outcome:
         """Run the jobs in one transaction, once more if the first try met a connection that was lost before."""
@@ -147,6 +156,7 @@ class JobQueue:
             except (DBAPIError, ConfigError) as error:
                 if not is_lost_connection(error) or self._closed:
                     raise convert_error(error) from None
+                self.works = False
                 self._fail_queued(convert_error(error))
             else:
                 if committed is not None:

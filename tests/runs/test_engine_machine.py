@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -140,7 +141,8 @@ class EngineMachine(RuleBasedStateMachine):
         reply = self.env.replies[data.draw(st.sampled_from(self.run_ids))][-1]
 
         async def delete() -> None:
-            await reply.delete()
+            with suppress(StoreError):  # of a run that is not in memory
+                await reply.delete()
 
         self._do(delete())
         self._do(self.env.clock.settle())
