@@ -21,11 +21,12 @@ from discord import InteractionResponseType, ui
 from bot.discord_internals import is_malformed_response, mark_responded, register_view
 
 ALREADY_ACKNOWLEDGED: Final = 40060
+_INVALID_FORM: Final = 50035
 
 # Seconds until an answer counts as lost. Discord accepts a first response for three, so by then it is decided.
 _ANSWER_SECONDS: Final = 4.0
-# Seconds before each further attempt.
-_PAUSES: Final = (0.1, 0.4, 1.0, 2.0, 4.0, 8.0)
+# Seconds before each further attempt: long enough for a short outage, as a run under "thinking" waits for it.
+_PAUSES: Final = (0.1, 0.4, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 # Seconds until the answer to a request that may be made again counts as lost; discord.py waits out a 429 within them.
 _REPEATED_SECONDS: Final = 45.0
 # Seconds that the answer to a message with a file may take.
@@ -107,7 +108,12 @@ async def edit_response(
 ) -> None:
     """Replace the message that the first response showed; an edit twice is an edit."""
     body: dict[str, Any] = {"content": content} if view is None else {"view": view}
-    await _repeat(lambda: interaction.edit_original_response(**body))
+    try:
+        await _repeat(lambda: interaction.edit_original_response(**body))
+    except discord.HTTPException as error:
+        if not _is_image_to_blame(error, view):
+            raise
+        await _repeat(lambda: interaction.edit_original_response(**body))
 
 
 async def edit_response_with_file(
@@ -160,6 +166,8 @@ async def _respond(
                 is_lost = True
                 await asyncio.sleep(pause)
             except discord.HTTPException as error:
+                if _is_image_to_blame(error, view):
+                    continue
                 if error.code != ALREADY_ACKNOWLEDGED or not (is_lost or server_errors):
                     raise
                 log.info("response_answer_lost", interaction=interaction.id)
@@ -168,6 +176,33 @@ async def _respond(
                     register_view(interaction, view)
                 return None
     raise AssertionError("The last attempt returns or raises.")
+
+
+def _is_image_to_blame(error: discord.HTTPException, view: ui.LayoutView | None) -> bool:
+    """Return whether a card was refused that had images, and take these out: the words matter more."""
+    return error.code == _INVALID_FORM and view is not None and _remove_images(view)
+
+
+def _remove_images(view: ui.LayoutView) -> bool:
+    """Leave only the words of every section with an image; return whether there was one."""
+    found = False
+    for container in view.children:
+        if not isinstance(container, ui.Container):
+            continue
+        items = list(container.children)
+        if not any(map(_has_thumbnail, items)):
+            continue
+        found = True
+        container.clear_items()
+        for item in items:
+            kept = item.children if isinstance(item, ui.Section) and _has_thumbnail(item) else [item]
+            for part in kept:
+                container.add_item(part)
+    return found
+
+
+def _has_thumbnail(item: ui.Item[Any]) -> bool:
+    return isinstance(item, ui.Section) and isinstance(item.accessory, ui.Thumbnail)
 
 
 async def _repeat(request: Callable[[], Awaitable[T]], seconds: float = _REPEATED_SECONDS) -> T:

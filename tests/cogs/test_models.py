@@ -134,7 +134,13 @@ async def test_autocomplete_offers_results_or_the_typed_text(
 
 
 def release(
-    environment: Environment, name: str, version: str, inputs: Mapping[str, object], output: Mapping[str, object]
+    environment: Environment,
+    name: str,
+    version: str,
+    inputs: Mapping[str, object],
+    output: Mapping[str, object],
+    *,
+    cover_host: str = "example.com",
 ) -> None:
     """Publish a model, or a newer version of it, on Replicate."""
     environment.replicate.add_model(
@@ -144,7 +150,7 @@ def release(
             "description": "A model that grows",
             "visibility": "public",
             "run_count": 2_300_000,
-            "cover_image_url": f"https://example.com/{name}.webp",
+            "cover_image_url": f"https://{cover_host}/{name}.webp",
             "url": f"https://replicate.com/somebody/{name}",
             "latest_version": {
                 "id": version * 64,
@@ -217,3 +223,13 @@ async def test_info_shows_cover_and_run_count(environment: Environment, mia: Per
         await private_text(shown, "2.3 million runs", "A model that grows")
         assert shown.message is not None
         assert [item["url"] for item in iter_media(shown.message.components)] == ["https://example.com/growing.webp"]
+
+
+async def test_a_refused_cover_costs_only_itself(environment: Environment, mia: Person, pictures: Channel) -> None:
+    output = {"type": "string", "title": "Output"}
+    release(environment, "growing", "a", {"prompt": {"type": "string"}}, output, cover_host="my_bucket.example.com")
+    for command, values in (("models info", {"model": "somebody/growing"}), ("models search", {"words": "growing"})):
+        shown = await mia.use_command(pictures, command, values)
+        await private_text(shown, "2.3 million runs", "A model that grows")
+        assert shown.message is not None
+        assert not [*iter_media(shown.message.components)]
