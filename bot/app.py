@@ -24,9 +24,9 @@ from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
-from bot.client import Replicord
+from bot.client import Replicord, describe_error
 from bot.clock import Clock, SystemClock
-from bot.discord_internals import DEFAULT_GATEWAY, set_api_urls
+from bot.discord_internals import DEFAULT_GATEWAY, is_malformed_response, set_api_urls
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES
 from bot.maintenance import Maintenance, RetentionPeriods
@@ -40,6 +40,7 @@ from bot.runs import ModelRef, Run
 from bot.runs.engine import Engine
 from bot.runs.policy import Policy
 from bot.settings import Settings
+from bot.store.errors import StoreError
 from bot.store.location import parse_location
 from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
@@ -205,12 +206,15 @@ class App:
     async def _connect(self) -> None:
         try:
             await self._client.log_in(self._settings.discord_token.get_secret_value(), clock=self._clock)
+            await self._serve_discord()
         except discord.LoginFailure as error:
             raise ConfigError(
                 "Discord rejected DISCORD_TOKEN. Copy it again from the Bot page of your application."
             ) from error
+
+    async def _serve_discord(self) -> None:
         # Concurrently: paid runs do not wait for the command sync, and new commands do not wait for a thousand runs.
-        jobs = (self._recover_runs(), self._sync_commands(), self._client.connect())
+        jobs = (self._recover_runs(), self._sync_commands(), self._client.run_gateway(clock=self._clock))
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             await asyncio.gather(*tasks)
@@ -242,8 +246,12 @@ class App:
         try:
             await self._command_sync.sync()
             self._published = True
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            log.warning("command_sync_failed", error=str(error))  # maintenance tries again
+        except (discord.DiscordException, aiohttp.ClientError, OSError, StoreError) as error:
+            log.warning("command_sync_failed", error=describe_error(error))  # maintenance tries again
+        except (KeyError, TypeError, ValueError) as error:
+            if not is_malformed_response(error):
+                raise
+            log.warning("command_sync_failed", error="Discord's answer cannot be read.")
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs

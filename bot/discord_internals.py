@@ -5,10 +5,12 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import aiohttp
 import discord
 import yarl
 from discord import app_commands, ui
@@ -79,10 +81,39 @@ async def read_from_cdn(client: discord.Client, url: str) -> bytes:
 async def get_session_limit(client: discord.Client) -> Mapping[str, int]:
     """Return how often the bot may still log in today: ``total``, ``remaining``, ``reset_after`` (milliseconds).
 
-    No public method returns it.
+    ``fetch_session_start_limits`` returns the same, without the number of shards; this asks once for both.
     """
     _, _, limit = await client.http.get_bot_gateway()
     return cast("Mapping[str, int]", limit)
+
+
+async def get_gateway(client: discord.Client) -> tuple[int, int, float]:
+    """Return the recommended number of shards, the logins left today, and the seconds until they are reset.
+
+    ``connect`` asks for the number itself, and does not say what failed when it gets no answer.
+    """
+    shards, _, limit = await client.http.get_bot_gateway()
+    return int(shards), int(limit["remaining"]), int(limit["reset_after"]) / 1000
+
+
+def shorten_connection_logs() -> None:
+    """Log a lost or refused gateway connection in one line: discord.py writes a traceback at each of its attempts.
+
+    No setting changes that. Calling it twice is harmless.
+    """
+    for name in ("discord.client", "discord.shard"):
+        logging.getLogger(name).addFilter(_shorten_connection_error)
+
+
+_CONNECTION_ERRORS = (OSError, aiohttp.ClientError, discord.GatewayNotFound, discord.ConnectionClosed)
+
+
+def _shorten_connection_error(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, _CONNECTION_ERRORS):
+        record.msg = f"{record.getMessage()} ({str(error) or type(error).__name__})"
+        record.args, record.exc_info = (), None
+    return True
 
 
 async def command_payloads(tree: app_commands.CommandTree[Any]) -> list[dict[str, Any]]:
@@ -104,9 +135,11 @@ async def upsert_commands(client: discord.Client, payload: Sequence[Any], *, gui
     if client.application_id is None:
         raise discord.MissingApplicationID
     if guild_id is None:
-        await client.http.bulk_upsert_global_commands(client.application_id, payload=list(payload))
+        answer = await client.http.bulk_upsert_global_commands(client.application_id, payload=list(payload))
     else:
-        await client.http.bulk_upsert_guild_commands(client.application_id, guild_id, payload=list(payload))
+        answer = await client.http.bulk_upsert_guild_commands(client.application_id, guild_id, payload=list(payload))
+    if not isinstance(answer, list):  # discord.py returns the text of a page that came in place of JSON
+        raise discord.DiscordException("What answers is not Discord.")
 
 
 class PrebuiltLayout(ui.LayoutView):

@@ -16,6 +16,9 @@ INTERACTION_ACK: Final = timedelta(seconds=3)
 INTERACTION_TOKEN_LIFE: Final = timedelta(minutes=15)
 USER_INSTALL_FOLLOWUPS: Final = 5
 
+# Discord: the start. Cloudflare's bans tell a wait of up to an hour; longer ones are not believed.
+DISCORD_START_WAIT_MAX: Final = timedelta(hours=1)
+
 # Discord: messages (resources/message, reference#uploading-files)
 CONTENT_CHARS: Final = 2000
 URL_CHARS: Final = 2000  # of a media item; Discord does not document it

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from bot.discord_internals import (
     command_payloads,
     disable_voice_warnings,
     error_fields,
+    get_gateway,
     get_session_limit,
     is_malformed_response,
     mark_responded,
@@ -31,6 +33,7 @@ from bot.discord_internals import (
     release_locks_of_cancelled_requests,
     reset_http_session,
     set_api_urls,
+    shorten_connection_logs,
     upsert_commands,
 )
 from sandbox.discord import DiscordStandIn
@@ -329,3 +332,22 @@ async def test_a_cancelled_request_frees_its_token(client: Client, server: Serve
         await asyncio.wait({request})
         server.headers = {}
         await webhook.edit_message(7, content="words")  # hangs if discord.py keeps the lock elsewhere
+
+
+def test_a_lost_connection_is_logged_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    shorten_connection_logs()
+    logger = logging.getLogger("discord.shard")
+    for error in (ConnectionRefusedError("refused"), RuntimeError("a fault in code")):
+        try:
+            raise error
+        except (OSError, RuntimeError):
+            logger.exception("Failed to connect for shard_id: %s. Retrying...", 0)
+    lost, fault = caplog.records[-2:]
+    assert lost.getMessage() == "Failed to connect for shard_id: 0. Retrying... (refused)"
+    assert lost.exc_info is None
+    assert fault.exc_info is not None, "faults in code keep their traceback"
+
+
+async def test_the_gateways_limits_are_returned(client: Client, server: Server) -> None:
+    server.body = {"url": "wss://x", "shards": 2, "session_start_limit": {"remaining": 7, "reset_after": 1500}}
+    assert await get_gateway(client) == (2, 7, 1.5), "discord.py returns something else from get_bot_gateway."

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.client import Replicord, missing_permissions, server_invite
+from bot.client import Replicord, describe_error, missing_permissions, server_invite
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
 from bot.discord_internals import get_session_limit
 from bot.settings import Settings
@@ -36,7 +36,7 @@ async def check_login(client: Replicord, settings: Settings, report: Report) -> 
     except CONNECTION_ERRORS as error:
         report(
             failed(
-                f"Discord cannot be reached at {settings.discord_api_url} ({error or type(error).__name__}). "
+                f"Discord cannot be reached at {settings.discord_api_url} ({describe_error(error)}). "
                 "Check this machine's network and proxy, and DISCORD_API_URL."
             )
         )
@@ -84,10 +84,7 @@ async def check_gateway(client: Replicord, url: str, report: Report) -> None:
             hello = await socket.receive_json(timeout=_HELLO_TIMEOUT)
     except (*CONNECTION_ERRORS, TypeError, ValueError) as error:
         report(
-            failed(
-                f"The gateway {url} cannot be reached ({error or type(error).__name__}). "
-                "Allow WebSocket connections to it."
-            )
+            failed(f"The gateway {url} cannot be reached ({describe_error(error)}). Allow WebSocket connections to it.")
         )
         return
     if hello.get("op") != _HELLO_OPCODE:

@@ -8,7 +8,7 @@ from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import open_http
 from bot.catalog.catalog import merge_specs
 from bot.catalog.resolve import ModelResolver
-from bot.client import Replicord
+from bot.client import Replicord, describe_error
 from bot.clock import SystemClock
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
@@ -108,7 +108,7 @@ async def _check_discord(settings: Settings, expected: CommandOptions | None, re
                 await check_commands(client, expected, settings.command_guild, report)
             await check_guilds(client, report)
         except CONNECTION_ERRORS as error:
-            report(failed(f"Discord stopped responding ({error or type(error).__name__}). Check again in a minute."))
+            report(failed(f"Discord stopped responding ({describe_error(error)}). Check again in a minute."))
 
 
 async def _register_nothing(_: Replicord) -> None:

@@ -24,6 +24,7 @@ class FaultKind(StrEnum):
     FAIL_AFTER = "fail after"
     THROTTLE = "throttle"
     THROTTLE_ALL = "throttle all"
+    BAN = "ban"
     DELAY = "delay"
     CUT_BEFORE = "cut before"
     CUT_AFTER = "cut after"
@@ -115,6 +116,13 @@ class Faults:
     def throttle_all(self, route: str = ANY_ROUTE, *, seconds: float = 1.0, times: int | None = 1) -> Fault:
         """Answer 429 for the global limit and do nothing."""
         return self._arm(Fault(FaultKind.THROTTLE_ALL, route, times, seconds=seconds))
+
+    def ban(self, route: str = ANY_ROUTE, *, status: int = 429, seconds: float = 1.0, times: int | None = 1) -> Fault:
+        """Answer with a page of Cloudflare's and do nothing, as for addresses with 10,000 invalid requests.
+
+        The page is HTML, has no ``Via`` header, and names its wait in ``Retry-After`` alone.
+        """
+        return self._arm(Fault(FaultKind.BAN, route, times, status=status, seconds=seconds))
 
     def delay(self, route: str = ANY_ROUTE, *, seconds: float, times: int | None = 1) -> Fault:
         """Wait before the request is processed."""

@@ -1,6 +1,7 @@
 """The HTTP server: matches the route, applies faults and rate limits, calls the handler, logs the request."""
 
 import json
+import math
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,14 @@ K = FaultKind
 
 class ConnectionCut(Exception):
     """Breaks the connection without a response."""
+
+
+class Banned(Exception):
+    """Cloudflare answers in place of the API."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__()
+        self.fault = fault
 
 
 class RestServer:
@@ -46,6 +55,10 @@ class RestServer:
             response = ApiResponse(error.body, error.status)
             headers |= error.headers
             call.code = error.code
+        except Banned as error:
+            call.status, call.seconds = error.fault.status, clock.monotonic() - started
+            self._publish(call, call.seconds)
+            return _build_ban(error.fault)
         except ConnectionCut:
             call.status, call.seconds = CUT, clock.monotonic() - started
             if request.transport is not None:
@@ -60,6 +73,8 @@ class RestServer:
         self, request: web.Request, found: Route | None, params: dict[str, str], call: Call, headers: dict[str, str]
     ) -> ApiResponse:
         faults = self._faults.match_request(call.method, call.path)
+        if K.BAN in faults:
+            raise Banned(faults[K.BAN])
         route = self._check_route(request, found, call)
         self._throttle(faults, route, params)
         if route.bot:
@@ -151,6 +166,13 @@ def server_error(status: int) -> ApiError:
     error.status = status
     error.body = {"message": messages.get(status, f"{status}: Error"), "code": 0}
     return error
+
+
+def _build_ban(fault: Fault) -> web.Response:
+    """Return the page that Cloudflare answers with."""
+    headers = {"Server": "cloudflare", "Retry-After": str(math.ceil(fault.seconds))}
+    page = "<!DOCTYPE html><html><head><title>Access denied</title></head><body>error code: 1015</body></html>"
+    return web.Response(text=page, content_type="text/html", status=fault.status, headers=headers)
 
 
 def _build_response(response: ApiResponse, headers: dict[str, str]) -> web.Response:
