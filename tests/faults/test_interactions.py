@@ -39,7 +39,9 @@ def thumbnails(message: Message) -> list[str]:
     return [item["accessory"]["media"]["url"] for item in found if item.get("accessory", {}).get("type") == 11]
 
 
-@pytest.mark.parametrize("break_connection", [*BREAKS, cut_twice], ids=[*NAMES, "taken, twice"])
+@pytest.mark.parametrize(
+    "break_connection", [*BREAKS, cut_twice, Faults.hang_after], ids=[*NAMES, "taken, twice", "taken, no answer"]
+)
 async def test_a_run_goes_on_without_its_acknowledgement(shared_bot: BotUnderTest, break_connection: Break) -> None:
     fault = break_connection(shared_bot.discord.faults, CALLBACK)
     run = await shared_bot.generate(images=1)
