@@ -256,6 +256,7 @@ class App:
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs
         buttons = RunButtons(
+            engine=self._engine,
             runs=runs,
             catalog=self._catalog,
             starter=self._run_starter,
@@ -264,9 +265,7 @@ class App:
         )
         return (
             *self._model_cogs(client),
-            CancelRuns(
-                client, engine=self._engine, runs=runs, replies=self._replies, missed_reactions=self._missed_reactions
-            ),
+            CancelRuns(client, engine=self._engine, runs=runs, missed_reactions=self._missed_reactions),
             buttons,
             About(client, catalog=self._catalog, version=VERSION, link=self._settings.about_url),
             RunsCommands(client, engine=self._engine, runs=runs),

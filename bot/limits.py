@@ -16,6 +16,9 @@ INTERACTION_ACK: Final = timedelta(seconds=3)
 INTERACTION_TOKEN_LIFE: Final = timedelta(minutes=15)
 USER_INSTALL_FOLLOWUPS: Final = 5
 
+# Our own: tokens of presses that are kept until their runs are taken up after a restart, some 300 bytes each.
+EARLY_TOKENS: Final = 1000
+
 # Discord: the start. Cloudflare's bans tell a wait of up to an hour; longer ones are not believed.
 DISCORD_START_WAIT_MAX: Final = timedelta(hours=1)
 

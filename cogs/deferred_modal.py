@@ -12,8 +12,8 @@ from bot.client import Replicord
 from bot.errors import ReplicordError
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.ui.first_response import edit_response, send_modal, send_privately
-from bot.ui.render.cards import Tone, list_card, sentence_card
-from bot.ui.respond import explain_error
+from bot.ui.render.cards import Card, Tone, list_card, sentence_card
+from bot.ui.respond import explain_error, respond_with_card
 
 # Discord waits 3 seconds; the rest is for the network and a busy event loop.
 _PATIENCE: Final = 1.5
@@ -26,11 +26,16 @@ BuildModal = Callable[[Command], ui.Modal]
 async def open_modal(
     interaction: Interaction, load_command: Coroutine[Any, Any, Command], build_modal: BuildModal
 ) -> None:
-    """Open the form of a command that is being loaded; if that takes too long, show a button that opens it."""
+    """Open the form of a command that is being loaded; if that takes too long, show a button that opens it.
+
+    So does a press that was acknowledged already: a form can only be the first response.
+    """
     loading = asyncio.create_task(load_command, name=f"form of interaction {interaction.id}")
     try:
         done, _ = await asyncio.wait({loading}, timeout=_PATIENCE)
-        if done:
+        if interaction.response.is_done():
+            await respond_with_card(interaction, _form_card(await loading, build_modal))
+        elif done:
             await send_modal(interaction, build_modal(loading.result()))
         else:
             await _show_button(interaction, loading, build_modal)
@@ -45,14 +50,17 @@ async def _show_button(interaction: Interaction, loading: asyncio.Task[Command],
     except ReplicordError as error:
         await edit_response(interaction, view=sentence_card(explain_error(interaction, error)))
         return
-    card = list_card(
+    await edit_response(interaction, view=_form_card(command, build_modal))
+
+
+def _form_card(command: Command, build_modal: BuildModal) -> Card:
+    return list_card(
         command.target.model,
         [],
         intro="The form is ready.",
         buttons=[_OpenButton(command, build_modal)],
         timeout=INTERACTION_TOKEN_LIFE.total_seconds(),
     )
-    await edit_response(interaction, view=card)
 
 
 class _OpenButton(ui.Button[ui.LayoutView]):

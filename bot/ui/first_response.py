@@ -18,10 +18,11 @@ import discord
 import structlog
 from discord import InteractionResponseType, ui
 
-from bot.discord_internals import is_malformed_response, mark_responded, register_view
+from bot.discord_internals import PrebuiltLayout, is_malformed_response, mark_responded, register_view
+from bot.ui.card_decorations import drop_decorations
+from bot.ui.render import payloads, strings
 
 ALREADY_ACKNOWLEDGED: Final = 40060
-_INVALID_FORM: Final = 50035
 
 # Seconds until an answer counts as lost. Discord accepts a first response for three, so by then it is decided.
 _ANSWER_SECONDS: Final = 4.0
@@ -66,7 +67,14 @@ async def defer(interaction: discord.Interaction[Any], *, ephemeral: bool = Fals
 
 
 async def defer_publicly(interaction: discord.Interaction[Any]) -> int:
-    """Acknowledge with a public message that says "thinking", and return its id."""
+    """Acknowledge with a public message that says "thinking", and return its id.
+
+    After a press that was acknowledged as an update of its message, a further message takes the place of that one.
+    """
+    if interaction.response.is_done():
+        placeholder = PrebuiltLayout([payloads.text(strings.STARTING)])
+        sent = await _send(interaction.followup.send(view=placeholder, wait=True), _ANSWER_SECONDS)
+        return sent.id
     response = await _respond(
         interaction,
         lambda: interaction.response.defer(thinking=True),
@@ -108,12 +116,7 @@ async def edit_response(
 ) -> None:
     """Replace the message that the first response showed; an edit twice is an edit."""
     body: dict[str, Any] = {"content": content} if view is None else {"view": view}
-    try:
-        await _repeat(lambda: interaction.edit_original_response(**body))
-    except discord.HTTPException as error:
-        if not _is_image_to_blame(error, view):
-            raise
-        await _repeat(lambda: interaction.edit_original_response(**body))
+    await _repeat(lambda: interaction.edit_original_response(**body), view=view)
 
 
 async def edit_response_with_file(
@@ -121,7 +124,7 @@ async def edit_response_with_file(
 ) -> None:
     """Replace the message that the first response showed by a text and a file; ``open_file`` is called once a try."""
     await _repeat(
-        lambda: interaction.edit_original_response(content=content, attachments=[open_file()]), _UPLOAD_SECONDS
+        lambda: interaction.edit_original_response(content=content, attachments=[open_file()]), seconds=_UPLOAD_SECONDS
     )
 
 
@@ -133,9 +136,12 @@ async def delete_response(interaction: discord.Interaction[Any]) -> None:
         return
 
 
-async def follow_up_privately(interaction: discord.Interaction[Any], content: str) -> None:
+async def follow_up_privately(
+    interaction: discord.Interaction[Any], content: str | None = None, *, view: ui.LayoutView | None = None
+) -> None:
     """Send one more message that only the person sees. If the answer is lost it may come twice, but it comes."""
-    await _repeat(lambda: interaction.followup.send(content, ephemeral=True))
+    body: dict[str, Any] = {"content": content} if view is None else {"view": view}
+    await _repeat(lambda: interaction.followup.send(ephemeral=True, **body), view=view)
 
 
 def is_answered_elsewhere(error: BaseException) -> bool:
@@ -155,7 +161,9 @@ async def _respond(
     """
     is_lost = False
     with _noting_server_errors() as server_errors:
-        for pause in (*_PAUSES, None):
+        pauses = iter((*_PAUSES, None))
+        pause = next(pauses)
+        while True:
             try:
                 return await _send(request(), _ANSWER_SECONDS)
             except _CONNECTION_LOST:
@@ -165,8 +173,9 @@ async def _respond(
                     register_view(interaction, view)
                 is_lost = True
                 await asyncio.sleep(pause)
+                pause = next(pauses)
             except discord.HTTPException as error:
-                if _is_image_to_blame(error, view):
+                if view is not None and drop_decorations(view, error):
                     continue
                 if error.code != ALREADY_ACKNOWLEDGED or not (is_lost or server_errors):
                     raise
@@ -175,44 +184,27 @@ async def _respond(
                 if view is not None and not is_lost:
                     register_view(interaction, view)
                 return None
-    raise AssertionError("The last attempt returns or raises.")
 
 
-def _is_image_to_blame(error: discord.HTTPException, view: ui.LayoutView | None) -> bool:
-    """Return whether a card was refused that had images, and take these out: the words matter more."""
-    return error.code == _INVALID_FORM and view is not None and _remove_images(view)
+async def _repeat(
+    request: Callable[[], Awaitable[T]], *, seconds: float = _REPEATED_SECONDS, view: ui.LayoutView | None = None
+) -> T:
+    """Make a request that may be made twice, again if the connection breaks, and without refused decorations.
 
-
-def _remove_images(view: ui.LayoutView) -> bool:
-    """Leave only the words of every section with an image; return whether there was one."""
-    found = False
-    for container in view.children:
-        if not isinstance(container, ui.Container):
-            continue
-        items = list(container.children)
-        if not any(map(_has_thumbnail, items)):
-            continue
-        found = True
-        container.clear_items()
-        for item in items:
-            kept = item.children if isinstance(item, ui.Section) and _has_thumbnail(item) else [item]
-            for part in kept:
-                container.add_item(part)
-    return found
-
-
-def _has_thumbnail(item: ui.Item[Any]) -> bool:
-    return isinstance(item, ui.Section) and isinstance(item.accessory, ui.Thumbnail)
-
-
-async def _repeat(request: Callable[[], Awaitable[T]], seconds: float = _REPEATED_SECONDS) -> T:
-    """Make a request that may be made twice, again if the connection breaks."""
-    for pause in _PAUSES:
+    ``view`` is the card in the message.
+    """
+    pauses = iter(_PAUSES)
+    while True:
         try:
             return await _send(request(), seconds)
         except _CONNECTION_LOST:
+            pause = next(pauses, None)
+            if pause is None:
+                raise
             await asyncio.sleep(pause)
-    return await _send(request(), seconds)
+        except discord.HTTPException as error:
+            if view is None or not drop_decorations(view, error):
+                raise
 
 
 async def _send(request: Awaitable[T], seconds: float) -> T:

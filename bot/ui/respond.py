@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import discord
 import structlog
-from discord import app_commands
+from discord import app_commands, ui
 
 from bot.errors import UserError
 from bot.formatting import truncate_utf16
@@ -34,6 +34,14 @@ async def respond(interaction: discord.Interaction[Any], sentence: str) -> None:
     if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
         await delete_response(interaction)
     await follow_up_privately(interaction, text)
+
+
+async def respond_with_card(interaction: discord.Interaction[Any], card: ui.LayoutView) -> None:
+    """Show a card to the person alone, also after a press that was acknowledged already."""
+    if interaction.response.is_done():
+        await follow_up_privately(interaction, view=card)
+    else:
+        await send_privately(interaction, view=card)
 
 
 async def report_error(interaction: discord.Interaction[Any], error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Cancel a run: ❌ under its message, its Cancel button, or the bot's removal from its server."""
+"""Cancel a run: ❌ under its message, or the bot's removal from its server; its button is in ``cogs.run_buttons``."""
 
 from typing import Final
 
@@ -7,20 +7,12 @@ import structlog
 from discord.ext import commands
 
 from bot.client import Replicord
-from bot.errors import Refused
-from bot.runs import Run
-from bot.runs.engine import CancelResult, Engine
+from bot.runs.engine import Engine
 from bot.store.runs import Runs
-from bot.ui.components import Action
-from bot.ui.first_response import defer
 from bot.ui.permissions import may_cancel
-from bot.ui.render.markdown import format_name
-from bot.ui.render.strings import CANCEL_ANSWERS
 from bot.ui.reply.errors import REQUEST_ERRORS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.messages import CANCEL_EMOJI
-from bot.ui.reply.task import ReplyRegistry
-from bot.ui.respond import respond
 
 _NOT_A_MEMBER: Final = frozenset({10004, 50001})  # unknown guild, missing access
 
@@ -28,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class CancelRuns(commands.Cog):
-    """Cancels runs by reaction and by button; who may do so is read from the run's row at that moment.
+    """Cancels runs by reaction; who may do so is read from the run's row at that moment.
 
     The runs in a server that the bot is removed from are canceled, too.
     """
@@ -39,13 +31,11 @@ class CancelRuns(commands.Cog):
         *,
         engine: Engine,
         runs: Runs,
-        replies: ReplyRegistry,
         missed_reactions: MissedCancelReactions,
     ) -> None:
         self._client = client
         self._engine = engine
         self._runs = runs
-        self._replies = replies
         self._missed_reactions = missed_reactions
 
     @commands.Cog.listener()
@@ -75,31 +65,6 @@ class CancelRuns(commands.Cog):
         if run is not None and may_cancel(run, user_id=event.user_id, manages_messages=self._manages_messages(event)):
             await self._engine.cancel(run.id, by=event.user_id)
 
-    @commands.Cog.listener()
-    async def on_run_button(self, interaction: discord.Interaction[Replicord], action: Action, run_id: str) -> None:
-        """Cancel the run, or say in private why not."""
-        if action is not Action.CANCEL:
-            return
-        run = await self._runs.get(run_id)
-        manages = interaction.permissions.manage_messages
-        if run is not None and not may_cancel(run, user_id=interaction.user.id, manages_messages=manages):
-            raise Refused(
-                f"Only {format_name(run.author_name)} or someone who can manage messages here can stop this run."
-            )
-        result = await self._engine.cancel(run_id, by=interaction.user.id)
-        if (
-            run is not None
-            and run.place.token_only
-            and result is CancelResult.REQUESTED
-            and _is_under(interaction, run)
-        ):
-            # Only a token reaches this message, so the card itself says "Stopping" with the token of this press. The
-            # token of a press elsewhere, as in the list of runs, reaches only the message that was pressed.
-            await defer(interaction)
-            if self._replies.renew_token(run.id, interaction.token, interaction.expires_at):
-                return
-        await respond(interaction, CANCEL_ANSWERS[result])
-
     async def _cancel_runs_in(self, guild_id: int) -> None:
         for run in await self._runs.list_undelivered():
             # A person who installed the bot for themselves uses it in servers that the bot never was in.
@@ -128,7 +93,3 @@ class CancelRuns(commands.Cog):
         if channel is None or event.member is None:
             return False
         return channel.permissions_for(event.member).manage_messages
-
-
-def _is_under(interaction: discord.Interaction[Replicord], run: Run) -> bool:
-    return interaction.message is not None and interaction.message.id == run.place.message_id

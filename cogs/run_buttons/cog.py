@@ -1,4 +1,4 @@
-"""Again, Edit, Details and Show the result; Cancel is in ``cogs.cancel``."""
+"""The buttons of a run: Cancel, Again, Edit, Details and Show the result."""
 
 import discord
 from discord.ext import commands
@@ -9,16 +9,17 @@ from bot.errors import Refused
 from bot.media.types import find_references
 from bot.options.form import build_form, restore_values
 from bot.runs import ModelRef, Run
+from bot.runs.engine import CancelResult, Engine
 from bot.store.runs import Runs
 from bot.ui.components import Action
-from bot.ui.first_response import defer, send_privately
+from bot.ui.first_response import defer
 from bot.ui.modals import Answers, FormModal
-from bot.ui.permissions import may_repeat, may_see_details
+from bot.ui.permissions import may_cancel, may_repeat, may_see_details
 from bot.ui.render.cards import details_card
 from bot.ui.render.markdown import format_name
-from bot.ui.render.strings import NOTHING_NEWER, RUN_DELETED
+from bot.ui.render.strings import CANCEL_ANSWERS, NOTHING_NEWER, RUN_DELETED
 from bot.ui.reply.task import ReplyRegistry
-from bot.ui.respond import respond
+from bot.ui.respond import respond, respond_with_card
 from cogs.deferred_modal import open_modal
 from cogs.permissions import RunAccess
 from cogs.start_run import RunStarter
@@ -30,8 +31,16 @@ class RunButtons(commands.Cog):
     """Handles presses from the run's row, so that a button works as long as the row exists."""
 
     def __init__(
-        self, *, runs: Runs, catalog: Catalog, starter: RunStarter, access: RunAccess, replies: ReplyRegistry
+        self,
+        *,
+        engine: Engine,
+        runs: Runs,
+        catalog: Catalog,
+        starter: RunStarter,
+        access: RunAccess,
+        replies: ReplyRegistry,
     ) -> None:
+        self._engine = engine
         self._runs = runs
         self._catalog = catalog
         self._starter = starter
@@ -40,9 +49,12 @@ class RunButtons(commands.Cog):
 
     @commands.Cog.listener()
     async def on_run_button(self, interaction: Interaction, action: Action, run_id: str) -> None:
-        if action is Action.CANCEL:
-            return
+        """Do what a button is for, whoever pressed it if they may; every press may bring the card up to date."""
         run = await self._runs.get(run_id)
+        renewed = run is not None and await self._hand_over_token(interaction, run)
+        if action is Action.CANCEL:
+            await self._cancel(interaction, run_id, run, renewed=renewed)
+            return
         if run is None:
             raise Refused(RUN_DELETED)
         match action:
@@ -53,12 +65,39 @@ class RunButtons(commands.Cog):
             case Action.EDIT:
                 await self._edit(interaction, run)
             case Action.REFRESH:
-                await self._refresh(interaction, run)
+                await self._refresh(interaction, run, renewed=renewed)
+
+    async def _hand_over_token(self, interaction: Interaction, run: Run) -> bool:
+        """Give the token of a press to the reply that only a token reaches; return whether it did.
+
+        Such a token reaches the message of the button only if the press is acknowledged as an update of it; what the
+        button shows beside follows in messages of its own. The token of a press elsewhere, as in the list of runs,
+        reaches only the message that was pressed.
+        """
+        message = interaction.message
+        if message is None or message.id != run.place.message_id:
+            return False
+        if run.delivered_at is not None or not (run.place.token_only or message.flags.ephemeral):
+            return False
+        await defer(interaction)
+        self._replies.renew_token(run.id, interaction.token, interaction.expires_at)
+        return True
+
+    async def _cancel(self, interaction: Interaction, run_id: str, run: Run | None, *, renewed: bool) -> None:
+        """Cancel the run, or say in private why not; a card with a new token says "Stopping" itself."""
+        manages = interaction.permissions.manage_messages
+        if run is not None and not may_cancel(run, user_id=interaction.user.id, manages_messages=manages):
+            raise Refused(
+                f"Only {format_name(run.author_name)} or someone who can manage messages here can stop this run."
+            )
+        result = await self._engine.cancel(run_id, by=interaction.user.id)
+        if not (renewed and result is CancelResult.REQUESTED):
+            await respond(interaction, CANCEL_ANSWERS[result])
 
     async def _show_details(self, interaction: Interaction, run: Run) -> None:
         if not may_see_details(run, user_id=interaction.user.id):
             raise Refused(f"Only {format_name(run.author_name)} can see this run's inputs.")
-        await send_privately(interaction, view=details_card(run))
+        await respond_with_card(interaction, details_card(run))
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
         self._check_repeatable(interaction, run)
@@ -92,10 +131,13 @@ class RunButtons(commands.Cog):
 
         await open_modal(interaction, load_command(), build_modal)
 
-    async def _refresh(self, interaction: Interaction, run: Run) -> None:
-        await defer(interaction)
-        if not self._replies.renew_token(run.id, interaction.token, interaction.expires_at):
-            await respond(interaction, NOTHING_NEWER)
+    async def _refresh(self, interaction: Interaction, run: Run, *, renewed: bool) -> None:
+        if not renewed:
+            await defer(interaction)
+            if run.delivered_at is not None:
+                await respond(interaction, NOTHING_NEWER)
+            else:
+                self._replies.renew_token(run.id, interaction.token, interaction.expires_at)
 
     def _check_repeatable(self, interaction: Interaction, run: Run) -> None:
         """Raise Refused if the run's input is deleted, or another person's private one."""

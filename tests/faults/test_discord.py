@@ -8,7 +8,7 @@ from bot.limits import INTERACTION_TOKEN_LIFE
 from sandbox.discord.state.permissions import Permission
 from sandbox.request_log import Call
 from tests.faults.conftest import OpenBot
-from tests.faults.environment import BotUnderTest, StartedRun, eventually, has_image
+from tests.faults.environment import BotUnderTest, StartedRun, eventually, has_image, shows_end
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -296,3 +296,60 @@ async def test_a_user_install_warns_before_the_token_expires(open_bot: OpenBot) 
         await bot.mia.press(run.message, "Cancel")
         await run.assert_consistent("canceled")
         assert edits_by_bot(bot, run) == 0
+
+
+async def out_of_reach(bot: BotUnderTest, *, images: int) -> StartedRun:
+    """Return a run whose end the bot cannot show: only a token reaches its message, and the bot was down meanwhile."""
+    bot.mia.user.installed = True
+    run = await bot.generate(where=bot.discord.state.dm("mia", "noah"), images=images)
+    await run.wait_for(lambda: run.images)
+    await bot.kill()
+    await eventually(lambda: run.predictions[0].status == "succeeded")
+    bot.advance(LIFE)
+    await bot.start()
+    await eventually(lambda: run.state == "succeeded")
+    assert not run.is_over
+    return run
+
+
+@pytest.mark.parametrize(
+    ("who", "button", "answer"),
+    [
+        ("mia", "Details", "Details"),
+        ("noah", "Details", "can see this run's inputs"),
+        ("mia", "Cancel", "already finished"),
+        ("noah", "Cancel", "can stop this run"),
+    ],
+)
+async def test_any_press_brings_a_dead_reply_up_to_date(open_bot: OpenBot, who: str, button: str, answer: str) -> None:
+    async with open_bot() as bot:
+        run = await out_of_reach(bot, images=3)
+        pressed = await bot.discord.person(who).press(run.message, button)
+        await run.wait_for(lambda: run.is_over)
+        await run.assert_consistent(images=3)
+        await pressed.wait_for(lambda pressed: any(answer in one.text for one in pressed.followups))
+        assert all(one.ephemeral for one in pressed.followups)
+
+
+@pytest.mark.parametrize("button", ["Again", "Edit", "Details"])
+async def test_a_press_on_an_unrecorded_final_card_delivers(open_bot: OpenBot, button: str) -> None:
+    async with open_bot() as bot:
+        bot.mia.user.installed = True
+        bot.discord.faults.hang_after("PATCH *", when=shows_end)
+        run = await bot.generate(where=bot.discord.state.dm("mia", "noah"), images=2)
+        await run.wait_for(lambda: run.is_over)
+        await bot.kill()
+        assert run.row["delivered_at"] is None
+        bot.advance(LIFE)
+        await bot.start()
+        pressed = await bot.mia.press(run.message, button)
+        await run.assert_consistent(images=2, predictions=2 if button == "Again" else 1)
+        [shown] = await pressed.wait_for(lambda pressed: pressed.followups)
+        assert shown.ephemeral == (button != "Again")
+        if button == "Again":
+            again = StartedRun(bot, shown, run.prompt)
+            await again.wait_until_delivered()
+            assert len(again.images) == 2
+        elif button == "Edit":
+            opened = await bot.mia.press(shown, "Open the form")
+            assert opened.modal is not None

@@ -36,6 +36,7 @@ UNEXPECTED_ERROR: Final = "Something went wrong on my side. Try again in a momen
 DATABASE_UNAVAILABLE: Final = "I can't reach my database right now. Try again in a moment."
 NOT_ALLOWED: Final = "You can't use that here."
 RUN_DELETED: Final = "This run's data was deleted."
+STARTING: Final = "Starting the run…"
 NOTHING_NEWER: Final = "This run has finished, and its message already shows everything."
 CANCEL_ANSWERS: Final[Mapping[CancelResult, str]] = {
     CancelResult.REQUESTED: "Stopping. You keep what's finished.",

@@ -140,6 +140,8 @@ def _after_gone(state: ReplyState, message: TrackedMessage, transport: Transport
         return NextStep(kind=kind, message=MessageChange.BOT_ONLY)  # perhaps only this interaction does not have it
     if message.number == 0:
         return NextStep(kind=kind, result=EditResult.DELETED)
+    if state.transports.is_renewed and not message.resent:
+        return NextStep(kind=kind, message=MessageChange.RESEND)
     return NextStep(kind=kind, message=MessageChange.LOST)
 
 

@@ -120,7 +120,8 @@ class TrackedMessage:
 
     ``key`` is its key at the rate limiter. ``attachments`` are the ids of the attachments that Discord has, by upload
     name; ``verified``: they are certain. ``lost``: it is deleted, or Discord does not accept it. ``bot_only``: the
-    interaction token does not reach it. ``shown`` are its components, None if they are unknown.
+    interaction token does not reach it. ``resent``: it was sent anew already. ``shown`` are its components, None
+    if they are unknown.
     """
 
     number: int
@@ -130,10 +131,12 @@ class TrackedMessage:
     verified: bool = False
     lost: bool = False
     bot_only: bool = False
+    resent: bool = False
     shown: list[Component] | None = None
 
     def reset(self) -> None:
         """Send a new message instead of this one at the next edit."""
+        self.resent = True
         self.message_id, self.attachments, self.verified, self.shown = None, {}, True, None
 
     def update(self, state: MessageState, rendered: RenderedMessage | None = None) -> None:

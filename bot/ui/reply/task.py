@@ -13,6 +13,7 @@ import structlog
 
 from bot.aio import WakeEvent, race
 from bot.clock import Clock
+from bot.limits import EARLY_TOKENS
 from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, MessageLedger, RunSnapshot
 from bot.store.errors import StoreError
@@ -343,6 +344,8 @@ class ReplyRegistry:
         self.limiter = RateLimiter(clock, limits)
         self._services = ReplyServices(client=client, limiter=self.limiter, ledger=ledger, clock=clock, metrics=metrics)
         self._by_run: dict[str, ReplyTask] = {}
+        # Of runs that are not taken up yet after a restart; the oldest is dropped first.
+        self._early_tokens: dict[str, tuple[str, datetime]] = {}
         # One task for all replies: one for each was 2 kB a run.
         self._checks: asyncio.Task[None] | None = None
 
@@ -352,6 +355,8 @@ class ReplyRegistry:
             run, services=self._services, on_deleted=on_deleted, on_closed=self._remove, recovered=recovered
         )
         self._by_run[run.id] = reply
+        if (early := self._early_tokens.pop(run.id, None)) is not None:
+            reply.renew_token(*early)
         if self._checks is None:
             self._checks = asyncio.create_task(self._check_all(), name="reply checks")
         return reply
@@ -361,12 +366,18 @@ class ReplyRegistry:
         """How many replies are open."""
         return len(self._by_run)
 
-    def renew_token(self, run_id: str, token: str, expires_at: datetime) -> bool:
-        """Hand over the token of a button press under a run's message; return whether the run has an open reply."""
+    def renew_token(self, run_id: str, token: str, expires_at: datetime) -> None:
+        """Hand over the token of a press under the message of a run that is not delivered.
+
+        If the run is not taken up yet after a restart, its reply gets the token when it is.
+        """
         reply = self._by_run.get(run_id)
         if reply is not None:
             reply.renew_token(token, expires_at)
-        return reply is not None
+            return
+        self._early_tokens[run_id] = (token, expires_at)
+        if len(self._early_tokens) > EARLY_TOKENS:
+            del self._early_tokens[next(iter(self._early_tokens))]
 
     async def close(self) -> None:
         """Stop the checks and the rate limiter, after all replies are closed."""

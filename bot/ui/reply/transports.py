@@ -177,7 +177,11 @@ class BotTransport:
 
 
 class TransportSelector:
-    """Which transports of one reply are open. ``edits_are_limited``: Discord refused an edit of an old message."""
+    """Which transports of one reply are open.
+
+    ``edits_are_limited``: Discord refused an edit of an old message. ``is_renewed``: the token is that of a press,
+    which reaches the message of the button and what is sent with it, and no further message from before.
+    """
 
     def __init__(self, client: discord.Client, run: Run) -> None:
         self._client = client
@@ -189,6 +193,7 @@ class TransportSelector:
             self.interaction = InteractionTransport(client, self._application_id, run.place.token)
         self.bot: BotTransport | None = None if run.place.token_only else BotTransport(client, run.place)
         self.edits_are_limited = False
+        self.is_renewed = False
         self._closed_bot: BotTransport | None = None
         self._reopen_at: datetime | None = None
 
@@ -225,6 +230,7 @@ class TransportSelector:
         """Use the token of a new interaction."""
         self.interaction = InteractionTransport(self._client, self._application_id, token)
         self._expires_at = expires_at
+        self.is_renewed = True
 
     def expires_soon(self, now: datetime) -> bool:
         """Whether the token is the only way to the message and expires within seconds."""

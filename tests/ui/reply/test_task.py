@@ -104,7 +104,6 @@ async def test_finished_reply_repeats_its_result_and_is_closed(env: ReplyEnviron
     await env.wait_for(lambda: env.replies.open == 0, pass_time=0.25)
     reply.update(make_snapshot(Phase.RUNNING, run=run))
     await reply.close()
-    assert not env.replies.renew_token(run.id, "token", env.clock.now())
 
 
 async def test_idle_reply_is_read_every_thirty_seconds(env: ReplyEnvironment) -> None:

@@ -54,7 +54,7 @@ async def test_token_only_reply_warns_before_the_token_expires(env: ReplyEnviron
     assert exchange.acknowledged
     action, run_id, interaction = env.client.presses[0]
     assert (action, run_id) == ("refresh", run.id)
-    assert env.replies.renew_token(run.id, interaction.token, env.clock.now() + INTERACTION_TOKEN_LIFE)
+    env.replies.renew_token(run.id, interaction.token, env.clock.now() + INTERACTION_TOKEN_LIFE)
     await env.wait_for_text(run, "word 2")
     assert env.message(run).buttons == ("Again", "Edit", "Details")
     assert "15 minutes" not in env.message(run).text
@@ -114,3 +114,36 @@ async def test_reopened_channel_gets_the_final_snapshot(env: ReplyEnvironment) -
     assert await env.finish(reply, final) is DeliveryResult.DELIVERED
     assert "word 2" in env.message(run).text
     assert "no longer see" not in env.message(run).text
+
+
+async def test_a_press_before_the_run_is_taken_up_is_kept(env: ReplyEnvironment) -> None:
+    run = await env.run_command(private=True)
+    reply = env.open_reply(run)
+    reply.update(make_snapshot(Phase.RUNNING, text(1), run=run))
+    await env.wait_for_text(run, "word 1")
+    await env.clock.advance(LIFE)
+    env.restart()
+    await env.mia.press(env.message(run), "Details")
+    interaction = env.client.presses[0][2]
+    env.replies.renew_token(run.id, interaction.token, env.clock.now() + INTERACTION_TOKEN_LIFE)
+    reply = env.open_reply(env.reload(run), recovered=True)
+    final = make_snapshot(Phase.SUCCEEDED, text(2), run=run)
+    assert await env.finish(reply, final) is DeliveryResult.DELIVERED
+    assert "word 2" in env.message(run).text
+
+
+async def test_text_below_the_card_is_sent_anew_by_a_new_token(env: ReplyEnvironment) -> None:
+    run = await env.run_command(private=True)
+    reply = env.open_reply(run)
+    words = TextItem("A sentence of words. " * 300)
+    reply.update(make_snapshot(Phase.RUNNING, words, run=run))
+    await env.wait_for(lambda: env.followups(run), pass_time=0.25)
+    await env.clock.advance(LIFE)
+    final = make_snapshot(Phase.SUCCEEDED, TextItem(words.text + "The end."), run=run)
+    assert await env.finish(reply, final) is DeliveryResult.LATER
+    await env.mia.press(env.message(run), "Cancel")
+    interaction = env.client.presses[0][2]
+    env.replies.renew_token(run.id, interaction.token, env.clock.now() + INTERACTION_TOKEN_LIFE)
+    await env.wait_for(lambda: "The end." in env.all_text(run), pass_time=0.25)
+    assert await env.finish(reply, final) is DeliveryResult.DELIVERED
+    assert env.all_text(run).count("The end.") == 1
