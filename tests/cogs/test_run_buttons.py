@@ -1,5 +1,6 @@
 """The buttons of a run, pressed late, by others, and outside of the run's message."""
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
@@ -111,3 +112,13 @@ async def test_cancel_in_a_list_updates_the_runs_own_message(environment: Enviro
     await reached(environment, lambda: over(message))
     assert "Stopped" in words(message)
     await private_text(pressed, "Stopping")
+
+
+async def test_details_lose_a_refused_link_only(environment: Environment, mia: Person, pictures: Channel) -> None:
+    message = await finished_run(environment, mia, pictures)
+    environment.discord.faults.refuse(
+        "POST */callback", when=lambda call: "View on Replicate" in json.dumps(call.body), times=None
+    )
+    pressed = await mia.press(message, "Details")
+    await private_text(pressed, "Details", "prompt: a fox")
+    environment.discord.faults.clear()

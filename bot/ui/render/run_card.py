@@ -241,7 +241,7 @@ def _render_card(
     snapshot: RunSnapshot, options: RenderOptions, header: CardHeader, output: RenderedMessage
 ) -> RenderedMessage:
     progress, shows = snapshot.progress, options.shows
-    shown = snapshot if shows(Part.REASON) else _without_reason(snapshot)
+    shown = snapshot if shows(Part.REASON) else without_reason(snapshot)
     warnings = [strings.WARNINGS[progress.warning]] if progress.warning else []
     remarks = (*options.remarks[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
     small = [f"-# {remark}" for remark in remarks]
@@ -260,7 +260,7 @@ def _render_card(
     return RenderedMessage([*notice, card], output.files, header.has_thumbnail)
 
 
-def _without_reason(snapshot: RunSnapshot) -> RunSnapshot:
+def without_reason(snapshot: RunSnapshot) -> RunSnapshot:
     """Return the snapshot without what the model, Replicate or somebody else wrote about the end of its run."""
     return replace(snapshot, run=replace(snapshot.run, failure=None, cancel_requested_by=None))
 

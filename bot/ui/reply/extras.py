@@ -13,8 +13,10 @@ from bot.store.models import Run
 from bot.ui.discord_rate_limits import Priority, RateLimiter
 from bot.ui.permissions import may_cancel
 from bot.ui.render import strings
+from bot.ui.render.run_card import without_reason
 from bot.ui.reply.errors import REQUEST_ERRORS, DiscordErrorKind, classify_error
 from bot.ui.reply.messages import CANCEL_EMOJI, OutgoingMessage
+from bot.ui.reply.refusals import SEARCHED_KINDS
 from bot.ui.reply.snapshot_writer import recover_followups
 from bot.ui.reply.state import ReplyServices, ReplyState
 from bot.ui.reply.transports import Transport, message_nonce, send_request
@@ -96,14 +98,19 @@ class ReplyExtras:
         for transport in (transports.bot, transports.open_interaction(now)):
             if transport is None:
                 continue
-            try:
-                await self._send_notice_by(transport, snapshot)
-            except REQUEST_ERRORS as error:
-                if classify_error(error) is DiscordErrorKind.LATER:
-                    return False
-                log.info("notice_refused", run=snapshot.run.id, error=str(error))
-            else:
-                return True
+            # The reason of a failure is somebody else's text, and AutoMod may block it.
+            for shown in (snapshot, without_reason(snapshot)):
+                try:
+                    await self._send_notice_by(transport, shown)
+                except REQUEST_ERRORS as error:
+                    kind = classify_error(error)
+                    if kind is DiscordErrorKind.LATER:
+                        return False
+                    log.info("notice_refused", run=snapshot.run.id, error=str(error))
+                    if kind not in SEARCHED_KINDS:
+                        break
+                else:
+                    return True
         return True
 
     async def _send_notice_by(self, transport: Transport, snapshot: RunSnapshot) -> None:

@@ -63,6 +63,16 @@ async def test_unrecorded_completion_notice_is_found(env: ReplyEnvironment) -> N
     assert len(env.followups(run)) == 1
 
 
+async def test_notice_of_a_failure_survives_a_blocked_reason(env: ReplyEnvironment) -> None:
+    env.standin.faults.block_text("out of patience")
+    run = await env.run_command(failure="out of patience")
+    final = lasting(make_snapshot(Phase.FAILED, run=run), 75)
+    assert await env.finish(env.open_reply(run), final) is DeliveryResult.DELIVERED
+    (notice,) = env.followups(run)
+    assert notice.text.startswith(f"<@{run.author_id}>, your run failed")
+    assert notice.pinged == {run.author_id}
+
+
 async def test_short_private_or_own_canceled_run_sends_no_notice(env: ReplyEnvironment) -> None:
     short, private = await env.run_command(), await env.run_command(private=True)
     stopped = await env.run_command(canceled_by_id=env.mia.user.id)
