@@ -1,6 +1,7 @@
 """The buttons of a run: Cancel, Again, Edit, Details and Show the result."""
 
 import discord
+import structlog
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
@@ -12,12 +13,13 @@ from bot.runs import ModelRef, Run
 from bot.runs.engine import CancelResult, Engine
 from bot.store.runs import Runs
 from bot.ui.components import Action
-from bot.ui.first_response import defer
+from bot.ui.first_response import defer, is_answered_elsewhere
 from bot.ui.modals import Answers, FormModal
 from bot.ui.permissions import may_cancel, may_repeat, may_see_details
 from bot.ui.render.cards import details_card
 from bot.ui.render.markdown import format_name
 from bot.ui.render.strings import CANCEL_ANSWERS, NOTHING_NEWER, RUN_DELETED
+from bot.ui.reply.errors import REQUEST_ERRORS
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.respond import respond, respond_with_card
 from cogs.deferred_modal import open_modal
@@ -25,6 +27,8 @@ from cogs.permissions import RunAccess
 from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
+
+log = structlog.get_logger(__name__)
 
 
 class RunButtons(commands.Cog):
@@ -79,7 +83,13 @@ class RunButtons(commands.Cog):
             return False
         if run.delivered_at is not None or not (run.place.token_only or message.flags.ephemeral):
             return False
-        await defer(interaction)
+        try:
+            await defer(interaction)
+        except REQUEST_ERRORS as error:
+            if is_answered_elsewhere(error):
+                raise
+            log.info("press_not_acknowledged", run=run.id, error=str(error))
+            return False  # the button still does what it is for
         self._replies.renew_token(run.id, interaction.token, interaction.expires_at)
         return True
 
