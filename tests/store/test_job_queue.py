@@ -156,4 +156,24 @@ async def test_locked_database_fails_all_jobs_until_it_is_free(
         assert {str(result) for result in results} == {LOCKED}
         assert time.monotonic() - started < 10  # the jobs wait together, not one after the other
         assert await store.runs.get("run-1") is not None
+        assert not store.database.is_writable
     assert await store.runs.mark_sent("run-1", at=clock.now(), webhook=None)
+    assert store.database.is_writable
+
+
+@sqlite_only
+async def test_more_than_a_transactions_jobs_wait_for_a_lock_once(store: Store, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
+        shell.execute("BEGIN EXCLUSIVE")
+        started = time.monotonic()
+        jobs = (store.runs.reserve(make_run(f"run-{number}"), ()) for number in range(10 * GROUP_COMMIT_MAX))
+        results = await asyncio.gather(*jobs, return_exceptions=True)
+        assert {str(result) for result in results} == {LOCKED}
+        assert time.monotonic() - started < 10  # ten waits of two seconds would be twenty
+
+
+async def test_a_jobs_own_error_says_nothing_about_the_database(store: Store) -> None:
+    await store.runs.reserve(make_run(), ())
+    with pytest.raises(StoreError):
+        await store.runs.reserve(make_run(), ())
+    assert store.database.is_writable
