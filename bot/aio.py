@@ -1,8 +1,9 @@
-"""Small asyncio helpers: wake events, races, cancelling tasks, backoff."""
+"""Small asyncio helpers: wake events, budgets, races, cancelling tasks, backoff."""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Final, Generic, TypeVar
 
 from bot.clock import Clock
@@ -68,6 +69,33 @@ class EventQueue(Generic[T]):
         """Remove and return what is in the queue now."""
         items, self._items = self._items, []
         return items
+
+
+class Budget:
+    """An amount that is shared, such as bytes of memory; served in the order of arrival.
+
+    Who asks for more than there is gets all of it, alone.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._used = 0
+        self._next = asyncio.Lock()
+        self._returned = asyncio.Condition()
+
+    @asynccontextmanager
+    async def hold(self, amount: int) -> AsyncIterator[None]:
+        """Hold so much of the budget during the block, once it is free."""
+        amount = min(amount, self._total)
+        async with self._next, self._returned:
+            await self._returned.wait_for(lambda: self._used + amount <= self._total)
+            self._used += amount
+        try:
+            yield
+        finally:
+            self._used -= amount
+            async with self._returned:
+                self._returned.notify_all()
 
 
 async def race(work: Awaitable[T], *others: Awaitable[object]) -> T | None:

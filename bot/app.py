@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -28,8 +29,9 @@ from bot.client import Replicord, describe_error
 from bot.clock import Clock, SystemClock
 from bot.discord_internals import DEFAULT_GATEWAY, is_malformed_response, set_api_urls
 from bot.errors import ConfigError
-from bot.limits import FILE_BYTES
+from bot.limits import FILE_BYTES, SHRINK_SECONDS
 from bot.maintenance import Maintenance, RetentionPeriods
+from bot.media.images import shrink_image_file
 from bot.observability.discord_metrics import DiscordMetrics
 from bot.observability.health_checks import HealthChecks
 from bot.observability.logs import configure_logging
@@ -38,6 +40,7 @@ from bot.outputs.download import Downloader
 from bot.outputs.materialize import Concurrency, Materializer, Spool
 from bot.runs import ModelRef, Run
 from bot.runs.engine import Engine
+from bot.runs.input_files import InputSpool
 from bot.runs.policy import Policy
 from bot.settings import Settings
 from bot.store.errors import StoreError
@@ -110,6 +113,7 @@ class App:
             workers=self._workers,
         )
         self._spool = Spool(settings.spool_folder or parse_location(settings.database_url).folder / "spool")
+        self._input_spool = InputSpool(parse_location(settings.database_url).folder / "uploads")
         self._downloader = Downloader(
             http,
             hosts=settings.replicate_file_hosts,
@@ -128,6 +132,7 @@ class App:
             clock=clock,
             policy=_policy(settings),
             metrics=metrics,
+            workers=self._workers,
         )
         self._catalog = Catalog(
             specs=settings.specs,
@@ -141,7 +146,12 @@ class App:
         self._editors = Editors(self._client, settings.model_editors)
         self._run_access = RunAccess(self._catalog, any_model=settings.run_any, editors=self._editors)
         self._run_starter = RunStarter(
-            self._engine, access=self._run_access, clock=clock, new_id=lambda: secrets.token_hex(6)
+            self._engine,
+            access=self._run_access,
+            spool=self._input_spool,
+            workers=self._workers,
+            clock=clock,
+            new_id=lambda: secrets.token_hex(6),
         )
         self._generate = GenerateCommands(
             self._client, catalog=self._catalog, starter=self._run_starter, sync=self._command_sync
@@ -182,6 +192,7 @@ class App:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set or Discord rejects the token. Unfinished runs are recovered at the next start."""
+        await asyncio.to_thread(self._input_spool.clear)
         connection = asyncio.create_task(self._connect(), name="discord")
         stopped = asyncio.create_task(stop.wait(), name="stop")
         maintenance = asyncio.create_task(self._run_maintenance(), name="maintenance")
@@ -332,6 +343,11 @@ class App:
         await self._store.key_value.put("alive", self._clock.now().isoformat())
 
     def _materializer(self, run: Run) -> Materializer:
+        async def shrink(source: Path, target: Path, limit: int) -> bool:
+            return await self._workers.run(
+                shrink_image_file, source, target, limit, owner=run.author_id, seconds=SHRINK_SECONDS
+            )
+
         return Materializer(
             self._downloader,
             folder=self._spool.folder(run.id),
@@ -339,6 +355,7 @@ class App:
             limit=run.place.file_limit,
             created_at=run.created_at,
             concurrency=self._concurrency,
+            shrink=shrink,
         )
 
 

@@ -8,6 +8,8 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
@@ -20,6 +22,8 @@ from bot.limits import INTERACTION_TOKEN_LIFE
 
 DEFAULT_API = "https://discord.com/api/v10"
 DEFAULT_GATEWAY = "wss://gateway.discord.gg/"
+
+_CDN_CHUNK = 256 * 1024  # bytes
 
 # The functions in which discord.py sends a request and reads a 429.
 _REQUEST_FUNCTIONS = {("discord.http", "request"), ("discord.webhook.async_", "request")}
@@ -70,12 +74,28 @@ async def reset_http_session(client: discord.Client) -> None:
     client.http.connector = discord.utils.MISSING
 
 
-async def read_from_cdn(client: discord.Client, url: str) -> bytes:
-    """Return the file at a URL of Discord's CDN.
+async def download_from_cdn(client: discord.Client, url: str, path: Path, *, limit: int, seconds: float) -> int:
+    """Write the file at a URL of Discord's CDN to ``path``; return its size in bytes.
 
-    ``Attachment.read`` and ``Asset.read`` do the same, but neither can be created for the URL in a component.
+    Reading stops as soon as there are more than ``limit`` bytes, so the size may be larger than that, and after so many
+    seconds (TimeoutError). Raises discord.HTTPException and aiohttp.ClientError. ``Attachment.save`` reads all of a
+    file into memory first, and cannot be had for the URL in a component; the session has no public name.
     """
-    return await client.http.get_from_cdn(url)
+    session = client.http._HTTPClient__session  # type: ignore[attr-defined]  # noqa: SLF001
+    size = 0
+    async with asyncio.timeout(seconds), session.get(url) as response:
+        if response.status != HTTPStatus.OK:
+            raise discord.HTTPException(response, "The CDN did not return the file.")
+        file = await asyncio.to_thread(path.open, "wb")
+        try:
+            async for chunk in response.content.iter_chunked(_CDN_CHUNK):
+                await asyncio.to_thread(file.write, chunk)
+                size += len(chunk)
+                if size > limit:
+                    break
+        finally:
+            await asyncio.to_thread(file.close)
+    return size
 
 
 async def get_session_limit(client: discord.Client) -> Mapping[str, int]:

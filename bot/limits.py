@@ -89,7 +89,7 @@ WEBHOOK_TOLERANCE: Final = timedelta(minutes=5)
 
 # Our own: work in processes (bot.worker_pool)
 WORKERS: Final = 2  # one person's heavy work never holds up another's, and a small machine has two cores
-WORK_MEMORY_BYTES: Final = 768 * MIB  # a progressive photo of 50 megapixels is decoded and turned in some 700 MB
+WORK_MEMORY_BYTES: Final = 512 * MIB  # the largest image, decoded and once more turned
 WORK_RESULT_BYTES: Final = 128 * MIB  # the largest file that Replicate accepts, and what surrounds it
 WORK_WAITING: Final = 1000  # calls, over all people; each holds its arguments in memory
 WORK_WAITING_PER_OWNER: Final = 100
@@ -118,3 +118,19 @@ SCHEMA_TEXT_CHARS: Final = 1_000  # of a description or any other text about an 
 SCHEMA_NAME_CHARS: Final = 200  # an input with a longer name is left out
 VALUE_DEPTH: Final = 50  # of lists and objects in each other in a value that a person enters
 VALIDATION_STEPS: Final = 10_000  # keywords that the values of one run are checked against, some 4 µs each
+
+# Our own: images (bot.media.images). What passes them could be decoded, but not in the time that a person waits.
+IMAGE_PIXELS: Final = 2**26  # 8192 × 8192: photos of phones have 50 million, upscaled ones 64; a pixel takes 4 bytes
+ANIMATION_PIXELS: Final = 8 * IMAGE_PIXELS  # of all frames together: about five seconds on a small machine
+ANIMATION_FRAMES: Final = 1000  # a frame costs time however small it is
+ANIMATION_BYTES: Final = 128 * MIB  # decoded frames held at once while an animation is made smaller
+JPEG_SCANS: Final = 100  # passes over the pixels; cameras and encoders make ten, and each costs as much as the image
+READ_SECONDS: Final = 10.0  # of CPU, to check and convert one input file
+THUMBNAIL_SECONDS: Final = 5.0
+SHRINK_SECONDS: Final = 30.0  # of CPU, to fit one output file into an upload; the encoder is tried several times
+
+# Our own: files of inputs (bot.runs.input_files), over all people
+RUN_INPUT_BYTES: Final = 300 * 1000 * 1000  # of one run: three of the largest files that Replicate accepts
+INPUT_SPOOL_BYTES: Final = 1024 * MIB  # on disk, between the download and the row
+INPUT_UPLOAD_BYTES: Final = 128 * MIB  # in memory, while they are sent: one of the largest, or many small ones
+DOWNLOAD_SECONDS: Final = 60.0  # for one attachment: Discord's own connection is not what makes it slow

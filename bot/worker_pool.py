@@ -243,10 +243,13 @@ class _Worker:
         return _Answer(status, await self._answers.readexactly(length))
 
     async def ended(self) -> int:
-        """Return the exit code of a process that closed its pipe."""
+        """Return the exit code of a process that closed its pipe, or is of no more use."""
         with suppress(ProcessLookupError):
             self._process.kill()
-        return await self._process.wait()
+        code = await self._process.wait()
+        with suppress(ConnectionError):
+            await self._answers.read()  # to its end, which closes the transport
+        return code
 
     async def kill(self) -> None:
         self._requests.close()

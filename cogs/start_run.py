@@ -1,7 +1,8 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -10,14 +11,17 @@ import discord
 from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.clock import Clock
-from bot.errors import BadOption
-from bot.limits import DEFAULT_FILE_BYTES
-from bot.media.types import Media, MediaKind
-from bot.options.files import AttachedFile, UploadedFile, read_attachment
-from bot.options.parse import parse_options
+from bot.discord_internals import download_from_cdn
+from bot.errors import BadOption, Refused
+from bot.limits import DEFAULT_FILE_BYTES, DOWNLOAD_SECONDS, FILE_BYTES, READ_SECONDS
+from bot.media.types import InputFile, StoredFile
+from bot.options.files import AttachedFile, UploadedFile, check_file_size, read_attachment
+from bot.options.parse import InputFiles, ParsedOptions, parse_options
 from bot.runs import ModelRef, Place, Run, RunState
 from bot.runs.engine import Engine, repeat_run
+from bot.runs.input_files import InputSpool
 from bot.ui.first_response import defer_publicly
+from bot.worker_pool import WorkerPool, WorkersBusy, WorkTooHeavy
 from cogs.permissions import RunAccess
 
 
@@ -45,9 +49,20 @@ def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
 class RunStarter:
     """Starts runs. What can be refused without downloading a file is refused before the response is public."""
 
-    def __init__(self, engine: Engine, *, access: RunAccess, clock: Clock, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        access: RunAccess,
+        spool: InputSpool,
+        workers: WorkerPool,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
         self._engine = engine
         self._access = access
+        self._spool = spool
+        self._workers = workers
         self._clock = clock
         self._new_id = new_id
 
@@ -64,26 +79,30 @@ class RunStarter:
             interaction, command=command.name, target=command.target, run_input=options.input
         )
         message_id = await defer_publicly(interaction)
-        files = options.place_files(await asyncio.gather(*map(_read_file, options.files)))
-        run = Run(
-            id=self._new_id(),
-            command=command.name,
-            target=str(command.target),
-            author_id=interaction.user.id,
-            author_name=interaction.user.display_name,
-            place=reply_place(interaction, message_id),
-            input=decision.input or {},
-            prompt=options.prompt,
-            summary=options.summary,
-            notes=files.notes,
-            output_schema=command.output_schema,
-            expected=options.expected_outputs,
-            state=RunState.RESERVED,
-            created_at=self._clock.now(),
-        )
-        return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail)
+        run_id = self._new_id()
+        async with (
+            self._engine.hold_place(run_id, interaction.user.id),
+            self._read_files(interaction, options) as files,
+        ):
+            run = Run(
+                id=run_id,
+                command=command.name,
+                target=str(command.target),
+                author_id=interaction.user.id,
+                author_name=interaction.user.display_name,
+                place=reply_place(interaction, message_id),
+                input=decision.input or {},
+                prompt=options.prompt,
+                summary=options.summary,
+                notes=files.notes,
+                output_schema=command.output_schema,
+                expected=options.expected_outputs,
+                state=RunState.RESERVED,
+                created_at=self._clock.now(),
+            )
+            return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail)
 
-    async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[Media, ...]) -> Run:
+    async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[StoredFile, ...]) -> Run:
         """Start a run with the same model, version and input for the user of the interaction; raise Refused."""
         decision = self._access.decide(
             interaction, command=run.command, target=ModelRef.parse(run.target), run_input=run.input
@@ -101,18 +120,47 @@ class RunStarter:
             expected=run.expected if decision.input == run.input else None,
             created_at=self._clock.now(),
         )
-        thumbnail = next((file for file in files if file.type.kind is MediaKind.IMAGE), None)
-        return await self._engine.start(repeated, files=files, thumbnail=thumbnail)
+        return await self._engine.start(repeated, files=files)
 
+    @asynccontextmanager
+    async def _read_files(
+        self, interaction: discord.Interaction[Replicord], options: ParsedOptions
+    ) -> AsyncIterator[InputFiles]:
+        """Download and check the attached files, one after the other: their URLs expire soon.
 
-async def _read_file(file: Media | AttachedFile) -> UploadedFile:
-    """Download and check an attached file, now because its URL expires soon; keep a file of an earlier run."""
-    if isinstance(file, Media):
-        return UploadedFile(file)
-    name = file.source.filename
-    try:
-        data = await file.source.read()
-    except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
-        sentence = f"`{file.option}`: couldn't download “{name}” from Discord. Attach it again."
-        raise BadOption(file.option, sentence) from error
-    return await asyncio.to_thread(read_attachment, file.option, name, data, file.accepts)
+        They are on disk during the block; then the run has them.
+        """
+        size = sum(file.source.size or FILE_BYTES for file in options.files if isinstance(file, AttachedFile))
+        if not size:
+            yield options.place_files([UploadedFile(file) for file in options.files if isinstance(file, InputFile)])
+            return
+        async with self._spool.folder(size) as folder:
+            uploads = [
+                await self._read_file(interaction, file, folder / str(number))
+                if isinstance(file, AttachedFile)
+                else UploadedFile(file)
+                for number, file in enumerate(options.files)
+            ]
+            yield options.place_files(uploads)
+
+    async def _read_file(
+        self, interaction: discord.Interaction[Replicord], file: AttachedFile, path: Path
+    ) -> UploadedFile:
+        name = file.source.filename
+        try:
+            size = await download_from_cdn(
+                interaction.client, file.source.url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS
+            )
+        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            sentence = f"`{file.option}`: couldn't download “{name}” from Discord. Attach it again."
+            raise BadOption(file.option, sentence) from error
+        check_file_size(file.option, name, size)
+        try:
+            return await self._workers.run(
+                read_attachment, file.option, name, path, file.accepts,
+                owner=interaction.user.id, seconds=READ_SECONDS,
+            )  # fmt: skip
+        except WorkersBusy as error:
+            raise Refused(error.sentence) from error
+        except WorkTooHeavy as error:
+            raise BadOption(file.option, f"`{file.option}`: “{name}” can't be used. {error.sentence}") from error

@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -23,12 +24,12 @@ from bot.discord_internals import (
     PrebuiltLayout,
     command_payloads,
     disable_voice_warnings,
+    download_from_cdn,
     error_fields,
     get_gateway,
     get_session_limit,
     is_malformed_response,
     mark_responded,
-    read_from_cdn,
     register_view,
     release_locks_of_cancelled_requests,
     reset_http_session,
@@ -160,10 +161,25 @@ async def test_login_works_after_a_failed_one(standin: DiscordStandIn) -> None:
         assert client.user is not None, "discord.py opens its HTTP session in another way: see reset_http_session."
 
 
-async def test_a_url_of_the_cdn_is_read(client: Client, server: Server) -> None:
+async def test_a_file_of_the_cdn_is_downloaded(client: Client, server: Server, tmp_path: Path) -> None:
+    url, path = discord.http.Route("GET", "/attachments/1/2/cat.png").url, tmp_path / "cat.png"
+    size = await download_from_cdn(client, url, path, limit=100_000, seconds=60)
+    data = path.read_bytes()
+    assert json.loads(data) == server.body, "discord.py's HTTP session has another name, or reads files differently."
+    assert size == len(data)
+
+
+async def test_a_download_stops_beyond_its_limit(client: Client, server: Server, tmp_path: Path) -> None:
+    server.text = "x" * 3_000_000
     url = discord.http.Route("GET", "/attachments/1/2/cat.png").url
-    data = await read_from_cdn(client, url)
-    assert json.loads(data) == server.body, "discord.py's get_from_cdn no longer returns the file."
+    size = await download_from_cdn(client, url, tmp_path / "cat.png", limit=100_000, seconds=60)
+    assert 100_000 < size < 1_000_000
+
+
+async def test_a_missing_file_of_the_cdn_is_an_error(client: Client, server: Server, tmp_path: Path) -> None:
+    server.status, url = 404, discord.http.Route("GET", "/attachments/1/2/cat.png").url
+    with pytest.raises(discord.HTTPException):
+        await download_from_cdn(client, url, tmp_path / "cat.png", limit=100_000, seconds=60)
 
 
 async def test_session_limit_has_the_keys_we_read(client: Client) -> None:

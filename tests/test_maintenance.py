@@ -12,7 +12,7 @@ from bot.outputs.materialize import Spool
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.samples import PNG, make_run, store_run_in_state
+from tests.store.samples import PNG, load_files, make_run, store_run_in_state
 
 DAY = 86_400.0
 KEEP = RetentionPeriods(prompts=timedelta(days=2), files=timedelta(days=1), runs=timedelta(days=3))
@@ -48,11 +48,11 @@ async def test_files_prompts_and_rows_are_deleted_when_due(
 ) -> None:
     await store_run_in_state(store.runs, make_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
     await maintenance.delete_expired()
-    assert await store.runs.load_files("run-1") == (PNG,)
+    assert await load_files(store.runs, "run-1") == (PNG,)
     await clock.advance(DAY + 60)
     await maintenance.delete_expired()
     run = await store.runs.get("run-1")
-    assert await store.runs.load_files("run-1") == ()
+    assert await load_files(store.runs, "run-1") == ()
     assert run is not None
     assert run.prompt
     await clock.advance(DAY)
@@ -84,7 +84,7 @@ async def test_retention_runs_at_start_and_every_hour(
     running = asyncio.create_task(maintenance.run())
     await store_run_in_state(store.runs, make_run(created_at=clock.now()), RunState.SUCCEEDED, delivered=True)
     async with asyncio.timeout(20):
-        while await store.runs.load_files("run-1"):
+        while await load_files(store.runs, "run-1"):
             await clock.advance(3600)
     running.cancel()
     assert clock.monotonic() >= DAY

@@ -14,7 +14,7 @@ from bot.store.models import RunState
 from bot.store.store import Store
 from tests.postgresql import PostgresqlServer
 from tests.store.databases import database_url
-from tests.store.samples import MIA, PNG, T0, make_run, store_run_in_state
+from tests.store.samples import MIA, PNG, T0, load_files, make_run, store_run_in_state
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_everything_is_copied(urls: tuple[str, str], capsys: pytest.Captur
     old = await Store.open(source, clock=SystemClock())
     new = await Store.open(target, clock=SystemClock())
     assert await new.runs.list_undelivered() == await old.runs.list_undelivered()
-    assert await new.runs.load_files("run-0") == (PNG,)
+    assert await load_files(new.runs, "run-0") == (PNG,)
     assert await new.runs.export(MIA) == await old.runs.export(MIA)
     assert await new.commands.list_all() == await old.commands.list_all()
     assert await new.commands.get_schema("owner/model") == await old.commands.get_schema("owner/model")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final
 
 
@@ -43,6 +44,38 @@ class Media:
     def size(self) -> int:
         return len(self.data)
 
+    def read(self) -> bytes:
+        """Return its bytes."""
+        return self.data
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledFile:
+    """A file on disk. ``size`` is in bytes."""
+
+    name: str
+    type: MediaType
+    size: int
+    path: Path
+
+    def read(self) -> bytes:
+        """Return its bytes. This blocks."""
+        return self.path.read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that was uploaded with a run: the run's id, and the file's number within its input, from 0."""
+
+    name: str
+    type: MediaType
+    size: int
+    run_id: str
+    number: int
+
+
+InputFile = Media | SpooledFile | StoredFile
+"""A file of a run's input, wherever its bytes are. Those that people send are not kept in memory."""
 
 _REFERENCE: Final = re.compile(r"file:(\d{1,6})", re.ASCII)
 

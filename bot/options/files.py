@@ -3,14 +3,32 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Final, Protocol, runtime_checkable
 
 from bot.errors import BadOption
 from bot.formatting import format_size, single_line, truncate
 from bot.limits import FILE_BYTES, FILENAME_BYTES
-from bot.media.images import BadImage, apply_orientation, probe_image
-from bot.media.types import AVIF, BMP, GIF, HEAD_BYTES, ICO, JPEG, PNG, TIFF, WEBP, Media, MediaKind, MediaType, sniff
+from bot.media.images import OPENED, BadImage, convert_image, make_thumbnail, probe_image
+from bot.media.metadata import strip_metadata
+from bot.media.types import (
+    AVIF,
+    GIF,
+    HEAD_BYTES,
+    HEIC,
+    ICO,
+    JPEG,
+    PNG,
+    SVG,
+    TIFF,
+    WEBP,
+    InputFile,
+    Media,
+    MediaKind,
+    MediaType,
+    SpooledFile,
+    sniff,
+)  # fmt: skip
 
 # File endings that models name, by the media type they stand for.
 _MEDIA_ENDINGS: Final = {
@@ -46,22 +64,29 @@ _DESCRIPTIONS: Final = {
     "text/*": "a text file",
 }
 
-# Image types that the bot opens; the others (HEIC, SVG) are sent to the model as they are.
-_OPENED: Final = frozenset({PNG, JPEG, WEBP, GIF, AVIF, BMP, TIFF, ICO})
+# What every model that reads pictures reads. Others are converted to the first of these that the input accepts.
+_SURELY_READ: Final = (JPEG, PNG, WEBP)
+_ICONS_AND_DRAWINGS: Final = (SVG, ICO)
 _KIND_NAMES: Final = {
     MediaKind.IMAGE: "an image",
     MediaKind.VIDEO: "a video",
     MediaKind.AUDIO: "an audio file",
     MediaKind.TEXT: "text",
 }
-_OTHER_SUFFIXES: Final = {JPEG: (".jpeg",), TIFF: (".tif",)}
+_FORMAT_NAMES: Final = {JPEG: "JPEG", PNG: "PNG", WEBP: "WebP"}
+_OTHER_SUFFIXES: Final = {JPEG: (".jpeg",), TIFF: (".tif",), HEIC: (".heif", ".hif")}
 _FILENAME_CHARS: Final = 60  # of a file name in a message
 _ROTATED: Final = "Your photo was turned upright."
+_FIRST_FRAME: Final = "Only the first frame of your animation is used."
+_FIRST_PAGE: Final = "Only the first page of your file is used."
 
 
 @runtime_checkable
 class RemoteFile(Protocol):
-    """A file that Discord holds: an attachment, or an image of a message. ``size`` is in bytes, 0 if unknown."""
+    """A file that Discord holds: an attachment, or an image of a message. ``size`` is in bytes, 0 if unknown.
+
+    ``url`` is Discord's own copy, and expires.
+    """
 
     @property
     def filename(self) -> str: ...
@@ -69,7 +94,8 @@ class RemoteFile(Protocol):
     @property
     def size(self) -> int: ...
 
-    async def read(self) -> bytes: ...
+    @property
+    def url(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +109,14 @@ class AttachedFile:
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """A file that can be sent to the model. ``notes`` are sentences that say what was changed."""
+    """A file that can be sent to the model.
 
-    media: Media
+    ``notes`` are sentences that say what was changed. ``thumbnail`` is small, for images only.
+    """
+
+    media: InputFile
     notes: tuple[str, ...] = ()
+    thumbnail: Media | None = None
 
 
 def read_accepted_types(schema: Mapping[str, Any], name: str, description: str) -> tuple[str, ...]:
@@ -157,31 +187,102 @@ def _describe_pattern(pattern: str) -> str:
     return f"{'an' if pattern[0] in 'aeiou' else 'a'} {pattern} file"
 
 
-def read_attachment(option: str, filename: str, data: bytes, accepts: tuple[str, ...] = ()) -> UploadedFile:
-    """Return the file with the type its bytes show; raise BadOption naming ``option``.
+def read_attachment(option: str, filename: str, path: Path, accepts: tuple[str, ...] = ()) -> UploadedFile:
+    """Return the downloaded file at ``path`` as the model gets it; raise BadOption naming ``option``.
 
-    Decodes images: call it in a thread. The bytes are unchanged, except that a sideways photo is turned upright.
+    Decodes images: call it in ``bot.worker_pool``. The bytes stay as they are where every model reads them; otherwise
+    the file is replaced: photos are turned upright, images in formats that few models read are converted, and of an
+    animation the first frame is used where only still images are accepted.
     """
     name = _clean_filename(filename)
-    short_name = truncate(name, _FILENAME_CHARS)
+    data = path.read_bytes()
     if not data:
-        raise BadOption(option, f"`{option}`: “{short_name}” is empty.")
+        raise BadOption(option, f"`{option}`: “{truncate(name, _FILENAME_CHARS)}” is empty.")
     check_file_size(option, filename, len(data))
     media_type = sniff(data[:HEAD_BYTES])
-    if not is_accepted(accepts, media_type, name):
+    _check_type(option, name, media_type, accepts)
+    if media_type not in OPENED:
+        return UploadedFile(SpooledFile(name, media_type, len(data), path))
+    try:
+        image, notes = _prepare_image(Media(_correct_suffix(name, media_type), media_type, data), accepts)
+        thumbnail = make_thumbnail(image)
+    except BadImage as error:
+        raise BadOption(
+            option, f"`{option}`: “{truncate(name, _FILENAME_CHARS)}” can't be used. {error.sentence}"
+        ) from error
+    if image.data is not data:
+        check_file_size(option, filename, image.size)
+        path.write_bytes(image.data)
+    return UploadedFile(SpooledFile(image.name, image.type, image.size, path), notes, thumbnail)
+
+
+def _check_type(option: str, name: str, media_type: MediaType, accepts: tuple[str, ...]) -> None:
+    """Raise BadOption if the input accepts neither the type nor what it can be converted to."""
+    short_name = truncate(name, _FILENAME_CHARS)
+    if not is_accepted(accepts, media_type, name) and not (media_type in OPENED and _convertible_to(accepts)):
         raise BadOption(
             option, f"`{option}` must be {describe_types(accepts)} (“{short_name}” is {_describe_type(media_type)})."
         )
-    media = Media(name=_correct_suffix(name, media_type), type=media_type, data=data)
-    if media_type not in _OPENED:
-        return UploadedFile(media)
-    try:
-        if not probe_image(data).rotated:
-            return UploadedFile(media)
-        upright = apply_orientation(media)
-    except BadImage as error:
-        raise BadOption(option, f"`{option}`: “{short_name}” can't be used. {error.sentence}") from error
-    return UploadedFile(media) if upright is media else UploadedFile(upright, (_ROTATED,))
+    if media_type in _ICONS_AND_DRAWINGS and accepts and not _is_named(accepts, media_type):
+        kind = media_type.suffix[1:].upper()
+        raise BadOption(
+            option, f"`{option}`: “{short_name}” is an {kind} file, which models can't read. Send it as PNG or JPEG."
+        )
+
+
+def _prepare_image(image: Media, accepts: tuple[str, ...]) -> tuple[Media, tuple[str, ...]]:
+    """Return the image as it is surely read, and notes about what was changed. Raise BadImage."""
+    wants_still = _wants_still(accepts, image.type)
+    info = probe_image(image.data, frames=not wants_still)
+    if info.animated and not wants_still:
+        return image, ()
+    target = _target_type(accepts, image.type, alpha=info.alpha, animated=info.animated)
+    if target != image.type or info.animated:
+        converted = Media(_correct_suffix(image.name, target), target, convert_image(image.data, target))
+        page_or_frame = _FIRST_PAGE if image.type == TIFF else _FIRST_FRAME
+        first = (page_or_frame,) if info.animated else ()
+        changed = (_describe_conversion(image.type, target),) if target != image.type and not first else ()
+        return converted, (*first, *changed)
+    if info.rotated:
+        return Media(image.name, target, convert_image(image.data, target)), (_ROTATED,)
+    if not info.readable:
+        return Media(image.name, image.type, strip_metadata(image.data, image.type)), ()
+    return image, ()
+
+
+def _wants_still(accepts: tuple[str, ...], media_type: MediaType) -> bool:
+    """Return whether an animation of this type would be read as a still image, or not at all."""
+    return (
+        accepts_images(accepts)
+        and bool(accepts)
+        and not (any(pattern.startswith("video/") for pattern in accepts) or _is_named(accepts, media_type))
+    )
+
+
+def _target_type(accepts: tuple[str, ...], media_type: MediaType, *, alpha: bool, animated: bool) -> MediaType:
+    """Return the type to send an image as: its own where the input names it or nothing is known about the input."""
+    possible = _convertible_to(accepts)
+    if not possible or _is_named(accepts, media_type) or (media_type in possible and not animated):
+        return media_type
+    if media_type == GIF and not _wants_still(accepts, media_type):
+        return media_type  # an input for videos reads it
+    lossy = media_type in (HEIC, AVIF, JPEG) and not alpha
+    preferred = (JPEG, PNG, WEBP) if lossy else (PNG, WEBP, JPEG)
+    return next(target for target in preferred if target in possible)
+
+
+def _convertible_to(accepts: tuple[str, ...]) -> tuple[MediaType, ...]:
+    """Return the types of images that an input surely reads; none if it takes any file, or no images."""
+    return tuple(target for target in _SURELY_READ if accepts and is_accepted(accepts, target, ""))
+
+
+def _is_named(accepts: tuple[str, ...], media_type: MediaType) -> bool:
+    """Return whether an input accepts just this type, as opposed to any image."""
+    return media_type.mime in accepts or media_type.suffix in accepts
+
+
+def _describe_conversion(source: MediaType, target: MediaType) -> str:
+    return f"Your {source.suffix[1:].upper()} image was converted to {_FORMAT_NAMES[target]}."
 
 
 def check_file_size(option: str, filename: str, size: int) -> None:
@@ -205,7 +306,7 @@ def _clean_filename(filename: str) -> str:
 def _correct_suffix(name: str, media_type: MediaType) -> str:
     """Return an image's name with the suffix of its type; other files keep theirs."""
     suffix = PurePath(name).suffix.lower()
-    if media_type not in _OPENED or suffix in (media_type.suffix, *_OTHER_SUFFIXES.get(media_type, ())):
+    if media_type not in OPENED or suffix in (media_type.suffix, *_OTHER_SUFFIXES.get(media_type, ())):
         return name
     return f"{PurePath(name).stem}{media_type.suffix}"
 

@@ -22,7 +22,7 @@ from bot.limits import (
     MODAL_FILES,
     TEXT_INPUT_CHARS,
 )
-from bot.media.types import Media, parse_reference
+from bot.media.types import InputFile, parse_reference
 from bot.options.coercion import parse_urls
 from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout, find_quirks
@@ -75,7 +75,7 @@ class OptionForm:
         """Return values for ``parse_options``; raise BadOption if the ``advanced`` text is malformed.
 
         ``answers`` are by the parts' keys: text, the value of a choice, or a list of files
-        (``RemoteFile`` or ``Media``). An empty or missing answer counts as not given.
+        (``RemoteFile`` or ``InputFile``). An empty or missing answer counts as not given.
         """
         values = {
             self._require_field(key).name: answer
@@ -97,7 +97,9 @@ class OptionForm:
         return require_field(self.layout, key, key)
 
 
-def restore_values(layout: OptionLayout, run_input: Mapping[str, Any], files: Sequence[Media] = ()) -> dict[str, Any]:
+def restore_values(
+    layout: OptionLayout, run_input: Mapping[str, Any], files: Sequence[InputFile] = ()
+) -> dict[str, Any]:
     """Return a run's input as values for ``parse_options``, by the model's keys.
 
     References are replaced by the ``files`` they refer to; a file that is no longer stored is left out.
@@ -285,7 +287,7 @@ def _format_input(field: Field, value: Any) -> str:
     return str(value)
 
 
-def _restore_files(value: Any, files: Sequence[Media]) -> Any:
+def _restore_files(value: Any, files: Sequence[InputFile]) -> Any:
     """Replace references by the files they refer to; None if none of the files is stored."""
     if isinstance(value, list):
         return [file for part in value if (file := _restore_files(part, files)) is not None] or None

@@ -17,7 +17,7 @@ from rapidfuzz import fuzz, process
 
 from bot.errors import BadOption, UserError
 from bot.formatting import clean_text, single_line, truncate
-from bot.media.types import Media, MediaKind, format_reference, parse_reference
+from bot.media.types import InputFile, Media, format_reference, parse_reference
 from bot.options.coercion import coerce_value, parse_url, parse_urls
 from bot.options.fields import Field, FieldKind
 from bot.options.files import AttachedFile, RemoteFile, UploadedFile, check_file_size, describe_types
@@ -51,10 +51,10 @@ class RawValue:
 class InputFiles:
     """A run's input files as read. ``notes`` are sentences about files that were changed.
 
-    ``thumbnail`` is the first input image: its media, or its address.
+    ``thumbnail`` is the first input image: a small copy of it, or its address; None also for a file of an earlier run.
     """
 
-    media: tuple[Media, ...]
+    media: tuple[InputFile, ...]
     notes: tuple[str, ...]
     thumbnail: Media | str | None
 
@@ -69,7 +69,7 @@ class ParsedOptions:
     """
 
     input: Mapping[str, Any]
-    files: tuple[Media | AttachedFile, ...] = ()
+    files: tuple[InputFile | AttachedFile, ...] = ()
     prompt: str | None = None
     summary: str = ""
     expected_outputs: int | None = None
@@ -77,12 +77,12 @@ class ParsedOptions:
 
     def place_files(self, uploads: Sequence[UploadedFile]) -> InputFiles:
         """Return the input files, given each of ``files`` as it was read."""
-        media = {format_reference(index): upload.media for index, upload in enumerate(uploads)}
-        images = (media.get(image, image) for image in self.images)
+        thumbnails = {format_reference(index): upload.thumbnail for index, upload in enumerate(uploads)}
+        images = (thumbnails.get(image, image) for image in self.images)
         return InputFiles(
-            media=tuple(media.values()),
+            media=tuple(upload.media for upload in uploads),
             notes=tuple(dict.fromkeys(note for upload in uploads for note in upload.notes)),
-            thumbnail=next((i for i in images if isinstance(i, str) or i.type.kind is MediaKind.IMAGE), None),
+            thumbnail=next((image for image in images if image is not None), None),
         )
 
 
@@ -100,7 +100,7 @@ def parse_options(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOpti
     """Return the model's input for these values; raise BadOption, or UserError if the command itself is at fault.
 
     ``values`` are by option name, or by any name that ``OptionLayout.find_field`` accepts; None means not given. A file
-    is a ``RemoteFile``, to be downloaded later, or a ``Media``; several are a list.
+    is a ``RemoteFile``, to be downloaded later, or an ``InputFile``; several are a list.
     """
     raw = _group_by_field(layout, values)
     with shared_validation_steps():
@@ -213,10 +213,10 @@ def _collect_files(field: Field, raw: Sequence[RawValue]) -> Any:
     return sorted(files, key=lambda file: isinstance(file, str))
 
 
-def _read_files(field: Field, raw: RawValue) -> list[Media | AttachedFile | str]:
-    files: list[Media | AttachedFile | str] = []
+def _read_files(field: Field, raw: RawValue) -> list[InputFile | AttachedFile | str]:
+    files: list[InputFile | AttachedFile | str] = []
     for value in raw.value if isinstance(raw.value, list | tuple) else [raw.value]:
-        if isinstance(value, Media):
+        if isinstance(value, InputFile):
             files.append(value)
         elif isinstance(value, RemoteFile):
             check_file_size(raw.option, value.filename, value.size)
@@ -282,14 +282,14 @@ def _coerce_default(field: Field, value: Any) -> Any:
         ) from error
 
 
-def _replace_files(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Media | AttachedFile, ...]]:
+def _replace_files(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[InputFile | AttachedFile, ...]]:
     """Return the input with each file replaced by its reference, and the files in that order."""
-    files: list[Media | AttachedFile] = []
+    files: list[InputFile | AttachedFile] = []
     replaced: dict[str, Any] = {}
     for name, value in inputs.items():
         parts: list[Any] = []
         for part in value if isinstance(value, list) else [value]:
-            if isinstance(part, Media | AttachedFile):
+            if isinstance(part, InputFile | AttachedFile):
                 parts.append(format_reference(len(files)))
                 files.append(part)
             else:

@@ -6,6 +6,7 @@ import re
 import shutil
 import unicodedata
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -14,13 +15,13 @@ from typing import Final, overload
 from bot.formatting import format_size
 from bot.limits import DATA_KEPT, MIB
 from bot.media import types as sniff
-from bot.media.images import shrink_image
 from bot.media.types import MediaKind, MediaType
 from bot.outputs.download import DownloadedFile, Downloader, inspect_file, source_name, write_atomically
 from bot.outputs.errors import AddressNotAllowed, DownloadError, FileGone
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.json_format import format_json
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText
+from bot.worker_pool import WorkTooHeavy
 
 _CODE_BLOCK_CHARS: Final = 1000  # JSON up to here is shown as a code block; longer JSON becomes a file
 _CODE_BLOCK_LINES: Final = 30
@@ -42,16 +43,18 @@ _SNIFFED_SUFFIXES: Final = frozenset(kind.suffix for kind in vars(sniff).values(
 _DISK_ERROR: Final = "The bot couldn't save the file to its disk. Ask the bot's owner to check it."
 
 
+Shrink = Callable[[Path, Path, int], Awaitable[bool]]
+"""Write an image that fits so many bytes to the second path; return whether it could. WorkTooHeavy may be raised."""
+
+
 @dataclass(frozen=True, slots=True)
 class Concurrency:
     """Limits over all runs.
 
-    ``downloads``: each holds one chunk of bytes. ``reencodings``: each holds a decoded image of up to
-    ``bot.media.images.MAX_PIXELS``, so one or two.
+    ``downloads``: each holds one chunk of bytes.
     """
 
     downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
-    reencodings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
 
 class Spool:
@@ -81,7 +84,7 @@ class Materializer:
     An output is not downloaded twice, whether requested concurrently, later, or after a restart: the file is in
     ``folder`` under a name derived from its index and URL, and only complete files have such names. ``stem`` begins the
     names that people see. ``limit`` is the largest upload in bytes. Replicate deletes outputs an hour after
-    ``created_at``, the time when the run was created.
+    ``created_at``, the time when the run was created. ``shrink`` makes images smaller.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Materializer:
         limit: int,
         created_at: datetime,
         concurrency: Concurrency,
+        shrink: Shrink,
     ) -> None:
         self._downloader = downloader
         self._folder = folder
@@ -100,6 +104,7 @@ class Materializer:
         self._limit = limit
         self._expires_at = created_at + DATA_KEPT
         self._concurrency = concurrency
+        self._shrink_file = shrink
         self._items: dict[str, FileItem | LinkItem] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -174,8 +179,12 @@ class Materializer:
         if file.type.kind is not MediaKind.IMAGE or file.size > _SHRINKABLE_BYTES:
             return None
         path = file.path.with_name(f"{file.path.name}-{self._limit}")
-        async with self._concurrency.reencodings:
-            return await asyncio.to_thread(_shrink_file, file, path, self._limit)
+        try:
+            if not await asyncio.to_thread(path.exists) and not await self._shrink_file(file.path, path, self._limit):
+                return None
+        except WorkTooHeavy:
+            return None
+        return await asyncio.to_thread(inspect_file, path, file.source_name)
 
     def _link(self, raw: RawFile, reason: str, *, expires: bool = True) -> LinkItem:
         url = _shown_url(raw)
@@ -218,16 +227,6 @@ def _slug(text: str) -> str:
 
 def _spool_name(index: int, content: str) -> str:
     return f"{index:03d}-{hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
-
-
-def _shrink_file(file: DownloadedFile, path: Path, limit: int) -> DownloadedFile | None:
-    """Write a smaller copy of an image to ``path`` unless it exists."""
-    if not path.exists():
-        smaller = shrink_image(file.path.read_bytes(), limit)
-        if smaller is None:
-            return None
-        write_atomically(path, smaller.data)
-    return inspect_file(path, file.source_name)
 
 
 def _add_heading(raw: RawText) -> str:

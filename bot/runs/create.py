@@ -19,9 +19,7 @@ from bot.aio import race
 from bot.backends.replicate.errors import ApiError, NoResponse, NotSent, ReplicateError, Throttled
 from bot.backends.replicate.predictions import Prediction
 from bot.backends.replicate.types import ModelRef
-from bot.media.types import find_references
 from bot.runs.active_run import ActiveRun
-from bot.runs.input_files import resolve_files
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, reason_of_create_error, reason_of_upload_error
 from bot.runs.services import RunServices
 from bot.runs.snapshot import Phase, WarningCode
@@ -107,9 +105,7 @@ async def _attempt(
 async def _resolve_input(active: ActiveRun, services: RunServices) -> None:
     """Replace the file references of the input."""
     active.enter_phase(Phase.SENDING)
-    run = active.run
-    files = await services.runs.load_files(run.id) if find_references(run.input) else ()
-    active.resolved_input = await resolve_files(run.input, files, services.replicate.files)
+    active.resolved_input = await services.inputs.resolve(active.run)
 
 
 async def _mark_sent(active: ActiveRun, services: RunServices) -> bool:

@@ -27,7 +27,8 @@ What keeps money safe:
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -41,13 +42,13 @@ from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.predictions import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.media.types import Media
+from bot.media.types import InputFile, Media, find_references
 from bot.observability.logs import bind_run
 from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
 from bot.runs.active_run import ActiveRun, WebhookReceived
 from bot.runs.create_queue import CreateQueue
-from bot.runs.input_files import ThumbnailLoader
+from bot.runs.input_files import InputResolver, ThumbnailLoader
 from bot.runs.output_buffer import OutputBuffer
 from bot.runs.policy import Policy, PollLimiter
 from bot.runs.reconcile import OrphanCanceller, Reconciler
@@ -58,10 +59,12 @@ from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
 from bot.store.errors import StoreError
 from bot.store.models import Run, RunState
 from bot.store.runs import Runs
+from bot.worker_pool import WorkerPool
 
 log = structlog.get_logger(__name__)
 
 _STOP_CHECK_EVERY: Final = 0.05
+_THUMBNAIL_WAIT: Final = 10.0  # seconds, for a result that can be delivered
 
 
 class CancelResult(StrEnum):
@@ -102,8 +105,10 @@ class Engine:
         clock: Clock,
         policy: Policy,
         metrics: Metrics,
+        workers: WorkerPool,
     ) -> None:
         predictions = replicate.predictions
+        inputs = InputResolver(runs, replicate.files)
         self._services = RunServices(
             replicate=replicate,
             runs=runs,
@@ -114,18 +119,45 @@ class Engine:
             materializer_for=materializer_for,
             create_queue=CreateQueue(clock=clock, per_minute=policy.creates_per_minute),
             poll_limiter=PollLimiter(predictions, clock=clock, policy=policy),
-            reconciler=Reconciler(predictions=predictions, runs=runs, clock=clock, policy=policy),
-            thumbnails=ThumbnailLoader(runs),
+            inputs=inputs,
+            reconciler=Reconciler(predictions=predictions, runs=runs, inputs=inputs, clock=clock, policy=policy),
+            thumbnails=ThumbnailLoader(runs, workers),
         )
         self._orphans = OrphanCanceller(predictions=predictions, runs=runs)
         self._active: dict[str, ActiveRun] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._starting: set[str] = set()
+        self._places: dict[int, list[str]] = {}  # of people: the runs that are about to start, in order
         self._early_cancels: dict[str, tuple[int | None, datetime]] = {}  # of runs whose row is being read or written
         self._lost_places: set[str] = set()  # runs where the bot no longer is, whose task has not started
         self._stopping = False
 
-    async def start(self, run: Run, *, files: Sequence[Media] = (), thumbnail: Media | str | None = None) -> Run:
+    @asynccontextmanager
+    async def hold_place(self, run_id: str, author_id: int) -> AsyncIterator[None]:
+        """Hold a place for a run that is about to start, so that no file is read for one that may not.
+
+        Refused if the bot is shutting down; QuotaExceeded if its author may not start another run.
+        """
+        if self._stopping:
+            raise Restarting
+        places = self._places.setdefault(author_id, [])
+        before = tuple(places)
+        places.append(run_id)
+        services = self._services
+        try:
+            await services.runs.check_quota(
+                author_id,
+                starting=before,
+                active_limit=services.policy.active_per_user,
+                daily_limit=services.policy.per_day,
+            )
+            yield
+        finally:
+            places.remove(run_id)
+            if not places:
+                self._places.pop(author_id, None)
+
+    async def start(self, run: Run, *, files: Sequence[InputFile] = (), thumbnail: Media | str | None = None) -> Run:
         """Write a new run to disk and start its task; ``files`` are those that its input refers to.
 
         Refused if the bot is shutting down, or its author may not start another run.
@@ -325,10 +357,13 @@ class Engine:
         self, active: ActiveRun, step: RecoveryStep, *, recovered: bool, find_missed_cancel: FindMissedCancel | None
     ) -> None:
         run_id = active.run.id
+        thumbnail: asyncio.Task[None] | None = None
         try:
             with bind_run(run_id, prediction=lambda: active.run.prediction_id):
-                if recovered:
-                    active.thumbnail = await self._services.thumbnails.load(active.run)
+                if active.thumbnail is None and (recovered or find_references(active.run.input)):
+                    thumbnail = asyncio.create_task(self._load_thumbnail(active), name=f"thumbnail {run_id}")
+                if thumbnail is not None and step is RecoveryStep.DELIVER:  # else the card would be shown without it
+                    await race(asyncio.shield(thumbnail), self._services.clock.sleep(_THUMBNAIL_WAIT))
                 if step is RecoveryStep.CREATE and find_missed_cancel is not None:
                     by = await find_missed_cancel(active.run)
                     if by is not None:
@@ -340,9 +375,20 @@ class Engine:
             if active.first_poll is not None:
                 active.first_poll.set()
             await active.pending.close()
+            if thumbnail is not None:
+                await cancel_and_wait([thumbnail])
             await active.output.close()
             self._active.pop(run_id, None)
             self._tasks.pop(run_id, None)
+
+    async def _load_thumbnail(self, active: ActiveRun) -> None:
+        """Show the input image once it is made: the run itself does not wait for it."""
+        try:
+            active.thumbnail = await self._services.thumbnails.load(active.run)
+        except Exception:  # the run goes on without it
+            log.exception("thumbnail_failed", run=active.run.id)
+        if active.thumbnail is not None:
+            active.show()
 
     async def _cancel_deleted(self, run_id: str) -> None:
         """Cancel a run whose message was deleted: nobody would see the rest."""

@@ -1,44 +1,126 @@
-"""The files of a run's input: sent inline or uploaded, and read back for the thumbnail.
+"""The files of a run's input: kept on disk while they are checked, then sent inline or uploaded, and shown small.
 
-An input refers to the run's files as ``file:<n>``, n counting from 0.
+An input refers to the run's files as ``file:<n>``, n counting from 0. Their bytes are in memory only while they are
+sent, and only so many at a time over all runs.
 """
 
 import asyncio
 import base64
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import structlog
 
+from bot.aio import Budget
 from bot.backends.replicate.files import Files
-from bot.limits import DATA_URI_BYTES
+from bot.limits import DATA_URI_BYTES, INPUT_SPOOL_BYTES, INPUT_UPLOAD_BYTES, THUMBNAIL_SECONDS
 from bot.media.images import BadImage, make_thumbnail
-from bot.media.types import Media, MediaKind, format_reference, parse_reference
+from bot.media.types import (
+    GIF,
+    JPEG,
+    PNG,
+    WEBP,
+    Media,
+    MediaKind,
+    StoredFile,
+    find_references,
+    format_reference,
+    parse_reference,
+)  # fmt: skip
 from bot.store.errors import StoreError
 from bot.store.models import Run
 from bot.store.runs import Runs
+from bot.worker_pool import WorkerPool, WorkTooHeavy
 
 log = structlog.get_logger(__name__)
 
-_CONCURRENT_THUMBNAILS: Final = 1  # a large photo takes a core and some memory for a moment
 _IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
+# A data URI has a type and no name. These types are known to every model, so the name tells it nothing more.
+_INLINE: Final[Mapping[str, tuple[str, ...]]] = {
+    PNG.mime: (".png",),
+    JPEG.mime: (".jpg", ".jpeg"),
+    WEBP.mime: (".webp",),
+    GIF.mime: (".gif",),
+}
 
 
-def inline_files(value: Mapping[str, Any], files: Sequence[Media]) -> dict[str, Any]:
-    """Return the input with small files as data URIs; larger ones stay ``file:<n>``."""
-    urls = [
-        _data_uri(file) if file.size <= DATA_URI_BYTES else format_reference(number)
-        for number, file in enumerate(files)
-    ]
-    return {name: _replace_references(part, urls) for name, part in value.items()}
+class InputSpool:
+    """Where the files of a run lie between their download and its row; private to the bot's user."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._budget = Budget(INPUT_SPOOL_BYTES)
+
+    def clear(self) -> None:
+        """Delete what a bot that was killed left behind. This blocks."""
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    @asynccontextmanager
+    async def folder(self, size: int) -> AsyncIterator[Path]:
+        """Make an empty folder for files of ``size`` bytes together, once there is room; delete it afterwards."""
+        async with self._budget.hold(size):
+            folder = await asyncio.to_thread(self._make)
+            try:
+                yield folder
+            finally:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _make(self) -> Path:
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=self._root))
 
 
-async def resolve_files(value: Mapping[str, Any], files: Sequence[Media], remote: Files) -> dict[str, Any]:
-    """Return the input with small files as data URIs, and larger ones as URLs of uploads.
+class InputResolver:
+    """Replaces the file references of an input by what Replicate can read."""
 
-    Each file is uploaded once, however often it is referred to. Errors are those of the client.
+    def __init__(self, runs: Runs, remote: Files) -> None:
+        self._runs = runs
+        self._remote = remote
+        self._budget = Budget(INPUT_UPLOAD_BYTES)
+
+    async def resolve(self, run: Run) -> dict[str, Any]:
+        """Return the input with images that are small enough as data URIs, and other files as URLs of uploads.
+
+        Each file is uploaded once, however often it is referred to. Errors are those of the client and the store.
+        """
+        files = await self._list_files(run)
+        return _replace_all(run.input, [await self._resolve_file(file) for file in files])
+
+    async def resolve_inline(self, run: Run) -> dict[str, Any]:
+        """Return the input as ``resolve`` does, but with files that are uploaded still as ``file:<n>``."""
+        urls = [
+            await self._resolve_file(file) if is_inline(file) else format_reference(file.number)
+            for file in await self._list_files(run)
+        ]
+        return _replace_all(run.input, urls)
+
+    async def _list_files(self, run: Run) -> Sequence[StoredFile]:
+        return await self._runs.list_files(run.id) if find_references(run.input) else ()
+
+    async def _resolve_file(self, file: StoredFile) -> str:
+        async with self._budget.hold(file.size):
+            media = await self._runs.load_file(file)
+            if media is None:
+                raise LookupError("A file of a run that has not ended was deleted.")
+            if is_inline(file):
+                return f"data:{media.type.mime};base64,{base64.b64encode(media.data).decode('ascii')}"
+            uploaded = await self._remote.create(name=media.name, content_type=media.type.mime, data=media.data)
+            return uploaded.url
+
+
+def is_inline(file: StoredFile | Media) -> bool:
+    """Return whether a file is sent as a data URI: nothing is lost by that, and it is small enough.
+
+    Of any other type, a model would get "file" without an ending, and some tell types by the ending.
     """
-    urls = [_data_uri(file) if file.size <= DATA_URI_BYTES else await _upload(file, remote) for file in files]
+    return file.size <= DATA_URI_BYTES and PurePath(file.name).suffix.lower() in _INLINE.get(file.type.mime, ())
+
+
+def _replace_all(value: Mapping[str, Any], urls: Sequence[str]) -> dict[str, Any]:
     return {name: _replace_references(part, urls) for name, part in value.items()}
 
 
@@ -47,45 +129,41 @@ def _replace_references(value: Any, urls: Sequence[str]) -> Any:
     if index is not None and index < len(urls):
         return urls[index]
     if isinstance(value, Mapping):
-        return {name: _replace_references(part, urls) for name, part in value.items()}
+        return _replace_all(value, urls)
     if isinstance(value, (list, tuple)):
         return [_replace_references(part, urls) for part in value]
     return value
 
 
-def _data_uri(file: Media) -> str:
-    return f"data:{file.type.mime};base64,{base64.b64encode(file.data).decode('ascii')}"
-
-
-async def _upload(file: Media, remote: Files) -> str:
-    uploaded = await remote.create(name=file.name, content_type=file.type.mime, data=file.data)
-    return uploaded.url
-
-
 class ThumbnailLoader:
-    """Makes the thumbnails of runs that were read back after a restart."""
+    """Makes the thumbnails of runs whose files are in the database only."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, workers: WorkerPool) -> None:
         self._runs = runs
-        self._slots = asyncio.Semaphore(_CONCURRENT_THUMBNAILS)
+        self._workers = workers
 
     async def load(self, run: Run) -> Media | str | None:
         """Return the run's first input image, scaled down, or its URL; None if there is none."""
-        if not any("file:" in str(value) for value in run.input.values()):
+        if not find_references(run.input):
             return _image_url(run)
-        async with self._slots:
-            try:
-                files = await self._runs.load_files(run.id)
-            except StoreError:  # a decoration: the run goes on without it
-                log.warning("thumbnail_not_read", run=run.id, exc_info=True)
-                files = ()
+        try:
+            files = await self._runs.list_files(run.id)
             for file in files:
-                if file.type.kind is MediaKind.IMAGE:
-                    try:
-                        return await asyncio.to_thread(make_thumbnail, file)
-                    except BadImage:
-                        log.info("thumbnail_failed", run=run.id)
+                if file.type.kind is MediaKind.IMAGE and (small := await self._make(run, file)) is not None:
+                    return small
+        except StoreError:  # a decoration: the run goes on without it
+            log.warning("thumbnail_not_read", run=run.id, exc_info=True)
         return _image_url(run)
+
+    async def _make(self, run: Run, file: StoredFile) -> Media | None:
+        media = await self._runs.load_file(file)
+        if media is None:
+            return None
+        try:
+            return await self._workers.run(make_thumbnail, media, owner=run.author_id, seconds=THUMBNAIL_SECONDS)
+        except (BadImage, WorkTooHeavy):
+            log.info("thumbnail_failed", run=run.id)
+            return None
 
 
 def _image_url(run: Run) -> str | None:

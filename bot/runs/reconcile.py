@@ -16,9 +16,9 @@ from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.predictions import Prediction, Predictions
 from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
-from bot.media.types import Media, parse_reference
+from bot.media.types import parse_reference
 from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
-from bot.runs.input_files import inline_files
+from bot.runs.input_files import InputResolver
 from bot.runs.outcome import FailureCode, Outcome
 from bot.runs.policy import Policy
 from bot.runs.snapshot import Phase
@@ -48,9 +48,12 @@ class PredictionTaken(Exception):
 class Reconciler:
     """Gives each run its one prediction, and finds those of creates that got no answer."""
 
-    def __init__(self, *, predictions: Predictions, runs: Runs, clock: Clock, policy: Policy) -> None:
+    def __init__(
+        self, *, predictions: Predictions, runs: Runs, inputs: InputResolver, clock: Clock, policy: Policy
+    ) -> None:
         self._predictions = predictions
         self._runs = runs
+        self._inputs = inputs
         self._clock = clock
         self._policy = policy
         self._in_flight: dict[str, Run] = {}
@@ -71,7 +74,7 @@ class Reconciler:
         """Return None once the prediction is found and on the run's row, else how the run ends without one."""
         active.enter_phase(Phase.RECONCILING)
         if active.resolved_input is None:
-            active.resolved_input = inline_files(active.run.input, await self._load_files(active))
+            active.resolved_input = await self._resolve_input(active)
         self._reconciling[active.run.id] = active.run
         try:
             found = await self._find(active)
@@ -107,11 +110,11 @@ class Reconciler:
                 raise PredictionTaken
         del self._assigned[prediction_id]
 
-    async def _load_files(self, active: ActiveRun) -> tuple[Media, ...]:
+    async def _resolve_input(self, active: ActiveRun) -> dict[str, Any]:
         failures = 0
         while True:
             try:
-                files = await self._runs.load_files(active.run.id)
+                resolved = await self._inputs.resolve_inline(active.run)
             except StoreError:
                 failures += 1
                 log.warning("files_not_read", run=active.run.id, exc_info=failures == 1)
@@ -120,7 +123,7 @@ class Reconciler:
             else:
                 if failures:
                     active.set_saved(True)
-                return files
+                return resolved
 
     async def _find(self, active: ActiveRun) -> bool:
         began, was_listed, attempts = self._clock.monotonic(), False, 0

@@ -8,7 +8,7 @@ from bot.clock import Clock
 from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
 from bot.runs.create_queue import CreateQueue
-from bot.runs.input_files import ThumbnailLoader
+from bot.runs.input_files import InputResolver, ThumbnailLoader
 from bot.runs.policy import Policy, PollLimiter
 from bot.runs.reconcile import Reconciler
 from bot.runs.snapshot import OpenReply
@@ -29,5 +29,6 @@ class RunServices:
     materializer_for: Callable[[Run], Materializer]
     create_queue: CreateQueue
     poll_limiter: PollLimiter
+    inputs: InputResolver
     reconciler: Reconciler
     thumbnails: ThumbnailLoader

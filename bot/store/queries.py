@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, bindparam, or_, select, tuple_
 
-from bot.media.types import Media, MediaKind, MediaType
+from bot.media.types import Media, MediaKind, MediaType, StoredFile
 from bot.store.models import Place, Run, RunState
 from bot.store.tables import Time, run_files, run_messages, run_sends, runs
 
@@ -17,11 +16,14 @@ _SENDING: Final = select(run_sends.c.number).where(run_sends.c.run_id == runs.c.
 
 # Every column of a Run; each query adds its own WHERE.
 SELECT_RUNS: Final[Select[Any]] = select(*(runs.c[name] for name in (*_RUN_FIELDS, *_PLACE_FIELDS)), _SENDING)
-SELECT_FILES: Final = select(run_files).where(run_files.c.run_id == bindparam("run_id")).order_by(run_files.c.number)
+_OF_RUN: Final = run_files.c.run_id == bindparam("run_id")
+SELECT_FILES: Final = (
+    select(*(column for column in run_files.c if column is not run_files.c.data))
+    .where(_OF_RUN)
+    .order_by(run_files.c.number)
+)
+SELECT_FILE: Final = select(run_files).where(_OF_RUN, run_files.c.number == bindparam("number"))
 _SELECT_MESSAGES: Final = select(run_messages).where(run_messages.c.run_id.in_(bindparam("run_ids", expanding=True)))
-
-_FILE_COLUMNS: Final = ("name", "mime", "suffix", "kind", "size", "data")
-_get_file_values: Final = attrgetter("name", "type.mime", "type.suffix", "type.kind", "size", "data")
 
 
 def run_to_row(run: Run) -> dict[str, Any]:
@@ -47,17 +49,18 @@ def read_run(connection: Connection, query: Select[Any], values: Mapping[str, An
     return next(iter(read_runs(connection, query, values)), None)
 
 
-def files_to_rows(run_id: str, files: Sequence[Media]) -> list[dict[str, Any]]:
-    """Return a row for each uploaded file, numbered as the input refers to them."""
-    return [
-        {"run_id": run_id, "number": number, **dict(zip(_FILE_COLUMNS, _get_file_values(media), strict=True))}
-        for number, media in enumerate(files)
-    ]
-
-
-def rows_to_files(rows: Iterable[Row[Any]]) -> tuple[Media, ...]:
+def rows_to_files(rows: Iterable[Row[Any]]) -> tuple[StoredFile, ...]:
     """Return the files in rows of ``run_files``."""
-    return tuple(Media(row.name, MediaType(row.mime, row.suffix, MediaKind(row.kind)), row.data) for row in rows)
+    return tuple(StoredFile(row.name, _media_type(row), row.size, row.run_id, row.number) for row in rows)
+
+
+def row_to_media(row: Row[Any] | None) -> Media | None:
+    """Return a file with its bytes."""
+    return None if row is None else Media(row.name, _media_type(row), row.data)
+
+
+def _media_type(row: Row[Any]) -> MediaType:
+    return MediaType(row.mime, row.suffix, MediaKind(row.kind))
 
 
 def _row_to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:

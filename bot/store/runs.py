@@ -1,14 +1,14 @@
 """Runs: read and change the rows of runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, Update
 
 from bot.clock import Clock
-from bot.media.types import Media
-from bot.store import privacy, queries, retention, transitions
+from bot.media.types import InputFile, Media, StoredFile
+from bot.store import privacy, queries, quota, retention, transitions
 from bot.store.database import Database
 from bot.store.models import Run, RunState
 from bot.store.privacy import Erasure, StoredCounts
@@ -29,12 +29,38 @@ class Runs:
     # -- transitions, in the order of a run
 
     async def reserve(
-        self, run: Run, files: Sequence[Media] = (), *, active_limit: int | None = None, daily_limit: int | None = None
+        self,
+        run: Run,
+        files: Sequence[InputFile] = (),
+        *,
+        active_limit: int | None = None,
+        daily_limit: int | None = None,
     ) -> None:
         """Insert the run and its files; QuotaExceeded when its author has too many active runs, or runs today."""
         exceeded = await self._database.write(
             lambda connection: transitions.reserve_run(
                 connection, run, files, active_limit=active_limit, daily_limit=daily_limit
+            )
+        )
+        if exceeded is not None:
+            raise exceeded
+
+    async def check_quota(
+        self,
+        author_id: int,
+        *,
+        starting: Collection[str] = (),
+        active_limit: int | None = None,
+        daily_limit: int | None = None,
+    ) -> None:
+        """Raise QuotaExceeded if a person may not start another run; ``starting`` are theirs, reserved or not yet.
+
+        It spares work for a run that ``reserve`` would refuse, and holds nothing.
+        """
+        now = self._clock.now()
+        exceeded = await self._database.read(
+            lambda connection: quota.check_quota(
+                connection, author_id, at=now, starting=starting, active_limit=active_limit, daily_limit=daily_limit
             )
         )
         if exceeded is not None:
@@ -122,10 +148,17 @@ class Runs:
         """Return a person's newest runs."""
         return await self._read_all(queries.RECENT, author_id=author_id, limit=limit)
 
-    async def load_files(self, run_id: str) -> tuple[Media, ...]:
+    async def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
         """Return the files uploaded with a run, in the order its input numbers them; empty once they have expired."""
         return await self._database.read(
             lambda connection: queries.rows_to_files(connection.execute(queries.SELECT_FILES, {"run_id": run_id}))
+        )
+
+    async def load_file(self, file: StoredFile) -> Media | None:
+        """Return a file with its bytes; None once it has expired."""
+        values = {"run_id": file.run_id, "number": file.number}
+        return await self._database.read(
+            lambda connection: queries.row_to_media(connection.execute(queries.SELECT_FILE, values).first())
         )
 
     # -- privacy and retention
@@ -135,7 +168,7 @@ class Runs:
         return await self._database.read(lambda connection: privacy.count_stored(connection, author_id))
 
     async def export(self, author_id: int) -> dict[str, Any]:
-        """Return everything stored about a person as JSON values; ``load_files`` has the bytes of a file."""
+        """Return everything stored about a person as JSON values; ``load_file`` has the bytes of a file."""
         return await privacy.export(self._database, author_id)
 
     async def erase(self, author_id: int) -> Erasure:

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, Connection, Integer, bindparam, delete, exists, insert, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.media.types import Media
+from bot.errors import Refused
+from bot.media.types import InputFile, StoredFile
 from bot.store.errors import QuotaExceeded
 from bot.store.models import Run, RunState
-from bot.store.queries import files_to_rows, run_to_row
+from bot.store.queries import run_to_row
 from bot.store.quota import DAY, check_quota
 from bot.store.tables import erased_runs, insert_into, run_files, run_messages, run_sends, runs
 
@@ -65,18 +66,39 @@ _MESSAGE: Final = select(
 ).where(_THIS_RUN)
 _SENDING: Final = select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS_RUN)
 _DELETE_SENDING: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("run_id"))
+_COPIED: Final = tuple(column for column in run_files.c if column.name not in {"run_id", "number"})
+_COPY_FILE: Final = insert(run_files).from_select(
+    ["run_id", "number", *(column.name for column in _COPIED)],
+    select(bindparam("run_id", type_=Text), bindparam("number", type_=Integer), *_COPIED).where(
+        run_files.c.run_id == bindparam("of_run"), run_files.c.number == bindparam("of_number")
+    ),
+)
 
 
 def reserve_run(
-    connection: Connection, run: Run, files: Sequence[Media], *, active_limit: int | None, daily_limit: int | None
+    connection: Connection, run: Run, files: Sequence[InputFile], *, active_limit: int | None, daily_limit: int | None
 ) -> QuotaExceeded | None:
     """Insert the run and its files, or return the limit that it would exceed."""
-    exceeded = check_quota(connection, run, active_limit=active_limit, daily_limit=daily_limit)
+    exceeded = check_quota(
+        connection, run.author_id, at=run.created_at, active_limit=active_limit, daily_limit=daily_limit
+    )
     if exceeded is None:
         connection.execute(insert(runs), run_to_row(run))
-        if files:
-            connection.execute(insert(run_files), files_to_rows(run.id, files))
+        for number, file in enumerate(files):  # one by one: each is in memory while it is inserted
+            _insert_file(connection, run.id, number, file)
     return exceeded
+
+
+def _insert_file(connection: Connection, run_id: str, number: int, file: InputFile) -> None:
+    """Insert a file, or copy it from the run that it was uploaded with; Refused if it was deleted meanwhile."""
+    if isinstance(file, StoredFile):
+        values = {"run_id": run_id, "number": number, "of_run": file.run_id, "of_number": file.number}
+        if not connection.execute(_COPY_FILE, values).rowcount:
+            raise Refused("This run's files were deleted. Attach them again.")
+        return
+    row = {"run_id": run_id, "number": number, "name": file.name, "size": file.size, "data": file.read()}
+    row |= {"mime": file.type.mime, "suffix": file.type.suffix, "kind": file.type.kind}
+    connection.execute(insert(run_files), row)
 
 
 def deliver_run(connection: Connection, run_id: str, at: datetime) -> bool:

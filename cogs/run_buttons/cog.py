@@ -112,7 +112,7 @@ class RunButtons(commands.Cog):
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
         self._check_repeatable(interaction, run)
         self._access.decide(interaction, command=run.command, target=ModelRef.parse(run.target), run_input=run.input)
-        files = await self._runs.load_files(run.id)
+        files = await self._runs.list_files(run.id)
         if any(number >= len(files) for number in find_references(run.input)):
             raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")
         await self._starter.again(interaction, run, files)
@@ -126,7 +126,7 @@ class RunButtons(commands.Cog):
             )
         target = ModelRef.parse(run.target)
         command = self._access.decide(interaction, command=run.command, target=target).command
-        files = await self._runs.load_files(run.id)
+        files = await self._runs.list_files(run.id)
 
         async def load_command() -> Command:
             return command or await self._catalog.resolve_model(target)

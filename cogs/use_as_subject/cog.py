@@ -48,7 +48,7 @@ class UseAsSubject(commands.Cog):
 
     async def _use(self, interaction: Interaction, message: discord.Message) -> None:
         """Show the form of the command that takes images, or ask which command first."""
-        images = find_images(message, self._client)
+        images = find_images(message)
         if not images:
             raise Refused("There is no image in this message. Pick a message with an image.")
         image_commands = self._image_commands()

@@ -8,8 +8,6 @@ from urllib.parse import unquote, urlsplit
 
 import discord
 
-from bot.client import Replicord
-from bot.discord_internals import read_from_cdn
 from bot.limits import SELECT_OPTIONS
 
 _SUFFIXES: Final = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -24,22 +22,18 @@ class CdnImage:
 
     filename: str
     url: str = field(repr=False)
-    client: Replicord = field(repr=False)
     size: int = 0
-
-    async def read(self) -> bytes:
-        return await read_from_cdn(self.client, self.url)
 
 
 MessageImage = discord.Attachment | CdnImage
 
 
-def find_images(message: discord.Message, client: Replicord) -> tuple[MessageImage, ...]:
+def find_images(message: discord.Message) -> tuple[MessageImage, ...]:
     """Return the images of a message and of what it forwards, thumbnails last; at most as many as a select offers."""
     found: dict[str, MessageImage] = {}
     parts: tuple[discord.Message | discord.MessageSnapshot, ...] = (message, *message.message_snapshots)
     for part in parts:
-        for image in _images(part.attachments, part.components, part.embeds, client):
+        for image in _images(part.attachments, part.components, part.embeds):
             found.setdefault(image.url.partition("?")[0], image)
     return tuple(found.values())[:SELECT_OPTIONS]
 
@@ -48,14 +42,13 @@ def _images(
     attachments: Sequence[discord.Attachment],
     components: Sequence[Any],
     embeds: Sequence[discord.Embed],
-    client: Replicord,
 ) -> Iterator[MessageImage]:
     for attachment in attachments:
         if _is_image(attachment.content_type, attachment.filename):
             yield attachment
     thumbnails: list[CdnImage] = []
     for media, is_thumbnail in _media_items(components):
-        image = _cdn_image(media.url if media.attachment_id else media.proxy_url, media.content_type, client)
+        image = _cdn_image(media.url if media.attachment_id else media.proxy_url, media.content_type)
         if image is None:
             continue
         if is_thumbnail:
@@ -64,9 +57,9 @@ def _images(
             yield image
     for embed in embeds:
         # The image of an embed is an image whatever its URL looks like.
-        if (image := _cdn_image(embed.image.proxy_url, "image/*", client)) is not None:
+        if (image := _cdn_image(embed.image.proxy_url, "image/*")) is not None:
             yield image
-        if (image := _cdn_image(embed.thumbnail.proxy_url, "image/*", client)) is not None:
+        if (image := _cdn_image(embed.thumbnail.proxy_url, "image/*")) is not None:
             thumbnails.append(image)
     yield from thumbnails
 
@@ -85,11 +78,11 @@ def _media_items(components: Iterable[Any]) -> Iterator[tuple[discord.UnfurledMe
             yield from _media_items(component.children)
 
 
-def _cdn_image(url: str | None, content_type: str | None, client: Replicord) -> CdnImage | None:
+def _cdn_image(url: str | None, content_type: str | None) -> CdnImage | None:
     if not url or not url.startswith(("https://", "http://")):
         return None
     name = unquote(PurePosixPath(urlsplit(url).path).name) or "image"
-    return CdnImage(name, url, client) if _is_image(content_type, name) else None
+    return CdnImage(name, url) if _is_image(content_type, name) else None
 
 
 def _is_image(content_type: str | None, filename: str) -> bool:

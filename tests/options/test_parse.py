@@ -135,7 +135,7 @@ def test_notes_of_files_are_collected_once() -> None:
 )
 def test_thumbnail_is_the_first_image(values: dict[str, Any], thumbnail: Any) -> None:
     parsed = parse_options(default_layout(), values)
-    assert parsed.place_files([UploadedFile(file) for file in media_of(parsed)]).thumbnail == thumbnail
+    assert parsed.place_files([UploadedFile(file, thumbnail=PHOTO) for file in media_of(parsed)]).thumbnail == thumbnail
 
 
 def test_other_files_are_no_thumbnail() -> None:
@@ -152,8 +152,7 @@ class FileOnDiscord:
     filename: str
     size: int = 1
 
-    async def read(self) -> bytes:
-        return b"1"
+    url: str = "https://cdn.discordapp.com/attachments/1/2/me.png"
 
 
 def test_attached_file_is_checked_before_it_is_read() -> None:
@@ -169,8 +168,9 @@ def test_attached_files_are_placed_as_read() -> None:
     parsed = parse_options(layout, {"image": photo, "voice": song})
     assert parsed.input == {"voice": "file:0", "image": "file:1"}
     assert parsed.files == (AttachedFile("voice", song, ("audio/*",)), AttachedFile("image", photo, ("image/*",)))
-    placed = parsed.place_files((UploadedFile(SONG), UploadedFile(PHOTO)))
-    assert (placed.media, placed.thumbnail) == ((SONG, PHOTO), PHOTO)
+    small = replace(PHOTO, name="small")
+    placed = parsed.place_files((UploadedFile(SONG), UploadedFile(PHOTO, thumbnail=small)))
+    assert (placed.media, placed.thumbnail) == ((SONG, PHOTO), small)
 
 
 @pytest.mark.parametrize(

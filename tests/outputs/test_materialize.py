@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bot.media import types
+from bot.media.images import shrink_image_file
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.items import FileItem, LinkItem, TextItem
@@ -38,19 +39,23 @@ SMALL, LARGE = noise(16), noise(300)
 LIMIT = 100_000
 
 
+async def shrink(source: Path, target: Path, limit: int) -> bool:
+    return shrink_image_file(source, target, limit)
+
+
 class Bot:
     """One process of the bot. Another instance with the same folder is the process after a restart."""
 
     def __init__(self, http: httpx.AsyncClient, clock: VirtualClock, folder: Path) -> None:
         self.folder = folder
-        self.concurrency = Concurrency(downloads=asyncio.Semaphore(2), reencodings=asyncio.Semaphore(1))
+        self.concurrency = Concurrency(downloads=asyncio.Semaphore(2))
         self._downloader = Downloader(
             http, hosts=["127.0.0.1"], max_bytes=1_000_000, clock=clock, metrics=Metrics(process=False)
         )
 
     def materializer(self, **more: Any) -> Materializer:
         settings: dict[str, Any] = {"folder": self.folder, "stem": "generate", "limit": LIMIT, "created_at": CREATED_AT}
-        return Materializer(self._downloader, concurrency=self.concurrency, **(settings | more))
+        return Materializer(self._downloader, concurrency=self.concurrency, shrink=shrink, **(settings | more))
 
 
 @pytest.fixture

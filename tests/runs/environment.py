@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bot.backends.replicate.types import ModelRef
+from bot.clock import SystemClock
 from bot.media.types import Media, MediaKind, MediaType
 from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem, OutputItem, TextItem
@@ -22,6 +23,7 @@ from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run, RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
+from bot.worker_pool import WorkerPool
 from tests.clock import VirtualClock
 from tests.runs.fake_replicate import FakeReplicate
 
@@ -184,6 +186,7 @@ class Environment:
         self.downloads: Counter[str] = Counter()
         self.slow_downloads: set[str] = set()
         self._numbers = count(1)
+        self.workers = WorkerPool(clock=SystemClock())  # its processes take real time
         self.engine = self._create_engine()
 
     @classmethod
@@ -202,6 +205,7 @@ class Environment:
             clock=self.clock,
             policy=self.policy,
             metrics=self.metrics,
+            workers=self.workers,
         )
 
     def _open_reply(self, run: Run, *, on_deleted: Callable[[], Awaitable[None]], recovered: bool = False) -> FakeReply:
@@ -223,13 +227,14 @@ class Environment:
 
     async def close(self) -> None:
         await self.kill()
+        await self.workers.close()
         await self.store.close()
 
     def new_run(self, **changes: Any) -> Run:
         return make_run(self.clock, **{"id": f"run{next(self._numbers)}", **changes})
 
-    async def start(self, *, files: tuple[Media, ...] = (), **changes: Any) -> Run:
-        run = await self.engine.start(self.new_run(**changes), files=files)
+    async def start(self, *, files: tuple[Media, ...] = (), thumbnail: Media | None = None, **changes: Any) -> Run:
+        run = await self.engine.start(self.new_run(**changes), files=files, thumbnail=thumbnail)
         await self.clock.settle()
         return run
 

@@ -29,7 +29,7 @@ URL = "https://replicate.delivery/{}.webp"
 REFUSED = InsufficientCredit(status=402, title="Insufficient credit", detail="no")
 _STORE_METHODS = (
     *("mark_sent", "mark_unsent", "mark_submitted", "mark_running", "mark_ended", "mark_delivered"),
-    *("request_cancel", "find_run_ids", "load_files"),
+    *("request_cancel", "find_run_ids", "list_files"),
 )
 ENDS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ABORTED)
 

@@ -82,12 +82,12 @@ async def test_a_run_that_was_ended_elsewhere_is_not_delivered(env: Environment)
     assert env.reply(run).closed == 1
 
 
-@pytest.mark.parametrize("where", ["load_files", "mark_sent", "mark_running"])
+@pytest.mark.parametrize("where", ["list_files", "mark_sent", "mark_running"])
 async def test_an_unexpected_error_ends_the_run(env: Environment, where: str) -> None:
     env.runs.fail(where, RuntimeError("broken"))
     photo = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
     with capture_logs() as lines:
-        run = await env.start(input={"subject": "file:0"}, files=(photo,))
+        run = await env.start(input={"subject": "file:0"}, files=(photo,), thumbnail=photo)
         if env.replicate.by_id:
             env.replicate.only.start(env.clock.now())
         await env.clock.advance(3)

@@ -142,7 +142,7 @@ async def test_a_run_is_not_started_long_after_it_was_wanted(env: Environment) -
 
 
 async def test_input_files_are_read_when_the_database_works(env: Environment) -> None:
-    lock(env, ["load_files"])
+    lock(env, ["list_files"])
     run = await env.start(input={"prompt": "a fox", "subject": "file:0"}, files=(make_photo(),))
     await env.clock.advance(MINUTES)
     assert env.replicate.creates == []
@@ -178,7 +178,7 @@ async def test_a_refused_create_that_is_canceled_counts_as_unsent(env: Environme
     assert (row.state, row.sent_at) == (RunState.CANCELED, None)
 
 
-@pytest.mark.parametrize("failing", [("mark_submitted",), ("find_run_ids",), ("load_files", "find_run_ids")])
+@pytest.mark.parametrize("failing", [("mark_submitted",), ("find_run_ids",), ("list_files", "find_run_ids")])
 async def test_a_lost_answer_is_reconciled_after_the_outage(env: Environment, failing: tuple[str, ...]) -> None:
     env.replicate.create_results.append(LOST_ANSWER)
     lock(env, failing)

@@ -64,3 +64,9 @@ async def store_run_in_state(runs: Runs, run: Run, state: RunState, *, delivered
         )
     if delivered:
         assert await runs.mark_delivered(run.id, at=run.created_at)
+
+
+async def load_files(runs: Runs, run_id: str) -> tuple[Media, ...]:
+    """Return a run's files with their bytes."""
+    loaded = [await runs.load_file(file) for file in await runs.list_files(run_id)]
+    return tuple(media for media in loaded if media is not None)

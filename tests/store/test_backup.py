@@ -13,7 +13,7 @@ from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.databases import sqlite_only
 from tests.store.files import get_mode, list_names, read_bytes
-from tests.store.samples import PNG, make_run, store_run_in_state
+from tests.store.samples import PNG, load_files, make_run, store_run_in_state
 
 pytestmark = sqlite_only
 
@@ -39,7 +39,7 @@ async def test_backup_during_writes_is_complete_and_opens(store: Store, tmp_path
     assert await copy.find_damage() is None
     assert await copy.runs.get("before") == await store.runs.get("before")
     for run in await copy.runs.list_undelivered():
-        assert await copy.runs.load_files(run.id) == (PNG,)
+        assert await load_files(copy.runs, run.id) == (PNG,)
     assert len(await copy.runs.list_undelivered()) > 50
     await copy.close()
 

@@ -11,7 +11,7 @@ from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.databases import sqlite_only
 from tests.store.processes import run_script
-from tests.store.samples import PNG
+from tests.store.samples import PNG, load_files
 
 pytestmark = sqlite_only
 
@@ -37,7 +37,7 @@ async def test_committed_changes_survive_a_kill(url: str, tmp_path: Path, clock:
     undelivered = await store.runs.list_undelivered()
     assert {run.id for run in undelivered} >= {run_id for _, run_id in committed} - await _delivered(tmp_path)
     for run in undelivered:
-        assert await store.runs.load_files(run.id) == (PNG, PNG)
+        assert await load_files(store.runs, run.id) == (PNG, PNG)
     await store.close()
 
 

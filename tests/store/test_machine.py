@@ -18,7 +18,7 @@ from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.databases import create_database
-from tests.store.samples import BOB, MIA, PNG, T0, make_run
+from tests.store.samples import BOB, MIA, PNG, T0, load_files, make_run
 
 AUTHORS = st.sampled_from([MIA, BOB])
 PREDICTIONS = st.sampled_from(["p1", "p2", "p3"])
@@ -228,7 +228,7 @@ class StoreMachine(RuleBasedStateMachine):
         run_ids = await stored.find_run_ids(["p1", "p2", "p3"])
         assert run_ids == {run.prediction_id: run.id for run in expected if run.prediction_id}
         for run in expected:
-            assert len(await stored.load_files(run.id)) == self.files[run.id]
+            assert len(await load_files(stored, run.id)) == self.files[run.id]
 
 
 TestStore = StoreMachine.TestCase

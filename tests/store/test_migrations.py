@@ -23,7 +23,7 @@ from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.clock import VirtualClock
 from tests.store.databases import sqlite_only
-from tests.store.samples import MIA, PNG, after, make_run
+from tests.store.samples import MIA, PNG, after, load_files, make_run
 
 pytestmark = sqlite_only
 
@@ -98,7 +98,7 @@ async def test_databases_of_all_versions_are_usable(url: str, tmp_path: Path, cl
     assert canceled_by == (("mia", None) if step < "0003" else (None, MIA))
     assert running.messages == {1: 71}
     assert running.prediction_id == "prediction-running-1"
-    assert await store.runs.load_files("running-1") == (PNG,)
+    assert await load_files(store.runs, "running-1") == (PNG,)
     assert await store.runs.mark_ended("running-1", state=RunState.CANCELED, at=after(9))
     assert len(await store.runs.list_recent(MIA, limit=99)) == 11
     assert [row.name for row in await store.commands.list_all()] == ["draw"]

@@ -11,7 +11,7 @@ from bot.store.commands import CommandRow
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.store.databases import sqlite_only
-from tests.store.samples import MIA, PNG, T0, after, make_run
+from tests.store.samples import MIA, PNG, T0, after, load_files, make_run
 
 pytestmark = sqlite_only
 
@@ -61,7 +61,7 @@ async def execute_everything(store: Store) -> None:
     await runs.get(run.id)
     await runs.find_by_message(72)
     await runs.list_undelivered()
-    await runs.load_files(run.id)
+    await load_files(runs, run.id)
     await runs.find_run_ids(["p", "q"])
     await runs.list_active(MIA)
     await runs.list_recent(MIA, limit=5)

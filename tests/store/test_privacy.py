@@ -12,7 +12,7 @@ from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.databases import sqlite_only
 from tests.store.files import read_bytes
-from tests.store.samples import BOB, MIA, PNG, T0, after, make_run, store_run_in_state
+from tests.store.samples import BOB, MIA, PNG, T0, after, load_files, make_run, store_run_in_state
 
 
 async def test_active_runs_are_own_and_oldest_first(runs: Runs) -> None:
@@ -89,7 +89,7 @@ async def test_erasing_deletes_delivered_runs_and_their_files(runs: Runs) -> Non
     erased = await runs.erase(MIA)
     assert (erased.deleted, erased.pending) == (1, 0)
     assert await runs.get("mine") is None
-    assert await runs.load_files("mine") == ()
+    assert await load_files(runs, "mine") == ()
     assert await runs.find_by_message(71) is None
     assert await runs.get("bobs") is not None
 
@@ -104,7 +104,7 @@ async def test_erased_active_run_is_deleted_when_delivered(runs: Runs) -> None:
     assert await runs.mark_delivered("run-1", at=after(2))
     assert not await runs.mark_delivered("run-1", at=after(2))
     assert await runs.get("run-1") is None
-    assert await runs.load_files("run-1") == ()
+    assert await load_files(runs, "run-1") == ()
     await runs.mark_message_sent("run-1", 0, 70)
     assert await runs.find_by_message(70) is None
 

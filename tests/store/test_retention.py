@@ -9,7 +9,7 @@ from bot.store.errors import QuotaExceeded
 from bot.store.models import RunState
 from bot.store.retention import ExpiredCounts
 from bot.store.runs import Runs
-from tests.store.samples import PNG, after, make_run, store_run_in_state
+from tests.store.samples import PNG, after, load_files, make_run, store_run_in_state
 
 HOUR = timedelta(hours=1)
 
@@ -29,7 +29,7 @@ async def test_expired_files_are_deleted_and_the_row_kept(runs: Runs) -> None:
     await store_run_in_state(runs, make_run(), RunState.SUCCEEDED, delivered=True)
     before = await runs.get("run-1")
     assert await runs.delete_expired(after(3600), files_for=HOUR) == ExpiredCounts(files=1)
-    assert await runs.load_files("run-1") == ()
+    assert await load_files(runs, "run-1") == ()
     assert await runs.get("run-1") == before
 
 
@@ -41,7 +41,7 @@ async def test_expired_rows_are_deleted_with_files_and_messages(runs: Runs) -> N
     )
     assert await runs.get("run-1") is None
     assert await runs.find_by_message(71) is None
-    assert await runs.load_files("run-1") == ()
+    assert await load_files(runs, "run-1") == ()
 
 
 async def test_retention_does_not_reset_the_day(runs: Runs) -> None:
@@ -57,7 +57,7 @@ async def test_younger_data_and_unlimited_periods_are_kept(runs: Runs) -> None:
     assert await runs.delete_expired(after(3599), prompts_for=HOUR, files_for=HOUR, runs_for=HOUR) == ExpiredCounts()
     assert await runs.delete_expired(after(10**9)) == ExpiredCounts()
     assert await runs.get("run-1") == before
-    assert await runs.load_files("run-1") == (PNG,)
+    assert await load_files(runs, "run-1") == (PNG,)
 
 
 @pytest.mark.parametrize("state", list(RunState))
@@ -66,7 +66,7 @@ async def test_undelivered_runs_are_never_changed(runs: Runs, state: RunState) -
     before = await runs.get("run-1")
     assert await runs.delete_expired(after(10**9), prompts_for=HOUR, files_for=HOUR, runs_for=HOUR) == ExpiredCounts()
     assert await runs.get("run-1") == before
-    assert await runs.load_files("run-1") == (PNG,)
+    assert await load_files(runs, "run-1") == (PNG,)
 
 
 async def test_several_batches_are_deleted_in_one_call(runs: Runs) -> None:

@@ -6,7 +6,7 @@ from bot.store.errors import StoreError
 from bot.store.models import RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
-from tests.store.samples import BOB, MIA, PNG, after, make_run, store_run_in_state
+from tests.store.samples import BOB, MIA, PNG, after, load_files, make_run, store_run_in_state
 
 ACTIVE_STATES = [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING]
 TERMINAL_STATES = [state for state in RunState if state.terminal]
@@ -16,13 +16,13 @@ async def test_reserved_run_is_read_back_unchanged(runs: Runs) -> None:
     run = make_run()
     await runs.reserve(run, (PNG, PNG))
     assert await runs.get(run.id) == run
-    assert await runs.load_files(run.id) == (PNG, PNG)
+    assert await load_files(runs, run.id) == (PNG, PNG)
 
 
 async def test_missing_run_is_none_and_cannot_change(runs: Runs) -> None:
     assert await runs.get("run-1") is None
     assert await runs.find_by_message(1) is None
-    assert await runs.load_files("run-1") == ()
+    assert await load_files(runs, "run-1") == ()
     assert not await runs.mark_sent("run-1", at=after(1), webhook=None)
     assert not await runs.mark_ended("run-1", state=RunState.FAILED, at=after(1))
     await runs.mark_message_sent("run-1", 1, 5)
@@ -35,7 +35,7 @@ async def test_run_id_cannot_be_reserved_twice(runs: Runs) -> None:
     run = await runs.get("run-1")
     assert run is not None
     assert run.prompt == "first"
-    assert await runs.load_files("run-1") == ()
+    assert await load_files(runs, "run-1") == ()
 
 
 async def test_delivered_run_has_its_times_and_output(runs: Runs) -> None:

@@ -18,7 +18,7 @@ from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.databases import create_database
-from tests.store.samples import T0, after, make_run
+from tests.store.samples import T0, after, load_files, make_run
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 JSON = st.recursive(
@@ -37,7 +37,7 @@ def store_and_read(run: Run, files: list[Media]) -> tuple[Run | None, tuple[Medi
         store = await Store.open(url, clock=VirtualClock(), durable=False)
         try:
             await store.runs.reserve(run, files)
-            return await store.runs.get(run.id), await store.runs.load_files(run.id)
+            return await store.runs.get(run.id), await load_files(store.runs, run.id)
         finally:
             await store.close()
 

@@ -1,6 +1,5 @@
 """Send and edit the Discord messages of one reply, and find its follow-ups after a restart."""
 
-import asyncio
 import re
 from dataclasses import replace
 from functools import partial
@@ -12,8 +11,6 @@ import structlog
 from discord.components import TextDisplay
 
 from bot.discord_internals import PrebuiltLayout
-from bot.errors import ReplicordError
-from bot.media.images import make_thumbnail
 from bot.runs.snapshot import RunSnapshot
 from bot.store.errors import StoreError
 from bot.ui.discord_rate_limits import Priority
@@ -175,7 +172,7 @@ class ReplyWriter:
             self._sending = None
             try:
                 await self._verify(message, transport)
-                await self._create_thumbnail(snapshot)
+                self._take_thumbnail(snapshot)
                 await self._show(message, snapshot, transport)
             except REQUEST_ERRORS as error:
                 result = self._recover(error, message, transport, snapshot)
@@ -306,20 +303,14 @@ class ReplyWriter:
         if THUMBNAIL_NAME in message.attachments:
             state.thumbnail = None
 
-    async def _create_thumbnail(self, snapshot: RunSnapshot) -> None:
-        """Shrink the input image, once."""
+    def _take_thumbnail(self, snapshot: RunSnapshot) -> None:
+        """Take the small copy of the input image, until Discord has it."""
         state = self._state
         if state.thumbnail is not None or not state.restrictions.options.shows(Part.THUMBNAIL):
             return
         if THUMBNAIL_NAME in state.messages[0].attachments or (image := uploaded_thumbnail(snapshot)) is None:
             return
-        try:
-            small = await asyncio.to_thread(make_thumbnail, image)
-        except (ReplicordError, OSError, ValueError) as error:
-            log.warning("thumbnail_not_created", run=state.run.id, error=str(error))
-            state.restrictions = state.restrictions.without_thumbnail()
-        else:
-            state.thumbnail = Upload(THUMBNAIL_NAME, small.data, small.size)
+        state.thumbnail = Upload(THUMBNAIL_NAME, image.data, image.size)
 
     def _render(self, snapshot: RunSnapshot) -> tuple[RenderedMessage, ...]:
         """Render the snapshot, with as many new files in each message as fit into one request."""
