@@ -42,6 +42,8 @@ from bot.ui.reply.transports import Transport, message_nonce
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.media.types import Media
+
 
 # Transports to change, files to leave out, parts to search: more refusals than that are not cured by another attempt.
 _MAX_ATTEMPTS = 40
@@ -70,7 +72,7 @@ class ReplyWriter:
     def __init__(self, state: ReplyState, services: ReplyServices) -> None:
         self._state = state
         self._services = services
-        self._header: tuple[RenderOptions, CardHeader] | None = None
+        self._header: tuple[RenderOptions, Media | str | None, CardHeader] | None = None
         # The snapshot and restrictions of the last rendering in which no file was left for later.
         self._rendered_for: tuple[RunSnapshot, Restrictions] | None = None
         self._rendered: tuple[RenderedMessage, ...] = ()
@@ -336,9 +338,10 @@ class ReplyWriter:
         shown = replace(options, pending=pending) if pending else options
         if restrictions.plain:
             return render_plain(snapshot, shown)
-        if self._header is None or self._header[0] is not options:
-            self._header = options, CardHeader.render(snapshot, options)
-        return render_run(snapshot, shown, header=self._header[1])
+        cached = self._header
+        if cached is None or cached[0] is not options or cached[1] is not snapshot.thumbnail:
+            cached = self._header = options, snapshot.thumbnail, CardHeader.render(snapshot, options)
+        return render_run(snapshot, shown, header=cached[2])
 
     async def _send(self, message: TrackedMessage, rendered: RenderedMessage, transport: Transport) -> MessageState:
         """Edit the message, or send it if it is new and record its id."""
