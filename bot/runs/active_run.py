@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bot.aio import EventQueue
+from bot.aio import EventQueue, race
 from bot.backends.replicate.predictions import Prediction, Status
 from bot.backends.replicate.stream import StreamBatch
 from bot.clock import Clock
@@ -29,6 +29,7 @@ _FINAL_PHASES: Final = {
 _CANCELABLE_PHASES: Final = (Phase.SENDING, Phase.RECONCILING, Phase.STARTING, Phase.RUNNING)
 # After a restart, seconds from the first poll until output is shown: for the stream to repeat what it sent before, and
 # at most until files are downloaded again.
+_THUMBNAIL_WAIT: Final = 10.0  # seconds that a recovered run shows nothing, at most
 _CATCH_UP_MIN: Final = 1.0
 _CATCH_UP_MAX: Final = 20.0
 _FAILURES_BEFORE_WARNING: Final = 3
@@ -153,6 +154,8 @@ class ActiveRun:
         self._queue_position: int | None = None
         self._warnings: dict[str, WarningCode] = {}
         self._holds_back = shown_before
+        self._thumbnail_made: asyncio.Event | None = None  # while a thumbnail is made that the message has already
+        self._thumbnail_until = 0.0
         self._first_poll_at: float | None = None
         self._step_bar = -1  # the newest progress bar in the logs, and how many outputs there were when it began
         self._step_done = 0
@@ -281,9 +284,33 @@ class ActiveRun:
         """The newest warning."""
         return next(reversed(self._warnings.values()), None)
 
+    def await_thumbnail(self) -> None:
+        """Show nothing for a while, until ``set_thumbnail``: the message would lose its thumbnail and get it back."""
+        self._thumbnail_made = asyncio.Event()
+        self._thumbnail_until = self._clock.monotonic() + _THUMBNAIL_WAIT
+
+    def set_thumbnail(self, thumbnail: Media | str | None) -> None:
+        """Show the input image from now on, or know that there is none."""
+        self.thumbnail = thumbnail
+        if self._thumbnail_made is not None:
+            self._thumbnail_made.set()
+            self._thumbnail_made = None
+        if thumbnail is not None or self._thumbnail_until:
+            self.show()
+
+    async def wait_for_thumbnail(self) -> None:
+        """Return once ``show`` is not held back by the thumbnail any more."""
+        if self._thumbnail_made is not None:
+            await race(
+                self._thumbnail_made.wait(),
+                self._clock.sleep(max(self._thumbnail_until - self._clock.monotonic(), 0)),
+            )
+
     def show(self) -> None:
         """Hand the newest snapshot to the reply."""
         if self.reply_finished:
+            return
+        if self._thumbnail_made is not None and self._clock.monotonic() < self._thumbnail_until:
             return
         if self._holds_back:
             if not self._has_caught_up():

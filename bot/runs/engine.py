@@ -64,7 +64,6 @@ from bot.worker_pool import WorkerPool
 log = structlog.get_logger(__name__)
 
 _STOP_CHECK_EVERY: Final = 0.05
-_THUMBNAIL_WAIT: Final = 10.0  # seconds, for a result that can be delivered
 
 
 class CancelResult(StrEnum):
@@ -362,8 +361,8 @@ class Engine:
             with bind_run(run_id, prediction=lambda: active.run.prediction_id):
                 if active.thumbnail is None and (recovered or find_references(active.run.input)):
                     thumbnail = asyncio.create_task(self._load_thumbnail(active), name=f"thumbnail {run_id}")
-                if thumbnail is not None and step is RecoveryStep.DELIVER:  # else the card would be shown without it
-                    await race(asyncio.shield(thumbnail), self._services.clock.sleep(_THUMBNAIL_WAIT))
+                    if recovered:
+                        active.await_thumbnail()
                 if step is RecoveryStep.CREATE and find_missed_cancel is not None:
                     by = await find_missed_cancel(active.run)
                     if by is not None:
@@ -383,12 +382,13 @@ class Engine:
 
     async def _load_thumbnail(self, active: ActiveRun) -> None:
         """Show the input image once it is made: the run itself does not wait for it."""
+        thumbnail = None
         try:
-            active.thumbnail = await self._services.thumbnails.load(active.run)
+            thumbnail = await self._services.thumbnails.load(active.run)
         except Exception:  # the run goes on without it
             log.exception("thumbnail_failed", run=active.run.id)
-        if active.thumbnail is not None:
-            active.show()
+        finally:
+            active.set_thumbnail(thumbnail)
 
     async def _cancel_deleted(self, run_id: str) -> None:
         """Cancel a run whose message was deleted: nobody would see the rest."""

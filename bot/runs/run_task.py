@@ -114,6 +114,7 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
     """Show the result of a run that has ended, and record that it is shown."""
     if not active.message_deleted:
         active.enter_phase(Phase.DELIVERING)
+        await active.wait_for_thumbnail()
         await active.output.wait_for_files(services.clock, services.policy.download_timeout)
         if not await _finish_reply(active, services):
             return
@@ -184,6 +185,7 @@ async def _save(write: Callable[[], Awaitable[T]], active: ActiveRun, services: 
             return result
         if active.is_over and not active.run.state.terminal:
             active.enter_phase(Phase.DELIVERING)
+        await active.wait_for_thumbnail()
         if failures >= FAILURES_BEFORE_WARNING:
             active.set_saved(False)
         event = await race(active.events.get(), services.clock.sleep(services.policy.save_delay(failures)))
