@@ -14,6 +14,7 @@ from bot.errors import ConfigError
 
 _DONE, _FAILED, _MISCONFIGURED = 0, 1, 2
 _PORT_MAX = 65_535
+_PORTRAIT = Path()  # what --demo without a file stands for
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,12 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     sandbox = commands.add_parser("sandbox", help="try the whole bot against stand-ins, without accounts")
-    sandbox.add_argument("--demo", nargs="?", const="", metavar="IMAGE", help="play two runs in the terminal and exit")
-    sandbox.add_argument("--out", type=Path, default=Path("sandbox-pictures"), help="where the demo saves its images")
+    sandbox.add_argument(
+        "--demo", nargs="?", const=_PORTRAIT, type=_path, metavar="IMAGE", help="play two runs in the terminal and exit"
+    )
+    sandbox.add_argument("--out", type=_path, default=Path("sandbox-pictures"), help="where the demo saves its images")
     sandbox.add_argument("--port", type=_port, default=0, help="port of the page on 127.0.0.1 (default: a free one)")
     sandbox.add_argument("--no-browser", action="store_true", help="do not open the page")
     sandbox.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="store the runs here (default: a temporary folder)"
+        "--data", type=_path, metavar="FOLDER", help="store the runs here (default: a temporary folder)"
     )
     sandbox.set_defaults(command=_sandbox)
 
@@ -51,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_check)
 
     backup = commands.add_parser("backup", help="copy the database, also while the bot runs")
-    backup.add_argument("path", type=Path, metavar="PATH", help="file to write; replaced if it exists")
+    backup.add_argument("path", type=_path, metavar="PATH", help="file to write; replaced if it exists")
     backup.set_defaults(command=_backup)
     migrate = commands.add_parser("migrate-data", help="copy a stopped bot's database into an empty one")
     migrate.add_argument("source", metavar="SOURCE", help="URL of the database to read, as for DATABASE_URL")
@@ -77,7 +80,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
         return _loop(lambda: run_sandbox(port=arguments.port, browser=not arguments.no_browser, data=arguments.data))
     from sandbox.demo import play_demo  # noqa: PLC0415  # see above
 
-    return _loop(lambda: play_demo(Path(arguments.demo) if arguments.demo else None, out=arguments.out))
+    return _loop(lambda: play_demo(None if arguments.demo is _PORTRAIT else arguments.demo, out=arguments.out))
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -110,6 +113,12 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
+
+
+def _path(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path")
+    return Path(text)
 
 
 def _port(text: str) -> int:

@@ -43,6 +43,7 @@ from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
 from bot.runs.policy import Policy
 from bot.settings import Settings
+from bot.settings.dotenv import find_misspelt_names
 from bot.store.errors import StoreError
 from bot.store.location import parse_location
 from bot.store.store import Store
@@ -379,6 +380,8 @@ async def serve(settings: Settings) -> int:
     """Run the bot until a signal stops it; return the exit code. Raises ConfigError if it cannot start."""
     secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
     configure_logging(log_format=settings.log_format, level=settings.log_level, secrets=secrets_known)
+    for name, meant in find_misspelt_names(Settings.names()).items():
+        log.warning("setting_unknown", name=name, did_you_mean=meant)
     set_api_urls(settings.discord_api_url, str(settings.discord_gateway_url))
     clock = SystemClock()
     async with AsyncExitStack() as stack:

@@ -4,28 +4,19 @@ import asyncio
 import sys
 from pathlib import Path
 
-from pydantic_settings import BaseSettings
-
 from bot.clock import SystemClock
 from bot.errors import ConfigError
 from bot.formatting import format_size
-from bot.settings import Settings
+from bot.settings import DatabaseSettings
 from bot.store.errors import StoreError
 from bot.store.location import parse_location
 from bot.store.sqlite import SqliteLocation
 from bot.store.store import Store
 
 
-class _BackupSettings(BaseSettings):
-    """The one setting that a backup reads, with the default of ``Settings``."""
-
-    model_config = Settings.model_config
-    database_url: str = Settings.model_fields["database_url"].default
-
-
 async def back_up(path: Path) -> int:
     """Write a consistent copy of the database to ``path`` and return 0; ConfigError if that fails."""
-    url = _BackupSettings().database_url
+    url = DatabaseSettings.load().database_url
     location = parse_location(url)
     if isinstance(location, SqliteLocation):
         if location.path is None or not await asyncio.to_thread(location.path.exists):

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from bot.errors import ConfigError
 from sandbox.discord.state.models import Message, Upload
-from sandbox.environment import Environment
+from sandbox.environment import Environment, create_folder
 from sandbox.portrait import draw_portrait
 from sandbox.replicate.job import Timings
 
@@ -32,6 +32,7 @@ _MARKUP = re.compile(r"\*\*|^-# |^> ?", re.MULTILINE)
 async def play_demo(image: Path | None, *, out: Path) -> int:
     """Play both runs with ``image`` or a drawn portrait, save the images in ``out``, and return the exit code."""
     subject = _load_subject(image)
+    create_folder(out)
     _print_line("Replicord with a stand-in Discord and a stand-in Replicate: no accounts, no costs.")
     with tempfile.TemporaryDirectory(prefix="replicord-") as folder:
         async with Environment(Path(folder), timings=_TIMINGS) as environment:
@@ -117,8 +118,7 @@ def _images(message: Message) -> list[tuple[str, bytes]]:
 
 
 def _save_images(message: Message, out: Path) -> list[Path]:
-    """Save the run's images in ``out``, which is created if necessary, and return their paths."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Save the run's images in ``out`` and return their paths."""
     paths = []
     for name, data in _images(message):
         path = out / name

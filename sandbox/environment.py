@@ -1,10 +1,12 @@
 """The sandbox environment: both stand-ins with the real bot between them."""
 
 import asyncio
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from bot.errors import ConfigError
 from sandbox.bot_process import BotProcess, Spawn, spawn_python
 from sandbox.discord.standin import DiscordStandIn
 from sandbox.replicate.job import Timings
@@ -20,6 +22,16 @@ _POLL_EVERY = 0.05
 
 class BotDidNotStartError(Exception):
     """The bot exited during start-up or took too long; the text is the end of its log."""
+
+
+def create_folder(path: Path) -> None:
+    """Create a folder that a person named, with its parents; ConfigError if files cannot be written there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be used as a folder: {error.strerror}. Choose another one.") from error
 
 
 class Environment:
@@ -41,7 +53,7 @@ class Environment:
         self.bot: BotProcess
 
     async def __aenter__(self) -> Self:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(create_folder, self._folder)
         await self.discord.start()
         await self.replicate.start()
         self.bot = BotProcess(settings=self.settings(), folder=self._folder, spawn=self._spawn)

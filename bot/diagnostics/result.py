@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What was checked, and if it failed, how to fix it."""
+    """What was checked, and if it failed, how to fix it. A warning is passed: the bot works."""
 
     passed: bool
     sentence: str
+    warning: bool = False
 
     def __str__(self) -> str:
-        return f"{'✓' if self.passed else '✗'} {self.sentence}"
+        mark = "!" if self.warning else "✓" if self.passed else "✗"
+        return f"{mark} {self.sentence}"
 
 
 Report = Callable[[CheckResult], None]
@@ -21,6 +23,10 @@ Report = Callable[[CheckResult], None]
 
 def passed(sentence: str) -> CheckResult:
     return CheckResult(passed=True, sentence=sentence)
+
+
+def warned(sentence: str) -> CheckResult:
+    return CheckResult(passed=True, sentence=sentence, warning=True)
 
 
 def failed(sentence: str) -> CheckResult:

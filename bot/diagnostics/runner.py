@@ -21,6 +21,7 @@ from bot.diagnostics.discord import (
     check_login,
     read_options,
 )
+from bot.diagnostics.dotenv import check_dotenv_file
 from bot.diagnostics.http import check_http
 from bot.diagnostics.replicate import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
@@ -62,6 +63,7 @@ async def check(*, offline: bool) -> int:
 async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, *, offline: bool) -> None:
     clock = SystemClock()
     report(passed(f"Settings are valid; commands: {join_names([f'/{spec.name}' for spec in settings.specs])}."))
+    check_dotenv_file(report)
     store = await check_database(settings.database_url, spool=settings.spool_folder, clock=clock, report=report)
     if store is not None:
         stack.push_async_callback(store.close)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.backends.replicate.types import ModelRef
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
+from bot.settings.text import read_text
 
 RESERVED_NAMES = frozenset({"about", "models", "privacy", "run", "runs"})
 
@@ -58,10 +59,8 @@ def parse_commands(text: str) -> tuple[CommandSpec, ...]:
 def read_commands(path: Path) -> tuple[CommandSpec, ...]:
     """Read a TOML file with one table per command; ValueError says what is wrong and where."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        tables = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not valid TOML: {error}.") from error
     return tuple(_parse_table(path, name, table) for name, table in tables.items())
 

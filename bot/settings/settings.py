@@ -1,12 +1,12 @@
 """Settings: every setting, typed and checked."""
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     HttpUrl,
@@ -14,6 +14,7 @@ from pydantic import (
     SecretStr,
     UrlConstraints,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import Url
@@ -22,9 +23,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.errors import ConfigError
 from bot.limits import CANCEL_AFTER_MIN
 from bot.settings.commands import CommandSpec, merge_commands, parse_commands, read_commands
+from bot.settings.dotenv import DOTENV, check_dotenv
+from bot.settings.problems import describe_problem
+from bot.settings.text import clean_value, quote, read_text
+from bot.store.location import parse_location
 
 DEFAULT_COMMANDS = "generate=fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
 _SECRETS = ("discord_token", "replicate_api_token")
+_DISCORD_TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+_PRINTABLE = re.compile(r"[!-~]+")
+_GATEWAY_URL = re.compile(r"wss?://[^/\s]", re.IGNORECASE)
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _DURATION_UNITS = {
     "d": timedelta(days=1),
@@ -69,26 +77,107 @@ def _validate_commands(value: object) -> object:
 
 def _validate_base_url(value: object) -> str:
     """Check a base URL and return it as text without a trailing slash."""
-    return str(HttpUrl(str(value))).rstrip("/")
+    try:
+        return str(HttpUrl(str(value))).rstrip("/")
+    except ValidationError:
+        raise ValueError(f"{quote(value)} is not a URL. Use a format like https://example.com.") from None
+
+
+def _validate_gateway_url(value: object) -> object:
+    if isinstance(value, str) and not _GATEWAY_URL.match(value):
+        raise ValueError(f"{quote(value)} is not a URL. Use a format like wss://gateway.discord.gg.")
+    return value
+
+
+def _check_database_url(url: str) -> str:
+    try:
+        parse_location(url)
+    except ConfigError as error:
+        raise ValueError(error.sentence) from None
+    return url
+
+
+def _check_commands_file(path: Path) -> Path:
+    read_commands(path)
+    return path
+
+
+def _check_discord_token(token: SecretStr) -> SecretStr:
+    if not _DISCORD_TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError(
+            "This is not a bot token, which has three parts with dots between them. Copy it from the Bot page of your "
+            "application at discord.com/developers/applications."
+        )
+    return token
+
+
+def _check_replicate_token(token: SecretStr) -> SecretStr:
+    if not _PRINTABLE.fullmatch(token.get_secret_value()):
+        raise ValueError(
+            "This is not a token: it has blanks or accents. Copy it from replicate.com/account/api-tokens."
+        )
+    return token
+
+
+def _check_run_deadline(deadline: timedelta) -> timedelta:
+    if deadline < CANCEL_AFTER_MIN:
+        raise ValueError("RUN_DEADLINE must be at least 5s, the shortest that Replicate accepts.")
+    return deadline
+
+
+def _check_webhook_url(url: str, info: ValidationInfo) -> str:
+    if "http_port" in info.data and info.data["http_port"] is None:
+        raise ValueError("WEBHOOK_URL needs HTTP_PORT: webhooks arrive at the HTTP server.")
+    return url
 
 
 NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 IdList = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)]
 Duration = Annotated[timedelta, NoDecode, BeforeValidator(_validate_duration)]
 BaseUrl = Annotated[str, BeforeValidator(_validate_base_url)]
-GatewayUrl = Annotated[Url, UrlConstraints(allowed_schemes=["ws", "wss"])]
+GatewayUrl = Annotated[Url, UrlConstraints(allowed_schemes=["ws", "wss"]), BeforeValidator(_validate_gateway_url)]
+RunDeadline = Annotated[Duration, AfterValidator(_check_run_deadline)]
+WebhookUrl = Annotated[BaseUrl, AfterValidator(_check_webhook_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+CommandsFile = Annotated[Path, AfterValidator(_check_commands_file)]
+DiscordToken = Annotated[SecretStr, AfterValidator(_check_discord_token)]
+ReplicateToken = Annotated[SecretStr, AfterValidator(_check_replicate_token)]
 
 
-class Settings(BaseSettings):
-    """Every setting of the bot. A ``repr`` of it shows no secret."""
+class _SettingsSource(BaseSettings):
+    """Reads the environment and ``.env``, and cleans what stands there."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=DOTENV, env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    discord_token: SecretStr = Field(description="Bot token, from the Discord developer portal.")
+    @classmethod
+    def load(cls, **values: Any) -> Self:
+        """Read the environment and ``.env``; ConfigError lists every problem, one sentence per line."""
+        check_dotenv(values.get("_env_file", DOTENV) or DOTENV)
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError("\n".join(map(describe_problem, error.errors()))) from None
+
+    @classmethod
+    def names(cls) -> frozenset[str]:
+        """Return the names of all settings, as they are written in the environment."""
+        return frozenset(name.upper() for name in cls.model_fields)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, values: dict[str, Any]) -> dict[str, Any]:
+        cleaned = {name: clean_value(value) if isinstance(value, str) else value for name, value in values.items()}
+        return {name: value for name, value in cleaned.items() if value != ""}
+
+
+class Settings(_SettingsSource):
+    """Every setting of the bot. A ``repr`` of it shows no secret."""
+
+    discord_token: DiscordToken = Field(description="Bot token, from the Discord developer portal.")
     discord_token_file: Path | None = Field(None, description="File to read `DISCORD_TOKEN` from instead.")
-    replicate_api_token: SecretStr = Field(
+    replicate_api_token: ReplicateToken = Field(
         description="Replicate API token, from replicate.com/account/api-tokens; its account pays for the runs."
     )
     replicate_api_token_file: Path | None = Field(None, description="File to read `REPLICATE_API_TOKEN` from instead.")
@@ -101,7 +190,9 @@ class Settings(BaseSettings):
             "`name=deployments/owner/name` for a deployment."
         ),
     )
-    commands_file: Path | None = Field(None, description="TOML file with commands and further options for each.")
+    commands_file: CommandsFile | None = Field(
+        None, description="TOML file with commands and further options for each."
+    )
     hidden_inputs: NameList = Field(
         ("disable_safety_checker",), description="Model inputs to hide from every command, comma-separated."
     )
@@ -113,7 +204,7 @@ class Settings(BaseSettings):
     creates_per_minute: int = Field(
         500, ge=1, description="Maximum number of predictions created per minute, in total."
     )
-    run_deadline: Duration = Field(
+    run_deadline: RunDeadline = Field(
         timedelta(minutes=30),
         description="Maximum duration of a run; Replicate cancels the prediction after it (`Cancel-After`).",
     )
@@ -132,7 +223,7 @@ class Settings(BaseSettings):
         None, description="Id of a server to register the commands in, for development (everywhere if unset)."
     )
 
-    database_url: str = Field(
+    database_url: DatabaseUrl = Field(
         "sqlite+aiosqlite:///data/replicord.db",
         description="URL of the database: an SQLite file, or PostgreSQL (`postgresql://user:password@host/name`).",
     )
@@ -147,7 +238,7 @@ class Settings(BaseSettings):
 
     http_host: str = Field("127.0.0.1", description="Address of the HTTP server for health, metrics and webhooks.")
     http_port: int | None = Field(None, ge=0, le=65535, description="Port of the HTTP server (disabled if unset).")
-    webhook_url: BaseUrl | None = Field(
+    webhook_url: WebhookUrl | None = Field(
         None,
         description="Public base URL of the HTTP server, for Replicate's signed webhooks (not used if unset).",
     )
@@ -174,34 +265,20 @@ class Settings(BaseSettings):
 
     _specs: tuple[CommandSpec, ...] = PrivateAttr(())
 
-    @classmethod
-    def load(cls, **values: Any) -> Self:
-        """Read the environment and ``.env``; ConfigError lists every problem, one sentence per line."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError("\n".join(_describe(problem) for problem in error.errors())) from None
-        except UnicodeDecodeError:
-            raise ConfigError(".env is not a UTF-8 text file. Save it as UTF-8.") from None
-
     @model_validator(mode="before")
     @classmethod
     def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         for name in _SECRETS:
             path = values.get(f"{name}_file")
             if path and not values.get(name):
-                values = {**values, name: _read_secret(name, Path(path))}
+                values = {**values, name: _read_secret(name, Path(clean_value(str(path))))}
         return values
 
     @model_validator(mode="after")
-    def _check_consistency(self) -> Self:
+    def _merge_commands(self) -> Self:
         from_file = read_commands(self.commands_file) if self.commands_file else ()
         from_list = self.commands if "commands" in self.model_fields_set or not from_file else ()
         self._specs = merge_commands(from_list, from_file)
-        if self.run_deadline < CANCEL_AFTER_MIN:
-            raise ValueError("RUN_DEADLINE must be at least 5s, the shortest that Replicate accepts.")
-        if self.webhook_url and self.http_port is None:
-            raise ValueError("WEBHOOK_URL needs HTTP_PORT: webhooks arrive at the HTTP server.")
         return self
 
     @property
@@ -210,20 +287,14 @@ class Settings(BaseSettings):
         return self._specs
 
 
+class DatabaseSettings(_SettingsSource):
+    """The one setting of the commands that need no tokens."""
+
+    database_url: DatabaseUrl = Settings.model_fields["database_url"].default
+
+
 def _read_secret(name: str, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ValueError(f"{name.upper()}_FILE: {path} cannot be read: {error.strerror}.") from error
-
-
-def _describe(problem: Mapping[str, Any]) -> str:
-    name = str(problem["loc"][0]).upper() if problem["loc"] else ""
-    if problem["type"] == "missing":
-        hints = {
-            "DISCORD_TOKEN": "copy it from the Bot page of your application at discord.com/developers/applications",
-            "REPLICATE_API_TOKEN": "create one at replicate.com/account/api-tokens",
-        }
-        return f"{name} is not set: {hints.get(name, 'it is required')}."
-    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
-    return f"{name}: {message}." if name else f"{message}."
+        return clean_value(read_text(path))
+    except ValueError as error:
+        raise ValueError(f"{name.upper()}_FILE: {error}") from error

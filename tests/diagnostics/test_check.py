@@ -23,7 +23,7 @@ KNOWN = "fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03
 
 def failures(lines: list[str]) -> list[str]:
     """Return the sentences of the failed checks; every line is a result."""
-    assert all(line[:2] in ("✓ ", "✗ ") for line in lines), lines
+    assert all(line[:2] in ("✓ ", "✗ ", "! ") for line in lines), lines
     return [line[2:] for line in lines if line.startswith("✗")]
 
 
@@ -136,6 +136,8 @@ async def test_no_line_shows_a_secret(run_check: RunCheck) -> None:
         ({"COMMANDS_FILE": "missing.toml"}, ("missing.toml", "cannot be read")),
         ({"COMMANDS": "draw=a/b,draw=a/c"}, ("/draw is configured twice", "Remove one")),
         ({"DISCORD_TOKEN": ""}, ("DISCORD_TOKEN is not set", "Bot page")),
+        ({"DATABASE_URL": "mysql://localhost/bot"}, ("DATABASE_URL uses mysql", "Example: sqlite")),
+        ({"DATABASE_URL": "nowhere"}, ("DATABASE_URL is not a URL", "Example: sqlite")),
     ],
 )
 async def test_invalid_settings_stop_the_check(
@@ -246,3 +248,47 @@ def _free_port() -> int:
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     raise AssertionError("no port is free")
+
+
+@pytest.mark.parametrize("content", ["LOG_LEVEL=info\n".encode("utf-16"), b"ABOUT_URL=https://x/\xfc\n"])
+async def test_a_dotenv_in_another_encoding_stops_the_check(
+    environment: Environment, run_check: RunCheck, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    code, lines = await run_check()
+    assert code == 2
+    [sentence] = failures(lines)
+    assert "Save it as UTF-8" in sentence
+    assert environment.discord.calls == []
+
+
+async def test_a_dotenv_with_flaws_is_warned_of(run_check: RunCheck, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RUNS_PER_USR=2\n")
+    (tmp_path / ".env").chmod(0o644)
+    code, lines = await run_check(offline=True)
+    assert (code, failures(lines)) == (0, [])
+    assert [line for line in lines if line.startswith("!")] == [
+        "! Other users of this machine can read .env and the tokens in it. Run: chmod 600 .env",
+        "! .env has RUNS_PER_USR, which is not a setting. Did you mean RUNS_PER_USER?",
+    ]
+    (tmp_path / ".env").write_text("RUNS_PER_USER=2\n")
+    (tmp_path / ".env").chmod(0o600)
+    _, lines = await run_check(offline=True)
+    assert not [line for line in lines if line.startswith("!")]
+
+
+@pytest.mark.parametrize("host", ["..", "a" * 300, "no host"])
+async def test_a_host_that_is_none_is_named(run_check: RunCheck, host: str) -> None:
+    code, lines = await run_check({"HTTP_HOST": host, "HTTP_PORT": 0}, offline=True)
+    assert code == 1
+    [sentence] = failures(lines)
+    assert "HTTP_HOST" in sentence
+
+
+async def test_a_ban_is_told_without_its_page(environment: Environment, run_check: RunCheck) -> None:
+    environment.discord.faults.ban(times=None)
+    code, lines = await run_check()
+    assert code == 1
+    [sentence] = failures(lines)
+    assert "429" in sentence
+    assert "<html" not in sentence

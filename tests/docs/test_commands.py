@@ -11,7 +11,7 @@ import pytest
 
 from tests.docs.pages import ROOT, commands
 
-TOKENS = {"DISCORD_TOKEN": "d-not-a-token", "REPLICATE_API_TOKEN": "r-not-a-token"}
+TOKENS = {"DISCORD_TOKEN": "d.not-a.token", "REPLICATE_API_TOKEN": "r-not-a-token"}
 
 # In this order, in one folder that holds what a checkout holds.
 RUN = (

@@ -67,5 +67,5 @@ def test_the_command_file_example_is_valid(tmp_path: Path) -> None:
 
 def test_the_command_list_example_is_valid() -> None:
     [line] = [block.strip() for block in blocks(ROOT / "README.md", "text") if block.startswith("COMMANDS=")]
-    settings = Settings.load(discord_token="d", replicate_api_token="r", commands=line.removeprefix("COMMANDS="))
+    settings = Settings.load(discord_token="d.d.d", replicate_api_token="r", commands=line.removeprefix("COMMANDS="))
     assert [spec.name for spec in settings.specs] == ["generate", "talk", "draw"]

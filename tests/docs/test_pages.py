@@ -43,9 +43,9 @@ def test_the_env_example_needs_only_two_tokens(tmp_path: Path, monkeypatch: pyte
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
-    filled = env_example().replace("DISCORD_TOKEN=\n", "DISCORD_TOKEN=d\n", 1)
+    filled = env_example().replace("DISCORD_TOKEN=\n", "DISCORD_TOKEN=d.d.d\n", 1)
     (tmp_path / ".env").write_text(filled.replace("REPLICATE_API_TOKEN=\n", "REPLICATE_API_TOKEN=r\n", 1))
-    assert Settings.load() == Settings.load(discord_token="d", replicate_api_token="r", _env_file=None)
+    assert Settings.load() == Settings.load(discord_token="d.d.d", replicate_api_token="r", _env_file=None)
 
 
 def test_the_invite_url_requests_the_needed_permissions() -> None:

@@ -88,7 +88,7 @@ def test_the_wheel_runs_its_own_code(installed: Path, tmp_path: Path) -> None:
 
 
 def test_the_wheel_checks_migrates_and_backs_up(installed: Path, tmp_path: Path) -> None:
-    tokens = {"DISCORD_TOKEN": "d", "REPLICATE_API_TOKEN": "r"}
+    tokens = {"DISCORD_TOKEN": "d.d.d", "REPLICATE_API_TOKEN": "r"}
     assert "✗" not in run(installed, "check", "--offline", folder=tmp_path, **tokens)
     assert (tmp_path / "data" / "replicord.db").exists()
     run(installed, "backup", "copy.db", folder=tmp_path)

@@ -1,5 +1,7 @@
 """Loading settings, and the errors when they are wrong."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,11 @@ from typing import Any
 import pytest
 
 from bot.errors import ConfigError
-from bot.settings import Settings
+from bot.settings import DatabaseSettings, Settings
+from bot.settings.dotenv import find_misspelt_names, is_readable_by_others
 from bot.settings.settings import duration_to_text, parse_duration
 
-TOKENS: dict[str, Any] = {"discord_token": "d-secret", "replicate_api_token": "r-secret"}
+TOKENS: dict[str, Any] = {"discord_token": "d.secret.token", "replicate_api_token": "r-secret"}
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,7 @@ def test_all_problems_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_repr_shows_no_secret() -> None:
     text = repr(Settings.load(**TOKENS))
-    assert "d-secret" not in text
+    assert "d.secret" not in text
     assert "r-secret" not in text
 
 
@@ -56,9 +59,9 @@ def test_error_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_secrets_are_read_from_files(tmp_path: Path) -> None:
-    (tmp_path / "discord").write_text("from-a-file\n")
+    (tmp_path / "discord").write_text("from.a.file\n")
     settings = Settings.load(discord_token_file=tmp_path / "discord", replicate_api_token="r")
-    assert settings.discord_token.get_secret_value() == "from-a-file"
+    assert settings.discord_token.get_secret_value() == "from.a.file"
 
 
 def test_missing_secret_file_is_named(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_missing_secret_file_is_named(tmp_path: Path) -> None:
 
 def test_dotenv_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
-        "DISCORD_TOKEN=a\nREPLICATE_API_TOKEN=b\nCOMMANDS=talk=meta/llama, cut=deployments/me/cut\n"
+        "DISCORD_TOKEN=a.b.c\nREPLICATE_API_TOKEN=b\nCOMMANDS=talk=meta/llama, cut=deployments/me/cut\n"
     )
     assert [str(spec.target) for spec in Settings.load().specs] == ["meta/llama", "deployments/me/cut"]
 
@@ -130,7 +133,143 @@ def test_duration_without_end_is_rejected() -> None:
         Settings.load(**TOKENS, keep_runs="99999999999999d")
 
 
-def test_a_dotenv_that_is_not_utf8_is_explained(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes("ABOUT_URL=https://bot.example/für\n".encode("utf-16"))
-    with pytest.raises(ConfigError, match="UTF-8"):
-        Settings.load(_env_file=tmp_path / ".env")
+DOTENV = "ABOUT_URL=https://bot.example/für\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (DOTENV.encode("utf-16"), "saved as UTF-16"),
+        (DOTENV.encode("utf-16-le"), "saved as UTF-16"),
+        (DOTENV.encode("latin-1"), r"not UTF-8 \(line 1\)"),
+        (b"LOG_LEVEL=info\n\xff", r"not UTF-8 \(line 2\)"),
+    ],
+)
+@pytest.mark.parametrize("load", [Settings.load, DatabaseSettings.load])
+def test_a_dotenv_that_is_not_utf8_is_explained(
+    tmp_path: Path, content: bytes, sentence: str, load: Callable[[], object]
+) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"\.env is .*{sentence}.*Save it as UTF-8"):
+        load()
+
+
+def test_a_dotenv_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
+    (tmp_path / ".env").symlink_to(tmp_path / ".env")
+    with pytest.raises(ConfigError, match=r"\.env cannot be read"):
+        Settings.load(**TOKENS)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    ["{}\n", "{}\r\n", " {} ", "\t{}\n\n", '"{}"', "'{}'", '"{}"\r\n', "\ufeff{}", '\ufeff"{}"\n', '" {} "', "{}\xa0"],
+)
+@pytest.mark.parametrize("source", ["environment", "dotenv", "file"])
+def test_every_source_is_cleaned_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapped: str, source: str
+) -> None:
+    values = {"DISCORD_TOKEN": "d.d.d", "REPLICATE_API_TOKEN": "r", "LOG_LEVEL": "debug", "HTTP_PORT": "0"}
+    dirty = {name: wrapped.format(value) for name, value in values.items()}
+    match source:
+        case "environment":
+            for name, value in dirty.items():
+                monkeypatch.setenv(name, value)
+        case "dotenv":
+            (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in dirty.items()))
+        case _:
+            for name in ("DISCORD_TOKEN", "REPLICATE_API_TOKEN"):
+                (tmp_path / name).write_bytes(dirty[name].encode())
+                monkeypatch.setenv(f"{name}_FILE", wrapped.format(tmp_path / name))
+    settings = Settings.load()
+    assert settings.discord_token.get_secret_value() == "d.d.d"
+    assert settings.replicate_api_token.get_secret_value() == "r"
+    if source != "file":
+        assert (settings.log_level, settings.http_port) == ("debug", 0)
+
+
+def test_a_dotenv_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfDISCORD_TOKEN=d.d.d\r\nREPLICATE_API_TOKEN=r\r\n")
+    assert Settings.load().discord_token.get_secret_value() == "d.d.d"
+
+
+@pytest.mark.parametrize("content", ["d.d.d".encode("utf-16"), b"\xe9.d.d", b"\0"])
+def test_a_token_file_that_is_no_text_is_explained(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "token").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"DISCORD_TOKEN_FILE: .*token is .*Save it as UTF-8") as caught:
+        Settings.load(discord_token_file=tmp_path / "token", replicate_api_token="r")
+    assert "d.d" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["Bot d.d.d", "d.d", "0" * 64, "d d.d.d", "dé.d.d", "d.d.d\x00", "r8_" + "a" * 37])
+def test_what_is_no_bot_token_is_explained(token: str) -> None:
+    with pytest.raises(ConfigError, match=r"DISCORD_TOKEN: .*three parts.*Bot page") as caught:
+        Settings.load(discord_token=token, replicate_api_token="r")
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["r8_ü", "r 8", "r\n8"])
+def test_what_is_no_replicate_token_is_explained(token: str) -> None:
+    with pytest.raises(ConfigError, match=r"REPLICATE_API_TOKEN: .*api-tokens") as caught:
+        Settings.load(discord_token="d.d.d", replicate_api_token=token)
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("RUNS_PER_USER", "three", "RUNS_PER_USER: “three” is not a whole number."),
+        ("RUNS_PER_USER", "0", "RUNS_PER_USER: “0” is too small. Use at least 1."),
+        ("RUNS_PER_USER", "9" * 5000, f"RUNS_PER_USER: “{'9' * 60}…” is not a whole number."),
+        ("HTTP_PORT", "70000", "HTTP_PORT: “70000” is too large. Use at most 65535."),
+        ("MODEL_EDITORS", "12,mia", "MODEL_EDITORS: “mia” is not a whole number."),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL: “loud” is not a valid value. Use 'debug', 'info', 'warning' or 'error'."),
+        (
+            "LOG_LEVEL",
+            "\x1b[31m",
+            "LOG_LEVEL: “�[31m” is not a valid value. Use 'debug', 'info', 'warning' or 'error'.",
+        ),
+        ("WEBHOOK_URL", "bot", "WEBHOOK_URL: “bot” is not a URL. Use a format like https://example.com."),
+        (
+            "REPLICATE_BASE_URL",
+            "a:b@c",
+            "REPLICATE_BASE_URL: The value is not a URL. Use a format like https://example.com.",
+        ),
+        (
+            "DISCORD_GATEWAY_URL",
+            "x",
+            "DISCORD_GATEWAY_URL: “x” is not a URL. Use a format like wss://gateway.discord.gg.",
+        ),
+        ("RUN_DEADLINE", "1s", "RUN_DEADLINE must be at least 5s, the shortest that Replicate accepts."),
+        ("WEBHOOK_URL", "https://a.b", "WEBHOOK_URL needs HTTP_PORT: webhooks arrive at the HTTP server."),
+    ],
+)
+def test_a_wrong_value_is_explained_without_jargon(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        Settings.load(**TOKENS)
+    assert str(caught.value) == sentence
+
+
+def test_files_and_databases_are_reported_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://somewhere")
+    monkeypatch.setenv("COMMANDS_FILE", "missing.toml")
+    monkeypatch.setenv("HTTP_PORT", "x")
+    with pytest.raises(ConfigError) as caught:
+        Settings.load()
+    names = {re.split(r"[: ]", line)[0] for line in str(caught.value).splitlines()}
+    assert names == {"DATABASE_URL", "COMMANDS_FILE", "HTTP_PORT", "DISCORD_TOKEN", "REPLICATE_API_TOKEN"}
+
+
+def test_misspelt_names_are_found(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DISCORD_TOKN=a\nrun_per_user=1\nHTTP_PORT=1\nCOMPOSE_PROJECT_NAME=x\nLANG=de\n")
+    known = {name.upper() for name in Settings.model_fields}
+    assert find_misspelt_names(known) == {"DISCORD_TOKN": "DISCORD_TOKEN", "run_per_user": "RUNS_PER_USER"}
+
+
+@pytest.mark.parametrize(("mode", "open_to_others"), [(0o600, False), (0o640, True), (0o644, True), (0o622, True)])
+def test_a_dotenv_that_others_can_read_is_found(tmp_path: Path, mode: int, *, open_to_others: bool) -> None:
+    (tmp_path / ".env").write_text("")
+    (tmp_path / ".env").chmod(mode)
+    assert is_readable_by_others() is open_to_others
