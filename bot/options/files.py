@@ -1,14 +1,14 @@
 """Input files: the types that an input accepts, and the checks of an attached file before anything is paid."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final, Protocol, runtime_checkable
 
-from bot.errors import BadOption
+from bot.errors import BadOption, UserError
 from bot.formatting import format_size, single_line, truncate
-from bot.limits import FILE_BYTES, FILENAME_BYTES
+from bot.limits import FILE_BYTES, FILENAME_BYTES, RUN_INPUT_BYTES
 from bot.media.images import OPENED, BadImage, convert_image, make_thumbnail, probe_image
 from bot.media.metadata import strip_metadata
 from bot.media.types import (
@@ -291,6 +291,16 @@ def check_file_size(option: str, filename: str, size: int) -> None:
         name = truncate(_clean_filename(filename), _FILENAME_CHARS)
         sizes = f"“{name}” is {format_size(size)}, but Replicate accepts files of up to {format_size(FILE_BYTES)}."
         raise BadOption(option, f"`{option}`: {sizes}")
+
+
+def check_total_size(files: Iterable[AttachedFile | InputFile]) -> None:
+    """Raise UserError if the files of one run are too large together; to be called before any is downloaded."""
+    total = sum(file.source.size if isinstance(file, AttachedFile) else file.size for file in files)
+    if total > RUN_INPUT_BYTES:
+        raise UserError(
+            f"Your files are {format_size(total)} together, but one run can have up to {format_size(RUN_INPUT_BYTES)}. "
+            "Use fewer or smaller ones."
+        )
 
 
 def _clean_filename(filename: str) -> str:

@@ -20,7 +20,7 @@ from bot.formatting import clean_text, single_line, truncate
 from bot.media.types import InputFile, Media, format_reference, parse_reference
 from bot.options.coercion import coerce_value, parse_url, parse_urls
 from bot.options.fields import Field, FieldKind
-from bot.options.files import AttachedFile, RemoteFile, UploadedFile, check_file_size, describe_types
+from bot.options.files import AttachedFile, RemoteFile, UploadedFile, check_file_size, check_total_size, describe_types
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
 from bot.options.schema import shared_validation_steps
@@ -108,6 +108,7 @@ def parse_options(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOpti
         _check_required(layout, coerced)
         inputs = _apply_defaults(layout, coerced)
     run_input, files = _replace_files(inputs)
+    check_total_size(files)
     prompt_field = layout.field(layout.prompt_field) if layout.prompt_field else None
     prompt = inputs.get(prompt_field.name, prompt_field.default) if prompt_field else None
     return ParsedOptions(

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.errors import BadOption
-from bot.media.types import HEAD_BYTES, MediaKind, MediaType, SpooledFile, sniff
+from bot.errors import BadOption, UserError
+from bot.media.types import HEAD_BYTES, MediaKind, MediaType, SpooledFile, StoredFile, sniff
 from bot.options.files import (
     UploadedFile,
     check_file_size,
+    check_total_size,
     describe_types,
     is_accepted,
     read_accepted_types,
@@ -134,6 +135,92 @@ def test_long_filename_fits_replicates_limit() -> None:
 
 def test_other_files_keep_their_suffix() -> None:
     assert read("voice.npz", b"PK\x03\x04" + b"\x00" * 40, (".npz",))[0].media.name == "voice.npz"
+
+
+def animated(form: str) -> bytes:
+    stills = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "green")]
+    data = io.BytesIO()
+    stills[0].save(data, form, save_all=True, append_images=stills[1:])
+    return data.getvalue()
+
+
+HEIC = (Path(__file__).parents[1] / "media" / "photo.heic").read_bytes()
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+ICO = b"\0\0\1\0\1\0" + b"\x10\x10\0\0\1\0\x20\0" + bytes(60)
+VIDEOS = ("image/*", "video/*")
+
+
+@pytest.mark.parametrize(
+    ("filename", "data", "accepts", "sent_as", "notes"),
+    [
+        ("IMG_1.HEIC", HEIC, IMAGES, "IMG_1.jpg", ("Your HEIC image was converted to JPEG.",)),
+        ("IMG_1.heic", HEIC, ("image/png",), "IMG_1.png", ("Your HEIC image was converted to PNG.",)),
+        ("IMG_1.heic", HEIC, VIDEOS, "IMG_1.jpg", ("Your HEIC image was converted to JPEG.",)),
+        ("me.avif", image_bytes("AVIF"), IMAGES, "me.jpg", ("Your AVIF image was converted to JPEG.",)),
+        ("me.bmp", image_bytes("BMP"), IMAGES, "me.png", ("Your BMP image was converted to PNG.",)),
+        ("me.tif", image_bytes("TIFF"), IMAGES, "me.png", ("Your TIFF image was converted to PNG.",)),
+        ("me.gif", image_bytes("GIF"), IMAGES, "me.png", ("Your GIF image was converted to PNG.",)),
+        ("me.gif", animated("GIF"), IMAGES, "me.png", ("Only the first frame of your animation is used.",)),
+        ("me.webp", animated("WEBP"), IMAGES, "me.png", ("Only the first frame of your animation is used.",)),
+        ("me.png", animated("PNG"), IMAGES, "me.png", ("Only the first frame of your animation is used.",)),
+        ("me.tif", animated("TIFF"), IMAGES, "me.png", ("Only the first page of your file is used.",)),
+        ("me.webp", image_bytes("WEBP"), ("image/png", "image/jpeg"), "me.png", None),
+        ("me.png", image_bytes(), ("image/jpeg",), "me.jpg", ("Your PNG image was converted to JPEG.",)),
+    ],
+)
+def test_image_is_sent_as_every_model_reads_it(
+    filename: str, data: bytes, accepts: tuple[str, ...], sent_as: str, notes: tuple[str, ...] | None
+) -> None:
+    uploaded, sent = read(filename, data, accepts)
+    assert uploaded.media.name == sent_as
+    assert uploaded.thumbnail is not None
+    if notes is not None:
+        assert uploaded.notes == notes
+    with Image.open(io.BytesIO(sent)) as image:
+        assert (image.format in ("JPEG", "PNG"), getattr(image, "n_frames", 1)) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("filename", "data", "accepts"),
+    [
+        ("me.gif", animated("GIF"), VIDEOS),
+        ("me.gif", image_bytes("GIF"), VIDEOS),
+        ("me.webp", animated("WEBP"), ("image/webp",)),
+        ("me.gif", animated("GIF"), ("image/gif",)),
+        ("me.heic", HEIC, ("image/heic",)),
+        ("me.heic", HEIC, ()),
+        ("me.gif", animated("GIF"), ()),
+        ("me.svg", SVG, ("image/svg+xml",)),
+        ("me.svg", SVG, ()),
+        ("me.ico", ICO, ()),
+        ("me.heic", HEIC, ("image/*", "image/heic")),
+    ],
+)
+def test_what_an_input_asks_for_is_unchanged(filename: str, data: bytes, accepts: tuple[str, ...]) -> None:
+    uploaded, sent = read(filename, data, accepts)
+    assert (sent, uploaded.media.name, uploaded.notes) == (data, filename, ())
+
+
+@pytest.mark.parametrize(("filename", "data", "kind"), [("me.svg", SVG, "SVG"), ("me.ico", ICO, "ICO")])
+def test_drawings_and_icons_are_refused_for_pictures(filename: str, data: bytes, kind: str) -> None:
+    sentence = rejection(filename, data)
+    assert f"“{filename}” is an {kind} file" in sentence
+    assert sentence.endswith("Send it as PNG or JPEG.")
+
+
+def test_a_picture_with_damaged_metadata_is_sent_without_them() -> None:
+    plain = image_bytes()
+    text = b"tEXtComment\0hello"
+    damaged = plain[:33] + len(text[4:]).to_bytes(4, "big") + text + b"\0\0\0\0" + plain[33:]
+    uploaded, sent = read("me.png", damaged)
+    assert (sent, uploaded.notes) == (plain, ())
+
+
+def test_files_of_one_run_are_limited_together() -> None:
+    files = [StoredFile("f.mp4", MP4, 99_000_000, "run", number) for number in range(4)]
+    check_total_size(files[:3])
+    with pytest.raises(UserError, match="together"):
+        check_total_size(files)
 
 
 PNG = MediaType("image/png", ".png", MediaKind.IMAGE)
