@@ -36,6 +36,11 @@ _FAILURES_BEFORE_WARNING: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
+class StreamInterrupted:
+    """A connection of the stream ended without its end. Another is opened, but the prediction may be over."""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamClosed:
     """The stream ended or was lost: no more batches come."""
 
@@ -89,6 +94,7 @@ class TaskFailed:
 
 RunEvent = (
     StreamBatch
+    | StreamInterrupted
     | StreamClosed
     | PollResult
     | PollFailed

@@ -147,6 +147,11 @@ class OutputBuffer:
         return self._stream_kind is StreamKind.TEXT
 
     @property
+    def has_streamed_text(self) -> bool:
+        """Whether the stream has brought text."""
+        return self._streamed_chars > 0
+
+    @property
     def items(self) -> LazyItems:
         """What can be shown now; built on first access."""
         return LazyItems(self._build_items, (self, self._version))

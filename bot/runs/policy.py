@@ -43,6 +43,7 @@ class Policy:
     poll_interval_max: float = 10.0
     poll_interval_with_webhooks: float = 60.0
     poll_interval_while_streaming: float = 120.0  # while text arrives, polls leave room for those that show an end
+    stream_quiet: float = 4.0  # a text that has not grown for so long may be over, although the stream does not say so
     polls_per_minute: int = REQUESTS_PER_MINUTE * 9 // 10
     routine_polls_per_minute: int = REQUESTS_PER_MINUTE // 2
     concurrent_polls: int = 64

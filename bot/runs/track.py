@@ -23,6 +23,7 @@ from bot.runs.active_run import (
     PredictionLost,
     RunEvent,
     StreamClosed,
+    StreamInterrupted,
     TaskFailed,
     WebhookReceived,
 )
@@ -85,6 +86,9 @@ class _Tracker:
         self._is_polling = False  # from the moment a poll is made until the tracker reacts to its result
         self._poll_at_once = False  # the next poll, once the one that is being made is done
         self._received_output = False  # since the last poll was scheduled
+        self._received_recently = False  # since the last look whether the stream is quiet
+        self._is_quiet = False  # the stream was interrupted or brings nothing, so it may have missed its own end
+        self._poll_due_at = 0.0  # in monotonic time
         self._failures = 0
         self._not_found = 0
         self._polls_since_stream = 0
@@ -103,8 +107,10 @@ class _Tracker:
     def react(self, event: RunEvent) -> None:
         """Do what an event calls for, after it was applied."""
         match event:
-            case StreamBatch(outputs=outputs):
-                self._received_output = self._received_output or bool(outputs)
+            case StreamBatch():
+                self._note_batch(event)
+            case StreamInterrupted():
+                self.poll_soon()
             case PollResult(prediction):
                 self._failures = self._not_found = 0
                 self._is_polling = False
@@ -130,6 +136,20 @@ class _Tracker:
         self._poll_at_once = True
         self._schedule_poll()
 
+    def poll_soon(self) -> None:
+        """Poll within moments; from then on as if there were no stream, if it should have brought more by now."""
+        self._is_quiet = self._is_quiet or self._expects_events
+        soon = self._policy.poll_interval_min
+        if self._poll_due_at - self._clock.monotonic() > soon:
+            self._schedule_poll(soon)
+
+    def _note_batch(self, batch: StreamBatch) -> None:
+        if batch.outputs:
+            self._received_output = self._received_recently = True
+            self._is_quiet = False
+        if batch.error is not None:  # the end should follow
+            self.poll_soon()
+
     def lost_reason(self) -> FailureReason | None:
         """Return why it makes no sense to poll any longer, if so."""
         if self._not_found >= _NOT_FOUND_MAX and not self._is_streaming:
@@ -153,7 +173,10 @@ class _Tracker:
     async def _receive_stream(self, url: str) -> None:
         try:
             await self._services.replicate.stream(
-                url, self._active.events.put, next_read_in=self._active.reply.next_edit_in
+                url,
+                self._active.events.put,
+                next_read_in=self._active.reply.next_edit_in,
+                on_interruption=lambda: self._active.events.put(StreamInterrupted()),
             )
         except StreamLost:
             self._log_lost_stream()
@@ -185,20 +208,21 @@ class _Tracker:
             self._active.events.put(CancelSent(accepted=False))
             await self._clock.sleep(self._policy.backoff(attempt))
 
-    def _schedule_poll(self) -> None:
-        """Schedule the next poll, in place of one that is not being made yet."""
+    def _schedule_poll(self, after: float | None = None) -> None:
+        """Schedule the next poll, in place of one that is not being made yet; ``after`` so many seconds, if given."""
         if self._is_polling:
             return
         if self._poll is not None:
             self._poll.cancel()
         urgent = self._poll_at_once or self._active.is_canceling or self._active.stream_result is not None
-        delay = 0.0 if self._poll_at_once else self._next_poll_in()
-        self._poll_at_once = False
+        delay = self._next_poll_in() if after is None else after
+        if self._poll_at_once:
+            delay, self._poll_at_once = 0.0, False
+        self._poll_due_at = self._clock.monotonic() + delay
         self._poll = self._create_task(self._poll_after(delay, urgent=urgent), "poll")
 
     async def _poll_after(self, delay: float, *, urgent: bool) -> None:
-        if delay > 0:
-            await self._clock.sleep(delay)
+        await self._wait(delay)
         if not urgent and (delay := self._services.poll_limiter.routine_delay()) > 0:
             await self._clock.sleep(delay)
         self._is_polling = True
@@ -214,6 +238,26 @@ class _Tracker:
                 self._failures += 1
             self._active.events.put(PollFailed(self._failures))
 
+    async def _wait(self, delay: float) -> None:
+        """Sleep for so many seconds, or until a stream that should bring more, or its end, has gone quiet."""
+        while delay > self._policy.stream_quiet and self._is_streaming:
+            self._received_recently = False
+            await self._clock.sleep(self._policy.stream_quiet)
+            delay -= self._policy.stream_quiet
+            if not self._received_recently and self._expects_events:
+                self._is_quiet = True
+                return
+        if delay > 0:
+            await self._clock.sleep(delay)
+
+    @property
+    def _expects_events(self) -> bool:
+        """Whether the stream should bring something every moment: more of a text, or the end after the last file."""
+        run, output = self._active.run, self._active.output
+        if not self._is_streaming or self._is_quiet:
+            return False
+        return output.has_streamed_text or (run.expected is not None and output.file_count >= run.expected)
+
     def _next_poll_in(self) -> float:
         """Return the seconds until the next poll, if nothing else calls for one."""
         received_output, self._received_output = self._received_output, False
@@ -225,13 +269,18 @@ class _Tracker:
         # Webhooks bring the status, logs and the end; output comes by the stream alone.
         interval = self._policy.poll_interval(
             self._active.age().total_seconds(),
-            webhooks=self._active.run.webhook is not None and self._is_streaming,
+            webhooks=self._active.run.webhook is not None and self._is_streaming and not self._is_quiet,
             active=self._services.poll_limiter.tracked,
         )
         if self._active.is_canceling:
             return min(interval, _POLL_INTERVAL_CANCELING)
         # While text arrives, a poll, with all of the text, would bring nothing that is not shown.
-        is_writing = received_output and self._active.output.is_text and self._active.run.state is RunState.RUNNING
+        is_writing = (
+            received_output
+            and not self._is_quiet
+            and self._active.output.is_text
+            and self._active.run.state is RunState.RUNNING
+        )
         return max(interval, self._policy.poll_interval_while_streaming) if is_writing else interval
 
     def _create_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

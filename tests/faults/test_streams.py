@@ -1,10 +1,12 @@
 """The stream closes, stalls, repeats, lies or is not there: every run ends in the right last message."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.conftest import OpenBot
+from tests.faults.conftest import QUICK, OpenBot, running_bot
 from tests.faults.environment import BotUnderTest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -66,6 +68,15 @@ async def test_streamed_text_is_complete_and_not_repeated(shared_bot: BotUnderTe
     shown = "".join(one.text for one in (run.message, *run.follow_ups))
     for line in filter(None, whole.splitlines()[2:]):
         assert shown.count(line) == 1, line
+
+
+@pytest.mark.parametrize(("fault", "how"), [("stream-stall", {"after": 60}), ("no-done", {})])
+async def test_a_text_whose_stream_never_ends_is_over_soon(tmp_path: Path, fault: str, how: dict[str, Any]) -> None:
+    slow = replace(QUICK, tokens_per_second=25)
+    async with running_bot(tmp_path, timings=slow) as bot:
+        bot.replicate.faults.add(fault, times=None, **how)
+        run = await bot.talk(f"Tell me of {fault} in 60 words.")
+        await run.assert_consistent()  # within LONG, which is half of what a silent connection is given
 
 
 ENDS: dict[str, tuple[dict[str, Any], str, str]] = {

@@ -49,6 +49,7 @@ class FakePrediction:
         self.batches: list[StreamBatch] = []
         self.is_stream_up = True
         self.cancels = 0
+        self.interrupt: Callable[[], None] = lambda: None  # the stream's connection ends, and another is opened
         self._changed = asyncio.Event()
 
     def change(self, **changes: Any) -> None:
@@ -198,8 +199,11 @@ class FakeReplicate:
             prediction.end(Status.CANCELED, self._clock.now(), reason="canceled")
         return prediction.now
 
-    async def stream(self, url: str, on_batch: OnBatch, *, next_read_in: Callable[[], float]) -> None:
+    async def stream(
+        self, url: str, on_batch: OnBatch, *, next_read_in: Callable[[], float], on_interruption: Callable[[], None]
+    ) -> None:
         assert next_read_in() >= 0
+        self.by_id[url.rpartition("/")[2]].interrupt = on_interruption
         async for batch in self.by_id[url.rpartition("/")[2]].read_stream():
             on_batch(batch)
 

@@ -7,7 +7,7 @@ from bot.backends.replicate.predictions import Status
 from bot.outputs.items import TextItem
 from bot.runs.outcome import FailureCode, FailureReason, failure_of
 from bot.runs.snapshot import Phase, WarningCode
-from bot.store.models import RunState
+from bot.store.models import Run, RunState
 from tests.runs.environment import AUTHOR, TEXT, Environment
 
 URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 6))
@@ -252,6 +252,95 @@ async def test_polls_become_rarer_with_age(env: Environment) -> None:
     assert 15 <= early <= 21
     await env.clock.advance(600)
     assert env.replicate.polls - early < 100
+
+
+async def test_a_text_without_its_end_is_over_in_seconds(env: Environment) -> None:
+    run = await _write(env)
+    env.replicate.only.change(status=Status.SUCCEEDED, completed_at=env.clock.now(), output=["Once upon a time."])
+    await env.clock.advance(10)
+    assert env.snapshot(run).final
+    assert env.snapshot(run).items == (TextItem("Once upon a time."),)
+
+
+async def test_an_interrupted_text_is_polled_in_moments(env: Environment) -> None:
+    run = await _write(env)
+    env.replicate.only.interrupt()
+    env.replicate.only.change(status=Status.SUCCEEDED, completed_at=env.clock.now(), output=["Once upon a time."])
+    await env.clock.advance(2)
+    assert env.snapshot(run).final
+
+
+async def test_an_error_without_the_end_is_polled_in_moments(env: Environment) -> None:
+    run = await _write(env)
+    env.replicate.only.fail("boom")
+    env.replicate.only.change(status=Status.FAILED, completed_at=env.clock.now(), error="boom")
+    await env.clock.advance(2)
+    assert env.snapshot(run).final
+
+
+async def test_a_quiet_text_is_over_in_seconds_without_webhook(webhook_env: Environment) -> None:
+    run = await _write(webhook_env)
+    webhook_env.replicate.only.change(status=Status.SUCCEEDED, completed_at=webhook_env.clock.now(), output=["All."])
+    await webhook_env.clock.advance(10)
+    assert webhook_env.snapshot(run).final
+
+
+async def test_the_end_after_the_last_file_is_seen_in_seconds(webhook_env: Environment) -> None:
+    run = await webhook_env.start(expected=2)
+    prediction = webhook_env.replicate.only
+    prediction.start(webhook_env.clock.now())
+    webhook_env.engine.on_webhook(run.id, prediction.now)
+    for url in URLS[:2]:
+        await webhook_env.clock.advance(1)
+        prediction.emit(url)
+    prediction.change(status=Status.SUCCEEDED, completed_at=webhook_env.clock.now(), output=list(URLS[:2]))
+    await webhook_env.clock.advance(12)
+    assert webhook_env.snapshot(run).final
+
+
+async def test_a_text_that_pauses_is_polled_until_it_goes_on(env: Environment) -> None:
+    run = await _write(env)
+    await env.clock.advance(30)
+    paused = env.replicate.polls
+    assert not env.snapshot(run).final
+    env.replicate.only.emit(" more")
+    await env.clock.advance(12)
+    quiet_again = env.replicate.polls
+    for _ in range(50):
+        env.replicate.only.emit(" word")
+        await env.clock.advance(1)
+    assert env.replicate.polls - quiet_again <= 2 < paused
+
+
+async def test_steady_text_needs_no_polls(env: Environment) -> None:
+    await _write(env)
+    before = env.replicate.polls
+    for _ in range(100):
+        env.replicate.only.emit(" word")
+        await env.clock.advance(1)
+    assert env.replicate.polls - before <= 1
+
+
+async def test_interruptions_do_not_put_off_the_poll(env: Environment) -> None:
+    run = await env.start(output_schema=TEXT)
+    env.replicate.only.start(env.clock.now())
+    await env.clock.advance(300)
+    env.replicate.only.change(status=Status.SUCCEEDED, completed_at=env.clock.now(), output=["All."])
+    for _ in range(12):
+        env.replicate.only.interrupt()
+        await env.clock.advance(0.3)
+    assert env.snapshot(run).final
+
+
+async def _write(env: Environment) -> Run:
+    """Start a run whose text grows for a while, as polls and the stream both show."""
+    run = await env.start(output_schema=TEXT)
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    for _ in range(5):
+        prediction.emit("Once upon a time")
+        await env.clock.advance(1)
+    return run
 
 
 async def test_with_webhooks_polls_are_rare(webhook_env: Environment) -> None:

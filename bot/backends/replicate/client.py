@@ -1,5 +1,6 @@
 """The Replicate client: one object for everything the bot asks of Replicate's HTTP API."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
@@ -80,7 +81,14 @@ class Replicate:
             raise InvalidResponse("Replicate sent an account that cannot be parsed.") from error
         return Account(type=parsed.type, username=parsed.username)
 
-    async def stream(self, url: str, on_batch: OnBatch, *, next_read_in: NextReadIn = read_at_once) -> None:
+    async def stream(
+        self,
+        url: str,
+        on_batch: OnBatch,
+        *,
+        next_read_in: NextReadIn = read_at_once,
+        on_interruption: Callable[[], None] | None = None,
+    ) -> None:
         """Pass a prediction's stream to ``on_batch`` until its end; see ``read_stream``.
 
         ``url`` is the prediction's ``stream_url``; the token is not sent there. Events that were read together are one
@@ -95,4 +103,5 @@ class Replicate:
             jitter=self._jitter,
             scheduler=self._scheduler,
             next_read_in=next_read_in,
+            on_interruption=on_interruption,
         )

@@ -62,12 +62,14 @@ async def read_stream(
     jitter: Jitter,
     scheduler: ReadScheduler,
     next_read_in: NextReadIn = read_at_once,
+    on_interruption: Callable[[], None] | None = None,
 ) -> None:
     """Pass the events of a prediction to ``on_batch``, each once and in order, until the stream's end.
 
     Connections are opened as often as needed. The first event is read at once; later reads are as ``scheduler`` and
     ``next_read_in`` say. An idle stream is reopened without end: the caller cancels when the prediction is over, which
-    closes the connection at once.
+    closes the connection at once. ``on_interruption`` is called whenever a connection ends before the stream does: the
+    prediction may be over.
 
     Raises StreamLost if the stream does not exist, is not a stream of events, or failed MAX_FAILURES times in a row.
     """
@@ -86,6 +88,8 @@ async def read_stream(
         collector.flush()
         if not collector.ended:
             metrics.stream_interrupted(closed.reason)
+            if on_interruption is not None:
+                on_interruption()
             await clock.sleep(reconnects.delay_after(closed, lasted=clock.monotonic() - opened_at))
             collector.events.on_reconnect()
 
