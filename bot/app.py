@@ -123,7 +123,9 @@ class App:
             metrics=metrics,
         )
         self._concurrency = Concurrency()
-        self._replies = ReplyRegistry(self._client, ledger=store.runs, clock=clock, metrics=metrics)
+        self._replies = ReplyRegistry(
+            self._client, ledger=store.runs, clock=clock, metrics=metrics, text_messages=settings.text_messages
+        )
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._engine = Engine(
             replicate=self._replicate,

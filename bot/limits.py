@@ -31,6 +31,10 @@ REQUEST_BYTES: Final = 25 * MIB
 NONCE_CHARS: Final = 25
 OLD_MESSAGE: Final = timedelta(hours=1)  # past it, edits are scarce: error 30046
 
+# Our own bounds of a reply. A channel takes five messages in five seconds, and people have to scroll past each.
+TEXT_MESSAGES: Final = 5
+TEXT_MESSAGES_MAX: Final = 20
+
 # Discord: components V2 (components/reference)
 COMPONENTS_PER_MESSAGE: Final = 40
 TEXT_CHARS: Final = 4000  # over all text displays of a message

@@ -123,6 +123,7 @@ JSON: Final = _type("application/json", ".json", MediaKind.TEXT)
 HTML: Final = _type("text/html", ".html", MediaKind.TEXT)
 VTT: Final = _type("text/vtt", ".vtt", MediaKind.TEXT)
 TEXT: Final = _type("text/plain", ".txt", MediaKind.TEXT)
+MARKDOWN: Final = _type("text/markdown", ".md", MediaKind.TEXT)  # of our own files; never detected
 UNKNOWN: Final = _type("application/octet-stream", ".bin", MediaKind.OTHER)
 
 # Signatures at a fixed offset that are unambiguous: (offset, bytes, type).

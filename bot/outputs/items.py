@@ -50,4 +50,14 @@ class LinkItem:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RemainderItem:
+    """The end of a text that has no space in messages: its length while it grows, one file at the end.
+
+    ``text`` is Markdown; a code block that is cut is opened again.
+    """
+
+    text: str = field(repr=False)
+
+
 OutputItem = TextItem | FileItem | LinkItem

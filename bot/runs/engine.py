@@ -188,6 +188,7 @@ class Engine:
         if active is None:
             is_first = await self._services.runs.request_cancel(run_id, by_id=by, at=at)
         elif active.is_over:
+            active.reply.limit_text()  # its text may still be on the way
             return CancelResult.ALREADY_ENDED
         else:
             is_first = await self._save_cancel(active, by=by, at=at)

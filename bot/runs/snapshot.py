@@ -91,6 +91,10 @@ class Reply(Protocol):
         """Return the seconds until a new snapshot could be sent, as far as is known; 0.0 for at once."""
         ...
 
+    def limit_text(self) -> None:
+        """Send no further messages of text, because somebody wants no more; the rest goes into a file."""
+        ...
+
     async def finish(self, snapshot: RunSnapshot) -> DeliveryResult:
         """Send the final snapshot with all its items, and return what happened to it."""
         ...

@@ -21,7 +21,7 @@ from pydantic_core import Url
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import ConfigError
-from bot.limits import CANCEL_AFTER_MIN
+from bot.limits import CANCEL_AFTER_MIN, TEXT_MESSAGES, TEXT_MESSAGES_MAX
 from bot.settings.commands import CommandSpec, merge_commands, parse_commands, read_commands
 from bot.settings.dotenv import DOTENV, check_dotenv
 from bot.settings.problems import describe_problem
@@ -207,6 +207,13 @@ class Settings(_SettingsSource):
     run_deadline: RunDeadline = Field(
         timedelta(minutes=30),
         description="Maximum duration of a run; Replicate cancels the prediction after it (`Cancel-After`).",
+    )
+
+    text_messages: int = Field(
+        TEXT_MESSAGES,
+        ge=1,
+        le=TEXT_MESSAGES_MAX,
+        description="How many messages the text of a run may fill; the rest is attached as a file.",
     )
 
     model_editors: IdList = Field(

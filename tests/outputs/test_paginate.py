@@ -1,6 +1,7 @@
 """Items are divided among messages within Discord's limits; nothing is lost and nothing moves later."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.media import types
 from bot.media.types import MediaType
-from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
+from bot.outputs.items import FileItem, LinkItem, OutputItem, RemainderItem, TextItem
 from bot.outputs.paginate import MessageChunk, open_code_block, paginate
 
 COMMON = [
@@ -186,13 +187,66 @@ def test_any_items_keep_order_and_limits(items: list[OutputItem], first: int, ch
     assert rest == [item for item in visible if not isinstance(item, TextItem)]
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(ITEMS, max_size=25), st.integers(0, 500), st.integers(200, 500), st.integers(0, 25))
-def test_more_items_never_change_an_earlier_message(items: list[OutputItem], first: int, chars: int, kept: int) -> None:
-    before = paginate(items[:kept], first_chars=first, chars=chars)
-    after = paginate(items, first_chars=first, chars=chars)
+def without_remainder(chunks: Sequence[MessageChunk]) -> list[tuple[object, ...]]:
+    """Return the items of each chunk, a remainder without its text: only that may change."""
+    return [tuple("rest" if isinstance(item, RemainderItem) else item for item in chunk.items) for chunk in chunks]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(ITEMS, max_size=25),
+    st.integers(0, 500),
+    st.integers(200, 500),
+    st.integers(0, 25),
+    st.sampled_from([1, 2, 3, 1000]),
+)
+def test_more_items_never_change_an_earlier_message(
+    items: list[OutputItem], first: int, chars: int, kept: int, messages: int
+) -> None:
+    before = without_remainder(paginate(items[:kept], first_chars=first, chars=chars, text_messages=messages))
+    after = without_remainder(paginate(items, first_chars=first, chars=chars, text_messages=messages))
     assert after[: len(before) - 1] == before[:-1]
-    assert after[len(before) - 1].items[: len(before[-1].items)] == before[-1].items
+    assert after[len(before) - 1][: len(before[-1])] == before[-1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ITEMS, max_size=40), st.integers(-50, 500), st.integers(200, 500), st.integers(1, 4))
+def test_a_remainder_keeps_limits_and_loses_nothing(
+    items: list[OutputItem], first: int, chars: int, messages: int
+) -> None:
+    chunks = paginate(items, first_chars=first, chars=chars, text_messages=messages)
+    every = [item for chunk in chunks for item in chunk.items]
+    rests = [item for item in every if isinstance(item, RemainderItem)]
+    assert len(rests) <= 1
+    for chunk in chunks:
+        assert sum(isinstance(item, (FileItem, RemainderItem)) for item in chunk.items) <= 10
+        assert chunk.components <= 24
+    kept = [item for item in every if isinstance(item, (FileItem, LinkItem))]
+    assert kept == [item for item in items if isinstance(item, (FileItem, LinkItem))]
+    seen = "".join(item.text for item in every if isinstance(item, (TextItem, RemainderItem)))
+    given = "".join(item.text for item in items if isinstance(item, TextItem))
+    assert Counter(filter(str.isalnum, given)) <= Counter(filter(str.isalnum, seen))
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS, st.integers(0, 400), BUDGETS, st.integers(1, 3), st.data())
+def test_growing_text_with_a_remainder_changes_only_the_end(
+    text: str, first: int, chars: int, messages: int, data: st.DataObject
+) -> None:
+    end = data.draw(st.integers(0, len(text)))
+    short = paginate([TextItem(text[:end])], first_chars=first, chars=chars, text_messages=messages)
+    long = paginate([TextItem(text)], first_chars=first, chars=chars, text_messages=messages)
+    assert without_remainder(long)[: len(short) - 1] == without_remainder(short)[:-1]
+    if any(isinstance(item, RemainderItem) for item in short[-1].items):
+        assert without_remainder(long)[len(short) - 1] == without_remainder(short)[-1]
+
+
+def test_a_caption_stays_with_its_image_after_a_long_text() -> None:
+    items: list[OutputItem] = [TextItem("word " * 400), *(file(number) for number in range(12)), TextItem("a caption")]
+    chunks = paginate(items, first_chars=400, chars=400, text_messages=2)
+    assert [type(item) for item in chunks[1].items[:2]] == [TextItem, RemainderItem]
+    assert chunks[-1].items[-1] == TextItem("a caption")
+    assert len(chunks[1].files) == 9  # the remainder has a place, too
 
 
 def test_no_output_is_one_empty_chunk() -> None:
@@ -334,8 +388,26 @@ def test_a_long_text_is_split_quickly() -> None:
     assert time.process_time() - begun < 0.5  # measured 0.003 s for these 120 kB; generous for a busy machine
 
 
-@pytest.mark.parametrize("nasty", ["`", "[", "**", "<", "(", "a", "\u0301", "🇩", "``` ", "> ", "\n"])
+NASTY = [
+    "`", "[", "**", "<", "(", "a", "\u0301", "🇩", "``` ", "> ", "\n", "# \n", "[a](b ", "<世`世", "(<\u200d世`.", ". ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("nasty", NASTY)
 def test_no_text_is_slow_to_split(nasty: str) -> None:
     begun = time.process_time()
     split(nasty * 50_000)
     assert time.process_time() - begun < 4
+
+
+def paginate_seconds(text: str) -> float:
+    begun = time.process_time()
+    paginate([TextItem(text)], first_chars=2500, chars=3300, text_messages=5)
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_more_text_costs_no_more_messages(nasty: str) -> None:
+    short, long = nasty * (40_000 // len(nasty)), nasty * (4_000_000 // len(nasty))
+    first, second = (min(paginate_seconds(text) for _ in range(5)) for text in (short, long))
+    assert second < 10 * first + 0.05  # a hundred times as long

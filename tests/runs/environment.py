@@ -126,6 +126,7 @@ class FakeReply:
         self.snapshots: list[RunSnapshot] = []
         self.finished: list[RunSnapshot] = []
         self.closed = 0
+        self.limited = False
         self._results = results
 
     def update(self, snapshot: RunSnapshot) -> None:
@@ -135,6 +136,9 @@ class FakeReply:
 
     def next_edit_in(self) -> float:
         return 0.0
+
+    def limit_text(self) -> None:
+        self.limited = True
 
     async def finish(self, snapshot: RunSnapshot) -> DeliveryResult:
         assert snapshot.final

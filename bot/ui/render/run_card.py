@@ -18,16 +18,25 @@ While the run is active only the status, the output and the colour change; nothi
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final, TypeGuard
 
 from bot.formatting import replace_surrogates, utf16_length
-from bot.limits import ATTACHMENTS_PER_MESSAGE, GALLERY_ITEMS, GALLERY_MIME_TYPES, TEXT_CHARS, URL_CHARS
+from bot.limits import (
+    ATTACHMENTS_PER_MESSAGE,
+    GALLERY_ITEMS,
+    GALLERY_MIME_TYPES,
+    TEXT_CHARS,
+    TEXT_MESSAGES,
+    TEXT_MESSAGES_MAX,
+    URL_CHARS,
+)
 from bot.media.types import Media
-from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
-from bot.outputs.paginate import paginate
+from bot.outputs.items import FileItem, LinkItem, OutputItem, RemainderItem, TextItem
+from bot.outputs.paginate import MessageChunk, paginate
+from bot.outputs.remainder import remainder_files, remainder_name
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.secrets import is_private_url
 from bot.ui.components import Action, run_button_row
@@ -54,8 +63,6 @@ _WITHHELD_CHARS: Final = 400
 
 # Characters of a plain message; half of what Discord accepts, because some count twice there.
 _PLAIN_CHARS: Final = 1900
-# A plain text of more messages is cut.
-_MAX_PLAIN_MESSAGES: Final = 20
 _PLAIN_HEADING: Final = "Something went wrong while I was building this message, so here is the plain result."
 
 _TONES: Final[Mapping[Phase, Tone]] = {
@@ -80,7 +87,8 @@ class RenderOptions:
     ``pending`` names files that are not uploaded yet, ``withheld`` gives the reason by the name of each file that is
     not shown. ``omitted`` are the parts that are left out because Discord refused them; leaving one out moves nothing
     to another message. ``remarks`` are sentences about the message itself, as Markdown. ``show_refresh`` replaces Again
-    and Edit by "Show the result"; ``mention_author`` puts the completion notice above the card.
+    and Edit by "Show the result"; ``mention_author`` puts the completion notice above the card. Text fills at most
+    ``text_messages`` messages; the rest goes into a file.
     """
 
     pending: frozenset[str] = frozenset()
@@ -89,6 +97,7 @@ class RenderOptions:
     remarks: tuple[str, ...] = ()
     show_refresh: bool = False
     mention_author: bool = False
+    text_messages: int = TEXT_MESSAGES
 
     def shows(self, part: Part) -> bool:
         """Return whether a part that a reply has once is not left out."""
@@ -129,29 +138,64 @@ def render_run(
         first_chars=first_chars,
         chars=chars,
         files=ATTACHMENTS_PER_MESSAGE - header.reserves_thumbnail,
+        text_messages=_text_messages(snapshot, options),
     )
+    parts = _replace_remainder(chunks, snapshot)
     outputs = [
-        _render_output(chunk.items, snapshot, options, number=number, room=chars if number else first_chars)
-        for number, chunk in enumerate(chunks)
-    ] or [RenderedMessage([], {})]
+        _render_output(items, snapshot, options, number=number, room=chars if number else first_chars)
+        for number, items in enumerate(parts)
+    ]
     card = _render_card(snapshot, options, header, outputs[0])
-    total = len(chunks) if snapshot.final else None
+    total = len(parts) if snapshot.final else None
     for number, further in enumerate(outputs[1:], start=1):
         further.components.append(payloads.text(strings.format_message_number(number, total)))
     return (card, *outputs[1:])
+
+
+def _text_messages(snapshot: RunSnapshot, options: RenderOptions) -> int:
+    """Return how many messages text may fill; more where the file with the rest cannot be attached."""
+    is_withheld = remainder_name(snapshot.run.command) in options.withheld
+    return TEXT_MESSAGES_MAX if is_withheld else options.text_messages
+
+
+def _replace_remainder(chunks: Iterable[MessageChunk], snapshot: RunSnapshot) -> list[Sequence[OutputItem]]:
+    """Return the items of each message, with a line for the remainder of the text and at the end its file as well.
+
+    A remainder over the limit of files has several; all but the first follow behind everything else.
+    """
+    parts: list[Sequence[OutputItem]] = []
+    further: tuple[FileItem, ...] = ()
+    for chunk in chunks:
+        items: list[OutputItem] = []
+        for item in chunk.items:
+            if not isinstance(item, RemainderItem):
+                items.append(item)
+                continue
+            size = len(item.text.encode("utf-8", "replace"))
+            items.append(TextItem(strings.format_remainder(size, is_attached=snapshot.final)))
+            if snapshot.final:
+                first, *rest = remainder_files(item, snapshot.run.command, snapshot.run.place.file_limit)
+                items.append(first)
+                further = tuple(rest)
+        parts.append(items)
+    starts = range(0, len(further), ATTACHMENTS_PER_MESSAGE)
+    return [*parts, *(further[start : start + ATTACHMENTS_PER_MESSAGE] for start in starts)]
 
 
 def render_plain(snapshot: RunSnapshot, options: RenderOptions) -> tuple[RenderedMessage, ...]:
     """Return a run's output without any decoration, for when :func:`render_run` raises.
 
     Uses as little of the other rendering code as possible, so that it works when that does not. The last line of a
-    further message is its number.
+    further message is its number. Text that needs more messages than it may fill goes into a file.
     """
-    files = [item for item in snapshot.items if isinstance(item, FileItem) and not options.hides_file(item.name)]
-    texts = _plain_texts(snapshot, options)
+    files = [item for item in snapshot.items if isinstance(item, FileItem)]
+    texts, rest = _plain_texts(snapshot, options)
+    if rest and snapshot.final:
+        files += remainder_files(RemainderItem(rest), snapshot.run.command, snapshot.run.place.file_limit)
+    files = [item for item in files if not options.hides_file(item.name)]
     count = max(1, len(texts), -(-len(files) // ATTACHMENTS_PER_MESSAGE))
     messages = []
-    for number in range(min(count, _MAX_PLAIN_MESSAGES)):
+    for number in range(count):
         own = files[number * ATTACHMENTS_PER_MESSAGE : (number + 1) * ATTACHMENTS_PER_MESSAGE]
         attached = {upload_name(file.name): file for file in own}
         shows_text = number < len(texts) and text_element(number) not in options.omitted
@@ -362,8 +406,8 @@ def _text(item: OutputItem) -> str:
             return ""
 
 
-def _plain_texts(snapshot: RunSnapshot, options: RenderOptions) -> list[str]:
-    """Return the texts of the plain messages: a heading, links and the output, cut to length."""
+def _plain_texts(snapshot: RunSnapshot, options: RenderOptions) -> tuple[list[str], str]:
+    """Return the texts of the plain messages, a heading, links and the output, and what has no space in them."""
     lines = [_PLAIN_HEADING, *options.remarks, *options.withheld.values()]
     for item in snapshot.items:
         match item:
@@ -378,5 +422,6 @@ def _plain_texts(snapshot: RunSnapshot, options: RenderOptions) -> list[str]:
             case _:
                 pass
     text = "\n".join(lines)
-    chunks = (text[start : start + _PLAIN_CHARS].strip() for start in range(0, len(text), _PLAIN_CHARS))
-    return [chunk for chunk in chunks if chunk]
+    end = _PLAIN_CHARS * _text_messages(snapshot, options)
+    chunks = (text[start : start + _PLAIN_CHARS].strip() for start in range(0, min(end, len(text)), _PLAIN_CHARS))
+    return [chunk for chunk in chunks if chunk], text[end:].strip()

@@ -382,6 +382,12 @@ def format_message_number(number: int, total: int | None) -> str:
     return f"-# {number + 1}/{total or '…'}"
 
 
+def format_remainder(size: int, *, is_attached: bool) -> str:
+    """Return the line where a text ends that is too long for messages; ``size`` is of the rest, in bytes."""
+    line = f"-# … and {format_size(size)} more in the file"
+    return line if is_attached else f"{line} that I attach at the end"
+
+
 def format_withheld(
     files: Sequence[tuple[FileItem, str]], *, prediction_id: str | None, links: bool, chars: int
 ) -> str:

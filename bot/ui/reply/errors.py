@@ -12,7 +12,7 @@ from bot.ui.render import strings
 from bot.ui.render.run_card import THUMBNAIL_NAME
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.state import ReplyState, Restrictions
-from bot.ui.reply.transports import MalformedResponse, Transport
+from bot.ui.reply.transports import CardDeleted, MalformedResponse, Transport
 
 # What a request to Discord may raise. Anything else is a fault in code.
 REQUEST_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError)
@@ -92,6 +92,8 @@ class NextStep:
 
 def classify_error(error: BaseException) -> DiscordErrorKind:
     """Return what a failed request means."""
+    if isinstance(error, CardDeleted):
+        return DiscordErrorKind.GONE
     if not isinstance(error, discord.HTTPException):
         return DiscordErrorKind.LATER
     kind = _KIND_BY_CODE.get(error.code)
@@ -125,7 +127,7 @@ def next_step(
             own = transport is state.transports.interaction  # or a new one came meanwhile
             return NextStep(kind=kind, result=None if own else EditResult.LATER, close_transport=own)
         case DiscordErrorKind.GONE:
-            return _after_gone(state, message, transport)
+            return _after_gone(error, state, message, transport)
         case DiscordErrorKind.TOO_OLD:
             return _after_too_old(state, message)
         case DiscordErrorKind.NO_ACCESS:
@@ -134,8 +136,10 @@ def next_step(
             return _after_refusal(kind, state, message, new_files)
 
 
-def _after_gone(state: ReplyState, message: TrackedMessage, transport: Transport) -> NextStep:
+def _after_gone(error: Exception, state: ReplyState, message: TrackedMessage, transport: Transport) -> NextStep:
     kind, bot = DiscordErrorKind.GONE, state.transports.bot
+    if isinstance(error, CardDeleted):
+        return NextStep(kind=kind, result=EditResult.DELETED)
     if bot is not None and transport is not bot:
         return NextStep(kind=kind, message=MessageChange.BOT_ONLY)  # perhaps only this interaction does not have it
     if message.number == 0:

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 # Transports to change, files to leave out, parts to search: more refusals than that are not cured by another attempt.
 _MAX_ATTEMPTS = 40
 
+# A further message is sent without asking for the card if Discord had it within so many seconds.
+_CARD_SEEN_SECONDS = 2.0
+
 # The last line of a further message; the completion notice has none.
 _FOOTER = re.compile(r"-# (?P<place>\d+)/(?:\d+|…)")
 
@@ -92,8 +95,12 @@ class ReplyWriter:
             state.current = 0
         while True:
             message = self._message(state.current)
+            if await self._is_card_gone(message):
+                return EditResult.DELETED
             result = await self._acquire(message)
             snapshot = state.begin_attempt()
+            if snapshot.run.cancel_requested_at is not None:
+                state.limit_text()
             if result is None:
                 result = await self._write_message(message, snapshot)
             if result is not None:
@@ -107,7 +114,19 @@ class ReplyWriter:
             if state.current <= message.number:
                 return EditResult.INCOMPLETE
 
-    async def is_deleted(self) -> bool:
+    async def _is_card_gone(self, message: TrackedMessage) -> bool:
+        """Whether the card was deleted while further messages are sent by token, which Discord would still accept.
+
+        A message that the bot sends is refused without its card, and an edit tells by itself.
+        """
+        state, services = self._state, self._services
+        seen_lately = services.clock.monotonic() - state.card_seen_at < _CARD_SEEN_SECONDS
+        if message.number == 0 or message.message_id is not None or seen_lately:
+            return False
+        by_token = state.transports.open_interaction(services.clock.now()) is not None
+        return by_token and await self.is_deleted(Priority.NORMAL)
+
+    async def is_deleted(self, priority: Priority = Priority.CHECK) -> bool:
         """Read the card to find out whether it was deleted; a run without changes edits nothing that would tell.
 
         May be cancelled at any moment.
@@ -116,7 +135,7 @@ class ReplyWriter:
         card = state.messages[0]
         while (transport := self._transport_for(card)) is not None and card.message_id is not None:
             try:
-                async with services.limiter.request(transport.check_bucket, Priority.CHECK):
+                async with services.limiter.request(transport.check_bucket, priority):
                     await transport.read(card.message_id)
             except REQUEST_ERRORS as error:
                 if classify_error(error) not in (DiscordErrorKind.GONE, DiscordErrorKind.TOKEN_EXPIRED):

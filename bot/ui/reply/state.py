@@ -8,7 +8,7 @@ from typing import Any
 import discord
 
 from bot.clock import Clock
-from bot.limits import REQUEST_BYTES
+from bot.limits import REQUEST_BYTES, USER_INSTALL_FOLLOWUPS
 from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem
 from bot.runs.snapshot import MessageLedger, RunSnapshot
@@ -52,6 +52,10 @@ class Restrictions:
         """Ask the reader to press a button for the result, or stop asking."""
         changed = self._with(show_refresh=expired)
         return changed.with_remark(strings.TOKEN_EXPIRY) if expired else changed.without_remark(strings.TOKEN_EXPIRY)
+
+    def with_text_messages(self, number: int) -> "Restrictions":
+        """Let text fill at most so many messages; the rest goes into the file."""
+        return self if number >= self.options.text_messages else self._with(text_messages=number)
 
     def with_author_mention(self) -> "Restrictions":
         """Mention the author above the card, because it is sent as a new message."""
@@ -115,13 +119,14 @@ class Restrictions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyServices:
-    """What every reply uses."""
+    """What every reply uses. ``text_messages`` is how many messages the text of a run may fill."""
 
     client: discord.Client
     limiter: RateLimiter
     ledger: MessageLedger
     clock: Clock
     metrics: Metrics
+    text_messages: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,6 +175,7 @@ class ReplyState:
             messages=[card],
             followups_known=run.sending is None,
             author_notified=0 in run.messages,
+            restrictions=Restrictions(RenderOptions(text_messages=_text_messages(run, services))),
         )
         for number in range(1, max(run.messages, default=0) + 1):
             state.messages.append(TrackedMessage(number, services.limiter.new_key(), run.messages.get(number)))
@@ -197,3 +203,18 @@ class ReplyState:
         """Render the newest snapshot again, because something else on the card has changed."""
         self.shown = None
         self.changed.set()
+
+    def limit_text(self) -> bool:
+        """Send no further message of text, because nobody wants more; return whether that changes anything.
+
+        What has no space in the messages that exist goes into the file.
+        """
+        sent = sum(message.message_id is not None for message in self.messages)
+        limited = self.restrictions.with_text_messages(max(1, sent))
+        changed, self.restrictions = limited is not self.restrictions, limited
+        return changed
+
+
+def _text_messages(run: Run, services: ReplyServices) -> int:
+    """Return how many messages the text may fill; by token alone, Discord accepts only so many."""
+    return min(services.text_messages, 1 + USER_INSTALL_FOLLOWUPS) if run.place.token_only else services.text_messages

@@ -13,7 +13,7 @@ import structlog
 
 from bot.aio import WakeEvent, race
 from bot.clock import Clock
-from bot.limits import EARLY_TOKENS
+from bot.limits import EARLY_TOKENS, TEXT_MESSAGES
 from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, MessageLedger, RunSnapshot
 from bot.store.errors import StoreError
@@ -130,6 +130,10 @@ class ReplyTask:
         state.restrictions = state.restrictions.with_token_expiry(expired=False)
         state.shown = None
         self._wake()
+
+    def limit_text(self) -> None:
+        if self._task is not None and not self._task.done() and self._state.limit_text():
+            self._state.redraw()
 
     def check(self) -> None:
         """Do what is due by time alone; called every few seconds.
@@ -340,9 +344,17 @@ class ReplyRegistry:
         clock: Clock,
         metrics: Metrics,
         limits: RateLimits | None = None,
+        text_messages: int = TEXT_MESSAGES,
     ) -> None:
         self.limiter = RateLimiter(clock, limits)
-        self._services = ReplyServices(client=client, limiter=self.limiter, ledger=ledger, clock=clock, metrics=metrics)
+        self._services = ReplyServices(
+            client=client,
+            limiter=self.limiter,
+            ledger=ledger,
+            clock=clock,
+            metrics=metrics,
+            text_messages=text_messages,
+        )
         self._by_run: dict[str, ReplyTask] = {}
         # Of runs that are not taken up yet after a restart; the oldest is dropped first.
         self._early_tokens: dict[str, tuple[str, datetime]] = {}

@@ -33,6 +33,8 @@ _REOPEN_INTERVAL = timedelta(minutes=5)
 _REQUEST_SECONDS = 45.0
 _UPLOAD_SECONDS = 300.0
 
+_INVALID_FORM = 50035
+_UNKNOWN_REFERENCE = "In message_reference"  # REPLIES_UNKNOWN_MESSAGE, as discord.py words the path of an error
 _CANNOT_REPLY = frozenset({50013, 160002})  # missing permissions; cannot reply without reading the history
 
 T = TypeVar("T")
@@ -40,6 +42,10 @@ T = TypeVar("T")
 
 class MalformedResponse(discord.DiscordException):
     """Discord's response was not what discord.py expects: a 429 without ``retry_after``, or no JSON."""
+
+
+class CardDeleted(discord.DiscordException):
+    """The message that was to be replied to no longer exists."""
 
 
 class RequestNotSent(discord.DiscordException):
@@ -116,7 +122,7 @@ class BotTransport:
             message_id=place.message_id,
             channel_id=place.channel_id,
             guild_id=place.guild_id,
-            fail_if_not_exists=False,
+            fail_if_not_exists=True,
         )
         self._channel = client.get_partial_messageable(place.channel_id, guild_id=place.guild_id)
 
@@ -131,12 +137,14 @@ class BotTransport:
     async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # a bot cannot
         """Send a reply to the first message, or a plain message where the bot may not read the history.
 
-        Discord accepts a nonce once.
+        Discord accepts a nonce once. Raises CardDeleted if the first message no longer exists.
         """
         if self._can_reply:
             try:
                 return await self._send(message, nonce, reference=self._reference)
-            except discord.Forbidden as error:
+            except discord.HTTPException as error:
+                if error.code == _INVALID_FORM and _UNKNOWN_REFERENCE in error.text:
+                    raise CardDeleted from error
                 if error.code not in _CANNOT_REPLY:
                     raise
                 self._can_reply = False

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.formatting import format_size
 from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.paginate import paginate
@@ -19,7 +20,7 @@ from bot.ui.render import strings
 from bot.ui.render.markdown import escape, format_quote, one_line
 from bot.ui.render.parts import Element, Part, file_element, text_element
 from bot.ui.render.run_card import RenderOptions, render_plain, render_run
-from tests.ui.factories import NOW, PDF, WEBP, make_file, make_run, make_snapshot
+from tests.ui.factories import NOW, PDF, WEBP, make_file, make_place, make_run, make_snapshot
 from tests.ui.message_rules import check_message, iter_components, media_urls, text_contents
 
 INPUT_IMAGE = Media("me.png", MediaType("image/png", ".png", MediaKind.IMAGE), b"png")
@@ -111,6 +112,7 @@ def render_options(draw: st.DrawFn, snapshot: RunSnapshot) -> RenderOptions:
         ),
         show_refresh=draw(st.booleans()),
         mention_author=draw(st.booleans()),
+        text_messages=draw(st.integers(1, 4)),
     )
 
 
@@ -126,13 +128,15 @@ def test_any_snapshot_is_within_discords_limits(data: st.DataObject) -> None:
 @settings(deadline=None, max_examples=60)
 def test_every_file_and_letter_is_in_some_message(snapshot: RunSnapshot) -> None:
     messages = render_run(snapshot)
-    shown = [file for message in messages for file in message.files.values()]
+    attached = [file for message in messages for file in message.files.values()]
+    shown = [file for file in attached if not isinstance(file.source, bytes)]
     assert shown == [part for part in snapshot.items if isinstance(part, FileItem)]
     dealt = paginate(snapshot.items, first_chars=500, chars=3000)
     words_of_sheets = [
         word for sheet in dealt for part in sheet.items if isinstance(part, TextItem) for word in part.text
     ]
     shown_texts = "\n".join(text for message in messages for text in text_contents(message.components))
+    shown_texts += "".join(content(file) for file in attached if file not in shown)
     missing = {letter for letter in words_of_sheets if letter.isalnum()} - set(shown_texts)
     assert not missing
 
@@ -384,6 +388,77 @@ def test_links_and_missing_files_are_listed() -> None:
     assert message.files == {}
 
 
-def test_text_of_twenty_messages_is_cut() -> None:
-    rendered = render_plain(make_snapshot(Phase.SUCCEEDED, TextItem("word " * 20_000)), RenderOptions())
-    assert len(rendered) == 20
+def test_plain_text_without_end_goes_into_a_file() -> None:
+    words = [f"word{number}" for number in range(20_000)]
+    rendered = render_plain(make_snapshot(Phase.SUCCEEDED, TextItem(" ".join(words))), RenderOptions(text_messages=3))
+    assert len(rendered) == 3
+    (file,) = [file for message in rendered for file in message.files.values()]
+    seen = "".join(text_contents(message.components)[0] for message in rendered) + content(file)
+    assert "".join(seen.split()).endswith("".join(words))
+
+
+def content(file: FileItem) -> str:
+    assert isinstance(file.source, bytes)
+    return file.source.decode()
+
+
+@pytest.mark.parametrize("messages", [1, 2, 5])
+def test_the_rest_of_a_long_text_is_one_file(messages: int) -> None:
+    words = [f"word{number}" for number in range(9_000)]
+    rendered = render_run(
+        make_snapshot(Phase.SUCCEEDED, TextItem(" ".join(words))), RenderOptions(text_messages=messages)
+    )
+    assert len(rendered) == messages
+    for message in rendered:
+        check_message(message.components)
+    (file,) = rendered[-1].files.values()
+    assert file.name.endswith(".md")
+    assert f"… and {format_size(file.size)} more in the file" in "".join(text_contents(rendered[-1].components))
+    shown = "\n".join(text for message in rendered for text in text_contents(message.components))
+    rest = content(file).split()
+    assert rest == words[-len(rest) :]
+    assert words[-len(rest) - 1] in shown
+
+
+def test_a_growing_text_says_what_the_file_will_hold() -> None:
+    text = "A sentence of some words. " * 2000
+    sizes, before = [], None
+    for end in range(30_000, len(text), 3_000):
+        rendered = render_run(make_snapshot(Phase.RUNNING, TextItem(text[:end])))
+        assert len(rendered) == 5
+        assert not any(message.files for message in rendered)
+        *bodies, last = [message.components for message in rendered]
+        assert before in (None, bodies)
+        before = bodies
+        (line,) = [line for part in text_contents(last) for line in part.splitlines() if "more in the file" in line]
+        sizes.append(line)
+    assert len(set(sizes)) == len(sizes)
+
+
+def test_a_code_block_goes_on_in_the_file() -> None:
+    text = "Look:\n```python\n" + "print('hello world')\n" * 2000 + "```\nDone."
+    rendered = render_run(make_snapshot(Phase.SUCCEEDED, TextItem(text)))
+    (file,) = rendered[-1].files.values()
+    assert content(file).startswith("```python\nprint('hello world')\n")
+    assert content(file).endswith("```\nDone.")
+
+
+def test_a_rest_over_the_file_limit_is_several_files() -> None:
+    run = make_run(place=make_place(file_limit=10_000))
+    text = "".join(f"Zeile {number}: süß\n" for number in range(8000))
+    rendered = render_run(make_snapshot(Phase.SUCCEEDED, TextItem(text), run=run))
+    files = [file for message in rendered for file in message.files.values()]
+    assert len({file.name for file in files}) == len(files) > 10
+    assert all(file.size <= 10_000 and content(file).endswith("süß\n") for file in files[:-1])
+    assert "".join(map(content, files)).strip() in text
+    for message in rendered:
+        check_message(message.components)
+
+
+def test_text_fills_more_messages_where_files_are_forbidden() -> None:
+    snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 1500))
+    (file,) = render_run(snapshot)[-1].files.values()
+    rendered = render_run(snapshot, RenderOptions(withheld={file.name: strings.FILES_FORBIDDEN}))
+    assert len(rendered) > 5
+    shown = "".join(text for message in rendered for text in text_contents(message.components))
+    assert shown.count("A sentence") == 1500

@@ -12,16 +12,31 @@ from tests.ui.factories import lasting, make_file, make_snapshot, text
 LIFE = INTERACTION_TOKEN_LIFE.total_seconds()
 
 
-async def test_user_install_says_when_follow_ups_run_out(env: ReplyEnvironment) -> None:
+async def test_user_install_says_when_follow_ups_run_out(env: ReplyEnvironment, tmp_path: Path) -> None:
     env.mia.user.installed = True
     run = await env.run_command(env.channel("lobby"))
     assert run.place.token_only
     reply = env.open_reply(run)
-    snapshot = make_snapshot(Phase.SUCCEEDED, TextItem("A sentence of some words. " * 1200), run=run)
+    files = [make_file(number, tmp_path) for number in range(1, 76)]
+    snapshot = make_snapshot(Phase.SUCCEEDED, *files, run=run)
     assert await env.finish(reply, snapshot) is DeliveryResult.DELIVERED
     assert "longer than Discord lets me send" in env.message(run).text
     assert len([message for message in env.channel("lobby").messages.values() if message.reference]) == 5
     assert not env.requests("PUT", "/reactions/")
+
+
+async def test_user_install_gets_all_text_in_its_follow_ups(env: ReplyEnvironment) -> None:
+    env.mia.user.installed = True
+    run = await env.run_command(env.channel("lobby"))
+    reply = env.open_reply(run)
+    words = " ".join(f"word{number}" for number in range(6000))
+    assert await env.finish(reply, make_snapshot(Phase.SUCCEEDED, TextItem(words), run=run)) is DeliveryResult.DELIVERED
+    replies = [message for message in env.channel("lobby").messages.values() if message.reference]
+    (rest,) = replies[-1].attachments
+    shown = " ".join([env.message(run).text, *(message.text for message in replies), rest.data.decode()])
+    assert all(f"word{number}" in shown for number in (0, 1, 3000, 5999))
+    assert rest.data.decode().endswith("word5999")
+    assert "longer than Discord lets me send" not in env.message(run).text
 
 
 async def test_old_message_gets_the_final_snapshot_only(env: ReplyEnvironment) -> None:
