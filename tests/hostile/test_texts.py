@@ -1,0 +1,60 @@
+"""Texts without end: bounded messages, no stall, and a press or a deletion ends them."""
+
+from sandbox.replicate.job import Timings
+from tests.faults.environment import eventually
+from tests.hostile.conftest import OpenBot
+from tests.hostile.measure import assert_bounded, measure
+
+# The model of this attack is faster than any.
+AT_ONCE = Timings(boot=0.05, queue=0.05, finish=0.05, tokens_per_second=1e9)
+
+
+async def test_a_text_of_400_kb_fills_five_messages(open_bot: OpenBot) -> None:
+    async with open_bot() as bot, measure(bot) as figures:
+        bot.replicate.timings = AT_ONCE
+        run = await bot.talk("Tell me everything in 60000 words.", max_tokens=1_000_000)
+        await run.assert_consistent()
+        assert len(run.follow_ups) == 4
+        (rest,) = run.follow_ups[-1].attachments
+        assert rest.filename.endswith(".md")
+        assert len(rest.data) > 300_000
+        assert "Written by the sandbox" in rest.data.decode()[-200:]
+    assert_bounded(figures)
+
+
+async def test_a_cancel_sends_no_further_message_of_text(open_bot: OpenBot) -> None:
+    async with open_bot(TEXT_MESSAGES="20") as bot, measure(bot) as figures:
+        bot.replicate.timings = Timings(boot=0.05, queue=0.05, finish=0.05, tokens_per_second=2000)
+        run = await bot.talk("Tell me everything in 20000 words.", max_tokens=1_000_000)
+        await run.wait_for(lambda: len(run.follow_ups) >= 2)
+        await bot.mia.press(run.message, "Cancel")
+        sent = len(run.follow_ups)
+        await run.assert_consistent("canceled")
+        assert len(run.follow_ups) <= sent + 1  # one may have been on its way
+        assert any(one.attachments for one in (run.message, *run.follow_ups))
+    assert_bounded(figures)
+
+
+async def test_a_press_under_a_finished_run_ends_its_messages(open_bot: OpenBot) -> None:
+    async with open_bot(TEXT_MESSAGES="20") as bot, measure(bot) as figures:
+        bot.replicate.timings = AT_ONCE
+        run = await bot.talk("Tell me everything in 20000 words.", max_tokens=1_000_000)
+        await run.wait_for(lambda: run.is_over and len(run.follow_ups) >= 2)
+        await bot.mia.react(run.message, "❌")
+        sent = len(run.follow_ups)
+        await run.assert_consistent()
+        assert len(run.follow_ups) <= sent + 2
+        assert any(one.attachments for one in run.follow_ups)
+    assert_bounded(figures)
+
+
+async def test_a_deleted_card_ends_the_messages_of_its_text(open_bot: OpenBot) -> None:
+    async with open_bot(TEXT_MESSAGES="20") as bot, measure(bot) as figures:
+        bot.replicate.timings = AT_ONCE
+        run = await bot.talk("Tell me everything in 20000 words.", max_tokens=1_000_000)
+        await run.wait_for(lambda: run.is_over and len(run.follow_ups) >= 2)
+        sent = len(run.follow_ups)
+        await bot.mia.delete(run.message)
+        await eventually(lambda: run.row.get("delivered_at"))
+        assert len(run.follow_ups) <= sent + 6
+    assert_bounded(figures)
