@@ -1,12 +1,24 @@
 """Texts without end: bounded messages, no stall, and a press or a deletion ends them."""
 
 from sandbox.replicate.job import Timings
-from tests.faults.environment import eventually
+from tests.faults.environment import StartedRun, eventually
 from tests.hostile.conftest import OpenBot
 from tests.hostile.measure import assert_bounded, measure
 
 # The model of this attack is faster than any.
-AT_ONCE = Timings(boot=0.05, queue=0.05, finish=0.05, tokens_per_second=1e9)
+AT_ONCE = Timings(boot=0.05, queue=0.05, finish=0.05, tokens_per_second=float("inf"))
+
+
+def squeeze(text: str) -> str:
+    return "".join(text.split())
+
+
+def kept(run: StartedRun) -> str:
+    """Return the letters of the file with the rest of the text, or else of what the last message shows of it."""
+    last = (run.message, *run.follow_ups)[-1]
+    if last.attachments:
+        return squeeze(last.attachments[0].data.decode())
+    return squeeze(last.text.rpartition("-# ")[0])
 
 
 async def test_a_text_of_400_kb_fills_five_messages(open_bot: OpenBot) -> None:
@@ -31,7 +43,7 @@ async def test_a_cancel_sends_no_further_message_of_text(open_bot: OpenBot) -> N
         sent = len(run.follow_ups)
         await run.assert_consistent("canceled")
         assert len(run.follow_ups) <= sent + 1  # one may have been on its way
-        assert any(one.attachments for one in (run.message, *run.follow_ups))
+        assert kept(run).endswith(squeeze("".join(run.predictions[0].output))[-30:])
     assert_bounded(figures)
 
 
@@ -54,7 +66,7 @@ async def test_a_deleted_card_ends_the_messages_of_its_text(open_bot: OpenBot) -
         run = await bot.talk("Tell me everything in 20000 words.", max_tokens=1_000_000)
         await run.wait_for(lambda: run.is_over and len(run.follow_ups) >= 2)
         sent = len(run.follow_ups)
-        await bot.mia.delete(run.message)
+        await bot.discord.person("ada").delete(run.message)
         await eventually(lambda: run.row.get("delivered_at"))
         assert len(run.follow_ups) <= sent + 6
     assert_bounded(figures)
