@@ -128,8 +128,7 @@ def convert_image(data: bytes, media_type: MediaType) -> bytes:
 def make_thumbnail(media: Media, side: int = 256) -> Media:
     """Return the image's first frame, upright, as a WebP of at most ``side`` × ``side`` pixels. Raise BadImage."""
     with _open_image(media.data, draft=side) as (image, _):
-        if image.mode in ("L", "RGB", "CMYK"):  # before its colours are converted, which is slower
-            image.thumbnail((4 * side, 4 * side))
+        _reduce(image, 4 * side)  # before its colours are converted, which takes more time and memory
         small = convert_to_rgb(_rotate(image))
         small.thumbnail((side, side))
         data = _encode(small, WEBP, quality=80)
@@ -271,6 +270,13 @@ def _read_orientation(image: Image.Image) -> int | None:
     except _DAMAGE:
         return None
     return value if isinstance(value, int) and 2 <= value <= 8 else 1
+
+
+def _reduce(image: Image.Image, side: int) -> None:
+    """Make an image at most so large, in the mode that it has; in some, only by leaving pixels out."""
+    smooth = image.mode in ("L", "RGB", "CMYK")
+    if smooth or image.mode in ("1", "P", "RGBA", "LA", "I", "F"):
+        image.thumbnail((side, side), Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST)
 
 
 def _rotate(image: Image.Image) -> Image.Image:

@@ -102,6 +102,7 @@ FAULT_TYPES: Final[Mapping[str, FaultType]] = MappingProxyType(
         ),
         "file-cut": FaultType(_DELIVERY, "GET /delivery/*", "The connection is reset in the middle of the file."),
         "file-bomb": FaultType(_DELIVERY, "GET /delivery/*", "The file is small but decompresses to `bytes`."),
+        "file-replaced": FaultType(_DELIVERY, "GET /delivery/*", "The file is `content` (bytes) instead."),
         "file-mistyped": FaultType(_DELIVERY, "GET /delivery/*", "The file is served as `type` (text/html)."),
         # Webhooks.
         "webhook-dropped": FaultType(_WEBHOOK, "*", "The webhook is never sent."),

@@ -83,6 +83,11 @@ class FilesApi:
         self._signing_secret = signing_secret
         self._files: dict[str, UploadedFile] = {}
 
+    @property
+    def uploads(self) -> tuple[UploadedFile, ...]:
+        """The files that were uploaded, the oldest first."""
+        return tuple(self._files.values())
+
     def find_content(self, url: str) -> bytes | None:
         """Return the content of the file with this URL (``urls.get``), or None if it is unknown or expired."""
         prefix = f"{self._base_urls.api}/v1/files/"
@@ -278,6 +283,8 @@ class OutputFiles:
 
 def _mislabelled_response(file: OutputFile, request_faults: RequestFaults) -> web.Response | None:
     """Return the file with misleading headers if such a fault is active."""
+    if fault := request_faults.trigger("file-replaced"):
+        return web.Response(body=fault.get("content", b""), headers={"Content-Type": file.content_type})
     if fault := request_faults.trigger("file-mistyped"):
         return web.Response(body=file.data, headers={"Content-Type": fault.get("type", "text/html")})
     if fault := request_faults.trigger("file-bomb"):

@@ -23,7 +23,7 @@ from sandbox.replicate.events import (
     StreamEventSent,
 )
 from sandbox.replicate.faults import Faults
-from sandbox.replicate.files import FilesApi, InputFetcher, OutputFiles
+from sandbox.replicate.files import FilesApi, InputFetcher, OutputFiles, UploadedFile
 from sandbox.replicate.formats import IdGenerator
 from sandbox.replicate.job import Job, Timings
 from sandbox.replicate.lifecycle import Lifecycle, PredictionStore
@@ -98,6 +98,11 @@ class ReplicateStandIn:
     def delivery_url(self) -> str:
         """The origin of every output file."""
         return self._base_urls.delivery
+
+    @property
+    def uploads(self) -> tuple[UploadedFile, ...]:
+        """The files that were uploaded, the oldest first."""
+        return self._files.uploads
 
     @property
     def file_hosts(self) -> tuple[str, ...]:
