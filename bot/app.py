@@ -29,7 +29,7 @@ from bot.client import Replicord, describe_error
 from bot.clock import Clock, SystemClock
 from bot.discord_internals import DEFAULT_GATEWAY, is_malformed_response, set_api_urls
 from bot.errors import ConfigError
-from bot.limits import FILE_BYTES, SHRINK_SECONDS
+from bot.limits import FILE_BYTES, MIB, SHRINK_SECONDS
 from bot.maintenance import Maintenance, RetentionPeriods
 from bot.media.images import shrink_image_file
 from bot.observability.discord_metrics import DiscordMetrics
@@ -37,7 +37,8 @@ from bot.observability.health_checks import HealthChecks
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
-from bot.outputs.materialize import Concurrency, Materializer, Spool
+from bot.outputs.materialize import Concurrency, Materializer
+from bot.outputs.spool import Spool
 from bot.runs import ModelRef, Run
 from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
@@ -113,12 +114,16 @@ class App:
             scheduler=ReadScheduler(min_delay=_STREAM_READ_MIN, max_delay=_STREAM_READ_MAX),
             workers=self._workers,
         )
-        self._spool = Spool(settings.spool_folder or parse_location(settings.database_url).folder / "spool")
+        self._spool = Spool(
+            settings.spool_folder or parse_location(settings.database_url).folder / "spool",
+            max_bytes=settings.output_disk_mb * MIB,
+        )
         self._input_spool = InputSpool(parse_location(settings.database_url).folder / "uploads")
         self._downloader = Downloader(
             http,
             hosts=settings.replicate_file_hosts,
             max_bytes=FILE_BYTES,
+            quota=self._spool.quota,
             clock=clock,
             metrics=metrics,
         )
@@ -359,6 +364,8 @@ class App:
             created_at=run.created_at,
             concurrency=self._concurrency,
             shrink=shrink,
+            quota=self._spool.quota,
+            pool=self._workers,
         )
 
 

@@ -138,3 +138,24 @@ RUN_INPUT_BYTES: Final = 300 * 1000 * 1000  # of one run: three of the largest f
 INPUT_SPOOL_BYTES: Final = 1024 * MIB  # on disk, between the download and the row
 INPUT_UPLOAD_BYTES: Final = 128 * MIB  # in memory, while they are sent: one of the largest, or many small ones
 DOWNLOAD_SECONDS: Final = 60.0  # for one attachment: Discord's own connection is not what makes it slow
+
+# Ours: what is read of a model's output, logs and errors. Their sizes are bounded by nobody else.
+ERROR_CHARS_READ: Final = 8 * KIB  # of an error: the message of any real one stands in its first or last lines
+LOG_CHARS_READ: Final = 64 * KIB  # of what is new in the logs since the last poll: the newest bar is at their end
+LOG_LINE_CHARS: Final = 1000  # of a line that may be a progress bar; tqdm fills a terminal of some hundred columns
+STEP_DIGITS: Final = 9  # of a step in a progress bar
+
+# Ours: what is held in memory, as values, of the JSON in an output. What is more stays text (bot.large_json), and is
+# shown as a file.
+JSON_CHARS_HELD: Final = 64 * KIB  # an array or object of up to here is held whole: a millisecond to walk
+JSON_DEPTH_HELD: Final = 30  # far from Python's recursion limit, and deeper than any output that has a layout
+JSON_ITEMS_HELD: Final = 100  # of an array or object without files: more are data, and not texts to be shown
+JSON_NODES_HELD: Final = 5000  # in all; walked with every poll, some milliseconds
+JSON_STRINGS_HELD: Final = 100_000  # pieces of a text: more than the longest context of a language model has tokens
+JSON_FILES_HELD: Final = 1000
+OUTPUTS_SHOWN: Final = 100  # files and texts of a run: ten messages of ten. The rest is one JSON file
+RESPONSE_BYTES: Final = 64 * MIB  # of Replicate's API; larger outputs are URLs, because Discord takes no larger file
+INLINE_JSON_BYTES: Final = 128 * KIB  # parsed on the event loop: a millisecond or two. More goes to a worker process
+STREAM_BYTES: Final = 256 * MIB  # of one connection to a stream, with all its repeats
+ROW_OUTPUT_CHARS: Final = 128 * KIB  # of an output in its row; the rest is in the spool until the run is delivered
+ROW_ITEMS: Final = 100  # of one array or object in it

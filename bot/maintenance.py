@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from bot.clock import Clock
-from bot.outputs.materialize import Spool
+from bot.outputs.spool import Spool
 from bot.store.errors import StoreError
 from bot.store.runs import Runs
 
@@ -67,6 +67,7 @@ class Maintenance:
         for run_id in spooled:
             if run_id not in undelivered:
                 await asyncio.to_thread(self._spool.delete, run_id)
+        await asyncio.to_thread(self._spool.inspect)
 
     async def _delete_hourly(self) -> None:
         while True:

@@ -58,7 +58,7 @@ def _problems(call: Call) -> Iterator[str]:
         return
     if call.status not in (400, 401, 405, 422):
         yield from _request_problems(call, operation)
-    if call.status and call.fault is None:
+    if call.status and call.fault is None and call.response is not None:
         yield from _answer_problems(call, operation)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.maintenance import Maintenance, RetentionPeriods
-from bot.outputs.materialize import Spool
+from bot.outputs.spool import Spool
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
@@ -32,7 +32,7 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool")
+    return Spool(tmp_path / "spool", max_bytes=10_000_000)
 
 
 @pytest.fixture

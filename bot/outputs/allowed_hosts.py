@@ -1,8 +1,8 @@
 """The hosts that files may be downloaded from, and the addresses that are used for them.
 
 An entry is a host name ("replicate.delivery": it and its subdomains), an IP address, or either with a port.
-Private, loopback and link-local addresses are never used, whatever a name resolves to, unless an entry is the host
-itself. Replicate's own delivery hosts are always public: no entry allows a private address for them.
+Addresses that are not public (``bot.outputs.addresses``) are never used, whatever a name resolves to, unless an entry
+is the host itself. Replicate's own delivery hosts are always public: no entry allows a private address for them.
 """
 
 import asyncio
@@ -10,17 +10,18 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
+from bot.outputs.addresses import is_public_address
 from bot.outputs.errors import AddressNotAllowed, HostUnreachable
 
 DELIVERY_HOSTS: Final = ("replicate.delivery",)
 
 _PORTS: Final = {"http": 80, "https": 443}
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Return the IP addresses of a host and port."""
@@ -61,7 +62,7 @@ class AllowedHosts:
             addresses = (host,) if _parse_ip(host) else tuple(await self._resolver(host, port))
         except (OSError, UnicodeError) as error:  # UnicodeError: names that cannot be encoded for DNS
             raise HostUnreachable("The file's host can't be found right now.") from error
-        allowed = tuple(address for address in addresses if allows_private or _is_public(address))
+        allowed = tuple(address for address in addresses if allows_private or is_public_address(address))
         if not allowed:
             raise AddressNotAllowed("The file's host is in a private network, which this bot doesn't access.")
         return allowed
@@ -80,7 +81,12 @@ def is_allowed_host(url: str, entries: Collection[str]) -> bool:
         host, port = _normalize(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         return False
-    return any(_matches(_parse_entry(entry), host, port) for entry in entries)
+    return any(_matches(entry, host, port) for entry in _parse_entries(tuple(entries)))
+
+
+@lru_cache(maxsize=16)
+def _parse_entries(entries: tuple[str, ...]) -> tuple[_Entry, ...]:
+    return tuple(map(_parse_entry, entries))
 
 
 def _parse_entry(entry: str) -> _Entry:
@@ -104,16 +110,3 @@ def _parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
         return ipaddress.ip_address(text)
     except ValueError:
         return None
-
-
-def _is_public(text: str) -> bool:
-    """Return whether the address, or the one embedded in it (mapped, 6to4, Teredo, NAT64), is public."""
-    address = _parse_ip(text)
-    if address is None or address.is_multicast:
-        return False
-    if isinstance(address, ipaddress.IPv4Address):
-        return address.is_global
-    embedded = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-    if embedded is None and address in _NAT64:
-        embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return embedded.is_global if embedded is not None else address.is_global

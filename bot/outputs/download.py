@@ -1,13 +1,13 @@
 """Download output files from allowed hosts to disk, with bounds on size, time and redirects."""
 
 import asyncio
+import re
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -29,8 +29,7 @@ from bot.outputs.errors import (
     FileTooLarge,
     HostUnreachable,
 )
-
-PART_SUFFIX: Final = ".part"
+from bot.outputs.spool import DiskQuota, SpoolFile
 
 _MAX_ATTEMPTS: Final = 7  # half a minute in all; the link of a file that is given up expires within the hour
 _INITIAL_DELAY: Final = 0.5
@@ -42,6 +41,8 @@ _RETRYABLE_STATUSES: Final = frozenset({408, 425, 429})  # of the 4xx; every 5xx
 # httpx's errors, and those of its aiohttp transport that it does not translate.
 _NETWORK_ERRORS: Final = (httpx.TransportError, aiohttp.ClientError, TimeoutError)
 
+_SIZE: Final = re.compile(r"[0-9]{1,18}")
+_WRITE_BYTES: Final = 256 * 1024  # written at once, in a thread
 _INFLATE_CHUNK_BYTES: Final = 64 * 1024  # decompressed at once, whatever the ratio
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
@@ -62,8 +63,8 @@ class DownloadedFile:
 class Downloader:
     """Download files without tokens or cookies.
 
-    Bodies are written to disk as they arrive, up to ``max_bytes``; only complete files get their name. Each redirect
-    has to be allowed like the first URL.
+    Bodies are written to disk as they arrive, up to ``max_bytes`` and within ``quota``; only complete files get their
+    name. Each redirect has to be allowed like the first URL.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class Downloader:
         *,
         hosts: Collection[str],
         max_bytes: int,
+        quota: DiskQuota,
         clock: Clock,
         metrics: Metrics,
         resolver: Resolver | None = None,
     ) -> None:
         self._http = http
+        self._quota = quota
         self._hosts = AllowedHosts(hosts, resolver=resolver)
         self._max_bytes = max_bytes
         self._clock = clock
@@ -86,8 +89,7 @@ class Downloader:
         """Write the file at ``url`` (http, https or data) to ``path``. Raises DownloadError."""
         try:
             if is_data_uri(url):
-                data = await asyncio.to_thread(decode_data_uri, url, max_bytes=self._max_bytes)
-                await asyncio.to_thread(write_atomically, path, data)
+                await asyncio.to_thread(_save_data_uri, url, path, self._quota, self._max_bytes)
             else:
                 await self._download(_parse_url(url), path)
             return await asyncio.to_thread(inspect_file, path, source_name(url))
@@ -136,21 +138,26 @@ class Downloader:
 
     async def _save(self, response: httpx.Response, path: Path, *, deadline: float) -> None:
         declared_size = response.headers.get("content-length", "")
-        if declared_size.isdecimal() and int(declared_size) > self._max_bytes:
+        if _SIZE.fullmatch(declared_size) and int(declared_size) > self._max_bytes:
             raise FileTooLarge(_TOO_LARGE)
-        decompressor = Decompressor(response.headers.get("content-encoding", ""))
-        with AtomicFile(path) as file:
+        encoding = response.headers.get("content-encoding", "")
+        writer = _BodyWriter(path, self._quota, encoding=encoding, max_bytes=self._max_bytes)
+        pending: list[bytes] = []
+        size = 0
+        try:
             async for chunk in response.aiter_raw():
                 self._metrics.output_downloaded(len(chunk))
-                for data in decompressor.feed(chunk):
-                    file.write(data)
-                    if file.size > self._max_bytes:
-                        raise FileTooLarge(_TOO_LARGE)
+                pending.append(chunk)
+                size += len(chunk)
+                if size >= _WRITE_BYTES:
+                    await asyncio.to_thread(writer.write, b"".join(pending))
+                    pending, size = [], 0
                 if self._clock.monotonic() > deadline:
                     raise HostUnreachable("The file's host sent it too slowly.")
-            if not decompressor.complete:
-                raise HostUnreachable("The file's host didn't send all of it.")
-            file.commit()
+            await asyncio.to_thread(writer.write, b"".join(pending))
+            await asyncio.to_thread(writer.commit)
+        finally:
+            await asyncio.to_thread(writer.close)
 
 
 class Decompressor:
@@ -190,42 +197,34 @@ class Decompressor:
         return self._is_identity or self._inflater.eof
 
 
-class AtomicFile:
-    """A file that exists under ``path`` only after ``commit``; until then it is written beside it as ``.part``.
+class _BodyWriter:
+    """Write a body to the spool as it arrives, decompressed, up to ``max_bytes``. It blocks: call it in a thread."""
 
-    A killed process leaves only the ``.part``, which the next attempt overwrites.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._part = path.with_name(path.name + PART_SUFFIX)
-        self._file: BinaryIO
-        self.size = 0
-
-    def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._part.open("wb")
-        return self
+    def __init__(self, path: Path, quota: DiskQuota, *, encoding: str, max_bytes: int) -> None:
+        self._decompressor = Decompressor(encoding)
+        self._max_bytes = max_bytes
+        self._file = SpoolFile(path, quota)
 
     def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self.size += len(data)
+        for piece in self._decompressor.feed(data):
+            self._file.write(piece)
+            if self._file.size > self._max_bytes:
+                raise FileTooLarge(_TOO_LARGE)
 
     def commit(self) -> None:
+        """End the file. Raises HostUnreachable if the compressed data is not complete."""
+        if not self._decompressor.complete:
+            raise HostUnreachable("The file's host didn't send all of it.")
+        self._file.commit()
+
+    def close(self) -> None:
         self._file.close()
-        self._part.replace(self._path)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        self._part.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is either complete or does not exist."""
-    with AtomicFile(path) as file:
-        file.write(data)
+def _save_data_uri(url: str, path: Path, quota: DiskQuota, max_bytes: int) -> None:
+    with SpoolFile(path, quota) as file:
+        for data in decode_data_uri(url, max_bytes=max_bytes):
+            file.write(data)
         file.commit()
 
 

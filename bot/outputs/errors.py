@@ -9,7 +9,8 @@
     ├── FileTooLarge        more bytes than the limit, as sent or decompressed
     ├── FileCorrupt         a broken data URI, or an unknown or broken content encoding
     ├── HostUnreachable     no complete response after all attempts, or too slow
-    └── DiskError           the file cannot be written to the bot's disk
+    ├── DiskError           the file cannot be written to the bot's disk
+    └── SpoolFull           there is no room for the file on the bot's disk
 """
 
 from bot.errors import ReplicordError
@@ -45,3 +46,7 @@ class HostUnreachable(DownloadError):
 
 class DiskError(DownloadError):
     """The file cannot be written to the bot's disk."""
+
+
+class SpoolFull(DownloadError):
+    """There is no room for the file within the quota of the bot's disk."""

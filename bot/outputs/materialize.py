@@ -2,26 +2,35 @@
 
 import asyncio
 import hashlib
+import io
 import re
-import shutil
 import unicodedata
+import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path, PurePosixPath
-from typing import Final, overload
+from pathlib import Path
+from typing import Any, Final, overload
+
+import structlog
 
 from bot.formatting import format_size
-from bot.limits import DATA_KEPT, MIB
+from bot.large_json import InvalidJson, contains_large, encode, read_object
+from bot.limits import DATA_KEPT, INLINE_JSON_BYTES, MIB
 from bot.media import types as sniff
+from bot.media.file_names import may_run, safe_suffix
 from bot.media.types import MediaKind, MediaType
-from bot.outputs.download import DownloadedFile, Downloader, inspect_file, source_name, write_atomically
-from bot.outputs.errors import AddressNotAllowed, DownloadError, FileGone
+from bot.outputs.download import DownloadedFile, Downloader, inspect_file, source_name
+from bot.outputs.errors import AddressNotAllowed, DownloadError, FileGone, SpoolFull
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
-from bot.outputs.json_format import format_json
+from bot.outputs.json_format import encode_json_file
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText
-from bot.worker_pool import WorkTooHeavy
+from bot.outputs.spool import DiskQuota, adopt_file, delete_folder, write_file
+from bot.worker_pool import WorkerPool, WorkTooHeavy
+
+log = structlog.get_logger(__name__)
 
 _CODE_BLOCK_CHARS: Final = 1000  # JSON up to here is shown as a code block; longer JSON becomes a file
 _CODE_BLOCK_LINES: Final = 30
@@ -31,7 +40,7 @@ _STEM_CHARS: Final = 40
 _HEADING_CHARS: Final = 80
 
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^a-z0-9]+")
-_SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,8}")
+_ENDING: Final = re.compile(r"[A-Za-z0-9]{1,8}")
 _MARKUP: Final = str.maketrans(dict.fromkeys("*_~`|<>[]()#\\\r\n", " "))
 # The bytes of these types do not say what the file is for, but its source name may ("captions.srt", "weights.npy").
 _GENERIC_TYPES: Final = frozenset({sniff.TEXT, sniff.UNKNOWN, sniff.JSON, sniff.ZIP})
@@ -40,6 +49,11 @@ _SNIFFED_SUFFIXES: Final = frozenset(kind.suffix for kind in vars(sniff).values(
     ".jpeg"
 }
 
+_OUTPUT_NAME: Final = "output.json"
+_OUTPUT: Final = "output"
+_LAYOUT_SECONDS: Final = 30.0  # of processor time: 60 MB of numbers take about 10
+
+_NOT_LINKED: Final = "Files of this kind can run programs, so it isn't linked here; find it on Replicate."
 _DISK_ERROR: Final = "The bot couldn't save the file to its disk. Ask the bot's owner to check it."
 
 
@@ -57,34 +71,14 @@ class Concurrency:
     downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
 
 
-class Spool:
-    """The folders of downloaded files, one per run. All methods block: call them in a thread."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def folder(self, run_id: str) -> Path:
-        """Return the folder of a run, which may not exist yet."""
-        return self._root / run_id
-
-    def delete(self, run_id: str) -> None:
-        """Delete the files of a run, if there are any."""
-        shutil.rmtree(self.folder(run_id), ignore_errors=True)
-
-    def run_ids(self) -> tuple[str, ...]:
-        """Return the ids of the runs that have a folder."""
-        if not self._root.is_dir():
-            return ()
-        return tuple(entry.name for entry in self._root.iterdir() if entry.is_dir())
-
-
 class Materializer:
     """Turn the raw output of one run into items. It raises nothing: what fails becomes a LinkItem.
 
     An output is not downloaded twice, whether requested concurrently, later, or after a restart: the file is in
     ``folder`` under a name derived from its index and URL, and only complete files have such names. ``stem`` begins the
     names that people see. ``limit`` is the largest upload in bytes. Replicate deletes outputs an hour after
-    ``created_at``, the time when the run was created. ``shrink`` makes images smaller.
+    ``created_at``, the time when the run was created. ``shrink`` makes images smaller. Large JSON is laid out in
+    ``workers``, without them in a thread.
     """
 
     def __init__(
@@ -97,9 +91,14 @@ class Materializer:
         created_at: datetime,
         concurrency: Concurrency,
         shrink: Shrink,
+        quota: DiskQuota,
+        pool: WorkerPool | None = None,
     ) -> None:
         self._downloader = downloader
         self._folder = folder
+        self._quota = quota
+        self._pool = pool
+        self._owner = zlib.crc32(folder.name.encode())  # each run takes its own turn
         self._stem = stem
         self._limit = limit
         self._expires_at = created_at + DATA_KEPT
@@ -118,28 +117,81 @@ class Materializer:
         """Return the item that shows this raw output."""
         if isinstance(raw, RawText):
             return TextItem(_add_heading(raw))
-        text = "" if isinstance(raw, RawFile) else await asyncio.to_thread(format_json, raw.data)
-        if text and len(text) <= _CODE_BLOCK_CHARS and text.count("\n") < _CODE_BLOCK_LINES:
-            return TextItem(text, language="json")
-        key = _spool_name(raw.index, raw.url if isinstance(raw, RawFile) else text)
+        data = b"" if isinstance(raw, RawFile) else await self._lay_out(raw.data)
+        if data and len(data) <= _CODE_BLOCK_CHARS and data.count(b"\n") < _CODE_BLOCK_LINES:
+            return TextItem(data.decode(), language="json")
+        key = await asyncio.to_thread(_spool_name, raw.index, raw.url if isinstance(raw, RawFile) else data)
         async with self._locks[key]:
             if key not in self._items:
                 if isinstance(raw, RawFile):
                     self._items[key] = await self._materialize_file(raw, self._folder / key)
                 else:
-                    self._items[key] = await self._materialize_data(raw, text, self._folder / key)
+                    self._items[key] = await self._materialize_data(raw, data, self._folder / key)
             return self._items[key]
 
-    async def _materialize_data(self, raw: RawData, text: str, path: Path) -> FileItem | LinkItem:
-        name = file_name(self._stem, raw.index, raw.label, sniff.JSON)
-        data = text.encode()
-        if len(data) > self._limit:
-            return LinkItem(label=name, url="", reason=self._too_large(len(data)))
+    async def save_output(self, output: Any) -> None:
+        """Keep an output that does not fit into the run's row, until ``discard``; log it if that fails."""
         try:
-            await asyncio.to_thread(write_atomically, path, data)
+            await asyncio.to_thread(_save_output, self._folder / _OUTPUT_NAME, output, self._quota)
+        except (OSError, DownloadError) as error:  # it is shown from memory; only a restart would miss it
+            log.warning("output_not_saved", error=type(error).__name__)
+
+    async def load_output(self, output: Any) -> Any:
+        """Return the output that was saved, or else ``output``, which the row holds."""
+        try:
+            data = await asyncio.to_thread((self._folder / _OUTPUT_NAME).read_bytes)
+            if self._pool is None or len(data) <= INLINE_JSON_BYTES:
+                return read_object(data, (_OUTPUT,))[_OUTPUT]
+            members = await self._pool.run(
+                read_object, data, (_OUTPUT,), (), owner=self._owner, seconds=_LAYOUT_SECONDS
+            )
+            return members[_OUTPUT]
+        except FileNotFoundError:
+            return output
+        except (OSError, InvalidJson, KeyError, WorkTooHeavy) as error:
+            log.warning("output_not_loaded", error=type(error).__name__)
+            return output
+
+    async def discard(self) -> None:
+        """Delete the files of the run: Discord has them."""
+        await asyncio.to_thread(delete_folder, self._folder, self._quota)
+
+    async def _lay_out(self, data: Any) -> bytes:
+        """Return the data as the text of a JSON file."""
+        if self._pool is None or not contains_large(data):
+            return await asyncio.to_thread(encode_json_file, data)
+        try:
+            laid_out: bytes = await self._pool.run(encode_json_file, data, owner=self._owner, seconds=_LAYOUT_SECONDS)
+        except WorkTooHeavy:  # then it is shown as the model wrote it
+            return await asyncio.to_thread(_join_json, data)
+        return laid_out
+
+    async def _materialize_data(self, raw: RawData, data: bytes, path: Path) -> FileItem | LinkItem:
+        name, kind, size = file_name(self._stem, raw.index, raw.label, sniff.JSON), sniff.JSON, len(data)
+        note = None
+        if size > self._limit:
+            data = await self._pack(data, name)
+            if len(data) > self._limit:
+                return LinkItem(label=name, url="", reason=f"{self._too_large(size)}. Find it on Replicate.")
+            name, kind = file_name(self._stem, raw.index, raw.label, sniff.ZIP), sniff.ZIP
+            note = f"packed to fit here (was {format_size(size)})"
+        try:
+            await asyncio.to_thread(write_file, path, data, self._quota)
         except OSError:
             return LinkItem(label=name, url="", reason=_DISK_ERROR)
-        return FileItem(name=name, source=path, type=sniff.JSON, size=len(data))
+        except SpoolFull as error:
+            return LinkItem(label=name, url="", reason=str(error))
+        return FileItem(name=name, source=path, type=kind, size=len(data), note=note)
+
+    async def _pack(self, data: bytes, name: str) -> bytes:
+        """Return a ZIP archive with the data as its only file; the data as it is if that takes too long."""
+        if self._pool is None:
+            return await asyncio.to_thread(_zip, data, name)
+        try:
+            packed: bytes = await self._pool.run(_zip, data, name, owner=self._owner, seconds=_LAYOUT_SECONDS)
+        except WorkTooHeavy:
+            return data
+        return packed
 
     async def _materialize_file(self, raw: RawFile, path: Path) -> FileItem | LinkItem:
         try:
@@ -182,14 +234,17 @@ class Materializer:
         try:
             if not await asyncio.to_thread(path.exists) and not await self._shrink_file(file.path, path, self._limit):
                 return None
+            await asyncio.to_thread(adopt_file, path, self._quota)
         except WorkTooHeavy:
             return None
         return await asyncio.to_thread(inspect_file, path, file.source_name)
 
     def _link(self, raw: RawFile, reason: str, *, expires: bool = True) -> LinkItem:
-        url = _shown_url(raw)
+        source, url = source_name(raw.url), _shown_url(raw)
+        if source and not url and may_run(source):
+            reason = f"{reason} {_NOT_LINKED}"
         return LinkItem(
-            label=file_name(self._stem, raw.index, raw.label, None, source_name(raw.url)),
+            label=file_name(self._stem, raw.index, raw.label, None, source),
             url=url,
             reason=reason,
             expires_at=self._expires_at if expires and url else None,
@@ -203,21 +258,24 @@ def file_name(stem: str, index: int, label: str | None, kind: MediaType | None, 
     """Return the name of output ``index`` (from 0): "generate-01.webp", "generate-02-mask.png".
 
     Letters are ASCII, because Discord drops others from file names and the reply could no longer recognize its file.
-    The suffix is that of the type. Generic types keep the suffix of ``source``; so do files that were not downloaded,
-    whose ``kind`` is None.
+    The suffix is that of the type. Generic types keep the suffix of ``source`` if it is known to be safe; so do files
+    that were not downloaded, whose ``kind`` is None. One that might run something becomes a part of the name.
     """
-    suffix = PurePosixPath(source).suffix.lower() if source else ""
-    if not _SUFFIX.fullmatch(suffix):
-        suffix = ""
+    suffix, dropped = "", ""
+    if source:
+        suffix = safe_suffix(source)
+        dropped = source.rpartition(".")[2] if may_run(source) and (kind is None or kind in _GENERIC_TYPES) else ""
     if kind is not None and (kind not in _GENERIC_TYPES or not suffix or suffix in _SNIFFED_SUFFIXES):
         suffix = kind.suffix
-    parts = [_slug(stem) or "output", f"{index + 1:02d}", _slug(label or "")]
+    dropped = dropped.lower() if _ENDING.fullmatch(dropped) else ""
+    parts = [_slug(stem) or "output", f"{index + 1:02d}", _slug(label or ""), dropped]
     return "-".join(part for part in parts if part) + suffix
 
 
 def _shown_url(raw: RawFile) -> str:
-    """Return the URL of a file as people may see it; "" for an inline file."""
-    return raw.url if raw.url.startswith(("https://", "http://")) and len(raw.url) <= _URL_CHARS else ""
+    """Return the URL of a file as people may see it; "" for an inline file, and for one that might run something."""
+    is_web_address = raw.url.startswith(("https://", "http://")) and len(raw.url) <= _URL_CHARS
+    return raw.url if is_web_address and not may_run(source_name(raw.url) or "") else ""
 
 
 def _slug(text: str) -> str:
@@ -225,8 +283,24 @@ def _slug(text: str) -> str:
     return _NOT_ALPHANUMERIC.sub("-", ascii_only.lower())[:_STEM_CHARS].strip("-")
 
 
-def _spool_name(index: int, content: str) -> str:
-    return f"{index:03d}-{hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:20]}"
+def _spool_name(index: int, content: str | bytes) -> str:
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    return f"{index:03d}-{hashlib.sha256(data).hexdigest()[:20]}"
+
+
+def _zip(data: bytes, name: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(name, data)
+    return archive.getvalue()
+
+
+def _save_output(path: Path, output: Any, quota: DiskQuota) -> None:
+    write_file(path, _join_json({_OUTPUT: output}), quota)
+
+
+def _join_json(value: Any) -> bytes:
+    return "".join(encode(value)).encode("utf-8", "replace")
 
 
 def _add_heading(raw: RawText) -> str:

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 _MAX_DEPTH: Final = 8  # of allOf, anyOf and oneOf inside each other
+_MAX_VARIANTS: Final = 200  # alternatives inside alternatives multiply; those of real models are two or three
+_MAX_SCHEMAS: Final = 2000  # inside each other that are searched for a file
 _MAX_DESCRIBED_DEPTH: Final = 4
+_MAX_DESCRIBED_MEMBERS: Final = 25
 _URI_FORMATS: Final = frozenset({"uri", "iri", "url", "uri-reference"})
 _COMBINERS: Final = ("allOf", "anyOf", "oneOf")
 _PLURALS: Final = {"a file": "files", "text": "texts", "a number": "numbers", "on/off": "on/off values"}
@@ -30,7 +34,7 @@ def output_type(schema: Any) -> OutputType:
     is_file = is_text = False
     items: Mapping[str, Any] | None = None
     properties: dict[str, Any] = {}
-    for variant in _variants(schema, 0):
+    for variant in _variants(schema):
         types = _json_types(variant)
         if "string" in types:
             is_uri = variant.get("format") in _URI_FORMATS
@@ -50,7 +54,7 @@ def is_concatenated_text(schema: Any) -> bool:
 
     Cog marks such outputs with ``x-cog-array-display: concatenate``; models without the mark yield pieces of words too.
     """
-    for variant in _variants(schema, 0):
+    for variant in _variants(schema):
         if "array" not in _json_types(variant):
             continue
         inner = output_type(variant.get("items"))
@@ -63,19 +67,20 @@ def is_concatenated_text(schema: Any) -> bool:
 
 def is_marked_concatenated(schema: Any) -> bool:
     """Return whether the schema itself says that the pieces of text are one text."""
-    return any(variant.get("x-cog-array-display") == "concatenate" for variant in _variants(schema, 0))
+    return any(variant.get("x-cog-array-display") == "concatenate" for variant in _variants(schema))
 
 
-def contains_files(schema: Any, depth: int = 0) -> bool:
+def contains_files(schema: Any) -> bool:
     """Return whether there is a file anywhere in what the schema describes."""
-    if depth > _MAX_DEPTH:
-        return False
-    kind = output_type(schema)
-    return (
-        kind.is_file
-        or contains_files(kind.items, depth + 1)
-        or any(contains_files(inner, depth + 1) for inner in kind.properties.values())
-    )
+    level, described = [schema], 0
+    for _ in range(_MAX_DEPTH + 1):
+        kinds = [output_type(inner) for inner in level]
+        if any(kind.is_file for kind in kinds):
+            return True
+        described += len(kinds)
+        inner = (part for kind in kinds for part in (kind.items, *kind.properties.values()) if part)
+        level = list(islice(inner, _MAX_SCHEMAS - described))
+    return False
 
 
 def describe_output(schema: Mapping[str, Any]) -> str:
@@ -88,8 +93,12 @@ def describe_output(schema: Mapping[str, Any]) -> str:
     return f"{_describe(schema, 0)}{', one by one' if is_iterator else ''}"
 
 
-def _variants(schema: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+def _variants(schema: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the schema and its alternatives, each merged with the members they have in common."""
+    return islice(_all_variants(schema, 0), _MAX_VARIANTS)
+
+
+def _all_variants(schema: Any, depth: int) -> Iterator[Mapping[str, Any]]:
     if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
         return
     yield schema
@@ -98,7 +107,7 @@ def _variants(schema: Any, depth: int) -> Iterator[Mapping[str, Any]]:
         alternatives = schema.get(key)
         for alternative in alternatives if isinstance(alternatives, list) else ():
             if isinstance(alternative, Mapping):
-                yield from _variants({**common, **alternative}, depth + 1)
+                yield from _all_variants({**common, **alternative}, depth + 1)
 
 
 def _json_types(schema: Mapping[str, Any]) -> tuple[str, ...]:
@@ -120,7 +129,9 @@ def _describe(schema: Mapping[str, Any], depth: int) -> str:
     if depth > _MAX_DESCRIBED_DEPTH:
         return "JSON"
     if kind.properties:
-        members = ", ".join(f"{key} ({_describe(inner, depth + 1)})" for key, inner in kind.properties.items())
+        shown = islice(kind.properties.items(), _MAX_DESCRIBED_MEMBERS)
+        members = ", ".join(f"{key} ({_describe(inner, depth + 1)})" for key, inner in shown)
+        members += ", …" if len(kind.properties) > _MAX_DESCRIBED_MEMBERS else ""
         return f"several values: {members}" if depth == 0 else members
     if kind.items is not None:
         return _describe_list(kind.items, depth)

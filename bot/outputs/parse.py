@@ -5,21 +5,34 @@ a string is then a file only if it is a URL on a delivery host. Only nulls and b
 raises.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bot.formatting import replace_surrogates
+from bot.large_json import LargeJson
+from bot.limits import OUTPUTS_SHOWN
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS, is_allowed_host
 from bot.outputs.data_uri import is_base64_data_uri, is_data_uri
 from bot.outputs.json_format import format_json
-from bot.outputs.output_schema import contains_files, is_concatenated_text, is_marked_concatenated, output_type
+from bot.outputs.output_schema import (
+    OutputType,
+    contains_files,
+    is_concatenated_text,
+    is_marked_concatenated,
+    output_type,
+)
+
+T = TypeVar("T")
 
 _MAX_DEPTH: Final = 30  # deeper values are shown as data
 _PROSE_CHARS: Final = 60  # a longer string among other values is prose, not one more value
 _TEXT_SCHEMA: Final[Mapping[str, Any]] = {"type": "string"}
+_ANY: Final[Mapping[str, Any]] = {}
+_BLANK: Final = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,10 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True)
 class RawData:
-    """JSON that is neither text nor a file: numbers, embeddings, boxes. ``index`` counts like that of files."""
+    """JSON that is neither text nor a file: numbers, embeddings, boxes, maybe with LargeJson in it.
+
+    ``index`` counts like that of files.
+    """
 
     index: int
     data: Any = field(repr=False)
@@ -85,17 +101,25 @@ def parse_output(
     """Return the texts, files and data in an output; () if it is empty.
 
     ``schema`` is the model's output schema with resolved references, {} without one. A URL that the schema does not
-    declare is a file only on one of ``hosts``.
+    declare is a file only on one of ``hosts``. What is more than OUTPUTS_SHOWN is one piece of data at the end.
     """
-    return tuple(_OutputParser(hosts).parse(output, schema, label=None, depth=0))
+    outputs = tuple(_OutputParser(hosts).parse(output, schema, label=None, depth=0))
+    if len(outputs) <= OUTPUTS_SHOWN:
+        return outputs
+    shown, rest = outputs[:OUTPUTS_SHOWN], outputs[OUTPUTS_SHOWN:]
+    index = sum(not isinstance(raw, RawText) for raw in shown)
+    return (*shown, RawData(index, [_value_of(raw) for raw in rest], "more"))
 
 
 class _OutputParser:
     """Walk one output and number its files and data."""
 
     def __init__(self, hosts: Collection[str]) -> None:
-        self._hosts = hosts
+        self._hosts = tuple(hosts)
         self._index = count()
+        # By identity: the schema and the output outlive the parser.
+        self._answers: dict[tuple[Callable[..., Any], int], Any] = {}
+        self._with_files: dict[tuple[int, int], bool] = {}
 
     def parse(self, value: Any, schema: Mapping[str, Any], *, label: str | None, depth: int) -> Iterator[RawOutput]:
         if _is_empty(value):
@@ -108,6 +132,8 @@ class _OutputParser:
             yield from self._parse_list(value, schema, label, depth)
         elif isinstance(value, Mapping):
             yield from self._parse_object(value, schema, label, depth)
+        elif isinstance(value, LargeJson):
+            yield self._data(value, label)
         else:
             yield RawText(format_json(value), label)
 
@@ -120,16 +146,16 @@ class _OutputParser:
     def _parse_list(
         self, value: list[Any], schema: Mapping[str, Any], label: str | None, depth: int
     ) -> Iterator[RawOutput]:
-        if is_concatenated_text(schema) and not any(isinstance(item, (list, Mapping)) for item in value):
+        if self._ask(is_concatenated_text, schema) and not any(isinstance(item, (list, Mapping)) for item in value):
             texts = [item if isinstance(item, str) else format_json(item) for item in value if item is not None]
-            separator = "\n" if not is_marked_concatenated(schema) and _are_lines(texts) else ""
+            separator = "\n" if not self._ask(is_marked_concatenated, schema) and _are_lines(texts) else ""
             yield from self._parse_string(separator.join(texts), _TEXT_SCHEMA, label)
             return
         has_files = self._has_files(value, schema, depth)
         if not has_files and all(_is_text(item) for item in value):
             yield from self._parse_string(_join_texts(value), _TEXT_SCHEMA, label)
         elif has_files or all(_is_text(item) or _is_text_object(item) for item in value):
-            items = _item_schema(schema)
+            items = self._item_schema(schema)
             for item in value:
                 yield from self.parse(item, items, label=label, depth=depth + 1)
         else:
@@ -138,16 +164,19 @@ class _OutputParser:
     def _parse_object(
         self, value: Mapping[str, Any], schema: Mapping[str, Any], label: str | None, depth: int
     ) -> Iterator[RawOutput]:
-        properties = output_type(schema).properties
-        schemas = {key: properties.get(key, {}) for key in value}
+        properties = self._type(schema).properties
+        schemas = {key: properties.get(key, _ANY) for key in value}
         files = {key for key, item in value.items() if self._has_files(item, schemas[key], depth + 1)}
         texts = {key for key, item in value.items() if isinstance(item, str) and key not in files and item.strip()}
         if not files and any(not _is_empty(item) for key, item in value.items() if key not in texts):
             texts = {key for key in texts if _is_prose(value[key])}  # short ones belong to the values beside them
-        data = {key: item for key, item in value.items() if key not in files | texts and not _is_empty(item)}
+        data = {
+            key: item for key, item in value.items() if key not in files and key not in texts and not _is_empty(item)
+        }
         for key, item in value.items():
             if key in files or key in texts:
-                own_label = label if texts == {key} else _join_labels(label, key)  # a single text needs no heading
+                is_only_text = len(texts) == 1 and key in texts  # which needs no heading
+                own_label = label if is_only_text else _join_labels(label, key)
                 yield from self.parse(item, schemas[key], label=own_label, depth=depth + 1)
         if data:
             yield self._data(data, label)
@@ -157,32 +186,47 @@ class _OutputParser:
             return self._is_file(value, schema)
         if depth > _MAX_DEPTH or not isinstance(value, (list, Mapping)):
             return False
-        if isinstance(value, Mapping):
-            properties = output_type(schema).properties
-            return any(self._has_files(item, properties.get(key, {}), depth + 1) for key, item in value.items())
-        items = _item_schema(schema)
-        return any(self._has_files(item, items, depth + 1) for item in value)
+        known = (id(value), id(schema))
+        if known not in self._with_files:
+            if isinstance(value, Mapping):
+                properties = self._type(schema).properties
+                found = any(self._has_files(item, properties.get(key, _ANY), depth + 1) for key, item in value.items())
+            else:
+                items = self._item_schema(schema)
+                found = any(self._has_files(item, items, depth + 1) for item in value)
+            self._with_files[known] = found
+        return self._with_files[known]
 
     def _is_file(self, value: str, schema: Mapping[str, Any]) -> bool:
         if is_data_uri(value):
-            return output_type(schema).is_file or is_base64_data_uri(value)
-        if not value.startswith(("http://", "https://")) or any(letter.isspace() for letter in value):
+            return self._type(schema).is_file or is_base64_data_uri(value)
+        if not value.startswith(("http://", "https://")) or _BLANK.search(value):
             return False
-        kind = output_type(schema)
+        kind = self._type(schema)
         if kind.is_file:
             return True
-        return not kind.is_text and (contains_files(schema) or is_allowed_host(value, self._hosts))
+        return not kind.is_text and (self._ask(contains_files, schema) or is_allowed_host(value, self._hosts))
+
+    def _type(self, schema: Mapping[str, Any]) -> OutputType:
+        return self._ask(output_type, schema)
+
+    def _ask(self, question: Callable[[Mapping[str, Any]], T], schema: Mapping[str, Any]) -> T:
+        """Return what a question about a schema has for an answer; each is worked out once."""
+        key = (question, id(schema))
+        if key not in self._answers:
+            self._answers[key] = question(schema)
+        answer: T = self._answers[key]
+        return answer
+
+    def _item_schema(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the schema of a list's items; a list where one file is declared is a list of files."""
+        kind = self._type(schema)
+        if kind.items is not None:
+            return kind.items
+        return schema if kind.is_file else _ANY
 
     def _data(self, value: Any, label: str | None) -> RawData:
         return RawData(next(self._index), value, label)
-
-
-def _item_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the schema of a list's items; a list where one file is declared is a list of files."""
-    kind = output_type(schema)
-    if kind.items is not None:
-        return kind.items
-    return schema if kind.is_file else {}
 
 
 def _are_lines(texts: list[str]) -> bool:
@@ -196,6 +240,12 @@ def _join_texts(texts: list[str | None]) -> str:
     if any(text[0].isspace() or text[-1].isspace() for text in present):
         return "".join(present)
     return ("\n\n" if any("\n" in text for text in present) else "\n").join(present)
+
+
+def _value_of(raw: RawOutput) -> Any:
+    """Return the JSON value that an output stands for, under its label if it has one."""
+    value = raw.url if isinstance(raw, RawFile) else raw.text if isinstance(raw, RawText) else raw.data
+    return {raw.label: value} if raw.label else value
 
 
 def _is_empty(value: Any) -> bool:

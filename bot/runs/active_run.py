@@ -54,9 +54,13 @@ class PollResult:
 
 @dataclass(frozen=True, slots=True)
 class PollFailed:
-    """A poll failed; so did ``failures`` in a row, not counting those to which Replicate said "not found"."""
+    """A poll failed; so did ``failures`` in a row, not counting those to which Replicate said "not found".
+
+    ``answered``: Replicate did answer, and its answer could not be read.
+    """
 
     failures: int
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +220,8 @@ class ActiveRun:
                 self._apply_prediction(prediction)
             case WebhookReceived(Prediction() as prediction):
                 self._apply_prediction(prediction)
-            case PollFailed(failures=failures) if failures >= _FAILURES_BEFORE_WARNING:
-                self.set_warning("poll", WarningCode.UNREACHABLE)
+            case PollFailed(failures, answered) if failures >= _FAILURES_BEFORE_WARNING:
+                self.set_warning("poll", WarningCode.UNREADABLE if answered else WarningCode.UNREACHABLE)
             case CancelSent(accepted):
                 self.set_warning("cancel", None if accepted else WarningCode.CANCEL_NOT_ACCEPTED)
             case _:

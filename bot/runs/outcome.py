@@ -28,6 +28,7 @@ from bot.backends.replicate.errors import (
     Unauthenticated,
 )
 from bot.backends.replicate.predictions import Prediction, Status
+from bot.limits import ERROR_CHARS_READ
 from bot.store.models import Run, RunState
 
 _MESSAGE_CHARS: Final = 200
@@ -58,6 +59,7 @@ class FailureCode(StrEnum):
     LOST = "lost"  # no answer to the create request, and no prediction found
     # The prediction.
     FORGOTTEN = "forgotten"  # Replicate no longer knows it
+    OUTPUT_TOO_LARGE = "output_too_large"  # Replicate's response is larger than this bot reads
     REMOVED = "removed"  # it succeeded, and its output was deleted before it could be read
     CANCELED_ELSEWHERE = "elsewhere"
     DEADLINE = "deadline"
@@ -294,30 +296,45 @@ _MODEL_ERRORS: Final = tuple(
 
 def reason_of_model_error(error: str | None) -> FailureReason:
     """Return why a model failed, from the error that it wrote."""
+    error = _ends(error or "")
     for pattern, code in _MODEL_ERRORS:
-        if pattern.search(error or ""):
+        if pattern.search(error):
             return FailureReason(code)
-    message = clean_error(error or "")
+    message = clean_error(error)
     return FailureReason(FailureCode.MODEL, message=message) if message else FailureReason(FailureCode.NO_REASON)
 
 
 _PREFIX: Final = re.compile(
     r"^(?:(?:async )?prediction failed:|generator iteration error:|[a-z_.]*(?:error|exception):)\s*", re.IGNORECASE
 )
+# Each is linear: nothing that can be long stands before something that may be missing.
+_SCHEME: Final = re.compile(r"\b[a-z][a-z0-9+.-]{0,40}:", re.IGNORECASE)
 _PRIVATE: Final = re.compile(
-    r"\b[a-z][a-z0-9+.-]*:\S*//\S+|\bdata:\S+|\b(?:r8|hf|sk|whsec|ghp)_\S+|\bbearer\s+\S+"
-    r"|(?<![\w.])/(?:[\w.@-]+/)+[\w.@-]*",
-    re.IGNORECASE,
+    r"\bdata:\S+|\b(?:r8|hf|sk|whsec|ghp)_\S+|\bbearer \S+|(?<![\w.])/(?:[\w.@-]+/)+[\w.@-]*", re.IGNORECASE
 )
 
 
 def clean_error(text: str) -> str:
     """Return an error text as one short line: the last line of a traceback, without URLs, tokens and paths."""
+    text = _ends(text)
     if "Traceback (most recent call last)" in text:
         text = text.rstrip().rpartition("\n")[2]
-    text = " ".join(_PRIVATE.sub("…", text).split())
+    text = _PRIVATE.sub("…", " ".join(map(_hide_url, text.split())))
     while (shorter := _PREFIX.sub("", text)) != text:
         text = shorter
     if len(text) > _MESSAGE_CHARS:
         text = text[:_MESSAGE_CHARS].rsplit(" ", 1)[0] + "…"
     return text.rstrip(".")
+
+
+def _ends(text: str) -> str:
+    """Return the beginning and the end of a text that is too long to be searched: the cause stands in one of them."""
+    half = ERROR_CHARS_READ // 2
+    return text if len(text) <= ERROR_CHARS_READ else f"{text[:half]} … {text[-half:]}"
+
+
+def _hide_url(word: str) -> str:
+    """Return a word without the URL in it: from a scheme with "//" somewhere behind it to the end."""
+    slashes = word.rfind("//", 0, -1)
+    scheme = _SCHEME.search(word, 0, slashes) if slashes > 0 else None
+    return word if scheme is None else f"{word[: scheme.start()]}…"

@@ -1,20 +1,24 @@
 """What a run has produced so far, from the stream and from polls, in display order."""
 
 import asyncio
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard, overload
 
 import structlog
 
 from bot.aio import cancel_and_wait, race
 from bot.clock import Clock
+from bot.large_json import encode
+from bot.limits import JSON_FILES_HELD, RESPONSE_BYTES
 from bot.outputs.items import LinkItem, OutputItem, TextItem
 from bot.outputs.materialize import Materializer
 from bot.outputs.output_schema import is_concatenated_text, is_marked_concatenated
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText, StreamKind, parse_output, stream_kind
+from bot.outputs.row_output import fit_into_row
 
 log = structlog.get_logger(__name__)
+
+_Key = tuple[int | str | None, str]
 
 
 class LazyItems(Sequence[OutputItem]):
@@ -82,22 +86,24 @@ class OutputBuffer:
         self._streamed_chars = 0
         self._streamed_urls: list[str] = []
         self._polled: Any = None
-        self._polled_outputs: tuple[RawOutput, ...] = ()
+        self._polled_outputs: tuple[tuple[RawOutput, _Key], ...] = ()
         self._polled_chars = 0
         self._polled_files = 0
         self._is_final = False
         self._stream_leads = False  # the stream has more than the polls; never once a poll is final
         self._version = 0  # counts the changes of what can be shown
-        self._materialized: dict[str, OutputItem] = {}
-        self._downloads: dict[str, asyncio.Task[None]] = {}
+        self._materialized: dict[_Key, OutputItem] = {}
+        self._downloads: dict[_Key, asyncio.Task[None]] = {}
 
     def add_streamed(self, outputs: Sequence[str]) -> bool:
         """Add output of the stream, and return whether it can be shown. The cost does not depend on the text so far."""
+        if self._streamed_chars > RESPONSE_BYTES:
+            return False  # it can no longer be the output: no poll brings as much
         if self._stream_kind is StreamKind.TEXT:
             self._streamed_chunks.extend(outputs)
             self._streamed_chars += sum(map(len, outputs))
         elif self._stream_kind is StreamKind.FILES and (urls := [url for url in map(str.strip, outputs) if url]):
-            self._streamed_urls.extend(urls)
+            self._streamed_urls.extend(urls[: JSON_FILES_HELD - len(self._streamed_urls)])
         else:
             return False
         self._update_lead()
@@ -111,9 +117,9 @@ class OutputBuffer:
         if output is None or output == self._polled:
             return
         self._polled = output
-        self._polled_outputs = parse_output(output, self._schema, hosts=self._file_hosts)
-        self._polled_chars = sum(len(raw.text) for raw in self._polled_outputs if isinstance(raw, RawText))
-        self._polled_files = sum(isinstance(raw, RawFile) for raw in self._polled_outputs)
+        self._polled_outputs = tuple(_with_key(parse_output(output, self._schema, hosts=self._file_hosts)))
+        self._polled_chars = sum(len(raw.text) for raw, _ in self._polled_outputs if isinstance(raw, RawText))
+        self._polled_files = sum(isinstance(raw, RawFile) for raw, _ in self._polled_outputs)
         self._update_lead()
         if not self._stream_leads:
             self._start_downloads()
@@ -132,9 +138,9 @@ class OutputBuffer:
         if any(not task.done() for task in self._downloads.values()):
             await race(asyncio.wait(self._downloads.values()), clock.sleep(timeout))
         await self.close()
-        for raw in self._raw_outputs():
+        for raw, key in self._raw_outputs():
             if isinstance(raw, RawFile):
-                self._materialized.setdefault(_key(raw), _link(raw, "It took too long to download."))
+                self._materialized.setdefault(key, _link(raw, "It took too long to download."))
         self._version += 1
 
     async def close(self) -> None:
@@ -166,9 +172,26 @@ class OutputBuffer:
         """How many files are known, downloaded or not."""
         return len(self._streamed_urls) if self._stream_leads else self._polled_files
 
+    async def store(self) -> Any:
+        """Return the output for the row. What does not fit into it is on disk before."""
+        output = self.output
+        stored, is_complete = fit_into_row(output)
+        if not is_complete:
+            await self._materializer.save_output(output)
+        return stored
+
+    async def restore(self, stored: Any) -> None:
+        """Take the output of a run that has ended, from disk or from its row."""
+        self.set_final(await self._materializer.load_output(stored), complete=True)
+
+    async def discard_files(self) -> None:
+        """Delete the files of the run, once Discord has them."""
+        await self.close()
+        await self._materializer.discard()
+
     @property
     def output(self) -> Any:
-        """The output for the row, in the shape of the model's schema; None if there is none."""
+        """The output so far, in the shape of the model's schema; None if there is none."""
         if not self._stream_leads:
             return self._polled
         values = self._streamed_urls or (list(self._streamed_chunks) if self._one_per_line else [self._text()])
@@ -178,11 +201,11 @@ class OutputBuffer:
         has_more = len(self._streamed_urls) > self._polled_files or self._streamed_chars > self._polled_chars
         self._stream_leads = has_more and not self._is_final
 
-    def _raw_outputs(self) -> tuple[RawOutput, ...]:
+    def _raw_outputs(self) -> tuple[tuple[RawOutput, _Key], ...]:
         if not self._stream_leads:
             return self._polled_outputs
         streamed = self._streamed_urls or (self._streamed_chunks if self._one_per_line else self._text())
-        return parse_output(streamed, self._schema, hosts=self._file_hosts)
+        return tuple(_with_key(parse_output(streamed, self._schema, hosts=self._file_hosts)))
 
     def _text(self) -> str:
         if self._streamed_chunks:  # joined when the items are built, about once a second, not with every token
@@ -191,18 +214,18 @@ class OutputBuffer:
         return self._streamed_text
 
     def _build_items(self) -> Iterator[OutputItem]:
-        for raw in self._raw_outputs():
+        for raw, key in self._raw_outputs():
             if _is_plain_text(raw):
                 yield TextItem(raw.text)
-            elif (item := self._materialized.get(_key(raw))) is not None:
+            elif (item := self._materialized.get(key)) is not None:
                 yield item
 
     def _start_downloads(self) -> None:
-        for raw in self._raw_outputs():
-            if not _is_plain_text(raw) and (key := _key(raw)) not in self._downloads:
+        for raw, key in self._raw_outputs():
+            if not _is_plain_text(raw) and key not in self._downloads:
                 self._downloads[key] = asyncio.create_task(self._materialize(raw, key), name="materialize an output")
 
-    async def _materialize(self, raw: RawOutput, key: str) -> None:
+    async def _materialize(self, raw: RawOutput, key: _Key) -> None:
         try:
             item = await self._materializer.materialize(raw)
         except Exception:  # one file must not end the run
@@ -219,13 +242,18 @@ def _is_plain_text(raw: RawOutput) -> TypeGuard[RawText]:
     return isinstance(raw, RawText) and raw.label is None
 
 
-def _key(raw: RawOutput) -> str:
-    """Return a key that is unique within the run, and the same for every poll."""
-    if isinstance(raw, RawFile):
-        return f"{raw.index} {raw.url}"
-    if isinstance(raw, RawData):
-        return f"{raw.index} {json.dumps(raw.data, sort_keys=True)}"
-    return f"{raw.label} {raw.text}"
+def _with_key(outputs: Iterable[RawOutput]) -> Iterator[tuple[RawOutput, _Key]]:
+    """Yield each output with a key that is unique within the run, and the same for every poll.
+
+    It holds the text itself, not a copy: an inline file may have 30 MB, and there are several snapshots a second.
+    """
+    for raw in outputs:
+        if isinstance(raw, RawFile):
+            yield raw, (raw.index, raw.url)
+        elif isinstance(raw, RawData):
+            yield raw, (raw.index, "".join(encode(raw.data)))
+        else:
+            yield raw, (raw.label, raw.text)
 
 
 def _link(raw: RawOutput, reason: str) -> LinkItem:

@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from bot.limits import LOG_CHARS_READ, LOG_LINE_CHARS, STEP_DIGITS
+
 _COLOR: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_BAR: Final = re.compile(r"^(?P<label>[^|%]*?)\d{1,3}%\|[^|]*\|\s*(?P<step>\d+)/(?P<steps>\d+)\s*\[(?P<rate>[^\]]*)")
-_COUNT: Final = re.compile(r"^\s*(?P<step>\d+)\s*/\s*(?P<steps>\d+)\s*$")
+_STEP: Final = rf"(?P<step>\d{{1,{STEP_DIGITS}}})"
+_STEPS: Final = rf"(?P<steps>\d{{1,{STEP_DIGITS}}})"
+_BAR: Final = re.compile(rf"^(?P<label>[^|%]*?)\d{{1,3}}%\|[^|]*\|\s*{_STEP}/{_STEPS}\s*\[(?P<rate>[^\]]*)", re.ASCII)
+_COUNT: Final = re.compile(rf"^\s*{_STEP}\s*/\s*{_STEPS}\s*$", re.ASCII)
 _IGNORED_LABELS: Final = re.compile(r"download|fetch|load|upload|total", re.IGNORECASE)
 _BYTES_PER_SECOND: Final = re.compile(r"\d?[kMGT]?i?B/s")
-_CHARS_MAX: Final = 64 * 1024  # of what is new in the logs; only its end is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class LogReader:
         """Read the logs as they are now; ``step`` is then the newest bar, None if there was none so far."""
         if len(logs) <= self._chars_read:  # deleted, or older than what was read before
             return
-        new = logs[max(self._chars_read, len(logs) - _CHARS_MAX) :]
+        new = logs[max(self._chars_read, len(logs) - LOG_CHARS_READ) :]
         *lines, rest = re.split(r"[\r\n]", new)
         self._chars_read = len(logs) - len(rest)
         for line in lines:
@@ -83,6 +86,8 @@ class ProgressEstimator:
 
 def _parse_line(line: str, *, is_complete: bool = True) -> tuple[int, int] | None:
     """Return (step, steps) of a line that counts the model's work; None if it does not."""
+    if len(line) > LOG_LINE_CHARS:
+        return None
     line = _COLOR.sub("", line)
     match = _BAR.match(line)
     if match is not None:

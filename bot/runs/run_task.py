@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bot.aio import race
+from bot.outputs.row_output import fit_into_row
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
 from bot.runs.create import create_once
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, outcome_of_prediction, outcome_of_stream
@@ -27,7 +28,7 @@ async def run_task(active: ActiveRun, step: RecoveryStep, services: RunServices)
     """Take a run from ``step`` to its delivery. An unexpected error ends the run as failed."""
     try:
         if step is RecoveryStep.DELIVER:
-            active.output.set_final(active.run.output, complete=True)
+            await active.output.restore(active.run.output)
             await deliver(active, services)
         else:
             await finalize(active, await _bring_to_end(active, step, services), services)
@@ -53,7 +54,7 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
     last: RunEvent | None = None
     async with aclosing(track(active, services, prediction)) as events:
         async for last in events:
-            active.apply(last)
+            _apply(active, last, services)
     match last:
         case PollResult(prediction):
             return outcome_of_prediction(
@@ -67,6 +68,15 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
             return outcome_of_stream(active.stream_result, reason=reason, stream_error=active.stream_error)
         case _:
             raise RuntimeError("Tracking stopped before the prediction ended.")
+
+
+def _apply(active: ActiveRun, event: RunEvent, services: RunServices) -> None:
+    """Change the run by an event. An error of our own costs what the event brings, not the run, which is paid for."""
+    try:
+        active.apply(event)
+    except Exception:
+        log.exception("event_not_applied", run=active.run.id, event_type=type(event).__name__)
+        services.metrics.unexpected_error("runs")
 
 
 async def _fail_unexpectedly(active: ActiveRun, error: Exception, services: RunServices) -> None:
@@ -90,8 +100,8 @@ async def finalize(active: ActiveRun, outcome: Outcome, services: RunServices) -
         "state": outcome.state,
         "failure": reason.to_detail() if reason else None,
         "cause": reason.code.value if reason else None,
-        "output": active.output.output,
-        "metrics": dict(prediction.metrics) if prediction else {},
+        "output": await active.output.store(),
+        "metrics": fit_into_row(dict(prediction.metrics))[0] if prediction else {},
         "started_at": prediction.started_at if prediction else None,
     }
     active.is_over = not active.untracked
@@ -120,6 +130,7 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
             return
     delivered_at = services.clock.now()
     await _save(lambda: services.runs.mark_delivered(active.run.id, at=delivered_at), active, services)
+    await active.output.discard_files()
     run = active.run
     services.metrics.run_delivered(run.command, run.state.value, (delivered_at - run.created_at).total_seconds())
     seconds = (delivered_at - (run.ended_at or delivered_at)).total_seconds()

@@ -32,6 +32,7 @@ class WarningCode(StrEnum):
 
     THROTTLED = "throttled"  # Replicate accepts few new predictions
     UNREACHABLE = "unreachable"  # Replicate does not answer
+    UNREADABLE = "unreadable"  # Replicate answers, and its answer cannot be read
     CANCEL_NOT_ACCEPTED = "cancel_not_accepted"  # Replicate did not accept the cancel request
     NOT_SAVED = "not_saved"  # the database is locked or full
 

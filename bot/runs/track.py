@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 
 from bot.aio import cancel_and_wait
-from bot.backends.replicate.errors import NotFound, ReplicateError, StreamLost
+from bot.backends.replicate.errors import InvalidResponse, NotFound, ReplicateError, ResponseTooLarge, StreamLost
 from bot.backends.replicate.predictions import Prediction, Status
 from bot.backends.replicate.stream import StreamBatch
 from bot.runs.active_run import (
@@ -91,6 +91,7 @@ class _Tracker:
         self._poll_due_at = 0.0  # in monotonic time
         self._failures = 0
         self._not_found = 0
+        self._too_large = False
         self._polls_since_stream = 0
         services.poll_limiter.tracked += 1
 
@@ -154,6 +155,8 @@ class _Tracker:
         """Return why it makes no sense to poll any longer, if so."""
         if self._not_found >= _NOT_FOUND_MAX and not self._is_streaming:
             return FailureReason(FailureCode.FORGOTTEN)
+        if self._too_large and not self._is_streaming:
+            return FailureReason(FailureCode.OUTPUT_TOO_LARGE)
         if self._clock.monotonic() - self._due_at > self._policy.overdue.total_seconds():
             return deadline_reason(FailureCode.OVERDUE, self._policy.deadline)
         return None
@@ -236,7 +239,8 @@ class _Tracker:
                 self._not_found += 1
             else:
                 self._failures += 1
-            self._active.events.put(PollFailed(self._failures))
+            self._too_large = isinstance(error, ResponseTooLarge)
+            self._active.events.put(PollFailed(self._failures, answered=isinstance(error, InvalidResponse)))
 
     async def _wait(self, delay: float) -> None:
         """Sleep for so many seconds, or until a stream that should bring more, or its end, has gone quiet."""

@@ -242,6 +242,11 @@ class Settings(_SettingsSource):
     keep_prompts: Duration = Field(timedelta(days=30), description="How long prompts, inputs and outputs are kept.")
     keep_files: Duration = Field(timedelta(days=1), description="How long uploaded files are kept.")
     keep_runs: Duration = Field(timedelta(days=365), description="How long the record of a run is kept.")
+    output_disk_mb: int = Field(
+        2048,
+        ge=1,
+        description="Disk space in MB for output files on their way to Discord; files beyond it are only linked.",
+    )
 
     http_host: str = Field("127.0.0.1", description="Address of the HTTP server for health, metrics and webhooks.")
     http_port: int | None = Field(None, ge=0, le=65535, description="Port of the HTTP server (disabled if unset).")

@@ -72,6 +72,12 @@ FAULT_TYPES: Final[Mapping[str, FaultType]] = MappingProxyType(
         "no-web-url": FaultType(_PREDICTION, "*", "The prediction has no `urls.web`."),
         "cancel-lags": FaultType(_PREDICTION, "*", "A cancelled prediction runs on for `seconds` before it stops."),
         "inline-outputs": FaultType(_PREDICTION, "*", "Output files are data URIs."),
+        "other-output": FaultType(
+            _PREDICTION,
+            "*",
+            "The model returns `output` (any JSON), `raw` (JSON text as it is) or `files` (name: bytes).",
+        ),
+        "other-logs": FaultType(_PREDICTION, "*", "The model writes `logs` before it works."),
         # Streams.
         "stream-down": FaultType(_STREAM, "*", "The connection to the stream is reset before the first byte."),
         "stream-gone": FaultType(_STREAM, "*", "The stream responds with `status` (404)."),

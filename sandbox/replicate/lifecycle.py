@@ -16,6 +16,7 @@ from typing import Any
 
 from bot.clock import Clock
 from sandbox.replicate.create_request import HIDDEN_VERSION, CreateRequest
+from sandbox.replicate.errors import RawJson, encode_json
 from sandbox.replicate.faults import Fault, Faults
 from sandbox.replicate.formats import IdGenerator
 from sandbox.replicate.job import Job, ModelFailed, Timings
@@ -95,9 +96,18 @@ class Lifecycle:
         for item in value if isinstance(value, list) else [value]:
             self._publish_output(item)
 
+    async def _return_other_output(self, fault: Fault) -> None:
+        """Return what a test wants: a model's code may return any JSON, and files of any name."""
+        if (files := fault.get("files", None)) is not None:
+            await self.set_output([self._job.save_file(data, name) for name, data in files.items()])
+        elif (raw := fault.get("raw", None)) is not None:
+            await self.set_output(RawJson(raw))
+        else:
+            await self.set_output(fault["output"])
+
     def _publish_output(self, value: Any) -> None:
         self._output_count += 1
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else encode_json(value)
         if value is not None:
             self._send_stream_event("output", text)
         self._on_change(self.prediction, "output")
@@ -108,7 +118,12 @@ class Lifecycle:
         self.prediction.started_at = self._clock.now()
         self._on_change(self.prediction, "start")
         try:
-            await self._predict(self._job)
+            if fault := self._faults.trigger("other-logs", self.prediction.model.full_name):
+                self.log(fault["logs"])
+            if fault := self._faults.trigger("other-output", self.prediction.model.full_name):
+                await self._return_other_output(fault)
+            else:
+                await self._predict(self._job)
             await self._apply_faults()
         except ModelFailed as failure:
             self._finish("failed", error=str(failure))

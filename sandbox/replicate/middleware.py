@@ -21,6 +21,7 @@ from sandbox.replicate.faults import Fault, Faults
 from sandbox.request_log import CUT, Call, RequestLog, mask_headers
 
 MAX_TEXT_BYTES = 1_000_000  # of a logged body that is not JSON
+MAX_LOGGED_JSON_BYTES = 4_000_000  # of a logged response
 
 # What handlers and other middleware leave in a request for the log.
 BODY = web.RequestKey("body", object)  # the fields of a multipart body
@@ -101,7 +102,11 @@ async def _read_call(request: web.Request, *, origin: str, at: datetime) -> Call
 
 def _response_body(response: web.Response) -> Any:
     body = response.body
-    return _parse_body(body, response.content_type) if isinstance(body, bytes) else None
+    if not isinstance(body, bytes) or len(body) > MAX_LOGGED_JSON_BYTES:
+        return None  # to parse a huge output at every poll would hold the stand-in up
+    logged = _parse_body(body, response.content_type)
+    is_unread = isinstance(logged, str) and response.content_type.endswith("json")
+    return None if is_unread else logged  # numbers and depths that Python does not read
 
 
 def _parse_body(raw: bytes, content_type: str) -> Any:
@@ -110,7 +115,7 @@ def _parse_body(raw: bytes, content_type: str) -> Any:
     if content_type.endswith("json"):
         try:
             return json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return raw[:MAX_TEXT_BYTES].decode("utf-8", "replace")
 

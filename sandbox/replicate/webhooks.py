@@ -7,7 +7,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ import aiohttp
 
 from bot.clock import Clock
 from sandbox.loopback import is_loopback
+from sandbox.replicate.errors import encode_json
 from sandbox.replicate.events import WebhookSent
 from sandbox.replicate.faults import Faults
 from sandbox.replicate.formats import IdGenerator
@@ -98,7 +98,7 @@ class WebhookSender:
             prediction_id=prediction.id,
             event=event,
             url=prediction.webhook,
-            body=json.dumps(self._to_json(prediction), ensure_ascii=False).encode(),
+            body=encode_json(self._to_json(prediction)).encode(),
             message_id=self._ids.new_message_id(),
         )
         for webhook in self._apply_faults(pending):

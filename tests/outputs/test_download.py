@@ -29,20 +29,29 @@ from bot.outputs.errors import (
     FileTooLarge,
     HostUnreachable,
 )
+from bot.outputs.spool import DiskQuota
 from tests.clock import VirtualClock, settle
 from tests.outputs.file_host import FileHost
 
+GIB = 1024**3
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 MakeDownloader = Callable[..., Downloader]
 
 
 @pytest.fixture
 def make_downloader(http: httpx.AsyncClient, clock: VirtualClock) -> MakeDownloader:
-    def make(*hosts: str, max_bytes: int = 10_000_000, metrics: Metrics | None = None, **more: Any) -> Downloader:
+    def make(
+        *hosts: str,
+        max_bytes: int = 10_000_000,
+        metrics: Metrics | None = None,
+        quota: DiskQuota | None = None,
+        **more: Any,
+    ) -> Downloader:
         return Downloader(
             http,
             hosts=hosts or ["127.0.0.1"],
             max_bytes=max_bytes,
+            quota=quota or DiskQuota(GIB),
             clock=clock,
             metrics=metrics or Metrics(process=False),
             **more,
@@ -226,6 +235,7 @@ async def test_tls_verifies_the_name_at_the_checked_address(clock: VirtualClock,
         http,
         hosts=["replicate.delivery"],
         max_bytes=1000,
+        quota=DiskQuota(GIB),
         clock=clock,
         metrics=Metrics(process=False),
         resolver=resolver_of("2606:2800:21f::1"),
@@ -477,24 +487,24 @@ async def test_a_data_uri_is_written_to_disk(make_downloader: MakeDownloader, tm
 def test_base64_is_decoded_in_every_spelling(*, data: bytes, url_safe: bool) -> None:
     encoded = (base64.urlsafe_b64encode if url_safe else base64.b64encode)(data).decode()
     for body in (encoded, encoded.rstrip("="), encoded.replace("=", "%3D"), encoded[:9] + "\r\n" + encoded[9:]):
-        assert decode_data_uri("data:application/octet-stream;base64," + body, max_bytes=200) == data
+        assert b"".join(decode_data_uri("data:application/octet-stream;base64," + body, max_bytes=200)) == data
 
 
 def test_percent_encoding_is_decoded() -> None:
-    assert decode_data_uri("data:,Hello%2C%20World", max_bytes=100) == b"Hello, World"
-    assert decode_data_uri("data:text/plain;charset=utf-8,hi", max_bytes=100) == b"hi"
+    assert b"".join(decode_data_uri("data:,Hello%2C%20World", max_bytes=100)) == b"Hello, World"
+    assert b"".join(decode_data_uri("data:text/plain;charset=utf-8,hi", max_bytes=100)) == b"hi"
 
 
 @pytest.mark.parametrize("uri", ["data:", "data:image/png;base64", "data:image/png;base64,!!!!", "data:;base64,A"])
 def test_a_broken_data_uri_raises_file_corrupt(uri: str) -> None:
     with pytest.raises(FileCorrupt):
-        decode_data_uri(uri, max_bytes=100)
+        list(decode_data_uri(uri, max_bytes=100))
 
 
 @pytest.mark.parametrize("uri", ["data:;base64," + "A" * 5000, "data:," + "x" * 5000, "data:," + "x" * 150])
 def test_a_large_data_uri_raises_file_too_large(uri: str) -> None:
     with pytest.raises(FileTooLarge):
-        decode_data_uri(uri, max_bytes=100)
+        list(decode_data_uri(uri, max_bytes=100))
 
 
 async def test_no_error_contains_the_url(

@@ -22,6 +22,7 @@ from bot.outputs.download import Downloader
 from bot.outputs.items import FileItem, LinkItem, TextItem
 from bot.outputs.materialize import Concurrency, Materializer, file_name
 from bot.outputs.parse import RawData, RawFile, RawText
+from bot.outputs.spool import DiskQuota
 from tests.clock import VirtualClock, settle
 from tests.outputs.file_host import FileHost
 
@@ -49,13 +50,21 @@ class Bot:
     def __init__(self, http: httpx.AsyncClient, clock: VirtualClock, folder: Path) -> None:
         self.folder = folder
         self.concurrency = Concurrency(downloads=asyncio.Semaphore(2))
+        self.quota = DiskQuota(10_000_000)
         self._downloader = Downloader(
-            http, hosts=["127.0.0.1"], max_bytes=1_000_000, clock=clock, metrics=Metrics(process=False)
+            http,
+            hosts=["127.0.0.1"],
+            max_bytes=1_000_000,
+            quota=self.quota,
+            clock=clock,
+            metrics=Metrics(process=False),
         )
 
     def materializer(self, **more: Any) -> Materializer:
         settings: dict[str, Any] = {"folder": self.folder, "stem": "generate", "limit": LIMIT, "created_at": CREATED_AT}
-        return Materializer(self._downloader, concurrency=self.concurrency, shrink=shrink, **(settings | more))
+        return Materializer(
+            self._downloader, concurrency=self.concurrency, quota=self.quota, shrink=shrink, **(settings | more)
+        )
 
 
 @pytest.fixture

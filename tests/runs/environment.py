@@ -159,6 +159,7 @@ class FakeMaterializer:
     def __init__(self, downloads: Counter[str], slow: set[str]) -> None:
         self._downloads = downloads
         self._slow = slow
+        self._saved: list[Any] = []
 
     async def materialize(self, raw: RawOutput) -> OutputItem:
         if isinstance(raw, RawFile):
@@ -168,6 +169,15 @@ class FakeMaterializer:
             name = f"generate-{raw.index + 1:02d}.webp"
             return FileItem(name=name, source=Path(name), type=WEBP, size=1)
         return TextItem(raw.text if isinstance(raw, RawText) else str(raw.data))
+
+    async def save_output(self, output: Any) -> None:
+        self._saved.append(output)
+
+    async def load_output(self, output: Any) -> Any:
+        return self._saved[-1] if self._saved else output
+
+    async def discard(self) -> None:
+        self._saved.clear()
 
 
 def fake_materializer(downloads: Counter[str] | None = None, slow: set[str] | None = None) -> Materializer:

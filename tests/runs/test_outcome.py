@@ -131,3 +131,20 @@ def test_rows_of_earlier_versions_hold_a_sentence() -> None:
 def test_an_unknown_code_gives_no_reason() -> None:
     row = replace(make_run(VirtualClock()), cause="from a later version", failure=json.dumps({"message": "x"}))
     assert failure_of(row) is None
+
+
+@pytest.mark.parametrize("filler", ["x", "a/", "http:", "x:", "data", " ", "Error: ", "/@", "bearer "])
+def test_a_long_error_is_read_at_both_ends(filler: str) -> None:
+    assert reason_of_model_error(f"CUDA out of memory {filler * 400_000}").code is FailureCode.OUT_OF_MEMORY
+    assert reason_of_model_error(f"{filler * 400_000} (E005)").code is FailureCode.MODERATION
+    assert len(reason_of_model_error(filler * 400_000).message) <= 201
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h.example/a", "see:http://h/x", "(postgres://u:p@h/db)", "x=s3://b//c", "jdbc:a:b//host/SECRET"]
+)
+def test_a_url_of_any_scheme_is_removed(url: str) -> None:
+    message = reason_of_model_error(f"cannot open {url} now").message
+    assert "//" not in message
+    assert message.startswith("cannot open")
+    assert message.endswith("now")

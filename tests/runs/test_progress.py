@@ -114,3 +114,14 @@ def test_the_bars_per_output_are_learned() -> None:
     estimator = ProgressEstimator()
     estimator.read(LogProgress(4, 4, 5), done=1, total=2)  # the first output took six bars
     assert estimator.read(LogProgress(4, 4, 8), done=1, total=2) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("step", ["9" * 5000, "1234567890", "１２", "٣"])
+def test_a_number_that_is_no_step_is_ignored(step: str) -> None:
+    assert read(f" 50%|#####     | {step}/{step} [00:01<00:01, 1it/s]\n{step}/{step}\n") is None
+
+
+@given(st.text(alphabet="0123456789/|%[] \r\n\x1b[m٣１.its", max_size=300))
+def test_no_log_makes_the_reader_fail(text: str) -> None:
+    progress = read(text * 3)
+    assert progress is None or 0 <= progress.step <= progress.steps

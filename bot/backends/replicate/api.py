@@ -1,8 +1,8 @@
 """One request to Replicate's HTTP API and its response: authorization, retries, rate limit headers, pages of lists."""
 
-import json
 import math
-from collections.abc import AsyncIterator, Mapping
+import zlib
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
@@ -21,12 +21,16 @@ from bot.backends.replicate.errors import (
     NoResponse,
     NotSent,
     ReplicateError,
+    ResponseTooLarge,
     Throttled,
     error_from_exception,
     error_from_response,
 )
 from bot.clock import Clock
+from bot.large_json import InvalidJson, read_object
+from bot.limits import INLINE_JSON_BYTES, RESPONSE_BYTES
 from bot.observability.metrics import Metrics
+from bot.worker_pool import WorkerPool, WorkersBusy, WorkTooHeavy
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +45,9 @@ TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=15.0)
 
 _NO_SUCH_PATH: Final = (404, 405)
 _BODY_CHUNK_BYTES: Final = 64 * 1024
+_ERROR_BYTES: Final = 64 * 1024  # of an error's body
+_BODY_HEADERS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})  # not of a body read
+_PARSE_SECONDS: Final = 20.0  # of processor time; a response of the largest size takes a few
 _UNIX_TIME_FROM: Final = 1_000_000_000  # a larger ``ratelimit-reset`` is a Unix time, as some gateways send it
 
 
@@ -94,6 +101,8 @@ class ApiRequest:
     headers: Mapping[str, str] | None = None
     read_timeout: float = TIMEOUT.read or 0
     has_create_allowance: bool = False
+    large: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
 
 
 class ApiClient:
@@ -102,7 +111,8 @@ class ApiClient:
     Where ``base_url`` leaves open whether the API's version belongs behind it, the first response other than "no such
     path" decides. Such a response also proves that nothing was carried out, so even a create may be sent once more.
 
-    ``create_allowance`` is the rate limit in the latest response to a create, None before the first.
+    ``create_allowance`` is the rate limit in the latest response to a create, None before the first. Large responses
+    are parsed in ``workers``, without them at once.
     """
 
     def __init__(
@@ -114,8 +124,10 @@ class ApiClient:
         clock: Clock,
         metrics: Metrics,
         jitter: Jitter = random_jitter,
+        workers: WorkerPool | None = None,
     ) -> None:
         self._http = http
+        self._workers = workers
         self._clock = clock
         self._metrics = metrics
         self._jitter = jitter
@@ -153,7 +165,11 @@ class ApiClient:
             raise NotSent("The bot is shutting down; no more requests are sent to Replicate.")
         started_at = self._clock.monotonic()
         try:
-            response = await self._http.send(http_request, auth=None, follow_redirects=False)
+            response = await self._exchange(http_request)
+        except ResponseTooLarge:
+            elapsed = self._clock.monotonic() - started_at
+            self._metrics.replicate_request_finished(request.operation, "too_large", elapsed)
+            raise
         except Exception as cause:
             error = error_from_exception(cause, request=http_request)
             outcome = "not_sent" if isinstance(error, NotSent) else "no_answer"
@@ -170,9 +186,27 @@ class ApiClient:
             log.exception("replicate_response_failed", operation=request.operation)
             raise InvalidResponse("Replicate's response could not be read.") from cause
 
+    async def _exchange(self, http_request: httpx.Request) -> httpx.Response:
+        """Send the request and read its response, up to a bound; of an error's body, only its beginning."""
+        response = await self._http.send(http_request, stream=True, auth=None, follow_redirects=False)
+        try:
+            bound = RESPONSE_BYTES if response.is_success else _ERROR_BYTES
+            chunks, size = [], 0
+            async for chunk in response.aiter_bytes():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > bound:
+                    if response.is_success:
+                        raise ResponseTooLarge("Replicate's response is larger than this bot reads.")
+                    break
+        finally:
+            await response.aclose()
+            response.stream = httpx.ByteStream(b"")  # breaks the reference cycle of stream and response
+        headers = {name: value for name, value in response.headers.items() if name not in _BODY_HEADERS}
+        return httpx.Response(response.status_code, headers=headers, content=b"".join(chunks), request=http_request)
+
     def _accept(self, request: ApiRequest, response: httpx.Response, elapsed: float) -> httpx.Response:
         """Return a successful response; raise the error that any other one stands for."""
-        response.stream = httpx.ByteStream(b"")  # already read; breaks the reference cycle of stream and response
         self._metrics.replicate_request_finished(request.operation, str(response.status_code), elapsed)
         now = self._clock.now()
         if request.has_create_allowance:
@@ -185,7 +219,7 @@ class ApiClient:
 
     async def request_object(self, request: ApiRequest) -> dict[str, Any]:
         """Send an idempotent request and return the JSON object in its response; see ``request_content``."""
-        return decode_object(await self.request_content(request))
+        return await self.read_object(await self.request_content(request), request)
 
     async def request_content(self, request: ApiRequest) -> bytes:
         """Send an idempotent request and return the body of its response.
@@ -202,18 +236,45 @@ class ApiClient:
         response: httpx.Response = await retrying(self.send, request)
         return response.content
 
+    async def read_object(self, body: bytes, request: ApiRequest) -> dict[str, Any]:
+        """Return the JSON object in a response's body; raise InvalidResponse if there is none.
+
+        A large one is parsed in a worker process. ResponseTooLarge if even there it takes too much time or memory.
+        """
+        if self._workers is None or len(body) <= INLINE_JSON_BYTES:
+            return decode_object(body, request.large, request.lists)
+        owner = zlib.crc32(request.path.encode())  # no user's id is that small: each prediction takes its own turn
+        try:
+            members: dict[str, Any] = await self._workers.run(
+                read_object, body, request.large, request.lists, owner=owner, seconds=_PARSE_SECONDS
+            )
+        except InvalidJson as error:
+            raise InvalidResponse("Replicate's response is not a JSON object.") from error
+        except WorkersBusy as error:
+            raise InvalidResponse("Replicate's response is large, and could not be parsed yet.") from error
+        except WorkTooHeavy as error:
+            raise ResponseTooLarge("Replicate's response takes too long to parse.") from error
+        except Exception as error:  # the machine may have no process left; the request was carried out
+            log.exception("replicate_response_failed", operation=request.operation)
+            raise InvalidResponse("Replicate's response could not be read.") from error
+        return members
+
     async def list_items(
-        self, operation: str, path: str, params: Mapping[str, str] | None = None
+        self, operation: str, path: str, params: Mapping[str, str] | None = None, *, large: tuple[str, ...] = ()
     ) -> AsyncIterator[Any]:
         """Yield the items of a list; each page is requested when the one before is used up.
 
         A page's ``next`` names Replicate's own host, also where the bot talks to a gateway. It is followed at this
-        client's address, with the query that it has; InvalidResponse if it is no page of this list.
+        client's address, with the query that it has; InvalidResponse if it is no page of this list. ``large`` are the
+        members of the items that may be any JSON.
         """
         query: Mapping[str, str] | str | None = params
         requested = {str(httpx.QueryParams(params or {}))}
         while True:
-            page = await self.request_object(ApiRequest(operation=operation, method="GET", path=path, params=query))
+            request = ApiRequest(
+                operation=operation, method="GET", path=path, params=query, large=large, lists=("results",)
+            )
+            page = await self.request_object(request)
             results = page.get("results")
             if not isinstance(results, list):
                 raise InvalidResponse("Replicate sent a list without results.")
@@ -266,15 +327,12 @@ class ApiClient:
         return built
 
 
-def decode_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in ``body``; raise InvalidResponse if there is none."""
+def decode_object(body: bytes, large: Collection[str] = (), lists: Collection[str] = ()) -> dict[str, Any]:
+    """Return the JSON object in ``body``; raise InvalidResponse if there is none. See ``read_object``."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidResponse("Replicate's response is not JSON.") from error
-    if not isinstance(value, dict):
-        raise InvalidResponse("Replicate's response is not a JSON object.")
-    return value
+        return read_object(body, large, lists)
+    except InvalidJson as error:
+        raise InvalidResponse("Replicate's response is not a JSON object.") from error
 
 
 def resource_path(*segments: str) -> str:

@@ -60,7 +60,9 @@ class Replicate:
         self._metrics = metrics
         self._jitter = jitter
         self._scheduler = scheduler or ReadScheduler()
-        self._api = ApiClient(http, token=token, base_url=base_url, clock=clock, metrics=metrics, jitter=jitter)
+        self._api = ApiClient(
+            http, token=token, base_url=base_url, clock=clock, metrics=metrics, jitter=jitter, workers=workers
+        )
         self.predictions = Predictions(self._api)
         self.models = Models(self._api, workers)
         self.deployments = Deployments(self._api)

@@ -6,7 +6,7 @@
     ├── NotSent               the request did not reach Replicate: refused, unresolved, no connection. Safe to resend
     ├── NoResponse            sent, but no usable response: reset, timeout, 5xx. It may have been carried out
     ├── InvalidResponse       a 2xx whose body is not what the API promises. It was carried out
-    │   └── ResponseTooLarge  a 2xx whose body is not read
+    │   └── ResponseTooLarge  its body is larger than this bot reads
     ├── StreamLost            a prediction's stream cannot be read (any more); the prediction itself goes on
     ├── WebhookRejected       a webhook delivery that is not authentic
     │   ├── ForgedWebhook     not signed with the account's secret
@@ -95,7 +95,7 @@ class InvalidResponse(ReplicateError):
 
 
 class ResponseTooLarge(InvalidResponse):
-    """Replicate's response is larger than what is read."""
+    """Replicate's response is larger than this bot reads, and will be so again."""
 
 
 class StreamLost(ReplicateError):
@@ -258,7 +258,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return str(clean(text)).strip()[:_DETAIL_CHARS]
+    return str(clean(text[:_DETAIL_CHARS])).strip()[:_DETAIL_CHARS]
 
 
 def _fields(value: Any) -> tuple[InvalidField, ...]:

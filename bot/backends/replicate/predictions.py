@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import Field, ValidationError
 
-from bot.backends.replicate.api import ApiClient, ApiRequest, decode_object, resource_path
+from bot.backends.replicate.api import ApiClient, ApiRequest, resource_path
 from bot.backends.replicate.errors import InvalidInput, InvalidResponse
 from bot.backends.replicate.types import (
     ApiModel,
@@ -28,6 +28,9 @@ from bot.backends.replicate.types import (
     clean,
 )
 from bot.limits import CANCEL_AFTER_MIN
+
+# What a model, or whoever created the prediction, puts there: any JSON, of any size.
+_LARGE: Final = ("output", "input", "logs", "error", "metrics")
 
 # A create without a response leaves it open whether money was spent, so it gets more time than any other request.
 _CREATE_READ_TIMEOUT: Final = 60.0
@@ -167,10 +170,11 @@ class Predictions:
             headers=_cancel_after_header(cancel_after),
             read_timeout=_CREATE_READ_TIMEOUT,
             has_create_allowance=True,
+            large=_LARGE,
         )
         response = await self._api.send(request)
         try:
-            return parse_prediction(decode_object(response.content))
+            return parse_prediction(await self._api.read_object(response.content, request))
         except InvalidResponse:
             raise
         except Exception as error:  # whatever it is, the request was carried out
@@ -179,7 +183,7 @@ class Predictions:
     async def get(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
         """Return the current prediction. It is authoritative over streams and webhooks."""
         path = resource_path("predictions", id)
-        request = ApiRequest(operation="predictions.get", method="GET", path=path)
+        request = ApiRequest(operation="predictions.get", method="GET", path=path, large=_LARGE)
         return parse_prediction(await self._api.request_object(request))
 
     async def list(
@@ -188,14 +192,15 @@ class Predictions:
         """Yield the account's predictions, newest first; entries that cannot be parsed are skipped."""
         bounds = {"created_after": created_after, "created_before": created_before}
         params = {name: _format_time(time) for name, time in bounds.items() if time is not None}
-        async for item in self._api.list_items("predictions.list", resource_path("predictions"), params or None):
+        path = resource_path("predictions")
+        async for item in self._api.list_items("predictions.list", path, params or None, large=_LARGE):
             with suppress(InvalidResponse):
                 yield parse_prediction(item)
 
     async def cancel(self, id: str) -> Prediction:  # noqa: A002 - Replicate's own word for it
         """Request cancellation. The returned prediction may still be running, or may have ended for another reason."""
         path = resource_path("predictions", id, "cancel")
-        request = ApiRequest(operation="predictions.cancel", method="POST", path=path)
+        request = ApiRequest(operation="predictions.cancel", method="POST", path=path, large=_LARGE)
         return parse_prediction(await self._api.request_object(request))
 
 

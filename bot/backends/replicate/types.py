@@ -4,7 +4,6 @@ Each type converts what the API sends and fails only where no value can be made 
 everywhere, because Replicate may extend its API at any time.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.formatting import replace_surrogates
+from bot.large_json import encode
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _MODEL_REF: Final = re.compile(
@@ -77,7 +77,7 @@ def clean(value: Any) -> Any:
 def _to_text(value: object) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else "".join(encode(value))
 
 
 def _to_optional_text(value: object) -> str | None:

@@ -33,6 +33,7 @@ from bot.limits import (
     TEXT_MESSAGES_MAX,
     URL_CHARS,
 )
+from bot.media.file_names import safe_file_name
 from bot.media.types import Media
 from bot.outputs.items import FileItem, LinkItem, OutputItem, RemainderItem, TextItem
 from bot.outputs.paginate import MessageChunk, paginate
@@ -212,11 +213,11 @@ def render_plain(snapshot: RunSnapshot, options: RenderOptions) -> tuple[Rendere
 
 
 def upload_name(name: str) -> str:
-    """Return the name under which a file is uploaded, which Discord keeps as it is.
+    """Return the name under which a file is uploaded: one that Discord keeps as it is, and that runs nothing.
 
     The same name always gives the same result, and different names different ones.
     """
-    safe = _REPLACED.sub("_", name).lstrip("._-")
+    safe = _REPLACED.sub("_", safe_file_name(name)).lstrip("._-")
     unchanged = safe == name and len(safe) <= _NAME_CHARS and safe != THUMBNAIL_NAME
     if unchanged and not safe.startswith(_SPOILER_PREFIX):
         return safe

@@ -65,6 +65,7 @@ FILE_MISSING: Final = "It's no longer available."
 WARNINGS: Final[Mapping[WarningCode, str]] = {
     WarningCode.THROTTLED: "Replicate is busy; retrying in a few seconds.",
     WarningCode.UNREACHABLE: "Replicate can't be reached right now; retrying.",
+    WarningCode.UNREADABLE: "Replicate's answer can't be read right now; retrying.",
     WarningCode.CANCEL_NOT_ACCEPTED: "Replicate hasn't accepted the cancel request yet; retrying.",
     WarningCode.NOT_SAVED: "I can't save this run right now. It goes on, and I keep trying.",
 }
@@ -106,6 +107,7 @@ _FAILURES: Final[Mapping[FailureCode, str]] = {
     FailureCode.NO_REASON: "The model failed without giving a reason. Try again or change the input.",
     FailureCode.DEADLINE: "The run took too long. Try asking for less.",
     FailureCode.ABORTED: "The model didn't start in time. Nothing was billed. Try again later.",
+    FailureCode.OUTPUT_TOO_LARGE: "The output is too large for this bot. Press **Details** to open it on Replicate.",
     FailureCode.OVERDUE: "Replicate didn't finish the run in time. Try again later.",
 }
 _FAILURES_WITH_MESSAGE: Final[Mapping[FailureCode, str]] = {
