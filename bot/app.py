@@ -365,7 +365,7 @@ class App:
             concurrency=self._concurrency,
             shrink=shrink,
             quota=self._spool.quota,
-            pool=self._workers,
+            workers=self._workers,
         )
 
 

@@ -92,12 +92,12 @@ class Materializer:
         concurrency: Concurrency,
         shrink: Shrink,
         quota: DiskQuota,
-        pool: WorkerPool | None = None,
+        workers: WorkerPool | None = None,
     ) -> None:
         self._downloader = downloader
         self._folder = folder
         self._quota = quota
-        self._pool = pool
+        self._workers = workers
         self._owner = zlib.crc32(folder.name.encode())  # each run takes its own turn
         self._stem = stem
         self._limit = limit
@@ -140,9 +140,9 @@ class Materializer:
         """Return the output that was saved, or else ``output``, which the row holds."""
         try:
             data = await asyncio.to_thread((self._folder / _OUTPUT_NAME).read_bytes)
-            if self._pool is None or len(data) <= INLINE_JSON_BYTES:
+            if self._workers is None or len(data) <= INLINE_JSON_BYTES:
                 return read_object(data, (_OUTPUT,))[_OUTPUT]
-            members = await self._pool.run(
+            members = await self._workers.run(
                 read_object, data, (_OUTPUT,), (), owner=self._owner, seconds=_LAYOUT_SECONDS
             )
             return members[_OUTPUT]
@@ -158,10 +158,12 @@ class Materializer:
 
     async def _lay_out(self, data: Any) -> bytes:
         """Return the data as the text of a JSON file."""
-        if self._pool is None or not contains_large(data):
+        if self._workers is None or not contains_large(data):
             return await asyncio.to_thread(encode_json_file, data)
         try:
-            laid_out: bytes = await self._pool.run(encode_json_file, data, owner=self._owner, seconds=_LAYOUT_SECONDS)
+            laid_out: bytes = await self._workers.run(
+                encode_json_file, data, owner=self._owner, seconds=_LAYOUT_SECONDS
+            )
         except WorkTooHeavy:  # then it is shown as the model wrote it
             return await asyncio.to_thread(_join_json, data)
         return laid_out
@@ -185,10 +187,10 @@ class Materializer:
 
     async def _pack(self, data: bytes, name: str) -> bytes:
         """Return a ZIP archive with the data as its only file; the data as it is if that takes too long."""
-        if self._pool is None:
+        if self._workers is None:
             return await asyncio.to_thread(_zip, data, name)
         try:
-            packed: bytes = await self._pool.run(_zip, data, name, owner=self._owner, seconds=_LAYOUT_SECONDS)
+            packed: bytes = await self._workers.run(_zip, data, name, owner=self._owner, seconds=_LAYOUT_SECONDS)
         except WorkTooHeavy:
             return data
         return packed
@@ -232,9 +234,10 @@ class Materializer:
             return None
         path = file.path.with_name(f"{file.path.name}-{self._limit}")
         try:
-            if not await asyncio.to_thread(path.exists) and not await self._shrink_file(file.path, path, self._limit):
-                return None
-            await asyncio.to_thread(adopt_file, path, self._quota)
+            if not await asyncio.to_thread(path.exists):
+                if not await self._shrink_file(file.path, path, self._limit):
+                    return None
+                await asyncio.to_thread(adopt_file, path, self._quota)
         except WorkTooHeavy:
             return None
         return await asyncio.to_thread(inspect_file, path, file.source_name)

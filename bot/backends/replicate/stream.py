@@ -32,6 +32,8 @@ _TIMEOUT: Final = httpx.Timeout(connect=10.0, read=None, write=10.0, pool=15.0)
 # No compression: it would delay events.
 _HEADERS: Final = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Accept-Encoding": "identity"}
 
+_JSON_CHARS: Final = 64 * 1024  # of an error or an end that is parsed; those of real models have some hundred
+
 _KINDS: Final = frozenset({"output", "error", "done"})
 _REPEAT_DISTANCE: Final = 16  # events between an event and its repeat on the same connection, at most
 
@@ -296,7 +298,9 @@ def _check(response: httpx.Response, clock: Clock) -> None:
 
 
 def _json_member(data: str, key: str) -> str:
-    """Return a member of a JSON object as text, "" if there is none; data that is no JSON is returned as it is."""
+    """Return a member of a JSON object as text, "" if there is none; data that is no JSON, or long, as it is."""
+    if len(data) > _JSON_CHARS:
+        return data
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

@@ -19,8 +19,9 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from bot.backends.replicate.api import TIMEOUT
-from bot.backends.replicate.errors import CONNECTED_EXTENSION
+from bot.backends.replicate.errors import CONNECTED_EXTENSION, StreamLost
 from bot.clock import Clock
+from bot.limits import STREAM_BYTES
 
 MAX_CONNECTIONS: Final = 8192  # every stream is a connection
 
@@ -206,7 +207,11 @@ class BatchedStream(httpx.AsyncByteStream):
         self._has_events = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = 0
         async for data in self._stream:
+            received += len(data)
+            if received > STREAM_BYTES:  # the prediction itself, which polls bring, is bounded too
+                raise StreamLost("The stream brought more than this bot reads.")
             yield data
             if self._flush() and not self._has_events:
                 self._has_events = True
