@@ -4,13 +4,15 @@ FROM python:3.13-slim AS build
 WORKDIR /build
 RUN python -m venv /opt/replicord
 ENV PATH=/opt/replicord/bin:$PATH
-COPY requirements.txt ./
-RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r requirements.txt
+COPY requirements.txt build-requirements.txt ./
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes -r requirements.txt \
+    && /usr/local/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r build-requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY cogs cogs
 COPY sandbox sandbox
-RUN pip install --no-cache-dir --no-deps .
+RUN /usr/local/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
+    && pip install --no-cache-dir --no-deps --no-index dist/*.whl
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin replicord \

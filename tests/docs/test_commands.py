@@ -72,6 +72,8 @@ ELSEWHERE = {
     "--no-emit-index-url --no-annotate --no-header --output-file requirements.txt": (
         "asks the package index; tests/packaging holds its result against pyproject.toml"
     ),
+    "echo 'setuptools>=77' | uv pip compile - --generate-hashes --no-emit-index-url --no-annotate --no-header "
+    "--output-file build-requirements.txt": "likewise",
 }
 
 

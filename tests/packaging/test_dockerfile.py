@@ -4,9 +4,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "Dockerfile").read_text()
@@ -37,10 +39,22 @@ def test_nothing_runs_as_root() -> None:
 
 
 def test_only_hashed_wheels_are_installed() -> None:
-    installs = [step for step in STEPS if "pip install" in step]
-    assert "--require-hashes" in installs[0]
-    assert "--only-binary :all:" in installs[0]
-    assert "--no-deps" in installs[1]
+    commands = [
+        one for step in STEPS for one in step.removeprefix("RUN").split("&&") if re.search("pip (install|wheel)", one)
+    ]
+    for command in commands:
+        from_index = "--require-hashes" in command and "--only-binary :all:" in command
+        from_here = "--no-deps" in command and ("--no-index" in command or "--no-build-isolation" in command)
+        assert from_index or from_here, command
+    assert len(commands) == 4
+
+
+def test_what_builds_the_image_is_pinned_and_fits() -> None:
+    [backend] = map(Requirement, tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"])
+    pins = re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "build-requirements.txt").read_text(), re.MULTILINE)
+    assert [name for name, _ in pins] == [backend.name]
+    assert backend.specifier.contains(pins[0][1])
+    assert "--hash=sha256:" in (ROOT / "build-requirements.txt").read_text()
 
 
 def test_copied_paths_exist_and_are_not_ignored() -> None:
