@@ -51,7 +51,7 @@ def coerce_value(field: Field, raw: Any, option: str) -> Any:
 
 def parse_url(text: Any, option: str) -> str:
     """Return an http or https address with a host; raise BadOption."""
-    address = str(text).strip().removeprefix("<").removesuffix(">")
+    address = clean_text(_show(text)).strip().removeprefix("<").removesuffix(">")
     try:
         parts = urlsplit(address)
         is_usable = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -68,7 +68,7 @@ def parse_urls(text: Any, option: str) -> list[str]:
     """Return the addresses in a text, separated by spaces, line breaks, or commas before the next address."""
     if isinstance(text, list | tuple):
         return [parse_url(part, option) for part in text]
-    return [parse_url(part, option) for part in re.split(r"\s+|,(?=\s*https?://)", str(text).strip()) if part]
+    return [parse_url(part, option) for part in re.split(r"\s+|,(?=\s*https?://)", _show(text).strip()) if part]
 
 
 def split_list(text: str, option: str) -> list[Any]:
