@@ -19,7 +19,7 @@ _PUNCTUATION: Final = " \n,.;:–-("
 # Controls, direction marks, and letters without a glyph.
 _INVISIBLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
-    r"\ufeff\uffa0\U000e0000-\U000e007f]"
+    r"\ud800-\udfff\ufeff\uffa0\U000e0000-\U000e007f]"
 )
 
 

@@ -15,7 +15,6 @@ def cpu_seconds(call: Callable[[], T], *, times: int = 3) -> tuple[T, float]:
     that are there already are kept from the garbage collector, which would walk through all of the tests' own.
     """
     seconds = []
-    gc.collect()
     gc.freeze()
     try:
         for _ in range(times):
