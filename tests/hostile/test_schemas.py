@@ -15,7 +15,8 @@ from tests.hostile.measure import assert_bounded, measure
 from tests.options.hostile_schemas import ACCEPTED_SCHEMAS, REFUSED_SCHEMAS
 
 BROKE = "Something in this bot broke"
-HOSTILE = {name: make for name, make in {**ACCEPTED_SCHEMAS, **REFUSED_SCHEMAS}.items() if name != "deeply nested items"}
+HOSTILE = {**ACCEPTED_SCHEMAS, **REFUSED_SCHEMAS}
+del HOSTILE["deeply nested items"]  # no JSON encoder of the stand-in's takes it
 
 
 def publish(bot: BotUnderTest, name: str, components: dict[str, Any]) -> None:
