@@ -108,8 +108,11 @@ class Reply(Protocol):
 class MessageLedger(Protocol):
     """Records the further messages of a run, so that none is sent twice."""
 
-    async def mark_message_sending(self, run_id: str, number: int) -> None:
-        """Record that message ``number`` of the run is about to be sent: from then on it may exist."""
+    async def mark_message_sending(self, run_id: str, number: int) -> bool:
+        """Record that message ``number`` of the run is about to be sent: from then on it may exist.
+
+        False if it must not be sent: the run was deleted, or another process owns it.
+        """
         ...
 
     async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:

@@ -53,6 +53,13 @@ class StoreError(ReplicordError):
     """A transaction failed; all of it was rolled back. The text holds no parameters (prompts, tokens)."""
 
 
+class LeaseLost(StoreError):
+    """Another process has taken over the runs that the new one belongs to."""
+
+    def __init__(self) -> None:
+        super().__init__("Another process of the bot has taken over this server.")
+
+
 class QuotaKind(StrEnum):
     """Which limit was reached: runs at once, or runs in 24 hours."""
 

@@ -67,6 +67,7 @@ class Run:
     that user's display name, in rows written before the id was stored.
     ``messages`` are the ids of the follow-up messages by number from 1; 0 is the completion notice.
     ``sending`` is the number of the follow-up that was being sent when the row was last written: it may exist.
+    ``fence`` marks the lease of the process that owns the run; None if the bot is one process.
     ``forgotten_at`` is when input, prompt, notes and output were deleted because their retention period had passed.
     """
 
@@ -100,3 +101,4 @@ class Run:
     messages: Mapping[int, int] = field(default_factory=dict)
     sending: int | None = None
     forgotten_at: datetime | None = None
+    fence: int | None = None

@@ -87,6 +87,7 @@ BY_MESSAGE: Final = (
     .limit(1)
 )
 UNDELIVERED: Final = SELECT_RUNS.where(runs.c.delivered_at.is_(None)).order_by(runs.c.created_at, runs.c.id)
+UNDELIVERED_WITH_FENCE: Final = UNDELIVERED.where(runs.c.fence == bindparam("fence"))
 ACTIVE: Final = SELECT_RUNS.where(_BY_AUTHOR, runs.c.ended_at.is_(None)).order_by(runs.c.created_at, runs.c.id)
 RECENT: Final = (
     SELECT_RUNS.where(_BY_AUTHOR).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(bindparam("limit"))

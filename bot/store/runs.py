@@ -1,6 +1,6 @@
 """Runs: read and change the rows of runs."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,14 @@ class Runs:
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._fences: Callable[[], Collection[int]] | None = None
+
+    def fence_by(self, fences: Callable[[], Collection[int]]) -> None:
+        """From now on, change only runs with one of the ``fences`` that this process holds at that time.
+
+        A cancel may be requested by any process.
+        """
+        self._fences = fences
 
     # -- transitions, in the order of a run
 
@@ -76,7 +84,9 @@ class Runs:
 
     async def mark_submitted(self, run_id: str, *, prediction_id: str) -> bool:
         """Give a sent run its prediction; False if it has one or has ended, or another run has this prediction."""
-        return await self._database.write(lambda connection: transitions.submit_run(connection, run_id, prediction_id))
+        return await self._database.write(
+            lambda connection: transitions.submit_run(connection, run_id, prediction_id, self._held())
+        )
 
     async def mark_running(self, run_id: str, *, started_at: datetime | None) -> bool:
         """Store that the model has started."""
@@ -109,11 +119,18 @@ class Runs:
 
     async def mark_delivered(self, run_id: str, *, at: datetime) -> bool:
         """Store that Discord shows the result, and delete the interaction's token."""
-        return await self._database.write(lambda connection: transitions.deliver_run(connection, run_id, at))
+        return await self._database.write(
+            lambda connection: transitions.deliver_run(connection, run_id, at, self._held())
+        )
 
-    async def mark_message_sending(self, run_id: str, number: int) -> None:
-        """Store that follow-up message ``number`` is about to be sent: from now on it may exist."""
-        await self._database.write(lambda connection: transitions.upsert_sending(connection, run_id, number))
+    async def mark_message_sending(self, run_id: str, number: int) -> bool:
+        """Store that follow-up message ``number`` is about to be sent: from now on it may exist.
+
+        False if it must not be sent: the run was deleted, or another process owns it.
+        """
+        return await self._database.write(
+            lambda connection: transitions.upsert_sending(connection, run_id, number, self._held())
+        )
 
     async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
         """Store the id of message ``number`` (0 is the completion notice, 1 the first follow-up)."""
@@ -136,8 +153,10 @@ class Runs:
         ids = tuple(prediction_ids)
         return await self._database.read(lambda connection: queries.select_run_ids(connection, ids))
 
-    async def list_undelivered(self) -> tuple[Run, ...]:
-        """Return every run whose result Discord does not show yet, the oldest first."""
+    async def list_undelivered(self, *, fence: int | None = None) -> tuple[Run, ...]:
+        """Return every run whose result Discord does not show yet, the oldest first; of one lease if it is given."""
+        if fence is not None:
+            return await self._read_all(queries.UNDELIVERED_WITH_FENCE, fence=fence)
         return await self._read_all(queries.UNDELIVERED)
 
     async def list_active(self, author_id: int) -> tuple[Run, ...]:
@@ -191,7 +210,13 @@ class Runs:
     async def _update(self, statement: Update, run_id: str, **values: Any) -> bool:
         """Execute one of the UPDATEs of ``transitions`` and return whether it changed the run."""
         values["run_id"] = run_id
-        return await self._database.write(lambda connection: connection.execute(statement, values).rowcount == 1)
+        fences = None if statement is transitions.CANCEL_REQUESTED else self._held()
+        return await self._database.write(
+            lambda connection: transitions.execute_fenced(connection, statement, values, fences).rowcount == 1
+        )
+
+    def _held(self) -> Collection[int] | None:
+        return None if self._fences is None else self._fences()
 
     async def _read_one(self, query: Select[Any], **values: Any) -> Run | None:
         return await self._database.read(lambda connection: queries.read_run(connection, query, values))

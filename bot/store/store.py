@@ -17,6 +17,7 @@ from bot.store.commands import Commands, KeyValue
 from bot.store.connection import DatabaseConnection
 from bot.store.database import Database
 from bot.store.errors import convert_error
+from bot.store.leases import Leases
 from bot.store.location import DatabaseLocation, parse_location
 from bot.store.process_lock import ProcessLock
 from bot.store.runs import Runs
@@ -35,6 +36,7 @@ class Store:
         self.runs = Runs(database, clock=clock)
         self.commands = Commands(database)
         self.key_value = KeyValue(database)
+        self.leases = Leases(database)
 
     @classmethod
     async def open(

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Sequence,
     Table,
     Text,
 )
@@ -140,6 +141,7 @@ runs = Table(
     Column("metrics", Json, nullable=False),
     Column("forgotten_at", Time),
     Column("erase_asked_at", Time),
+    Column("fence", BigInteger),
     CheckConstraint(
         "state IN ('reserved', 'submitted', 'running', 'succeeded', 'failed', 'canceled', 'aborted')",
         name="state_is_known",
@@ -173,6 +175,7 @@ _DELIVERED = runs.c.delivered_at.is_not(None)
 Index("runs_delivered", runs.c.delivered_at, sqlite_where=_DELIVERED, postgresql_where=_DELIVERED)
 _REMEMBERED = _DELIVERED & runs.c.forgotten_at.is_(None)
 Index("runs_remembered", runs.c.delivered_at, sqlite_where=_REMEMBERED, postgresql_where=_REMEMBERED)
+Index("runs_by_fence", runs.c.fence, sqlite_where=_UNDELIVERED, postgresql_where=_UNDELIVERED)
 _CANCELED = runs.c.canceled_by_id.is_not(None)
 Index("runs_by_canceler", runs.c.canceled_by_id, sqlite_where=_CANCELED, postgresql_where=_CANCELED)
 
@@ -241,3 +244,24 @@ key_value = Table(
     Column("key", Text, primary_key=True),
     Column("value", Json, nullable=False),
 )
+
+# The processes of one bot and what they own; PostgreSQL only. See ``bot.store.leases``.
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", ValidText, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+)
+lease_fences = Sequence("lease_fences", metadata=metadata)

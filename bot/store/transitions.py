@@ -4,20 +4,34 @@ Each is one UPDATE whose WHERE names the states it may leave; the number of chan
 the transition. Of any number of callers, in any number of processes, one wins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, delete, exists, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    CursorResult,
+    Integer,
+    Text,
+    Update,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from bot.errors import Refused
 from bot.media.types import InputFile, StoredFile
-from bot.store.errors import QuotaExceeded
+from bot.store.errors import LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunState
 from bot.store.queries import run_to_row
 from bot.store.quota import DAY, check_quota
-from bot.store.tables import erased_runs, insert_into, run_files, run_messages, run_sends, runs
+from bot.store.tables import erased_runs, insert_into, leases, run_files, run_messages, run_sends, runs
 
 _THIS_RUN: Final = runs.c.id == bindparam("run_id")
 _ACTIVE: Final = runs.c.ended_at.is_(None)
@@ -58,6 +72,8 @@ _KEEP_TIMES: Final = insert(erased_runs).from_select(
         runs.c.created_at > bindparam("since"),
     ),
 )
+# Held until the run is inserted, so that nobody adopts the runs of the lease meanwhile.
+_LOCK_LEASE: Final = select(leases.c.name).where(leases.c.fence == bindparam("fence")).with_for_update(read=True)
 _DELETE: Final = delete(runs).where(runs.c.id.in_(bindparam("run_ids", expanding=True)))
 
 # Selected from the runs, so that a run that was erased in the meantime is no error.
@@ -75,10 +91,21 @@ _COPY_FILE: Final = insert(run_files).from_select(
 )
 
 
+@cache
+def fence(statement: Update) -> Update:
+    """Return the transition for several processes: it changes the run only for its owner (``bot.store.leases``).
+
+    The fence is a column of the run itself, so that an UPDATE that waited for its row is judged by the new owner's.
+    """
+    return statement.where(runs.c.fence.in_(bindparam("fences", expanding=True)))
+
+
 def reserve_run(
     connection: Connection, run: Run, files: Sequence[InputFile], *, active_limit: int | None, daily_limit: int | None
 ) -> QuotaExceeded | None:
-    """Insert the run and its files, or return the limit that it would exceed."""
+    """Insert the run and its files, or return the limit that it would exceed; LeaseLost if its lease is another's."""
+    if run.fence is not None and connection.execute(_LOCK_LEASE, {"fence": run.fence}).first() is None:
+        raise LeaseLost
     exceeded = check_quota(
         connection, run.author_id, at=run.created_at, active_limit=active_limit, daily_limit=daily_limit
     )
@@ -101,9 +128,9 @@ def _insert_file(connection: Connection, run_id: str, number: int, file: InputFi
     connection.execute(insert(run_files), row)
 
 
-def deliver_run(connection: Connection, run_id: str, at: datetime) -> bool:
+def deliver_run(connection: Connection, run_id: str, at: datetime, fences: Collection[int] | None) -> bool:
     """Mark an ended run as delivered; delete it if its author has asked for their data to be erased."""
-    row = connection.execute(_DELIVERED, {"run_id": run_id, "delivered_at": at}).first()
+    row = execute_fenced(connection, _DELIVERED, {"run_id": run_id, "delivered_at": at}, fences).first()
     if row is None:
         return False
     if row.erase_asked_at is not None:
@@ -117,24 +144,34 @@ def delete_runs(connection: Connection, run_ids: Sequence[str], *, now: datetime
     return connection.execute(_DELETE, {"run_ids": list(run_ids)}).rowcount
 
 
-def submit_run(connection: Connection, run_id: str, prediction_id: str) -> bool:
+def execute_fenced(
+    connection: Connection, statement: Update, values: Mapping[str, Any], fences: Collection[int] | None
+) -> CursorResult[Any]:
+    """Execute a transition; ``fences`` are those that this process holds, or None if it is the only one."""
+    if fences is None:
+        return connection.execute(statement, values)
+    return connection.execute(fence(statement), {**values, "fences": list(fences)})
+
+
+def submit_run(connection: Connection, run_id: str, prediction_id: str, fences: Collection[int] | None) -> bool:
     """Give a sent run its prediction; False if it may have none, or another run has this one."""
     values = {"run_id": run_id, "prediction": prediction_id}
     try:
         with connection.begin_nested():  # of two transactions that have not seen each other, the index stops one
-            return connection.execute(SUBMITTED, values).rowcount == 1
+            return execute_fenced(connection, SUBMITTED, values, fences).rowcount == 1
     except IntegrityError:
         return False
 
 
-def upsert_sending(connection: Connection, run_id: str, number: int) -> None:
-    """Store that a follow-up message of the run is about to be sent; do nothing if the run was deleted."""
+def upsert_sending(connection: Connection, run_id: str, number: int, fences: Collection[int] | None) -> bool:
+    """Store that a follow-up message of the run is about to be sent; False if it was deleted, or is another's."""
+    sending = _SENDING if fences is None else _SENDING.where(runs.c.fence.in_(list(fences)))
     statement = (
         insert_into(connection, run_sends)
-        .from_select(["run_id", "number"], _SENDING)
+        .from_select(["run_id", "number"], sending)
         .on_conflict_do_update(index_elements=["run_id"], set_={"number": number})
     )
-    connection.execute(statement, {"run_id": run_id, "at_number": number})
+    return connection.execute(statement, {"run_id": run_id, "at_number": number}).rowcount == 1
 
 
 def upsert_message(connection: Connection, run_id: str, number: int, message_id: int) -> None:

@@ -42,7 +42,7 @@ def tables(transaction: Connection) -> dict[str, list[str]]:
     """Return the parts of each table and index as SQLite stores them, sorted."""
     rows = transaction.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     return {
-        name: sorted(part.strip(" ,\t") for part in re.split(r"\n", sql.replace('"', "")))
+        name: sorted(re.split(r"[\s,]*\n[\s,]*|(?<=BIGINT), ", sql.replace('"', "").removesuffix(")")))
         for name, sql in rows
         if name != "alembic_version"
     }

@@ -79,8 +79,9 @@ class Ledger:
         self.messages: dict[str, dict[int, int]] = {}
         self.sending: dict[str, int] = {}
 
-    async def mark_message_sending(self, run_id: str, number: int) -> None:
+    async def mark_message_sending(self, run_id: str, number: int) -> bool:
         self.sending[run_id] = number
+        return True
 
     async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
         self.messages.setdefault(run_id, {})[number] = message_id

@@ -36,8 +36,9 @@ async def test_each_file_is_uploaded_once(env: ReplyEnvironment, tmp_path: Path)
 
 async def test_failing_ledger_duplicates_no_message(env: ReplyEnvironment) -> None:
     class Broken:
-        async def mark_message_sending(self, run_id: str, number: int) -> None:
-            pass
+        async def mark_message_sending(self, run_id: str, number: int) -> bool:
+            del run_id, number
+            return True
 
         async def mark_message_sent(self, run_id: str, number: int, message_id: int) -> None:
             raise StoreError(f"The disk is full: {run_id} {number} {message_id}")
