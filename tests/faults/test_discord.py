@@ -343,8 +343,10 @@ async def test_a_press_on_an_unrecorded_final_card_delivers(open_bot: OpenBot, b
         bot.advance(LIFE)
         await bot.start()
         pressed = await bot.mia.press(run.message, button)
-        await run.assert_consistent(images=2, predictions=2 if button == "Again" else 1)
         [shown] = await pressed.wait_for(lambda pressed: pressed.followups)
+        if button == "Again":
+            await eventually(lambda: len(run.predictions) == 2)
+        await run.assert_consistent(images=2, predictions=2 if button == "Again" else 1)
         assert shown.ephemeral == (button != "Again")
         if button == "Again":
             again = StartedRun(bot, shown, run.prompt)
