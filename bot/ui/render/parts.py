@@ -1,5 +1,6 @@
 """The parts of a reply that can be left out, because Discord refuses what is in them."""
 
+import hashlib
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -19,12 +20,13 @@ class Part(StrEnum):
     LINKS = "links"  # to outputs that are not uploaded, with their names
     BUTTONS = "buttons"
     STATUS = "status"
+    LINE = "line"  # one line of the output text, wherever it stands
     TEXT = "text"  # the output text of one message
     FILE = "file"  # one output file
 
 
 class Element(NamedTuple):
-    """One part of a reply. ``key`` is the name of a file, or the number of the message whose text it is."""
+    """One part of a reply. ``key``: the name of a file, the digest of a line, the number of the message of a text."""
 
     part: Part
     key: str = ""
@@ -33,6 +35,11 @@ class Element(NamedTuple):
 def text_element(number: int) -> Element:
     """Return the element of the output text in message ``number``."""
     return Element(Part.TEXT, str(number))
+
+
+def line_element(line: str) -> Element:
+    """Return the element of a line of output text."""
+    return Element(Part.LINE, hashlib.sha256(line.encode(errors="surrogatepass")).hexdigest()[:16])
 
 
 def file_element(name: str) -> Element:

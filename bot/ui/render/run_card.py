@@ -44,7 +44,7 @@ from bot.ui.components import Action, run_button_row
 from bot.ui.render import payloads, strings
 from bot.ui.render.cards import Tone
 from bot.ui.render.markdown import format_code_block, format_quote
-from bot.ui.render.parts import Element, Part, file_element, text_element
+from bot.ui.render.parts import Element, Part, file_element, line_element, text_element
 from bot.ui.render.payloads import Component
 
 # The input image beside the prompt; no output file may have its name.
@@ -363,9 +363,16 @@ def _join_texts(items: Sequence[OutputItem], snapshot: RunSnapshot, options: Ren
             lines += [] if line in lines else [line]
         elif isinstance(item, LinkItem) and not options.shows(Part.LINKS):
             lines.append(strings.format_link_item(replace(item, label="file", url="")))
+        elif isinstance(item, TextItem) and any(one.part is Part.LINE for one in options.omitted):
+            lines.append(_leave_out_lines(_text(item), options))
         else:
             lines.append(_text(item))
     return "\n".join(line for line in lines if line.strip())
+
+
+def _leave_out_lines(text: str, options: RenderOptions) -> str:
+    lines = text.split("\n")
+    return "\n".join(strings.LINE_LEFT_OUT if line_element(line) in options.omitted else line for line in lines)
 
 
 def _withheld_lines(items: Sequence[OutputItem], snapshot: RunSnapshot, options: RenderOptions, room: int) -> str:

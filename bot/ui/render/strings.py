@@ -53,6 +53,7 @@ AUTOMOD_BLOCKED: Final = "This server's AutoMod blocked part of this message."
 NO_REACTION: Final = "I don't have permission to add reactions here. Use the Cancel button to stop the run."
 NO_ACCESS: Final = "I can't see this channel anymore, so the result may not appear here."
 MESSAGE_REJECTED: Final = "Discord rejected part of this message, so it's left out."
+LINE_LEFT_OUT: Final = "[…]"
 TEXT_LEFT_OUT: Final = "This text isn't allowed here, so it's left out."
 TOO_MANY_MESSAGES: Final = "The result is longer than Discord lets me send here."
 

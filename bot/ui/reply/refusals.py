@@ -12,18 +12,19 @@ from typing import Any, Final
 import discord
 
 from bot.discord_internals import error_fields
-from bot.ui.render.parts import DECORATION, ORDER, Element, Part, file_element, text_element
+from bot.outputs.paginate import FENCE
+from bot.ui.render.parts import DECORATION, ORDER, Element, Part, file_element, line_element, text_element
 from bot.ui.render.payloads import Component
 from bot.ui.render.run_card import THUMBNAIL_NAME, RenderedMessage
 from bot.ui.reply.errors import DiscordErrorKind, classify_error
 from bot.ui.reply.messages import TrackedMessage
-from bot.ui.reply.state import Restrictions
 
-Render = Callable[[Restrictions], Sequence[RenderedMessage]]
+Render = Callable[[frozenset[Element]], Sequence[RenderedMessage]]
 
 SEARCHED_KINDS: Final = frozenset({DiscordErrorKind.BLOCKED, DiscordErrorKind.INVALID})
 
-_SINGLE_PARTS: Final = tuple(part for part in Part if part not in (Part.TEXT, Part.FILE))
+_SINGLE_PARTS: Final = tuple(part for part in Part if part not in (Part.LINE, Part.TEXT, Part.FILE))
+_MAX_LINES: Final = 3  # of more blocked lines, the whole text is left out; each takes some seven attempts
 _WORDLESS: Final = frozenset({Part.THUMBNAIL, Part.FILE})
 
 
@@ -76,21 +77,24 @@ class RefusalSearch:
 class MessageSearch:
     """The attempts to send one message without what Discord refuses of it.
 
-    ``base`` is what was left out before, or is known by now; ``restrictions`` is what to leave out in the next attempt.
-    ``render`` renders all messages under some restrictions.
+    ``left_out`` is what to leave out in the next attempt, ``refused`` what is known to be refused. ``render`` renders
+    all messages without some parts. ``by_line``: of a text that is blocked, only the lines are left out that are; that
+    takes more attempts, and the text has to be complete.
     """
 
-    def __init__(self, base: Restrictions, message: TrackedMessage, render: Render) -> None:
-        self.base = base
-        self.restrictions = base
+    def __init__(self, message: TrackedMessage, render: Render, *, by_line: bool = False) -> None:
+        self.left_out: frozenset[Element] = frozenset()
+        self.refused: frozenset[Element] = frozenset()
+        self.blocked = False
         self.done = False
         self._message = message
         self._render = render
         self._rendered: dict[Element | None, list[Component]] = {}
-        self._blocked = False
         self._search: RefusalSearch | None = None
         self._sent_again = False
         self._widened = False
+        self._by_line = by_line
+        self._lines: dict[Element, str] = {}
 
     def accept(self) -> bool:
         """Take note that Discord accepted the last attempt; return whether nothing else has to be tried."""
@@ -106,19 +110,18 @@ class MessageSearch:
         ``attachments`` are the upload names in the order of the request. What is invalid is sent once more as it is,
         unless Discord names a decoration: it may be refused in passing.
         """
-        self._blocked = classify_error(error) is DiscordErrorKind.BLOCKED
+        self.blocked = classify_error(error) is DiscordErrorKind.BLOCKED
         fields = error_fields(error) if isinstance(error, discord.HTTPException) else ()
         parts = self._parts()
         traced = [self._trace(path, refused, parts, attachments) for path in fields]
         certain = frozenset(one for found in traced if len(found) == 1 for one in found)
         is_decoration = bool(certain) and {one.part for one in certain} <= DECORATION
-        if not self._blocked and not self._sent_again and not is_decoration:
+        if not self.blocked and not self._sent_again and not is_decoration:
             self._sent_again = True
             return True
-        if certain:
-            self.base = self.restrictions = self.base.without(certain, blocked=self._blocked)
-            self._search = None
-            self._rendered.clear()
+        if certain - self.refused:
+            self.refused |= certain
+            self.left_out, self._search = frozenset(), None
             return True
         return self._narrow(parts, [one for found in traced for one in found])
 
@@ -130,6 +133,9 @@ class MessageSearch:
         if search is not None:
             self._continue(search)
             return True
+        if self._by_line:
+            self._by_line = False
+            return self._begin(self._parts())
         if self._widened or set(parts) == set(self._search.suspects):
             return False
         self._widened = True
@@ -142,11 +148,14 @@ class MessageSearch:
         return True
 
     def _continue(self, search: RefusalSearch) -> None:
+        if self._by_line and sum(one.part is Part.LINE for one in search.refused) > _MAX_LINES:
+            self._by_line = False
+            search = RefusalSearch.begin(self._parts())
         self._search, self.done = search, search.done
         if search.done:
-            self.restrictions = self.base.without(search.left_out, blocked=self._blocked)
+            self.refused, self.left_out = self.refused | search.left_out, frozenset()
         else:
-            self.restrictions = self.base.omitting(search.left_out)
+            self.left_out = search.left_out
 
     def _parts(self) -> list[Element]:
         """Return the parts that may be refused, from the least to the most valuable.
@@ -154,22 +163,43 @@ class MessageSearch:
         Discord has taken the files that it has, and AutoMod reads words.
         """
         number, attached = self._message.number, self._message.attachments
-        rendered = self._render(self.base)
+        rendered = self._render(frozenset())
         files = rendered[number].files.items() if number < len(rendered) else ()
         candidates = [
             *map(Element, _SINGLE_PARTS),
             text_element(number),
             *(file_element(file.name) for name, file in files if name not in attached),
         ]
-        if self._blocked:
-            candidates = [one for one in candidates if one.part not in _WORDLESS]
-        return [one for one in candidates if self._without(one) != self._without(None)]
+        if not self.blocked:
+            return [one for one in candidates if self._without(one) != self._without(None)]
+        parts = [one for one in candidates if one.part not in _WORDLESS and self._without(one) != self._without(None)]
+        if not self._by_line or text_element(number) not in parts:
+            return parts
+        self._lines = self._find_lines()
+        if len(self._lines) < 2:
+            return parts
+        return [*(one for one in parts if one.part is not Part.TEXT), *self._lines]
+
+    def _find_lines(self) -> dict[Element, str]:
+        """Return the lines of the output text in the message."""
+        without = self._without(text_element(self._message.number))
+        texts = [
+            leaf["content"]
+            for leaf in _leaves(self._without(None))
+            if "content" in leaf and not _contains(without, None, leaf)
+        ]
+        lines = (line for text in texts for line in text.split("\n"))
+        return {line_element(line): line for line in lines if line.strip() and not line.startswith(FENCE)}
 
     def _is_new(self, element: Element) -> bool:
         """Return whether a part has something in it that Discord does not show yet."""
-        shown, without = self._message.shown, self._without(element)
+        shown = self._message.shown
         if shown is None:
             return True
+        if element in self._lines:
+            line = self._lines[element]
+            return not any(line in leaf.get("content", "") for leaf in _leaves(shown))
+        without = self._without(element)
         own = [leaf for leaf in _leaves(self._without(None)) if not _contains(without, None, leaf)]
         return any(not _contains(shown, None, leaf) for leaf in own)
 
@@ -190,8 +220,8 @@ class MessageSearch:
     def _without(self, element: Element | None) -> list[Component]:
         """Return the components of the message without a part, or with all."""
         if element not in self._rendered:
-            restrictions = self.base if element is None else self.base.omitting({element})
-            rendered, number = self._render(restrictions), self._message.number
+            rendered = self._render(frozenset() if element is None else frozenset({element}))
+            number = self._message.number
             self._rendered[element] = rendered[number].components if number < len(rendered) else []
         return self._rendered[element]
 

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from bot.runs.snapshot import RunSnapshot
 from bot.store.errors import StoreError
 from bot.ui.discord_rate_limits import Priority
 from bot.ui.render import strings
-from bot.ui.render.parts import Part
+from bot.ui.render.parts import Element, Part
 from bot.ui.render.run_card import (
     THUMBNAIL_NAME,
     CardHeader,
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 
 
 # Transports to change, files to leave out, parts to search: more refusals than that are not cured by another attempt.
-_MAX_ATTEMPTS = 40
+_MAX_ATTEMPTS = 60
 
 # A further message is sent without asking for the card if Discord had it within so many seconds.
 _CARD_SEEN_SECONDS = 2.0
@@ -82,6 +81,7 @@ class ReplyWriter:
         # What is being sent, and the search for what Discord refuses of it.
         self._sending: RenderedMessage | None = None
         self._search: MessageSearch | None = None
+        self._texts_completed = False
 
     async def write(self) -> EditResult:
         """Make Discord show the newest snapshot.
@@ -101,6 +101,9 @@ class ReplyWriter:
             snapshot = state.begin_attempt()
             if snapshot.run.cancel_requested_at is not None:
                 state.limit_text()
+            if snapshot.final and not self._texts_completed:
+                self._texts_completed = True
+                state.restrictions = state.restrictions.with_complete_texts()
             if result is None:
                 result = await self._write_message(message, snapshot)
             if result is not None:
@@ -180,7 +183,7 @@ class ReplyWriter:
         try:
             return await self._try_message(message, snapshot)
         finally:
-            self._end_search()
+            self._search = None  # an interrupted search begins again with the next attempt
 
     async def _try_message(self, message: TrackedMessage, snapshot: RunSnapshot) -> EditResult | None:
         state = self._state
@@ -218,34 +221,42 @@ class ReplyWriter:
 
     def _is_accepted(self) -> bool:
         """Return whether nothing has to be tried after a message was accepted."""
-        search, state = self._search, self._state
-        if search is None or search.accept():
+        if self._search is None or self._search.accept():
             return True
-        state.restrictions = search.restrictions
-        if search.done:
-            self._search = None
+        self._apply_search(self._search)
         return False
 
-    def _end_search(self) -> None:
-        """Leave out what is known to be refused; the next attempt searches again."""
-        if self._search is not None:
-            self._state.restrictions, self._search = self._search.base, None
+    def _apply_search(self, search: MessageSearch) -> None:
+        """Leave out what a search has found; when it is done, the message is sent with all that is not refused."""
+        state = self._state
+        state.restrictions = state.restrictions.without(search.refused, blocked=search.blocked)
+        if search.done:
+            self._search = None
 
     def _search_refused(
         self, error: Exception, message: TrackedMessage, snapshot: RunSnapshot, refused: RenderedMessage
     ) -> EditResult | None:
         """Decide what to leave out of a refused message in the next attempt; return a result if that is hopeless."""
         state = self._state
-        search = self._search or MessageSearch(state.restrictions, message, partial(self._render_now, snapshot))
+
+        def render(elements: frozenset[Element]) -> tuple[RenderedMessage, ...]:
+            return self._render_now(snapshot, state.restrictions.omitting(elements))
+
+        if self._search is None:
+            # Lines that still grow would have to be searched with every edit.
+            by_line = snapshot.final and not self._is_scarce(message)
+            self._search = MessageSearch(message, render, by_line=by_line)
         names = [*message.kept_names(refused), *(upload.name for upload in self._uploads(message, refused))]
-        self._search = search
-        if not search.refuse(error, refused, attachments=names):
+        if not self._search.refuse(error, refused, attachments=names):
             self._doubt(message)
             return EditResult.REFUSED
-        state.restrictions = search.restrictions
-        if search.done:
-            self._search = None
+        self._apply_search(self._search)
         return None
+
+    def _is_scarce(self, message: TrackedMessage) -> bool:
+        transport = self._transport_for(message)
+        now = self._services.clock.now()
+        return transport is None or self._state.transports.edits_are_scarce(transport, now)
 
     def _log_refusal(self, error: Exception, message: TrackedMessage) -> None:
         kind = classify_error(error).value
@@ -259,7 +270,7 @@ class ReplyWriter:
         if sending is not None and classify_error(error) in SEARCHED_KINDS:
             self._log_refusal(error, message)
             return self._search_refused(error, message, snapshot, sending)
-        self._end_search()
+        self._search = None
         new_files = message.new_files(sending) if sending is not None else ()
         if isinstance(error, FileNotFoundError):
             missing = [
@@ -336,6 +347,8 @@ class ReplyWriter:
     def _render(self, snapshot: RunSnapshot) -> tuple[RenderedMessage, ...]:
         """Render the snapshot, with as many new files in each message as fit into one request."""
         restrictions = self._state.restrictions
+        if self._search is not None and self._search.left_out:
+            restrictions = restrictions.omitting(self._search.left_out)
         cached = self._rendered_for
         if cached is not None and cached[0] is snapshot and cached[1] is restrictions:
             return self._rendered

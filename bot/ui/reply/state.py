@@ -87,6 +87,11 @@ class Restrictions:
         changed = self._with(omitted=self.options.omitted - self.doubtful, withheld=withheld)
         return replace(changed, doubtful=frozenset()).without_remark(strings.MESSAGE_REJECTED)
 
+    def with_complete_texts(self) -> "Restrictions":
+        """Show texts again that AutoMod blocked while they grew: now their blocked lines can be left out alone."""
+        omitted = frozenset(one for one in self.options.omitted if one.part is not Part.TEXT)
+        return self if omitted == self.options.omitted else self._with(omitted=omitted)
+
     def without_files(self, files: Sequence[FileItem], reason: str) -> "Restrictions":
         """Show the reason instead of these files."""
         return self._with(withheld={**self.options.withheld, **{file.name: reason for file in files}})

@@ -114,6 +114,34 @@ async def test_a_block_in_one_message_costs_no_other(env: ReplyEnvironment) -> N
     assert "https://replicate.com/p/abc" in blocked[0].text
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_blocked_line_costs_no_other_line(env: ReplyEnvironment, *, streamed: bool) -> None:
+    env.standin.faults.block_text("forbidden")
+    lines = [f"This is line number {number}." for number in range(30)]
+    lines[17] = "A forbidden word."
+    run = await env.run_command()
+    reply = env.open_reply(run)
+    if streamed:
+        reply.update(make_snapshot(Phase.RUNNING, TextItem("\n".join(lines[:20])), run=run))
+        await env.wait_for_text(run, "isn't allowed here", pass_time=0.25)
+    await delivered(env, reply, make_snapshot(Phase.SUCCEEDED, TextItem("\n".join(lines)), run=run))
+    shown = env.message(run).text
+    assert "forbidden" not in shown
+    assert [line for line in lines if line not in shown] == [lines[17]]
+    assert "[…]" in shown
+    assert "AutoMod" in shown
+
+
+async def test_many_blocked_lines_cost_the_text(env: ReplyEnvironment) -> None:
+    env.standin.faults.block_text("forbidden")
+    text = "\n".join(f"Forbidden line number {number}." for number in range(30))
+    run = await env.run_command()
+    await delivered(env, env.open_reply(run), make_snapshot(Phase.SUCCEEDED, TextItem(text), run=run))
+    assert "forbidden" not in env.message(run).text.casefold()
+    assert "isn't allowed here" in env.message(run).text
+    assert "a fox in the snow" in env.message(run).text
+
+
 async def test_harmful_link_of_an_output_is_left_out(env: ReplyEnvironment, tmp_path: Path) -> None:
     env.standin.faults.block_link("https://x.example")
     run = await env.run_command()
