@@ -21,6 +21,14 @@ _INVISIBLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
     r"\ud800-\udfff\ufeff\uffa0\U000e0000-\U000e007f]"
 )
+# Terminal sequences (ECMA-48): colours and movements, titles and links, other escapes. Programs that quote text write
+# the escape out; then only colours and movements are taken for what they are.
+_TERMINAL_SEQUENCE: Final = re.compile(
+    r"(?:\x1b\[|\x9b|\\x1b\[|\\u001b\[|\\033\[)[0-?]{0,64}[ -/]{0,8}[@-~]"
+    r"|(?:\x1b[\]P^_X]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]{0,2000}(?:\x07|\x9c|\x1b\\)"
+    r"|\x1b[ -/]{0,8}[0-~]",
+    re.IGNORECASE,
+)
 
 
 def format_size(size: int) -> str:
@@ -63,8 +71,13 @@ def format_ordinal(number: int) -> str:
 
 
 def single_line(text: str) -> str:
-    """Return the text on one line, without invisible characters."""
-    return " ".join(_INVISIBLE.sub("", " ".join(text.split())).split())
+    """Return the text on one line, without invisible characters and terminal sequences."""
+    return " ".join(_INVISIBLE.sub("", " ".join(remove_terminal_sequences(text).split())).split())
+
+
+def remove_terminal_sequences(text: str) -> str:
+    """Return the text without the colours and movements that programs write for a terminal."""
+    return _TERMINAL_SEQUENCE.sub("", text)
 
 
 def truncate(text: str, limit: int) -> str:

@@ -13,6 +13,7 @@ from bot.formatting import (
     format_ordinal,
     format_size,
     replace_surrogates,
+    single_line,
     spell_duration,
     truncate,
 )
@@ -95,3 +96,26 @@ def test_replaced_surrogates_can_be_encoded(text: str) -> None:
 def test_a_surrogate_pair_becomes_its_character() -> None:
     assert replace_surrogates("\ud83d\ude00") == "😀"
     assert replace_surrogates("a\ud83d") == "a\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("\x1b[1;31mred\x1b[0m and \x1b[2K\rplain", "red and plain"),
+        (r"\x1b[31mred\x1b[0m \u001b[4mline\u001b[0m \033[0;33mlow\033[0m", "red line low"),
+        ("\x9b31mred", "red"),
+        ("\x1b]8;;https://example.test\x07a link\x1b]8;;\x1b\\", "a link"),
+        ("\x1b]0;a title\x9cText\x1b(B", "Text"),
+        ("half \x1b[", "half"),
+        ("left\u202etfel\u2066 and\u200b hidden\ufeff", "lefttfel and hidden"),
+        ("a\x00b\x07c\x85d", "abc d"),
+        (r"C:\e2e\x and [31m stay", r"C:\e2e\x and [31m stay"),
+    ],
+)
+def test_a_line_has_no_colours_controls_or_direction_marks(text: str, plain: str) -> None:
+    assert single_line(text) == plain
+
+
+@given(st.text(alphabet="\x1b\x9b\x9d[];m0\\x a\x07", max_size=200))
+def test_nothing_of_a_terminal_sequence_is_left_invisible(text: str) -> None:
+    assert single_line(text).isprintable()

@@ -34,6 +34,7 @@ import aiohttp
 import httpx
 
 from bot.backends.replicate.types import clean
+from bot.formatting import single_line
 
 # Replicate states the wait in one of three ways. Without any, this is the period of its tightest limit (6 a minute).
 DEFAULT_RETRY_AFTER: Final = 10.0
@@ -200,7 +201,7 @@ def error_from_response(response: httpx.Response, *, now: datetime) -> Replicate
     if status == 422:
         return InvalidInput(status=status, title=title, detail=detail, fields=_fields(problem.get("invalid_fields")))
     error = _ERRORS_BY_STATUS.get(status, ApiError)
-    return error(status=status, title=title, detail=detail or response.reason_phrase)
+    return error(status=status, title=title, detail=detail or _text(response.reason_phrase))
 
 
 def error_from_exception(error: Exception, *, request: httpx.Request) -> ReplicateError:
@@ -258,7 +259,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return str(clean(text[:_DETAIL_CHARS])).strip()[:_DETAIL_CHARS]
+    return single_line(str(clean(text[:_DETAIL_CHARS])))
 
 
 def _fields(value: Any) -> tuple[InvalidField, ...]:

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from bot.formatting import ELLIPSIS, single_line, truncate
+from bot.formatting import ELLIPSIS, remove_terminal_sequences, single_line, truncate
 
 _PROGRESS_CELLS: Final = 5
 
@@ -27,7 +27,7 @@ _STACKED_MARKS: Final = re.compile(f"({_MARKS}{{3}}){_MARKS}+")
 
 def one_line(text: str, limit: int) -> str:
     """Return the text as a single line of at most ``limit`` characters, not yet escaped."""
-    return truncate(" ".join(_INVISIBLE.sub("", text).split()), limit)
+    return truncate(" ".join(_INVISIBLE.sub("", remove_terminal_sequences(text)).split()), limit)
 
 
 def escape(line: str) -> str:
@@ -64,7 +64,8 @@ def format_link(label: str, url: str) -> str:
 
 def format_quote(text: str, *, lines: int, chars: int) -> str:
     """Return the text as a quote of at most ``lines`` lines and ``chars`` characters of it, or "" if it is blank."""
-    stripped = [line.rstrip() for line in _INVISIBLE.sub("", text).strip().splitlines()]
+    plain = _INVISIBLE.sub("", remove_terminal_sequences(text))
+    stripped = [line.rstrip() for line in plain.strip().splitlines()]
     kept = [line for line in stripped if line]
     shown = truncate("\n".join(kept[:lines]), chars)
     if len(kept) > lines and not shown.endswith(ELLIPSIS):
