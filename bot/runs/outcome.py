@@ -28,10 +28,9 @@ from bot.backends.replicate.errors import (
     Unauthenticated,
 )
 from bot.backends.replicate.predictions import Prediction, Status
-from bot.limits import ERROR_CHARS_READ
+from bot.runs.error_text import clean_error, own_words
 from bot.store.models import Run, RunState
 
-_MESSAGE_CHARS: Final = 200
 _FIELDS: Final = 3
 # How close to the deadline an end must be to count as caused by it: clocks differ, and cancels take time.
 _DEADLINE_TOLERANCE: Final = timedelta(seconds=15)
@@ -74,6 +73,7 @@ class FailureCode(StrEnum):
     PROVIDER = "provider"
     OUTPUT_UPLOAD = "output_upload"
     PLATFORM = "platform"
+    DOWNLOAD = "download"  # the model could not get a file that it needs
     TIMEOUT = "timeout"
     MODEL = "model"
     NO_REASON = "no_reason"
@@ -248,18 +248,21 @@ def reason_of_upload_error(error: ReplicateError) -> FailureReason:
     return FailureReason(FailureCode.UPLOAD) if unclear else reason_of_create_error(error)
 
 
+_VERSION_REFUSED: Final = re.compile(r"\binvalid version\b|\bspecified version does not exist\b", re.IGNORECASE)
+
+
 def _reason_of_invalid_input(error: InvalidInput) -> FailureReason:
     if error.fields:
         fields = tuple(_describe_field(field) for field in error.fields[:_FIELDS])
         return FailureReason(FailureCode.INVALID_INPUT, fields=fields)
-    if "version" in f"{error.title} {error.detail}".lower():
+    if _VERSION_REFUSED.search(f"{error.title} {error.detail}"):
         return FailureReason(FailureCode.VERSION_NOT_FOUND)
     message = clean_error(error.detail or error.title).removeprefix("- ")
     return FailureReason(FailureCode.INVALID_INPUT, message=message)
 
 
 def _describe_field(field: InvalidField) -> str:
-    name = field.field.removeprefix("input").removeprefix(".")
+    name = "" if field.field == "input" else clean_error(field.field.removeprefix("input."))
     description = clean_error(field.description) or "cannot be used as it is"
     if field.type == "required":
         return description.replace(" is required", " is missing")
@@ -268,73 +271,95 @@ def _describe_field(field: InvalidField) -> str:
     return f"{name}: {description}"
 
 
-# What real models and Replicate itself write into ``error``; the first pattern that matches decides.
-_MODEL_ERRORS: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE), code)
-    for pattern, code in (
-        (
-            r"\bE005\b|flagged|nsfw|safety (?:filter|system|checker)|content policy|moderation|sensitive content",
-            FailureCode.MODERATION,
-        ),
-        (r"\bE1001\b|out of memory|\bOOM\b", FailureCode.OUT_OF_MEMORY),
-        (
-            r"interrupted|code: PA\b|\bE8765\b|\bE9828\b|\bE8367\b|director:|already exists",
-            FailureCode.INTERRUPTED,
-        ),
-        (r"\bE6716\b|\bE9243\b|setup timed? ?out|failed to start", FailureCode.NOT_STARTED),
-        (
-            r"\bE003\b|\bE004\b|high demand|queue reached limit|rate limit|temporarily unavailable",
-            FailureCode.BUSY,
-        ),
-        (r"\bE001\b|\bE002\b", FailureCode.PROVIDER),
-        (r"\bE9825\b", FailureCode.OUTPUT_UPLOAD),
-        (r"\bE1000\b", FailureCode.PLATFORM),
-        (r"timed? ?out", FailureCode.TIMEOUT),
-    )
+_CODE: Final = r"(?:\((?:code: ?)?(?:{0})\)|\bcode:? ?(?:{0})\b|\berror (?:{0})\b|^(?:{0})(?=$|:))"
+_WORK: Final = r"\b(?:prediction|model|inference|generation|request|job|task|run|execution|processing)"
+
+_REFUSE: Final = r"\b(?:block|reject|refus|trigger|violat|prohibit|flag)\w*"
+_FILTER: Final = r"(?:safety (?:filter|system|checker)|moderation)\b"
+
+
+def _rule(code: FailureCode, codes: str, *phrases: str) -> tuple[re.Pattern[str], FailureCode]:
+    """Return a rule: the error's own words hold one of Replicate's ``codes``, or one of the ``phrases``."""
+    parts = (*([_CODE.format(codes)] if codes else []), *phrases)
+    return re.compile("|".join(parts), re.IGNORECASE), code
+
+
+# What real models and Replicate itself write into ``error``; the first rule that matches decides. A phrase must say the
+# cause by itself: a single word also stands in errors of another kind ("rate limit" in the name of an input), and a
+# wrong sentence hides the right one, which the error's own text is.
+_MODEL_ERRORS: Final = (
+    _rule(
+        FailureCode.MODERATION,
+        "E005",
+        r"\bflagged (?:as|by|for|because)\b",
+        r"\b(?:was|were|been|is|are|content|input|prompt|output) flagged\b",
+        r"\bnsfw (?:content|image|material|output|prompt)",
+        r"\b(?:contains?|detected|potential(?:ly)?|possible) nsfw\b",
+        _REFUSE + r".{0,80}\b" + _FILTER,
+        r"\b" + _FILTER + r".{0,40}" + _REFUSE,
+        r"\b(?:content|usage|safety) polic(?:y|ies)\b",
+        r"\bsensitive content\b",
+    ),
+    _rule(FailureCode.OUT_OF_MEMORY, "E1001", r"\bout of memory\b", r"\bOOM\b", r"\bOutOfMemoryError\b"),
+    _rule(
+        FailureCode.INTERRUPTED,
+        "PA|E8765|E9828|E8367",
+        r"\bprediction (?:was |has been )?interrupted\b",
+        r"^(?:prediction failed: )?director:",
+        r"\brequest \d+ already exists\b",
+    ),
+    _rule(
+        FailureCode.NOT_STARTED,
+        "E6716|E9243",
+        r"\b(?:setup|startup|boot) timed? ?out\b",
+        r"\btimed? ?out (?:starting|during setup)\b",
+        r"\b(?:model|container|predictor|setup|prediction|runner) failed to start\b",
+    ),
+    _rule(
+        FailureCode.BUSY,
+        "E003|E004",
+        r"\bhigh demand\b",
+        r"\bqueue reached limit\b",
+        r"\btoo many requests\b",
+        r"\brate limit(?:ed|ing)? (?:exceeded|reached|hit)\b",
+        r"\b(?:exceeded|reached|hit) (?:\w+ ){0,3}rate limit",
+        r"\b(?:is|are|service) temporarily unavailable\b",
+    ),
+    _rule(FailureCode.PROVIDER, "E001|E002"),
+    _rule(FailureCode.OUTPUT_UPLOAD, "E9825"),
+    _rule(FailureCode.PLATFORM, "E1000"),
+    _rule(
+        FailureCode.DOWNLOAD,
+        "",
+        r"\bHTTPS?ConnectionPool\b",
+        r"\burlopen error\b",
+        r"\bmax retries exceeded\b",
+        r"\bconnect(?:ion)? ?(?:to \S+ )?timed? ?out\b",
+        r"\bread timed out\b",
+        r"\b(?:name or service not known|temporary failure in name resolution)\b",
+        r"\b(?:download|fetch|retriev)\w*\b.{0,120}\btimed? ?out\b",
+        r"\btimed? ?out\b.{0,60}\b(?:download|fetch|retriev)\w*",
+        r"\b(?:failed|unable|impossible) to (?:download|fetch|retrieve)\b",
+        r"\b(?:could not|couldn't|cannot|can't) (?:download|fetch)\b",
+        r"\b[45]\d\d (?:client|server) error\b.{0,80}\bfor url\b",
+    ),
+    _rule(
+        FailureCode.TIMEOUT,
+        "",
+        r"\btimed out\b",
+        _WORK + r" (?:\w+ )?time-?out\b",
+        r"^timeout(?:error)?\W*$",
+        r"\btime-?out (?:exceeded|reached|expired|after|waiting)\b",
+        r"\bexceeded (?:\w+ ){0,3}time(?:-?out| limit)\b",
+    ),
 )
 
 
 def reason_of_model_error(error: str | None) -> FailureReason:
     """Return why a model failed, from the error that it wrote."""
-    error = _ends(error or "")
+    words = own_words(error or "")
     for pattern, code in _MODEL_ERRORS:
-        if pattern.search(error):
+        if pattern.search(words):
             return FailureReason(code)
-    message = clean_error(error)
+    message = clean_error(error or "")
     return FailureReason(FailureCode.MODEL, message=message) if message else FailureReason(FailureCode.NO_REASON)
-
-
-_PREFIX: Final = re.compile(
-    r"^(?:(?:async )?prediction failed:|generator iteration error:|[a-z_.]*(?:error|exception):)\s*", re.IGNORECASE
-)
-# Each is linear: nothing that can be long stands before something that may be missing.
-_SCHEME: Final = re.compile(r"\b[a-z][a-z0-9+.-]{0,40}:", re.IGNORECASE)
-_PRIVATE: Final = re.compile(
-    r"\bdata:\S+|\b(?:r8|hf|sk|whsec|ghp)_\S+|\bbearer \S+|(?<![\w.])/(?:[\w.@-]+/)+[\w.@-]*", re.IGNORECASE
-)
-
-
-def clean_error(text: str) -> str:
-    """Return an error text as one short line: the last line of a traceback, without URLs, tokens and paths."""
-    text = _ends(text)
-    if "Traceback (most recent call last)" in text:
-        text = text.rstrip().rpartition("\n")[2]
-    text = _PRIVATE.sub("…", " ".join(map(_hide_url, text.split())))
-    while (shorter := _PREFIX.sub("", text)) != text:
-        text = shorter
-    if len(text) > _MESSAGE_CHARS:
-        text = text[:_MESSAGE_CHARS].rsplit(" ", 1)[0] + "…"
-    return text.rstrip(".")
-
-
-def _ends(text: str) -> str:
-    """Return the beginning and the end of a text that is too long to be searched: the cause stands in one of them."""
-    half = ERROR_CHARS_READ // 2
-    return text if len(text) <= ERROR_CHARS_READ else f"{text[:half]} … {text[-half:]}"
-
-
-def _hide_url(word: str) -> str:
-    """Return a word without the URL in it: from a scheme with "//" somewhere behind it to the end."""
-    slashes = word.rfind("//", 0, -1)
-    scheme = _SCHEME.search(word, 0, slashes) if slashes > 0 else None
-    return word if scheme is None else f"{word[: scheme.start()]}…"

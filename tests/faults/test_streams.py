@@ -97,6 +97,24 @@ async def test_every_final_status_ends_the_run(shared_bot: BotUnderTest, fault: 
     assert said in run.card_text
 
 
+ERRORS: dict[str, tuple[str, str]] = {
+    "colours": ("\x1b[31mNo face\x1b[0m found in\x07 the \u202eimage", "“No face found in the image”"),
+    "a download": ("Error: download of https://example.test/a.png timed out", "couldn't download a file"),
+    "a name that is taken": ("A LoRA called 'fox' already exists", "“A LoRA called 'fox' already exists”"),
+    "a traceback": ("Traceback (most recent call last):\n safety_checker.py\nValueError: no face", "“no face”"),
+}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+async def test_a_models_error_is_told_plainly_by_its_cause(shared_bot: BotUnderTest, error: str) -> None:
+    text, said = ERRORS[error]
+    shared_bot.replicate.faults.add("fails", error=text)
+    run = await shared_bot.generate(images=1)
+    await run.assert_consistent("failed")
+    assert said in run.card_text
+    assert run.card_text.replace("\n", "").isprintable()
+
+
 async def test_output_from_before_a_failure_stays(shared_bot: BotUnderTest) -> None:
     shared_bot.replicate.faults.add("fails", after=2)
     run = await shared_bot.generate(images=3)

@@ -1,6 +1,7 @@
 """Failures become codes with details: short, and without anything private."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -41,6 +42,43 @@ from tests.runs.environment import make_run
         ("Prediction failed: timeout starting (E6716)", FailureCode.NOT_STARTED),
         ("Service is currently unavailable due to high demand. Please try again later. (E003)", FailureCode.BUSY),
         ("Prediction timed out", FailureCode.TIMEOUT),
+        ("TimeoutError", FailureCode.TIMEOUT),
+        ("Inference timeout exceeded after 600 s", FailureCode.TIMEOUT),
+        ("Request 0 already exists.", FailureCode.INTERRUPTED),
+        ("Your request was rejected by the safety system.", FailureCode.MODERATION),
+        ("Output contains NSFW content", FailureCode.MODERATION),
+        ("Rate limit exceeded, slow down", FailureCode.BUSY),
+        ("torch.cuda.OutOfMemoryError: no", FailureCode.OUT_OF_MEMORY),
+        # A file that the model could not get is not a model that took too long.
+        ("HTTPSConnectionPool(host='example.test', port=443): Read timed out. (read timeout=10)", FailureCode.DOWNLOAD),
+        ("Failed to download https://example.test/a.png: timed out", FailureCode.DOWNLOAD),
+        ("<urlopen error [Errno 110] Connection timed out>", FailureCode.DOWNLOAD),
+        ("Timeout while fetching the image", FailureCode.DOWNLOAD),
+        ("404 Client Error: Not Found for url: https://example.test/a.png", FailureCode.DOWNLOAD),
+        # Words that stand in errors of another kind.
+        ("The file out.png already exists", FailureCode.MODEL),
+        ("A LoRA of this name already exists", FailureCode.MODEL),
+        ("timeout must be at most 600", FailureCode.MODEL),
+        ("Unknown option: rate limit", FailureCode.MODEL),
+        ("Keyboard interrupted the audio track", FailureCode.MODEL),
+        ("Resource temporarily unavailable", FailureCode.MODEL),
+        ("ffmpeg failed to start", FailureCode.MODEL),
+        ("Could not load the moderation model", FailureCode.MODEL),
+        ("safety checker weights are missing", FailureCode.MODEL),
+        ("deprecated: flagged parameters are gone", FailureCode.MODEL),
+        ("art director: unknown style", FailureCode.MODEL),
+        ("Robot E005 has no face", FailureCode.MODEL),
+        ("Size 1E1000 is too large", FailureCode.MODEL),
+        # What is quoted is a prompt, a name or a value.
+        ("Unknown style 'content policy, timed out'", FailureCode.MODEL),
+        ('Cannot draw "an out of memory error (E1001)"', FailureCode.MODEL),
+        # Only the last line of a traceback tells the cause.
+        (
+            "Traceback (most recent call last):\n  File nsfw.py, flagged as nsfw content\nValueError: no face",
+            FailureCode.MODEL,
+        ),
+        # Colours do not hide it.
+        ("\x1b[31mCUDA out of \x1b[1mmemory\x1b[0m", FailureCode.OUT_OF_MEMORY),
         ("list index out of range", FailureCode.MODEL),
     ],
 )
@@ -56,6 +94,48 @@ def test_wrappers_of_an_error_are_removed() -> None:
 def test_a_traceback_is_reduced_to_its_last_line() -> None:
     trace = 'Traceback (most recent call last):\n  File "/src/predict.py", line 3\nValueError: width must be even\n'
     assert reason_of_model_error(trace).message == "width must be even"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("\x1b[31mNo face\x1b[0m found", "No face found"),
+        (r"\u001b[1mNo face\u001b[0m found", "No face found"),
+        ("\x1b]0;title\x07No face\x07 found\x00", "No face found"),
+        ("No \u202eecaf\u2066 found\u200b\ufeff", "No ecaf found"),
+        ("No face\r\x1b[2K\nfound", "No face found"),
+        ("\x1b[1mValueError:\x1b[0m No face found", "No face found"),
+        ("\x1b[33m" * 500 + "No face found", "No face found"),
+    ],
+)
+def test_a_message_is_plain_text(error: str, message: str) -> None:
+    assert reason_of_model_error(error).message == message
+    field = InvalidField("input.\x1b[31mface\u202e", "type", error)
+    refused = InvalidInput(status=422, title="", detail=error, fields=(field,))
+    assert reason_of_create_error(refused).fields == (f"face: {message}",)
+    assert reason_of_create_error(InvalidInput(status=422, title="", detail=error)).message == message
+
+
+@pytest.mark.parametrize(
+    "error", ["error: " * 20_000, "a:" * 30_000, "'" * 60_000, "download " * 8_000, "\x1b[" * 30_000]
+)
+def test_a_long_error_is_read_at_once(error: str) -> None:
+    began = time.monotonic()
+    reason_of_model_error(error)
+    assert time.monotonic() - began < 1  # quadratic work takes many
+
+
+def test_a_version_is_only_blamed_by_its_own_refusal() -> None:
+    other = InvalidInput(status=422, title="Input validation failed", detail="- input: api_version is too old")
+    assert reason_of_create_error(other) == FailureReason(
+        FailureCode.INVALID_INPUT, message="input: api_version is too old"
+    )
+
+
+def test_a_field_keeps_its_whole_name() -> None:
+    field = InvalidField("input_image", "type", "expected a URL")
+    refused = InvalidInput(status=422, title="", detail="", fields=(field,))
+    assert reason_of_create_error(refused).fields == ("input_image: expected a URL",)
 
 
 @given(st.text(max_size=100), st.text(max_size=100))

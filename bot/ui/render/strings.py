@@ -103,6 +103,8 @@ _FAILURES: Final[Mapping[FailureCode, str]] = {
     "try another model.",
     FailureCode.OUTPUT_UPLOAD: "Replicate couldn't save the output. Try again.",
     FailureCode.PLATFORM: "Something broke at Replicate. Try again.",
+    FailureCode.DOWNLOAD: "The model couldn't download a file it needs. If you gave a link, check that it opens for "
+    "anyone, or attach the file itself. Then try again.",
     FailureCode.TIMEOUT: "The model took too long. Try again or ask for less.",
     FailureCode.MODEL: "The model failed. Change the input and try again.",
     FailureCode.NO_REASON: "The model failed without giving a reason. Try again or change the input.",
