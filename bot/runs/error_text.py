@@ -41,7 +41,8 @@ def own_words(text: str) -> str:
 
 def read_error(text: str) -> str:
     """Return what an error text says, on one line: the last line of a traceback, without anything private."""
-    text = remove_terminal_sequences(_ends(text))
+    # Before and after: a sequence may take the first letter of a token, or stand in the middle of one.
+    text = remove_terminal_sequences(_PRIVATE.sub("…", _ends(text)))
     if _TRACEBACK in text:
         text = text.rstrip().rpartition("\n")[2]
     return _PRIVATE.sub("…", " ".join(map(_hide_url, single_line(text).split())))
