@@ -147,8 +147,9 @@ class BotTransport:
                     raise CardDeleted from error
                 if error.code not in _CANNOT_REPLY:
                     raise
-                self._can_reply = False
-        return await self._send(message, nonce)
+        sent = await self._send(message, nonce)
+        self._can_reply = False  # it was the reference that was refused, and not a file
+        return sent
 
     async def read(self, message_id: int) -> MessageState:
         return MessageState.from_message(await send_request(self._channel.fetch_message(message_id)))
