@@ -1,0 +1,74 @@
+"""Messages between processes: sent with their transaction, received again after a lost connection."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from bot.aio import cancel_and_wait
+from bot.clock import SystemClock
+from bot.store.location import parse_location
+from bot.store.notifications import Listener, notify
+from bot.store.postgresql import PostgresqlLocation
+from bot.store.store import Store
+from tests.clock import VirtualClock
+from tests.postgresql import PostgresqlServer, get_name
+from tests.store.databases import postgresql_only, sqlite_only
+from tests.tcp_proxy import connect_to_socket, run_proxy
+
+Message = tuple[str, tuple[str, ...]]
+
+
+@asynccontextmanager
+async def listen(url: str) -> AsyncIterator[tuple[asyncio.Queue[Message], asyncio.Queue[None]]]:
+    location = parse_location(url)
+    assert isinstance(location, PostgresqlLocation)
+    received: asyncio.Queue[Message] = asyncio.Queue()
+    connected: asyncio.Queue[None] = asyncio.Queue()
+    listener = Listener(
+        location,
+        handle=lambda word, ids: received.put_nowait((word, ids)),
+        on_connected=lambda: connected.put_nowait(None),
+        clock=SystemClock(),
+    )
+    task = asyncio.create_task(listener.run())
+    await asyncio.wait_for(connected.get(), 30)
+    yield received, connected
+    await cancel_and_wait([task])
+
+
+@postgresql_only
+async def test_message_arrives_once_committed(created_url: str, clock: VirtualClock) -> None:
+    store = await Store.open(created_url, clock=clock)
+
+    def fail(connection: object) -> None:
+        notify(connection, "rolled-back")  # type: ignore[arg-type]
+        raise RuntimeError
+
+    async with listen(created_url) as (received, _):
+        await asyncio.gather(store.database.write(fail), return_exceptions=True)
+        await store.database.write(lambda connection: notify(connection, "cancel", "run-1", "run-2"))
+        assert await asyncio.wait_for(received.get(), 30) == ("cancel", ("run-1", "run-2"))
+    await store.close()
+
+
+@postgresql_only
+async def test_lost_listener_connects_again(
+    created_url: str, clock: VirtualClock, postgresql_server: PostgresqlServer
+) -> None:
+    store = await Store.open(created_url, clock=clock)
+    async with run_proxy(connect_to_socket(postgresql_server.folder / ".s.PGSQL.5432")) as proxy:
+        distant = f"postgresql://replicord@127.0.0.1:{proxy.port}/{get_name(created_url)}"
+        async with listen(distant) as (received, connected):
+            proxy.cut()
+            await asyncio.wait_for(connected.get(), 30)
+            await store.database.write(partial(notify, word="commands"))
+            assert await asyncio.wait_for(received.get(), 30) == ("commands", ())
+    await store.close()
+
+
+@sqlite_only
+async def test_one_process_tells_nobody(created_url: str, clock: VirtualClock) -> None:
+    store = await Store.open(created_url, clock=clock)
+    assert await store.database.write(lambda connection: notify(connection, "commands")) is None  # type: ignore[func-returns-value]
+    await store.close()
