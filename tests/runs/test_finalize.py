@@ -40,10 +40,12 @@ async def test_a_deleted_message_counts_as_delivered(env: Environment) -> None:
     assert (await env.row(run)).delivered_at is not None
 
 
-async def test_a_final_snapshot_is_given_up_after_a_day(env: Environment) -> None:
-    env.delivery_results.extend([DeliveryResult.LATER] * 5000)
+async def test_a_final_snapshot_is_given_up_after_a_week(env: Environment) -> None:
+    env.delivery_results.extend([DeliveryResult.LATER] * 12_000)
     run = await ended(env)
-    await env.clock.advance(timedelta(hours=25).total_seconds())
+    await env.clock.advance(timedelta(days=6).total_seconds())
+    assert (await env.row(run)).delivered_at is None
+    await env.clock.advance(timedelta(days=2).total_seconds())
     assert (await env.row(run)).delivered_at is not None
 
 
