@@ -94,6 +94,28 @@ async def test_small_files_are_inlined_and_large_ones_uploaded(env: Environment)
     assert sent["prompt"] == "file:9"
 
 
+@pytest.mark.parametrize(
+    ("name", "mime", "inline"),
+    [
+        ("me.jpg", "image/jpeg", True),
+        ("me.JPEG", "image/jpeg", True),
+        ("me.png", "image/png", True),
+        ("voice.npz", "application/x-npz", False),
+        ("voice.mp3", "audio/mpeg", False),
+        ("table.csv", "text/plain", False),
+        ("weights", "application/octet-stream", False),
+        ("me.heic", "image/heic", False),
+        ("mask.bmp", "image/png", False),
+    ],
+)
+async def test_only_images_of_common_types_are_inlined(env: Environment, name: str, mime: str, inline: bool) -> None:  # noqa: FBT001  # a case
+    file = Media(name, MediaType(mime, ".x", MediaKind.OTHER), b"a" * 100)
+    await env.start(input={"subject": "file:0"}, files=(file,))
+    sent = env.replicate.creates[0].input["subject"]
+    assert sent.startswith(f"data:{mime};base64,") if inline else sent == "https://files.test/1"
+    assert env.replicate.files.uploads == ([] if inline else [name])
+
+
 async def test_a_failed_upload_costs_nothing(env: Environment) -> None:
     env.replicate.files.errors.append(NoResponse("timeout"))
     run = await env.start(input={"subject": "file:0"}, files=(photo(300_000),))
