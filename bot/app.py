@@ -114,11 +114,12 @@ class App:
             scheduler=ReadScheduler(min_delay=_STREAM_READ_MIN, max_delay=_STREAM_READ_MAX),
             workers=self._workers,
         )
+        spool_folder = settings.spool_folder or parse_location(settings.database_url).folder / "spool"
         self._spool = Spool(
-            settings.spool_folder or parse_location(settings.database_url).folder / "spool",
+            spool_folder,
             max_bytes=settings.output_disk_mb * MIB,
         )
-        self._input_spool = InputSpool(parse_location(settings.database_url).folder / "uploads")
+        self._input_spool = InputSpool(spool_folder / ".uploads")
         self._downloader = Downloader(
             http,
             hosts=settings.replicate_file_hosts,

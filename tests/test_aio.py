@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.aio import EventQueue, WakeEvent, race
+from bot.aio import Budget, EventQueue, WakeEvent, race
 from tests.clock import VirtualClock, settle
 
 
@@ -61,3 +61,44 @@ async def test_race_raises_the_error_of_its_work() -> None:
 
     with pytest.raises(ValueError, match="broken"):
         await race(fail(), asyncio.Event().wait())
+
+
+async def test_a_budget_is_served_in_order_and_never_exceeded() -> None:
+    budget, held, order = Budget(10), 0, []
+
+    async def use(name: str, amount: int, done: asyncio.Event) -> None:
+        nonlocal held
+        async with budget.hold(amount):
+            held += min(amount, 10)
+            assert held <= 10
+            order.append(name)
+            await done.wait()
+            held -= min(amount, 10)
+
+    first, rest = asyncio.Event(), asyncio.Event()
+    tasks = [asyncio.create_task(use("six", 6, first))]
+    await settle()
+    tasks += [asyncio.create_task(use(*arguments, rest)) for arguments in (("hundred", 100), ("one", 1), ("two", 2))]
+    await settle()
+    assert order == ["six"]  # what is large is not overtaken by what is small
+    first.set()
+    await settle()
+    assert order == ["six", "hundred"]
+    rest.set()
+    await asyncio.gather(*tasks)
+    assert order == ["six", "hundred", "one", "two"]
+
+
+async def test_a_budget_survives_cancelled_waiters() -> None:
+    budget, done = Budget(1), asyncio.Event()
+
+    async def use() -> None:
+        async with budget.hold(1):
+            await done.wait()
+
+    holding, waiting, last = (asyncio.create_task(use()) for _ in range(3))
+    await settle()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    done.set()
+    await asyncio.gather(holding, last)

@@ -6,6 +6,7 @@ a restart; they are deleted when Discord has them. Everything here blocks: call 
 
 import os
 import shutil
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -60,19 +61,20 @@ class Spool:
         delete_folder(self.folder(run_id), self.quota)
 
     def run_ids(self) -> tuple[str, ...]:
-        """Return the ids of the runs that have a folder."""
+        """Return the ids of the runs that have a folder; other folders have names that begin with a dot."""
         if not self._root.is_dir():
             return ()
-        return tuple(entry.name for entry in self._root.iterdir() if entry.is_dir())
+        return tuple(entry.name for entry in self._root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
     def inspect(self) -> None:
         """Count what is there, and take others' access away, which earlier versions gave them."""
         if not self._root.is_dir():
             return
         _close_to_others(self._root, _FOLDER_MODE)
-        for path in self._root.rglob("*"):
+        folders = [self.folder(run_id) for run_id in self.run_ids()]
+        for path in chain.from_iterable((folder, *folder.rglob("*")) for folder in folders):
             _close_to_others(path, _FOLDER_MODE if path.is_dir() else _FILE_MODE)
-        self.quota.recount(_size_of(self._root))
+        self.quota.recount(sum(map(_size_of, folders)))
 
 
 class SpoolFile:

@@ -83,11 +83,15 @@ _MESSAGE: Final = select(
 _SENDING: Final = select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS_RUN)
 _DELETE_SENDING: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("run_id"))
 _COPIED: Final = tuple(column for column in run_files.c if column.name not in {"run_id", "number"})
-_COPY_FILE: Final = insert(run_files).from_select(
-    ["run_id", "number", *(column.name for column in _COPIED)],
-    select(bindparam("run_id", type_=Text), bindparam("number", type_=Integer), *_COPIED).where(
-        run_files.c.run_id == bindparam("of_run"), run_files.c.number == bindparam("of_number")
-    ),
+_COPY_FILE: Final = (
+    insert(run_files)
+    .from_select(
+        ["run_id", "number", *(column.name for column in _COPIED)],
+        select(bindparam("run_id", type_=Text), bindparam("number", type_=Integer), *_COPIED).where(
+            run_files.c.run_id == bindparam("of_run"), run_files.c.number == bindparam("of_number")
+        ),
+    )
+    .returning(run_files.c.number)
 )
 
 
@@ -120,7 +124,7 @@ def _insert_file(connection: Connection, run_id: str, number: int, file: InputFi
     """Insert a file, or copy it from the run that it was uploaded with; Refused if it was deleted meanwhile."""
     if isinstance(file, StoredFile):
         values = {"run_id": run_id, "number": number, "of_run": file.run_id, "of_number": file.number}
-        if not connection.execute(_COPY_FILE, values).rowcount:
+        if connection.execute(_COPY_FILE, values).first() is None:
             raise Refused("This run's files were deleted. Attach them again.")
         return
     row = {"run_id": run_id, "number": number, "name": file.name, "size": file.size, "data": file.read()}

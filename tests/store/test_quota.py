@@ -111,3 +111,26 @@ async def test_concurrent_reservations_respect_the_limit(runs: Runs) -> None:
     assert sum(result is None for result in results) == 3
     assert sum(isinstance(result, QuotaExceeded) for result in results) == 47
     assert len(await runs.list_active(MIA)) == 3
+
+
+async def check(runs: Runs, *starting: str, daily_limit: int | None = 5) -> None:
+    await runs.check_quota(MIA, starting=starting, active_limit=3, daily_limit=daily_limit)
+
+
+async def test_runs_that_are_about_to_start_count_once(runs: Runs) -> None:
+    await reserve(runs, "a")
+    await check(runs, "b")
+    with pytest.raises(QuotaExceeded) as error:
+        await check(runs, "b", "c")
+    assert limits(error.value) == (QuotaKind.ACTIVE, 3, 3, None)
+    await reserve(runs, "b")  # it has started meanwhile, and its place is not given back yet
+    await check(runs, "b")
+
+
+async def test_the_day_of_starting_runs_is_counted(runs: Runs) -> None:
+    for hour in range(3):
+        await store_ended(runs, f"run-{hour}", hour * 3600)
+    await check(runs, "b", daily_limit=5)
+    with pytest.raises(QuotaExceeded) as error:
+        await check(runs, "b", "c", daily_limit=5)
+    assert limits(error.value) == (QuotaKind.DAILY, 5, 5, after(DAY))

@@ -1,0 +1,78 @@
+"""Files of inputs on disk, and places that are held while they are read."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.errors import Refused
+from bot.media.types import Media, MediaKind, MediaType
+from bot.runs.input_files import InputSpool
+from bot.store.errors import QuotaExceeded
+from tests.runs.environment import AUTHOR, OTHER, Environment
+
+
+async def test_files_lie_in_a_private_folder_that_goes_away(tmp_path: Path) -> None:
+    spool = InputSpool(tmp_path / ".uploads")
+    async with spool.folder(10) as first, spool.folder(10) as second:
+        assert first != second
+        (first / "0").write_bytes(b"mine")
+        assert {path.stat().st_mode & 0o077 for path in (tmp_path / ".uploads", first, second)} == {0}
+    assert list((tmp_path / ".uploads").iterdir()) == []
+
+
+async def test_files_of_a_killed_bot_are_deleted(tmp_path: Path) -> None:
+    root = tmp_path / ".uploads"
+    (root / "left").mkdir(parents=True)
+    (root / "left" / "0").write_bytes(b"old")
+    InputSpool(root).clear()
+    assert not root.exists()
+    InputSpool(root).clear()
+
+
+async def test_places_are_held_in_the_order_of_arrival(env: Environment) -> None:
+    limit = env.policy.active_per_user
+    assert limit is not None
+    entered, release = [], asyncio.Event()
+
+    async def hold(run_id: str, author: int = AUTHOR) -> None:
+        async with env.engine.hold_place(run_id, author):
+            entered.append(run_id)
+            await release.wait()
+
+    tasks = [asyncio.create_task(hold(f"held-{number}")) for number in range(limit + 2)]
+    tasks.append(asyncio.create_task(hold("other", OTHER)))
+    await env.clock.settle()
+    assert sorted(entered) == [*(f"held-{number}" for number in range(limit)), "other"]
+    release.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results[limit:-1]] == [QuotaExceeded] * 2
+    async with env.engine.hold_place("again", AUTHOR):
+        pass
+
+
+async def test_a_started_run_counts_once_while_its_place_is_held(env: Environment) -> None:
+    limit = env.policy.active_per_user
+    assert limit is not None
+    for number in range(limit):
+        async with env.engine.hold_place(f"run-{number}", AUTHOR):
+            await env.start(id=f"run-{number}")
+            assert env.active_runs() == number + 1
+    with pytest.raises(QuotaExceeded):
+        async with env.engine.hold_place("one too many", AUTHOR):
+            pass
+
+
+async def test_files_of_an_earlier_run_are_copied_or_refused(env: Environment) -> None:
+    photo = Media("me.jpg", MediaType("image/jpeg", ".jpg", MediaKind.IMAGE), b"\xff\xd8mine")
+    first = await env.start(input={"subject": "file:0"}, files=(photo,), thumbnail=photo)
+    [stored] = await env.store.runs.list_files(first.id)
+    second = env.new_run(input={"subject": "file:0"})
+    await env.engine.start(second, files=(stored,), thumbnail=photo)
+    [copied] = await env.store.runs.list_files(second.id)
+    assert await env.store.runs.load_file(copied) == photo
+    third = env.new_run(input={"subject": "file:0"})
+    with pytest.raises(Refused, match="files were deleted"):
+        await env.engine.start(third, files=(replace(stored, run_id="nobody"),))
+    assert await env.store.runs.get(third.id) is None
