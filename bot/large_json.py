@@ -22,7 +22,7 @@ from bot.limits import (
 )
 
 _INTEGER_DIGITS: Final = 4000  # Python converts up to 4300 to and from text (sys.set_int_max_str_digits)
-_FILE: Final = re.compile(r"https?:|data:", re.IGNORECASE)
+_FILE: Final = re.compile(r"https?:|data:|spooled:", re.IGNORECASE)
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _BRACKET_OR_STRING: Final = re.compile(r'[\[\]{}]|"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 

@@ -28,6 +28,7 @@ from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.json_format import encode_json_file
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText
 from bot.outputs.spool import DiskQuota, adopt_file, delete_folder, write_file
+from bot.outputs.spooled import spooled_name
 from bot.worker_pool import WorkerPool, WorkTooHeavy
 
 log = structlog.get_logger(__name__)
@@ -222,6 +223,11 @@ class Materializer:
 
     async def _load(self, url: str, path: Path) -> DownloadedFile:
         """Return the file from disk, or download it."""
+        if (name := spooled_name(url)) is not None:
+            try:
+                return await asyncio.to_thread(inspect_file, self._folder / name, name)
+            except FileNotFoundError as error:
+                raise FileGone("The file is no longer on the bot's disk.") from error
         try:
             return await asyncio.to_thread(inspect_file, path, source_name(url))
         except FileNotFoundError:

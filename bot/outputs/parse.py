@@ -25,6 +25,7 @@ from bot.outputs.output_schema import (
     is_marked_concatenated,
     output_type,
 )
+from bot.outputs.spooled import spooled_name
 
 T = TypeVar("T")
 
@@ -200,6 +201,8 @@ class _OutputParser:
     def _is_file(self, value: str, schema: Mapping[str, Any]) -> bool:
         if is_data_uri(value):
             return self._type(schema).is_file or is_base64_data_uri(value)
+        if spooled_name(value) is not None:
+            return True
         if not value.startswith(("http://", "https://")) or _BLANK.search(value):
             return False
         kind = self._type(schema)

@@ -106,9 +106,15 @@ class SpoolFile:
             while view:
                 view = view[os.write(number, view) :]
 
-    def commit(self) -> None:
-        """Give the file its name, in place of one that has it."""
+    @property
+    def part(self) -> Path:
+        """Where it is until then; everything that was written can be read there."""
+        return self._part
+
+    def commit(self, path: Path | None = None) -> None:
+        """Give the file its name, or that of another ``path`` beside it, in place of one that has it."""
         with self._lock:
+            self._path = path or self._path
             self._open()
             self._close()
             replaced = self._path.stat().st_size if self._path.exists() else 0
@@ -136,7 +142,7 @@ class SpoolFile:
         if self._closed:
             raise OSError("The file is closed.")
         if self._number is None:
-            _make_folder(self._part.parent)
+            make_folder(self._part.parent)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
             self._number = os.open(self._part, flags, _FILE_MODE)
         return self._number
@@ -173,10 +179,10 @@ def delete_folder(folder: Path, quota: DiskQuota) -> None:
     quota.release(size - _size_of(folder))
 
 
-def _make_folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
     """Make a folder and its parents, for nobody else."""
     if not path.is_dir():
-        _make_folder(path.parent)
+        make_folder(path.parent)
         path.mkdir(mode=_FOLDER_MODE, exist_ok=True)
 
 

@@ -1,0 +1,19 @@
+"""A prediction as a Cog server tells it: without a model, times or an address, which the run itself knows."""
+
+from datetime import datetime
+from typing import Final
+
+from bot.backends.replicate.errors import InvalidResponse
+from bot.backends.replicate.predictions import Prediction, parse_prediction
+from bot.large_json import InvalidJson, read_object
+
+_LARGE: Final = ("output", "metrics")
+
+
+def read_prediction(body: bytes, *, created_at: datetime) -> Prediction:
+    """Return the prediction in a JSON object, whose files were taken out of it; raise InvalidResponse if it is none."""
+    try:
+        members = read_object(body, _LARGE)
+    except InvalidJson as error:
+        raise InvalidResponse("The model's server sent a prediction that cannot be read.") from error
+    return parse_prediction({"created_at": created_at.isoformat(), **members})
