@@ -86,7 +86,8 @@ class CogServer:
         async with aiohttp.ClientSession() as session:
             try:
                 async with asyncio.timeout(_START_LIMIT):
-                    while self.running and await self._health(session) not in statuses:
+                    # The server tells by no event that it is ready.
+                    while self.running and await self._health(session) not in statuses:  # noqa: ASYNC110  # see above
                         await asyncio.sleep(_POLL_EVERY)
             except TimeoutError:
                 await self.kill()
