@@ -41,13 +41,14 @@ class LinkItem:
     """A file that is not uploaded: its URL, the reason, and how long it is available.
 
     ``url`` is empty if there is none to show: the file was inline, or its address is not for people. ``reason`` is a
-    sentence.
+    sentence. ``passing``: the bot's own disk was full, so another attempt may succeed.
     """
 
     label: str
     url: str = field(repr=False)
     reason: str
     expires_at: datetime | None = None
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

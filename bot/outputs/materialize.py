@@ -23,7 +23,7 @@ from bot.media import types as sniff
 from bot.media.file_names import may_run, safe_suffix
 from bot.media.types import MediaKind, MediaType
 from bot.outputs.download import DownloadedFile, Downloader, inspect_file, source_name
-from bot.outputs.errors import AddressNotAllowed, DownloadError, FileGone, SpoolFull
+from bot.outputs.errors import AddressNotAllowed, DiskError, DownloadError, FileGone, SpoolFull
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.json_format import encode_json_file
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText
@@ -123,7 +123,8 @@ class Materializer:
             return TextItem(data.decode(), language="json")
         key = await asyncio.to_thread(_spool_name, raw.index, raw.url if isinstance(raw, RawFile) else data)
         async with self._locks[key]:
-            if key not in self._items:
+            known = self._items.get(key)
+            if known is None or (isinstance(known, LinkItem) and known.passing):
                 if isinstance(raw, RawFile):
                     self._items[key] = await self._materialize_file(raw, self._folder / key)
                 else:
@@ -181,9 +182,9 @@ class Materializer:
         try:
             await asyncio.to_thread(write_file, path, data, self._quota)
         except OSError:
-            return LinkItem(label=name, url="", reason=_DISK_ERROR)
+            return LinkItem(label=name, url="", reason=_DISK_ERROR, passing=True)
         except SpoolFull as error:
-            return LinkItem(label=name, url="", reason=str(error))
+            return LinkItem(label=name, url="", reason=str(error), passing=True)
         return FileItem(name=name, source=path, type=kind, size=len(data), note=note)
 
     async def _pack(self, data: bytes, name: str) -> bytes:
@@ -203,9 +204,10 @@ class Materializer:
                 return self._link(raw, "The model returned an empty file.")
             fitting = file if file.size <= self._limit else await self._shrink(file)
         except DownloadError as error:
-            return self._link(raw, str(error), expires=not isinstance(error, (FileGone, AddressNotAllowed)))
+            gone = isinstance(error, (FileGone, AddressNotAllowed))
+            return self._link(raw, str(error), expires=not gone, passing=isinstance(error, (DiskError, SpoolFull)))
         except OSError:
-            return self._link(raw, _DISK_ERROR)
+            return self._link(raw, _DISK_ERROR, passing=True)
         if fitting is None:
             return self._link(raw, self._too_large(file.size))
         name = file_name(self._stem, raw.index, raw.label, fitting.type, fitting.source_name)
@@ -248,7 +250,7 @@ class Materializer:
             return None
         return await asyncio.to_thread(inspect_file, path, file.source_name)
 
-    def _link(self, raw: RawFile, reason: str, *, expires: bool = True) -> LinkItem:
+    def _link(self, raw: RawFile, reason: str, *, expires: bool = True, passing: bool = False) -> LinkItem:
         source, url = source_name(raw.url), _shown_url(raw)
         if source and not url and may_run(source):
             reason = f"{reason} {_NOT_LINKED}"
@@ -257,6 +259,7 @@ class Materializer:
             url=url,
             reason=reason,
             expires_at=self._expires_at if expires and url else None,
+            passing=passing,
         )
 
     def _too_large(self, size: int) -> str:

@@ -134,7 +134,11 @@ class OutputBuffer:
         self._start_downloads()
 
     async def wait_for_files(self, clock: Clock, timeout: float) -> None:  # noqa: ASYNC109 - the clock is handed in
-        """Return once every file is downloaded or known to stay a link, after ``timeout`` seconds at most."""
+        """Return once every file is downloaded or known to stay a link, after ``timeout`` seconds at most.
+
+        Files that the bot's disk had no room for are tried once more.
+        """
+        self._retry_passing()
         if any(not task.done() for task in self._downloads.values()):
             await race(asyncio.wait(self._downloads.values()), clock.sleep(timeout))
         await self.close()
@@ -219,6 +223,12 @@ class OutputBuffer:
                 yield TextItem(raw.text)
             elif (item := self._materialized.get(key)) is not None:
                 yield item
+
+    def _retry_passing(self) -> None:
+        for key, item in list(self._materialized.items()):
+            if isinstance(item, LinkItem) and item.passing:
+                del self._downloads[key]  # it is done; the link stays until the file is there
+        self._start_downloads()
 
     def _start_downloads(self) -> None:
         for raw, key in self._raw_outputs():

@@ -233,10 +233,15 @@ async def test_data_over_the_limit_is_explained(bot: Bot) -> None:
 
 async def test_a_disk_error_is_explained(bot: Bot, host: FileHost) -> None:
     bot.folder.write_bytes(b"a file where the folder should be")
+    materializer = bot.materializer()
     for raw in (RawFile(0, host.serve("/f", SMALL)), RawData(1, list(range(1000)))):
-        item = await bot.materializer().materialize(raw)
+        item = await materializer.materialize(raw)
         assert isinstance(item, LinkItem)
         assert "disk" in item.reason
+        assert item.passing
+    bot.folder.unlink()
+    for raw in (RawFile(0, host.serve("/f", SMALL)), RawData(1, list(range(1000)))):
+        assert isinstance(await materializer.materialize(raw), FileItem)
 
 
 async def test_concurrent_downloads_are_limited(bot: Bot, host: FileHost) -> None:

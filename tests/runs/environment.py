@@ -14,7 +14,7 @@ from bot.backends.replicate.types import ModelRef
 from bot.clock import SystemClock
 from bot.media.types import Media, MediaKind, MediaType
 from bot.observability.metrics import Metrics
-from bot.outputs.items import FileItem, OutputItem, TextItem
+from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.materialize import Materializer
 from bot.outputs.parse import RawFile, RawOutput, RawText
 from bot.runs.engine import Engine
@@ -154,17 +154,20 @@ class FakeReply:
 
 
 class FakeMaterializer:
-    """Makes files out of nothing; downloads of ``slow`` URLs never finish."""
+    """Makes files out of nothing; downloads of ``slow`` URLs never finish, and for ``homeless`` ones is no room."""
 
-    def __init__(self, downloads: Counter[str], slow: set[str]) -> None:
+    def __init__(self, downloads: Counter[str], slow: set[str], homeless: set[str]) -> None:
         self._downloads = downloads
         self._slow = slow
+        self._homeless = homeless
         self._saved: list[Any] = []
 
     async def materialize(self, raw: RawOutput) -> OutputItem:
         if isinstance(raw, RawFile):
             while raw.url in self._slow:
                 await asyncio.Event().wait()
+            if raw.url in self._homeless:
+                return LinkItem("file", raw.url, "The disk is full.", passing=True)
             self._downloads[raw.url] += 1
             name = f"generate-{raw.index + 1:02d}.webp"
             return FileItem(name=name, source=Path(name), type=WEBP, size=1)
@@ -181,7 +184,7 @@ class FakeMaterializer:
 
 
 def fake_materializer(downloads: Counter[str] | None = None, slow: set[str] | None = None) -> Materializer:
-    return cast("Materializer", FakeMaterializer(Counter() if downloads is None else downloads, slow or set()))
+    return cast("Materializer", FakeMaterializer(Counter() if downloads is None else downloads, slow or set(), set()))
 
 
 class Environment:
@@ -199,6 +202,7 @@ class Environment:
         self.delivery_results: deque[DeliveryResult | Exception] = deque()
         self.downloads: Counter[str] = Counter()
         self.slow_downloads: set[str] = set()
+        self.homeless_downloads: set[str] = set()
         self._numbers = count(1)
         self.workers = WorkerPool(clock=SystemClock())  # its processes take real time
         self.engine = self._create_engine()
@@ -210,7 +214,9 @@ class Environment:
         return cls(store, clock, Policy(**{"active_per_user": 5, **policy}))
 
     def _create_engine(self) -> Engine:
-        materializer = cast("Materializer", FakeMaterializer(self.downloads, self.slow_downloads))
+        materializer = cast(
+            "Materializer", FakeMaterializer(self.downloads, self.slow_downloads, self.homeless_downloads)
+        )
         return Engine(
             replicate=cast("Replicate", self.replicate),
             runs=cast("Runs", self.runs),

@@ -7,6 +7,7 @@ import pytest
 
 from bot.backends.replicate.errors import NoResponse, ReplicateError
 from bot.backends.replicate.predictions import Status
+from bot.outputs.items import FileItem, LinkItem
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import Phase, WarningCode
 from bot.store.errors import StoreError
@@ -219,6 +220,20 @@ async def test_a_killed_bot_finds_what_it_could_not_write(env: Environment) -> N
     await env.clock.advance(20)
     assert (await env.row(run)).state is RunState.SUCCEEDED
     assert len(env.replicate.creates) == 1
+
+
+async def test_files_without_room_are_fetched_again_at_the_end(env: Environment) -> None:
+    env.homeless_downloads.update(URLS)
+    run = await env.start()
+    lock(env)
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=list(URLS))
+    await env.clock.advance(MINUTES)
+    assert [type(item) for item in env.snapshot(run).items] == [LinkItem] * 3
+    env.homeless_downloads.remove(URLS[0])
+    unlock(env)
+    await env.clock.advance(SOON)
+    assert [type(item) for item in env.snapshot(run).items] == [FileItem, LinkItem, LinkItem]
+    assert (await env.row(run)).delivered_at is not None
 
 
 async def test_nobody_is_locked_out_after_an_outage(env: Environment) -> None:
