@@ -143,6 +143,7 @@ DOWNLOAD_SECONDS: Final = 60.0  # for one attachment: Discord's own connection i
 ERROR_CHARS_READ: Final = 8 * KIB  # of an error: the message of any real one stands in its first or last lines
 LOG_CHARS_READ: Final = 64 * KIB  # of what is new in the logs since the last poll: the newest bar is at their end
 LOG_LINE_CHARS: Final = 1000  # of a line that may be a progress bar; tqdm fills a terminal of some hundred columns
+LOG_CHARS_WRITTEN: Final = 32 * KIB  # of a line of the bot's own log: a long traceback has a tenth
 STEP_DIGITS: Final = 9  # of a step in a progress bar
 
 # Ours: what is held in memory, as values, of the JSON in an output. What is more stays text (bot.large_json), and is

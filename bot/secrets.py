@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 MASK: Final = "•••"
 
+_NAME_CHARS: Final = 200  # of a name that is read: names come from models too, and a cache remembers them
+
 # Whole words that make any name secret, and parts of words that do ("dbpassword", "clientsecret").
 _SECRET_WORDS: Final = frozenset({"authorization", "bearer", "cookie", "cookies", "jwt", "passcode", "pwd", "secrets"})
 _SECRET_PARTS: Final = re.compile(r"passw(?:or)?d|passphrase|credential|secret$")
@@ -53,13 +55,17 @@ _WEB_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
 
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS: Final = re.compile(r"[\W_]+")
-_TRAILING_NUMBER: Final = re.compile(r"\d+$")
+_TRAILING_NUMBER: Final = re.compile(r"(?<!\d)\d+$")
 _JOINED: Final = re.compile(rf"({'|'.join(sorted(_CREDENTIAL_WORDS))})(keys?|tokens?)")
 
 
-@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Return whether a value of this name is a credential."""
+    """Return whether a value of this name is a credential. Of a very long one, both ends are read."""
+    return _is_secret(name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS // 2]} {name[-_NAME_CHARS // 2 :]}")
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str) -> bool:
     words = _words(name)
     if any(word in _SECRET_WORDS or _SECRET_PARTS.search(word) for word in words):
         return True

@@ -39,7 +39,7 @@ SAFE_SUFFIXES: Final = frozenset(
 )  # fmt: skip
 _NAME_CHARS: Final = 100
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,12}")
-_INNER_SUFFIX: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9_-]{1,30}")  # no number: "v1.2.mp4" has one ending
+_INNER_SUFFIX: Final = re.compile(r"(?!\d{1,30}\Z)[A-Za-z0-9_-]{1,30}")  # no number: "v1.2.mp4" has one ending
 _NOT_IN_NAMES: Final = re.compile(r'[\\/:*?"<>|;%$`]+')
 _IGNORED_AT_THE_END: Final = ". \t\r\n"  # Windows drops them: "a.exe. ." is "a.exe"
 

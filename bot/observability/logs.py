@@ -18,12 +18,14 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import Processor
 
+from bot.limits import LOG_CHARS_WRITTEN
 from bot.secrets import is_secret_name
 
 LogFormat = Literal["people", "json"]
 
 REDACTED: Final = "…"
 _SECRET_CHARS_MIN: Final = 6
+_CUT_CHARS: Final = 1000  # more than any secret has that does not begin with what gives it away
 _END: Final = r"""\s"'<>\\|)}\]"""  # ends a URL or a word, also inside JSON and Python literals
 
 _SIGNATURE_PARAMS: Final = "ex|is|hm|sig|signature|expiry|expires|policy|key|token|access_token|x-(?:amz|goog)-[a-z-]+"
@@ -159,7 +161,11 @@ class _RedactingFormatter(ProcessorFormatter):
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redact(super().format(record))
+        line = super().format(record)
+        if len(line) <= LOG_CHARS_WRITTEN:
+            return self._redact(line)
+        # A secret that is cut through is not recognized, so that the last of what is kept is left out.
+        return f"{self._redact(line[:LOG_CHARS_WRITTEN])[:-_CUT_CHARS]}{REDACTED}"
 
 
 def _hide_secret_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

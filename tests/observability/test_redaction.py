@@ -1,13 +1,16 @@
 """Secrets are removed from text in every form; other text stays as it is."""
 
+import io
 import json
+import logging
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.observability.logs import REDACTED, Redactor
+from bot.limits import LOG_CHARS_WRITTEN
+from bot.observability.logs import REDACTED, Redactor, configure_logging
 
 # Has the characters of a secret and is plainly none.
 PIECE = "notarealsecret0123456789"
@@ -126,3 +129,19 @@ def test_very_long_lines_are_redacted_in_linear_time(line: str) -> None:
     began = time.process_time()
     REDACT(line)
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize("leak", [f"r8_{PIECE}", f"whsec_{PIECE}", BOT_TOKEN, f"token={PIECE}", f"Bearer {PIECE}"])
+@pytest.mark.parametrize("distance", [0, 5, 12, 30, 200])
+def test_a_long_line_is_cut_and_leaks_nothing(leak: str, distance: int) -> None:
+    stream = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        configure_logging(stream=stream, secrets=["a secret of our own"])
+        logging.getLogger("a").warning("%s %s%s", "x" * (LOG_CHARS_WRITTEN - distance - 60), leak, "y " * 500_000)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert PIECE[:12] not in stream.getvalue()
+    assert LOG_CHARS_WRITTEN // 2 < len(stream.getvalue()) <= LOG_CHARS_WRITTEN + 2

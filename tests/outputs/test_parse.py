@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.large_json import LargeJson
+from bot.limits import OUTPUTS_SHOWN
 from bot.outputs.json_format import format_json
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText, StreamKind, parse_output, stream_kind
 
@@ -310,3 +312,37 @@ def test_real_outputs_are_parsed_as_expected(model: str, expected: str) -> None:
     found = parse_output((payload["default_example"] or {}).get("output"), schema)
     assert "".join("t" if isinstance(piece, RawText) else "f" for piece in found) == expected
     assert not any(isinstance(piece, RawData) for piece in found)
+
+
+def test_more_files_than_are_shown_become_one_list() -> None:
+    urls = [f"https://replicate.delivery/x/{n}.png" for n in range(OUTPUTS_SHOWN + 50)]
+    *shown, rest = parse_output(urls, URIS)
+    assert shown == [RawFile(n, url) for n, url in enumerate(urls[:OUTPUTS_SHOWN])]
+    assert rest == RawData(OUTPUTS_SHOWN, urls[OUTPUTS_SHOWN:], "more")
+
+
+def test_more_texts_than_are_shown_become_one_list() -> None:
+    output = {f"part {n}": f"A text that is long enough to be prose, and not a value: {n:09d}" for n in range(300)}
+    *shown, rest = parse_output(output, {})
+    assert len(shown) == OUTPUTS_SHOWN
+    assert isinstance(rest, RawData)
+    assert [label for each in rest.data for label in each] == list(output)[OUTPUTS_SHOWN:]
+
+
+def test_large_json_is_data_wherever_it_stands() -> None:
+    large = LargeJson("[1, 2]")
+    assert parse_output(large, {}) == (RawData(0, large),)
+    assert parse_output({"image": A, "boxes": large}, {}) == (RawFile(0, A, "image"), RawData(1, {"boxes": large}))
+    assert json.loads(format_json({"boxes": large, "n": 1})) == {"boxes": [1, 2], "n": 1}
+
+
+def test_json_too_deep_for_a_layout_is_kept_as_it_is() -> None:
+    text = "[" * 5000 + "]" * 5000
+    assert text in format_json({"deep": LargeJson(text)})
+
+
+def test_the_work_of_a_schema_with_many_alternatives_is_bounded() -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(8):
+        schema = {"anyOf": [schema] * 30}
+    assert parse_output([["a"] * 50] * 50, schema)
