@@ -34,6 +34,16 @@ async def test_a_final_snapshot_is_retried(env: Environment) -> None:
     assert len(env.reply(run).finished) == 1
 
 
+async def test_a_cancel_during_delivery_limits_the_text(env: Environment) -> None:
+    env.delivery_results.extend([DeliveryResult.LATER] * 3)
+    run = await ended(env)
+    assert not env.reply(run).limited
+    assert await env.engine.cancel(run.id, by=AUTHOR) is CancelResult.ALREADY_ENDED
+    assert env.reply(run).limited
+    await env.clock.advance(60)
+    assert (await env.row(run)).state is RunState.SUCCEEDED
+
+
 async def test_a_deleted_message_counts_as_delivered(env: Environment) -> None:
     env.delivery_results.append(DeliveryResult.GONE)
     run = await ended(env)
