@@ -111,7 +111,9 @@ class Runs:
         values |= {"output": output, "metrics": metrics or {}}
         if started_at is not None:
             values["started_at"] = started_at
-        return await self._update(transitions.ENDED, run_id, **values)
+        return await self._database.write(
+            lambda connection: transitions.end_run(connection, run_id, values, self._held())
+        )
 
     async def request_cancel(self, run_id: str, *, by_id: int | None, at: datetime) -> bool:
         """Store that a user, or the bot itself (None), wants to cancel an active run; True for the first request."""

@@ -19,6 +19,7 @@ from bot.store.database import Database
 from bot.store.errors import convert_error
 from bot.store.leases import Leases
 from bot.store.location import DatabaseLocation, parse_location
+from bot.store.prediction_ends import PredictionEnds
 from bot.store.process_lock import ProcessLock
 from bot.store.runs import Runs
 
@@ -28,7 +29,7 @@ _CHECK_AT_START_MAX = 64 * MIB
 
 
 class Store:
-    """The open database: ``runs``, ``commands`` and ``key_value``."""
+    """The open database: ``runs``, ``commands``, ``key_value`` and ``prediction_ends``."""
 
     def __init__(self, database: Database, *, lock: ProcessLock | None, clock: Clock) -> None:
         self.database = database
@@ -36,6 +37,7 @@ class Store:
         self.runs = Runs(database, clock=clock)
         self.commands = Commands(database)
         self.key_value = KeyValue(database)
+        self.prediction_ends = PredictionEnds(database)
         self.leases = Leases(database)
 
     @classmethod

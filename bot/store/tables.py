@@ -211,6 +211,15 @@ run_sends = Table(
     Column("number", Integer, nullable=False),
 )
 
+# The end of a prediction whose server tells it only once, as JSON, until its run has ended.
+prediction_ends = Table(
+    "prediction_ends",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("prediction", ValidText, nullable=False),
+    Column("received_at", Time, nullable=False),
+)
+
 # What is kept of a deleted run for one day, so that erasing does not reset the daily limit.
 erased_runs = Table(
     "erased_runs",

@@ -31,7 +31,7 @@ from bot.store.errors import LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunState
 from bot.store.queries import run_to_row
 from bot.store.quota import DAY, check_quota
-from bot.store.tables import erased_runs, insert_into, leases, run_files, run_messages, run_sends, runs
+from bot.store.tables import erased_runs, insert_into, leases, prediction_ends, run_files, run_messages, run_sends, runs
 
 _THIS_RUN: Final = runs.c.id == bindparam("run_id")
 _ACTIVE: Final = runs.c.ended_at.is_(None)
@@ -54,7 +54,7 @@ SUBMITTED: Final = (
 RUNNING: Final = (
     update(runs).where(_THIS_RUN, runs.c.state == RunState.SUBMITTED.value).values(state=RunState.RUNNING.value)
 )
-ENDED: Final = update(runs).where(_THIS_RUN, _ACTIVE)
+_ENDED: Final = update(runs).where(_THIS_RUN, _ACTIVE)
 CANCEL_REQUESTED: Final = update(runs).where(_THIS_RUN, _ACTIVE, runs.c.cancel_requested_at.is_(None))
 _DELIVERED: Final = (
     update(runs)
@@ -82,6 +82,7 @@ _MESSAGE: Final = select(
 ).where(_THIS_RUN)
 _SENDING: Final = select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS_RUN)
 _DELETE_SENDING: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("run_id"))
+_DELETE_PREDICTION_END: Final = delete(prediction_ends).where(prediction_ends.c.run_id == bindparam("run_id"))
 _COPIED: Final = tuple(column for column in run_files.c if column.name not in {"run_id", "number"})
 _COPY_FILE: Final = (
     insert(run_files)
@@ -130,6 +131,14 @@ def _insert_file(connection: Connection, run_id: str, number: int, file: InputFi
     row = {"run_id": run_id, "number": number, "name": file.name, "size": file.size, "data": file.read()}
     row |= {"mime": file.type.mime, "suffix": file.type.suffix, "kind": file.type.kind}
     connection.execute(insert(run_files), row)
+
+
+def end_run(connection: Connection, run_id: str, values: Mapping[str, Any], fences: Collection[int] | None) -> bool:
+    """End an active run, by the columns in ``values``; what its server told of the end is no longer needed."""
+    if execute_fenced(connection, _ENDED, {"run_id": run_id, **values}, fences).rowcount != 1:
+        return False
+    connection.execute(_DELETE_PREDICTION_END, {"run_id": run_id})
+    return True
 
 
 def deliver_run(connection: Connection, run_id: str, at: datetime, fences: Collection[int] | None) -> bool:

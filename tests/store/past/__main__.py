@@ -28,6 +28,7 @@ async def fill(file: Path) -> None:
     await store.runs.request_cancel("running-1", by_id=MIA, at=after(1))
     await store_run_in_state(store.runs, make_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
     await store.runs.erase(BOB)
+    await store.prediction_ends.save("running-1", '{"status": "succeeded"}', at=after(2))
     await store.commands.save(CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0))
     await store.commands.cache_schema("owner/model", {"openapi": {}})
     await store.key_value.put("commands", "hash")

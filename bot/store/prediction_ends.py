@@ -1,0 +1,40 @@
+"""The ends of predictions that their server tells only once: on disk before it is told that we know."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import bindparam, select
+
+from bot.store.database import Database
+from bot.store.tables import Time, ValidText, insert_into, prediction_ends, runs
+
+# Selected from the runs: for one that has ended, or was erased, there is nothing to keep.
+_END: Final = select(runs.c.id, bindparam("told", type_=ValidText), bindparam("at", type_=Time)).where(
+    runs.c.id == bindparam("run_id"), runs.c.ended_at.is_(None)
+)
+_SELECT: Final = select(prediction_ends.c.prediction).where(prediction_ends.c.run_id == bindparam("run_id"))
+
+
+class PredictionEnds:
+    """The end of each prediction that was told, until its run has ended; the first one told counts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, run_id: str, prediction: str, *, at: datetime) -> None:
+        """Store a prediction as JSON, unless its run has ended or one is stored. When it returns, it is on disk."""
+        values = {"run_id": run_id, "told": prediction, "at": at}
+        await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    insert_into(connection, prediction_ends)
+                    .from_select(["run_id", "prediction", "received_at"], _END)
+                    .on_conflict_do_nothing(index_elements=["run_id"]),
+                    values,
+                ).rowcount
+            )
+        )
+
+    async def get(self, run_id: str) -> str | None:
+        """Return the prediction as JSON, None if its end was not told."""
+        return await self._database.read(lambda connection: connection.scalar(_SELECT, {"run_id": run_id}))

@@ -1,0 +1,46 @@
+"""The end of a prediction that is told once is kept until its run has ended."""
+
+from bot.store.models import RunState
+from bot.store.store import Store
+from tests.clock import VirtualClock
+from tests.store.samples import after, make_run, store_run_in_state
+
+TOLD = '{"status": "succeeded", "output": "Füchse 🦊"}'
+
+
+async def test_a_told_end_is_read_back(store: Store) -> None:
+    await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
+    assert await store.prediction_ends.get("a") is None
+    await store.prediction_ends.save("a", TOLD, at=after(1))
+    assert await store.prediction_ends.get("a") == TOLD
+
+
+async def test_of_two_told_ends_the_first_counts(store: Store) -> None:
+    await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
+    await store.prediction_ends.save("a", TOLD, at=after(1))
+    await store.prediction_ends.save("a", '{"status": "canceled"}', at=after(2))
+    assert await store.prediction_ends.get("a") == TOLD
+
+
+async def test_a_told_end_goes_when_its_run_ends(store: Store) -> None:
+    await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
+    await store.prediction_ends.save("a", TOLD, at=after(1))
+    assert await store.runs.mark_ended("a", state=RunState.SUCCEEDED, at=after(2))
+    assert await store.prediction_ends.get("a") is None
+
+
+async def test_ends_of_unknown_or_ended_runs_are_not_kept(store: Store) -> None:
+    await store_run_in_state(store.runs, make_run("a"), RunState.SUCCEEDED)
+    await store.prediction_ends.save("a", TOLD, at=after(1))
+    await store.prediction_ends.save("nobody", TOLD, at=after(1))
+    assert await store.prediction_ends.get("a") is None
+    assert await store.prediction_ends.get("nobody") is None
+
+
+async def test_an_end_outlives_a_restart(created_url: str, store: Store, clock: VirtualClock) -> None:
+    await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
+    await store.prediction_ends.save("a", TOLD, at=after(1))
+    await store.close()
+    again = await Store.open(created_url, clock=clock)
+    assert await again.prediction_ends.get("a") == TOLD
+    await again.close()
