@@ -18,8 +18,8 @@ import structlog
 from discord.ext import commands
 
 from bot.aio import cancel_and_wait
+from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import Forbidden, NotFound, ReplicateError, Unauthenticated
 from bot.backends.replicate.transport import ReadScheduler, open_http
 from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.catalog.catalog import ANY_MODEL, Catalog
@@ -190,7 +190,7 @@ class App:
             raise ConfigError(
                 f"WEBHOOK_URL is set, but Replicate did not return the signing secret of its webhooks: {error}"
             ) from error
-        except ReplicateError as error:
+        except BackendError as error:
             log.warning("webhooks_disabled", error=str(error))  # until the next start
             return None
         from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above

@@ -9,7 +9,7 @@ import structlog
 from cachetools import TTLCache
 from rapidfuzz import fuzz, process
 
-from bot.backends.replicate.errors import ReplicateError
+from bot.backends.errors import BackendError
 from bot.backends.replicate.types import ModelRef
 from bot.catalog.resolve import ModelResolver, ResolvedModel, as_user_errors
 from bot.catalog.search import ModelSummary
@@ -286,7 +286,7 @@ class Catalog:
         except UserError as error:
             log.warning("command_skipped", command=spec.name, reason=error.sentence)
             return True
-        except ReplicateError as error:
+        except BackendError as error:
             cached = await self._resolver.get_cached(spec.target)
             if cached is None:
                 log.warning("command_postponed", command=spec.name, error=str(error))

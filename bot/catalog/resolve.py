@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from bot.backends.errors import BackendError, NotFound, ResponseTooLarge, Throttled, Unauthenticated
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import NotFound, ReplicateError, ResponseTooLarge, Throttled, Unauthenticated
 from bot.backends.replicate.models import Model
 from bot.backends.replicate.types import ModelRef
 from bot.errors import ConfigError, Refused, UserError
@@ -46,7 +46,7 @@ class ModelResolver:
         self._cache = cache
 
     async def resolve(self, target: ModelRef) -> ResolvedModel:
-        """Return the pinned target with its schema. Raise UnknownModel or a ReplicateError."""
+        """Return the pinned target with its schema. Raise UnknownModel or a BackendError."""
         cached = await self.get_cached(target) if target.version is not None else None
         if cached is not None:
             return cached
@@ -83,7 +83,7 @@ class ModelResolver:
         return ResolvedModel(target=pinned, description=payload["description"], schema=payload["schema"])
 
     async def get_model(self, target: ModelRef) -> Model:
-        """Return the target's model as it is on Replicate now. Raise UnknownModel or a ReplicateError."""
+        """Return the target's model as it is on Replicate now. Raise UnknownModel or a BackendError."""
         try:
             if not target.deployment:
                 return await self._replicate.models.get(target.model)
@@ -119,7 +119,7 @@ def as_user_errors() -> Iterator[None]:
         raise ReplicateUnavailable("Replicate rejected this bot's token. Ask the bot's owner to fix it.") from error
     except Throttled as error:
         raise ReplicateUnavailable("Replicate is busy. Try again in a minute.") from error
-    except ReplicateError as error:
+    except BackendError as error:
         raise ReplicateUnavailable("Replicate isn't responding right now. Try again in a minute.") from error
 
 

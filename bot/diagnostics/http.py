@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.backends.errors import BackendError
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import ReplicateError
 from bot.backends.replicate.webhooks import (
     ID_HEADER,
     SIGNATURE_HEADER,
@@ -58,7 +58,7 @@ async def _check_secret(replicate: Replicate, clock: Clock, report: Report) -> s
     try:
         secret = await replicate.webhooks.get_secret()
         WebhookVerifier(secret, clock)
-    except ReplicateError as error:
+    except BackendError as error:
         report(
             failed(
                 f"WEBHOOK_URL is set, but Replicate did not return its signing secret ({error}). "

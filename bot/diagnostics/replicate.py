@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.backends.errors import ApiError, BackendError, NotFound, NotSent, Unauthenticated
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import ApiError, NotFound, NotSent, ReplicateError, Unauthenticated
 from bot.backends.replicate.types import ModelRef
 from bot.catalog.catalog import prepare_command
 from bot.catalog.resolve import ModelResolver, UnknownModel
@@ -30,7 +30,7 @@ async def check_account(context: CheckContext, report: Report) -> bool:
     """Check the token; False if Replicate rejects it or cannot be reached."""
     try:
         account = await context.replicate.get_account()
-    except ReplicateError as error:
+    except BackendError as error:
         report(failed(_explain_error(error, context.base_url)))
         return False
     report(passed(f"Replicate: the token belongs to {account.username} ({account.type}), whose account pays."))
@@ -48,7 +48,7 @@ async def _check_command(context: CheckContext, spec: CommandSpec) -> CheckResul
         resolved = await context.resolver.resolve(spec.target)
     except UnknownModel as unknown:
         return failed(f"/{spec.name}: {await _explain_version(context.replicate, spec.target) or unknown.sentence}")
-    except ReplicateError as error:
+    except BackendError as error:
         return failed(f"/{spec.name}: {_explain_error(error, context.base_url)}")
     try:
         command = prepare_command(spec, resolved, hidden=context.hidden)
@@ -68,7 +68,7 @@ async def _explain_version(replicate: Replicate, target: ModelRef) -> str | None
         return None
     try:
         model = await replicate.models.get(target.model)
-    except ReplicateError:
+    except BackendError:
         return None
     latest = f" Its latest version is {model.latest_version.id}." if model.latest_version else ""
     return f"{target.model} exists on Replicate, but it has no version {target.version[:12]}….{latest}"
@@ -78,7 +78,7 @@ def _shorten(target: ModelRef) -> str:
     return f"{target.model}, version {target.version[:12]}…" if target.version else str(target)
 
 
-def _explain_error(error: ReplicateError, base_url: str) -> str:
+def _explain_error(error: BackendError, base_url: str) -> str:
     match error:
         case Unauthenticated():
             return f"Replicate rejects REPLICATE_API_TOKEN. Create a new one at {_TOKENS_PAGE}."

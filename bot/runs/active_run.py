@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.aio import EventQueue, race
-from bot.backends.replicate.predictions import Prediction, Status
-from bot.backends.replicate.stream import StreamBatch
+from bot.backends.prediction import Prediction, Status, StreamBatch
 from bot.clock import Clock
 from bot.media.types import Media
 from bot.runs.outcome import FailureReason, StreamResult, is_over

@@ -16,8 +16,8 @@ from typing import Final
 import structlog
 
 from bot.aio import race
-from bot.backends.replicate.errors import ApiError, NoResponse, NotSent, ReplicateError, Throttled
-from bot.backends.replicate.predictions import Prediction
+from bot.backends.errors import ApiError, BackendError, NoResponse, NotSent, Throttled
+from bot.backends.prediction import Prediction
 from bot.backends.replicate.types import ModelRef
 from bot.runs.active_run import ActiveRun
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, reason_of_create_error, reason_of_upload_error
@@ -89,7 +89,7 @@ async def _attempt(
         if active.resolved_input is None:
             try:
                 await race(_resolve_input(active, services), active.cancel_requested.wait())
-            except ReplicateError as error:
+            except BackendError as error:
                 return Outcome(state=RunState.FAILED, reason=reason_of_upload_error(error))
         with active.critical_section():  # from here until Replicate's answer is on disk
             if active.resolved_input is None or not await _mark_sent(active, services):
@@ -144,7 +144,7 @@ async def _create(active: ActiveRun, services: RunServices) -> Prediction | Outc
             services.create_queue.on_accepted(services.replicate.create_allowance)
             await services.reconciler.assign(active, prediction.id)
             return prediction
-    except ReplicateError as error:
+    except BackendError as error:
         result, answer = classify_create_error(error)
         if isinstance(error, Throttled):
             services.create_queue.on_throttled(error.retry_after)
@@ -168,7 +168,7 @@ async def _request(active: ActiveRun, services: RunServices) -> Prediction:
             webhook_events=_WEBHOOK_EVENTS if run.webhook else (),
             cancel_after=services.policy.deadline,
         )
-    except ReplicateError:
+    except BackendError:
         raise
     except Exception as error:
         log.exception("create_failed_unexpectedly", run=run.id)
@@ -176,7 +176,7 @@ async def _request(active: ActiveRun, services: RunServices) -> Prediction:
         raise NoResponse("The create request ended in an unexpected error.") from error
 
 
-def classify_create_error(error: ReplicateError) -> tuple[str, Outcome | RetryLater | NoAnswer]:
+def classify_create_error(error: BackendError) -> tuple[str, Outcome | RetryLater | NoAnswer]:
     """Return a word for the log, and whether the request may be sent again after this error."""
     if isinstance(error, Throttled):
         return "throttled", RetryLater(FailureCode.THROTTLED, WarningCode.THROTTLED, error.retry_after)

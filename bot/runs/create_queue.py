@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
-from bot.backends.replicate.api import CreateAllowance
+from bot.backends.backend import CreateAllowance
 from bot.clock import Clock
 from bot.sliding_window import SlidingWindow
 

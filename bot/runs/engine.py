@@ -38,8 +38,8 @@ from typing import Any, Final
 import structlog
 
 from bot.aio import cancel_and_wait, race
+from bot.backends.prediction import Prediction
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.predictions import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.media.types import InputFile, Media, find_references

@@ -12,8 +12,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from bot.backends.replicate.errors import (
+from bot.backends.errors import (
     ApiError,
+    BackendError,
     Forbidden,
     InsufficientCredit,
     InvalidField,
@@ -22,12 +23,11 @@ from bot.backends.replicate.errors import (
     NoResponse,
     NotFound,
     NotSent,
-    ReplicateError,
     Throttled,
     TooLarge,
     Unauthenticated,
 )
-from bot.backends.replicate.predictions import Prediction, Status
+from bot.backends.prediction import Prediction, Status
 from bot.runs.error_text import clean_error, own_words
 from bot.store.models import Run, RunState
 
@@ -219,7 +219,7 @@ def _reason_of_foreign_cancel(prediction: Prediction, deadline: timedelta) -> Fa
     return FailureReason(FailureCode.CANCELED_ELSEWHERE)
 
 
-_CREATE_ERRORS: Final[tuple[tuple[type[ReplicateError], FailureCode], ...]] = (
+_CREATE_ERRORS: Final[tuple[tuple[type[BackendError], FailureCode], ...]] = (
     (NotSent, FailureCode.UNREACHABLE),
     (Throttled, FailureCode.THROTTLED),
     (Unauthenticated, FailureCode.TOKEN),
@@ -230,7 +230,7 @@ _CREATE_ERRORS: Final[tuple[tuple[type[ReplicateError], FailureCode], ...]] = (
 )
 
 
-def reason_of_create_error(error: ReplicateError) -> FailureReason:
+def reason_of_create_error(error: BackendError) -> FailureReason:
     """Return why Replicate did not accept a create request."""
     if isinstance(error, InvalidInput):
         return _reason_of_invalid_input(error)
@@ -242,7 +242,7 @@ def reason_of_create_error(error: ReplicateError) -> FailureReason:
     return FailureReason(FailureCode.UNREACHABLE)
 
 
-def reason_of_upload_error(error: ReplicateError) -> FailureReason:
+def reason_of_upload_error(error: BackendError) -> FailureReason:
     """Return why Replicate did not accept an input file."""
     unclear = isinstance(error, (NoResponse, InvalidResponse))
     return FailureReason(FailureCode.UPLOAD) if unclear else reason_of_create_error(error)

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from bot.aio import backoff_delay, no_jitter
-from bot.backends.replicate.predictions import Prediction, Predictions
+from bot.backends.prediction import Prediction
+from bot.backends.replicate.predictions import Predictions
 from bot.clock import Clock
 from bot.limits import CREATES_PER_MINUTE, REQUESTS_PER_MINUTE
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS

@@ -12,8 +12,9 @@ from typing import Any, Final
 import structlog
 
 from bot.aio import race
-from bot.backends.replicate.errors import ReplicateError
-from bot.backends.replicate.predictions import Prediction, Predictions
+from bot.backends.errors import BackendError
+from bot.backends.prediction import Prediction
+from bot.backends.replicate.predictions import Predictions
 from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
 from bot.media.types import parse_reference
@@ -153,7 +154,7 @@ class Reconciler:
         listed = True
         try:
             found.update(await self._list(active.run))
-        except ReplicateError:
+        except BackendError:
             listed = False
         sent_input, skew = active.resolved_input or {}, self._policy.clock_skew
         matches = {
@@ -292,7 +293,7 @@ class OrphanCanceller:
                 return
             log.warning("orphan_found", run=run_id, prediction=prediction.id)
             await self._predictions.cancel(prediction.id)
-        except ReplicateError:
+        except BackendError:
             log.warning("orphan_not_canceled", run=run_id, prediction=prediction.id)
         except Exception:
             log.exception("orphan_check_failed", run=run_id, prediction=prediction.id)

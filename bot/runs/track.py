@@ -11,9 +11,8 @@ from typing import Any, Final
 import structlog
 
 from bot.aio import cancel_and_wait
-from bot.backends.replicate.errors import InvalidResponse, NotFound, ReplicateError, ResponseTooLarge, StreamLost
-from bot.backends.replicate.predictions import Prediction, Status
-from bot.backends.replicate.stream import StreamBatch
+from bot.backends.errors import BackendError, InvalidResponse, NotFound, ResponseTooLarge, StreamLost
+from bot.backends.prediction import Prediction, Status, StreamBatch
 from bot.runs.active_run import (
     ActiveRun,
     CancelRequested,
@@ -234,7 +233,7 @@ class _Tracker:
             raise RuntimeError("A run without a prediction cannot be tracked.")
         try:
             self._active.events.put(PollResult(await self._services.poll_limiter.poll(prediction_id)))
-        except ReplicateError as error:
+        except BackendError as error:
             if isinstance(error, NotFound):
                 self._not_found += 1
             else:
@@ -305,7 +304,7 @@ async def send_cancel(active: ActiveRun, services: RunServices, attempt: int = 1
         await services.replicate.predictions.cancel(active.run.prediction_id)
     except NotFound:  # polls say the same
         return True
-    except ReplicateError as error:
+    except BackendError as error:
         log.warning("cancel_not_accepted", run=active.run.id, attempt=attempt, error=type(error).__name__)
         return False
     except Exception:  # a prediction that nobody wants must not run on because of a bug

@@ -15,9 +15,10 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from bot.backends.errors import ForgedWebhook, InvalidResponse, StaleWebhook
+from bot.backends.prediction import Prediction
 from bot.backends.replicate.api import decode_object
-from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook
-from bot.backends.replicate.predictions import Prediction, parse_prediction
+from bot.backends.replicate.predictions import parse_prediction
 from bot.backends.replicate.webhooks import ID_HEADER, WebhookVerifier
 from bot.limits import WEBHOOK_BODIES, WEBHOOK_BODY_BYTES, WEBHOOK_BODY_WAIT, WEBHOOK_PARSED_BYTES
 from bot.observability.metrics import Metrics

@@ -7,19 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.backends.replicate.api import CreateAllowance
-from bot.backends.replicate.errors import (
-    InvalidResponse,
-    NoResponse,
-    NotFound,
-    NotSent,
-    ReplicateError,
-    StreamLost,
-    Throttled,
-)
+from bot.backends.backend import CreateAllowance
+from bot.backends.errors import BackendError, InvalidResponse, NoResponse, NotFound, NotSent, StreamLost, Throttled
+from bot.backends.prediction import OnBatch, Prediction, Status, StreamBatch
 from bot.backends.replicate.files import RemoteFile
-from bot.backends.replicate.predictions import Prediction, Status
-from bot.backends.replicate.stream import OnBatch, StreamBatch
 from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
 
@@ -103,12 +94,12 @@ class FakeReplicate:
         self._clock = clock
         self.predictions = self
         self.files = FakeFiles()
-        self.create_results: deque[str | ReplicateError] = deque()
+        self.create_results: deque[str | BackendError] = deque()
         self.create_delay = 0.0
-        self.poll_errors: deque[ReplicateError | None] = deque()
+        self.poll_errors: deque[BackendError | None] = deque()
         self.polls_blocked: asyncio.Event | None = None
         self.cancel_errors: deque[Exception] = deque()
-        self.list_errors: deque[ReplicateError] = deque()
+        self.list_errors: deque[BackendError] = deque()
         self.creates: list[Create] = []
         self.by_id: dict[str, FakePrediction] = {}
         self.polls = 0
@@ -132,9 +123,9 @@ class FakeReplicate:
         cancel_after: timedelta | None = None,
     ) -> Prediction:
         result = self.create_results.popleft() if self.create_results else "ok"
-        may_exist = not isinstance(result, ReplicateError) or isinstance(result, NoResponse | InvalidResponse)
+        may_exist = not isinstance(result, BackendError) or isinstance(result, NoResponse | InvalidResponse)
         self.creates.append(Create(self._clock.monotonic(), target, dict(input), webhook, cancel_after, may_exist))
-        if isinstance(result, ReplicateError):
+        if isinstance(result, BackendError):
             raise result
         if result == NEVER_ARRIVED:
             raise NoResponse("timeout")
@@ -213,7 +204,7 @@ class FakeFiles:
 
     def __init__(self) -> None:
         self.uploads: list[str] = []
-        self.errors: deque[ReplicateError] = deque()
+        self.errors: deque[BackendError] = deque()
 
     async def create(self, *, name: str, content_type: str, data: bytes) -> RemoteFile:
         assert content_type

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.backends.replicate.errors import NoResponse
-from bot.backends.replicate.predictions import Status
+from bot.backends.errors import NoResponse
+from bot.backends.prediction import Status
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import Phase, WarningCode
 from bot.store.errors import StoreError

@@ -2,15 +2,15 @@
 
 import pytest
 
-from bot.backends.replicate.api import CreateAllowance
-from bot.backends.replicate.errors import (
+from bot.backends.backend import CreateAllowance
+from bot.backends.errors import (
+    BackendError,
     InsufficientCredit,
     InvalidField,
     InvalidInput,
     InvalidResponse,
     NoResponse,
     NotFound,
-    ReplicateError,
     Unauthenticated,
 )
 from bot.media.types import Media, MediaKind, MediaType
@@ -76,7 +76,7 @@ async def test_endless_throttling_fails_without_cost(env: Environment) -> None:
         ),
     ],
 )
-async def test_a_refused_create_ends_the_run(env: Environment, error: ReplicateError, reason: FailureReason) -> None:
+async def test_a_refused_create_ends_the_run(env: Environment, error: BackendError, reason: FailureReason) -> None:
     env.replicate.create_results.append(error)
     run = await env.start()
     row = await env.row(run)

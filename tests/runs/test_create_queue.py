@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bot.backends.replicate.api import CreateAllowance
+from bot.backends.backend import CreateAllowance
 from bot.runs.create_queue import CreateQueue, CreateRateLimiter, FairQueue, QueueTicket
 from bot.sliding_window import SlidingWindow
 from tests.clock import VirtualClock

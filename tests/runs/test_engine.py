@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.backends.replicate.predictions import Status
+from bot.backends.prediction import Status
 from bot.outputs.items import FileItem, TextItem
 from bot.runs.engine import Restarting, repeat_run
 from bot.runs.snapshot import Phase

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bot.backends.replicate.errors import InsufficientCredit, NoResponse, ReplicateError
-from bot.backends.replicate.predictions import Status
+from bot.backends.errors import BackendError, InsufficientCredit, NoResponse
+from bot.backends.prediction import Status
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.errors import StoreError
@@ -66,7 +66,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.run_ids.append(run.id)
 
     @rule(result=st.sampled_from([LOST_ANSWER, NEVER_ARRIVED, THROTTLED, REFUSED_CONNECTION, REFUSED]))
-    def let_a_create_fail(self, result: str | ReplicateError) -> None:
+    def let_a_create_fail(self, result: str | BackendError) -> None:
         self.env.replicate.create_results.append(result)
 
     @rule(errors=st.sampled_from(["poll_errors", "cancel_errors", "list_errors"]))

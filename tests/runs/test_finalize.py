@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from bot.backends.replicate.errors import NoResponse
-from bot.backends.replicate.predictions import Status
+from bot.backends.errors import NoResponse
+from bot.backends.prediction import Status
 from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import LinkItem
 from bot.runs.engine import CancelResult

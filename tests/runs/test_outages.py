@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from bot.backends.replicate.errors import NoResponse, ReplicateError
-from bot.backends.replicate.predictions import Status
+from bot.backends.errors import BackendError, NoResponse
+from bot.backends.prediction import Status
 from bot.outputs.items import FileItem, LinkItem
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import Phase, WarningCode
@@ -153,7 +153,7 @@ async def test_input_files_are_read_when_the_database_works(env: Environment) ->
 
 
 @pytest.mark.parametrize("refusal", [THROTTLED, REFUSED_CONNECTION])
-async def test_a_refused_create_is_resent_once_it_is_unsent(env: Environment, refusal: ReplicateError) -> None:
+async def test_a_refused_create_is_resent_once_it_is_unsent(env: Environment, refusal: BackendError) -> None:
     env.replicate.create_results.append(refusal)
     lock(env, ["mark_unsent"])
     run = await env.start()

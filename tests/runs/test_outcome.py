@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backends.replicate.errors import ApiError, InvalidField, InvalidInput, TooLarge
+from bot.backends.errors import ApiError, InvalidField, InvalidInput, TooLarge
 from bot.runs.outcome import (
     FailureCode,
     FailureReason,

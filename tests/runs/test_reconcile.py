@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.backends.replicate.errors import NoResponse
-from bot.backends.replicate.predictions import Status
+from bot.backends.errors import NoResponse
+from bot.backends.prediction import Status
 from bot.backends.replicate.types import ModelRef
 from bot.media.types import Media, MediaKind, MediaType
 from bot.store.models import RunState

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backends.replicate.errors import NoResponse
-from bot.backends.replicate.predictions import Status
+from bot.backends.errors import NoResponse
+from bot.backends.prediction import Status
 from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import TextItem
 from bot.runs.recover import RecoveryStep, next_step

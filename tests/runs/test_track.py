@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from bot.backends.replicate.errors import NoResponse
-from bot.backends.replicate.predictions import Status
+from bot.backends.errors import NoResponse
+from bot.backends.prediction import Status
 from bot.outputs.items import TextItem
 from bot.runs.outcome import FailureCode, FailureReason, failure_of
 from bot.runs.snapshot import Phase, WarningCode

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from yarl import URL
 
-from bot.backends.replicate.predictions import Prediction, Status
+from bot.backends.prediction import Prediction, Status
 from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.errors import ConfigError
 from bot.limits import WEBHOOK_BODY_BYTES, WEBHOOK_PARSED_BYTES

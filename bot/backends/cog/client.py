@@ -30,7 +30,7 @@ from urllib.parse import quote
 
 import httpx
 
-from bot.backends.replicate.errors import ApiError, InvalidField, InvalidInput, InvalidResponse, NoResponse, NotSent
+from bot.backends.errors import ApiError, InvalidField, InvalidInput, InvalidResponse, NoResponse, NotSent
 from bot.large_json import InvalidJson, read_object
 from bot.limits import MIB
 

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Final
 
-from bot.backends.replicate.errors import InvalidResponse
-from bot.backends.replicate.predictions import Prediction, parse_prediction
+from bot.backends.errors import InvalidResponse
+from bot.backends.prediction import Prediction
+from bot.backends.replicate.predictions import parse_prediction
 from bot.large_json import InvalidJson, read_object
 
 _LARGE: Final = ("output", "metrics")

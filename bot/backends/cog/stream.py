@@ -14,8 +14,8 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from bot.backends.cog.client import CogClient
-from bot.backends.replicate.errors import ApiError, InvalidResponse, NoResponse, NotSent, StreamLost
-from bot.backends.replicate.stream import StreamBatch
+from bot.backends.errors import ApiError, InvalidResponse, NoResponse, NotSent, StreamLost
+from bot.backends.prediction import StreamBatch
 from bot.clock import Clock
 from bot.limits import STREAM_BYTES
 

@@ -1,6 +1,5 @@
 """One request to Replicate's HTTP API and its response: authorization, retries, rate limit headers, pages of lists."""
 
-import math
 import zlib
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
@@ -13,19 +12,18 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from bot.aio import Jitter, backoff_delay, random_jitter
-from bot.backends.replicate.address import api_roots
-from bot.backends.replicate.errors import (
-    TRANSPORT_ERRORS,
+from bot.backends.backend import CreateAllowance
+from bot.backends.errors import (
     ApiError,
+    BackendError,
     InvalidResponse,
     NoResponse,
     NotSent,
-    ReplicateError,
     ResponseTooLarge,
     Throttled,
-    error_from_exception,
-    error_from_response,
 )
+from bot.backends.replicate.address import api_roots
+from bot.backends.replicate.errors import TRANSPORT_ERRORS, error_from_exception, error_from_response
 from bot.clock import Clock
 from bot.large_json import InvalidJson, read_object
 from bot.limits import INLINE_JSON_BYTES, RESPONSE_BYTES
@@ -48,29 +46,6 @@ _BODY_CHUNK_BYTES: Final = 64 * 1024
 _ERROR_BYTES: Final = 64 * 1024  # of an error's body
 _BODY_HEADERS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})  # not of a body read
 _PARSE_SECONDS: Final = 20.0  # of processor time; a response of the largest size takes a few
-_UNIX_TIME_FROM: Final = 1_000_000_000  # a larger ``ratelimit-reset`` is a Unix time, as some gateways send it
-
-
-@dataclass(frozen=True, slots=True)
-class CreateAllowance:
-    """The rate limit of creates as a response states it: ``remaining`` requests, ``reset`` seconds until it refills."""
-
-    remaining: int
-    reset: float
-
-    @classmethod
-    def from_headers(cls, headers: Mapping[str, str], *, now: float) -> "CreateAllowance | None":
-        """Return the allowance in a response's headers, or None if there is none; ``now`` is the Unix time."""
-        try:
-            remaining = int(headers.get("ratelimit-remaining", ""))
-            reset = float(headers.get("ratelimit-reset", ""))
-        except ValueError:
-            return None
-        if not math.isfinite(reset):
-            return None
-        if reset > _UNIX_TIME_FROM:
-            reset -= now
-        return cls(max(remaining, 0), max(reset, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +114,7 @@ class ApiClient:
         return f"ApiClient({self._roots[0]!r})"
 
     async def send(self, request: ApiRequest) -> httpx.Response:
-        """Have the request carried out once at most; return a successful response, else raise a ReplicateError.
+        """Have the request carried out once at most; return a successful response, else raise a BackendError.
 
         An exception that nobody expected is a NoResponse: only what is known to prove that nothing left this machine
         is NotSent.
@@ -180,7 +155,7 @@ class ApiClient:
             raise error from cause
         try:
             return self._accept(request, response, self._clock.monotonic() - started_at)
-        except ReplicateError:
+        except BackendError:
             raise
         except Exception as cause:
             log.exception("replicate_response_failed", operation=request.operation)

@@ -7,13 +7,15 @@ import httpx
 from pydantic import ValidationError
 
 from bot.aio import Jitter, random_jitter
-from bot.backends.replicate.api import ApiClient, ApiRequest, CreateAllowance, resource_path
-from bot.backends.replicate.errors import InvalidResponse
+from bot.backends.backend import CreateAllowance
+from bot.backends.errors import InvalidResponse
+from bot.backends.prediction import NextReadIn, OnBatch
+from bot.backends.replicate.api import ApiClient, ApiRequest, resource_path
 from bot.backends.replicate.files import Files
 from bot.backends.replicate.models import Deployments, Models
 from bot.backends.replicate.predictions import Predictions
-from bot.backends.replicate.stream import OnBatch, read_stream
-from bot.backends.replicate.transport import NextReadIn, ReadScheduler, read_at_once
+from bot.backends.replicate.stream import read_stream
+from bot.backends.replicate.transport import ReadScheduler, read_at_once
 from bot.backends.replicate.types import ApiModel
 from bot.backends.replicate.webhooks import Webhooks
 from bot.clock import Clock

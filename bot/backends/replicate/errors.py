@@ -1,31 +1,9 @@
-"""The errors of this package, by what the caller may do next, and the rules that make them of HTTP failures.
-
-::
-
-    ReplicateError
-    ├── NotSent               the request did not reach Replicate: refused, unresolved, no connection. Safe to resend
-    ├── NoResponse            sent, but no usable response: reset, timeout, 5xx. It may have been carried out
-    ├── InvalidResponse       a 2xx whose body is not what the API promises. It was carried out
-    │   └── ResponseTooLarge  its body is larger than this bot reads
-    ├── StreamLost            a prediction's stream cannot be read (any more); the prediction itself goes on
-    ├── WebhookRejected       a webhook delivery that is not authentic
-    │   ├── ForgedWebhook     not signed with the account's secret
-    │   └── StaleWebhook      signed, but its timestamp is too far from now
-    └── ApiError              Replicate refused: status, title, detail
-        ├── Unauthenticated   401: the token
-        ├── InsufficientCredit  402: the account's credit
-        ├── Forbidden         403
-        ├── NotFound          404: unknown model, version, prediction, or file
-        ├── TooLarge          413
-        ├── InvalidInput      422: carries ``fields``
-        └── Throttled         429: carries ``retry_after``, in seconds
-"""
+"""The rules that make errors of Replicate's HTTP failures."""
 
 import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -33,6 +11,20 @@ from typing import Any, Final
 import aiohttp
 import httpx
 
+from bot.backends.errors import (
+    ApiError,
+    BackendError,
+    Forbidden,
+    InsufficientCredit,
+    InvalidField,
+    InvalidInput,
+    NoResponse,
+    NotFound,
+    NotSent,
+    Throttled,
+    TooLarge,
+    Unauthenticated,
+)
 from bot.backends.replicate.types import clean
 from bot.formatting import single_line
 
@@ -70,110 +62,6 @@ NOTHING_SENT: Final[frozenset[type[BaseException]]] = frozenset(
 CONNECTED_EXTENSION: Final = "replicord_connected"
 """The extension of a request that the transport sets once it has given the request a connection."""
 
-
-class ReplicateError(Exception):
-    """A request to Replicate, a stream or a webhook failed."""
-
-
-class NotSent(ReplicateError):
-    """The request did not reach Replicate; sending it again cannot do anything twice."""
-
-
-class NoResponse(ReplicateError):
-    """The request was sent and no usable response came; it may have been carried out.
-
-    ``status`` is that of a 5xx, None where there was no response at all. ``retry_after`` is in seconds, if stated.
-    """
-
-    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after = retry_after
-
-
-class InvalidResponse(ReplicateError):
-    """Replicate's response is not what its API promises."""
-
-
-class ResponseTooLarge(InvalidResponse):
-    """Replicate's response is larger than this bot reads, and will be so again."""
-
-
-class StreamLost(ReplicateError):
-    """A stream cannot be read (any more); ``status`` is the response that ended it, None where there was none."""
-
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class WebhookRejected(ReplicateError):
-    """A webhook delivery is not authentic."""
-
-
-class ForgedWebhook(WebhookRejected):
-    """The delivery is not signed with the account's webhook secret."""
-
-
-class StaleWebhook(WebhookRejected):
-    """The delivery's timestamp is too far from now, so it may be a replay."""
-
-
-class ApiError(ReplicateError):
-    """Replicate refused the request."""
-
-    def __init__(self, *, status: int, title: str, detail: str) -> None:
-        super().__init__(f"{status} {title}: {detail}" if title else f"{status} {detail}")
-        self.status = status
-        self.title = title
-        self.detail = detail
-
-
-class Unauthenticated(ApiError):
-    """The token is missing, wrong or revoked."""
-
-
-class InsufficientCredit(ApiError):
-    """The account does not have enough credit."""
-
-
-class Forbidden(ApiError):
-    """The account is not allowed to do this."""
-
-
-class NotFound(ApiError):
-    """The resource does not exist, or the account has no access to it."""
-
-
-class TooLarge(ApiError):
-    """The file is larger than Replicate accepts."""
-
-
-@dataclass(frozen=True, slots=True)
-class InvalidField:
-    """An input that the model's schema rejects. ``field`` is "input.<name>", or "input" for a missing one."""
-
-    field: str
-    type: str
-    description: str
-
-
-class InvalidInput(ApiError):
-    """The input or the version is invalid; ``fields`` names the inputs where Replicate does."""
-
-    def __init__(self, *, status: int, title: str, detail: str, fields: tuple[InvalidField, ...] = ()) -> None:
-        super().__init__(status=status, title=title, detail=detail)
-        self.fields = fields
-
-
-class Throttled(ApiError):
-    """Too many requests; the next may be sent in ``retry_after`` seconds."""
-
-    def __init__(self, *, status: int, title: str, detail: str, retry_after: float) -> None:
-        super().__init__(status=status, title=title, detail=detail)
-        self.retry_after = retry_after
-
-
 _ERRORS_BY_STATUS: Final[Mapping[int, type[ApiError]]] = {
     401: Unauthenticated,
     402: InsufficientCredit,
@@ -183,7 +71,7 @@ _ERRORS_BY_STATUS: Final[Mapping[int, type[ApiError]]] = {
 }
 
 
-def error_from_response(response: httpx.Response, *, now: datetime) -> ReplicateError | None:
+def error_from_response(response: httpx.Response, *, now: datetime) -> BackendError | None:
     """Return the error that a response stands for, or None for a success. The body must have been read."""
     status = response.status_code
     if response.is_success:
@@ -204,7 +92,7 @@ def error_from_response(response: httpx.Response, *, now: datetime) -> Replicate
     return error(status=status, title=title, detail=detail or _text(response.reason_phrase))
 
 
-def error_from_exception(error: Exception, *, request: httpx.Request) -> ReplicateError:
+def error_from_exception(error: Exception, *, request: httpx.Request) -> BackendError:
     """Return NotSent if it is proven that nothing of the request left this machine, else NoResponse.
 
     The proof has two halves: the exception is one that is raised before anything is sent, and the request never had a

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from bot.backends.errors import InvalidResponse, TooLarge
 from bot.backends.replicate.api import TIMEOUT, ApiClient, ApiRequest, Upload, resource_path
-from bot.backends.replicate.errors import InvalidResponse, TooLarge
 from bot.backends.replicate.types import ApiModel, Id, Url, clean
 from bot.formatting import format_size
 from bot.limits import FILE_BYTES, FILENAME_BYTES

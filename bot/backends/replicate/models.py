@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
+from bot.backends.errors import InvalidResponse, NotFound, ResponseTooLarge
 from bot.backends.replicate.api import ApiClient, ApiRequest, decode_object, resource_path
-from bot.backends.replicate.errors import InvalidResponse, NotFound, ResponseTooLarge
 from bot.backends.replicate.types import ApiModel, Name, NonNegativeInt, OptionalText, UncheckedObject, Url
 from bot.limits import MODEL_BYTES
 from bot.worker_pool import WorkerPool, WorkTooHeavy

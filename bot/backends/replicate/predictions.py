@@ -4,15 +4,14 @@ import json
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import Field, ValidationError
 
+from bot.backends.errors import InvalidInput, InvalidResponse
+from bot.backends.prediction import Prediction, Status
 from bot.backends.replicate.api import ApiClient, ApiRequest, resource_path
-from bot.backends.replicate.errors import InvalidInput, InvalidResponse
 from bot.backends.replicate.types import (
     ApiModel,
     Id,
@@ -36,50 +35,7 @@ _LARGE: Final = ("output", "input", "logs", "error", "metrics")
 _CREATE_READ_TIMEOUT: Final = 60.0
 
 
-class Status(StrEnum):
-    """The state of a prediction. ``OTHER`` stands for every status that Replicate may add."""
-
-    STARTING = "starting"
-    PROCESSING = "processing"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELED = "canceled"
-    ABORTED = "aborted"
-    OTHER = "other"
-
-    @property
-    def terminal(self) -> bool:
-        """Whether the status is final."""
-        return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.ABORTED)
-
-
 _STATUSES: Final = {status.value: status for status in Status}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """A prediction at one moment.
-
-    ``version`` is 64 hex digits, or "hidden" or another word for official models. ``error`` is text whatever JSON type
-    it has in the API. ``stream_url`` is a capability: it needs no token and is never logged. Times are aware.
-    """
-
-    id: str
-    model: str
-    version: str
-    status: Status
-    created_at: datetime
-    input: Mapping[str, Any] = field(default_factory=dict)
-    output: Any = None
-    error: str | None = None
-    logs: str = ""
-    data_removed: bool = False
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    deployment: str | None = None
-    webhook: str | None = None
-    stream_url: str | None = field(default=None, repr=False)
 
 
 class _Urls(ApiModel):

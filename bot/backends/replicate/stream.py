@@ -3,17 +3,18 @@
 import asyncio
 import json
 from array import array
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, cast
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from bot.aio import Jitter, backoff_delay
-from bot.backends.replicate.errors import TRANSPORT_ERRORS, StreamLost, retry_after
-from bot.backends.replicate.transport import BatchedStream, NextReadIn, PausableConnection, ReadScheduler, read_at_once
+from bot.backends.errors import StreamLost
+from bot.backends.prediction import NextReadIn, OnBatch, StreamBatch
+from bot.backends.replicate.errors import TRANSPORT_ERRORS, retry_after
+from bot.backends.replicate.transport import BatchedStream, PausableConnection, ReadScheduler, read_at_once
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 
@@ -36,22 +37,6 @@ _JSON_CHARS: Final = 64 * 1024  # of an error or an end that is parsed; those of
 
 _KINDS: Final = frozenset({"output", "error", "done"})
 _REPEAT_DISTANCE: Final = 16  # events between an event and its repeat on the same connection, at most
-
-
-@dataclass(frozen=True, slots=True)
-class StreamBatch:
-    """The events of one read.
-
-    ``outputs`` are pieces of text or URLs, in order. ``error`` is the text of the last error event, None if there was
-    none. ``end`` is the reason of the end: "", "canceled" or "error"; None if the stream goes on.
-    """
-
-    outputs: Sequence[str] = ()
-    error: str | None = None
-    end: str | None = None
-
-
-OnBatch = Callable[[StreamBatch], None]
 
 
 async def read_stream(

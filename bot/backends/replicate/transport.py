@@ -18,8 +18,10 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from bot.backends.errors import StreamLost
+from bot.backends.prediction import NextReadIn
 from bot.backends.replicate.api import TIMEOUT
-from bot.backends.replicate.errors import CONNECTED_EXTENSION, StreamLost
+from bot.backends.replicate.errors import CONNECTED_EXTENSION
 from bot.clock import Clock
 from bot.limits import STREAM_BYTES
 
@@ -44,9 +46,6 @@ _LATENESS_WINDOW: Final = 50  # pauses in the moving average of the lateness
 # The most that one read brings. A read of this size is followed by another at once: there is more to come, such as an
 # image in the stream itself.
 _FULL_READ_BYTES: Final = 16 * 1024
-
-NextReadIn = Callable[[], float]
-"""Return the seconds until more data of a stream can be used; 0.0 or less for at once."""
 
 _latest_response: ContextVar[aiohttp.ClientResponse | None] = ContextVar("latest_response", default=None)
 _current_request: ContextVar[httpx.Request | None] = ContextVar("current_request", default=None)

@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from bot.backends.errors import ForgedWebhook, InvalidResponse, StaleWebhook
 from bot.backends.replicate.api import ApiClient, ApiRequest, resource_path
-from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook
 from bot.clock import Clock
 from bot.limits import WEBHOOK_ID_CHARS, WEBHOOK_TOLERANCE
 

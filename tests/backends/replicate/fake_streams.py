@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import httpx
 
+from bot.backends.prediction import StreamBatch
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.stream import StreamBatch
 from tests.backends.replicate.fake_server import Answer, FakeServer
 
 URL = "https://stream.example.test/v1/streams/capability"

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from bot.backends.replicate.errors import ApiError, InvalidResponse, NoResponse
+from bot.backends.errors import ApiError, InvalidResponse, NoResponse
 from bot.backends.replicate.types import ModelRef
 from tests.backends.replicate.fake_server import (
     BASE,

@@ -8,27 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backends.replicate.errors import (
-    DEFAULT_RETRY_AFTER,
+from bot.backends.errors import (
     ApiError,
+    BackendError,
     Forbidden,
     InsufficientCredit,
     InvalidField,
     InvalidInput,
     NoResponse,
     NotFound,
-    ReplicateError,
     Throttled,
     TooLarge,
     Unauthenticated,
-    error_from_response,
 )
+from bot.backends.replicate.errors import DEFAULT_RETRY_AFTER, error_from_response
 from tests.backends.replicate.fake_server import InstantClock, problem_response
 
 NOW = InstantClock().now()
 
 
-def error_of(response: httpx.Response) -> ReplicateError:
+def error_of(response: httpx.Response) -> BackendError:
     error = error_from_response(response, now=NOW)
     assert error is not None
     return error
@@ -52,7 +51,7 @@ def error_of(response: httpx.Response) -> ReplicateError:
     ],
 )
 @pytest.mark.parametrize("body", ["json", "html", "empty"])
-def test_the_status_decides_the_error_whatever_the_body(status: int, error: type[ReplicateError], body: str) -> None:
+def test_the_status_decides_the_error_whatever_the_body(status: int, error: type[BackendError], body: str) -> None:
     bodies = {
         "json": problem_response(status, "The detail.", "The title"),
         "html": httpx.Response(status, html="<html>A page</html>"),

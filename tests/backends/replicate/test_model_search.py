@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.backends.errors import InvalidResponse
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import InvalidResponse
 from bot.backends.replicate.models import parse_search
 from bot.clock import SystemClock
 from bot.observability.metrics import Metrics

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.backends.replicate.errors import InvalidResponse, TooLarge
+from bot.backends.errors import InvalidResponse, TooLarge
 from bot.limits import FILE_BYTES, FILENAME_BYTES
 from tests.backends.replicate.fake_server import VERSION, FakeServer, json_response, prediction, problem_response
 

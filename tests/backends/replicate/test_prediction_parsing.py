@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.backends.errors import InvalidResponse
+from bot.backends.prediction import Prediction, Status
 from bot.backends.replicate.api import decode_object
-from bot.backends.replicate.errors import InvalidResponse
-from bot.backends.replicate.predictions import Prediction, Status, parse_prediction
+from bot.backends.replicate.predictions import parse_prediction
 from tests.backends.replicate.fake_server import prediction
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.backends.replicate.errors import InvalidInput, InvalidResponse, NoResponse, NotSent, ReplicateError, Throttled
-from bot.backends.replicate.predictions import Status
+from bot.backends.errors import BackendError, InvalidInput, InvalidResponse, NoResponse, NotSent, Throttled
+from bot.backends.prediction import Status
 from bot.backends.replicate.types import ModelRef
 from tests.backends.replicate.fake_server import (
     BASE,
@@ -91,7 +91,7 @@ async def test_cancel_after_is_rounded_up_and_has_a_minimum(given: timedelta, se
         (httpx.Response(201, html="<h1>Welcome</h1>"), InvalidResponse),
     ],
 )
-async def test_a_create_is_sent_exactly_once(answer: Answer | httpx.Response, error: type[ReplicateError]) -> None:
+async def test_a_create_is_sent_exactly_once(answer: Answer | httpx.Response, error: type[BackendError]) -> None:
     server = FakeServer(answer)
     with pytest.raises(error):
         await server.replicate.predictions.create(VERSIONED, {})
@@ -187,7 +187,7 @@ async def test_no_id_leads_to_another_resource(id: str) -> None:  # noqa: A002 -
     server = FakeServer(json_response(prediction()))
     try:
         await server.replicate.predictions.get(id)
-    except (ValueError, ReplicateError):
+    except (ValueError, BackendError):
         assert server.requests == []
     else:
         assert server.requests[0].url.raw_path.count(b"/") == 3

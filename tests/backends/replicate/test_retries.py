@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
+from bot.backends.errors import BackendError, NoResponse, NotFound, NotSent, Throttled
 from bot.backends.replicate.api import MAX_ATTEMPTS
-from bot.backends.replicate.errors import NoResponse, NotFound, NotSent, ReplicateError, Throttled
 from tests.backends.replicate.fake_server import (
     ID,
     Answer,
@@ -59,7 +59,7 @@ async def test_a_long_retry_after_is_left_to_the_caller() -> None:
     ("failure", "error"),
     [(httpx.Response(502), NoResponse), (failing(httpx.ConnectError("refused")), NotSent)],
 )
-async def test_the_last_error_is_raised(failure: Answer | httpx.Response, error: type[ReplicateError]) -> None:
+async def test_the_last_error_is_raised(failure: Answer | httpx.Response, error: type[BackendError]) -> None:
     server = FakeServer(failure)
     with pytest.raises(error):
         await server.replicate.predictions.get(ID)

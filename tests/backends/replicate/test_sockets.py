@@ -11,9 +11,10 @@ import httpx
 import pytest
 from aiohttp import web
 
+from bot.backends.errors import BackendError, NoResponse, NotSent
 from bot.backends.replicate.api import ApiClient, ApiRequest
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import NOTHING_SENT, NoResponse, NotSent, ReplicateError, error_from_exception
+from bot.backends.replicate.errors import NOTHING_SENT, error_from_exception
 from bot.backends.replicate.transport import PausableTransport, open_http
 from bot.backends.replicate.types import ModelRef
 from bot.observability.metrics import Metrics
@@ -185,7 +186,7 @@ async def test_a_silent_server_raises_no_response() -> None:
     ],
 )
 def test_the_cause_of_a_connect_timeout_decides_the_error(
-    cause: aiohttp.ClientError, error: type[ReplicateError]
+    cause: aiohttp.ClientError, error: type[BackendError]
 ) -> None:
     """The transport maps all of these to a connect timeout."""
     timeout = httpx.ConnectTimeout("")

@@ -8,20 +8,20 @@ from datetime import timedelta
 
 import pytest
 
-from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import (
+from bot.backends.errors import (
+    BackendError,
     Forbidden,
     InsufficientCredit,
     InvalidInput,
     InvalidResponse,
     NoResponse,
     NotFound,
-    ReplicateError,
     StreamLost,
     Throttled,
     Unauthenticated,
 )
-from bot.backends.replicate.predictions import Prediction, Status
+from bot.backends.prediction import Prediction, Status
+from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import open_http
 from bot.backends.replicate.types import ModelRef
 from bot.backends.replicate.webhooks import WebhookVerifier
@@ -121,7 +121,7 @@ async def test_canceling_twice_is_harmless(standin: ReplicateStandIn, replicate:
     ],
 )
 async def test_a_failed_create_is_sent_once_with_its_error(
-    standin: ReplicateStandIn, replicate: Replicate, fault: str, error: type[ReplicateError]
+    standin: ReplicateStandIn, replicate: Replicate, fault: str, error: type[BackendError]
 ) -> None:
     standin.faults.add(fault)
     with pytest.raises(error):

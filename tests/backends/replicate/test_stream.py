@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.backends.errors import StreamLost
+from bot.backends.prediction import StreamBatch
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.errors import StreamLost
-from bot.backends.replicate.stream import MAX_FAILURES, StreamBatch
+from bot.backends.replicate.stream import MAX_FAILURES
 from bot.observability.metrics import Metrics
 from tests.backends.replicate.fake_server import BASE, TOKEN, Answer, FakeServer, InstantClock, failing
 from tests.backends.replicate.fake_streams import (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from bot.backends.replicate.errors import ForgedWebhook, InvalidResponse, StaleWebhook, WebhookRejected
+from bot.backends.errors import ForgedWebhook, InvalidResponse, StaleWebhook, WebhookRejected
 from bot.backends.replicate.webhooks import WebhookVerifier, sign_delivery
 from tests.backends.replicate.fake_server import FakeServer, json_response
 from tests.backends.replicate.webhook_signing import SECRET, sign, signed_headers
