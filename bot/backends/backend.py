@@ -69,7 +69,7 @@ class BackendTraits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
-    """One create: ``target`` as stored with the run, the resolved ``input``, and where to send webhooks, if anywhere."""
+    """One create: the stored ``target``, the resolved ``input``, and where webhooks go, if anywhere."""
 
     run_id: str
     target: str
@@ -130,7 +130,7 @@ class Backend(Protocol):
         next_read_in: NextReadIn,
         on_interruption: Callable[[], None],
     ) -> None:
-        """Pass the output of a prediction with a ``stream_url`` to ``on_batch`` until its end; StreamLost if it fails."""
+        """Pass the output of a prediction with a ``stream_url`` to ``on_batch`` until its end; or StreamLost."""
 
     async def upload(self, *, name: str, content_type: str, data: bytes) -> str:
         """Store a file of an input and return the URL by which the model reads it."""
