@@ -112,7 +112,7 @@ class Models:
         body = await self._api.request_content(request)
         if len(body) > MODEL_BYTES:
             raise ResponseTooLarge(f"Replicate's response about {path[1]}/{path[2]} has {len(body)} bytes.")
-        return decode_object(body)
+        return await self._api.read_object(body, request)
 
     async def _search(self, query: str, limit: int) -> bytes:
         request = ApiRequest(

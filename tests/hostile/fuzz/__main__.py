@@ -1,0 +1,34 @@
+"""``python -m tests.hostile.fuzz [--minutes 5] [--seed N] [TARGET ...]``: search for hostile input for some minutes.
+
+An input that is found is written to ``seeds/``, where the tests try it from then on; the exit code is then 1.
+"""
+
+import argparse
+import random
+import sys
+
+from tests.hostile.fuzz.search import keep, search
+from tests.hostile.fuzz.targets import TARGETS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile.fuzz", description="Search for hostile input.")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"by default all: {', '.join(TARGETS)}")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of search, over all targets (default: 5)")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="repeats an earlier search")  # noqa: S311
+    arguments = parser.parse_args()
+    names = arguments.targets or list(TARGETS)
+    if unknown := set(names) - TARGETS.keys():
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    found = 0
+    for name in names:
+        tried, recipe = search(TARGETS[name], seconds=arguments.minutes * 60 / len(names), seed=arguments.seed)
+        result = "nothing found" if recipe is None else f"found {keep(name, recipe)}"
+        sys.stdout.write(f"{name}: {tried} inputs from seed {arguments.seed}, {result}\n")
+        sys.stdout.flush()
+        found += recipe is not None
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
