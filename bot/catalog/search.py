@@ -11,6 +11,7 @@ from cachetools import TTLCache
 from bot.backends.replicate.models import Model, Models
 from bot.catalog.resolve import as_user_errors
 from bot.clock import Clock
+from bot.formatting import clean_text
 from bot.limits import CHOICES_PER_OPTION
 
 _CACHE_SECONDS: Final = 600.0
@@ -119,7 +120,7 @@ class ModelSearch:
 
 
 def _normalize(query: str) -> str:
-    return " ".join(query.lower().split())[:_QUERY_CHARS]
+    return " ".join(clean_text(query).lower().split())[:_QUERY_CHARS]
 
 
 def _matches(summary: ModelSummary, words: Sequence[str]) -> bool:

@@ -179,7 +179,7 @@ def _fold(text: str) -> str:
     return " ".join("".join(letter for letter in decomposed if not unicodedata.combining(letter)).split())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)  # a list of 20,000 choices takes 2 MB
 def _fold_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_fold(label) for label in labels)
 

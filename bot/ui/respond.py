@@ -12,7 +12,7 @@ import structlog
 from discord import app_commands, ui
 
 from bot.errors import UserError
-from bot.formatting import truncate_utf16
+from bot.formatting import clean_text, truncate_utf16
 from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE
 from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
@@ -27,7 +27,7 @@ async def respond(interaction: discord.Interaction[Any], sentence: str) -> None:
 
     A deferred public response cannot turn private, so it is deleted first; what follows it may be private again.
     """
-    text = truncate_utf16(sentence, CONTENT_CHARS)
+    text = truncate_utf16(clean_text(sentence), CONTENT_CHARS)
     if not interaction.response.is_done():
         await send_privately(interaction, text)
         return

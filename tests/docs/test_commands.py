@@ -40,7 +40,7 @@ ELSEWHERE = {
     ".venv/bin/pip install -q '.[speed]'": _SETS_UP,
     ".venv/bin/python -m pytest": "is what runs this",
     ".venv/bin/python -m bot sandbox --demo": "takes half a minute; tests/packaging/test_wheel.py plays it",
-    ".venv/bin/python -m tests.hostile.fuzz --minutes 10": "takes ten minutes; tests/hostile/fuzz searches for a moment",
+    ".venv/bin/python -m tests.hostile.fuzz --minutes 10": "takes ten minutes; its tests search for a moment",
     ".venv/bin/python -m bot sandbox": "goes on until it is stopped; tests/sandbox opens the page",
     ".venv/bin/python -m bot check": "asks both services; tests/diagnostics runs it against the stand-ins",
     ".venv/bin/python -m bot": "goes on until it is stopped; tests/app runs it between the stand-ins",

@@ -156,6 +156,35 @@ async def test_odd_values_reach_the_model(open_bot: OpenBot, values: dict[str, A
         assert "Traceback" not in bot.log_text()
 
 
+ODD_TEXTS = (
+    "\0", "x" * 6000, "[" * 300, "../..", "a/..", "a/b/c", "a/b:" + "f" * 64, "deployments/a/b", "é/é", "\u202e/x", "/",
+    "https://replicate.com/../x", "https://replicate.com/a/b/versions/" + "0" * 64, "mallory/odd:" + "9" * 5000,
+    "1e999", "%00/%00", "a/b?c#d", "@everyone", "`" * 300,
+)  # fmt: skip
+
+
+async def test_odd_texts_get_sentences_from_every_command(open_bot: OpenBot) -> None:
+    async with open_bot() as bot:
+        await add_command(bot)
+        for text in ODD_TEXTS:
+            for person, command, option in (
+                (bot.mia, "models info", "model"),
+                (bot.mia, "models search", "words"),
+                (bot.mia, "run", "model"),
+                (bot.mia, "runs cancel", "run"),
+                (bot.discord.person("olga"), "models add", "model"),
+                (bot.discord.person("olga"), "models update", "name"),
+                (bot.discord.person("olga"), "models remove", "name"),
+            ):
+                value = text[:200] if option == "words" else text
+                if option != "words":
+                    await person.autocomplete(bot.channel(), command, {option: value}, option)
+                result = await person.use_command(bot.channel(), command, {option: value})
+                answer = await private_answer(result)
+                assert BROKE not in answer, (command, text)
+        assert "Traceback" not in bot.log_text()
+
+
 async def test_typing_among_thousands_of_choices_is_quick(open_bot: OpenBot) -> None:
     async with open_bot() as bot:
         await add_command(bot)

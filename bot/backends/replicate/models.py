@@ -14,7 +14,7 @@ from bot.limits import MODEL_BYTES
 from bot.worker_pool import WorkerPool, WorkTooHeavy
 
 _SEARCH_RESULTS_MAX: Final = 50
-_DESCRIPTION_CHARS: Final = 2_000
+_DESCRIPTION_CHARS: Final = 500  # more than any card shows
 _SEARCH_SECONDS: Final = 5.0
 _SHARED_WORK: Final = 0  # a search is sent once for all who ask for it
 

@@ -45,7 +45,7 @@ async def search(body: bytes, workers: WorkerPool | None) -> tuple[str, ...]:
             workers=workers,
         )
         models = await replicate.models.search("tea", limit=25)
-    assert all(len(model.description or "") <= 2000 and model.latest_version is None for model in models)
+    assert all(len(model.description or "") <= 500 and model.latest_version is None for model in models)
     return tuple(model.name for model in models)
 
 

@@ -7,7 +7,8 @@ import argparse
 import random
 import sys
 
-from tests.hostile.fuzz.search import keep, search
+from bot.formatting import format_size
+from tests.hostile.fuzz.search import GROWTH_MAX, keep, search
 from tests.hostile.fuzz.targets import TARGETS
 
 
@@ -22,11 +23,12 @@ def main() -> int:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     found = 0
     for name in names:
-        tried, recipe = search(TARGETS[name], seconds=arguments.minutes * 60 / len(names), seed=arguments.seed)
-        result = "nothing found" if recipe is None else f"found {keep(name, recipe)}"
-        sys.stdout.write(f"{name}: {tried} inputs from seed {arguments.seed}, {result}\n")
+        result = search(TARGETS[name], seconds=arguments.minutes * 60 / len(names), seed=arguments.seed)
+        findings = "nothing found" if result.failing is None else f"found {keep(name, result.failing)}"
+        growth = f"grew by {format_size(max(result.growth, 0))}"
+        sys.stdout.write(f"{name}: {result.tried} inputs from seed {arguments.seed}, {findings}, {growth}\n")
         sys.stdout.flush()
-        found += recipe is not None
+        found += result.failing is not None or result.growth > GROWTH_MAX
     return 1 if found else 0
 
 

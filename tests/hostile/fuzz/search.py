@@ -2,10 +2,11 @@
 
 import gc
 import json
-import resource
+import os
 import sys
 import time
 import tracemalloc
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from bot.limits import MIB
 from tests.cpu_time import cpu_seconds
 from tests.hostile.fuzz.recipes import Recipe
 from tests.hostile.fuzz.targets import LOOP_SECONDS, Target
+from tests.hostile.probe import resident_memory
 
 SEEDS: Final = Path(__file__).with_name("seeds")
 MEMORY_MAX: Final = 64 * MIB  # of Python's objects, at the peak of one turn of the event loop
@@ -48,14 +50,20 @@ def check_memory(target: Target, recipe: Recipe) -> None:
     assert peak <= MEMORY_MAX, f"{peak / MIB:.0f} MB of objects on the event loop"
 
 
-def search(target: Target, *, seconds: float, seed: int, inputs: int = sys.maxsize) -> tuple[int, Recipe | None]:
-    """Try inputs for so long, the slower ones varied further; return how many, and the smallest that fails.
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How many inputs were tried, the smallest that fails, and by how many bytes the process grew."""
 
-    Raises what a failing input raises, but for an AssertionError of ``check``.
-    """
+    tried: int
+    failing: Recipe | None
+    growth: int
+
+
+def search(target: Target, *, seconds: float, seed: int, inputs: int = sys.maxsize) -> Result:
+    """Try inputs for so long, the slower ones varied further, until one fails: takes too much, or raises."""
     tried = 0
     failing: list[Recipe] = []
-    began, grown = time.monotonic(), _resident()
+    began, resident = time.monotonic(), resident_memory(os.getpid())
 
     def attempt(recipe: Recipe) -> None:
         nonlocal tried
@@ -80,10 +88,9 @@ def search(target: Target, *, seconds: float, seed: int, inputs: int = sys.maxsi
         try:
             run()
         except Exception:  # noqa: BLE001  # whatever it is, the input that causes it is what counts
-            return tried, failing[-1]
+            break
     gc.collect()
-    assert _resident() - grown <= GROWTH_MAX, f"the process grew by {(_resident() - grown) / MIB:.0f} MB"
-    return tried, None
+    return Result(tried, failing[-1] if failing else None, resident_memory(os.getpid()) - resident)
 
 
 def keep(name: str, recipe: Recipe, folder: Path = SEEDS) -> Path:
@@ -97,8 +104,3 @@ def keep(name: str, recipe: Recipe, folder: Path = SEEDS) -> Path:
 def load(path: Path) -> tuple[str, Recipe]:
     """Return the name of a seed's target, and its recipe."""
     return path.stem.rpartition("-")[0], json.loads(path.read_text(encoding="ascii"))
-
-
-def _resident() -> int:
-    """Return the largest resident size of this process so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

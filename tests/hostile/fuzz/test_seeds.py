@@ -25,9 +25,9 @@ def test_every_target_has_seeds() -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_short_search_finds_nothing(name: str) -> None:
-    tried, found = search(TARGETS[name], seconds=60, seed=0, inputs=20)
-    assert tried >= 20
-    assert found is None
+    result = search(TARGETS[name], seconds=60, seed=0, inputs=20)
+    assert result.tried >= 20
+    assert result.failing is None
 
 
 def _use_cpu(seconds: float) -> None:
@@ -38,21 +38,21 @@ def _use_cpu(seconds: float) -> None:
 
 def test_a_search_finds_the_smallest_input_that_stalls() -> None:
     slow = Target(st.integers(0, 20), lambda number: Work(lambda: _use_cpu(0.2 if number > 7 else 0.0)))
-    assert search(slow, seconds=60, seed=1)[1] == 8
+    assert search(slow, seconds=60, seed=1).failing == 8
 
 
 def test_a_search_finds_errors_and_slow_workers() -> None:
     broken = Target(st.integers(0, 1000), lambda number: Work(lambda: 1 // (number - min(number, 500))))
-    assert search(broken, seconds=60, seed=1)[1] == 0
+    assert search(broken, seconds=60, seed=1).failing == 0
     slow = Target(
         st.integers(0, 9), lambda number: Work(int, lambda: _use_cpu(0.1 if number > 4 else 0)), worker_seconds=0.05
     )
-    assert search(slow, seconds=60, seed=1)[1] == 5
+    assert search(slow, seconds=60, seed=1).failing == 5
 
 
 def test_a_search_finds_inputs_that_fill_memory() -> None:
     large = Target(st.integers(0, 9), lambda number: Work(lambda: [bytes(2**20) for _ in range(10 * number)]))
-    found = search(large, seconds=60, seed=1)[1]
+    found = search(large, seconds=60, seed=1).failing
     assert found is not None
     with pytest.raises(AssertionError, match="MB of objects"):
         check_memory(large, 9)
