@@ -44,7 +44,7 @@ _SCAN_MARKER: Final = b"\xff\xda"  # of a JPEG; compressed data never holds thes
 
 _BEST_QUALITY: Final[dict[MediaType, dict[str, object]]] = {
     JPEG: {"quality": 95, "subsampling": 0},
-    PNG: {},
+    PNG: {"compress_level": 3},  # of 9: a third of the time, for a tenth of the size
     WEBP: {"quality": 95},
 }
 

@@ -118,3 +118,19 @@ async def test_costly_outputs_of_one_hold_up_nobody(open_bot: OpenBot) -> None:
         assert len(attack.images) == 4
         assert "reduced to fit here" in attack.card_text
     assert_bounded(figures, memory=DECODING_MEMORY, disk=200 * MIB)
+
+
+async def test_costly_thumbnails_delay_no_cancel_after_a_restart(open_bot: OpenBot) -> None:
+    picture = Upload("me.png", large_png())
+    async with open_bot(RUNS_PER_USER="20") as bot:
+        bot.replicate.faults.add("never-ends", times=None)
+        await asyncio.gather(*(send(bot, "noah", picture, number) for number in range(8)))
+        run = await bot.generate("mia", images=2)
+        await eventually(lambda: len(bot.replicate.predictions) == 9)
+        await run.wait_for(lambda: "Cancel" in run.message.buttons)
+        await bot.restart()
+        async with measure(bot) as figures:
+            await bot.mia.press(run.message, "Cancel")
+            await run.wait_until_delivered()
+            assert run.state == "canceled"
+    assert_bounded(figures, memory=DECODING_MEMORY)
