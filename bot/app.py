@@ -17,7 +17,7 @@ import httpx
 import structlog
 from discord.ext import commands
 
-from bot.aio import cancel_and_wait
+from bot.aio import backoff_delay, cancel_and_wait
 from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import ReadScheduler, open_http
@@ -83,6 +83,9 @@ _GRACE = timedelta(seconds=8)
 # Seconds between two reads of a stream. A text is shown once a second, and reading every token by itself is expensive.
 _STREAM_READ_MIN: Final = 0.1
 _STREAM_READ_MAX: Final = 0.34
+
+_WEBHOOK_RETRY_MIN: Final = 2.0  # seconds between attempts to get the secret of webhooks
+_WEBHOOK_RETRY_MAX: Final = 60.0
 
 _GC_THRESHOLD: Final = 10_000  # new objects before a collection of the youngest generation
 
@@ -167,6 +170,7 @@ class App:
         )
         self._missing: tuple[str, ...] = ()
         self._published = False
+        self._webhooks: WebhookReceiver | None = None
         self._health_checks = HealthChecks(
             {"database": self._check_database, "replicate": self._replicate.get_account}, clock=clock
         )
@@ -179,25 +183,36 @@ class App:
 
         refusals = RefusalLog(self._clock)
         health = Health(readiness=self._readiness, metrics=self._exposition, clock=self._clock)
-        webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
-        return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=webhooks)
+        self._webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
+        return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=self._webhooks)
 
-    async def _build_webhook_receiver(self, refusals: "RefusalLog") -> "WebhookReceiver | None":
-        """Return the receiver, or None if Replicate does not answer: runs work without webhooks."""
+    async def _build_webhook_receiver(self, refusals: "RefusalLog") -> "WebhookReceiver":
+        """Return the receiver, disabled if Replicate does not return its secret now: runs work without webhooks."""
+        from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
+
+        receiver = WebhookReceiver(wake_run=self._engine.on_webhook, metrics=self._metrics, refusals=refusals)
         try:
-            verifier = WebhookVerifier(await self._replicate.webhooks.get_secret(), self._clock)
+            receiver.enable(await self._load_webhook_verifier())
         except (Unauthenticated, Forbidden, NotFound) as error:
             raise ConfigError(
                 f"WEBHOOK_URL is set, but Replicate did not return the signing secret of its webhooks: {error}"
             ) from error
         except BackendError as error:
-            log.warning("webhooks_disabled", error=str(error))  # until the next start
-            return None
-        from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
+            log.warning("webhooks_disabled", error=str(error))  # until _enable_webhooks succeeds
+        return receiver
 
-        return WebhookReceiver(
-            verifier=verifier, wake_run=self._engine.on_webhook, metrics=self._metrics, refusals=refusals
-        )
+    async def _load_webhook_verifier(self) -> WebhookVerifier:
+        return WebhookVerifier(await self._replicate.webhooks.get_secret(), self._clock)
+
+    async def _enable_webhooks(self) -> None:
+        """Ask for the secret of webhooks until Replicate returns it."""
+        attempts = 0
+        while self._webhooks is not None and not self._webhooks.enabled:
+            attempts += 1
+            await self._clock.sleep(backoff_delay(attempts, initial=_WEBHOOK_RETRY_MIN, maximum=_WEBHOOK_RETRY_MAX))
+            with suppress(BackendError):  # logged at the start
+                self._webhooks.enable(await self._load_webhook_verifier())
+                log.info("webhooks_enabled")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set or Discord rejects the token. Unfinished runs are recovered at the next start."""
@@ -346,7 +361,8 @@ class App:
 
     async def _run_maintenance(self) -> None:
         has_readiness = self._settings.http_port is not None
-        await asyncio.gather(self._maintenance().run(), *([self._health_checks.run()] if has_readiness else []))
+        jobs = [self._health_checks.run(), self._enable_webhooks()] if has_readiness else []
+        await asyncio.gather(self._maintenance().run(), *jobs)
 
     async def _check_database(self) -> None:
         await self._store.key_value.put("alive", self._clock.now().isoformat())

@@ -74,8 +74,8 @@ def _create_server(settings: Settings, secret: str | None, clock: Clock) -> WebS
     webhooks = None
     refusals = RefusalLog(clock)
     if secret is not None:
-        verifier = WebhookVerifier(secret, clock)
-        webhooks = WebhookReceiver(verifier=verifier, wake_run=lambda *_: False, metrics=Metrics(), refusals=refusals)
+        webhooks = WebhookReceiver(wake_run=lambda *_: False, metrics=Metrics(), refusals=refusals)
+        webhooks.enable(WebhookVerifier(secret, clock))
     health = Health(readiness=dict, metrics=bytes, clock=clock)
     return WebServer(
         host=settings.http_host, port=settings.http_port or 0, health=health, refusals=refusals, webhooks=webhooks

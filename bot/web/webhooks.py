@@ -19,7 +19,7 @@ from bot.backends.errors import ForgedWebhook, InvalidResponse, StaleWebhook
 from bot.backends.prediction import Prediction
 from bot.backends.replicate.api import decode_object
 from bot.backends.replicate.predictions import parse_prediction
-from bot.backends.replicate.webhooks import ID_HEADER, WebhookVerifier
+from bot.backends.replicate.webhooks import ID_HEADER, DeliveryVerification, WebhookVerifier
 from bot.limits import WEBHOOK_BODIES, WEBHOOK_BODY_BYTES, WEBHOOK_BODY_WAIT, WEBHOOK_PARSED_BYTES
 from bot.observability.metrics import Metrics
 from bot.web.refusals import RefusalLog
@@ -44,20 +44,19 @@ class WebhookReceiver:
     204      accepted; also if it was received before, or if the run is not active
     401      not signed with the account's secret, or signed more than five minutes from now
     408, 413 the body takes longer than ``body_timeout`` seconds, or is larger than WEBHOOK_BODY_BYTES
-    503      WEBHOOK_BODIES are being read; Replicate retries, and a run without its webhook polls
+    503      WEBHOOK_BODIES are being read, or the secret is not known yet; Replicate retries, and runs poll
     ======== ==========================================================================================
     """
 
     def __init__(
         self,
         *,
-        verifier: WebhookVerifier,
         wake_run: WakeRun,
         metrics: Metrics,
         refusals: RefusalLog,
         body_timeout: float = WEBHOOK_BODY_WAIT.total_seconds(),
     ) -> None:
-        self._verifier = verifier
+        self._verifier: WebhookVerifier | None = None
         self._wake_run = wake_run
         self._metrics = metrics
         self._refusals = refusals
@@ -66,23 +65,33 @@ class WebhookReceiver:
         self._turn = asyncio.Lock()  # one chunk in each turn of the event loop, however many deliveries arrive
         self._received_ids: OrderedDict[str, None] = OrderedDict()
 
+    @property
+    def enabled(self) -> bool:
+        return self._verifier is not None
+
+    def enable(self, verifier: WebhookVerifier) -> None:
+        """Accept deliveries that ``verifier`` finds authentic; until then all are refused."""
+        self._verifier = verifier
+
     async def expect(self, request: web.Request) -> web.StreamResponse | None:
         """Respond to ``Expect: 100-continue``: ask for the body only if the headers could be a delivery's."""
-        refusal = self._refuse_headers(request)
-        if refusal is None and request.headers.get("Expect", "").lower() == "100-continue":
+        begun = self._begin(request)
+        if isinstance(begun, web.Response):
+            return begun
+        if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return refusal
+        return None
 
     async def handle(self, request: web.Request) -> web.Response:
         """Respond to one delivery."""
-        refusal = self._refuse_headers(request)
-        if refusal is not None:
-            return refusal
+        verification = self._begin(request)
+        if isinstance(verification, web.Response):
+            return verification
         if self._reading >= WEBHOOK_BODIES:
             return self._reject(503, "busy", "Too many deliveries at once.")
         self._reading += 1
         try:
-            body = await self._read_verified(request)
+            body = await self._read(request, verification)
         except (TimeoutError, web.RequestPayloadError):
             return self._reject(408, "slow", "The body took too long.")
         except _TooLarge:
@@ -95,24 +104,25 @@ class WebhookReceiver:
         self._metrics.webhook_received(outcome)
         return web.Response(status=204)
 
-    def _refuse_headers(self, request: web.Request) -> web.Response | None:
-        """Return the refusal of a delivery whose headers are wrong, before its body is read."""
+    def _begin(self, request: web.Request) -> DeliveryVerification | web.Response:
+        """Check a delivery before its body is read; return its verification, or the refusal."""
+        if self._verifier is None:
+            return self._reject(503, "disabled", "The secret of webhooks is not known yet.")
         try:
-            self._verifier.begin(request.headers)
+            verification = self._verifier.begin(request.headers)
         except StaleWebhook as error:
             return self._reject(401, "stale", str(error))
         except ForgedWebhook as error:
             return self._reject(401, "forged", str(error))
         if (request.content_length or 0) > WEBHOOK_BODY_BYTES:
             return self._reject(413, "oversized", "The body is too large.")
-        return None
+        return verification
 
-    async def _read_verified(self, request: web.Request) -> bytes | None:
+    async def _read(self, request: web.Request, verification: DeliveryVerification) -> bytes | None:
         """Return the body of an authentic delivery, None if it is larger than WEBHOOK_PARSED_BYTES.
 
         Raises ForgedWebhook, TimeoutError or _TooLarge.
         """
-        verification = self._verifier.begin(request.headers)
         kept = bytearray()
         size = 0
         async with asyncio.timeout(self._body_timeout):

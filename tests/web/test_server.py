@@ -42,12 +42,12 @@ class Bot:
         health = Health(readiness=lambda: self.parts, metrics=self.metrics.exposition, clock=self.clock)
         self.refusals = RefusalLog(self.clock)
         webhooks = WebhookReceiver(
-            verifier=WebhookVerifier(SECRET, self.clock),
             wake_run=self.wake,
             metrics=self.metrics,
             refusals=self.refusals,
             body_timeout=0.2,
         )
+        webhooks.enable(WebhookVerifier(SECRET, self.clock))
         self.server = WebServer(
             host="127.0.0.1",
             port=0,
@@ -326,3 +326,17 @@ async def test_a_name_that_is_no_host_raises_config_error(bot: Bot) -> None:
     for host in ("..", "a" * 300, "no.such.host.invalid"):
         with pytest.raises(ConfigError, match="HTTP_HOST"):
             await WebServer(host=host, port=0, health=bot.health, refusals=bot.refusals).start()
+
+
+async def test_webhooks_are_refused_until_their_secret_is_known(bot: Bot) -> None:
+    webhooks = WebhookReceiver(wake_run=bot.wake, metrics=bot.metrics, refusals=bot.refusals)
+    server = WebServer(host="127.0.0.1", port=0, health=bot.health, refusals=bot.refusals, webhooks=webhooks)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as session:
+            for expected in (503, 204):
+                async with session.post(HOOK, data=BODY, headers=signed_headers(BODY, at=NOW)) as answer:
+                    assert answer.status == expected
+                webhooks.enable(WebhookVerifier(SECRET, bot.clock))
+    finally:
+        await server.stop()
