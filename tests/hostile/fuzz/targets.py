@@ -18,9 +18,10 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from PIL import Image
 
+from bot.backends.errors import InvalidResponse, WebhookRejected
+from bot.backends.prediction import Prediction
 from bot.backends.replicate.api import decode_object
-from bot.backends.replicate.errors import InvalidResponse, WebhookRejected
-from bot.backends.replicate.predictions import Prediction, parse_prediction
+from bot.backends.replicate.predictions import parse_prediction
 from bot.backends.replicate.types import ModelRef
 from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.catalog.catalog import prepare_command
