@@ -160,3 +160,14 @@ INLINE_JSON_BYTES: Final = 128 * KIB  # parsed on the event loop: a millisecond 
 STREAM_BYTES: Final = 256 * MIB  # of one connection to a stream, with all its repeats
 ROW_OUTPUT_CHARS: Final = 128 * KIB  # of an output in its row; the rest is in the spool until the run is delivered
 ROW_ITEMS: Final = 100  # of one array or object in it
+
+# Cog (recorded on coglet 0.23.1): a model's own server
+COG_BODY_BYTES: Final = 144 * MIB  # a prediction with files of 100 MB in all, as data URIs
+COG_BODY_WAIT: Final = timedelta(minutes=2)  # for one body or one file: 144 MiB over a network of 10 Mbit/s
+COG_BODIES: Final = 8  # read at the same time, each to disk
+COG_INPUT_BYTES: Final = 70 * 1000 * 1000  # of the files of one run; as data URIs they fit the 100 MiB that Cog reads
+COG_SETUP: Final = timedelta(minutes=15)  # to load the weights of a model; a worker that cannot start tries for ever
+# The end of a prediction is told up to 12 times, after 0.2 s and then twice as long each time: seven minutes. Whoever
+# comes back after some time away waits as long again at most, until the next try.
+COG_END_TOLD_WITHIN: Final = timedelta(minutes=4)
+COG_RESTART_TOLERANCE: Final = timedelta(seconds=3)  # times in headers have whole seconds, and requests take some
