@@ -12,7 +12,12 @@ from bot.store.tables import Time, ValidText, insert_into, prediction_ends, runs
 _END: Final = select(runs.c.id, bindparam("told", type_=ValidText), bindparam("at", type_=Time)).where(
     runs.c.id == bindparam("run_id"), runs.c.ended_at.is_(None)
 )
-_SELECT: Final = select(prediction_ends.c.prediction).where(prediction_ends.c.run_id == bindparam("run_id"))
+_SELECT: Final = (
+    select(runs.c.sent_at, prediction_ends.c.prediction)
+    .outerjoin(prediction_ends, prediction_ends.c.run_id == runs.c.id)
+    .where(runs.c.id == bindparam("run_id"))
+)
+_SELECT_ACTIVE: Final = select(runs.c.id).where(runs.c.id == bindparam("run_id"), runs.c.ended_at.is_(None))
 
 
 class PredictionEnds:
@@ -35,6 +40,13 @@ class PredictionEnds:
             )
         )
 
-    async def get(self, run_id: str) -> str | None:
-        """Return the prediction as JSON, None if its end was not told."""
-        return await self._database.read(lambda connection: connection.scalar(_SELECT, {"run_id": run_id}))
+    async def get(self, run_id: str) -> tuple[datetime | None, str | None]:
+        """Return when a run was sent, None if never, and its prediction as JSON, None if its end was not told."""
+        row = await self._database.read(lambda connection: connection.execute(_SELECT, {"run_id": run_id}).first())
+        return (None, None) if row is None else (row.sent_at, row.prediction)
+
+    async def is_wanted(self, run_id: str) -> bool:
+        """Return whether there is such a run and it has not ended."""
+        return await self._database.read(
+            lambda connection: connection.execute(_SELECT_ACTIVE, {"run_id": run_id}).first() is not None
+        )

@@ -61,6 +61,12 @@ class Connections:
             if self._serving.pop(transport, None) is not None:
                 self._wait(transport, connection)
 
+    def extend(self, transport: asyncio.BaseTransport | None, seconds: float) -> None:
+        """Give the request that is being served on a connection so many seconds from now: it may send much."""
+        connection = self._serving.get(transport) if transport is not None else None
+        if connection is not None:
+            connection.close_after(seconds)
+
     def add(self, transport: asyncio.Transport, connection: "_Connection") -> None:
         while len(self) >= self._limits.connections:
             longest = next(iter(self._waiting or self._serving))

@@ -9,9 +9,12 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
+from bot.backends.cog.addresses import UPLOAD_PATH, WEBHOOK_PATH
 from bot.clock import Clock
 from bot.errors import ConfigError
+from bot.limits import COG_BODY_WAIT
 from bot.observability.metrics import CONTENT_TYPE
+from bot.web.cog import CogReceiver
 from bot.web.connections import DEFAULT_LIMITS, ConnectionLimits, Connections
 from bot.web.refusals import RefusalLog
 from bot.web.webhooks import WebhookReceiver
@@ -62,11 +65,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _SHUTDOWN_TIMEOUT: Final = 2.0  # seconds; every request is answered within seconds
 _BACKLOG: Final = 128
 
+_RUN_ID: Final = "{run_id:[A-Za-z0-9_-]{1,64}}"
+_CODE: Final = "{code:[0-9a-f]{1,64}}"
+_NAME: Final = "{name:[^/]{1,255}}"
+
 
 class WebServer:
     """Listen on one address from ``start`` to ``stop``.
 
-    There is no webhook route without ``webhooks``. With port 0 the system chooses one; ``port`` is then the actual one.
+    There is no webhook route without ``webhooks``, and none for Cog's servers without ``cog``. With port 0 the system
+    chooses one; ``port`` is then the actual one.
 
     No body is unpacked, and the rest of a body that nobody wants is not read: the connection is closed instead.
     """
@@ -79,6 +87,7 @@ class WebServer:
         health: Health,
         refusals: RefusalLog,
         webhooks: WebhookReceiver | None = None,
+        cog: CogReceiver | None = None,
         limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
         self._host = host
@@ -90,8 +99,12 @@ class WebServer:
         app.router.add_get("/readyz", health.readyz)
         app.router.add_get("/metrics", health.metrics)
         if webhooks is not None:
-            path = "/webhooks/replicate/{run_id:[A-Za-z0-9_-]{1,64}}"
+            path = f"/webhooks/replicate/{_RUN_ID}"
             app.router.add_post(path, webhooks.handle, expect_handler=webhooks.expect)
+        if cog is not None:
+            told, put = self._with_time(cog.handle_webhook), self._with_time(cog.handle_upload)
+            app.router.add_post(f"{WEBHOOK_PATH}/{_RUN_ID}/{_CODE}", told, expect_handler=cog.expect)
+            app.router.add_put(f"{UPLOAD_PATH}/{_CODE}/{_NAME}", put, expect_handler=cog.expect)
         app.on_response_prepare.append(_hide_versions)
         self._runner = web.AppRunner(
             app,
@@ -134,6 +147,16 @@ class WebServer:
         if self._server is not None:
             self._server.close()
         await self._runner.cleanup()
+
+    def _with_time(self, handler: Handler) -> Handler:
+        """Return the handler with time for bodies of many megabytes; it refuses at once what it does not expect."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if self._connections is not None:
+                self._connections.extend(request.transport, COG_BODY_WAIT.total_seconds())
+            return await handler(request)
+
+        return handle
 
     @web.middleware
     async def _count_connection(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -8,33 +8,38 @@ from tests.store.samples import after, make_run, store_run_in_state
 TOLD = '{"status": "succeeded", "output": "Füchse 🦊"}'
 
 
+async def told(store: Store, run_id: str) -> str | None:
+    _, prediction = await store.prediction_ends.get(run_id)
+    return prediction
+
+
 async def test_a_told_end_is_read_back(store: Store) -> None:
     await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
-    assert await store.prediction_ends.get("a") is None
+    assert await told(store, "a") is None
     await store.prediction_ends.save("a", TOLD, at=after(1))
-    assert await store.prediction_ends.get("a") == TOLD
+    assert await told(store, "a") == TOLD
 
 
 async def test_of_two_told_ends_the_first_counts(store: Store) -> None:
     await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
     await store.prediction_ends.save("a", TOLD, at=after(1))
     await store.prediction_ends.save("a", '{"status": "canceled"}', at=after(2))
-    assert await store.prediction_ends.get("a") == TOLD
+    assert await told(store, "a") == TOLD
 
 
 async def test_a_told_end_goes_when_its_run_ends(store: Store) -> None:
     await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
     await store.prediction_ends.save("a", TOLD, at=after(1))
     assert await store.runs.mark_ended("a", state=RunState.SUCCEEDED, at=after(2))
-    assert await store.prediction_ends.get("a") is None
+    assert await told(store, "a") is None
 
 
 async def test_ends_of_unknown_or_ended_runs_are_not_kept(store: Store) -> None:
     await store_run_in_state(store.runs, make_run("a"), RunState.SUCCEEDED)
     await store.prediction_ends.save("a", TOLD, at=after(1))
     await store.prediction_ends.save("nobody", TOLD, at=after(1))
-    assert await store.prediction_ends.get("a") is None
-    assert await store.prediction_ends.get("nobody") is None
+    assert await told(store, "a") is None
+    assert await told(store, "nobody") is None
 
 
 async def test_an_end_outlives_a_restart(created_url: str, store: Store, clock: VirtualClock) -> None:
@@ -42,5 +47,20 @@ async def test_an_end_outlives_a_restart(created_url: str, store: Store, clock: 
     await store.prediction_ends.save("a", TOLD, at=after(1))
     await store.close()
     again = await Store.open(created_url, clock=clock)
-    assert await again.prediction_ends.get("a") == TOLD
+    assert await told(again, "a") == TOLD
     await again.close()
+
+
+async def test_the_time_of_sending_comes_with_the_end(store: Store) -> None:
+    await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
+    run = await store.runs.get("a")
+    assert run is not None
+    assert run.sent_at is not None
+    assert await store.prediction_ends.get("a") == (run.sent_at, None)
+    assert await store.prediction_ends.get("nobody") == (None, None)
+
+
+async def test_only_ends_of_runs_that_go_on_are_wanted(store: Store) -> None:
+    await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
+    await store_run_in_state(store.runs, make_run("b"), RunState.FAILED)
+    assert [await store.prediction_ends.is_wanted(run_id) for run_id in ("a", "b", "nobody")] == [True, False, False]

@@ -5,33 +5,48 @@ prediction only while it runs, and tells its end once (to ``bot.web.cog``, or at
 told is read from disk first.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import base64
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import httpx
 import structlog
 
+from bot.backends.backend import BackendTraits, CreateAllowance, CreateRequest, Places
+from bot.backends.cog.addresses import CogAddresses
 from bot.backends.cog.client import AtCapacity, CogClient, Health, HealthStatus, NotReady
 from bot.backends.cog.errors import PredictionLost, ServerBusy, ServerUnusable
 from bot.backends.cog.prediction import read_prediction
 from bot.backends.cog.stream import read_events
-from bot.backends.replicate.errors import NotFound, NotSent, ReplicateError, StreamLost
-from bot.backends.replicate.predictions import Prediction, Status
-from bot.backends.replicate.stream import StreamBatch
+from bot.backends.errors import BackendError, NoResponse, NotFound, NotSent, StreamLost, TooLarge
+from bot.backends.prediction import NextReadIn, OnBatch, Prediction, Status
 from bot.clock import Clock
-from bot.limits import COG_BODY_BYTES, COG_END_TOLD_WITHIN, COG_RESTART_TOLERANCE, COG_SETUP
+from bot.errors import ReplicordError
+from bot.large_json import InvalidJson
+from bot.limits import (
+    COG_BODY_BYTES,
+    COG_END_TOLD_WITHIN,
+    COG_INPUT_BYTES,
+    COG_RESTART_TOLERANCE,
+    COG_SETUP,
+)
 
 log = structlog.get_logger(__name__)
 
+_TRAITS: Final = BackendTraits(
+    label="the model's server", names_predictions=True, keeps_ends=False, cancels_at_deadline=False
+)
+_EVENTS: Final = ("completed",)  # the others bring all outputs each time; polls have them too
 _UNUSABLE: Final = frozenset({HealthStatus.SETUP_FAILED, HealthStatus.DEFUNCT, HealthStatus.UNHEALTHY})
 
 
 class PredictionEnds(Protocol):
-    """Where the end of a prediction stays that is told once."""
+    """Where the end of a prediction stays that is told once; see ``bot.store.prediction_ends``."""
 
     async def save(self, run_id: str, prediction: str, *, at: datetime) -> None: ...
-    async def get(self, run_id: str) -> str | None: ...
+    async def get(self, run_id: str) -> tuple[datetime | None, str | None]: ...
 
 
 class PredictionReader(Protocol):
@@ -40,182 +55,227 @@ class PredictionReader(Protocol):
     async def read(self, run_id: str, chunks: AsyncIterator[bytes], *, max_bytes: int) -> bytes: ...
 
 
-class CogRun(Protocol):
-    """What is needed of a run: its id is that of the prediction."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def sent_at(self) -> datetime | None: ...
-
-
 class CogBackend:
-    """The servers of one model, at ``urls``. Raises only errors of ``bot.backends``."""
+    """The servers at ``urls`` that all run the model of one ``target``."""
+
+    name = "cog"
+    traits = _TRAITS
 
     def __init__(
         self,
         http: httpx.AsyncClient,
+        target: str,
         urls: Sequence[str],
         *,
+        at_once: int,
+        addresses: CogAddresses,
         ends: PredictionEnds,
         reader: PredictionReader,
         clock: Clock,
     ) -> None:
+        self.pace = Places(at_once)
+        self._target = target
         self._clients = tuple(CogClient(http, url) for url in urls)
+        self._addresses = addresses
         self._ends = ends
         self._reader = reader
         self._clock = clock
         self._started_at = clock.now()
+        self._writes_text: bool | None = None  # as a stream; None until the schema is known
         self._servers: dict[str, CogClient] = {}  # of the predictions whose server is known
         self._missing_since: dict[str, float] = {}  # when a prediction was found not to run, in monotonic time
 
-    async def create(
-        self, run: CogRun, values: Mapping[str, Any], *, webhook: str, events: Sequence[str] = ("completed",)
-    ) -> Prediction:
+    @property
+    def create_allowance(self) -> CreateAllowance | None:
+        """A server states none."""
+        return None
+
+    def serves(self, target: str) -> bool:
+        """Return whether this is the backend's own target."""
+        return target == self._target
+
+    def webhook_url(self, run_id: str) -> str:
+        """Return the URL where the server tells the end of a run's prediction."""
+        return self._addresses.webhook(run_id)
+
+    async def create(self, request: CreateRequest) -> Prediction:
         """Create the prediction on the first server that has a place. Each server is asked at most once.
 
         After ServerBusy, ServerUnusable, NotSent and any other ApiError there is none; after NoResponse there may be.
         """
-        refusals: list[ReplicateError] = []
+        run_id, refusals = request.run_id, list[BackendError]()
         for client in self._clients:
-            self._servers[run.id] = client  # also when it does not answer: no other one can have it
+            self._servers[run_id] = client  # also when it does not answer: no other one can have it
             try:
-                await client.create(run.id, values, webhook=webhook, events=events)
+                await client.create(run_id, request.input, webhook=request.webhook, events=_EVENTS)
             except (AtCapacity, NotReady):
                 refusals.append(await self._explain(client))
             except NotSent as error:
                 refusals.append(error)
             else:
-                return self._new_prediction(run)
-            del self._servers[run.id]
+                stream_url = await self._stream_url(run_id, client)
+                created_at = self._clock.now()
+                return Prediction(
+                    id=run_id,
+                    model="",
+                    version="",
+                    status=Status.STARTING,
+                    created_at=created_at,
+                    stream_url=stream_url,
+                )
+            del self._servers[run_id]
         raise min(refusals, key=_hopelessness)
 
-    async def get(self, run: CogRun) -> Prediction:
+    async def get(self, prediction_id: str) -> Prediction:
         """Return the end that was told, or the state of a running prediction.
 
         NotSent or NoResponse while a server that may have it cannot be asked, and while its end may still be told;
         PredictionLost when there is nothing more to wait for.
         """
-        prediction = await self._read_end(run) or await self._find_running(run) or await self._read_end(run)
+        sent_at, prediction = await self._read_end(prediction_id)
         if prediction is None:
-            prediction = await self._wait_for_end(run)
+            prediction = await self._find_running(prediction_id, sent_at)
+        if prediction is None:
+            prediction = await self._wait_for_end(prediction_id)
+        self._missing_since.pop(prediction_id, None)
         if prediction.status.terminal:
-            self._servers.pop(run.id, None)
-        self._missing_since.pop(run.id, None)
+            self._servers.pop(prediction_id, None)
         return prediction
 
-    async def cancel(self, run: CogRun) -> None:
+    async def cancel(self, prediction_id: str) -> None:
         """Ask for the end of a prediction; NotFound if it does not run."""
-        answers = [await client.cancel(run.id) for client in self._candidates(run.id)]
+        answers = [await client.cancel(prediction_id) for client in self._candidates(prediction_id)]
         if not any(answers):
             raise NotFound(status=404, title="", detail="The prediction does not run.")
 
+    async def list_created(self, *, after: datetime, before: datetime) -> AsyncIterator[Prediction]:
+        """Yield nothing: predictions are found by their names."""
+        del after, before
+        none: tuple[Prediction, ...] = ()
+        for prediction in none:
+            yield prediction
+
+    def is_of_target(self, prediction: Prediction, target: str) -> bool:
+        """Return whether the backend serves the target: a server runs one model."""
+        del prediction
+        return self.serves(target)
+
     async def stream(
         self,
-        run: CogRun,
-        on_batch: Callable[[StreamBatch], None],
+        prediction: Prediction,
+        on_batch: OnBatch,
         *,
-        on_interruption: Callable[[], None] | None = None,
+        next_read_in: NextReadIn,
+        on_interruption: Callable[[], None],
     ) -> None:
         """Pass the text of a prediction on as it is written, until its end, which is on disk before it is passed on.
 
         StreamLost if the model has no stream, or its server is not known.
         """
-        client = await self._find_server(run)
+        del next_read_in  # a server has few predictions at a time
+        client = self._servers.get(prediction.id)
         if client is None:
-            raise StreamLost("The prediction does not run.")
+            raise StreamLost("It is not known which server runs the prediction.")
 
         async def save_end(body: bytes) -> None:
-            await self.take_end(run.id, await self._reader.read(run.id, _once(body), max_bytes=COG_BODY_BYTES))
+            with _our_errors():
+                told = await self._reader.read(prediction.id, _once(body), max_bytes=COG_BODY_BYTES)
+                await self._ends.save(prediction.id, told.decode("utf-8", "replace"), at=self._clock.now())
 
-        await read_events(client, run.id, on_batch, on_end=save_end, clock=self._clock, on_interruption=on_interruption)
+        await read_events(
+            client, prediction.id, on_batch, on_end=save_end, clock=self._clock, on_interruption=on_interruption
+        )
 
-    async def take_end(self, run_id: str, prediction: bytes) -> None:
-        """Store an end that was told, as JSON without its files. When it returns, it is on disk."""
-        await self._ends.save(run_id, prediction.decode("utf-8", "replace"), at=self._clock.now())
+    async def upload(self, *, name: str, content_type: str, data: bytes) -> str:
+        """Return the file as a data URI: a server has no place for files, and must not be sent to ours."""
+        if len(data) > COG_INPUT_BYTES:
+            raise TooLarge(status=413, title="", detail=f"{name} is too large for the model's server.")
+        return f"data:{content_type};base64,{base64.b64encode(data).decode('ascii')}"
 
     async def get_schema(self) -> Mapping[str, Any]:
         """Return the model's OpenAPI document from the first server that has one."""
-        problem: ReplicateError | None = None
+        problem: BackendError = NotSent("There is no server.")
         for client in self._clients:
             try:
-                return await client.get_schema()
-            except ReplicateError as error:
-                problem = problem or error
-        raise problem or NotSent("There is no server.")
+                schema = await client.get_schema()
+            except BackendError as error:
+                problem = error
+            else:
+                self._writes_text = writes_text(schema)
+                return schema
+        raise problem
 
-    async def get_health(self) -> Mapping[str, Health | ReplicateError]:
+    async def get_health(self) -> Mapping[str, Health | BackendError]:
         """Return the state of each server by its address, or why it is not known."""
-        states: dict[str, Health | ReplicateError] = {}
+        states: dict[str, Health | BackendError] = {}
         for client in self._clients:
             try:
                 states[client.url] = await client.get_health()
-            except ReplicateError as error:
+            except BackendError as error:
                 states[client.url] = error
         return states
 
-    def _candidates(self, run_id: str) -> Sequence[CogClient]:
-        known = self._servers.get(run_id)
+    def _candidates(self, prediction_id: str) -> Sequence[CogClient]:
+        known = self._servers.get(prediction_id)
         return self._clients if known is None else (known,)
 
-    def _new_prediction(self, run: CogRun) -> Prediction:
-        return Prediction(
-            id=run.id, model="", version="", status=Status.STARTING, created_at=run.sent_at or run.created_at
-        )
-
-    async def _read_end(self, run: CogRun) -> Prediction | None:
-        told = await self._ends.get(run.id)
-        return None if told is None else self._parse(run, told.encode())
-
-    def _parse(self, run: CogRun, body: bytes) -> Prediction:
-        return read_prediction(body, created_at=run.sent_at or run.created_at)
-
-    async def _find_running(self, run: CogRun) -> Prediction | None:
-        """Return the running prediction, None if no server has it; raise why one of them could not be asked."""
-        problem: ReplicateError | None = None
-        for client in self._candidates(run.id):
+    async def _stream_url(self, prediction_id: str, client: CogClient) -> str | None:
+        """Return the address of a prediction's stream; None if the model does not write text as one."""
+        if self._writes_text is None:
             try:
-                async with client.probe(run.id) as body:
-                    if body is not None:
-                        self._servers[run.id] = client
-                        return self._parse(run, await self._reader.read(run.id, body, max_bytes=COG_BODY_BYTES))
-            except ReplicateError as error:
+                self._writes_text = writes_text(await client.get_schema())
+            except BackendError:
+                return None  # polls bring the text as well
+        return f"{client.url}/predictions/{prediction_id}" if self._writes_text else None
+
+    async def _read_end(self, prediction_id: str) -> tuple[datetime, Prediction | None]:
+        """Return when a prediction was sent, and its end if that was told."""
+        with _our_errors():
+            sent_at, told = await self._ends.get(prediction_id)
+        sent_at = sent_at or self._clock.now()
+        return sent_at, None if told is None else read_prediction(told.encode(), created_at=sent_at)
+
+    async def _find_running(self, prediction_id: str, sent_at: datetime) -> Prediction | None:
+        """Return the running prediction, None if no server has it; raise why one of them could not be asked."""
+        problem: BackendError | None = None
+        for client in self._candidates(prediction_id):
+            try:
+                async with client.probe(prediction_id) as chunks:
+                    if chunks is None:
+                        continue
+                    self._servers[prediction_id] = client
+                    with _our_errors():
+                        body = await self._reader.read(prediction_id, chunks, max_bytes=COG_BODY_BYTES)
+                stream_url = await self._stream_url(prediction_id, client)
+                return read_prediction(body, created_at=sent_at, stream_url=stream_url)
+            except BackendError as error:
                 problem = problem or error
         if problem is not None:
             raise problem
         return None
 
-    async def _find_server(self, run: CogRun) -> CogClient | None:
-        if len(candidates := self._candidates(run.id)) > 1:
-            await self._find_running(run)
-            candidates = self._candidates(run.id)
-        return candidates[0] if len(candidates) == 1 else None
-
-    async def _wait_for_end(self, run: CogRun) -> Prediction:
-        """Raise why there is no end yet: it may still be told, or never will be."""
+    async def _wait_for_end(self, prediction_id: str) -> Prediction:
+        """Return the end that was told meanwhile, else raise why there is none: it may still come, or never will."""
         now = self._clock.monotonic()
-        waited = now - self._missing_since.setdefault(run.id, now)
-        healths = [await client.get_health() for client in self._candidates(run.id)]
-        age = self._clock.now() - (run.sent_at or run.created_at)
+        waited = now - self._missing_since.setdefault(prediction_id, now)
+        healths = [await client.get_health() for client in self._candidates(prediction_id)]
+        sent_at, prediction = await self._read_end(prediction_id)  # last: a server tells an end before it stops
+        if prediction is not None:
+            return prediction
+        age = self._clock.now() - sent_at
         has_restarted = all(_was_started_within(health, age) for health in healths)
         if not has_restarted and waited < COG_END_TOLD_WITHIN.total_seconds():
             raise NotSent("The prediction is over, and its end was not told yet.")
-        prediction = await self._read_end(run)
-        if prediction is not None:
-            return prediction
-        was_running_before_us = (run.sent_at or run.created_at) < self._started_at
-        self._missing_since.pop(run.id, None)
-        self._servers.pop(run.id, None)
-        log.warning("prediction_lost", run=run.id, server_restarted=has_restarted)
-        raise PredictionLost(unfinished=has_restarted and not was_running_before_us)
+        del self._missing_since[prediction_id]
+        self._servers.pop(prediction_id, None)
+        log.warning("prediction_lost", prediction=prediction_id, server_restarted=has_restarted)
+        raise PredictionLost(unfinished=has_restarted and sent_at >= self._started_at)
 
-    async def _explain(self, client: CogClient) -> ReplicateError:
+    async def _explain(self, client: CogClient) -> BackendError:
         """Return why a server refused a create, by its own state."""
         try:
             health = await client.get_health()
-        except ReplicateError as error:
+        except BackendError as error:
             return NotSent(str(error))  # whatever is wrong, the create was refused before
         is_starting = health.status is HealthStatus.STARTING
         if health.status in _UNUSABLE or (is_starting and (health.uptime or timedelta()) > COG_SETUP):
@@ -223,7 +283,21 @@ class CogBackend:
         return ServerBusy(is_starting=is_starting)
 
 
-def _hopelessness(error: ReplicateError) -> int:
+def writes_text(schema: Mapping[str, Any]) -> bool:
+    """Return whether a model writes its output as a stream of text, by its OpenAPI document."""
+    post = _member(schema, "paths", "/predictions", "post")
+    output = _member(schema, "components", "schemas", "Output")
+    return post.get("x-cog-streaming") is True and output.get("x-cog-array-display") == "concatenate"
+
+
+def _member(schema: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    for name in path:
+        inner = schema.get(name)
+        schema = inner if isinstance(inner, Mapping) else {}
+    return schema
+
+
+def _hopelessness(error: BackendError) -> int:
     """Return the order of refusals: a server that is busy now is worth more than one that is broken."""
     return 0 if isinstance(error, ServerBusy) else 1 if isinstance(error, NotSent) else 2
 
@@ -231,6 +305,15 @@ def _hopelessness(error: ReplicateError) -> int:
 def _was_started_within(health: Health, age: timedelta) -> bool:
     """Return whether a server was certainly started within the last ``age``, by durations alone: clocks differ."""
     return health.uptime is not None and health.uptime + COG_RESTART_TOLERANCE < age
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Make an error of our own disk or database, or a body that cannot be read, one that passes: ask again later."""
+    try:
+        yield
+    except (ReplicordError, InvalidJson, OSError) as error:
+        raise NoResponse(f"What the model's server sent could not be kept: {type(error).__name__}.") from error
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

@@ -1,7 +1,7 @@
 """What only a server of one's own can answer; the other errors are those of all backends."""
 
 from bot.backends.cog.client import HealthStatus
-from bot.backends.replicate.errors import ApiError, NotFound, Throttled
+from bot.backends.errors import ApiError, NotFound, Throttled
 
 _BUSY_RETRY = 1.0  # seconds: a place is given back within the bot, this is for others who use the server
 

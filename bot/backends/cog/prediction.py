@@ -1,5 +1,6 @@
-"""A prediction as a Cog server tells it: without a model, times or an address, which the run itself knows."""
+"""A prediction as a Cog server tells it: without a model, times or an address, which the bot knows itself."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -11,10 +12,10 @@ from bot.large_json import InvalidJson, read_object
 _LARGE: Final = ("output", "metrics")
 
 
-def read_prediction(body: bytes, *, created_at: datetime) -> Prediction:
+def read_prediction(body: bytes, *, created_at: datetime, stream_url: str | None = None) -> Prediction:
     """Return the prediction in a JSON object, whose files were taken out of it; raise InvalidResponse if it is none."""
     try:
         members = read_object(body, _LARGE)
     except InvalidJson as error:
         raise InvalidResponse("The model's server sent a prediction that cannot be read.") from error
-    return parse_prediction({"created_at": created_at.isoformat(), **members})
+    return replace(parse_prediction({**members, "created_at": created_at.isoformat()}), stream_url=stream_url)
