@@ -18,7 +18,9 @@ import structlog
 from discord.ext import commands
 
 from bot.aio import backoff_delay, cancel_and_wait
+from bot.backends.backend import Backends
 from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
+from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import ReadScheduler, open_http
 from bot.backends.replicate.webhooks import WebhookVerifier
@@ -137,7 +139,15 @@ class App:
         )
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._engine = Engine(
-            replicate=self._replicate,
+            backends=Backends(
+                [
+                    ReplicateBackend(
+                        self._replicate,
+                        creates_per_minute=settings.creates_per_minute,
+                        webhook_base=settings.webhook_url,
+                    )
+                ]
+            ),
             runs=store.runs,
             materializer_for=self._materializer,
             open_reply=self._replies,
@@ -395,9 +405,7 @@ def _policy(settings: Settings) -> Policy:
     return Policy(
         active_per_user=settings.runs_per_user,
         per_day=settings.runs_per_day,
-        creates_per_minute=settings.creates_per_minute,
         deadline=settings.run_deadline,
-        webhook_base=settings.webhook_url,
         file_hosts=tuple(settings.replicate_file_hosts),
     )
 

@@ -11,14 +11,13 @@
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
 from bot.aio import race
+from bot.backends.backend import CreateRequest
 from bot.backends.errors import ApiError, BackendError, NoResponse, NotSent, Throttled
 from bot.backends.prediction import Prediction
-from bot.backends.replicate.types import ModelRef
 from bot.runs.active_run import ActiveRun
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, reason_of_create_error, reason_of_upload_error
 from bot.runs.services import RunServices
@@ -27,8 +26,6 @@ from bot.store.errors import StoreError
 from bot.store.models import RunState
 
 log = structlog.get_logger(__name__)
-
-_WEBHOOK_EVENTS: Final = ("start", "logs", "completed")  # output comes by the stream, and by polls where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,7 @@ async def _mark_sent(active: ActiveRun, services: RunServices) -> bool:
     """Record that the request is about to be sent; False if the run is canceled."""
     await active.pending.flush()
     run_id, at = active.run.id, services.clock.now()
-    webhook = services.policy.webhook_url(run_id)
+    webhook = services.backend.webhook_url(run_id)
     if not await services.runs.mark_sent(run_id, at=at, webhook=webhook):
         row = await services.runs.get(run_id)
         if row is None or row.cancel_requested_at is None:
@@ -141,7 +138,7 @@ async def _create(active: ActiveRun, services: RunServices) -> Prediction | Outc
         with services.reconciler.create_in_flight(run):
             prediction = await _request(active, services)
             result = "ok"
-            services.create_queue.on_accepted(services.replicate.create_allowance)
+            services.create_queue.on_accepted(services.backend.create_allowance)
             await services.reconciler.assign(active, prediction.id)
             return prediction
     except BackendError as error:
@@ -161,12 +158,14 @@ async def _request(active: ActiveRun, services: RunServices) -> Prediction:
     """Send the create request. An error that nobody expected is a lost answer: it may have been carried out."""
     run = active.run
     try:
-        return await services.replicate.predictions.create(
-            ModelRef.parse(run.target),
-            active.resolved_input or {},
-            webhook=run.webhook,
-            webhook_events=_WEBHOOK_EVENTS if run.webhook else (),
-            cancel_after=services.policy.deadline,
+        return await services.backend.create(
+            CreateRequest(
+                run_id=run.id,
+                target=run.target,
+                input=active.resolved_input or {},
+                webhook=run.webhook,
+                cancel_after=services.policy.deadline,
+            )
         )
     except BackendError:
         raise

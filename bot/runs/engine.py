@@ -38,8 +38,8 @@ from typing import Any, Final
 import structlog
 
 from bot.aio import cancel_and_wait, race
+from bot.backends.backend import Backend, Backends
 from bot.backends.prediction import Prediction
-from bot.backends.replicate.client import Replicate
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.media.types import InputFile, Media, find_references
@@ -97,7 +97,7 @@ class Engine:
     def __init__(
         self,
         *,
-        replicate: Replicate,
+        backends: Backends,
         runs: Runs,
         materializer_for: Callable[[Run], Materializer],
         open_reply: OpenReply,
@@ -106,23 +106,16 @@ class Engine:
         metrics: Metrics,
         workers: WorkerPool,
     ) -> None:
-        predictions = replicate.predictions
-        inputs = InputResolver(runs, replicate.files)
-        self._services = RunServices(
-            replicate=replicate,
-            runs=runs,
-            clock=clock,
-            policy=policy,
-            metrics=metrics,
-            open_reply=open_reply,
-            materializer_for=materializer_for,
-            create_queue=CreateQueue(clock=clock, per_minute=policy.creates_per_minute),
-            poll_limiter=PollLimiter(predictions, clock=clock, policy=policy),
-            inputs=inputs,
-            reconciler=Reconciler(predictions=predictions, runs=runs, inputs=inputs, clock=clock, policy=policy),
-            thumbnails=ThumbnailLoader(runs, workers),
-        )
-        self._orphans = OrphanCanceller(predictions=predictions, runs=runs)
+        self._runs = runs
+        self._clock = clock
+        self._policy = policy
+        self._metrics = metrics
+        self._open_reply = open_reply
+        self._materializer_for = materializer_for
+        self._thumbnails = ThumbnailLoader(runs, workers)
+        self._backends = backends
+        self._services = {backend.name: self._build_services(backend) for backend in backends}
+        self._orphans = OrphanCanceller(runs=runs, backends=backends)
         self._active: dict[str, ActiveRun] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._starting: set[str] = set()
@@ -130,6 +123,32 @@ class Engine:
         self._early_cancels: dict[str, tuple[int | None, datetime]] = {}  # of runs whose row is being read or written
         self._lost_places: set[str] = set()  # runs where the bot no longer is, whose task has not started
         self._stopping = False
+
+    def _build_services(self, backend: Backend) -> RunServices:
+        inputs = InputResolver(self._runs, backend)
+        return RunServices(
+            backend=backend,
+            runs=self._runs,
+            clock=self._clock,
+            policy=self._policy,
+            metrics=self._metrics,
+            open_reply=self._open_reply,
+            materializer_for=self._materializer_for,
+            create_queue=CreateQueue(clock=self._clock, per_minute=backend.creates_per_minute),
+            poll_limiter=PollLimiter(backend, clock=self._clock, policy=self._policy),
+            inputs=inputs,
+            reconciler=Reconciler(
+                backend=backend, runs=self._runs, inputs=inputs, clock=self._clock, policy=self._policy
+            ),
+            thumbnails=self._thumbnails,
+        )
+
+    def _services_of(self, run: Run) -> RunServices:
+        return self._services[self._backends.of(run.target).name]
+
+    async def _close_queues(self) -> None:
+        for services in self._services.values():
+            await services.create_queue.close()
 
     @asynccontextmanager
     async def hold_place(self, run_id: str, author_id: int) -> AsyncIterator[None]:
@@ -142,13 +161,12 @@ class Engine:
         places = self._places.setdefault(author_id, [])
         before = tuple(places)
         places.append(run_id)
-        services = self._services
         try:
-            await services.runs.check_quota(
+            await self._runs.check_quota(
                 author_id,
                 starting=before,
-                active_limit=services.policy.active_per_user,
-                daily_limit=services.policy.per_day,
+                active_limit=self._policy.active_per_user,
+                daily_limit=self._policy.per_day,
             )
             yield
         finally:
@@ -161,15 +179,14 @@ class Engine:
 
         Refused if the bot is shutting down, or its author may not start another run.
         """
-        services = self._services
         if self._stopping:
             raise Restarting
         self._starting.add(run.id)
         try:
-            await services.runs.reserve(
-                run, files, active_limit=services.policy.active_per_user, daily_limit=services.policy.per_day
+            await self._runs.reserve(
+                run, files, active_limit=self._policy.active_per_user, daily_limit=self._policy.per_day
             )
-            services.metrics.run_reserved(run.command)
+            self._metrics.run_reserved(run.command)
             log.info("run_started", run=run.id, command=run.command)
             if not self._stopping:  # else the next start takes it up
                 self._start_task(run, RecoveryStep.CREATE, thumbnail=thumbnail)
@@ -183,10 +200,10 @@ class Engine:
         If the database is locked or full, a run in memory is canceled nevertheless: its prediction may cost money. The
         request is then written as soon as that is possible. StoreError for a run that is not in memory.
         """
-        at = self._services.clock.now()
+        at = self._clock.now()
         active = self._active.get(run_id)
         if active is None:
-            is_first = await self._services.runs.request_cancel(run_id, by_id=by, at=at)
+            is_first = await self._runs.request_cancel(run_id, by_id=by, at=at)
         elif active.is_over:
             active.reply.limit_text()  # its text may still be on the way
             return CancelResult.ALREADY_ENDED
@@ -199,7 +216,7 @@ class Engine:
             else:
                 active.request_cancel(by=by, at=at)
             return CancelResult.REQUESTED
-        run = await self._services.runs.get(run_id)
+        run = await self._runs.get(run_id)
         if run is None:
             return CancelResult.NOT_FOUND
         return CancelResult.ALREADY_ENDED if run.state.terminal else CancelResult.ALREADY_REQUESTED
@@ -218,15 +235,15 @@ class Engine:
 
     async def _save_cancel(self, active: ActiveRun, *, by: int | None, at: datetime) -> bool:
         """Write a cancel of a run in memory, now or when the database works; return whether it is the first."""
-        services, run_id = self._services, active.run.id
+        run_id = active.run.id
         if active.is_canceling:
             return False
         written: list[bool] = []
 
         async def write() -> None:
-            written.append(await services.runs.request_cancel(run_id, by_id=by, at=at))
+            written.append(await self._runs.request_cancel(run_id, by_id=by, at=at))
 
-        await race(active.pending.add(write), services.clock.sleep(services.policy.cancel_save_timeout))
+        await race(active.pending.add(write), self._clock.sleep(self._policy.cancel_save_timeout))
         return written[0] if written else not active.is_canceling
 
     async def recover(self, find_missed_cancel: FindMissedCancel | None = None) -> int:
@@ -237,15 +254,14 @@ class Engine:
         """
         count = 0
         catching_up: set[asyncio.Task[None]] = set()
-        services = self._services
         try:
             for run in await self._list_undelivered():
                 if run.id in self._active or run.id in self._starting or self._stopping:
                     continue
-                step = next_step(run, services.clock.now(), expire_after=services.policy.deadline)
+                step = next_step(run, self._clock.now(), expire_after=self._policy.deadline)
                 if step is RecoveryStep.NOTHING:
                     continue
-                services.metrics.run_recovered(step.value)
+                self._metrics.run_recovered(step.value)
                 log.info("run_recovered", run=run.id, prediction=run.prediction_id, step=step.value)
                 first_poll = asyncio.Event()
                 self._start_task(
@@ -253,7 +269,7 @@ class Engine:
                 )
                 catching_up.add(asyncio.create_task(self._catch_up(first_poll), name=f"run {run.id} catches up"))
                 count += 1
-                if len(catching_up) >= services.policy.concurrent_recoveries:
+                if len(catching_up) >= self._policy.concurrent_recoveries:
                     _, catching_up = await asyncio.wait(catching_up, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel_and_wait(catching_up)
@@ -264,17 +280,16 @@ class Engine:
         failures = 0
         while True:
             try:
-                return await self._services.runs.list_undelivered()
+                return await self._runs.list_undelivered()
             except StoreError:
                 failures += 1
                 log.warning("runs_not_read", failures=failures, exc_info=failures == 1)
-            await self._services.clock.sleep(self._services.policy.save_delay(failures))
+            await self._clock.sleep(self._policy.save_delay(failures))
 
     async def _catch_up(self, first_poll: asyncio.Event) -> None:
         """Return once a run was polled and its stream had time to repeat what it sent before, or after a timeout."""
-        services = self._services
-        await race(first_poll.wait(), services.clock.sleep(services.policy.recovery_timeout))
-        await services.clock.sleep(services.policy.replay_time)
+        await race(first_poll.wait(), self._clock.sleep(self._policy.recovery_timeout))
+        await self._clock.sleep(self._policy.replay_time)
 
     def on_webhook(self, run_id: str, prediction: Prediction | None = None) -> bool:
         """Wake a run that Replicate called the webhook of; False if it is not in memory."""
@@ -291,9 +306,9 @@ class Engine:
         Create requests and final edits in flight get half of the grace to finish.
         """
         self._stopping = True
-        clock = self._services.clock
+        clock = self._clock
         began, longest = clock.monotonic(), grace.total_seconds()
-        await self._services.create_queue.close()
+        await self._close_queues()
         while any(active.uninterruptible for active in self._active.values()):
             if clock.monotonic() - began >= longest / 2:
                 break
@@ -306,13 +321,13 @@ class Engine:
     async def kill(self) -> None:
         """Stop every task at once, and leave the rows to the next start."""
         self._stopping = True
-        await self._services.create_queue.close()
+        await self._close_queues()
         await cancel_and_wait(self._tasks.values())
         await self._orphans.close()
 
     def stats(self) -> EngineStats:
         return EngineStats(
-            queued=len(self._services.create_queue),
+            queued=sum(len(services.create_queue) for services in self._services.values()),
             phases=Counter(active.phase for active in self._active.values()),
             unsaved=sum(active.is_unsaved for active in self._active.values()),
         )
@@ -327,17 +342,16 @@ class Engine:
         first_poll: asyncio.Event | None = None,
         find_missed_cancel: FindMissedCancel | None = None,
     ) -> None:
-        services = self._services
         on_deleted = partial(self._cancel_deleted, run.id)
         active = ActiveRun(
             run,
-            clock=services.clock,
-            policy=services.policy,
-            reply=services.open_reply(run, on_deleted=on_deleted, recovered=recovered),
+            clock=self._clock,
+            policy=self._policy,
+            reply=self._open_reply(run, on_deleted=on_deleted, recovered=recovered),
             output=OutputBuffer(
                 run.output_schema,
-                materializer=services.materializer_for(run),
-                file_hosts=services.policy.file_hosts,
+                materializer=self._materializer_for(run),
+                file_hosts=self._policy.file_hosts,
             ),
             thumbnail=thumbnail,
             shown_before=recovered and step in (RecoveryStep.TRACK, RecoveryStep.DELIVER),
@@ -368,7 +382,7 @@ class Engine:
                     by = await find_missed_cancel(active.run)
                     if by is not None:
                         await self.cancel(run_id, by=by)
-                await run_task(active, step, self._services)
+                await run_task(active, step, self._services_of(active.run))
             if not active.reply_finished:  # a reply that delivered has closed itself
                 await _close_replies([active.reply])
         finally:
@@ -385,7 +399,7 @@ class Engine:
         """Show the input image once it is made: the run itself does not wait for it."""
         thumbnail = None
         try:
-            thumbnail = await self._services.thumbnails.load(active.run)
+            thumbnail = await self._thumbnails.load(active.run)
         except Exception:  # the run goes on without it
             log.exception("thumbnail_failed", run=active.run.id)
         finally:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from bot.aio import Budget
-from bot.backends.replicate.files import Files
+from bot.backends.backend import Backend
 from bot.limits import DATA_URI_BYTES, INPUT_SPOOL_BYTES, INPUT_UPLOAD_BYTES, THUMBNAIL_SECONDS
 from bot.media.images import BadImage, make_thumbnail
 from bot.media.types import (
@@ -75,11 +75,11 @@ class InputSpool:
 
 
 class InputResolver:
-    """Replaces the file references of an input by what Replicate can read."""
+    """Replaces the file references of an input by what the model can read."""
 
-    def __init__(self, runs: Runs, remote: Files) -> None:
+    def __init__(self, runs: Runs, backend: Backend) -> None:
         self._runs = runs
-        self._remote = remote
+        self._backend = backend
         self._budget = Budget(INPUT_UPLOAD_BYTES)
 
     async def resolve(self, run: Run) -> dict[str, Any]:
@@ -108,8 +108,7 @@ class InputResolver:
                 raise LookupError("A file of a run that has not ended was deleted.")
             if is_inline(file):
                 return f"data:{media.type.mime};base64,{base64.b64encode(media.data).decode('ascii')}"
-            uploaded = await self._remote.create(name=media.name, content_type=media.type.mime, data=media.data)
-            return uploaded.url
+            return await self._backend.upload(name=media.name, content_type=media.type.mime, data=media.data)
 
 
 def is_inline(file: StoredFile | Media) -> bool:

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Final
 
 from bot.aio import backoff_delay, no_jitter
+from bot.backends.backend import Backend
 from bot.backends.prediction import Prediction
-from bot.backends.replicate.predictions import Predictions
 from bot.clock import Clock
-from bot.limits import CREATES_PER_MINUTE, REQUESTS_PER_MINUTE
+from bot.limits import REQUESTS_PER_MINUTE
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS
 from bot.sliding_window import SlidingWindow
 
@@ -23,18 +23,15 @@ class Policy:
     """Limits, intervals and timeouts of runs; floats are seconds.
 
     ``active_per_user`` and ``per_day`` are None for no limit. ``deadline`` is sent to Replicate as ``Cancel-After``.
-    ``webhook_base`` is the public URL that Replicate calls, None for no webhooks. URLs in outputs count as files if
-    their host is one of ``file_hosts``.
+    URLs in outputs count as files if their host is one of ``file_hosts``.
     """
 
     active_per_user: int | None
     per_day: int | None = None
     deadline: timedelta = timedelta(minutes=30)
-    webhook_base: str | None = None
     file_hosts: Collection[str] = DELIVERY_HOSTS
 
-    # Creating: below what Replicate allows, because others may use the same account.
-    creates_per_minute: int = CREATES_PER_MINUTE * 5 // 6
+    # Creating.
     create_attempts: int = 10
     backoff_min: float = 1.0
     backoff_max: float = 60.0
@@ -76,12 +73,6 @@ class Policy:
     delivery_timeout: timedelta = timedelta(days=7)
     delivery_errors: int = 3  # unexpected errors of a reply, until the final snapshot is left for the next start
 
-    def webhook_url(self, run_id: str) -> str | None:
-        """Return the URL that Replicate is to call for a run, None for no webhooks."""
-        if self.webhook_base is None:
-            return None
-        return f"{self.webhook_base.rstrip('/')}/webhooks/replicate/{run_id}"
-
     def poll_interval(self, age: float, *, webhooks: bool, active: int) -> float:
         """Return the seconds until the next poll of a prediction that is ``age`` seconds old.
 
@@ -109,9 +100,9 @@ class PollLimiter:
     made when ``routine_delay`` has passed. ``tracked`` counts the runs that are polled.
     """
 
-    def __init__(self, predictions: Predictions, *, clock: Clock, policy: Policy) -> None:
+    def __init__(self, backend: Backend, *, clock: Clock, policy: Policy) -> None:
         self.tracked = 0
-        self._predictions = predictions
+        self._backend = backend
         self._clock = clock
         self._routine_per_minute = policy.routine_polls_per_minute
         self._window = SlidingWindow(policy.polls_per_minute, _MINUTE)
@@ -136,4 +127,4 @@ class PollLimiter:
             await self._clock.sleep(max(free_at - now, _SLEEP_MIN))
         self._window.record(now)
         async with self._slots:
-            return await self._predictions.get(prediction_id)
+            return await self._backend.get(prediction_id)

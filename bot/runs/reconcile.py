@@ -12,10 +12,9 @@ from typing import Any, Final
 import structlog
 
 from bot.aio import race
+from bot.backends.backend import Backend, Backends
 from bot.backends.errors import BackendError
 from bot.backends.prediction import Prediction
-from bot.backends.replicate.predictions import Predictions
-from bot.backends.replicate.types import ModelRef
 from bot.clock import Clock
 from bot.media.types import parse_reference
 from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
@@ -49,10 +48,8 @@ class PredictionTaken(Exception):
 class Reconciler:
     """Gives each run its one prediction, and finds those of creates that got no answer."""
 
-    def __init__(
-        self, *, predictions: Predictions, runs: Runs, inputs: InputResolver, clock: Clock, policy: Policy
-    ) -> None:
-        self._predictions = predictions
+    def __init__(self, *, backend: Backend, runs: Runs, inputs: InputResolver, clock: Clock, policy: Policy) -> None:
+        self._backend = backend
         self._runs = runs
         self._inputs = inputs
         self._clock = clock
@@ -157,9 +154,7 @@ class Reconciler:
         except BackendError:
             listed = False
         sent_input, skew = active.resolved_input or {}, self._policy.clock_skew
-        matches = {
-            id_: match_prediction(active.run, sent_input, prediction, skew=skew) for id_, prediction in found.items()
-        }
+        matches = {id_: self._match(active.run, sent_input, prediction, skew) for id_, prediction in found.items()}
         found = {id_: prediction for id_, prediction in found.items() if matches[id_]}
         if not found:
             return (), listed
@@ -171,12 +166,17 @@ class Reconciler:
         free = tuple(prediction for id_, prediction in found.items() if id_ not in owners)
         return self._rank(active.run, free, matches), listed
 
+    def _match(self, run: Run, sent_input: Mapping[str, Any], prediction: Prediction, skew: timedelta) -> Match:
+        match = match_prediction(run, sent_input, prediction, skew=skew)
+        names_run = run.webhook is not None and prediction.webhook == run.webhook
+        return match if names_run or self._backend.is_of_target(prediction, run.target) else Match.NONE
+
     async def _list(self, run: Run) -> dict[str, Prediction]:
         sent_at, skew = run.sent_at or run.created_at, self._policy.clock_skew
         return {
             prediction.id: prediction
-            async for prediction in self._predictions.list(
-                created_after=sent_at - skew, created_before=sent_at + _CREATE_TIMEOUT + skew
+            async for prediction in self._backend.list_created(
+                after=sent_at - skew, before=sent_at + _CREATE_TIMEOUT + skew
             )
         }
 
@@ -214,17 +214,7 @@ def match_prediction(run: Run, sent_input: Mapping[str, Any], prediction: Predic
     sent_at = run.sent_at or run.created_at
     if not sent_at - skew <= prediction.created_at <= sent_at + _CREATE_TIMEOUT + skew:
         return Match.NONE
-    if not _same_model(ModelRef.parse(run.target), prediction):
-        return Match.NONE
     return _match_input(run.input, sent_input, prediction.input)
-
-
-def _same_model(target: ModelRef, prediction: Prediction) -> bool:
-    if target.version is not None:
-        return prediction.version == target.version
-    if target.deployment:
-        return prediction.deployment in (target.model, target.name)
-    return prediction.model == target.model
 
 
 def _match_input(row_input: Mapping[str, Any], sent: Mapping[str, Any], theirs: Mapping[str, Any]) -> Match:
@@ -264,8 +254,8 @@ class OrphanCanceller:
     That happens when a create got no answer and reconciling ended too early: nobody will see the output.
     """
 
-    def __init__(self, *, predictions: Predictions, runs: Runs) -> None:
-        self._predictions = predictions
+    def __init__(self, *, runs: Runs, backends: Backends) -> None:
+        self._backends = backends
         self._runs = runs
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -292,7 +282,7 @@ class OrphanCanceller:
             if run.webhook is None or prediction.webhook != run.webhook:
                 return
             log.warning("orphan_found", run=run_id, prediction=prediction.id)
-            await self._predictions.cancel(prediction.id)
+            await self._backends.of(run.target).cancel(prediction.id)
         except BackendError:
             log.warning("orphan_not_canceled", run=run_id, prediction=prediction.id)
         except Exception:

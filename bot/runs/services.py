@@ -1,9 +1,9 @@
-"""What every run works with, built once by the engine."""
+"""What the runs of one backend work with, built once by the engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.backends.replicate.client import Replicate
+from bot.backends.backend import Backend
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
@@ -18,9 +18,9 @@ from bot.store.runs import Runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunServices:
-    """Shared by all runs. ``materializer_for`` returns what makes the output items of one run."""
+    """Shared by all runs of a backend. ``materializer_for`` returns what makes the output items of one run."""
 
-    replicate: Replicate
+    backend: Backend
     runs: Runs
     clock: Clock
     policy: Policy

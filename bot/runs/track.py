@@ -167,15 +167,15 @@ class _Tracker:
     def _use(self, prediction: Prediction) -> None:
         """Open the stream and record the start, the first time that a prediction shows them."""
         if self._stream is None and prediction.stream_url is not None:
-            self._stream = self._create_task(self._receive_stream(prediction.stream_url), "stream")
+            self._stream = self._create_task(self._receive_stream(prediction), "stream")
         is_recording = self._start is not None and not self._start.done()
         if prediction.status is Status.PROCESSING and self._active.run.state is RunState.SUBMITTED and not is_recording:
             self._start = self._create_task(self._record_start(prediction), "start")
 
-    async def _receive_stream(self, url: str) -> None:
+    async def _receive_stream(self, prediction: Prediction) -> None:
         try:
-            await self._services.replicate.stream(
-                url,
+            await self._services.backend.stream(
+                prediction,
                 self._active.events.put,
                 next_read_in=self._active.reply.next_edit_in,
                 on_interruption=lambda: self._active.events.put(StreamInterrupted()),
@@ -301,7 +301,7 @@ async def send_cancel(active: ActiveRun, services: RunServices, attempt: int = 1
     if active.run.prediction_id is None:
         return True
     try:
-        await services.replicate.predictions.cancel(active.run.prediction_id)
+        await services.backend.cancel(active.run.prediction_id)
     except NotFound:  # polls say the same
         return True
     except BackendError as error:

@@ -10,8 +10,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bot.backends.backend import Backends
+from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.types import ModelRef
 from bot.clock import SystemClock
+from bot.limits import CREATES_PER_MINUTE
 from bot.media.types import Media, MediaKind, MediaType
 from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
@@ -190,7 +193,17 @@ def fake_materializer(downloads: Counter[str] | None = None, slow: set[str] | No
 class Environment:
     """One engine and what it works with. ``restart`` kills it and starts another one on the same disk."""
 
-    def __init__(self, store: Store, clock: StoreClock, policy: Policy) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: StoreClock,
+        policy: Policy,
+        *,
+        creates_per_minute: int = CREATES_PER_MINUTE,
+        webhook_base: str | None = None,
+    ) -> None:
+        self.creates_per_minute = creates_per_minute
+        self.webhook_base = webhook_base
         self.store = store
         self.runs = RecordedRuns(store.runs)
         self.clock = clock
@@ -208,17 +221,38 @@ class Environment:
         self.engine = self._create_engine()
 
     @classmethod
-    async def open(cls, url: str, **policy: Any) -> "Environment":
+    async def open(
+        cls,
+        url: str,
+        *,
+        creates_per_minute: int = CREATES_PER_MINUTE,
+        webhook_base: str | None = None,
+        **policy: Any,
+    ) -> "Environment":
         clock = StoreClock()
         store = await Store.open(url, clock=clock)
-        return cls(store, clock, Policy(**{"active_per_user": 5, **policy}))
+        return cls(
+            store,
+            clock,
+            Policy(**{"active_per_user": 5, **policy}),
+            creates_per_minute=creates_per_minute,
+            webhook_base=webhook_base,
+        )
 
     def _create_engine(self) -> Engine:
         materializer = cast(
             "Materializer", FakeMaterializer(self.downloads, self.slow_downloads, self.homeless_downloads)
         )
         return Engine(
-            replicate=cast("Replicate", self.replicate),
+            backends=Backends(
+                [
+                    ReplicateBackend(
+                        cast("Replicate", self.replicate),
+                        creates_per_minute=self.creates_per_minute,
+                        webhook_base=self.webhook_base,
+                    )
+                ]
+            ),
             runs=cast("Runs", self.runs),
             materializer_for=lambda _run: materializer,
             open_reply=self._open_reply,
