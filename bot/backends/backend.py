@@ -38,6 +38,20 @@ class CreateAllowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """The backend accepts so many creates a minute, however long the predictions take."""
+
+    per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The backend runs so many predictions at once and refuses more; a place is free again at a prediction's end."""
+
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackendTraits:
     """How a backend differs from the others.
 
@@ -76,7 +90,7 @@ class Backend(Protocol):
         """How it wants to be used."""
 
     @property
-    def creates_per_minute(self) -> int:
+    def pace(self) -> Rate | Places:
         """How many creates it takes; each backend has a queue of its own."""
 
     @property

@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
-from bot.backends.backend import CreateAllowance
+from bot.backends.backend import CreateAllowance, Places, Rate
 from bot.clock import Clock
 from bot.sliding_window import SlidingWindow
 
@@ -134,6 +134,32 @@ class CreateRateLimiter:
         self._blocked_until = max(self._blocked_until, now + retry_after)
 
 
+class PlaceLimiter:
+    """Allows so many predictions at once; the interface is that of ``CreateRateLimiter``."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._taken = 0
+
+    def delay(self, now: float) -> float:  # noqa: ARG002 (a place has no time)
+        """Return 0.0 if a place is free, else the time until the next look."""
+        return 0.0 if self._taken < self._at_once else _NOTIFY_EVERY
+
+    def on_sent(self, now: float) -> None:  # noqa: ARG002 (a place has no time)
+        """Take a place."""
+        self._taken += 1
+
+    def on_done(self) -> None:
+        """Free a place."""
+        self._taken = max(0, self._taken - 1)
+
+    def on_accepted(self, now: float, allowance: CreateAllowance | None) -> None:
+        """Do nothing: places are counted here."""
+
+    def on_throttled(self, now: float, retry_after: float) -> None:
+        """Do nothing: a backend with places refuses with another error."""
+
+
 class QueueTicket:
     """A place in the queue. ``position`` counts from 1, and is None once served; ``served`` resolves then."""
 
@@ -153,10 +179,10 @@ class CreateQueue:
     (``on_accepted``, ``on_throttled``), and calls ``leave`` exactly once in any case.
     """
 
-    def __init__(self, *, clock: Clock, per_minute: int) -> None:
+    def __init__(self, *, clock: Clock, pace: Rate | Places) -> None:
         self._clock = clock
         self._queue: FairQueue[QueueTicket] = FairQueue()
-        self._limiter = CreateRateLimiter(per_minute)
+        self._limiter = CreateRateLimiter(pace.per_minute) if isinstance(pace, Rate) else PlaceLimiter(pace.at_once)
         self._server: asyncio.Task[None] | None = None
         self._notified_at = float("-inf")
         self._closed = False

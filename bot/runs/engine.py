@@ -134,7 +134,7 @@ class Engine:
             metrics=self._metrics,
             open_reply=self._open_reply,
             materializer_for=self._materializer_for,
-            create_queue=CreateQueue(clock=self._clock, per_minute=backend.creates_per_minute),
+            create_queue=CreateQueue(clock=self._clock, pace=backend.pace),
             poll_limiter=PollLimiter(backend, clock=self._clock, policy=self._policy),
             inputs=inputs,
             reconciler=Reconciler(

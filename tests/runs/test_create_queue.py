@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bot.backends.backend import CreateAllowance
+from bot.backends.backend import CreateAllowance, Rate
 from bot.runs.create_queue import CreateQueue, CreateRateLimiter, FairQueue, QueueTicket
 from bot.sliding_window import SlidingWindow
 from tests.clock import VirtualClock
@@ -35,7 +35,7 @@ class CreateQueueMachine(RuleBasedStateMachine):
         self.served_at: list[float] = []
 
     async def _create_queue(self) -> CreateQueue:
-        return CreateQueue(clock=self.clock, per_minute=PER_MINUTE)
+        return CreateQueue(clock=self.clock, pace=Rate(PER_MINUTE))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
@@ -167,7 +167,7 @@ def test_successes_restore_the_full_rate() -> None:
 
 async def test_an_account_of_six_a_minute_gets_few_429s() -> None:
     clock = VirtualClock()
-    queue = CreateQueue(clock=clock, per_minute=500)
+    queue = CreateQueue(clock=clock, pace=Rate(500))
     refused, accepted = 0, 0
     bucket = SlidingWindow(6, 60.0)
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Final
 
-from bot.backends.backend import BackendTraits, CreateAllowance, CreateRequest
+from bot.backends.backend import BackendTraits, CreateAllowance, CreateRequest, Rate
 from bot.backends.errors import StreamLost
 from bot.backends.prediction import NextReadIn, OnBatch, Prediction
 from bot.backends.replicate.client import Replicate
@@ -26,7 +26,7 @@ class ReplicateBackend:
     def __init__(self, replicate: Replicate, *, creates_per_minute: int, webhook_base: str | None) -> None:
         self._replicate = replicate
         self._webhook_base = webhook_base
-        self.creates_per_minute = creates_per_minute
+        self.pace = Rate(creates_per_minute)
 
     @property
     def create_allowance(self) -> CreateAllowance | None:
