@@ -7,11 +7,12 @@ So what happened at Replicate is kept here, in order, and written as soon as tha
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
-from bot.aio import cancel_and_wait
+from bot.aio import cancel_and_wait, race
 from bot.clock import Clock
 from bot.runs.policy import Policy
 from bot.store.errors import StoreError
@@ -23,11 +24,19 @@ FAILURES_BEFORE_WARNING: Final = 2  # of writes of one run in a row; a single on
 Write = Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _PendingWrite:
+    """``attempted`` resolves with the first attempt, with its error unless that is a StoreError."""
+
+    write: Write
+    attempted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
 class PendingWrites:
     """The writes of one run, in order. Each is a compare-and-set, so one that is repeated has no further effect.
 
     ``on_saved`` is told whether everything is written, once that changes. ``on_error`` gets the error of a write that
-    failed for another reason than the database; that write is dropped.
+    failed for another reason than the database and that nobody waits for any more; that write is dropped.
     """
 
     def __init__(
@@ -37,58 +46,70 @@ class PendingWrites:
         self._policy = policy
         self._on_saved = on_saved
         self._on_error = on_error
-        self._writes: deque[Write] = deque()
+        self._writes: deque[_PendingWrite] = deque()
         self._lock = asyncio.Lock()
-        self._retry: asyncio.Task[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._failures = 0  # in a row
         self._closed = False
 
     async def add(self, write: Write) -> None:
-        """Write behind what is pending. Returns after the first attempt; what fails then is retried in the background.
+        """Write behind what is pending. Returns after the first attempt, or when that is not due or takes long.
 
-        Errors other than StoreError are raised, or passed to ``on_error`` if they occur later.
+        What is not written by then is written in the background. Errors other than StoreError are raised.
         """
-        self._writes.append(write)
-        if len(self._writes) > 1:  # whoever writes those before goes on with this one
+        pending = _PendingWrite(write)
+        self._writes.append(pending)
+        if not self._closed and (self._worker is None or self._worker.done()):
+            self._worker = asyncio.create_task(self._keep_writing(), name="pending writes")
+        if self._failures:  # the next attempt is some seconds away
+            _resolve(pending.attempted)
             return
-        try:
-            await self.flush()
-        except StoreError:
-            log.warning("write_failed", exc_info=True)
-        finally:
-            if self._writes and not self._closed and (self._retry is None or self._retry.done()):
-                self._retry = asyncio.create_task(self._keep_writing(), name="pending writes")
+        await race(pending.attempted, self._clock.sleep(self._policy.save_timeout))
+        if pending.attempted.cancelled():
+            self._on_saved(False)  # noqa: FBT003 - the callback's only argument
 
     async def flush(self) -> None:
         """Write everything that is pending now; StoreError if the database does not take it."""
         async with self._lock:
             while self._writes:
+                pending = self._writes[0]
                 try:
-                    await self._writes[0]()
+                    await pending.write()
                 except StoreError:
+                    for waiting in self._writes:  # they would fail as well
+                        _resolve(waiting.attempted)
                     raise
-                except Exception:
-                    self._writes.popleft()
-                    raise
+                except Exception as error:  # noqa: BLE001 - it is handed on
+                    if pending.attempted.done():
+                        self._on_error(error)
+                    else:
+                        pending.attempted.set_exception(error)
                 self._writes.popleft()
+                _resolve(pending.attempted)
 
     async def close(self) -> None:
-        """Stop retrying; the next start reads from the rows what was not written."""
+        """Stop writing; the next start reads from the rows what was not written."""
         self._closed = True
-        if self._retry is not None:
-            await cancel_and_wait([self._retry])
+        if self._worker is not None:
+            await cancel_and_wait([self._worker])
 
     async def _keep_writing(self) -> None:
-        failures = 1
         while self._writes:
-            await self._clock.sleep(self._policy.save_delay(failures))
             try:
                 await self.flush()
             except StoreError:
-                failures += 1
-                if failures == FAILURES_BEFORE_WARNING:
+                self._failures += 1
+                if self._failures == 1:
+                    log.warning("write_failed", exc_info=True)
+                if self._failures == FAILURES_BEFORE_WARNING:
                     self._on_saved(False)  # noqa: FBT003 - the callback's only argument
-            except Exception as error:  # noqa: BLE001 - it is handed on
-                self._on_error(error)
-        if failures >= FAILURES_BEFORE_WARNING:
-            log.info("writes_made_up_for")
+                await self._clock.sleep(self._policy.save_delay(self._failures))
+        if self._failures:
+            log.info("writes_made_up_for", failures=self._failures)
+            self._failures = 0
         self._on_saved(True)  # noqa: FBT003 - as above
+
+
+def _resolve(attempted: asyncio.Future[None]) -> None:
+    if not attempted.done():
+        attempted.set_result(None)

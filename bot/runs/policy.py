@@ -63,9 +63,10 @@ class Policy:
     overdue: timedelta = timedelta(minutes=2)
 
     # Writing while the database is locked or full: the longest wait between two attempts, so that nobody is kept from
-    # starting another run for long once it works again, and how long an answer to a cancel waits for the disk (Discord
-    # wants the first answer to a button within three seconds).
+    # starting another run for long once it works again; how long a run waits for a write that nothing depends on; and
+    # how long an answer to a cancel does (Discord wants the first answer to a button within three seconds).
     save_delay_max: float = 5.0
+    save_timeout: float = 5.0
     cancel_save_timeout: float = 1.0
 
     download_timeout: float = 300.0

@@ -108,6 +108,24 @@ async def test_a_cancel_does_not_wait_for_a_slow_database(env: Environment) -> N
     assert (await env.row(run)).canceled_by_id == AUTHOR
 
 
+async def test_a_run_does_not_wait_for_a_write_that_hangs(env: Environment) -> None:
+    """A server that was lost in the middle of a commit keeps its callers waiting until it is back."""
+    env.runs.stall("mark_submitted")
+    run = await env.start()
+    prediction = env.replicate.only
+    prediction.start(env.clock.now())
+    prediction.emit(URLS[0])
+    await env.clock.advance(MINUTES)
+    snapshot = env.snapshot(run)
+    assert (len(snapshot.items), snapshot.progress.warning) == (1, WarningCode.NOT_SAVED)
+    prediction.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
+    await env.clock.advance(MINUTES)
+    env.runs.resume()
+    await env.clock.advance(SOON)
+    row = await env.row(run)
+    assert (row.state, row.prediction_id) == (RunState.SUCCEEDED, prediction.now.id)
+
+
 async def test_a_run_that_was_not_sent_waits_for_the_database(env: Environment) -> None:
     lock(env)
     run = await env.start()
