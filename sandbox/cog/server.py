@@ -63,6 +63,11 @@ class CogServer:
         return f"http://{_HOST}:{self.port}"
 
     @property
+    def pid(self) -> int | None:
+        """The process id, None when it does not run."""
+        return self._process.pid if self._process is not None and self.running else None
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
@@ -109,6 +114,12 @@ class CogServer:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)  # its worker is a process of its own
         await self._process.wait()
+
+    def kill_worker(self) -> None:
+        """Kill the process that runs the model, as the system does when its memory is used up (Linux only)."""
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            for child in (task / "children").read_text(encoding="ascii").split():
+                os.kill(int(child), signal.SIGKILL)
 
     async def _health(self, session: aiohttp.ClientSession) -> str:
         with suppress(aiohttp.ClientError, OSError):
