@@ -33,6 +33,7 @@ class Database:
         self._metrics = metrics
         self._writer = JobQueue(connections[:1], name="store-writer", clock=clock, group_commit=True)
         self._reader = JobQueue(connections[1:], name="store-reader", clock=clock) if connections[1:] else self._writer
+        self._urgent: JobQueue | None = None
 
     @classmethod
     async def open(
@@ -63,6 +64,13 @@ class Database:
         """Run ``job`` with the write lock held; when this returns, the change is on disk."""
         return await self._run_timed("write", self._writer, job)
 
+    async def write_at_once(self, job: Job[T]) -> T:
+        """Run ``job`` on a connection for few and short transactions, opened when it is first used; not on SQLite."""
+        if self._urgent is None:
+            connection = DatabaseConnection(self.location)
+            self._urgent = JobQueue([connection], name="store-urgent", clock=self._clock)
+        return await self._urgent.run(job)
+
     async def read(self, job: Job[T]) -> T:
         """Run ``job`` on one consistent snapshot of the database, as of the latest commit."""
         return await self._run_timed("read", self._reader, job)
@@ -84,6 +92,8 @@ class Database:
         """Run what is queued and close the connections."""
         await self._writer.close()
         await self._reader.close()
+        if self._urgent is not None:
+            await self._urgent.close()
 
     async def _run_timed(self, operation: str, queue: JobQueue, job: Job[T]) -> T:
         started = self._clock.monotonic()

@@ -95,14 +95,17 @@ class Beat:
 
 
 class Leases:
-    """The rows of ``leases`` and ``processes``. Every method is one transaction; StoreError if it fails."""
+    """The rows of ``leases`` and ``processes``. Every method is one transaction; StoreError if it fails.
+
+    Their transactions wait for no other of this process: a heartbeat behind a long one would come too late.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def beat(self, me: ProcessInfo, *, ttl: timedelta) -> Beat:
         """Say that the process lives, and renew every lease that it holds."""
-        return await self._database.write(lambda connection: _beat(connection, me, _to_microseconds(ttl)))
+        return await self._database.write_at_once(lambda connection: _beat(connection, me, _to_microseconds(ttl)))
 
     async def claim(
         self, me: str, names: Iterable[str], *, most: int, ttl: timedelta, orphans: str | None = None
@@ -113,16 +116,16 @@ class Leases:
         """
         wanted = tuple(names)
         values = {"me": me, "ttl": _to_microseconds(ttl)}
-        return await self._database.write(lambda connection: _claim(connection, wanted, most, values, orphans))
+        return await self._database.write_at_once(lambda connection: _claim(connection, wanted, most, values, orphans))
 
     async def release(self, me: str, names: Iterable[str]) -> None:
         """Give leases back, so that others can take them at once."""
         values = {"me": me, "names": list(names)}
-        await self._database.write(lambda connection: connection.execute(_RELEASE, values).close())
+        await self._database.write_at_once(lambda connection: connection.execute(_RELEASE, values).close())
 
     async def leave(self, me: str) -> None:
         """Give everything back and be gone."""
-        await self._database.write(lambda connection: _leave(connection, me))
+        await self._database.write_at_once(lambda connection: _leave(connection, me))
 
 
 def _beat(connection: Connection, me: ProcessInfo, ttl: int) -> Beat:
