@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument(
         "--data", type=_path, metavar="FOLDER", help="store the runs here (default: a temporary folder)"
     )
+    sandbox.add_argument(
+        "--cog", action="store_true", help="with models on real Cog servers of your own (pip install cog coglet)"
+    )
     sandbox.set_defaults(command=_sandbox)
 
     check = commands.add_parser("check", help="check the settings, the database and both services")
@@ -77,10 +80,15 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     if arguments.demo is None:
         from sandbox.page.server import run_sandbox  # noqa: PLC0415  # see above
 
-        return _loop(lambda: run_sandbox(port=arguments.port, browser=not arguments.no_browser, data=arguments.data))
+        return _loop(
+            lambda: run_sandbox(
+                port=arguments.port, browser=not arguments.no_browser, data=arguments.data, cog=arguments.cog
+            )
+        )
     from sandbox.demo import play_demo  # noqa: PLC0415  # see above
 
-    return _loop(lambda: play_demo(None if arguments.demo is _PORTRAIT else arguments.demo, out=arguments.out))
+    image = None if arguments.demo is _PORTRAIT else arguments.demo
+    return _loop(lambda: play_demo(image, out=arguments.out, cog=arguments.cog))
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -4,8 +4,9 @@ import io
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -19,28 +20,34 @@ _OK, _FAILED = 0, 1  # exit codes
 _RUNS = 2
 _IMAGES = 5  # of each run
 _CANCEL_AFTER = 2  # images
+_COG_COMMAND, _COG_IMAGES = "paint", 3
 _LIMIT = 120.0
 _TIMINGS = Timings(boot=2.0, image=1.6)
 _PROMPT = "a friendly astronaut, orange suit, short hair"
 
+_COMMAND = re.compile(r"/(?:generate|paint)\b")
 _MENTION = re.compile(r"<@(\d+)>")
 _LINK = re.compile(r"\[([^]]*)]\([^)]*\)")
 _TIMESTAMP = re.compile(r"(?: · )?<t:\d+(?::\w)?>")
 _MARKUP = re.compile(r"\*\*|^-# |^> ?", re.MULTILINE)
 
 
-async def play_demo(image: Path | None, *, out: Path) -> int:
-    """Play both runs with ``image`` or a drawn portrait, save the images in ``out``, and return the exit code."""
+async def play_demo(image: Path | None, *, out: Path, cog: bool = False) -> int:
+    """Play both runs with ``image`` or a drawn portrait, save the images in ``out``, and return the exit code.
+
+    ``cog``: play a third one, on a real Cog server.
+    """
     subject = _load_subject(image)
     create_folder(out)
     _print_line("Replicord with a stand-in Discord and a stand-in Replicate: no accounts, no costs.")
     with tempfile.TemporaryDirectory(prefix="replicord-") as folder:
-        async with Environment(Path(folder), timings=_TIMINGS) as environment:
+        async with Environment(Path(folder), timings=_TIMINGS, cog=cog) as environment:
             await environment.start_bot()
             completed = await _play_to_completion(environment, subject, out)
             canceled = await _play_and_cancel(environment, subject)
             predictions = len(environment.replicate.predictions)
-    if not (completed and canceled and predictions == _RUNS):
+            on_cog = not cog or await _play_on_cog(environment, subject, out)
+    if not (completed and canceled and on_cog and predictions == _RUNS):
         _print_line("\nThe demo did not go as expected. Please report this.")
         return _FAILED
     _print_line(
@@ -68,12 +75,29 @@ async def _play_and_cancel(environment: Environment, subject: Upload) -> bool:
     return _CANCEL_AFTER <= len(_images(message)) < _IMAGES and "Stopped" in message.text
 
 
+async def _play_on_cog(environment: Environment, subject: Upload, out: Path) -> bool:
+    """Play a run of a model that is no one else's: a real Cog server on this machine."""
+    values = {"prompt": _PROMPT, "subject": subject, "number_of_outputs": _COG_IMAGES}
+    message = await _use_command(environment, _COG_COMMAND, values)
+    await _print_progress(environment, message, until=lambda: "Again" in message.buttons)
+    saved = _save_images(message, out)
+    _print_line(f"{'':>9}  saved {', '.join(str(path) for path in saved)}")
+    return len(saved) == _COG_IMAGES
+
+
 async def _generate(environment: Environment, subject: Upload) -> Message:
     """Use /generate and return the bot's reply."""
+    return await _use_command(
+        environment, "generate", {"prompt": _PROMPT, "subject": subject, "number_of_outputs": _IMAGES}
+    )
+
+
+async def _use_command(environment: Environment, name: str, values: Mapping[str, Any]) -> Message:
+    """Use a command as mia and return the bot's reply."""
     mia, channel = environment.discord.person("mia"), environment.discord.state.channel("pictures")
-    _print_line(f"\nmia in #pictures: /generate prompt:{_PROMPT} subject:{subject.name} number_of_outputs:{_IMAGES}\n")
-    values = {"prompt": _PROMPT, "subject": subject, "number_of_outputs": _IMAGES}
-    result = await mia.use_command(channel, "generate", values)
+    shown = " ".join(f"{key}:{value.name if isinstance(value, Upload) else value}" for key, value in values.items())
+    _print_line(f"\nmia in #pictures: /{name} {shown}\n")
+    result = await mia.use_command(channel, name, dict(values))
     if result.message is None:
         raise ConfigError("The bot did not respond to the command.")
     return result.message
@@ -99,7 +123,7 @@ async def _print_progress(
 
 def _status_line(environment: Environment, message: Message) -> str:
     """Return the card's status line as plain text, with a square for each image."""
-    lines = [line for line in message.text.splitlines() if line.startswith("**") and "/generate" not in line]
+    lines = [line for line in message.text.splitlines() if line.startswith("**") and not _COMMAND.search(line)]
     if not lines:
         return ""
     squares = "▣ " * len(_images(message))
@@ -114,7 +138,11 @@ def _strip_markup(text: str) -> str:
 
 def _images(message: Message) -> list[tuple[str, bytes]]:
     """Return the names and contents of the run's images."""
-    return [(item.filename, item.data) for item in message.attachments if item.filename.startswith("generate-")]
+    return [
+        (item.filename, item.data)
+        for item in message.attachments
+        if item.filename.startswith(("generate-", f"{_COG_COMMAND}-"))
+    ]
 
 
 def _save_images(message: Message, out: Path) -> list[Path]:

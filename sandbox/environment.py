@@ -3,12 +3,15 @@
 import asyncio
 import tempfile
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
 from bot.errors import ConfigError
 from sandbox.bot_process import BotProcess, Spawn, spawn_python
+from sandbox.cog.server import CogServer
 from sandbox.discord.standin import DiscordStandIn
+from sandbox.loopback import find_free_port
 from sandbox.replicate.job import Timings
 from sandbox.replicate.standin import ReplicateStandIn
 
@@ -16,6 +19,7 @@ COMMANDS = (
     "generate=fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772,"
     "talk=meta/meta-llama-3-8b-instruct,draw=black-forest-labs/flux-schnell"
 )
+COG_MODELS = {"paint": "pictures", "write": "words"}  # the command that runs each of the tiny models
 _START_LIMIT = 30.0
 _POLL_EVERY = 0.05
 
@@ -35,7 +39,10 @@ def create_folder(path: Path) -> None:
 
 
 class Environment:
-    """``discord``, ``replicate`` and ``bot``, opened and closed together."""
+    """``discord``, ``replicate`` and ``bot``, opened and closed together.
+
+    ``cog``: with a real Cog server for each of the tiny models, by the command that runs it.
+    """
 
     def __init__(
         self,
@@ -44,25 +51,34 @@ class Environment:
         timings: Timings | None = None,
         settings: Mapping[str, str] | None = None,
         spawn: Spawn = spawn_python,
+        cog: bool = False,
     ) -> None:
         self.discord = DiscordStandIn()
         self.replicate = ReplicateStandIn(timings=timings)
         self._folder = folder
         self._settings = dict(settings or {})
         self._spawn = spawn
+        self.cog = {command: CogServer(model, folder=folder) for command, model in COG_MODELS.items()} if cog else {}
         self.bot: BotProcess
+        self._stack: AsyncExitStack
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(create_folder, self._folder)
-        await self.discord.start()
-        await self.replicate.start()
-        self.bot = BotProcess(settings=self.settings(), folder=self._folder, spawn=self._spawn)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.discord.stop)
+            await self.discord.start()
+            stack.push_async_callback(self.replicate.stop)
+            await self.replicate.start()
+            for server in self.cog.values():
+                stack.push_async_callback(server.stop)
+                await server.start()
+            self.bot = BotProcess(settings=self.settings(), folder=self._folder, spawn=self._spawn)
+            stack.push_async_callback(self.bot.stop)
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.bot.stop()
-        await self.replicate.stop()
-        await self.discord.stop()
+        await self._stack.aclose()
 
     @property
     def database_path(self) -> Path:
@@ -79,7 +95,8 @@ class Environment:
             "DISCORD_API_URL": self.discord.api_url,
             "DISCORD_GATEWAY_URL": self.discord.gateway_url,
             "DATABASE_URL": f"sqlite+aiosqlite:///{self.database_path}",
-            "COMMANDS": COMMANDS,
+            "COMMANDS": ",".join([COMMANDS, *(f"{name}=cog+{server.url}" for name, server in self.cog.items())]),
+            **({"HTTP_PORT": str(find_free_port())} if self.cog else {}),
         } | self._settings
 
     async def start_bot(self) -> None:

@@ -1,6 +1,7 @@
 """Loopback: both stand-ins listen there, and speak to no other machine."""
 
 import ipaddress
+import socket
 from typing import Final
 
 HOST: Final = "127.0.0.1"
@@ -20,3 +21,10 @@ def is_loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def find_free_port() -> int:
+    """Return a port that is free now, for a program that has to be told one."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

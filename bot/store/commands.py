@@ -90,6 +90,17 @@ class KeyValue:
         """Return the value stored last, or None."""
         return await self._database.read(lambda connection: connection.execute(_SELECT_VALUE, {"name": key}).scalar())
 
+    async def get_or_put(self, key: str, value: Any) -> Any:
+        """Store ``value`` unless there is one; return the stored one, the same in every process."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                insert_into(connection, key_value)
+                .values(key=key, value=value)
+                .on_conflict_do_nothing(index_elements=["key"])
+            ).rowcount
+        )
+        return await self.get(key)
+
     async def put(self, key: str, value: Any) -> None:
         """Store ``value``; None deletes the key."""
         if value is None:

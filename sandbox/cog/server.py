@@ -8,7 +8,6 @@ import asyncio
 import importlib.util
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Final, Self
 import aiohttp
 
 from bot.errors import ConfigError
+from sandbox.loopback import find_free_port
 
 MODELS: Final = Path(__file__).parent
 _HOST: Final = "127.0.0.1"
@@ -75,7 +75,7 @@ class CogServer:
         """Start the server, on the port that it had if it ran before; ``wait`` until its model is ready."""
         if not is_cog_installed():
             raise ConfigError("This needs a Cog server: run `pip install cog coglet` (Linux or macOS) and try again.")
-        self.port = self.port or _find_free_port()
+        self.port = self.port or find_free_port()  # it does not tell which one it chose itself
         upload = ["--upload-url", self._upload_url] if self._upload_url else []
         with self.log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
@@ -138,10 +138,3 @@ class CogServer:
             "COG_MAX_CONCURRENCY": str(self._at_once),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-
-
-def _find_free_port() -> int:
-    """Return a port that is free now; the server cannot tell which one it chose itself."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])

@@ -87,8 +87,11 @@ class PageServer:
         return socket
 
 
-async def run_sandbox(*, port: int = 0, browser: bool = True, data: Path | None = None) -> int:
-    """Serve the page until Ctrl-C and return the exit code; ``data`` is a folder that keeps the runs."""
+async def run_sandbox(*, port: int = 0, browser: bool = True, data: Path | None = None, cog: bool = False) -> int:
+    """Serve the page until Ctrl-C and return the exit code.
+
+    ``data`` is a folder that keeps the runs. ``cog``: with the tiny models on real Cog servers.
+    """
     _print_line("Replicord with a stand-in Discord and a stand-in Replicate: no accounts, no costs.")
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="replicord-")))
@@ -96,12 +99,14 @@ async def run_sandbox(*, port: int = 0, browser: bool = True, data: Path | None 
         with suppress(NotImplementedError):  # Windows has no signal handlers: KeyboardInterrupt ends it there
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        async with Environment(folder.absolute()) as environment:
+        async with Environment(folder.absolute(), cog=cog) as environment:
             try:
                 await environment.start_bot()
             except BotDidNotStartError as error:
                 raise ConfigError(f"The bot did not start. Its output:\n{error}") from error
             async with PageServer(environment, port=port) as page:
+                for name, server in environment.cog.items():
+                    _print_line(f"/{name} runs on a real Cog server at {server.url}.")
                 _print_line(f"\n  {page.url}\n\nThis URL works on this machine only. Press Ctrl-C to stop.")
                 if browser:
                     await asyncio.to_thread(_open_browser, page.url)

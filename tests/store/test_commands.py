@@ -63,3 +63,9 @@ async def test_commands_and_values_survive_a_restart(url: str, clock: VirtualClo
     assert await store.key_value.get("key") == 1
     assert await store.commands.get_schema("owner/model") == [1]
     await store.close()
+
+
+async def test_of_two_first_values_one_is_kept(store: Store) -> None:
+    assert await store.key_value.get_or_put("secret", "one") == "one"
+    assert await store.key_value.get_or_put("secret", "two") == "one"
+    assert await store.key_value.get("secret") == "one"

@@ -58,7 +58,6 @@ class PredictionReader(Protocol):
 class CogBackend:
     """The servers at ``urls`` that all run the model of one ``target``."""
 
-    name = "cog"
     traits = _TRAITS
 
     def __init__(
@@ -73,6 +72,7 @@ class CogBackend:
         reader: PredictionReader,
         clock: Clock,
     ) -> None:
+        self.name = target
         self.pace = Places(at_once)
         self._target = target
         self._clients = tuple(CogClient(http, url) for url in urls)
