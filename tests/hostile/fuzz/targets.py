@@ -6,6 +6,7 @@ which would end it after ``worker_seconds``.
 
 import json
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -204,7 +205,8 @@ def _prepare_picture(recipe: Recipe) -> Work:
     data = expand_file(recipe, _picture)
 
     def read() -> None:
-        with tempfile.NamedTemporaryFile() as file:
+        with tempfile.NamedTemporaryFile() as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what is damaged; nobody reads it
             Path(file.name).write_bytes(data)
             with suppress(UserError):
                 read_attachment("image", "picture.png", Path(file.name), ("image/*",))

@@ -1,12 +1,13 @@
 """Whatever the search for hostile input has found, or was reported, stays harmless; and the search finds things."""
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 
-from tests.hostile.fuzz.search import SEEDS, check, check_memory, keep, load, search
+from tests.hostile.fuzz.search import GROWTH_MAX, SEEDS, check, check_memory, keep, load, measure_growth, search
 from tests.hostile.fuzz.targets import TARGETS, Target, Work
 
 each_seed = pytest.mark.parametrize("path", sorted(SEEDS.glob("*.json")), ids=lambda path: path.stem)
@@ -28,6 +29,17 @@ def test_a_short_search_finds_nothing(name: str) -> None:
     result = search(TARGETS[name], seconds=60, seed=0, inputs=20)
     assert result.tried >= 20
     assert result.failing is None
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_target_grows_with_its_inputs(name: str) -> None:
+    assert measure_growth(TARGETS[name], seed=0, inputs=60) <= GROWTH_MAX
+
+
+def test_growth_is_seen() -> None:
+    kept: list[bytes] = []
+    leaking = Target(st.integers(), lambda _: Work(lambda: kept.append(os.urandom(4 * 2**20))))
+    assert measure_growth(leaking, seed=0, inputs=40) > GROWTH_MAX
 
 
 def _use_cpu(seconds: float) -> None:
