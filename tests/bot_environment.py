@@ -14,11 +14,16 @@ from tests.prefork import ForkServer
 def open_environment(
     folder: Path, *, timings: Timings | None = None, settings: Mapping[str, str] | None = None
 ) -> Environment:
-    """Return both stand-ins and a bot process that is forked instead of started, where the system can do that."""
-    return Environment(folder, timings=timings, settings=settings, spawn=_spawn())
+    """Return both stand-ins and a bot process that is forked instead of started, where the system can do that.
+
+    A bot that was killed may identify at once: every test that starts one again would wait five seconds.
+    """
+    environment = Environment(folder, timings=timings, settings=settings, spawn=spawn_bot())
+    environment.discord.gateway.identify_interval = 0.0
+    return environment
 
 
 @cache
-def _spawn() -> Spawn:
+def spawn_bot() -> Spawn:
     """Return this worker's way to start a bot. Its fork server ends with the worker."""
     return ForkServer().spawn if hasattr(os, "pidfd_open") else spawn_python

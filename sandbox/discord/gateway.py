@@ -45,6 +45,7 @@ RECONNECT, REQUEST_GUILD_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 7, 8, 
 HEARTBEAT_MS = 41_250
 MAX_PAYLOAD = 4096
 MAX_SENDS_PER_WINDOW, SEND_WINDOW = 120, 60.0
+IDENTIFY_INTERVAL = 5.0  # seconds between two identifies of a bucket (topics/gateway#rate-limiting)
 REPLAY_BUFFER_SIZE = 1000
 
 
@@ -95,13 +96,15 @@ class ConnectionClosed(Exception):
 class GatewaySession:
     """A session: the numbered events of one shard, over one connection after another.
 
-    ``connection`` is None while the client is disconnected; the events are kept to be replayed.
+    ``connection`` is None while the client is disconnected; the events are kept to be replayed. ``host`` is the address
+    that the client connected to: processes that connect through proxies are told apart by it.
     """
 
     id: str
     intents: int
     shard: int
     shards: int
+    host: str = ""
     sequence: int = 0
     connection: GatewayConnection | None = None
     resumable: bool = True
@@ -122,13 +125,30 @@ class GatewaySession:
         return [frame for frame in self.events if frame["s"] > sequence]
 
 
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """An identify of a shard, from a host, at a time of the monotonic clock."""
+
+    shard: int
+    host: str
+    at: float
+    refused: bool
+
+
 class Gateway:
-    """Starts and ends sessions, and dispatches the state's events to them."""
+    """Starts and ends sessions, and dispatches the state's events to them.
+
+    Of each bucket of shards, ``shard % max_concurrency``, one session may be started in ``identify_interval`` seconds;
+    another one gets op 9 (topics/gateway#sharding-max-concurrency). 0.0 turns that off. ``identifies`` has them all.
+    """
 
     def __init__(self, state: DiscordState, cdn: Cdn) -> None:
         self.state = state
         self.cdn = cdn
         self.heartbeat_ms = HEARTBEAT_MS
+        self.identify_interval = IDENTIFY_INTERVAL
+        self.identifies: list[Identify] = []
+        self._bucket_free_at: dict[int, float] = {}
         self.sessions: dict[str, GatewaySession] = {}
         self.connections: set[GatewayConnection] = set()
 
@@ -149,10 +169,22 @@ class Gateway:
         for session in self._sessions_of(guild.id if guild else None):
             session.dispatch("INTERACTION_CREATE", data)
 
-    def begin_session(self, connection: GatewayConnection, intents: int, shard: tuple[int, int]) -> GatewaySession:
+    def may_identify(self, shard: int, host: str) -> bool:
+        """Record an identify; return False if the bucket of the shard had one less than an interval ago."""
+        now = self.state.clock.monotonic()
+        bucket = shard % self.state.max_concurrency
+        refused = now < self._bucket_free_at.get(bucket, now)
+        self.identifies.append(Identify(shard, host, now, refused))
+        if not refused:
+            self._bucket_free_at[bucket] = now + self.identify_interval
+        return not refused
+
+    def begin_session(
+        self, connection: GatewayConnection, intents: int, shard: tuple[int, int], host: str = ""
+    ) -> GatewaySession:
         """Start a session: send READY, then the guilds of its shard."""
         self.state.identifies += 1
-        session = GatewaySession(secrets.token_hex(16), intents, *shard, connection=connection)
+        session = GatewaySession(secrets.token_hex(16), intents, *shard, host, connection=connection)
         self.sessions[session.id] = session
         self.publish_connected()
         bot_guilds = [guild for guild in self.state.guilds.values() if self.state.bot.id in guild.members]
@@ -202,7 +234,7 @@ class Gateway:
             "user_settings": {},
             "session_type": "normal",
             "session_id": session.id,
-            "resume_gateway_url": self.state.gateway_url,
+            "resume_gateway_url": f"ws://{session.host}/gateway" if session.host else self.state.gateway_url,
             "relationships": [],
             "private_channels": [],
             "presences": [],
@@ -345,7 +377,11 @@ class GatewayConnection:
         shard, shards = data.get("shard") or (0, 1)
         if not 0 <= shard < shards:
             raise ConnectionClosed(4010, "Invalid shard.")
-        self._session = self._gateway.begin_session(self, intents, (shard, shards))
+        host = self._request.host
+        if not self._gateway.may_identify(shard, host):
+            self.push({"op": INVALID_SESSION, "s": None, "t": None, "d": False})
+            return
+        self._session = self._gateway.begin_session(self, intents, (shard, shards), host)
 
     def _resume(self, data: Any) -> None:
         if self._session is not None:

@@ -71,9 +71,10 @@ async def get_gateway_bot(services: Services, _request: ApiRequest) -> ApiRespon
         "total": SESSION_STARTS_PER_DAY,
         "remaining": max(SESSION_STARTS_PER_DAY - services.state.identifies, 0),
         "reset_after": DAY_MS,
-        "max_concurrency": 1,
+        "max_concurrency": services.state.max_concurrency,
     }
-    return ApiResponse({"url": services.state.gateway_url, "shards": 1, "session_start_limit": limit})
+    shards = services.state.recommended_shards
+    return ApiResponse({"url": services.state.gateway_url, "shards": shards, "session_start_limit": limit})
 
 
 # -- users, guilds, channels

@@ -121,7 +121,8 @@ class SnowflakeGenerator:
 class DiscordState:
     """Guilds, channels, users and messages by id, with look-ups by name and the events about them.
 
-    ``gateway_url`` is where clients find the gateway, ``identifies`` how many sessions were started.
+    ``gateway_url`` is where clients find the gateway, ``identifies`` how many sessions were started. GET /gateway/bot
+    recommends ``recommended_shards``, of which ``max_concurrency`` may identify at the same time.
     """
 
     application: Application
@@ -135,6 +136,8 @@ class DiscordState:
         self.channels: dict[int, Channel] = {}
         self.gateway_url = "ws://127.0.0.1/gateway"
         self.identifies = 0
+        self.recommended_shards = 1
+        self.max_concurrency = 1
 
     @property
     def bot(self) -> User:

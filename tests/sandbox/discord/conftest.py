@@ -9,6 +9,7 @@ from tests.sandbox.discord.http_client import HttpClient, http_client
 @pytest.fixture
 async def standin() -> AsyncIterator[DiscordStandIn]:
     standin = DiscordStandIn()
+    standin.gateway.identify_interval = 0.0  # clients start at once, one after another
     await standin.start()
     yield standin
     await standin.stop()

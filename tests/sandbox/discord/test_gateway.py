@@ -289,3 +289,29 @@ async def test_discord_py_leaves_a_zombie_and_resumes(standin: DiscordStandIn) -
         await standin.person("mia").react(message, "❌")
         await bot.wait_for_event("resumed", 2)
         await bot.wait_for_event("raw_reaction_add")
+
+
+async def test_second_identify_of_a_bucket_is_refused(standin: DiscordStandIn) -> None:
+    standin.gateway.identify_interval = 5.0
+    standin.state.max_concurrency = 2
+    async with connect(standin) as first, connect(standin) as second, connect(standin) as third:
+        await first.identify(shard=[0, 4])
+        await second.identify(shard=[1, 4])
+        await third.receive()
+        await third.send(2, {"token": standin.bot_token, "intents": GUILDS, "properties": {}, "shard": [2, 4]})
+        assert await third.receive() == {"op": 9, "d": False, "s": None, "t": None}
+        standin.skip(5.1)
+        await third.send(2, {"token": standin.bot_token, "intents": GUILDS, "properties": {}, "shard": [2, 4]})
+        await third.receive_event("READY")
+    assert [(one.shard, one.refused) for one in standin.gateway.identifies] == [
+        (0, False), (1, False), (2, True), (2, False)
+    ]  # fmt: skip
+
+
+async def test_resume_url_leads_where_the_client_came_from(standin: DiscordStandIn) -> None:
+    async with aiohttp.ClientSession() as session:
+        url = standin.gateway_url.replace("127.0.0.1", "localhost")
+        async with session.ws_connect(url + "?v=10&encoding=json") as socket:
+            ready = await GatewayClient(socket, standin).identify()
+    assert ready["d"]["resume_gateway_url"] == url
+    assert standin.gateway.identifies[0].host == f"localhost:{standin.port}"
