@@ -22,6 +22,7 @@ from bot.store.location import DatabaseLocation, parse_location
 from bot.store.prediction_ends import PredictionEnds
 from bot.store.process_lock import ProcessLock
 from bot.store.runs import Runs
+from bot.store.shared_limits import SharedLimits
 
 # Up to this size a start checks the whole database, in a fraction of a second. A million runs take 5 s to read, or 40 s
 # from a cold disk: those are left to ``find_damage``, while the bot runs.
@@ -39,6 +40,7 @@ class Store:
         self.key_value = KeyValue(database)
         self.prediction_ends = PredictionEnds(database)
         self.leases = Leases(database)
+        self.shared_limits = SharedLimits(database)
 
     @classmethod
     async def open(

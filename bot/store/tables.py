@@ -274,3 +274,18 @@ leases = Table(
     Column("expires_at", BigInteger),
 )
 lease_fences = Sequence("lease_fences", metadata=metadata)
+
+# The rates that the processes share, and in which of them people wait for a create. See ``bot.store.shared_limits``.
+rates = Table(
+    "rates",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("free_at", BigInteger, nullable=False),
+)
+create_turns = Table(
+    "create_turns",
+    metadata,
+    Column("process", Text, primary_key=True),
+    Column("lately", BigInteger, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+)

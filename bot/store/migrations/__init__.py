@@ -15,7 +15,7 @@ from bot.store.postgresql import lock_migration
 if TYPE_CHECKING:
     import sqlite3
 
-STEPS = ("0001", "0002", "0003", "0004", "0005")
+STEPS = ("0001", "0002", "0003", "0004", "0005", "0006")
 _VERSION_TABLE = "alembic_version"
 
 
