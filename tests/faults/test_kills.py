@@ -45,7 +45,12 @@ async def _file_half_downloaded(bot: BotUnderTest) -> StartedRun:
     bot.replicate.faults.add("file-slow", bytes=500, seconds=0.5)
     run = await bot.generate()
     spool = bot.folder / "spool"
-    await eventually(lambda: any(file.is_file() and file.stat().st_size for file in spool.rglob("*")))
+
+    def has_begun() -> bool:
+        files = (spool / str(run.row.get("id", "none yet"))).rglob("*")
+        return any(file.is_file() and file.stat().st_size for file in files)
+
+    await eventually(has_begun)
     return run
 
 
