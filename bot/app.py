@@ -7,6 +7,7 @@ import secrets
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,11 +20,15 @@ from discord.ext import commands
 
 from bot.aio import backoff_delay, cancel_and_wait
 from bot.backends.backend import Backends
+from bot.backends.cog.addresses import SECRET_BYTES, CogAddresses
+from bot.backends.cog.backend import CogBackend
+from bot.backends.cog.client import open_cog_http
 from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
 from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import ReadScheduler, open_http
 from bot.backends.replicate.webhooks import WebhookVerifier
+from bot.backends.target import ServedModel
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
@@ -41,7 +46,8 @@ from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.materialize import Concurrency, Materializer
 from bot.outputs.spool import Spool
-from bot.runs import ModelRef, Run
+from bot.outputs.spooled import PredictionReader
+from bot.runs import Run, parse_target
 from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
 from bot.runs.policy import Policy
@@ -70,6 +76,7 @@ from cogs.start_run import RunStarter
 from cogs.use_as_subject.cog import UseAsSubject
 
 if TYPE_CHECKING:
+    from bot.web.cog import CogReceiver
     from bot.web.refusals import RefusalLog
     from bot.web.server import WebServer
     from bot.web.webhooks import WebhookReceiver
@@ -92,11 +99,29 @@ _WEBHOOK_RETRY_MAX: Final = 60.0
 _GC_THRESHOLD: Final = 10_000  # new objects before a collection of the youngest generation
 
 
+_COG_KEY: Final = "cog_addresses"  # of the secret in the addresses that Cog servers send to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CogServers:
+    """What the backends of served models share."""
+
+    http: httpx.AsyncClient
+    addresses: CogAddresses
+
+
 class App:
     """The bot: builds every part and hands it to the others. ``run`` runs it."""
 
     def __init__(
-        self, settings: Settings, *, store: Store, http: httpx.AsyncClient, clock: Clock, metrics: Metrics
+        self,
+        settings: Settings,
+        *,
+        store: Store,
+        http: httpx.AsyncClient,
+        clock: Clock,
+        metrics: Metrics,
+        cog: CogServers | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -112,7 +137,7 @@ class App:
         self._workers = WorkerPool(clock=clock)
         self._replicate = Replicate(
             http,
-            token=settings.replicate_api_token.get_secret_value(),
+            token=settings.replicate_token,
             base_url=settings.replicate_base_url,
             clock=clock,
             metrics=metrics,
@@ -138,16 +163,14 @@ class App:
             self._client, ledger=store.runs, clock=clock, metrics=metrics, text_messages=settings.text_messages
         )
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
+        self._cog = cog
+        self._predictions = PredictionReader(self._spool, self._workers)
+        served = dict(self._serve_models(cog)) if cog is not None else {}
+        replicate_backend = ReplicateBackend(
+            self._replicate, creates_per_minute=settings.creates_per_minute, webhook_base=settings.webhook_url
+        )
         self._engine = Engine(
-            backends=Backends(
-                [
-                    ReplicateBackend(
-                        self._replicate,
-                        creates_per_minute=settings.creates_per_minute,
-                        webhook_base=settings.webhook_url,
-                    )
-                ]
-            ),
+            backends=Backends([replicate_backend, *served.values()]),
             runs=store.runs,
             materializer_for=self._materializer,
             open_reply=self._replies,
@@ -159,7 +182,7 @@ class App:
         self._catalog = Catalog(
             specs=settings.specs,
             hidden=settings.hidden_inputs,
-            resolver=ModelResolver(self._replicate, store.commands),
+            resolver=ModelResolver(self._replicate, store.commands, served=served),
             rows=store.commands,
             clock=clock,
         )
@@ -182,7 +205,9 @@ class App:
         self._published = False
         self._webhooks: WebhookReceiver | None = None
         self._health_checks = HealthChecks(
-            {"database": self._check_database, "replicate": self._replicate.get_account}, clock=clock
+            {"database": self._check_database}
+            | ({"replicate": self._replicate.get_account} if settings.replicate_token else {}),
+            clock=clock,
         )
 
     async def build_web_server(self, host: str, port: int) -> "WebServer":
@@ -194,7 +219,39 @@ class App:
         refusals = RefusalLog(self._clock)
         health = Health(readiness=self._readiness, metrics=self._exposition, clock=self._clock)
         self._webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
-        return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=self._webhooks)
+        cog = self._build_cog_receiver(self._cog, refusals) if self._cog is not None else None
+        return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=self._webhooks, cog=cog)
+
+    def _serve_models(self, cog: CogServers) -> Iterator[tuple[ServedModel, CogBackend]]:
+        """Yield a backend for each of the models on servers of one's own."""
+        for spec in self._settings.specs:
+            if isinstance(spec.target, ServedModel):
+                yield (
+                    spec.target,
+                    CogBackend(
+                        cog.http,
+                        str(spec.target),
+                        spec.target.urls,
+                        at_once=spec.at_once * len(spec.target.urls),
+                        addresses=cog.addresses,
+                        ends=self._store.prediction_ends,
+                        reader=self._predictions,
+                        clock=self._clock,
+                    ),
+                )
+
+    def _build_cog_receiver(self, cog: CogServers, refusals: "RefusalLog") -> "CogReceiver":
+        from bot.web.cog import CogReceiver  # noqa: PLC0415  # as above
+
+        return CogReceiver(
+            addresses=cog.addresses,
+            ends=self._store.prediction_ends,
+            reader=self._predictions,
+            wake_run=self._engine.on_webhook,
+            clock=self._clock,
+            metrics=self._metrics,
+            refusals=refusals,
+        )
 
     async def _build_webhook_receiver(self, refusals: "RefusalLog") -> "WebhookReceiver":
         """Return the receiver, disabled if Replicate does not return its secret now: runs work without webhooks."""
@@ -398,7 +455,7 @@ class App:
 
 def _stem(run: Run) -> str:
     """Return the beginning of the names of a run's files: its command, or its model for /run."""
-    return ModelRef.parse(run.target).name if run.command == ANY_MODEL else run.command
+    return parse_target(run.target).name if run.command == ANY_MODEL else run.command
 
 
 def _policy(settings: Settings) -> Policy:
@@ -412,7 +469,7 @@ def _policy(settings: Settings) -> Policy:
 
 async def serve(settings: Settings) -> int:
     """Run the bot until a signal stops it; return the exit code. Raises ConfigError if it cannot start."""
-    secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
+    secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_token]
     configure_logging(log_format=settings.log_format, level=settings.log_level, secrets=secrets_known)
     for name, meant in find_misspelt_names(Settings.names()).items():
         log.warning("setting_unknown", name=name, did_you_mean=meant)
@@ -424,7 +481,8 @@ async def serve(settings: Settings) -> int:
         store = await Store.open(settings.database_url, clock=clock, metrics=metrics)
         stack.push_async_callback(store.close)
         http = await stack.enter_async_context(open_http())
-        app = App(settings, store=store, http=http, clock=clock, metrics=metrics)
+        cog = await _open_cog(settings, store, stack)
+        app = App(settings, store=store, http=http, clock=clock, metrics=metrics, cog=cog)
         if settings.http_port is not None:
             server = await app.build_web_server(settings.http_host, settings.http_port)
             stack.push_async_callback(server.stop)
@@ -432,6 +490,18 @@ async def serve(settings: Settings) -> int:
         _tune_garbage_collector()
         await app.run(stop)
     return 0
+
+
+async def _open_cog(settings: Settings, store: Store, stack: AsyncExitStack) -> CogServers | None:
+    """Return what the backends of served models share, None if there are none."""
+    urls = [url for spec in settings.specs if isinstance(spec.target, ServedModel) for url in spec.target.urls]
+    if not urls:
+        return None
+    secret = await store.key_value.get_or_put(_COG_KEY, secrets.token_hex(SECRET_BYTES))
+    http = await stack.enter_async_context(open_cog_http(tls=any(url.startswith("https:") for url in urls)))
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.http_host, settings.http_host)  # noqa: S104  # compared
+    base_url = settings.cog_webhook_url or f"http://{host}:{settings.http_port}"
+    return CogServers(http=http, addresses=CogAddresses(base_url, secret=bytes.fromhex(secret)))
 
 
 def _tune_garbage_collector() -> None:

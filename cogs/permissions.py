@@ -10,7 +10,7 @@ from bot.catalog.catalog import Catalog
 from bot.catalog.run_access import AnyModel, RunDecision, RunRequest, RunRules, decide_run, may_run_any_model
 from bot.client import Replicord
 from bot.errors import Refused
-from bot.runs import ModelRef
+from bot.runs import Target
 
 
 def actor_of(interaction: discord.Interaction[Any]) -> Actor:
@@ -73,7 +73,7 @@ class RunAccess:
         interaction: discord.Interaction[Any],
         *,
         command: str,
-        target: ModelRef,
+        target: Target,
         run_input: Mapping[str, Any] | None = None,
     ) -> RunDecision:
         """Return whether and how a run may start; raise Refused if it may not."""

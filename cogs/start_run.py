@@ -17,7 +17,7 @@ from bot.limits import DEFAULT_FILE_BYTES, DOWNLOAD_SECONDS, FILE_BYTES, READ_SE
 from bot.media.types import InputFile, StoredFile
 from bot.options.files import AttachedFile, UploadedFile, check_file_size, read_attachment
 from bot.options.parse import InputFiles, ParsedOptions, parse_options
-from bot.runs import ModelRef, Place, Run, RunState
+from bot.runs import Place, Run, RunState, parse_target
 from bot.runs.engine import Engine, repeat_run
 from bot.runs.input_files import InputSpool
 from bot.ui.first_response import defer_publicly
@@ -105,7 +105,7 @@ class RunStarter:
     async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[StoredFile, ...]) -> Run:
         """Start a run with the same model, version and input for the user of the interaction; raise Refused."""
         decision = self._access.decide(
-            interaction, command=run.command, target=ModelRef.parse(run.target), run_input=run.input
+            interaction, command=run.command, target=parse_target(run.target), run_input=run.input
         )
         message_id = await defer_publicly(interaction)
         repeated = repeat_run(

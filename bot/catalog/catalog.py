@@ -11,6 +11,7 @@ from rapidfuzz import fuzz, process
 
 from bot.backends.errors import BackendError
 from bot.backends.replicate.types import ModelRef
+from bot.backends.target import ServedModel, Target
 from bot.catalog.resolve import ModelResolver, ResolvedModel, as_user_errors
 from bot.catalog.search import ModelSummary
 from bot.clock import Clock
@@ -39,7 +40,7 @@ class Command:
 
     name: str
     description: str
-    target: ModelRef
+    target: Target
     layout: OptionLayout
     output_schema: Mapping[str, Any] = field(repr=False)
     hidden: frozenset[str] = frozenset()
@@ -48,7 +49,7 @@ class Command:
     problems: tuple[str, ...] = ()
 
 
-def find_governing_command(commands: Iterable[Command], name: str, target: ModelRef) -> Command | None:
+def find_governing_command(commands: Iterable[Command], name: str, target: Target) -> Command | None:
     """Return the command whose rules a run of this target has to keep; None for a model that is no command's.
 
     That is the command of this name if it runs the model, else the first that does. Versions do not matter.
@@ -57,7 +58,9 @@ def find_governing_command(commands: Iterable[Command], name: str, target: Model
     return next((command for command in same_model if command.name == name), next(iter(same_model), None))
 
 
-def _is_same_model(first: ModelRef, second: ModelRef) -> bool:
+def _is_same_model(first: Target, second: Target) -> bool:
+    if isinstance(first, ServedModel) or isinstance(second, ServedModel):
+        return first == second
     return first.deployment == second.deployment and first.model.casefold() == second.model.casefold()
 
 
@@ -168,7 +171,7 @@ class Catalog:
         self._rows = rows
         self._clock = clock
         self._commands: dict[str, Command] = {}
-        self._resolved: TTLCache[tuple[ModelRef, str | None], Command] = TTLCache(
+        self._resolved: TTLCache[tuple[Target, str | None], Command] = TTLCache(
             _RESOLVED_MODELS, _RESOLVED_SECONDS, clock.monotonic
         )
         self._latest: TTLCache[str, ResolvedModel] = TTLCache(_LATEST_MODELS, _RESOLVED_SECONDS, clock.monotonic)
@@ -184,7 +187,7 @@ class Catalog:
     def get(self, name: str) -> Command | None:
         return self._commands.get(name)
 
-    def find_by_model(self, target: ModelRef) -> Command | None:
+    def find_by_model(self, target: Target) -> Command | None:
         """Return the first command of a target's model, in any version."""
         return find_governing_command(self, ANY_MODEL, target)
 
@@ -210,7 +213,7 @@ class Catalog:
         await self._forget_schemas(rows)
         return tuple(spec.name for spec, done in zip(missing, loaded, strict=True) if not done)
 
-    async def resolve_model(self, target: ModelRef) -> Command:
+    async def resolve_model(self, target: Target) -> Command:
         """Return a command for one run of any model. Raise UnknownModel or ReplicateUnavailable.
 
         A model that is a command's is asked for as that command is: with its limits, and without what it hides.
@@ -228,8 +231,10 @@ class Catalog:
         self._resolved[key] = command
         return command
 
-    async def get_model_summary(self, target: ModelRef) -> ModelSummary:
+    async def get_model_summary(self, target: Target) -> ModelSummary:
         """Return Replicate's current summary of a target's model. Raise UnknownModel or ReplicateUnavailable."""
+        if isinstance(target, ServedModel):
+            return ModelSummary(model=target.model)
         with as_user_errors():
             return ModelSummary.from_model(await self._resolver.get_model(target))
 
@@ -264,9 +269,11 @@ class Catalog:
 
     async def build_latest(self, name: str) -> Command:
         """Return an added command as it would be with its model's latest version."""
-        command = self._require_added(name)
+        target = self._require_added(name).target
+        if isinstance(target, ServedModel):
+            raise Refused(f"/{name} comes from the bot's configuration, so it can't be changed here.")
         with as_user_errors():
-            resolved = await self._resolver.resolve(replace(command.target, version=None))
+            resolved = await self._resolver.resolve(replace(target, version=None))
         self._latest[name] = resolved
         return self._prepare(CommandSpec(name=name, target=resolved.target), resolved)
 

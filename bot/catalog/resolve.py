@@ -5,12 +5,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bot.backends.errors import BackendError, NotFound, ResponseTooLarge, Throttled, Unauthenticated
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.models import Model
 from bot.backends.replicate.types import ModelRef
+from bot.backends.target import ServedModel, Target, parse_target
 from bot.errors import ConfigError, Refused, UserError
 from bot.formatting import format_size
 from bot.limits import COMMAND_NAME_CHARS, MODEL_BYTES
@@ -21,9 +22,16 @@ from bot.store.commands import Commands
 class ResolvedModel:
     """A pinned target, with the model's description and OpenAPI schema."""
 
-    target: ModelRef
+    target: Target
     description: str
     schema: Mapping[str, Any]
+
+
+class SchemaSource(Protocol):
+    """Where the schema of a served model comes from."""
+
+    async def get_schema(self) -> Mapping[str, Any]:
+        """Return the OpenAPI document. Raise a BackendError."""
 
 
 class UnknownModel(UserError, ConfigError):
@@ -38,15 +46,21 @@ class ModelResolver:
     """Resolves a target as people write it into a pinned one with its schema.
 
     A version never changes, so the schemas of the bot's commands are cached in the database: a bot whose models are all
-    pinned starts without Replicate. Those of other models are not; everybody may ask for any number of them.
+    pinned starts without Replicate. Those of other models are not; everybody may ask for any number of them. ``served``
+    are the configured models on servers of one's own, asked at every start: what a server runs may change.
     """
 
-    def __init__(self, replicate: Replicate, cache: Commands) -> None:
+    def __init__(
+        self, replicate: Replicate, cache: Commands, *, served: Mapping[ServedModel, SchemaSource] | None = None
+    ) -> None:
         self._replicate = replicate
         self._cache = cache
+        self._served = dict(served or {})
 
-    async def resolve(self, target: ModelRef) -> ResolvedModel:
+    async def resolve(self, target: Target) -> ResolvedModel:
         """Return the pinned target with its schema. Raise UnknownModel or a BackendError."""
+        if isinstance(target, ServedModel):
+            return await self._resolve_served(target)
         cached = await self.get_cached(target) if target.version is not None else None
         if cached is not None:
             return cached
@@ -59,7 +73,7 @@ class ModelResolver:
             raise UnknownModel(sentence) from error
         return resolved
 
-    async def cache(self, target: ModelRef, resolved: ResolvedModel) -> None:
+    async def cache(self, target: Target, resolved: ResolvedModel) -> None:
         """Store what the target of a command was resolved to, if it is not stored yet."""
         payload = {
             "target": str(resolved.target),
@@ -70,16 +84,16 @@ class ModelResolver:
             if await self._cache.get_schema(name) != payload:
                 await self._cache.cache_schema(name, payload)
 
-    async def forget_others(self, targets: Iterable[ModelRef]) -> None:
+    async def forget_others(self, targets: Iterable[Target]) -> None:
         """Delete every cached schema but those of these targets."""
         await self._cache.keep_schemas(frozenset(map(str, targets)))
 
-    async def get_cached(self, target: ModelRef) -> ResolvedModel | None:
+    async def get_cached(self, target: Target) -> ResolvedModel | None:
         """Return the last result for a target, or None; without a version it may be outdated."""
         payload = await self._cache.get_schema(str(target))
         if payload is None:
             return None
-        pinned = ModelRef.parse(payload.get("target", str(target)))
+        pinned = parse_target(payload.get("target", str(target)))
         return ResolvedModel(target=pinned, description=payload["description"], schema=payload["schema"])
 
     async def get_model(self, target: ModelRef) -> Model:
@@ -91,6 +105,12 @@ class ModelResolver:
             return await self._replicate.models.get(deployment.model)
         except NotFound as error:
             raise _not_found(target) from error
+
+    async def _resolve_served(self, target: ServedModel) -> ResolvedModel:
+        source = self._served.get(target)
+        if source is None:
+            raise UnknownModel("The server of this model is no longer configured.")
+        return _resolved(target, target, "", await source.get_schema())
 
     async def _resolve_deployment(self, target: ModelRef) -> ResolvedModel:
         deployment = await self._replicate.deployments.get(target.model)
@@ -124,7 +144,7 @@ def as_user_errors() -> Iterator[None]:
 
 
 def _resolved(
-    target: ModelRef, pinned: ModelRef, description: str | None, schema: Mapping[str, Any] | None
+    target: Target, pinned: Target, description: str | None, schema: Mapping[str, Any] | None
 ) -> ResolvedModel:
     if not schema:
         raise UnknownModel(f"{target} doesn't describe its inputs, so it can't become a command.")

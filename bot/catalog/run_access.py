@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bot.actor import Actor
-from bot.backends.replicate.types import ModelRef
+from bot.backends.target import ServedModel, Target
 from bot.catalog.catalog import ANY_MODEL, Command, find_governing_command
 from bot.errors import BadOption, Refused
 from bot.options.coercion import coerce_value
@@ -27,7 +27,7 @@ class RunRequest:
     """
 
     command: str
-    target: ModelRef
+    target: Target
     input: Mapping[str, Any] | None = None
 
 
@@ -60,6 +60,8 @@ def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecisio
     needs the right to run any model.
     """
     command = find_governing_command(rules.commands, request.command, request.target)
+    if isinstance(request.target, ServedModel) and command is None:  # no right to run any model names a server
+        raise Refused(_explain_refusal(request))
     if not _is_offered(request, command) and not may_run_any_model(actor, rules):
         raise Refused(_explain_refusal(request))
     if request.input is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.backends.errors import ApiError, BackendError, NotFound, NotSent, Unauthenticated
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.types import ModelRef
+from bot.backends.target import ServedModel, Target
 from bot.catalog.catalog import prepare_command
 from bot.catalog.resolve import ModelResolver, UnknownModel
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
@@ -44,6 +45,8 @@ async def check_models(context: CheckContext, specs: Sequence[CommandSpec], repo
 
 
 async def _check_command(context: CheckContext, spec: CommandSpec) -> CheckResult:
+    if isinstance(spec.target, ServedModel):
+        return passed(f"/{spec.name} runs on a server of its own")
     try:
         resolved = await context.resolver.resolve(spec.target)
     except UnknownModel as unknown:
@@ -74,7 +77,7 @@ async def _explain_version(replicate: Replicate, target: ModelRef) -> str | None
     return f"{target.model} exists on Replicate, but it has no version {target.version[:12]}….{latest}"
 
 
-def _shorten(target: ModelRef) -> str:
+def _shorten(target: Target) -> str:
     return f"{target.model}, version {target.version[:12]}…" if target.version else str(target)
 
 

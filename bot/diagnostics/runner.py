@@ -47,7 +47,7 @@ async def check(*, offline: bool) -> int:
         for line in error.sentence.splitlines():
             _print(failed(line))
         return _INVALID_SETTINGS
-    secrets = [settings.discord_token.get_secret_value(), settings.replicate_api_token.get_secret_value()]
+    secrets = [settings.discord_token.get_secret_value(), settings.replicate_token]
     configure_logging(level="critical", secrets=secrets)  # the results say it in plainer words
     results: list[CheckResult] = []
 
@@ -77,7 +77,7 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
     stack.push_async_callback(empty_store.close)
     http = await stack.enter_async_context(open_http())
     metrics = Metrics()
-    token, base_url = settings.replicate_api_token.get_secret_value(), settings.replicate_base_url
+    token, base_url = settings.replicate_token, settings.replicate_base_url
     replicate = Replicate(http, token=token, base_url=base_url, clock=clock, metrics=metrics)
     context = CheckContext(
         replicate=replicate,

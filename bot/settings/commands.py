@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.backends.replicate.types import ModelRef
-from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
+from bot.backends.target import ServedModel, Target, parse_target
+from bot.limits import COG_AT_ONCE_MAX, COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
 from bot.settings.text import read_text
 
 RESERVED_NAMES = frozenset({"about", "models", "privacy", "run", "runs"})
 
 _NAME = re.compile(r"[-_\w]+")
-_KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "limits"})
+_KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "limits", "at_once"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +22,18 @@ class CommandSpec:
     """A configured command: its name, its model, and what differs from the model's own schema.
 
     ``required`` and ``hidden`` name inputs. ``defaults`` are sent for inputs left empty. ``limits`` are the largest
-    values allowed for number inputs, below the model's own.
+    values allowed for number inputs, below the model's own. ``at_once`` is how many runs each server of a served model
+    takes at the same time.
     """
 
     name: str
-    target: ModelRef
+    target: Target
     description: str | None = None
     required: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
+    at_once: int = 1
 
 
 def check_name(name: str) -> str:
@@ -52,7 +54,7 @@ def parse_commands(text: str) -> tuple[CommandSpec, ...]:
         name, equals, target = entry.partition("=")
         if not equals:
             raise ValueError(f"“{entry}” is not a command. Use name=owner/model or name=owner/model:version.")
-        specs.append(CommandSpec(name=check_name(name.strip()), target=ModelRef.parse(target)))
+        specs.append(CommandSpec(name=check_name(name.strip()), target=parse_target(target)))
     return tuple(specs)
 
 
@@ -88,15 +90,26 @@ def _parse_table(path: Path, name: str, table: object) -> CommandSpec:
     description = table.get("description")
     if description is not None and not (isinstance(description, str) and 0 < len(description) <= DESCRIPTION_CHARS):
         raise ValueError(f"{path}: [{name}] description must be text of 1 to {DESCRIPTION_CHARS} characters.")
+    target = parse_target(table["model"])
     return CommandSpec(
         name=check_name(name),
-        target=ModelRef.parse(table["model"]),
+        target=target,
         description=description,
         required=_read_names(path, name, "required", table),
         hidden=_read_names(path, name, "hidden", table),
         defaults=_read_table(path, name, "defaults", table),
         limits=_read_limits(path, name, table),
+        at_once=_read_at_once(path, name, table, target),
     )
+
+
+def _read_at_once(path: Path, name: str, table: Mapping[str, Any], target: Target) -> int:
+    value = table.get("at_once", 1)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= COG_AT_ONCE_MAX:
+        raise ValueError(f"{path}: [{name}] at_once must be a number from 1 to {COG_AT_ONCE_MAX}.")
+    if "at_once" in table and not isinstance(target, ServedModel):
+        raise ValueError(f"{path}: [{name}] at_once is for Cog servers only; Replicate takes CREATES_PER_MINUTE.")
+    return value
 
 
 def _read_names(path: Path, name: str, key: str, table: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """Settings: every setting, typed and checked."""
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +22,7 @@ from pydantic import (
 from pydantic_core import Url
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.backends.target import ServedModel
 from bot.errors import ConfigError
 from bot.limits import CANCEL_AFTER_MIN, TEXT_MESSAGES, TEXT_MESSAGES_MAX
 from bot.settings.commands import CommandSpec, merge_commands, parse_commands, read_commands
@@ -125,6 +128,16 @@ def _check_run_deadline(deadline: timedelta) -> timedelta:
     return deadline
 
 
+def _check_http_port(port: int | None, info: ValidationInfo) -> int | None:
+    specs: list[CommandSpec] = [*info.data.get("commands", ())]
+    with suppress(ValueError):  # reported for the file
+        specs += read_commands(info.data["commands_file"]) if info.data.get("commands_file") else ()
+    served = next((spec for spec in specs if isinstance(spec.target, ServedModel)), None)
+    if served is not None and not port:
+        raise ValueError(f"HTTP_PORT is needed for /{served.name}: its Cog server tells there that a run has ended.")
+    return port
+
+
 def _check_webhook_url(url: str, info: ValidationInfo) -> str:
     if "http_port" in info.data and info.data["http_port"] is None:
         raise ValueError("WEBHOOK_URL needs HTTP_PORT: webhooks arrive at the HTTP server.")
@@ -137,6 +150,7 @@ Duration = Annotated[timedelta, NoDecode, BeforeValidator(_validate_duration)]
 BaseUrl = Annotated[str, BeforeValidator(_validate_base_url)]
 GatewayUrl = Annotated[Url, UrlConstraints(allowed_schemes=["ws", "wss"]), BeforeValidator(_validate_gateway_url)]
 RunDeadline = Annotated[Duration, AfterValidator(_check_run_deadline)]
+HttpPort = Annotated[int | None, AfterValidator(_check_http_port)]
 WebhookUrl = Annotated[BaseUrl, AfterValidator(_check_webhook_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
 CommandsFile = Annotated[Path, AfterValidator(_check_commands_file)]
@@ -177,8 +191,9 @@ class Settings(_SettingsSource):
 
     discord_token: DiscordToken = Field(description="Bot token, from the Discord developer portal.")
     discord_token_file: Path | None = Field(None, description="File to read `DISCORD_TOKEN` from instead.")
-    replicate_api_token: ReplicateToken = Field(
-        description="Replicate API token, from replicate.com/account/api-tokens; its account pays for the runs."
+    replicate_api_token: ReplicateToken | None = Field(
+        description="Replicate API token, from replicate.com/account/api-tokens; its account pays for the runs. "
+        "Not needed if every command runs on a Cog server.",
     )
     replicate_api_token_file: Path | None = Field(None, description="File to read `REPLICATE_API_TOKEN` from instead.")
 
@@ -187,7 +202,7 @@ class Settings(_SettingsSource):
         validate_default=True,
         description=(
             "Commands and their models: comma-separated `name=owner/model[:version]`, or "
-            "`name=deployments/owner/name` for a deployment."
+            "`name=deployments/owner/name` for a deployment, or `name=cog+http://host:port` for a Cog server."
         ),
     )
     commands_file: CommandsFile | None = Field(
@@ -249,10 +264,16 @@ class Settings(_SettingsSource):
     )
 
     http_host: str = Field("127.0.0.1", description="Address of the HTTP server for health, metrics and webhooks.")
-    http_port: int | None = Field(None, ge=0, le=65535, description="Port of the HTTP server (disabled if unset).")
+    http_port: HttpPort = Field(
+        None, ge=0, le=65535, validate_default=True, description="Port of the HTTP server (disabled if unset)."
+    )
     webhook_url: WebhookUrl | None = Field(
         None,
         description="Public base URL of the HTTP server, for Replicate's signed webhooks (not used if unset).",
+    )
+    cog_webhook_url: BaseUrl | None = Field(
+        None,
+        description="Base URL of the HTTP server as Cog servers reach it (`http://HTTP_HOST:HTTP_PORT` if unset).",
     )
 
     log_format: Literal["people", "json"] = Field("people", description="Log format: `people` or `json`.")
@@ -293,6 +314,18 @@ class Settings(_SettingsSource):
         self._specs = merge_commands(from_list, from_file)
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _need_no_token_for_own_models(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("replicate_api_token") or values.get("replicate_api_token_file") or not _are_all_served(values):
+            return values
+        return {**values, "replicate_api_token": None}
+
+    @property
+    def replicate_token(self) -> str:
+        """The token as text, "" if there is none."""
+        return self.replicate_api_token.get_secret_value() if self.replicate_api_token is not None else ""
+
     @property
     def specs(self) -> tuple[CommandSpec, ...]:
         """The configured commands, from COMMANDS and COMMANDS_FILE; a file replaces the default of COMMANDS."""
@@ -303,6 +336,17 @@ class DatabaseSettings(_SettingsSource):
     """The one setting of the commands that need no tokens."""
 
     database_url: DatabaseUrl = Settings.model_fields["database_url"].default
+
+
+def _are_all_served(values: Mapping[str, Any]) -> bool:
+    """Return whether every configured command runs on a Cog server; False if that cannot be told yet."""
+    try:
+        commands, file = values.get("commands", ""), values.get("commands_file")
+        specs = [*(parse_commands(clean_value(commands)) if isinstance(commands, str) else commands)]
+        specs += read_commands(Path(clean_value(str(file)))) if file else ()
+    except ValueError:
+        return False
+    return bool(specs) and all(isinstance(spec.target, ServedModel) for spec in specs)
 
 
 def _read_secret(name: str, path: Path) -> str:

@@ -93,11 +93,13 @@ class KeyValue:
     async def get_or_put(self, key: str, value: Any) -> Any:
         """Store ``value`` unless there is one; return the stored one, the same in every process."""
         await self._database.write(
-            lambda connection: connection.execute(
-                insert_into(connection, key_value)
-                .values(key=key, value=value)
-                .on_conflict_do_nothing(index_elements=["key"])
-            ).rowcount
+            lambda connection: (
+                connection.execute(
+                    insert_into(connection, key_value)
+                    .values(key=key, value=value)
+                    .on_conflict_do_nothing(index_elements=["key"])
+                ).rowcount
+            )
         )
         return await self.get(key)
 

@@ -9,7 +9,7 @@ from bot.client import Replicord
 from bot.errors import Refused
 from bot.media.types import find_references
 from bot.options.form import build_form, restore_values
-from bot.runs import ModelRef, Run
+from bot.runs import Run, parse_target
 from bot.runs.engine import CancelResult, Engine
 from bot.store.runs import Runs
 from bot.ui.components import Action
@@ -111,7 +111,7 @@ class RunButtons(commands.Cog):
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
         self._check_repeatable(interaction, run)
-        self._access.decide(interaction, command=run.command, target=ModelRef.parse(run.target), run_input=run.input)
+        self._access.decide(interaction, command=run.command, target=parse_target(run.target), run_input=run.input)
         files = await self._runs.list_files(run.id)
         if any(number >= len(files) for number in find_references(run.input)):
             raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")
@@ -124,7 +124,7 @@ class RunButtons(commands.Cog):
                 f"Only {format_name(run.author_name)} can edit this run. Run it again as it is with Again, "
                 f"or use /{run.command}."
             )
-        target = ModelRef.parse(run.target)
+        target = parse_target(run.target)
         command = self._access.decide(interaction, command=run.command, target=target).command
         files = await self._runs.list_files(run.id)
 

@@ -182,7 +182,7 @@ def test_every_source_is_cleaned_alike(
                 monkeypatch.setenv(f"{name}_FILE", wrapped.format(tmp_path / name))
     settings = Settings.load()
     assert settings.discord_token.get_secret_value() == "d.d.d"
-    assert settings.replicate_api_token.get_secret_value() == "r"
+    assert settings.replicate_token == "r"
     if source != "file":
         assert (settings.log_level, settings.http_port) == ("debug", 0)
 

@@ -16,6 +16,7 @@ from discord import ui
 from bot.formatting import format_duration, truncate_utf16, utf16_length
 from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS, URL_CHARS
 from bot.media.types import parse_reference
+from bot.runs import is_served
 from bot.secrets import MASK, is_secret_name, mask_secrets
 from bot.store.models import Place, Run, RunState
 from bot.ui.render import strings
@@ -168,7 +169,7 @@ def details_card(run: Run) -> Card:
     inputs = format_inputs(run.input)
     if inputs:
         items += [ui.Separator(), ui.TextDisplay(format_code_block(truncate_utf16(inputs, _INPUT_CHARS), "yaml"))]
-    if run.prediction_id is not None:
+    if run.prediction_id is not None and not is_served(run.target):
         url = strings.prediction_url(run.prediction_id)
         items.append(ui.ActionRow(ui.Button(label="View on Replicate", url=url, style=discord.ButtonStyle.link)))
     return Card(items, Tone.NEUTRAL)
@@ -182,9 +183,9 @@ def format_inputs(inputs: Mapping[str, Any]) -> str:
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     model, _, version = run.target.partition(":")
     yield "Model", strings.model_link(run.target)
-    if version:
+    if version and not is_served(run.target):
         yield "Version", f"`{version[:12]}`"
-    elif model:
+    elif model and not is_served(run.target):
         yield "Version", "the latest when it ran"
     yield "Run", f"`{run.id}`"
     if run.prediction_id is not None:

@@ -12,6 +12,7 @@ from bot.catalog.search import ModelSummary
 from bot.formatting import format_count, format_large_number
 from bot.options.text import describe_inputs
 from bot.outputs.output_schema import describe_output
+from bot.runs import OWN_MODEL, is_served
 from bot.ui.components import ModelAction, ModelButton
 from bot.ui.render.cards import Card, Entry, Tone, list_card
 from bot.ui.render.markdown import escape, one_line
@@ -72,7 +73,7 @@ def info_card(command: Command, summary: ModelSummary, *, command_names: Sequenc
         Entry(text=f"**Output** {describe_output(command.output_schema)}"),
         *(_group_lines(f"**{format_count(len(inputs), 'input')}**", inputs) if inputs else ()),
     ]
-    return list_card(escape(one_line(summary.model, 100)), entries, buttons=[_replicate_button(str(command.target))])
+    return list_card(escape(one_line(summary.model, 100)), entries, buttons=_links(command))
 
 
 def update_card(old: Command, new: Command, changes: SchemaDiff) -> Card:
@@ -93,7 +94,7 @@ def update_card(old: Command, new: Command, changes: SchemaDiff) -> Card:
         intro=f"{model_link(old.target.model)}{SEPARATOR}`{_short_version(old)}` → `{_short_version(new)}`",
         footer="-# Runs in progress keep the version they started with.",
         tone=Tone.WARNING,
-        buttons=[ModelButton.for_switch(new), _replicate_button(str(new.target))],
+        buttons=[ModelButton.for_switch(new), *_links(new)],
     )
 
 
@@ -126,11 +127,15 @@ def _summary_text(summary: ModelSummary) -> str:
 
 
 def _facts(summary: ModelSummary) -> str:
+    if summary.model == OWN_MODEL:
+        return ""
     runs = f"{format_large_number(summary.run_count)} {'run' if summary.run_count == 1 else 'runs'}"
     return _join("official" if summary.official else "community", runs if summary.run_count else "")
 
 
 def _describe_version(command: Command) -> str:
+    if is_served(str(command.target)):
+        return "on a server of its own"
     if command.target.version:
         return f"version `{_short_version(command)}`"
     return "the deployment's own version" if command.target.deployment else "always the latest version"
@@ -152,8 +157,12 @@ def _group_lines(title: str, lines: Iterable[str]) -> Iterator[Entry]:
     yield Entry(text=group)
 
 
-def _replicate_button(target: str) -> ui.Button[Any]:
-    return ui.Button(label="View on Replicate", url=model_url(target), style=discord.ButtonStyle.link)
+def _links(command: Command) -> list[ui.Button[Any]]:
+    """Return the button to a model's page, if it has one."""
+    target = str(command.target)
+    if is_served(target):
+        return []
+    return [ui.Button(label="View on Replicate", url=model_url(target), style=discord.ButtonStyle.link)]
 
 
 def _join(*parts: str) -> str:

@@ -13,6 +13,7 @@ from bot.formatting import format_count, format_duration, format_ordinal, format
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
+from bot.runs import OWN_MODEL, is_served
 from bot.runs.engine import CancelResult
 from bot.runs.outcome import FailureCode, failure_of, stored_sentence
 from bot.runs.snapshot import Phase, Progress, RunSnapshot, WarningCode
@@ -183,7 +184,11 @@ def format_run_header(run: Run, *, author: bool = True, model: bool = True) -> s
     """Return the first line of a card: author, command and model."""
     name = format_name(run.author_name) if author else "Someone"
     command = f"/{escape(one_line(run.command, 32))}"
-    return _join(f"**{name}**", command, model_link(run.target.partition(":")[0]) if model else "")
+    return _join(
+        f"**{name}**",
+        command,
+        model_link(run.target if is_served(run.target) else run.target.partition(":")[0]) if model else "",
+    )
 
 
 def format_summary(run: Run) -> str:
@@ -193,7 +198,9 @@ def format_summary(run: Run) -> str:
 
 
 def model_link(target: str) -> str:
-    """Return the name of a model or deployment as a link to its page on Replicate."""
+    """Return the name of a model or deployment as a link to its page on Replicate; one of our own has none."""
+    if is_served(target) or target == OWN_MODEL:
+        return OWN_MODEL
     return format_link(target.removeprefix("deployments/").partition(":")[0], model_url(target))
 
 
