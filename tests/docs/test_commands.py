@@ -40,6 +40,12 @@ ELSEWHERE = {
     ".venv/bin/pip install -q '.[speed]'": _SETS_UP,
     ".venv/bin/python -m pytest": "is what runs this",
     ".venv/bin/python -m bot sandbox --demo": "takes half a minute; tests/packaging/test_wheel.py plays it",
+    ".venv/bin/pip install -q cog coglet": _SETS_UP,
+    ".venv/bin/python -m bot sandbox --cog": "goes on until it is stopped; tests/faults runs it",
+    ".venv/bin/python -m bot sandbox --demo --cog": "takes half a minute; tests/faults plays more of it",
+    "cd sandbox/cog/pictures": "goes with the next one",
+    'PATH="$(pwd)/../../../.venv/bin:$PATH" COG_PREDICT_TYPE_STUB=predict.py:Predictor PORT=5000 '
+    "python -m cog.server.http --host 127.0.0.1": "goes on until it is stopped; sandbox/cog/server.py starts it so",
     ".venv/bin/python -m tests.hostile.fuzz --minutes 10": "takes ten minutes; its tests search for a moment",
     ".venv/bin/python -m bot sandbox": "goes on until it is stopped; tests/sandbox opens the page",
     ".venv/bin/python -m bot check": "asks both services; tests/diagnostics runs it against the stand-ins",
