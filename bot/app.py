@@ -34,7 +34,7 @@ from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord, describe_error
 from bot.clock import Clock, SystemClock
-from bot.discord_internals import DEFAULT_GATEWAY, is_malformed_response, set_api_urls
+from bot.discord_internals import is_malformed_response, set_api_urls
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES, MIB, SHRINK_SECONDS
 from bot.maintenance import Maintenance, RetentionPeriods
@@ -128,10 +128,9 @@ class App:
         self._clock = clock
         self._metrics = metrics
         self._discord_metrics = DiscordMetrics(metrics, clock=clock)
-        custom_gateway = str(settings.discord_gateway_url) != DEFAULT_GATEWAY
         self._client = Replicord(
             on_login=self._on_login,
-            shards=1 if custom_gateway else None,
+            shards=None if settings.shards == "auto" else settings.shards,
             trace=self._discord_metrics.trace_config(),
         )
         self._workers = WorkerPool(clock=clock)
@@ -316,12 +315,16 @@ class App:
 
     async def _serve_discord(self) -> None:
         # Concurrently: paid runs do not wait for the command sync, and new commands do not wait for a thousand runs.
-        jobs = (self._recover_runs(), self._sync_commands(), self._client.run_gateway(clock=self._clock))
+        jobs = (self._recover_runs(), self._sync_commands(), self._open_shards(), self._client.run_gateway())
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             await asyncio.gather(*tasks)
         finally:
             await cancel_and_wait(tasks)
+
+    async def _open_shards(self) -> None:
+        for shard in range(await self._client.choose_shards(clock=self._clock)):
+            self._client.open_shard(shard)
 
     async def build_commands(self) -> tuple[Mapping[str, Any], ...]:
         """Add every command to the client and return the payloads for Discord, without syncing them."""

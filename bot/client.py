@@ -1,10 +1,12 @@
 """The discord.py client: intents, permissions, login, errors. No features."""
 
+import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 import aiohttp
 import discord
@@ -12,17 +14,21 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.clock import Clock
+from bot.aio import cancel_and_wait
+from bot.clock import Clock, SystemClock
 from bot.discord_internals import (
+    GatewayLimits,
     disable_voice_warnings,
     get_gateway,
     is_malformed_response,
+    launch_shard,
     release_locks_of_cancelled_requests,
+    remove_shard,
     reset_http_session,
     shorten_connection_logs,
 )
 from bot.errors import ConfigError
-from bot.limits import DISCORD_START_WAIT_MAX
+from bot.limits import DISCORD_START_WAIT_MAX, IDENTIFY_INTERVAL
 from bot.ui.first_response import note_server_error
 from bot.ui.respond import report_error
 
@@ -51,11 +57,37 @@ class Tree(app_commands.CommandTree["Replicord"]):
         await report_error(interaction, error)
 
 
+class IdentifyPace(Protocol):
+    """Spaces the starts of sessions as Discord demands."""
+
+    async def wait(self, bucket: int) -> None:
+        """Return when a session of a shard of the bucket may be started."""
+        ...
+
+
+class OwnIdentifyPace:
+    """The pace of a process that has all shards."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._free_at: dict[int, float] = {}
+
+    async def wait(self, bucket: int) -> None:
+        """Return when a session of a shard of the bucket may be started."""
+        now = self._clock.monotonic()
+        start = max(self._free_at.get(bucket, now), now)
+        self._free_at[bucket] = start + IDENTIFY_INTERVAL.total_seconds()
+        await self._clock.sleep(start - now)
+
+
 class Replicord(commands.AutoShardedBot):
     """The connection to Discord.
 
     ``on_login`` is awaited once, after Discord accepts the token and before the gateway connects, to add cogs and
     commands. ``shards`` overrides the number that Discord recommends. ``trace`` observes the HTTP session.
+
+    Shards are opened and closed one by one: ``run_gateway`` serves those that ``open_shard`` was called for. So a
+    process may have only some of them, and others from one minute to the next.
     """
 
     def __init__(
@@ -64,6 +96,7 @@ class Replicord(commands.AutoShardedBot):
         on_login: Callable[["Replicord"], Awaitable[None]],
         shards: int | None = None,
         trace: aiohttp.TraceConfig | None = None,
+        identify_pace: IdentifyPace | None = None,
     ) -> None:
         disable_voice_warnings()
         release_locks_of_cancelled_requests()
@@ -85,6 +118,15 @@ class Replicord(commands.AutoShardedBot):
         )
         self._on_login = on_login
         self._is_set_up = False
+        self._identify_pace = identify_pace or OwnIdentifyPace(SystemClock())
+        self._max_concurrency = 1
+        self._gateway_opened = asyncio.Event()
+        self._open_shards: set[int] = set()
+        self._ready_shards: set[int] = set()
+        self._connecting: set[int] = set()  # shards whose session may have begun
+        self._paced: set[int] = set()  # those of them that have waited for the pace and not identified yet
+        self._launching: dict[int, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def setup_hook(self) -> None:
         self._is_set_up = True
@@ -107,33 +149,107 @@ class Replicord(commands.AutoShardedBot):
 
         await self._wait_out(attempt, clock=clock)
 
-    async def run_gateway(self, *, clock: Clock) -> None:
-        """Connect to the gateway, waiting until Discord answers, and stay connected until the client is closed.
+    async def choose_shards(self, *, clock: Clock) -> int:
+        """Return the number of shards, waiting until Discord answers and lets so many sessions start today."""
 
-        Raises LoginFailure if the token is no longer valid.
-        """
-
-        async def attempt() -> tuple[int, int, float]:
+        async def attempt() -> GatewayLimits:
             try:
                 return await get_gateway(self)
             except Exception as error:
                 raise _StartError from error
 
         while True:
-            shards, logins_left, reset_after = await self._wait_out(attempt, clock=clock)
-            self.shard_count = self.shard_count or shards
-            if logins_left >= self.shard_count:
-                break
+            limits = await self._wait_out(attempt, clock=clock)
+            self.shard_count = count = self.shard_count or limits.shards
+            self._max_concurrency = limits.max_concurrency
+            if limits.logins_left >= count:
+                return count
             # Discord resets the token of a bot that goes on trying.
-            pause = min(reset_after, DISCORD_START_WAIT_MAX.total_seconds())
-            log.warning("discord_logins_used_up", left=logins_left, needed=self.shard_count, retry_in=pause)
+            pause = min(limits.reset_after, DISCORD_START_WAIT_MAX.total_seconds())
+            log.warning("discord_logins_used_up", left=limits.logins_left, needed=count, retry_in=pause)
             await clock.sleep(pause)
+
+    async def run_gateway(self) -> None:
+        """Serve the shards that are opened, before or later, until the client is closed.
+
+        Raises LoginFailure if the token is no longer valid.
+        """
         try:
             await self.connect()
         except discord.ConnectionClosed as error:
             if error.code == _AUTHENTICATION_FAILED:
                 raise discord.LoginFailure("The gateway rejects the token.") from error
             raise
+
+    def open_shard(self, shard_id: int) -> None:
+        """Connect a shard as soon as Discord's pace allows, and keep it connected; it may be open already."""
+        self._open_shards.add(shard_id)
+        if shard_id not in self._launching and shard_id not in self.shards:
+            task = asyncio.create_task(self._launch(shard_id), name=f"shard {shard_id}")
+            self._launching[shard_id] = task
+            task.add_done_callback(partial(self._on_launched, shard_id))
+
+    def close_shard(self, shard_id: int) -> None:
+        """Disconnect a shard and forget its servers. Its last events may be handled still."""
+        self._open_shards.discard(shard_id)
+        self._ready_shards.discard(shard_id)
+        if shard_id in self._launching and shard_id not in self._connecting:
+            self._launching[shard_id].cancel()
+        disconnect = remove_shard(self, shard_id)
+        if disconnect is not None:
+            self._keep(disconnect(), name=f"shard {shard_id} disconnects")
+
+    def is_ready(self) -> bool:
+        """Return whether every open shard is connected, or was: discord.py reconnects those that were."""
+        return self._gateway_opened.is_set() and self._open_shards <= self._ready_shards and not self.is_closed()
+
+    async def launch_shards(self) -> None:
+        """Let the shards connect; called by ``connect``, in place of launching all."""
+        self._gateway_opened.set()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002 (as called)
+        """Wait for the pace; a shard's first session has waited before it connected."""
+        if shard_id in self._paced:
+            self._paced.discard(shard_id)
+        else:
+            await self._identify_pace.wait((shard_id or 0) % self._max_concurrency)
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Note that the servers of a shard are known."""
+        if shard_id in self._open_shards:
+            self._ready_shards.add(shard_id)
+
+    async def close(self) -> None:
+        """Disconnect from everything."""
+        self._open_shards.clear()
+        await cancel_and_wait([*self._launching.values(), *self._closing])
+        await super().close()
+
+    async def _launch(self, shard_id: int) -> None:
+        await self._gateway_opened.wait()
+        await self._identify_pace.wait(shard_id % self._max_concurrency)
+        self._paced.add(shard_id)
+        self._connecting.add(shard_id)  # a session that has begun is ended, not left alone
+        try:
+            await launch_shard(self, shard_id, shard_ids=self._open_shards)
+        finally:
+            self._connecting.discard(shard_id)
+        if shard_id not in self._open_shards:
+            disconnect = remove_shard(self, shard_id)
+            if disconnect is not None:
+                await disconnect()
+
+    def _on_launched(self, shard_id: int, task: asyncio.Task[None]) -> None:
+        del self._launching[shard_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("shard_not_opened", shard=shard_id, exc_info=error)
+        elif shard_id in self._open_shards and not self.is_closed():
+            self.open_shard(shard_id)  # does nothing, unless it was closed and opened again meanwhile
+
+    def _keep(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def _wait_out(self, request: Callable[[], Awaitable[T]], *, clock: Clock) -> T:
         """Return the result of a request, repeating it after failures that pass."""

@@ -6,7 +6,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -107,13 +107,71 @@ async def get_session_limit(client: discord.Client) -> Mapping[str, int]:
     return cast("Mapping[str, int]", limit)
 
 
-async def get_gateway(client: discord.Client) -> tuple[int, int, float]:
-    """Return the recommended number of shards, the logins left today, and the seconds until they are reset.
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """What Discord says before a bot connects to the gateway.
 
-    ``connect`` asks for the number itself, and does not say what failed when it gets no answer.
+    ``shards`` is the number that it recommends, ``logins_left`` how many sessions may still be started today,
+    ``reset_after`` the seconds until it is another day, and ``max_concurrency`` how many may be started at a time.
+    """
+
+    shards: int
+    logins_left: int
+    reset_after: float
+    max_concurrency: int
+
+
+async def get_gateway(client: discord.Client) -> GatewayLimits:
+    """Return Discord's limits of sessions.
+
+    ``connect`` asks for the number of shards itself, and does not say what failed when it gets no answer.
     """
     shards, _, limit = await client.http.get_bot_gateway()
-    return int(shards), int(limit["remaining"]), int(limit["reset_after"]) / 1000
+    return GatewayLimits(
+        shards=int(shards),
+        logins_left=int(limit["remaining"]),
+        reset_after=int(limit["reset_after"]) / 1000,
+        max_concurrency=max(int(limit.get("max_concurrency", 1)), 1),
+    )
+
+
+async def launch_shard(client: discord.AutoShardedClient, shard_id: int, *, shard_ids: Collection[int]) -> None:
+    """Start the session of one shard; ``shard_ids`` are all that this process then has, or is about to have.
+
+    ``connect`` launches a fixed list of shards; there is no public way to add one later.
+    """
+    state = client._connection  # noqa: SLF001  # see above
+    if client.shard_count is not None:
+        state.shard_count = client.shard_count
+    state.shard_ids = list(shard_ids)
+    await client.launch_shard(discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY, shard_id)
+
+
+def remove_shard(client: discord.AutoShardedClient, shard_id: int) -> Callable[[], Coroutine[Any, Any, None]] | None:
+    """Forget a shard and its servers; return what closes its connection, or None if there is no such shard.
+
+    ``ShardInfo.disconnect`` only closes the connection: the shard stays in the list, is connected again by an event
+    that it had queued before, and its servers stay in the cache, where they would grow old.
+    """
+    shards: dict[int, Any] = client._AutoShardedClient__shards  # type: ignore[attr-defined]  # noqa: SLF001
+    shard = shards.pop(shard_id, None)
+    state = client._connection  # noqa: SLF001  # see above
+    state.shard_ids = [one for one in state.shard_ids if one != shard_id]
+    if (ready := state._ready_tasks.pop(shard_id, None)) is not None:  # noqa: SLF001  # see above
+        ready.cancel()
+    for guild in client.guilds:
+        if guild.shard_id == shard_id:
+            state._remove_guild(guild)  # noqa: SLF001  # see above
+    if shard is None:
+        return None
+
+    async def do_nothing(*_: object) -> None:
+        pass
+
+    # A reconnect that is under way ends with ``launch``.
+    shard.reidentify = shard.reconnect = do_nothing
+    shard.launch = lambda: shard._client.loop.create_task(shard.ws.close())  # noqa: SLF001  # see above
+    return cast("Callable[[], Coroutine[Any, Any, None]]", shard.disconnect)
 
 
 def shorten_connection_logs() -> None:

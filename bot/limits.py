@@ -22,6 +22,8 @@ EARLY_TOKENS: Final = 1000
 # Discord: the start. Cloudflare's bans tell a wait of up to an hour; longer ones are not believed.
 DISCORD_START_WAIT_MAX: Final = timedelta(hours=1)
 
+IDENTIFY_INTERVAL: Final = timedelta(seconds=5)  # between two of a bucket, shard_id % max_concurrency (topics/gateway)
+
 # Discord: messages (resources/message, reference#uploading-files)
 CONTENT_CHARS: Final = 2000
 URL_CHARS: Final = 2000  # of a media item; Discord does not document it

@@ -19,6 +19,7 @@ from discord import app_commands
 from bot.discord_internals import (
     DEFAULT_API,
     DEFAULT_GATEWAY,
+    GatewayLimits,
     InteractionWebhook,
     KeptAttachment,
     PrebuiltLayout,
@@ -366,4 +367,6 @@ def test_a_lost_connection_is_logged_in_one_line(caplog: pytest.LogCaptureFixtur
 
 async def test_the_gateways_limits_are_returned(client: Client, server: Server) -> None:
     server.body = {"url": "wss://x", "shards": 2, "session_start_limit": {"remaining": 7, "reset_after": 1500}}
-    assert await get_gateway(client) == (2, 7, 1.5), "discord.py returns something else from get_bot_gateway."
+    assert await get_gateway(client) == GatewayLimits(2, 7, 1.5, 1), (
+        "discord.py returns something else from get_bot_gateway."
+    )

@@ -78,6 +78,13 @@ def _validate_commands(value: object) -> object:
     return parse_commands(value) if isinstance(value, str) else value
 
 
+def _validate_shards(value: object) -> object:
+    text = str(value).strip().lower()
+    if text != "auto" and not re.fullmatch("[1-9][0-9]{0,5}", text, re.ASCII):
+        raise ValueError(f"{quote(value)} is not a number of shards. Use a number from 1, or auto.")
+    return text if text == "auto" else int(text)
+
+
 def _validate_base_url(value: object) -> str:
     """Check a base URL and return it as text without a trailing slash."""
     try:
@@ -147,6 +154,7 @@ def _check_webhook_url(url: str, info: ValidationInfo) -> str:
 NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 IdList = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_list)]
 Duration = Annotated[timedelta, NoDecode, BeforeValidator(_validate_duration)]
+Shards = Annotated[int | Literal["auto"], BeforeValidator(_validate_shards)]
 BaseUrl = Annotated[str, BeforeValidator(_validate_base_url)]
 GatewayUrl = Annotated[Url, UrlConstraints(allowed_schemes=["ws", "wss"]), BeforeValidator(_validate_gateway_url)]
 RunDeadline = Annotated[Duration, AfterValidator(_check_run_deadline)]
@@ -294,6 +302,11 @@ class Settings(_SettingsSource):
     )
     discord_gateway_url: GatewayUrl = Field(
         Url("wss://gateway.discord.gg/"), description="URL of Discord's gateway; for a proxy or the sandbox."
+    )
+
+    shards: Shards = Field(
+        "auto",
+        description="Number of gateway connections (shards), or `auto`: as many as Discord recommends.",
     )
 
     _specs: tuple[CommandSpec, ...] = PrivateAttr(())

@@ -105,7 +105,8 @@ async def test_errors_are_reported_wherever_they_happen(discord_server: DiscordS
 
     client = Replicord(on_login=on_login, shards=1)
     await client.login(discord_server.bot_token)
-    connection = asyncio.create_task(client.connect())
+    client.open_shard(0)
+    connection = asyncio.create_task(client.run_gateway())
     try:
         async with asyncio.timeout(20):
             await client.wait_until_ready()
