@@ -30,6 +30,7 @@ from bot.discord_internals import (
 from bot.errors import ConfigError
 from bot.limits import DISCORD_START_WAIT_MAX, IDENTIFY_INTERVAL
 from bot.ui.first_response import note_server_error
+from bot.ui.reply.transports import check_may_send
 from bot.ui.respond import report_error
 
 T = TypeVar("T")
@@ -102,6 +103,7 @@ class Replicord(commands.AutoShardedBot):
         release_locks_of_cancelled_requests()
         shorten_connection_logs()
         trace = trace or aiohttp.TraceConfig()
+        trace.on_request_start.append(check_may_send)
         trace.on_request_end.append(note_server_error)
         super().__init__(
             command_prefix=commands.when_mentioned,

@@ -45,7 +45,8 @@ class LeaseHolder:
     """Claims a fair share of the shards' leases, and one of each other kind; implements Ownership.
 
     ``on_gained`` is called for each lease that was claimed, and returns at once. ``on_lost`` is awaited for each that
-    expired or is about to be given back: when it returns, nothing is done under the lease any more.
+    expired or is about to be given back: when it returns, nothing is done under the lease any more. It is told for how
+    many seconds what had begun may go on.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class LeaseHolder:
         ttl: timedelta,
         clock: Clock,
         on_gained: Callable[[Lease], None],
-        on_lost: Callable[[Lease], Awaitable[None]],
+        on_lost: Callable[[Lease, float], Awaitable[None]],
     ) -> None:
         self.me = me
         self.processes: Sequence[ProcessInfo] = (me,)
@@ -67,6 +68,7 @@ class LeaseHolder:
         self._on_gained = on_gained
         self._on_lost = on_lost
         self._held: dict[str, Lease] = {}
+        self._losing: set[Lease] = set()
         self._valid_until = -math.inf
 
     @property
@@ -84,8 +86,8 @@ class LeaseHolder:
         return self._held.get(name) if self.is_valid else None
 
     def fences(self) -> Collection[int]:
-        """Return the fences that the database may still know as this process's; thread-safe."""
-        return [lease.fence for lease in tuple(self._held.values())]
+        """Return the fences whose runs this process may change, if the database still has them as its own."""
+        return [lease.fence for lease in (*self._held.values(), *self._losing)]
 
     def choose_fence(self, place: Place) -> int | None:
         """Return the fence of the shard that a run belongs to; LeaseLost if this process holds no shard.
@@ -198,10 +200,15 @@ class LeaseHolder:
             await self._lose(tuple(self._held.values()))
 
     async def _lose(self, lost: Collection[Lease]) -> None:
+        grace = min(self._ttl.total_seconds() / _BEATS_PER_LIFE, self._seconds_left())
+        self._losing.update(lost)
         for lease in lost:
             del self._held[lease.name]
             log.warning("lease_lost", lease=lease.name, fence=lease.fence)
-        await asyncio.gather(*(self._on_lost(lease) for lease in lost))
+        try:
+            await asyncio.gather(*(self._on_lost(lease, grace) for lease in lost))
+        finally:
+            self._losing.difference_update(lost)
 
     def _share(self) -> int:
         return math.ceil(len(self.shards) / max(len(self.processes), 1))

@@ -22,7 +22,7 @@ from bot.runs.active_run import ActiveRun
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, reason_of_create_error, reason_of_upload_error
 from bot.runs.services import RunServices
 from bot.runs.snapshot import Phase, WarningCode
-from bot.store.errors import StoreError
+from bot.store.errors import LeaseLost, StoreError
 from bot.store.models import RunState
 
 log = structlog.get_logger(__name__)
@@ -106,12 +106,17 @@ async def _resolve_input(active: ActiveRun, services: RunServices) -> None:
 
 
 async def _mark_sent(active: ActiveRun, services: RunServices) -> bool:
-    """Record that the request is about to be sent; False if the run is canceled."""
+    """Record that the request is about to be sent; False if the run is canceled, LeaseLost if it is another's.
+
+    Whether it is, is asked once more when that is on disk, just before the request: the database may have been slow.
+    """
     await active.pending.flush()
     run_id, at = active.run.id, services.clock.now()
     webhook = services.backend.webhook_url(run_id)
     if not await services.runs.mark_sent(run_id, at=at, webhook=webhook):
         row = await services.runs.get(run_id)
+        if row is not None and row.fence != active.run.fence:
+            raise LeaseLost
         if row is None or row.cancel_requested_at is None:
             raise RuntimeError("The run was sent or ended by somebody else.")
         active.update_row(cancel_requested_at=row.cancel_requested_at, canceled_by_id=row.canceled_by_id)
@@ -120,6 +125,9 @@ async def _mark_sent(active: ActiveRun, services: RunServices) -> bool:
     if active.is_canceling:
         await _mark_unsent(active, services)
         return False
+    if not services.ownership.seconds_left(active.run.fence):
+        await _mark_unsent(active, services)
+        raise LeaseLost
     return True
 
 

@@ -23,6 +23,8 @@ What keeps money safe:
 7. ``Cancel-After`` ends predictions at Replicate that no bot comes back for.
 8. What happened is followed in memory and written when the database takes it (``pending_writes``): a run that is paid
    for keeps its task while the disk is locked or full, and its end is retried for as long as the process lives.
+9. Of several processes one owns a run (``ownership``). The others' transitions of it change nothing, and what is sent
+   for it is sent while the owner knows that it is the owner.
 """
 
 import asyncio
@@ -50,6 +52,7 @@ from bot.runs.active_run import ActiveRun, WebhookReceived
 from bot.runs.create_queue import CreateQueue
 from bot.runs.input_files import InputResolver, ThumbnailLoader
 from bot.runs.output_buffer import OutputBuffer
+from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy, PollLimiter
 from bot.runs.reconcile import OrphanCanceller, Reconciler
 from bot.runs.recover import RecoveryStep, next_step
@@ -105,8 +108,10 @@ class Engine:
         policy: Policy,
         metrics: Metrics,
         workers: WorkerPool,
+        ownership: Ownership = SOLE_OWNER,
     ) -> None:
         self._runs = runs
+        self._ownership = ownership
         self._clock = clock
         self._policy = policy
         self._metrics = metrics
@@ -122,6 +127,7 @@ class Engine:
         self._places: dict[int, list[str]] = {}  # of people: the runs that are about to start, in order
         self._early_cancels: dict[str, tuple[int | None, datetime]] = {}  # of runs whose row is being read or written
         self._lost_places: set[str] = set()  # runs where the bot no longer is, whose task has not started
+        self._recoveries = 0  # in progress
         self._stopping = False
 
     def _build_services(self, backend: Backend) -> RunServices:
@@ -129,6 +135,7 @@ class Engine:
         return RunServices(
             backend=backend,
             runs=self._runs,
+            ownership=self._ownership,
             clock=self._clock,
             policy=self._policy,
             metrics=self._metrics,
@@ -177,10 +184,12 @@ class Engine:
     async def start(self, run: Run, *, files: Sequence[InputFile] = (), thumbnail: Media | str | None = None) -> Run:
         """Write a new run to disk and start its task; ``files`` are those that its input refers to.
 
-        Refused if the bot is shutting down, or its author may not start another run.
+        Refused if the bot is shutting down, or its author may not start another run. LeaseLost if no run may start in
+        this process.
         """
         if self._stopping:
             raise Restarting
+        run = replace(run, fence=self._ownership.choose_fence(run.place))
         self._starting.add(run.id)
         try:
             await self._runs.reserve(
@@ -188,10 +197,11 @@ class Engine:
             )
             self._metrics.run_reserved(run.command)
             log.info("run_started", run=run.id, command=run.command)
-            if not self._stopping:  # else the next start takes it up
+            if not self._stopping and self._owns(run):  # else whoever owns it next takes it up
                 self._start_task(run, RecoveryStep.CREATE, thumbnail=thumbnail)
         finally:
             self._starting.discard(run.id)
+            self._forget_early()
         return run
 
     async def cancel(self, run_id: str, *, by: int | None) -> CancelResult:
@@ -211,10 +221,10 @@ class Engine:
             is_first = await self._save_cancel(active, by=by, at=at)
         if is_first:
             active = self._active.get(run_id)
-            if active is None:
-                self._early_cancels[run_id] = (by, at)
-            else:
+            if active is not None:
                 active.request_cancel(by=by, at=at)
+            elif self._may_start(run_id):
+                self._early_cancels[run_id] = (by, at)
             return CancelResult.REQUESTED
         run = await self._runs.get(run_id)
         if run is None:
@@ -227,11 +237,38 @@ class Engine:
         The end is shown if the interaction's token still reaches the message; that is tried once.
         """
         active = self._active.get(run_id)
-        if active is None:
-            self._lost_places.add(run_id)
-        else:
+        if active is not None:
             active.place_lost = True
+        elif self._may_start(run_id):
+            self._lost_places.add(run_id)
         await self.cancel(run_id, by=None)
+
+    async def take_over_cancels(self, run_id: str | None = None) -> None:
+        """Cancel the runs in memory, or one of them, whose cancel another process has recorded; StoreError if it fails.
+
+        A run that is not in memory yet is read with its cancel, or found when this is called again.
+        """
+        waiting = [one for one, active in self._active.items() if not active.is_canceling and not active.is_over]
+        if run_id is not None:
+            waiting = [run_id] if run_id in waiting else []
+        for run in await self._runs.list_cancel_requested(waiting) if waiting else ():
+            active = self._active.get(run.id)
+            if active is not None and not active.is_canceling and run.cancel_requested_at is not None:
+                active.request_cancel(by=run.canceled_by_id, at=run.cancel_requested_at)
+
+    def _owns(self, run: Run) -> bool:
+        return self._ownership.seconds_left(run.fence) > 0
+
+    def _may_start(self, run_id: str) -> bool:
+        """Whether the task of a run that is not in memory may start at any moment, with a row that was read before."""
+        return run_id in self._starting or self._recoveries > 0
+
+    def _forget_early(self) -> None:
+        """Forget what came early for runs whose task did not start and, as they are read no more, will not."""
+        if not self._recoveries:
+            for run_id in self._early_cancels.keys() - self._starting:
+                del self._early_cancels[run_id]
+            self._lost_places &= self._starting
 
     async def _save_cancel(self, active: ActiveRun, *, by: int | None, at: datetime) -> bool:
         """Write a cancel of a run in memory, now or when the database works; return whether it is the first."""
@@ -246,17 +283,18 @@ class Engine:
         await race(active.pending.add(write), self._clock.sleep(self._policy.cancel_save_timeout))
         return written[0] if written else not active.is_canceling
 
-    async def recover(self, find_missed_cancel: FindMissedCancel | None = None) -> int:
-        """Take up every run that is not delivered; return how many.
+    async def recover(self, find_missed_cancel: FindMissedCancel | None = None, *, fence: int | None = None) -> int:
+        """Take up every run that is not delivered, or those with a fence that this process has got; return how many.
 
         Only so many at a time are on their way to show again what they showed before, so that people who use a command
         meanwhile do not wait. ``find_missed_cancel`` is asked about each run that was never sent: canceling it is free.
         """
         count = 0
         catching_up: set[asyncio.Task[None]] = set()
+        self._recoveries += 1
         try:
-            for run in await self._list_undelivered():
-                if run.id in self._active or run.id in self._starting or self._stopping:
+            for run in await self._list_undelivered(fence):
+                if run.id in self._active or run.id in self._starting or self._stopping or not self._owns(run):
                     continue
                 step = next_step(run, self._clock.now(), expire_after=self._policy.deadline)
                 if step is RecoveryStep.NOTHING:
@@ -272,15 +310,33 @@ class Engine:
                 if len(catching_up) >= self._policy.concurrent_recoveries:
                     _, catching_up = await asyncio.wait(catching_up, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._recoveries -= 1
+            self._forget_early()
             await cancel_and_wait(catching_up)
         return count
 
-    async def _list_undelivered(self) -> Sequence[Run]:
+    async def disown(self, fence: int, *, grace: float) -> None:
+        """Stop the runs with a fence, and show and write nothing more of them: they are another process's from now on.
+
+        Create requests in flight get so many seconds to finish: if another process has to find out what became of one,
+        its author waits.
+        """
+        began = self._clock.monotonic()
+        lost = {run_id: active for run_id, active in self._active.items() if active.run.fence == fence}
+        while any(lost[run_id].uninterruptible for run_id in lost.keys() & self._active.keys()):
+            if self._clock.monotonic() - began >= grace:
+                break
+            await self._clock.sleep(_STOP_CHECK_EVERY)
+        await asyncio.gather(*(active.reply.abandon() for active in lost.values()))
+        await cancel_and_wait([self._tasks[run_id] for run_id in lost.keys() & self._tasks.keys()])
+        log.info("runs_disowned", fence=fence, count=len(lost))
+
+    async def _list_undelivered(self, fence: int | None) -> Sequence[Run]:
         """Return what a restart has to take up, as soon as the database can be read."""
         failures = 0
         while True:
             try:
-                return await self._runs.list_undelivered()
+                return await self._runs.list_undelivered(fence=fence)
             except StoreError:
                 failures += 1
                 log.warning("runs_not_read", failures=failures, exc_info=failures == 1)

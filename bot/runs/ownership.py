@@ -1,7 +1,7 @@
 """Which runs this process may act for: all of them, unless several processes share the database."""
 
 import math
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.store.models import Place
 
@@ -32,3 +32,6 @@ class SoleOwner:
     def seconds_left(self, fence: int | None) -> float:  # noqa: ARG002 (also one of several processes of the past)
         """Return infinity."""
         return math.inf
+
+
+SOLE_OWNER: Final = SoleOwner()

@@ -22,7 +22,7 @@ from bot.runs.input_files import InputResolver
 from bot.runs.outcome import FailureCode, Outcome
 from bot.runs.policy import Policy
 from bot.runs.snapshot import Phase
-from bot.store.errors import StoreError
+from bot.store.errors import LeaseLost, StoreError
 from bot.store.models import Run, RunState
 from bot.store.runs import Runs
 
@@ -87,22 +87,25 @@ class Reconciler:
     async def assign(self, active: ActiveRun, prediction_id: str) -> None:
         """Give a run its prediction: in memory at once, on its row as soon as the database takes it.
 
-        PredictionTaken if another run has it, or the run has ended.
+        PredictionTaken if another run has it, or the run has ended. That the run is another process's by now is no
+        reason to cancel the prediction: that process follows it.
         """
         owner, state = self._assigned.setdefault(prediction_id, active.run.id), active.run.state
         if owner != active.run.id:
             raise PredictionTaken
         active.update_row(prediction_id=prediction_id, state=RunState.SUBMITTED)
         try:
-            await active.pending.add(partial(self._record, active.run.id, prediction_id))
+            await active.pending.add(partial(self._record, active.run.id, prediction_id, active.run.fence))
         except PredictionTaken:
             active.update_row(prediction_id=None, state=state)
             raise
         active.resolved_input = None
 
-    async def _record(self, run_id: str, prediction_id: str) -> None:
+    async def _record(self, run_id: str, prediction_id: str, fence: int | None) -> None:
         if not await self._runs.mark_submitted(run_id, prediction_id=prediction_id):
             row = await self._runs.get(run_id)
+            if row is not None and row.fence != fence:
+                raise LeaseLost
             if row is None or row.prediction_id != prediction_id:  # else an earlier attempt did take effect
                 del self._assigned[prediction_id]
                 raise PredictionTaken
@@ -163,7 +166,7 @@ class Reconciler:
         except StoreError:
             log.warning("owners_not_read", run=active.run.id, exc_info=True)
             return (), False
-        free = tuple(prediction for id_, prediction in found.items() if id_ not in owners)
+        free = tuple(one for id_, one in found.items() if owners.get(id_, active.run.id) == active.run.id)
         return self._rank(active.run, free, matches), listed
 
     def _match(self, run: Run, sent_input: Mapping[str, Any], prediction: Prediction, skew: timedelta) -> Match:

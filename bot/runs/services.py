@@ -9,6 +9,7 @@ from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
 from bot.runs.create_queue import CreateQueue
 from bot.runs.input_files import InputResolver, ThumbnailLoader
+from bot.runs.ownership import Ownership
 from bot.runs.policy import Policy, PollLimiter
 from bot.runs.reconcile import Reconciler
 from bot.runs.snapshot import OpenReply
@@ -22,6 +23,7 @@ class RunServices:
 
     backend: Backend
     runs: Runs
+    ownership: Ownership
     clock: Clock
     policy: Policy
     metrics: Metrics

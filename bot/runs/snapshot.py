@@ -104,6 +104,10 @@ class Reply(Protocol):
         """Send the newest snapshot if that can be done soon, and stop."""
         ...
 
+    async def abandon(self) -> None:
+        """Stop at once and send nothing more: another process shows the run."""
+        ...
+
 
 class MessageLedger(Protocol):
     """Records the further messages of a run, so that none is sent twice."""

@@ -300,6 +300,8 @@ async def send_cancel(active: ActiveRun, services: RunServices, attempt: int = 1
     """Ask Replicate to cancel a run's prediction; return whether nothing is left to ask."""
     if active.run.prediction_id is None:
         return True
+    if not services.ownership.seconds_left(active.run.fence):
+        return False  # its owner does
     try:
         await services.backend.cancel(active.run.prediction_id)
     except NotFound:  # polls say the same

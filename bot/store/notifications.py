@@ -7,6 +7,7 @@ what they tell is also in the rows, and ``on_connected`` says when to look there
 
 import asyncio
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
 import structlog
@@ -17,25 +18,36 @@ from bot.store.postgresql import PostgresqlLocation
 
 log = structlog.get_logger(__name__)
 
+
+class Message(StrEnum):
+    """What processes tell each other, and the ids that come with it."""
+
+    CANCEL = "cancel"  # a run: its cancel is requested
+    RENEWAL = "renewal"  # a run: a press brought a new token
+    WEBHOOK = "webhook"  # a run, and perhaps its prediction: its webhook was called
+    COMMANDS = "commands"  # the added commands have changed
+
+
 _CHANNEL_PREFIX: Final = "replicord_"
+_WORDS: Final = frozenset(Message)
 _RECONNECT_EVERY: Final = 1.0  # seconds
 
 
-def notify(connection: Connection, word: str, *ids: str) -> None:
+def notify(connection: Connection, message: Message, *ids: str) -> None:
     """Tell every process, this one too, once the transaction is committed; nothing on SQLite."""
     if connection.dialect.name == "postgresql":
         channel = literal(_CHANNEL_PREFIX) + func.current_schema()
-        connection.execute(select(func.pg_notify(channel, " ".join((word, *ids)))))
+        connection.execute(select(func.pg_notify(channel, " ".join((message.value, *ids)))))
 
 
 class Listener:
-    """Receives messages for as long as ``run`` runs. ``handle`` gets the word and the ids."""
+    """Receives messages for as long as ``run`` runs; those that only newer versions know are ignored."""
 
     def __init__(
         self,
         location: PostgresqlLocation,
         *,
-        handle: Callable[[str, tuple[str, ...]], None],
+        handle: Callable[[Message, tuple[str, ...]], None],
         on_connected: Callable[[], None],
         clock: Clock,
     ) -> None:
@@ -65,5 +77,6 @@ class Listener:
             self._on_connected()
             async for message in connection.notifies():
                 word, *ids = message.payload.split()
-                self._handle(word, tuple(ids))
+                if word in _WORDS:
+                    self._handle(Message(word), tuple(ids))
                 await asyncio.sleep(0)

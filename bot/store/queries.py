@@ -88,6 +88,11 @@ BY_MESSAGE: Final = (
 )
 UNDELIVERED: Final = SELECT_RUNS.where(runs.c.delivered_at.is_(None)).order_by(runs.c.created_at, runs.c.id)
 UNDELIVERED_WITH_FENCE: Final = UNDELIVERED.where(runs.c.fence == bindparam("fence"))
+CANCEL_REQUESTED: Final = SELECT_RUNS.where(
+    runs.c.id.in_(bindparam("run_ids", expanding=True)),
+    runs.c.cancel_requested_at.is_not(None),
+    runs.c.ended_at.is_(None),
+)
 ACTIVE: Final = SELECT_RUNS.where(_BY_AUTHOR, runs.c.ended_at.is_(None)).order_by(runs.c.created_at, runs.c.id)
 RECENT: Final = (
     SELECT_RUNS.where(_BY_AUTHOR).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(bindparam("limit"))

@@ -116,8 +116,13 @@ class Runs:
         )
 
     async def request_cancel(self, run_id: str, *, by_id: int | None, at: datetime) -> bool:
-        """Store that a user, or the bot itself (None), wants to cancel an active run; True for the first request."""
-        return await self._update(transitions.CANCEL_REQUESTED, run_id, canceled_by_id=by_id, cancel_requested_at=at)
+        """Store that a user, or the bot itself (None), wants to cancel an active run; True for the first request.
+
+        The run's process is told (``notifications``); any process may request it.
+        """
+        return await self._database.write(
+            lambda connection: transitions.request_cancel(connection, run_id, by_id=by_id, at=at)
+        )
 
     async def mark_delivered(self, run_id: str, *, at: datetime) -> bool:
         """Store that Discord shows the result, and delete the interaction's token."""
@@ -160,6 +165,10 @@ class Runs:
         if fence is not None:
             return await self._read_all(queries.UNDELIVERED_WITH_FENCE, fence=fence)
         return await self._read_all(queries.UNDELIVERED)
+
+    async def list_cancel_requested(self, run_ids: Collection[str]) -> tuple[Run, ...]:
+        """Return those of the runs whose cancel is requested and that have not ended."""
+        return await self._read_all(queries.CANCEL_REQUESTED, run_ids=list(run_ids))
 
     async def list_active(self, author_id: int) -> tuple[Run, ...]:
         """Return a person's runs that have not ended, the oldest first."""
@@ -212,7 +221,7 @@ class Runs:
     async def _update(self, statement: Update, run_id: str, **values: Any) -> bool:
         """Execute one of the UPDATEs of ``transitions`` and return whether it changed the run."""
         values["run_id"] = run_id
-        fences = None if statement is transitions.CANCEL_REQUESTED else self._held()
+        fences = self._held()
         return await self._database.write(
             lambda connection: transitions.execute_fenced(connection, statement, values, fences).rowcount == 1
         )

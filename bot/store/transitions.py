@@ -29,6 +29,7 @@ from bot.errors import Refused
 from bot.media.types import InputFile, StoredFile
 from bot.store.errors import LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunState
+from bot.store.notifications import Message, notify
 from bot.store.queries import run_to_row
 from bot.store.quota import DAY, check_quota
 from bot.store.tables import erased_runs, insert_into, leases, prediction_ends, run_files, run_messages, run_sends, runs
@@ -139,6 +140,15 @@ def end_run(connection: Connection, run_id: str, values: Mapping[str, Any], fenc
         return False
     connection.execute(_DELETE_PREDICTION_END, {"run_id": run_id})
     return True
+
+
+def request_cancel(connection: Connection, run_id: str, *, by_id: int | None, at: datetime) -> bool:
+    """Request the cancel of an active run and tell its process; False if it was requested before, or has ended."""
+    values = {"run_id": run_id, "canceled_by_id": by_id, "cancel_requested_at": at}
+    is_first = connection.execute(CANCEL_REQUESTED, values).rowcount == 1
+    if is_first:
+        notify(connection, Message.CANCEL, run_id)
+    return is_first
 
 
 def deliver_run(connection: Connection, run_id: str, at: datetime, fences: Collection[int] | None) -> bool:

@@ -49,7 +49,7 @@ class Member:
         self.working[lease.name] = lease
         self.gained.append(lease)
 
-    async def on_lost(self, lease: Lease) -> None:
+    async def on_lost(self, lease: Lease, _grace: float) -> None:
         self.lost.append(self.working.pop(lease.name))
 
     @property

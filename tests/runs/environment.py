@@ -129,6 +129,7 @@ class FakeReply:
         self.snapshots: list[RunSnapshot] = []
         self.finished: list[RunSnapshot] = []
         self.closed = 0
+        self.abandoned = False
         self.limited = False
         self._results = results
 
@@ -154,6 +155,9 @@ class FakeReply:
 
     async def close(self) -> None:
         self.closed += 1
+
+    async def abandon(self) -> None:
+        self.abandoned = True
 
 
 class FakeMaterializer:

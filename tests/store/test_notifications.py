@@ -8,7 +8,7 @@ from functools import partial
 from bot.aio import cancel_and_wait
 from bot.clock import SystemClock
 from bot.store.location import parse_location
-from bot.store.notifications import Listener, notify
+from bot.store.notifications import Listener, Message, notify
 from bot.store.postgresql import PostgresqlLocation
 from bot.store.store import Store
 from tests.clock import VirtualClock
@@ -16,14 +16,14 @@ from tests.postgresql import PostgresqlServer, get_name
 from tests.store.databases import postgresql_only, sqlite_only
 from tests.tcp_proxy import connect_to_socket, run_proxy
 
-Message = tuple[str, tuple[str, ...]]
+Received = tuple[Message, tuple[str, ...]]
 
 
 @asynccontextmanager
-async def listen(url: str) -> AsyncIterator[tuple[asyncio.Queue[Message], asyncio.Queue[None]]]:
+async def listen(url: str) -> AsyncIterator[tuple[asyncio.Queue[Received], asyncio.Queue[None]]]:
     location = parse_location(url)
     assert isinstance(location, PostgresqlLocation)
-    received: asyncio.Queue[Message] = asyncio.Queue()
+    received: asyncio.Queue[Received] = asyncio.Queue()
     connected: asyncio.Queue[None] = asyncio.Queue()
     listener = Listener(
         location,
@@ -42,13 +42,13 @@ async def test_message_arrives_once_committed(created_url: str, clock: VirtualCl
     store = await Store.open(created_url, clock=clock)
 
     def fail(connection: object) -> None:
-        notify(connection, "rolled-back")  # type: ignore[arg-type]
+        notify(connection, Message.COMMANDS)  # type: ignore[arg-type]
         raise RuntimeError
 
     async with listen(created_url) as (received, _):
         await asyncio.gather(store.database.write(fail), return_exceptions=True)
-        await store.database.write(lambda connection: notify(connection, "cancel", "run-1", "run-2"))
-        assert await asyncio.wait_for(received.get(), 30) == ("cancel", ("run-1", "run-2"))
+        await store.database.write(lambda connection: notify(connection, Message.CANCEL, "run-1"))
+        assert await asyncio.wait_for(received.get(), 30) == (Message.CANCEL, ("run-1",))
     await store.close()
 
 
@@ -62,13 +62,13 @@ async def test_lost_listener_connects_again(
         async with listen(distant) as (received, connected):
             proxy.cut()
             await asyncio.wait_for(connected.get(), 30)
-            await store.database.write(partial(notify, word="commands"))
-            assert await asyncio.wait_for(received.get(), 30) == ("commands", ())
+            await store.database.write(partial(notify, message=Message.COMMANDS))
+            assert await asyncio.wait_for(received.get(), 30) == (Message.COMMANDS, ())
     await store.close()
 
 
 @sqlite_only
 async def test_one_process_tells_nobody(created_url: str, clock: VirtualClock) -> None:
     store = await Store.open(created_url, clock=clock)
-    assert await store.database.write(lambda connection: notify(connection, "commands")) is None  # type: ignore[func-returns-value]
+    assert await store.database.write(lambda connection: notify(connection, Message.COMMANDS)) is None  # type: ignore[func-returns-value]
     await store.close()

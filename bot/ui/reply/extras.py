@@ -19,7 +19,7 @@ from bot.ui.reply.messages import CANCEL_EMOJI, OutgoingMessage
 from bot.ui.reply.refusals import SEARCHED_KINDS
 from bot.ui.reply.snapshot_writer import recover_followups
 from bot.ui.reply.state import ReplyServices, ReplyState
-from bot.ui.reply.transports import Transport, message_nonce, send_request
+from bot.ui.reply.transports import RequestNotSent, Transport, message_nonce, send_request
 
 # Edits notify nobody. After a run of this length, its author no longer watches.
 _NOTICE_AFTER = timedelta(minutes=1)
@@ -117,7 +117,8 @@ class ReplyExtras:
         run, ledger = snapshot.run, self._services.ledger
         outgoing = OutgoingMessage(content=strings.format_completion_notice(snapshot), mentions=(run.author_id,))
         async with self._services.limiter.request(transport.bucket, Priority.FINAL):
-            await ledger.mark_message_sending(run.id, _NOTICE_NUMBER)
+            if not await ledger.mark_message_sending(run.id, _NOTICE_NUMBER):
+                raise RequestNotSent("The run is gone, or another process owns it.")
             sent = await transport.send(outgoing, nonce=message_nonce(run.id, _NOTICE_NUMBER), ephemeral=False)
         self._state.author_notified = True
         await ledger.mark_message_sent(run.id, _NOTICE_NUMBER, sent.message_id)

@@ -36,7 +36,7 @@ from bot.ui.reply.errors import (
 from bot.ui.reply.messages import MessageState, OutgoingMessage, TrackedMessage, Upload
 from bot.ui.reply.refusals import SEARCHED_KINDS, MessageSearch
 from bot.ui.reply.state import ReplyServices, ReplyState, Restrictions
-from bot.ui.reply.transports import Transport, message_nonce
+from bot.ui.reply.transports import RequestNotSent, Transport, message_nonce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -388,7 +388,8 @@ class ReplyWriter:
         )
         if message.message_id is not None:
             return await transport.edit(message.message_id, outgoing)
-        await ledger.mark_message_sending(run_id, number)
+        if not await ledger.mark_message_sending(run_id, number):
+            raise RequestNotSent("The run is gone, or another process owns it.")
         sent = await transport.send(outgoing, nonce=message_nonce(run_id, number), ephemeral=state.ephemeral)
         message.update(sent, rendered)
         state.author_notified = state.author_notified or number == 0

@@ -11,6 +11,7 @@ from bot.clock import Clock
 from bot.limits import REQUEST_BYTES, USER_INSTALL_FOLLOWUPS
 from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem
+from bot.runs.ownership import Ownership
 from bot.runs.snapshot import MessageLedger, RunSnapshot
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import Priority, RateLimiter
@@ -129,6 +130,7 @@ class ReplyServices:
     client: discord.Client
     limiter: RateLimiter
     ledger: MessageLedger
+    ownership: Ownership
     clock: Clock
     metrics: Metrics
     text_messages: int
@@ -176,7 +178,9 @@ class ReplyState:
         card.verified = unsent and not recovered  # nothing is attached before the create request is sent
         state = cls(
             run=run,
-            transports=TransportSelector(services.client, run),
+            transports=TransportSelector(
+                services.client, run, may_send=lambda: services.ownership.seconds_left(run.fence) > 0
+            ),
             messages=[card],
             followups_known=run.sending is None,
             author_notified=0 in run.messages,

@@ -11,10 +11,11 @@ from datetime import datetime
 import discord
 import structlog
 
-from bot.aio import WakeEvent, race
+from bot.aio import WakeEvent, cancel_and_wait, race
 from bot.clock import Clock
 from bot.limits import EARLY_TOKENS, TEXT_MESSAGES
 from bot.observability.metrics import Metrics
+from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.snapshot import DeliveryResult, MessageLedger, RunSnapshot
 from bot.store.errors import StoreError
 from bot.store.models import Run
@@ -120,6 +121,15 @@ class ReplyTask:
             timeout.cancel()
             self._task.cancel()
             await asyncio.wait({self._task})
+        self._resolve(DeliveryResult.LATER)
+        self._release()
+
+    async def abandon(self) -> None:
+        """Stop at once and send nothing more: another process shows the run."""
+        self._state.closing = True
+        self._extras.close()
+        if self._task is not None:
+            await cancel_and_wait([self._task])
         self._resolve(DeliveryResult.LATER)
         self._release()
 
@@ -345,12 +355,14 @@ class ReplyRegistry:
         metrics: Metrics,
         limits: RateLimits | None = None,
         text_messages: int = TEXT_MESSAGES,
+        ownership: Ownership = SOLE_OWNER,
     ) -> None:
         self.limiter = RateLimiter(clock, limits)
         self._services = ReplyServices(
             client=client,
             limiter=self.limiter,
             ledger=ledger,
+            ownership=ownership,
             clock=clock,
             metrics=metrics,
             text_messages=text_messages,

@@ -11,9 +11,10 @@ ephemeral) is out of reach when it expires, until a button press brings a new on
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import discord
 
@@ -39,6 +40,11 @@ _CANNOT_REPLY = frozenset({50013, 160002})  # missing permissions; cannot reply 
 
 T = TypeVar("T")
 
+MaySend = Callable[[], bool]
+"""Tells whether the run of a reply is still this process's, so that a request about it may leave."""
+
+_may_send: Final[ContextVar[MaySend | None]] = ContextVar("may_send", default=None)
+
 
 class MalformedResponse(discord.DiscordException):
     """Discord's response was not what discord.py expects: a 429 without ``retry_after``, or no JSON."""
@@ -49,7 +55,7 @@ class CardDeleted(discord.DiscordException):
 
 
 class RequestNotSent(discord.DiscordException):
-    """The HTTP session is closed: the client is shutting down, or logging in again."""
+    """The HTTP session is closed (the client shuts down, or logs in again), or another process owns the run."""
 
 
 class Transport(Protocol):
@@ -81,7 +87,10 @@ class Transport(Protocol):
 class InteractionTransport:
     """Edits with the token of an interaction; needs no permission in the channel."""
 
-    def __init__(self, client: discord.Client, application_id: int, token: str) -> None:
+    def __init__(
+        self, client: discord.Client, application_id: int, token: str, *, may_send: MaySend = lambda: True
+    ) -> None:
+        self._may_send = may_send
         self.bucket = self.check_bucket = BucketKey(hash(token), bot=False)
         self._webhook = InteractionWebhook.create(client, application_id, token)
 
@@ -92,7 +101,7 @@ class InteractionTransport:
             allowed_mentions=message.allowed_mentions(),
             **message.body(),
         )
-        return MessageState.from_response(await send_request(request, _timeout(message)))
+        return MessageState.from_response(await self._request(request, _timeout(message)))
 
     async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # a webhook has no nonce
         """Send a follow-up, which Discord shows as a reply to the first message."""
@@ -103,16 +112,20 @@ class InteractionTransport:
             wait=True,
             **message.body(),
         )
-        return MessageState.from_response(await send_request(request, _timeout(message)))
+        return MessageState.from_response(await self._request(request, _timeout(message)))
 
     async def read(self, message_id: int) -> MessageState:
-        return MessageState.from_response(await send_request(self._webhook.fetch_message(message_id)))
+        return MessageState.from_response(await self._request(self._webhook.fetch_message(message_id)))
+
+    async def _request(self, request: Awaitable[T], timeout: float = _REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # as above
+        return await send_request(request, timeout, may_send=self._may_send)
 
 
 class BotTransport:
     """Edits as the bot itself; the bot has to see the channel."""
 
-    def __init__(self, client: discord.Client, place: Place) -> None:
+    def __init__(self, client: discord.Client, place: Place, *, may_send: MaySend = lambda: True) -> None:
+        self._may_send = may_send
         self.bucket, self.check_bucket = BucketKey(place.channel_id, bot=True), CHECKS
         self.reaction_bucket = BucketKey(place.channel_id, bot=True, reactions=True)
         self._client = client
@@ -132,7 +145,7 @@ class BotTransport:
             allowed_mentions=message.allowed_mentions(),
             **message.body(),
         )
-        return MessageState.from_message(await send_request(request, _timeout(message)))
+        return MessageState.from_message(await self._request(request, _timeout(message)))
 
     async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # a bot cannot
         """Send a reply to the first message, or a plain message where the bot may not read the history.
@@ -152,19 +165,22 @@ class BotTransport:
         return sent
 
     async def read(self, message_id: int) -> MessageState:
-        return MessageState.from_message(await send_request(self._channel.fetch_message(message_id)))
+        return MessageState.from_message(await self._request(self._channel.fetch_message(message_id)))
 
     async def followups(self) -> list[discord.Message]:
         """Return the bot's own messages that answer the first one, oldest first."""
-        return await send_request(self._read_followups())
+        return await self._request(self._read_followups())
 
     async def add_reaction(self) -> None:
-        await send_request(self._channel.get_partial_message(self._card_id).add_reaction(CANCEL_EMOJI))
+        await self._request(self._channel.get_partial_message(self._card_id).add_reaction(CANCEL_EMOJI))
 
     async def remove_reaction(self) -> None:
         if self._client.user is not None:
             card = self._channel.get_partial_message(self._card_id)
-            await send_request(card.remove_reaction(CANCEL_EMOJI, self._client.user))
+            await self._request(card.remove_reaction(CANCEL_EMOJI, self._client.user))
+
+    async def _request(self, request: Awaitable[T], timeout: float = _REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # as above
+        return await send_request(request, timeout, may_send=self._may_send)
 
     async def _send(self, message: OutgoingMessage, nonce: str, **reference: Any) -> MessageState:
         request = self._channel.send(
@@ -175,7 +191,7 @@ class BotTransport:
             **reference,
             **message.body(),
         )
-        return MessageState.from_message(await send_request(request, _timeout(message)))
+        return MessageState.from_message(await self._request(request, _timeout(message)))
 
     async def _read_followups(self) -> list[discord.Message]:
         history = self._channel.history(limit=100, after=discord.Object(self._card_id), oldest_first=True)
@@ -192,15 +208,18 @@ class TransportSelector:
     which reaches the message of the button and what is sent with it, and no further message from before.
     """
 
-    def __init__(self, client: discord.Client, run: Run) -> None:
+    def __init__(self, client: discord.Client, run: Run, *, may_send: MaySend = lambda: True) -> None:
         self._client = client
+        self._may_send = may_send
         self._created_at = run.created_at
         self._application_id = run.place.application_id
         self._expires_at = run.place.token_expires_at
         self.interaction: InteractionTransport | None = None
         if run.place.token:
-            self.interaction = InteractionTransport(client, self._application_id, run.place.token)
-        self.bot: BotTransport | None = None if run.place.token_only else BotTransport(client, run.place)
+            self.interaction = self._interaction(run.place.token)
+        self.bot: BotTransport | None = None
+        if not run.place.token_only:
+            self.bot = BotTransport(client, run.place, may_send=may_send)
         self.edits_are_limited = False
         self.is_renewed = False
         self._closed_bot: BotTransport | None = None
@@ -237,7 +256,7 @@ class TransportSelector:
 
     def renew_token(self, token: str, expires_at: datetime) -> None:
         """Use the token of a new interaction."""
-        self.interaction = InteractionTransport(self._client, self._application_id, token)
+        self.interaction = self._interaction(token)
         self._expires_at = expires_at
         self.is_renewed = True
 
@@ -245,17 +264,36 @@ class TransportSelector:
         """Whether the token is the only way to the message and expires within seconds."""
         return self.interaction is not None and self.bot is None and now >= self._expires_at - _TOKEN_WARNING
 
+    def _interaction(self, token: str) -> InteractionTransport:
+        return InteractionTransport(self._client, self._application_id, token, may_send=self._may_send)
+
     def edits_are_scarce(self, transport: Transport, now: datetime) -> bool:
         """Whether the message is so old that its few edits are kept for the final snapshot."""
         return self.edits_are_limited or (transport is self.bot and now - self._created_at > OLD_MESSAGE)
 
 
-async def send_request(request: Awaitable[T], timeout: float = _REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # every caller needs it
-    """Return the response of a request of discord.py.
+async def check_may_send(*_: object) -> None:
+    """Refuse a request, just before it is sent, about a run that is another process's by now.
+
+    discord.py waits and repeats within one call, so a check before the call would be too early.
+    """
+    may_send = _may_send.get()
+    if may_send is not None and not may_send():
+        raise RequestNotSent("Another process owns the run.")
+
+
+async def send_request(
+    request: Awaitable[T],
+    timeout: float = _REQUEST_SECONDS,  # noqa: ASYNC109  # every caller needs it
+    *,
+    may_send: MaySend | None = None,
+) -> T:
+    """Return the response of a request of discord.py, each attempt of which is sent only if it ``may_send``.
 
     What discord.py lets escape beside its own exceptions is raised as one of ours, so that every other KeyError,
     TypeError or RuntimeError is known to be a fault in code.
     """
+    reset = _may_send.set(may_send)
     try:
         async with asyncio.timeout(timeout):
             return await request
@@ -267,6 +305,8 @@ async def send_request(request: Awaitable[T], timeout: float = _REQUEST_SECONDS)
         if type(error) is RuntimeError:  # as aiohttp raises it for a closed session
             raise RequestNotSent(str(error)) from error
         raise
+    finally:
+        _may_send.reset(reset)
 
 
 def message_nonce(run_id: str, number: int) -> str:
