@@ -26,7 +26,7 @@ async def migrate_data(source_url: str, target_url: str) -> int:
     clock = SystemClock()
     if isinstance(target, SqliteLocation) and target.path is None:
         raise ConfigError("The target is this process's memory. Name a file, or a PostgreSQL database.")
-    # Both stay open, so that no bot starts on one of them meanwhile.
+    # Both stay open, so that no bot starts on an SQLite file meanwhile; the copy itself keeps it from PostgreSQL.
     source_store = await Store.open(source_url, clock=clock)
     try:
         target_store = await Store.open(target_url, clock=clock)

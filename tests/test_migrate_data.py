@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bot.__main__ import main
 from bot.clock import SystemClock
 from bot.store.commands import CommandRow
+from bot.store.leases import ProcessInfo
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.postgresql import PostgresqlServer
@@ -94,10 +96,16 @@ async def test_target_with_rows_is_refused(urls: tuple[str, str], capsys: pytest
 async def test_database_in_use_is_refused(urls: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     source, target = urls
     await _fill(source)
-    running = await Store.open(source, clock=SystemClock())
-    assert await _migrate(source, target) == 2
-    assert "Another bot" in capsys.readouterr().err
-    await running.close()
+    for used in urls:
+        running = await Store.open(used, clock=SystemClock())
+        if used.startswith("postgresql"):
+            me = ProcessInfo(id="process", host="test", pid=1, version="1")
+            await running.leases.beat(me, ttl=timedelta(hours=1))
+        assert await _migrate(source, target) == 2
+        assert "Another bot" in capsys.readouterr().err
+        await running.leases.leave("process") if used.startswith("postgresql") else None
+        await running.close()
+    assert await _migrate(source, target) == 0
 
 
 async def test_row_that_cannot_be_copied_leaves_no_rows(

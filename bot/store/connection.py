@@ -22,22 +22,20 @@ class DatabaseConnection:
     """A connection and its thread; jobs run one after the other. A connection that was lost is opened again.
 
     ``reading``: its transactions take no write lock. ``durable``: a commit is on disk when it returns; tests that open
-    hundreds of databases do without. ``exclusive``: on PostgreSQL, its session keeps other bots out.
+    hundreds of databases do without.
     """
 
-    def __init__(
-        self, location: DatabaseLocation, *, reading: bool = False, durable: bool = True, exclusive: bool = False
-    ) -> None:
-        self._engine = location.create_engine(reading=reading, durable=durable, exclusive=exclusive)
+    def __init__(self, location: DatabaseLocation, *, reading: bool = False, durable: bool = True) -> None:
+        self._engine = location.create_engine(reading=reading, durable=durable)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._connection: Connection | None = None
 
     @classmethod
     async def open(
-        cls, location: DatabaseLocation, *, reading: bool = False, durable: bool = True, exclusive: bool = False
+        cls, location: DatabaseLocation, *, reading: bool = False, durable: bool = True
     ) -> "DatabaseConnection":
-        """Connect; DBAPIError if that fails, ConfigError if another bot has the database."""
-        connection = cls(location, reading=reading, durable=durable, exclusive=exclusive)
+        """Connect; DBAPIError if that fails."""
+        connection = cls(location, reading=reading, durable=durable)
         try:
             await connection._run_in_thread(connection._connect)
         except BaseException:

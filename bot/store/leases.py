@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
 
@@ -68,6 +69,7 @@ _DELETE_PROCESS: Final = delete(processes).where(processes.c.id == bindparam("me
 _DELETE_DEAD: Final = delete(processes).where(processes.c.expires_at < _NOW - bindparam("grace", type_=BigInteger))
 _SELECT_LIVE: Final = select(processes).where(processes.c.expires_at >= _NOW).order_by(processes.c.started_at)
 _SELECT_OWNED: Final = select(leases.c.name, leases.c.owner).where(leases.c.expires_at >= _NOW)
+_LOCK_PROCESSES: Final = text("LOCK TABLE processes IN EXCLUSIVE MODE")
 _DEAD_FOR: Final = 3600 * _MICROSECONDS
 
 
@@ -128,6 +130,24 @@ class Leases:
         await self._database.write_at_once(lambda connection: _leave(connection, me))
 
 
+def keep_processes_out(connection: Connection) -> Sequence[ProcessInfo]:
+    """Let no process start to work on the database until this transaction ends; return those that do, if any.
+
+    None starts without a heartbeat, which waits for the lock.
+    """
+    if connection.dialect.name != "postgresql":
+        return ()
+    connection.execute(_LOCK_PROCESSES)
+    return _read_live(connection)
+
+
+def _read_live(connection: Connection) -> Sequence[ProcessInfo]:
+    return tuple(
+        ProcessInfo(id=row.id, host=row.host, pid=row.pid, version=row.version)
+        for row in connection.execute(_SELECT_LIVE)
+    )
+
+
 def _beat(connection: Connection, me: ProcessInfo, ttl: int) -> Beat:
     values: dict[str, Any] = {"id": me.id, "host": me.host, "pid": me.pid, "version": me.version}
     statement = insert_into(connection, processes).values(**values, started_at=_NOW, expires_at=_UNTIL)
@@ -137,10 +157,7 @@ def _beat(connection: Connection, me: ProcessInfo, ttl: int) -> Beat:
     )
     connection.execute(_DELETE_DEAD, {"grace": _DEAD_FOR})
     held = {row.name: row.fence for row in connection.execute(_RENEW, {"me": me.id, "ttl": ttl})}
-    live = tuple(
-        ProcessInfo(id=row.id, host=row.host, pid=row.pid, version=row.version)
-        for row in connection.execute(_SELECT_LIVE)
-    )
+    live = _read_live(connection)
     owners = {row.name: row.owner for row in connection.execute(_SELECT_OWNED)}
     return Beat(held, owners, live)
 

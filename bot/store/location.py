@@ -30,10 +30,10 @@ class DatabaseLocation(Protocol):
     def acquire_lock(self) -> ProcessLock | None:
         """Keep other bots out until the lock is released; ConfigError if one is there.
 
-        None if the lock is held by the connection of ``create_engine(exclusive=True)``.
+        None if a bot may be several processes there (``bot.store.leases``).
         """
 
-    def create_engine(self, *, reading: bool, durable: bool, exclusive: bool) -> Engine:
+    def create_engine(self, *, reading: bool, durable: bool) -> Engine:
         """Return an engine that connects when it is first used; see ``DatabaseConnection``."""
 
     def read_size(self, connection: Connection) -> int:

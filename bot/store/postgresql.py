@@ -1,8 +1,7 @@
 """PostgreSQL: a server, reached through psycopg (the extra ``postgres``).
 
 The server may restart and the network may fail, so a connection that is lost is opened again when it is next used.
-A session advisory lock keeps a second bot out: only the session that holds it writes, so a bot that has lost its
-connection cannot write until it has the lock again.
+Several processes of one bot may use it at once; what each of them owns stands in its rows (``bot.store.leases``).
 """
 
 import shlex
@@ -42,9 +41,8 @@ _SESSION_SETTINGS: Final = (
 )
 _NOT_DURABLE: Final = "SET synchronous_commit = off"
 
-# The lock is one of the schema's, so that two bots can share a database in schemas of their own.
+# The locks are those of the schema, so that two bots can share a database in schemas of their own.
 _LOCK_KEY: Final = 0x5265706C  # "Repl"
-_TRY_LOCK: Final = "SELECT pg_try_advisory_lock(%s, hashtext(current_schema()))"
 _LOCK_MIGRATION: Final = select(func.pg_advisory_xact_lock(_LOCK_KEY + 1, func.hashtext(func.current_schema())))
 _MIGRATION_LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '30s'"
 _TRANSACTION_ID: Final = select(cast(func.pg_current_xact_id_if_assigned(), Text))
@@ -110,17 +108,14 @@ class PostgresqlLocation:
         """Do nothing: the server's administrator creates the database."""
 
     def acquire_lock(self) -> ProcessLock | None:
-        """Return None: the writer's session holds the lock."""
+        """Return None: a bot may be several processes."""
         return None
 
-    def create_engine(self, *, reading: bool, durable: bool, exclusive: bool) -> Engine:
-        """Return an engine whose transactions are snapshots if ``reading``, and READ COMMITTED otherwise.
-
-        Connecting raises ConfigError if ``exclusive`` and another bot holds the lock.
-        """
+    def create_engine(self, *, reading: bool, durable: bool) -> Engine:
+        """Return an engine whose transactions are snapshots if ``reading``, and READ COMMITTED otherwise."""
         return create_engine(
             "postgresql+psycopg://",
-            creator=lambda: self._connect(durable=durable, exclusive=exclusive),
+            creator=lambda: self._connect(durable=durable),
             poolclass=NullPool,  # a lost connection is replaced, not kept
             hide_parameters=True,  # they are prompts and tokens, and an error's text is logged
             isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
@@ -143,25 +138,18 @@ class PostgresqlLocation:
             f"Run: pg_dump --format=custom --file={shlex.quote(str(path))} {shlex.quote(str(self))}"
         )
 
-    def _connect(self, *, durable: bool, exclusive: bool) -> "psycopg.Connection[Any]":
+    def _connect(self, *, durable: bool) -> "psycopg.Connection[Any]":
         import psycopg  # noqa: PLC0415 (an extra)
 
         connection = psycopg.connect(self.conninfo(), autocommit=True)
         try:
             for setting in _SESSION_SETTINGS if durable else (*_SESSION_SETTINGS, _NOT_DURABLE):
                 connection.execute(setting)
-            if exclusive:
-                self._take_lock(connection)
             connection.autocommit = False
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _take_lock(self, connection: "psycopg.Connection[Any]") -> None:
-        row = connection.execute(_TRY_LOCK, (_LOCK_KEY,)).fetchone()
-        if row is None or not row[0]:
-            raise ConfigError(f"Another bot is using {self}. Stop it first, or set DATABASE_URL to another database.")
 
 
 def lock_migration(connection: Connection) -> None:

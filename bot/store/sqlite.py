@@ -89,7 +89,7 @@ class SqliteLocation:
         """Lock the file against other bots; ConfigError names the process that holds it."""
         return None if self.path is None else ProcessLock.acquire(self.path)
 
-    def create_engine(self, *, reading: bool, durable: bool, exclusive: bool) -> Engine:  # noqa: ARG002 (see acquire_lock)
+    def create_engine(self, *, reading: bool, durable: bool) -> Engine:
         """Return an engine with one connection, whose transactions take the write lock unless ``reading``."""
         pragmas = _PRAGMAS if durable else (*_PRAGMAS, _NOT_DURABLE)
         engine = create_engine(

@@ -54,15 +54,16 @@ class Store:
     ) -> "Store":
         """Open the database at ``url``, created and migrated as needed; ConfigError if that fails.
 
-        ``exclusive``: no other bot may use the database until this store is closed. Otherwise (``check``, a backup) it
-        opens beside a running bot, and migrates only if none is running. ``durable``: see DatabaseConnection.
+        ``exclusive``: no other process may use an SQLite database until this store is closed. Otherwise (``check``, a
+        backup) it opens beside a running bot, and migrates only if none is running. On PostgreSQL, a bot may be several
+        processes, and each migrates. ``durable``: see DatabaseConnection.
         """
         location = parse_location(url)
         await asyncio.to_thread(location.prepare)
         lock = await asyncio.to_thread(location.acquire_lock) if exclusive else None
         writer: DatabaseConnection | None = None
         try:
-            writer = await DatabaseConnection.open(location, durable=durable, exclusive=exclusive)
+            writer = await DatabaseConnection.open(location, durable=durable)
             await _migrate(writer, location, exclusive=exclusive)
             database = await Database.open(location, writer, clock=clock, metrics=metrics)
         except BaseException as error:

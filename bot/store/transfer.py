@@ -9,25 +9,34 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.errors import ConfigError
 from bot.store.errors import convert_error
+from bot.store.leases import keep_processes_out
 from bot.store.location import DatabaseLocation
-from bot.store.tables import erased_runs, metadata, replace_invalid
+from bot.store.tables import erased_runs, leases, metadata, processes, replace_invalid
 
+# Not who works on the database at the moment.
+_TABLES: Final = tuple(table for table in metadata.sorted_tables if table not in (leases, processes))
 _IN_BATCHES: Final = {"yield_per": 100}  # rows; those of files have megabytes
 
 
 def copy_database(source: DatabaseLocation, target: DatabaseLocation) -> Mapping[str, int]:
     """Return how many rows of each table were copied and read back equal; both databases have today's tables.
 
-    All is one transaction of the target: if it fails, the target stays empty. ConfigError if the target has rows or a
-    row is not the same there; StoreError if a database fails.
+    All is one transaction of the target: if it fails, the target stays empty. ConfigError if a bot uses one of them,
+    the target has rows, or a row is not the same there; StoreError if a database fails.
     """
     engines = (
-        source.create_engine(reading=True, durable=True, exclusive=False),
-        target.create_engine(reading=False, durable=True, exclusive=False),
+        source.create_engine(reading=True, durable=True),
+        target.create_engine(reading=False, durable=True),
+        source.create_engine(reading=False, durable=True),
     )
     try:
-        with engines[0].connect() as reading, engines[1].connect() as writing:
-            return _copy_rows(reading, writing)
+        reading, writing, locking = (engine.connect() for engine in engines)
+        with reading, writing, locking, locking.begin(), writing.begin():
+            for connection, location in ((locking, source), (writing, target)):
+                if keep_processes_out(connection):
+                    raise ConfigError(f"Another bot is using {location}. Stop all of its processes first.")
+            with reading.begin():
+                return _copy_rows(reading, writing)
     except DBAPIError as error:
         raise convert_error(error) from None
     finally:
@@ -36,14 +45,11 @@ def copy_database(source: DatabaseLocation, target: DatabaseLocation) -> Mapping
 
 
 def _copy_rows(source: Connection, target: Connection) -> Mapping[str, int]:
-    with source.begin(), target.begin():
-        for table in metadata.sorted_tables:
-            if target.execute(select(table).limit(1)).first() is not None:
-                raise ConfigError(
-                    f"The target is not empty: its table {table.name} has rows. Choose an empty database."
-                )
-        counts = {table.name: _copy_table(table, source, target) for table in metadata.sorted_tables}
-        _continue_numbers(target)
+    for table in _TABLES:
+        if target.execute(select(table).limit(1)).first() is not None:
+            raise ConfigError(f"The target is not empty: its table {table.name} has rows. Choose an empty database.")
+    counts = {table.name: _copy_table(table, source, target) for table in _TABLES}
+    _continue_numbers(target)
     return counts
 
 

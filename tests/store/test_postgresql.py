@@ -79,17 +79,6 @@ async def test_two_processes_migrate_an_empty_database(url: str, clock: VirtualC
         await store.close()
 
 
-async def test_second_bot_is_kept_out(created_url: str, clock: VirtualClock) -> None:
-    first = await Store.open(created_url, clock=clock)
-    with pytest.raises(ConfigError, match="Another bot is using"):
-        await Store.open(created_url, clock=clock)
-    beside = await Store.open(created_url, clock=clock, exclusive=False)
-    await beside.close()
-    await first.close()
-    second = await Store.open(created_url, clock=clock)
-    await second.close()
-
-
 async def test_concurrent_writers_keep_the_quota(created_url: str, clock: VirtualClock) -> None:
     async with open_two(created_url, clock) as stores:
         results = await asyncio.gather(
