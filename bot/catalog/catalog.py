@@ -192,13 +192,13 @@ class Catalog:
         return find_governing_command(self, ANY_MODEL, target)
 
     async def load(self) -> tuple[str, ...]:
-        """Prepare every configured or added command that is missing.
+        """Prepare every configured or added command that is missing, or that another process has changed.
 
         Returns the names of those to try again, because Replicate did not answer. A model that Replicate does not know
         is logged and left out; the other commands are not affected.
         """
         specs = merge_specs(tuple(self._specs.values()), await self._rows.list_all())
-        missing = [spec for spec in specs if spec.name not in self._commands]
+        missing = [spec for spec in specs if not self._is_current(spec)]
         slots = asyncio.Semaphore(_CONCURRENT_RESOLVES)
 
         async def load(spec: CommandSpec) -> bool:
@@ -212,6 +212,10 @@ class Catalog:
         self._commands = {name: self._commands[name] for name in names if name in self._commands}
         await self._forget_schemas(rows)
         return tuple(spec.name for spec, done in zip(missing, loaded, strict=True) if not done)
+
+    def _is_current(self, spec: CommandSpec) -> bool:
+        command = self._commands.get(spec.name)
+        return command is not None and (not command.added or command.target == spec.target)
 
     async def resolve_model(self, target: Target) -> Command:
         """Return a command for one run of any model. Raise UnknownModel or ReplicateUnavailable.

@@ -8,7 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, bindparam, delete, select
 
 from bot.store.database import Database
+from bot.store.notifications import notify
 from bot.store.tables import commands, insert_into, key_value, schemas
+
+COMMANDS_CHANGED: Final = "commands"  # the word of a notification: somebody added, changed or removed one
 
 _SELECT_COMMANDS: Final = select(commands).order_by(commands.c.name)
 _DELETE_COMMAND: Final = delete(commands).where(commands.c.name == bindparam("command"))
@@ -47,7 +50,7 @@ class Commands:
             "added_by": row.added_by,
             "added_at": row.added_at,
         }
-        await self._database.write(lambda connection: _upsert(connection, commands, {"name": row.name}, values))
+        await self._database.write(lambda connection: _save_command(connection, row.name, values))
 
     async def list_all(self) -> tuple[CommandRow, ...]:
         """Return every added command, by name."""
@@ -57,9 +60,7 @@ class Commands:
 
     async def remove(self, name: str) -> bool:
         """Delete a command; False if there is none with this name."""
-        return await self._database.write(
-            lambda connection: connection.execute(_DELETE_COMMAND, {"command": name}).rowcount == 1
-        )
+        return await self._database.write(lambda connection: _remove_command(connection, name))
 
     async def cache_schema(self, target: str, payload: Any) -> None:
         """Store Replicate's response for a model, so that the bot can start while Replicate is down."""
@@ -111,6 +112,18 @@ class KeyValue:
             await self._database.write(
                 lambda connection: _upsert(connection, key_value, {"key": key}, {"value": value})
             )
+
+
+def _save_command(connection: Connection, name: str, values: Mapping[str, Any]) -> None:
+    _upsert(connection, commands, {"name": name}, values)
+    notify(connection, COMMANDS_CHANGED)
+
+
+def _remove_command(connection: Connection, name: str) -> bool:
+    if connection.execute(_DELETE_COMMAND, {"command": name}).rowcount != 1:
+        return False
+    notify(connection, COMMANDS_CHANGED)
+    return True
 
 
 def _upsert(connection: Connection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:

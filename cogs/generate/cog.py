@@ -23,17 +23,18 @@ class GenerateCommands(commands.Cog):
 
     async def cog_load(self) -> None:
         """Add the commands to the tree; they are sent to Discord when every cog is loaded."""
-        self._update_tree()
+        self.update_tree()
 
     async def publish(self) -> bool:
         """Update the tree and send it to Discord; return False if Discord has it already.
 
         Raises CommandSyncFailure, or another error of discord.py, if Discord rejects it.
         """
-        self._update_tree()
+        self.update_tree()
         return await self._sync.sync()
 
-    def _update_tree(self) -> None:
+    def update_tree(self) -> None:
+        """Offer what is in the catalog now; Discord is not told."""
         wanted = {command.name: command for command in self._catalog}
         tree = self._client.tree
         for name in self._commands.keys() - wanted.keys():

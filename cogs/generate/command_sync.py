@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 import discord
@@ -25,6 +26,8 @@ class CommandSync:
     """Keeps Discord's commands equal to the tree; a digest of what was sent last is stored.
 
     ``guild`` is the server to send them to, for development: they appear there at once. None sends them globally.
+    Where several processes share a bot, ``share`` is entered around each sync, and brings the tree up to date, and
+    ``may_send`` tells whether this process's commands are the newest.
     """
 
     def __init__(self, client: Replicord, *, key_value: KeyValue, guild: int | None) -> None:
@@ -32,13 +35,23 @@ class CommandSync:
         self._key_value = key_value
         self._guild = guild
         self._lock = asyncio.Lock()
+        self._share: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+        self._may_send: Callable[[], bool] = lambda: True
+
+    def share_by(self, share: Callable[[], AbstractAsyncContextManager[None]], *, may_send: Callable[[], bool]) -> None:
+        """From now on, take turns with other processes."""
+        self._share = share
+        self._may_send = may_send
 
     async def sync(self) -> bool:
-        """Send the tree to Discord; return False if Discord has it already.
+        """Send the tree to Discord; return False if Discord has it already, or another process sends a newer one.
 
         Raises CommandSyncFailure, with the commands that Discord rejects.
         """
-        async with self._lock:
+        async with self._lock, self._share():
+            if not self._may_send():
+                log.info("command_sync_left_to_newer_version")
+                return False
             payload = await self._payload()
             digest = _digest(payload)
             key = f"commands:{self._client.application_id}:{self._guild or 'global'}"
