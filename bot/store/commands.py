@@ -8,10 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, bindparam, delete, select
 
 from bot.store.database import Database
-from bot.store.notifications import notify
+from bot.store.notifications import Message, notify
 from bot.store.tables import commands, insert_into, key_value, schemas
-
-COMMANDS_CHANGED: Final = "commands"  # the word of a notification: somebody added, changed or removed one
 
 _SELECT_COMMANDS: Final = select(commands).order_by(commands.c.name)
 _DELETE_COMMAND: Final = delete(commands).where(commands.c.name == bindparam("command"))
@@ -116,13 +114,13 @@ class KeyValue:
 
 def _save_command(connection: Connection, name: str, values: Mapping[str, Any]) -> None:
     _upsert(connection, commands, {"name": name}, values)
-    notify(connection, COMMANDS_CHANGED)
+    notify(connection, Message.COMMANDS)
 
 
 def _remove_command(connection: Connection, name: str) -> bool:
     if connection.execute(_DELETE_COMMAND, {"command": name}).rowcount != 1:
         return False
-    notify(connection, COMMANDS_CHANGED)
+    notify(connection, Message.COMMANDS)
     return True
 
 
