@@ -3,13 +3,19 @@
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
+import structlog
+
+from bot.aio import cancel_and_wait
 from bot.backends.backend import CreateAllowance, Places, Rate
 from bot.clock import Clock
 from bot.sliding_window import SlidingWindow
+from bot.store.errors import StoreError
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 _MINUTE: Final = 60.0
 # The spacing between creates after a 429: it grows with each further 429 and shrinks with each success.
@@ -53,6 +59,12 @@ class FairQueue(Generic[T]):
             del self._by_owner[owner]
         self._count -= 1
         return item
+
+    def next_owner(self) -> int:
+        """Return the owner of the next item. IndexError if empty."""
+        if not self._by_owner:
+            raise IndexError("an empty queue has no next owner")
+        return next(iter(self._by_owner))
 
     def remove(self, owner: int, item: T) -> bool:
         """Remove an item wherever it is; False if it is not in the queue."""
@@ -160,6 +172,18 @@ class PlaceLimiter:
         """Do nothing: a backend with places refuses with another error."""
 
 
+class CreateBudget(Protocol):
+    """The creates that several processes share; StoreError while it cannot be asked."""
+
+    async def take(self, owner: int) -> float:
+        """Take one create for a person and return 0.0, or return the seconds until it should be asked for again."""
+        ...
+
+    async def close(self, seconds: float) -> None:
+        """Let no process create for so many seconds."""
+        ...
+
+
 class QueueTicket:
     """A place in the queue. ``position`` counts from 1, and is None once served; ``served`` resolves then."""
 
@@ -177,10 +201,14 @@ class CreateQueue:
 
     ``enter`` returns a ticket. Its holder waits for ``ticket.served``, reports the result of the create
     (``on_accepted``, ``on_throttled``), and calls ``leave`` exactly once in any case.
+
+    With a ``budget`` each create is taken from it first; the rest of the pace is each process's own.
     """
 
-    def __init__(self, *, clock: Clock, pace: Rate | Places) -> None:
+    def __init__(self, *, clock: Clock, pace: Rate | Places, budget: CreateBudget | None = None) -> None:
         self._clock = clock
+        self._budget = budget
+        self._closings: set[asyncio.Task[None]] = set()
         self._queue: FairQueue[QueueTicket] = FairQueue()
         self._limiter = CreateRateLimiter(pace.per_minute) if isinstance(pace, Rate) else PlaceLimiter(pace.at_once)
         self._server: asyncio.Task[None] | None = None
@@ -202,7 +230,8 @@ class CreateQueue:
             self._queue.push(owner, ticket)
         if self._closed:
             return ticket
-        self._serve()
+        if self._budget is None:
+            self._serve()
         if len(self._queue) and (self._server is None or self._server.done()):
             self._server = asyncio.create_task(self._keep_serving(), name="create queue")
         return ticket
@@ -220,13 +249,15 @@ class CreateQueue:
     def on_throttled(self, retry_after: float) -> None:
         """Record that Replicate answered a create with 429."""
         self._limiter.on_throttled(self._clock.monotonic(), retry_after)
+        if self._budget is not None and not self._closed:
+            task = asyncio.create_task(self._close_budget(self._budget, retry_after), name="close create budget")
+            self._closings.add(task)
+            task.add_done_callback(self._closings.discard)
 
     async def close(self) -> None:
         """Stop serving; tickets that were not served never are."""
         self._closed = True
-        if self._server is not None:
-            self._server.cancel()
-            await asyncio.gather(self._server, return_exceptions=True)
+        await cancel_and_wait([*self._closings, *([self._server] if self._server is not None else [])])
 
     def _serve(self) -> float:
         """Serve every ticket that is due; return the seconds until the next is."""
@@ -235,18 +266,49 @@ class CreateQueue:
             delay = self._limiter.delay(now)
             if delay > 0:
                 return delay
-            ticket = self._queue.pop()
-            if ticket.served.cancelled():  # its holder is being cancelled and has not called ``leave`` yet
-                continue
-            self._limiter.on_sent(now)
-            ticket.position = None
-            ticket.served.set_result(None)
+            self._serve_next()
         return 0.0
 
+    def _serve_next(self) -> None:
+        while len(self._queue):
+            ticket = self._queue.pop()
+            if not ticket.served.cancelled():  # else its holder is being cancelled and has not called ``leave`` yet
+                self._limiter.on_sent(self._clock.monotonic())
+                ticket.position = None
+                ticket.served.set_result(None)
+                return
+
     async def _keep_serving(self) -> None:
+        if self._budget is not None:
+            await self._serve_from(self._budget)
+            return
         while delay := self._serve():
             self._notify_positions()
             await self._clock.sleep(min(max(delay, _SLEEP_MIN), _NOTIFY_EVERY))
+
+    async def _serve_from(self, budget: CreateBudget) -> None:
+        while len(self._queue):
+            delay = self._limiter.delay(self._clock.monotonic())
+            if delay <= 0:
+                delay = await self._ask(budget, self._queue.next_owner())
+            if delay <= 0:
+                self._serve_next()
+            else:
+                self._notify_positions()
+                await self._clock.sleep(min(max(delay, _SLEEP_MIN), _NOTIFY_EVERY))
+
+    async def _ask(self, budget: CreateBudget, owner: int) -> float:
+        try:
+            return await budget.take(owner)
+        except StoreError as error:
+            log.warning("create_budget_unknown", error=str(error))
+            return _NOTIFY_EVERY
+
+    async def _close_budget(self, budget: CreateBudget, seconds: float) -> None:
+        try:
+            await budget.close(seconds)
+        except StoreError as error:
+            log.warning("create_budget_not_closed", error=str(error))
 
     def _notify_positions(self) -> None:
         """Report changed positions. It walks through the queue, so not at every step."""

@@ -49,7 +49,7 @@ from bot.observability.logs import bind_run
 from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
 from bot.runs.active_run import ActiveRun, WebhookReceived
-from bot.runs.create_queue import CreateQueue
+from bot.runs.create_queue import CreateBudget, CreateQueue
 from bot.runs.input_files import InputResolver, ThumbnailLoader
 from bot.runs.output_buffer import OutputBuffer
 from bot.runs.ownership import SOLE_OWNER, Ownership
@@ -109,9 +109,11 @@ class Engine:
         metrics: Metrics,
         workers: WorkerPool,
         ownership: Ownership = SOLE_OWNER,
+        budget_for: Callable[[Backend], CreateBudget | None] = lambda _: None,
     ) -> None:
         self._runs = runs
         self._ownership = ownership
+        self._budget_for = budget_for
         self._clock = clock
         self._policy = policy
         self._metrics = metrics
@@ -141,7 +143,7 @@ class Engine:
             metrics=self._metrics,
             open_reply=self._open_reply,
             materializer_for=self._materializer_for,
-            create_queue=CreateQueue(clock=self._clock, pace=backend.pace),
+            create_queue=CreateQueue(clock=self._clock, pace=backend.pace, budget=self._budget_for(backend)),
             poll_limiter=PollLimiter(backend, clock=self._clock, policy=self._policy),
             inputs=inputs,
             reconciler=Reconciler(

@@ -1,0 +1,35 @@
+"""The creates a minute that all processes of one bot share."""
+
+from bot.backends.backend import Backend, Rate
+from bot.store.shared_limits import Rate as SharedRate
+from bot.store.shared_limits import SharedLimits
+
+_MINUTE = 60.0  # seconds
+# Of a minute's creates, the part that may leave at once. In no minute are there more than the limit.
+_BURST = 0.05
+
+
+class SharedCreateBudget:
+    """Takes creates from the database, in turn between the people of all processes."""
+
+    def __init__(self, limits: SharedLimits, rate: SharedRate, *, process: str) -> None:
+        self._limits = limits
+        self._rate = rate
+        self._process = process
+
+    @classmethod
+    def of_backend(cls, backend: Backend, limits: SharedLimits, *, process: str) -> "SharedCreateBudget | None":
+        """Return the budget of a backend that accepts a rate; None for one whose server counts places itself."""
+        if not isinstance(backend.pace, Rate):
+            return None
+        most = backend.pace.per_minute
+        rate = SharedRate(f"creates:{backend.name}", most=most, seconds=_MINUTE, burst=max(round(most * _BURST), 1))
+        return cls(limits, rate, process=process)
+
+    async def take(self, owner: int) -> float:
+        """Take one create for a person and return 0.0, or return the seconds until it should be asked for again."""
+        return await self._limits.take_turn(self._rate, process=self._process, author_id=owner)
+
+    async def close(self, seconds: float) -> None:
+        """Let no process create for so many seconds."""
+        await self._limits.close(self._rate, seconds)
