@@ -16,9 +16,12 @@
         ├── InsufficientCredit  402: the account's credit
         ├── Forbidden         403
         ├── NotFound          404: unknown model, version, prediction, or file
+        │   └── Forgotten     a prediction that certainly does not run any more
         ├── TooLarge          413
         ├── InvalidInput      422: carries ``fields``
-        └── Throttled         429: carries ``retry_after``, in seconds
+        ├── Throttled         429: carries ``retry_after``, in seconds
+        ├── Busy              every place is taken: certainly not accepted, and no failed attempt
+        └── OutOfService      the service refuses everything until somebody mends it
 """
 
 from dataclasses import dataclass
@@ -125,3 +128,36 @@ class Throttled(ApiError):
     def __init__(self, *, status: int, title: str, detail: str, retry_after: float) -> None:
         super().__init__(status=status, title=title, detail=detail)
         self.retry_after = retry_after
+
+
+class Busy(ApiError):
+    """Every place is taken, or the model is being set up: the create was refused, and will be accepted later.
+
+    It is no attempt that failed. ``is_starting``: the model is being set up.
+    """
+
+    def __init__(self, *, is_starting: bool = False) -> None:
+        detail = "The model is starting." if is_starting else "All places are taken."
+        super().__init__(status=409, title="", detail=detail)
+        self.is_starting = is_starting
+
+
+class OutOfService(ApiError):
+    """The create was refused, and every other will be until somebody mends the service; ``state`` is its own word."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(status=409, title="", detail=f"The model's server is {state}.")
+        self.state = state
+
+
+class Forgotten(NotFound):
+    """The service certainly does not run this prediction, and will tell no end of it: asking again is of no use.
+
+    ``restarted``: the service was started after the prediction was sent to it. ``unfinished``: and this bot would have
+    been told of an end before, so the prediction has certainly not finished.
+    """
+
+    def __init__(self, *, restarted: bool, unfinished: bool) -> None:
+        super().__init__(status=404, title="", detail="The model's server no longer knows this run.")
+        self.restarted = restarted
+        self.unfinished = unfinished

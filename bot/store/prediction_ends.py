@@ -13,7 +13,7 @@ _END: Final = select(runs.c.id, bindparam("told", type_=ValidText), bindparam("a
     runs.c.id == bindparam("run_id"), runs.c.ended_at.is_(None)
 )
 _SELECT: Final = (
-    select(runs.c.sent_at, prediction_ends.c.prediction)
+    select(runs.c.sent_at, prediction_ends.c.prediction, prediction_ends.c.received_at)
     .outerjoin(prediction_ends, prediction_ends.c.run_id == runs.c.id)
     .where(runs.c.id == bindparam("run_id"))
 )
@@ -40,10 +40,10 @@ class PredictionEnds:
             )
         )
 
-    async def get(self, run_id: str) -> tuple[datetime | None, str | None]:
-        """Return when a run was sent, None if never, and its prediction as JSON, None if its end was not told."""
+    async def get(self, run_id: str) -> tuple[datetime | None, str | None, datetime | None]:
+        """Return when a run was sent, None if never; its prediction as JSON, and when its end was told, None if not."""
         row = await self._database.read(lambda connection: connection.execute(_SELECT, {"run_id": run_id}).first())
-        return (None, None) if row is None else (row.sent_at, row.prediction)
+        return (None, None, None) if row is None else (row.sent_at, row.prediction, row.received_at)
 
     async def is_wanted(self, run_id: str) -> bool:
         """Return whether there is such a run and it has not ended."""

@@ -9,7 +9,7 @@ TOLD = '{"status": "succeeded", "output": "Füchse 🦊"}'
 
 
 async def told(store: Store, run_id: str) -> str | None:
-    _, prediction = await store.prediction_ends.get(run_id)
+    _, prediction, _ = await store.prediction_ends.get(run_id)
     return prediction
 
 
@@ -56,8 +56,8 @@ async def test_the_time_of_sending_comes_with_the_end(store: Store) -> None:
     run = await store.runs.get("a")
     assert run is not None
     assert run.sent_at is not None
-    assert await store.prediction_ends.get("a") == (run.sent_at, None)
-    assert await store.prediction_ends.get("nobody") == (None, None)
+    assert await store.prediction_ends.get("a") == (run.sent_at, None, None)
+    assert await store.prediction_ends.get("nobody") == (None, None, None)
 
 
 async def test_only_ends_of_runs_that_go_on_are_wanted(store: Store) -> None:

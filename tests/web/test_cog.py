@@ -52,7 +52,7 @@ async def put(bot: CogBot, data: bytes, *, name: str = "out-0.png", run_id: str 
 
 
 async def told(bot: CogBot, run_id: str = "a") -> dict[str, Any] | None:
-    _, prediction = await bot.ends.get(run_id)
+    _, prediction, _ = await bot.ends.get(run_id)
     return None if prediction is None else json.loads(prediction)
 
 

@@ -17,10 +17,19 @@ import structlog
 from bot.backends.backend import BackendTraits, CreateAllowance, CreateRequest, Places
 from bot.backends.cog.addresses import CogAddresses
 from bot.backends.cog.client import AtCapacity, CogClient, Health, HealthStatus, NotReady
-from bot.backends.cog.errors import PredictionLost, ServerBusy, ServerUnusable
 from bot.backends.cog.prediction import read_prediction
 from bot.backends.cog.stream import read_events
-from bot.backends.errors import BackendError, NoResponse, NotFound, NotSent, StreamLost, TooLarge
+from bot.backends.errors import (
+    BackendError,
+    Busy,
+    Forgotten,
+    NoResponse,
+    NotFound,
+    NotSent,
+    OutOfService,
+    StreamLost,
+    TooLarge,
+)
 from bot.backends.prediction import NextReadIn, OnBatch, Prediction, Status
 from bot.clock import Clock
 from bot.errors import ReplicordError
@@ -46,7 +55,7 @@ class PredictionEnds(Protocol):
     """Where the end of a prediction stays that is told once; see ``bot.store.prediction_ends``."""
 
     async def save(self, run_id: str, prediction: str, *, at: datetime) -> None: ...
-    async def get(self, run_id: str) -> tuple[datetime | None, str | None]: ...
+    async def get(self, run_id: str) -> tuple[datetime | None, str | None, datetime | None]: ...
 
 
 class PredictionReader(Protocol):
@@ -101,7 +110,7 @@ class CogBackend:
     async def create(self, request: CreateRequest) -> Prediction:
         """Create the prediction on the first server that has a place. Each server is asked at most once.
 
-        After ServerBusy, ServerUnusable, NotSent and any other ApiError there is none; after NoResponse there may be.
+        After Busy, OutOfService, NotSent and any other ApiError there is none; after NoResponse there may be.
         """
         run_id, refusals = request.run_id, list[BackendError]()
         for client in self._clients:
@@ -130,7 +139,7 @@ class CogBackend:
         """Return the end that was told, or the state of a running prediction.
 
         NotSent or NoResponse while a server that may have it cannot be asked, and while its end may still be told;
-        PredictionLost when there is nothing more to wait for.
+        Forgotten when there is nothing more to wait for.
         """
         sent_at, prediction = await self._read_end(prediction_id)
         if prediction is None:
@@ -231,9 +240,11 @@ class CogBackend:
     async def _read_end(self, prediction_id: str) -> tuple[datetime, Prediction | None]:
         """Return when a prediction was sent, and its end if that was told."""
         with _our_errors():
-            sent_at, told = await self._ends.get(prediction_id)
+            sent_at, told, received_at = await self._ends.get(prediction_id)
         sent_at = sent_at or self._clock.now()
-        return sent_at, None if told is None else read_prediction(told.encode(), created_at=sent_at)
+        if told is None:
+            return sent_at, None
+        return sent_at, read_prediction(told.encode(), created_at=sent_at, completed_at=received_at)
 
     async def _find_running(self, prediction_id: str, sent_at: datetime) -> Prediction | None:
         """Return the running prediction, None if no server has it; raise why one of them could not be asked."""
@@ -269,7 +280,7 @@ class CogBackend:
         del self._missing_since[prediction_id]
         self._servers.pop(prediction_id, None)
         log.warning("prediction_lost", prediction=prediction_id, server_restarted=has_restarted)
-        raise PredictionLost(unfinished=has_restarted and sent_at >= self._started_at)
+        raise Forgotten(restarted=has_restarted, unfinished=has_restarted and sent_at >= self._started_at)
 
     async def _explain(self, client: CogClient) -> BackendError:
         """Return why a server refused a create, by its own state."""
@@ -279,8 +290,8 @@ class CogBackend:
             return NotSent(str(error))  # whatever is wrong, the create was refused before
         is_starting = health.status is HealthStatus.STARTING
         if health.status in _UNUSABLE or (is_starting and (health.uptime or timedelta()) > COG_SETUP):
-            return ServerUnusable(health.status)
-        return ServerBusy(is_starting=is_starting)
+            return OutOfService(health.status.value)
+        return Busy(is_starting=is_starting)
 
 
 def writes_text(schema: Mapping[str, Any]) -> bool:
@@ -299,7 +310,7 @@ def _member(schema: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 def _hopelessness(error: BackendError) -> int:
     """Return the order of refusals: a server that is busy now is worth more than one that is broken."""
-    return 0 if isinstance(error, ServerBusy) else 1 if isinstance(error, NotSent) else 2
+    return 0 if isinstance(error, Busy) else 1 if isinstance(error, NotSent) else 2
 
 
 def _was_started_within(health: Health, age: timedelta) -> bool:

@@ -12,10 +12,13 @@ from bot.large_json import InvalidJson, read_object
 _LARGE: Final = ("output", "metrics")
 
 
-def read_prediction(body: bytes, *, created_at: datetime, stream_url: str | None = None) -> Prediction:
+def read_prediction(
+    body: bytes, *, created_at: datetime, completed_at: datetime | None = None, stream_url: str | None = None
+) -> Prediction:
     """Return the prediction in a JSON object, whose files were taken out of it; raise InvalidResponse if it is none."""
     try:
         members = read_object(body, _LARGE)
     except InvalidJson as error:
         raise InvalidResponse("The model's server sent a prediction that cannot be read.") from error
-    return replace(parse_prediction({**members, "created_at": created_at.isoformat()}), stream_url=stream_url)
+    prediction = parse_prediction({**members, "created_at": created_at.isoformat()})
+    return replace(prediction, completed_at=prediction.completed_at or completed_at, stream_url=stream_url)
