@@ -120,9 +120,12 @@ SCHEMA_VALUES: Final = 20_000  # choices, defaults and other values, again count
 OUTPUT_SCHEMA_NODES: Final = 300  # a copy of the output's schema is stored with every run
 OUTPUT_SCHEMA_VALUES: Final = 1_000
 SCHEMA_DEPTH: Final = 24  # of schemas in each other
+SCHEMA_VALUE_DEPTH: Final = 16  # of lists and objects in each other in a default or a choice
 SCHEMA_TEXT_CHARS: Final = 1_000  # of a description or any other text about an input; the rest is cut
 SCHEMA_NAME_CHARS: Final = 200  # an input with a longer name is left out
 VALUE_DEPTH: Final = 50  # of lists and objects in each other in a value that a person enters
+PATTERN_CHARS: Final = 200  # of a regular expression; a longer one is not checked
+PATTERN_BYTES: Final = 256 * KIB  # of a compiled one
 VALIDATION_STEPS: Final = 10_000  # keywords that the values of one run are checked against, some 4 µs each
 
 # Our own: images (bot.media.images). What passes them could be decoded, but not in the time that a person waits.

@@ -18,8 +18,9 @@ from bot.clock import Clock
 from bot.errors import BadOption, Refused, UserError
 from bot.limits import GLOBAL_COMMANDS
 from bot.options.coercion import coerce_value
-from bot.options.fields import Field, read_fields, read_output_schema
+from bot.options.fields import Field, read_fields
 from bot.options.layout import OptionLayout, build_layout
+from bot.options.schema import read_output_schema
 from bot.settings import CommandSpec
 from bot.settings.commands import RESERVED_NAMES, check_name
 from bot.store.commands import CommandRow, Commands

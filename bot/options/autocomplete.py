@@ -19,7 +19,7 @@ from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout
 from bot.options.options import Choice, Option, OptionRole, make_choices
-from bot.options.parse import KeyValue, parse_pairs, quote_value
+from bot.options.pairs import Pair, parse_pairs, quote_value
 from bot.options.text import describe_field, format_details
 
 _SEARCHED_CHOICES: Final = 20_000  # per key press
@@ -132,7 +132,7 @@ def _suggest_pairs(layout: OptionLayout, typed: str) -> Iterator[Suggestion]:
         yield Suggestion(_shorten_lead(typed), typed)
 
 
-def _suggest_after_pair(layout: OptionLayout, typed: str, last: KeyValue, used_keys: set[str]) -> Iterator[Suggestion]:
+def _suggest_after_pair(layout: OptionLayout, typed: str, last: Pair, used_keys: set[str]) -> Iterator[Suggestion]:
     """Complete an unfinished value: its last word may be the start of a key, or of the value's last word."""
     raw = typed[last.start :]
     word = raw.rpartition(" ")[2]

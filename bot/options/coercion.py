@@ -17,8 +17,9 @@ from bot.limits import VALUE_DEPTH
 from bot.media.types import find_references
 from bot.options.fields import Field, FieldKind, Scalar
 from bot.options.options import Choice, make_choices
-from bot.options.schema import find_violation, is_in_range
+from bot.options.schema import is_in_range
 from bot.options.text import format_range, format_value
+from bot.options.validation import find_violation
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,400}")
 _DECIMAL: Final = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?")

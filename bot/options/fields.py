@@ -13,14 +13,13 @@ from bot.limits import SCHEMA_INPUTS
 from bot.options.files import read_accepted_types
 from bot.options.schema import (
     SchemaTooComplex,
-    build_validator,
     canonical_json,
     flatten,
     is_file_schema,
     is_in_range,
-    resolve_input,
-    resolve_output,
+    read_input_schema,
 )
+from bot.options.validation import build_validator
 from bot.secrets import is_secret_schema
 
 
@@ -97,7 +96,7 @@ def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
 
     Raises SchemaTooComplex if they are too many.
     """
-    schema = flatten(resolve_input(openapi_schema))
+    schema = flatten(read_input_schema(openapi_schema))
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return ()
@@ -112,11 +111,6 @@ def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
         _read_field(name, part, flat, order=order, required=name in required_names)
         for order, (name, part, flat) in enumerate(entries)
     )
-
-
-def read_output_schema(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the model's Output schema with its references inlined; ``{}`` if it has none."""
-    return resolve_output(openapi_schema)
 
 
 def _read_field(name: str, schema: Mapping[str, Any], flat: Mapping[str, Any], *, order: int, required: bool) -> Field:

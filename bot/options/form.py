@@ -27,7 +27,8 @@ from bot.options.coercion import parse_urls
 from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout, find_quirks
 from bot.options.options import Choice, make_choices
-from bot.options.parse import format_pairs, parse_pairs, require_field
+from bot.options.pairs import format_pairs, parse_pairs
+from bot.options.parse import require_field
 from bot.options.text import describe_field, format_details, humanize_key, join_description
 from bot.secrets import is_secret_name
 

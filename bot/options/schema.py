@@ -1,39 +1,28 @@
-"""JSON Schema as models write it: references inlined, types normalized, values validated.
+"""JSON Schema as models write it: references inlined, types normalized.
 
 A schema comes from a stranger, and anybody may ask for any model's. Reading one is linear in its size and bounded:
-beyond the bounds of ``bot.limits``, a part accepts anything. Validation has a bound on its steps; what takes more is
-left to Replicate, which refuses invalid input before it bills.
+beyond the bounds of ``bot.limits``, a part accepts anything.
 """
 
 import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import wraps
+from collections.abc import Mapping
 from typing import Any, Final
 
-import re2
-from jsonschema import Draft202012Validator, ValidationError, validators
-from jsonschema.exceptions import best_match
-from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 
 from bot.errors import UserError
-from bot.formatting import format_count, replace_surrogates, single_line, truncate
+from bot.formatting import replace_surrogates
 from bot.limits import (
-    KIB,
     OUTPUT_SCHEMA_NODES,
     OUTPUT_SCHEMA_VALUES,
     SCHEMA_DEPTH,
     SCHEMA_NAME_CHARS,
     SCHEMA_NODES,
     SCHEMA_TEXT_CHARS,
+    SCHEMA_VALUE_DEPTH,
     SCHEMA_VALUES,
-    VALIDATION_STEPS,
 )
 
 _MAPS_OF_SCHEMAS: Final = frozenset({"properties", "patternProperties", "$defs", "definitions"})
@@ -41,7 +30,6 @@ _LISTS_OF_SCHEMAS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _SCHEMAS: Final = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames"})
 _FILE_FORMATS: Final = ("uri", "url", "binary", "data-uri")
 _VALUE_CHARS: Final = 50  # of a text that count as one value
-_VALUE_DEPTH: Final = 16  # of a default or a choice
 
 # Cog writes this description for every enum; it says nothing about the input that refers to the enum.
 _ENUM_DESCRIPTION: Final = "An enumeration."
@@ -55,7 +43,7 @@ class SchemaTooComplex(UserError):
     """A model's inputs are more than a command can show, or than can be read in a bounded time."""
 
 
-def resolve_input(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
+def read_input_schema(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the Input schema with every reference inlined; a missing or malformed one is ``{}``.
 
     Raises SchemaTooComplex beyond ``SCHEMA_NODES``.
@@ -67,7 +55,7 @@ def resolve_input(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
     return inlined
 
 
-def resolve_output(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
+def read_output_schema(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the Output schema with every reference inlined; beyond the bounds, its parts accept anything."""
     return _Inliner(openapi_schema, nodes=OUTPUT_SCHEMA_NODES, values=OUTPUT_SCHEMA_VALUES).inline_component("Output")
 
@@ -99,6 +87,11 @@ def flatten(schema: Mapping[str, Any]) -> dict[str, Any]:
 def is_file_schema(schema: Mapping[str, Any]) -> bool:
     """Return whether a flat schema describes a file, as Cog writes one."""
     return schema.get("type", "string") == "string" and schema.get("format") in _FILE_FORMATS
+
+
+def is_number(value: object) -> bool:
+    """Return whether a JSON value is a number; Python counts booleans among them."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_in_range(number: float) -> bool:
@@ -191,10 +184,10 @@ class _Inliner:
             return replace_surrogates(value)
         if isinstance(value, list | Mapping):
             return self._copy_container(value, depth)
-        return None if _is_number(value) and not is_in_range(value) else value
+        return None if is_number(value) and not is_in_range(value) else value
 
     def _copy_container(self, value: list[Any] | Mapping[Any, Any], depth: int) -> Any:
-        if depth >= _VALUE_DEPTH or len(value) > self._values_left:
+        if depth >= SCHEMA_VALUE_DEPTH or len(value) > self._values_left:
             return _TOO_LARGE
         names = [self._copy(str(name), depth) for name in value] if isinstance(value, Mapping) else []
         parts = [self._copy(part, depth + 1) for part in (value.values() if isinstance(value, Mapping) else value)]
@@ -213,7 +206,7 @@ def _merge(into: dict[str, Any], part: Mapping[str, Any]) -> None:
         if key not in into:
             if value != _ENUM_DESCRIPTION:
                 into[key] = value
-        elif key in _TIGHTER and _is_number(into[key]) and _is_number(value):
+        elif key in _TIGHTER and is_number(into[key]) and is_number(value):
             into[key] = _TIGHTER[key](into[key], value)
         elif key == "enum" and isinstance(into[key], list) and isinstance(value, list):
             own = {canonical_json(choice): choice for choice in into[key]}
@@ -223,10 +216,6 @@ def _merge(into: dict[str, Any], part: Mapping[str, Any]) -> None:
             into[key] = {**value, **into[key]}
         elif key == "required" and isinstance(into[key], list) and isinstance(value, list):
             into[key] = list(dict.fromkeys(name for name in (*into[key], *value) if isinstance(name, str)))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _pop_type_variants(merged: dict[str, Any]) -> list[dict[str, Any]]:
@@ -291,300 +280,3 @@ def _merge_single_and_list(variants: list[dict[str, Any]]) -> dict[str, Any]:
     item = flatten(items)
     same_kind = item.get("type") == "string" and any(map(is_file_schema, singles)) == is_file_schema(item)
     return lists[0] if same_kind else {}
-
-
-_TYPES: Final[Mapping[str, str]] = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "an object {…}",
-    "array": "a list […]",
-    "null": "null",
-}
-_BOUNDS: Final[Mapping[str, str]] = {
-    "minimum": "at least",
-    "maximum": "at most",
-    "exclusiveMinimum": "more than",
-    "exclusiveMaximum": "less than",
-    "multipleOf": "a multiple of",
-}
-_PATTERN_CHARS: Final = 200
-_PATTERN_BYTES: Final = 256 * KIB  # of a compiled pattern
-_STEPS_OF_COMPILING: Final = 100
-_PATTERN_WORK_OF_STEP: Final = 250  # letters times instructions; at worst 16 ns each
-_SIZE_OF_STEP: Final = 50  # of a text, list or object that a keyword looks through
-_MAX_LISTED: Final = 10  # choices that a message lists
-_SHOWN_CHARS: Final = 80  # of a value in a message
-
-# Our own keyword: the schema applies unless the value is null. OpenAPI's ``nullable`` becomes it.
-_UNLESS_NULL: Final = "unlessNull"
-
-
-def build_validator(schema: Mapping[str, Any]) -> Validator:
-    """Return a validator for a schema whose references are inlined; ``nullable`` is honoured."""
-    return _Validator(_sanitize(schema))
-
-
-def find_violation(validator: Validator, value: Any) -> str | None:
-    """Return what is wrong with the value, to follow its name (“must be a number”), or None.
-
-    A value that takes too long to check passes: Replicate checks it again before it bills.
-    """
-    with shared_validation_steps() if _steps_left.get(None) is None else nullcontext():
-        try:
-            error = best_match(validator.iter_errors(value), key=_relevance)
-        except _TooManySteps:
-            return None
-    if error is None:
-        return None
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path).lstrip(".")
-    return f"(at {_show(path)}) {_describe(error)}" if path else _describe(error)
-
-
-def _relevance(error: ValidationError) -> tuple[int, bool]:
-    """Rank errors: the outermost first; a union says the least about what is wrong."""
-    return -len(error.path), error.validator not in ("anyOf", "oneOf")
-
-
-def _describe(error: ValidationError) -> str:
-    keyword, expected, value = str(error.validator), error.validator_value, error.instance
-    if keyword in _DESCRIPTIONS:
-        return _DESCRIPTIONS[keyword](expected, value)
-    if keyword == "additionalProperties" and isinstance(error.schema, Mapping):
-        return _describe_extra(error.schema.get("properties", {}), value)
-    return f"must be {_BOUNDS[keyword]} {expected}" if keyword in _BOUNDS else "isn't a value the model accepts"
-
-
-def _describe_type(expected: Any, _: Any) -> str:
-    names = [expected] if isinstance(expected, str) else expected
-    return f"must be {' or '.join(_TYPES[name] for name in names)}"
-
-
-def _describe_choices(choices: "_Choices", _: Any) -> str:
-    listed = ", ".join(map(_show, choices.values[:_MAX_LISTED]))
-    return f"must be one of {listed}, …" if len(choices.values) > _MAX_LISTED else f"must be one of {listed}"
-
-
-def _describe_missing(required: Any, value: Any) -> str:
-    return f"needs “{_show(next(name for name in required if name not in value))}”"
-
-
-def _describe_extra(properties: Any, value: Any) -> str:
-    return f"doesn't accept “{_show(next(name for name in value if name not in properties))}”"
-
-
-def _show(value: Any) -> str:
-    """Return a value of the model's or the person's as part of a sentence."""
-    return truncate(single_line(str(value)), _SHOWN_CHARS)
-
-
-_DESCRIPTIONS: Final[Mapping[str, Callable[[Any, Any], str]]] = {
-    "type": _describe_type,
-    "enum": _describe_choices,
-    "const": lambda expected, _: f"must be {_show(expected.values[0])}",
-    "minLength": lambda limit, value: f"must have at least {limit} characters (it has {len(value)})",
-    "maxLength": lambda limit, value: f"must have at most {limit} characters (it has {len(value)})",
-    "pattern": lambda pattern, _: f"must match the pattern {_show(pattern)}",
-    "minItems": lambda limit, value: f"needs at least {format_count(limit, 'item')} (you entered {len(value)})",
-    "maxItems": lambda limit, value: f"accepts at most {format_count(limit, 'item')} (you entered {len(value)})",
-    "uniqueItems": lambda *_: "must not contain the same item twice",
-    "required": _describe_missing,
-    "anyOf": lambda *_: "doesn't match any of the forms the model accepts",
-    "oneOf": lambda *_: "doesn't match any of the forms the model accepts",
-}
-
-
-class _TooManySteps(Exception):
-    """A value takes longer to check than is worth it."""
-
-
-_steps_left: ContextVar[list[int]] = ContextVar("steps_left")
-
-
-@contextmanager
-def shared_validation_steps() -> Iterator[None]:
-    """Let all values that are checked in this block share one bound on the steps."""
-    token = _steps_left.set([VALIDATION_STEPS])
-    try:
-        yield
-    finally:
-        _steps_left.reset(token)
-
-
-Keyword = Callable[[Validator, Any, Any, Any], Iterator[ValidationError]]
-
-
-def _counted(check: Keyword) -> Keyword:
-    """Return the check of a keyword with its steps counted: as many as its lists are long, on both sides."""
-
-    @wraps(check)
-    def counted(validator: Validator, expected: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-        sizes = (len(part) for part in (expected, value) if isinstance(part, str | list | tuple | Mapping))
-        _spend(1 + sum(sizes) // _SIZE_OF_STEP)
-        return check(validator, expected, value, schema)
-
-    return counted
-
-
-def _spend(steps: int) -> None:
-    left = _steps_left.get()
-    left[0] -= steps
-    if left[0] < 0:
-        raise _TooManySteps
-
-
-@dataclass(frozen=True, slots=True)
-class _Choices:
-    """The values of an ``enum``, and keys by which equal values are found."""
-
-    values: list[Any]
-    keys: frozenset[Any]
-
-    @classmethod
-    def of(cls, values: list[Any]) -> "_Choices":
-        return cls(values, frozenset(map(_equality_key, values)))
-
-
-def _equality_key(value: Any) -> Any:
-    """Return a key that is equal for equal values as JSON Schema sees them: 1 is 1.0, but neither True nor "1"."""
-    if isinstance(value, bool):
-        return bool, value
-    if isinstance(value, list | tuple):
-        return tuple(map(_equality_key, value))
-    if isinstance(value, Mapping):
-        return frozenset((str(name), _equality_key(part)) for name, part in value.items())
-    return value
-
-
-def _check_choice(_validator: Validator, choices: _Choices, value: Any, _: Any) -> Iterator[ValidationError]:
-    if _equality_key(value) not in choices.keys:
-        yield ValidationError("not a choice")
-
-
-def _check_unique(validator: Validator, _expected: bool, value: Any, _: Any) -> Iterator[ValidationError]:  # noqa: FBT001 - jsonschema's signature
-    if validator.is_type(value, "array") and len(frozenset(map(_equality_key, value))) < len(value):
-        yield ValidationError("an item twice")
-
-
-def _check_unless_null(validator: Validator, schema: Any, value: Any, _: Any) -> Iterator[ValidationError]:
-    if value is not None:
-        yield from validator.evolve(schema=schema).iter_errors(value)
-
-
-def _check_multiple(validator: Validator, step: float, value: Any, _: Any) -> Iterator[ValidationError]:
-    if validator.is_type(value, "number") and not _is_multiple(value, step):
-        yield ValidationError(f"not a multiple of {step}")
-
-
-def _is_multiple(value: float, step: float) -> bool:
-    """Allow for the rounding of floats: 0.3 is a multiple of 0.1. A ratio too large for a float passes."""
-    if isinstance(step, int) and isinstance(value, int):
-        return value % step == 0
-    try:
-        ratio = value / step
-    except OverflowError:
-        return True
-    return not math.isfinite(ratio) or math.isclose(ratio, round(ratio), rel_tol=1e-9, abs_tol=1e-9)
-
-
-def _check_pattern(validator: Validator, pattern: Any, value: Any, _: Any) -> Iterator[ValidationError]:
-    if not validator.is_type(value, "string"):
-        return
-    _spend(_STEPS_OF_COMPILING)
-    compiled = _compile_pattern(pattern)
-    if compiled is not None:
-        _spend(len(value) * compiled.programsize // _PATTERN_WORK_OF_STEP)
-        if not compiled.search(replace_surrogates(value)):
-            yield ValidationError("no match")
-
-
-def _compile_pattern(pattern: str) -> Any:
-    """Return the pattern for RE2, which never backtracks and keeps the last ones that it compiled.
-
-    None for one that RE2 does not know, such as lookarounds and back references, which need backtracking.
-    """
-    options = re2.Options()
-    options.max_mem = _PATTERN_BYTES
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except (re2.error, UnicodeError):
-        return None
-
-
-_KEYWORDS: Final = {
-    **{
-        keyword: Draft202012Validator.VALIDATORS[keyword]
-        for keyword in (
-            "type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems",
-            "maxItems", "items", "required", "properties", "additionalProperties", "allOf", "anyOf",
-        )
-    },
-    "oneOf": Draft202012Validator.VALIDATORS["anyOf"],  # models that write oneOf accept what fits several variants
-    "enum": _check_choice,
-    "const": _check_choice,
-    "uniqueItems": _check_unique,
-    "multipleOf": _check_multiple,
-    "pattern": _check_pattern,
-    _UNLESS_NULL: _check_unless_null,
-}  # fmt: skip
-_Validator: Final = validators.create(
-    meta_schema=Draft202012Validator.META_SCHEMA,
-    validators={keyword: _counted(check) for keyword, check in _KEYWORDS.items()},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({
-        "array": lambda _, value: isinstance(value, list | tuple),
-        "object": lambda _, value: isinstance(value, Mapping),
-    }),
-)  # fmt: skip
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_type(value: object) -> bool:
-    names = value if isinstance(value, list) else [value]
-    return bool(names) and all(isinstance(name, str) and name in _TYPES for name in names)
-
-
-# What a keyword is checked with; None for a malformed one.
-_PREPARED: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "type": lambda value: value if _is_type(value) else None,
-    "enum": lambda value: _Choices.of(value) if isinstance(value, list) and value else None,
-    "const": lambda value: _Choices.of([value]),
-    **dict.fromkeys(
-        ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
-        lambda value: value if _is_number(value) and is_in_range(value) else None,
-    ),
-    "multipleOf": lambda value: value if _is_number(value) and value > 0 else None,
-    **dict.fromkeys(
-        ("minLength", "maxLength", "minItems", "maxItems"), lambda value: value if _is_count(value) else None
-    ),
-    "pattern": lambda value: value if isinstance(value, str) and len(value) <= _PATTERN_CHARS else None,
-    "uniqueItems": lambda value: True if value is True else None,
-}
-
-
-def _sanitize(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema with well-formed, known keywords only, on every level."""
-    prepared = ((key, prepare(schema[key])) for key, prepare in _PREPARED.items() if key in schema)
-    clean: dict[str, Any] = {key: value for key, value in prepared if value is not None}
-    required, properties, rest = schema.get("required"), schema.get("properties"), schema.get("additionalProperties")
-    if isinstance(required, list):
-        clean["required"] = [name for name in required if isinstance(name, str)]
-    if isinstance(properties, Mapping):
-        clean["properties"] = {name: _sanitize_part(part) for name, part in properties.items()}
-    if rest is not None and "patternProperties" not in schema:
-        clean["additionalProperties"] = _sanitize_part(rest)
-    if isinstance(schema.get("items"), Mapping):
-        clean["items"] = _sanitize(schema["items"])
-    for key in ("allOf", "anyOf", "oneOf"):
-        if isinstance(schema.get(key), list) and schema[key]:
-            clean[key] = [_sanitize_part(part) for part in schema[key]]
-    return {_UNLESS_NULL: clean} if schema.get("nullable") is True else clean
-
-
-def _sanitize_part(part: object) -> dict[str, Any] | bool:
-    """Return a subschema; what is no schema accepts everything."""
-    return _sanitize(part) if isinstance(part, Mapping) else part is not False

@@ -8,8 +8,9 @@ import pytest
 from bot.backends.replicate.types import ModelRef
 from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff, diff_schemas
-from bot.options.fields import read_fields, read_output_schema
+from bot.options.fields import read_fields
 from bot.options.layout import build_layout
+from bot.options.schema import read_output_schema
 
 TEXT = {"type": "string"}
 

@@ -11,7 +11,7 @@ from bot.media.types import Media, MediaKind, MediaType
 from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout
 from bot.options.options import Option, OptionRole, OptionType
-from bot.options.parse import quote_value
+from bot.options.pairs import quote_value
 from bot.options.slash_command import build_command
 from tests.options.strategies import FILE
 

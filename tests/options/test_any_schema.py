@@ -7,12 +7,13 @@ import jsonschema
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bot.options.fields import Field, FieldKind, read_fields, read_output_schema
+from bot.options.fields import Field, FieldKind, read_fields
 from bot.options.form import build_form, restore_values
 from bot.options.layout import OptionLayout, build_layout
 from bot.options.parse import parse_options
-from bot.options.schema import find_violation
+from bot.options.schema import read_output_schema
 from bot.options.text import describe_inputs
+from bot.options.validation import find_violation
 from tests.options.discord_client import IMAGE_FILE, command_payload, option_values
 from tests.options.discord_rules import broken_rules, spec_problems
 from tests.options.samples import HIDDEN, each_model, for_jsonschema, media_of, needs_discord_spec, openapi, real_layout

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from bot.limits import SCHEMA_INPUTS, SCHEMA_TEXT_CHARS, SCHEMA_VALUES
-from bot.options.fields import Field, FieldKind, read_fields, read_output_schema
-from bot.options.schema import SchemaTooComplex, find_violation
+from bot.options.fields import Field, FieldKind, read_fields
+from bot.options.schema import SchemaTooComplex, read_output_schema
+from bot.options.validation import find_violation
 from tests.options.samples import DEFAULT_SCHEMA, TEXT, URI, openapi_with
 
 NULL = {"type": "null"}

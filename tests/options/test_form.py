@@ -8,7 +8,8 @@ import pytest
 from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
 from bot.options.form import FormField, FormKind, OptionForm, build_form, restore_values
-from bot.options.parse import parse_options, parse_pairs
+from bot.options.pairs import parse_pairs
+from bot.options.parse import parse_options
 from tests.options.samples import TEXT, URI, default_layout, layout_of, media_of
 
 PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"1")

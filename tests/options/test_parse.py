@@ -12,7 +12,8 @@ from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
 from bot.options.files import AttachedFile, UploadedFile
 from bot.options.layout import build_layout
-from bot.options.parse import format_pairs, parse_options, parse_pairs
+from bot.options.pairs import format_pairs, parse_pairs
+from bot.options.parse import parse_options
 from tests.options.samples import TEXT, URI, default_layout, error_for, layout_of, media_of
 
 PHOTO = Media(name="me.png", type=MediaType("image/png", ".png", MediaKind.IMAGE), data=b"1")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.options.schema import build_validator, find_violation, shared_validation_steps
+from bot.options.validation import build_validator, find_violation, shared_validation_steps
 from tests.cpu_time import cpu_seconds
 
 _VALUES = st.recursive(
