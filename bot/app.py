@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from bot.backends.cog.addresses import SECRET_BYTES, CogAddresses
 from bot.backends.cog.backend import CogBackend
 from bot.backends.cog.client import open_cog_http
 from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
+from bot.backends.prediction import Prediction
 from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import ReadScheduler, open_http
@@ -34,6 +36,8 @@ from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord, describe_error
 from bot.clock import Clock, SystemClock
+from bot.cluster.cluster import Cluster, ClusterWork
+from bot.cluster.lease_holder import Lease
 from bot.discord_internals import is_malformed_response, set_api_urls
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES, MIB, SHRINK_SECONDS
@@ -50,11 +54,14 @@ from bot.outputs.spooled import PredictionReader
 from bot.runs import Run, parse_target
 from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
+from bot.runs.ownership import SOLE_OWNER
 from bot.runs.policy import Policy
 from bot.settings import Settings
 from bot.settings.dotenv import find_misspelt_names
 from bot.store.errors import StoreError
 from bot.store.location import parse_location
+from bot.store.notifications import Message
+from bot.store.postgresql import PostgresqlLocation
 from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.extras import MissedCancelReactions
@@ -133,6 +140,9 @@ class App:
             shards=None if settings.shards == "auto" else settings.shards,
             trace=self._discord_metrics.trace_config(),
         )
+        self._cluster = self._join_cluster()
+        self._recoveries: dict[int, asyncio.Task[None]] = {}  # by the fence of the lease
+        ownership = SOLE_OWNER if self._cluster is None else self._cluster.leases
         self._workers = WorkerPool(clock=clock)
         self._replicate = Replicate(
             http,
@@ -159,7 +169,12 @@ class App:
         )
         self._concurrency = Concurrency()
         self._replies = ReplyRegistry(
-            self._client, ledger=store.runs, clock=clock, metrics=metrics, text_messages=settings.text_messages
+            self._client,
+            ledger=store.runs,
+            clock=clock,
+            metrics=metrics,
+            text_messages=settings.text_messages,
+            ownership=ownership,
         )
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._cog = cog
@@ -177,6 +192,7 @@ class App:
             policy=_policy(settings),
             metrics=metrics,
             workers=self._workers,
+            ownership=ownership,
         )
         self._catalog = Catalog(
             specs=settings.specs,
@@ -246,7 +262,7 @@ class App:
             addresses=cog.addresses,
             ends=self._store.prediction_ends,
             reader=self._predictions,
-            wake_run=self._engine.on_webhook,
+            wake_run=self._wake_run,
             clock=self._clock,
             metrics=self._metrics,
             refusals=refusals,
@@ -256,7 +272,7 @@ class App:
         """Return the receiver, disabled if Replicate does not return its secret now: runs work without webhooks."""
         from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
 
-        receiver = WebhookReceiver(wake_run=self._engine.on_webhook, metrics=self._metrics, refusals=refusals)
+        receiver = WebhookReceiver(wake_run=self._wake_run, metrics=self._metrics, refusals=refusals)
         try:
             receiver.enable(await self._load_webhook_verifier())
         except (Unauthenticated, Forbidden, NotFound) as error:
@@ -300,6 +316,8 @@ class App:
             maintenance.cancel()
             stopped.cancel()
             results = await asyncio.gather(connection, maintenance, return_exceptions=True)
+            if self._cluster is not None:
+                await self._cluster.leave()
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -315,16 +333,92 @@ class App:
 
     async def _serve_discord(self) -> None:
         # Concurrently: paid runs do not wait for the command sync, and new commands do not wait for a thousand runs.
-        jobs = (self._recover_runs(), self._sync_commands(), self._open_shards(), self._client.run_gateway())
-        tasks = [asyncio.create_task(job) for job in jobs]
+        work = [self._open_shards(), self._recover_runs()] if self._cluster is None else [self._share(self._cluster)]
+        tasks = [asyncio.create_task(job) for job in (*work, self._sync_commands(), self._client.run_gateway())]
         try:
             await asyncio.gather(*tasks)
         finally:
-            await cancel_and_wait(tasks)
+            await cancel_and_wait([*tasks, *self._recoveries.values()])
 
     async def _open_shards(self) -> None:
         for shard in range(await self._client.choose_shards(clock=self._clock)):
             self._client.open_shard(shard)
+
+    def _join_cluster(self) -> Cluster | None:
+        """Return what shares the bot with other processes, None on SQLite."""
+        location = self._store.database.location
+        if not isinstance(location, PostgresqlLocation):
+            return None
+        work = ClusterWork(
+            on_gained=self._on_lease_gained,
+            on_lost=self._on_lease_lost,
+            on_message=self._on_message,
+            catch_up=self._catch_up,
+        )
+        ttl = timedelta(seconds=self._settings.lease_seconds)
+        return Cluster(
+            self._store, location, work=work, version=VERSION, ttl=ttl, clock=self._clock, metrics=self._metrics
+        )
+
+    async def _share(self, cluster: Cluster) -> None:
+        """Hold this process's share of the shards, with the runs of their servers."""
+        await cluster.run(await self._client.choose_shards(clock=self._clock))
+
+    def _on_lease_gained(self, lease: Lease) -> None:
+        if lease.shard is not None:
+            self._client.open_shard(lease.shard)
+            task = asyncio.create_task(self._recover_runs(lease.fence), name=f"recover {lease.name}")
+            self._recoveries[lease.fence] = task
+            task.add_done_callback(partial(self._on_recovered, lease))
+
+    def _on_recovered(self, lease: Lease, task: asyncio.Task[None]) -> None:
+        del self._recoveries[lease.fence]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("runs_not_recovered", lease=lease.name, exc_info=error)
+            self._metrics.unexpected_error("cluster")
+
+    async def _on_lease_lost(self, lease: Lease, grace: float) -> None:
+        if lease.shard is not None:
+            self._client.close_shard(lease.shard)
+            if (recovery := self._recoveries.get(lease.fence)) is not None:
+                await cancel_and_wait([recovery])
+            await self._engine.disown(lease.fence, grace=grace)
+
+    async def _on_message(self, message: Message, ids: tuple[str, ...]) -> None:
+        """Handle what another process, or this one, told about a run or the commands."""
+        match message, ids:
+            case Message.CANCEL, (run_id,):
+                await self._engine.take_over_cancels(run_id)
+            case Message.WEBHOOK, (run_id, *_):
+                self._engine.on_webhook(run_id)
+            case Message.RENEWAL, (run_id,):
+                run = await self._store.runs.get(run_id)
+                if run is not None and run.place.token and self._engine.owns(run):
+                    self._replies.renew_token(run_id, run.place.token, run.place.token_expires_at)
+            case Message.COMMANDS, _:
+                await self._reload_commands()
+
+    async def _catch_up(self) -> None:
+        """Do what messages that were lost may have told."""
+        await self._engine.take_over_cancels()
+        if await self._catalog.has_changed():
+            await self._reload_commands()
+
+    async def _reload_commands(self) -> None:
+        """Offer the commands that are stored now; whoever changed them has sent them to Discord."""
+        self._missing = await self._catalog.load()
+        self._generate.update_tree()
+
+    def _wake_run(self, run_id: str, prediction: Prediction | None = None) -> bool:
+        """Wake a run whose webhook was called, in whichever process it is.
+
+        Others are told of its start and its end; its logs come with their polls.
+        """
+        woken = self._engine.on_webhook(run_id, prediction)
+        is_told = prediction is None or prediction.status.terminal or not prediction.logs
+        if self._cluster is not None and not woken and is_told:
+            self._cluster.send(Message.WEBHOOK, run_id)
+        return woken
 
     async def build_commands(self) -> tuple[Mapping[str, Any], ...]:
         """Add every command to the client and return the payloads for Discord, without syncing them."""
@@ -343,8 +437,8 @@ class App:
         await self.build_commands()
         log.info("logged_in", user=str(client.user), commands=[command.name for command in self._catalog])
 
-    async def _recover_runs(self) -> None:
-        recovered = await self._engine.recover(self._missed_reactions.find)
+    async def _recover_runs(self, fence: int | None = None) -> None:
+        recovered = await self._engine.recover(self._missed_reactions.find, fence=fence)
         log.info("runs_recovered", count=recovered)
 
     async def _sync_commands(self) -> None:
@@ -372,7 +466,13 @@ class App:
             *self._model_cogs(client),
             CancelRuns(client, engine=self._engine, runs=runs, missed_reactions=self._missed_reactions),
             buttons,
-            About(client, catalog=self._catalog, version=VERSION, link=self._settings.about_url),
+            About(
+                client,
+                catalog=self._catalog,
+                version=VERSION,
+                link=self._settings.about_url,
+                process=None if self._cluster is None else self._cluster.me.id,
+            ),
             RunsCommands(client, engine=self._engine, runs=runs),
             PrivacyCommands(runs=runs, keep=self._retention_periods()),
         )
@@ -419,12 +519,16 @@ class App:
     def _readiness(self) -> Mapping[str, bool]:
         parts = {"discord": self._client.is_ready() and not self._client.is_closed(), **self._health_checks.results}
         is_saved = self._store.database.is_writable and not self._engine.stats().unsaved
+        if self._cluster is not None:
+            parts["lease"] = bool(self._cluster.leases.held)
         return {**parts, "database": parts["database"] and is_saved}
 
     def _exposition(self) -> bytes:
         stats = self._engine.stats()
         self._metrics.queue_length.set(stats.queued)
         self._metrics.runs_active.set(sum(stats.phases.values()))
+        if self._cluster is not None:
+            self._cluster.update_metrics()
         for shard, seconds in self._client.latencies:
             self._metrics.gateway_latency.labels(shard=str(shard)).set(seconds)
         return self._metrics.exposition()

@@ -172,6 +172,7 @@ class Catalog:
         self._rows = rows
         self._clock = clock
         self._commands: dict[str, Command] = {}
+        self._seen: tuple[CommandRow, ...] = ()  # the added commands when they were last read
         self._resolved: TTLCache[tuple[Target, str | None], Command] = TTLCache(
             _RESOLVED_MODELS, _RESOLVED_SECONDS, clock.monotonic
         )
@@ -208,11 +209,15 @@ class Catalog:
 
         loaded = await asyncio.gather(*(load(spec) for spec in missing))
         # Commands may have been added and removed meanwhile. People see them in the order of the configuration.
-        rows = await self._rows.list_all()
+        self._seen = rows = await self._rows.list_all()
         names = [*self._specs, *(row.name for row in rows)]
         self._commands = {name: self._commands[name] for name in names if name in self._commands}
         await self._forget_schemas(rows)
         return tuple(spec.name for spec, done in zip(missing, loaded, strict=True) if not done)
+
+    async def has_changed(self) -> bool:
+        """Return whether the added commands are others than when they were last loaded."""
+        return self._seen != await self._rows.list_all()
 
     def _is_current(self, spec: CommandSpec) -> bool:
         command = self._commands.get(spec.name)

@@ -43,6 +43,7 @@ class Metrics:
         self._create_run_metrics()
         self._create_discord_metrics()
         self._create_replicate_metrics()
+        self._create_cluster_metrics()
         self.database = self._histogram("database_seconds", "Transactions.", _TRANSACTION_BUCKETS, "operation")
         Info("replicord_build", "The version of the bot.", registry=self.registry).info({"version": version})
 
@@ -111,6 +112,10 @@ class Metrics:
         """Count a webhook delivery."""
         self.webhooks.labels(outcome=outcome).inc()
 
+    def name_process(self, *, id: str, host: str, pid: int) -> None:  # noqa: A002 (the label's name)
+        """Say which of the bot's processes these metrics are of."""
+        self.cluster_process.info({"id": id, "host": host, "pid": str(pid)})
+
     def transaction_finished(self, operation: str, seconds: float) -> None:
         """Count a database transaction."""
         self.database.labels(operation=operation).observe(seconds)
@@ -164,6 +169,12 @@ class Metrics:
         self.stream_reconnects = self._counter("stream_reconnects", "Streams opened again, by reason.", "reason")
         self.stream_ignored = self._counter("stream_events_ignored", "Stream events of unknown kinds.")
         self.webhooks = self._counter("webhooks", "Webhook deliveries by outcome.", "outcome")
+
+    def _create_cluster_metrics(self) -> None:
+        self.cluster_process = Info("replicord_process", "This process among those of the bot.", registry=self.registry)
+        self.cluster_processes = self._gauge("processes", "Processes of the bot that live, as this one sees it.")
+        self.cluster_leases = self._gauge("leases", "Leases that this process holds: shards, and maintenance.")
+        self.cluster_changes = self._counter("lease_changes", "Leases that this process gained or lost.", "change")
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(f"replicord_{name}", documentation, labels, registry=self.registry)

@@ -199,7 +199,7 @@ class Engine:
             )
             self._metrics.run_reserved(run.command)
             log.info("run_started", run=run.id, command=run.command)
-            if not self._stopping and self._owns(run):  # else whoever owns it next takes it up
+            if not self._stopping and self.owns(run):  # else whoever owns it next takes it up
                 self._start_task(run, RecoveryStep.CREATE, thumbnail=thumbnail)
         finally:
             self._starting.discard(run.id)
@@ -258,7 +258,8 @@ class Engine:
             if active is not None and not active.is_canceling and run.cancel_requested_at is not None:
                 active.request_cancel(by=run.canceled_by_id, at=run.cancel_requested_at)
 
-    def _owns(self, run: Run) -> bool:
+    def owns(self, run: Run) -> bool:
+        """Return whether a run is this process's, by the row that was just read."""
         return self._ownership.seconds_left(run.fence) > 0
 
     def _may_start(self, run_id: str) -> bool:
@@ -296,7 +297,7 @@ class Engine:
         self._recoveries += 1
         try:
             for run in await self._list_undelivered(fence):
-                if run.id in self._active or run.id in self._starting or self._stopping or not self._owns(run):
+                if run.id in self._active or run.id in self._starting or self._stopping or not self.owns(run):
                     continue
                 step = next_step(run, self._clock.now(), expire_after=self._policy.deadline)
                 if step is RecoveryStep.NOTHING:

@@ -257,6 +257,12 @@ class Settings(_SettingsSource):
         "sqlite+aiosqlite:///data/replicord.db",
         description="URL of the database: an SQLite file, or PostgreSQL (`postgresql://user:password@host/name`).",
     )
+    lease_seconds: int = Field(
+        8,
+        ge=1,
+        le=60,
+        description="Seconds after which the other processes of a bot on PostgreSQL take over from one that died.",
+    )
     spool_folder: Path | None = Field(
         None,
         description="Folder for output files until Discord has them (`spool` beside the SQLite file, "

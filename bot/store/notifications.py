@@ -6,7 +6,7 @@ what they tell is also in the rows, and ``on_connected`` says when to look there
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Connection, func, literal, select
 
 from bot.clock import Clock
+from bot.store.database import Database
 from bot.store.postgresql import PostgresqlLocation
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,16 @@ def notify(connection: Connection, message: Message, *ids: str) -> None:
     if connection.dialect.name == "postgresql":
         channel = literal(_CHANNEL_PREFIX) + func.current_schema()
         connection.execute(select(func.pg_notify(channel, " ".join((message.value, *ids)))))
+
+
+async def notify_all(database: Database, messages: Iterable[tuple[Message, tuple[str, ...]]]) -> None:
+    """Send messages that are true already; StoreError if the database fails."""
+
+    def send(connection: Connection) -> None:
+        for message, ids in messages:
+            notify(connection, message, *ids)
+
+    await database.write(send)
 
 
 class Listener:

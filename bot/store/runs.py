@@ -124,6 +124,11 @@ class Runs:
             lambda connection: transitions.request_cancel(connection, run_id, by_id=by_id, at=at)
         )
 
+    async def save_token(self, run_id: str, token: str, *, expires_at: datetime) -> None:
+        """Store the token of a press under the message of an undelivered run, and tell the run's process."""
+        values = {"run_id": run_id, "token": token, "token_expires_at": expires_at}
+        await self._database.write(lambda connection: transitions.renew_token(connection, values))
+
     async def mark_delivered(self, run_id: str, *, at: datetime) -> bool:
         """Store that Discord shows the result, and delete the interaction's token."""
         return await self._database.write(

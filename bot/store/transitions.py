@@ -57,6 +57,7 @@ RUNNING: Final = (
 )
 _ENDED: Final = update(runs).where(_THIS_RUN, _ACTIVE)
 CANCEL_REQUESTED: Final = update(runs).where(_THIS_RUN, _ACTIVE, runs.c.cancel_requested_at.is_(None))
+_TOKEN_RENEWED: Final = update(runs).where(_THIS_RUN, runs.c.delivered_at.is_(None))
 _DELIVERED: Final = (
     update(runs)
     .where(_THIS_RUN, runs.c.ended_at.is_not(None), runs.c.delivered_at.is_(None))
@@ -149,6 +150,12 @@ def request_cancel(connection: Connection, run_id: str, *, by_id: int | None, at
     if is_first:
         notify(connection, Message.CANCEL, run_id)
     return is_first
+
+
+def renew_token(connection: Connection, values: Mapping[str, Any]) -> None:
+    """Store a new token of an undelivered run and tell its process."""
+    if connection.execute(_TOKEN_RENEWED, values).rowcount == 1:
+        notify(connection, Message.RENEWAL, values["run_id"])
 
 
 def deliver_run(connection: Connection, run_id: str, at: datetime, fences: Collection[int] | None) -> bool:

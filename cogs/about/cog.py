@@ -22,10 +22,12 @@ _PRIVACY = "I store your prompts, results and times. See them with `/privacy sho
 class About(commands.Cog):
     """The command /about."""
 
-    def __init__(self, client: Replicord, *, catalog: Catalog, version: str, link: str | None) -> None:
+    def __init__(
+        self, client: Replicord, *, catalog: Catalog, version: str, link: str | None, process: str | None = None
+    ) -> None:
         self._client = client
         self._catalog = catalog
-        self._version = version
+        self._version = f"{version} · process {process}" if process else version
         self._link = link
 
     @app_commands.command(description="What this bot does and what it stores")

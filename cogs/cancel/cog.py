@@ -41,7 +41,7 @@ class CancelRuns(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Handle what happened while the bot was offline: Discord does not send it to a new session."""
-        undelivered = await self._runs.list_undelivered()
+        undelivered = [run for run in await self._runs.list_undelivered() if self._engine.owns(run)]
         for guild_id in {run.place.guild_id for run in undelivered if run.place.guild_id is not None}:
             if await self._has_left(guild_id):
                 await self._cancel_runs_in(guild_id)
@@ -68,7 +68,7 @@ class CancelRuns(commands.Cog):
     async def _cancel_runs_in(self, guild_id: int) -> None:
         for run in await self._runs.list_undelivered():
             # A person who installed the bot for themselves uses it in servers that the bot never was in.
-            if run.place.guild_id == guild_id and not run.place.token_only:
+            if run.place.guild_id == guild_id and not run.place.token_only and self._engine.owns(run):
                 log.info("run_out_of_place", run=run.id)
                 await self._engine.cancel_out_of_place(run.id)
 

@@ -90,8 +90,15 @@ class RunButtons(commands.Cog):
                 raise
             log.info("press_not_acknowledged", run=run.id, error=str(error))
             return False  # the button still does what it is for
-        self._replies.renew_token(run.id, interaction.token, interaction.expires_at)
+        await self._renew_token(interaction, run)
         return True
+
+    async def _renew_token(self, interaction: Interaction, run: Run) -> None:
+        """Give the token to the reply, in whichever process the run is."""
+        if self._engine.owns(run):
+            self._replies.renew_token(run.id, interaction.token, interaction.expires_at)
+        else:
+            await self._runs.save_token(run.id, interaction.token, expires_at=interaction.expires_at)
 
     async def _cancel(self, interaction: Interaction, run_id: str, run: Run | None, *, renewed: bool) -> None:
         """Cancel the run, or say in private why not; a card with a new token says "Stopping" itself."""
@@ -147,7 +154,7 @@ class RunButtons(commands.Cog):
             if run.delivered_at is not None:
                 await respond(interaction, NOTHING_NEWER)
             else:
-                self._replies.renew_token(run.id, interaction.token, interaction.expires_at)
+                await self._renew_token(interaction, run)
 
     def _check_repeatable(self, interaction: Interaction, run: Run) -> None:
         """Raise Refused if the run's input is deleted, or another person's private one."""
