@@ -6,6 +6,7 @@ from sandbox.discord.state.fixtures import StateBuilder
 from sandbox.discord.state.models import Channel
 
 GUILDS = 20
+SHARDS = 4  # the most; with 2 or 1, the guilds are evenly spread as well
 CHANNELS = 10  # per guild
 PEOPLE = 10  # per guild
 
@@ -16,7 +17,7 @@ def build_state(clock: Clock) -> DiscordState:
     owner = builder.add_user("owner")
     builder.add_application("replicord", owner)
     for number in range(GUILDS):
-        guild = builder.add_guild(f"guild {number}", owner)
+        guild = builder.add_guild(f"guild {number}", owner, shard=(number % SHARDS, SHARDS))
         builder.install_bot(guild)
         for index in range(CHANNELS):
             builder.add_channel(guild, f"g{number}-c{index}")

@@ -37,9 +37,16 @@ class StateBuilder:
         self.state.application = Application(bot.id, name, "The bot in the sandbox.", bot, owner)
         return self.state.application
 
-    def add_guild(self, name: str, owner: User) -> Guild:
-        """Add a guild with its owner and the default permissions for everyone."""
-        guild = Guild(self.state.ids.next(), name, owner.id, self.state.now())
+    def add_guild(self, name: str, owner: User, *, shard: tuple[int, int] | None = None) -> Guild:
+        """Add a guild with its owner and the default permissions for everyone.
+
+        ``shard`` is the number of the shard that it belongs to and how many shards there are; by chance if None.
+        """
+        id_ = self.state.ids.next()
+        if shard is not None:
+            number, count = shard
+            id_ += ((number - (id_ >> 22)) % count) << 22
+        guild = Guild(id_, name, owner.id, self.state.now())
         guild.roles[guild.id] = Role(guild.id, "@everyone", DEFAULT_PERMISSIONS)
         self.state.guilds[guild.id] = guild
         self.add_member(guild, owner)
