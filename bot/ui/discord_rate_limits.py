@@ -3,9 +3,9 @@
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import count
 
@@ -73,6 +73,11 @@ class RateLimit:
     requests: int
     normal: int
     other: int
+
+    def divide(self, by: int) -> "RateLimit":
+        """Return an equal part of the limit; at least one request, so that nobody waits for ever."""
+        parts = {name: max(getattr(self, name) // by, 1) for name in ("requests", "normal", "other")}
+        return replace(self, **parts)
 
     def for_priority(self, priority: Priority) -> int:
         """Return how many requests may have been sent when one more of this priority leaves, and that one."""
@@ -284,6 +289,10 @@ class EditScheduler:
             return 0.0
         return max(0.0, request.sent_at + self._limits.interval + self._delay - now)
 
+    def share_bot_limit(self, processes: int) -> None:
+        """Divide what the bot may send a second between so many processes."""
+        self._bot_bucket.limit = self._limits.bot.divide(processes)
+
     def next_release_at(self, now: float) -> float | None:
         """Return when to call :meth:`release` again; None if nothing is queued or all of it awaits responses."""
         bot_due = self._bot_due if self._bot_queues else _NEVER
@@ -393,6 +402,12 @@ class RateLimiter:
         self._timer: asyncio.Task[None] | None = None
         self._timer_due = _NEVER
         self._closed = False
+        self._count_processes: Callable[[], int] = lambda: 1
+        self._processes = 1
+
+    def share_by(self, count_processes: Callable[[], int]) -> None:
+        """From now on, send only this process's part of the bot's own requests; the number is asked for often."""
+        self._count_processes = count_processes
 
     def new_key(self) -> int:
         """Return a key for one message."""
@@ -401,6 +416,9 @@ class RateLimiter:
     async def acquire(self, key: int, *, bucket: BucketKey, priority: Priority, until_response: bool = False) -> None:
         """Wait until a request may leave."""
         now = self._clock.monotonic()
+        if (processes := max(self._count_processes(), 1)) != self._processes:
+            self._processes = processes
+            self._scheduler.share_bot_limit(processes)
         self._scheduler.enqueue(key, bucket=bucket, priority=priority, now=now, until_response=until_response)
         self._waiters[key] = waiter = asyncio.get_running_loop().create_future()
         self._release()

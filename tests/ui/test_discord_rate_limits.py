@@ -346,3 +346,27 @@ async def test_close_cancels_waiting_requests() -> None:
 async def send_request(limiter: RateLimiter) -> None:
     async with limiter.request(REACTIONS):
         pass
+
+
+async def test_processes_divide_the_bots_limit() -> None:
+    clock, processes, sent = VirtualClock(), 1, Counter[int]()
+
+    async def send(limiter: RateLimiter, channel: int, label: int) -> None:
+        async with limiter.request(BucketKey(channel, bot=True), Priority.FINAL):
+            sent[label] += 1
+
+    limiter = RateLimiter(clock)
+    limiter.share_by(lambda: processes)
+    tasks = [asyncio.create_task(send(limiter, 100 + number, 1)) for number in range(60)]
+    await settle()
+    assert sent[1] == LIMITS.bot.requests
+    await clock.advance(5)
+    processes = 3
+    tasks += [asyncio.create_task(send(limiter, 200 + number, 3)) for number in range(60)]
+    await settle()
+    assert sent[3] == LIMITS.bot.requests // 3
+    for _ in range(10):
+        await clock.advance(1)
+    assert sent == {1: 60, 3: 60}
+    await asyncio.gather(*tasks)
+    await limiter.close()
