@@ -102,13 +102,14 @@ async def test_the_first_server_with_a_place_is_used(bot: CogBot, tmp_path: Path
         CogServer("pictures", folder=tmp_path) as second,
     ):
         backend = bot.backend("http://127.0.0.1:9", first, second)
-        await bot.send(backend, "a", number_of_outputs=1, seconds=0.4)
-        await bot.send(backend, "b", number_of_outputs=1, seconds=0.4)
+        await bot.send(backend, "a", number_of_outputs=1, seconds=2)
+        await bot.send(backend, "b", number_of_outputs=1, seconds=2)
         with pytest.raises(Busy):
             await bot.send(backend, "c")
         restarted = bot.backend(first, second)  # does not know which server has which
         for prediction_id in ("a", "b"):
             assert (await restarted.get(prediction_id)).status in (Status.STARTING, Status.PROCESSING)
+        for prediction_id in ("a", "b"):
             assert (await poll_until(restarted, prediction_id, is_over))[-1].status is Status.SUCCEEDED
 
 
