@@ -40,7 +40,7 @@ from bot.cluster.cluster import Cluster, ClusterWork
 from bot.cluster.lease_holder import Lease
 from bot.discord_internals import is_malformed_response, set_api_urls
 from bot.errors import ConfigError
-from bot.limits import FILE_BYTES, MIB, SHRINK_SECONDS
+from bot.limits import FILE_BYTES, MIB, OUTPUT_DOWNLOADS, SHRINK_SECONDS
 from bot.maintenance import Maintenance, RetentionPeriods
 from bot.media.images import shrink_image_file
 from bot.observability.discord_metrics import DiscordMetrics
@@ -48,7 +48,7 @@ from bot.observability.health_checks import HealthChecks
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
-from bot.outputs.materialize import Concurrency, Materializer
+from bot.outputs.materialize import Materializer
 from bot.outputs.spool import Spool
 from bot.outputs.spooled import PredictionReader
 from bot.runs import Run, parse_target
@@ -167,7 +167,7 @@ class App:
             clock=clock,
             metrics=metrics,
         )
-        self._concurrency = Concurrency()
+        self._downloads = asyncio.Semaphore(OUTPUT_DOWNLOADS)
         self._replies = ReplyRegistry(
             self._client,
             ledger=store.runs,
@@ -553,7 +553,7 @@ class App:
             stem=_stem(run),
             limit=run.place.file_limit,
             created_at=run.created_at,
-            concurrency=self._concurrency,
+            downloads=self._downloads,
             shrink=shrink,
             quota=self._spool.quota,
             workers=self._workers,

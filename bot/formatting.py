@@ -12,6 +12,7 @@ from typing import Final
 import humanize
 
 ELLIPSIS: Final = "…"
+SEPARATOR: Final = " · "  # between facts on one line
 
 _JOINED: Final = ("Mn", "Me", "Sk")  # accents, variation selectors, skin tones
 _JOINER: Final = "\u200d"
@@ -68,6 +69,11 @@ def format_large_number(number: int) -> str:
 def format_ordinal(number: int) -> str:
     """Return 1st, 2nd, 3rd, 11th."""
     return humanize.ordinal(number)
+
+
+def join_facts(*facts: str) -> str:
+    """Return facts on one line, without the empty ones: "done · 5 images · 41 s"."""
+    return SEPARATOR.join(fact for fact in facts if fact)
 
 
 def single_line(text: str) -> str:

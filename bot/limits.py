@@ -1,8 +1,10 @@
-"""Every limit that Discord or Replicate imposes, once, with its source.
+"""Every limit that Discord, Replicate or Cog imposes, with its source, and the bot's own, with their reasons.
 
 Discord's are from discord.com/developers/docs (API v10) unless a line says otherwise;
 Replicate's from its OpenAPI document and replicate.com/docs. What keeps to them: ``bot.ui.discord_rate_limits`` paces
 edits, ``bot.runs.create_queue`` paces creates, ``bot.store.quota`` limits people.
+
+The bot's own bound what others send: people, models, strangers at the HTTP port. Nothing else bounds it.
 """
 
 from datetime import timedelta
@@ -16,8 +18,7 @@ INTERACTION_ACK: Final = timedelta(seconds=3)
 INTERACTION_TOKEN_LIFE: Final = timedelta(minutes=15)
 USER_INSTALL_FOLLOWUPS: Final = 5
 
-# Our own: tokens of presses that are kept until their runs are taken up after a restart, some 300 bytes each.
-EARLY_TOKENS: Final = 1000
+EARLY_TOKENS: Final = 1000  # our own: of presses, kept until their runs are recovered after a restart; 300 bytes each
 
 # Discord: the start. Cloudflare's bans tell a wait of up to an hour; longer ones are not believed.
 DISCORD_START_WAIT_MAX: Final = timedelta(hours=1)
@@ -33,7 +34,7 @@ REQUEST_BYTES: Final = 25 * MIB
 NONCE_CHARS: Final = 25
 OLD_MESSAGE: Final = timedelta(hours=1)  # past it, edits are scarce: error 30046
 
-# Our own bounds of a reply. A channel takes five messages in five seconds, and people have to scroll past each.
+# Our own: messages of a reply. A channel takes five messages in five seconds, and people have to scroll past each.
 TEXT_MESSAGES: Final = 5
 TEXT_MESSAGES_MAX: Final = 20
 
@@ -100,7 +101,7 @@ WORK_RESULT_BYTES: Final = 128 * MIB  # the largest file that Replicate accepts,
 WORK_WAITING: Final = 1000  # calls, over all people; each holds its arguments in memory
 WORK_WAITING_PER_OWNER: Final = 100
 
-# This bot: its HTTP port. A stranger can reach it, and may hold it up no longer and fill no more than this.
+# Our own: the HTTP port. Strangers can reach it; they take no more time and memory than this.
 HTTP_CONNECTIONS: Final = 256  # of the usual 1024 file descriptors; beyond, the longest waiting one is closed
 HTTP_HEAD_WAIT: Final = timedelta(seconds=15)  # for the next request's complete head, also between two requests
 HTTP_REQUEST_WAIT: Final = timedelta(seconds=15)  # from a complete head until the response is written
@@ -108,11 +109,12 @@ WEBHOOK_BODY_BYTES: Final = 16 * MIB  # a whole prediction, with files of up to 
 WEBHOOK_PARSED_BYTES: Final = 256 * KIB  # a body beyond it only wakes its run: parsing it would hold up everything else
 WEBHOOK_BODIES: Final = 32  # read at the same time: 8 MiB of bodies at most
 WEBHOOK_BODY_WAIT: Final = timedelta(seconds=5)  # Replicate gives up after a few seconds
-WEBHOOK_ID_CHARS: Final = 128  # 10,000 ids are remembered
+WEBHOOK_ID_CHARS: Final = 128
+WEBHOOK_IDS_REMEMBERED: Final = 10_000  # of deliveries, to drop repeated ones
 REFUSALS_LOGGED_EVERY: Final = timedelta(minutes=1)  # for each reason, with their count: a flood does not fill the disk
 
-# Schemas of models. A schema comes from a stranger, and everybody may ask for any model's. These bounds keep reading
-# one below 100 ms; the largest of the real ones that the tests know has 18 kB, 22 inputs and some 60 nodes.
+# Our own: schemas of models. A schema comes from a stranger, and everybody may ask for any model's. These bounds keep
+# reading one below 100 ms; the largest of the real ones that the tests know has 18 kB, 22 inputs and some 60 nodes.
 MODEL_BYTES: Final = MIB  # of Replicate's response about one model, its schema included; the largest has 36 kB
 SCHEMA_INPUTS: Final = 300  # a command shows 25 at most, the others are key=value text
 SCHEMA_NODES: Final = 2_000  # subschemas; one that is referred to counts every time
@@ -144,14 +146,14 @@ INPUT_SPOOL_BYTES: Final = 1024 * MIB  # on disk, between the download and the r
 INPUT_UPLOAD_BYTES: Final = 128 * MIB  # in memory, while they are sent: one of the largest, or many small ones
 DOWNLOAD_SECONDS: Final = 60.0  # for one attachment: Discord's own connection is not what makes it slow
 
-# Ours: what is read of a model's output, logs and errors. Their sizes are bounded by nobody else.
+# Our own: what is read of a model's output, logs and errors. Their sizes are bounded by nobody else.
 ERROR_CHARS_READ: Final = 8 * KIB  # of an error: the message of any real one stands in its first or last lines
 LOG_CHARS_READ: Final = 64 * KIB  # of what is new in the logs since the last poll: the newest bar is at their end
 LOG_LINE_CHARS: Final = 1000  # of a line that may be a progress bar; tqdm fills a terminal of some hundred columns
 LOG_CHARS_WRITTEN: Final = 32 * KIB  # of a line of the bot's own log: a long traceback has a tenth
 STEP_DIGITS: Final = 9  # of a step in a progress bar
 
-# Ours: what is held in memory, as values, of the JSON in an output. What is more stays text (bot.large_json), and is
+# Our own: what is held in memory, as values, of the JSON in an output. What is more stays text (bot.large_json), and is
 # shown as a file.
 JSON_CHARS_HELD: Final = 64 * KIB  # an array or object of up to here is held whole: a millisecond to walk
 JSON_DEPTH_HELD: Final = 30  # far from Python's recursion limit, and deeper than any output that has a layout
@@ -159,6 +161,8 @@ JSON_ITEMS_HELD: Final = 100  # of an array or object without files: more are da
 JSON_NODES_HELD: Final = 5000  # in all; walked with every poll, some milliseconds
 JSON_STRINGS_HELD: Final = 100_000  # pieces of a text: more than the longest context of a language model has tokens
 JSON_FILES_HELD: Final = 1000
+LAYOUT_SECONDS: Final = 30.0  # of CPU, to lay out or pack a JSON file: 60 MB of numbers take about 10
+OUTPUT_DOWNLOADS: Final = 16  # at the same time, over all runs; each holds a chunk in memory
 OUTPUTS_SHOWN: Final = 100  # files and texts of a run: ten messages of ten. The rest is one JSON file
 RESPONSE_BYTES: Final = 64 * MIB  # of Replicate's API; larger outputs are URLs, because Discord takes no larger file
 INLINE_JSON_BYTES: Final = 128 * KIB  # parsed on the event loop: a millisecond or two. More goes to a worker process
@@ -171,6 +175,8 @@ COG_AT_ONCE_MAX: Final = 64  # predictions on one server; a GPU has few, and eac
 COG_BODY_BYTES: Final = 144 * MIB  # a prediction with files of 100 MB in all, as data URIs
 COG_BODY_WAIT: Final = timedelta(minutes=2)  # for one body or one file: 144 MiB over a network of 10 Mbit/s
 COG_BODIES: Final = 8  # read at the same time, each to disk
+EXTRACT_SECONDS: Final = 30.0  # of CPU, to take the files out of a body: 140 MB take about two
+EXTRACT_MEMORY: Final = 1024 * MIB  # the body as bytes, as text and as values, and one decoded file
 COG_INPUT_BYTES: Final = 70 * 1000 * 1000  # of the files of one run; as data URIs they fit the 100 MiB that Cog reads
 COG_SETUP: Final = timedelta(minutes=15)  # to load the weights of a model; a worker that cannot start tries for ever
 # The end of a prediction is told up to 12 times, after 0.2 s and then twice as long each time: seven minutes. Whoever

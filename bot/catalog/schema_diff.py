@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.catalog.catalog import Command
+from bot.formatting import join_facts
 from bot.options.fields import Field, Scalar
 from bot.options.files import describe_types
 from bot.options.text import describe_inputs, format_range, format_value
@@ -40,9 +41,9 @@ def diff_schemas(old: Command, new: Command) -> SchemaDiff:
         added=tuple(line for name, line in lines.items() if name not in old_fields),
         removed=tuple(f"`{old.layout.names[name]}`" for name in old_fields if name not in new_fields),
         changed=tuple(
-            f"`{new.layout.names[name]}` · {changes}"
+            join_facts(f"`{new.layout.names[name]}`", changes)
             for name, field in new_fields.items()
-            if name in old_fields and (changes := " · ".join(_diff_field(old, new, old_fields[name], field)))
+            if name in old_fields and (changes := join_facts(*_diff_field(old, new, old_fields[name], field)))
         ),
         output=f"{old_output} → {new_output}" if old_output != new_output else None,
     )

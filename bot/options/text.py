@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.formatting import single_line, truncate
+from bot.formatting import SEPARATOR, join_facts, single_line, truncate
 from bot.options.fields import Field, FieldKind
 from bot.options.files import describe_types
 from bot.secrets import contains_private_url, is_secret_name
@@ -23,7 +23,6 @@ _MIN_TEXT_CHARS: Final = 16  # of a description's own text that remain, however 
 _LISTED_CHOICES: Final = 8  # of a longer list, the rest is counted
 _EXACT_INTEGERS: Final = 1e15  # floats below it are shown without a decimal point
 _SUMMARY_CHARS: Final = 200
-_SEPARATOR: Final = " · "
 _COUNT_NAME: Final = re.compile(r"(?:number_of|num|n)_(?P<what>[a-z_]+)")
 
 
@@ -37,8 +36,8 @@ def join_description(text: str, details: str, max_chars: int) -> str:
     text = text.rstrip(" .")
     if not details:
         return truncate(text, max_chars)
-    details = truncate(details, max(max_chars - _MIN_TEXT_CHARS - len(_SEPARATOR), 1))
-    return f"{truncate(text, max_chars - len(details) - len(_SEPARATOR))}{_SEPARATOR}{details}"
+    details = truncate(details, max(max_chars - _MIN_TEXT_CHARS - len(SEPARATOR), 1))
+    return f"{truncate(text, max_chars - len(details) - len(SEPARATOR))}{SEPARATOR}{details}"
 
 
 def humanize_key(name: str) -> str:
@@ -131,7 +130,7 @@ def _describe_input(layout: "OptionLayout", field: Field) -> str:
         "" if has_option else f"only in `{layout.advanced}`",
         "deprecated" if field.deprecated else "",
     ]
-    return _SEPARATOR.join(part for part in parts if part)
+    return join_facts(*parts)
 
 
 def _describe_kind(field: Field) -> str:
@@ -168,7 +167,7 @@ def _join_fitting(parts: list[str]) -> str:
     """Join the parts that fit and count the others."""
     for kept in range(len(parts), 0, -1):
         more = [f"{len(parts) - kept} more"] if kept < len(parts) else []
-        line = _SEPARATOR.join([*parts[:kept], *more])
+        line = SEPARATOR.join([*parts[:kept], *more])
         if len(line) <= _SUMMARY_CHARS:
             return line
     return truncate(parts[0], _SUMMARY_CHARS) if parts else ""

@@ -15,7 +15,6 @@ _BASE64_LETTERS: Final = bytes.maketrans(b"-_", b"+/")
 _CHUNK_CHARS: Final = 256 * 1024  # a millisecond
 
 _CORRUPT: Final = "The model returned a file inline, but its data can't be read."
-_TOO_LARGE: Final = "Too large to download here"
 
 
 def is_data_uri(text: str) -> bool:
@@ -40,13 +39,13 @@ def decode_data_uri(text: str, *, max_bytes: int) -> Iterator[bytes]:
     is_base64 = is_base64_data_uri(text)
     # Unencoded, a byte is up to 3 characters ("%00").
     if (len(text) - start) * 3 // 4 > max_bytes * (1 if is_base64 else 3) + 3:
-        raise FileTooLarge(_TOO_LARGE)
+        raise FileTooLarge
     chunks = _unquote(text, start)
     size = 0
     for data in _decode_base64(chunks) if is_base64 else chunks:
         size += len(data)
         if size > max_bytes:
-            raise FileTooLarge(_TOO_LARGE)
+            raise FileTooLarge
         yield data
 
 

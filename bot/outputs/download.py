@@ -47,7 +47,6 @@ _INFLATE_CHUNK_BYTES: Final = 64 * 1024  # decompressed at once, whatever the ra
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
 _CORRUPT: Final = "The file is compressed in a way that can't be read."
-_TOO_LARGE: Final = "Too large to download here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Downloader:
                 await self._download(_parse_url(url), path)
             return await asyncio.to_thread(inspect_file, path, source_name(url))
         except OSError as error:
-            raise DiskError("The bot couldn't save the file to its disk. Ask the bot's owner to check it.") from error
+            raise DiskError from error
 
     async def _download(self, url: httpx.URL, path: Path) -> None:
         deadline = self._clock.monotonic() + _DEADLINE
@@ -139,7 +138,7 @@ class Downloader:
     async def _save(self, response: httpx.Response, path: Path, *, deadline: float) -> None:
         declared_size = response.headers.get("content-length", "")
         if _SIZE.fullmatch(declared_size) and int(declared_size) > self._max_bytes:
-            raise FileTooLarge(_TOO_LARGE)
+            raise FileTooLarge
         encoding = response.headers.get("content-encoding", "")
         writer = _BodyWriter(path, self._quota, encoding=encoding, max_bytes=self._max_bytes)
         pending: list[bytes] = []
@@ -209,7 +208,7 @@ class _BodyWriter:
         for piece in self._decompressor.feed(data):
             self._file.write(piece)
             if self._file.size > self._max_bytes:
-                raise FileTooLarge(_TOO_LARGE)
+                raise FileTooLarge
 
     def commit(self) -> None:
         """End the file. Raises HostUnreachable if the compressed data is not complete."""

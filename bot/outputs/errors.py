@@ -35,6 +35,9 @@ class AccessDenied(DownloadError):
 class FileTooLarge(DownloadError):
     """The file is larger than the limit."""
 
+    def __init__(self, sentence: str = "Too large to download here") -> None:
+        super().__init__(sentence)
+
 
 class FileCorrupt(DownloadError):
     """The file cannot be decompressed or decoded."""
@@ -46,6 +49,11 @@ class HostUnreachable(DownloadError):
 
 class DiskError(DownloadError):
     """The file cannot be written to the bot's disk."""
+
+    def __init__(
+        self, sentence: str = "The bot couldn't save the file to its disk. Ask the bot's owner to check it."
+    ) -> None:
+        super().__init__(sentence)
 
 
 class SpoolFull(DownloadError):

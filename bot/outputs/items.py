@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from bot.limits import GALLERY_MIME_TYPES
 from bot.media.types import MediaType
 
 
@@ -34,6 +35,11 @@ class FileItem:
     note: str | None = None
     url: str = field(default="", repr=False)
     expires_at: datetime | None = None
+
+    @property
+    def fits_gallery(self) -> bool:
+        """Whether Discord's clients draw it in a gallery."""
+        return self.type.mime in GALLERY_MIME_TYPES
 
 
 @dataclass(frozen=True, slots=True)

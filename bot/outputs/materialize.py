@@ -9,16 +9,15 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, Final, TypeVar, TypeVarTuple, overload
 
 import structlog
 
 from bot.formatting import format_size
 from bot.large_json import InvalidJson, contains_large, encode, read_object
-from bot.limits import DATA_KEPT, INLINE_JSON_BYTES, MIB
+from bot.limits import DATA_KEPT, INLINE_JSON_BYTES, LAYOUT_SECONDS, MIB
 from bot.media import types as sniff
 from bot.media.file_names import may_run, safe_suffix
 from bot.media.types import MediaKind, MediaType
@@ -30,6 +29,9 @@ from bot.outputs.parse import RawData, RawFile, RawOutput, RawText
 from bot.outputs.spool import DiskQuota, adopt_file, delete_folder, write_file
 from bot.outputs.spooled import spooled_name
 from bot.worker_pool import WorkerPool, WorkTooHeavy
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 log = structlog.get_logger(__name__)
 
@@ -52,24 +54,12 @@ _SNIFFED_SUFFIXES: Final = frozenset(kind.suffix for kind in vars(sniff).values(
 
 _OUTPUT_NAME: Final = "output.json"
 _OUTPUT: Final = "output"
-_LAYOUT_SECONDS: Final = 30.0  # of processor time: 60 MB of numbers take about 10
 
 _NOT_LINKED: Final = "Files of this kind can run programs, so it isn't linked here; find it on Replicate."
-_DISK_ERROR: Final = "The bot couldn't save the file to its disk. Ask the bot's owner to check it."
 
 
 Shrink = Callable[[Path, Path, int], Awaitable[bool]]
 """Write an image that fits so many bytes to the second path; return whether it could. WorkTooHeavy may be raised."""
-
-
-@dataclass(frozen=True, slots=True)
-class Concurrency:
-    """Limits over all runs.
-
-    ``downloads``: each holds one chunk of bytes.
-    """
-
-    downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(16))
 
 
 class Materializer:
@@ -78,8 +68,8 @@ class Materializer:
     An output is not downloaded twice, whether requested concurrently, later, or after a restart: the file is in
     ``folder`` under a name derived from its index and URL, and only complete files have such names. ``stem`` begins the
     names that people see. ``limit`` is the largest upload in bytes. Replicate deletes outputs an hour after
-    ``created_at``, the time when the run was created. ``shrink`` makes images smaller. Large JSON is laid out in
-    ``workers``, without them in a thread.
+    ``created_at``, the time when the run was created. ``downloads`` bounds the downloads of all runs. ``shrink`` makes
+    images smaller. Large JSON is laid out in ``workers``, without them in a thread.
     """
 
     def __init__(
@@ -90,7 +80,7 @@ class Materializer:
         stem: str,
         limit: int,
         created_at: datetime,
-        concurrency: Concurrency,
+        downloads: asyncio.Semaphore,
         shrink: Shrink,
         quota: DiskQuota,
         workers: WorkerPool | None = None,
@@ -103,7 +93,7 @@ class Materializer:
         self._stem = stem
         self._limit = limit
         self._expires_at = created_at + DATA_KEPT
-        self._concurrency = concurrency
+        self._downloads = downloads
         self._shrink_file = shrink
         self._items: dict[str, FileItem | LinkItem] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -142,12 +132,9 @@ class Materializer:
         """Return the output that was saved, or else ``output``, which the row holds."""
         try:
             data = await asyncio.to_thread((self._folder / _OUTPUT_NAME).read_bytes)
-            if self._workers is None or len(data) <= INLINE_JSON_BYTES:
+            if len(data) <= INLINE_JSON_BYTES:
                 return read_object(data, (_OUTPUT,))[_OUTPUT]
-            members = await self._workers.run(
-                read_object, data, (_OUTPUT,), (), owner=self._owner, seconds=_LAYOUT_SECONDS
-            )
-            return members[_OUTPUT]
+            return (await self._compute(read_object, data, (_OUTPUT,), ()))[_OUTPUT]
         except FileNotFoundError:
             return output
         except (OSError, InvalidJson, KeyError, WorkTooHeavy) as error:
@@ -160,15 +147,12 @@ class Materializer:
 
     async def _lay_out(self, data: Any) -> bytes:
         """Return the data as the text of a JSON file."""
-        if self._workers is None or not contains_large(data):
+        if not contains_large(data):
             return await asyncio.to_thread(encode_json_file, data)
         try:
-            laid_out: bytes = await self._workers.run(
-                encode_json_file, data, owner=self._owner, seconds=_LAYOUT_SECONDS
-            )
+            return await self._compute(encode_json_file, data)
         except WorkTooHeavy:  # then it is shown as the model wrote it
             return await asyncio.to_thread(_join_json, data)
-        return laid_out
 
     async def _materialize_data(self, raw: RawData, data: bytes, path: Path) -> FileItem | LinkItem:
         name, kind, size = file_name(self._stem, raw.index, raw.label, sniff.JSON), sniff.JSON, len(data)
@@ -182,20 +166,23 @@ class Materializer:
         try:
             await asyncio.to_thread(write_file, path, data, self._quota)
         except OSError:
-            return LinkItem(label=name, url="", reason=_DISK_ERROR, passing=True)
+            return LinkItem(label=name, url="", reason=str(DiskError()), passing=True)
         except SpoolFull as error:
             return LinkItem(label=name, url="", reason=str(error), passing=True)
         return FileItem(name=name, source=path, type=kind, size=len(data), note=note)
 
     async def _pack(self, data: bytes, name: str) -> bytes:
         """Return a ZIP archive with the data as its only file; the data as it is if that takes too long."""
-        if self._workers is None:
-            return await asyncio.to_thread(_zip, data, name)
         try:
-            packed: bytes = await self._workers.run(_zip, data, name, owner=self._owner, seconds=_LAYOUT_SECONDS)
+            return await self._compute(_zip, data, name)
         except WorkTooHeavy:
             return data
-        return packed
+
+    async def _compute(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Return what the function returns, called in a worker process if there are any. Raises WorkTooHeavy."""
+        if self._workers is None:
+            return await asyncio.to_thread(function, *args)
+        return await self._workers.run(function, *args, owner=self._owner, seconds=LAYOUT_SECONDS)
 
     async def _materialize_file(self, raw: RawFile, path: Path) -> FileItem | LinkItem:
         try:
@@ -207,7 +194,7 @@ class Materializer:
             gone = isinstance(error, (FileGone, AddressNotAllowed))
             return self._link(raw, str(error), expires=not gone, passing=isinstance(error, (DiskError, SpoolFull)))
         except OSError:
-            return self._link(raw, _DISK_ERROR, passing=True)
+            return self._link(raw, str(DiskError()), passing=True)
         if fitting is None:
             return self._link(raw, self._too_large(file.size))
         name = file_name(self._stem, raw.index, raw.label, fitting.type, fitting.source_name)
@@ -233,7 +220,7 @@ class Materializer:
         try:
             return await asyncio.to_thread(inspect_file, path, source_name(url))
         except FileNotFoundError:
-            async with self._concurrency.downloads:
+            async with self._downloads:
                 return await self._downloader.download(url, path)
 
     async def _shrink(self, file: DownloadedFile) -> DownloadedFile | None:

@@ -15,7 +15,8 @@ from functools import partial
 from itertools import groupby, islice
 from typing import Final
 
-from bot.limits import ATTACHMENTS_PER_MESSAGE, COMPONENTS_PER_MESSAGE, GALLERY_ITEMS, GALLERY_MIME_TYPES
+from bot.formatting import utf16_length
+from bot.limits import ATTACHMENTS_PER_MESSAGE, COMPONENTS_PER_MESSAGE, GALLERY_ITEMS
 from bot.outputs.items import FileItem, LinkItem, OutputItem, RemainderItem, TextItem
 
 MIN_CHUNK_CHARS: Final = 80  # enough for a reopened code block and some words
@@ -215,7 +216,7 @@ class _Paginator:
         for part in split(text, first_chars=self._space, chars=self._chars):
             if last is not None:
                 self._start_chunk()
-            self._add(TextItem(part.text), 1 + _utf16_units(part.text))
+            self._add(TextItem(part.text), 1 + utf16_length(part.text))
             if not self._may_start_text():
                 if _NON_BLANK.search(text, part.end):
                     self._add_remainder(item, part)
@@ -225,11 +226,11 @@ class _Paginator:
     def add_file_or_link(self, item: FileItem | LinkItem) -> None:
         if isinstance(item, LinkItem):
             units = (
-                1 + _utf16_units(item.label) + _utf16_units(item.url) + _utf16_units(item.reason) + _LINK_EXTRA_CHARS
+                1 + utf16_length(item.label) + utf16_length(item.url) + utf16_length(item.reason) + _LINK_EXTRA_CHARS
             )
             is_full = False
         else:
-            units = _utf16_units(item.name) + _utf16_units(item.note) + _NOTE_EXTRA_CHARS if item.note else 0
+            units = utf16_length(item.name) + utf16_length(item.note) + _NOTE_EXTRA_CHARS if item.note else 0
             is_full = self._is_full
         if is_full or units > self._space or not self._has_component_for(item):
             self._start_chunk()
@@ -429,11 +430,7 @@ def _component_kind(item: OutputItem | RemainderItem) -> str:
         return "remainder"
     if not isinstance(item, FileItem):
         return "text"
-    return "gallery" if item.type.mime in GALLERY_MIME_TYPES else "file"
-
-
-def _utf16_units(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return "gallery" if item.fits_gallery else "file"
 
 
 def _advance(text: str, start: int, units: int) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.large_json import InvalidJson, load
-from bot.limits import FILE_BYTES, INLINE_JSON_BYTES, MIB
+from bot.limits import EXTRACT_MEMORY, EXTRACT_SECONDS, FILE_BYTES, INLINE_JSON_BYTES
 from bot.outputs.data_uri import decode_data_uri, is_base64_data_uri
 from bot.outputs.errors import DownloadError, FileTooLarge
 from bot.outputs.spool import DiskQuota, Spool, SpoolFile, adopt_file, make_folder
@@ -29,8 +29,6 @@ _SUBTYPE: Final = re.compile(r"data:[a-z]+/(?:x-)?([a-z0-9]{1,8})[;,]", re.IGNOR
 _KEPT: Final = frozenset(
     {"id", "status", "output", "error", "logs", "metrics", "created_at", "started_at", "completed_at"}
 )
-_EXTRACT_SECONDS: Final = 30.0  # of CPU: 140 MB take about two
-_EXTRACT_MEMORY: Final = 1024 * MIB  # the body as bytes, as text and as values, and one decoded file
 _UNREADABLE: Final = "data:,"  # an empty file: the card says that there was one
 
 
@@ -72,7 +70,7 @@ class PredictionReader:
                 await _write(body, chunk, max_bytes)
             result = await self._workers.run(
                 extract_files, body.part, folder,
-                owner=zlib.crc32(run_id.encode()), seconds=_EXTRACT_SECONDS, memory=_EXTRACT_MEMORY,
+                owner=zlib.crc32(run_id.encode()), seconds=EXTRACT_SECONDS, memory=EXTRACT_MEMORY,
             )  # fmt: skip
         return await self._adopt(folder, *result)
 
@@ -157,7 +155,7 @@ def _adopt_files(folder: Path, names: tuple[str, ...], quota: DiskQuota) -> None
 
 async def _write(file: SpoolFile, chunk: bytes, max_bytes: int) -> None:
     if file.size + len(chunk) > max_bytes:
-        raise FileTooLarge("Too large to download here")
+        raise FileTooLarge
     await asyncio.to_thread(file.write, chunk)
 
 

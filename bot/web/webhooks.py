@@ -20,13 +20,18 @@ from bot.backends.prediction import Prediction
 from bot.backends.replicate.api import decode_object
 from bot.backends.replicate.predictions import parse_prediction
 from bot.backends.replicate.webhooks import ID_HEADER, DeliveryVerification, WebhookVerifier
-from bot.limits import WEBHOOK_BODIES, WEBHOOK_BODY_BYTES, WEBHOOK_BODY_WAIT, WEBHOOK_PARSED_BYTES
+from bot.limits import (
+    WEBHOOK_BODIES,
+    WEBHOOK_BODY_BYTES,
+    WEBHOOK_BODY_WAIT,
+    WEBHOOK_IDS_REMEMBERED,
+    WEBHOOK_PARSED_BYTES,
+)
 from bot.observability.metrics import Metrics
 from bot.web.refusals import RefusalLog
 
 log = structlog.get_logger(__name__)
 
-_REMEMBERED_IDS: Final = 10_000
 _RETRY_AFTER: Final = {"Retry-After": "5"}
 
 WakeRun = Callable[[str, Prediction | None], bool]
@@ -155,7 +160,7 @@ class WebhookReceiver:
         if not self._wake_run(run_id, prediction):
             return "unknown"
         self._received_ids[delivery_id] = None
-        if len(self._received_ids) > _REMEMBERED_IDS:
+        if len(self._received_ids) > WEBHOOK_IDS_REMEMBERED:
             self._received_ids.popitem(last=False)
         return outcome
 

@@ -10,10 +10,9 @@ from bot.catalog.catalog import Catalog, Command
 from bot.catalog.search import ModelSearch, ModelSummary
 from bot.client import Replicord
 from bot.clock import Clock
-from bot.formatting import format_large_number
+from bot.formatting import SEPARATOR, format_large_number, join_facts
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.ui.render.markdown import one_line
-from bot.ui.render.strings import SEPARATOR
 
 Choices = list[app_commands.Choice[str]]
 
@@ -99,8 +98,8 @@ def _command_choice(command: Command, value: str) -> app_commands.Choice[str]:
 
 def _model_choice(summary: ModelSummary) -> app_commands.Choice[str]:
     runs = f"{format_large_number(summary.run_count)} runs" if summary.run_count else ""
-    parts = (summary.model, runs, one_line(summary.description, CHOICE_CHARS))
-    name = one_line(SEPARATOR.join(part for part in parts if part), CHOICE_CHARS)
+    facts = join_facts(summary.model, runs, one_line(summary.description, CHOICE_CHARS))
+    name = one_line(facts, CHOICE_CHARS)
     return app_commands.Choice(name=name, value=summary.model)
 
 

@@ -20,7 +20,7 @@ from bot.media.images import shrink_image_file
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.items import FileItem, LinkItem, TextItem
-from bot.outputs.materialize import Concurrency, Materializer, file_name
+from bot.outputs.materialize import Materializer, file_name
 from bot.outputs.parse import RawData, RawFile, RawText
 from bot.outputs.spool import DiskQuota
 from tests.clock import VirtualClock, settle
@@ -49,7 +49,7 @@ class Bot:
 
     def __init__(self, http: httpx.AsyncClient, clock: VirtualClock, folder: Path) -> None:
         self.folder = folder
-        self.concurrency = Concurrency(downloads=asyncio.Semaphore(2))
+        self.downloads = asyncio.Semaphore(2)
         self.quota = DiskQuota(10_000_000)
         self._downloader = Downloader(
             http,
@@ -63,7 +63,7 @@ class Bot:
     def materializer(self, **more: Any) -> Materializer:
         settings: dict[str, Any] = {"folder": self.folder, "stem": "generate", "limit": LIMIT, "created_at": CREATED_AT}
         return Materializer(
-            self._downloader, concurrency=self.concurrency, quota=self.quota, shrink=shrink, **(settings | more)
+            self._downloader, downloads=self.downloads, quota=self.quota, shrink=shrink, **(settings | more)
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.formatting import format_duration, truncate_utf16, utf16_length
+from bot.formatting import SEPARATOR, format_duration, join_facts, truncate_utf16, utf16_length
 from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS, URL_CHARS
 from bot.media.types import parse_reference
 from bot.runs import is_served
@@ -21,7 +21,6 @@ from bot.secrets import MASK, is_secret_name, mask_secrets
 from bot.store.models import Place, Run, RunState
 from bot.ui.render import strings
 from bot.ui.render.markdown import escape, format_code_block, format_timestamp, one_line
-from bot.ui.render.strings import SEPARATOR
 from bot.ui.respond import report_error
 
 _URL_SCHEMES: Final = ("https://", "http://", "attachment://")
@@ -137,10 +136,10 @@ def list_card(
 def run_entry(run: Run, *, image: str | None = None, button: ui.DynamicItem[ui.Button[Any]] | None = None) -> Entry:
     """Return a run as an entry of a list: command and prompt, state and age, and the way to its message."""
     prompt = escape(one_line(run.prompt, 120)) if run.prompt else ""
-    head = SEPARATOR.join(part for part in (f"**/{escape(run.command)}**", prompt) if part)
+    head = join_facts(f"**/{escape(run.command)}**", prompt)
     url = message_url(run.place)
     link = f"[open]({url})" if button is not None or image is not None else ""
-    state = SEPARATOR.join(part for part in (_STATES[run.state], format_timestamp(run.created_at), link) if part)
+    state = join_facts(_STATES[run.state], format_timestamp(run.created_at), link)
     return Entry(text=f"{head}\n-# {state}", url=url, image=image, button=button)
 
 

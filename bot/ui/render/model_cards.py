@@ -9,14 +9,14 @@ from discord import ui
 from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff
 from bot.catalog.search import ModelSummary
-from bot.formatting import format_count, format_large_number
+from bot.formatting import SEPARATOR, format_count, format_large_number, join_facts
 from bot.options.text import describe_inputs
 from bot.outputs.output_schema import describe_output
 from bot.runs import OWN_MODEL, is_served
 from bot.ui.components import ModelAction, ModelButton
 from bot.ui.render.cards import Card, Entry, Tone, list_card
 from bot.ui.render.markdown import escape, one_line
-from bot.ui.render.strings import SEPARATOR, model_link, model_url
+from bot.ui.render.strings import model_link, model_url
 
 PER_PAGE: Final = 8
 _RESULTS_SHOWN: Final = 8
@@ -41,7 +41,7 @@ def commands_card(commands: Sequence[Command], *, page: int = 0) -> Card:
         "Models",
         [Entry(text=_command_text(command)) for command in shown],
         intro="" if commands else "No models yet. Add one with /models add.",
-        footer="-# " + _join(format_count(len(commands), "command"), position, _INFO_HINT),
+        footer="-# " + join_facts(format_count(len(commands), "command"), position, _INFO_HINT),
         buttons=buttons,
     )
 
@@ -104,7 +104,7 @@ def added_card(command: Command, *, title: str) -> Card:
     return list_card(
         title,
         [Entry(text=f"**Inputs** {names}"), Entry(text=f"**Output** {describe_output(command.output_schema)}")],
-        intro=_join(model_link(command.target.model), _describe_version(command)),
+        intro=join_facts(model_link(command.target.model), _describe_version(command)),
         footer="-# Not showing up yet? Reload Discord (Ctrl+R).",
         tone=Tone.SUCCESS,
     )
@@ -114,7 +114,7 @@ def _command_text(command: Command) -> str:
     head = f"**/{escape(command.name)}**{SEPARATOR}{model_link(command.target.model)}"
     origin = "added" if command.added else "configured"
     description = escape(one_line(command.description, 140))
-    return f"{head}\n{description}\n-# {_join(origin, _describe_version(command))}"
+    return f"{head}\n{description}\n-# {join_facts(origin, _describe_version(command))}"
 
 
 def _summary_text(summary: ModelSummary) -> str:
@@ -130,7 +130,7 @@ def _facts(summary: ModelSummary) -> str:
     if summary.model == OWN_MODEL:
         return ""
     runs = f"{format_large_number(summary.run_count)} {'run' if summary.run_count == 1 else 'runs'}"
-    return _join("official" if summary.official else "community", runs if summary.run_count else "")
+    return join_facts("official" if summary.official else "community", runs if summary.run_count else "")
 
 
 def _describe_version(command: Command) -> str:
@@ -163,7 +163,3 @@ def _links(command: Command) -> list[ui.Button[Any]]:
     if is_served(target):
         return []
     return [ui.Button(label="View on Replicate", url=model_url(target), style=discord.ButtonStyle.link)]
-
-
-def _join(*parts: str) -> str:
-    return SEPARATOR.join(part for part in parts if part)

@@ -27,7 +27,6 @@ from bot.formatting import replace_surrogates, utf16_length
 from bot.limits import (
     ATTACHMENTS_PER_MESSAGE,
     GALLERY_ITEMS,
-    GALLERY_MIME_TYPES,
     TEXT_CHARS,
     TEXT_MESSAGES,
     TEXT_MESSAGES_MAX,
@@ -400,7 +399,7 @@ def _view_id(snapshot: RunSnapshot, options: RenderOptions) -> str | None:
 
 def _shape(item: OutputItem) -> str:
     if isinstance(item, FileItem):
-        return "gallery" if item.type.mime in GALLERY_MIME_TYPES else "file"
+        return "gallery" if item.fits_gallery else "file"
     return "text"
 
 

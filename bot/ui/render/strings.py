@@ -9,7 +9,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from bot.formatting import format_count, format_duration, format_ordinal, format_size, spell_duration, utf16_length
+from bot.formatting import (
+    SEPARATOR,
+    format_count,
+    format_duration,
+    format_ordinal,
+    format_size,
+    join_facts,
+    spell_duration,
+    utf16_length,
+)
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
@@ -28,8 +37,6 @@ from bot.ui.render.markdown import (
     format_timestamp,
     one_line,
 )
-
-SEPARATOR: Final = " · "
 
 # Answers to commands and buttons
 RESTARTING: Final = "The bot is restarting. Try again in a minute."
@@ -184,7 +191,7 @@ def format_run_header(run: Run, *, author: bool = True, model: bool = True) -> s
     """Return the first line of a card: author, command and model."""
     name = format_name(run.author_name) if author else "Someone"
     command = f"/{escape(one_line(run.command, 32))}"
-    return _join(
+    return join_facts(
         f"**{name}**",
         command,
         model_link(run.target if is_served(run.target) else run.target.partition(":")[0]) if model else "",
@@ -230,15 +237,15 @@ def format_status(snapshot: RunSnapshot) -> str:
     match progress.phase:
         case Phase.QUEUED:
             position = f"{format_ordinal(progress.queue_position)} in line" if progress.queue_position else ""
-            status = _join("**Queued**", position)
+            status = join_facts("**Queued**", position)
         case Phase.RUNNING:
             status = _format_running(snapshot)
         case Phase.CANCELING:
             canceler = _format_canceler(run)
-            status = _join("**Stopping**", f"requested by {canceler}" if canceler else "")
+            status = join_facts("**Stopping**", f"requested by {canceler}" if canceler else "")
         case _:
             status = _ACTIVE_STATUSES[progress.phase]
-    return _join(status, format_timestamp(progress.since))
+    return join_facts(status, format_timestamp(progress.since))
 
 
 def format_completion_notice(snapshot: RunSnapshot) -> str:
@@ -273,7 +280,7 @@ def _format_running(snapshot: RunSnapshot) -> str:
     fraction = _total_fraction(progress, done)
     progress_bar = format_progress_bar(fraction) if fraction is not None else ""
     name = noun if count else _expected_noun(snapshot.run)
-    return _join(f"**{_running_title(progress, done, count, name.capitalize())}**", steps, progress_bar)
+    return join_facts(f"**{_running_title(progress, done, count, name.capitalize())}**", steps, progress_bar)
 
 
 def _running_title(progress: Progress, done: int, count: int, name: str) -> str:
@@ -301,7 +308,7 @@ def _total_fraction(progress: Progress, done: int) -> float | None:
 def _format_succeeded(snapshot: RunSnapshot) -> str:
     count, noun = count_files(snapshot.items)
     result = format_count(count, noun) if count else "" if snapshot.items else "the model returned nothing"
-    return _join("**Done**", result, _format_run_duration(snapshot.run))
+    return join_facts("**Done**", result, _format_run_duration(snapshot.run))
 
 
 def _format_failed(snapshot: RunSnapshot) -> str:
@@ -314,7 +321,7 @@ def _format_canceled(snapshot: RunSnapshot) -> str:
     canceler, reason = _format_canceler(run), _format_reason(run)
     stopped = f"**Stopped** by {canceler}" if canceler else f"**Stopped:** {reason}" if reason else "**Stopped**"
     never_sent = run.sent_at is None and run.prediction_id is None
-    return _join(stopped + _format_kept(snapshot), "nothing was billed" if never_sent else "")
+    return join_facts(stopped + _format_kept(snapshot), "nothing was billed" if never_sent else "")
 
 
 def _format_aborted(snapshot: RunSnapshot) -> str:
@@ -347,10 +354,6 @@ def _format_kept(snapshot: RunSnapshot) -> str:
 def _format_run_duration(run: Run) -> str:
     duration = run_duration(run)
     return "" if duration is None else format_duration(duration)
-
-
-def _join(*parts: str) -> str:
-    return SEPARATOR.join(part for part in parts if part)
 
 
 def _in_brackets(*parts: str) -> str:
@@ -418,16 +421,16 @@ def format_withheld(
         expires_at = min((file.expires_at for file in linked if file.expires_at is not None), default=None)
         until = f"available until {format_timestamp(expires_at, 'f')}" if expires_at is not None else ""
         names = ", ".join(f"[{escape(one_line(file.name, 60))}]({escape_url(file.url)})" for file in linked)
-        line = _join(f"{names}: {reason}", until)
+        line = join_facts(f"{names}: {reason}", until)
         if len(linked) < len(group) or utf16_length("\n".join((*lines, line))) > chars:
-            line = _join(f"{_format_names([file.name for file in group])}: {reason}", view)
+            line = join_facts(f"{_format_names([file.name for file in group])}: {reason}", view)
         lines.append(line)
     return "\n".join(lines)
 
 
 def format_text_left_out(prediction_id: str | None) -> str:
     """Return the line that stands in for output text that Discord refused."""
-    return _join(f"-# {TEXT_LEFT_OUT}", format_view_link(prediction_id))
+    return join_facts(f"-# {TEXT_LEFT_OUT}", format_view_link(prediction_id))
 
 
 def explain_too_large(size: int) -> str:
@@ -437,7 +440,7 @@ def explain_too_large(size: int) -> str:
 
 def explain_too_many(prediction_id: str | None) -> str:
     """Return why a part of the output is not sent, with the link to where it can be seen."""
-    return _join(TOO_MANY_MESSAGES, format_view_link(prediction_id))
+    return join_facts(TOO_MANY_MESSAGES, format_view_link(prediction_id))
 
 
 def format_view_link(prediction_id: str | None) -> str:
@@ -458,7 +461,7 @@ def escape_link_item(item: LinkItem) -> LinkItem:
 def format_link_item(item: LinkItem) -> str:
     """Return the line of an escaped link item: a file that is not uploaded."""
     until = f"available until {format_timestamp(item.expires_at, 'f')}" if item.expires_at is not None else ""
-    return _join(f"[{item.label}]({item.url})" if item.url else item.label, item.reason, until)
+    return join_facts(f"[{item.label}]({item.url})" if item.url else item.label, item.reason, until)
 
 
 def format_file_notes(files: Sequence[FileItem]) -> str:
