@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DATA = (".toml", ".json", ".html", ".css", ".js", ".svg", ".mako")
+DATA = (".toml", ".json", ".html", ".css", ".js", ".svg", ".mako", ".yaml")
 NEEDED = ("bot", "cogs", "sandbox", "pyproject.toml", "README.md", "LICENSE")
 
 pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(180)]
