@@ -21,6 +21,7 @@ from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.materialize import Materializer
 from bot.outputs.parse import RawFile, RawOutput, RawText
 from bot.runs.engine import Engine
+from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run, RunState
@@ -205,15 +206,19 @@ class Environment:
         *,
         creates_per_minute: int = CREATES_PER_MINUTE,
         webhook_base: str | None = None,
+        ownership: Ownership = SOLE_OWNER,
+        replicate: FakeReplicate | None = None,
     ) -> None:
         self.creates_per_minute = creates_per_minute
         self.webhook_base = webhook_base
         self.store = store
         self.runs = RecordedRuns(store.runs)
         self.clock = clock
-        clock.is_store_busy = lambda: self.runs.in_progress > 0
+        is_other_busy = clock.is_store_busy
+        clock.is_store_busy = lambda: self.runs.in_progress > 0 or is_other_busy()
+        self.ownership = ownership
         self.policy = policy
-        self.replicate = FakeReplicate(clock)
+        self.replicate = replicate or FakeReplicate(clock)
         self.metrics = Metrics(process=False)
         self.replies: dict[str, list[FakeReply]] = {}
         self.delivery_results: deque[DeliveryResult | Exception] = deque()
@@ -264,6 +269,7 @@ class Environment:
             policy=self.policy,
             metrics=self.metrics,
             workers=self.workers,
+            ownership=self.ownership,
         )
 
     def _open_reply(self, run: Run, *, on_deleted: Callable[[], Awaitable[None]], recovered: bool = False) -> FakeReply:

@@ -1,0 +1,233 @@
+"""Two processes, one of which loses a run to the other: one owner acts, whatever the other believes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from bot.backends.prediction import Status
+from bot.runs.engine import CancelResult
+from bot.runs.policy import Policy
+from bot.store.errors import LeaseLost
+from bot.store.models import Place, RunState
+from bot.store.store import Store
+from tests.runs.environment import AUTHOR, Environment, StoreClock
+from tests.runs.fake_replicate import FakeReplicate
+from tests.store.databases import postgresql_only
+
+pytestmark = postgresql_only
+
+LEASE = "shard:0"
+LONG = timedelta(hours=1)
+
+
+@dataclass
+class Belief:
+    """What a process believes to own, right or wrong."""
+
+    fence: int | None = None
+    seconds: float = 100.0
+
+    def choose_fence(self, place: Place) -> int | None:
+        del place
+        if self.fence is None:
+            raise LeaseLost
+        return self.fence
+
+    def seconds_left(self, fence: int | None) -> float:
+        return self.seconds if fence == self.fence else 0.0
+
+
+class Process(Environment):
+    """One of the processes; they share the database, the clock and Replicate."""
+
+    @classmethod
+    async def join(cls, url: str, clock: StoreClock, replicate: FakeReplicate) -> "Process":
+        store = await Store.open(url, clock=clock)
+        belief = Belief()
+        process = cls(store, clock, Policy(active_per_user=5), ownership=belief, replicate=replicate)
+        process.belief = belief
+        store.runs.fence_by(lambda: [] if belief.fence is None else [belief.fence])
+        return process
+
+    belief: Belief
+
+    async def claim(self) -> None:
+        """Take the lease as if nobody had it, with its runs."""
+        await self.store.leases.release("owner", [LEASE])
+        self.belief.fence = (await self.store.leases.claim("owner", [LEASE], most=1, ttl=LONG))[LEASE]
+
+    async def take_over(self) -> None:
+        await self.claim()
+        await self.engine.recover(fence=self.belief.fence)
+        await self.clock.settle()
+
+
+@pytest.fixture
+async def processes(created_url: str) -> AsyncIterator[tuple[Process, Process]]:
+    clock = StoreClock()
+    replicate = FakeReplicate(clock)
+    first, second = [await Process.join(created_url, clock, replicate) for _ in range(2)]
+    await first.claim()
+    yield first, second
+    await first.close()
+    await second.close()
+
+
+async def test_only_the_new_owner_delivers(processes: tuple[Process, Process]) -> None:
+    old, new = processes
+    run = await old.start()
+    old.replicate.only.start(old.clock.now())
+    await old.clock.advance(3)
+    await new.take_over()
+    new.replicate.only.end(Status.SUCCEEDED, new.clock.now(), output=["https://replicate.delivery/1.webp"])
+    await new.clock.advance(20)
+    assert len(new.reply(run).finished) == 1
+    assert old.reply(run).finished == []
+    assert (await new.row(run)).delivered_at is not None
+    assert len(new.replicate.creates) == 1
+
+
+async def test_disowned_run_ends_without_a_word(processes: tuple[Process, Process]) -> None:
+    old, new = processes
+    run = await old.start()
+    old.replicate.only.start(old.clock.now())
+    await old.clock.advance(3)
+    fence = old.belief.fence
+    assert fence is not None
+    before = await old.row(run)
+    shown = len(old.reply(run).snapshots)
+    await old.engine.disown(fence, grace=1.0)
+    assert old.active_runs() == 0
+    assert old.reply(run).abandoned
+    assert (old.reply(run).closed, len(old.reply(run).snapshots)) == (0, shown)
+    assert await old.row(run) == before
+    await new.take_over()
+    assert new.active_runs() == 1
+
+
+async def test_create_answered_too_late_is_not_canceled(processes: tuple[Process, Process]) -> None:
+    old, new = processes
+    old.runs.stall("mark_submitted")
+    run = await old.start()
+    assert len(old.replicate.creates) == 1
+    await new.take_over()
+    old.runs.resume()
+    await new.clock.advance(60)
+    assert new.replicate.only.cancels == 0
+    assert (await new.row(run)).prediction_id == new.replicate.only.now.id
+    new.replicate.only.end(Status.SUCCEEDED, new.clock.now(), output=["https://replicate.delivery/1.webp"])
+    await new.clock.advance(20)
+    assert len(new.reply(run).finished) == 1
+    assert old.reply(run).finished == []
+    assert new.replicate.only.cancels == 0
+
+
+async def test_lease_over_after_sent_creates_nothing(processes: tuple[Process, Process]) -> None:
+    """The database takes ``sent`` for so long that the lease is over: nothing is sent, and nothing is looked for."""
+    old, new = processes
+    old.runs.stall("mark_sent")
+    run = await old.start()
+    old.belief.seconds = 0.0
+    old.runs.resume()
+    await old.clock.advance(5)
+    assert old.replicate.creates == []
+    assert (await old.row(run)).sent_at is None
+    await new.take_over()
+    await new.clock.advance(5)
+    assert len(new.replicate.creates) == 1
+
+
+async def test_lease_lost_before_sent_creates_nothing(processes: tuple[Process, Process]) -> None:
+    old, new = processes
+    old.runs.stall("mark_sent")
+    run = await old.start()
+    await new.claim()
+    old.runs.resume()
+    await old.clock.advance(60)
+    assert old.replicate.creates == []
+    assert (await old.row(run)).state is RunState.RESERVED
+    await new.engine.recover(fence=new.belief.fence)
+    await new.clock.advance(5)
+    assert len(new.replicate.creates) == 1
+
+
+async def test_create_in_flight_may_finish_before_a_handover(processes: tuple[Process, Process]) -> None:
+    old, new = processes
+    old.runs.stall("mark_submitted")
+    run = await old.start()
+    fence = old.belief.fence
+    assert fence is not None
+    old.belief.seconds = 0.0
+    handing_over = asyncio.create_task(old.engine.disown(fence, grace=2.0))
+    await old.clock.advance(1)
+    old.runs.resume()
+    await old.clock.advance(2)
+    await handing_over
+    assert (await old.row(run)).prediction_id == old.replicate.only.now.id
+    await new.take_over()
+    new.replicate.only.end(Status.SUCCEEDED, new.clock.now(), output=["https://replicate.delivery/1.webp"])
+    await new.clock.advance(20)
+    assert len(new.reply(run).finished) == 1
+
+
+async def test_cancel_in_another_process_reaches_the_owner(processes: tuple[Process, Process]) -> None:
+    owner, other = processes
+    run = await owner.start()
+    owner.replicate.only.start(owner.clock.now())
+    await owner.clock.advance(3)
+    assert await other.engine.cancel(run.id, by=AUTHOR) is CancelResult.REQUESTED
+    assert owner.replicate.only.cancels == 0
+    await owner.engine.take_over_cancels(run.id)
+    await owner.clock.advance(2)
+    assert owner.replicate.only.cancels == 1
+    assert (await owner.row(run)).state is RunState.CANCELED
+    assert owner.snapshot(run).run.canceled_by_id == AUTHOR
+
+
+async def test_lost_message_of_a_cancel_is_made_up_for(processes: tuple[Process, Process]) -> None:
+    owner, other = processes
+    run, untouched = await owner.start(), await owner.start(input={"prompt": "another"})
+    await other.engine.cancel(run.id, by=AUTHOR)
+    await owner.engine.take_over_cancels()
+    await owner.clock.advance(5)
+    assert (await owner.row(run)).state is RunState.CANCELED
+    assert (await owner.row(untouched)).cancel_requested_at is None
+
+
+async def test_zombie_cancels_nothing(processes: tuple[Process, Process]) -> None:
+    old, new = processes
+    run = await old.start()
+    old.replicate.only.start(old.clock.now())
+    await old.clock.advance(2)
+    old.belief.seconds = 0.0
+    await old.engine.cancel(run.id, by=AUTHOR)
+    await old.clock.advance(30)
+    assert old.replicate.only.cancels == 0
+    await new.take_over()
+    await new.clock.advance(5)
+    assert new.replicate.only.cancels == 1
+
+
+async def test_process_without_a_lease_starts_nothing(processes: tuple[Process, Process]) -> None:
+    _, other = processes
+    with pytest.raises(LeaseLost):
+        await other.engine.start(other.new_run())
+    assert other.replicate.creates == []
+
+
+async def test_run_of_a_lease_lost_while_starting_is_left(processes: tuple[Process, Process]) -> None:
+    old, new = processes
+    old.runs.stall("reserve")
+    starting = asyncio.create_task(old.engine.start(old.new_run()))
+    await old.clock.settle()
+    fence, old.belief.fence = old.belief.fence, None
+    old.runs.resume()
+    run = await starting
+    assert run.fence == fence
+    assert old.active_runs() == 0
+    await new.take_over()
+    await new.clock.advance(5)
+    assert len(new.replicate.creates) == 1
