@@ -113,8 +113,12 @@ async def test_create_answered_too_late_is_not_canceled(processes: tuple[Process
     old.runs.stall("mark_submitted")
     run = await old.start()
     assert len(old.replicate.creates) == 1
-    await new.take_over()
+    await old.clock.advance(old.policy.save_timeout + 1)
+    await new.claim()
     old.runs.resume()
+    await old.clock.advance(10)
+    assert new.replicate.only.cancels == 0
+    await new.engine.recover(fence=new.belief.fence)
     await new.clock.advance(60)
     assert new.replicate.only.cancels == 0
     assert (await new.row(run)).prediction_id == new.replicate.only.now.id
@@ -149,6 +153,7 @@ async def test_lease_lost_before_sent_creates_nothing(processes: tuple[Process, 
     await old.clock.advance(60)
     assert old.replicate.creates == []
     assert (await old.row(run)).state is RunState.RESERVED
+    assert old.metrics.registry.get_sample_value("replicord_errors_total", {"room": "runs"}) is None
     await new.engine.recover(fence=new.belief.fence)
     await new.clock.advance(5)
     assert len(new.replicate.creates) == 1
