@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(_: argparse.Namespace) -> int:
-    from bot.app import serve  # noqa: PLC0415  # the sandbox and --help need none of it
+    from bot.serve import serve  # noqa: PLC0415  # the sandbox and --help need none of it
     from bot.settings import Settings  # noqa: PLC0415  # likewise
 
     return _loop(lambda: serve(Settings.load()))

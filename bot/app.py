@@ -1,12 +1,10 @@
-"""The composition root: opens every resource in order, wires the parts together, closes in reverse."""
+"""The composition root: builds every part of the bot, hands it to the others, and runs them."""
 
 import asyncio
-import gc
 import importlib.metadata
 import secrets
-import signal
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -21,31 +19,29 @@ from discord.ext import commands
 
 from bot.aio import backoff_delay, cancel_and_wait
 from bot.backends.backend import Backends
-from bot.backends.cog.addresses import SECRET_BYTES, CogAddresses
+from bot.backends.cog.addresses import CogAddresses
 from bot.backends.cog.backend import CogBackend
-from bot.backends.cog.client import open_cog_http
 from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
 from bot.backends.prediction import Prediction
 from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.client import Replicate
-from bot.backends.replicate.transport import ReadScheduler, open_http
+from bot.backends.replicate.transport import ReadScheduler
 from bot.backends.replicate.webhooks import WebhookVerifier
 from bot.backends.target import ServedModel
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord, describe_error
-from bot.clock import Clock, SystemClock
+from bot.clock import Clock
 from bot.cluster.cluster import Cluster, ClusterWork
 from bot.cluster.lease_holder import Lease
-from bot.discord_internals import is_malformed_response, set_api_urls
+from bot.discord_internals import is_malformed_response
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES, MIB, OUTPUT_DOWNLOADS, SHRINK_SECONDS
 from bot.maintenance import Maintenance, RetentionPeriods
 from bot.media.images import shrink_image_file
 from bot.observability.discord_metrics import DiscordMetrics
 from bot.observability.health_checks import HealthChecks
-from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.materialize import Materializer
@@ -57,7 +53,6 @@ from bot.runs.input_files import InputSpool
 from bot.runs.ownership import SOLE_OWNER
 from bot.runs.policy import Policy
 from bot.settings import Settings
-from bot.settings.dotenv import find_misspelt_names
 from bot.store.errors import StoreError
 from bot.store.location import parse_location
 from bot.store.notifications import Message
@@ -102,11 +97,6 @@ _STREAM_READ_MAX: Final = 0.34
 
 _WEBHOOK_RETRY_MIN: Final = 2.0  # seconds between attempts to get the secret of webhooks
 _WEBHOOK_RETRY_MAX: Final = 60.0
-
-_GC_THRESHOLD: Final = 10_000  # new objects before a collection of the youngest generation
-
-
-_COG_KEY: Final = "cog_addresses"  # of the secret in the addresses that Cog servers send to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -572,71 +562,3 @@ def _policy(settings: Settings) -> Policy:
         deadline=settings.run_deadline,
         file_hosts=tuple(settings.replicate_file_hosts),
     )
-
-
-async def serve(settings: Settings) -> int:
-    """Run the bot until a signal stops it; return the exit code. Raises ConfigError if it cannot start."""
-    secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_token]
-    configure_logging(log_format=settings.log_format, level=settings.log_level, secrets=secrets_known)
-    for name, meant in find_misspelt_names(Settings.names()).items():
-        log.warning("setting_unknown", name=name, did_you_mean=meant)
-    set_api_urls(settings.discord_api_url, str(settings.discord_gateway_url))
-    clock = SystemClock()
-    async with AsyncExitStack() as stack:
-        stop = _stop_on_signals(stack)
-        metrics = Metrics(version=VERSION)
-        store = await Store.open(settings.database_url, clock=clock, metrics=metrics)
-        stack.push_async_callback(store.close)
-        http = await stack.enter_async_context(open_http())
-        cog = await _open_cog(settings, store, stack)
-        app = App(settings, store=store, http=http, clock=clock, metrics=metrics, cog=cog)
-        if settings.http_port is not None:
-            server = await app.build_web_server(settings.http_host, settings.http_port)
-            stack.push_async_callback(server.stop)
-            await server.start()
-        _tune_garbage_collector()
-        await app.run(stop)
-    return 0
-
-
-async def _open_cog(settings: Settings, store: Store, stack: AsyncExitStack) -> CogServers | None:
-    """Return what the backends of served models share, None if there are none."""
-    urls = [url for spec in settings.specs if isinstance(spec.target, ServedModel) for url in spec.target.urls]
-    if not urls:
-        return None
-    secret = await store.key_value.get_or_put(_COG_KEY, secrets.token_hex(SECRET_BYTES))
-    http = await stack.enter_async_context(open_cog_http(tls=any(url.startswith("https:") for url in urls)))
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.http_host, settings.http_host)  # noqa: S104  # compared
-    base_url = settings.cog_webhook_url or f"http://{host}:{settings.http_port}"
-    return CogServers(http=http, addresses=CogAddresses(base_url, secret=bytes.fromhex(secret)))
-
-
-def _tune_garbage_collector() -> None:
-    """Keep the garbage collector away from the objects of the program itself.
-
-    The objects that exist now stay for good: some 200,000, which a full collection would traverse, stopping everything
-    for a fifth of a second. Later objects form few cycles, so collections are rarer, and small when they happen.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD, 5, 50)
-
-
-def _stop_on_signals(stack: AsyncExitStack) -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set. The second signal ends the process at once."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def on_signal() -> None:
-        stop.set()
-        for number in numbers:
-            # Every step of a run is on disk first, so nothing has to be cleaned up.
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-
-    with suppress(NotImplementedError):  # Windows has no signal handlers on loops
-        for number in numbers:
-            loop.add_signal_handler(number, on_signal)
-            stack.callback(loop.remove_signal_handler, number)
-    return stop

@@ -150,7 +150,7 @@ def _run(request: dict[str, Any]) -> None:
 if __name__ == "__main__":
     import uvloop  # noqa: F401
 
-    import bot.app
+    import bot.serve
     import bot.settings  # noqa: F401
 
     try:

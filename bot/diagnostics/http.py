@@ -83,11 +83,10 @@ def _create_server(settings: Settings, secret: str | None, clock: Clock) -> WebS
 
 
 async def _is_used_by_replicord(settings: Settings) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.http_host, settings.http_host)  # noqa: S104  # read, not bound
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.get(f"http://{host}:{settings.http_port}/healthz") as response,
+            session.get(f"{settings.local_http_url}/healthz") as response,
         ):
             return response.status == 200 and response.headers.get("Server") == _SERVER_NAME
     except (aiohttp.ClientError, OSError, TimeoutError):

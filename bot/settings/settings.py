@@ -346,6 +346,12 @@ class Settings(_SettingsSource):
         return self.replicate_api_token.get_secret_value() if self.replicate_api_token is not None else ""
 
     @property
+    def local_http_url(self) -> str:
+        """The base URL of the HTTP server as this machine reaches it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.http_host, self.http_host)  # noqa: S104  # compared
+        return f"http://{host}:{self.http_port}"
+
+    @property
     def specs(self) -> tuple[CommandSpec, ...]:
         """The configured commands, from COMMANDS and COMMANDS_FILE; a file replaces the default of COMMANDS."""
         return self._specs
