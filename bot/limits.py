@@ -173,6 +173,8 @@ ROW_ITEMS: Final = 100  # of one array or object in it
 # Cog (recorded on coglet 0.23.1): a model's own server
 COG_AT_ONCE_MAX: Final = 64  # predictions on one server; a GPU has few, and each may come with a body as large as this:
 COG_BODY_BYTES: Final = 144 * MIB  # a prediction with files of 100 MB in all, as data URIs
+PREDICTION_LOG_CHARS: Final = 512 * KIB  # the newest of its logs: a long string is quick to parse
+PREDICTION_MEMBER_BYTES: Final = 16 * KIB  # of its id, its times, its metrics: what is larger is left out
 COG_BODY_WAIT: Final = timedelta(minutes=2)  # for one body or one file: 144 MiB over a network of 10 Mbit/s
 COG_BODIES: Final = 8  # read at the same time, each to disk
 EXTRACT_SECONDS: Final = 30.0  # of CPU, to take the files out of a body: 140 MB take about two

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.large_json import InvalidJson, load
-from bot.limits import EXTRACT_MEMORY, EXTRACT_SECONDS, FILE_BYTES, INLINE_JSON_BYTES
+from bot.limits import (
+    EXTRACT_MEMORY,
+    EXTRACT_SECONDS,
+    FILE_BYTES,
+    INLINE_JSON_BYTES,
+    PREDICTION_LOG_CHARS,
+    PREDICTION_MEMBER_BYTES,
+)
 from bot.outputs.data_uri import decode_data_uri, is_base64_data_uri
 from bot.outputs.errors import DownloadError, FileTooLarge
 from bot.outputs.spool import DiskQuota, Spool, SpoolFile, adopt_file, make_folder
@@ -26,9 +33,8 @@ _SCHEME: Final = "spooled:"
 _NAME: Final = re.compile(r"in-[0-9a-f]{24}(?:\.[a-z0-9]{1,8})?")
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,8}")
 _SUBTYPE: Final = re.compile(r"data:[a-z]+/(?:x-)?([a-z0-9]{1,8})[;,]", re.IGNORECASE)
-_KEPT: Final = frozenset(
-    {"id", "status", "output", "error", "logs", "metrics", "created_at", "started_at", "completed_at"}
-)
+_SMALL: Final = frozenset({"id", "status", "metrics", "created_at", "started_at", "completed_at"})
+_TEXTS: Final = ("logs", "error")
 _UNREADABLE: Final = "data:,"  # an empty file: the card says that there was one
 
 
@@ -101,20 +107,26 @@ class PredictionReader:
 def extract_files(source: bytes | Path, folder: Path) -> tuple[bytes, tuple[str, ...]]:
     """Write the files in a prediction's JSON to ``folder``; return the rest of it, and the names that are new.
 
-    It is made to run in a worker process. Raises InvalidJson and OSError.
+    What is returned is small enough for a row and for the event loop. It is made to run in a worker process. Raises
+    InvalidJson and OSError.
     """
     body = source if isinstance(source, bytes) else source.read_bytes()
+    extractor = _Extractor(folder)
     try:
         members = load(body.decode(json.detect_encoding(body)))
+        if not isinstance(members, dict):
+            raise InvalidJson("The text is not a JSON object.")
+        del body
+        kept = {
+            name: value
+            for name, value in members.items()
+            if name in _SMALL and len(_encode(value)) <= PREDICTION_MEMBER_BYTES
+        }
+        kept["output"] = extractor.shorten(extractor.extract(members.get("output")))
+        kept |= {name: text[-PREDICTION_LOG_CHARS:] for name in _TEXTS if isinstance(text := members.get(name), str)}
+        return _encode(kept), tuple(extractor.names)
     except (ValueError, RecursionError) as error:
         raise InvalidJson("The text is not a JSON object.") from error
-    if not isinstance(members, dict):
-        raise InvalidJson("The text is not a JSON object.")
-    del body
-    extractor = _Extractor(folder)
-    kept = {name: value for name, value in members.items() if name in _KEPT}
-    kept["output"] = extractor.extract(kept.get("output"))
-    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace"), tuple(extractor.names)
 
 
 class _Extractor:
@@ -131,13 +143,26 @@ class _Extractor:
             return {name: self.extract(item) for name, item in value.items()}
         return self._write(value) if isinstance(value, str) and is_base64_data_uri(value) else value
 
+    def shorten(self, value: Any) -> Any:
+        """Return an output that is too long for the event loop as one file: its text, or else its JSON."""
+        encoded = _encode(value)
+        if len(encoded) <= INLINE_JSON_BYTES:
+            return value
+        parts = value if isinstance(value, list) else [value]
+        if all(isinstance(part, str) and spooled_name(part) is None for part in parts):
+            return self._save("".join(parts).encode("utf-8", "replace"), ".txt")
+        return self._save(encoded, ".json")
+
     def _write(self, uri: str) -> str:
         try:
             data = b"".join(decode_data_uri(uri, max_bytes=FILE_BYTES))
         except DownloadError:
             return _UNREADABLE
         subtype = _SUBTYPE.match(uri)
-        name = _file_name(hashlib.sha256(data).hexdigest(), f".{subtype[1]}" if subtype else "")
+        return self._save(data, f".{subtype[1]}" if subtype else "")
+
+    def _save(self, data: bytes, suffix: str) -> str:
+        name = _file_name(hashlib.sha256(data).hexdigest(), suffix)
         path = self._folder / name
         if not path.exists():
             make_folder(self._folder)
@@ -146,6 +171,10 @@ class _Extractor:
             part.replace(path)
             self.names.append(name)
         return spooled_url(name)
+
+
+def _encode(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _adopt_files(folder: Path, names: tuple[str, ...], quota: DiskQuota) -> None:

@@ -88,6 +88,24 @@ async def test_a_file_in_the_body_goes_to_the_disk(bot: CogBot) -> None:
     assert bot.spool.quota.used == len(data)
 
 
+@pytest.mark.parametrize(
+    ("output", "suffix", "content"),
+    [
+        (["word "] * 60_000, ".txt", b"word " * 60_000),
+        ("x" * 300_000, ".txt", b"x" * 300_000),
+        ([[0.5] * 60_000], ".json", json.dumps([[0.5] * 60_000]).encode()),
+    ],
+)
+async def test_an_output_of_megabytes_becomes_a_file(bot: CogBot, output: object, suffix: str, content: bytes) -> None:
+    body = {"id": "a", "status": "succeeded", "output": output, "logs": "l" * 10**6, "metrics": {"m": "x" * 10**6}}
+    assert await post(bot, body) == 204
+    end = await told(bot)
+    assert end is not None
+    assert end["output"].endswith(suffix)
+    assert bot.files("a", [end["output"]]) == [content]
+    assert len(json.dumps(end)) < 600_000
+
+
 async def test_a_body_is_refused_for_now_while_the_database_is_away(bot: CogBot) -> None:
     bot.ends.away = True
     assert await post(bot, TEXT) == 503
