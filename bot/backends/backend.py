@@ -1,7 +1,8 @@
 """What the engine asks of a service that runs models; one implementation for each service.
 
 Nothing above this package names a service: a backend is found by a run's target, and says itself how it wants to be
-used (docs/adr/0015).
+used. What people read about it follows from the target (``bot.ui.render.service_words``), because rows outlive the
+configuration.
 """
 
 import math
@@ -55,13 +56,12 @@ class Places:
 class BackendTraits:
     """How a backend differs from the others.
 
-    ``label`` is what sentences call it ("Replicate", "the model's server"). ``names_predictions``: the prediction's id
-    is the run's, so a create without an answer is looked for by it; otherwise in the list of predictions.
+    ``names_predictions``: the prediction's id is the run's, so a create without an answer is looked for by it;
+    otherwise in the list of predictions.
     ``keeps_ends``: the end of a prediction can be asked for later; otherwise it is told once, by webhook.
     ``cancels_at_deadline``: it ends predictions by itself after ``cancel_after``, also if the bot never comes back.
     """
 
-    label: str
     names_predictions: bool
     keeps_ends: bool
     cancels_at_deadline: bool

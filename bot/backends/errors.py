@@ -4,6 +4,7 @@
 
     BackendError
     ├── NotSent               the request did not reach the service: refused, unresolved, no connection. Safe to resend
+    │   └── EndPending        a prediction is over, and its service has not told yet how it ended
     ├── NoResponse            sent, but no usable response: reset, timeout, 5xx. It may have been carried out
     ├── InvalidResponse       a 2xx whose body is not what the API promises. It was carried out
     │   └── ResponseTooLarge  its body is larger than this bot reads
@@ -25,6 +26,7 @@
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class BackendError(Exception):
@@ -33,6 +35,10 @@ class BackendError(Exception):
 
 class NotSent(BackendError):
     """The request did not reach the service; sending it again cannot do anything twice."""
+
+
+class EndPending(NotSent):
+    """The prediction is over, and how it ended is told later; nothing is wrong."""
 
 
 class NoResponse(BackendError):
@@ -142,12 +148,20 @@ class Busy(ApiError):
         self.is_starting = is_starting
 
 
-class OutOfService(ApiError):
-    """The create was refused, and every other will be until somebody mends the service; ``state`` is its own word."""
+class Defect(StrEnum):
+    """What is wrong with a service that has to be repaired."""
 
-    def __init__(self, state: str) -> None:
-        super().__init__(status=409, title="", detail=f"The model's server is {state}.")
-        self.state = state
+    SETUP_FAILED = "setup_failed"  # the model could not be loaded
+    SETUP_TOO_LONG = "setup_too_long"  # it has been loading for longer than any model takes
+    BROKEN = "broken"  # what runs the model is gone or stuck
+
+
+class OutOfService(ApiError):
+    """The create was refused, and every other will be until somebody repairs the service."""
+
+    def __init__(self, defect: Defect) -> None:
+        super().__init__(status=409, title="", detail=f"The service is out of order: {defect}.")
+        self.defect = defect
 
 
 class Forgotten(NotFound):

@@ -53,18 +53,15 @@ class PollResult:
 
 @dataclass(frozen=True, slots=True)
 class PollFailed:
-    """A poll failed; so did ``failures`` in a row, not counting those to which Replicate said "not found".
-
-    ``answered``: Replicate did answer, and its answer could not be read.
-    """
+    """A poll failed; so did ``failures`` in a row, not counting those to which the backend said "not found"."""
 
     failures: int
-    answered: bool = False
+    warning: WarningCode = WarningCode.UNREACHABLE
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookReceived:
-    """Replicate called the run's webhook, perhaps with the prediction as it was then."""
+    """The backend called the run's webhook, perhaps with the prediction as it was then."""
 
     prediction: Prediction | None
 
@@ -76,14 +73,14 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True)
 class CancelSent:
-    """A cancel request was sent to Replicate, which accepted it or not."""
+    """A cancel request was sent to the backend, which accepted it or not."""
 
     accepted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionLost:
-    """The prediction can no longer be followed: Replicate does not know it, or did not end it in time."""
+    """The prediction can no longer be followed: the backend does not know it, or did not end it in time."""
 
     reason: FailureReason
 
@@ -148,6 +145,8 @@ class ActiveRun:
         self.reply_finished = False  # the reply took the final snapshot, or never will
         self.uninterruptible = False  # a cancellation now would leave a payment or the final snapshot in doubt
         self.untracked = False  # its prediction may still run though nothing follows it
+        self.was_refused = False  # the backend had no place for it
+        self.past_deadline = False  # it was canceled because it took too long
         self.is_over = False  # how it ends is known, and there is nothing left to cancel
         self.pending = PendingWrites(
             clock,
@@ -219,8 +218,8 @@ class ActiveRun:
                 self._apply_prediction(prediction)
             case WebhookReceived(Prediction() as prediction):
                 self._apply_prediction(prediction)
-            case PollFailed(failures, answered) if failures >= _FAILURES_BEFORE_WARNING:
-                self.set_warning("poll", WarningCode.UNREADABLE if answered else WarningCode.UNREACHABLE)
+            case PollFailed(failures, warning) if failures >= _FAILURES_BEFORE_WARNING:
+                self.set_warning("poll", warning)
             case CancelSent(accepted):
                 self.set_warning("cancel", None if accepted else WarningCode.CANCEL_NOT_ACCEPTED)
             case _:

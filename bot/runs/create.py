@@ -16,7 +16,7 @@ import structlog
 
 from bot.aio import race
 from bot.backends.backend import CreateRequest
-from bot.backends.errors import ApiError, BackendError, NoResponse, NotSent, Throttled
+from bot.backends.errors import ApiError, BackendError, Busy, NoResponse, NotSent, Throttled
 from bot.backends.prediction import Prediction
 from bot.runs.active_run import ActiveRun
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, reason_of_create_error, reason_of_upload_error
@@ -30,11 +30,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """Replicate did not accept the request, so it may be sent again, ``after`` so many seconds at the earliest."""
+    """The backend did not accept the request, so it may be sent again, ``after`` so many seconds at the earliest."""
 
     code: FailureCode
     warning: WarningCode
     after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPlace:
+    """The backend had no place for the run. That is no failed attempt: the run goes on waiting in the create queue."""
+
+    warning: WarningCode | None
 
 
 class NoAnswer:
@@ -47,12 +54,22 @@ async def create_once(active: ActiveRun, services: RunServices) -> Prediction | 
     None if the prediction was found by reconciling: only its id is known, and stands on the row.
     """
     policy, clock = services.policy, services.clock
-    give_up_at = clock.monotonic() + policy.deadline.total_seconds()
+    began = clock.monotonic()
+    give_up_at = began + policy.deadline.total_seconds()
     refused = unsaved = 0
+    retry = False
     while True:
-        result = await _attempt(active, services, retry=refused + unsaved > 0)
+        result = await _attempt(active, services, retry=retry)
+        retry = True
         if isinstance(result, NoAnswer):
             return await services.reconciler.reconcile(active)
+        if isinstance(result, AwaitPlace):
+            if clock.monotonic() - began > policy.place_wait.total_seconds():
+                return Outcome.failed(FailureCode.THROTTLED)
+            active.was_refused = True
+            active.set_warning("create", result.warning)
+            active.enter_phase(Phase.QUEUED)
+            continue
         if not isinstance(result, RetryLater):
             active.set_warning("create", None)
             return result
@@ -71,7 +88,7 @@ async def create_once(active: ActiveRun, services: RunServices) -> Prediction | 
 
 async def _attempt(
     active: ActiveRun, services: RunServices, *, retry: bool
-) -> Prediction | Outcome | RetryLater | NoAnswer:
+) -> Prediction | Outcome | RetryLater | AwaitPlace | NoAnswer:
     began = services.clock.monotonic()
     ticket = services.create_queue.enter(active.run.author_id, active.set_queue_position, retry=retry)
     try:
@@ -88,7 +105,7 @@ async def _attempt(
                 await race(_resolve_input(active, services), active.cancel_requested.wait())
             except BackendError as error:
                 return Outcome(state=RunState.FAILED, reason=reason_of_upload_error(error))
-        with active.critical_section():  # from here until Replicate's answer is on disk
+        with active.critical_section():  # from here until the backend's answer is on disk
             if active.resolved_input is None or not await _mark_sent(active, services):
                 return CANCELED
             return await _create(active, services)
@@ -139,25 +156,33 @@ async def _mark_unsent(active: ActiveRun, services: RunServices) -> None:
     await active.pending.add(write)
 
 
-async def _create(active: ActiveRun, services: RunServices) -> Prediction | Outcome | RetryLater | NoAnswer:
+async def _create(
+    active: ActiveRun, services: RunServices
+) -> Prediction | Outcome | RetryLater | AwaitPlace | NoAnswer:
     run, began, result = active.run, services.clock.monotonic(), "error"
-    active.enter_phase(Phase.SENDING)
+    if not active.was_refused:  # else it stays in line for its author, until there is a place
+        active.enter_phase(Phase.SENDING)
     try:
         with services.reconciler.create_in_flight(run):
             prediction = await _request(active, services)
             result = "ok"
             services.create_queue.on_accepted(services.backend.create_allowance)
+            services.create_queue.occupy(run.id)
             await services.reconciler.assign(active, prediction.id)
             return prediction
     except BackendError as error:
         result, answer = classify_create_error(error)
         if isinstance(error, Throttled):
             services.create_queue.on_throttled(error.retry_after)
-        if isinstance(answer, RetryLater):
+        if isinstance(error, Busy):
+            services.create_queue.on_no_place()
+        if isinstance(answer, NoAnswer):
+            services.create_queue.occupy(run.id)
+        if isinstance(answer, RetryLater | AwaitPlace):
             await _mark_unsent(active, services)
         return answer
     finally:
-        level = log.info if result == "ok" else log.warning
+        level = log.info if result in ("ok", "no_place") else log.warning
         seconds = round(services.clock.monotonic() - began, 3)
         level("create_sent", run=run.id, prediction=active.run.prediction_id, outcome=result, seconds=seconds)
 
@@ -183,8 +208,10 @@ async def _request(active: ActiveRun, services: RunServices) -> Prediction:
         raise NoResponse("The create request ended in an unexpected error.") from error
 
 
-def classify_create_error(error: BackendError) -> tuple[str, Outcome | RetryLater | NoAnswer]:
+def classify_create_error(error: BackendError) -> tuple[str, Outcome | RetryLater | AwaitPlace | NoAnswer]:
     """Return a word for the log, and whether the request may be sent again after this error."""
+    if isinstance(error, Busy):
+        return "no_place", AwaitPlace(WarningCode.MODEL_LOADING if error.is_starting else None)
     if isinstance(error, Throttled):
         return "throttled", RetryLater(FailureCode.THROTTLED, WarningCode.THROTTLED, error.retry_after)
     if isinstance(error, NotSent):

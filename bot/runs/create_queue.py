@@ -1,4 +1,4 @@
-"""The queue before Replicate: fair between people, at the rate that Replicate accepts create requests."""
+"""The queue before a backend: fair between people, at the rate or within the places that the backend has."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -24,6 +24,9 @@ _SPACING_DECAY: Final = 0.8
 _SPACING_MIN: Final = 0.05
 _NOTIFY_EVERY: Final = 1.0
 _SLEEP_MIN: Final = 0.001  # a shorter sleep could be rounded away, without end
+# Seconds until a service is asked again that has no place although none of this bot's runs are on it.
+_REFUSED_PAUSE_MIN: Final = 0.5
+_REFUSED_PAUSE_MAX: Final = 8.0
 
 
 class FairQueue(Generic[T]):
@@ -147,29 +150,55 @@ class CreateRateLimiter:
 
 
 class PlaceLimiter:
-    """Allows so many predictions at once; the interface is that of ``CreateRateLimiter``."""
+    """Allows so many predictions at once; the interface is that of ``CreateRateLimiter``.
+
+    A place is taken by a ticket that was served, and by each run that has a prediction, or may have one. The service
+    may be used by others as well, so it may refuse although a place is free here: then it is asked again after a while.
+    """
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
-        self._taken = 0
+        self._in_flight = 0
+        self._runs: set[str] = set()
+        self._asked_at = 0.0
+        self._pause = 0.0  # from the last refusal until the service is asked again; 0.0 if it refused nothing since
 
-    def delay(self, now: float) -> float:  # noqa: ARG002 (a place has no time)
-        """Return 0.0 if a place is free, else the time until the next look."""
-        return 0.0 if self._taken < self._at_once else _NOTIFY_EVERY
+    def delay(self, now: float) -> float:
+        """Return 0.0 if a place is free as far as is known, else the time until the next look."""
+        if self._in_flight + len(self._runs) >= self._at_once:
+            return _NOTIFY_EVERY
+        return max(self._asked_at + self._pause - now, 0.0) if self._pause else 0.0
 
-    def on_sent(self, now: float) -> None:  # noqa: ARG002 (a place has no time)
-        """Take a place."""
-        self._taken += 1
+    def on_sent(self, now: float) -> None:
+        """Take a place for a ticket."""
+        self._in_flight += 1
+        self._asked_at = now
 
     def on_done(self) -> None:
-        """Free a place."""
-        self._taken = max(0, self._taken - 1)
+        """Give the place of a ticket back."""
+        self._in_flight = max(0, self._in_flight - 1)
 
-    def on_accepted(self, now: float, allowance: CreateAllowance | None) -> None:
-        """Do nothing: places are counted here."""
+    def on_accepted(self, now: float, allowance: CreateAllowance | None) -> None:  # noqa: ARG002 (of rates)
+        """Record that the service had a place."""
+        self._pause = 0.0
 
     def on_throttled(self, now: float, retry_after: float) -> None:
-        """Do nothing: a backend with places refuses with another error."""
+        """Record that the service asked for patience."""
+        self._asked_at, self._pause = now, max(retry_after, _REFUSED_PAUSE_MIN)
+
+    def on_no_place(self, now: float) -> None:
+        """Record that the service has no place: somebody else uses it."""
+        self._asked_at, self._pause = now, min(max(self._pause * 2, _REFUSED_PAUSE_MIN), _REFUSED_PAUSE_MAX)
+
+    def occupy(self, run_id: str) -> None:
+        """Take a place for a run, if it has none."""
+        self._runs.add(run_id)
+
+    def release(self, run_id: str) -> None:
+        """Give the place of a run back, if it has one."""
+        if run_id in self._runs:
+            self._runs.remove(run_id)
+            self._pause = 0.0  # so the service has one as well, in moments
 
 
 class CreateBudget(Protocol):
@@ -197,10 +226,11 @@ class QueueTicket:
 
 
 class CreateQueue:
-    """Serves tickets at the rate that Replicate accepts creates, in turn between people.
+    """Serves tickets at the pace of one backend, in turn between people.
 
     ``enter`` returns a ticket. Its holder waits for ``ticket.served``, reports the result of the create
-    (``on_accepted``, ``on_throttled``), and calls ``leave`` exactly once in any case.
+    (``on_accepted``, ``on_throttled``, ``on_no_place``), and calls ``leave`` exactly once in any case. A run that has a
+    prediction, or may have one, occupies a place from then on, if the backend has places, until it is released.
 
     With a ``budget`` each create is taken from it first; the rest of the pace is each process's own.
     """
@@ -241,6 +271,7 @@ class CreateQueue:
         was_waiting = self._queue.remove(ticket.owner, ticket)
         if not was_waiting and ticket.served.done() and not ticket.served.cancelled():
             self._limiter.on_done()
+            self._serve_freed_place()
 
     def on_accepted(self, allowance: CreateAllowance | None) -> None:
         """Record that Replicate accepted a create, and how many more it said it accepts."""
@@ -254,10 +285,32 @@ class CreateQueue:
             self._closings.add(task)
             task.add_done_callback(self._closings.discard)
 
+    def on_no_place(self) -> None:
+        """Record that the backend had no place for a create."""
+        if isinstance(self._limiter, PlaceLimiter):
+            self._limiter.on_no_place(self._clock.monotonic())
+        else:
+            self._limiter.on_throttled(self._clock.monotonic(), _REFUSED_PAUSE_MIN)
+
+    def occupy(self, run_id: str) -> None:
+        """Record that a run has a prediction, or may have one."""
+        if isinstance(self._limiter, PlaceLimiter):
+            self._limiter.occupy(run_id)
+
+    def release(self, run_id: str) -> None:
+        """Record that the prediction of a run is over, if it had one."""
+        if isinstance(self._limiter, PlaceLimiter):
+            self._limiter.release(run_id)
+            self._serve_freed_place()
+
     async def close(self) -> None:
         """Stop serving; tickets that were not served never are."""
         self._closed = True
         await cancel_and_wait([*self._closings, *([self._server] if self._server is not None else [])])
+
+    def _serve_freed_place(self) -> None:
+        if isinstance(self._limiter, PlaceLimiter) and self._budget is None and not self._closed:
+            self._serve()
 
     def _serve(self) -> float:
         """Serve every ticket that is due; return the seconds until the next is."""

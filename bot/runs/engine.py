@@ -20,7 +20,8 @@ What keeps money safe:
 4. A prediction belongs to one run (the store refuses a second), and a run has one prediction.
 5. One ``ended`` wins; the winner alone delivers, and a restart delivers only what is not ``delivered``.
 6. A cancel is on disk before it is acted upon, so that it is retried after a restart.
-7. ``Cancel-After`` ends predictions at Replicate that no bot comes back for.
+7. ``Cancel-After`` ends predictions that no bot comes back for, where the backend knows such a thing; elsewhere the
+   bot ends them itself at the deadline.
 8. What happened is followed in memory and written when the database takes it (``pending_writes``): a run that is paid
    for keeps its task while the disk is locked or full, and its end is retried for as long as the process lives.
 9. Of several processes one owns a run (``ownership``). The others' transitions of it change nothing, and what is sent
@@ -40,7 +41,7 @@ from typing import Any, Final
 import structlog
 
 from bot.aio import cancel_and_wait, race
-from bot.backends.backend import Backend, Backends
+from bot.backends.backend import Backend, Backends, Places
 from bot.backends.prediction import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
@@ -153,7 +154,31 @@ class Engine:
         )
 
     def _services_of(self, run: Run) -> RunServices:
+        """Return what a run works with; LookupError if its backend is no longer configured."""
         return self._services[self._backends.of(run.target).name]
+
+    def _has_backend(self, run: Run) -> bool:
+        return any(backend.serves(run.target) for backend in self._backends)
+
+    def _next_step(self, run: Run) -> RecoveryStep:
+        """Return the next step of a run after a restart, with regard to its backend."""
+        if not self._has_backend(run):
+            over = run.state.terminal or run.delivered_at is not None
+            return next_step(run, self._clock.now(), expire_after=timedelta.max) if over else RecoveryStep.RETIRE
+        has_places = isinstance(self._backends.of(run.target).pace, Places)
+        expire_after = self._policy.place_wait if has_places else self._policy.deadline
+        return next_step(run, self._clock.now(), expire_after=expire_after)
+
+    def _occupy_places(self, runs: Iterable[Run]) -> None:
+        """Let every run that has a prediction, or may have one, occupy its place before others start."""
+        for run in runs:
+            may_run = run.sent_at is not None and not run.state.terminal and run.id not in self._active
+            if may_run and self._has_backend(run) and self.owns(run):
+                self._services_of(run).create_queue.occupy(run.id)
+
+    @property
+    def _any_services(self) -> RunServices:
+        return next(iter(self._services.values()))
 
     async def _close_queues(self) -> None:
         for services in self._services.values():
@@ -296,10 +321,12 @@ class Engine:
         catching_up: set[asyncio.Task[None]] = set()
         self._recoveries += 1
         try:
-            for run in await self._list_undelivered(fence):
+            undelivered = await self._list_undelivered(fence)
+            self._occupy_places(undelivered)
+            for run in undelivered:
                 if run.id in self._active or run.id in self._starting or self._stopping or not self.owns(run):
                     continue
-                step = next_step(run, self._clock.now(), expire_after=self._policy.deadline)
+                step = self._next_step(run)
                 if step is RecoveryStep.NOTHING:
                     continue
                 self._metrics.run_recovered(step.value)
@@ -351,7 +378,7 @@ class Engine:
         await self._clock.sleep(self._policy.replay_time)
 
     def on_webhook(self, run_id: str, prediction: Prediction | None = None) -> bool:
-        """Wake a run that Replicate called the webhook of; False if it is not in memory."""
+        """Wake a run whose webhook was called; False if it is not in memory."""
         active = self._active.get(run_id)
         if active is not None:
             active.events.put(WebhookReceived(prediction))
@@ -360,7 +387,7 @@ class Engine:
         return active is not None
 
     async def stop(self, grace: timedelta) -> None:
-        """Take no new runs, show the newest snapshots, and stop within ``grace``; predictions run on at Replicate.
+        """Take no new runs, show the newest snapshots, and stop within ``grace``; predictions run on.
 
         Create requests and final edits in flight get half of the grace to finish.
         """
@@ -431,6 +458,8 @@ class Engine:
     ) -> None:
         run_id = active.run.id
         thumbnail: asyncio.Task[None] | None = None
+        # Without its backend a run ends or is delivered, for which any will do.
+        services = self._services_of(active.run) if self._has_backend(active.run) else self._any_services
         try:
             with bind_run(run_id, prediction=lambda: active.run.prediction_id):
                 if active.thumbnail is None and (recovered or find_references(active.run.input)):
@@ -441,7 +470,7 @@ class Engine:
                     by = await find_missed_cancel(active.run)
                     if by is not None:
                         await self.cancel(run_id, by=by)
-                await run_task(active, step, self._services_of(active.run))
+                await run_task(active, step, services)
             if not active.reply_finished:  # a reply that delivered has closed itself
                 await _close_replies([active.reply])
         finally:
@@ -451,6 +480,8 @@ class Engine:
             if thumbnail is not None:
                 await cancel_and_wait([thumbnail])
             await active.output.close()
+            if not self._stopping:
+                services.create_queue.release(run_id)
             self._active.pop(run_id, None)
             self._tasks.pop(run_id, None)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from bot.backends.errors import (
     ApiError,
     BackendError,
+    Defect,
     Forbidden,
     InsufficientCredit,
     InvalidField,
@@ -23,6 +24,7 @@ from bot.backends.errors import (
     NoResponse,
     NotFound,
     NotSent,
+    OutOfService,
     Throttled,
     TooLarge,
     Unauthenticated,
@@ -56,8 +58,13 @@ class FailureCode(StrEnum):
     INVALID_INPUT = "input"
     REFUSED = "refused"
     LOST = "lost"  # no answer to the create request, and no prediction found
+    RETIRED = "retired"  # what ran it is no longer configured
+    SETUP_FAILED = "setup_failed"  # the backend could not load the model
+    SETUP_TOO_LONG = "setup_too_long"  # the backend has been loading the model for too long
+    BROKEN = "broken"  # the backend has to be repaired
     # The prediction.
-    FORGOTTEN = "forgotten"  # Replicate no longer knows it
+    FORGOTTEN = "forgotten"  # the backend no longer knows it
+    SERVICE_RESTARTED = "service_restarted"  # the backend was restarted while it ran
     OUTPUT_TOO_LARGE = "output_too_large"  # Replicate's response is larger than this bot reads
     REMOVED = "removed"  # it succeeded, and its output was deleted before it could be read
     CANCELED_ELSEWHERE = "elsewhere"
@@ -162,13 +169,15 @@ def outcome_of_prediction(
     *,
     has_output: bool,
     cancel_requested: bool,
+    past_deadline: bool = False,
     stream_error: str | None,
     deadline: timedelta,
 ) -> Outcome:
     """Return how a run ends whose prediction is over.
 
     ``has_output`` is whether anything can be shown, ``cancel_requested`` whether somebody asked this bot to cancel it,
-    ``stream_error`` the error that the stream reported.
+    ``past_deadline`` whether the bot itself did because of the deadline, ``stream_error`` the error that the stream
+    reported.
     """
     state, reason = RunState.SUCCEEDED, None
     match prediction.status:
@@ -178,6 +187,8 @@ def outcome_of_prediction(
             state = RunState.CANCELED
         case Status.ABORTED:
             state, reason = RunState.ABORTED, deadline_reason(FailureCode.ABORTED, deadline)
+        case Status.CANCELED if past_deadline:
+            state, reason = RunState.CANCELED, deadline_reason(FailureCode.DEADLINE, deadline)
         case Status.CANCELED:
             state, reason = RunState.CANCELED, _reason_of_foreign_cancel(prediction, deadline)
         case Status.OTHER if prediction.error:
@@ -230,8 +241,17 @@ _CREATE_ERRORS: Final[tuple[tuple[type[BackendError], FailureCode], ...]] = (
 )
 
 
+_DEFECTS: Final[Mapping[Defect, FailureCode]] = {
+    Defect.SETUP_FAILED: FailureCode.SETUP_FAILED,
+    Defect.SETUP_TOO_LONG: FailureCode.SETUP_TOO_LONG,
+    Defect.BROKEN: FailureCode.BROKEN,
+}
+
+
 def reason_of_create_error(error: BackendError) -> FailureReason:
-    """Return why Replicate did not accept a create request."""
+    """Return why the backend did not accept a create request."""
+    if isinstance(error, OutOfService):
+        return FailureReason(_DEFECTS[error.defect])
     if isinstance(error, InvalidInput):
         return _reason_of_invalid_input(error)
     for kind, code in _CREATE_ERRORS:

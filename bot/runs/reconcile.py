@@ -69,8 +69,14 @@ class Reconciler:
             del self._in_flight[run.id]
 
     async def reconcile(self, active: ActiveRun) -> Outcome | None:
-        """Return None once the prediction is found and on the run's row, else how the run ends without one."""
+        """Return None once the prediction is found and on the run's row, else how the run ends without one.
+
+        Where the prediction has the run's id there is nothing to find: whether it exists is seen by following it.
+        """
         active.enter_phase(Phase.RECONCILING)
+        if self._backend.traits.names_predictions:
+            await self.assign(active, active.run.id)
+            return None
         if active.resolved_input is None:
             active.resolved_input = await self._resolve_input(active)
         self._reconciling[active.run.id] = active.run

@@ -12,6 +12,7 @@ class RecoveryStep(StrEnum):
     CREATE = "create"  # the create request was never sent: it joins the create queue
     CANCEL = "cancel"  # it was never sent, and a cancel was requested: it ends without cost
     EXPIRE = "expire"  # it was never sent, and is too old to be worth sending
+    RETIRE = "retire"  # its backend is no longer configured: it ends
     RECONCILE = "reconcile"  # it was sent and its answer is unknown: never send it again, find its prediction
     TRACK = "track"  # its prediction is known
     DELIVER = "deliver"  # it has ended, and its result is not in Discord

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bot.aio import race
+from bot.backends.prediction import Prediction
 from bot.outputs.row_output import fit_into_row
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
 from bot.runs.create import create_once
@@ -31,26 +32,20 @@ async def run_task(active: ActiveRun, step: RecoveryStep, services: RunServices)
             await active.output.restore(active.run.output)
             await deliver(active, services)
         else:
-            await finalize(active, await _bring_to_end(active, step, services), services)
+            outcome = await _bring_to_end(active, step, services)
+            services.create_queue.release(active.run.id)
+            await finalize(active, outcome, services)
     except Exception as error:  # noqa: BLE001 - one run must not end the others
         await _fail_unexpectedly(active, error, services)
 
 
 async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServices) -> Outcome:
     """Create or find the prediction, follow it to its end, and return how the run ends."""
-    prediction = None
-    match step:
-        case RecoveryStep.CANCEL:
-            return CANCELED
-        case RecoveryStep.EXPIRE:
-            return Outcome.failed(FailureCode.EXPIRED)
-        case RecoveryStep.CREATE:
-            prediction = await create_once(active, services)
-        case RecoveryStep.RECONCILE:
-            prediction = await services.reconciler.reconcile(active)
+    prediction = await _find_prediction(active, step, services)
     if isinstance(prediction, Outcome):
         return prediction
-    active.enter_phase(Phase.RUNNING if active.run.state is RunState.RUNNING else Phase.STARTING)
+    if active.phase is not Phase.RECONCILING or not services.backend.traits.names_predictions:  # else it may not exist
+        active.enter_phase(Phase.RUNNING if active.run.state is RunState.RUNNING else Phase.STARTING)
     last: RunEvent | None = None
     async with aclosing(track(active, services, prediction)) as events:
         async for last in events:
@@ -61,6 +56,7 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
                 prediction,
                 has_output=active.output.output is not None,
                 cancel_requested=active.is_canceling,
+                past_deadline=active.past_deadline,
                 stream_error=active.stream_error,
                 deadline=services.policy.deadline,
             )
@@ -68,6 +64,23 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
             return outcome_of_stream(active.stream_result, reason=reason, stream_error=active.stream_error)
         case _:
             raise RuntimeError("Tracking stopped before the prediction ended.")
+
+
+async def _find_prediction(active: ActiveRun, step: RecoveryStep, services: RunServices) -> Prediction | Outcome | None:
+    """Return the run's prediction, None if only its id is known, or how the run ends without one."""
+    match step:
+        case RecoveryStep.CANCEL:
+            return CANCELED
+        case RecoveryStep.EXPIRE:
+            return Outcome.failed(FailureCode.EXPIRED)
+        case RecoveryStep.RETIRE:
+            return Outcome.failed(FailureCode.RETIRED)
+        case RecoveryStep.CREATE:
+            return await create_once(active, services)
+        case RecoveryStep.RECONCILE:
+            return await services.reconciler.reconcile(active)
+        case _:
+            return None
 
 
 def _apply(active: ActiveRun, event: RunEvent, services: RunServices) -> None:

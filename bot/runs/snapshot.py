@@ -30,10 +30,12 @@ class Phase(StrEnum):
 class WarningCode(StrEnum):
     """What does not work at the moment and is being retried."""
 
-    THROTTLED = "throttled"  # Replicate accepts few new predictions
-    UNREACHABLE = "unreachable"  # Replicate does not answer
-    UNREADABLE = "unreadable"  # Replicate answers, and its answer cannot be read
-    CANCEL_NOT_ACCEPTED = "cancel_not_accepted"  # Replicate did not accept the cancel request
+    THROTTLED = "throttled"  # the backend accepts few new predictions
+    UNREACHABLE = "unreachable"  # the backend does not answer
+    UNREADABLE = "unreadable"  # the backend answers, and its answer cannot be read
+    CANCEL_NOT_ACCEPTED = "cancel_not_accepted"  # the backend did not accept the cancel request
+    MODEL_LOADING = "model_loading"  # the backend is up, and its model is not
+    END_PENDING = "end_pending"  # the prediction is over, and how it ended is on its way
     NOT_SAVED = "not_saved"  # the database is locked or full
 
 

@@ -6,12 +6,21 @@ events: the stream, the next poll, and the cancel request once there is one.
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 
 from bot.aio import cancel_and_wait
-from bot.backends.errors import BackendError, InvalidResponse, NotFound, ResponseTooLarge, StreamLost
+from bot.backends.errors import (
+    BackendError,
+    EndPending,
+    Forgotten,
+    InvalidResponse,
+    NotFound,
+    ResponseTooLarge,
+    StreamLost,
+)
 from bot.backends.prediction import Prediction, Status, StreamBatch
 from bot.runs.active_run import (
     ActiveRun,
@@ -28,6 +37,7 @@ from bot.runs.active_run import (
 )
 from bot.runs.outcome import FailureCode, FailureReason, deadline_reason, is_over
 from bot.runs.services import RunServices
+from bot.runs.snapshot import WarningCode
 from bot.store.models import RunState
 
 log = structlog.get_logger(__name__)
@@ -73,9 +83,11 @@ class _Tracker:
         self._services = services
         self._clock = services.clock
         self._policy = services.policy
-        # When Replicate has to have ended the run. In monotonic time: a wall clock that is set forward must not end it.
+        # When the backend has to have ended the run, or the bot ends it. In monotonic time: a wall clock that is set
+        # forward must not end it.
         overdue = services.policy.overdue
-        longest = services.policy.deadline + overdue
+        self._is_deadline_ours = not services.backend.traits.cancels_at_deadline
+        longest = services.policy.deadline + (timedelta() if self._is_deadline_ours else overdue)
         left = min(max(longest - active.age(), overdue), longest)
         self._due_at = services.clock.monotonic() + left.total_seconds()
         self._stream: asyncio.Task[None] | None = None
@@ -90,6 +102,7 @@ class _Tracker:
         self._poll_due_at = 0.0  # in monotonic time
         self._failures = 0
         self._not_found = 0
+        self._forgotten: Forgotten | None = None
         self._too_large = False
         self._polls_since_stream = 0
         services.poll_limiter.tracked += 1
@@ -128,7 +141,9 @@ class _Tracker:
                 raise error
             case _:
                 pass
-        if self._cancel is None and (self._active.is_canceling or self._clock.monotonic() > self._due_at):
+        is_overdue = self._clock.monotonic() >= self._due_at
+        if self._cancel is None and (self._active.is_canceling or is_overdue):
+            self._active.past_deadline = is_overdue and not self._active.is_canceling
             self._cancel = self._create_task(self._send_cancel(), "cancel")
 
     def poll_now(self) -> None:
@@ -152,6 +167,9 @@ class _Tracker:
 
     def lost_reason(self) -> FailureReason | None:
         """Return why it makes no sense to poll any longer, if so."""
+        if self._forgotten is not None:
+            code = FailureCode.SERVICE_RESTARTED if self._forgotten.restarted else FailureCode.FORGOTTEN
+            return FailureReason(code)
         if self._not_found >= _NOT_FOUND_MAX and not self._is_streaming:
             return FailureReason(FailureCode.FORGOTTEN)
         if self._too_large and not self._is_streaming:
@@ -200,7 +218,7 @@ class _Tracker:
         await self._active.pending.add(write)
 
     async def _send_cancel(self) -> None:
-        """Ask Replicate to cancel the prediction until it accepts; that is not the end yet, which a poll shows."""
+        """Ask the backend to cancel the prediction until it accepts; that is not the end yet, which a poll shows."""
         attempt = 0
         while True:
             attempt += 1
@@ -234,12 +252,14 @@ class _Tracker:
         try:
             self._active.events.put(PollResult(await self._services.poll_limiter.poll(prediction_id)))
         except BackendError as error:
+            if isinstance(error, Forgotten):
+                self._forgotten = error
             if isinstance(error, NotFound):
                 self._not_found += 1
             else:
                 self._failures += 1
             self._too_large = isinstance(error, ResponseTooLarge)
-            self._active.events.put(PollFailed(self._failures, answered=isinstance(error, InvalidResponse)))
+            self._active.events.put(PollFailed(self._failures, _warning_of(error)))
 
     async def _wait(self, delay: float) -> None:
         """Sleep for so many seconds, or until a stream that should bring more, or its end, has gone quiet."""
@@ -275,8 +295,10 @@ class _Tracker:
             webhooks=self._active.run.webhook is not None and self._is_streaming and not self._is_quiet,
             active=self._services.poll_limiter.tracked,
         )
-        if self._active.is_canceling:
+        if self._active.is_canceling or self._active.past_deadline:
             return min(interval, _POLL_INTERVAL_CANCELING)
+        if self._is_deadline_ours:
+            interval = min(interval, max(self._due_at - self._clock.monotonic(), self._policy.poll_interval_min))
         # While text arrives, a poll, with all of the text, would bring nothing that is not shown.
         is_writing = (
             received_output
@@ -284,7 +306,9 @@ class _Tracker:
             and self._active.output.is_text
             and self._active.run.state is RunState.RUNNING
         )
-        return max(interval, self._policy.poll_interval_while_streaming) if is_writing else interval
+        if not is_writing or self._is_deadline_ours:
+            return interval
+        return max(interval, self._policy.poll_interval_while_streaming)
 
     def _create_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"{name} of run {self._active.run.id}")
@@ -296,8 +320,18 @@ class _Tracker:
             self._active.events.put(TaskFailed(error))
 
 
+def _warning_of(error: BackendError) -> WarningCode:
+    match error:
+        case EndPending():
+            return WarningCode.END_PENDING
+        case InvalidResponse():
+            return WarningCode.UNREADABLE
+        case _:
+            return WarningCode.UNREACHABLE
+
+
 async def send_cancel(active: ActiveRun, services: RunServices, attempt: int = 1) -> bool:
-    """Ask Replicate to cancel a run's prediction; return whether nothing is left to ask."""
+    """Ask the backend to cancel a run's prediction; return whether nothing is left to ask."""
     if active.run.prediction_id is None:
         return True
     if not services.ownership.seconds_left(active.run.fence):

@@ -22,6 +22,8 @@ from bot.backends.cog.stream import read_events
 from bot.backends.errors import (
     BackendError,
     Busy,
+    Defect,
+    EndPending,
     Forgotten,
     NoResponse,
     NotFound,
@@ -44,11 +46,13 @@ from bot.limits import (
 
 log = structlog.get_logger(__name__)
 
-_TRAITS: Final = BackendTraits(
-    label="the model's server", names_predictions=True, keeps_ends=False, cancels_at_deadline=False
-)
+_TRAITS: Final = BackendTraits(names_predictions=True, keeps_ends=False, cancels_at_deadline=False)
 _EVENTS: Final = ("completed",)  # the others bring all outputs each time; polls have them too
-_UNUSABLE: Final = frozenset({HealthStatus.SETUP_FAILED, HealthStatus.DEFUNCT, HealthStatus.UNHEALTHY})
+_DEFECTS: Final[Mapping[HealthStatus, Defect]] = {
+    HealthStatus.SETUP_FAILED: Defect.SETUP_FAILED,
+    HealthStatus.DEFUNCT: Defect.BROKEN,
+    HealthStatus.UNHEALTHY: Defect.BROKEN,
+}
 
 
 class PredictionEnds(Protocol):
@@ -138,8 +142,8 @@ class CogBackend:
     async def get(self, prediction_id: str) -> Prediction:
         """Return the end that was told, or the state of a running prediction.
 
-        NotSent or NoResponse while a server that may have it cannot be asked, and while its end may still be told;
-        Forgotten when there is nothing more to wait for.
+        NotSent or NoResponse while a server that may have it cannot be asked, EndPending while its end may still be
+        told; Forgotten when there is nothing more to wait for.
         """
         sent_at, prediction = await self._read_end(prediction_id)
         if prediction is None:
@@ -276,7 +280,7 @@ class CogBackend:
         age = self._clock.now() - sent_at
         has_restarted = all(_was_started_within(health, age) for health in healths)
         if not has_restarted and waited < COG_END_TOLD_WITHIN.total_seconds():
-            raise NotSent("The prediction is over, and its end was not told yet.")
+            raise EndPending("The prediction is over, and its end was not told yet.")
         del self._missing_since[prediction_id]
         self._servers.pop(prediction_id, None)
         log.warning("prediction_lost", prediction=prediction_id, server_restarted=has_restarted)
@@ -289,8 +293,10 @@ class CogBackend:
         except BackendError as error:
             return NotSent(str(error))  # whatever is wrong, the create was refused before
         is_starting = health.status is HealthStatus.STARTING
-        if health.status in _UNUSABLE or (is_starting and (health.uptime or timedelta()) > COG_SETUP):
-            return OutOfService(health.status.value)
+        if health.status in _DEFECTS:
+            return OutOfService(_DEFECTS[health.status])
+        if is_starting and (health.uptime or timedelta()) > COG_SETUP:
+            return OutOfService(Defect.SETUP_TOO_LONG)
         return Busy(is_starting=is_starting)
 
 

@@ -11,7 +11,7 @@ from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.types import ModelRef
 
 _WEBHOOK_EVENTS: Final = ("start", "logs", "completed")  # output comes by the stream, and by polls where there is none
-_TRAITS: Final = BackendTraits(label="Replicate", names_predictions=False, keeps_ends=True, cancels_at_deadline=True)
+_TRAITS: Final = BackendTraits(names_predictions=False, keeps_ends=True, cancels_at_deadline=True)
 
 
 class ReplicateBackend:

@@ -168,8 +168,8 @@ def details_card(run: Run) -> Card:
     inputs = format_inputs(run.input)
     if inputs:
         items += [ui.Separator(), ui.TextDisplay(format_code_block(truncate_utf16(inputs, _INPUT_CHARS), "yaml"))]
-    if run.prediction_id is not None and not is_served(run.target):
-        url = strings.prediction_url(run.prediction_id)
+    if (prediction_id := strings.linked_prediction(run)) is not None:
+        url = strings.prediction_url(prediction_id)
         items.append(ui.ActionRow(ui.Button(label="View on Replicate", url=url, style=discord.ButtonStyle.link)))
     return Card(items, Tone.NEUTRAL)
 

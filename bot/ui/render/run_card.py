@@ -286,7 +286,7 @@ def _render_card(
 ) -> RenderedMessage:
     progress, shows = snapshot.progress, options.shows
     shown = snapshot if shows(Part.REASON) else without_reason(snapshot)
-    warnings = [strings.WARNINGS[progress.warning]] if progress.warning else []
+    warnings = [strings.explain_warning(snapshot.run, progress.warning)] if progress.warning else []
     remarks = (*options.remarks[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
     small = [f"-# {remark}" for remark in remarks]
     components = [*header.components]
@@ -394,7 +394,7 @@ def _is_withheld(item: OutputItem, options: RenderOptions) -> TypeGuard[FileItem
 
 def _view_id(snapshot: RunSnapshot, options: RenderOptions) -> str | None:
     """Return the id of the prediction, if the message may link to it."""
-    return snapshot.run.prediction_id if options.shows(Part.LINKS) else None
+    return strings.linked_prediction(snapshot.run) if options.shows(Part.LINKS) else None
 
 
 def _shape(item: OutputItem) -> str:

@@ -37,6 +37,7 @@ from bot.ui.render.markdown import (
     format_timestamp,
     one_line,
 )
+from bot.ui.render.service_words import service_words
 
 # Answers to commands and buttons
 RESTARTING: Final = "The bot is restarting. Try again in a minute."
@@ -69,76 +70,6 @@ TOO_MANY_MESSAGES: Final = "The result is longer than Discord lets me send here.
 FILES_FORBIDDEN: Final = "I don't have permission to attach files in this channel."
 FILE_REJECTED: Final = "Discord rejected it."
 FILE_MISSING: Final = "It's no longer available."
-
-# What does not work at the moment, and why a run failed: the wordings of the engine's codes
-WARNINGS: Final[Mapping[WarningCode, str]] = {
-    WarningCode.THROTTLED: "Replicate is busy; retrying in a few seconds.",
-    WarningCode.UNREACHABLE: "Replicate can't be reached right now; retrying.",
-    WarningCode.UNREADABLE: "Replicate's answer can't be read right now; retrying.",
-    WarningCode.CANCEL_NOT_ACCEPTED: "Replicate hasn't accepted the cancel request yet; retrying.",
-    WarningCode.NOT_SAVED: "I can't save this run right now. It goes on, and I keep trying.",
-}
-
-_FAILURES: Final[Mapping[FailureCode, str]] = {
-    FailureCode.INTERNAL: "Something went wrong on my side. Try again.",
-    FailureCode.EXPIRED: "I was offline too long to start this run. Nothing was billed. Try again.",
-    FailureCode.NOT_SAVED: "I couldn't save this run for too long, so I didn't start it. Nothing was billed. "
-    "Try again later.",
-    FailureCode.UNREACHABLE: "Replicate couldn't be reached. Nothing was billed. Try again in a few minutes.",
-    FailureCode.THROTTLED: "Replicate is too busy to take new runs from this bot. Nothing was billed. "
-    "Try again in a few minutes.",
-    FailureCode.UPLOAD: "The file couldn't be uploaded to Replicate. Nothing was billed. Try again.",
-    FailureCode.TOKEN: "Replicate doesn't accept this bot's token. Ask the bot's owner to set a new one.",
-    FailureCode.CREDIT: "This bot's Replicate account has no credit left. Ask the bot's owner to top it up.",
-    FailureCode.FORBIDDEN: "This bot's Replicate account isn't allowed to run this model. Ask the bot's owner why.",
-    FailureCode.MODEL_NOT_FOUND: "Replicate can't find this model. Ask the bot's owner to fix this command.",
-    FailureCode.VERSION_NOT_FOUND: "Replicate can't find this version of the model, or this bot isn't allowed to use "
-    "it. Ask the bot's owner to fix this command.",
-    FailureCode.TOO_LARGE: "A file is too large for Replicate. Use a smaller one.",
-    FailureCode.INVALID_INPUT: "The model doesn't accept this input. Change it and try again.",
-    FailureCode.REFUSED: "Replicate rejected the run.",
-    FailureCode.LOST: "No answer from Replicate, and the run wasn't found there. It may have started (and been "
-    "billed), so I didn't resend it. Try again if you still want it.",
-    FailureCode.FORGOTTEN: "Replicate no longer knows this run; it may have been deleted there. Try again.",
-    FailureCode.REMOVED: "The run finished, but Replicate had already deleted the output, as it does after an hour.",
-    FailureCode.CANCELED_ELSEWHERE: "Someone canceled the run on Replicate.",
-    FailureCode.MODERATION: "The model's safety filter blocked this. Try a different prompt or image.",
-    FailureCode.OUT_OF_MEMORY: "The model ran out of memory. Try a smaller image or fewer outputs.",
-    FailureCode.INTERRUPTED: "Replicate interrupted the run; your input is fine. Try again.",
-    FailureCode.NOT_STARTED: "The model didn't start. Try again in a few minutes.",
-    FailureCode.BUSY: "The model is too busy right now. Try again in a few minutes.",
-    FailureCode.PROVIDER: "The model's provider rejected the request. Changing the input won't help; "
-    "try another model.",
-    FailureCode.OUTPUT_UPLOAD: "Replicate couldn't save the output. Try again.",
-    FailureCode.PLATFORM: "Something broke at Replicate. Try again.",
-    FailureCode.DOWNLOAD: "The model couldn't download a file it needs. If you gave a link, check that it opens for "
-    "anyone, or attach the file itself. Then try again.",
-    FailureCode.TIMEOUT: "The model took too long. Try again or ask for less.",
-    FailureCode.MODEL: "The model failed. Change the input and try again.",
-    FailureCode.NO_REASON: "The model failed without giving a reason. Try again or change the input.",
-    FailureCode.DEADLINE: "The run took too long. Try asking for less.",
-    FailureCode.ABORTED: "The model didn't start in time. Nothing was billed. Try again later.",
-    FailureCode.OUTPUT_TOO_LARGE: "The output is too large for this bot. Press **Details** to open it on Replicate.",
-    FailureCode.OVERDUE: "Replicate didn't finish the run in time. Try again later.",
-}
-_FAILURES_WITH_MESSAGE: Final[Mapping[FailureCode, str]] = {
-    FailureCode.INVALID_INPUT: "The model doesn't accept this input: “{}”. Change it and try again.",
-    FailureCode.REFUSED: "Replicate rejected the run: “{}”.",
-    FailureCode.MODEL: "“{}”. Change the input and try again.",
-}
-
-_FAILURES_WITH_DEADLINE: Final[Mapping[FailureCode, str]] = {
-    FailureCode.DEADLINE: "The run took longer than {}. Try asking for less.",
-    FailureCode.ABORTED: "The model didn't start within {}. Nothing was billed. Try again later.",
-    FailureCode.OVERDUE: "Replicate didn't finish the run within {}. Try again later.",
-}
-
-_ACTIVE_STATUSES: Final[Mapping[Phase, str]] = {
-    Phase.SENDING: "**Sending to Replicate**",
-    Phase.RECONCILING: f"**No answer from Replicate**{SEPARATOR}checking whether the run started",
-    Phase.STARTING: f"**Starting the model**{SEPARATOR}the first run can take a minute or two",
-    Phase.DELIVERING: f"**Finishing**{SEPARATOR}getting the last results",
-}
 
 _REASON_CHARS: Final = 200
 _NOTICE_REASON_CHARS: Final = 150
@@ -175,13 +106,19 @@ def explain_failure(run: Run) -> str:
     reason = None if sentence else failure_of(run)
     if reason is None:
         return sentence or ""
-    if reason.message and reason.code in _FAILURES_WITH_MESSAGE:
-        return _FAILURES_WITH_MESSAGE[reason.code].format(reason.message)
     if reason.fields:
         return f"The model doesn't accept this: {'; '.join(reason.fields)}. Change it and try again."
-    if reason.deadline and reason.code in _FAILURES_WITH_DEADLINE:
-        return _FAILURES_WITH_DEADLINE[reason.code].format(spell_duration(timedelta(seconds=reason.deadline)))
-    return _FAILURES[reason.code]
+    words = service_words(run)
+    if reason.message and reason.code in words.failures_with_message:
+        return words.failures_with_message[reason.code].format(reason.message)
+    if reason.deadline and reason.code in words.failures_with_deadline:
+        return words.failures_with_deadline[reason.code].format(spell_duration(timedelta(seconds=reason.deadline)))
+    return words.failures[reason.code]
+
+
+def explain_warning(run: Run, warning: WarningCode) -> str:
+    """Return what does not work at the moment."""
+    return service_words(run).warnings[warning]
 
 
 # Who, what and where
@@ -218,6 +155,11 @@ def model_url(target: str) -> str:
     return f"{page}/versions/{version}" if version else page
 
 
+def linked_prediction(run: Run) -> str | None:
+    """Return the id of the prediction that ``prediction_url`` has a page for, None if there is none."""
+    return None if is_served(run.target) else run.prediction_id
+
+
 def prediction_url(prediction_id: str) -> str:
     """Return the page of a prediction; only the account that created it can open it."""
     return f"{_WEB}/p/{prediction_id}"
@@ -244,7 +186,7 @@ def format_status(snapshot: RunSnapshot) -> str:
             canceler = _format_canceler(run)
             status = join_facts("**Stopping**", f"requested by {canceler}" if canceler else "")
         case _:
-            status = _ACTIVE_STATUSES[progress.phase]
+            status = service_words(run).statuses[progress.phase]
     return join_facts(status, format_timestamp(progress.since))
 
 
@@ -312,7 +254,7 @@ def _format_succeeded(snapshot: RunSnapshot) -> str:
 
 
 def _format_failed(snapshot: RunSnapshot) -> str:
-    reason = _format_reason(snapshot.run) or _FAILURES[FailureCode.NO_REASON]
+    reason = _format_reason(snapshot.run) or service_words(snapshot.run).failures[FailureCode.NO_REASON]
     return f"**Failed:** {reason}{_format_kept(snapshot)}"
 
 
@@ -321,11 +263,11 @@ def _format_canceled(snapshot: RunSnapshot) -> str:
     canceler, reason = _format_canceler(run), _format_reason(run)
     stopped = f"**Stopped** by {canceler}" if canceler else f"**Stopped:** {reason}" if reason else "**Stopped**"
     never_sent = run.sent_at is None and run.prediction_id is None
-    return join_facts(stopped + _format_kept(snapshot), "nothing was billed" if never_sent else "")
+    return join_facts(stopped + _format_kept(snapshot), service_words(run).never_sent if never_sent else "")
 
 
 def _format_aborted(snapshot: RunSnapshot) -> str:
-    reason = _format_reason(snapshot.run) or "Replicate stopped the run before it finished. Try again."
+    reason = _format_reason(snapshot.run) or service_words(snapshot.run).aborted
     return f"**Ended early:** {reason}{_format_kept(snapshot)}"
 
 

@@ -187,7 +187,9 @@ def _after_refusal(
     restrictions = state.restrictions
     match kind:
         case DiscordErrorKind.TOO_MANY:
-            remarked = restrictions.with_remark(strings.explain_too_many(state.attempted.run.prediction_id))
+            remarked = restrictions.with_remark(
+                strings.explain_too_many(strings.linked_prediction(state.attempted.run))
+            )
             return NextStep(kind=kind, message=MessageChange.LOST, restrictions=remarked)
         case DiscordErrorKind.TOO_LARGE:
             stricter = restrictions.after_too_large(

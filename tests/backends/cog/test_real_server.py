@@ -10,7 +10,7 @@ from PIL import Image
 
 from bot.backends.cog.backend import CogBackend
 from bot.backends.cog.client import HealthStatus
-from bot.backends.errors import Busy, Forgotten, InvalidInput, NoResponse, NotFound, NotSent, OutOfService
+from bot.backends.errors import Busy, Defect, Forgotten, InvalidInput, NoResponse, NotFound, NotSent, OutOfService
 from bot.backends.prediction import Status, StreamBatch
 from sandbox.cog.server import CogServer
 from tests.backends.cog.conftest import CogBot, is_over, needs_cog, poll_until, wait_for
@@ -184,7 +184,7 @@ async def test_a_dead_worker_makes_the_server_unusable(bot: CogBot, pictures: Co
     assert len(states[-1].output) >= 1
     with pytest.raises(OutOfService) as caught:
         await bot.send(backend, "b")
-    assert caught.value.state == "UNHEALTHY"
+    assert caught.value.defect is Defect.BROKEN
 
 
 async def test_a_model_that_is_being_set_up_is_waited_for(bot: CogBot, tmp_path: Path) -> None:

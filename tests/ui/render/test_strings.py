@@ -9,7 +9,7 @@ from bot.runs.engine import CancelResult
 from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.snapshot import WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
-from bot.ui.render.strings import CANCEL_ANSWERS, WARNINGS, explain_failure, explain_quota
+from bot.ui.render.strings import CANCEL_ANSWERS, explain_failure, explain_quota, explain_warning, linked_prediction
 from tests.ui.factories import make_run
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,9 +83,32 @@ def test_failures_of_earlier_versions_are_shown_as_stored() -> None:
 
 @pytest.mark.parametrize("warning", WarningCode)
 def test_every_warning_has_a_sentence(warning: WarningCode) -> None:
-    assert WARNINGS[warning].endswith(".")
+    assert explain_warning(make_run(), warning).endswith(".")
 
 
 @pytest.mark.parametrize("result", CancelResult)
 def test_every_cancel_result_has_an_answer(result: CancelResult) -> None:
     assert CANCEL_ANSWERS[result].endswith(".")
+
+
+@pytest.mark.parametrize("detail", [{}, {"message": "CUDA error"}, {"deadline": 1800}])
+@pytest.mark.parametrize("code", FailureCode)
+def test_own_models_fail_without_a_word_of_replicate(code: FailureCode, detail: dict[str, Any]) -> None:
+    reason = FailureReason(code, **detail)
+    run = make_run(target="cog+http://gpu:5000", cause=code.value, failure=reason.to_detail())
+    sentence = explain_failure(run)
+    assert sentence
+    assert "Replicate" not in sentence
+    assert "billed" not in sentence
+
+
+@pytest.mark.parametrize("warning", WarningCode)
+def test_own_models_warn_without_a_word_of_replicate(warning: WarningCode) -> None:
+    sentence = explain_warning(make_run(target="cog+http://gpu:5000"), warning)
+    assert sentence.endswith(".")
+    assert "Replicate" not in sentence
+
+
+def test_own_models_have_no_prediction_to_link_to() -> None:
+    assert linked_prediction(make_run(target="cog+http://gpu:5000", prediction_id="a")) is None
+    assert linked_prediction(make_run(prediction_id="a")) == "a"
