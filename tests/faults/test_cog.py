@@ -161,3 +161,77 @@ async def test_a_slow_webhook_of_a_cog_server_is_waited_for(tmp_path: Path) -> N
             await run.wait_until_delivered()
             assert run.state == "succeeded"
             assert len(pictures_of(run.message)) == 3
+
+
+async def test_more_runs_than_places_take_turns(bot: BotWithCog) -> None:
+    runs = [
+        await bot.paint(f"wish {n}", who, number_of_outputs=1, seconds=1.5)
+        for n, who in enumerate(("mia", "noah", "ada"))
+    ]
+    texts = await collect(lambda: " ".join(run.card_text for run in runs), until=lambda: all(r.is_over for r in runs))
+    assert [run.state for run in runs] == ["succeeded"] * 3
+    assert [len(pictures_of(run.message)) for run in runs] == [1, 1, 1]
+    assert any("2nd in line" in text for text in texts)
+    assert not any("Replicate" in text or "busy" in text for text in texts)
+
+
+async def test_a_run_that_waits_for_a_place_is_canceled_unsent(bot: BotWithCog) -> None:
+    first = await bot.paint("first", number_of_outputs=3, seconds=0.7)
+    await eventually(lambda: first.row.get("prediction_id"))
+    second = await bot.paint("second", number_of_outputs=1, seconds=0)
+    await second.wait_for(lambda: "in line" in second.card_text)
+    await bot.mia.react(second.message, "❌")
+    await second.wait_until_delivered()
+    assert (second.state, second.row["sent_at"]) == ("canceled", None)
+    await first.wait_until_delivered()
+    assert len(pictures_of(first.message)) == 3
+
+
+async def test_a_lost_answer_of_a_cog_server_costs_nothing(tmp_path: Path) -> None:
+    port = find_free_port()
+    async with (
+        run_proxy(lambda: asyncio.open_connection("127.0.0.1", port)) as proxy,
+        cog_bot(tmp_path, port=port, through=proxy.port) as bot,
+    ):
+        proxy.lose_answer_to(b"respond-async")
+        run = await bot.paint(number_of_outputs=2, seconds=1.0)
+        await asyncio.wait_for(proxy.lost.wait(), 20)
+        await run.wait_until_delivered()
+        assert run.state == "succeeded"
+        assert len(pictures_of(run.message)) == 2
+
+
+async def test_a_killed_cog_server_is_told_in_a_sentence(bot: BotWithCog) -> None:
+    run = await bot.paint(number_of_outputs=20, seconds=1.0)
+    await run.wait_for(lambda: len(pictures_of(run.message)) >= 2)
+    await bot.pictures.kill()
+    await bot.pictures.start()
+    await run.wait_until_delivered()
+    assert run.state == "failed"
+    assert "restarted" in run.card_text
+    assert len(pictures_of(run.message)) >= 2
+    again = await bot.paint("another", number_of_outputs=1, seconds=0)
+    await again.wait_until_delivered()
+    assert again.state == "succeeded"
+
+
+async def test_a_dead_worker_of_a_cog_server_is_told(bot: BotWithCog) -> None:
+    run = await bot.paint(number_of_outputs=20, seconds=0.5)
+    await run.wait_for(lambda: len(pictures_of(run.message)) >= 1)
+    bot.pictures.kill_worker()
+    await run.wait_until_delivered()
+    assert run.state == "failed"
+    assert len(pictures_of(run.message)) >= 1
+    refused = await bot.paint("another")
+    await refused.wait_until_delivered()
+    assert refused.state == "failed"
+    assert "restart" in refused.card_text
+
+
+async def test_an_own_model_is_ended_at_the_deadline(tmp_path: Path) -> None:
+    async with cog_bot(tmp_path, {"RUN_DEADLINE": "5s"}) as bot:
+        run = await bot.paint(number_of_outputs=20, seconds=1.0)
+        await run.wait_until_delivered()
+        assert run.state in ("canceled", "aborted")
+        assert len(pictures_of(run.message)) >= 2
+        await bot.pictures.wait_until("READY")
