@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 import discord
 import httpx
 import structlog
@@ -61,6 +60,7 @@ from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
+from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
@@ -435,7 +435,7 @@ class App:
         try:
             await self._command_sync.sync()
             self._published = True
-        except (discord.DiscordException, aiohttp.ClientError, OSError, StoreError) as error:
+        except (*REQUEST_ERRORS, StoreError) as error:
             log.warning("command_sync_failed", error=describe_error(error))  # maintenance tries again
         except (KeyError, TypeError, ValueError) as error:
             if not is_malformed_response(error):

@@ -30,7 +30,7 @@ from bot.discord_internals import (
 from bot.errors import ConfigError
 from bot.limits import DISCORD_START_WAIT_MAX, IDENTIFY_INTERVAL
 from bot.ui.first_response import note_server_error
-from bot.ui.reply.transports import check_may_send
+from bot.ui.requests import check_may_send
 from bot.ui.respond import report_error
 
 T = TypeVar("T")

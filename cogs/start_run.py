@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import discord
 
 from bot.catalog.catalog import Command
@@ -21,6 +20,7 @@ from bot.runs import Place, Run, RunState, parse_target
 from bot.runs.engine import Engine, repeat_run
 from bot.runs.input_files import InputSpool
 from bot.ui.first_response import defer_publicly
+from bot.ui.requests import REQUEST_ERRORS
 from bot.worker_pool import WorkerPool, WorkersBusy, WorkTooHeavy
 from cogs.permissions import RunAccess
 
@@ -151,7 +151,7 @@ class RunStarter:
             size = await download_from_cdn(
                 interaction.client, file.source.url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS
             )
-        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
+        except REQUEST_ERRORS as error:
             sentence = f"`{file.option}`: couldn't download “{name}” from Discord. Attach it again."
             raise BadOption(file.option, sentence) from error
         check_file_size(file.option, name, size)

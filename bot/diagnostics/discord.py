@@ -10,8 +10,7 @@ from bot.client import Replicord, describe_error, missing_permissions, server_in
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
 from bot.discord_internals import get_session_limit
 from bot.settings import Settings
-
-CONNECTION_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
+from bot.ui.requests import REQUEST_ERRORS
 
 CommandOptions = Mapping[str, tuple[str, ...]]
 """Commands by name, each with the names of its options."""
@@ -33,7 +32,7 @@ async def check_login(client: Replicord, settings: Settings, report: Report) -> 
             failed(f"Discord rejects DISCORD_TOKEN. Copy it again from the Bot page of your application at {_PORTAL}.")
         )
         return False
-    except CONNECTION_ERRORS as error:
+    except REQUEST_ERRORS as error:
         report(
             failed(
                 f"Discord cannot be reached at {settings.discord_api_url} ({describe_error(error)}). "
@@ -82,7 +81,7 @@ async def check_gateway(client: Replicord, url: str, report: Report) -> None:
             session.ws_connect(f"{url.rstrip('/')}/?v=10&encoding=json") as socket,
         ):
             hello = await socket.receive_json(timeout=_HELLO_TIMEOUT)
-    except (*CONNECTION_ERRORS, TypeError, ValueError) as error:
+    except (*REQUEST_ERRORS, TypeError, ValueError) as error:
         report(
             failed(f"The gateway {url} cannot be reached ({describe_error(error)}). Allow WebSocket connections to it.")
         )

@@ -12,7 +12,6 @@ from bot.client import Replicord, describe_error
 from bot.clock import SystemClock
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
-    CONNECTION_ERRORS,
     CommandOptions,
     check_application,
     check_commands,
@@ -31,6 +30,7 @@ from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.settings import Settings
 from bot.store.store import Store
+from bot.ui.requests import REQUEST_ERRORS
 
 _ALL_PASSED, _SOME_FAILED, _INVALID_SETTINGS = 0, 1, 2
 _IN_MEMORY = "sqlite+aiosqlite:///:memory:"
@@ -109,7 +109,7 @@ async def _check_discord(settings: Settings, expected: CommandOptions | None, re
             if expected is not None:
                 await check_commands(client, expected, settings.command_guild, report)
             await check_guilds(client, report)
-        except CONNECTION_ERRORS as error:
+        except REQUEST_ERRORS as error:
             report(failed(f"Discord stopped responding ({describe_error(error)}). Check again in a minute."))
 
 

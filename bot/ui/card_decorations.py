@@ -11,7 +11,7 @@ from bot.discord_internals import error_fields
 # Invalid form body; blocked by AutoMod, in a message and in its title; harmful links.
 _REFUSED: Final = frozenset({50035, 200000, 200001, 240000})
 
-Box = ui.Container[Any] | ui.LayoutView
+Parent = ui.Container[Any] | ui.LayoutView
 
 
 def drop_decorations(view: ui.LayoutView, error: discord.HTTPException) -> bool:
@@ -23,21 +23,21 @@ def drop_decorations(view: ui.LayoutView, error: discord.HTTPException) -> bool:
         return False
     decorated = list(_decorated(view, ()))
     paths = [path[path[:1] == ("data",) :] for path in error_fields(error)]
-    named = [(box, item) for box, item, own in decorated if any(path[: len(own)] == own for path in paths)]
-    chosen = named or [(box, item) for box, item, _ in decorated]
-    for box, item in chosen:
-        _drop(box, item)
+    named = [(parent, item) for parent, item, own in decorated if any(path[: len(own)] == own for path in paths)]
+    chosen = named or [(parent, item) for parent, item, _ in decorated]
+    for parent, item in chosen:
+        _drop(parent, item)
     return bool(chosen)
 
 
-def _decorated(box: Box, path: Sequence[str]) -> Iterator[tuple[Box, ui.Item[Any], tuple[str, ...]]]:
+def _decorated(parent: Parent, path: Sequence[str]) -> Iterator[tuple[Parent, ui.Item[Any], tuple[str, ...]]]:
     """Yield the items that are or have a decoration, each with what it is in and its path in the payload."""
-    for number, item in enumerate(box.children):
+    for number, item in enumerate(parent.children):
         own = (*path, "components", str(number))
         if isinstance(item, ui.Container):
             yield from _decorated(item, own)
         elif _has_decoration(item):
-            yield box, item, own
+            yield parent, item, own
 
 
 def _has_decoration(item: ui.Item[Any]) -> bool:
@@ -56,11 +56,11 @@ def _is_decoration(item: ui.Item[Any]) -> bool:
     return isinstance(item, ui.Thumbnail) or (isinstance(item, ui.Button) and item.url is not None)
 
 
-def _drop(box: Box, item: ui.Item[Any]) -> None:
+def _drop(parent: Parent, item: ui.Item[Any]) -> None:
     """Remove an item, or its decoration alone; the others keep their order."""
     kept: list[ui.Item[Any]] = []
-    for other in list(box.children):
-        box.remove_item(other)
+    for other in list(parent.children):
+        parent.remove_item(other)
         if other is not item:
             kept.append(other)
         elif isinstance(item, ui.Section):
@@ -68,4 +68,4 @@ def _drop(box: Box, item: ui.Item[Any]) -> None:
         elif isinstance(item, ui.ActionRow) and (rest := [one for one in item.children if not _is_decoration(one)]):
             kept.append(ui.ActionRow(*rest))
     for other in kept:
-        box.add_item(other)
+        parent.add_item(other)

@@ -18,9 +18,10 @@ import discord
 import structlog
 from discord import InteractionResponseType, ui
 
-from bot.discord_internals import PrebuiltLayout, is_malformed_response, mark_responded, register_view
+from bot.discord_internals import PrebuiltLayout, mark_responded, register_view
 from bot.ui.card_decorations import drop_decorations
 from bot.ui.render import payloads, strings
+from bot.ui.requests import REQUEST_SECONDS, MalformedResponse, send_request
 
 ALREADY_ACKNOWLEDGED: Final = 40060
 
@@ -28,13 +29,11 @@ ALREADY_ACKNOWLEDGED: Final = 40060
 _ANSWER_SECONDS: Final = 4.0
 # Seconds before each further attempt: long enough for a short outage, as a run under "thinking" waits for it.
 _PAUSES: Final = (0.1, 0.4, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-# Seconds until the answer to a request that may be made again counts as lost; discord.py waits out a 429 within them.
-_REPEATED_SECONDS: Final = 45.0
 # Seconds that the answer to a message with a file may take.
 _UPLOAD_SECONDS: Final = 120.0
 
 # What a broken connection raises, whatever part of the exchange it breaks. A timeout is an OSError.
-_CONNECTION_LOST: Final = (aiohttp.ClientError, OSError)
+_CONNECTION_LOST: Final = (aiohttp.ClientError, OSError, MalformedResponse)
 
 T = TypeVar("T")
 
@@ -73,7 +72,7 @@ async def defer_publicly(interaction: discord.Interaction[Any]) -> int:
     """
     if interaction.response.is_done():
         placeholder = PrebuiltLayout([payloads.text(strings.STARTING)])
-        sent = await _send(interaction.followup.send(view=placeholder, wait=True), _ANSWER_SECONDS)
+        sent = await send_request(interaction.followup.send(view=placeholder, wait=True), _ANSWER_SECONDS)
         return sent.id
     response = await _respond(
         interaction,
@@ -89,10 +88,9 @@ async def send_privately(
     interaction: discord.Interaction[Any], content: str | None = None, *, view: ui.LayoutView | None = None
 ) -> None:
     """Respond with a message that only the person sees: a text or a card."""
-    body: dict[str, Any] = {"content": content} if view is None else {"view": view}
     await _respond(
         interaction,
-        lambda: interaction.response.send_message(ephemeral=True, **body),
+        lambda: interaction.response.send_message(ephemeral=True, **_body(content, view)),
         InteractionResponseType.channel_message,
         view,
     )
@@ -115,8 +113,7 @@ async def edit_response(
     interaction: discord.Interaction[Any], *, view: ui.LayoutView | None = None, content: str | None = None
 ) -> None:
     """Replace the message that the first response showed; an edit twice is an edit."""
-    body: dict[str, Any] = {"content": content} if view is None else {"view": view}
-    await _repeat(lambda: interaction.edit_original_response(**body), view=view)
+    await _repeat(lambda: interaction.edit_original_response(**_body(content, view)), view=view)
 
 
 async def edit_response_with_file(
@@ -140,8 +137,7 @@ async def follow_up_privately(
     interaction: discord.Interaction[Any], content: str | None = None, *, view: ui.LayoutView | None = None
 ) -> None:
     """Send one more message that only the person sees. If the answer is lost it may come twice, but it comes."""
-    body: dict[str, Any] = {"content": content} if view is None else {"view": view}
-    await _repeat(lambda: interaction.followup.send(ephemeral=True, **body), view=view)
+    await _repeat(lambda: interaction.followup.send(ephemeral=True, **_body(content, view)), view=view)
 
 
 def is_answered_elsewhere(error: BaseException) -> bool:
@@ -165,7 +161,7 @@ async def _respond(
         pause = next(pauses)
         while True:
             try:
-                return await _send(request(), _ANSWER_SECONDS)
+                return await send_request(request(), _ANSWER_SECONDS)
             except _CONNECTION_LOST:
                 if pause is None:
                     raise
@@ -187,7 +183,7 @@ async def _respond(
 
 
 async def _repeat(
-    request: Callable[[], Awaitable[T]], *, seconds: float = _REPEATED_SECONDS, view: ui.LayoutView | None = None
+    request: Callable[[], Awaitable[T]], *, seconds: float = REQUEST_SECONDS, view: ui.LayoutView | None = None
 ) -> T:
     """Make a request that may be made twice, again if the connection breaks, and without refused decorations.
 
@@ -196,7 +192,7 @@ async def _repeat(
     pauses = iter(_PAUSES)
     while True:
         try:
-            return await _send(request(), seconds)
+            return await send_request(request(), seconds)
         except _CONNECTION_LOST:
             pause = next(pauses, None)
             if pause is None:
@@ -207,15 +203,9 @@ async def _repeat(
                 raise
 
 
-async def _send(request: Awaitable[T], seconds: float) -> T:
-    """Return the answer; an answer that cannot be read is a lost one."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await request
-    except (KeyError, TypeError, ValueError) as error:
-        if is_malformed_response(error):
-            raise aiohttp.ClientPayloadError(f"Discord's answer cannot be read: {error!r}") from error
-        raise
+def _body(content: str | None, view: ui.LayoutView | None) -> dict[str, Any]:
+    """Return a text or a card as the keyword that discord.py takes."""
+    return {"content": content} if view is None else {"view": view}
 
 
 @contextmanager

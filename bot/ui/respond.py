@@ -6,7 +6,6 @@ their card, forms through their modal, and persistent buttons through the client
 
 from typing import Any
 
-import aiohttp
 import discord
 import structlog
 from discord import app_commands, ui
@@ -18,6 +17,7 @@ from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
 from bot.ui.first_response import delete_response, follow_up_privately, is_answered_elsewhere, send_privately
 from bot.ui.render import strings
+from bot.ui.requests import REQUEST_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ async def report_error(interaction: discord.Interaction[Any], error: BaseExcepti
         return
     try:
         await respond(interaction, sentence)
-    except (discord.DiscordException, aiohttp.ClientError, OSError) as refused:
+    except REQUEST_ERRORS as refused:
         log.warning("error_not_reported", interaction=interaction.id, error=str(refused))
 
 

@@ -10,9 +10,9 @@ from bot.client import Replicord
 from bot.runs.engine import Engine
 from bot.store.runs import Runs
 from bot.ui.permissions import may_cancel
-from bot.ui.reply.errors import REQUEST_ERRORS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.messages import CANCEL_EMOJI
+from bot.ui.requests import REQUEST_ERRORS
 
 _NOT_A_MEMBER: Final = frozenset({10004, 50001})  # unknown guild, missing access
 

@@ -19,8 +19,8 @@ from bot.ui.permissions import may_cancel, may_repeat, may_see_details
 from bot.ui.render.cards import details_card
 from bot.ui.render.markdown import format_name
 from bot.ui.render.strings import CANCEL_ANSWERS, NOTHING_NEWER, RUN_DELETED
-from bot.ui.reply.errors import REQUEST_ERRORS
 from bot.ui.reply.task import ReplyRegistry
+from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond, respond_with_card
 from cogs.deferred_modal import open_modal
 from cogs.permissions import RunAccess

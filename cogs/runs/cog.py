@@ -22,7 +22,7 @@ from bot.ui.first_response import defer, edit_response
 from bot.ui.render.cards import list_card, run_entry
 from bot.ui.render.markdown import one_line
 from bot.ui.render.strings import CANCEL_ANSWERS
-from bot.ui.reply.errors import REQUEST_ERRORS
+from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
 
 Interaction = discord.Interaction[Replicord]

@@ -19,7 +19,7 @@ from bot.ui.first_response import delete_response, send_modal, send_privately
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render.cards import list_card
 from bot.ui.render.markdown import escape, one_line
-from bot.ui.reply.errors import REQUEST_ERRORS
+from bot.ui.requests import REQUEST_ERRORS
 from cogs.start_run import RunStarter
 from cogs.use_as_subject.message_images import MessageImage, find_images
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
 
-import aiohttp
 import discord
 
 from bot.outputs.items import FileItem
@@ -12,10 +11,8 @@ from bot.ui.render import strings
 from bot.ui.render.run_card import THUMBNAIL_NAME
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.state import ReplyState, Restrictions
-from bot.ui.reply.transports import CardDeleted, MalformedResponse, Transport
-
-# What a request to Discord may raise. Anything else is a fault in code.
-REQUEST_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError)
+from bot.ui.reply.transports import CardDeleted, Transport
+from bot.ui.requests import MalformedResponse
 
 _MISSING_PERMISSIONS = 50013
 

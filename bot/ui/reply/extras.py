@@ -14,12 +14,13 @@ from bot.ui.discord_rate_limits import Priority, RateLimiter
 from bot.ui.permissions import may_cancel
 from bot.ui.render import strings
 from bot.ui.render.run_card import without_reason
-from bot.ui.reply.errors import REQUEST_ERRORS, DiscordErrorKind, classify_error
+from bot.ui.reply.errors import DiscordErrorKind, classify_error
 from bot.ui.reply.messages import CANCEL_EMOJI, OutgoingMessage
 from bot.ui.reply.refusals import SEARCHED_KINDS
 from bot.ui.reply.snapshot_writer import recover_followups
 from bot.ui.reply.state import ReplyServices, ReplyState
-from bot.ui.reply.transports import RequestNotSent, Transport, message_nonce, send_request
+from bot.ui.reply.transports import Transport, message_nonce
+from bot.ui.requests import REQUEST_ERRORS, RequestNotSent, send_request
 
 # Edits notify nobody. After a run of this length, its author no longer watches.
 _NOTICE_AFTER = timedelta(minutes=1)

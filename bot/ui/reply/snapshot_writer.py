@@ -24,19 +24,12 @@ from bot.ui.render.run_card import (
     render_run,
     uploaded_thumbnail,
 )
-from bot.ui.reply.errors import (
-    REQUEST_ERRORS,
-    DiscordErrorKind,
-    EditResult,
-    MessageChange,
-    NextStep,
-    classify_error,
-    next_step,
-)
+from bot.ui.reply.errors import DiscordErrorKind, EditResult, MessageChange, NextStep, classify_error, next_step
 from bot.ui.reply.messages import MessageState, OutgoingMessage, TrackedMessage, Upload
 from bot.ui.reply.refusals import SEARCHED_KINDS, MessageSearch
 from bot.ui.reply.state import ReplyServices, ReplyState, Restrictions
-from bot.ui.reply.transports import RequestNotSent, Transport, message_nonce
+from bot.ui.reply.transports import Transport, message_nonce
+from bot.ui.requests import REQUEST_ERRORS, RequestNotSent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,20 +9,19 @@ The interaction's token is used while it is valid. A reply that only the token r
 ephemeral) is out of reach when it expires, until a button press brings a new one.
 """
 
-import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import discord
 
-from bot.discord_internals import InteractionWebhook, is_malformed_response
+from bot.discord_internals import InteractionWebhook
 from bot.limits import NONCE_CHARS, OLD_MESSAGE
 from bot.store.models import Place, Run
 from bot.ui.discord_rate_limits import CHECKS, BucketKey
 from bot.ui.reply.messages import CANCEL_EMOJI, MessageState, OutgoingMessage
+from bot.ui.requests import REQUEST_SECONDS, MaySend, send_request
 
 # An edit that is sent this long before the token expires still arrives.
 _TOKEN_MARGIN = timedelta(seconds=10)
@@ -31,7 +30,6 @@ _TOKEN_WARNING = timedelta(seconds=35)
 # How often a channel is tried again that refused the bot; Discord bans bots with many refused requests.
 _REOPEN_INTERVAL = timedelta(minutes=5)
 
-_REQUEST_SECONDS = 45.0
 _UPLOAD_SECONDS = 300.0
 
 _INVALID_FORM = 50035
@@ -40,22 +38,9 @@ _CANNOT_REPLY = frozenset({50013, 160002})  # missing permissions; cannot reply 
 
 T = TypeVar("T")
 
-MaySend = Callable[[], bool]
-"""Tells whether the run of a reply is still this process's, so that a request about it may leave."""
-
-_may_send: Final[ContextVar[MaySend | None]] = ContextVar("may_send", default=None)
-
-
-class MalformedResponse(discord.DiscordException):
-    """Discord's response was not what discord.py expects: a 429 without ``retry_after``, or no JSON."""
-
 
 class CardDeleted(discord.DiscordException):
     """The message that was to be replied to no longer exists."""
-
-
-class RequestNotSent(discord.DiscordException):
-    """The HTTP session is closed (the client shuts down, or logs in again), or another process owns the run."""
 
 
 class Transport(Protocol):
@@ -117,7 +102,7 @@ class InteractionTransport:
     async def read(self, message_id: int) -> MessageState:
         return MessageState.from_response(await self._request(self._webhook.fetch_message(message_id)))
 
-    async def _request(self, request: Awaitable[T], timeout: float = _REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # as above
+    async def _request(self, request: Awaitable[T], timeout: float = REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # as above
         return await send_request(request, timeout, may_send=self._may_send)
 
 
@@ -179,7 +164,7 @@ class BotTransport:
             card = self._channel.get_partial_message(self._card_id)
             await self._request(card.remove_reaction(CANCEL_EMOJI, self._client.user))
 
-    async def _request(self, request: Awaitable[T], timeout: float = _REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # as above
+    async def _request(self, request: Awaitable[T], timeout: float = REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # as above
         return await send_request(request, timeout, may_send=self._may_send)
 
     async def _send(self, message: OutgoingMessage, nonce: str, **reference: Any) -> MessageState:
@@ -272,50 +257,13 @@ class TransportSelector:
         return self.edits_are_limited or (transport is self.bot and now - self._created_at > OLD_MESSAGE)
 
 
-async def check_may_send(*_: object) -> None:
-    """Refuse a request, just before it is sent, about a run that is another process's by now.
-
-    discord.py waits and repeats within one call, so a check before the call would be too early.
-    """
-    may_send = _may_send.get()
-    if may_send is not None and not may_send():
-        raise RequestNotSent("Another process owns the run.")
-
-
-async def send_request(
-    request: Awaitable[T],
-    timeout: float = _REQUEST_SECONDS,  # noqa: ASYNC109  # every caller needs it
-    *,
-    may_send: MaySend | None = None,
-) -> T:
-    """Return the response of a request of discord.py, each attempt of which is sent only if it ``may_send``.
-
-    What discord.py lets escape beside its own exceptions is raised as one of ours, so that every other KeyError,
-    TypeError or RuntimeError is known to be a fault in code.
-    """
-    reset = _may_send.set(may_send)
-    try:
-        async with asyncio.timeout(timeout):
-            return await request
-    except (KeyError, TypeError, ValueError) as error:
-        if is_malformed_response(error):
-            raise MalformedResponse(f"Discord's response cannot be read: {error!r}") from error
-        raise
-    except RuntimeError as error:
-        if type(error) is RuntimeError:  # as aiohttp raises it for a closed session
-            raise RequestNotSent(str(error)) from error
-        raise
-    finally:
-        _may_send.reset(reset)
-
-
 def message_nonce(run_id: str, number: int) -> str:
     """Return the nonce of a further message: the same after every restart."""
     return hashlib.sha256(f"{run_id}:{number}".encode()).hexdigest()[:NONCE_CHARS]
 
 
 def _timeout(message: OutgoingMessage) -> float:
-    return _UPLOAD_SECONDS if message.uploads else _REQUEST_SECONDS
+    return _UPLOAD_SECONDS if message.uploads else REQUEST_SECONDS
 
 
 def _answers(message: discord.Message, card_id: int) -> bool:

@@ -13,7 +13,8 @@ from bot.ui.render.parts import Part
 from bot.ui.reply.errors import DiscordErrorKind, EditResult, MessageChange, NextStep, classify_error, next_step
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.state import ReplyState
-from bot.ui.reply.transports import MalformedResponse, RequestNotSent, TransportSelector
+from bot.ui.reply.transports import TransportSelector
+from bot.ui.requests import MalformedResponse, RequestNotSent
 from tests.ui.factories import NOW, make_file, make_place, make_run, make_snapshot
 
 Kind = DiscordErrorKind
