@@ -30,7 +30,7 @@ from bot.backends.target import ServedModel
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
-from bot.client import Replicord, describe_error
+from bot.client import Replicord
 from bot.clock import Clock
 from bot.cluster.cluster import Cluster, ClusterWork
 from bot.cluster.lease_holder import Lease
@@ -52,6 +52,7 @@ from bot.runs.input_files import InputSpool
 from bot.runs.ownership import SOLE_OWNER
 from bot.runs.policy import Policy
 from bot.settings import Settings
+from bot.start_failures import describe_error
 from bot.store.errors import StoreError
 from bot.store.location import parse_location
 from bot.store.notifications import Message

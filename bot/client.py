@@ -1,10 +1,8 @@
-"""The discord.py client: intents, permissions, login, errors. No features."""
+"""The discord.py client: intents, login, shards, errors. No features."""
 
 import asyncio
-import re
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -20,15 +18,14 @@ from bot.discord_internals import (
     GatewayLimits,
     disable_voice_warnings,
     get_gateway,
-    is_malformed_response,
     launch_shard,
     release_locks_of_cancelled_requests,
     remove_shard,
     reset_http_session,
     shorten_connection_logs,
 )
-from bot.errors import ConfigError
 from bot.limits import DISCORD_START_WAIT_MAX, IDENTIFY_INTERVAL
+from bot.start_failures import judge_start_failure
 from bot.ui.first_response import note_server_error
 from bot.ui.requests import check_may_send
 from bot.ui.respond import report_error
@@ -283,88 +280,3 @@ class Replicord(commands.AutoShardedBot):
 
 class _StartError(Exception):
     """A request of the start failed; ``__cause__`` says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartFailure:
-    """A failure of the start that passes: why, and how many seconds Discord says to wait (0.0 if it does not)."""
-
-    reason: str
-    retry_after: float = 0.0
-
-
-def judge_start_failure(error: Exception) -> StartFailure:
-    """Return what a failed request of the login or the start means, if it passes by itself.
-
-    Raises LoginFailure if the token is wrong, ConfigError if Discord would refuse the request again, and the error
-    itself if it is no failure of a request. What decides is the answer, not the class of the exception: discord.py
-    raises a dozen of them here, of which ``GatewayNotFound`` and ``KeyError`` say nothing.
-    """
-    if isinstance(error, discord.GatewayNotFound) and isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    if isinstance(error, discord.LoginFailure):
-        raise error
-    if isinstance(error, discord.HTTPException):
-        return _judge_response(error)
-    if isinstance(error, (OSError, aiohttp.ClientError, discord.GatewayNotFound)):  # TimeoutError is an OSError
-        return StartFailure(f"Discord cannot be reached ({describe_error(error)})")
-    # A page of a proxy or of a network's login in place of Discord's JSON. discord.py takes it apart unchecked.
-    if is_malformed_response(error) or isinstance(error, (KeyError, TypeError, ValueError, AttributeError)):
-        return StartFailure("What answers is not Discord")
-    raise error
-
-
-def _judge_response(error: discord.HTTPException) -> StartFailure:
-    if error.status == 401:
-        raise discord.LoginFailure("Discord rejects the token.") from error
-    by_proxy = error.status == 403 and not error.code  # Cloudflare's ban; Discord's own refusals have a code
-    if not (error.status in (408, 429) or error.status >= 500 or by_proxy):
-        raise ConfigError(
-            f"Discord refuses the login ({describe_error(error)}). Check DISCORD_API_URL, and the application at "
-            "discord.com/developers/applications."
-        ) from error
-    return StartFailure(f"Discord answers {describe_error(error)}", _retry_after(error))
-
-
-def describe_error(error: BaseException) -> str:
-    """Return a line about a failed request, without the page that a proxy answers with."""
-    if isinstance(error, discord.HTTPException):
-        said = f": {error.text}" if error.code else ""
-        return f"{error.status} {error.response.reason or ''}".rstrip() + said
-    return str(error) or type(error).__name__
-
-
-def _retry_after(error: discord.HTTPException) -> float:
-    text = error.response.headers.get("Retry-After", "")
-    return float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII) else 0.0
-
-
-# The API's name of each permission, and its name in Discord's client.
-NEEDED: Final = {
-    "view_channel": "View Channel",
-    "send_messages": "Send Messages",
-    "send_messages_in_threads": "Send Messages in Threads",
-    "embed_links": "Embed Links",
-    "attach_files": "Attach Files",
-    "read_message_history": "Read Message History",
-    "add_reactions": "Add Reactions",
-}
-PERMISSIONS: Final = discord.Permissions(**dict.fromkeys(NEEDED, True))
-
-_AUTHORIZE = "https://discord.com/oauth2/authorize"
-
-
-def server_invite(application_id: int) -> str:
-    """Return the URL that adds the bot to a server with the permissions it needs."""
-    scope = "bot+applications.commands"
-    return f"{_AUTHORIZE}?client_id={application_id}&scope={scope}&permissions={PERMISSIONS.value}"
-
-
-def user_invite(application_id: int) -> str:
-    """Return the URL that installs the commands for one user, in every server and chat."""
-    return f"{_AUTHORIZE}?client_id={application_id}&integration_type=1&scope=applications.commands"
-
-
-def missing_permissions(granted: discord.Permissions) -> tuple[str, ...]:
-    """Return the needed permissions that are not granted, by their names in Discord's client."""
-    return tuple(label for name, label in NEEDED.items() if not getattr(granted, name))

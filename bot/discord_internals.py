@@ -98,24 +98,16 @@ async def download_from_cdn(client: discord.Client, url: str, path: Path, *, lim
     return size
 
 
-async def get_session_limit(client: discord.Client) -> Mapping[str, int]:
-    """Return how often the bot may still log in today: ``total``, ``remaining``, ``reset_after`` (milliseconds).
-
-    ``fetch_session_start_limits`` returns the same, without the number of shards; this asks once for both.
-    """
-    _, _, limit = await client.http.get_bot_gateway()
-    return cast("Mapping[str, int]", limit)
-
-
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
     """What Discord says before a bot connects to the gateway.
 
-    ``shards`` is the number that it recommends, ``logins_left`` how many sessions may still be started today,
-    ``reset_after`` the seconds until it is another day, and ``max_concurrency`` how many may be started at a time.
+    ``shards`` is the number that it recommends, ``logins`` how many sessions may be started in a day, ``logins_left``
+    how many still today, ``reset_after`` the seconds until the next day, and ``max_concurrency`` how many at a time.
     """
 
     shards: int
+    logins: int
     logins_left: int
     reset_after: float
     max_concurrency: int
@@ -129,6 +121,7 @@ async def get_gateway(client: discord.Client) -> GatewayLimits:
     shards, _, limit = await client.http.get_bot_gateway()
     return GatewayLimits(
         shards=int(shards),
+        logins=int(limit["total"]),
         logins_left=int(limit["remaining"]),
         reset_after=int(limit["reset_after"]) / 1000,
         max_concurrency=max(int(limit.get("max_concurrency", 1)), 1),

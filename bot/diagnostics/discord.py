@@ -6,10 +6,12 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.client import Replicord, describe_error, missing_permissions, server_invite
+from bot.client import Replicord
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
-from bot.discord_internals import get_session_limit
+from bot.discord_internals import get_gateway
+from bot.invites import missing_permissions, server_invite
 from bot.settings import Settings
+from bot.start_failures import describe_error
 from bot.ui.requests import REQUEST_ERRORS
 
 CommandOptions = Mapping[str, tuple[str, ...]]
@@ -66,13 +68,12 @@ async def check_application(client: Replicord, report: Report) -> None:
 
 async def check_gateway(client: Replicord, url: str, report: Report) -> None:
     """Check that the gateway responds, and that logins are left today."""
-    limit = await get_session_limit(client)
-    if limit["remaining"] < 1:
-        hours = limit["reset_after"] / 3_600_000
+    limits = await get_gateway(client)
+    if limits.logins_left < 1:
         report(
             failed(
-                f"The bot has used all of its {limit['total']} logins for today. "
-                f"Wait {hours:.0f} h, and find out why it keeps restarting."
+                f"The bot has used all of its {limits.logins} logins for today. "
+                f"Wait {limits.reset_after / 3600:.0f} h, and find out why it keeps restarting."
             )
         )
     try:
@@ -89,7 +90,7 @@ async def check_gateway(client: Replicord, url: str, report: Report) -> None:
     if hello.get("op") != _HELLO_OPCODE:
         report(failed(f"{url} does not look like Discord's gateway. Check DISCORD_GATEWAY_URL."))
         return
-    report(passed(f"Gateway responds; {limit['remaining']} of {limit['total']} logins are left today."))
+    report(passed(f"Gateway responds; {limits.logins_left} of {limits.logins} logins are left today."))
 
 
 async def check_commands(client: Replicord, expected: CommandOptions, guild_id: int | None, report: Report) -> None:

@@ -8,7 +8,7 @@ from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import open_http
 from bot.catalog.catalog import merge_specs
 from bot.catalog.resolve import ModelResolver
-from bot.client import Replicord, describe_error
+from bot.client import Replicord
 from bot.clock import SystemClock
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
@@ -29,6 +29,7 @@ from bot.errors import ConfigError
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.settings import Settings
+from bot.start_failures import describe_error
 from bot.store.store import Store
 from bot.ui.requests import REQUEST_ERRORS
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.client import NEEDED, PERMISSIONS, server_invite, user_invite
+from bot.invites import NEEDED, PERMISSIONS, server_invite, user_invite
 from bot.observability.metrics import Metrics
 from bot.settings import Settings
 from bot.settings.docs import env_example, table
