@@ -96,6 +96,7 @@ class CogBackend:
         self._started_at = clock.now()
         self._writes_text: bool | None = None  # as a stream; None until the schema is known
         self._servers: dict[str, CogClient] = {}  # of the predictions whose server is known
+        self._starts: dict[str, str] = {}  # when the server of a prediction had been started that was created here
         self._missing_since: dict[str, float] = {}  # when a prediction was found not to run, in monotonic time
 
     @property
@@ -126,8 +127,9 @@ class CogBackend:
             except NotSent as error:
                 refusals.append(error)
             else:
-                stream_url = await self._stream_url(run_id, client)
                 created_at = self._clock.now()
+                self._starts[run_id] = await self._read_start(client)
+                stream_url = await self._stream_url(run_id, client)
                 return Prediction(
                     id=run_id,
                     model="",
@@ -152,7 +154,7 @@ class CogBackend:
             prediction = await self._wait_for_end(prediction_id)
         self._missing_since.pop(prediction_id, None)
         if prediction.status.terminal:
-            self._servers.pop(prediction_id, None)
+            self._forget(prediction_id)
         return prediction
 
     async def cancel(self, prediction_id: str) -> None:
@@ -278,13 +280,25 @@ class CogBackend:
         if prediction is not None:
             return prediction
         age = self._clock.now() - sent_at
-        has_restarted = all(_was_started_within(health, age) for health in healths)
+        start = self._starts.get(prediction_id, "")
+        has_restarted = all(_has_restarted(health, start=start, age=age) for health in healths)
         if not has_restarted and waited < COG_END_TOLD_WITHIN.total_seconds():
             raise EndPending("The prediction is over, and its end was not told yet.")
-        del self._missing_since[prediction_id]
-        self._servers.pop(prediction_id, None)
+        self._forget(prediction_id)
         log.warning("prediction_lost", prediction=prediction_id, server_restarted=has_restarted)
         raise Forgotten(restarted=has_restarted, unfinished=has_restarted and sent_at >= self._started_at)
+
+    def _forget(self, prediction_id: str) -> None:
+        """Forget what is known of a prediction that nobody asks for again."""
+        for known in (self._servers, self._starts, self._missing_since):
+            known.pop(prediction_id, None)
+
+    async def _read_start(self, client: CogClient) -> str:
+        """Return when a server was started, in its own words; "" if it does not tell."""
+        try:
+            return (await client.get_health()).started_at
+        except BackendError:
+            return ""
 
     async def _explain(self, client: CogClient) -> BackendError:
         """Return why a server refused a create, by its own state."""
@@ -319,8 +333,14 @@ def _hopelessness(error: BackendError) -> int:
     return 0 if isinstance(error, Busy) else 1 if isinstance(error, NotSent) else 2
 
 
-def _was_started_within(health: Health, age: timedelta) -> bool:
-    """Return whether a server was certainly started within the last ``age``, by durations alone: clocks differ."""
+def _has_restarted(health: Health, *, start: str, age: timedelta) -> bool:
+    """Return whether a server was certainly started since a prediction was sent to it, ``age`` ago.
+
+    ``start`` is when it had been started then, "" if that is not known: after a restart of the bot durations decide,
+    because the clocks of two machines differ.
+    """
+    if start and health.started_at:
+        return health.started_at != start
     return health.uptime is not None and health.uptime + COG_RESTART_TOLERANCE < age
 
 

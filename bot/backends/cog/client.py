@@ -63,11 +63,13 @@ _STATUSES: Final[Mapping[str, HealthStatus]] = {status.value: status for status 
 class Health:
     """The state of a server. ``uptime`` is how long ago its setup began, by its own clock; None if it does not tell.
 
+    ``started_at`` is the same as the server writes it: another text is another start.
     ``version`` is that of coglet, "" for the Python server before it.
     """
 
     status: HealthStatus
     uptime: timedelta | None = None
+    started_at: str = ""
     version: str = ""
 
 
@@ -262,11 +264,13 @@ def _parse_fields(detail: Any) -> tuple[InvalidField, ...]:
 def _parse_health(content: bytes, date: str | None) -> Health:
     members = _decode(content)
     setup, version = members.get("setup"), members.get("version")
-    started_at = _parse_time(setup.get("started_at")) if isinstance(setup, dict) else None
+    text = setup.get("started_at") if isinstance(setup, dict) else None
+    started_at = _parse_time(text)
     coglet = version.get("coglet") if isinstance(version, dict) else None
     return Health(
         status=_STATUSES.get(str(members.get("status")), HealthStatus.OTHER),
         uptime=_uptime(started_at, date),
+        started_at=text if isinstance(text, str) else "",
         version=coglet if isinstance(coglet, str) else "",
     )
 

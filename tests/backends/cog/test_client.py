@@ -140,23 +140,28 @@ async def test_an_input_that_json_cannot_express_is_not_sent() -> None:
                 "version": {"coglet": "1"},
             },
             "Fri, 27 Nov 2026 22:53:26 GMT",
-            Health(status=HealthStatus.READY, uptime=timedelta(seconds=59, microseconds=77165), version="1"),
+            Health(
+                status=HealthStatus.READY,
+                uptime=timedelta(seconds=59, microseconds=77165),
+                started_at="2026-11-27T22:52:26.922835687+00:00",
+                version="1",
+            ),
         ),
         ({"status": "NEW"}, None, Health(status=HealthStatus.OTHER)),
         (
             {"status": ["BUSY"], "setup": {"started_at": "soon"}, "version": 3},
             "soon",
-            Health(status=HealthStatus.OTHER),
+            Health(status=HealthStatus.OTHER, started_at="soon"),
         ),
         (
             {"status": "BUSY", "setup": {"started_at": "2026-11-27T22:52:26+00:00"}},
             "Fri, 27 Nov 2026 22:52:20 GMT",
-            Health(status=HealthStatus.BUSY, uptime=timedelta()),
+            Health(status=HealthStatus.BUSY, uptime=timedelta(), started_at="2026-11-27T22:52:26+00:00"),
         ),
         (
             {"status": "BUSY", "setup": {"started_at": "2026-11-27T22:52:26"}},
             "Fri, 27 Nov 2026 22:53:20 GMT",
-            Health(status=HealthStatus.BUSY),
+            Health(status=HealthStatus.BUSY, started_at="2026-11-27T22:52:26"),
         ),
     ],
 )
@@ -186,10 +191,17 @@ async def test_a_redirect_is_not_followed() -> None:
         assert len(raw.requests) == 1
 
 
-async def test_https_addresses_are_verified() -> None:
-    server = await asyncio.start_server(RawServer().handle, "127.0.0.1", 0)
+async def test_what_speaks_no_tls_is_not_asked_over_https() -> None:
+    raw = RawServer(ACCEPTED)
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raw.requests.append(await reader.read(1000))
+        writer.transport.abort()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with open_cog_http(tls=True) as http:
-        with pytest.raises(BackendError):
-            await CogClient(http, f"https://127.0.0.1:{port}").create("a", {})
+        with pytest.raises(NotSent):
+            await CogClient(http, f"https://127.0.0.1:{port}").create("a", {"prompt": "owl"})
     server.close()
+    assert b"owl" not in b"".join(raw.requests)

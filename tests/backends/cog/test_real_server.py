@@ -10,7 +10,17 @@ from PIL import Image
 
 from bot.backends.cog.backend import CogBackend
 from bot.backends.cog.client import HealthStatus
-from bot.backends.errors import Busy, Defect, Forgotten, InvalidInput, NoResponse, NotFound, NotSent, OutOfService
+from bot.backends.errors import (
+    Busy,
+    Defect,
+    EndPending,
+    Forgotten,
+    InvalidInput,
+    NoResponse,
+    NotFound,
+    NotSent,
+    OutOfService,
+)
 from bot.backends.prediction import Status, StreamBatch
 from sandbox.cog.server import CogServer
 from tests.backends.cog.conftest import CogBot, is_over, needs_cog, poll_until, wait_for
@@ -162,7 +172,7 @@ async def test_an_end_while_nobody_listens_is_told_later(bot: CogBot, pictures: 
 
 async def test_a_killed_server_loses_the_prediction_for_certain(bot: CogBot, pictures: CogServer) -> None:
     backend = bot.backend(pictures)
-    await bot.send(backend, "a", ago=5.0, number_of_outputs=20, seconds=0.3)
+    await bot.send(backend, "a", number_of_outputs=20, seconds=0.3)
     await poll_until(backend, "a", lambda state: len(state.output or ()) >= 1)
     await pictures.kill()
     with pytest.raises(NotSent):
@@ -170,8 +180,23 @@ async def test_a_killed_server_loses_the_prediction_for_certain(bot: CogBot, pic
     await pictures.start()
     with pytest.raises(Forgotten) as caught:
         await backend.get("a")
-    assert caught.value.restarted
-    assert not caught.value.unfinished  # it was sent before this bot began: nobody listened for a while
+    assert (caught.value.restarted, caught.value.unfinished) == (True, True)
+
+
+async def test_a_bot_that_was_away_compares_ages(bot: CogBot, pictures: CogServer) -> None:
+    await bot.send(bot.backend(pictures), "a", ago=5.0, number_of_outputs=20, seconds=0.3)
+    await pictures.kill()
+    await pictures.start()
+    with pytest.raises(Forgotten) as caught:
+        await bot.backend(pictures).get("a")
+    # Nobody listened for a while: it may have finished then.
+    assert (caught.value.restarted, caught.value.unfinished) == (True, False)
+
+
+async def test_a_server_that_was_not_restarted_may_still_tell(bot: CogBot, pictures: CogServer) -> None:
+    bot.ends.away = True
+    await bot.send(bot.backend(pictures), "a", number_of_outputs=1, seconds=0)
+    await poll_missing(bot.backend(pictures), "a")
 
 
 async def test_a_dead_worker_makes_the_server_unusable(bot: CogBot, pictures: CogServer) -> None:
@@ -231,7 +256,7 @@ async def poll_missing(backend: CogBackend, prediction_id: str) -> None:
     for _ in range(400):
         try:
             await backend.get(prediction_id)
-        except NotSent:
+        except EndPending:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("The prediction does not end.")
