@@ -219,11 +219,12 @@ class App:
     async def build_web_server(self, host: str, port: int) -> "WebServer":
         """Return the server for health, metrics and, if WEBHOOK_URL is set, Replicate's webhooks."""
         # Imported here because aiohttp's server takes 2 MB, which a bot without a port need not spend.
+        from bot.web.health import HealthRoutes  # noqa: PLC0415  # see above
         from bot.web.refusals import RefusalLog  # noqa: PLC0415  # see above
-        from bot.web.server import Health, WebServer  # noqa: PLC0415  # see above
+        from bot.web.server import WebServer  # noqa: PLC0415  # see above
 
         refusals = RefusalLog(self._clock)
-        health = Health(readiness=self._readiness, metrics=self._exposition, clock=self._clock)
+        health = HealthRoutes(readiness=self._readiness, metrics=self._exposition, clock=self._clock)
         self._webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
         cog = self._build_cog_receiver(self._cog, refusals) if self._cog is not None else None
         return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=self._webhooks, cog=cog)

@@ -25,6 +25,8 @@ DISCORD_START_WAIT_MAX: Final = timedelta(hours=1)
 
 IDENTIFY_INTERVAL: Final = timedelta(seconds=5)  # between two of a bucket, shard_id % max_concurrency (topics/gateway)
 
+RUN_ID_PATTERN: Final = r"[0-9A-Za-z_-]{1,64}"  # our own ids have twelve characters; those of others have to fit, too
+
 # Discord: messages (resources/message, reference#uploading-files)
 CONTENT_CHARS: Final = 2000
 URL_CHARS: Final = 2000  # of a media item; Discord does not document it

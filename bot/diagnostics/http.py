@@ -21,8 +21,9 @@ from bot.diagnostics.result import CheckResult, Report, failed, passed
 from bot.errors import ConfigError
 from bot.observability.metrics import Metrics
 from bot.settings import Settings
+from bot.web.health import HealthRoutes
 from bot.web.refusals import RefusalLog
-from bot.web.server import Health, WebServer
+from bot.web.server import WebServer
 from bot.web.webhooks import WebhookReceiver
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10.0)
@@ -76,7 +77,7 @@ def _create_server(settings: Settings, secret: str | None, clock: Clock) -> WebS
     if secret is not None:
         webhooks = WebhookReceiver(wake_run=lambda *_: False, metrics=Metrics(), refusals=refusals)
         webhooks.enable(WebhookVerifier(secret, clock))
-    health = Health(readiness=dict, metrics=bytes, clock=clock)
+    health = HealthRoutes(readiness=dict, metrics=bytes, clock=clock)
     return WebServer(
         host=settings.http_host, port=settings.http_port or 0, health=health, refusals=refusals, webhooks=webhooks
     )

@@ -8,10 +8,10 @@ import discord
 from discord import ui
 
 from bot.catalog.catalog import Command
+from bot.limits import RUN_ID_PATTERN
 from bot.ui.render import payloads
 from bot.ui.render.payloads import Component
 
-_RUN_ID: Final = r"[0-9A-Za-z_-]{1,64}"
 _VERSION_CHARS: Final = 16
 _NEWEST: Final = "newest"
 
@@ -37,7 +37,7 @@ _STYLES: Final[dict[Action, tuple[str, discord.ButtonStyle]]] = {
 
 class RunButton(
     ui.DynamicItem[ui.Button[Any]],
-    template=re.compile(rf"run:(?P<action>{'|'.join(Action)}):(?P<run>{_RUN_ID})", re.ASCII),
+    template=re.compile(rf"run:(?P<action>{'|'.join(Action)}):(?P<run>{RUN_ID_PATTERN})", re.ASCII),
 ):
     """A button of one run. Pressing it dispatches the event ``run_button`` to the cogs."""
 

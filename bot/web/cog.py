@@ -19,29 +19,19 @@ from bot.backends.cog.addresses import CogAddresses
 from bot.clock import Clock
 from bot.errors import ReplicordError
 from bot.large_json import InvalidJson, read_object
-from bot.limits import COG_BODIES, COG_BODY_BYTES, COG_BODY_WAIT
+from bot.limits import COG_BODIES, COG_BODY_BYTES, COG_BODY_WAIT, RUN_ID_PATTERN
 from bot.observability.metrics import Metrics
 from bot.outputs.errors import FileTooLarge
 from bot.outputs.spooled import PredictionReader
 from bot.store.prediction_ends import PredictionEnds
-from bot.web.refusals import RefusalLog
+from bot.web.refusals import Refusal, RefusalLog, ask_for_body
 from bot.worker_pool import WorkersBusy, WorkTooHeavy
 
 log = structlog.get_logger(__name__)
 
 _ENDS: Final = frozenset({"succeeded", "failed", "canceled"})
-_RUN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_RETRY_AFTER: Final = {"Retry-After": "1"}
+_RETRY_AFTER: Final = 1  # seconds
 _TOO_LARGE: Final = "The output is larger than this bot can read"
-
-
-class _Refusal(Exception):
-    """The request is not accepted: the answer, a word for the metrics, and a sentence for the log."""
-
-    def __init__(self, status: int, outcome: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.outcome = outcome
 
 
 class CogReceiver:
@@ -82,10 +72,9 @@ class CogReceiver:
         """Respond to ``Expect: 100-continue``: ask for the body only if the address is right."""
         try:
             self._check_code(request)
-        except _Refusal as refusal:
+        except Refusal as refusal:
             return self._respond(refusal)
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await ask_for_body(request)
         return None
 
     async def handle_webhook(self, request: web.Request) -> web.Response:
@@ -97,8 +86,8 @@ class CogReceiver:
                 if not await self._ends.is_wanted(run_id):
                     self._metrics.webhook_received("unknown")
                     return web.Response(status=204)
-                outcome = await self._take_prediction(run_id, request)
-        except _Refusal as refusal:
+                outcome = await self._accept_prediction(run_id, request)
+        except Refusal as refusal:
             return self._respond(refusal)
         self._metrics.webhook_received(outcome)
         return web.Response(status=204)
@@ -112,18 +101,18 @@ class CogReceiver:
                 await self._check_run(run_id)
                 async with asyncio.timeout(COG_BODY_WAIT.total_seconds()):
                     location = await self._reader.save(run_id, name, _chunks(request))
-        except _Refusal as refusal:
+        except Refusal as refusal:
             return self._respond(refusal)
         return web.Response(status=201, headers={"Location": location})
 
-    async def _take_prediction(self, run_id: str, request: web.Request) -> str:
+    async def _accept_prediction(self, run_id: str, request: web.Request) -> str:
         """Read a prediction, keep it if it is over, wake its run, and return a word for the metrics."""
         try:
             async with asyncio.timeout(COG_BODY_WAIT.total_seconds()):
                 body = await self._reader.read(run_id, _chunks(request), max_bytes=COG_BODY_BYTES)
             status = read_object(body, ("output", "metrics")).get("status")
         except InvalidJson as error:
-            raise _Refusal(400, "unreadable", "The body is no prediction.") from error
+            raise Refusal(400, "unreadable", "The body is no prediction.") from error
         except WorkersBusy:
             raise
         except (FileTooLarge, WorkTooHeavy):
@@ -136,42 +125,41 @@ class CogReceiver:
         return "woke"
 
     async def _check_run(self, run_id: str) -> None:
-        if not _RUN_ID.fullmatch(run_id) or not await self._ends.is_wanted(run_id):
-            raise _Refusal(404, "unknown", "The file is of no active run.")
+        if not re.fullmatch(RUN_ID_PATTERN, run_id) or not await self._ends.is_wanted(run_id):
+            raise Refusal(404, "unknown", "The file is of no active run.")
 
     def _check_code(self, request: web.Request) -> None:
         code, run_id = request.match_info["code"], request.match_info.get("run_id")
         is_right = self._addresses.may_upload(code) if run_id is None else self._addresses.may_tell(run_id, code)
         if not is_right:
-            raise _Refusal(401, "forged", "The address is not one that this bot gave.")
+            raise Refusal(401, "forged", "The address is not one that this bot gave.")
         if (request.content_length or 0) > COG_BODY_BYTES and run_id is None:
-            raise _Refusal(413, "oversized", "The file is too large.")
+            raise Refusal(413, "oversized", "The file is too large.")
 
     @contextmanager
     def _reading_body(self) -> Iterator[None]:
         """Hold one of the places for bodies. Whatever is wrong here passes, and the sender tries again."""
         if self._reading >= COG_BODIES:
-            raise _Refusal(503, "busy", "Too many bodies at once.")
+            raise Refusal(503, "busy", "Too many bodies at once.")
         self._reading += 1
         try:
             yield
         except FileTooLarge as error:
-            raise _Refusal(413, "oversized", "The file is too large.") from error
+            raise Refusal(413, "oversized", "The file is too large.") from error
         except TimeoutError as error:
-            raise _Refusal(503, "slow", "The body took too long.") from error
+            raise Refusal(503, "slow", "The body took too long.") from error
         except web.RequestPayloadError as error:
-            raise _Refusal(503, "broken", "The body is not complete.") from error
+            raise Refusal(503, "broken", "The body is not complete.") from error
         except (ReplicordError, OSError) as error:
             log.warning("prediction_not_kept", error=type(error).__name__)
-            raise _Refusal(503, "unsaved", "What a model's server sent could not be kept.") from error
+            raise Refusal(503, "unsaved", "What a model's server sent could not be kept.") from error
         finally:
             self._reading -= 1
 
-    def _respond(self, refusal: _Refusal) -> web.Response:
+    def _respond(self, refusal: Refusal) -> web.Response:
         self._metrics.webhook_received(refusal.outcome)
         self._refusals.add(str(refusal))
-        headers = _RETRY_AFTER if refusal.status == 503 else {}
-        return web.json_response({"detail": str(refusal)}, status=refusal.status, headers=headers)
+        return refusal.to_response(retry_after=_RETRY_AFTER)
 
 
 async def _chunks(request: web.Request) -> AsyncIterator[bytes]:

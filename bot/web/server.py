@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -10,52 +10,13 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from bot.backends.cog.addresses import UPLOAD_PATH, WEBHOOK_PATH
-from bot.clock import Clock
 from bot.errors import ConfigError
-from bot.limits import COG_BODY_WAIT
-from bot.observability.metrics import CONTENT_TYPE
+from bot.limits import COG_BODY_WAIT, RUN_ID_PATTERN
 from bot.web.cog import CogReceiver
 from bot.web.connections import DEFAULT_LIMITS, ConnectionLimits, Connections
+from bot.web.health import HealthRoutes
 from bot.web.refusals import RefusalLog
 from bot.web.webhooks import WebhookReceiver
-
-_NO_STORE = {"Cache-Control": "no-store"}
-_METRICS_KEPT: Final = 1.0  # seconds; collecting them takes some milliseconds, and anybody may ask
-
-
-class Health:
-    """Serve ``/healthz``, ``/readyz`` and ``/metrics``.
-
-    ``readiness`` returns for each part (discord, database, replicate) whether it works, without waiting; ``metrics``
-    returns the metrics in Prometheus' text format. They are collected at most once a second.
-    """
-
-    def __init__(
-        self, *, readiness: Callable[[], Mapping[str, bool]], metrics: Callable[[], bytes], clock: Clock
-    ) -> None:
-        self._readiness = readiness
-        self._collect_metrics = metrics
-        self._clock = clock
-        self._metrics = b""
-        self._metrics_until = float("-inf")
-
-    async def healthz(self, _request: web.Request) -> web.Response:
-        """Respond 200: any response means that the event loop is running."""
-        return web.json_response({"alive": True}, headers=_NO_STORE)
-
-    async def readyz(self, _request: web.Request) -> web.Response:
-        """Respond 200 if every part works, else 503; the body names the parts either way."""
-        parts = dict(self._readiness())
-        ready = all(parts.values())
-        return web.json_response({"ready": ready, "parts": parts}, status=200 if ready else 503, headers=_NO_STORE)
-
-    async def metrics(self, _request: web.Request) -> web.Response:
-        """Respond with the metrics."""
-        now = self._clock.monotonic()
-        if now >= self._metrics_until:
-            self._metrics, self._metrics_until = self._collect_metrics(), now + _METRICS_KEPT
-        return web.Response(body=self._metrics, headers={**_NO_STORE, "Content-Type": CONTENT_TYPE})
-
 
 log = structlog.get_logger(__name__)
 _protocol_log: Final = logging.getLogger("aiohttp.server")
@@ -65,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _SHUTDOWN_TIMEOUT: Final = 2.0  # seconds; every request is answered within seconds
 _BACKLOG: Final = 128
 
-_RUN_ID: Final = "{run_id:[A-Za-z0-9_-]{1,64}}"
+_RUN_ID: Final = f"{{run_id:{RUN_ID_PATTERN}}}"
 _CODE: Final = "{code:[0-9a-f]{1,64}}"
 _NAME: Final = "{name:[^/]{1,255}}"
 
@@ -84,7 +45,7 @@ class WebServer:
         *,
         host: str,
         port: int,
-        health: Health,
+        health: HealthRoutes,
         refusals: RefusalLog,
         webhooks: WebhookReceiver | None = None,
         cog: CogReceiver | None = None,
@@ -102,9 +63,9 @@ class WebServer:
             path = f"/webhooks/replicate/{_RUN_ID}"
             app.router.add_post(path, webhooks.handle, expect_handler=webhooks.expect)
         if cog is not None:
-            told, put = self._with_time(cog.handle_webhook), self._with_time(cog.handle_upload)
-            app.router.add_post(f"{WEBHOOK_PATH}/{_RUN_ID}/{_CODE}", told, expect_handler=cog.expect)
-            app.router.add_put(f"{UPLOAD_PATH}/{_CODE}/{_NAME}", put, expect_handler=cog.expect)
+            handle_webhook, handle_upload = self._with_time(cog.handle_webhook), self._with_time(cog.handle_upload)
+            app.router.add_post(f"{WEBHOOK_PATH}/{_RUN_ID}/{_CODE}", handle_webhook, expect_handler=cog.expect)
+            app.router.add_put(f"{UPLOAD_PATH}/{_CODE}/{_NAME}", handle_upload, expect_handler=cog.expect)
         app.on_response_prepare.append(_hide_versions)
         self._runner = web.AppRunner(
             app,

@@ -9,7 +9,8 @@ arrives, and only as much of it is kept as is parsed without holding up everythi
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -28,18 +29,14 @@ from bot.limits import (
     WEBHOOK_PARSED_BYTES,
 )
 from bot.observability.metrics import Metrics
-from bot.web.refusals import RefusalLog
+from bot.web.refusals import Refusal, RefusalLog, ask_for_body
 
 log = structlog.get_logger(__name__)
 
-_RETRY_AFTER: Final = {"Retry-After": "5"}
+_RETRY_AFTER: Final = 5  # seconds
 
 WakeRun = Callable[[str, Prediction | None], bool]
 """Wake a run by its id, with its prediction if known; return False if the run is not active."""
-
-
-class _TooLarge(Exception):
-    """The body is larger than WEBHOOK_BODY_BYTES."""
 
 
 class WebhookReceiver:
@@ -80,53 +77,58 @@ class WebhookReceiver:
 
     async def expect(self, request: web.Request) -> web.StreamResponse | None:
         """Respond to ``Expect: 100-continue``: ask for the body only if the headers could be a delivery's."""
-        begun = self._begin(request)
-        if isinstance(begun, web.Response):
-            return begun
-        if request.headers.get("Expect", "").lower() == "100-continue":
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            self._begin(request)
+        except Refusal as refusal:
+            return self._respond(refusal)
+        await ask_for_body(request)
         return None
 
     async def handle(self, request: web.Request) -> web.Response:
         """Respond to one delivery."""
-        verification = self._begin(request)
-        if isinstance(verification, web.Response):
-            return verification
-        if self._reading >= WEBHOOK_BODIES:
-            return self._reject(503, "busy", "Too many deliveries at once.")
-        self._reading += 1
         try:
-            body = await self._read(request, verification)
-        except (TimeoutError, web.RequestPayloadError):
-            return self._reject(408, "slow", "The body took too long.")
-        except _TooLarge:
-            return self._reject(413, "oversized", "The body is too large.")
-        except ForgedWebhook as error:
-            return self._reject(401, "forged", str(error))
-        finally:
-            self._reading -= 1
+            verification = self._begin(request)
+            with self._reading_body():
+                body = await self._read(request, verification)
+        except Refusal as refusal:
+            return self._respond(refusal)
         outcome = self._accept(request.match_info["run_id"], request.headers[ID_HEADER], body)
         self._metrics.webhook_received(outcome)
         return web.Response(status=204)
 
-    def _begin(self, request: web.Request) -> DeliveryVerification | web.Response:
-        """Check a delivery before its body is read; return its verification, or the refusal."""
+    def _begin(self, request: web.Request) -> DeliveryVerification:
+        """Check a delivery before its body is read, and return its verification."""
         if self._verifier is None:
-            return self._reject(503, "disabled", "The secret of webhooks is not known yet.")
+            raise Refusal(503, "disabled", "The secret of webhooks is not known yet.")
         try:
             verification = self._verifier.begin(request.headers)
         except StaleWebhook as error:
-            return self._reject(401, "stale", str(error))
+            raise Refusal(401, "stale", str(error)) from error
         except ForgedWebhook as error:
-            return self._reject(401, "forged", str(error))
+            raise Refusal(401, "forged", str(error)) from error
         if (request.content_length or 0) > WEBHOOK_BODY_BYTES:
-            return self._reject(413, "oversized", "The body is too large.")
+            raise Refusal(413, "oversized", "The body is too large.")
         return verification
+
+    @contextmanager
+    def _reading_body(self) -> Iterator[None]:
+        """Hold one of the places for bodies."""
+        if self._reading >= WEBHOOK_BODIES:
+            raise Refusal(503, "busy", "Too many deliveries at once.")
+        self._reading += 1
+        try:
+            yield
+        except (TimeoutError, web.RequestPayloadError) as error:
+            raise Refusal(408, "slow", "The body took too long.") from error
+        except ForgedWebhook as error:
+            raise Refusal(401, "forged", str(error)) from error
+        finally:
+            self._reading -= 1
 
     async def _read(self, request: web.Request, verification: DeliveryVerification) -> bytes | None:
         """Return the body of an authentic delivery, None if it is larger than WEBHOOK_PARSED_BYTES.
 
-        Raises ForgedWebhook, TimeoutError or _TooLarge.
+        Raises ForgedWebhook, TimeoutError, or Refusal if it is larger than WEBHOOK_BODY_BYTES.
         """
         kept = bytearray()
         size = 0
@@ -134,7 +136,7 @@ class WebhookReceiver:
             async for chunk in request.content.iter_any():
                 size += len(chunk)
                 if size > WEBHOOK_BODY_BYTES:
-                    raise _TooLarge
+                    raise Refusal(413, "oversized", "The body is too large.")
                 async with self._turn:
                     verification.update(chunk)
                     await asyncio.sleep(0)
@@ -164,8 +166,7 @@ class WebhookReceiver:
             self._received_ids.popitem(last=False)
         return outcome
 
-    def _reject(self, status: int, outcome: str, reason: str) -> web.Response:
-        self._metrics.webhook_received(outcome)
-        self._refusals.add(reason)
-        headers = _RETRY_AFTER if status == 503 else {}
-        return web.json_response({"detail": reason}, status=status, headers=headers)
+    def _respond(self, refusal: Refusal) -> web.Response:
+        self._metrics.webhook_received(refusal.outcome)
+        self._refusals.add(str(refusal))
+        return refusal.to_response(retry_after=_RETRY_AFTER)

@@ -14,7 +14,6 @@ from bot.catalog.search import ModelSearch
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.limits import COMMAND_NAME_CHARS
-from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.ui.components import ModelAction, is_switch_to, switch_command_name
 from bot.ui.first_response import defer, edit_message, edit_response, send_privately
 from bot.ui.render.cards import Tone, sentence_card
@@ -29,6 +28,8 @@ Interaction = discord.Interaction[Replicord]
 _REASON_CHARS: Final = 300
 
 
+@app_commands.allowed_installs(guilds=True, users=True)
+@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 class ModelsCommands(commands.GroupCog, group_name="models", group_description="The models this bot runs"):
     """Everybody may look, editors may change; every answer is private."""
 
@@ -46,13 +47,6 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         self._generate = generate
         self._autocomplete = autocomplete
         self._editors = editors
-
-    async def cog_load(self) -> None:
-        """Allow the group wherever the models' own commands are."""
-        group = self.app_command
-        if isinstance(group, app_commands.Group):
-            group.allowed_contexts = EVERYWHERE
-            group.allowed_installs = BOTH_INSTALLS
 
     @app_commands.command(name="list", description="The models you can run here")
     async def show_list(self, interaction: Interaction) -> None:

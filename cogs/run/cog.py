@@ -8,7 +8,6 @@ from bot.catalog.catalog import ANY_MODEL, Catalog, Command
 from bot.catalog.resolve import parse_model_name
 from bot.client import Replicord
 from bot.options.form import build_form
-from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.ui.modals import Answers, FormModal
 from cogs.deferred_modal import open_modal
 from cogs.models.autocomplete import Choices, ModelAutocomplete
@@ -29,15 +28,10 @@ class RunCommand(commands.Cog):
         self._autocomplete = autocomplete
         self._access = access
 
-    async def cog_load(self) -> None:
-        """Allow the command wherever the models' own commands are."""
-        for command in self.get_app_commands():
-            if isinstance(command, app_commands.Command):
-                command.allowed_contexts = EVERYWHERE
-                command.allowed_installs = BOTH_INSTALLS
-
     @app_commands.command(name=ANY_MODEL, description="Run any model on Replicate")
     @app_commands.describe(model="What it should do, or owner/name")
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def run(self, interaction: Interaction, model: str) -> None:
         """Show the form with the model's inputs; submitting it starts the run."""
         named = self._catalog.get(model.strip().removeprefix("/").lower())

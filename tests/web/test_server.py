@@ -18,8 +18,9 @@ from bot.errors import ConfigError
 from bot.limits import WEBHOOK_BODY_BYTES, WEBHOOK_PARSED_BYTES
 from bot.observability.metrics import CONTENT_TYPE, Metrics
 from bot.web.connections import ConnectionLimits
+from bot.web.health import HealthRoutes
 from bot.web.refusals import RefusalLog
-from bot.web.server import Health, WebServer
+from bot.web.server import WebServer
 from bot.web.webhooks import WebhookReceiver
 from tests.backends.replicate.fake_server import prediction
 from tests.backends.replicate.webhook_signing import SECRET, signed_headers
@@ -39,7 +40,7 @@ class Bot:
         self.runs = {"run-1"}
         self.clock = VirtualClock(datetime.fromtimestamp(NOW, UTC))
         self.metrics = Metrics(version="1.2.3", process=False)
-        health = Health(readiness=lambda: self.parts, metrics=self.metrics.exposition, clock=self.clock)
+        health = HealthRoutes(readiness=lambda: self.parts, metrics=self.metrics.exposition, clock=self.clock)
         self.refusals = RefusalLog(self.clock)
         webhooks = WebhookReceiver(
             wake_run=self.wake,

@@ -24,8 +24,9 @@ from bot.store.models import RunState
 from bot.store.prediction_ends import PredictionEnds
 from bot.store.store import Store
 from bot.web.cog import CogReceiver
+from bot.web.health import HealthRoutes
 from bot.web.refusals import RefusalLog
-from bot.web.server import Health, WebServer
+from bot.web.server import WebServer
 from bot.worker_pool import WorkerPool
 from sandbox.cog.server import CogServer, is_cog_installed
 from tests.store.databases import create_database
@@ -93,7 +94,7 @@ class CogBot:
             metrics=metrics,
             refusals=refusals,
         )
-        health = Health(readiness=dict, metrics=metrics.exposition, clock=self.clock)
+        health = HealthRoutes(readiness=dict, metrics=metrics.exposition, clock=self.clock)
         self.web = WebServer(host="127.0.0.1", port=port, health=health, refusals=refusals, cog=cog)
         await self.web.start()
 
