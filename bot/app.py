@@ -17,7 +17,7 @@ import structlog
 from discord.ext import commands
 
 from bot.aio import backoff_delay, cancel_and_wait
-from bot.backends.backend import Backends
+from bot.backends.backend import Backend, Backends
 from bot.backends.cog.addresses import CogAddresses
 from bot.backends.cog.backend import CogBackend
 from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
@@ -30,10 +30,14 @@ from bot.backends.target import ServedModel
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
-from bot.client import Replicord
+from bot.client import IdentifyPace, OwnIdentifyPace, Replicord
 from bot.clock import Clock
 from bot.cluster.cluster import Cluster, ClusterWork
-from bot.cluster.lease_holder import Lease
+from bot.cluster.create_budget import SharedCreateBudget
+from bot.cluster.identify_pace import SharedIdentifyPace
+from bot.cluster.lease_holder import MAINTENANCE, Lease
+from bot.cluster.publish_lease import PublishLease, is_newest
+from bot.cluster.shard_count import agree_on_shards
 from bot.discord_internals import is_malformed_response
 from bot.errors import ConfigError
 from bot.limits import FILE_BYTES, MIB, OUTPUT_DOWNLOADS, SHRINK_SECONDS
@@ -47,6 +51,7 @@ from bot.outputs.materialize import Materializer
 from bot.outputs.spool import Spool
 from bot.outputs.spooled import PredictionReader
 from bot.runs import Run, parse_target
+from bot.runs.create_queue import CreateBudget
 from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
 from bot.runs.ownership import SOLE_OWNER
@@ -130,6 +135,7 @@ class App:
             on_login=self._on_login,
             shards=None if settings.shards == "auto" else settings.shards,
             trace=self._discord_metrics.trace_config(),
+            identify_pace=self._identify_pace(),
         )
         self._cluster = self._join_cluster()
         self._recoveries: dict[int, asyncio.Task[None]] = {}  # by the fence of the lease
@@ -167,6 +173,7 @@ class App:
             text_messages=settings.text_messages,
             ownership=ownership,
         )
+        self._replies.limiter.share_by(self._count_processes)
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._cog = cog
         self._predictions = PredictionReader(self._spool, self._workers)
@@ -184,6 +191,7 @@ class App:
             metrics=metrics,
             workers=self._workers,
             ownership=ownership,
+            budget_for=self._create_budget,
         )
         self._catalog = Catalog(
             specs=settings.specs,
@@ -194,6 +202,11 @@ class App:
         )
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
+        if self._cluster is not None:
+            publishing = PublishLease(
+                store.leases, process=self._cluster.me.id, read=self._reload_commands, clock=clock
+            )
+            self._command_sync.share_by(publishing.hold, may_send=self._is_newest)
         self._editors = Editors(self._client, settings.model_editors)
         self._run_access = RunAccess(self._catalog, any_model=settings.run_any, editors=self._editors)
         self._run_starter = RunStarter(
@@ -354,7 +367,31 @@ class App:
 
     async def _share(self, cluster: Cluster) -> None:
         """Hold this process's share of the shards, with the runs of their servers."""
-        await cluster.run(await self._client.choose_shards(clock=self._clock))
+        shards = await self._client.choose_shards(clock=self._clock)
+        self._client.shard_count = await agree_on_shards(self._store.leases, shards, clock=self._clock)
+        await cluster.run(self._client.shard_count)
+
+    def _identify_pace(self) -> IdentifyPace:
+        if isinstance(self._store.database.location, PostgresqlLocation):
+            return SharedIdentifyPace(self._store.shared_limits, clock=self._clock)
+        return OwnIdentifyPace(self._clock)
+
+    def _create_budget(self, backend: Backend) -> CreateBudget | None:
+        if self._cluster is None:
+            return None
+        return SharedCreateBudget.of_backend(backend, self._store.shared_limits, process=self._cluster.me.id)
+
+    def _count_processes(self) -> int:
+        return 1 if self._cluster is None else len(self._cluster.leases.processes)
+
+    def _is_newest(self) -> bool:
+        """Whether no process of the bot has a newer version, whose commands this one's would replace."""
+        return self._cluster is None or is_newest(
+            VERSION, (process.version for process in self._cluster.leases.processes)
+        )
+
+    def _does_maintenance(self) -> bool:
+        return self._cluster is None or self._cluster.leases.get(MAINTENANCE) is not None
 
     def _on_lease_gained(self, lease: Lease) -> None:
         if lease.shard is not None:
@@ -388,18 +425,25 @@ class App:
                 if run is not None and run.place.token and self._engine.owns(run):
                     self._replies.renew_token(run_id, run.place.token, run.place.token_expires_at)
             case Message.COMMANDS, _:
-                await self._reload_commands()
+                await self._on_commands_changed()
 
     async def _catch_up(self) -> None:
         """Do what messages that were lost may have told."""
         await self._engine.take_over_cancels()
         if await self._catalog.has_changed():
-            await self._reload_commands()
+            await self._on_commands_changed()
 
     async def _reload_commands(self) -> None:
         """Offer the commands that are stored now; whoever changed them has sent them to Discord."""
         self._missing = await self._catalog.load()
         self._generate.update_tree()
+
+    async def _on_commands_changed(self) -> None:
+        """Offer the commands that another process stored; send them to Discord if that one's version is too old to."""
+        await self._reload_commands()
+        versions = set() if self._cluster is None else {one.version for one in self._cluster.leases.processes}
+        if len(versions) > 1 and self._is_newest():
+            await self._sync_commands()
 
     def _wake_run(self, run_id: str, prediction: Prediction | None = None) -> bool:
         """Wake a run whose webhook was called, in whichever process it is.
@@ -495,6 +539,7 @@ class App:
             spool=self._spool,
             keep=self._retention_periods(),
             load_commands=self._load_missing_commands,
+            is_mine=self._does_maintenance,
             clock=self._clock,
         )
 
@@ -512,7 +557,7 @@ class App:
         parts = {"discord": self._client.is_ready() and not self._client.is_closed(), **self._health_checks.results}
         is_saved = self._store.database.is_writable and not self._engine.stats().unsaved
         if self._cluster is not None:
-            parts["lease"] = bool(self._cluster.leases.held)
+            parts["lease"] = self._cluster.leases.is_valid  # perhaps of none: a process to spare is ready, too
         return {**parts, "database": parts["database"] and is_saved}
 
     def _exposition(self) -> bytes:

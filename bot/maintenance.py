@@ -28,7 +28,10 @@ class RetentionPeriods:
 
 
 class Maintenance:
-    """The bot's periodic work. ``load_commands`` returns whether every command is loaded."""
+    """The bot's periodic work. ``load_commands`` returns whether every command is loaded.
+
+    Of several processes each deletes its own files, and the one of which ``is_mine`` is true the rows.
+    """
 
     def __init__(
         self,
@@ -38,7 +41,9 @@ class Maintenance:
         keep: RetentionPeriods,
         load_commands: Callable[[], Awaitable[bool]],
         clock: Clock,
+        is_mine: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._is_mine = is_mine
         self._runs = runs
         self._spool = spool
         self._keep = keep
@@ -54,12 +59,13 @@ class Maintenance:
         # Listed before the runs: a run that starts in between is in neither list, and its files stay.
         spooled = await asyncio.to_thread(self._spool.run_ids)
         try:
-            await self._runs.delete_expired(
-                self._clock.now(),
-                prompts_for=self._keep.prompts,
-                files_for=self._keep.files,
-                runs_for=self._keep.runs,
-            )
+            if self._is_mine():
+                await self._runs.delete_expired(
+                    self._clock.now(),
+                    prompts_for=self._keep.prompts,
+                    files_for=self._keep.files,
+                    runs_for=self._keep.runs,
+                )
             undelivered = {run.id for run in await self._runs.list_undelivered()}
         except StoreError as error:
             log.warning("delete_expired_failed", error=str(error), retry_in=_DELETE_INTERVAL)

@@ -6,7 +6,7 @@ undelivered run of the lease. A transition of a run names the fences that its pr
 a lease, without knowing it yet, changes no row of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -119,6 +119,10 @@ class Leases:
         wanted = tuple(names)
         values = {"me": me, "ttl": _to_microseconds(ttl)}
         return await self._database.write_at_once(lambda connection: _claim(connection, wanted, most, values, orphans))
+
+    async def list_held(self) -> Collection[str]:
+        """Return the names of the leases that somebody holds."""
+        return await self._database.read(lambda connection: [row.name for row in connection.execute(_SELECT_OWNED)])
 
     async def release(self, me: str, names: Iterable[str]) -> None:
         """Give leases back, so that others can take them at once."""

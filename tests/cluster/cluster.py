@@ -34,8 +34,8 @@ LEASE_SECONDS = 2
 # From a death until the others act: the lease's time, and a heartbeat. The rest is for two busy cores.
 TAKEOVER = LEASE_SECONDS + 2 + 6
 START_LIMIT = 60.0
-LONG = 60.0
-QUICK = Timings(boot=0.15, queue=0.05, image=0.2, tokens_per_second=200, finish=0.05)
+LONG = 30.0
+QUICK = Timings(boot=0.15, queue=0.05, image=0.2, tokens_per_second=25, finish=0.05)
 _ANSWERED = frozenset({200, 201, 204, 400, 401, 403, 404})
 _READS = frozenset({"GET", "HEAD"})
 
@@ -164,6 +164,7 @@ class BotCluster:
     nodes: list[Node] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     started: int = 0
+    may_log_errors: bool = False  # because the database is away
 
     @property
     def discord(self) -> Any:
@@ -240,7 +241,7 @@ class BotCluster:
             text = node.log_text()
             assert "wish" not in text
             assert not any(token in text for token in tokens)
-            assert "Traceback" not in text, text[text.index("Traceback") - 500 :][:4000]
+            assert self.may_log_errors or "Traceback" not in text, text[text.index("Traceback") - 500 :][:4000]
         log = self.postgresql.read_log()
         assert "wish" not in log
 

@@ -34,6 +34,10 @@ async def edited_again(runs: list[ClusterRun], edits: list[int]) -> None:
     await eventually(lambda: all(run.edits > before for run, before in zip(runs, edits, strict=True)), LONG)
 
 
+async def until_running(runs: list[ClusterRun]) -> None:
+    await eventually(lambda: all(run.row.get("state") == "running" for run in runs))
+
+
 async def check_delivered_once(runs: list[ClusterRun]) -> None:
     for run in runs:
         await run.wait_until_delivered()
@@ -143,6 +147,8 @@ async def test_database_server_crashes_under_three_processes(tmp_path: Path, own
     async with open_cluster(tmp_path, own_postgresql) as cluster:
         runs = [await cluster.talk(shard, tokens=600) for shard in range(3)]
         runs += [await cluster.generate(shard) for shard in range(3)]
+        await eventually(lambda: all(run.row for run in runs))
+        cluster.may_log_errors = True
         await crash(own_postgresql)
         await check_delivered_once(runs)
         await cluster.settled()
@@ -164,9 +170,8 @@ async def test_quota_holds_over_all_processes(tmp_path: Path, postgresql_server:
         results = await asyncio.gather(
             *(cluster.try_command(number % 3, "talk", prompt=f"wish {number}", max_tokens=2000) for number in range(9))
         )
-        await eventually(lambda: all(result.acknowledged for result in results))
-        rows = cluster.query("SELECT author_id FROM runs")
-        assert len(rows) == 3
+        await eventually(lambda: all(result.text for result in results))
+        assert len(cluster.query("SELECT 1 FROM runs")) == 3
         await eventually(lambda: len(cluster.environment.replicate.predictions) == 3)
 
 
@@ -181,13 +186,13 @@ async def test_added_model_is_offered_everywhere_and_published_once(cluster: Bot
     for shard in range(3):
         for command in ("story", "tale"):
             used = await cluster.try_command(shard, command, prompt=f"wish {shard} {command}")
-            assert used.message is not None
-            assert used.message.buttons, used.text
+            await used.wait_for(lambda shown: shown.message and shown.message.buttons, LONG)
 
 
 async def test_processes_are_replaced_one_by_one(cluster: BotCluster) -> None:
-    runs = [await cluster.talk(shard, tokens=3000) for shard in range(3)]
     for node in cluster.nodes:
+        runs = [await cluster.talk(shard, tokens=3000) for shard in range(3)]
+        await until_running(runs)
         edits = [run.edits for run in runs]
         stopped_at = time.monotonic()
         assert await node.bot.stop() == 0
@@ -195,9 +200,9 @@ async def test_processes_are_replaced_one_by_one(cluster: BotCluster) -> None:
         assert time.monotonic() - stopped_at < TAKEOVER
         await node.start()
         await cluster.settled()
-    await check_delivered_once(runs)
-    refused = [call for call in cluster.discord.calls if call.path.endswith("/callback") and call.status != 204]
-    assert refused == []
+        await check_delivered_once(runs)
+    answers = [call.status for call in cluster.discord.calls if call.path.endswith("/callback")]
+    assert set(answers) <= {200, 204}
 
 
 async def test_sessions_of_all_processes_keep_the_pace(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
