@@ -148,7 +148,12 @@ class Engine:
             poll_limiter=PollLimiter(backend, clock=self._clock, policy=self._policy),
             inputs=inputs,
             reconciler=Reconciler(
-                backend=backend, runs=self._runs, inputs=inputs, clock=self._clock, policy=self._policy
+                backend=backend,
+                runs=self._runs,
+                ownership=self._ownership,
+                inputs=inputs,
+                clock=self._clock,
+                policy=self._policy,
             ),
             thumbnails=self._thumbnails,
         )

@@ -1,8 +1,7 @@
 """Find the prediction of a create request that got no answer; cancel orphaned predictions."""
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from enum import IntEnum
@@ -20,6 +19,7 @@ from bot.media.types import parse_reference
 from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
 from bot.runs.input_files import InputResolver
 from bot.runs.outcome import FailureCode, Outcome
+from bot.runs.ownership import Ownership
 from bot.runs.policy import Policy
 from bot.runs.snapshot import Phase
 from bot.store.errors import LeaseLost, StoreError
@@ -30,7 +30,8 @@ log = structlog.get_logger(__name__)
 
 _CREATE_TIMEOUT: Final = timedelta(minutes=5)  # how long after it was sent a request may still create its prediction
 _PAUSE_MAX: Final = 15.0
-_UNRESOLVED: Final = 64
+# How runs end of which it is not known whether a prediction exists.
+_PREDICTION_UNKNOWN: Final = frozenset({FailureCode.LOST.value, FailureCode.INTERNAL.value})
 
 
 class Match(IntEnum):
@@ -48,25 +49,33 @@ class PredictionTaken(Exception):
 class Reconciler:
     """Gives each run its one prediction, and finds those of creates that got no answer."""
 
-    def __init__(self, *, backend: Backend, runs: Runs, inputs: InputResolver, clock: Clock, policy: Policy) -> None:
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        runs: Runs,
+        ownership: Ownership,
+        inputs: InputResolver,
+        clock: Clock,
+        policy: Policy,
+    ) -> None:
         self._backend = backend
         self._runs = runs
+        self._ownership = ownership
         self._inputs = inputs
         self._clock = clock
         self._policy = policy
-        self._in_flight: dict[str, Run] = {}
-        self._reconciling: dict[str, Run] = {}
-        self._unresolved: deque[Run] = deque(maxlen=_UNRESOLVED)
+        self._in_flight: set[str] = set()  # runs of this process
         self._assigned: dict[str, str] = {}  # prediction id → run id, until it is on the run's row
 
     @contextmanager
     def create_in_flight(self, run: Run) -> Iterator[None]:
         """Take into account that until the answer to a create is on disk, its prediction seems to belong to no run."""
-        self._in_flight[run.id] = run
+        self._in_flight.add(run.id)
         try:
             yield
         finally:
-            del self._in_flight[run.id]
+            self._in_flight.discard(run.id)
 
     async def reconcile(self, active: ActiveRun) -> Outcome | None:
         """Return None once the prediction is found and on the run's row, else how the run ends without one.
@@ -79,13 +88,7 @@ class Reconciler:
             return None
         if active.resolved_input is None:
             active.resolved_input = await self._resolve_input(active)
-        self._reconciling[active.run.id] = active.run
-        try:
-            found = await self._find(active)
-        finally:
-            del self._reconciling[active.run.id]
-        if not found:
-            self._unresolved.append(active.run)
+        found = await self._find(active)
         log.warning("create_reconciled", run=active.run.id, prediction=active.run.prediction_id, found=found)
         active.resolved_input = None
         return None if found else Outcome.failed(FailureCode.LOST)
@@ -138,7 +141,8 @@ class Reconciler:
         webhook = _take_webhook(active)
         while True:
             attempts += 1
-            candidates, listed = await self._candidates(active, webhook)
+            alike = await self._list_alike(active.run)
+            candidates, listed = await self._candidates(active, webhook, alike)
             was_listed = was_listed or listed
             for prediction in candidates:
                 with suppress(PredictionTaken):
@@ -148,13 +152,38 @@ class Reconciler:
             if elapsed >= self._policy.reconcile_timeout:
                 return False
             may_appear = age + elapsed < self._policy.reconcile_within
-            if was_listed and not may_appear and not _any_alike(active.run, self._in_flight.values()):
+            if was_listed and not may_appear and alike is not None and not any(map(self._is_in_flight, alike)):
                 return False
             pause = min(self._policy.backoff(attempts), _PAUSE_MAX)
             event = await race(active.events.get(), self._clock.sleep(pause))
             webhook = _take_webhook(active, event) or webhook
 
-    async def _candidates(self, active: ActiveRun, webhook: Prediction | None) -> tuple[tuple[Prediction, ...], bool]:
+    async def _list_alike(self, run: Run) -> Sequence[Run] | None:
+        """Return the other runs, of any process, whose prediction is not known and would look the same, files apart.
+
+        None if they cannot be read now.
+        """
+        sent_at, span = run.sent_at or run.created_at, _CREATE_TIMEOUT + 2 * self._policy.clock_skew
+        try:
+            rows = await self._runs.list_unassigned(run.target, sent_from=sent_at - span, sent_until=sent_at + span)
+        except StoreError:
+            log.warning("alike_runs_not_read", run=run.id, exc_info=True)
+            return None
+        run_input = next((row.input for row in rows if row.id == run.id), run.input)  # as the database returns them
+        assigned = {run.id, *self._assigned.values()}
+        unknown = [row for row in rows if row.ended_at is None or row.cause in _PREDICTION_UNKNOWN]
+        return [row for row in unknown if row.id not in assigned and row.input == run_input]
+
+    def _is_in_flight(self, run: Run) -> bool:
+        """Return whether the create of a run may be under way, so that its prediction seems to belong to no run."""
+        if self._ownership.seconds_left(run.fence) > 0:
+            return run.id in self._in_flight
+        age = self._clock.now() - (run.sent_at or run.created_at)
+        return run.ended_at is None and age.total_seconds() < self._policy.reconcile_within
+
+    async def _candidates(
+        self, active: ActiveRun, webhook: Prediction | None, alike: Sequence[Run] | None
+    ) -> tuple[tuple[Prediction, ...], bool]:
         """Return the predictions that may be this run's, the surest first, and whether they could be listed."""
         found = {webhook.id: webhook} if webhook is not None else {}
         listed = True
@@ -172,8 +201,10 @@ class Reconciler:
         except StoreError:
             log.warning("owners_not_read", run=active.run.id, exc_info=True)
             return (), False
+        if alike is None:
+            return (), False
         free = tuple(one for id_, one in found.items() if owners.get(id_, active.run.id) == active.run.id)
-        return self._rank(active.run, free, matches), listed
+        return self._rank(active.run, free, matches, alike), listed
 
     def _match(self, run: Run, sent_input: Mapping[str, Any], prediction: Prediction, skew: timedelta) -> Match:
         match = match_prediction(run, sent_input, prediction, skew=skew)
@@ -189,21 +220,22 @@ class Reconciler:
             )
         }
 
-    def _rank(self, run: Run, free: tuple[Prediction, ...], matches: Mapping[str, Match]) -> tuple[Prediction, ...]:
+    def _rank(
+        self, run: Run, free: tuple[Prediction, ...], matches: Mapping[str, Match], alike: Sequence[Run]
+    ) -> tuple[Prediction, ...]:
         """Return the certain matches, nearest in time first; a likely one only if there is no other."""
         if run.webhook is not None:
             by_webhook = tuple(prediction for prediction in free if prediction.webhook == run.webhook)
             if by_webhook:
                 return by_webhook
-        if _any_alike(run, self._in_flight.values()):  # that run's prediction looks the same and has no owner yet
+        if any(map(self._is_in_flight, alike)):  # that run's prediction looks the same and has no owner yet
             return ()
         sent_at = run.sent_at or run.created_at
         certain = [prediction for prediction in free if matches[prediction.id] is Match.CERTAIN]
         if certain:
             return tuple(sorted(certain, key=lambda prediction: abs(prediction.created_at - sent_at)))
         # Nobody may get to see another person's image: a likely match must not be likely for any other run.
-        others = (*self._reconciling.values(), *self._unresolved)
-        return free if len(free) == 1 and not _any_alike(run, others) else ()
+        return free if len(free) == 1 and not alike else ()
 
 
 def _take_webhook(active: ActiveRun, event: RunEvent | None = None) -> Prediction | None:
@@ -250,11 +282,6 @@ def _match_value(row_value: Any, value: Any, theirs: Any) -> Match:
             (_match_value(*three) for three in zip(row_values, value, theirs, strict=True)), default=Match.CERTAIN
         )
     return Match.NONE
-
-
-def _any_alike(run: Run, others: Iterable[Run]) -> bool:
-    """Return whether another run would look the same in the list, its files apart."""
-    return any(other.id != run.id and (other.target, other.input) == (run.target, run.input) for other in others)
 
 
 class OrphanCanceller:

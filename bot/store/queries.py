@@ -88,6 +88,13 @@ BY_MESSAGE: Final = (
 )
 UNDELIVERED: Final = SELECT_RUNS.where(runs.c.delivered_at.is_(None)).order_by(runs.c.created_at, runs.c.id)
 UNDELIVERED_WITH_FENCE: Final = UNDELIVERED.where(runs.c.fence == bindparam("fence"))
+UNASSIGNED: Final = SELECT_RUNS.where(
+    runs.c.target == bindparam("target"),
+    runs.c.prediction_id.is_(None),
+    runs.c.sent_at.between(bindparam("sent_from", type_=Time), bindparam("sent_until", type_=Time)),
+    # It says nothing more, but has indexes.
+    or_(runs.c.delivered_at.is_(None), runs.c.delivered_at >= bindparam("sent_from", type_=Time)),
+)
 CANCEL_REQUESTED: Final = SELECT_RUNS.where(
     runs.c.id.in_(bindparam("run_ids", expanding=True)),
     runs.c.cancel_requested_at.is_not(None),

@@ -171,6 +171,10 @@ class Runs:
             return await self._read_all(queries.UNDELIVERED_WITH_FENCE, fence=fence)
         return await self._read_all(queries.UNDELIVERED)
 
+    async def list_unassigned(self, target: str, *, sent_from: datetime, sent_until: datetime) -> tuple[Run, ...]:
+        """Return the runs of a target, of any process, that were sent in a span of time and have no prediction."""
+        return await self._read_all(queries.UNASSIGNED, target=target, sent_from=sent_from, sent_until=sent_until)
+
     async def list_cancel_requested(self, run_ids: Collection[str]) -> tuple[Run, ...]:
         """Return those of the runs whose cancel is requested and that have not ended."""
         return await self._read_all(queries.CANCEL_REQUESTED, run_ids=list(run_ids))

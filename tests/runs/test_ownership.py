@@ -13,8 +13,8 @@ from bot.runs.policy import Policy
 from bot.store.errors import LeaseLost
 from bot.store.models import Place, RunState
 from bot.store.store import Store
-from tests.runs.environment import AUTHOR, Environment, StoreClock
-from tests.runs.fake_replicate import FakeReplicate
+from tests.runs.environment import AUTHOR, OTHER, Environment, StoreClock, make_photo
+from tests.runs.fake_replicate import LOST_ANSWER, NEVER_ARRIVED, FakeReplicate
 from tests.store.databases import postgresql_only
 
 pytestmark = postgresql_only
@@ -54,10 +54,10 @@ class Process(Environment):
 
     belief: Belief
 
-    async def claim(self) -> None:
+    async def claim(self, lease: str = LEASE) -> None:
         """Take the lease as if nobody had it, with its runs."""
-        await self.store.leases.release("owner", [LEASE])
-        self.belief.fence = (await self.store.leases.claim("owner", [LEASE], most=1, ttl=LONG))[LEASE]
+        await self.store.leases.release("owner", [lease])
+        self.belief.fence = (await self.store.leases.claim("owner", [lease], most=1, ttl=LONG))[lease]
 
     async def take_over(self) -> None:
         await self.claim()
@@ -236,3 +236,35 @@ async def test_run_of_a_lease_lost_while_starting_is_left(processes: tuple[Proce
     await new.take_over()
     await new.clock.advance(5)
     assert len(new.replicate.creates) == 1
+
+
+async def test_nobody_sees_what_another_process_has_lost(processes: tuple[Process, Process]) -> None:
+    """Two people attach different pictures to the same wish; one create got lost on the way, the other's answer did."""
+    one, other = processes
+    await other.claim("shard:1")
+    one.replicate.stores_input_files = True
+    one.replicate.create_results.extend([NEVER_ARRIVED, LOST_ANSWER])
+    wish = {"prompt": "a fox", "subject": "file:0"}
+    first = await one.start(input=wish, files=(make_photo(),))
+    second = await other.start(id="theirs", input=wish, author_id=OTHER, files=(make_photo(),))
+    await one.clock.advance(300)
+    assert len(one.replicate.by_id) == 1
+    assert (await other.row(second)).prediction_id is None
+    assert (await other.row(second)).cause == "lost"
+    assert (await one.row(first)).cause == "lost", "whose it is cannot be known"
+
+
+async def test_sure_match_waits_for_the_create_of_another(processes: tuple[Process, Process]) -> None:
+    """The prediction in the list is that of a create whose answer is not on disk yet, in another process."""
+    one, other = processes
+    await other.claim("shard:1")
+    other.runs.stall("mark_submitted")
+    second = await other.start(id="theirs", author_id=OTHER)
+    one.replicate.create_results.append(NEVER_ARRIVED)
+    first = await one.start()
+    await one.clock.advance(20)
+    assert (await one.row(first)).prediction_id is None
+    other.runs.resume()
+    await one.clock.advance(300)
+    assert (await other.row(second)).prediction_id == one.replicate.only.now.id
+    assert (await one.row(first)).cause == "lost"
