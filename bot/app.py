@@ -3,6 +3,7 @@
 import asyncio
 import importlib.metadata
 import secrets
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ from bot.observability.health_checks import HealthChecks
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.materialize import Materializer
-from bot.outputs.spool import Spool
+from bot.outputs.spool import DiskQuota, Spool
 from bot.outputs.spooled import PredictionReader
 from bot.runs import Run, parse_target
 from bot.runs.create_queue import CreateBudget
@@ -164,6 +165,15 @@ class App:
             clock=clock,
             metrics=metrics,
         )
+        web_files = Downloader(  # inputs that are addresses, for models that must not be sent there themselves
+            http,
+            hosts=settings.replicate_file_hosts,
+            any_public=True,
+            max_bytes=FILE_BYTES,
+            quota=DiskQuota(sys.maxsize),  # the spool of inputs holds room for each
+            clock=clock,
+            metrics=metrics,
+        )
         self._downloads = asyncio.Semaphore(OUTPUT_DOWNLOADS)
         self._replies = ReplyRegistry(
             self._client,
@@ -213,6 +223,7 @@ class App:
             self._engine,
             access=self._run_access,
             spool=self._input_spool,
+            web_files=web_files,
             workers=self._workers,
             clock=clock,
             new_id=lambda: secrets.token_hex(6),

@@ -1,5 +1,6 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +15,18 @@ from bot.discord_internals import download_from_cdn
 from bot.errors import BadOption, Refused
 from bot.limits import DEFAULT_FILE_BYTES, DOWNLOAD_SECONDS, FILE_BYTES, READ_SECONDS
 from bot.media.types import InputFile, StoredFile
-from bot.options.files import AttachedFile, UploadedFile, check_file_size, read_attachment
+from bot.options.files import (
+    AttachedFile,
+    UploadedFile,
+    WebFile,
+    check_file_size,
+    check_total_size,
+    read_attachment,
+)
 from bot.options.parse import InputFiles, ParsedOptions, parse_options
-from bot.runs import Place, Run, RunState, parse_target
+from bot.outputs.download import Downloader
+from bot.outputs.errors import AddressNotAllowed, DownloadError, FileTooLarge
+from bot.runs import Place, Run, RunState, is_served, parse_target
 from bot.runs.engine import Engine, repeat_run
 from bot.runs.input_files import InputSpool
 from bot.ui.first_response import defer_publicly
@@ -55,6 +65,7 @@ class RunStarter:
         *,
         access: RunAccess,
         spool: InputSpool,
+        web_files: Downloader,
         workers: WorkerPool,
         clock: Clock,
         new_id: Callable[[], str],
@@ -62,6 +73,7 @@ class RunStarter:
         self._engine = engine
         self._access = access
         self._spool = spool
+        self._web_files = web_files
         self._workers = workers
         self._clock = clock
         self._new_id = new_id
@@ -74,7 +86,7 @@ class RunStarter:
         ``values`` go by option name; attachments and images of a message are not downloaded yet. Raises UserError if
         the run cannot start; nothing is billed then.
         """
-        options = parse_options(command.layout, values)
+        options = parse_options(command.layout, values, fetch_addresses=is_served(str(command.target)))
         decision = self._access.decide(
             interaction, command=command.name, target=command.target, run_input=options.input
         )
@@ -141,19 +153,17 @@ class RunStarter:
                 else UploadedFile(file)
                 for number, file in enumerate(options.files)
             ]
+            check_total_size(upload.media for upload in uploads)  # how large one from the web is, is known only now
             yield options.place_files(uploads)
 
     async def _read_file(
         self, interaction: discord.Interaction[Replicord], file: AttachedFile, path: Path
     ) -> UploadedFile:
         name = file.source.filename
-        try:
-            size = await download_from_cdn(
-                interaction.client, file.source.url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS
-            )
-        except REQUEST_ERRORS as error:
-            sentence = f"`{file.option}`: couldn't download “{name}” from Discord. Attach it again."
-            raise BadOption(file.option, sentence) from error
+        if isinstance(file.source, WebFile):
+            size = await self._fetch(file.option, file.source, path)
+        else:
+            size = await _download_attachment(interaction.client, file, path)
         check_file_size(file.option, name, size)
         try:
             return await self._workers.run(
@@ -164,3 +174,22 @@ class RunStarter:
             raise Refused(error.sentence) from error
         except WorkTooHeavy as error:
             raise BadOption(file.option, f"`{file.option}`: “{name}” can't be used. {error.sentence}") from error
+
+    async def _fetch(self, option: str, file: WebFile, path: Path) -> int:
+        """Download a file from a public web address, and return its size."""
+        try:
+            async with asyncio.timeout(DOWNLOAD_SECONDS):
+                return (await self._web_files.download(file.url, path)).size
+        except (AddressNotAllowed, FileTooLarge) as error:
+            raise BadOption(option, f"`{option}`: {str(error).rstrip('.')}. Attach the file itself.") from error
+        except (DownloadError, TimeoutError) as error:
+            sentence = f"`{option}`: couldn't download it. Check that the address opens for anyone, or attach the file."
+            raise BadOption(option, sentence) from error
+
+
+async def _download_attachment(client: Replicord, file: AttachedFile, path: Path) -> int:
+    try:
+        return await download_from_cdn(client, file.source.url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS)
+    except REQUEST_ERRORS as error:
+        sentence = f"`{file.option}`: couldn't download “{file.source.filename}” from Discord. Attach it again."
+        raise BadOption(file.option, sentence) from error

@@ -60,7 +60,8 @@ def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecisio
     needs the right to run any model.
     """
     command = find_governing_command(rules.commands, request.command, request.target)
-    if isinstance(request.target, ServedModel) and command is None:  # no right to run any model names a server
+    if isinstance(request.target, ServedModel) and (command is None or command.target != request.target):
+        # No right to run any model names a server, and one that is no longer configured serves nothing.
         raise Refused(_explain_refusal(request))
     if not _is_offered(request, command) and not may_run_any_model(actor, rules):
         raise Refused(_explain_refusal(request))

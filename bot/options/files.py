@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final, Protocol, runtime_checkable
+from urllib.parse import unquote, urlsplit
 
 from bot.errors import BadOption, UserError
 from bot.formatting import format_size, single_line, truncate
@@ -96,6 +97,19 @@ class RemoteFile(Protocol):
 
     @property
     def url(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebFile:
+    """A file at a web address that somebody entered, for a model that must not be sent to addresses itself."""
+
+    url: str
+    size: int = 0
+
+    @property
+    def filename(self) -> str:
+        """The last part of the address."""
+        return unquote(PurePath(urlsplit(self.url).path).name) or "file"
 
 
 @dataclass(frozen=True, slots=True)

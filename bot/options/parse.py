@@ -12,7 +12,15 @@ from bot.formatting import clean_text, single_line, truncate
 from bot.media.types import InputFile, Media, format_reference, parse_reference
 from bot.options.coercion import coerce_value, parse_url, parse_urls
 from bot.options.fields import Field, FieldKind
-from bot.options.files import AttachedFile, RemoteFile, UploadedFile, check_file_size, check_total_size, describe_types
+from bot.options.files import (
+    AttachedFile,
+    RemoteFile,
+    UploadedFile,
+    WebFile,
+    check_file_size,
+    check_total_size,
+    describe_types,
+)
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
 from bot.options.pairs import parse_pairs
@@ -73,18 +81,19 @@ class ParsedOptions:
         )
 
 
-def parse_options(layout: OptionLayout, values: Mapping[str, Any]) -> ParsedOptions:
+def parse_options(layout: OptionLayout, values: Mapping[str, Any], *, fetch_addresses: bool = False) -> ParsedOptions:
     """Return the model's input for these values; raise BadOption, or UserError if the command itself is at fault.
 
     ``values`` are by option name, or by any name that ``OptionLayout.find_field`` accepts; None means not given. A file
-    is a ``RemoteFile``, to be downloaded later, or an ``InputFile``; several are a list.
+    is a ``RemoteFile``, to be downloaded later, or an ``InputFile``; several are a list. ``fetch_addresses``: files at
+    web addresses are downloaded as well, because the model may not be sent there.
     """
     raw = _group_by_field(layout, values)
     with shared_validation_steps():
         coerced = {field.name: _coerce_field(field, raw[field.name]) for field in layout.fields if field.name in raw}
         _check_required(layout, coerced)
         inputs = _apply_defaults(layout, coerced)
-    run_input, files = _replace_files(inputs)
+    run_input, files = _replace_files(_fetch_addresses(layout, inputs) if fetch_addresses else inputs)
     check_total_size(files)
     prompt_field = layout.field(layout.prompt_field) if layout.prompt_field else None
     prompt = inputs.get(prompt_field.name, prompt_field.default) if prompt_field else None
@@ -230,6 +239,21 @@ def _coerce_default(field: Field, value: Any) -> Any:
             f"This command's default for `{field.name}` isn't one that its model accepts. "
             "Ask the bot's owner to fix this command."
         ) from error
+
+
+def _fetch_addresses(layout: OptionLayout, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs with each web address of a file replaced by the file to be downloaded from there."""
+    fields = {field.name: field for field in (*layout.fields, *layout.hidden) if field.accepts_files}
+    return {
+        name: _fetch_address(fields[name], layout.names.get(name, name), value) if name in fields else value
+        for name, value in inputs.items()
+    }
+
+
+def _fetch_address(field: Field, option: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_fetch_address(field, option, part) for part in value]
+    return AttachedFile(option, WebFile(value), field.accepts) if isinstance(value, str) else value
 
 
 def _replace_files(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[InputFile | AttachedFile, ...]]:

@@ -35,10 +35,11 @@ class _Entry:
 
 
 class AllowedHosts:
-    """Decide which addresses a URL may be fetched from."""
+    """Decide which addresses a URL may be fetched from: those of the entries, or also every other that is public."""
 
-    def __init__(self, entries: Collection[str], *, resolver: Resolver | None = None) -> None:
+    def __init__(self, entries: Collection[str], *, any_public: bool = False, resolver: Resolver | None = None) -> None:
         self._entries = tuple(_parse_entry(entry) for entry in entries)
+        self._any_public = any_public
         self._resolver = resolver or resolve_by_system
 
     async def resolve(self, url: httpx.URL) -> tuple[str, ...]:
@@ -53,9 +54,9 @@ class AllowedHosts:
         host = _normalize(url.raw_host.decode("ascii"))
         port = url.port or _PORTS.get(url.scheme, 0)
         if not 0 < port < 2**16 or not host or url.userinfo:
-            raise AddressNotAllowed("The model's output has an address that isn't a plain web address.")
+            raise AddressNotAllowed("The file's address isn't a plain web address.")
         entries = [entry for entry in self._entries if _matches(entry, host, port)]
-        if not entries:
+        if not entries and not self._any_public:
             raise AddressNotAllowed("The file is on a host this bot isn't allowed to download from.")
         allows_private = host not in DELIVERY_HOSTS and any(entry.host == host for entry in entries)
         try:

@@ -1,4 +1,4 @@
-"""Download output files from allowed hosts to disk, with bounds on size, time and redirects."""
+"""Download files from allowed hosts to disk, with bounds on size, time and redirects."""
 
 import asyncio
 import re
@@ -63,7 +63,8 @@ class Downloader:
     """Download files without tokens or cookies.
 
     Bodies are written to disk as they arrive, up to ``max_bytes`` and within ``quota``; only complete files get their
-    name. Each redirect has to be allowed like the first URL.
+    name. Each redirect has to be allowed like the first URL. ``any_public``: every public host is allowed, not only
+    ``hosts``.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class Downloader:
         quota: DiskQuota,
         clock: Clock,
         metrics: Metrics,
+        any_public: bool = False,
         resolver: Resolver | None = None,
     ) -> None:
         self._http = http
         self._quota = quota
-        self._hosts = AllowedHosts(hosts, resolver=resolver)
+        self._hosts = AllowedHosts(hosts, any_public=any_public, resolver=resolver)
         self._max_bytes = max_bytes
         self._clock = clock
         self._metrics = metrics
@@ -252,9 +254,9 @@ def _parse_url(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
     try:
         parsed = httpx.URL(url) if base is None else base.join(url)
     except (httpx.InvalidURL, ValueError) as error:
-        raise AddressNotAllowed("The model's output has an address that can't be read.") from error
+        raise AddressNotAllowed("The file's address can't be read.") from error
     if parsed.scheme not in ("http", "https"):
-        raise AddressNotAllowed("The model's output has an address that isn't a plain web address.")
+        raise AddressNotAllowed("The file's address isn't a plain web address.")
     return parsed
 
 

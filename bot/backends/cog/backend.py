@@ -25,6 +25,8 @@ from bot.backends.errors import (
     Defect,
     EndPending,
     Forgotten,
+    InvalidField,
+    InvalidInput,
     NoResponse,
     NotFound,
     NotSent,
@@ -95,6 +97,7 @@ class CogBackend:
         self._clock = clock
         self._started_at = clock.now()
         self._writes_text: bool | None = None  # as a stream; None until the schema is known
+        self._file_inputs: frozenset[str] | None = None  # the inputs that are files; None until the schema is known
         self._servers: dict[str, CogClient] = {}  # of the predictions whose server is known
         self._starts: dict[str, str] = {}  # when the server of a prediction had been started that was created here
         self._missing_since: dict[str, float] = {}  # when a prediction was found not to run, in monotonic time
@@ -117,6 +120,7 @@ class CogBackend:
 
         After Busy, OutOfService, NotSent and any other ApiError there is none; after NoResponse there may be.
         """
+        await self._check_addresses(request.input)
         run_id, refusals = request.run_id, list[BackendError]()
         for client in self._clients:
             self._servers[run_id] = client  # also when it does not answer: no other one can have it
@@ -216,7 +220,7 @@ class CogBackend:
             except BackendError as error:
                 problem = error
             else:
-                self._writes_text = writes_text(schema)
+                self._learn(schema)
                 return schema
         raise problem
 
@@ -234,11 +238,32 @@ class CogBackend:
         known = self._servers.get(prediction_id)
         return self._clients if known is None else (known,)
 
+    def _learn(self, schema: Mapping[str, Any]) -> None:
+        self._writes_text = writes_text(schema)
+        self._file_inputs = find_file_inputs(schema)
+
+    async def _check_addresses(self, values: Mapping[str, Any]) -> None:
+        """Refuse files that are not sent along: a server would read its own disk, and fetch from inside its network.
+
+        This is the last of several checks, for whatever way a value came. Without the schema nothing is sent.
+        """
+        if self._file_inputs is None:
+            try:
+                await self.get_schema()
+            except NotReady:
+                raise await self._explain(self._clients[0]) from None
+            except NoResponse as error:
+                raise NotSent(str(error)) from error
+        for name in (self._file_inputs or frozenset()) & values.keys():
+            if any(not text.startswith("data:") for text in _strings(values[name])):
+                refused = InvalidField(f"input.{name}", "address", "must be an attached file or a web address")
+                raise InvalidInput(status=422, title="", detail=refused.description, fields=(refused,))
+
     async def _stream_url(self, prediction_id: str, client: CogClient) -> str | None:
         """Return the address of a prediction's stream; None if the model does not write text as one."""
         if self._writes_text is None:
             try:
-                self._writes_text = writes_text(await client.get_schema())
+                self._learn(await client.get_schema())
             except BackendError:
                 return None  # polls bring the text as well
         return f"{client.url}/predictions/{prediction_id}" if self._writes_text else None
@@ -319,6 +344,26 @@ def writes_text(schema: Mapping[str, Any]) -> bool:
     post = _member(schema, "paths", "/predictions", "post")
     output = _member(schema, "components", "schemas", "Output")
     return post.get("x-cog-streaming") is True and output.get("x-cog-array-display") == "concatenate"
+
+
+def find_file_inputs(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of a model's inputs that are files or lists of them, by its OpenAPI document."""
+    inputs = _member(schema, "components", "schemas", "Input", "properties")
+    return frozenset(name for name, described in inputs.items() if _holds_address(described))
+
+
+def _holds_address(described: Any) -> bool:
+    if isinstance(described, Mapping):
+        return described.get("format") == "uri" or any(map(_holds_address, described.values()))
+    return isinstance(described, list) and any(map(_holds_address, described))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _strings(part)
 
 
 def _member(schema: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
