@@ -74,6 +74,7 @@ from cogs.about.cog import About
 from cogs.cancel.cog import CancelRuns
 from cogs.generate.cog import GenerateCommands
 from cogs.generate.command_sync import CommandSync
+from cogs.input_reader import InputReader
 from cogs.models.autocomplete import ModelAutocomplete
 from cogs.models.cog import ModelsCommands
 from cogs.permissions import Editors, RunAccess
@@ -165,15 +166,6 @@ class App:
             clock=clock,
             metrics=metrics,
         )
-        web_files = Downloader(  # inputs that are addresses, for models that must not be sent there themselves
-            http,
-            hosts=settings.replicate_file_hosts,
-            any_public=True,
-            max_bytes=FILE_BYTES,
-            quota=DiskQuota(sys.maxsize),  # the spool of inputs holds room for each
-            clock=clock,
-            metrics=metrics,
-        )
         self._downloads = asyncio.Semaphore(OUTPUT_DOWNLOADS)
         self._replies = ReplyRegistry(
             self._client,
@@ -222,9 +214,7 @@ class App:
         self._run_starter = RunStarter(
             self._engine,
             access=self._run_access,
-            spool=self._input_spool,
-            web_files=web_files,
-            workers=self._workers,
+            inputs=self._build_input_reader(http),
             clock=clock,
             new_id=lambda: secrets.token_hex(6),
         )
@@ -252,6 +242,18 @@ class App:
         self._webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
         cog = self._build_cog_receiver(self._cog, refusals) if self._cog is not None else None
         return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=self._webhooks, cog=cog)
+
+    def _build_input_reader(self, http: httpx.AsyncClient) -> InputReader:
+        web = Downloader(
+            http,
+            hosts=(),
+            any_public=True,
+            max_bytes=FILE_BYTES,
+            quota=DiskQuota(sys.maxsize),  # the spool of inputs holds room for each file
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+        return InputReader(spool=self._input_spool, web=web, workers=self._workers)
 
     def _serve_models(self, cog: CogServers) -> Iterator[tuple[ServedModel, CogBackend]]:
         """Yield a backend for each of the models on servers of one's own."""

@@ -1,9 +1,6 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import discord
@@ -11,27 +8,13 @@ import discord
 from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.clock import Clock
-from bot.discord_internals import download_from_cdn
-from bot.errors import BadOption, Refused
-from bot.limits import DEFAULT_FILE_BYTES, DOWNLOAD_SECONDS, FILE_BYTES, READ_SECONDS
-from bot.media.types import InputFile, StoredFile
-from bot.options.files import (
-    AttachedFile,
-    UploadedFile,
-    WebFile,
-    check_file_size,
-    check_total_size,
-    read_attachment,
-)
-from bot.options.parse import InputFiles, ParsedOptions, parse_options
-from bot.outputs.download import Downloader
-from bot.outputs.errors import AddressNotAllowed, DownloadError, FileTooLarge
+from bot.limits import DEFAULT_FILE_BYTES
+from bot.media.types import StoredFile
+from bot.options.parse import parse_options
 from bot.runs import Place, Run, RunState, is_served, parse_target
 from bot.runs.engine import Engine, repeat_run
-from bot.runs.input_files import InputSpool
 from bot.ui.first_response import defer_publicly
-from bot.ui.requests import REQUEST_ERRORS
-from bot.worker_pool import WorkerPool, WorkersBusy, WorkTooHeavy
+from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess
 
 
@@ -64,17 +47,13 @@ class RunStarter:
         engine: Engine,
         *,
         access: RunAccess,
-        spool: InputSpool,
-        web_files: Downloader,
-        workers: WorkerPool,
+        inputs: InputReader,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         self._engine = engine
         self._access = access
-        self._spool = spool
-        self._web_files = web_files
-        self._workers = workers
+        self._inputs = inputs
         self._clock = clock
         self._new_id = new_id
 
@@ -94,7 +73,7 @@ class RunStarter:
         run_id = self._new_id()
         async with (
             self._engine.hold_place(run_id, interaction.user.id),
-            self._read_files(interaction, options) as files,
+            self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
         ):
             run = Run(
                 id=run_id,
@@ -133,63 +112,3 @@ class RunStarter:
             created_at=self._clock.now(),
         )
         return await self._engine.start(repeated, files=files)
-
-    @asynccontextmanager
-    async def _read_files(
-        self, interaction: discord.Interaction[Replicord], options: ParsedOptions
-    ) -> AsyncIterator[InputFiles]:
-        """Download and check the attached files, one after the other: their URLs expire soon.
-
-        They are on disk during the block; then the run has them.
-        """
-        size = sum(file.source.size or FILE_BYTES for file in options.files if isinstance(file, AttachedFile))
-        if not size:
-            yield options.place_files([UploadedFile(file) for file in options.files if isinstance(file, InputFile)])
-            return
-        async with self._spool.folder(size) as folder:
-            uploads = [
-                await self._read_file(interaction, file, folder / str(number))
-                if isinstance(file, AttachedFile)
-                else UploadedFile(file)
-                for number, file in enumerate(options.files)
-            ]
-            check_total_size(upload.media for upload in uploads)  # how large one from the web is, is known only now
-            yield options.place_files(uploads)
-
-    async def _read_file(
-        self, interaction: discord.Interaction[Replicord], file: AttachedFile, path: Path
-    ) -> UploadedFile:
-        name = file.source.filename
-        if isinstance(file.source, WebFile):
-            size = await self._fetch(file.option, file.source, path)
-        else:
-            size = await _download_attachment(interaction.client, file, path)
-        check_file_size(file.option, name, size)
-        try:
-            return await self._workers.run(
-                read_attachment, file.option, name, path, file.accepts,
-                owner=interaction.user.id, seconds=READ_SECONDS,
-            )  # fmt: skip
-        except WorkersBusy as error:
-            raise Refused(error.sentence) from error
-        except WorkTooHeavy as error:
-            raise BadOption(file.option, f"`{file.option}`: “{name}” can't be used. {error.sentence}") from error
-
-    async def _fetch(self, option: str, file: WebFile, path: Path) -> int:
-        """Download a file from a public web address, and return its size."""
-        try:
-            async with asyncio.timeout(DOWNLOAD_SECONDS):
-                return (await self._web_files.download(file.url, path)).size
-        except (AddressNotAllowed, FileTooLarge) as error:
-            raise BadOption(option, f"`{option}`: {str(error).rstrip('.')}. Attach the file itself.") from error
-        except (DownloadError, TimeoutError) as error:
-            sentence = f"`{option}`: couldn't download it. Check that the address opens for anyone, or attach the file."
-            raise BadOption(option, sentence) from error
-
-
-async def _download_attachment(client: Replicord, file: AttachedFile, path: Path) -> int:
-    try:
-        return await download_from_cdn(client, file.source.url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS)
-    except REQUEST_ERRORS as error:
-        sentence = f"`{file.option}`: couldn't download “{file.source.filename}” from Discord. Attach it again."
-        raise BadOption(file.option, sentence) from error

@@ -1,0 +1,94 @@
+"""Read the files of a run before it starts: attachments from Discord, and addresses that the model must not be sent to.
+
+A model on a server of one's own would fetch any address from inside its network, so the bot does that itself, from
+public hosts only, and the run gets the file.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.client import Replicord
+from bot.discord_internals import download_from_cdn
+from bot.errors import BadOption, Refused
+from bot.limits import DOWNLOAD_SECONDS, FILE_BYTES, READ_SECONDS
+from bot.media.types import InputFile
+from bot.options.files import (
+    AttachedFile,
+    UploadedFile,
+    WebFile,
+    check_file_size,
+    check_total_size,
+    read_attachment,
+)
+from bot.options.parse import InputFiles, ParsedOptions
+from bot.outputs.download import Downloader
+from bot.outputs.errors import AddressNotAllowed, DownloadError, FileTooLarge
+from bot.runs.input_files import InputSpool
+from bot.ui.requests import REQUEST_ERRORS
+from bot.worker_pool import WorkerPool, WorkersBusy, WorkTooHeavy
+
+
+class InputReader:
+    """Downloads and checks input files. ``web`` fetches addresses that people entered."""
+
+    def __init__(self, *, spool: InputSpool, web: Downloader, workers: WorkerPool) -> None:
+        self._spool = spool
+        self._web = web
+        self._workers = workers
+
+    @asynccontextmanager
+    async def read(self, client: Replicord, options: ParsedOptions, *, owner: int) -> AsyncIterator[InputFiles]:
+        """Download and check the files, one after the other: the URLs of attachments expire soon.
+
+        They are on disk during the block; then the run has them. Raises UserError.
+        """
+        size = sum(file.source.size or FILE_BYTES for file in options.files if isinstance(file, AttachedFile))
+        if not size:
+            yield options.place_files([UploadedFile(file) for file in options.files if isinstance(file, InputFile)])
+            return
+        async with self._spool.folder(size) as folder:
+            uploads = [
+                await self._read_file(client, file, folder / str(number), owner=owner)
+                if isinstance(file, AttachedFile)
+                else UploadedFile(file)
+                for number, file in enumerate(options.files)
+            ]
+            check_total_size(upload.media for upload in uploads)  # how large one from the web is, is known only now
+            yield options.place_files(uploads)
+
+    async def _read_file(self, client: Replicord, file: AttachedFile, path: Path, *, owner: int) -> UploadedFile:
+        name = file.source.filename
+        if isinstance(file.source, WebFile):
+            size = await self._fetch(file.option, file.source, path)
+        else:
+            size = await _download_attachment(client, file, path)
+        check_file_size(file.option, name, size)
+        try:
+            return await self._workers.run(
+                read_attachment, file.option, name, path, file.accepts, owner=owner, seconds=READ_SECONDS
+            )
+        except WorkersBusy as error:
+            raise Refused(error.sentence) from error
+        except WorkTooHeavy as error:
+            raise BadOption(file.option, f"`{file.option}`: “{name}” can't be used. {error.sentence}") from error
+
+    async def _fetch(self, option: str, file: WebFile, path: Path) -> int:
+        """Download a file from a public web address, and return its size."""
+        try:
+            async with asyncio.timeout(DOWNLOAD_SECONDS):
+                return (await self._web.download(file.url, path)).size
+        except (AddressNotAllowed, FileTooLarge) as error:
+            raise BadOption(option, f"`{option}`: {str(error).rstrip('.')}. Attach the file itself.") from error
+        except (DownloadError, TimeoutError) as error:
+            sentence = f"`{option}`: couldn't download it. Check that the address opens for anyone, or attach the file."
+            raise BadOption(option, sentence) from error
+
+
+async def _download_attachment(client: Replicord, file: AttachedFile, path: Path) -> int:
+    try:
+        return await download_from_cdn(client, file.source.url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS)
+    except REQUEST_ERRORS as error:
+        sentence = f"`{file.option}`: couldn't download “{file.source.filename}” from Discord. Attach it again."
+        raise BadOption(file.option, sentence) from error
