@@ -5,7 +5,7 @@ import importlib.metadata
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,8 +19,9 @@ from discord.ext import commands
 
 from bot.aio import backoff_delay, cancel_and_wait
 from bot.backends.backend import Backend, Backends
-from bot.backends.cog.addresses import CogAddresses
+from bot.backends.cog.addresses import SECRET_BYTES, CogAddresses
 from bot.backends.cog.backend import CogBackend
+from bot.backends.cog.client import open_cog_http
 from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
 from bot.backends.prediction import Prediction
 from bot.backends.replicate.backend import ReplicateBackend
@@ -107,12 +108,26 @@ _WEBHOOK_RETRY_MIN: Final = 2.0  # seconds between attempts to get the secret of
 _WEBHOOK_RETRY_MAX: Final = 60.0
 
 
+_COG_KEY: Final = "cog_addresses"  # of the secret in the addresses that Cog servers send to
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CogServers:
     """What the backends of served models share."""
 
     http: httpx.AsyncClient
     addresses: CogAddresses
+
+
+async def open_cog_servers(settings: Settings, store: Store, stack: AsyncExitStack) -> CogServers | None:
+    """Return what the backends of served models share, None if there are none."""
+    urls = [url for spec in settings.specs if isinstance(spec.target, ServedModel) for url in spec.target.urls]
+    if not urls:
+        return None
+    secret = await store.key_value.get_or_put(_COG_KEY, secrets.token_hex(SECRET_BYTES))
+    http = await stack.enter_async_context(open_cog_http(tls=any(url.startswith("https:") for url in urls)))
+    addresses = CogAddresses(settings.cog_webhook_url or settings.local_http_url, secret=bytes.fromhex(secret))
+    return CogServers(http=http, addresses=addresses)
 
 
 class App:

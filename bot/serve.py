@@ -2,18 +2,14 @@
 
 import asyncio
 import gc
-import secrets
 import signal
 from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import structlog
 
-from bot.app import VERSION, App, CogServers
-from bot.backends.cog.addresses import SECRET_BYTES, CogAddresses
-from bot.backends.cog.client import open_cog_http
+from bot.app import VERSION, App, open_cog_servers
 from bot.backends.replicate.transport import open_http
-from bot.backends.target import ServedModel
 from bot.clock import SystemClock
 from bot.discord_internals import set_api_urls
 from bot.observability.logs import configure_logging
@@ -24,7 +20,6 @@ from bot.store.store import Store
 
 log = structlog.get_logger(__name__)
 
-_COG_KEY: Final = "cog_addresses"  # of the secret in the addresses that Cog servers send to
 _GC_THRESHOLD: Final = 10_000  # new objects before a collection of the youngest generation
 
 
@@ -42,7 +37,7 @@ async def serve(settings: Settings) -> int:
         store = await Store.open(settings.database_url, clock=clock, metrics=metrics)
         stack.push_async_callback(store.close)
         http = await stack.enter_async_context(open_http())
-        cog = await _open_cog(settings, store, stack)
+        cog = await open_cog_servers(settings, store, stack)
         app = App(settings, store=store, http=http, clock=clock, metrics=metrics, cog=cog)
         if settings.http_port is not None:
             server = await app.build_web_server(settings.http_host, settings.http_port)
@@ -51,17 +46,6 @@ async def serve(settings: Settings) -> int:
         _tune_garbage_collector()
         await app.run(stop)
     return 0
-
-
-async def _open_cog(settings: Settings, store: Store, stack: AsyncExitStack) -> CogServers | None:
-    """Return what the backends of served models share, None if there are none."""
-    urls = [url for spec in settings.specs if isinstance(spec.target, ServedModel) for url in spec.target.urls]
-    if not urls:
-        return None
-    secret = await store.key_value.get_or_put(_COG_KEY, secrets.token_hex(SECRET_BYTES))
-    http = await stack.enter_async_context(open_cog_http(tls=any(url.startswith("https:") for url in urls)))
-    addresses = CogAddresses(settings.cog_webhook_url or settings.local_http_url, secret=bytes.fromhex(secret))
-    return CogServers(http=http, addresses=addresses)
 
 
 def _tune_garbage_collector() -> None:

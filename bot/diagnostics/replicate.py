@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.backends.errors import ApiError, BackendError, NotFound, NotSent, Unauthenticated
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.types import ModelRef
-from bot.backends.target import ServedModel, Target
+from bot.backends.target import Target
 from bot.catalog.catalog import prepare_command
 from bot.catalog.resolve import ModelResolver, UnknownModel
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
@@ -41,16 +41,15 @@ async def check_account(context: CheckContext, report: Report) -> bool:
 async def check_models(context: CheckContext, specs: Sequence[CommandSpec], report: Report) -> None:
     """Check for each command that its model exists, and list the options it would have."""
     for spec in specs:
-        report(await _check_command(context, spec))
+        if isinstance(spec.target, ModelRef):
+            report(await _check_command(context, spec, spec.target))
 
 
-async def _check_command(context: CheckContext, spec: CommandSpec) -> CheckResult:
-    if isinstance(spec.target, ServedModel):
-        return passed(f"/{spec.name} runs on a server of its own")
+async def _check_command(context: CheckContext, spec: CommandSpec, target: ModelRef) -> CheckResult:
     try:
-        resolved = await context.resolver.resolve(spec.target)
+        resolved = await context.resolver.resolve(target)
     except UnknownModel as unknown:
-        return failed(f"/{spec.name}: {await _explain_version(context.replicate, spec.target) or unknown.sentence}")
+        return failed(f"/{spec.name}: {await _explain_version(context.replicate, target) or unknown.sentence}")
     except BackendError as error:
         return failed(f"/{spec.name}: {_explain_error(error, context.base_url)}")
     try:

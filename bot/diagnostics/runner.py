@@ -3,13 +3,14 @@
 import sys
 from contextlib import AsyncExitStack
 
-from bot.app import App
+from bot.app import App, open_cog_servers
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import open_http
 from bot.catalog.catalog import merge_specs
 from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
 from bot.clock import SystemClock
+from bot.diagnostics.cog import check_servers
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
     CommandOptions,
@@ -86,15 +87,20 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
         hidden=settings.hidden_inputs,
         base_url=base_url,
     )
-    authenticated = await check_account(context, report)
+    # With a database that cannot be opened, its servers are checked all the same.
+    cog = await open_cog_servers(settings, store or empty_store, stack)
+    if cog is not None:
+        await check_servers(settings.specs, cog, settings.hidden_inputs, report)
+    uses_replicate = bool(settings.replicate_token)
+    authenticated = uses_replicate and await check_account(context, report)
     if authenticated:
         await check_models(context, merge_specs(settings.specs, added), report)
     await check_http(settings, replicate=replicate if authenticated else None, clock=clock, report=report)
     expected = None
-    if authenticated:
+    if authenticated or not uses_replicate:
         for row in added:
             await empty_store.commands.save(row)
-        app = App(settings, store=empty_store, http=http, clock=clock, metrics=metrics)
+        app = App(settings, store=empty_store, http=http, clock=clock, metrics=metrics, cog=cog)
         expected = read_options(await app.build_commands())
     await _check_discord(settings, expected, report)
 

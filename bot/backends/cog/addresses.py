@@ -21,17 +21,17 @@ class CogAddresses:
     """Make and check the addresses below ``base_url``, where the model's servers reach the bot."""
 
     def __init__(self, base_url: str, *, secret: bytes) -> None:
-        self._base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
         self._secret = secret
 
     def webhook(self, run_id: str) -> str:
         """Return where a server tells how the prediction of a run goes."""
-        return f"{self._base_url}{WEBHOOK_PATH}/{run_id}/{self._make_code('run', run_id)}"
+        return f"{self.base_url}{WEBHOOK_PATH}/{run_id}/{self._make_code('run', run_id)}"
 
     @property
     def uploads(self) -> str:
         """Where a server puts the files of its predictions: the value for its ``--upload-url``."""
-        return f"{self._base_url}{UPLOAD_PATH}/{self._make_code('uploads')}/"
+        return f"{self.base_url}{UPLOAD_PATH}/{self._make_code('uploads')}/"
 
     def may_tell(self, run_id: str, code: str) -> bool:
         """Return whether ``code`` is that of the run's webhook."""
