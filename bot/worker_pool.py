@@ -6,10 +6,9 @@
 
 ``function`` is one of a module (it travels by name), and its arguments and result are pickled. Both are copied on the
 event loop, so large ones are bytes or paths of files, never large trees of objects. Each call has its own bounds on
-time and memory; a call that passes them ends with its process, which stands still for nobody else. So does a call that
-is cancelled. A person has one call at a time, and the others wait behind it: whoever else comes finds the next free
-process. Processes start when they are needed and end when they are idle, when the pool is closed, and when the bot is
-killed; they inherit no secrets.
+time and memory; a call that passes them ends with its process, and so does a call that is cancelled. A person has one
+call at a time: further calls wait, and a free process goes to somebody else. Processes start when they are needed and
+end when they are idle, when the pool is closed, and when the bot is killed; they inherit no secrets.
 """
 
 import asyncio
@@ -81,23 +80,23 @@ class WorkerPool:
         call may take. Raises WorkTooHeavy beyond them, WorkersBusy if too much work is waiting.
         """
         request = pickle.dumps((function, args, seconds, memory), pickle.HIGHEST_PROTOCOL)
-        ticket = self._enter(owner)
+        turn = self._enqueue(owner)
         try:
-            if not ticket.done() and not await self._wait(ticket):
+            if not turn.done() and not await self._wait(turn):
                 raise WorkersBusy
             result: T = await self._call(function.__name__, request, seconds)
             return result
         finally:
-            self._leave(owner, ticket)
+            self._end_turn(owner, turn)
 
     async def close(self) -> None:
         """End every process; calls that wait or are in progress raise WorkersBusy."""
         self._closed = True
         if self._reaper is not None:
             await cancel_and_wait([self._reaper])
-        for ticket in chain.from_iterable(self._waiting.values()):
-            if not ticket.done():
-                ticket.set_exception(WorkersBusy())
+        for turn in chain.from_iterable(self._waiting.values()):
+            if not turn.done():
+                turn.set_exception(WorkersBusy())
         self._idle.clear()
         for worker in tuple(self._workers):
             await self._end(worker)
@@ -107,47 +106,47 @@ class WorkerPool:
         """How many processes there are now."""
         return len(self._workers)
 
-    def _enter(self, owner: int) -> asyncio.Future[None]:
-        """Return a ticket that is done when its owner may make a call."""
+    def _enqueue(self, owner: int) -> asyncio.Future[None]:
+        """Return a future that is done when its owner may make a call."""
         queue = self._waiting.setdefault(owner, deque())
         total = sum(map(len, self._waiting.values()))
         if self._closed or len(queue) >= WORK_WAITING_PER_OWNER or total >= WORK_WAITING:
             self._forget_if_empty(owner)
             raise WorkersBusy
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(ticket)
-        self._serve()
-        return ticket
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        self._give_turns()
+        return turn
 
-    def _leave(self, owner: int, ticket: asyncio.Future[None]) -> None:
-        """Give the ticket back, whether it was served or not."""
-        if ticket in self._waiting.get(owner, ()):
-            self._waiting[owner].remove(ticket)
+    def _end_turn(self, owner: int, turn: asyncio.Future[None]) -> None:
+        """End a turn, whether it came or not."""
+        if turn in self._waiting.get(owner, ()):
+            self._waiting[owner].remove(turn)
             self._forget_if_empty(owner)
         else:
             self._running.discard(owner)
-            self._serve()
+            self._give_turns()
 
     def _forget_if_empty(self, owner: int) -> None:
         if not self._waiting[owner]:
             del self._waiting[owner]
 
-    def _serve(self) -> None:
-        """Let the next owners in who have no call in progress."""
+    def _give_turns(self) -> None:
+        """Give the next turns, to owners who have no call in progress."""
         for owner in tuple(self._waiting):
             if self._closed or len(self._running) >= self._size:
                 return
             if owner not in self._running:
-                ticket = self._waiting[owner].popleft()
+                turn = self._waiting[owner].popleft()
                 self._waiting.move_to_end(owner)
                 self._forget_if_empty(owner)
                 self._running.add(owner)
-                ticket.set_result(None)
+                turn.set_result(None)
 
-    async def _wait(self, ticket: asyncio.Future[None]) -> bool:
-        """Return whether the ticket is served in time."""
-        await race(asyncio.shield(ticket), self._clock.sleep(_WAIT_SECONDS))
-        return ticket.done()
+    async def _wait(self, turn: asyncio.Future[None]) -> bool:
+        """Return whether the turn comes in time."""
+        await race(asyncio.shield(turn), self._clock.sleep(_WAIT_SECONDS))
+        return turn.done()
 
     async def _call(self, name: str, request: bytes, seconds: float) -> Any:
         worker = await self._take_worker()

@@ -4,9 +4,8 @@ import io
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -46,7 +45,9 @@ async def play_demo(image: Path | None, *, out: Path, cog: bool = False) -> int:
             completed = await _play_to_completion(environment, subject, out)
             canceled = await _play_and_cancel(environment, subject)
             predictions = len(environment.replicate.predictions)
-            on_cog = not cog or await _play_on_cog(environment, subject, out)
+            on_cog = not cog or await _play_to_completion(
+                environment, subject, out, command=_COG_COMMAND, images=_COG_IMAGES
+            )
     if not (completed and canceled and on_cog and predictions == _RUNS):
         _print_line("\nThe demo did not go as expected. Please report this.")
         return _FAILED
@@ -57,16 +58,18 @@ async def play_demo(image: Path | None, *, out: Path, cog: bool = False) -> int:
     return _OK
 
 
-async def _play_to_completion(environment: Environment, subject: Upload, out: Path) -> bool:
-    message = await _generate(environment, subject)
+async def _play_to_completion(
+    environment: Environment, subject: Upload, out: Path, *, command: str = "generate", images: int = _IMAGES
+) -> bool:
+    message = await _use_command(environment, command, subject, images)
     await _print_progress(environment, message, until=lambda: "Again" in message.buttons)
     saved = _save_images(message, out)
     _print_line(f"{'':>9}  saved {', '.join(str(path) for path in saved)}")
-    return len(saved) == _IMAGES
+    return len(saved) == images
 
 
 async def _play_and_cancel(environment: Environment, subject: Upload) -> bool:
-    message = await _generate(environment, subject)
+    message = await _use_command(environment, "generate", subject, _IMAGES)
     await _print_progress(environment, message, until=lambda: len(_images(message)) >= _CANCEL_AFTER)
     _print_line("\nmia reacts with ❌")
     printed = _status_line(environment, message)
@@ -75,29 +78,13 @@ async def _play_and_cancel(environment: Environment, subject: Upload) -> bool:
     return _CANCEL_AFTER <= len(_images(message)) < _IMAGES and "Stopped" in message.text
 
 
-async def _play_on_cog(environment: Environment, subject: Upload, out: Path) -> bool:
-    """Play a run of a model that is no one else's: a real Cog server on this machine."""
-    values = {"prompt": _PROMPT, "subject": subject, "number_of_outputs": _COG_IMAGES}
-    message = await _use_command(environment, _COG_COMMAND, values)
-    await _print_progress(environment, message, until=lambda: "Again" in message.buttons)
-    saved = _save_images(message, out)
-    _print_line(f"{'':>9}  saved {', '.join(str(path) for path in saved)}")
-    return len(saved) == _COG_IMAGES
-
-
-async def _generate(environment: Environment, subject: Upload) -> Message:
-    """Use /generate and return the bot's reply."""
-    return await _use_command(
-        environment, "generate", {"prompt": _PROMPT, "subject": subject, "number_of_outputs": _IMAGES}
-    )
-
-
-async def _use_command(environment: Environment, name: str, values: Mapping[str, Any]) -> Message:
+async def _use_command(environment: Environment, name: str, subject: Upload, images: int) -> Message:
     """Use a command as mia and return the bot's reply."""
+    values = {"prompt": _PROMPT, "subject": subject, "number_of_outputs": images}
     mia, channel = environment.discord.person("mia"), environment.discord.state.channel("pictures")
     shown = " ".join(f"{key}:{value.name if isinstance(value, Upload) else value}" for key, value in values.items())
     _print_line(f"\nmia in #pictures: /{name} {shown}\n")
-    result = await mia.use_command(channel, name, dict(values))
+    result = await mia.use_command(channel, name, values)
     if result.message is None:
         raise ConfigError("The bot did not respond to the command.")
     return result.message

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 
@@ -295,6 +295,18 @@ def _is_json(text: str, *, cut: bool) -> bool:
     except RecursionError:
         return False
     return True
+
+
+_IMAGE_SUFFIXES: Final = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
+
+
+def is_named_as_image(content_type: str | None, name: str) -> bool:
+    """Return whether something is an image by its declared type, or else by its name. Either may be wrong."""
+    if content_type:
+        return content_type.startswith("image/")
+    return PurePath(name.lower()).suffix in _IMAGE_SUFFIXES
 
 
 def format_reference(index: int) -> str:

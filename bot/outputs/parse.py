@@ -119,7 +119,7 @@ class _OutputParser:
         self._hosts = tuple(hosts)
         self._index = count()
         # By identity: the schema and the output outlive the parser.
-        self._answers: dict[tuple[Callable[..., Any], int], Any] = {}
+        self._results: dict[tuple[Callable[..., Any], int], Any] = {}
         self._with_files: dict[tuple[int, int], bool] = {}
 
     def parse(self, value: Any, schema: Mapping[str, Any], *, label: str | None, depth: int) -> Iterator[RawOutput]:
@@ -147,9 +147,9 @@ class _OutputParser:
     def _parse_list(
         self, value: list[Any], schema: Mapping[str, Any], label: str | None, depth: int
     ) -> Iterator[RawOutput]:
-        if self._ask(is_concatenated_text, schema) and not any(isinstance(item, (list, Mapping)) for item in value):
+        if self._cached(is_concatenated_text, schema) and not any(isinstance(item, (list, Mapping)) for item in value):
             texts = [item if isinstance(item, str) else format_json(item) for item in value if item is not None]
-            separator = "\n" if not self._ask(is_marked_concatenated, schema) and _are_lines(texts) else ""
+            separator = "\n" if not self._cached(is_marked_concatenated, schema) and _are_lines(texts) else ""
             yield from self._parse_string(separator.join(texts), _TEXT_SCHEMA, label)
             return
         has_files = self._has_files(value, schema, depth)
@@ -208,18 +208,18 @@ class _OutputParser:
         kind = self._type(schema)
         if kind.is_file:
             return True
-        return not kind.is_text and (self._ask(contains_files, schema) or is_allowed_host(value, self._hosts))
+        return not kind.is_text and (self._cached(contains_files, schema) or is_allowed_host(value, self._hosts))
 
     def _type(self, schema: Mapping[str, Any]) -> OutputType:
-        return self._ask(output_type, schema)
+        return self._cached(output_type, schema)
 
-    def _ask(self, question: Callable[[Mapping[str, Any]], T], schema: Mapping[str, Any]) -> T:
-        """Return what a question about a schema has for an answer; each is worked out once."""
-        key = (question, id(schema))
-        if key not in self._answers:
-            self._answers[key] = question(schema)
-        answer: T = self._answers[key]
-        return answer
+    def _cached(self, function: Callable[[Mapping[str, Any]], T], schema: Mapping[str, Any]) -> T:
+        """Return what the function returns for a schema; each result is computed once."""
+        key = (function, id(schema))
+        if key not in self._results:
+            self._results[key] = function(schema)
+        result: T = self._results[key]
+        return result
 
     def _item_schema(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the schema of a list's items; a list where one file is declared is a list of files."""

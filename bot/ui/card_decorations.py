@@ -1,4 +1,4 @@
-"""What Discord refuses of a private card is left out if it is only a decoration, and the rest is shown."""
+"""Leave out of a private card what Discord refuses, if it is only a decoration, and show the rest."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final

@@ -1,7 +1,6 @@
 """/runs: list a person's own runs, and cancel one from anywhere."""
 
 import asyncio
-import mimetypes
 from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from bot.client import Replicord
 from bot.errors import Refused
 from bot.formatting import format_count, truncate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
+from bot.media.types import is_named_as_image
 from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.store.runs import Runs
@@ -100,14 +100,7 @@ def _image_urls(components: Sequence[discord.Component]) -> Iterator[str]:
     """Yield the URLs of the images in galleries; Discord draws neither videos nor audio as a thumbnail."""
     for component in components:
         if isinstance(component, discord.MediaGalleryComponent):
-            yield from (item.media.url for item in component.items if _is_image(item.media))
+            media = (item.media for item in component.items)
+            yield from (one.url for one in media if is_named_as_image(one.content_type, urlsplit(one.url).path))
         elif isinstance(component, discord.Container):
             yield from _image_urls(component.children)
-
-
-def _is_image(media: discord.UnfurledMediaItem) -> bool:
-    """Return whether a media item is an image, by what Discord found or else by its name."""
-    if media.content_type:
-        return media.content_type.startswith("image/")
-    guessed, _ = mimetypes.guess_type(urlsplit(media.url).path)
-    return guessed is not None and guessed.startswith("image/")

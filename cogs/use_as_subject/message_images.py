@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import discord
 
 from bot.limits import SELECT_OPTIONS
-
-_SUFFIXES: Final = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+from bot.media.types import is_named_as_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def _images(
     embeds: Sequence[discord.Embed],
 ) -> Iterator[MessageImage]:
     for attachment in attachments:
-        if _is_image(attachment.content_type, attachment.filename):
+        if is_named_as_image(attachment.content_type, attachment.filename):
             yield attachment
     thumbnails: list[CdnImage] = []
     for media, is_thumbnail in _media_items(components):
@@ -82,10 +81,4 @@ def _cdn_image(url: str | None, content_type: str | None) -> CdnImage | None:
     if not url or not url.startswith(("https://", "http://")):
         return None
     name = unquote(PurePosixPath(urlsplit(url).path).name) or "image"
-    return CdnImage(name, url) if _is_image(content_type, name) else None
-
-
-def _is_image(content_type: str | None, filename: str) -> bool:
-    if content_type:
-        return content_type.startswith("image/")
-    return PurePosixPath(filename.lower()).suffix in _SUFFIXES
+    return CdnImage(name, url) if is_named_as_image(content_type, name) else None

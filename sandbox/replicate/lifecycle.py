@@ -16,11 +16,11 @@ from typing import Any
 
 from bot.clock import Clock
 from sandbox.replicate.create_request import HIDDEN_VERSION, CreateRequest
-from sandbox.replicate.errors import RawJson, encode_json
 from sandbox.replicate.faults import Fault, Faults
 from sandbox.replicate.formats import IdGenerator
 from sandbox.replicate.job import Job, ModelFailed, Timings
 from sandbox.replicate.prediction import Prediction
+from sandbox.replicate.raw_json import RawJson, encode_json
 from sandbox.replicate.schema import apply_defaults, outputs_files
 from sandbox.replicate.streams import StreamServer
 

@@ -17,11 +17,11 @@ import aiohttp
 
 from bot.clock import Clock
 from sandbox.loopback import is_loopback
-from sandbox.replicate.errors import encode_json
 from sandbox.replicate.events import WebhookSent
 from sandbox.replicate.faults import Faults
 from sandbox.replicate.formats import IdGenerator
 from sandbox.replicate.prediction import Prediction
+from sandbox.replicate.raw_json import encode_json
 
 DEFAULT_EVENTS = ("output", "completed")
 THROTTLED_EVENTS = frozenset({"output", "logs"})

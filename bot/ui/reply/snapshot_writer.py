@@ -74,7 +74,7 @@ class ReplyWriter:
         # What is being sent, and the search for what Discord refuses of it.
         self._sending: RenderedMessage | None = None
         self._search: MessageSearch | None = None
-        self._texts_completed = False
+        self._texts_are_complete = False
 
     async def write(self) -> EditResult:
         """Make Discord show the newest snapshot.
@@ -94,8 +94,8 @@ class ReplyWriter:
             snapshot = state.begin_attempt()
             if snapshot.run.cancel_requested_at is not None:
                 state.limit_text()
-            if snapshot.final and not self._texts_completed:
-                self._texts_completed = True
+            if snapshot.final and not self._texts_are_complete:
+                self._texts_are_complete = True
                 state.restrictions = state.restrictions.with_complete_texts()
             if result is None:
                 result = await self._write_message(message, snapshot)
@@ -189,7 +189,7 @@ class ReplyWriter:
             self._sending = None
             try:
                 await self._verify(message, transport)
-                self._take_thumbnail(snapshot)
+                self._set_thumbnail(snapshot)
                 await self._show(message, snapshot, transport)
             except REQUEST_ERRORS as error:
                 result = self._recover(error, message, transport, snapshot)
@@ -198,7 +198,7 @@ class ReplyWriter:
             except StoreError:
                 raise
             except Exception:
-                self._doubt(message)
+                self._mark_uncertain(message)
                 raise
             else:
                 if self._is_accepted():
@@ -210,7 +210,7 @@ class ReplyWriter:
         rendered = self._render(snapshot)
         if message.number < len(rendered) and message.needs(rendered[message.number]):
             self._sending = rendered[message.number]
-            self._learn(message, await self._send(message, self._sending, transport), self._sending)
+            self._record(message, await self._send(message, self._sending, transport), self._sending)
 
     def _is_accepted(self) -> bool:
         """Return whether nothing has to be tried after a message was accepted."""
@@ -241,7 +241,7 @@ class ReplyWriter:
             self._search = MessageSearch(message, render, by_line=by_line)
         names = [*message.kept_names(refused), *(upload.name for upload in self._uploads(message, refused))]
         if not self._search.refuse(error, refused, attachments=names):
-            self._doubt(message)
+            self._mark_uncertain(message)
             return EditResult.REFUSED
         self._apply_search(self._search)
         return None
@@ -276,7 +276,7 @@ class ReplyWriter:
         if step.kind in _LOGGED_KINDS:
             self._log_refusal(error, message)
         if step.result is not None:
-            self._doubt(message)
+            self._mark_uncertain(message)
         return step.result
 
     def _apply(self, step: NextStep, message: TrackedMessage, transport: Transport) -> None:
@@ -297,26 +297,26 @@ class ReplyWriter:
             case MessageChange.NONE:
                 pass
 
-    def _doubt(self, message: TrackedMessage) -> None:
+    def _mark_uncertain(self, message: TrackedMessage) -> None:
         """Check what Discord has before the next edit: the request that failed may have arrived all the same."""
         message.verified = False
         if message.message_id is None:
             self._state.followups_known = False
 
     async def _verify(self, message: TrackedMessage, transport: Transport) -> None:
-        """Learn what Discord has of a message before the first edit of it."""
+        """Find out what Discord has of a message before the first edit of it."""
         if message.message_id is None:
             await recover_followups(self._state, self._services)
         if message.message_id is not None and not message.verified:
             self._services.limiter.record(transport.bucket)
             try:
-                self._learn(message, await transport.read(message.message_id))
+                self._record(message, await transport.read(message.message_id))
             except REQUEST_ERRORS as error:
                 if classify_error(error) is not DiscordErrorKind.NO_ACCESS:
                     raise
                 message.verified = True  # it may not be read; its attachments are replaced
 
-    def _learn(self, message: TrackedMessage, found: MessageState, rendered: RenderedMessage | None = None) -> None:
+    def _record(self, message: TrackedMessage, found: MessageState, rendered: RenderedMessage | None = None) -> None:
         state = self._state
         message.update(found, rendered)
         if message.number == 0:
@@ -328,8 +328,8 @@ class ReplyWriter:
         if THUMBNAIL_NAME in message.attachments:
             state.thumbnail = None
 
-    def _take_thumbnail(self, snapshot: RunSnapshot) -> None:
-        """Take the small copy of the input image, until Discord has it."""
+    def _set_thumbnail(self, snapshot: RunSnapshot) -> None:
+        """Upload the small copy of the input image until Discord has it."""
         state = self._state
         if state.thumbnail is not None or not state.restrictions.options.shows(Part.THUMBNAIL):
             return

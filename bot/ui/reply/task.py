@@ -210,8 +210,8 @@ class ReplyTask:
     async def _attempt(self) -> EditResult:
         """Show the newest snapshot; with nothing to show, find out whether the card is deleted if that is due.
 
-        An edit tells as well, so words never wait for a check: with 1,000 runs of which 400 had waited for a minute,
-        the first content of these was late by 10 s because of it (p95).
+        An edit finds that out as well, so output never waits for a check: with 1,000 runs of which 400 had waited for a
+        minute, checks delayed the first content of these by 10 s (p95).
         """
         state = self._state
         check_due, self._check_due = self._check_due, False
@@ -224,11 +224,11 @@ class ReplyTask:
                 state.messages[0].shown = None  # the text may be growing in another message; edit the card as well
             result = await self._write()
             check_due = check_due and result is EditResult.SKIPPED
-        if check_due and await race(self._writer.is_deleted(), self._something_to_say()):
+        if check_due and await race(self._writer.is_deleted(), self._wait_for_sendable()):
             return EditResult.DELETED
         return result
 
-    async def _something_to_say(self) -> None:
+    async def _wait_for_sendable(self) -> None:
         """Return when there is a snapshot that may be sent; while edits are scarce, only the final one."""
         state = self._state
         while True:
