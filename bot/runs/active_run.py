@@ -147,6 +147,7 @@ class ActiveRun:
         self.untracked = False  # its prediction may still run though nothing follows it
         self.was_refused = False  # the backend had no place for it
         self.past_deadline = False  # it was canceled because it took too long
+        self.is_saving_cancel = False  # somebody's cancel is on its way to the row
         self.is_over = False  # how it ends is known, and there is nothing left to cancel
         self.pending = PendingWrites(
             clock,

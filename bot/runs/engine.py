@@ -306,15 +306,19 @@ class Engine:
     async def _save_cancel(self, active: ActiveRun, *, by: int | None, at: datetime) -> bool:
         """Write a cancel of a run in memory, now or when the database works; return whether it is the first."""
         run_id = active.run.id
-        if active.is_canceling:
+        if active.is_canceling or active.is_saving_cancel:  # decided here: two writes may be answered in one moment
             return False
         written: list[bool] = []
 
         async def write() -> None:
             written.append(await self._runs.request_cancel(run_id, by_id=by, at=at))
 
-        await race(active.pending.add(write), self._clock.sleep(self._policy.cancel_save_timeout))
-        return written[0] if written else not active.is_canceling
+        active.is_saving_cancel = True
+        try:
+            await race(active.pending.add(write), self._clock.sleep(self._policy.cancel_save_timeout))
+        finally:
+            active.is_saving_cancel = False
+        return written[0] if written else True
 
     async def recover(self, find_missed_cancel: FindMissedCancel | None = None, *, fence: int | None = None) -> int:
         """Take up every run that is not delivered, or those with a fence that this process has got; return how many.

@@ -1,6 +1,7 @@
 """Find the prediction of a create request that got no answer; cancel orphaned predictions."""
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -15,6 +16,7 @@ from bot.backends.backend import Backend, Backends
 from bot.backends.errors import BackendError
 from bot.backends.prediction import Prediction
 from bot.clock import Clock
+from bot.large_json import LargeJson, load
 from bot.media.types import parse_reference
 from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
 from bot.runs.input_files import InputResolver
@@ -32,6 +34,7 @@ _CREATE_TIMEOUT: Final = timedelta(minutes=5)  # how long after it was sent a re
 _PAUSE_MAX: Final = 15.0
 # How runs end of which it is not known whether a prediction exists.
 _PREDICTION_UNKNOWN: Final = frozenset({FailureCode.LOST.value, FailureCode.INTERNAL.value})
+_TEXT_GROWTH: Final = 4  # JSON may be written longer elsewhere: spaces, 1 as 1.0
 
 
 class Match(IntEnum):
@@ -270,6 +273,8 @@ def _match_input(row_input: Mapping[str, Any], sent: Mapping[str, Any], theirs: 
 
 
 def _match_value(row_value: Any, value: Any, theirs: Any) -> Match:
+    if isinstance(theirs, LargeJson):
+        theirs = _load_alike(theirs, value)
     if value == theirs:
         return Match.CERTAIN
     if parse_reference(row_value) is not None:
@@ -282,6 +287,15 @@ def _match_value(row_value: Any, value: Any, theirs: Any) -> Match:
             (_match_value(*three) for three in zip(row_values, value, theirs, strict=True)), default=Match.CERTAIN
         )
     return Match.NONE
+
+
+def _load_alike(theirs: LargeJson, value: Any) -> Any:
+    """Return what a large value of a listed input is; None if it is too long to be the one that was sent."""
+    if len(theirs.text) > _TEXT_GROWTH * len(json.dumps(value)):  # what others sent may be megabytes
+        return None
+    with suppress(ValueError, RecursionError):
+        return load(theirs.text)
+    return None
 
 
 class OrphanCanceller:

@@ -61,6 +61,8 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
                 deadline=services.policy.deadline,
             )
         case PredictionLost(reason):
+            # What is too large to be read, its status too, may still go on.
+            active.untracked = reason.code is FailureCode.OUTPUT_TOO_LARGE and active.stream_result is None
             return outcome_of_stream(active.stream_result, reason=reason, stream_error=active.stream_error)
         case _:
             raise RuntimeError("Tracking stopped before the prediction ended.")

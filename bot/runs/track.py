@@ -338,7 +338,7 @@ async def send_cancel(active: ActiveRun, services: RunServices, attempt: int = 1
         return False  # its owner does
     try:
         await services.backend.cancel(active.run.prediction_id)
-    except NotFound:  # polls say the same
+    except (NotFound, ResponseTooLarge):  # polls say the same; the answer is the prediction, so it was accepted
         return True
     except BackendError as error:
         log.warning("cancel_not_accepted", run=active.run.id, attempt=attempt, error=type(error).__name__)

@@ -1,5 +1,7 @@
 """A run is canceled exactly once: also if asked twice, early or late, or if Replicate does not accept it."""
 
+import asyncio
+
 import pytest
 
 from bot.backends.errors import NoResponse
@@ -31,6 +33,34 @@ async def test_a_second_cancel_changes_nothing(env: Environment) -> None:
     await env.clock.advance(30)
     assert env.replicate.only.cancels == 1
     assert (await env.row(run)).canceled_by_id == AUTHOR
+
+
+async def test_of_two_cancels_at_once_one_is_the_first(env: Environment) -> None:
+    env.replicate.cancels_take_effect = False
+    run = await env.start()
+    env.runs.stall("request_cancel")
+    presses = [asyncio.create_task(env.engine.cancel(run.id, by=user)) for user in (AUTHOR, OTHER)]
+    await env.clock.settle()
+    # The first one's time is up in the moment in which the database answers.
+    env.runs.resume()
+    await env.clock.advance(env.policy.cancel_save_timeout)
+    assert sorted(await asyncio.gather(*presses)) == [CancelResult.ALREADY_REQUESTED, CancelResult.REQUESTED]
+    assert (await env.row(run)).canceled_by_id == AUTHOR
+
+
+async def test_of_two_cancels_in_a_slow_write_one_is_first(env: Environment) -> None:
+    env.replicate.cancels_take_effect = False
+    run = await env.start()
+    env.runs.stall("request_cancel")
+    first = asyncio.create_task(env.engine.cancel(run.id, by=AUTHOR))
+    await env.clock.advance(env.policy.cancel_save_timeout / 2)
+    second = asyncio.create_task(env.engine.cancel(run.id, by=OTHER))
+    await env.clock.advance(env.policy.cancel_save_timeout * 2)
+    assert (await first, await second) == (CancelResult.REQUESTED, CancelResult.ALREADY_REQUESTED)
+    env.runs.resume()
+    await env.clock.settle()
+    assert (await env.row(run)).canceled_by_id == AUTHOR
+    assert env.replicate.only.cancels == 1
 
 
 async def test_a_cancel_after_the_end_is_no_error(env: Environment) -> None:

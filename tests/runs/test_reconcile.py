@@ -3,9 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.backends.errors import NoResponse
 from bot.backends.prediction import Status
 from bot.backends.replicate.types import ModelRef
+from bot.large_json import LargeJson
 from bot.media.types import Media, MediaKind, MediaType
 from bot.store.models import RunState
 from tests.runs.environment import AUTHOR, OTHER, VERSION, Environment
@@ -80,6 +83,25 @@ async def test_a_single_photo_under_another_url_is_found(env: Environment) -> No
     )
     await env.clock.advance(2)
     assert (await env.row(run)).state is RunState.SUBMITTED
+
+
+@pytest.mark.parametrize(("listed", "is_found"), [("[1.0, 2, [3]]", True), ("[1, 2, [4]]", False), ("[[[", False)])
+async def test_a_large_part_of_a_listed_input_is_compared(env: Environment, listed: str, *, is_found: bool) -> None:
+    env.replicate.create_results.append(LOST_ANSWER)
+    env.replicate.list_errors.append(NoResponse("502"))  # it is not found at once
+    run = await env.start(input={"prompt": "a fox", "weights": [1, 2, [3]]})
+    env.replicate.only.change(input={"prompt": "a fox", "weights": LargeJson(listed)})
+    await env.clock.advance(130)
+    assert ((await env.row(run)).prediction_id is not None) is is_found
+
+
+async def test_others_megabytes_are_not_compared(env: Environment) -> None:
+    env.replicate.create_results.append(LOST_ANSWER)
+    env.replicate.list_errors.append(NoResponse("502"))  # it is not found at once
+    run = await env.start(input={"prompt": "a fox", "weights": [1, 2, [3]]})
+    env.replicate.only.change(input={"prompt": "a fox", "weights": LargeJson(f"[1, 2, [3]{' ' * 1_000_000}]")})
+    await env.clock.advance(130)
+    assert (await env.row(run)).cause == "lost"
 
 
 async def test_a_webhook_is_enough_to_reconcile(webhook_env: Environment) -> None:

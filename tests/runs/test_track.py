@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.backends.errors import NoResponse
+from bot.backends.errors import NoResponse, ResponseTooLarge
 from bot.backends.prediction import Status
 from bot.outputs.items import TextItem
 from bot.runs.outcome import FailureCode, FailureReason, failure_of
@@ -431,3 +431,16 @@ async def test_an_end_does_not_wait_for_the_routine_limit(created_url: str) -> N
     await env.clock.advance(1)
     assert (await env.row(run)).delivered_at is not None
     await env.close()
+
+
+async def test_a_prediction_too_large_to_read_is_canceled(env: Environment) -> None:
+    env.replicate.has_streams = False
+    run = await env.start()
+    env.replicate.only.start(env.clock.now())
+    env.replicate.poll_errors.append(ResponseTooLarge("The response is too large."))
+    env.replicate.cancel_errors.append(ResponseTooLarge("So is the answer to the cancel."))
+    await env.clock.advance(10)
+    row = await env.row(run)
+    assert (row.state, row.cause) == (RunState.FAILED, "output_too_large")
+    assert env.replicate.only.cancels == 1
+    assert row.delivered_at is not None
