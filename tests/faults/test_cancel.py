@@ -38,6 +38,7 @@ async def test_reactions_by_others_and_the_bot_cancel_nothing(shared_bot: BotUnd
 
 
 async def test_a_repeated_cancel_is_one_cancel(shared_bot: BotUnderTest) -> None:
+    shared_bot.replicate.faults.add("never-ends", after=2)
     run = await shared_bot.generate(images=MANY)
     await run.wait_for(lambda: run.message.reaction_users("❌") and run.images)
     button = run.message
