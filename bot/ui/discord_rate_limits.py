@@ -30,7 +30,7 @@ class Priority(IntEnum):
     FIRST = 1  # the first snapshot, and the first output
     NORMAL = 2
     OTHER = 3  # a reaction: nobody waits for it
-    CHECK = 4  # a read of a message that has nothing to say, only to find out whether it still exists
+    CHECK = 4  # a read of a message that has no edit due, to find out whether it still exists
 
 
 @dataclass(frozen=True, slots=True)
