@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import discord
 import pytest
 from discord import app_commands
@@ -21,6 +22,7 @@ from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.task import ReplyRegistry, ReplyTask
+from bot.ui.requests import check_may_send
 from sandbox.discord import DiscordStandIn, Person
 from sandbox.discord.state.models import Channel, Message
 from tests.clock import VirtualClock, settle
@@ -36,7 +38,10 @@ class Client(discord.Client):
 
     def __init__(self) -> None:
         release_locks_of_cancelled_requests()
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(check_may_send)
         super().__init__(
+            http_trace=trace,
             intents=discord.Intents(guilds=True, guild_reactions=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
