@@ -635,5 +635,6 @@ def _policy(settings: Settings) -> Policy:
         active_per_user=settings.runs_per_user,
         per_day=settings.runs_per_day,
         deadline=settings.run_deadline,
+        resend_unfinished=settings.cog_resend,
         file_hosts=tuple(settings.replicate_file_hosts),
     )

@@ -80,9 +80,13 @@ class CancelSent:
 
 @dataclass(frozen=True, slots=True)
 class PredictionLost:
-    """The prediction can no longer be followed: the backend does not know it, or did not end it in time."""
+    """The prediction can no longer be followed: the backend does not know it, or did not end it in time.
+
+    ``unfinished``: it certainly did not finish, nor does it run.
+    """
 
     reason: FailureReason
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

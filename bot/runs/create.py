@@ -86,6 +86,41 @@ async def create_once(active: ActiveRun, services: RunServices) -> Prediction | 
         await race(clock.sleep(delay), active.cancel_requested.wait())
 
 
+async def create_again(active: ActiveRun, services: RunServices) -> Prediction | Outcome | None:
+    """Send a prediction again that its service lost unfinished, under the same name and in the same place.
+
+    Return it, None if only its name is known, or how the run ends without it.
+    """
+    log.warning("create_again", run=active.run.id)
+    active.output.restart()
+    active.enter_phase(Phase.SENDING)
+    attempts = 0
+    while attempts < services.policy.create_attempts:
+        attempts += 1
+        at = services.clock.now()
+        try:
+            active.resolved_input = await services.inputs.resolve(active.run)
+            with active.critical_section():
+                if not await services.runs.mark_resent(active.run.id, at=at):
+                    return CANCELED
+                active.update_row(sent_at=at)
+                return await _request(active, services)
+        except StoreError:
+            log.warning("create_postponed", run=active.run.id, exc_info=True)
+        except BackendError as error:
+            _, answer = classify_create_error(error)
+            if isinstance(answer, Outcome):
+                return answer
+            if isinstance(answer, NoAnswer):
+                return None
+        finally:
+            active.resolved_input = None
+        await race(services.clock.sleep(services.policy.backoff(attempts)), active.cancel_requested.wait())
+        if active.is_canceling:
+            return CANCELED
+    return Outcome.failed(FailureCode.UNREACHABLE)
+
+
 async def _attempt(
     active: ActiveRun, services: RunServices, *, retry: bool
 ) -> Prediction | Outcome | RetryLater | AwaitPlace | NoAnswer:

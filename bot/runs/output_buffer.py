@@ -95,6 +95,14 @@ class OutputBuffer:
         self._materialized: dict[_Key, OutputItem] = {}
         self._downloads: dict[_Key, asyncio.Task[None]] = {}
 
+    def restart(self) -> None:
+        """Forget what was streamed: the prediction begins again. What polls showed stays until there is more."""
+        self._streamed_text, self._streamed_chars = "", 0
+        self._streamed_chunks.clear()
+        self._streamed_urls.clear()
+        self._update_lead()
+        self._version += 1
+
     def add_streamed(self, outputs: Sequence[str]) -> bool:
         """Add output of the stream, and return whether it can be shown. The cost does not depend on the text so far."""
         if self._streamed_chars > RESPONSE_BYTES:

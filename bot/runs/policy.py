@@ -33,6 +33,8 @@ class Policy:
 
     # Creating.
     create_attempts: int = 10
+    resend_unfinished: bool = False  # send a prediction again that its service lost before it was finished
+    resends: int = 2
     place_wait: timedelta = timedelta(hours=24)  # how long a run waits for a place, where a backend has places
     backoff_min: float = 1.0
     backoff_max: float = 60.0

@@ -10,7 +10,7 @@ from bot.aio import race
 from bot.backends.prediction import Prediction
 from bot.outputs.row_output import fit_into_row
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
-from bot.runs.create import create_once
+from bot.runs.create import create_again, create_once
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, outcome_of_prediction, outcome_of_stream
 from bot.runs.pending_writes import FAILURES_BEFORE_WARNING
 from bot.runs.recover import RecoveryStep
@@ -46,10 +46,14 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
         return prediction
     if active.phase is not Phase.RECONCILING or not services.backend.traits.names_predictions:  # else it may not exist
         active.enter_phase(Phase.RUNNING if active.run.state is RunState.RUNNING else Phase.STARTING)
-    last: RunEvent | None = None
-    async with aclosing(track(active, services, prediction)) as events:
-        async for last in events:
-            _apply(active, last, services)
+    last = await _follow(active, prediction, services)
+    for _ in range(services.policy.resends if services.policy.resend_unfinished else 0):
+        if active.is_canceling or not (isinstance(last, PredictionLost) and last.unfinished):
+            break
+        prediction = await create_again(active, services)
+        if isinstance(prediction, Outcome):
+            return prediction
+        last = await _follow(active, prediction, services)
     match last:
         case PollResult(prediction):
             return outcome_of_prediction(
@@ -66,6 +70,15 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
             return outcome_of_stream(active.stream_result, reason=reason, stream_error=active.stream_error)
         case _:
             raise RuntimeError("Tracking stopped before the prediction ended.")
+
+
+async def _follow(active: ActiveRun, prediction: Prediction | None, services: RunServices) -> RunEvent | None:
+    """Track the run's prediction, and return the last event."""
+    last: RunEvent | None = None
+    async with aclosing(track(active, services, prediction)) as events:
+        async for last in events:
+            _apply(active, last, services)
+    return last
 
 
 async def _find_prediction(active: ActiveRun, step: RecoveryStep, services: RunServices) -> Prediction | Outcome | None:

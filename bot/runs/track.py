@@ -68,7 +68,7 @@ async def track(
                     return
                 tracker.react(event)
                 if (reason := tracker.lost_reason()) is not None:
-                    yield PredictionLost(reason)
+                    yield PredictionLost(reason, unfinished=tracker.is_unfinished)
                     return
             event = await active.events.get()
     finally:
@@ -164,6 +164,11 @@ class _Tracker:
             self._is_quiet = False
         if batch.error is not None:  # the end should follow
             self.poll_soon()
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the prediction certainly did not finish, nor does it run."""
+        return self._forgotten is not None and self._forgotten.unfinished
 
     def lost_reason(self) -> FailureReason | None:
         """Return why it makes no sense to poll any longer, if so."""

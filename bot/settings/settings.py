@@ -290,6 +290,11 @@ class Settings(_SettingsSource):
         description="Base URL of the HTTP server as Cog servers reach it (`http://HTTP_HOST:HTTP_PORT` if unset).",
     )
 
+    cog_resend: bool = Field(
+        default=False,
+        description="Whether a run is sent again that a Cog server certainly did not finish because it was restarted.",
+    )
+
     log_format: Literal["people", "json"] = Field("people", description="Log format: `people` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Minimum log level: `debug`, `info`, `warning` or `error`."

@@ -88,6 +88,13 @@ class Runs:
             lambda connection: transitions.submit_run(connection, run_id, prediction_id, self._held())
         )
 
+    async def mark_resent(self, run_id: str, *, at: datetime) -> bool:
+        """Store that a prediction that was lost unfinished is about to be sent again, under its name.
+
+        False if the run has ended, or a cancel was requested.
+        """
+        return await self._update(transitions.RESENT, run_id, sent_at=at)
+
     async def mark_running(self, run_id: str, *, started_at: datetime | None) -> bool:
         """Store that the model has started."""
         return await self._update(transitions.RUNNING, run_id, started_at=started_at)

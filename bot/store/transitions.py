@@ -56,6 +56,10 @@ RUNNING: Final = (
     update(runs).where(_THIS_RUN, runs.c.state == RunState.SUBMITTED.value).values(state=RunState.RUNNING.value)
 )
 _ENDED: Final = update(runs).where(_THIS_RUN, _ACTIVE)
+# Of a prediction that its service lost unfinished, and that has the same name again.
+RESENT: Final = update(runs).where(
+    _THIS_RUN, _ACTIVE, runs.c.prediction_id.is_not(None), runs.c.cancel_requested_at.is_(None)
+)
 CANCEL_REQUESTED: Final = update(runs).where(_THIS_RUN, _ACTIVE, runs.c.cancel_requested_at.is_(None))
 _TOKEN_RENEWED: Final = update(runs).where(_THIS_RUN, runs.c.delivered_at.is_(None))
 _DELIVERED: Final = (

@@ -215,6 +215,19 @@ async def test_a_killed_cog_server_is_told_in_a_sentence(bot: BotWithCog) -> Non
     assert again.state == "succeeded"
 
 
+async def test_an_unfinished_run_is_sent_again_if_set(tmp_path: Path) -> None:
+    async with cog_bot(tmp_path, {"COG_RESEND": "true"}) as bot:
+        run = await bot.paint(number_of_outputs=4, seconds=1.0)
+        await run.wait_for(lambda: len(pictures_of(run.message)) >= 1)
+        first_sent = run.row["sent_at"]
+        await bot.pictures.kill()
+        await bot.pictures.start()
+        await run.wait_until_delivered()
+        assert run.state == "succeeded", run.card_text
+        assert len(pictures_of(run.message)) == 4
+        assert run.row["sent_at"] > first_sent
+
+
 async def test_a_dead_worker_of_a_cog_server_is_told(bot: BotWithCog) -> None:
     run = await bot.paint(number_of_outputs=20, seconds=0.5)
     await run.wait_for(lambda: len(pictures_of(run.message)) >= 1)

@@ -64,3 +64,14 @@ async def test_only_ends_of_runs_that_go_on_are_wanted(store: Store) -> None:
     await store_run_in_state(store.runs, make_run("a"), RunState.RUNNING)
     await store_run_in_state(store.runs, make_run("b"), RunState.FAILED)
     assert [await store.prediction_ends.is_wanted(run_id) for run_id in ("a", "b", "nobody")] == [True, False, False]
+
+
+async def test_a_prediction_is_sent_again_only_while_it_is_wanted(store: Store) -> None:
+    for name, state in (("a", RunState.RUNNING), ("over", RunState.FAILED), ("new", RunState.RESERVED)):
+        await store_run_in_state(store.runs, make_run(name), state)
+    assert await store.runs.mark_resent("a", at=after(9))
+    assert (await store.prediction_ends.get("a"))[0] == after(9)
+    assert not await store.runs.mark_resent("over", at=after(9))
+    assert not await store.runs.mark_resent("new", at=after(9))
+    await store.runs.request_cancel("a", by_id=None, at=after(10))
+    assert not await store.runs.mark_resent("a", at=after(11))
