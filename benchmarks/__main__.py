@@ -10,10 +10,12 @@ import resource
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from benchmarks.candidates import REPLICORD, Candidate
 from benchmarks.figures import Row, format_table
-from benchmarks.plan import Step, build_plan
+from benchmarks.plan import Step, build_plan, build_postgresql_plan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,8 +26,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", nargs="+", default=[], metavar="WORD", help="loads or candidates whose name contains a WORD"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
+    parser.add_argument(
+        "--database", choices=("sqlite", "postgresql"), default="sqlite", help="where the bot keeps its runs"
+    )
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="processes of the bot, on PostgreSQL")
     options = parser.parse_args(arguments)
-    plan = build_plan(quick=options.quick)
+    if options.database == "sqlite":
+        return _measure(parser, options, build_plan(quick=options.quick))
+    from tests.postgresql import run_server  # noqa: PLC0415  # needs psycopg, an extra
+
+    with run_server() as server:
+        name = f"replicord, {options.processes} on PostgreSQL"
+        create_database = partial(server.create_database, migrated=True)
+        candidate = Candidate(name, REPLICORD.module, options.processes, create_database)
+        return _measure(parser, options, [*build_postgresql_plan(candidate, quick=options.quick)])
+
+
+def _measure(parser: argparse.ArgumentParser, options: argparse.Namespace, plan: Sequence[Step]) -> int:
     steps = [step for step in plan if not options.only or any(step.matches(word) for word in options.only)]
     if not steps:
         parser.error("no load or candidate has such a name")

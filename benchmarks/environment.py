@@ -52,6 +52,7 @@ class BenchmarkEnvironment:
         self.token_clock = TokenClock()
         self.discord = DiscordStandIn(clock=clock, state=fixtures.build_state(clock))
         self.discord.gateway.identify_interval = 0.0  # a restart is measured without Discord's wait
+        self.discord.state.max_concurrency = 16  # so that several shards are connected at once
         self.replicate = ReplicateStandIn(
             clock=clock,
             timings=Timings(queue=0.3, boot=0.3, finish=0.1),

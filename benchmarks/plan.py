@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burst, history, idle, queue, restart, streaming
-from benchmarks.candidates import OFFICIAL, PLAIN, REPLICORD
+from benchmarks import burst, history, idle, queue, restart, streaming, takeover
+from benchmarks.candidates import OFFICIAL, PLAIN, REPLICORD, Candidate
 from benchmarks.figures import Row
 
 _BASELINE_RUNS_MAX = 500  # with more runs the baselines do not finish
@@ -29,6 +29,16 @@ class Step:
 def build_plan(*, quick: bool) -> list[Step]:
     """Return every step; with ``quick`` the same kinds of loads, but small."""
     return [*_streaming(quick=quick), *_others(quick=quick)]
+
+
+def build_postgresql_plan(candidate: Candidate, *, quick: bool) -> Iterator[Step]:
+    """Yield the steps for processes on PostgreSQL."""
+    for runs in (3,) if quick else (100, 300, 1000):
+        load = streaming.build_load("text", runs, hold=1.5 if quick else 15.0)
+        yield Step(load.name, candidate.name, partial(streaming.measure, load, candidate))
+    if candidate.processes > 1:
+        for runs in (4,) if quick else (300, 1000):
+            yield Step(f"takeover {runs}", candidate.name, partial(takeover.measure, runs, candidate))
 
 
 def _streaming(*, quick: bool) -> Iterator[Step]:

@@ -11,7 +11,7 @@ from benchmarks.candidates import Candidate, start_until_ready
 from benchmarks.environment import BenchmarkEnvironment, make_image
 from benchmarks.figures import Figure, Row, percentiles
 from benchmarks.observer import ObservedRun
-from benchmarks.process import Process
+from benchmarks.process import AnyProcess
 from benchmarks.token_clock import TICKS_PER_SECOND
 
 MB = 1_000_000
@@ -93,7 +93,7 @@ async def measure_heavy(runs: int, candidate: Candidate, folder: Path) -> Row:
 class _Measurement:
     """Counts CPU, events and edits from its creation on."""
 
-    def __init__(self, environment: BenchmarkEnvironment, process: Process) -> None:
+    def __init__(self, environment: BenchmarkEnvironment, process: AnyProcess) -> None:
         self._environment = environment
         self._process = process
         self.started_at = time.monotonic()
@@ -114,7 +114,7 @@ class _Measurement:
         }
 
 
-async def _run_load(load: Load, environment: BenchmarkEnvironment, process: Process) -> dict[str, Figure]:
+async def _run_load(load: Load, environment: BenchmarkEnvironment, process: AnyProcess) -> dict[str, Figure]:
     memory_before, cpu_before = process.memory(), process.cpu()
     observed = await start_runs(load.runs, load.rate, environment, commands=load.commands)
     await wait_until(lambda: all(run.first_event_at or run.failed for run in observed), environment, 30.0)

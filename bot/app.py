@@ -104,6 +104,9 @@ _GRACE = timedelta(seconds=8)
 _STREAM_READ_MIN: Final = 0.1
 _STREAM_READ_MAX: Final = 0.34
 
+# Files of others' runs that are about to start, where several processes share a folder; each is there for a minute.
+_UPLOADS_KEPT = timedelta(hours=1)
+
 _WEBHOOK_RETRY_MIN: Final = 2.0  # seconds between attempts to get the secret of webhooks
 _WEBHOOK_RETRY_MAX: Final = 60.0
 
@@ -331,7 +334,8 @@ class App:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set or Discord rejects the token. Unfinished runs are recovered at the next start."""
-        await asyncio.to_thread(self._input_spool.clear)
+        older_than = timedelta() if self._cluster is None else _UPLOADS_KEPT
+        await asyncio.to_thread(self._input_spool.clear, older_than=older_than)
         connection = asyncio.create_task(self._connect(), name="discord")
         stopped = asyncio.create_task(stop.wait(), name="stop")
         maintenance = asyncio.create_task(self._run_maintenance(), name="maintenance")

@@ -8,8 +8,10 @@ import asyncio
 import base64
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -55,9 +57,15 @@ class InputSpool:
         self._root = root
         self._budget = Budget(INPUT_SPOOL_BYTES)
 
-    def clear(self) -> None:
-        """Delete what a bot that was killed left behind. This blocks."""
-        shutil.rmtree(self._root, ignore_errors=True)
+    def clear(self, *, older_than: timedelta = timedelta()) -> None:
+        """Delete what a bot that was killed left behind, ``older_than`` where others may be at work. This blocks."""
+        if not self._root.is_dir():
+            return
+        limit = time.time() - older_than.total_seconds()
+        for folder in self._root.iterdir():
+            with suppress(OSError):  # its owner was faster
+                if folder.stat().st_mtime <= limit:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     @asynccontextmanager
     async def folder(self, size: int) -> AsyncIterator[Path]:

@@ -1,7 +1,10 @@
 """Files of inputs on disk, and places that are held while they are read."""
 
 import asyncio
+import os
+import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,8 +30,17 @@ async def test_files_of_a_killed_bot_are_deleted(tmp_path: Path) -> None:
     (root / "left").mkdir(parents=True)
     (root / "left" / "0").write_bytes(b"old")
     InputSpool(root).clear()
-    assert not root.exists()
-    InputSpool(root).clear()
+    assert not (root / "left").exists()
+    InputSpool(tmp_path / "none yet").clear()
+
+
+async def test_files_of_other_processes_stay(tmp_path: Path) -> None:
+    root = tmp_path / ".uploads"
+    for name, age in (("left by a killed one", 7200), ("of a live one", 5)):
+        (root / name).mkdir(parents=True)
+        os.utime(root / name, (time.time() - age,) * 2)
+    InputSpool(root).clear(older_than=timedelta(hours=1))
+    assert [folder.name for folder in root.iterdir()] == ["of a live one"]
 
 
 async def test_places_are_held_in_the_order_of_arrival(env: Environment) -> None:
