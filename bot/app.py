@@ -158,7 +158,7 @@ class App:
             identify_pace=self._identify_pace(),
         )
         self._cluster = self._join_cluster()
-        self._recoveries: dict[int, asyncio.Task[None]] = {}  # by the fence of the lease
+        self._recoveries: set[asyncio.Task[None]] = set()  # of leases that were gained
         ownership = SOLE_OWNER if self._cluster is None else self._cluster.leases
         self._workers = WorkerPool(clock=clock)
         self._replicate = Replicate(
@@ -375,7 +375,7 @@ class App:
         try:
             await asyncio.gather(*tasks)
         finally:
-            await cancel_and_wait([*tasks, *self._recoveries.values()])
+            await cancel_and_wait([*tasks, *self._recoveries])
 
     async def _open_shards(self) -> None:
         for shard in range(await self._client.choose_shards(clock=self._clock)):
@@ -429,11 +429,11 @@ class App:
         if lease.shard is not None:
             self._client.open_shard(lease.shard)
             task = asyncio.create_task(self._recover_runs(lease.fence), name=f"recover {lease.name}")
-            self._recoveries[lease.fence] = task
+            self._recoveries.add(task)
             task.add_done_callback(partial(self._on_recovered, lease))
 
     def _on_recovered(self, lease: Lease, task: asyncio.Task[None]) -> None:
-        del self._recoveries[lease.fence]
+        self._recoveries.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("runs_not_recovered", lease=lease.name, exc_info=error)
             self._metrics.unexpected_error("cluster")
@@ -441,8 +441,6 @@ class App:
     async def _on_lease_lost(self, lease: Lease, grace: float) -> None:
         if lease.shard is not None:
             self._client.close_shard(lease.shard)
-            if (recovery := self._recoveries.get(lease.fence)) is not None:
-                await cancel_and_wait([recovery])
             await self._engine.disown(lease.fence, grace=grace)
 
     async def _on_message(self, message: Message, ids: tuple[str, ...]) -> None:

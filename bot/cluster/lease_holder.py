@@ -44,9 +44,9 @@ class Lease:
 class LeaseHolder:
     """Claims a fair share of the shards' leases, and one of each other kind; implements Ownership.
 
-    ``on_gained`` is called for each lease that was claimed, and returns at once. ``on_lost`` is awaited for each that
-    expired or is about to be given back: when it returns, nothing is done under the lease any more. It is told for how
-    many seconds what had begun may go on.
+    ``on_gained`` is called for each lease that was claimed, or got further runs, and returns at once. ``on_lost`` is
+    awaited for each that expired or is about to be given back: when it returns, nothing is done under the lease any
+    more. It is told for how many seconds what had begun may go on.
     """
 
     def __init__(
@@ -136,6 +136,7 @@ class LeaseHolder:
             return
         await self._give_back(beat)
         await self._claim(beat)
+        await self._adopt_orphans()
 
     async def leave(self) -> None:
         """Give everything back at once; the caller has stopped everything that was done under the leases."""
@@ -175,6 +176,15 @@ class LeaseHolder:
             lease = self._held[name] = Lease(name, fence, shard)
             log.info("lease_gained", lease=name, fence=fence)
             self._on_gained(lease)
+
+    async def _adopt_orphans(self) -> None:
+        """Take the runs of leases that exist no more, if this process has the first shard."""
+        lease = self.get(self.shards[0])
+        if lease is not None:
+            request = self._leases.adopt_orphans(self.me.id, lease.fence, shards=self.shards)
+            if (count := await self._in_time(request)) and self.get(lease.name) == lease:
+                log.warning("runs_adopted", lease=lease.name, count=count)
+                self._on_gained(lease)
 
     async def _take(self, names: Sequence[str], *, most: int, orphans: str | None = None) -> Mapping[str, int]:
         request = self._leases.claim(self.me.id, names, most=most, ttl=self._ttl, orphans=orphans)

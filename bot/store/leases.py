@@ -59,6 +59,14 @@ _ADOPT_ORPHANS: Final = (
     .where(runs.c.delivered_at.is_(None), or_(runs.c.fence.is_(None), runs.c.fence.not_in(select(leases.c.fence))))
     .values(fence=bindparam("new"))
 )
+_DELETE_OTHER_SHARDS: Final = delete(leases).where(
+    leases.c.name.like("shard:%"), leases.c.name.not_in(bindparam("names", expanding=True)), _IS_FREE
+)
+_LOCK_OWN: Final = (
+    select(leases.c.name)
+    .where(leases.c.owner == bindparam("me"), leases.c.fence == bindparam("fence"), leases.c.expires_at >= _NOW)
+    .with_for_update(read=True)
+)
 _RELEASE: Final = (
     update(leases)
     .where(leases.c.owner == bindparam("me"), leases.c.name.in_(bindparam("names", expanding=True)))
@@ -124,6 +132,16 @@ class Leases:
         """Return the names of the leases that somebody holds."""
         return await self._database.read(lambda connection: [row.name for row in connection.execute(_SELECT_OWNED)])
 
+    async def adopt_orphans(self, me: str, fence: int, *, shards: Iterable[str]) -> int:
+        """Give the undelivered runs of no lease to the lease with this fence, if it is ours; return how many.
+
+        Leases of other ``shards`` than today's, which nobody holds any more, are deleted first: the number of shards
+        may change while processes are replaced.
+        """
+        values = {"me": me, "fence": fence}
+        names = list(shards)
+        return await self._database.write_at_once(lambda connection: _adopt_orphans(connection, values, names))
+
     async def release(self, me: str, names: Iterable[str]) -> None:
         """Give leases back, so that others can take them at once."""
         values = {"me": me, "names": list(names)}
@@ -179,6 +197,13 @@ def _claim(
             connection.execute(_ADOPT_ORPHANS, {"new": fence})
         fences[row.name] = fence
     return fences
+
+
+def _adopt_orphans(connection: Connection, values: Mapping[str, Any], names: Sequence[str]) -> int:
+    if connection.execute(_LOCK_OWN, values).first() is None:
+        return 0
+    connection.execute(_DELETE_OTHER_SHARDS, {"names": names})
+    return connection.execute(_ADOPT_ORPHANS, {"new": values["fence"]}).rowcount
 
 
 def _create_missing(connection: Connection, names: Sequence[str]) -> None:

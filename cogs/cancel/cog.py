@@ -39,9 +39,13 @@ class CancelRuns(commands.Cog):
         self._missed_reactions = missed_reactions
 
     @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Handle what happened while the bot was offline: Discord does not send it to a new session."""
-        undelivered = [run for run in await self._runs.list_undelivered() if self._engine.owns(run)]
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Handle what happened while no process listened to a shard: Discord does not send it to a new session."""
+        undelivered = [
+            run
+            for run in await self._runs.list_undelivered()
+            if self._engine.owns(run) and self._shard_of(run.place.guild_id) == shard_id
+        ]
         for guild_id in {run.place.guild_id for run in undelivered if run.place.guild_id is not None}:
             if await self._has_left(guild_id):
                 await self._cancel_runs_in(guild_id)
@@ -77,8 +81,8 @@ class CancelRuns(commands.Cog):
         client = self._client
         if client.get_guild(guild_id) is not None:  # also during an outage of the server
             return False
-        if client.shard_count is not None and (guild_id >> 22) % client.shard_count not in client.shards:
-            return False  # another process has its shard
+        if self._shard_of(guild_id) not in client.shards:
+            return False  # another process has it by now
         try:
             await client.fetch_guild(guild_id, with_counts=False)
         except (discord.Forbidden, discord.NotFound) as error:
@@ -86,6 +90,9 @@ class CancelRuns(commands.Cog):
         except REQUEST_ERRORS as error:
             log.info("membership_not_checked", guild=guild_id, error=str(error))
         return False
+
+    def _shard_of(self, guild_id: int | None) -> int:
+        return ((guild_id or 0) >> 22) % (self._client.shard_count or 1)
 
     def _manages_messages(self, event: discord.RawReactionActionEvent) -> bool:
         guild = self._client.get_guild(event.guild_id) if event.guild_id else None

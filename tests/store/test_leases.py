@@ -100,6 +100,21 @@ async def test_first_lease_adopts_runs_of_no_lease(created_url: str) -> None:
         assert [run.id for run in await stores["a"].runs.list_undelivered(fence=fence)] == ["of-one-process"]
 
 
+async def test_runs_of_shards_that_are_no_more_are_adopted(created_url: str) -> None:
+    """The number of shards changed: nobody claims the lease of a shard that no longer exists."""
+    async with open_processes(created_url, "a", "b") as stores:
+        [(_, old)] = (await stores["a"].leases.claim("a", ["shard:4/5"], most=1, ttl=SHORT)).items()
+        [(_, live)] = (await stores["a"].leases.claim("a", ["shard:3/5"], most=1, ttl=LONG)).items()
+        await stores["a"].runs.reserve(make_run("left", fence=old), ())
+        await stores["a"].runs.reserve(make_run("under-way", fence=live), ())
+        await asyncio.sleep(0.01)
+        [(_, fence)] = (await stores["b"].leases.claim("b", ["shard:0/2"], most=1, ttl=LONG)).items()
+        assert await stores["a"].leases.adopt_orphans("a", fence, shards=["shard:0/2", "shard:1/2"]) == 0
+        assert await stores["b"].leases.adopt_orphans("b", fence, shards=["shard:0/2", "shard:1/2"]) == 1
+        assert [run.id for run in await stores["b"].runs.list_undelivered(fence=fence)] == ["left"]
+        assert [run.id for run in await stores["a"].runs.list_undelivered(fence=live)] == ["under-way"]
+
+
 async def test_lost_lease_changes_no_row(created_url: str) -> None:
     async with open_processes(created_url, "a", "b") as stores:
         [(_, old)] = (await stores["a"].leases.claim("a", SHARDS, most=1, ttl=SHORT)).items()
