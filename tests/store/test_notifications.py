@@ -8,12 +8,14 @@ from functools import partial
 from bot.aio import cancel_and_wait
 from bot.clock import SystemClock
 from bot.store.location import parse_location
+from bot.store.models import RunState
 from bot.store.notifications import Listener, Message, notify
 from bot.store.postgresql import PostgresqlLocation
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.postgresql import PostgresqlServer, get_name
 from tests.store.databases import postgresql_only, sqlite_only
+from tests.store.samples import after, make_run, store_run_in_state
 from tests.tcp_proxy import connect_to_socket, run_proxy
 
 Received = tuple[Message, tuple[str, ...]]
@@ -49,6 +51,28 @@ async def test_message_arrives_once_committed(created_url: str, clock: VirtualCl
         await asyncio.gather(store.database.write(fail), return_exceptions=True)
         await store.database.write(lambda connection: notify(connection, Message.CANCEL, "run-1"))
         assert await asyncio.wait_for(received.get(), 30) == (Message.CANCEL, ("run-1",))
+    await store.close()
+
+
+@postgresql_only
+async def test_owner_is_told_of_cancels_and_new_tokens(created_url: str, clock: VirtualClock) -> None:
+    store = await Store.open(created_url, clock=clock)
+    await store_run_in_state(store.runs, make_run("under-way"), RunState.RUNNING)
+    await store_run_in_state(store.runs, make_run("over"), RunState.FAILED, delivered=True)
+    async with listen(created_url) as (received, _):
+        for run_id in ("over", "under-way"):
+            await store.runs.request_cancel(run_id, by_id=1, at=after(9))
+            await store.runs.save_token(run_id, "of a press", expires_at=after(900))
+        assert not await store.runs.request_cancel("under-way", by_id=2, at=after(10))
+        await store.commands.remove("nothing")
+        await store.database.write(lambda connection: notify(connection, Message.COMMANDS))
+        told = [await asyncio.wait_for(received.get(), 30) for _ in range(3)]
+    assert told == [(Message.CANCEL, ("under-way",)), (Message.RENEWAL, ("under-way",)), (Message.COMMANDS, ())]
+    run, over = await store.runs.get("under-way"), await store.runs.get("over")
+    assert run is not None
+    assert (run.place.token, run.place.token_expires_at) == ("of a press", after(900))
+    assert over is not None
+    assert over.place.token == ""
     await store.close()
 
 

@@ -71,6 +71,29 @@ async def test_alembic_finds_no_difference(created_url: str, clock: VirtualClock
     await store.close()
 
 
+@pytest.mark.parametrize(("oldest", "opens"), [("0004", True), ("9998", False), (None, False)])
+async def test_newer_tables_state_the_oldest_code(
+    created_url: str, clock: VirtualClock, oldest: str | None, *, opens: bool
+) -> None:
+    """Beside a newer process that has migrated, one of the release before may start again."""
+    store = await Store.open(created_url, clock=clock)
+
+    def migrate(connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'").close()
+        comment = "NULL" if oldest is None else f"'oldest code: {oldest}'"
+        connection.exec_driver_sql(f"COMMENT ON TABLE alembic_version IS {comment}").close()
+
+    await store.database.write(migrate)
+    await store.close()
+    if opens:
+        again = await Store.open(created_url, clock=clock)
+        await again.runs.reserve(make_run(), ())
+        await again.close()
+    else:
+        with pytest.raises(ConfigError, match="newer Replicord"):
+            await Store.open(created_url, clock=clock)
+
+
 async def test_two_processes_migrate_an_empty_database(url: str, clock: VirtualClock) -> None:
     stores = await asyncio.gather(*(Store.open(url, clock=clock, exclusive=False) for _ in range(3)))
     await stores[0].runs.reserve(make_run(), ())
