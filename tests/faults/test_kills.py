@@ -57,7 +57,8 @@ async def _file_half_downloaded(bot: BotUnderTest) -> StartedRun:
 async def _first_edit(bot: BotUnderTest) -> StartedRun:
     fault = bot.discord.faults.hang_before(EDIT)
     run = await bot.generate()
-    await eventually(lambda: fault.hits)
+    # The edit may be made before the request to Replicate, which is another point.
+    await eventually(lambda: fault.hits and run.state == "submitted")
     return run
 
 

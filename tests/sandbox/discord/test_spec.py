@@ -17,6 +17,15 @@ COMMANDS = "/applications/{application_id}/commands"
 CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
 V2 = 1 << 15
 TEXT = {"type": 10, "content": "x"}
+BUTTON = {"type": 2, "style": 2, "custom_id": "again", "label": "Again"}
+
+
+def row(*inside: dict[str, Any]) -> dict[str, Any]:
+    return {"type": 1, "components": [*inside]}
+
+
+def card(*inside: dict[str, Any]) -> dict[str, Any]:
+    return {"flags": V2, "components": [{"type": 17, "components": [*inside]}]}
 
 
 def make_call(method: str, route: str, body: Any = None, response: Any = None, status: int = 200) -> Call:
@@ -37,6 +46,11 @@ def test_every_route_exists_in_discords_spec(route: Route) -> None:
         ("POST", MESSAGES, {"embeds": [{"title": "x" * 257}]}, "too long"),
         ("PATCH", MESSAGE, {"flags": V2, "content": "x", "components": [TEXT]}, "beside components V2"),
         ("PATCH", MESSAGE, {"flags": V2, "components": [{"type": 17, "components": [TEXT] * 40}]}, "41 components"),
+        ("PATCH", MESSAGE, card(row(BUTTON | {"style": 99})), "99 is not valid"),
+        ("PATCH", MESSAGE, card(row(BUTTON | {"label": "x" * 81})), "too long"),
+        ("PATCH", MESSAGE, card(BUTTON), "not valid"),  # outside a row
+        ("PATCH", MESSAGE, card({"type": 12}), "'items' is a required"),
+        ("PATCH", MESSAGE, card({"type": 12345}), "not valid"),
         ("PATCH", MESSAGE, {"attachments": [{"id": "0"}] * 11}, "too long"),
         ("PUT", COMMANDS, [{"name": "Draw", "description": "d"}], "name 'Draw'"),
         ("PUT", COMMANDS, [{"name": "draw", "description": ""}], "no description"),
@@ -55,6 +69,7 @@ def test_the_check_names_refused_requests_and_passes_good_ones() -> None:
     refused.code = 50035
     with pytest.raises(AssertionError, match="was answered 400"):
         check_discord_calls([refused])
+    check_discord_calls([make_call("PATCH", MESSAGE, card(TEXT, row(BUTTON)))])
     check_discord_calls([make_call("PATCH", MESSAGE, {"attachments": [{"id": 5}, {"id": "6"}], "content": "x"})])
 
 
