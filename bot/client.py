@@ -24,6 +24,7 @@ from bot.discord_internals import (
     reset_http_session,
     shorten_connection_logs,
 )
+from bot.errors import ConfigError
 from bot.limits import DISCORD_START_WAIT_MAX, IDENTIFY_INTERVAL
 from bot.start_failures import judge_start_failure
 from bot.ui.first_response import note_server_error
@@ -41,7 +42,16 @@ _GUILD_TIMEOUT = 0.5
 # Seconds between attempts to log in and to connect while Discord does not answer.
 _START_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 
-_AUTHENTICATION_FAILED: Final = 4004  # the gateway's close code
+# Close codes of the gateway after which no attempt can succeed (topics/opcodes-and-status-codes).
+_AUTHENTICATION_FAILED: Final = 4004
+_DISALLOWED_INTENTS: Final = 4014
+_REFUSED_SESSIONS: Final = {
+    4010: "Discord refuses a shard. Remove SHARDS from the settings, and start all processes of this bot anew.",
+    4011: "This bot is in too many servers for its number of shards. Set SHARDS to auto, or higher.",
+    4012: "Discord no longer supports the gateway that this version speaks. Update Replicord.",
+    4013: "Discord does not know an intent that this version asks for. Update Replicord.",
+    _DISALLOWED_INTENTS: "Discord does not grant this bot an intent that it asks for. Update Replicord.",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -171,13 +181,17 @@ class Replicord(commands.AutoShardedBot):
     async def run_gateway(self) -> None:
         """Serve the shards that are opened, before or later, until the client is closed.
 
-        Raises LoginFailure if the token is no longer valid.
+        Raises LoginFailure if the token is no longer valid, ConfigError if Discord refuses the session for good.
         """
         try:
             await self.connect()
+        except discord.PrivilegedIntentsRequired as error:
+            raise ConfigError(_REFUSED_SESSIONS[_DISALLOWED_INTENTS]) from error
         except discord.ConnectionClosed as error:
             if error.code == _AUTHENTICATION_FAILED:
                 raise discord.LoginFailure("The gateway rejects the token.") from error
+            if error.code in _REFUSED_SESSIONS:
+                raise ConfigError(_REFUSED_SESSIONS[error.code]) from error
             raise
 
     def open_shard(self, shard_id: int) -> None:

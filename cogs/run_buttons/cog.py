@@ -11,6 +11,7 @@ from bot.media.types import find_references
 from bot.options.form import build_form, restore_values
 from bot.runs import Run, parse_target
 from bot.runs.engine import CancelResult, Engine
+from bot.store.errors import StoreError
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer, is_answered_elsewhere
@@ -94,11 +95,16 @@ class RunButtons(commands.Cog):
         return True
 
     async def _renew_token(self, interaction: Interaction, run: Run) -> None:
-        """Give the token to the reply, in whichever process the run is."""
-        if self._engine.owns(run):
+        """Give the token to the reply, in whichever process the run is, and to the one that takes it up next."""
+        is_here = self._engine.owns(run)
+        if is_here:
             self._replies.renew_token(run.id, interaction.token, interaction.expires_at)
-        else:
+        try:
             await self._runs.save_token(run.id, interaction.token, expires_at=interaction.expires_at)
+        except StoreError:
+            if not is_here:
+                raise
+            log.warning("token_not_saved", run=run.id, exc_info=True)  # the next start may need another press
 
     async def _cancel(self, interaction: Interaction, run_id: str, run: Run | None, *, renewed: bool) -> None:
         """Cancel the run, or say in private why not; a card with a new token says "Stopping" itself."""

@@ -331,6 +331,21 @@ async def test_any_press_brings_a_dead_reply_up_to_date(open_bot: OpenBot, who: 
         assert all(one.ephemeral for one in pressed.followups)
 
 
+@pytest.mark.parametrize("button", ["Details", "Cancel"])
+async def test_a_pressed_token_is_kept_for_the_next_start(open_bot: OpenBot, button: str) -> None:
+    async with open_bot() as bot:
+        run = await out_of_reach(bot, images=3)
+        late = bot.discord.faults.fail("PATCH /webhooks/*", status=503, times=None)
+        await bot.mia.press(run.message, button)
+        await eventually(lambda: late.hits)
+        await bot.kill()
+        assert not run.is_over
+        bot.discord.faults.remove(late)
+        await bot.start()
+        await run.wait_for(lambda: run.is_over)  # nobody pressed again
+        await run.assert_consistent(images=3)
+
+
 @pytest.mark.parametrize("button", ["Again", "Edit", "Details"])
 async def test_a_press_on_an_unrecorded_final_card_delivers(open_bot: OpenBot, button: str) -> None:
     async with open_bot() as bot:

@@ -85,3 +85,15 @@ async def test_what_waiting_cannot_mend_ends_a_start(tmp_path: Path, settings: d
         assert await environment.bot.wait() == 2
         assert next(iter(changed)) in logged(environment)
         assert "Traceback" not in logged(environment)
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"), [(4004, "DISCORD_TOKEN"), (4010, "SHARDS"), (4011, "SHARDS"), (4013, "Update"), (4014, "Update")]
+)
+async def test_a_session_that_discord_refuses_is_explained(tmp_path: Path, code: int, hint: str) -> None:
+    async with open_environment(tmp_path, timings=Timings.instant()) as environment:
+        await environment.start_bot()
+        environment.discord.faults.close_gateway(code)
+        assert await environment.bot.wait() == 2
+        assert hint in logged(environment)
+        assert "Traceback" not in logged(environment)

@@ -134,9 +134,10 @@ class ReplyTask:
         self._release()
 
     def renew_token(self, token: str, expires_at: datetime) -> None:
-        """Use the interaction token of a button press under the message."""
+        """Use the interaction token of a button press under the message; it may be told again by the store."""
         state = self._state
-        state.transports.renew_token(token, expires_at)
+        if not state.transports.renew_token(token, expires_at):
+            return
         state.restrictions = state.restrictions.with_token_expiry(expired=False)
         state.shown = None
         self._wake()

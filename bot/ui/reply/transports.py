@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 import discord
 
 from bot.discord_internals import InteractionWebhook
-from bot.limits import NONCE_CHARS, OLD_MESSAGE
+from bot.limits import INTERACTION_TOKEN_LIFE, NONCE_CHARS, OLD_MESSAGE
 from bot.store.models import Place, Run
 from bot.ui.discord_rate_limits import CHECKS, BucketKey
 from bot.ui.reply.messages import CANCEL_EMOJI, MessageState, OutgoingMessage
@@ -206,7 +206,9 @@ class TransportSelector:
         if not run.place.token_only:
             self.bot = BotTransport(client, run.place, may_send=may_send)
         self.edits_are_limited = False
-        self.is_renewed = False
+        # The original token is older than its run.
+        is_renewed = run.place.token_expires_at > run.created_at + INTERACTION_TOKEN_LIFE
+        self._renewed = run.place.token if is_renewed else None
         self._closed_bot: BotTransport | None = None
         self._reopen_at: datetime | None = None
 
@@ -239,11 +241,19 @@ class TransportSelector:
         self._reopen_at = now + _REOPEN_INTERVAL
         return True
 
-    def renew_token(self, token: str, expires_at: datetime) -> None:
-        """Use the token of a new interaction."""
+    def renew_token(self, token: str, expires_at: datetime) -> bool:
+        """Use the token of a new interaction; return whether it is another one than the last that was renewed."""
+        if token == self._renewed:
+            return False
+        self._renewed = token
         self.interaction = self._interaction(token)
         self._expires_at = expires_at
-        self.is_renewed = True
+        return True
+
+    @property
+    def is_renewed(self) -> bool:
+        """Whether the token is that of a press."""
+        return self._renewed is not None
 
     def expires_soon(self, now: datetime) -> bool:
         """Whether the token is the only way to the message and expires within seconds."""

@@ -147,3 +147,22 @@ async def test_text_below_the_card_is_sent_anew_by_a_new_token(env: ReplyEnviron
     await env.wait_for(lambda: "The end." in env.all_text(run), pass_time=0.25)
     assert await env.finish(reply, final) is DeliveryResult.DELIVERED
     assert env.all_text(run).count("The end.") == 1
+
+
+async def test_text_is_sent_anew_by_a_press_before_a_restart(env: ReplyEnvironment) -> None:
+    run = await env.run_command(private=True)
+    reply = env.open_reply(run)
+    words = TextItem("A sentence of words. " * 300)
+    reply.update(make_snapshot(Phase.RUNNING, words, run=run))
+    await env.wait_for(lambda: env.followups(run), pass_time=0.25)
+    await env.clock.advance(LIFE)
+    await env.mia.press(env.message(run), "Cancel")
+    interaction = env.client.presses[0][2]
+    env.restart()
+    stored = env.reload(run)
+    expires_at = env.clock.now() + INTERACTION_TOKEN_LIFE
+    stored = replace(stored, place=replace(stored.place, token=interaction.token, token_expires_at=expires_at))
+    reply = env.open_reply(stored, recovered=True)
+    final = make_snapshot(Phase.SUCCEEDED, TextItem(words.text + "The end."), run=stored)
+    assert await env.finish(reply, final) is DeliveryResult.DELIVERED
+    assert env.all_text(run).count("The end.") == 1
