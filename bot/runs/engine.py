@@ -60,7 +60,7 @@ from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.run_task import run_task
 from bot.runs.services import RunServices
 from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
-from bot.store.errors import StoreError
+from bot.store.errors import LeaseLost, StoreError
 from bot.store.models import Run, RunState
 from bot.store.runs import Runs
 from bot.worker_pool import WorkerPool
@@ -80,7 +80,7 @@ class CancelResult(StrEnum):
 
 
 class Restarting(Refused):
-    """The bot is shutting down and takes no new runs."""
+    """The bot is shutting down, or another of its processes takes over, so no run can start here at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +216,14 @@ class Engine:
     async def start(self, run: Run, *, files: Sequence[InputFile] = (), thumbnail: Media | str | None = None) -> Run:
         """Write a new run to disk and start its task; ``files`` are those that its input refers to.
 
-        Refused if the bot is shutting down, or its author may not start another run. LeaseLost if no run may start in
-        this process.
+        Refused if the bot is shutting down, another process is taking over the server, or its author may not start
+        another run.
         """
         if self._stopping:
             raise Restarting
-        run = replace(run, fence=self._ownership.choose_fence(run.place))
         self._starting.add(run.id)
         try:
+            run = replace(run, fence=self._ownership.choose_fence(run.place))
             await self._runs.reserve(
                 run, files, active_limit=self._policy.active_per_user, daily_limit=self._policy.per_day
             )
@@ -231,6 +231,8 @@ class Engine:
             log.info("run_started", run=run.id, command=run.command)
             if not self._stopping and self.owns(run):  # else whoever owns it next takes it up
                 self._start_task(run, RecoveryStep.CREATE, thumbnail=thumbnail)
+        except LeaseLost as error:
+            raise Restarting from error
         finally:
             self._starting.discard(run.id)
             self._forget_early()

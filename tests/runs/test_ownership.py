@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.backends.prediction import Status
-from bot.runs.engine import CancelResult
+from bot.runs.engine import CancelResult, Restarting
 from bot.runs.policy import Policy
 from bot.store.errors import LeaseLost
 from bot.store.models import Place, RunState
@@ -218,7 +218,7 @@ async def test_zombie_cancels_nothing(processes: tuple[Process, Process]) -> Non
 
 async def test_process_without_a_lease_starts_nothing(processes: tuple[Process, Process]) -> None:
     _, other = processes
-    with pytest.raises(LeaseLost):
+    with pytest.raises(Restarting):
         await other.engine.start(other.new_run())
     assert other.replicate.creates == []
 
@@ -268,3 +268,13 @@ async def test_sure_match_waits_for_the_create_of_another(processes: tuple[Proce
     await one.clock.advance(300)
     assert (await other.row(second)).prediction_id == one.replicate.only.now.id
     assert (await one.row(first)).cause == "lost"
+
+
+async def test_start_meets_a_takeover(processes: tuple[Process, Process]) -> None:
+    """The process does not know yet that it lost the lease: the person is asked to try again, and nothing is left."""
+    old, new = processes
+    await new.claim()
+    with pytest.raises(Restarting):
+        await old.engine.start(old.new_run())
+    assert await new.store.runs.list_undelivered() == ()
+    assert old.replicate.creates == []
