@@ -30,6 +30,7 @@ from bot.store.store import Store
 from bot.worker_pool import WorkerPool
 from tests.clock import VirtualClock
 from tests.runs.fake_replicate import FakeReplicate
+from tests.runs.fake_served import FakeServed
 
 if TYPE_CHECKING:
     from bot.backends.replicate.client import Replicate
@@ -219,6 +220,8 @@ class Environment:
         self.ownership = ownership
         self.policy = policy
         self.replicate = replicate or FakeReplicate(clock)
+        self.served: FakeServed | None = FakeServed(self.replicate)  # None once it is no longer configured
+        self.target = str(TARGET)  # of new runs
         self.metrics = Metrics(process=False)
         self.replies: dict[str, list[FakeReply]] = {}
         self.delivery_results: deque[DeliveryResult | Exception] = deque()
@@ -252,16 +255,13 @@ class Environment:
         materializer = cast(
             "Materializer", FakeMaterializer(self.downloads, self.slow_downloads, self.homeless_downloads)
         )
+        replicate = ReplicateBackend(
+            cast("Replicate", self.replicate),
+            creates_per_minute=self.creates_per_minute,
+            webhook_base=self.webhook_base,
+        )
         return Engine(
-            backends=Backends(
-                [
-                    ReplicateBackend(
-                        cast("Replicate", self.replicate),
-                        creates_per_minute=self.creates_per_minute,
-                        webhook_base=self.webhook_base,
-                    )
-                ]
-            ),
+            backends=Backends([replicate, *([self.served] if self.served is not None else [])]),
             runs=cast("Runs", self.runs),
             materializer_for=lambda _run: materializer,
             open_reply=self._open_reply,
@@ -295,7 +295,7 @@ class Environment:
         await self.store.close()
 
     def new_run(self, **changes: Any) -> Run:
-        return make_run(self.clock, **{"id": f"run{next(self._numbers)}", **changes})
+        return make_run(self.clock, **{"id": f"run{next(self._numbers)}", "target": self.target, **changes})
 
     async def start(self, *, files: tuple[Media, ...] = (), thumbnail: Media | None = None, **changes: Any) -> Run:
         run = await self.engine.start(self.new_run(**changes), files=files, thumbnail=thumbnail)

@@ -155,6 +155,14 @@ class FakeReplicate:
         self.by_id[name] = prediction
         return prediction
 
+    def make_named(self, name: str, input_: Mapping[str, Any], *, has_stream: bool) -> FakePrediction:
+        """Make a prediction whose id somebody else chose."""
+        prediction = self.make(ModelRef("own", "model"), input_)
+        del self.by_id[prediction.now.id]
+        prediction.change(id=name, stream_url=f"https://stream.test/{name}" if has_stream else None)
+        self.by_id[name] = prediction
+        return prediction
+
     def _stored(self, value: Any, number: int) -> Any:
         if self.stores_input_files and isinstance(value, str) and value.startswith(("data:", "https://files.test")):
             return f"https://stored.test/{number}"
