@@ -540,7 +540,9 @@ class App:
                 process=None if self._cluster is None else self._cluster.me.id,
             ),
             RunsCommands(client, engine=self._engine, runs=runs),
-            PrivacyCommands(runs=runs, keep=self._retention_periods()),
+            PrivacyCommands(
+                runs=runs, keep=self._retention_periods(), on_replicate=bool(self._settings.replicate_token)
+            ),
         )
 
     def _model_cogs(self, client: Replicord) -> Iterator[commands.Cog]:
@@ -593,6 +595,9 @@ class App:
     def _exposition(self) -> bytes:
         stats = self._engine.stats()
         self._metrics.queue_length.set(stats.queued)
+        for backend, (queued, active) in stats.by_backend.items():
+            self._metrics.backend_queue.labels(backend=backend).set(queued)
+            self._metrics.backend_runs.labels(backend=backend).set(active)
         self._metrics.runs_active.set(sum(stats.phases.values()))
         if self._cluster is not None:
             self._cluster.update_metrics()

@@ -63,6 +63,10 @@ class Metrics:
         """Count a run whose turn in the create queue has come."""
         self.queue_wait.observe(waited)
 
+    def create_sent(self, backend: str, outcome: str) -> None:
+        """Count a create: "ok", "no_place", "throttled", "not_sent", "no_answer", "refused" or "error"."""
+        self.backend_creates.labels(backend=backend, outcome=outcome).inc()
+
     def run_ended(self, command: str, state: str) -> None:
         """Count a run that reached a terminal state."""
         self.runs_ended.labels(command=command, end=state).inc()
@@ -131,7 +135,12 @@ class Metrics:
         self.first_content = self._histogram(
             "first_content_seconds", "From the slash command to the first output in Discord.", _RUN_BUCKETS, "command"
         )
-        self.queue_length = self._gauge("queue_length", "Runs in the queue before Replicate.")
+        self.queue_length = self._gauge("queue_length", "Runs in the create queues.")
+        self.backend_queue = self._gauge("backend_queue_length", "Runs in the create queue of a backend.", "backend")
+        self.backend_runs = self._gauge("backend_runs_active", "Runs of a backend, not delivered yet.", "backend")
+        self.backend_creates = self._counter(
+            "backend_creates", "Creates by backend and what became of them.", "backend", "outcome"
+        )
         self.queue_wait = self._histogram("queue_wait_seconds", "Time a run spent in that queue.", _RUN_BUCKETS)
         self.bytes = self._counter(
             "bytes",

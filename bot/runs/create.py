@@ -217,6 +217,7 @@ async def _create(
             await _mark_unsent(active, services)
         return answer
     finally:
+        services.metrics.create_sent(services.backend.name, result)
         level = log.info if result in ("ok", "no_place") else log.warning
         seconds = round(services.clock.monotonic() - began, 3)
         level("create_sent", run=run.id, prediction=active.run.prediction_id, outcome=result, seconds=seconds)

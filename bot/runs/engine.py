@@ -32,7 +32,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -87,12 +87,14 @@ class Restarting(Refused):
 class EngineStats:
     """How many runs are in the create queue, and how many are in memory, by phase.
 
-    ``unsaved``: of how many the database does not take what is to be written.
+    ``unsaved``: of how many the database does not take what is to be written. ``by_backend``: how many are queued and
+    how many are in memory, by the name of their backend.
     """
 
     queued: int
     phases: Mapping[Phase, int]
     unsaved: int = 0
+    by_backend: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Engine:
@@ -427,6 +429,13 @@ class Engine:
             queued=sum(len(services.create_queue) for services in self._services.values()),
             phases=Counter(active.phase for active in self._active.values()),
             unsaved=sum(active.is_unsaved for active in self._active.values()),
+            by_backend={
+                name: (
+                    len(services.create_queue),
+                    sum(services.backend.serves(active.run.target) for active in self._active.values()),
+                )
+                for name, services in self._services.items()
+            },
         )
 
     def _start_task(
@@ -516,9 +525,9 @@ class Engine:
 
 # What a run records after its start, as it is before.
 _LIFECYCLE: Final[Mapping[str, Any]] = {
-    field.name: field.default if field.default_factory is MISSING else field.default_factory()
-    for field in fields(Run)
-    if field.default is not MISSING or field.default_factory is not MISSING
+    column.name: column.default if column.default_factory is MISSING else column.default_factory()
+    for column in fields(Run)
+    if column.default is not MISSING or column.default_factory is not MISSING
 }
 
 

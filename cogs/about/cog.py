@@ -6,6 +6,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
+from bot.runs import is_served
 from bot.ui.first_response import send_privately
 from bot.ui.render.cards import Entry, list_card
 from bot.ui.render.markdown import escape, one_line
@@ -13,9 +14,11 @@ from bot.ui.render.markdown import escape, one_line
 _DESCRIPTION_CHARS = 140
 _LATENCY_SHOWN = 60.0  # seconds; discord.py reports infinity or NaN before the first heartbeat
 _INTRO = (
-    "Runs [Replicate](https://replicate.com) models right here and shows results as they arrive. "
+    "Runs {models} right here and shows results as they arrive. "
     "React ❌ to stop a run; you keep what's finished. `/runs list` shows your runs."
 )
+_REPLICATE = "[Replicate](https://replicate.com) models"
+_OWN = "models on its own servers"
 _PRIVACY = "I store your prompts, results and times. See them with `/privacy show`, delete them with `/privacy delete`."
 
 
@@ -29,6 +32,12 @@ class About(commands.Cog):
         self._catalog = catalog
         self._version = f"{version} · process {process}" if process else version
         self._link = link
+
+    def _describe_models(self) -> str:
+        served = [is_served(str(command.target)) for command in self._catalog]
+        if not any(served):
+            return _REPLICATE
+        return _OWN if all(served) else f"{_REPLICATE} and {_OWN}"
 
     @app_commands.command(description="What this bot does and what it stores")
     @app_commands.allowed_installs(guilds=True, users=True)
@@ -46,7 +55,7 @@ class About(commands.Cog):
         card = list_card(
             "Replicord",
             entries,
-            intro=_INTRO,
+            intro=_INTRO.format(models=self._describe_models()),
             footer=f"-# {_PRIVACY}\n-# Version {self._version}{ping}",
             buttons=[discord.ui.Button(label="More", url=self._link)] if self._link else (),
         )

@@ -21,6 +21,7 @@ from bot.ui.render.markdown import format_timestamp
 
 Interaction = discord.Interaction[Replicord]
 
+_REPLICATE_COPY: Final = "Replicate deletes its copy after an hour. "
 _CONFIRM_SECONDS: Final = 300.0
 _INTRO: Final = "Your Discord ID and name, and the prompt, inputs, result and times of each run."
 _EVERYTHING: Final = "Here is everything stored about you. Values of keys and passwords are masked."
@@ -38,9 +39,10 @@ class PrivacyCommands(
 ):
     """Each person reaches their own data, and nobody else's."""
 
-    def __init__(self, *, runs: Runs, keep: RetentionPeriods) -> None:
+    def __init__(self, *, runs: Runs, keep: RetentionPeriods, on_replicate: bool) -> None:
         self._runs = runs
         self._keep = keep
+        self._on_replicate = on_replicate
 
     @app_commands.command(description="What is stored about you, and for how long")
     async def show(self, interaction: Interaction) -> None:
@@ -71,7 +73,7 @@ class PrivacyCommands(
         return (
             f"-# Uploaded files are kept for {spell_duration(self._keep.files)}, prompts and results for "
             f"{spell_duration(self._keep.prompts)}, everything else for {spell_duration(self._keep.runs)}. "
-            "Replicate deletes its copy after an hour. Messages in Discord stay until you delete them.\n"
+            f"{_REPLICATE_COPY if self._on_replicate else ''}Messages in Discord stay until you delete them.\n"
             "-# Download it as a file with `/privacy export`, delete it with `/privacy delete`."
         )
 

@@ -59,6 +59,23 @@ async def test_a_busy_server_holds_up_no_other_backend(env: Environment, server:
     assert len(server.creates) == 1
 
 
+async def test_runs_and_creates_are_counted_by_backend(env: Environment, server: FakeServed) -> None:
+    await env.start()
+    await env.start()
+    await env.start(target="owner/name:" + "8" * 64)
+    assert env.engine.stats().by_backend == {"replicate": (0, 1), server.name: (1, 2)}
+    server.others = 1
+    end(env, env.replies["run1"][0].run)
+    await env.clock.advance(12)
+    read = env.metrics.registry.get_sample_value
+    counts = [
+        read("replicord_backend_creates_total", {"backend": backend, "outcome": outcome})
+        for backend, outcome in ((server.name, "ok"), ("replicate", "ok"))
+    ]
+    assert counts == [1, 1]
+    assert read("replicord_backend_creates_total", {"backend": server.name, "outcome": "no_place"})
+
+
 async def test_waiting_for_a_place_is_no_failed_attempt(env: Environment, server: FakeServed) -> None:
     server.others = 1
     run = await env.start()
