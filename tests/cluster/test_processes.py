@@ -13,12 +13,20 @@ from tests.cluster.cluster import LEASE_SECONDS, LONG, TAKEOVER, BotCluster, Clu
 from tests.faults.environment import eventually
 from tests.postgresql import PostgresqlServer, run_server
 
+SHORT = {"LEASE_SECONDS": str(LEASE_SECONDS)}
 CREATE = "POST /v1/predictions"
 
 
 @pytest.fixture
 async def cluster(tmp_path: Path, postgresql_server: PostgresqlServer) -> AsyncIterator[BotCluster]:
     async with open_cluster(tmp_path, postgresql_server) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def hasty_cluster(tmp_path: Path, postgresql_server: PostgresqlServer) -> AsyncIterator[BotCluster]:
+    """A cluster whose leases are short."""
+    async with open_cluster(tmp_path, postgresql_server, settings=SHORT) as cluster:
         yield cluster
 
 
@@ -64,7 +72,8 @@ async def start_in_every_state(cluster: BotCluster, shard: int) -> list[ClusterR
     return [sent, submitted, running, ended]
 
 
-async def test_killed_process_loses_no_run(cluster: BotCluster) -> None:
+async def test_killed_process_loses_no_run(hasty_cluster: BotCluster) -> None:
+    cluster = hasty_cluster
     victim = cluster.node_of(1)
     others = [await cluster.talk(shard) for shard in (0, 2)]
     *pending, ended = await start_in_every_state(cluster, 1)
@@ -80,7 +89,8 @@ async def test_killed_process_loses_no_run(cluster: BotCluster) -> None:
     await check_delivered_once([again])
 
 
-async def test_reactions_and_buttons_reach_the_new_owner(cluster: BotCluster) -> None:
+async def test_reactions_and_buttons_reach_the_new_owner(hasty_cluster: BotCluster) -> None:
+    cluster = hasty_cluster
     victim = cluster.node_of(2)
     by_reaction, by_button = await cluster.talk(2, tokens=8000), await cluster.talk(2, tokens=8000)
     await eventually(lambda: all(run.row.get("state") == "running" for run in (by_reaction, by_button)))
@@ -98,7 +108,7 @@ async def test_frozen_process_does_nothing_more_when_it_wakes(
     tmp_path: Path, postgresql_server: PostgresqlServer
 ) -> None:
     # With fewer shards than processes the one that wakes up gets nothing back, so whatever it did would be wrong.
-    async with open_cluster(tmp_path, postgresql_server, shards=2) as cluster:
+    async with open_cluster(tmp_path, postgresql_server, shards=2, settings=SHORT) as cluster:
         victim = cluster.node_of(1)
         pending = (await start_in_every_state(cluster, 1))[:3]
         victim.freeze()
@@ -116,7 +126,7 @@ async def test_frozen_process_does_nothing_more_when_it_wakes(
 async def test_process_cut_off_from_the_database_stops_acting(
     tmp_path: Path, postgresql_server: PostgresqlServer
 ) -> None:
-    async with open_cluster(tmp_path, postgresql_server, shards=2) as cluster:
+    async with open_cluster(tmp_path, postgresql_server, shards=2, settings=SHORT) as cluster:
         victim = cluster.node_of(1)
         run = await cluster.talk(1, tokens=6000)
         await eventually(lambda: run.row.get("state") == "running" and run.edits > 2)
@@ -166,7 +176,7 @@ async def test_answers_to_commits_are_lost(cluster: BotCluster) -> None:
 
 
 async def test_quota_holds_over_all_processes(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
-    async with open_cluster(tmp_path, postgresql_server, RUNS_PER_USER="3") as cluster:
+    async with open_cluster(tmp_path, postgresql_server, settings={"RUNS_PER_USER": "3"}) as cluster:
         results = await asyncio.gather(
             *(cluster.try_command(number % 3, "talk", prompt=f"wish {number}", max_tokens=2000) for number in range(9))
         )
