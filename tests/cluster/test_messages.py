@@ -16,8 +16,10 @@ async def webhooks_to_one_process(folder: Path, server: PostgresqlServer) -> Asy
     """A cluster of two whose webhooks all go to the process that has the first shard."""
     receiver: list[Node] = []
     async with run_proxy(lambda: asyncio.open_connection("127.0.0.1", receiver[0].http_port)) as proxy:
-        address = f"http://127.0.0.1:{proxy.port}"
-        async with open_cluster(folder, server, processes=2, shards=2, start=False, WEBHOOK_URL=address) as cluster:
+        webhooks = {"WEBHOOK_URL": f"http://127.0.0.1:{proxy.port}"}
+        async with open_cluster(
+            folder, server, processes=2, shards=2, start=False, settings={"WEBHOOK_URL": address}
+        ) as cluster:
             receiver.append(cluster.nodes[0])
             await cluster.start()
             receiver[0] = cluster.node_of(0)
