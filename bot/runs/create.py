@@ -94,7 +94,7 @@ async def create_again(active: ActiveRun, services: RunServices) -> Prediction |
     log.warning("create_again", run=active.run.id)
     active.output.restart()
     active.enter_phase(Phase.SENDING)
-    attempts = 0
+    attempts, began = 0, services.clock.monotonic()
     while attempts < services.policy.create_attempts:
         attempts += 1
         at = services.clock.now()
@@ -104,7 +104,9 @@ async def create_again(active: ActiveRun, services: RunServices) -> Prediction |
                 if not await services.runs.mark_resent(active.run.id, at=at):
                     return CANCELED
                 active.update_row(sent_at=at)
-                return await _request(active, services)
+                prediction = await _request(active, services)
+                active.set_warning("create", None)
+                return prediction
         except StoreError:
             log.warning("create_postponed", run=active.run.id, exc_info=True)
         except BackendError as error:
@@ -113,9 +115,12 @@ async def create_again(active: ActiveRun, services: RunServices) -> Prediction |
                 return answer
             if isinstance(answer, NoAnswer):
                 return None
+            if isinstance(answer, AwaitPlace):  # it is loading its model again, or somebody else was faster
+                attempts -= services.clock.monotonic() - began <= services.policy.place_wait.total_seconds()
+            active.set_warning("create", answer.warning)
         finally:
             active.resolved_input = None
-        await race(services.clock.sleep(services.policy.backoff(attempts)), active.cancel_requested.wait())
+        await race(services.clock.sleep(services.policy.backoff(max(attempts, 1))), active.cancel_requested.wait())
         if active.is_canceling:
             return CANCELED
     return Outcome.failed(FailureCode.UNREACHABLE)

@@ -1,5 +1,7 @@
 """Runs on servers of one's own: places, ends told once, deadlines that the bot keeps, servers that are gone."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.backends.errors import Busy, Defect, NoResponse, OutOfService
@@ -154,6 +156,23 @@ async def test_a_restarted_server_is_told_at_once(env: Environment, server: Fake
     row = await env.row(run)
     assert (row.state, row.cause) == (RunState.FAILED, "service_restarted")
     assert len(env.snapshot(run).items) == 1
+
+
+async def test_a_resent_run_waits_for_its_restarted_server(env: Environment, server: FakeServed) -> None:
+    env.policy = replace(env.policy, resend_unfinished=True)
+    await env.restart()
+    run = await env.start()
+    del env.replicate.by_id[run.id]  # lost with the server
+    server.is_restarted = True
+    server.create_results.extend([Busy(is_starting=True)] * 30)
+    await env.clock.advance(12)
+    assert env.snapshot(run).progress.warning is WarningCode.MODEL_LOADING
+    server.is_restarted = False
+    await env.clock.advance(60)
+    assert env.snapshot(run).progress.warning is None
+    end(env, run)
+    await env.clock.advance(12)
+    assert (await env.row(run)).state is RunState.SUCCEEDED
 
 
 async def test_an_end_that_is_on_its_way_is_no_outage(env: Environment, server: FakeServed) -> None:
