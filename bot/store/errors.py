@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 
-from bot.errors import ConfigError, ReplicordError, UserError
+from bot.errors import ReplicordError, UserError
 
 # A part of the message of SQLite, or of a connection that failed, and what to do about it.
 _EXPLANATIONS = (
@@ -99,8 +99,6 @@ def convert_error(error: Exception) -> Exception:
 
     An error of PostgreSQL is not kept as its cause: its DETAIL shows the row, with prompt and token.
     """
-    if isinstance(error, ConfigError):
-        return StoreError(error.sentence)
     if not isinstance(error, StatementError):
         return error
     converted = StoreError(explain_error(error))
@@ -111,8 +109,6 @@ def convert_error(error: Exception) -> Exception:
 
 def is_lost_connection(error: Exception) -> bool:
     """Return whether the connection to a server is gone, or could not be made: the server may be back soon."""
-    if isinstance(error, ConfigError):
-        return True  # another bot holds the lock for the moment
     if not isinstance(error, DBAPIError):
         return False
     state: str | None = getattr(error.orig, "sqlstate", None)

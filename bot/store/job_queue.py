@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bot.clock import Clock
-from bot.errors import ConfigError
 from bot.store import postgresql
 from bot.store.connection import DatabaseConnection
 from bot.store.errors import StoreError, convert_error, is_lost_connection, is_transient
@@ -114,7 +113,7 @@ class JobQueue:
     async def _run_batch(self, connection: DatabaseConnection, batch: list[_QueuedJob]) -> None:
         """Run the jobs in one transaction; if one of them fails, each in one of its own."""
         outcome = await self._run_transaction(connection, batch)
-        if outcome.error is None or isinstance(outcome.error, (OperationalError, ConfigError)):
+        if outcome.error is None or isinstance(outcome.error, OperationalError):
             self.works = outcome.error is None  # other errors are a job's own
         if outcome.error is None:
             for queued, value in zip(batch, outcome.values, strict=True):
@@ -153,7 +152,7 @@ class JobQueue:
         while True:
             try:
                 committed = await connection.run(partial(postgresql.is_committed, transaction_id=transaction_id))
-            except (DBAPIError, ConfigError) as error:
+            except DBAPIError as error:
                 if not is_lost_connection(error) or self._closed:
                     raise convert_error(error) from None
                 self.works = False
@@ -172,7 +171,7 @@ class JobQueue:
 async def _try_transaction(connection: DatabaseConnection, batch: list[_QueuedJob]) -> _Outcome:
     try:
         return await connection.run_without_transaction(partial(_run_transaction, batch))
-    except (DBAPIError, ConfigError) as error:  # it was lost and cannot be opened again
+    except DBAPIError as error:  # it was lost and cannot be opened again
         return _Outcome(error=error, begun=False)
 
 
