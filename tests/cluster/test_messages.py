@@ -17,9 +17,7 @@ async def webhooks_to_one_process(folder: Path, server: PostgresqlServer) -> Asy
     receiver: list[Node] = []
     async with run_proxy(lambda: asyncio.open_connection("127.0.0.1", receiver[0].http_port)) as proxy:
         webhooks = {"WEBHOOK_URL": f"http://127.0.0.1:{proxy.port}"}
-        async with open_cluster(
-            folder, server, processes=2, shards=2, start=False, settings={"WEBHOOK_URL": address}
-        ) as cluster:
+        async with open_cluster(folder, server, processes=2, shards=2, start=False, settings=webhooks) as cluster:
             receiver.append(cluster.nodes[0])
             await cluster.start()
             receiver[0] = cluster.node_of(0)
