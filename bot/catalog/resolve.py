@@ -162,6 +162,11 @@ _MODEL_PATH: Final = re.compile(r"(?P<model>(?:deployments/)?[^/]+/[^/]+)(?:/.*)
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9]+")
 
 
+def parse_command_name(text: str) -> str:
+    """Return the name of a command as a person entered it: "/Generate" is "generate"."""
+    return text.strip().removeprefix("/").lower()
+
+
 def parse_model_name(text: str) -> ModelRef:
     """Parse ``owner/name``, with or without a version, a deployment, or a page's address. Raise Refused."""
     text = text.strip()[:_MAX_CHARS]

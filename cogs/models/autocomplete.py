@@ -7,6 +7,7 @@ import discord
 from discord import app_commands
 
 from bot.catalog.catalog import Catalog, Command
+from bot.catalog.resolve import parse_command_name
 from bot.catalog.search import ModelSearch, ModelSummary
 from bot.client import Replicord
 from bot.clock import Clock
@@ -46,7 +47,7 @@ class ModelAutocomplete:
 
     async def commands_and_models(self, interaction: discord.Interaction[Replicord], current: str) -> Choices:
         """Return the matching commands, then what Replicate finds."""
-        typed = _command_text(current)
+        typed = parse_command_name(current)
         commands = (
             _command_choice(command, f"/{command.name}") for command in self._catalog if _matches(command, typed)
         )
@@ -54,14 +55,14 @@ class ModelAutocomplete:
 
     def command_models(self, current: str) -> Choices:
         """Return the models that have a matching command."""
-        typed = _command_text(current)
+        typed = parse_command_name(current)
         return _limit(
             _command_choice(command, command.target.model) for command in self._catalog if _matches(command, typed)
         )
 
     def added_commands(self, current: str) -> Choices:
         """Return the matching commands that were added with /models add."""
-        typed = _command_text(current)
+        typed = parse_command_name(current)
         return _limit(
             _command_choice(command, command.name)
             for command in self._catalog
@@ -77,10 +78,6 @@ class ModelAutocomplete:
             return True
         del self._newest[user]
         return False
-
-
-def _command_text(current: str) -> str:
-    return current.strip().removeprefix("/").lower()
 
 
 def _matches(command: Command, typed: str) -> bool:

@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
-from bot.catalog.resolve import default_command_name, parse_model_name
+from bot.catalog.resolve import default_command_name, parse_command_name, parse_model_name
 from bot.catalog.schema_diff import diff_schemas
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord
@@ -55,7 +55,7 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
     @app_commands.command(description="A model's inputs and outputs")
     @app_commands.describe(model="A command of this bot, or any model as owner/name")
     async def info(self, interaction: Interaction, model: str) -> None:
-        command = self._catalog.get(_command_name(model))
+        command = self._catalog.get(parse_command_name(model))
         target = command.target if command else parse_model_name(model)
         await defer(interaction, ephemeral=True)
         summary = await self._catalog.get_model_summary(target)
@@ -85,7 +85,7 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         self._editors.check(interaction.user)
         target = parse_model_name(model)
         await defer(interaction, ephemeral=True)
-        command_name = _command_name(name) if name else default_command_name(target)
+        command_name = parse_command_name(name) if name else default_command_name(target)
         command = await self._catalog.add(command_name, target, by=interaction.user.id)
         try:
             await self._generate.publish()
@@ -101,7 +101,7 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
     async def remove(self, interaction: Interaction, name: str) -> None:
         self._editors.check(interaction.user)
         await defer(interaction, ephemeral=True)
-        command_name = _command_name(name)
+        command_name = parse_command_name(name)
         await self._catalog.remove(command_name)
         await self._generate.publish()
         sentence = f"Removed /{escape(one_line(command_name, COMMAND_NAME_CHARS))}. Runs in progress will finish."
@@ -113,7 +113,7 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         """Show what the latest version changes, with a button that switches to it."""
         self._editors.check(interaction.user)
         await defer(interaction, ephemeral=True)
-        await self._show_update(interaction, _command_name(name))
+        await self._show_update(interaction, parse_command_name(name))
 
     @info.autocomplete("model")
     async def _autocomplete_info(self, interaction: Interaction, current: str) -> Choices:
@@ -165,10 +165,6 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
             return
         sentence = f"/{escape(name)} already uses the latest version of {model_link(new.target.model)}."
         await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
-
-
-def _command_name(text: str) -> str:
-    return text.strip().removeprefix("/").lower()
 
 
 def _reason(error: discord.DiscordException) -> str:

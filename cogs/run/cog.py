@@ -5,7 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.catalog.catalog import ANY_MODEL, Catalog, Command
-from bot.catalog.resolve import parse_model_name
+from bot.catalog.resolve import parse_command_name, parse_model_name
 from bot.client import Replicord
 from bot.options.form import build_form
 from bot.ui.modals import Answers, FormModal
@@ -34,7 +34,7 @@ class RunCommand(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def run(self, interaction: Interaction, model: str) -> None:
         """Show the form with the model's inputs; submitting it starts the run."""
-        named = self._catalog.get(model.strip().removeprefix("/").lower())
+        named = self._catalog.get(parse_command_name(model))
         target = named.target if named else parse_model_name(model)
         # Without a version, a model that is a command's is run as that command runs it.
         command = named or (self._catalog.find_by_model(target) if target.version is None else None)
