@@ -7,6 +7,7 @@ import pytest
 
 from bot.actor import Actor
 from bot.backends.replicate.types import ModelRef
+from bot.backends.target import ServedModel, Target
 from bot.catalog.catalog import ANY_MODEL, Command, prepare_command
 from bot.catalog.resolve import ResolvedModel
 from bot.catalog.run_access import RunRequest, RunRules, decide_run
@@ -16,12 +17,13 @@ from tests.options.samples import DEFAULT_SCHEMA
 
 PINNED = ModelRef("fofr", "consistent-character", "a" * 64)
 OLDER = replace(PINNED, version="b" * 64)
+SERVER = ServedModel(("http://gpu:5000",))
 OTHER = ModelRef("somebody", "else", "c" * 64)
 MIA = Actor(user_id=1, name="Mia", guild_id=2, channel_id=3, roles=frozenset(), permissions=0, locale="en-US")
 EDITOR = replace(MIA, user_id=9)
 
 
-def command(name: str = "generate", target: ModelRef = PINNED, **settings: Any) -> Command:
+def command(name: str = "generate", target: Target = PINNED, **settings: Any) -> Command:
     resolved = ResolvedModel(target=target, description="", schema=DEFAULT_SCHEMA)
     return prepare_command(CommandSpec(name=name, target=target, **settings), resolved, hidden=("disable_safety",))
 
@@ -33,7 +35,7 @@ def rules(*commands: Command, **changes: Any) -> RunRules:
     return replace(made, **changes)
 
 
-def request(name: str = "generate", target: ModelRef = PINNED, **run_input: Any) -> RunRequest:
+def request(name: str = "generate", target: Target = PINNED, **run_input: Any) -> RunRequest:
     return RunRequest(command=name, target=target, input=run_input)
 
 
@@ -110,3 +112,18 @@ def test_the_named_command_governs_before_others_of_its_model() -> None:
         decide_run(MIA, request("small", number_of_outputs=9), both)
     with pytest.raises(Refused):
         decide_run(EDITOR, request(ANY_MODEL, number_of_outputs=9), both)
+
+
+@pytest.mark.parametrize("name", ["generate", "paint", ANY_MODEL])
+def test_a_server_is_used_only_while_a_command_has_it(name: str) -> None:
+    painting = command("paint", SERVER)
+    assert decide_run(MIA, request("paint", SERVER), rules(painting, any_model="nobody")).command is painting
+    for gone in (ServedModel(("http://old:5000",)), ServedModel((*SERVER.urls, "http://old:5000"))):
+        with pytest.raises(Refused):
+            decide_run(EDITOR, request(name, gone), rules(painting, command(), any_model="everyone"))
+
+
+def test_a_run_from_before_a_command_had_a_server_needs_the_right() -> None:
+    moved = command("generate", SERVER)
+    with pytest.raises(Refused):
+        decide_run(MIA, request("generate", PINNED), rules(moved))
