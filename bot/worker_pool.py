@@ -16,7 +16,7 @@ import os
 import pickle
 import sys
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -69,6 +69,7 @@ class WorkerPool:
         self._workers: set[_Worker] = set()
         self._idle: list[tuple[_Worker, float]] = []  # the longest idle first
         self._reaper: asyncio.Task[None] | None = None
+        self._changes: set[asyncio.Task[Any]] = set()  # starts and ends of processes, which no cancel interrupts
         self._closed = False
 
     async def run(
@@ -98,8 +99,11 @@ class WorkerPool:
             if not turn.done():
                 turn.set_exception(WorkersBusy())
         self._idle.clear()
-        for worker in tuple(self._workers):
-            await self._end(worker)
+        while self._workers or self._changes:
+            for worker in tuple(self._workers):
+                await self._end(worker)
+            if self._changes:
+                await asyncio.wait(tuple(self._changes))
 
     @property
     def processes(self) -> int:
@@ -179,13 +183,37 @@ class WorkerPool:
             if worker.is_alive:
                 return worker
             await self._end(worker)
+        starting = self._begin(self._start())
+        try:
+            worker = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._begin(self._end_once_started(starting))
+            raise
+        if self._closed:
+            await self._end(worker)
+            raise WorkersBusy
+        return worker
+
+    async def _start(self) -> "_Worker":
         worker = await _Worker.start()
         self._workers.add(worker)
         return worker
 
     async def _end(self, worker: "_Worker") -> None:
-        self._workers.discard(worker)
-        await worker.kill()
+        if worker in self._workers:
+            self._workers.discard(worker)
+            await asyncio.shield(self._begin(worker.kill()))
+
+    async def _end_once_started(self, starting: "asyncio.Task[_Worker]") -> None:
+        with suppress(OSError):  # there is no process
+            await self._end(await starting)
+
+    def _begin(self, change: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start or end a process in a task of its own; ``close`` waits for it."""
+        task = asyncio.create_task(change, name="worker process")
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return task
 
     async def _reap(self) -> None:
         """End processes that are idle for long enough, until none is idle."""

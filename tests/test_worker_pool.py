@@ -273,3 +273,40 @@ async def test_a_killed_bot_leaves_no_process_behind(tmp_path: Path) -> None:
         host.kill()
         await host.wait()
     await wait_until(lambda: not is_running(child))
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_process_ends_though_its_call_is_cancelled_twice(tmp_path: Path, turns: int) -> None:
+    pool, started = WorkerPool(clock=SystemClock()), tmp_path / "started"
+    call = asyncio.create_task(
+        pool.run(wait_for_file, str(started), str(tmp_path / "never"), owner=ANNA, seconds=SECONDS)
+    )
+    await wait_until(started.exists)
+    call.cancel()
+    await settle(turns)
+    call.cancel()
+    await asyncio.wait([call])
+    await pool.close()
+    with pytest.raises(ProcessLookupError):  # nor a zombie: who closes the pool may close the event loop next
+        os.kill(int(started.read_text(encoding="ascii")), 0)
+
+
+async def test_a_process_that_starts_while_the_pool_closes_ends() -> None:
+    pool = WorkerPool(clock=SystemClock())
+    call = asyncio.create_task(pool.run(process_id, owner=ANNA, seconds=SECONDS))
+    await settle(1)
+    await pool.close()
+    assert call.done()
+    with pytest.raises(WorkersBusy):
+        await call
+    assert pool.processes == 0
+
+
+async def test_a_process_started_for_a_cancelled_call_ends(pool: WorkerPool) -> None:
+    call = asyncio.create_task(pool.run(process_id, owner=ANNA, seconds=SECONDS))
+    await settle(1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await wait_until(lambda: all(task.get_name() != "worker process" for task in asyncio.all_tasks()))
+    assert pool.processes == 0
