@@ -300,10 +300,10 @@ def _describe_conversion(source: MediaType, target: MediaType) -> str:
 
 
 def check_file_size(option: str, filename: str, size: int) -> None:
-    """Raise BadOption for a file larger than Replicate accepts; to be called before the file is downloaded."""
+    """Raise BadOption for a file larger than any model may be given; to be called before the file is downloaded."""
     if size > FILE_BYTES:
         name = truncate(_clean_filename(filename), _FILENAME_CHARS)
-        sizes = f"“{name}” is {format_size(size)}, but Replicate accepts files of up to {format_size(FILE_BYTES)}."
+        sizes = f"“{name}” is {format_size(size)}, but files may have up to {format_size(FILE_BYTES)}."
         raise BadOption(option, f"`{option}`: {sizes}")
 
 

@@ -265,7 +265,7 @@ def _check_status(status: int) -> None:
     if status == httpx.codes.OK:
         return
     if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-        raise FileGone("The file is gone: Replicate keeps files for an hour.")
+        raise FileGone("The file is gone: files are kept for an hour.")
     if status >= 500 or status in _RETRYABLE_STATUSES:
         raise HostUnreachable(f"The file's host responded with an error ({status}).")
     raise AccessDenied(f"The file's host refused to send it ({status}).")

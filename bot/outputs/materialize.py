@@ -55,7 +55,7 @@ _SNIFFED_SUFFIXES: Final = frozenset(kind.suffix for kind in vars(sniff).values(
 _OUTPUT_NAME: Final = "output.json"
 _OUTPUT: Final = "output"
 
-_NOT_LINKED: Final = "Files of this kind can run programs, so it isn't linked here; find it on Replicate."
+_NOT_LINKED: Final = "Files of this kind can run programs, so it isn't linked here."
 
 
 Shrink = Callable[[Path, Path, int], Awaitable[bool]]
@@ -160,7 +160,7 @@ class Materializer:
         if size > self._limit:
             data = await self._pack(data, name)
             if len(data) > self._limit:
-                return LinkItem(label=name, url="", reason=f"{self._too_large(size)}. Find it on Replicate.")
+                return LinkItem(label=name, url="", reason=f"{self._too_large(size)}.")
             name, kind = file_name(self._stem, raw.index, raw.label, sniff.ZIP), sniff.ZIP
             note = f"packed to fit here (was {format_size(size)})"
         try:

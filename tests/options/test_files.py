@@ -94,7 +94,7 @@ def test_empty_file_is_rejected() -> None:
 def test_file_over_the_limit_is_rejected() -> None:
     with pytest.raises(BadOption) as caught:
         check_file_size("subject", "big.mp4", 150_000_000)
-    assert caught.value.sentence == "`subject`: “big.mp4” is 143.1 MB, but Replicate accepts files of up to 95.4 MB."
+    assert caught.value.sentence == "`subject`: “big.mp4” is 143.1 MB, but files may have up to 95.4 MB."
     check_file_size("subject", "ok.mp4", 100_000_000)
 
 
