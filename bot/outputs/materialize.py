@@ -160,7 +160,7 @@ class Materializer:
         if size > self._limit:
             data = await self._pack(data, name)
             if len(data) > self._limit:
-                return LinkItem(label=name, url="", reason=f"{self._too_large(size)}.")
+                return LinkItem(label=name, url="", reason=self._too_large(size))
             name, kind = file_name(self._stem, raw.index, raw.label, sniff.ZIP), sniff.ZIP
             note = f"packed to fit here (was {format_size(size)})"
         try:
