@@ -23,7 +23,7 @@ WHOLE = frozenset(
         "bot.catalog.resolve._MODEL_PATH",
         "bot.catalog.resolve._VERSION_PATH",
         "bot.options.files._MIME_TYPE",
-        "bot.options.parse._PAIR_KEY",
+        "bot.options.pairs._PAIR_KEY",
         "bot.settings.settings._DISCORD_TOKEN",
     }
 )
