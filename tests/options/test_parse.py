@@ -160,7 +160,7 @@ def test_attached_file_is_checked_before_it_is_read() -> None:
     with pytest.raises(BadOption) as caught:
         parse_options(default_layout(), {"subject": FileOnDiscord("me.png", 150_000_000)})
     assert caught.value.option == "subject"
-    assert "accepts files of up to" in caught.value.sentence
+    assert "files may have up to" in caught.value.sentence
 
 
 def test_attached_files_are_placed_as_read() -> None:
