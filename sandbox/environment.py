@@ -73,12 +73,15 @@ class Environment:
                 stack.push_async_callback(server.stop)
                 await server.start()
             self.bot = BotProcess(settings=self.settings(), folder=self._folder, spawn=self._spawn)
-            stack.push_async_callback(self.bot.stop)
+            stack.push_async_callback(self._stop_bot)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def _stop_bot(self) -> None:
+        await self.bot.stop()  # a caller may have put one with other settings in its place
 
     @property
     def database_path(self) -> Path:
