@@ -42,11 +42,7 @@ class StateBuilder:
 
         ``shard`` is the number of the shard that it belongs to and how many shards there are; by chance if None.
         """
-        id_ = self.state.ids.next()
-        if shard is not None:
-            number, count = shard
-            id_ += ((number - (id_ >> 22)) % count) << 22
-        guild = Guild(id_, name, owner.id, self.state.now())
+        guild = Guild(self.state.ids.next(shard), name, owner.id, self.state.now())
         guild.roles[guild.id] = Role(guild.id, "@everyone", DEFAULT_PERMISSIONS)
         self.state.guilds[guild.id] = guild
         self.add_member(guild, owner)

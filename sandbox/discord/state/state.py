@@ -111,10 +111,13 @@ class SnowflakeGenerator:
         self._clock = clock
         self._newest = 0
 
-    def next(self) -> int:
-        """Return a new id for the current millisecond."""
+    def next(self, shard: tuple[int, int] | None = None) -> int:
+        """Return a new id for the current millisecond, or the next one that belongs to ``shard`` (number, how many)."""
         elapsed = int(self._clock.now().timestamp() * 1000) - EPOCH_MS
         self._newest = max(self._newest + 1, elapsed << 22)
+        if shard is not None:
+            number, count = shard
+            self._newest += ((number - (self._newest >> 22)) % count) << 22
         return self._newest
 
 
