@@ -24,7 +24,7 @@ async def measure(rows: int, folder: Path) -> Row:
     path = folder / "replicord.db"
     url = f"sqlite+aiosqlite:///{path}"
     store = await Store.open(url, clock=SystemClock())
-    run = _run(datetime.now(UTC))
+    run = build_run(datetime.now(UTC))
     await store.runs.reserve(run)
     await store.runs.mark_sent(run.id, at=run.created_at)
     await store.runs.mark_submitted(run.id, prediction_id="p0")
@@ -52,7 +52,9 @@ def _queries(store: Store, rows: int) -> dict[str, Callable[[int], Awaitable[obj
     runs, now = store.runs, datetime.now(UTC)
 
     async def reserve(number: int) -> None:
-        new = replace(_run(now), id=f"new{number}", author_id=number, place=replace(_run(now).place, message_id=number))
+        new = replace(
+            build_run(now), id=f"new{number}", author_id=number, place=replace(build_run(now).place, message_id=number)
+        )
         await runs.reserve(new, active_limit=1000, daily_limit=1000)
 
     return {
@@ -107,7 +109,8 @@ def _format_like(example: object, at: datetime) -> object:
     return at.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _run(at: datetime) -> Run:
+def build_run(at: datetime) -> Run:
+    """Return a run that was just reserved."""
     place = Place(
         guild_id=1, channel_id=2, message_id=3, application_id=4, token="token",  # noqa: S106  # not a real one
         token_expires_at=at + timedelta(minutes=15), file_limit=10**7, token_only=False,

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burst, history, idle, queue, restart, streaming, takeover
+from benchmarks import burst, history, idle, queue, restart, streaming, takeover, transitions
 from benchmarks.candidates import OFFICIAL, PLAIN, REPLICORD, Candidate
 from benchmarks.figures import Row
 
@@ -33,12 +33,20 @@ def build_plan(*, quick: bool) -> list[Step]:
 
 def build_postgresql_plan(candidate: Candidate, *, quick: bool) -> Iterator[Step]:
     """Yield the steps for processes on PostgreSQL."""
-    for runs in (3,) if quick else (100, 300, 1000):
-        load = streaming.build_load("text", runs, hold=1.5 if quick else 15.0)
+    # From 1,000 on the rate falls as the runs grow: 30,000 tokens a second are what a core can be sent.
+    for runs, token_every in ((3, 1), (4, 2)) if quick else ((100, 1), (300, 1), (1000, 1), (2000, 2), (4000, 4)):
+        load = streaming.build_load("text", runs, hold=1.5 if quick else 15.0, token_every=token_every)
         yield Step(load.name, candidate.name, partial(streaming.measure, load, candidate))
     if candidate.processes > 1:
         for runs in (4,) if quick else (300, 1000):
             yield Step(f"takeover {runs}", candidate.name, partial(takeover.measure, runs, candidate))
+    else:
+        for milliseconds in (0, 5):
+            yield Step(
+                f"transitions {milliseconds} ms",
+                candidate.name,
+                partial(transitions.measure, 20 if quick else 1000, milliseconds / 1000, candidate),
+            )
 
 
 def _streaming(*, quick: bool) -> Iterator[Step]:

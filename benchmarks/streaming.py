@@ -25,7 +25,8 @@ _POLL_EVERY = 0.2
 class Load:
     """``runs`` runs, started at ``rate`` a second, that stream together for ``hold`` seconds and end in order.
 
-    ``commands`` are used in turn: ``talk`` writes thirty tokens a second, ``paint`` makes an image a second.
+    ``commands`` are used in turn: ``talk`` writes thirty tokens a second, or each ``token_every``-th of them;
+    ``paint`` makes an image a second.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Load:
     commands: tuple[str, ...]
     hold: float
     rate: float
+    token_every: int = 1
 
     @property
     def seconds(self) -> float:
@@ -40,16 +42,18 @@ class Load:
         return self.runs / self.rate + self.hold
 
 
-def build_load(kind: str, runs: int, *, hold: float = 15.0) -> Load:
+def build_load(kind: str, runs: int, *, hold: float = 15.0, token_every: int = 1) -> Load:
     """Return the load of one kind (text, images, mix) with ``runs`` runs."""
     commands = {"text": ("talk",), "images": ("paint",), "mix": ("talk", "paint")}[kind]
-    return Load(name=f"{kind} {runs}", runs=runs, commands=commands, hold=hold, rate=min(max(runs / 5, 2), 50))
+    rate = min(max(runs / 5, 2), 50)
+    return Load(name=f"{kind} {runs}", runs=runs, commands=commands, hold=hold, rate=rate, token_every=token_every)
 
 
 async def measure(load: Load, candidate: Candidate, folder: Path) -> Row:
     """Start everything, run the load, and return what was observed."""
     async with BenchmarkEnvironment() as environment:
-        environment.tokens = round(load.seconds * TICKS_PER_SECOND)
+        environment.token_clock.every = load.token_every
+        environment.tokens = round(load.seconds * TICKS_PER_SECOND / load.token_every)
         environment.images = max(1, round(load.seconds))
         process = candidate.process(environment, folder)
         try:

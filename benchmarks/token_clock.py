@@ -48,13 +48,14 @@ class TokenStream:
 
 
 class TokenClock:
-    """Writes a token per tick to every open stream; ``events`` counts all of them.
+    """Writes a token in every ``every``-th tick to each open stream; ``events`` counts all of them.
 
     ``lag`` is how late the latest tick of the last moments was, in seconds.
     """
 
     def __init__(self) -> None:
         self.events = 0
+        self.every = 1
         self.lag = 0.0
         self._groups: list[list[TokenStream]] = [[] for _ in range(_GROUPS)]
         self._times: list[float] = []  # when each step, one group in one tick, was written
@@ -110,7 +111,7 @@ class TokenClock:
         tick, group = divmod(step, _GROUPS)
         self._times.append(time.monotonic())
         streams = self._groups[group]
-        if not streams:
+        if not streams or (tick + group) % self.every:
             return
         token = encode_tick(tick)
         message = self._create_message(token)

@@ -5,10 +5,7 @@ import importlib.metadata
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,31 +14,26 @@ import httpx
 import structlog
 from discord.ext import commands
 
-from bot.aio import backoff_delay, cancel_and_wait
+from bot.aio import cancel_and_wait
 from bot.backends.backend import Backend, Backends
-from bot.backends.cog.addresses import SECRET_BYTES, CogAddresses
-from bot.backends.cog.backend import CogBackend
-from bot.backends.cog.client import open_cog_http
-from bot.backends.errors import BackendError, Forbidden, NotFound, Unauthenticated
 from bot.backends.prediction import Prediction
 from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import ReadScheduler
-from bot.backends.replicate.webhooks import WebhookVerifier
-from bot.backends.target import ServedModel
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
 from bot.client import IdentifyPace, OwnIdentifyPace, Replicord
 from bot.clock import Clock
-from bot.cluster.cluster import Cluster, ClusterWork
+from bot.cluster.cluster import Cluster
 from bot.cluster.create_budget import SharedCreateBudget
 from bot.cluster.identify_pace import SharedIdentifyPace
-from bot.cluster.lease_holder import MAINTENANCE, Lease
-from bot.cluster.publish_lease import PublishLease, is_newest
+from bot.cluster.lease_holder import MAINTENANCE
+from bot.cluster.publish_lease import PublishLease
 from bot.cluster.shard_count import agree_on_shards
-from bot.discord_internals import is_malformed_response
+from bot.cog_servers import CogServers
 from bot.errors import ConfigError
+from bot.leased_work import LeasedWork
 from bot.limits import FILE_BYTES, MIB, OUTPUT_DOWNLOADS, SHRINK_SECONDS
 from bot.maintenance import Maintenance, RetentionPeriods
 from bot.media.images import shrink_image_file
@@ -59,8 +51,6 @@ from bot.runs.input_files import InputSpool
 from bot.runs.ownership import SOLE_OWNER
 from bot.runs.policy import Policy
 from bot.settings import Settings
-from bot.start_failures import describe_error
-from bot.store.errors import StoreError
 from bot.store.location import parse_location
 from bot.store.notifications import Message
 from bot.store.postgresql import PostgresqlLocation
@@ -68,13 +58,13 @@ from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
-from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
 from cogs.cancel.cog import CancelRuns
 from cogs.generate.cog import GenerateCommands
 from cogs.generate.command_sync import CommandSync
+from cogs.generate.publisher import CommandPublisher
 from cogs.input_reader import InputReader
 from cogs.models.autocomplete import ModelAutocomplete
 from cogs.models.cog import ModelsCommands
@@ -90,6 +80,7 @@ if TYPE_CHECKING:
     from bot.web.cog import CogReceiver
     from bot.web.refusals import RefusalLog
     from bot.web.server import WebServer
+    from bot.web.webhook_secret import WebhookSecret
     from bot.web.webhooks import WebhookReceiver
 
 
@@ -106,31 +97,6 @@ _STREAM_READ_MAX: Final = 0.34
 
 # Files of others' runs that are about to start, where several processes share a folder; each is there for a minute.
 _UPLOADS_KEPT = timedelta(hours=1)
-
-_WEBHOOK_RETRY_MIN: Final = 2.0  # seconds between attempts to get the secret of webhooks
-_WEBHOOK_RETRY_MAX: Final = 60.0
-
-
-_COG_KEY: Final = "cog_addresses"  # of the secret in the addresses that Cog servers send to
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CogServers:
-    """What the backends of served models share."""
-
-    http: httpx.AsyncClient
-    addresses: CogAddresses
-
-
-async def open_cog_servers(settings: Settings, store: Store, stack: AsyncExitStack) -> CogServers | None:
-    """Return what the backends of served models share, None if there are none."""
-    urls = [url for spec in settings.specs if isinstance(spec.target, ServedModel) for url in spec.target.urls]
-    if not urls:
-        return None
-    secret = await store.key_value.get_or_put(_COG_KEY, secrets.token_hex(SECRET_BYTES))
-    http = await stack.enter_async_context(open_cog_http(tls=any(url.startswith("https:") for url in urls)))
-    addresses = CogAddresses(settings.cog_webhook_url or settings.local_http_url, secret=bytes.fromhex(secret))
-    return CogServers(http=http, addresses=addresses)
 
 
 class App:
@@ -158,7 +124,6 @@ class App:
             identify_pace=self._identify_pace(),
         )
         self._cluster = self._join_cluster()
-        self._recoveries: set[asyncio.Task[None]] = set()  # of leases that were gained
         ownership = SOLE_OWNER if self._cluster is None else self._cluster.leases
         self._workers = WorkerPool(clock=clock)
         self._replicate = Replicate(
@@ -197,7 +162,9 @@ class App:
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._cog = cog
         self._predictions = PredictionReader(self._spool, self._workers)
-        served = dict(self._serve_models(cog)) if cog is not None else {}
+        served = {}
+        if cog is not None:
+            served = cog.build_backends(settings, ends=store.prediction_ends, reader=self._predictions, clock=clock)
         replicate_backend = ReplicateBackend(
             self._replicate, creates_per_minute=settings.creates_per_minute, webhook_base=settings.webhook_url
         )
@@ -222,11 +189,6 @@ class App:
         )
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
-        if self._cluster is not None:
-            publishing = PublishLease(
-                store.leases, process=self._cluster.me.id, read=self._reload_commands, clock=clock
-            )
-            self._command_sync.share_by(publishing.hold, may_send=self._is_newest)
         self._editors = Editors(self._client, settings.model_editors)
         self._run_access = RunAccess(self._catalog, any_model=settings.run_any, editors=self._editors)
         self._run_starter = RunStarter(
@@ -239,9 +201,29 @@ class App:
         self._generate = GenerateCommands(
             self._client, catalog=self._catalog, starter=self._run_starter, sync=self._command_sync
         )
-        self._missing: tuple[str, ...] = ()
-        self._published = False
-        self._webhooks: WebhookReceiver | None = None
+        self._publisher = CommandPublisher(
+            self._client,
+            catalog=self._catalog,
+            generate=self._generate,
+            sync=self._command_sync,
+            version=VERSION,
+            list_versions=self._list_versions,
+        )
+        if self._cluster is not None:
+            publishing = PublishLease(
+                store.leases, process=self._cluster.me.id, read=self._publisher.reload, clock=clock
+            )
+            self._command_sync.share_by(publishing.hold, may_send=self._publisher.is_newest)
+        self._leased_work = LeasedWork(
+            self._client,
+            engine=self._engine,
+            runs=store.runs,
+            replies=self._replies,
+            missed_reactions=self._missed_reactions,
+            publisher=self._publisher,
+            metrics=metrics,
+        )
+        self._webhook_secret: WebhookSecret | None = None
         self._health_checks = HealthChecks(
             {"database": self._check_database}
             | ({"replicate": self._replicate.get_account} if settings.replicate_token else {}),
@@ -257,9 +239,9 @@ class App:
 
         refusals = RefusalLog(self._clock)
         health = HealthRoutes(readiness=self._readiness, metrics=self._exposition, clock=self._clock)
-        self._webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
+        webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
         cog = self._build_cog_receiver(self._cog, refusals) if self._cog is not None else None
-        return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=self._webhooks, cog=cog)
+        return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=webhooks, cog=cog)
 
     def _build_input_reader(self, http: httpx.AsyncClient) -> InputReader:
         web = Downloader(
@@ -272,24 +254,6 @@ class App:
             metrics=self._metrics,
         )
         return InputReader(spool=self._input_spool, web=web, workers=self._workers)
-
-    def _serve_models(self, cog: CogServers) -> Iterator[tuple[ServedModel, CogBackend]]:
-        """Yield a backend for each of the models on servers of one's own."""
-        for spec in self._settings.specs:
-            if isinstance(spec.target, ServedModel):
-                yield (
-                    spec.target,
-                    CogBackend(
-                        cog.http,
-                        str(spec.target),
-                        spec.target.urls,
-                        at_once=spec.at_once * len(spec.target.urls),
-                        addresses=cog.addresses,
-                        ends=self._store.prediction_ends,
-                        reader=self._predictions,
-                        clock=self._clock,
-                    ),
-                )
 
     def _build_cog_receiver(self, cog: CogServers, refusals: "RefusalLog") -> "CogReceiver":
         from bot.web.cog import CogReceiver  # noqa: PLC0415  # as above
@@ -306,31 +270,13 @@ class App:
 
     async def _build_webhook_receiver(self, refusals: "RefusalLog") -> "WebhookReceiver":
         """Return the receiver, disabled if Replicate does not return its secret now: runs work without webhooks."""
+        from bot.web.webhook_secret import WebhookSecret  # noqa: PLC0415  # as above
         from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
 
         receiver = WebhookReceiver(wake_run=self._wake_run, metrics=self._metrics, refusals=refusals)
-        try:
-            receiver.enable(await self._load_webhook_verifier())
-        except (Unauthenticated, Forbidden, NotFound) as error:
-            raise ConfigError(
-                f"WEBHOOK_URL is set, but Replicate did not return the signing secret of its webhooks: {error}"
-            ) from error
-        except BackendError as error:
-            log.warning("webhooks_disabled", error=str(error))  # until _enable_webhooks succeeds
+        self._webhook_secret = WebhookSecret(receiver, self._replicate, clock=self._clock)
+        await self._webhook_secret.load()
         return receiver
-
-    async def _load_webhook_verifier(self) -> WebhookVerifier:
-        return WebhookVerifier(await self._replicate.webhooks.get_secret(), self._clock)
-
-    async def _enable_webhooks(self) -> None:
-        """Ask for the secret of webhooks until Replicate returns it."""
-        attempts = 0
-        while self._webhooks is not None and not self._webhooks.enabled:
-            attempts += 1
-            await self._clock.sleep(backoff_delay(attempts, initial=_WEBHOOK_RETRY_MIN, maximum=_WEBHOOK_RETRY_MAX))
-            with suppress(BackendError):  # logged at the start
-                self._webhooks.enable(await self._load_webhook_verifier())
-                log.info("webhooks_enabled")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set or Discord rejects the token. Unfinished runs are recovered at the next start."""
@@ -370,12 +316,17 @@ class App:
 
     async def _serve_discord(self) -> None:
         # Concurrently: paid runs do not wait for the command sync, and new commands do not wait for a thousand runs.
-        work = [self._open_shards(), self._recover_runs()] if self._cluster is None else [self._share(self._cluster)]
-        tasks = [asyncio.create_task(job) for job in (*work, self._sync_commands(), self._client.run_gateway())]
+        work = (
+            [self._open_shards(), self._leased_work.recover_runs()]
+            if self._cluster is None
+            else [self._share(self._cluster)]
+        )
+        tasks = [asyncio.create_task(job) for job in (*work, self._publisher.publish(), self._client.run_gateway())]
         try:
             await asyncio.gather(*tasks)
         finally:
-            await cancel_and_wait([*tasks, *self._recoveries])
+            await cancel_and_wait(tasks)
+            await self._leased_work.close()
 
     async def _open_shards(self) -> None:
         for shard in range(await self._client.choose_shards(clock=self._clock)):
@@ -386,22 +337,14 @@ class App:
         location = self._store.database.location
         if not isinstance(location, PostgresqlLocation):
             return None
-        work = ClusterWork(
-            on_gained=self._on_lease_gained,
-            on_lost=self._on_lease_lost,
-            on_message=self._on_message,
-            catch_up=self._catch_up,
-        )
         ttl = timedelta(seconds=self._settings.lease_seconds)
-        return Cluster(
-            self._store, location, work=work, version=VERSION, ttl=ttl, clock=self._clock, metrics=self._metrics
-        )
+        return Cluster(self._store, location, version=VERSION, ttl=ttl, clock=self._clock, metrics=self._metrics)
 
     async def _share(self, cluster: Cluster) -> None:
         """Hold this process's share of the shards, with the runs of their servers."""
         shards = await self._client.choose_shards(clock=self._clock)
         self._client.shard_count = await agree_on_shards(self._store.leases, shards, clock=self._clock)
-        await cluster.run(self._client.shard_count)
+        await cluster.run(self._client.shard_count, self._leased_work)
 
     def _identify_pace(self) -> IdentifyPace:
         if isinstance(self._store.database.location, PostgresqlLocation):
@@ -416,64 +359,12 @@ class App:
     def _count_processes(self) -> int:
         return 1 if self._cluster is None else len(self._cluster.leases.processes)
 
-    def _is_newest(self) -> bool:
-        """Whether no process of the bot has a newer version, whose commands this one's would replace."""
-        return self._cluster is None or is_newest(
-            VERSION, (process.version for process in self._cluster.leases.processes)
-        )
+    def _list_versions(self) -> tuple[str, ...]:
+        """Return the version of each of the bot's processes."""
+        return (VERSION,) if self._cluster is None else tuple(one.version for one in self._cluster.leases.processes)
 
     def _does_maintenance(self) -> bool:
         return self._cluster is None or self._cluster.leases.get(MAINTENANCE) is not None
-
-    def _on_lease_gained(self, lease: Lease) -> None:
-        if lease.shard is not None:
-            self._client.open_shard(lease.shard)
-            task = asyncio.create_task(self._recover_runs(lease.fence), name=f"recover {lease.name}")
-            self._recoveries.add(task)
-            task.add_done_callback(partial(self._on_recovered, lease))
-
-    def _on_recovered(self, lease: Lease, task: asyncio.Task[None]) -> None:
-        self._recoveries.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("runs_not_recovered", lease=lease.name, exc_info=error)
-            self._metrics.unexpected_error("cluster")
-
-    async def _on_lease_lost(self, lease: Lease, grace: float) -> None:
-        if lease.shard is not None:
-            self._client.close_shard(lease.shard)
-            await self._engine.disown(lease.fence, grace=grace)
-
-    async def _on_message(self, message: Message, ids: tuple[str, ...]) -> None:
-        """Handle what another process, or this one, told about a run or the commands."""
-        match message, ids:
-            case Message.CANCEL, (run_id,):
-                await self._engine.take_over_cancels(run_id)
-            case Message.WEBHOOK, (run_id, *_):
-                self._engine.on_webhook(run_id)
-            case Message.RENEWAL, (run_id,):
-                run = await self._store.runs.get(run_id)
-                if run is not None and run.place.token and self._engine.owns(run):
-                    self._replies.renew_token(run_id, run.place.token, run.place.token_expires_at)
-            case Message.COMMANDS, _:
-                await self._on_commands_changed()
-
-    async def _catch_up(self) -> None:
-        """Do what messages that were lost may have told."""
-        await self._engine.take_over_cancels()
-        if await self._catalog.has_changed():
-            await self._on_commands_changed()
-
-    async def _reload_commands(self) -> None:
-        """Offer the commands that are stored now; whoever changed them has sent them to Discord."""
-        self._missing = await self._catalog.load()
-        self._generate.update_tree()
-
-    async def _on_commands_changed(self) -> None:
-        """Offer the commands that another process stored; send them to Discord if that one's version is too old to."""
-        await self._reload_commands()
-        versions = set() if self._cluster is None else {one.version for one in self._cluster.leases.processes}
-        if len(versions) > 1 and self._is_newest():
-            await self._sync_commands()
 
     def _wake_run(self, run_id: str, prediction: Prediction | None = None) -> bool:
         """Wake a run whose webhook was called, in whichever process it is.
@@ -488,7 +379,7 @@ class App:
 
     async def build_commands(self) -> tuple[Mapping[str, Any], ...]:
         """Add every command to the client and return the payloads for Discord, without syncing them."""
-        self._missing = await self._catalog.load()
+        await self._publisher.load()
         for cog in self._cogs(self._client):
             await self._client.add_cog(cog)
         await self._client.tree.set_translator(Translator(read_languages()))
@@ -502,21 +393,6 @@ class App:
         client.add_listener(self._discord_metrics.on_shard_ready)
         await self.build_commands()
         log.info("logged_in", user=str(client.user), commands=[command.name for command in self._catalog])
-
-    async def _recover_runs(self, fence: int | None = None) -> None:
-        recovered = await self._engine.recover(self._missed_reactions.find, fence=fence)
-        log.info("runs_recovered", count=recovered)
-
-    async def _sync_commands(self) -> None:
-        try:
-            await self._command_sync.sync()
-            self._published = True
-        except (*REQUEST_ERRORS, StoreError) as error:
-            log.warning("command_sync_failed", error=describe_error(error))  # maintenance tries again
-        except (KeyError, TypeError, ValueError) as error:
-            if not is_malformed_response(error):
-                raise
-            log.warning("command_sync_failed", error="Discord's answer cannot be read.")
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs
@@ -570,20 +446,10 @@ class App:
             runs=self._store.runs,
             spool=self._spool,
             keep=self._retention_periods(),
-            load_commands=self._load_missing_commands,
+            load_commands=self._publisher.retry,
             is_mine=self._does_maintenance,
             clock=self._clock,
         )
-
-    async def _load_missing_commands(self) -> bool:
-        """Retry the commands whose model was not resolved and a failed sync; return whether nothing is missing."""
-        if not self._client.is_ready():
-            return False
-        if self._missing or not self._published:
-            missing = await self._catalog.load()
-            await self._generate.publish()  # raises if Discord refuses: then they are still missing
-            self._missing, self._published = missing, True
-        return not self._missing
 
     def _readiness(self) -> Mapping[str, bool]:
         parts = {"discord": self._client.is_ready() and not self._client.is_closed(), **self._health_checks.results}
@@ -607,7 +473,9 @@ class App:
 
     async def _run_maintenance(self) -> None:
         has_readiness = self._settings.http_port is not None
-        jobs = [self._health_checks.run(), self._enable_webhooks()] if has_readiness else []
+        jobs = [self._health_checks.run()] if has_readiness else []
+        if self._webhook_secret is not None:
+            jobs.append(self._webhook_secret.keep_asking())
         await asyncio.gather(self._maintenance().run(), *jobs)
 
     async def _check_database(self) -> None:

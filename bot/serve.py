@@ -8,9 +8,10 @@ from typing import Final
 
 import structlog
 
-from bot.app import VERSION, App, open_cog_servers
+from bot.app import VERSION, App
 from bot.backends.replicate.transport import open_http
 from bot.clock import SystemClock
+from bot.cog_servers import open_cog_servers
 from bot.discord_internals import set_api_urls
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics

@@ -4,10 +4,9 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Coroutine
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -27,30 +26,32 @@ _CATCH_UP_EVERY: Final = 5.0  # seconds: for messages that were lost
 _SEND_EVERY: Final = 0.05  # a transaction that notifies holds a lock of the whole server while it commits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterWork:
-    """What the bot does when the cluster changes.
+class ClusterWork(Protocol):
+    """What the bot does when the cluster changes."""
 
-    ``on_gained`` returns at once. When ``on_lost`` returns, nothing is done under the lease any more; what had begun
-    may go on for so many seconds. ``on_message`` handles a message of a process, perhaps this one; ``catch_up`` does
-    what lost messages may have told. Both may raise StoreError.
-    """
+    def on_gained(self, lease: Lease) -> None:
+        """Begin what is done under a lease; return at once."""
 
-    on_gained: Callable[[Lease], None]
-    on_lost: Callable[[Lease, float], Awaitable[None]]
-    on_message: Callable[[Message, tuple[str, ...]], Awaitable[None]]
-    catch_up: Callable[[], Awaitable[None]]
+    async def on_lost(self, lease: Lease, grace: float) -> None:
+        """Return when nothing is done under the lease any more; what had begun may go on for ``grace`` seconds."""
+
+    async def on_message(self, message: Message, ids: tuple[str, ...]) -> None:
+        """Handle a message of a process, perhaps this one; StoreError if the database is away."""
+
+    async def catch_up(self) -> None:
+        """Do what lost messages may have told; StoreError if the database is away."""
 
 
 class Cluster:
     """Runs the leases and the messages; ``leases`` tells which runs are this process's."""
+
+    _work: ClusterWork  # from ``run`` on
 
     def __init__(
         self,
         store: Store,
         location: PostgresqlLocation,
         *,
-        work: ClusterWork,
         version: str,
         ttl: timedelta,
         clock: Clock,
@@ -58,7 +59,6 @@ class Cluster:
     ) -> None:
         self.me = ProcessInfo(id=secrets.token_hex(4), host=socket.gethostname(), pid=os.getpid(), version=version)
         self._database = store.database
-        self._work = work
         self._clock = clock
         self._metrics = metrics
         self.leases = LeaseHolder(
@@ -71,8 +71,9 @@ class Cluster:
         store.runs.fence_by(self.leases.fences)
         metrics.name_process(id=self.me.id, host=self.me.host, pid=self.me.pid)
 
-    async def run(self, shards: int) -> None:
+    async def run(self, shards: int, work: ClusterWork) -> None:
         """Take part until cancelled; ``leave`` ends it."""
+        self._work = work
         jobs = {
             "leases": self.leases.run(shards),
             "listener": self._listener.run(),

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import httpx
 
-from bot.app import CogServers
 from bot.backends.cog.backend import writes_text
 from bot.backends.cog.client import CogClient, Health, HealthStatus, NotReady
 from bot.backends.errors import BackendError
 from bot.backends.target import ServedModel
 from bot.catalog.catalog import prepare_command
 from bot.catalog.resolve import ResolvedModel
+from bot.cog_servers import CogServers
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed, warned
 from bot.errors import UserError
 from bot.settings import CommandSpec

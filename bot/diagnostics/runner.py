@@ -3,13 +3,14 @@
 import sys
 from contextlib import AsyncExitStack
 
-from bot.app import App, open_cog_servers
+from bot.app import App
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import open_http
 from bot.catalog.catalog import merge_specs
 from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
 from bot.clock import SystemClock
+from bot.cog_servers import open_cog_servers
 from bot.diagnostics.cog import check_servers
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
