@@ -190,7 +190,9 @@ class App:
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
         self._editors = Editors(self._client, settings.model_editors)
-        self._run_access = RunAccess(self._catalog, any_model=settings.run_any, editors=self._editors)
+        self._run_access = RunAccess(
+            self._catalog, any_model=settings.run_any, editors=self._editors, servers=store.servers, clock=clock
+        )
         self._run_starter = RunStarter(
             self._engine,
             access=self._run_access,

@@ -187,3 +187,20 @@ COG_SETUP: Final = timedelta(minutes=15)  # to load the weights of a model; a wo
 # comes back after some time away waits as long again at most, until the next try.
 COG_END_TOLD_WITHIN: Final = timedelta(minutes=4)
 COG_RESTART_TOLERANCE: Final = timedelta(seconds=3)  # times in headers have whole seconds, and requests take some
+
+# Our own: a server's rules (bot.rules). They are read at every start of a run.
+SERVER_COMMAND_RULES: Final = GLOBAL_COMMANDS + 1  # one for each command that Discord allows, and one for the others
+ROLES_WITH_LIMITS: Final = 50  # of the 250 that a server may have
+RULE_PLACES: Final = SELECT_OPTIONS  # channels or roles of one command: as many as a select takes
+REFUSED_WORDS: Final = 200
+REFUSED_WORD_CHARS: Final = 50
+ROLE_LIMIT_MAX: Final = 1_000_000  # of a number or a sum in dollars in a form
+GALLERY_STARS_MAX: Final = 100
+BLOCKS_PER_SERVER: Final = 1000  # the oldest goes first
+BLOCK_REASON_CHARS: Final = 200
+REPORT_REASON_CHARS: Final = 500
+REPORTS_PER_PERSON: Final = 10  # open ones in a server: each is a message in its log channel
+RULE_CHANGES_KEPT: Final = 500  # of a server, the newest; each has the section before and after
+REPORTS_KEPT: Final = timedelta(days=90)
+SERVER_LOG_WAITING: Final = 200  # lines that wait to be sent, over all servers; a channel takes one a second
+SERVER_LOG_CHARS: Final = 300  # of a prompt in a line

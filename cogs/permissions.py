@@ -1,6 +1,7 @@
 """Who may change the bot's models, and who may start a run: both are asked here by every cog."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -9,13 +10,19 @@ from bot.actor import Actor
 from bot.catalog.catalog import Catalog
 from bot.catalog.run_access import AnyModel, RunDecision, RunRequest, RunRules, decide_run, may_run_any_model
 from bot.client import Replicord
+from bot.clock import Clock
 from bot.errors import Refused
+from bot.limits import BLOCK_REASON_CHARS
+from bot.rules.decide import ServerSituation
+from bot.rules.server_rules import KnownPlaces, leave_out_gone
 from bot.runs import Target
+from bot.store.server_rules import Servers
+from bot.ui.render.markdown import escape, one_line
 
 
 def actor_of(interaction: discord.Interaction[Any]) -> Actor:
     """Return the person behind an interaction."""
-    user = interaction.user
+    user, channel = interaction.user, interaction.channel
     return Actor(
         user_id=user.id,
         name=user.display_name,
@@ -24,6 +31,9 @@ def actor_of(interaction: discord.Interaction[Any]) -> Actor:
         roles=frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset(),
         permissions=interaction.permissions.value,
         locale=interaction.locale.value,
+        parent_channel_id=channel.parent_id if isinstance(channel, discord.Thread) else None,
+        is_bot_member=interaction.is_guild_integration() or bool(interaction.context.dm_channel),
+        in_age_restricted=bool(getattr(channel, "is_nsfw", bool)()),
     )
 
 
@@ -56,37 +66,76 @@ class Editors:
 
 
 class RunAccess:
-    """Asks ``decide_run`` with the commands and settings of this moment."""
+    """Asks ``decide_run`` with the commands, settings and server rules of this moment."""
 
-    def __init__(self, catalog: Catalog, *, any_model: AnyModel, editors: Editors) -> None:
+    def __init__(
+        self, catalog: Catalog, *, any_model: AnyModel, editors: Editors, servers: Servers, clock: Clock
+    ) -> None:
         self._catalog = catalog
         self._any_model: AnyModel = any_model
         self._editors = editors
+        self._servers = servers
+        self._clock = clock
 
     @property
     def is_any_model_offered(self) -> bool:
         """Whether there is anybody who may run a model that has no command."""
         return self._any_model != "nobody"
 
-    def decide(
+    async def decide(
         self,
         interaction: discord.Interaction[Any],
         *,
         command: str,
         target: Target,
         run_input: Mapping[str, Any] | None = None,
+        outputs: int | None = None,
     ) -> RunDecision:
         """Return whether and how a run may start; raise Refused if it may not."""
-        request = RunRequest(command=command, target=target, input=run_input)
-        return decide_run(actor_of(interaction), request, self._rules())
+        request = RunRequest(
+            command=command,
+            target=target,
+            input=run_input,
+            outputs=outputs,
+            by_name=interaction.type is discord.InteractionType.application_command
+            and (interaction.data or {}).get("name") == command,
+        )
+        return decide_run(actor_of(interaction), request, await self.load_rules(interaction))
+
+    async def load_rules(self, interaction: discord.Interaction[Any]) -> RunRules:
+        """Return what decides here and now, for many questions to ``decide_run`` at once."""
+        return self._rules(server=await self.load_situation(interaction))
+
+    async def load_situation(self, interaction: discord.Interaction[Any]) -> ServerSituation | None:
+        """Return the rules of the interaction's server without what is gone there, None outside servers."""
+        if interaction.guild_id is None:
+            return None
+        now = self._clock.now()
+        rules, block = await self._servers.get_situation(interaction.guild_id, interaction.user.id, now=now)
+        known = known_places(interaction.guild)
+        return ServerSituation(
+            guild_id=interaction.guild_id,
+            rules=rules if known is None else leave_out_gone(rules, known),
+            block=None if block is None else replace(block, reason=escape(one_line(block.reason, BLOCK_REASON_CHARS))),
+        )
 
     def may_run_any_model(self, interaction: discord.Interaction[Any]) -> bool:
         return may_run_any_model(actor_of(interaction), self._rules())
 
-    def _rules(self) -> RunRules:
+    def _rules(self, *, server: ServerSituation | None = None) -> RunRules:
         return RunRules(
             commands=tuple(self._catalog),
             hidden=self._catalog.hidden,
             any_model=self._any_model,
             editors=self._editors.ids,
+            server=server,
         )
+
+
+def known_places(guild: discord.Guild | None) -> KnownPlaces | None:
+    """Return the roles and channels of a server; None while they are not known: in an outage, or without the bot."""
+    if guild is None or guild.unavailable or not guild.roles:
+        return None
+    return KnownPlaces(
+        roles=frozenset(role.id for role in guild.roles), channels=frozenset(channel.id for channel in guild.channels)
+    )

@@ -11,8 +11,10 @@ from bot.clock import Clock
 from bot.limits import DEFAULT_FILE_BYTES
 from bot.media.types import StoredFile
 from bot.options.parse import parse_options
+from bot.rules.decide import RunTerms
 from bot.runs import Place, Run, RunState, is_served, parse_target
 from bot.runs.engine import Engine, repeat_run
+from bot.store.quota import ServerQuota
 from bot.ui.first_response import defer_publicly
 from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess
@@ -66,13 +68,18 @@ class RunStarter:
         the run cannot start; nothing is billed then.
         """
         options = parse_options(command.layout, values, fetch_addresses=is_served(str(command.target)))
-        decision = self._access.decide(
-            interaction, command=command.name, target=command.target, run_input=options.input
+        decision = await self._access.decide(
+            interaction,
+            command=command.name,
+            target=command.target,
+            run_input=options.input,
+            outputs=options.expected_outputs,
         )
+        server = _server_quota(decision.terms)
         message_id = await defer_publicly(interaction)
         run_id = self._new_id()
         async with (
-            self._engine.hold_place(run_id, interaction.user.id),
+            self._engine.hold_place(run_id, interaction.user.id, server=server),
             self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
         ):
             run = Run(
@@ -91,12 +98,16 @@ class RunStarter:
                 state=RunState.RESERVED,
                 created_at=self._clock.now(),
             )
-            return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail)
+            return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail, server=server)
 
     async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[StoredFile, ...]) -> Run:
         """Start a run with the same model, version and input for the user of the interaction; raise Refused."""
-        decision = self._access.decide(
-            interaction, command=run.command, target=parse_target(run.target), run_input=run.input
+        decision = await self._access.decide(
+            interaction,
+            command=run.command,
+            target=parse_target(run.target),
+            run_input=run.input,
+            outputs=run.expected,
         )
         message_id = await defer_publicly(interaction)
         repeated = repeat_run(
@@ -111,4 +122,12 @@ class RunStarter:
             expected=run.expected if decision.input == run.input else None,
             created_at=self._clock.now(),
         )
-        return await self._engine.start(repeated, files=files)
+        return await self._engine.start(repeated, files=files, server=_server_quota(decision.terms))
+
+
+def _server_quota(terms: RunTerms) -> ServerQuota | None:
+    """Return the server's own limits of runs, None if it has none for the person."""
+    limits = terms.limits
+    if terms.guild_id is None or (limits.at_once is None and limits.per_day is None):
+        return None
+    return ServerQuota(guild_id=terms.guild_id, at_once=limits.at_once, per_day=limits.per_day)

@@ -22,7 +22,7 @@ from bot.options.fields import Field, read_fields
 from bot.options.layout import OptionLayout, build_layout
 from bot.options.schema import read_output_schema
 from bot.settings import CommandSpec
-from bot.settings.commands import RESERVED_NAMES, check_name
+from bot.settings.commands import RESERVED_NAMES, CommandOffer, check_name
 from bot.store.commands import CommandRow, Commands
 
 _MATCH_CUTOFF: Final = 50.0  # percent of letters alike
@@ -36,7 +36,7 @@ class Command:
 
     ``target`` is pinned: a community model always has its version. ``added``: an editor added the command while the bot
     ran; otherwise it is configured. ``problems`` are sentences about settings that do not fit the model; the command
-    works without them.
+    works without them. ``offer`` is where and to whom Discord offers it.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Command:
     limits: Mapping[str, float] = field(default_factory=dict)
     added: bool = False
     problems: tuple[str, ...] = ()
+    offer: CommandOffer = CommandOffer()
 
 
 def find_governing_command(commands: Iterable[Command], name: str, target: Target) -> Command | None:
@@ -100,6 +101,7 @@ def prepare_command(
         limits=spec.limits,
         added=added,
         problems=tuple(_find_problems(spec, fields)),
+        offer=spec.offer,
     )
 
 

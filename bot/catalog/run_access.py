@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from bot.actor import Actor
+from bot.actor import ADMINISTRATOR, Actor
 from bot.backends.target import ServedModel, Target
 from bot.catalog.catalog import ANY_MODEL, Command, find_governing_command
 from bot.errors import BadOption, Refused
+from bot.language import _
 from bot.options.coercion import coerce_value
+from bot.rules.decide import RunTerms, ServerSituation, apply_server_rules
 
 AnyModel = Literal["nobody", "editors", "everyone"]
 
@@ -23,33 +25,42 @@ _SHOWN_BELOW: Final = 1e15
 class RunRequest:
     """What somebody wants to run: a target, under a command's name or ANY_MODEL.
 
-    ``input`` is the model's input, None while it is not known, as before a form is filled in.
+    ``input`` is the model's input, None while it is not known, as before a form is filled in. ``outputs`` is how many
+    outputs it asks for, None if that is not known. ``by_name``: Discord itself offered the command to this person here.
     """
 
     command: str
     target: Target
     input: Mapping[str, Any] | None = None
+    outputs: int | None = None
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRules:
     """What the answer depends on beside the request: the commands that exist now, and the settings.
 
-    ``hidden`` are inputs that nobody may set with any model. ``editors`` are user ids.
+    ``hidden`` are inputs that nobody may set with any model. ``editors`` are user ids. ``server`` is the server that the
+    run would be in, None elsewhere.
     """
 
     commands: tuple[Command, ...]
     hidden: frozenset[str]
     any_model: AnyModel
     editors: frozenset[int]
+    server: ServerSituation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDecision:
-    """The run may start: with ``input``, under the rules of ``command``, which is None for a model without one."""
+    """The run may start: with ``input``, under the rules of ``command``, which is None for a model without one.
+
+    ``terms`` are what the server's rules say about it.
+    """
 
     command: Command | None
     input: Mapping[str, Any] | None
+    terms: RunTerms = RunTerms()
 
 
 def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecision:
@@ -57,7 +68,7 @@ def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecisio
 
     A model that is a command's may be run by everybody under the command's ``limits`` and ``hidden``, whatever way
     leads there; in another version only under that command's own name, as Again does after an update. Everything else
-    needs the right to run any model.
+    needs the right to run any model. The server's own rules come last: they take away, and never give.
     """
     command = find_governing_command(rules.commands, request.command, request.target)
     if isinstance(request.target, ServedModel) and (command is None or command.target != request.target):
@@ -65,9 +76,17 @@ def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecisio
         raise Refused(_explain_refusal(request))
     if not _is_offered(request, command) and not may_run_any_model(actor, rules):
         raise Refused(_explain_refusal(request))
-    if request.input is None:
-        return RunDecision(command=command, input=None)
-    return RunDecision(command=command, input=_apply_rules(request.input, command, rules.hidden))
+    if command is not None:
+        _check_offer(actor, request, command)
+    run_input = None if request.input is None else _apply_rules(request.input, command, rules.hidden)
+    terms = apply_server_rules(
+        actor,
+        request.command if command is None else command.name,
+        rules.server,
+        run_input=run_input,
+        outputs=request.outputs,
+    )
+    return RunDecision(command=command, input=run_input, terms=terms)
 
 
 def may_run_any_model(actor: Actor, rules: RunRules) -> bool:
@@ -77,6 +96,26 @@ def may_run_any_model(actor: Actor, rules: RunRules) -> bool:
 
 def _is_offered(request: RunRequest, command: Command | None) -> bool:
     return command is not None and (request.command == command.name or request.target == command.target)
+
+
+def _check_offer(actor: Actor, request: RunRequest, command: Command) -> None:
+    """Raise Refused where Discord would not offer the command; what it did offer, a server may have changed there."""
+    offer = command.offer
+    if offer.age_restricted and actor.guild_id is not None and not actor.in_age_restricted:
+        raise Refused(
+            _("/{command} works only in age-restricted channels. Use it in one of those.").format(command=command.name)
+        )
+    if request.by_name:
+        return
+    if actor.context not in offer.contexts:
+        raise Refused(_("/{command} can't be used here.").format(command=command.name))
+    is_admin = actor.permissions & ADMINISTRATOR
+    if actor.guild_id is not None and offer.permissions & ~actor.permissions and not is_admin:
+        raise Refused(
+            _("/{command} is only for people with more permissions in this server. Ask its moderators.").format(
+                command=command.name
+            )
+        )
 
 
 def _explain_refusal(request: RunRequest) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import discord
 from discord import app_commands
 
+from bot.actor import Context
 from bot.formatting import truncate
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 from bot.options.autocomplete import suggest_values
@@ -31,9 +32,18 @@ _TYPES: Final[dict[OptionType, Any]] = {
 
 
 def build_command(
-    *, name: str, description: str, layout: OptionLayout, callback: CommandCallback
+    *,
+    name: str,
+    description: str,
+    layout: OptionLayout,
+    callback: CommandCallback,
+    nsfw: bool = False,
+    permissions: int = 0,
+    contexts: frozenset[Context] = frozenset(Context),
 ) -> app_commands.Command[Any, ..., None]:
     """Return the command; ``callback`` receives the interaction and the given values by option name.
+
+    ``nsfw`` is for channels for adults only, ``permissions`` are Discord's bits that a member needs by default.
 
     Attachments are ``discord.Attachment``; options that were not given are missing. discord.py reads the options from
     Python parameters, and a model's key need not be a valid one: the parameters are p0, p1, … and renamed.
@@ -47,14 +57,21 @@ def build_command(
     _set_signature(invoke, options)
     for parameter, option in options.items():
         _annotate_option(invoke, parameter, option, layout)
-    return app_commands.Command(
+    command: app_commands.Command[Any, ..., None] = app_commands.Command(
         name=name[:COMMAND_NAME_CHARS].lower(),
         description=truncate(strip_markdown(description), DESCRIPTION_CHARS)
         or f"Run {truncate(layout.model, DESCRIPTION_CHARS - len('Run '))}",
         callback=invoke,
-        allowed_contexts=EVERYWHERE,
+        nsfw=nsfw,
+        allowed_contexts=app_commands.AppCommandContext(
+            guild=Context.SERVER in contexts,
+            dm_channel=Context.BOT_DM in contexts,
+            private_channel=Context.PRIVATE_CHANNEL in contexts,
+        ),
         allowed_installs=BOTH_INSTALLS,
     )
+    command.default_permissions = discord.Permissions(permissions) if permissions else None
+    return command
 
 
 def _set_signature(invoke: Callable[..., Any], options: dict[str, Option]) -> None:

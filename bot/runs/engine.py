@@ -62,6 +62,7 @@ from bot.runs.services import RunServices
 from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
 from bot.store.errors import LeaseLost, StoreError
 from bot.store.models import Run, RunState
+from bot.store.quota import ServerQuota
 from bot.store.runs import Runs
 from bot.worker_pool import WorkerPool
 
@@ -192,10 +193,12 @@ class Engine:
             await services.create_queue.close()
 
     @asynccontextmanager
-    async def hold_place(self, run_id: str, author_id: int) -> AsyncIterator[None]:
+    async def hold_place(
+        self, run_id: str, author_id: int, *, server: ServerQuota | None = None
+    ) -> AsyncIterator[None]:
         """Hold a place for a run that is about to start, so that no file is read for one that may not.
 
-        Refused if the bot is shutting down; QuotaExceeded if its author may not start another run.
+        ``server`` are the limits of the server that it is in, beside the bot's own. Refused if the bot is shutting down; QuotaExceeded if its author may not start another run.
         """
         if self._stopping:
             raise Restarting
@@ -208,6 +211,7 @@ class Engine:
                 starting=before,
                 active_limit=self._policy.active_per_user,
                 daily_limit=self._policy.per_day,
+                server=server,
             )
             yield
         finally:
@@ -215,8 +219,17 @@ class Engine:
             if not places:
                 self._places.pop(author_id, None)
 
-    async def start(self, run: Run, *, files: Sequence[InputFile] = (), thumbnail: Media | str | None = None) -> Run:
+    async def start(
+        self,
+        run: Run,
+        *,
+        files: Sequence[InputFile] = (),
+        thumbnail: Media | str | None = None,
+        server: ServerQuota | None = None,
+    ) -> Run:
         """Write a new run to disk and start its task; ``files`` are those that its input refers to.
+
+        ``server`` are the limits of the server that it is in, beside the bot's own.
 
         Refused if the bot is shutting down, another process is taking over the server, or its author may not start
         another run.
@@ -227,7 +240,11 @@ class Engine:
         try:
             run = replace(run, fence=self._ownership.choose_fence(run.place))
             await self._runs.reserve(
-                run, files, active_limit=self._policy.active_per_user, daily_limit=self._policy.per_day
+                run,
+                files,
+                active_limit=self._policy.active_per_user,
+                daily_limit=self._policy.per_day,
+                server=server,
             )
             self._metrics.run_reserved(run.command)
             log.info("run_started", run=run.id, command=run.command)

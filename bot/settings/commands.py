@@ -7,14 +7,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.actor import Context
 from bot.backends.target import ServedModel, Target, parse_target
 from bot.limits import COG_AT_ONCE_MAX, COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
-from bot.settings.text import read_text
+from bot.settings.permissions import PERMISSIONS
+from bot.settings.text import quote, read_text
 
-RESERVED_NAMES = frozenset({"about", "models", "privacy", "run", "runs"})
+RESERVED_NAMES = frozenset({"about", "models", "privacy", "run", "runs", "server"})
 
 _NAME = re.compile(r"[-_\w]+")
-_KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "limits", "at_once"})
+_OFFER_KEYS = frozenset({"nsfw", "default_member_permissions", "contexts"})
+_KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "limits", "at_once"}) | _OFFER_KEYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOffer:
+    """Where and to whom Discord offers a command.
+
+    ``age_restricted``: only in channels for adults. ``permissions`` are Discord's bits that somebody needs in a server
+    unless its administrators decide otherwise; 0 is everybody.
+    """
+
+    age_restricted: bool = False
+    permissions: int = 0
+    contexts: frozenset[Context] = frozenset(Context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +39,7 @@ class CommandSpec:
 
     ``required`` and ``hidden`` name inputs. ``defaults`` are sent for inputs left empty. ``limits`` are the largest
     values allowed for number inputs, below the model's own. ``at_once`` is how many runs each server of a served model
-    takes at the same time.
+    takes at the same time. ``offer`` is where and to whom Discord offers the command.
     """
 
     name: str
@@ -34,6 +50,7 @@ class CommandSpec:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     at_once: int = 1
+    offer: CommandOffer = CommandOffer()
 
 
 def check_name(name: str) -> str:
@@ -100,7 +117,43 @@ def _parse_table(path: Path, name: str, table: object) -> CommandSpec:
         defaults=_read_table(path, name, "defaults", table),
         limits=_read_limits(path, name, table),
         at_once=_read_at_once(path, name, table, target),
+        offer=_read_offer(path, name, table),
     )
+
+
+def _read_offer(path: Path, name: str, table: Mapping[str, Any]) -> CommandOffer:
+    nsfw = table.get("nsfw", False)
+    if not isinstance(nsfw, bool):
+        raise ValueError(f"{path}: [{name}] nsfw must be true or false.")
+    contexts = _read_texts(path, name, "contexts", table, list(Context), 'a list like ["server"]')
+    permissions = _read_texts(
+        path, name, "default_member_permissions", table, [], 'a list of permissions, like ["manage_messages"]'
+    )
+    for key, values, valid in (
+        ("contexts", contexts, tuple(Context)),
+        ("default_member_permissions", permissions, tuple(PERMISSIONS)),
+    ):
+        unknown = next((value for value in values if value not in valid), None)
+        if unknown is not None:
+            raise ValueError(
+                f"{path}: [{name}] {key}: there is no {quote(unknown)}. Valid values: {', '.join(sorted(valid))}."
+            )
+    if not contexts:
+        raise ValueError(f"{path}: [{name}] contexts must name at least one of {', '.join(Context)}.")
+    bits = 0
+    for permission in permissions:
+        bits |= 1 << PERMISSIONS[permission]
+    return CommandOffer(age_restricted=nsfw, permissions=bits, contexts=frozenset(map(Context, contexts)))
+
+
+def _read_texts(
+    path: Path, name: str, key: str, table: Mapping[str, Any], default: list[Any], expected: str
+) -> list[str]:
+    value = table.get(key, default)
+    value = [value] if isinstance(value, str) else value
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{path}: [{name}] {key} must be {expected}.")
+    return [str(item) for item in value]
 
 
 def _read_at_once(path: Path, name: str, table: Mapping[str, Any], target: Target) -> int:

@@ -71,15 +71,19 @@ class QuotaExceeded(UserError):
     """The author may not start another run. The sentence for people is made in ``bot.ui.render.strings``.
 
     ``limit`` is the number of runs allowed, ``used`` how many count towards it now. ``retry_at`` is when the next run
-    of the day is allowed; None for ``QuotaKind.ACTIVE``, and where the limit is 0.
+    of the day is allowed; None for ``QuotaKind.ACTIVE``, and where the limit is 0. ``in_server``: it is a limit of the
+    server's own, and counts its runs alone.
     """
 
-    def __init__(self, kind: QuotaKind, *, limit: int, used: int, retry_at: datetime | None = None) -> None:
+    def __init__(
+        self, kind: QuotaKind, *, limit: int, used: int, retry_at: datetime | None = None, in_server: bool = False
+    ) -> None:
         super().__init__(f"The {kind} limit of {limit} is reached.")
         self.kind = kind
         self.limit = limit
         self.used = used
         self.retry_at = retry_at
+        self.in_server = in_server
 
 
 def explain_error(error: StatementError) -> str:

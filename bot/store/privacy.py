@@ -16,6 +16,7 @@ from bot.secrets import mask_secrets
 from bot.store import queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
+from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
 from bot.store.tables import commands, erased_runs, run_files, runs
 
 _PAGE_SIZE: Final = 200
@@ -50,12 +51,16 @@ _COUNT_ADDED: Final = select(func.count()).select_from(commands).where(_ADDED_BY
 
 @dataclass(frozen=True, slots=True)
 class StoredCounts:
-    """How much is stored about a person. ``oldest_run_at`` is None without runs."""
+    """How much is stored about a person.
+
+    ``oldest_run_at`` is None without runs. ``server_records`` are blocks and reports, about the person or by them.
+    """
 
     runs: int
     oldest_run_at: datetime | None
     files: int
     added_commands: int
+    server_records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
         oldest_run_at=row.oldest,
         files=connection.execute(_COUNT_FILES, values).scalar_one(),
         added_commands=connection.execute(_COUNT_ADDED, values).scalar_one(),
+        server_records=count_server_records(connection, author_id),
     )
 
 
@@ -90,6 +96,7 @@ async def erase(database: Database, author_id: int, *, now: datetime) -> Erasure
 def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     connection.execute(_CLEAR_ADDED_BY, {"person": author_id})
     connection.execute(_CLEAR_CANCELED_BY, {"person": author_id})
+    erase_server_records(connection, author_id)
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount
 
 
@@ -136,6 +143,7 @@ def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
         "added_commands": [
             {"name": row.name, "added_at": _to_json(row.added_at)} for row in connection.execute(_SELECT_ADDED, values)
         ],
+        **export_server_records(connection, author_id),
     }
 
 

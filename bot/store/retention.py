@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, select, update
 
+from bot.limits import REPORTS_KEPT
 from bot.store.database import Database
 from bot.store.quota import DAY
+from bot.store.server_privacy import delete_expired_server_records
 from bot.store.tables import Time, erased_runs, run_files, runs
 from bot.store.transitions import delete_runs
 
@@ -81,6 +83,7 @@ async def delete_expired(
         connection.execute(_CLEAR_CONTENT, {"run_ids": run_ids, "forgotten_at": now})
 
     await database.write(lambda connection: connection.execute(_DELETE_ERASED, {"before": now - DAY}).rowcount)
+    await database.write(partial(delete_expired_server_records, now=now, reports_before=now - REPORTS_KEPT))
     return ExpiredCounts(
         runs=await _apply_in_batches(database, _EXPIRED_RUNS, delete_rows, before=_subtract(now, runs_for)),
         files=await _apply_in_batches(database, _RUNS_WITH_FILES, delete_files, before=_subtract(now, files_for)),

@@ -11,6 +11,7 @@ from bot.media.types import InputFile, Media, StoredFile
 from bot.store import privacy, queries, quota, retention, transitions
 from bot.store.database import Database
 from bot.store.models import Run, RunState
+from bot.store.quota import ServerQuota
 from bot.store.privacy import Erasure, StoredCounts
 from bot.store.retention import ExpiredCounts
 
@@ -43,11 +44,12 @@ class Runs:
         *,
         active_limit: int | None = None,
         daily_limit: int | None = None,
+        server: ServerQuota | None = None,
     ) -> None:
         """Insert the run and its files; QuotaExceeded when its author has too many active runs, or runs today."""
         exceeded = await self._database.write(
             lambda connection: transitions.reserve_run(
-                connection, run, files, active_limit=active_limit, daily_limit=daily_limit
+                connection, run, files, active_limit=active_limit, daily_limit=daily_limit, server=server
             )
         )
         if exceeded is not None:
@@ -60,6 +62,7 @@ class Runs:
         starting: Collection[str] = (),
         active_limit: int | None = None,
         daily_limit: int | None = None,
+        server: ServerQuota | None = None,
     ) -> None:
         """Raise QuotaExceeded if a person may not start another run; ``starting`` are theirs, reserved or not yet.
 
@@ -68,11 +71,25 @@ class Runs:
         now = self._clock.now()
         exceeded = await self._database.read(
             lambda connection: quota.check_quota(
-                connection, author_id, at=now, starting=starting, active_limit=active_limit, daily_limit=daily_limit
+                connection,
+                author_id,
+                at=now,
+                starting=starting,
+                active_limit=active_limit,
+                daily_limit=daily_limit,
+                server=server,
             )
         )
         if exceeded is not None:
             raise exceeded
+
+    async def count_used(self, author_id: int, guild_id: int | None) -> tuple[int, int]:
+        """Return how many of a person's runs count against limits, at once and in 24 hours.
+
+        ``guild_id``: against a server's own; None: against the bot's.
+        """
+        now = self._clock.now()
+        return await self._database.read(lambda connection: quota.count_runs(connection, author_id, guild_id, at=now))
 
     async def mark_sent(self, run_id: str, *, at: datetime, webhook: str | None = None) -> bool:
         """Store that the create request is about to leave; False if it already left, or a cancel was requested."""

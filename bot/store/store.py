@@ -21,7 +21,9 @@ from bot.store.leases import Leases
 from bot.store.location import DatabaseLocation, parse_location
 from bot.store.prediction_ends import PredictionEnds
 from bot.store.process_lock import ProcessLock
+from bot.store.reports import Reports
 from bot.store.runs import Runs
+from bot.store.server_rules import Servers
 from bot.store.shared_limits import SharedLimits
 
 # Up to this size a start checks the whole database, in a fraction of a second. A million runs take 5 s to read, or 40 s
@@ -41,6 +43,8 @@ class Store:
         self.prediction_ends = PredictionEnds(database)
         self.leases = Leases(database)
         self.shared_limits = SharedLimits(database)
+        self.servers = Servers(database)
+        self.reports = Reports(database)
 
     @classmethod
     async def open(

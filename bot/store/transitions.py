@@ -31,7 +31,7 @@ from bot.store.errors import LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunState
 from bot.store.notifications import Message, notify
 from bot.store.queries import run_to_row
-from bot.store.quota import DAY, check_quota
+from bot.store.quota import DAY, ServerQuota, check_quota
 from bot.store.tables import erased_runs, insert_into, leases, prediction_ends, run_files, run_messages, run_sends, runs
 
 _THIS_RUN: Final = runs.c.id == bindparam("run_id")
@@ -71,8 +71,8 @@ _DELIVERED: Final = (
 
 # An erased run still counts towards its author's day, unless it was never sent.
 _KEEP_TIMES: Final = insert(erased_runs).from_select(
-    ["author_id", "created_at"],
-    select(runs.c.author_id, runs.c.created_at).where(
+    ["author_id", "created_at", "guild_id"],
+    select(runs.c.author_id, runs.c.created_at, runs.c.guild_id).where(
         runs.c.id.in_(bindparam("run_ids", expanding=True)),
         runs.c.sent_at.is_not(None),
         runs.c.created_at > bindparam("since"),
@@ -112,13 +112,24 @@ def fence(statement: Update) -> Update:
 
 
 def reserve_run(
-    connection: Connection, run: Run, files: Sequence[InputFile], *, active_limit: int | None, daily_limit: int | None
+    connection: Connection,
+    run: Run,
+    files: Sequence[InputFile],
+    *,
+    active_limit: int | None,
+    daily_limit: int | None,
+    server: ServerQuota | None = None,
 ) -> QuotaExceeded | None:
     """Insert the run and its files, or return the limit that it would exceed; LeaseLost if its lease is another's."""
     if run.fence is not None and connection.execute(_LOCK_LEASE, {"fence": run.fence}).first() is None:
         raise LeaseLost
     exceeded = check_quota(
-        connection, run.author_id, at=run.created_at, active_limit=active_limit, daily_limit=daily_limit
+        connection,
+        run.author_id,
+        at=run.created_at,
+        active_limit=active_limit,
+        daily_limit=daily_limit,
+        server=server,
     )
     if exceeded is None:
         connection.execute(insert(runs), run_to_row(run))

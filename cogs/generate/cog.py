@@ -47,6 +47,9 @@ class GenerateCommands(commands.Cog):
                         description=command.description,
                         layout=command.layout,
                         callback=partial(self._starter.start, command=command),
+                        nsfw=command.offer.age_restricted,
+                        permissions=command.offer.permissions,
+                        contexts=command.offer.contexts,
                     ),
                     override=True,
                 )

@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.client import Replicord
 from bot.formatting import format_count, spell_duration
+from bot.language import ngettext
 from bot.maintenance import RetentionPeriods
 from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
@@ -104,6 +105,10 @@ def _describe(counts: StoredCounts) -> Iterator[str]:
         yield f"**{format_count(counts.files, 'uploaded file')}**"
     if counts.added_commands:
         yield f"**{format_count(counts.added_commands, 'added command')}**"
+    if counts.server_records:
+        yield ngettext(
+            "**{count} block or report** in servers", "**{count} blocks and reports** in servers", counts.server_records
+        ).format(count=counts.server_records)
 
 
 def _to_json(stored: Mapping[str, Any], limit: int) -> tuple[bytes, bool]:

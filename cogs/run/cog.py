@@ -39,7 +39,7 @@ class RunCommand(commands.Cog):
         # Without a version, a model that is a command's is run as that command runs it.
         command = named or (self._catalog.find_by_model(target) if target.version is None else None)
         name, target = (command.name, command.target) if command else (ANY_MODEL, target)
-        self._access.decide(interaction, command=name, target=target)
+        await self._access.decide(interaction, command=name, target=target)
 
         async def load_command() -> Command:
             return command or await self._catalog.resolve_model(target)

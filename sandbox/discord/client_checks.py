@@ -1,6 +1,6 @@
 """What Discord's client checks before it sends anything: available commands, options, fields of a modal."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,15 @@ RESOLVED_TYPES: dict[int, tuple[tuple[type, ...], str]] = {
 }
 
 
+# What each select offers, and its name in a sentence (components/reference).
+ENTITY_SELECTS: dict[int, tuple[tuple[type, ...], str]] = {
+    T.USER_SELECT: ((User,), "users"),
+    T.ROLE_SELECT: ((Role,), "roles"),
+    T.MENTIONABLE_SELECT: ((User, Role), "users or roles"),
+    T.CHANNEL_SELECT: ((Channel,), "channels of a kind that it offers"),
+}
+
+
 class ClientRefused(Exception):
     """The client does not let the person do this; nothing was sent. The text is what the person reads."""
 
@@ -64,6 +73,8 @@ def authorizing_owners(command: Command, user: User, channel: Channel, state: Di
         return {}
     required = command.data.get("default_member_permissions")
     if required is not None and channel.guild is not None and not _has_permissions(permissions, int(required)):
+        return {}
+    if command.data.get("nsfw") and channel.guild is not None and not channel.is_age_restricted:
         return {}
     owners = {}
     if GUILD_INSTALL in types and channel.guild is not None and state.bot.id in channel.guild.members:
@@ -178,6 +189,14 @@ class CommandOptions:
             self._add_resolved("roles", value.id, serialize_role(value))
         return str(value.id)
 
+    def find(self, kind: str, entity_id: int) -> User | Role | Channel | None:
+        """Return what a select's default stands for; ``kind`` is user, role or channel."""
+        if kind == "user":
+            return self._state.users.get(entity_id)
+        if kind == "role":
+            return self._guild.roles.get(entity_id) if self._guild else None
+        return self._state.channels.get(entity_id)
+
     def _convert_partial(self, option: Json, value: Any) -> Any:
         return value if option["type"] in {STRING, INTEGER, NUMBER, BOOLEAN} else self._convert(option, value)
 
@@ -235,12 +254,14 @@ def _number_value(option: Json, value: Any) -> int | float:
 
 
 class ModalForm:
-    """Converts values by custom id or label to the components of a submitted modal."""
+    """Converts values by custom id or label to the components of a submitted modal.
 
-    def __init__(self, modal: Json, upload: UploadFile) -> None:
+    ``options`` resolves users, roles, channels and files; as in a command, an interaction carries what is ``resolved``.
+    """
+
+    def __init__(self, modal: Json, options: CommandOptions) -> None:
         self._modal = modal
-        self._upload = upload
-        self.attachments: dict[str, Json] = {}
+        self._options = options
 
     def fill(self, values: Mapping[str, Any]) -> list[Json]:
         """Return the submitted components; fields without a value keep the modal's defaults."""
@@ -272,19 +293,36 @@ class ModalForm:
             filled["value"] = _radio_value(field, label, value)
         elif type_ == T.FILE_UPLOAD:
             filled["values"] = self._upload_files(field, label, value)
+        elif type_ in ENTITY_SELECTS:
+            filled["values"] = self._select_entities(field, label, value)
         else:
             filled["values"] = _selected_values(field, label, value)
         return filled
 
+    def _select_entities(self, field: Json, label: str, value: Any) -> list[str]:
+        """Return the ids of the chosen users, roles or channels; without a choice the defaults stay chosen."""
+        if value is None:
+            chosen = [self._options.find(one["type"], int(one["id"])) for one in field.get("default_values") or ()]
+            chosen = [one for one in chosen if one is not None]
+        else:
+            chosen = list(value) if isinstance(value, list | tuple) else [value]
+        check_entities(field, label, chosen)
+        _check_count(field, label, len(chosen), high=field.get("max_values") or 1)
+        return [self._options.resolve(one) for one in chosen]
+
     def _upload_files(self, field: Json, label: str, value: Any) -> list[str]:
         uploads = [value] if isinstance(value, Upload) else list(value or ())
         _check_count(field, label, len(uploads), high=min(field.get("max_values") or 1, MODAL_FILES))
-        ids = []
-        for upload in uploads:
-            attachment, data = self._upload(upload)
-            self.attachments[str(attachment.id)] = data
-            ids.append(str(attachment.id))
-        return ids
+        return [self._options.resolve(upload) for upload in uploads]
+
+
+def check_entities(field: Json, label: str, chosen: Iterable[Any]) -> None:
+    """Raise ClientRefused unless a select of users, roles or channels offers these (``channel_types``)."""
+    classes, expected = ENTITY_SELECTS[field["type"]]
+    types = field.get("channel_types")
+    for one in chosen:
+        if not isinstance(one, classes) or (isinstance(one, Channel) and types and int(one.type) not in types):
+            raise ClientRefused(f"“{label}” needs {expected}.")
 
 
 def match_choices(field: Json, label: str, names: list[str]) -> list[str]:

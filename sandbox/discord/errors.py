@@ -40,6 +40,7 @@ NOT_YOUR_MESSAGE = ErrorKind(403, 50005, "Cannot edit a message authored by anot
 EMPTY_MESSAGE = ErrorKind(400, 50006, "Cannot send an empty message")
 CANNOT_MESSAGE_USER = ErrorKind(403, 50007, "Cannot send messages to this user")
 MISSING_PERMISSIONS = ErrorKind(403, 50013, "Missing Permissions")
+WRONG_CHANNEL_TYPE = ErrorKind(400, 50024, "Cannot execute action on this channel type")
 BAD_TOKEN = ErrorKind(401, 50027, "Invalid Webhook Token")
 INVALID_FORM = ErrorKind(400, 50035, "Invalid Form Body")
 AUTOMOD = ErrorKind(400, 200000, "Message was blocked by automatic moderation")

@@ -12,6 +12,7 @@ from sandbox.discord.client_checks import (
     UploadFile,
     authorizing_owners,
     can_reply_publicly,
+    check_entities,
     find_usable_command,
     match_choices,
     refuse_api_errors,
@@ -220,6 +221,7 @@ class Person:
         if control["type"] == ComponentType.STRING_SELECT:
             data["values"] = match_choices(control, select, list(values))
         else:
+            check_entities(control, select, values)
             options = CommandOptions(self._services.state, message.channel.guild, self._uploader(message.channel))
             data["values"] = [options.resolve(value) for value in values]
             data["resolved"] = options.resolved
@@ -232,10 +234,11 @@ class Person:
         trigger = result.interaction
         if result.modal is None or trigger.user is not self.user:
             raise ClientRefused("No modal is open.")
-        form = ModalForm(result.modal, self._uploader(trigger.channel))
-        data: Json = {"custom_id": result.modal["custom_id"], "components": form.fill(values)}
-        if form.attachments:
-            data["resolved"] = {"attachments": form.attachments}
+        options = CommandOptions(self._services.state, trigger.channel.guild, self._uploader(trigger.channel))
+        filled = ModalForm(result.modal, options).fill(values)
+        data: Json = {"custom_id": result.modal["custom_id"], "components": filled}
+        if options.resolved:
+            data["resolved"] = options.resolved
         return await self._begin(
             InteractionType.MODAL_SUBMIT, trigger.channel, data, dict(trigger.owners), wait=wait,
             message=trigger.message, trigger=trigger, command_type=trigger.command_type,

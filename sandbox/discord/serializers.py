@@ -377,7 +377,7 @@ def _text_channel_fields(channel: Channel) -> Json:
     return {
         "topic": channel.topic,
         "position": channel.position,
-        "nsfw": False,
+        "nsfw": channel.nsfw,
         "permission_overwrites": [
             {
                 "id": str(id_),

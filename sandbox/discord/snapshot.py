@@ -55,8 +55,10 @@ def serialize_event(event: Event, cdn: Cdn, viewer: User) -> Json | None:
     data = event.data
     if event.message is not None and event.kind in {"MESSAGE_CREATE", "MESSAGE_UPDATE"}:
         data = serialize_visible_message(event.message, cdn, viewer)
-    elif event.channel is not None and event.kind == "CHANNEL_UPDATE":
+    elif event.channel is not None and event.kind in {"CHANNEL_UPDATE", "THREAD_CREATE"}:
         data = serialize_channel(event.channel, viewer)
+        if event.kind == "THREAD_CREATE":
+            data |= {"permissions": str(int(permissions_in(event.channel, viewer)))}
     return {"t": event.kind, "at": event.at.isoformat(), "d": data}
 
 

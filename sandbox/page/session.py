@@ -113,6 +113,8 @@ class PageSession:
         data = serialize_event(event, discord.cdn, viewer)
         if data is None:
             return
+        if event.kind == "THREAD_CREATE":
+            data = {**data, "d": {**data["d"], "usable": self._usable_commands()}}
         if event.kind.startswith(REACTION) and event.message is not None:
             message = serialize_visible_message(event.message, discord.cdn, viewer)
             data = {**data, "t": "MESSAGE_UPDATE", "d": message}

@@ -37,6 +37,7 @@ from bot.ui.render.markdown import (
     format_timestamp,
     one_line,
 )
+from bot.ui.render.server_words import explain_server_quota
 from bot.ui.render.service_words import service_words
 
 # Answers to commands and buttons
@@ -86,6 +87,8 @@ _NOUNS: Final[Mapping[MediaKind, str]] = {
 
 def explain_quota(exceeded: QuotaExceeded) -> str:
     """Return which limit on runs a person has reached, and when they can start the next one."""
+    if exceeded.in_server:
+        return explain_server_quota(exceeded)
     if exceeded.kind is QuotaKind.ACTIVE:
         if exceeded.used <= 1:
             return "You already have a run in progress. Wait for it to finish, or stop it with ❌."

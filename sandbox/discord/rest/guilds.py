@@ -6,7 +6,9 @@ from sandbox.discord.errors import (
     UNKNOWN_MEMBER,
     UNKNOWN_ROLE,
     UNKNOWN_USER,
+    WRONG_CHANNEL_TYPE,
     ApiError,
+    FormErrors,
 )
 from sandbox.discord.rest.request import NO_CONTENT, ApiRequest, ApiResponse, Route, require_channel, require_guild
 from sandbox.discord.serializers import (
@@ -20,10 +22,13 @@ from sandbox.discord.serializers import (
 )
 from sandbox.discord.services import Services
 from sandbox.discord.services.rate_limits import READ
+from sandbox.discord.state.models import ChannelType
 from sandbox.discord.state.permissions import Permission, send_permission
 
 SESSION_STARTS_PER_DAY = 1000
 DAY_MS = 86_400_000
+THREAD_NAME_CHARS = 100
+ARCHIVE_MINUTES = (60, 1440, 4320, 10080)
 NO_RECIPIENT = {"recipient_id": {"_errors": [{"code": "BASE_TYPE_REQUIRED", "message": "Unknown recipient"}]}}
 
 
@@ -146,6 +151,39 @@ async def get_channel(services: Services, request: ApiRequest) -> ApiResponse:
     return ApiResponse(serialize_channel(require_channel(services, request), services.state.bot))
 
 
+async def start_thread(services: Services, request: ApiRequest) -> ApiResponse:
+    """Start a thread of a text channel, private unless its type says otherwise (channel#start-thread-without-message)."""
+    channel = require_channel(services, request)
+    fields, errors = request.json_object(), FormErrors()
+    errors.check_text(fields.get("name"), 1, THREAD_NAME_CHARS, "name")
+    kind = fields.get("type", int(ChannelType.PRIVATE_THREAD))
+    errors.check_one_of(kind, (int(ChannelType.PUBLIC_THREAD), int(ChannelType.PRIVATE_THREAD)), "type")
+    if fields.get("auto_archive_duration") is not None:
+        errors.check_one_of(fields["auto_archive_duration"], ARCHIVE_MINUTES, "auto_archive_duration")
+    errors.raise_if_any()
+    if channel.guild is None or channel.is_thread:
+        raise ApiError(WRONG_CHANNEL_TYPE)
+    private = kind == ChannelType.PRIVATE_THREAD
+    needed = Permission.CREATE_PRIVATE_THREADS if private else Permission.CREATE_PUBLIC_THREADS
+    require_channel(services, request, needed)
+    thread = services.state.create_thread(channel, str(fields["name"]), services.state.bot, private=private)
+    return ApiResponse(serialize_channel(thread, services.state.bot), 201)
+
+
+async def add_thread_member(services: Services, request: ApiRequest) -> ApiResponse:
+    """Add somebody to a thread (channel#add-thread-member)."""
+    thread = require_channel(services, request)
+    require_channel(services, request, send_permission(thread))
+    user = services.state.users.get(request.id("user_id"))
+    if not thread.is_thread:
+        raise ApiError(WRONG_CHANNEL_TYPE)
+    if user is None or thread.guild is None or user.id not in thread.guild.members:
+        raise ApiError(UNKNOWN_USER)
+    if user not in thread.recipients:
+        thread.recipients.append(user)
+    return NO_CONTENT
+
+
 async def trigger_typing(services: Services, request: ApiRequest) -> ApiResponse:
     channel = require_channel(services, request)
     require_channel(services, request, send_permission(channel))
@@ -188,6 +226,8 @@ ROUTES = (
     Route("GET", f"{GUILD_PATH}/members", list_guild_members, READ),
     Route("GET", f"{GUILD_PATH}/members/{{user_id}}", get_guild_member, READ),
     Route("GET", "/channels/{channel_id}", get_channel, READ),
+    Route("POST", "/channels/{channel_id}/threads", start_thread, READ),
+    Route("PUT", "/channels/{channel_id}/thread-members/{user_id}", add_thread_member, READ),
     Route("POST", "/channels/{channel_id}/typing", trigger_typing, READ),
     Route("POST", "/users/@me/channels", create_dm, READ),
 )

@@ -73,17 +73,13 @@ class StateBuilder:
         return channel
 
     def add_thread(self, parent: Channel, name: str, owner: User, *, private: bool = False) -> Channel:
-        kind = ChannelType.PRIVATE_THREAD if private else ChannelType.PUBLIC_THREAD
-        thread = Channel(self.state.ids.next(), kind, self.state.now(), name, parent.guild, parent, owner.id)
-        thread.recipients.append(owner)
-        self.state.channels[thread.id] = thread
-        return thread
+        return self.state.create_thread(parent, name, owner, private=private)
 
 
 def default_state(clock: Clock) -> DiscordState:
     """Return a guild “Sandbox” with four people and the bot, and a DM of the bot and mia.
 
-    mia uses commands, noah is another member, ada may manage messages, olga owns the guild. In #general and #pictures
+    mia uses commands, noah is another member, ada may manage messages and the guild, olga owns it. In #general and #pictures
     the bot may do all it needs; in #quiet it may not add reactions, attach files or embed links; it does not see
     #hidden. “ideas” is a thread of #general. “Elsewhere” is a guild without the bot.
     """
@@ -94,7 +90,9 @@ def default_state(clock: Clock) -> DiscordState:
     ada = builder.add_user("ada", "#7a5cc7")
     application = builder.add_application("replicord", olga)
     guild = builder.add_guild("Sandbox", olga)
-    moderators = builder.add_role(guild, "moderators", P.MANAGE_MESSAGES, 0xE0A030)
+    moderators = builder.add_role(
+        guild, "moderators", P.MANAGE_MESSAGES | P.MODERATE_MEMBERS | P.MANAGE_GUILD, 0xE0A030
+    )
     builder.add_member(guild, mia)
     builder.add_member(guild, noah)
     builder.add_member(guild, ada, moderators)

@@ -171,7 +171,7 @@ class Overwrite:
 class Channel:
     """A guild channel, a thread or a DM, with its messages, oldest first.
 
-    ``recipients`` are the people in a DM or the members of a thread.
+    ``recipients`` are the people in a DM or the members of a thread. ``nsfw``: for adults only.
     """
 
     id: int
@@ -184,6 +184,7 @@ class Channel:
     topic: str | None = None
     position: int = 0
     archived: bool = False
+    nsfw: bool = False
     recipients: list[User] = field(default_factory=list)
     overwrites: dict[int, Overwrite] = field(default_factory=dict)
     messages: dict[int, Message] = field(default_factory=dict, repr=False)
@@ -191,6 +192,11 @@ class Channel:
     @property
     def is_thread(self) -> bool:
         return self.type in {ChannelType.PUBLIC_THREAD, ChannelType.PRIVATE_THREAD}
+
+    @property
+    def is_age_restricted(self) -> bool:
+        """Whether Discord shows this channel, or the channel of this thread, to adults only."""
+        return self.parent.nsfw if self.is_thread and self.parent else self.nsfw
 
     @property
     def is_private(self) -> bool:

@@ -180,6 +180,15 @@ class DiscordState:
         self.channels[channel.id] = channel
         return channel
 
+    def create_thread(self, parent: Channel, name: str, owner: User, *, private: bool = False) -> Channel:
+        """Start a thread of a channel that its owner is in."""
+        kind = ChannelType.PRIVATE_THREAD if private else ChannelType.PUBLIC_THREAD
+        thread = Channel(self.ids.next(), kind, self.now(), name, parent.guild, parent, owner.id)
+        thread.recipients.append(owner)
+        self.channels[thread.id] = thread
+        self.publish("THREAD_CREATE", channel=thread)
+        return thread
+
     def message(self, channel_id: int, message_id: int) -> Message | None:
         """Return that message, or None if it was deleted."""
         channel = self.channels.get(channel_id)

@@ -36,6 +36,13 @@ WEB_URL = re.compile(
     rf"https?://(?:[^/?#\s@]*@)?(?:{WEB_LABEL}(?:\.{WEB_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::\d+)?(?:[/?#]\S*)?\Z"
 )
 LINK_STYLE, PREMIUM_STYLE = 5, 6
+DEFAULT_VALUE_TYPES = {
+    T.USER_SELECT: ("user",),
+    T.ROLE_SELECT: ("role",),
+    T.MENTIONABLE_SELECT: ("user", "role"),
+    T.CHANNEL_SELECT: ("channel",),
+}
+CHANNEL_TYPES = (0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 16)  # resources/channel
 
 
 class ControlValidator:
@@ -84,11 +91,28 @@ class ControlValidator:
         low, high = item.get("min_values", 1), item.get("max_values", 1)
         errors.check_integer(low, 0, SELECT_OPTIONS, *path, "min_values")
         errors.check_integer(high, 1, SELECT_OPTIONS, *path, "max_values")
+        self._check_default_values(item, path)
         if item["type"] == ComponentType.STRING_SELECT:
             options = self.check_options(item, path, 1, SELECT_OPTIONS)
             if isinstance(high, int) and high > len(options):
                 message = f"Must not exceed the number of options ({len(options)})"
                 errors.add("BASE_TYPE_BAD_INTEGER", message, *path, "max_values")
+
+    def _check_default_values(self, item: Json, path: Path) -> None:
+        """Add the errors of what is chosen from the start: of the select's own kind, within its bounds."""
+        defaults = self.errors.check_objects(item.get("default_values"), 0, SELECT_OPTIONS, *path, "default_values")
+        for number, one in enumerate(defaults):
+            own = (*path, "default_values", number)
+            self.errors.check_snowflake(one.get("id"), *own, "id")
+            if one.get("type") not in DEFAULT_VALUE_TYPES.get(item["type"], ()):
+                message = "The type of a default value must be what the select offers"
+                self.errors.add("SELECT_COMPONENT_INVALID_DEFAULT_VALUE_TYPE", message, *own, "type")
+        low, high = item.get("min_values", 1), item.get("max_values", 1)
+        if defaults and not (isinstance(low, int) and isinstance(high, int) and low <= len(defaults) <= high):
+            message = "The number of default values must be in the range of min_values and max_values"
+            self.errors.add("SELECT_COMPONENT_DEFAULT_VALUES_OUT_OF_RANGE", message, *path, "default_values")
+        for number, kind in enumerate(self.errors.check_list(item.get("channel_types"), 0, 25, *path, "channel_types")):
+            self.errors.check_one_of(kind, CHANNEL_TYPES, *path, "channel_types", number)
 
     def check_options(self, item: Json, path: Path, low: int, high: int) -> list[Json]:
         options = self.errors.check_objects(item.get("options"), low, high, *path, "options")

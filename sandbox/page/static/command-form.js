@@ -289,7 +289,7 @@ class OptionField {
     if (option.choices?.length) return option.choices.map(({ name, value }) => ({ label: name, value }));
     if (option.type === BOOLEAN) return [{ label: "True", value: true }, { label: "False", value: false }];
     const select = SELECT_TYPES[option.type];
-    return select ? listEntities(select, this.chat).map(({ label, value }) => ({ label, value: parseEntity(value) })) : null;
+    return select ? listEntities({ type: select }, this.chat).map(({ label, value }) => ({ label, value: parseEntity(value) })) : null;
   }
 
   #createInput(form) {

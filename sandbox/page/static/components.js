@@ -79,7 +79,7 @@ function drawButton(item) {
 }
 
 function drawSelect(item, chat) {
-  const options = item.type === STRING_SELECT ? item.options : listEntities(item.type, chat);
+  const options = item.type === STRING_SELECT ? item.options : listEntities(item, chat);
   const name = item.placeholder ?? "Choose";
   const several = item.max_values > 1;
   const drawn = options.map((option) => h("option", { value: option.value, selected: option.default, text: option.label }));
@@ -90,15 +90,18 @@ function drawSelect(item, chat) {
   return h("div", { class: "select several" }, field, h("button", { type: "button", class: "button secondary", "data-action": "select-several", text: "Select" }));
 }
 
-/** Return the options of a select of users, roles or channels: {value: "user:1", label}. */
-export function listEntities(type, chat) {
+/** Return the options of a select of users, roles or channels: {value: "user:1", label, default}. */
+export function listEntities({ type, channel_types: types, default_values: defaults = [] }, chat) {
+  const chosen = new Set(defaults.map((value) => `${value.type}:${value.id}`));
+  const guildId = chat.channel?.guild_id;
+  const offered = ({ guild_id: guild, type: kind }) => guild && (!guildId || guild === guildId) && (!types?.length || types.includes(kind));
   const entities = [];
   for (const kind of SELECT_ENTITIES[type] ?? []) {
     if (kind === "users") entities.push(...[...chat.users.values()].map((user) => ({ value: `user:${user.id}`, label: `@${chat.userName(user)}` })));
     if (kind === "roles") entities.push(...[...chat.roles.values()].map((role) => ({ value: `role:${role.id}`, label: role.name.startsWith("@") ? role.name : `@${role.name}` })));
-    if (kind === "channels") entities.push(...[...chat.channels.values()].filter((channel) => channel.guild_id).map((channel) => ({ value: `channel:${channel.id}`, label: `#${channel.name}` })));
+    if (kind === "channels") entities.push(...[...chat.channels.values()].filter(offered).map((channel) => ({ value: `channel:${channel.id}`, label: `#${channel.name}` })));
   }
-  return entities;
+  return entities.map((entity) => ({ ...entity, default: chosen.has(entity.value) }));
 }
 
 /** Turn "user:1" into {user: "1"}, as the sandbox expects it. */

@@ -97,6 +97,13 @@ socket.addEventListener("lost", () => {
 });
 
 socket.addEventListener("event", ({ detail: { kind, at, d } }) => {
+  if (kind === "THREAD_CREATE") {
+    const { usable, ...thread } = d;
+    chat.usable = usable;
+    chat.channels.set(thread.id, { ...thread, messages: new Map(), unread: 0 });
+    sidebar.show();
+    return;
+  }
   syncClock(at);
   const channel = chat.channels.get(d.channel_id ?? d.id);
   if (!channel) return;

@@ -17,6 +17,7 @@ const CHECKBOX_GROUP = 22;
 const CHECKBOX = 23;
 
 const PARAGRAPH_STYLE = 2;
+const MAX_SELECT_ROWS = 5;
 
 /** Open the form in `result` ({modal, form}); it closes when it has been submitted. */
 export function openModal(result, { chat, socket, pending, application }) {
@@ -103,11 +104,11 @@ function drawTextInput(item) {
 }
 
 function drawSelect(item, chat) {
-  const options = item.type === STRING_SELECT ? item.options : listEntities(item.type, chat);
+  const options = item.type === STRING_SELECT ? item.options : listEntities(item, chat);
   const several = (item.max_values ?? 1) > 1;
   const blank = several ? null : h("option", { value: "", text: item.placeholder ?? "—" });
   const drawn = options.map((option) => h("option", { value: option.value, text: option.label, props: { selected: Boolean(option.default) } }));
-  const select = h("select", { multiple: several }, blank, drawn);
+  const select = h("select", { multiple: several, size: several ? Math.min(Math.max(options.length, 2), MAX_SELECT_ROWS) : null }, blank, drawn);
   const parse = (value) => (item.type === STRING_SELECT ? value : parseEntity(value));
   return [select, () => [...select.selectedOptions].map((option) => option.value).filter(Boolean).map(parse)];
 }

@@ -1,0 +1,372 @@
+"""The forms in which a server's rules are set: Discord's own pickers, and what they say as a change of the rules."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.errors import Refused
+from bot.formatting import truncate
+from bot.language import _
+from bot.limits import (
+    BLOCK_REASON_CHARS,
+    CHOICE_CHARS,
+    GALLERY_STARS_MAX,
+    INTERACTION_TOKEN_LIFE,
+    MODAL_TITLE_CHARS,
+    REPORT_REASON_CHARS,
+    ROLE_LIMIT_MAX,
+    RULE_PLACES,
+    SELECT_OPTIONS,
+    TEXT_INPUT_CHARS,
+)
+from bot.rules.server_rules import (
+    EVERY_COMMAND,
+    CommandRule,
+    Delivery,
+    LogLine,
+    RoleLimits,
+    ServerRules,
+)
+from bot.rules.words import read_words
+from bot.ui.render.server_cards import delivery_words, format_dollars, log_line_words
+from bot.ui.respond import report_error
+
+Interaction = discord.Interaction[Any]
+Change = Callable[[ServerRules], ServerRules]
+Submitted = Callable[[Interaction, Change], Awaitable[None]]
+
+_TALK: Final = [
+    discord.ChannelType.text,
+    discord.ChannelType.news,
+    discord.ChannelType.voice,
+    discord.ChannelType.stage_voice,
+    discord.ChannelType.forum,
+]
+_POST: Final = [discord.ChannelType.text, discord.ChannelType.news]
+_MICRO: Final = 1_000_000
+_NUMBER_CHARS: Final = 10
+
+
+class _Form(ui.Modal):
+    """A form; errors are reported to the person."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+
+    def label(self, text: str, item: ui.Item[Any], description: str | None = None) -> None:
+        """Add a field under a label."""
+        self.add_item(ui.Label(text=text, description=description, component=item))
+
+    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it, too
+        self, interaction: Interaction, error: Exception, /
+    ) -> None:
+        await report_error(interaction, error)
+
+
+class CommandForm(_Form):
+    """Who may use a command, and where."""
+
+    def __init__(self, name: str, rules: ServerRules, submitted: Submitted) -> None:
+        title = _("Every other command") if name == EVERY_COMMAND else _("Rule of /{command}").format(command=name)
+        super().__init__(title)
+        self._name = name
+        self._submitted = submitted
+        rule = rules.command_rule(name)
+        self._enabled: ui.Checkbox[Any] = ui.Checkbox(default=rule.enabled)
+        self._channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
+            channel_types=_TALK,
+            placeholder=_("Everywhere"),
+            min_values=0,
+            max_values=RULE_PLACES,
+            default_values=_defaults(discord.SelectDefaultValueType.channel, rule.channels),
+        )
+        self._roles: ui.RoleSelect[Any] = ui.RoleSelect(
+            placeholder=_("Everybody"),
+            min_values=0,
+            max_values=RULE_PLACES,
+            default_values=_defaults(discord.SelectDefaultValueType.role, rule.roles),
+        )
+        self._age_restricted: ui.Checkbox[Any] = ui.Checkbox(default=rule.age_restricted)
+        self.label(_("Offer it in this server"), self._enabled)
+        self.label(_("Only in these channels"), self._channels, _("With their threads. None: everywhere"))
+        self.label(_("Only for these roles"), self._roles, _("None: for everybody"))
+        self.label(_("Only in age-restricted channels"), self._age_restricted)
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        rule = CommandRule(
+            enabled=self._enabled.value,
+            channels=frozenset(channel.id for channel in self._channels.values),
+            roles=frozenset(role.id for role in self._roles.values),
+            age_restricted=self._age_restricted.value,
+        )
+        await self._submitted(interaction, lambda rules: rules.with_command(self._name, rule))
+
+
+class LimitsForm(_Form):
+    """What people with a role may use."""
+
+    def __init__(self, role: discord.Object, name: str, rules: ServerRules, submitted: Submitted) -> None:
+        super().__init__(_("Limits of {role}").format(role=name))
+        self._role_id = role.id
+        self._submitted = submitted
+        limits = rules.limits.get(role.id, RoleLimits())
+        money = limits.month_micro_dollars
+        note = _("The most generous role wins. Leave a field empty where this role says nothing.")
+        self.add_item(ui.TextDisplay(note))
+        self._at_once = self._number(_("Runs at once"), limits.at_once)
+        self._per_day = self._number(_("Runs in 24 hours"), limits.per_day)
+        self._money = self._number(_("Dollars a month"), None if money is None else format_dollars(money)[1:])
+        self._outputs = self._number(_("Most outputs of a run"), limits.outputs)
+
+    def _number(self, label: str, value: int | str | None) -> ui.TextInput[Any]:
+        item: ui.TextInput[Any] = ui.TextInput(
+            required=False, max_length=_NUMBER_CHARS, default=None if value is None else str(value)
+        )
+        self.label(label, item)
+        return item
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        limits = RoleLimits(
+            at_once=_to_number(_("Runs at once"), self._at_once.value),
+            per_day=_to_number(_("Runs in 24 hours"), self._per_day.value),
+            month_micro_dollars=_to_micro_dollars(_("Dollars a month"), self._money.value),
+            outputs=_to_number(_("Most outputs of a run"), self._outputs.value, low=1),
+        )
+        await self._submitted(interaction, lambda rules: rules.with_limits(self._role_id, limits))
+
+
+class ResultsForm(_Form):
+    """Where results are shown."""
+
+    def __init__(self, rules: ServerRules, submitted: Submitted) -> None:
+        super().__init__(_("Results"))
+        self._submitted = submitted
+        self._delivery: ui.RadioGroup[Any] = ui.RadioGroup(
+            options=[
+                discord.RadioGroupOption(
+                    label=name, value=delivery.value, description=about, default=rules.delivery is delivery
+                )
+                for delivery, (name, about) in delivery_words().items()
+            ]
+        )
+        self._spoiler: ui.Checkbox[Any] = ui.Checkbox(default=rules.spoiler)
+        self.label(_("Where results are shown"), self._delivery)
+        self.label(_("Hide pictures behind a spoiler"), self._spoiler)
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        delivery = Delivery(self._delivery.value or Delivery.PUBLIC)
+        spoiler = self._spoiler.value
+        await self._submitted(interaction, lambda rules: replace(rules, delivery=delivery, spoiler=spoiler))
+
+
+class SafetyForm(_Form):
+    """Which words are refused, and which command looks at pictures. ``checkers`` are commands that take an image."""
+
+    def __init__(self, rules: ServerRules, checkers: Sequence[str], submitted: Submitted) -> None:
+        super().__init__(_("Safety"))
+        self._submitted = submitted
+        self._words: ui.TextInput[Any] = ui.TextInput(
+            style=discord.TextStyle.paragraph,
+            required=False,
+            max_length=TEXT_INPUT_CHARS,
+            default=truncate("\n".join(rules.refused_words), TEXT_INPUT_CHARS) or None,
+        )
+        self.label(_("Refused words, one per line"), self._words, _("Whole words, in any spelling of their letters"))
+        self._checker: ui.Select[Any] | None = None
+        if checkers:
+            self._checker = ui.Select(
+                placeholder=_("Nobody looks at them"),
+                required=False,
+                min_values=0,
+                options=[
+                    discord.SelectOption(label=f"/{name}"[:CHOICE_CHARS], value=name, default=name == rules.checker)
+                    for name in checkers[:SELECT_OPTIONS]
+                ],
+            )
+            self.label(
+                _("Look at pictures with"), self._checker, _("Runs before they are shown, and costs what it costs")
+            )
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        words = read_words(self._words.value)
+        chosen = None if self._checker is None else next(iter(self._checker.values), None)
+        await self._submitted(interaction, lambda rules: replace(rules, refused_words=words, checker=chosen))
+
+
+class GalleryForm(_Form):
+    """Where the results go that people like."""
+
+    def __init__(self, rules: ServerRules, submitted: Submitted) -> None:
+        super().__init__(_("Gallery"))
+        self._submitted = submitted
+        self._channel = _channel_picker(rules.gallery_channel_id)
+        self._stars: ui.TextInput[Any] = ui.TextInput(
+            default=str(rules.gallery_stars), max_length=len(str(GALLERY_STARS_MAX))
+        )
+        self.label(_("Gallery channel"), self._channel, _("None: no gallery"))
+        self.label(_("Stars by others that bring a result there"), self._stars)
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        stars = _to_number(_("Stars"), self._stars.value, low=1, high=GALLERY_STARS_MAX)
+        channel = _chosen_id(self._channel)
+        await self._submitted(
+            interaction,
+            lambda rules: replace(rules, gallery_channel_id=channel, gallery_stars=stars or rules.gallery_stars),
+        )
+
+
+class LogForm(_Form):
+    """What is told in which channel."""
+
+    def __init__(self, rules: ServerRules, submitted: Submitted) -> None:
+        super().__init__(_("Log"))
+        self._submitted = submitted
+        self._channel = _channel_picker(rules.log_channel_id)
+        self._lines: ui.CheckboxGroup[Any] = ui.CheckboxGroup(
+            required=False,
+            min_values=0,
+            options=[
+                discord.CheckboxGroupOption(
+                    label=name, value=line.value, description=about, default=line in rules.log_lines
+                )
+                for line, (name, about) in log_line_words().items()
+            ],
+        )
+        self._prompts: ui.Checkbox[Any] = ui.Checkbox(default=rules.log_prompts)
+        self.label(_("Log channel"), self._channel, _("None: no log, and nothing can be reported"))
+        self.label(_("Lines"), self._lines, _("Reports always come here"))
+        self.label(_("Show prompts"), self._prompts)
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        channel, prompts = _chosen_id(self._channel), self._prompts.value
+        lines = frozenset(map(LogLine, self._lines.values))
+        await self._submitted(
+            interaction,
+            lambda rules: replace(rules, log_channel_id=channel, log_lines=lines, log_prompts=prompts),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockRequest:
+    """Whom to block, why, and how long; None is for good. ``user_id`` is None where it is known already."""
+
+    user_id: int | None
+    reason: str
+    lasting: timedelta | None
+
+
+BlockSubmitted = Callable[[Interaction, BlockRequest], Awaitable[None]]
+
+
+class BlockForm(_Form):
+    """Whom to block; with ``name`` somebody who is known already."""
+
+    def __init__(self, submitted: BlockSubmitted, *, name: str | None = None) -> None:
+        super().__init__(_("Block somebody") if name is None else _("Block {name}").format(name=name))
+        self._submitted = submitted
+        self._person: ui.UserSelect[Any] | None = None
+        if name is None:
+            self._person = ui.UserSelect(placeholder=_("Choose a person"), required=True)
+            self.label(_("Whom"), self._person)
+        self._duration: ui.RadioGroup[Any] = ui.RadioGroup(
+            options=[
+                discord.RadioGroupOption(label=label, value=value, default=value == _DEFAULT_DURATION)
+                for value, label in _duration_words().items()
+            ]
+        )
+        self._reason: ui.TextInput[Any] = ui.TextInput(required=False, max_length=BLOCK_REASON_CHARS)
+        self.label(_("How long"), self._duration)
+        self.label(_("Reason"), self._reason, _("They read it when they try to start a run"))
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        person = None if self._person is None else next((user.id for user in self._person.values), None)
+        duration = _DURATIONS[self._duration.value or _DEFAULT_DURATION]
+        await self._submitted(
+            interaction, BlockRequest(user_id=person, reason=self._reason.value.strip(), lasting=duration)
+        )
+
+
+class LiftForm(_Form):
+    """Whose block to lift."""
+
+    def __init__(self, submitted: Callable[[Interaction, int], Awaitable[None]]) -> None:
+        super().__init__(_("Lift a block"))
+        self._submitted = submitted
+        self._person: ui.UserSelect[Any] = ui.UserSelect(placeholder=_("Choose a person"), required=True)
+        self.label(_("Whose"), self._person)
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        await self._submitted(interaction, self._person.values[0].id)
+
+
+class ReportForm(_Form):
+    """Why a result is reported."""
+
+    def __init__(self, submitted: Callable[[Interaction, str], Awaitable[None]]) -> None:
+        super().__init__(_("Report this result"))
+        self._submitted = submitted
+        self._reason: ui.TextInput[Any] = ui.TextInput(
+            style=discord.TextStyle.paragraph, required=False, max_length=REPORT_REASON_CHARS
+        )
+        self.label(_("What is wrong with it?"), self._reason, _("The server's moderators read it, with your name"))
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        await self._submitted(interaction, self._reason.value.strip())
+
+
+_DEFAULT_DURATION: Final = "day"
+_DURATIONS: Final[dict[str, timedelta | None]] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "good": None,
+}
+
+
+def _duration_words() -> dict[str, str]:
+    return {"hour": _("An hour"), "day": _("A day"), "week": _("A week"), "good": _("For good")}
+
+
+def _defaults(kind: discord.SelectDefaultValueType, ids: frozenset[int]) -> list[discord.SelectDefaultValue]:
+    return [discord.SelectDefaultValue(id=one, type=kind) for one in sorted(ids)[:RULE_PLACES]]
+
+
+def _channel_picker(channel: int | None) -> ui.ChannelSelect[Any]:
+    chosen = frozenset(filter(None, [channel]))
+    return ui.ChannelSelect(
+        channel_types=_POST,
+        placeholder=_("Off"),
+        min_values=0,
+        default_values=_defaults(discord.SelectDefaultValueType.channel, chosen),
+    )
+
+
+def _chosen_id(picker: ui.ChannelSelect[Any]) -> int | None:
+    return next((channel.id for channel in picker.values), None)
+
+
+def _to_number(label: str, text: str, *, low: int = 0, high: int = ROLE_LIMIT_MAX) -> int | None:
+    text = text.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise Refused(
+            _("{label} must be a whole number from {low} to {high}, or empty.").format(label=label, low=low, high=high)
+        )
+    return int(text)
+
+
+def _to_micro_dollars(label: str, text: str) -> int | None:
+    """Return a sum as millionths of a dollar; a comma is a point, and a dollar sign may stand before it."""
+    text = text.strip().removeprefix("$").strip().replace(",", ".")
+    if not text:
+        return None
+    whole, _point, cents = text.partition(".")
+    digits = (whole + cents).isascii() and (whole + cents).isdigit() and len(cents) <= 6
+    if not digits or int(whole or 0) > ROLE_LIMIT_MAX:
+        raise Refused(_("{label} must be a sum like 5 or 2.50, or empty.").format(label=label))
+    return int(whole or 0) * _MICRO + int((cents or "0").ljust(6, "0"))
