@@ -58,6 +58,7 @@ from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
+from bot.ui.server_components import SERVER_COMPONENTS
 from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
@@ -73,6 +74,10 @@ from cogs.privacy.cog import PrivacyCommands
 from cogs.run.cog import RunCommand
 from cogs.run_buttons.cog import RunButtons
 from cogs.runs.cog import RunsCommands
+from cogs.server.cog import ServerCommands
+from cogs.server.log import ServerLog
+from cogs.server.removal import ResultRemover
+from cogs.server.reports import ReportResultMenu
 from cogs.start_run import RunStarter
 from cogs.use_as_subject.cog import UseAsSubject
 
@@ -168,13 +173,14 @@ class App:
         replicate_backend = ReplicateBackend(
             self._replicate, creates_per_minute=settings.creates_per_minute, webhook_base=settings.webhook_url
         )
+        self._policy = _policy(settings)
         self._engine = Engine(
             backends=Backends([replicate_backend, *served.values()]),
             runs=store.runs,
             materializer_for=self._materializer,
             open_reply=self._replies,
             clock=clock,
-            policy=_policy(settings),
+            policy=self._policy,
             metrics=metrics,
             workers=self._workers,
             ownership=ownership,
@@ -190,8 +196,14 @@ class App:
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
         self._editors = Editors(self._client, settings.model_editors)
+        self._server_log = ServerLog(self._client, store.servers, clock=clock)
         self._run_access = RunAccess(
-            self._catalog, any_model=settings.run_any, editors=self._editors, servers=store.servers, clock=clock
+            self._catalog,
+            any_model=settings.run_any,
+            editors=self._editors,
+            servers=store.servers,
+            server_log=self._server_log,
+            clock=clock,
         )
         self._run_starter = RunStarter(
             self._engine,
@@ -389,7 +401,7 @@ class App:
 
     async def _on_login(self, client: Replicord) -> None:
         """Add commands, buttons and listeners, before the gateway opens."""
-        client.add_dynamic_items(*PERSISTENT_BUTTONS)
+        client.add_dynamic_items(*PERSISTENT_BUTTONS, *SERVER_COMPONENTS)
         client.add_listener(self._discord_metrics.on_interaction)
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
@@ -418,9 +430,31 @@ class App:
                 process=None if self._cluster is None else self._cluster.me.id,
             ),
             RunsCommands(client, engine=self._engine, runs=runs),
+            *self._server_cogs(client),
             PrivacyCommands(
                 runs=runs, keep=self._retention_periods(), on_replicate=bool(self._settings.replicate_token)
             ),
+        )
+
+    def _server_cogs(self, client: Replicord) -> Iterator[commands.Cog]:
+        store = self._store
+        yield ServerCommands(
+            servers=store.servers,
+            runs=store.runs,
+            catalog=self._catalog,
+            access=self._run_access,
+            server_log=self._server_log,
+            policy=self._policy,
+            clock=self._clock,
+        )
+        yield ReportResultMenu(
+            client,
+            runs=store.runs,
+            reports=store.reports,
+            servers=store.servers,
+            server_log=self._server_log,
+            remover=ResultRemover(client, self._engine),
+            clock=self._clock,
         )
 
     def _model_cogs(self, client: Replicord) -> Iterator[commands.Cog]:

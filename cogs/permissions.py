@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import discord
+from discord import app_commands
 
 from bot.actor import Actor
 from bot.catalog.catalog import Catalog
@@ -12,12 +13,14 @@ from bot.catalog.run_access import AnyModel, RunDecision, RunRequest, RunRules, 
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
+from bot.formatting import join_facts
 from bot.limits import BLOCK_REASON_CHARS
 from bot.rules.decide import ServerSituation
-from bot.rules.server_rules import KnownPlaces, leave_out_gone
+from bot.rules.server_rules import KnownPlaces, LogLine, leave_out_gone
 from bot.runs import Target
 from bot.store.server_rules import Servers
-from bot.ui.render.markdown import escape, one_line
+from bot.ui.render.markdown import escape, format_name, one_line
+from cogs.server.log import ServerLog
 
 
 def actor_of(interaction: discord.Interaction[Any]) -> Actor:
@@ -69,12 +72,20 @@ class RunAccess:
     """Asks ``decide_run`` with the commands, settings and server rules of this moment."""
 
     def __init__(
-        self, catalog: Catalog, *, any_model: AnyModel, editors: Editors, servers: Servers, clock: Clock
+        self,
+        catalog: Catalog,
+        *,
+        any_model: AnyModel,
+        editors: Editors,
+        servers: Servers,
+        server_log: ServerLog,
+        clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._any_model: AnyModel = any_model
         self._editors = editors
         self._servers = servers
+        self._log = server_log
         self._clock = clock
 
     @property
@@ -97,10 +108,15 @@ class RunAccess:
             target=target,
             input=run_input,
             outputs=outputs,
-            by_name=interaction.type is discord.InteractionType.application_command
-            and (interaction.data or {}).get("name") == command,
+            by_name=isinstance(interaction.command, app_commands.Command) and interaction.command.name == command,
         )
-        return decide_run(actor_of(interaction), request, await self.load_rules(interaction))
+        actor = actor_of(interaction)
+        try:
+            return decide_run(actor, request, await self.load_rules(interaction))
+        except Refused as refused:
+            line = join_facts(f"**{format_name(actor.name)}**", f"/{escape(command)}", refused.sentence)
+            self._log.post(actor.guild_id, LogLine.REFUSALS, line)
+            raise
 
     async def load_rules(self, interaction: discord.Interaction[Any]) -> RunRules:
         """Return what decides here and now, for many questions to ``decide_run`` at once."""

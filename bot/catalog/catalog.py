@@ -48,7 +48,7 @@ class Command:
     limits: Mapping[str, float] = field(default_factory=dict)
     added: bool = False
     problems: tuple[str, ...] = ()
-    offer: CommandOffer = CommandOffer()
+    offer: CommandOffer = field(default_factory=CommandOffer)
 
 
 def find_governing_command(commands: Iterable[Command], name: str, target: Target) -> Command | None:

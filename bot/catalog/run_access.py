@@ -5,7 +5,7 @@ and again, with the input, when the run starts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from bot.actor import ADMINISTRATOR, Actor
@@ -40,8 +40,8 @@ class RunRequest:
 class RunRules:
     """What the answer depends on beside the request: the commands that exist now, and the settings.
 
-    ``hidden`` are inputs that nobody may set with any model. ``editors`` are user ids. ``server`` is the server that the
-    run would be in, None elsewhere.
+    ``hidden`` are inputs that nobody may set with any model. ``editors`` are user ids. ``server`` is the server that
+    the run would be in, None elsewhere.
     """
 
     commands: tuple[Command, ...]
@@ -60,7 +60,7 @@ class RunDecision:
 
     command: Command | None
     input: Mapping[str, Any] | None
-    terms: RunTerms = RunTerms()
+    terms: RunTerms = field(default_factory=RunTerms)
 
 
 def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecision:

@@ -1,7 +1,7 @@
 """Decide what a server's rules say about a run: a pure function of the person, the command and the rules."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ class ServerSituation:
     """A server's rules, without what is gone, and whether the person is blocked there. ``guild_id`` is the server."""
 
     guild_id: int
-    rules: ServerRules = ServerRules()
+    rules: ServerRules = field(default_factory=ServerRules)
     block: Block | None = None
 
 
@@ -38,7 +38,7 @@ class RunTerms:
     """
 
     guild_id: int | None = None
-    limits: RoleLimits = RoleLimits()
+    limits: RoleLimits = field(default_factory=RoleLimits)
     delivery: Delivery = Delivery.PUBLIC
     spoiler: bool = False
     checker: str | None = None

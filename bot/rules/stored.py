@@ -7,9 +7,9 @@ from bot.limits import (
     GALLERY_STARS_MAX,
     REFUSED_WORD_CHARS,
     REFUSED_WORDS,
-    RULE_PLACES,
     ROLE_LIMIT_MAX,
     ROLES_WITH_LIMITS,
+    RULE_PLACES,
     SERVER_COMMAND_RULES,
 )
 from bot.rules.server_rules import CommandRule, Delivery, LogLine, RoleLimits, ServerRules

@@ -198,7 +198,8 @@ class Engine:
     ) -> AsyncIterator[None]:
         """Hold a place for a run that is about to start, so that no file is read for one that may not.
 
-        ``server`` are the limits of the server that it is in, beside the bot's own. Refused if the bot is shutting down; QuotaExceeded if its author may not start another run.
+        ``server`` are the limits of the server that it is in, beside the bot's own. Refused if the bot is shutting
+        down; QuotaExceeded if its author may not start another run.
         """
         if self._stopping:
             raise Restarting

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class CommandSpec:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     at_once: int = 1
-    offer: CommandOffer = CommandOffer()
+    offer: CommandOffer = field(default_factory=CommandOffer)
 
 
 def check_name(name: str) -> str:
@@ -125,35 +125,26 @@ def _read_offer(path: Path, name: str, table: Mapping[str, Any]) -> CommandOffer
     nsfw = table.get("nsfw", False)
     if not isinstance(nsfw, bool):
         raise ValueError(f"{path}: [{name}] nsfw must be true or false.")
-    contexts = _read_texts(path, name, "contexts", table, list(Context), 'a list like ["server"]')
-    permissions = _read_texts(
-        path, name, "default_member_permissions", table, [], 'a list of permissions, like ["manage_messages"]'
-    )
-    for key, values, valid in (
-        ("contexts", contexts, tuple(Context)),
-        ("default_member_permissions", permissions, tuple(PERMISSIONS)),
-    ):
-        unknown = next((value for value in values if value not in valid), None)
-        if unknown is not None:
-            raise ValueError(
-                f"{path}: [{name}] {key}: there is no {quote(unknown)}. Valid values: {', '.join(sorted(valid))}."
-            )
+    contexts = _read_choices(path, name, "contexts", table.get("contexts", list(Context)), list(Context))
     if not contexts:
         raise ValueError(f"{path}: [{name}] contexts must name at least one of {', '.join(Context)}.")
-    bits = 0
-    for permission in permissions:
-        bits |= 1 << PERMISSIONS[permission]
+    key = "default_member_permissions"
+    permissions = _read_choices(path, name, key, table.get(key, []), list(PERMISSIONS))
+    bits = sum(1 << number for number in {PERMISSIONS[permission] for permission in permissions})
     return CommandOffer(age_restricted=nsfw, permissions=bits, contexts=frozenset(map(Context, contexts)))
 
 
-def _read_texts(
-    path: Path, name: str, key: str, table: Mapping[str, Any], default: list[Any], expected: str
-) -> list[str]:
-    value = table.get(key, default)
+def _read_choices(path: Path, name: str, key: str, value: Any, valid: Sequence[str]) -> list[str]:
+    """Return the names in a list, or one name alone; ValueError if one is not valid."""
     value = [value] if isinstance(value, str) else value
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"{path}: [{name}] {key} must be {expected}.")
-    return [str(item) for item in value]
+        raise ValueError(f'{path}: [{name}] {key} must be a list of names, like ["{valid[0]}"].')
+    unknown = next((item for item in value if item not in valid), None)
+    if unknown is not None:
+        raise ValueError(
+            f"{path}: [{name}] {key}: there is no {quote(unknown)}. Valid names: {', '.join(sorted(valid))}."
+        )
+    return value
 
 
 def _read_at_once(path: Path, name: str, table: Mapping[str, Any], target: Target) -> int:

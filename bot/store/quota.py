@@ -114,9 +114,7 @@ def _check(
             first = used - daily_limit  # once this one is a day old, there is room again
             now = values["since"] + DAY
             retry_at = (times[first] if first < len(times) else now) + DAY if daily_limit else None
-            return QuotaExceeded(
-                QuotaKind.DAILY, limit=daily_limit, used=used, retry_at=retry_at, in_server=in_server
-            )
+            return QuotaExceeded(QuotaKind.DAILY, limit=daily_limit, used=used, retry_at=retry_at, in_server=in_server)
     return None
 
 

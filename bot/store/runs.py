@@ -11,8 +11,8 @@ from bot.media.types import InputFile, Media, StoredFile
 from bot.store import privacy, queries, quota, retention, transitions
 from bot.store.database import Database
 from bot.store.models import Run, RunState
-from bot.store.quota import ServerQuota
 from bot.store.privacy import Erasure, StoredCounts
+from bot.store.quota import ServerQuota
 from bot.store.retention import ExpiredCounts
 
 

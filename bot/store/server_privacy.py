@@ -6,11 +6,11 @@ A block outlives erasing, without its reason: else whoever is blocked could lift
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, or_, select, update
 
 from bot.store.tables import Time, reports, result_threads, server_blocks, server_changes
 
-_PERSON: Final = bindparam("person")
+_PERSON: Final[BindParameter[int]] = bindparam("person")
 _BLOCKED: Final = server_blocks.c.user_id == _PERSON
 _ABOUT: Final = reports.c.author_id == _PERSON
 _REPORTED: Final = reports.c.reporter_id == _PERSON
@@ -28,9 +28,7 @@ _ERASE: Final = (
     update(server_blocks).where(_BLOCKED).values(reason=""),
     update(server_blocks).where(server_blocks.c.by_id == _PERSON).values(by_id=None),
     update(server_changes).where(server_changes.c.by_id == _PERSON).values(by_id=None),
-    update(server_changes)
-    .where(server_changes.c.subject_id == _PERSON)
-    .values(subject_id=None, before={}, after={}),
+    update(server_changes).where(server_changes.c.subject_id == _PERSON).values(subject_id=None, before={}, after={}),
     delete(reports).where(_ABOUT),
     update(reports).where(_REPORTED).values(reporter_id=None, reason=""),
     update(reports).where(reports.c.closed_by_id == _PERSON).values(closed_by_id=None),

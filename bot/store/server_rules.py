@@ -46,9 +46,7 @@ _SELECT_BLOCKS: Final = (
 )
 _COUNT_BLOCKS: Final = select(func.count()).select_from(server_blocks).where(_BLOCKS, _IN_FORCE)
 _DELETE_BLOCK: Final = delete(server_blocks).where(_THIS_BLOCK)
-_OLDEST_BLOCK: Final = (
-    select(server_blocks.c.user_id).where(_BLOCKS).order_by(server_blocks.c.created_at).limit(1)
-)
+_OLDEST_BLOCK: Final = select(server_blocks.c.user_id).where(_BLOCKS).order_by(server_blocks.c.created_at).limit(1)
 
 _THREAD: Final = (result_threads.c.channel_id == bindparam("channel")) & (
     result_threads.c.user_id == bindparam("person")
@@ -116,8 +114,7 @@ class Servers:
         """Return the newest changes of a server's rules, the newest first."""
         return await self._database.read(
             lambda connection: tuple(
-                _row_to_change(row)
-                for row in connection.execute(_SELECT_CHANGES, {"server": guild_id, "most": most})
+                _row_to_change(row) for row in connection.execute(_SELECT_CHANGES, {"server": guild_id, "most": most})
             )
         )
 
@@ -161,9 +158,7 @@ class Servers:
 
         def save(connection: Connection) -> None:
             statement = insert_into(connection, result_threads).values(**key, thread_id=thread_id)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=list(key), set_={"thread_id": thread_id})
-            )
+            connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_={"thread_id": thread_id}))
 
         await self._database.write(save)
 

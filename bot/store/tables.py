@@ -348,9 +348,7 @@ reports = Table(
     CheckConstraint("state IN ('open', 'removed', 'blocked', 'dismissed')", name="report_state_is_known"),
 )
 _OPEN_REPORT = reports.c.state == "open"
-Index(
-    "reports_open", reports.c.message_id, unique=True, sqlite_where=_OPEN_REPORT, postgresql_where=_OPEN_REPORT
-)
+Index("reports_open", reports.c.message_id, unique=True, sqlite_where=_OPEN_REPORT, postgresql_where=_OPEN_REPORT)
 Index("reports_by_run", reports.c.run_id)
 Index("reports_by_author", reports.c.author_id)
 Index("reports_by_reporter", reports.c.reporter_id)

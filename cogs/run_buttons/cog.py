@@ -124,7 +124,9 @@ class RunButtons(commands.Cog):
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
         self._check_repeatable(interaction, run)
-        await self._access.decide(interaction, command=run.command, target=parse_target(run.target), run_input=run.input)
+        await self._access.decide(
+            interaction, command=run.command, target=parse_target(run.target), run_input=run.input
+        )
         files = await self._runs.list_files(run.id)
         if any(number >= len(files) for number in find_references(run.input)):
             raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")

@@ -281,9 +281,7 @@ def _require_manager(interaction: Interaction) -> discord.Guild:
     if interaction.guild is None or interaction.guild_id is None:
         raise Refused(_("Use this in a server."))
     if not interaction.permissions.manage_guild:
-        raise Refused(
-            _("Only people with Manage Server can set this server's rules. See them with /server show.")
-        )
+        raise Refused(_("Only people with Manage Server can set this server's rules. See them with /server show."))
     return interaction.guild
 
 

@@ -1,8 +1,36 @@
 """Remove a result from its channel: what a moderator does about a report."""
 
-from collections.abc import Awaitable, Callable
+import discord
+import structlog
 
+from bot.errors import Refused
+from bot.language import _
 from bot.runs import Run
+from bot.runs.engine import Engine
+from bot.ui.requests import REQUEST_ERRORS, send_request
 
-RemoveResult = Callable[[Run, int], Awaitable[None]]
-"""Removes the messages and stored copies of a finished run, in the name of a user; one in progress is stopped first."""
+_UNKNOWN_MESSAGE = 10008
+
+log = structlog.get_logger(__name__)
+
+
+class ResultRemover:
+    """Deletes the messages of a run; one in progress is stopped first."""
+
+    def __init__(self, client: discord.Client, engine: Engine) -> None:
+        self._client = client
+        self._engine = engine
+
+    async def remove(self, run: Run, *, by: int) -> None:
+        """Delete every message of a run; Refused if Discord does not let the bot."""
+        if not run.state.terminal:
+            await self._engine.cancel(run.id, by=by)
+        channel = self._client.get_partial_messageable(run.place.channel_id, guild_id=run.place.guild_id)
+        for message_id in (run.place.message_id, *run.messages.values()):
+            try:
+                await send_request(channel.get_partial_message(message_id).delete())
+            except REQUEST_ERRORS as error:
+                if isinstance(error, discord.HTTPException) and error.code == _UNKNOWN_MESSAGE:
+                    continue
+                log.warning("result_not_removed", run=run.id, error=str(error))
+                raise Refused(_("I can't delete that message. Delete it yourself, then dismiss the report.")) from error

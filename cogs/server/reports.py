@@ -31,7 +31,7 @@ from bot.ui.respond import respond
 from bot.ui.server_components import ReportAction
 from cogs.server.forms import BlockForm, BlockRequest, ReportForm
 from cogs.server.log import ServerLog
-from cogs.server.removal import RemoveResult
+from cogs.server.removal import ResultRemover
 
 Interaction = discord.Interaction[Replicord]
 
@@ -52,7 +52,7 @@ class ReportResultMenu(commands.Cog):
         reports: Reports,
         servers: Servers,
         server_log: ServerLog,
-        remove_result: RemoveResult,
+        remover: ResultRemover,
         clock: Clock,
     ) -> None:
         self._client = client
@@ -60,7 +60,7 @@ class ReportResultMenu(commands.Cog):
         self._reports = reports
         self._servers = servers
         self._log = server_log
-        self._remove_result = remove_result
+        self._remover = remover
         self._clock = clock
         self._menu = app_commands.ContextMenu(
             name=_NAME,
@@ -181,7 +181,7 @@ class ReportResultMenu(commands.Cog):
         await defer(interaction)
         run = await self._runs.get(report.run_id) if report.run_id is not None else None
         if run is not None:
-            await self._remove_result(run, interaction.user.id)
+            await self._remover.remove(run, by=interaction.user.id)
         await self._close(interaction, report, ReportState.REMOVED)
 
     async def _block_author(self, interaction: Interaction, report_id: str, request: BlockRequest) -> None:
@@ -190,9 +190,7 @@ class ReportResultMenu(commands.Cog):
             raise Refused(_("Only people with Manage Server or Time out members can block somebody."))
         now = self._clock.now()
         until = None if request.lasting is None else now + request.lasting
-        await self._reports.close_with_block(
-            report, reason=request.reason, until=until, by=interaction.user.id, at=now
-        )
+        await self._reports.close_with_block(report, reason=request.reason, until=until, by=interaction.user.id, at=now)
         for change in await self._servers.list_changes(report.guild_id, most=1):
             self._log.post(report.guild_id, LogLine.BLOCKS, describe_log_change(change))
         await self._show(interaction, await self._load_report(interaction, report_id))

@@ -8,6 +8,7 @@ from bot.catalog.resolve import ReplicateUnavailable, UnknownModel
 from bot.errors import Refused
 from bot.limits import GLOBAL_COMMANDS
 from bot.settings import CommandSpec
+from bot.settings.commands import RESERVED_NAMES
 from bot.store.store import Store
 from sandbox.replicate.standin import ReplicateStandIn
 from tests.catalog.conftest import MakeCatalog, Release
@@ -109,7 +110,8 @@ async def test_failed_addition_says_why(
 
 async def test_commands_never_exceed_discords_limit(make: MakeCatalog, release: Release) -> None:
     release("maker", "a", {"prompt": PROMPT})
-    catalog = make([spec(f"make{number}", "somebody/maker") for number in range(GLOBAL_COMMANDS - 6)])
+    free = GLOBAL_COMMANDS - len(RESERVED_NAMES)
+    catalog = make([spec(f"make{number}", "somebody/maker") for number in range(free - 1)])
     await catalog.load()
     await catalog.add("one", MODEL, by=1)
     with pytest.raises(Refused, match="Remove one first"):

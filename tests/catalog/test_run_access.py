@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
-from bot.actor import Actor
+from bot.actor import ADMINISTRATOR, Actor, Context
 from bot.backends.replicate.types import ModelRef
 from bot.backends.target import ServedModel, Target
 from bot.catalog.catalog import ANY_MODEL, Command, prepare_command
 from bot.catalog.resolve import ResolvedModel
 from bot.catalog.run_access import RunRequest, RunRules, decide_run
 from bot.errors import Refused
+from bot.rules.decide import ServerSituation
+from bot.rules.server_rules import CommandRule, RoleLimits, ServerRules
 from bot.settings import CommandSpec
+from bot.settings.commands import CommandOffer
 from tests.options.samples import DEFAULT_SCHEMA
 
 PINNED = ModelRef("fofr", "consistent-character", "a" * 64)
@@ -127,3 +130,50 @@ def test_a_run_from_before_a_command_had_a_server_needs_the_right() -> None:
     moved = command("generate", SERVER)
     with pytest.raises(Refused):
         decide_run(MIA, request("generate", PINNED), rules(moved))
+
+
+def test_a_servers_rules_hold_on_every_way() -> None:
+    known = command()
+    off = ServerSituation(guild_id=2, rules=ServerRules(commands={"generate": CommandRule(enabled=False)}))
+    for name in ("generate", "removed", ANY_MODEL):
+        with pytest.raises(Refused, match="/generate is switched off"):
+            decide_run(EDITOR, request(name), rules(known, server=off, any_model="everyone"))
+    without_run = ServerSituation(guild_id=2, rules=ServerRules(commands={ANY_MODEL: CommandRule(enabled=False)}))
+    with pytest.raises(Refused, match="/run is switched off"):
+        decide_run(EDITOR, request(ANY_MODEL, OTHER), rules(known, server=without_run))
+
+
+def test_a_decision_carries_the_servers_terms() -> None:
+    situation = ServerSituation(guild_id=2, rules=ServerRules(spoiler=True, limits={2: RoleLimits(at_once=1)}))
+    terms = decide_run(MIA, request(), rules(command(), server=situation)).terms
+    assert (terms.guild_id, terms.spoiler, terms.limits.at_once) == (2, True, 1)
+
+
+def test_refused_words_are_looked_for_in_fixed_values_too() -> None:
+    situation = ServerSituation(guild_id=2, rules=ServerRules(refused_words=("fox",)))
+    hiding = rules(command(hidden=("prompt",), defaults={"prompt": "a fox"}), server=situation)
+    with pytest.raises(Refused, match="fox"):
+        decide_run(MIA, request(), hiding)
+
+
+@pytest.mark.parametrize(
+    ("offer", "sentence"),
+    [
+        (CommandOffer(age_restricted=True), "age-restricted"),
+        (CommandOffer(contexts=frozenset({Context.BOT_DM})), "can't be used here"),
+        (CommandOffer(permissions=1 << 13), "more permissions"),
+    ],
+)
+def test_what_discord_does_not_offer_is_refused_elsewhere(offer: CommandOffer, sentence: str) -> None:
+    known = rules(command(offer=offer))
+    with pytest.raises(Refused, match=sentence):
+        decide_run(MIA, request(), known)
+    able = replace(MIA, permissions=1 << 13, in_age_restricted=True)
+    if Context.SERVER in offer.contexts:
+        decide_run(able, request(), known)
+        decide_run(replace(able, permissions=ADMINISTRATOR), request(), known)
+
+
+def test_a_server_may_offer_a_command_to_others_than_configured() -> None:
+    known = rules(command(offer=CommandOffer(permissions=1 << 13)))
+    decide_run(MIA, replace(request(), by_name=True), known)

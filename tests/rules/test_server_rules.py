@@ -84,7 +84,7 @@ def test_an_age_restricted_command_needs_such_a_channel() -> None:
 
 def test_a_refused_word_is_named() -> None:
     rules = ServerRules(refused_words=("gun",))
-    with pytest.raises(Refused, match="“gun” isn't allowed in this server. Change it"):
+    with pytest.raises(Refused, match="“gun” isn't allowed in this server"):
         decide(rules, run_input={"prompt": "a gun"})
     decide(rules)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.limits import BLOCKS_PER_SERVER, REPORTS_PER_PERSON, RULE_CHANGES_KEPT
+from bot.limits import BLOCKS_PER_SERVER, REPORTS_KEPT, REPORTS_PER_PERSON, RULE_CHANGES_KEPT
 from bot.rules.decide import Block
 from bot.rules.server_rules import CommandRule, Delivery, Section, ServerRules
 from bot.store.errors import QuotaExceeded, QuotaKind
@@ -15,7 +15,6 @@ from bot.store.quota import ServerQuota
 from bot.store.reports import Report, ReportResult, ReportState
 from bot.store.server_rules import Servers
 from bot.store.store import Store
-from tests.clock import VirtualClock
 from tests.store.samples import BOB, MIA, T0, after, make_run, store_run_in_state
 
 SERVER = 2
@@ -120,7 +119,7 @@ async def test_the_oldest_block_goes_where_there_are_too_many(servers: Servers) 
     assert (await servers.get_situation(SERVER, 1, now=T0))[1] is None
 
 
-async def test_a_servers_limits_count_its_own_runs(store: Store, clock: VirtualClock) -> None:
+async def test_a_servers_limits_count_its_own_runs(store: Store) -> None:
     elsewhere = make_run("elsewhere")
     await store_run_in_state(
         store.runs, replace(elsewhere, place=replace(elsewhere.place, guild_id=SERVER + 1)), RunState.RUNNING
@@ -194,3 +193,48 @@ async def test_a_thread_of_results_is_found_again(servers: Servers) -> None:
     await servers.save_thread(3, MIA, 31)
     assert await servers.get_thread(3, MIA) == 31
     assert await servers.get_thread(3, BOB) is None
+
+
+async def fill_with_bob(store: Store) -> None:
+    await store.servers.block(SERVER, BOB, reason="bob's spam", until=None, by=MIA, at=T0)
+    await store.servers.change_rules(
+        SERVER, Section.RESULTS, lambda rules: replace(rules, spoiler=True), by=BOB, at=after(1)
+    )
+    await store.servers.save_thread(3, BOB, 30)
+    await store.reports.add(report(1, author_id=BOB, reporter_id=MIA))
+    await store.reports.add(report(2, author_id=MIA, reporter_id=BOB, reason="bob's words"))
+
+
+async def test_people_are_told_of_blocks_reports_and_changes(store: Store) -> None:
+    await fill_with_bob(store)
+    assert (await store.runs.count_stored(BOB)).server_records == 3
+    exported = await store.runs.export(BOB)
+    assert [block["reason"] for block in exported["blocks"]] == ["bob's spam"]
+    assert [one["reason"] for one in exported["reports"]] == ["bob's words"]
+    assert [change["section"] for change in exported["rule_changes"]] == ["results"]
+    assert str(MIA) not in str(exported), "who reported or blocked somebody is not told"
+
+
+async def test_erasing_leaves_the_block_alone_and_nothing_else(store: Store) -> None:
+    await fill_with_bob(store)
+    await store.runs.erase(BOB)
+    assert (await store.servers.get_situation(SERVER, BOB, now=T0))[1] == Block(until=None)
+    changes = await store.servers.list_changes(SERVER, most=9)
+    assert not any(BOB in (change.by_id, change.subject_id) for change in changes)
+    assert "bob" not in str(changes)
+    assert await store.servers.get_thread(3, BOB) is None
+    assert await store.reports.get(report(1).id) is None
+    kept = await store.reports.get(report(2).id)
+    assert kept is not None
+    assert (kept.reporter_id, kept.reason) == (None, "")
+
+
+async def test_old_reports_and_blocks_that_are_over_go(store: Store) -> None:
+    await store.servers.block(SERVER, BOB, reason="", until=after(60), by=MIA, at=T0)
+    await store.reports.add(report())
+    await store.runs.delete_expired(after(61))
+    assert await store.reports.get(report().id) is not None
+    await store.servers.block(SERVER, MIA, reason="", until=None, by=BOB, at=T0)
+    await store.runs.delete_expired(T0 + REPORTS_KEPT)
+    assert await store.reports.get(report().id) is None
+    assert [block.user_id for block in await store.servers.list_blocks(SERVER, now=T0, most=9)] == [MIA]

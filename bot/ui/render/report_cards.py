@@ -21,13 +21,15 @@ _REASON_LINES: Final = 6
 def report_card(report: Report, *, prompt: str | None) -> Card:
     """Return the card of a report: open with its buttons, closed with who closed it. ``prompt`` is left out if None."""
     reporter = _("somebody") if report.reporter_id is None else f"<@{report.reporter_id}>"
+    link = f"[{_('open')}]({_url(report)})"
     lines = [
         "### " + (_("A result was reported") if report.state is ReportState.OPEN else _closed_title(report.state)),
-        join_facts(f"**{format_name(report.author_name)}**", f"/{escape(report.command)}", f"[{_('open')}]({_url(report)})"),
+        join_facts(f"**{format_name(report.author_name)}**", f"/{escape(report.command)}", link),
     ]
     if prompt:
         lines.append(f"> {escape(one_line(prompt, SERVER_LOG_CHARS))}")
-    lines.append("-# " + _("Reported by {person} {when}").format(person=reporter, when=format_timestamp(report.created_at)))
+    reported = _("Reported by {person} {when}")
+    lines.append("-# " + reported.format(person=reporter, when=format_timestamp(report.created_at)))
     if report.reason:
         lines.append(format_quote(report.reason, lines=_REASON_LINES, chars=REPORT_REASON_CHARS))
     items: list[ui.Item[Any]] = [ui.TextDisplay("\n".join(line for line in lines if line))]

@@ -38,8 +38,7 @@ class ServerState:
     """What the card shows: the rules as they are stored, and how they meet the server.
 
     ``gone_roles`` and ``gone_channels`` no longer exist. ``unwritable`` are channels that the bot cannot post in,
-    ``threadless`` those in which it cannot open threads. ``commands`` are the names of all commands. ``prices``: sums of
-    money can be limited.
+    ``threadless`` those in which it cannot open threads. ``commands`` are the names of all commands.
     """
 
     guild_id: int
@@ -64,8 +63,7 @@ def overview_card(state: ServerState) -> Card:
         (ServerAction.LOG, _("Log"), _describe_log(state)),
     )
     entries = [
-        Entry(text=_section_text(title, lines), button=_edit_button(action, title))
-        for action, title, lines in sections
+        Entry(text=_section_text(title, lines), button=_edit_button(action, title)) for action, title, lines in sections
     ]
     return list_card(
         _("Server rules"),

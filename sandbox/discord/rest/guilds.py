@@ -152,7 +152,7 @@ async def get_channel(services: Services, request: ApiRequest) -> ApiResponse:
 
 
 async def start_thread(services: Services, request: ApiRequest) -> ApiResponse:
-    """Start a thread of a text channel, private unless its type says otherwise (channel#start-thread-without-message)."""
+    """Start a thread in a text channel, by default a private one (channel#start-thread-without-message)."""
     channel = require_channel(services, request)
     fields, errors = request.json_object(), FormErrors()
     errors.check_text(fields.get("name"), 1, THREAD_NAME_CHARS, "name")

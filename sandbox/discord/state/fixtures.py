@@ -79,9 +79,9 @@ class StateBuilder:
 def default_state(clock: Clock) -> DiscordState:
     """Return a guild “Sandbox” with four people and the bot, and a DM of the bot and mia.
 
-    mia uses commands, noah is another member, ada may manage messages and the guild, olga owns it. In #general and #pictures
-    the bot may do all it needs; in #quiet it may not add reactions, attach files or embed links; it does not see
-    #hidden. “ideas” is a thread of #general. “Elsewhere” is a guild without the bot.
+    mia uses commands, noah is another member, ada may manage messages and the guild, olga owns it. In #general and
+    #pictures the bot may do all it needs; in #quiet it may not add reactions, attach files or embed links; it does not
+    see #hidden. “ideas” is a thread of #general. “Elsewhere” is a guild without the bot.
     """
     builder = StateBuilder(clock)
     olga = builder.add_user("olga", "#b5651d")

@@ -4,11 +4,14 @@ import asyncio
 import sqlite3
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from bot.rules.server_rules import Section
 from bot.store.commands import CommandRow
 from bot.store.migrations import STEPS
 from bot.store.models import RunState
+from bot.store.reports import Report
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.samples import BOB, MIA, T0, after, make_run, store_run_in_state
@@ -32,7 +35,30 @@ async def fill(file: Path) -> None:
     await store.commands.save(CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0))
     await store.commands.cache_schema("owner/model", {"openapi": {}})
     await store.key_value.put("commands", "hash")
+    await fill_server(store)
     await store.close()
+
+
+async def fill_server(store: Store) -> None:
+    """Store rules, a block, a report and a thread of a server."""
+    await store.servers.change_rules(2, Section.RESULTS, lambda rules: replace(rules, spoiler=True), by=MIA, at=T0)
+    await store.servers.block(2, BOB, reason="spam", until=None, by=MIA, at=after(1))
+    await store.servers.save_thread(3, MIA, 30)
+    report = Report(
+        id="0" * 24,
+        run_id="succeeded-2",
+        guild_id=2,
+        channel_id=3,
+        message_id=72,
+        author_id=MIA,
+        author_name="mia",
+        command="generate",
+        reporter_id=BOB,
+        reason="rude",
+        log_channel_id=4,
+        created_at=T0,
+    )
+    await store.reports.add(report)
 
 
 def dump(file: Path) -> str:
