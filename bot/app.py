@@ -56,8 +56,11 @@ from bot.store.notifications import Message
 from bot.store.postgresql import PostgresqlLocation
 from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
+from bot.ui.direct_messages import DirectMessages
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
+from bot.ui.result_changes import ResultChanges
+from bot.ui.result_messages import ResultMessages
 from bot.ui.server_components import SERVER_COMPONENTS
 from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
@@ -71,6 +74,11 @@ from cogs.models.autocomplete import ModelAutocomplete
 from cogs.models.cog import ModelsCommands
 from cogs.permissions import Editors, RunAccess
 from cogs.privacy.cog import PrivacyCommands
+from cogs.result_files import ResultFiles
+from cogs.result_menu.cog import ResultMenu
+from cogs.results.cog import MENU_ENTRIES as RESULT_ENTRIES
+from cogs.results.cog import ResultActions
+from cogs.results.reactions import ResultReactions
 from cogs.run.cog import RunCommand
 from cogs.run_buttons.cog import RunButtons
 from cogs.runs.cog import RunsCommands
@@ -164,6 +172,12 @@ class App:
             ownership=ownership,
         )
         self._replies.limiter.share_by(self._count_processes)
+        self._result_messages = ResultMessages(self._client, limiter=self._replies.limiter, clock=clock)
+        self._result_changes = ResultChanges(runs=store.runs, results=store.results, messages=self._result_messages)
+        self._direct_messages = DirectMessages(
+            self._client, messages=self._result_messages, limiter=self._replies.limiter
+        )
+        self._result_files = ResultFiles(self._result_messages)
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._cog = cog
         self._predictions = PredictionReader(self._spool, self._workers)
@@ -207,6 +221,7 @@ class App:
         )
         self._run_starter = RunStarter(
             self._engine,
+            runs=store.runs,
             access=self._run_access,
             inputs=self._build_input_reader(http),
             clock=clock,
@@ -422,6 +437,23 @@ class App:
             *self._model_cogs(client),
             CancelRuns(client, engine=self._engine, runs=runs, missed_reactions=self._missed_reactions),
             buttons,
+            ResultMenu(runs=runs, messages=self._result_messages, entries=RESULT_ENTRIES),
+            ResultReactions(
+                client,
+                runs=runs,
+                results=self._store.results,
+                messages=self._result_messages,
+                changes=self._result_changes,
+                direct_messages=self._direct_messages,
+                limiter=self._replies.limiter,
+                clock=self._clock,
+            ),
+            ResultActions(
+                runs=runs,
+                messages=self._result_messages,
+                changes=self._result_changes,
+                direct_messages=self._direct_messages,
+            ),
             About(
                 client,
                 catalog=self._catalog,

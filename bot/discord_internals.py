@@ -257,14 +257,29 @@ class KeptAttachment:
     """An attachment that an edit keeps; Discord deletes those that an edit does not name.
 
     Stands in for ``discord.Attachment``, of which an edit calls nothing but ``to_dict``. A real one cannot be created
-    from a name and an id.
+    from a name and an id, and does not say ``is_spoiler``. ``spoiler`` covers or uncovers it; None leaves it as it is.
     """
 
     name: str
     id: int
+    spoiler: bool | None = None
 
-    def to_dict(self) -> dict[str, str]:
-        return {"id": str(self.id), "filename": self.name}
+    def to_dict(self) -> dict[str, Any]:
+        kept = {"id": str(self.id), "filename": self.name}
+        return kept if self.spoiler is None else {**kept, "is_spoiler": self.spoiler}
+
+
+class CoveredFile(discord.File):
+    """A new file behind a spoiler.
+
+    ``discord.File`` says so by a prefix of its name alone, by which the reply would no longer know it. Overrides the
+    method by which discord.py describes a file in a request.
+    """
+
+    __slots__ = ()
+
+    def to_dict(self, index: int) -> dict[str, Any]:
+        return {**super().to_dict(index), "is_spoiler": True}
 
 
 class InteractionWebhook(discord.Webhook):

@@ -18,6 +18,16 @@ INTERACTION_ACK: Final = timedelta(seconds=3)
 INTERACTION_TOKEN_LIFE: Final = timedelta(minutes=15)
 USER_INSTALL_FOLLOWUPS: Final = 5
 
+# Our own: how long after its delivery a result's reactions from while the bot was away are looked for, how many results
+# are looked at in one start (a request each), and how long a reaction is remembered so that it counts once.
+REACTIONS_LOOKED_BACK: Final = timedelta(days=1)
+RESULTS_LOOKED_AT: Final = 100
+REACTIONS_KEPT: Final = timedelta(days=3)
+QUESTION_SECONDS: Final = 120.0  # that a question in a channel waits for an answer
+# Our own: after so long, Discord's refusal to delete a result is for good, and its message is up to the server.
+UNFINISHED_CHANGES_KEPT: Final = timedelta(days=7)
+
+PRESS_TOKENS: Final = 1000  # our own: of presses under finished results, kept for 15 minutes; 1 kB each
 EARLY_TOKENS: Final = 1000  # our own: of presses, kept until their runs are recovered after a restart; 300 bytes each
 
 # Discord: the start. Cloudflare's bans tell a wait of up to an hour; longer ones are not believed.
@@ -61,6 +71,7 @@ GALLERY_DESCRIPTION_CHARS: Final = 1024
 BUTTON_LABEL_CHARS: Final = 80
 CUSTOM_ID_CHARS: Final = 100
 SELECT_OPTIONS: Final = 25
+BUTTONS_PER_ROW: Final = 5
 MODAL_COMPONENTS: Final = 5
 MODAL_TITLE_CHARS: Final = 45
 MODAL_FILES: Final = 10

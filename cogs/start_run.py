@@ -11,22 +11,26 @@ from bot.clock import Clock
 from bot.limits import DEFAULT_FILE_BYTES
 from bot.media.types import StoredFile
 from bot.options.parse import parse_options
+from bot.options.visibility import take_visibility
 from bot.rules.decide import RunTerms
 from bot.runs import Place, Run, RunState, is_served, parse_target
 from bot.runs.engine import Engine, repeat_run
+from bot.store.models import RunParent
 from bot.store.quota import ServerQuota
-from bot.ui.first_response import defer_publicly
+from bot.store.runs import Runs
+from bot.ui.first_response import defer_with_message
+from bot.visibility import Visibility, stricter_visibility
 from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess
 
 
-def reply_place(interaction: discord.Interaction, message_id: int) -> Place:
+def reply_place(interaction: discord.Interaction, message_id: int, *, ephemeral: bool = False) -> Place:
     """Return the place of the response ``message_id`` to this interaction.
 
-    The bot's own token reaches the message only in servers that installed the bot and in its own direct messages;
-    elsewhere only the interaction's token does.
+    The bot's own token reaches the message only in servers that installed the bot and in its own direct messages, and
+    no ephemeral one; elsewhere only the interaction's token does.
     """
-    member = interaction.is_guild_integration() or bool(interaction.context.dm_channel)
+    member = not ephemeral and (interaction.is_guild_integration() or bool(interaction.context.dm_channel))
     # The author's own, larger limit ends with the token.
     file_limit = interaction.guild.filesize_limit if interaction.guild else DEFAULT_FILE_BYTES
     return Place(
@@ -48,25 +52,36 @@ class RunStarter:
         self,
         engine: Engine,
         *,
+        runs: Runs,
         access: RunAccess,
         inputs: InputReader,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         self._engine = engine
+        self._runs = runs
         self._access = access
         self._inputs = inputs
         self._clock = clock
         self._new_id = new_id
 
     async def start(
-        self, interaction: discord.Interaction[Replicord], values: Mapping[str, Any], *, command: Command
+        self,
+        interaction: discord.Interaction[Replicord],
+        values: Mapping[str, Any],
+        *,
+        command: Command,
+        parent: RunParent | None = None,
+        visibility: Visibility | None = None,
     ) -> Run:
         """Acknowledge the interaction, download the files and start the run.
 
-        ``values`` go by option name; attachments and images of a message are not downloaded yet. Raises UserError if
-        the run cannot start; nothing is billed then.
+        ``values`` go by option name; attachments and images of a message are not downloaded yet. ``parent`` is the run
+        whose output is used; the new run shows no more than that one does. Who sees it is what the person chose in the
+        options, else ``visibility``, else the command's default. Raises UserError if the run cannot start; nothing is
+        billed then.
         """
+        values, chosen = take_visibility(command.layout, values)
         options = parse_options(command.layout, values, fetch_addresses=is_served(str(command.target)))
         decision = await self._access.decide(
             interaction,
@@ -76,7 +91,9 @@ class RunStarter:
             outputs=options.expected_outputs,
         )
         server = _server_quota(decision.terms)
-        message_id = await defer_publicly(interaction)
+        visibility = await self._visibility(chosen or visibility or command.visibility, parent)
+        is_private = visibility is Visibility.PRIVATE
+        message_id = await defer_with_message(interaction, ephemeral=is_private)
         run_id = self._new_id()
         async with (
             self._engine.hold_place(run_id, interaction.user.id, server=server),
@@ -88,7 +105,7 @@ class RunStarter:
                 target=str(command.target),
                 author_id=interaction.user.id,
                 author_name=interaction.user.display_name,
-                place=reply_place(interaction, message_id),
+                place=reply_place(interaction, message_id, ephemeral=is_private),
                 input=decision.input or {},
                 prompt=options.prompt,
                 summary=options.summary,
@@ -97,6 +114,8 @@ class RunStarter:
                 expected=options.expected_outputs,
                 state=RunState.RESERVED,
                 created_at=self._clock.now(),
+                parent=parent,
+                visibility=visibility,
             )
             return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail, server=server)
 
@@ -109,13 +128,16 @@ class RunStarter:
             run_input=run.input,
             outputs=run.expected,
         )
-        message_id = await defer_publicly(interaction)
+        is_private = run.visibility is Visibility.PRIVATE
+        message_id = await defer_with_message(interaction, ephemeral=is_private)
         repeated = repeat_run(
             run,
             id=self._new_id(),
             author_id=interaction.user.id,
             author_name=interaction.user.display_name,
-            place=reply_place(interaction, message_id),
+            place=reply_place(interaction, message_id, ephemeral=is_private),
+            visibility=run.visibility,
+            parent=run.parent,
             notes=(),
             input=decision.input or {},
             # What the command adds to an older input may change the number of outputs.
@@ -123,6 +145,11 @@ class RunStarter:
             created_at=self._clock.now(),
         )
         return await self._engine.start(repeated, files=files, server=_server_quota(decision.terms))
+
+    async def _visibility(self, chosen: Visibility, parent: RunParent | None) -> Visibility:
+        """Return who sees a run: no more people than see the run whose output it uses."""
+        source = await self._runs.get(parent.run_id) if parent is not None else None
+        return stricter_visibility(chosen, source.visibility) if source is not None else chosen
 
 
 def _server_quota(terms: RunTerms) -> ServerQuota | None:

@@ -24,6 +24,7 @@ from bot.options.schema import read_output_schema
 from bot.settings import CommandSpec
 from bot.settings.commands import RESERVED_NAMES, CommandOffer, check_name
 from bot.store.commands import CommandRow, Commands
+from bot.visibility import Visibility
 
 _MATCH_CUTOFF: Final = 50.0  # percent of letters alike
 
@@ -36,7 +37,8 @@ class Command:
 
     ``target`` is pinned: a community model always has its version. ``added``: an editor added the command while the bot
     ran; otherwise it is configured. ``problems`` are sentences about settings that do not fit the model; the command
-    works without them. ``offer`` is where and to whom Discord offers it.
+    works without them. ``offer`` is where and to whom Discord offers it, ``visibility`` who sees a result where nobody
+    chose.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Command:
     added: bool = False
     problems: tuple[str, ...] = ()
     offer: CommandOffer = field(default_factory=CommandOffer)
+    visibility: Visibility = Visibility.PUBLIC
 
 
 def find_governing_command(commands: Iterable[Command], name: str, target: Target) -> Command | None:
@@ -102,6 +105,7 @@ def prepare_command(
         added=added,
         problems=tuple(_find_problems(spec, fields)),
         offer=spec.offer,
+        visibility=spec.visibility,
     )
 
 

@@ -30,6 +30,7 @@ from bot.options.options import Choice, make_choices
 from bot.options.pairs import format_pairs, parse_pairs
 from bot.options.parse import require_field
 from bot.options.text import describe_field, format_details, humanize_key, join_description
+from bot.options.visibility import VISIBILITY, is_visibility
 from bot.secrets import is_secret_name
 
 _SHORT_TEXT_CHARS: Final = 80  # a longer text is shown as a paragraph
@@ -73,7 +74,7 @@ class OptionForm:
     kept: Mapping[str, Any] = member(default_factory=dict)
 
     def parse_answers(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values for ``parse_options``; raise BadOption if the ``advanced`` text is malformed.
+        """Return values for ``take_visibility`` and ``parse_options``; raise BadOption if ``advanced`` is malformed.
 
         ``answers`` are by the parts' keys: text, the value of a choice, or a list of files
         (``RemoteFile`` or ``InputFile``). An empty or missing answer counts as not given.
@@ -85,6 +86,9 @@ class OptionForm:
         }
         advanced = self.layout.advanced
         for pair in parse_pairs(str(answers.get(advanced) or ""), advanced):
+            if is_visibility(self.layout, pair.key):
+                values[VISIBILITY] = pair.value
+                continue
             field = require_field(self.layout, pair.key, advanced)
             if field.name not in values:
                 values[field.name] = pair.value

@@ -24,7 +24,7 @@ from bot.options.text import describe_field, format_details, join_description
 
 _CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _UNDERSCORES: Final = re.compile(r"_{2,}")
-_MAX_OPTIONS_CHARS: Final = COMMAND_CHARS - COMMAND_NAME_CHARS - DESCRIPTION_CHARS  # without the command's own texts
+MAX_OPTIONS_CHARS: Final = COMMAND_CHARS - COMMAND_NAME_CHARS - DESCRIPTION_CHARS  # without the command's own texts
 _MIN_DESCRIPTION_CHARS: Final = 40  # a shorter description is of no use
 _DESCRIPTION_STEP: Final = 5
 
@@ -193,7 +193,7 @@ def make_choices(values: Sequence[Scalar]) -> tuple[Choice, ...]:
     return tuple(Choice(label, label, value) for value, label in zip(values, _unique_labels(values), strict=True))
 
 
-def fit_to_limits(options: Sequence[Option], *, limit: int = _MAX_OPTIONS_CHARS) -> tuple[Option, ...]:
+def fit_to_limits(options: Sequence[Option], *, limit: int = MAX_OPTIONS_CHARS) -> tuple[Option, ...]:
     """Return the options in at most ``limit`` characters; none is dropped.
 
     All descriptions are shortened alike. When they are too short to be of use, the longest list of choices becomes an

@@ -14,6 +14,12 @@ from bot.options.autocomplete import suggest_values
 from bot.options.layout import OptionLayout
 from bot.options.options import Option, OptionType
 from bot.options.text import strip_markdown
+from bot.options.visibility import (
+    VISIBILITY,
+    has_room_for_visibility,
+    visibility_choices,
+    visibility_description,
+)
 
 Interaction = discord.Interaction[Any]
 CommandCallback = Callable[[Interaction, dict[str, Any]], Awaitable[object]]
@@ -21,6 +27,8 @@ AutocompleteCallback = Callable[[Interaction, str], Coroutine[Any, Any, list[app
 
 EVERYWHERE: Final = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
 BOTH_INSTALLS: Final = app_commands.AppInstallationType(guild=True, user=True)
+
+_VISIBILITY_PARAMETER: Final = "visibility"  # the others are p0, p1, …
 
 _TYPES: Final[dict[OptionType, Any]] = {
     OptionType.STRING: str,
@@ -50,11 +58,17 @@ def build_command(
     """
     options = {f"p{index}": option for index, option in enumerate(layout.options)}
 
+    names = {parameter: option.name for parameter, option in options.items()}
+    if has_room_for_visibility(layout):
+        names[_VISIBILITY_PARAMETER] = VISIBILITY
+
     async def invoke(interaction: Interaction, **arguments: Any) -> None:
-        values = {options[parameter].name: value for parameter, value in arguments.items() if value is not None}
+        values = {names[parameter]: value for parameter, value in arguments.items() if value is not None}
         await callback(interaction, values)
 
-    _set_signature(invoke, options)
+    _set_signature(invoke, options, with_visibility=_VISIBILITY_PARAMETER in names)
+    if _VISIBILITY_PARAMETER in names:
+        _annotate_visibility(invoke)
     for parameter, option in options.items():
         _annotate_option(invoke, parameter, option, layout)
     command: app_commands.Command[Any, ..., None] = app_commands.Command(
@@ -74,7 +88,7 @@ def build_command(
     return command
 
 
-def _set_signature(invoke: Callable[..., Any], options: dict[str, Option]) -> None:
+def _set_signature(invoke: Callable[..., Any], options: dict[str, Option], *, with_visibility: bool) -> None:
     """Give the function the signature from which discord.py reads the options."""
     interaction = inspect.Parameter("interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Interaction)
     parameters = [
@@ -86,6 +100,9 @@ def _set_signature(invoke: Callable[..., Any], options: dict[str, Option]) -> No
         )
         for parameter, option in options.items()
     ]
+    if with_visibility:
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(_VISIBILITY_PARAMETER, keyword, annotation=str | None, default=None))
     invoke.__signature__ = inspect.Signature([interaction, *parameters])  # type: ignore[attr-defined]  # read by inspect
 
 
@@ -113,6 +130,14 @@ def _annotate_option(invoke: Callable[..., Any], parameter: str, option: Option,
         app_commands.choices(**{parameter: choices})(invoke)
     if option.autocomplete:
         app_commands.autocomplete(**{parameter: _make_autocomplete(option, layout)})(invoke)
+
+
+def _annotate_visibility(invoke: Callable[..., Any]) -> None:
+    """Add the bot's own option, behind those of the model."""
+    choices = [app_commands.Choice(name=label, value=value.value) for label, value in visibility_choices()]
+    app_commands.rename(**{_VISIBILITY_PARAMETER: VISIBILITY})(invoke)
+    app_commands.describe(**{_VISIBILITY_PARAMETER: visibility_description()})(invoke)
+    app_commands.choices(**{_VISIBILITY_PARAMETER: choices})(invoke)
 
 
 def _make_autocomplete(option: Option, layout: OptionLayout) -> AutocompleteCallback:

@@ -14,11 +14,12 @@ from bot.runs.create import create_again, create_once
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, outcome_of_prediction, outcome_of_stream
 from bot.runs.pending_writes import FAILURES_BEFORE_WARNING
 from bot.runs.recover import RecoveryStep
+from bot.runs.seed import find_seed
 from bot.runs.services import RunServices
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.runs.track import send_cancel, track
 from bot.store.errors import StoreError
-from bot.store.models import RunState
+from bot.store.models import RunOutput, RunState
 
 log = structlog.get_logger(__name__)
 
@@ -131,6 +132,7 @@ async def finalize(active: ActiveRun, outcome: Outcome, services: RunServices) -
         "output": await active.output.store(),
         "metrics": fit_into_row(dict(prediction.metrics))[0] if prediction else {},
         "started_at": prediction.started_at if prediction else None,
+        "seed": find_seed(prediction.logs) if prediction else None,
     }
     active.is_over = not active.untracked
 
@@ -156,13 +158,37 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
         await active.output.wait_for_files(services.clock, services.policy.download_timeout)
         if not await _finish_reply(active, services):
             return
+    outputs = await _list_outputs(active)
     delivered_at = services.clock.now()
-    await _save(lambda: services.runs.mark_delivered(active.run.id, at=delivered_at), active, services)
+    await _save(lambda: services.runs.mark_delivered(active.run.id, at=delivered_at, outputs=outputs), active, services)
     await active.output.discard_files()
     run = active.run
     services.metrics.run_delivered(run.command, run.state.value, (delivered_at - run.created_at).total_seconds())
     seconds = (delivered_at - (run.ended_at or delivered_at)).total_seconds()
     log.info("run_delivered", run=run.id, prediction=run.prediction_id, seconds=round(seconds, 3))
+
+
+async def _list_outputs(active: ActiveRun) -> tuple[RunOutput, ...]:
+    """Return the rows of the output files that Discord has."""
+    if active.message_deleted:
+        return ()
+    outputs = []
+    for number, file in enumerate(await active.reply.delivered_files(), start=1):
+        width, height = file.dimensions or (None, None)
+        outputs.append(
+            RunOutput(
+                run_id=active.run.id,
+                number=number,
+                name=file.name,
+                mime=file.mime,
+                size=file.size,
+                width=width,
+                height=height,
+                message_id=file.message_id,
+                attachment_id=file.attachment_id,
+            )
+        )
+    return tuple(outputs)
 
 
 async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:

@@ -83,6 +83,21 @@ class DeliveryResult(StrEnum):
     FAILED = "failed"  # our own code could not render it, not even without decoration; logged as an error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredFile:
+    """An output file that Discord has, under ``name``, as an attachment of one of the run's messages.
+
+    ``size`` is in bytes, ``dimensions`` are width and height in pixels, None for what is no image.
+    """
+
+    name: str
+    mime: str
+    size: int
+    dimensions: tuple[int, int] | None
+    message_id: int
+    attachment_id: int
+
+
 class Reply(Protocol):
     """The reply to one run."""
 
@@ -100,6 +115,10 @@ class Reply(Protocol):
 
     async def finish(self, snapshot: RunSnapshot) -> DeliveryResult:
         """Send the final snapshot with all its items, and return what happened to it."""
+        ...
+
+    async def delivered_files(self) -> Sequence[DeliveredFile]:
+        """Return the output files that Discord has after ``finish``, in the order in which people see them."""
         ...
 
     async def close(self) -> None:

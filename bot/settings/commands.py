@@ -12,12 +12,14 @@ from bot.backends.target import ServedModel, Target, parse_target
 from bot.limits import COG_AT_ONCE_MAX, COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
 from bot.settings.permissions import PERMISSIONS
 from bot.settings.text import quote, read_text
+from bot.visibility import Visibility
 
 RESERVED_NAMES = frozenset({"about", "models", "privacy", "run", "runs", "server"})
 
 _NAME = re.compile(r"[-_\w]+")
 _OFFER_KEYS = frozenset({"nsfw", "default_member_permissions", "contexts"})
-_KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "limits", "at_once"}) | _OFFER_KEYS
+_OWN_KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "limits", "at_once", "visibility"})
+_KEYS = _OWN_KEYS | _OFFER_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,8 @@ class CommandSpec:
 
     ``required`` and ``hidden`` name inputs. ``defaults`` are sent for inputs left empty. ``limits`` are the largest
     values allowed for number inputs, below the model's own. ``at_once`` is how many runs each server of a served model
-    takes at the same time. ``offer`` is where and to whom Discord offers the command.
+    takes at the same time. ``offer`` is where and to whom Discord offers the command. ``visibility`` is who sees a
+    result, where nobody chose.
     """
 
     name: str
@@ -51,6 +54,7 @@ class CommandSpec:
     limits: Mapping[str, float] = field(default_factory=dict)
     at_once: int = 1
     offer: CommandOffer = field(default_factory=CommandOffer)
+    visibility: Visibility = Visibility.PUBLIC
 
 
 def check_name(name: str) -> str:
@@ -118,6 +122,7 @@ def _parse_table(path: Path, name: str, table: object) -> CommandSpec:
         limits=_read_limits(path, name, table),
         at_once=_read_at_once(path, name, table, target),
         offer=_read_offer(path, name, table),
+        visibility=_read_visibility(path, name, table),
     )
 
 
@@ -145,6 +150,13 @@ def _read_choices(path: Path, name: str, key: str, value: Any, valid: Sequence[s
             f"{path}: [{name}] {key}: there is no {quote(unknown)}. Valid names: {', '.join(sorted(valid))}."
         )
     return value
+
+
+def _read_visibility(path: Path, name: str, table: Mapping[str, Any]) -> Visibility:
+    try:
+        return Visibility(table.get("visibility", Visibility.PUBLIC))
+    except ValueError as error:
+        raise ValueError(f"{path}: [{name}] visibility must be one of {', '.join(Visibility)}.") from error
 
 
 def _read_at_once(path: Path, name: str, table: Mapping[str, Any], target: Target) -> int:

@@ -16,6 +16,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from bot.limits import GALLERY_MIME_TYPES
+from bot.visibility import Visibility
+
 
 class RunState(StrEnum):
     """The state of a run."""
@@ -32,6 +35,41 @@ class RunState(StrEnum):
     def terminal(self) -> bool:
         """Whether no transition leaves the state."""
         return self not in (RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class RunParent:
+    """The run whose output a run was started with, and the number of that output; None for the run as a whole."""
+
+    run_id: str
+    output: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutput:
+    """One row of ``run_outputs``: an output file that Discord got.
+
+    ``number`` counts from 1 over all messages of the run. ``name`` is its file name there. ``size`` is in bytes,
+    ``width`` and ``height`` in pixels, None for what is no image that could be measured. ``remove_requested_at`` is
+    when somebody asked to remove it, ``removed_at`` when it was gone from its message.
+    """
+
+    run_id: str
+    number: int
+    name: str
+    mime: str
+    size: int
+    width: int | None
+    height: int | None
+    message_id: int
+    attachment_id: int
+    remove_requested_at: datetime | None = None
+    removed_at: datetime | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a picture that people see in the message."""
+        return self.mime in GALLERY_MIME_TYPES and self.mime.startswith("image/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +106,8 @@ class Run:
     ``messages`` are the ids of the follow-up messages by number from 1; 0 is the completion notice.
     ``sending`` is the number of the follow-up that was being sent when the row was last written: it may exist.
     ``fence`` marks the lease of the process that owns the run; None if the bot is one process.
+    ``parent`` is the run whose output this one was started with. ``seed`` is the one that the model's logs say it used.
+    ``delete_requested_at`` is when somebody asked to delete the result, ``deleted_at`` when it was gone from Discord.
     ``forgotten_at`` is when input, prompt, notes and output were deleted because their retention period had passed.
     """
 
@@ -102,3 +142,8 @@ class Run:
     sending: int | None = None
     forgotten_at: datetime | None = None
     fence: int | None = None
+    parent: RunParent | None = None
+    visibility: Visibility = Visibility.PUBLIC
+    seed: int | None = None
+    delete_requested_at: datetime | None = None
+    deleted_at: datetime | None = None

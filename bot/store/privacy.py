@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from bot.secrets import mask_secrets
 from bot.store import queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
-from bot.store.tables import commands, erased_runs, run_files, runs
+from bot.store.tables import commands, erased_runs, result_reactions, run_files, run_outputs, runs
 
 _PAGE_SIZE: Final = 200
 _SECRET_COLUMNS: Final = frozenset({"token", "token_expires_at", "webhook"})
@@ -27,6 +27,7 @@ _DELIVERED: Final = select(runs.c.id).where(_BY_AUTHOR, runs.c.delivered_at.is_n
 # Sets the column that it is executed with.
 _MARK_UNDELIVERED: Final = update(runs).where(runs.c.author_id == bindparam("of_author"), runs.c.delivered_at.is_(None))
 _CLEAR_ADDED_BY: Final = update(commands).where(commands.c.added_by == bindparam("person")).values(added_by=None)
+_DELETE_REACTIONS: Final = delete(result_reactions).where(result_reactions.c.user_id == bindparam("person"))
 _CLEAR_CANCELED_BY: Final = update(runs).where(runs.c.canceled_by_id == bindparam("person")).values(canceled_by_id=None)
 
 _SELECT_FILES: Final = (
@@ -34,10 +35,20 @@ _SELECT_FILES: Final = (
     .where(run_files.c.run_id.in_(bindparam("run_ids", expanding=True)))
     .order_by(run_files.c.run_id, run_files.c.number)
 )
+_SELECT_OUTPUTS: Final = (
+    select(run_outputs)
+    .where(run_outputs.c.run_id.in_(bindparam("run_ids", expanding=True)))
+    .order_by(run_outputs.c.run_id, run_outputs.c.number)
+)
 _SELECT_ERASED: Final = (
     select(erased_runs.c.created_at)
     .where(erased_runs.c.author_id == bindparam("author_id"))
     .order_by(erased_runs.c.created_at)
+)
+_SELECT_REACTIONS: Final = (
+    select(result_reactions.c.run_id, result_reactions.c.emoji, result_reactions.c.at)
+    .where(result_reactions.c.user_id == bindparam("author_id"))
+    .order_by(result_reactions.c.at)
 )
 _ADDED_BY_AUTHOR: Final = commands.c.added_by == bindparam("author_id")
 _SELECT_ADDED: Final = select(commands.c.name, commands.c.added_at).where(_ADDED_BY_AUTHOR)
@@ -97,6 +108,7 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     connection.execute(_CLEAR_ADDED_BY, {"person": author_id})
     connection.execute(_CLEAR_CANCELED_BY, {"person": author_id})
     erase_server_records(connection, author_id)
+    connection.execute(_DELETE_REACTIONS, {"person": author_id})
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount
 
 
@@ -126,14 +138,19 @@ def _read_page(connection: Connection, *, author_id: int, last: Run | None) -> l
     files: dict[str, list[dict[str, Any]]] = {run.id: [] for run in page}
     for row in connection.execute(_SELECT_FILES, {"run_ids": list(files)}):
         files[row.run_id].append({"name": row.name, "type": row.mime, "size": row.size})
-    return [(run, _export_run(run, files[run.id])) for run in page]
+    outputs: dict[str, list[dict[str, Any]]] = {run.id: [] for run in page}
+    for row in connection.execute(_SELECT_OUTPUTS, {"run_ids": list(files)}):
+        columns = {name: _to_json(value) for name, value in row._mapping.items()}  # noqa: SLF001 (a public name)
+        outputs[columns.pop("run_id")].append(columns)
+    return [(run, _export_run(run, files[run.id], outputs[run.id])) for run in page]
 
 
-def _export_run(run: Run, files: list[dict[str, Any]]) -> dict[str, Any]:
+def _export_run(run: Run, files: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> dict[str, Any]:
     row = queries.run_to_row(run)
     exported = {name: _to_json(value) for name, value in row.items() if name not in _SECRET_COLUMNS}
     exported["input"] = mask_secrets(run.input)
-    return exported | {"messages": [message for _, message in sorted(run.messages.items())], "files": files}
+    messages = [message for _, message in sorted(run.messages.items())]
+    return exported | {"messages": messages, "files": files, "outputs": outputs}
 
 
 def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
@@ -144,6 +161,10 @@ def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
             {"name": row.name, "added_at": _to_json(row.added_at)} for row in connection.execute(_SELECT_ADDED, values)
         ],
         **export_server_records(connection, author_id),
+        "reactions": [
+            {"run": row.run_id, "emoji": row.emoji, "at": _to_json(row.at)}
+            for row in connection.execute(_SELECT_REACTIONS, values)
+        ],
     }
 
 

@@ -7,20 +7,28 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, bindparam, or_, select, tuple_
 
 from bot.media.types import Media, MediaKind, MediaType, StoredFile
-from bot.store.models import Place, Run, RunState
-from bot.store.tables import Time, run_files, run_messages, run_sends, runs
+from bot.store.models import Place, Run, RunOutput, RunParent, RunState
+from bot.store.tables import Time, run_files, run_messages, run_outputs, run_sends, runs
+from bot.visibility import Visibility
 
 _PLACE_FIELDS: Final = tuple(field.name for field in fields(Place))
-_RUN_FIELDS: Final = tuple(field.name for field in fields(Run) if field.name not in {"place", "messages", "sending"})
+_NOT_COLUMNS: Final = frozenset({"place", "messages", "sending", "parent"})
+_RUN_FIELDS: Final = tuple(field.name for field in fields(Run) if field.name not in _NOT_COLUMNS)
+_PARENT_COLUMNS: Final = (runs.c.parent_run_id, runs.c.parent_output)
 _SENDING: Final = select(run_sends.c.number).where(run_sends.c.run_id == runs.c.id).scalar_subquery().label("sending")
 
 # Every column of a Run; each query adds its own WHERE.
-SELECT_RUNS: Final[Select[Any]] = select(*(runs.c[name] for name in (*_RUN_FIELDS, *_PLACE_FIELDS)), _SENDING)
+SELECT_RUNS: Final[Select[Any]] = select(
+    *(runs.c[name] for name in (*_RUN_FIELDS, *_PLACE_FIELDS)), *_PARENT_COLUMNS, _SENDING
+)
 _OF_RUN: Final = run_files.c.run_id == bindparam("run_id")
 SELECT_FILES: Final = (
     select(*(column for column in run_files.c if column is not run_files.c.data))
     .where(_OF_RUN)
     .order_by(run_files.c.number)
+)
+SELECT_OUTPUTS: Final = (
+    select(run_outputs).where(run_outputs.c.run_id == bindparam("run_id")).order_by(run_outputs.c.number)
 )
 SELECT_FILE: Final = select(run_files).where(_OF_RUN, run_files.c.number == bindparam("number"))
 _SELECT_MESSAGES: Final = select(run_messages).where(run_messages.c.run_id.in_(bindparam("run_ids", expanding=True)))
@@ -31,6 +39,8 @@ def run_to_row(run: Run) -> dict[str, Any]:
     row = {name: getattr(run, name) for name in _RUN_FIELDS}
     row |= {name: getattr(run.place, name) for name in _PLACE_FIELDS}
     row["token"] = run.place.token or None
+    row["parent_run_id"] = run.parent.run_id if run.parent else None
+    row["parent_output"] = run.parent.output if run.parent else None
     return row
 
 
@@ -54,6 +64,11 @@ def rows_to_files(rows: Iterable[Row[Any]]) -> tuple[StoredFile, ...]:
     return tuple(StoredFile(row.name, _media_type(row), row.size, row.run_id, row.number) for row in rows)
 
 
+def rows_to_outputs(rows: Iterable[Row[Any]]) -> tuple[RunOutput, ...]:
+    """Return the outputs in rows of ``run_outputs``."""
+    return tuple(RunOutput(**row._mapping) for row in rows)  # noqa: SLF001 (SQLAlchemy's public name for it)
+
+
 def row_to_media(row: Row[Any] | None) -> Media | None:
     """Return a file with its bytes."""
     return None if row is None else Media(row.name, _media_type(row), row.data)
@@ -69,6 +84,9 @@ def _row_to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
     place = {name: columns[name] for name in _PLACE_FIELDS}
     place["token"] = place["token"] or ""
     values["state"] = RunState(values["state"])
+    values["visibility"] = Visibility(values["visibility"])
+    if columns["parent_run_id"] is not None:
+        values["parent"] = RunParent(columns["parent_run_id"], columns["parent_output"])
     values["notes"] = tuple(values["notes"])
     return Run(**values, place=Place(**place), messages=messages)
 

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, select, update
 
-from bot.limits import REPORTS_KEPT
+from bot.limits import REACTIONS_KEPT, REPORTS_KEPT
 from bot.store.database import Database
 from bot.store.quota import DAY
 from bot.store.server_privacy import delete_expired_server_records
-from bot.store.tables import Time, erased_runs, run_files, runs
+from bot.store.tables import Time, erased_runs, result_reactions, run_files, runs
 from bot.store.transitions import delete_runs
 
 _ROW_BATCH: Final = 200
@@ -51,6 +51,7 @@ _CLEAR_CONTENT: Final = (
     .where(runs.c.id.in_(_BATCH))
     .values(input={}, prompt=None, summary="", notes=[], output_schema={}, output=None, failure=None, webhook=None)
 )
+_DELETE_REACTIONS: Final = delete(result_reactions).where(result_reactions.c.at <= bindparam("before", type_=Time))
 _DELETE_ERASED: Final = delete(erased_runs).where(erased_runs.c.created_at <= bindparam("before", type_=Time))
 
 
@@ -84,6 +85,8 @@ async def delete_expired(
 
     await database.write(lambda connection: connection.execute(_DELETE_ERASED, {"before": now - DAY}).rowcount)
     await database.write(partial(delete_expired_server_records, now=now, reports_before=now - REPORTS_KEPT))
+    before = now - REACTIONS_KEPT
+    await database.write(lambda connection: connection.execute(_DELETE_REACTIONS, {"before": before}).rowcount)
     return ExpiredCounts(
         runs=await _apply_in_batches(database, _EXPIRED_RUNS, delete_rows, before=_subtract(now, runs_for)),
         files=await _apply_in_batches(database, _RUNS_WITH_FILES, delete_files, before=_subtract(now, files_for)),

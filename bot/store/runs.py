@@ -10,7 +10,7 @@ from bot.clock import Clock
 from bot.media.types import InputFile, Media, StoredFile
 from bot.store import privacy, queries, quota, retention, transitions
 from bot.store.database import Database
-from bot.store.models import Run, RunState
+from bot.store.models import Run, RunOutput, RunState
 from bot.store.privacy import Erasure, StoredCounts
 from bot.store.quota import ServerQuota
 from bot.store.retention import ExpiredCounts
@@ -127,12 +127,13 @@ class Runs:
         output: Any = None,
         metrics: Mapping[str, Any] | None = None,
         started_at: datetime | None = None,
+        seed: int | None = None,
     ) -> bool:
         """End an active run; ValueError if ``state`` is not terminal."""
         if not state.terminal:
             raise ValueError(f"{state} is not a terminal state.")
         values: dict[str, Any] = {"state": state.value, "ended_at": at, "failure": failure, "cause": cause}
-        values |= {"output": output, "metrics": metrics or {}}
+        values |= {"output": output, "metrics": metrics or {}, "seed": seed}
         if started_at is not None:
             values["started_at"] = started_at
         return await self._database.write(
@@ -153,10 +154,10 @@ class Runs:
         values = {"run_id": run_id, "token": token, "token_expires_at": expires_at}
         await self._database.write(lambda connection: transitions.renew_token(connection, values))
 
-    async def mark_delivered(self, run_id: str, *, at: datetime) -> bool:
-        """Store that Discord shows the result, and delete the interaction's token."""
+    async def mark_delivered(self, run_id: str, *, at: datetime, outputs: Sequence[RunOutput] = ()) -> bool:
+        """Store that Discord shows the result, and which files it has; delete the interaction's token."""
         return await self._database.write(
-            lambda connection: transitions.deliver_run(connection, run_id, at, self._held())
+            lambda connection: transitions.deliver_run(connection, run_id, at, outputs, self._held())
         )
 
     async def mark_message_sending(self, run_id: str, number: int) -> bool:
@@ -215,6 +216,15 @@ class Runs:
         """Return the files uploaded with a run, in the order its input numbers them; empty once they have expired."""
         return await self._database.read(
             lambda connection: queries.rows_to_files(connection.execute(queries.SELECT_FILES, {"run_id": run_id}))
+        )
+
+    async def list_outputs(self, run_id: str) -> tuple[RunOutput, ...]:
+        """Return the output files that Discord got of a run, removed ones too, by number.
+
+        Empty for runs that are not delivered, or were before this was stored.
+        """
+        return await self._database.read(
+            lambda connection: queries.rows_to_outputs(connection.execute(queries.SELECT_OUTPUTS, {"run_id": run_id}))
         )
 
     async def load_file(self, file: StoredFile) -> Media | None:

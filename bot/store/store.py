@@ -22,6 +22,7 @@ from bot.store.location import DatabaseLocation, parse_location
 from bot.store.prediction_ends import PredictionEnds
 from bot.store.process_lock import ProcessLock
 from bot.store.reports import Reports
+from bot.store.results import Results
 from bot.store.runs import Runs
 from bot.store.server_rules import Servers
 from bot.store.shared_limits import SharedLimits
@@ -32,12 +33,13 @@ _CHECK_AT_START_MAX = 64 * MIB
 
 
 class Store:
-    """The open database: ``runs``, ``commands``, ``key_value`` and ``prediction_ends``."""
+    """The open database: ``runs``, ``results``, ``commands``, ``key_value`` and ``prediction_ends``."""
 
     def __init__(self, database: Database, *, lock: ProcessLock | None, clock: Clock) -> None:
         self.database = database
         self._lock = lock
         self.runs = Runs(database, clock=clock)
+        self.results = Results(database, clock=clock)
         self.commands = Commands(database)
         self.key_value = KeyValue(database)
         self.prediction_ends = PredictionEnds(database)

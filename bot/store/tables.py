@@ -142,6 +142,12 @@ runs = Table(
     Column("forgotten_at", Time),
     Column("erase_asked_at", Time),
     Column("fence", BigInteger),
+    Column("parent_run_id", Text),
+    Column("parent_output", Integer),
+    Column("visibility", Text, nullable=False, server_default="public"),
+    Column("seed", BigInteger),
+    Column("delete_requested_at", Time),
+    Column("deleted_at", Time),
     CheckConstraint(
         "state IN ('reserved', 'submitted', 'running', 'succeeded', 'failed', 'canceled', 'aborted')",
         name="state_is_known",
@@ -176,6 +182,8 @@ Index("runs_delivered", runs.c.delivered_at, sqlite_where=_DELIVERED, postgresql
 _REMEMBERED = _DELIVERED & runs.c.forgotten_at.is_(None)
 Index("runs_remembered", runs.c.delivered_at, sqlite_where=_REMEMBERED, postgresql_where=_REMEMBERED)
 Index("runs_by_fence", runs.c.fence, sqlite_where=_UNDELIVERED, postgresql_where=_UNDELIVERED)
+_BEING_DELETED = runs.c.delete_requested_at.is_not(None) & runs.c.deleted_at.is_(None)
+Index("runs_being_deleted", runs.c.delete_requested_at, sqlite_where=_BEING_DELETED, postgresql_where=_BEING_DELETED)
 _CANCELED = runs.c.canceled_by_id.is_not(None)
 Index("runs_by_canceler", runs.c.canceled_by_id, sqlite_where=_CANCELED, postgresql_where=_CANCELED)
 
@@ -192,6 +200,42 @@ run_files = Table(
     Column("size", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
+
+# The output files that Discord got when the run was delivered, numbered from 1 over all its messages.
+run_outputs = Table(
+    "run_outputs",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", ValidText, nullable=False),
+    Column("mime", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("message_id", BigInteger, nullable=False),
+    Column("attachment_id", BigInteger, nullable=False),
+    Column("remove_requested_at", Time),
+    Column("removed_at", Time),
+)
+_BEING_REMOVED = run_outputs.c.remove_requested_at.is_not(None) & run_outputs.c.removed_at.is_(None)
+Index(
+    "run_outputs_being_removed",
+    run_outputs.c.remove_requested_at,
+    sqlite_where=_BEING_REMOVED,
+    postgresql_where=_BEING_REMOVED,
+)
+
+# The reactions under finished results that were acted upon, so that none counts twice after a restart.
+result_reactions = Table(
+    "result_reactions",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", BigInteger, primary_key=True),
+    Column("emoji", Text, primary_key=True),
+    Column("at", Time, nullable=False),
+)
+Index("result_reactions_by_time", result_reactions.c.at)
+Index("result_reactions_by_user", result_reactions.c.user_id)
 
 # The follow-up messages of a run, numbered from 1; 0 is the completion notice.
 run_messages = Table(

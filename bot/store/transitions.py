@@ -5,6 +5,7 @@ the transition. Of any number of callers, in any number of processes, one wins.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -28,11 +29,21 @@ from sqlalchemy.exc import IntegrityError
 from bot.errors import Refused
 from bot.media.types import InputFile, StoredFile
 from bot.store.errors import LeaseLost, QuotaExceeded
-from bot.store.models import Run, RunState
+from bot.store.models import Run, RunOutput, RunState
 from bot.store.notifications import Message, notify
 from bot.store.queries import run_to_row
 from bot.store.quota import DAY, ServerQuota, check_quota
-from bot.store.tables import erased_runs, insert_into, leases, prediction_ends, run_files, run_messages, run_sends, runs
+from bot.store.tables import (
+    erased_runs,
+    insert_into,
+    leases,
+    prediction_ends,
+    run_files,
+    run_messages,
+    run_outputs,
+    run_sends,
+    runs,
+)
 
 _THIS_RUN: Final = runs.c.id == bindparam("run_id")
 _ACTIVE: Final = runs.c.ended_at.is_(None)
@@ -173,13 +184,20 @@ def renew_token(connection: Connection, values: Mapping[str, Any]) -> None:
         notify(connection, Message.RENEWAL, values["run_id"])
 
 
-def deliver_run(connection: Connection, run_id: str, at: datetime, fences: Collection[int] | None) -> bool:
-    """Mark an ended run as delivered; delete it if its author has asked for their data to be erased."""
+def deliver_run(
+    connection: Connection, run_id: str, at: datetime, outputs: Sequence[RunOutput], fences: Collection[int] | None
+) -> bool:
+    """Mark an ended run as delivered, with the files that Discord has of it.
+
+    Delete it if its author has asked for their data to be erased.
+    """
     row = execute_fenced(connection, _DELIVERED, {"run_id": run_id, "delivered_at": at}, fences).first()
     if row is None:
         return False
     if row.erase_asked_at is not None:
         delete_runs(connection, [run_id], now=at)
+    elif outputs:
+        connection.execute(insert(run_outputs), [asdict(output) for output in outputs])
     return True
 
 

@@ -1,6 +1,7 @@
 """Persistent buttons: their custom id carries an action and its subject, so they work after a restart."""
 
 import re
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -8,6 +9,7 @@ import discord
 from discord import ui
 
 from bot.catalog.catalog import Command
+from bot.language import _
 from bot.limits import RUN_ID_PATTERN
 from bot.ui.render import payloads
 from bot.ui.render.payloads import Component
@@ -24,14 +26,31 @@ class Action(StrEnum):
     EDIT = "edit"
     DETAILS = "details"
     REFRESH = "refresh"
+    MORE = "more"
+    SEND_DM = "dm"
+    SPOILER = "spoiler"
+    UNSPOILER = "unspoiler"
+    REMOVE = "remove"
+    DELETE = "delete"
+    CONFIRM_DELETE = "delete_now"
+    KEEP = "keep"
 
 
-_STYLES: Final[dict[Action, tuple[str, discord.ButtonStyle]]] = {
-    Action.CANCEL: ("Cancel", discord.ButtonStyle.secondary),
-    Action.AGAIN: ("Again", discord.ButtonStyle.primary),
-    Action.EDIT: ("Edit", discord.ButtonStyle.secondary),
-    Action.DETAILS: ("Details", discord.ButtonStyle.secondary),
-    Action.REFRESH: ("Show the result", discord.ButtonStyle.primary),
+# The labels are functions: a sentence is for the person who sees it.
+_STYLES: Final[Mapping[Action, tuple[Callable[[], str], discord.ButtonStyle]]] = {
+    Action.CANCEL: (lambda: _("Cancel"), discord.ButtonStyle.secondary),
+    Action.AGAIN: (lambda: _("Again"), discord.ButtonStyle.primary),
+    Action.EDIT: (lambda: _("Edit"), discord.ButtonStyle.secondary),
+    Action.DETAILS: (lambda: _("Details"), discord.ButtonStyle.secondary),
+    Action.REFRESH: (lambda: _("Show the result"), discord.ButtonStyle.primary),
+    Action.MORE: (lambda: "⋯", discord.ButtonStyle.secondary),
+    Action.SEND_DM: (lambda: _("Send to my DMs"), discord.ButtonStyle.secondary),
+    Action.SPOILER: (lambda: _("Cover with a spoiler"), discord.ButtonStyle.secondary),
+    Action.UNSPOILER: (lambda: _("Remove the spoiler"), discord.ButtonStyle.secondary),
+    Action.REMOVE: (lambda: _("Remove a file…"), discord.ButtonStyle.secondary),
+    Action.DELETE: (lambda: _("Delete…"), discord.ButtonStyle.danger),
+    Action.CONFIRM_DELETE: (lambda: _("Delete"), discord.ButtonStyle.danger),
+    Action.KEEP: (lambda: _("Keep"), discord.ButtonStyle.secondary),
 }
 
 
@@ -43,7 +62,7 @@ class RunButton(
 
     def __init__(self, action: Action, run_id: str) -> None:
         label, style = _STYLES[action]
-        super().__init__(ui.Button(label=label, style=style, custom_id=f"run:{action}:{run_id}"))
+        super().__init__(ui.Button(label=label(), style=style, custom_id=f"run:{action}:{run_id}"))
         self.action = action
         self.run_id = run_id
 
@@ -67,7 +86,7 @@ def _run_button(run_id: str, action: Action, *, disabled: bool) -> Component:
     return {
         "type": discord.ComponentType.button.value,
         "style": style.value,
-        "label": label,
+        "label": label(),
         "custom_id": f"run:{action.value}:{run_id}",
         "disabled": disabled,
     }

@@ -65,18 +65,20 @@ async def defer(interaction: discord.Interaction[Any], *, ephemeral: bool = Fals
     )
 
 
-async def defer_publicly(interaction: discord.Interaction[Any]) -> int:
-    """Acknowledge with a public message that says "thinking", and return its id.
+async def defer_with_message(interaction: discord.Interaction[Any], *, ephemeral: bool = False) -> int:
+    """Acknowledge with a message that says "thinking", which only the person sees if it is ephemeral; return its id.
 
     After a press that was acknowledged as an update of its message, a further message takes the place of that one.
     """
     if interaction.response.is_done():
         placeholder = PrebuiltLayout([payloads.text(strings.STARTING)])
-        sent = await send_request(interaction.followup.send(view=placeholder, wait=True), _ANSWER_SECONDS)
+        sent = await send_request(
+            interaction.followup.send(view=placeholder, ephemeral=ephemeral, wait=True), _ANSWER_SECONDS
+        )
         return sent.id
     response = await _respond(
         interaction,
-        lambda: interaction.response.defer(thinking=True),
+        lambda: interaction.response.defer(ephemeral=ephemeral, thinking=True),
         InteractionResponseType.deferred_channel_message,
     )
     if response is not None and response.message_id is not None:

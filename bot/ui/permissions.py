@@ -1,8 +1,12 @@
 """Who may do what with a run, decided from its row."""
 
+from bot.actor import Actor
 from bot.media.types import find_references
 from bot.secrets import contains_private_url, contains_secret
 from bot.store.models import Run
+from bot.visibility import Visibility
+
+_MANAGE_MESSAGES = 1 << 13  # Discord's bit
 
 
 def may_cancel(run: Run, *, user_id: int, manages_messages: bool) -> bool:
@@ -22,3 +26,19 @@ def may_repeat(run: Run, *, user_id: int) -> bool:
     """
     is_private = find_references(run.input) or contains_secret(run.input) or contains_private_url(run.input)
     return user_id == run.author_id or not is_private
+
+
+def may_manage_result(actor: Actor, run: Run) -> bool:
+    """Return whether somebody may delete or cover the result: its author, or whoever may delete its message anyway.
+
+    Nobody but its author sees a private one.
+    """
+    if actor.user_id == run.author_id:
+        return True
+    manages = bool(actor.permissions & _MANAGE_MESSAGES) and actor.channel_id == run.place.channel_id
+    return manages and run.visibility is not Visibility.PRIVATE
+
+
+def may_see_result(actor: Actor, run: Run) -> bool:
+    """Return whether somebody may see and keep the result: whoever sees its message."""
+    return actor.user_id == run.author_id or run.visibility is not Visibility.PRIVATE

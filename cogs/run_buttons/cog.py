@@ -1,5 +1,7 @@
 """The buttons of a run: Cancel, Again, Edit, Details and Show the result."""
 
+from typing import Final
+
 import discord
 import structlog
 from discord.ext import commands
@@ -29,6 +31,8 @@ from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
 
+_OWN_ACTIONS: Final = frozenset({Action.CANCEL, Action.AGAIN, Action.EDIT, Action.DETAILS, Action.REFRESH})
+
 log = structlog.get_logger(__name__)
 
 
@@ -55,6 +59,8 @@ class RunButtons(commands.Cog):
     @commands.Cog.listener()
     async def on_run_button(self, interaction: Interaction, action: Action, run_id: str) -> None:
         """Do what a button is for, whoever pressed it if they may; every press may bring the card up to date."""
+        if action not in _OWN_ACTIONS:
+            return
         run = await self._runs.get(run_id)
         renewed = run is not None and await self._hand_over_token(interaction, run)
         if action is Action.CANCEL:
@@ -150,7 +156,8 @@ class RunButtons(commands.Cog):
             form = build_form(loaded.layout, restore_values(loaded.layout, run.input, files))
 
             async def start_run(answer: Interaction, answers: Answers) -> None:
-                await self._starter.start(answer, form.parse_answers(answers), command=loaded)
+                values = form.parse_answers(answers)
+                await self._starter.start(answer, values, command=loaded, visibility=run.visibility)
 
             return FormModal(form, title=f"Edit /{loaded.name}", submitted=start_run)
 

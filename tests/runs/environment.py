@@ -23,7 +23,7 @@ from bot.outputs.parse import RawFile, RawOutput, RawText
 from bot.runs.engine import Engine
 from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy
-from bot.runs.snapshot import DeliveryResult, RunSnapshot
+from bot.runs.snapshot import DeliveredFile, DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run, RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
@@ -154,6 +154,20 @@ class FakeReply:
         if result is not DeliveryResult.LATER:
             self.finished.append(snapshot)
         return result
+
+    async def delivered_files(self) -> tuple[DeliveredFile, ...]:
+        files = [item for snapshot in self.finished[-1:] for item in snapshot.items if isinstance(item, FileItem)]
+        return tuple(
+            DeliveredFile(
+                name=file.name,
+                mime=file.type.mime,
+                size=file.size,
+                dimensions=None,
+                message_id=self.run.place.message_id,
+                attachment_id=number,
+            )
+            for number, file in enumerate(files, start=1)
+        )
 
     async def close(self) -> None:
         self.closed += 1

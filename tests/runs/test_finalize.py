@@ -197,3 +197,26 @@ async def test_a_result_that_cannot_be_rendered_stays_undelivered(env: Environme
     assert env.active_runs() == 0
     await env.restart()
     assert (await env.row(run)).delivered_at is not None
+
+
+async def test_the_files_that_discord_got_are_stored(env: Environment) -> None:
+    run = await ended(env)
+    (output,) = await env.store.runs.list_outputs(run.id)
+    assert (output.number, output.name, output.mime, output.removed_at) == (1, "generate-01.webp", "image/webp", None)
+
+
+async def test_a_deleted_message_has_no_outputs(env: Environment) -> None:
+    run = await env.start()
+    await env.reply(run).delete()
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL])
+    await env.clock.advance(5)
+    assert (await env.row(run)).delivered_at is not None
+    assert await env.store.runs.list_outputs(run.id) == ()
+
+
+async def test_the_seed_in_the_logs_is_stored(env: Environment) -> None:
+    run = await env.start()
+    logs = "Using seed: 41273\n"
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URL], logs=logs)
+    await env.clock.advance(0.5)
+    assert (await env.row(run)).seed == 41273

@@ -14,6 +14,7 @@ import discord
 from discord import ui
 
 from bot.formatting import SEPARATOR, format_duration, join_facts, truncate_utf16, utf16_length
+from bot.language import _
 from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS, URL_CHARS
 from bot.media.types import parse_reference
 from bot.runs import is_served
@@ -195,15 +196,21 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     duration = strings.run_duration(run)
     if duration is not None:
         yield "Finished", f"after {format_duration(duration)}"
-    yield (
-        "Seed",
-        f"`{_format_value('seed', run.input['seed'])}`" if "seed" in run.input else "random (chosen by the model)",
-    )
+    yield "Seed", _format_seed(run)
     metrics = SEPARATOR.join(_metrics(run.metrics))
     if metrics:
         yield "Metrics", metrics
     if run.cause is not None:
         yield "Cause", _code(run.cause)
+
+
+def _format_seed(run: Run) -> str:
+    """Return the seed that was given, else the one that the model said it used."""
+    if "seed" in run.input:
+        return f"`{_format_value('seed', run.input['seed'])}`"
+    if run.seed is not None:
+        return _("`{seed}` (chosen by the model)").format(seed=run.seed)
+    return "random (chosen by the model)"
 
 
 def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:

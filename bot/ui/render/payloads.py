@@ -29,19 +29,20 @@ def section(texts: Iterable[Component], accessory: Component) -> Component:
     return {"type": _SECTION, "components": list(texts), "accessory": accessory}
 
 
-def thumbnail(url: str, alt_text: str | None) -> Component:
+def thumbnail(url: str, alt_text: str | None, *, spoiler: bool = False) -> Component:
     """Return a small image for a section."""
-    return {"type": _THUMBNAIL, **_media(url, alt_text)}
+    return {"type": _THUMBNAIL, **_media(url, alt_text, spoiler=spoiler)}
 
 
-def gallery(media: Sequence[tuple[str, str | None]]) -> Component:
-    """Return one to ten images and videos, each as its URL and alt text."""
-    return {"type": _GALLERY, "items": [_media(url, alt_text) for url, alt_text in media]}
+def gallery(media: Sequence[tuple[str, str | None]], *, spoiler: bool = False) -> Component:
+    """Return one to ten images and videos, each as its URL and alt text, behind a spoiler if asked for."""
+    return {"type": _GALLERY, "items": [_media(url, alt_text, spoiler=spoiler) for url, alt_text in media]}
 
 
-def file(url: str) -> Component:
+def file(url: str, *, spoiler: bool = False) -> Component:
     """Return an attached file to download."""
-    return {"type": _FILE, "file": {"url": url}}
+    shown: Component = {"type": _FILE, "file": {"url": url}}
+    return {**shown, "spoiler": True} if spoiler else shown
 
 
 def separator() -> Component:
@@ -59,5 +60,10 @@ def container(components: Iterable[Component], accent: int) -> Component:
     return {"type": _CONTAINER, "accent_color": accent, "components": list(components)}
 
 
-def _media(url: str, alt_text: str | None) -> Component:
-    return {"media": {"url": url}} if alt_text is None else {"media": {"url": url}, "description": alt_text}
+def _media(url: str, alt_text: str | None, *, spoiler: bool) -> Component:
+    media: Component = {"media": {"url": url}}
+    if alt_text is not None:
+        media["description"] = alt_text
+    if spoiler:
+        media["spoiler"] = True
+    return media

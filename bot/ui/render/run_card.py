@@ -45,6 +45,7 @@ from bot.ui.render.cards import Tone
 from bot.ui.render.markdown import format_code_block, format_quote
 from bot.ui.render.parts import Element, Part, file_element, line_element, text_element
 from bot.ui.render.payloads import Component
+from bot.visibility import Visibility
 
 # The input image beside the prompt; no output file may have its name.
 THUMBNAIL_NAME: Final = "input.webp"
@@ -200,7 +201,8 @@ def render_plain(snapshot: RunSnapshot, options: RenderOptions) -> tuple[Rendere
         attached = {upload_name(file.name): file for file in own}
         shows_text = number < len(texts) and text_element(number) not in options.omitted
         components = [payloads.text(texts[number])] if shows_text else []
-        components += [payloads.file(f"attachment://{name}") for name in attached]
+        spoiler = snapshot.run.visibility is Visibility.SPOILER
+        components += [payloads.file(f"attachment://{name}", spoiler=spoiler) for name in attached]
         if number > 0:
             components.append(payloads.text(f"-# {number + 1}/{count}"))
         elif options.show_refresh and options.shows(Part.BUTTONS):
@@ -264,7 +266,8 @@ class CardHeader:
             url = None
         if url is not None:
             alt_text = strings.THUMBNAIL_ALT_TEXT if options.shows(Part.ALT_TEXTS) else None
-            components = (payloads.section(components, payloads.thumbnail(url, alt_text)),)
+            thumbnail = payloads.thumbnail(url, alt_text, spoiler=run.visibility is Visibility.SPOILER)
+            components = (payloads.section(components, thumbnail),)
         return cls(
             components=components,
             summary=summary,
@@ -314,7 +317,7 @@ def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
     if options.show_refresh:
         return run_button_row(run.id, Action.CANCEL, Action.REFRESH, Action.DETAILS)
     if snapshot.final:
-        return run_button_row(run.id, Action.AGAIN, Action.EDIT, Action.DETAILS)
+        return run_button_row(run.id, Action.AGAIN, Action.EDIT, Action.DETAILS, Action.MORE)
     cancelable = phase not in (Phase.CANCELING, Phase.DELIVERING) and not run.state.terminal
     disabled = frozenset() if cancelable else frozenset({Action.CANCEL})
     return run_button_row(run.id, Action.CANCEL, Action.DETAILS, disabled=disabled)
@@ -329,14 +332,17 @@ def _render_output(
     urls = {item.name: f"attachment://{name}" for name, item in files.items()}
     alt_texts = _alt_texts(snapshot, options) if files else {}
     components: list[Component] = []
+    spoiler = snapshot.run.visibility is Visibility.SPOILER
     for shape, group in groupby(shown, key=_shape):
         match shape:
             case "gallery":
                 media = [(urls[item.name], alt_texts.get(item.name)) for item in group if isinstance(item, FileItem)]
                 starts = range(0, len(media), GALLERY_ITEMS)
-                components += [payloads.gallery(media[start : start + GALLERY_ITEMS]) for start in starts]
+                components += [payloads.gallery(media[at : at + GALLERY_ITEMS], spoiler=spoiler) for at in starts]
             case "file":
-                components += [payloads.file(urls[item.name]) for item in group if isinstance(item, FileItem)]
+                components += [
+                    payloads.file(urls[item.name], spoiler=spoiler) for item in group if isinstance(item, FileItem)
+                ]
             case _:
                 text = _join_texts(list(group), snapshot, options, number)
                 components += [payloads.text(replace_surrogates(text))] if text else []

@@ -1,7 +1,7 @@
 """Beside the messages of a reply: the bot's ❌ reaction, the completion notice, and ❌ added while it was offline."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import discord
@@ -164,6 +164,13 @@ def _others_by_type(reaction: discord.Reaction) -> Iterator[tuple[discord.Reacti
         yield discord.ReactionType.burst, reaction.burst_count
 
 
+async def reactions_of_others(reaction: discord.Reaction) -> AsyncIterator[discord.abc.User]:
+    """Yield everybody else who added a reaction, of either type; some may be yielded who are the bot itself."""
+    for type_, count in _others_by_type(reaction):
+        async for user in reaction.users(limit=count, type=type_):
+            yield user
+
+
 class MissedCancelReactions:
     """Finds ❌ reactions that were added while the bot was offline."""
 
@@ -189,10 +196,9 @@ class MissedCancelReactions:
         for reaction in message.reactions:
             if str(reaction.emoji) != CANCEL_EMOJI:
                 continue
-            for type_, count in _others_by_type(reaction):
-                async for user in reaction.users(limit=count, type=type_):
-                    if await self._may_cancel(run, user):
-                        return user.id
+            async for user in reactions_of_others(reaction):
+                if await self._may_cancel(run, user):
+                    return user.id
         return None
 
     async def _may_cancel(self, run: Run, user: discord.abc.User) -> bool:

@@ -19,7 +19,7 @@ from discord.components import (
     UnfurledMediaItem,
 )
 
-from bot.discord_internals import KeptAttachment
+from bot.discord_internals import CoveredFile, KeptAttachment
 from bot.outputs.items import FileItem
 from bot.ui.render.payloads import Component
 from bot.ui.render.run_card import THUMBNAIL_NAME, RenderedMessage
@@ -72,16 +72,20 @@ class MessageState:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A new attachment: its upload name, its content on disk or in memory, its size in bytes."""
+    """A new attachment: its upload name, its content on disk or in memory, its size in bytes.
+
+    ``spoiler`` covers it, as its component does.
+    """
 
     name: str
     source: Path | bytes
     size: int
+    spoiler: bool = False
 
     def open(self) -> discord.File:
         """Return the file, to be read once. Raises OSError if it is no longer on disk."""
         source = BytesIO(self.source) if isinstance(self.source, bytes) else self.source
-        return discord.File(source, filename=self.name)
+        return CoveredFile(source, filename=self.name) if self.spoiler else discord.File(source, filename=self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Send and edit the Discord messages of one reply, and find its follow-ups after a restart."""
 
+import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ import structlog
 from discord.components import TextDisplay
 
 from bot.discord_internals import PrebuiltLayout
-from bot.runs.snapshot import RunSnapshot
+from bot.media.dimensions import read_dimensions
+from bot.runs.snapshot import DeliveredFile, RunSnapshot
 from bot.store.errors import StoreError
 from bot.ui.discord_rate_limits import Priority
 from bot.ui.render import strings
@@ -30,6 +32,7 @@ from bot.ui.reply.refusals import SEARCHED_KINDS, MessageSearch
 from bot.ui.reply.state import ReplyServices, ReplyState, Restrictions
 from bot.ui.reply.transports import Transport, message_nonce
 from bot.ui.requests import REQUEST_ERRORS, RequestNotSent
+from bot.visibility import Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +112,31 @@ class ReplyWriter:
             state.current = next((number for number in outdated if number > message.number), outdated[0])
             if state.current <= message.number:
                 return EditResult.INCOMPLETE
+
+    async def delivered_files(self) -> tuple[DeliveredFile, ...]:
+        """Return the output files of the last rendering that Discord has, message by message."""
+        found = [
+            (file, name, message.message_id, message.attachments[name])
+            for message, rendered in zip(self._state.messages, self._rendered, strict=False)
+            if message.message_id is not None and not message.lost
+            for name, file in rendered.files.items()
+            if name in message.attachments
+        ]
+        if not found:
+            return ()
+        sources = [(file.source, file.type) for file, *_ in found]
+        measured = await asyncio.to_thread(lambda: [read_dimensions(*source) for source in sources])
+        return tuple(
+            DeliveredFile(
+                name=name,
+                mime=file.type.mime,
+                size=file.size,
+                dimensions=dimensions,
+                message_id=message_id,
+                attachment_id=attachment_id,
+            )
+            for (file, name, message_id, attachment_id), dimensions in zip(found, measured, strict=True)
+        )
 
     async def _is_card_gone(self, message: TrackedMessage) -> bool:
         """Whether the card was deleted while further messages are sent by token, which Discord would still accept.
@@ -392,11 +420,12 @@ class ReplyWriter:
     def _uploads(self, message: TrackedMessage, rendered: RenderedMessage) -> "Iterator[Upload]":
         """Yield what a message shows and Discord does not have."""
         thumbnail = self._state.thumbnail
+        spoiler = self._state.run.visibility is Visibility.SPOILER
         if rendered.has_thumbnail and thumbnail is not None and THUMBNAIL_NAME not in message.attachments:
-            yield thumbnail
+            yield replace(thumbnail, spoiler=spoiler)
         for name, file in rendered.files.items():
             if name not in message.attachments:
-                yield Upload(name, file.source, file.size)
+                yield Upload(name, file.source, file.size, spoiler)
 
 
 async def recover_followups(state: ReplyState, services: ReplyServices) -> None:

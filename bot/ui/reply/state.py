@@ -20,6 +20,7 @@ from bot.ui.render.parts import DECORATION, Element, Part, file_element
 from bot.ui.render.run_card import DEFAULT_OPTIONS, RenderOptions
 from bot.ui.reply.messages import TrackedMessage, Upload
 from bot.ui.reply.transports import TransportSelector
+from bot.visibility import Visibility
 
 # The rest of a request needs room, too.
 _UPLOAD_BYTES = REQUEST_BYTES - 1024 * 1024
@@ -184,6 +185,7 @@ class ReplyState:
             messages=[card],
             followups_known=run.sending is None,
             author_notified=0 in run.messages,
+            ephemeral=run.visibility is Visibility.PRIVATE,
             restrictions=Restrictions(RenderOptions(text_messages=_text_messages(run, services))),
         )
         for number in range(1, max(run.messages, default=0) + 1):

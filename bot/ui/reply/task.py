@@ -4,7 +4,7 @@ The task shows the newest snapshot of its run, and makes every request about it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from bot.clock import Clock
 from bot.limits import EARLY_TOKENS, TEXT_MESSAGES
 from bot.observability.metrics import Metrics
 from bot.runs.ownership import SOLE_OWNER, Ownership
-from bot.runs.snapshot import DeliveryResult, MessageLedger, RunSnapshot
+from bot.runs.snapshot import DeliveredFile, DeliveryResult, MessageLedger, RunSnapshot
 from bot.store.errors import StoreError
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import RateLimiter, RateLimits
@@ -110,6 +110,10 @@ class ReplyTask:
         self._set_newest(snapshot)
         self._wake()
         return await asyncio.shield(self._answer)
+
+    async def delivered_files(self) -> Sequence[DeliveredFile]:
+        """Return the output files that Discord has, in the order in which people see them."""
+        return () if self._delivery is DeliveryResult.GONE else await self._writer.delivered_files()
 
     async def close(self) -> None:
         """Send the newest snapshot if that can be done soon, and stop."""

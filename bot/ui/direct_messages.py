@@ -1,0 +1,99 @@
+"""Copy a result into somebody's direct messages: its texts, its files and a link back."""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import discord
+import structlog
+
+from bot.discord_internals import PrebuiltLayout, download_from_cdn
+from bot.errors import Refused
+from bot.limits import DEFAULT_FILE_BYTES, DOWNLOAD_SECONDS, NONCE_CHARS, REQUEST_BYTES
+from bot.store.models import Run
+from bot.ui.discord_rate_limits import BucketKey, Priority, RateLimiter
+from bot.ui.message_edits import EditableMessage, attachment_addresses
+from bot.ui.render import payloads, results
+from bot.ui.render.cards import message_url
+from bot.ui.requests import REQUEST_ERRORS, send_request
+from bot.ui.result_messages import ResultMessages
+from bot.visibility import Visibility
+
+_CANNOT_MESSAGE: Final = 50007  # the person accepts no direct messages of this bot
+_UPLOAD_SECONDS: Final = 300.0
+_FILES_BYTES: Final = REQUEST_BYTES - 1024 * 1024  # the rest of a request needs room, too
+_COPIES_AT_ONCE: Final = 2  # each holds the files of one message on disk
+
+log = structlog.get_logger(__name__)
+
+
+class DirectMessages:
+    """Sends copies of results. Every copy is sent once, however often its request is repeated within minutes."""
+
+    def __init__(self, client: discord.Client, *, messages: ResultMessages, limiter: RateLimiter) -> None:
+        self._client = client
+        self._messages = messages
+        self._limiter = limiter
+        self._places = asyncio.Semaphore(_COPIES_AT_ONCE)
+
+    async def send_result(self, user_id: int, run: Run, message_ids: Sequence[int], *, key: str) -> None:
+        """Send these messages of a result to a person; ``key`` names the request, which is sent once.
+
+        Refused if the result cannot be read, or the person takes no direct messages.
+        """
+        async with self._places:
+            for number, message_id in enumerate(message_ids):
+                message = await self._messages.read(run, message_id)
+                is_last = number == len(message_ids) - 1
+                await self._copy(user_id, run, message, key=f"{key}:{number}", is_last=is_last)
+        log.info("result_sent_to_dm", run=run.id, messages=len(message_ids))
+
+    async def _copy(self, user_id: int, run: Run, message: discord.Message, *, key: str, is_last: bool) -> None:
+        shown = EditableMessage.read(message).without_controls()
+        with tempfile.TemporaryDirectory(prefix="replicord-") as folder:
+            files = await self._download(message, shown, Path(folder))
+            left_out = shown.attachments.keys() - files.keys()
+            if left_out:
+                shown = shown.without(left_out, notice=results.too_large_for_dm())
+            components = list(shown.components)
+            if is_last and run.visibility is not Visibility.PRIVATE:
+                components.append(payloads.text(results.link_back(message_url(run.place))))
+            await self._send(user_id, components, [(path, shown.attachments[id_]) for id_, path in files.items()], key)
+
+    async def _download(self, message: discord.Message, shown: EditableMessage, folder: Path) -> dict[int, Path]:
+        """Return where the files of a message are on disk, by attachment; without those that do not fit."""
+        files: dict[int, Path] = {}
+        room = _FILES_BYTES
+        for attachment_id, url in attachment_addresses(message):
+            if attachment_id not in shown.attachments:
+                continue
+            path = folder / str(attachment_id)
+            limit = min(DEFAULT_FILE_BYTES, room)
+            try:
+                size = await download_from_cdn(self._client, url, path, limit=limit, seconds=DOWNLOAD_SECONDS)
+            except REQUEST_ERRORS as error:
+                log.info("attachment_not_copied", attachment=attachment_id, error=str(error))
+                continue
+            if size <= limit:
+                files[attachment_id] = path
+                room -= size
+        return files
+
+    async def _send(
+        self, user_id: int, components: list[payloads.Component], files: Sequence[tuple[Path, str]], key: str
+    ) -> None:
+        nonce = hashlib.sha256(key.encode()).hexdigest()[:NONCE_CHARS]
+        try:
+            channel = await send_request(self._client.create_dm(discord.Object(user_id)))
+            async with self._limiter.request(BucketKey(channel.id, bot=True), Priority.NORMAL):
+                uploads = [discord.File(path, filename=name) for path, name in files]
+                await send_request(
+                    channel.send(view=PrebuiltLayout(components), files=uploads, nonce=nonce), _UPLOAD_SECONDS
+                )
+        except REQUEST_ERRORS as error:
+            log.info("dm_not_sent", error=str(error))
+            is_closed = isinstance(error, discord.HTTPException) and error.code == _CANNOT_MESSAGE
+            raise Refused(results.dms_closed() if is_closed else results.discord_unavailable()) from error

@@ -1,0 +1,100 @@
+"""Delete a result, take files out of it and cover it, in Discord and in the database.
+
+What is asked for is on disk before it is done, so a bot that is killed in between does the rest at its next start.
+"""
+
+from collections.abc import Iterable
+
+import structlog
+
+from bot.errors import Refused
+from bot.store.models import Run, RunOutput
+from bot.store.results import Results
+from bot.store.runs import Runs
+from bot.ui.message_edits import EditableMessage
+from bot.ui.render.results import result_deleted, was_removed
+from bot.ui.result_messages import ResultGone, ResultMessages, ResultUnreachable
+from bot.visibility import Visibility
+
+log = structlog.get_logger(__name__)
+
+
+class ResultChanges:
+    """Makes every change of a delivered result. Who may ask for one is decided before."""
+
+    def __init__(self, *, runs: Runs, results: Results, messages: ResultMessages) -> None:
+        self._runs = runs
+        self._results = results
+        self._messages = messages
+
+    async def delete(self, run: Run) -> None:
+        """Delete every message of a result and every stored copy.
+
+        Refused if Discord does not allow that now; it is then tried again until it does.
+        """
+        await self._results.request_deletion(run.id)
+        await self._finish_deletion(run)
+
+    async def remove(self, run: Run, output: RunOutput) -> None:
+        """Take one file out of its message. Refused as for ``delete``."""
+        await self._results.request_removal(run.id, output.number)
+        await self._finish_removal(run, output)
+
+    async def cover(self, run: Run, *, spoiler: bool) -> None:
+        """Put every file of a result behind a spoiler, or uncover them; raise Refused if Discord does not allow it."""
+        after = Visibility.SPOILER if spoiler else Visibility.PUBLIC
+        if not await self._results.set_visibility(run.id, after, before=run.visibility):
+            current = await self._runs.get(run.id)
+            if current is None or current.deleted_at is not None:
+                raise Refused(result_deleted())
+            if current.visibility is not after:
+                raise Refused(result_deleted())
+        try:
+            for message_id in await self._messages_with_outputs(run):
+                message = await self._messages.read(run, message_id)
+                edited = EditableMessage.read(message).covered(spoiler=spoiler)
+                await self._messages.edit(run, message, list(edited.components), edited.kept(spoiler=spoiler))
+        except Refused:
+            await self._results.set_visibility(run.id, run.visibility, before=after)
+            raise
+
+    async def finish(self, run: Run) -> None:
+        """Do what is left of what was asked for; raise Refused if Discord does not allow it."""
+        if run.delete_requested_at is not None:
+            await self._finish_deletion(run)
+            return
+        for output in await self._runs.list_outputs(run.id):
+            if output.remove_requested_at is not None and output.removed_at is None:
+                await self._finish_removal(run, output)
+
+    async def _finish_deletion(self, run: Run) -> None:
+        for message_id in _all_messages(run):
+            try:
+                await self._messages.delete(run, message_id)
+            except ResultUnreachable:
+                if message_id == run.place.message_id or not run.place.token_only:
+                    raise
+                # Only the token of its own interaction reached a further message, and that has expired.
+                log.info("further_message_left", run=run.id, message=message_id)
+        if await self._results.mark_deleted(run.id):
+            log.info("result_deleted", run=run.id)
+
+    async def _finish_removal(self, run: Run, output: RunOutput) -> None:
+        try:
+            message = await self._messages.read(run, output.message_id)
+            shown = EditableMessage.read(message)
+            if output.attachment_id in shown.attachments:
+                edited = shown.without({output.attachment_id}, notice=was_removed())
+                await self._messages.edit(run, message, list(edited.components), edited.kept())
+        except ResultGone:
+            log.info("message_of_output_gone", run=run.id, number=output.number)
+        await self._results.mark_removed(run.id, output.number)
+
+    async def _messages_with_outputs(self, run: Run) -> Iterable[int]:
+        outputs = await self._runs.list_outputs(run.id)
+        return dict.fromkeys(output.message_id for output in outputs if output.removed_at is None)
+
+
+def _all_messages(run: Run) -> Iterable[int]:
+    """Return the ids of the card, the further messages and the completion notice, each once."""
+    return dict.fromkeys((run.place.message_id, *(message for _, message in sorted(run.messages.items()))))
