@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 from bot.media.types import GIF, JPEG, PNG, WEBP, MediaType
 
 _HEAD: Final = 32
+_EXTENDED: Final = 30  # bytes of a WebP up to its height
 _JPEG_SEGMENTS: Final = 200  # before the frame; more than cameras and editors write
 _JPEG_FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # DHT, JPG and DAC are no frames
 _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
@@ -41,7 +42,7 @@ def _read(file: BinaryIO, kind: MediaType) -> Dimensions | None:
 def _read_webp(head: bytes) -> Dimensions | None:
     """Read the first chunk: of an extended, a lossy or a lossless file (the WebP container specification)."""
     match head[12:16]:
-        case b"VP8X":
+        case b"VP8X" if len(head) >= _EXTENDED:
             return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
         case b"VP8 ":
             width, height = struct.unpack_from("<HH", head, 26)

@@ -19,7 +19,7 @@ from bot.visibility import Visibility
 
 _THIS_RUN: Final = runs.c.id == bindparam("run_id")
 _IS_THERE: Final = runs.c.delivered_at.is_not(None) & runs.c.deleted_at.is_(None)
-_THIS_OUTPUT: Final = (run_outputs.c.run_id == bindparam("run_id")) & (run_outputs.c.number == bindparam("at_number"))
+_THIS_OUTPUT: Final = (run_outputs.c.run_id == bindparam("of_run")) & (run_outputs.c.number == bindparam("at_number"))
 
 _REQUEST_DELETION: Final = update(runs).where(_THIS_RUN, _IS_THERE, runs.c.delete_requested_at.is_(None))
 _DELETED: Final = (
@@ -87,12 +87,12 @@ class Results:
     async def request_removal(self, run_id: str, number: int) -> bool:
         """Store that an output is about to be removed; False if it was requested before, or is removed."""
         return await self._update(
-            _REQUEST_REMOVAL, run_id=run_id, at_number=number, remove_requested_at=self._clock.now()
+            _REQUEST_REMOVAL, of_run=run_id, at_number=number, remove_requested_at=self._clock.now()
         )
 
     async def mark_removed(self, run_id: str, number: int) -> bool:
         """Store that an output is gone from its message."""
-        return await self._update(_REMOVED, run_id=run_id, at_number=number, removed_at=self._clock.now())
+        return await self._update(_REMOVED, of_run=run_id, at_number=number, removed_at=self._clock.now())
 
     async def set_visibility(self, run_id: str, visibility: Visibility, *, before: Visibility) -> bool:
         """Store who sees the result; False if it is not there, or was not as ``before``."""
@@ -115,9 +115,10 @@ class Results:
                 insert_into(connection, result_reactions)
                 .from_select(["run_id", "user_id", "emoji", "at"], _REACTION)
                 .on_conflict_do_nothing()
+                .returning(result_reactions.c.run_id)
             )
             values = {"run_id": run_id, "by_user": user_id, "with_emoji": emoji, "reacted_at": now}
-            return connection.execute(statement, values).rowcount == 1
+            return connection.execute(statement, values).first() is not None
 
         return await self._database.write(write)
 

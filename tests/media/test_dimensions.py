@@ -32,16 +32,17 @@ IMAGES: list[tuple[MediaType, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "data"), IMAGES)
+@pytest.mark.parametrize(("kind", "data"), IMAGES, ids=range(len(IMAGES)))
 def test_every_kind_is_measured(kind: MediaType, data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(data)
     assert read_dimensions(data, kind) == read_dimensions(path, kind) == (321, 54)
 
 
-@pytest.mark.parametrize(("kind", "data"), IMAGES)
+@pytest.mark.parametrize(("kind", "data"), IMAGES, ids=range(len(IMAGES)))
 def test_truncated_images_have_no_size(kind: MediaType, data: bytes) -> None:
-    assert read_dimensions(data[:20], kind) is None
+    assert read_dimensions(data[:8], kind) is None
+    assert read_dimensions(data[:23], kind) in {None, (321, 54)}
 
 
 def test_other_files_have_no_size(tmp_path: Path) -> None:

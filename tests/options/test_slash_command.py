@@ -13,7 +13,7 @@ from tests.options.discord_rules import broken_rules, spec_problems
 from tests.options.samples import default_layout, each_model, layout_of, needs_discord_spec, real_layout
 
 
-def test_default_model_has_ten_options() -> None:
+def test_default_model_has_ten_options_and_visibility() -> None:
     options = command_payload(default_layout())["options"]
     assert [option["name"] for option in options] == [
         "prompt",
@@ -26,8 +26,9 @@ def test_default_model_has_ten_options() -> None:
         "output_format",
         "output_quality",
         "seed",
+        "visibility",
     ]
-    assert [option["type"] for option in options] == [3, 11, 3, 3, 4, 4, 5, 3, 4, 4]
+    assert [option["type"] for option in options] == [3, 11, 3, 3, 4, 4, 5, 3, 4, 4, 3]
     assert not any(option["required"] for option in options)
     assert (options[4]["min_value"], options[4]["max_value"]) == (1, 20)
     assert [choice["value"] for choice in options[7]["choices"]] == ["webp", "jpg", "png"]
@@ -49,7 +50,11 @@ def test_required_input_is_a_required_option() -> None:
     options = command_payload(
         layout_of({"a": {"type": "string"}, "n": {"type": "integer", "minimum": 1}}, required=("n",))
     )["options"]
-    assert [(option["name"], option["required"]) for option in options] == [("n", True), ("a", False)]
+    assert [(option["name"], option["required"]) for option in options] == [
+        ("n", True),
+        ("a", False),
+        ("visibility", False),
+    ]
 
 
 def test_command_can_be_installed_and_used_everywhere() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from discord import ui
 
@@ -57,9 +57,9 @@ class MenuEntry:
 def menu_card(result: Result, entries: Sequence[MenuEntry], actor: Actor) -> Card:
     """Return the private menu of a result: a title and the buttons that this person may press now."""
     offered = [entry for entry in entries if entry.is_offered(actor, result)]
-    items: list[ui.Item[Card]] = [ui.TextDisplay(_title(result))]
+    items: list[ui.Item[Any]] = [ui.TextDisplay(_title(result))]
     for row in sorted({entry.row for entry in offered}):
-        buttons = [RunButton(entry.action, result.run.id) for entry in offered if entry.row == row]
+        buttons: list[ui.Item[Any]] = [RunButton(one.action, result.run.id) for one in offered if one.row == row]
         items += [ui.ActionRow(*buttons[at : at + BUTTONS_PER_ROW]) for at in range(0, len(buttons), BUTTONS_PER_ROW)]
     if not offered:
         items.append(ui.TextDisplay(_("There is nothing you can do with this result here.")))
@@ -81,7 +81,7 @@ def _title(result: Result) -> str:
 def confirm_card(run_id: str, *, mention: int | None = None) -> Card:
     """Return the one question before a deletion; ``mention`` asks somebody in the channel."""
     question = ask_to_delete() if mention is None else ask_in_channel(mention)
-    buttons = ui.ActionRow[Card](RunButton(Action.CONFIRM_DELETE, run_id), RunButton(Action.KEEP, run_id))
+    buttons = ui.ActionRow[Any](RunButton(Action.CONFIRM_DELETE, run_id), RunButton(Action.KEEP, run_id))
     return Card([ui.TextDisplay(question), buttons], Tone.WARNING)
 
 

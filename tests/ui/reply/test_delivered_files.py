@@ -19,7 +19,7 @@ async def test_files_are_named_with_their_attachments(env: ReplyEnvironment, tmp
     assert await reply.finish(make_snapshot(Phase.SUCCEEDED, *files, run=run)) is DeliveryResult.DELIVERED
     delivered = await reply.delivered_files()
     attachments = env.message(run).attachments
-    assert [(file.name, file.attachment_id) for file in delivered] == [(one.name, one.id) for one in attachments]
+    assert [(file.name, file.attachment_id) for file in delivered] == [(one.filename, one.id) for one in attachments]
     assert [file.mime for file in delivered] == ["image/webp", "image/webp", "application/pdf"]
     assert [file.size for file in delivered] == [file.size for file in files]
     assert [file.dimensions for file in delivered] == [(8, 8), (8, 8), None]
