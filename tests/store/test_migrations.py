@@ -29,7 +29,7 @@ pytestmark = sqlite_only
 
 
 # A column that a later step added stands on the line of the one before it.
-_BETWEEN_PARTS = re.compile(r"[\s,]*\n[\s,]*|(?<=BIGINT), |(?<=BIGINT NOT NULL), ")
+_BETWEEN_PARTS = re.compile(r"[\s,]*\n[\s,]*|, (?=[a-z_]+ (?:BIGINT|TEXT|INTEGER))")
 PAST = Path(__file__).with_name("past")
 
 
@@ -44,9 +44,7 @@ def tables(transaction: Connection) -> dict[str, list[str]]:
     """Return the parts of each table and index as SQLite stores them, sorted."""
     rows = transaction.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     return {
-        name: sorted(
-            re.split(r"[\s,]*\n[\s,]*|, (?=[a-z_]+ (?:BIGINT|TEXT|INTEGER))", sql.replace('"', "").removesuffix(")"))
-        )
+        name: sorted(re.split(_BETWEEN_PARTS, sql.replace('"', "").removesuffix(")")))
         for name, sql in rows
         if name != "alembic_version"
     }
