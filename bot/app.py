@@ -51,12 +51,14 @@ from bot.runs.input_files import InputSpool
 from bot.runs.ownership import SOLE_OWNER
 from bot.runs.policy import Policy
 from bot.settings import Settings
+from bot.store.gallery import GalleryRules
 from bot.store.location import parse_location
 from bot.store.notifications import Message
 from bot.store.postgresql import PostgresqlLocation
 from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.direct_messages import DirectMessages
+from bot.ui.library_items import LIBRARY_ITEMS
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.result_changes import ResultChanges
@@ -66,10 +68,12 @@ from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
 from cogs.cancel.cog import CancelRuns
+from cogs.favourites.cog import FAVOURITE_ENTRIES
 from cogs.generate.cog import GenerateCommands
 from cogs.generate.command_sync import CommandSync
 from cogs.generate.publisher import CommandPublisher
 from cogs.input_reader import InputReader
+from cogs.library.parts import LibraryParts
 from cogs.models.autocomplete import ModelAutocomplete
 from cogs.models.cog import ModelsCommands
 from cogs.permissions import Editors, RunAccess
@@ -178,6 +182,17 @@ class App:
             self._client, messages=self._result_messages, limiter=self._replies.limiter
         )
         self._result_files = ResultFiles(self._result_messages)
+        self._library = LibraryParts(
+            self._client,
+            store=store,
+            workers=self._workers,
+            limiter=self._replies.limiter,
+            files=self._result_files,
+            find_rules=self._find_gallery_rules,
+            folder=spool_folder / ".library",
+            clock=clock,
+            metrics=metrics,
+        )
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
         self._cog = cog
         self._predictions = PredictionReader(self._spool, self._workers)
@@ -199,6 +214,7 @@ class App:
             workers=self._workers,
             ownership=ownership,
             budget_for=self._create_budget,
+            keep_result=self._library.thumbnails.keep,
         )
         self._catalog = Catalog(
             specs=settings.specs,
@@ -311,6 +327,7 @@ class App:
         """Run until ``stop`` is set or Discord rejects the token. Unfinished runs are recovered at the next start."""
         older_than = timedelta() if self._cluster is None else _UPLOADS_KEPT
         await asyncio.to_thread(self._input_spool.clear, older_than=older_than)
+        await asyncio.to_thread(self._library.clear_files, older_than=older_than)
         connection = asyncio.create_task(self._connect(), name="discord")
         stopped = asyncio.create_task(stop.wait(), name="stop")
         maintenance = asyncio.create_task(self._run_maintenance(), name="maintenance")
@@ -350,7 +367,8 @@ class App:
             if self._cluster is None
             else [self._share(self._cluster)]
         )
-        tasks = [asyncio.create_task(job) for job in (*work, self._publisher.publish(), self._client.run_gateway())]
+        work += [self._publisher.publish(), self._library.keeper.run(), self._client.run_gateway()]
+        tasks = [asyncio.create_task(job) for job in work]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -416,7 +434,7 @@ class App:
 
     async def _on_login(self, client: Replicord) -> None:
         """Add commands, buttons and listeners, before the gateway opens."""
-        client.add_dynamic_items(*PERSISTENT_BUTTONS, *SERVER_COMPONENTS)
+        client.add_dynamic_items(*PERSISTENT_BUTTONS, *SERVER_COMPONENTS, *LIBRARY_ITEMS)
         client.add_listener(self._discord_metrics.on_interaction)
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
@@ -437,7 +455,7 @@ class App:
             *self._model_cogs(client),
             CancelRuns(client, engine=self._engine, runs=runs, missed_reactions=self._missed_reactions),
             buttons,
-            ResultMenu(runs=runs, messages=self._result_messages, entries=RESULT_ENTRIES),
+            ResultMenu(runs=runs, messages=self._result_messages, entries=(*FAVOURITE_ENTRIES, *RESULT_ENTRIES)),
             ResultReactions(
                 client,
                 runs=runs,
@@ -463,6 +481,7 @@ class App:
             ),
             RunsCommands(client, engine=self._engine, runs=runs),
             *self._server_cogs(client),
+            *self._library.cogs(),
             PrivacyCommands(
                 runs=runs, keep=self._retention_periods(), on_replicate=bool(self._settings.replicate_token)
             ),
@@ -503,6 +522,12 @@ class App:
         if self._run_access.is_any_model_offered:
             yield RunCommand(catalog=catalog, starter=starter, autocomplete=autocomplete, access=self._run_access)
         yield UseAsSubject(client, catalog=catalog, starter=starter)
+
+    async def _find_gallery_rules(self, guild_id: int) -> GalleryRules | None:
+        rules = await self._store.servers.get_rules(guild_id)
+        if rules.gallery_channel_id is None:
+            return None
+        return GalleryRules(guild_id=guild_id, channel_id=rules.gallery_channel_id, stars=rules.gallery_stars)
 
     def _retention_periods(self) -> RetentionPeriods:
         return RetentionPeriods(

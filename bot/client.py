@@ -33,8 +33,9 @@ from bot.ui.respond import report_error
 
 T = TypeVar("T")
 
-# The bot reads reactions and the channels of its servers; it needs no privileged intent.
-INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True)
+# The bot is told of reactions, of the channels of its servers, and of messages that are deleted; for these, Discord
+# sends new messages, too, without their content. It needs no privileged intent.
+INTENTS = discord.Intents(guilds=True, guild_reactions=True, dm_reactions=True, guild_messages=True, dm_messages=True)
 
 # Discord sends the servers one after another at login; this many seconds without another one mean that all are there.
 _GUILD_TIMEOUT = 0.5

@@ -153,6 +153,23 @@ READ_SECONDS: Final = 10.0  # of CPU, to check and convert one input file
 THUMBNAIL_SECONDS: Final = 5.0
 SHRINK_SECONDS: Final = 30.0  # of CPU, to fit one output file into an upload; the encoder is tried several times
 
+# Our own: the library (bot.store.library, bot.library). A row of it stays as long as its run does.
+LIBRARY_PAGE: Final = 9  # Discord's clients draw nine pictures as a square
+THUMBNAIL_SIDE: Final = 256  # in pixels; a gallery of nine shows them smaller on every screen
+THUMBNAIL_BYTES: Final = 64 * KIB  # stored of one result; a picture of noise has 40 kB as WebP
+FAVOURITES: Final = 1000  # of one person: more than anybody finds again, and they are counted with every new one
+SEARCH_WORDS_STORED: Final = 400  # of one prompt: two pages of text
+SEARCH_WORD_CHARS: Final = 40
+SEARCH_CHARS: Final = 24  # of what is searched for; it has to fit into the id of a button
+GALLERY_STARS: Final = 3  # by others, until a result is copied, where the server says nothing else
+GALLERY_STARS_MAX: Final = 100
+GALLERY_PICTURES: Final = 4  # copied of one result; each is downloaded and uploaded again
+GALLERY_EDIT_SECONDS: Final = 15.0  # between two looks at which counts have changed; nobody waits for a count
+MESSAGE_REMOVALS: Final = 20_000  # messages that are still to be deleted: a second each, over all channels
+EXPORTED_RUNS: Final = 100
+EXPORTS_AT_ONCE: Final = 2  # each has one archive on disk and one picture in memory
+EXPORT_SECONDS: Final = 30.0  # of CPU, to write one archive; pictures are packed as they are
+
 # Our own: files of inputs (bot.runs.input_files), over all people
 RUN_INPUT_BYTES: Final = 300 * 1000 * 1000  # of one run: three of the largest files that Replicate accepts
 INPUT_SPOOL_BYTES: Final = 1024 * MIB  # on disk, between the download and the row

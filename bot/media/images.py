@@ -135,6 +135,15 @@ def make_thumbnail(media: Media, side: int = 256) -> Media:
         return Media(name=f"{PurePath(media.name).stem}-small.webp", type=WEBP, data=data)
 
 
+def make_small_webp(source: Path | bytes, side: int, limit: int) -> bytes:
+    """Return ``make_thumbnail`` of a file or its bytes, in at most ``limit`` bytes. Raise BadImage, and OSError."""
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    small = make_thumbnail(Media(name="image", type=sniff(data[:HEAD_BYTES]), data=data), side).data
+    if len(small) > limit:
+        raise BadImage("The image cannot be made small enough.")
+    return small
+
+
 def shrink_image(data: bytes, limit: int) -> Media | None:
     """Return the image in at most ``limit`` bytes: unchanged, else at a lower quality, else also smaller.
 

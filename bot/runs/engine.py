@@ -58,7 +58,7 @@ from bot.runs.policy import Policy, PollLimiter
 from bot.runs.reconcile import OrphanCanceller, Reconciler
 from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.run_task import run_task
-from bot.runs.services import RunServices
+from bot.runs.services import KeepResult, RunServices, keep_nothing
 from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
 from bot.store.errors import LeaseLost, StoreError
 from bot.store.models import Run, RunState
@@ -114,8 +114,10 @@ class Engine:
         workers: WorkerPool,
         ownership: Ownership = SOLE_OWNER,
         budget_for: Callable[[Backend], CreateBudget | None] = lambda _: None,
+        keep_result: KeepResult = keep_nothing,
     ) -> None:
         self._runs = runs
+        self._keep_result = keep_result
         self._ownership = ownership
         self._budget_for = budget_for
         self._clock = clock
@@ -159,6 +161,7 @@ class Engine:
                 policy=self._policy,
             ),
             thumbnails=self._thumbnails,
+            keep_result=self._keep_result,
         )
 
     def _services_of(self, run: Run) -> RunServices:

@@ -161,6 +161,7 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
     outputs = await _list_outputs(active)
     delivered_at = services.clock.now()
     await _save(lambda: services.runs.mark_delivered(active.run.id, at=delivered_at, outputs=outputs), active, services)
+    await _keep_result(active, services)
     await active.output.discard_files()
     run = active.run
     services.metrics.run_delivered(run.command, run.state.value, (delivered_at - run.created_at).total_seconds())
@@ -189,6 +190,17 @@ async def _list_outputs(active: ActiveRun) -> tuple[RunOutput, ...]:
             )
         )
     return tuple(outputs)
+
+
+async def _keep_result(active: ActiveRun, services: RunServices) -> None:
+    """Keep what is needed to find the result again. The result is delivered already: a failure costs only that."""
+    if active.message_deleted:
+        return
+    try:
+        await services.keep_result(active.run, active.output.items)
+    except Exception:
+        log.exception("result_not_kept", run=active.run.id)
+        services.metrics.unexpected_error("runs")
 
 
 async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:

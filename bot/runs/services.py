@@ -1,11 +1,12 @@
 """What the runs of one backend work with, built once by the engine."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.backends.backend import Backend
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
+from bot.outputs.items import OutputItem
 from bot.outputs.materialize import Materializer
 from bot.runs.create_queue import CreateQueue
 from bot.runs.input_files import InputResolver, ThumbnailLoader
@@ -16,10 +17,20 @@ from bot.runs.snapshot import OpenReply
 from bot.store.models import Run
 from bot.store.runs import Runs
 
+KeepResult = Callable[[Run, Sequence[OutputItem]], Awaitable[None]]
+
+
+async def keep_nothing(_run: Run, _items: Sequence[OutputItem]) -> None:
+    """Keep nothing (a KeepResult)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunServices:
-    """Shared by all runs of a backend. ``materializer_for`` returns what makes the output items of one run."""
+    """Shared by all runs of a backend.
+
+    ``materializer_for`` returns what makes the output items of one run. ``keep_result`` keeps what is needed to find a
+    delivered result again, while its files are on disk; it raises nothing.
+    """
 
     backend: Backend
     runs: Runs
@@ -34,3 +45,4 @@ class RunServices:
     inputs: InputResolver
     reconciler: Reconciler
     thumbnails: ThumbnailLoader
+    keep_result: KeepResult

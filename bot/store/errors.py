@@ -31,6 +31,7 @@ _EXPLANATIONS = (
     ("fatal:  sorry, too many", "The database server has too many connections. Raise max_connections, or close some."),
     ("connection to server", "The database server cannot be reached. Check that it runs, and DATABASE_URL."),
     ("server closed the connection", "The connection to the database server was lost."),
+    ("no such module: fts5", "Python's SQLite has no full-text search (FTS5). Use another build of Python."),
     ("disk i/o error", "The disk that holds the database reports errors. Check the system log."),
 )
 

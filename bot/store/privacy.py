@@ -5,19 +5,32 @@ waits for it, and it has to be found again after a restart. For a day, the time 
 author's id, so that erasing does not reset the daily limit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
 from bot.secrets import mask_secrets
-from bot.store import queries, transitions
+from bot.store import full_text, gallery, queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
-from bot.store.tables import commands, erased_runs, result_reactions, run_files, run_outputs, runs
+from bot.store.tables import (
+    commands,
+    erased_runs,
+    favourites,
+    gallery_consents,
+    gallery_posts,
+    library_entries,
+    library_thumbnails,
+    result_reactions,
+    run_files,
+    run_outputs,
+    runs,
+)
 
 _PAGE_SIZE: Final = 200
 _SECRET_COLUMNS: Final = frozenset({"token", "token_expires_at", "webhook"})
@@ -60,11 +73,47 @@ _COUNT_FILES: Final = (
 _COUNT_ADDED: Final = select(func.count()).select_from(commands).where(_ADDED_BY_AUTHOR)
 
 
+_OWN_ENTRY: Final = library_entries.c.author_id == bindparam("author_id")
+_OWN_FAVOURITE: Final = favourites.c.user_id == bindparam("author_id")
+_OWN_COPIES: Final = (
+    select(gallery_posts.c.run_id, gallery_posts.c.channel_id, gallery_posts.c.message_id, gallery_posts.c.created_at)
+    .join(runs, runs.c.id == gallery_posts.c.run_id)
+    .where(_BY_AUTHOR)
+)
+_COUNT_RESULTS: Final = select(func.count()).select_from(library_entries).where(_OWN_ENTRY)
+_COUNT_FAVOURITES: Final = select(func.count()).select_from(favourites).where(_OWN_FAVOURITE)
+_COUNT_COPIES: Final = select(func.count()).select_from(_OWN_COPIES.subquery())
+_SELECT_STARRED: Final = select(favourites.c.number).where(_OWN_FAVOURITE)
+_SELECT_FAVOURITES: Final = (
+    select(library_entries.c.run_id, favourites.c.created_at)
+    .join(library_entries, library_entries.c.number == favourites.c.number)
+    .where(_OWN_FAVOURITE)
+    .order_by(favourites.c.created_at)
+)
+_SELECT_RESULTS: Final = (
+    select(
+        library_entries.c.run_id,
+        library_entries.c.kind,
+        library_entries.c.deleted_at,
+        func.length(library_thumbnails.c.data).label("thumbnail_bytes"),
+    )
+    .outerjoin(library_thumbnails, library_thumbnails.c.number == library_entries.c.number)
+    .where(_OWN_ENTRY)
+    .order_by(library_entries.c.number)
+)
+_SELECT_CONSENT: Final = select(gallery_consents.c.copies, gallery_consents.c.prompts).where(
+    gallery_consents.c.user_id == bindparam("author_id")
+)
+_DELETE_FAVOURITES: Final = delete(favourites).where(favourites.c.user_id == bindparam("person"))
+_DELETE_CONSENT: Final = delete(gallery_consents).where(gallery_consents.c.user_id == bindparam("person"))
+
+
 @dataclass(frozen=True, slots=True)
 class StoredCounts:
     """How much is stored about a person.
 
     ``oldest_run_at`` is None without runs. ``server_records`` are blocks and reports, about the person or by them.
+    ``results`` are those in their library, ``copies`` those in galleries, and ``favourites`` also others' results.
     """
 
     runs: int
@@ -72,6 +121,9 @@ class StoredCounts:
     files: int
     added_commands: int
     server_records: int = 0
+    results: int = 0
+    favourites: int = 0
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +144,22 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
         files=connection.execute(_COUNT_FILES, values).scalar_one(),
         added_commands=connection.execute(_COUNT_ADDED, values).scalar_one(),
         server_records=count_server_records(connection, author_id),
+        results=connection.execute(_COUNT_RESULTS, values).scalar_one(),
+        favourites=connection.execute(_COUNT_FAVOURITES, values).scalar_one(),
+        copies=connection.execute(_COUNT_COPIES, values).scalar_one(),
     )
 
 
-async def erase(database: Database, author_id: int, *, now: datetime) -> Erasure:
-    """Delete a person's delivered runs, a page at a time, and mark the others."""
+async def erase(database: Database, author_id: int, *, now: datetime, messages: bool = False) -> Erasure:
+    """Delete a person's delivered runs, a page at a time, and mark the others.
+
+    Copies in galleries are deleted in Discord as well, and with ``messages`` the bot's messages of these runs.
+    """
     pending = await database.write(lambda connection: _mark_pending(connection, author_id, now))
     deleted = 0
-    while page := await database.write(lambda connection: _delete_page(connection, author_id, now)):
+    while page := await database.write(partial(_delete_page, author_id=author_id, now=now, messages=messages)):
         deleted += page
+    await full_text.compact(database)
     return Erasure(deleted=deleted, pending=pending)
 
 
@@ -109,11 +168,17 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     connection.execute(_CLEAR_CANCELED_BY, {"person": author_id})
     erase_server_records(connection, author_id)
     connection.execute(_DELETE_REACTIONS, {"person": author_id})
+    connection.execute(_DELETE_CONSENT, {"person": author_id})
+    starred = connection.execute(_SELECT_STARRED, {"author_id": author_id}).scalars().all()
+    connection.execute(_DELETE_FAVOURITES, {"person": author_id})
+    gallery.recount_stars(connection, starred)
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount
 
 
-def _delete_page(connection: Connection, author_id: int, now: datetime) -> int:
+def _delete_page(connection: Connection, *, author_id: int, now: datetime, messages: bool) -> int:
     run_ids = connection.execute(_DELIVERED, {"author_id": author_id}).scalars().all()
+    if messages and run_ids:
+        gallery.remove_messages(connection, run_ids, now=now)
     return transitions.delete_runs(connection, run_ids, now=now) if run_ids else 0
 
 
@@ -165,7 +230,17 @@ def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
             {"run": row.run_id, "emoji": row.emoji, "at": _to_json(row.at)}
             for row in connection.execute(_SELECT_REACTIONS, values)
         ],
+        "library": _export_rows(connection, _SELECT_RESULTS, values),
+        "favourites": _export_rows(connection, _SELECT_FAVOURITES, values),
+        "gallery_copies": _export_rows(connection, _OWN_COPIES, values),
+        "gallery_consent": _export_rows(connection, _SELECT_CONSENT, values),
     }
+
+
+def _export_rows(connection: Connection, query: Select[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {name: _to_json(value) for name, value in row.items()} for row in connection.execute(query, values).mappings()
+    ]
 
 
 def _to_json(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
 
 from bot.clock import Clock
-from bot.store import queries
+from bot.store import gallery, library, queries
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.queries import SELECT_RUNS
@@ -92,11 +92,15 @@ class Results:
 
     async def mark_removed(self, run_id: str, number: int) -> bool:
         """Store that an output is gone from its message."""
-        return await self._update(_REMOVED, of_run=run_id, at_number=number, removed_at=self._clock.now())
+        now = self._clock.now()
+        return await self._database.write(lambda connection: remove_output(connection, run_id, number, at=now))
 
     async def set_visibility(self, run_id: str, visibility: Visibility, *, before: Visibility) -> bool:
         """Store who sees the result; False if it is not there, or was not as ``before``."""
-        return await self._update(_SET_VISIBILITY, run_id=run_id, before=before.value, visibility=visibility.value)
+        now = self._clock.now()
+        return await self._database.write(
+            lambda connection: set_visibility(connection, run_id, visibility, before=before, at=now)
+        )
 
     async def list_being_changed(self, *, since: datetime) -> tuple[Run, ...]:
         """Return the runs whose result is being deleted, or loses an output, as requested since a time."""
@@ -139,4 +143,25 @@ def delete_result(connection: Connection, run_id: str, *, at: datetime) -> bool:
     if connection.execute(_DELETED, {"run_id": run_id, "deleted_at": at}).rowcount != 1:
         return False
     connection.execute(_ALL_REMOVED, {"of_run": run_id, "removed_at": at})
+    library.drop_results(connection, [run_id], now=at)
+    return True
+
+
+def remove_output(connection: Connection, run_id: str, number: int, *, at: datetime) -> bool:
+    """Mark an output as removed, and drop the copies that show it; False if it was before."""
+    values = {"of_run": run_id, "at_number": number, "removed_at": at}
+    if connection.execute(_REMOVED, values).rowcount != 1:
+        return False
+    library.change_outputs(connection, run_id, now=at)
+    return True
+
+
+def set_visibility(
+    connection: Connection, run_id: str, visibility: Visibility, *, before: Visibility, at: datetime
+) -> bool:
+    """Store who sees a result, whose copies have to be made anew; False if it is not there, or was not as before."""
+    values = {"run_id": run_id, "before": before.value, "visibility": visibility.value}
+    if connection.execute(_SET_VISIBILITY, values).rowcount != 1:
+        return False
+    gallery.remove_posts(connection, [run_id], now=at)
     return True

@@ -1,7 +1,8 @@
 """Delete what delivered runs have been kept for long enough, in small batches.
 
-There are three retention periods: for uploaded files, for content (prompt, input, notes, output, failure) and for the
-row itself. Runs that are not delivered are never touched. Each batch is a transaction of its own, so that a run never
+There are three retention periods: for uploaded files, for content (prompt, input, notes, output, failure, the entry in
+the library) and for the row itself. The content of an author's favourites is kept as long as their row. Runs that are
+not delivered are never touched. Each batch is a transaction of its own, so that a run never
 waits long for the database.
 """
 
@@ -14,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, select, update
 
 from bot.limits import REACTIONS_KEPT, REPORTS_KEPT
+from bot.store import full_text, library
 from bot.store.database import Database
 from bot.store.quota import DAY
 from bot.store.server_privacy import delete_expired_server_records
@@ -37,7 +39,7 @@ _RUNS_WITH_FILES: Final = (
 )
 _RUNS_WITH_CONTENT: Final = (
     select(runs.c.id)
-    .where(_EXPIRED, runs.c.delivered_at.is_not(None), runs.c.forgotten_at.is_(None))
+    .where(_EXPIRED, runs.c.delivered_at.is_not(None), runs.c.forgotten_at.is_(None), ~library.is_kept_by_author())
     .order_by(runs.c.delivered_at)
     .limit(_ROW_BATCH)
 )
@@ -82,18 +84,22 @@ async def delete_expired(
 
     def clear_content(run_ids: list[str], connection: Connection) -> None:
         connection.execute(_CLEAR_CONTENT, {"run_ids": run_ids, "forgotten_at": now})
+        library.forget_entries(connection, run_ids)
 
     await database.write(lambda connection: connection.execute(_DELETE_ERASED, {"before": now - DAY}).rowcount)
     await database.write(partial(delete_expired_server_records, now=now, reports_before=now - REPORTS_KEPT))
     before = now - REACTIONS_KEPT
     await database.write(lambda connection: connection.execute(_DELETE_REACTIONS, {"before": before}).rowcount)
-    return ExpiredCounts(
+    counts = ExpiredCounts(
         runs=await _apply_in_batches(database, _EXPIRED_RUNS, delete_rows, before=_subtract(now, runs_for)),
         files=await _apply_in_batches(database, _RUNS_WITH_FILES, delete_files, before=_subtract(now, files_for)),
         prompts=await _apply_in_batches(
             database, _RUNS_WITH_CONTENT, clear_content, before=_subtract(now, prompts_for)
         ),
     )
+    if counts.runs or counts.prompts:
+        await full_text.compact(database)
+    return counts
 
 
 def _subtract(now: datetime, period: timedelta | None) -> datetime | None:

@@ -244,9 +244,12 @@ class Runs:
         """Return everything stored about a person as JSON values; ``load_file`` has the bytes of a file."""
         return await privacy.export(self._database, author_id)
 
-    async def erase(self, author_id: int) -> Erasure:
-        """Delete a person's runs; those not delivered yet are deleted when they are."""
-        return await privacy.erase(self._database, author_id, now=self._clock.now())
+    async def erase(self, author_id: int, *, messages: bool = False) -> Erasure:
+        """Delete a person's runs; those not delivered yet are deleted when they are.
+
+        ``messages``: the bot's messages of those that are deleted now are to be deleted in Discord, too.
+        """
+        return await privacy.erase(self._database, author_id, now=self._clock.now(), messages=messages)
 
     async def delete_expired(
         self,

@@ -17,7 +17,9 @@ from bot.store.commands import Commands, KeyValue
 from bot.store.connection import DatabaseConnection
 from bot.store.database import Database
 from bot.store.errors import convert_error
+from bot.store.gallery import Gallery
 from bot.store.leases import Leases
+from bot.store.library import Library
 from bot.store.location import DatabaseLocation, parse_location
 from bot.store.prediction_ends import PredictionEnds
 from bot.store.process_lock import ProcessLock
@@ -33,7 +35,7 @@ _CHECK_AT_START_MAX = 64 * MIB
 
 
 class Store:
-    """The open database: ``runs``, ``results``, ``commands``, ``key_value`` and ``prediction_ends``."""
+    """The open database, by what is stored: ``runs``, ``results``, ``library``, ``commands`` and others."""
 
     def __init__(self, database: Database, *, lock: ProcessLock | None, clock: Clock) -> None:
         self.database = database
@@ -43,6 +45,8 @@ class Store:
         self.commands = Commands(database)
         self.key_value = KeyValue(database)
         self.prediction_ends = PredictionEnds(database)
+        self.library = Library(database, clock=clock)
+        self.gallery = Gallery(database, clock=clock)
         self.leases = Leases(database)
         self.shared_limits = SharedLimits(database)
         self.servers = Servers(database)

@@ -11,10 +11,20 @@ from bot.errors import ConfigError
 from bot.store.errors import convert_error
 from bot.store.leases import keep_processes_out
 from bot.store.location import DatabaseLocation
-from bot.store.tables import erased_runs, leases, metadata, processes, replace_invalid
+from bot.store.tables import (
+    erased_runs,
+    leases,
+    library_entries,
+    message_removals,
+    metadata,
+    processes,
+    replace_invalid,
+)
 
 # Not who works on the database at the moment.
 _TABLES: Final = tuple(table for table in metadata.sorted_tables if table not in (leases, processes))
+# The columns that PostgreSQL numbers by itself.
+_NUMBERED: Final = (erased_runs.c.number, library_entries.c.number, message_removals.c.number)
 _IN_BATCHES: Final = {"yield_per": 100}  # rows; those of files have megabytes
 
 
@@ -77,7 +87,9 @@ def _read(table: Table, connection: Connection) -> Iterator[tuple[Any, ...]]:
 
 def _continue_numbers(target: Connection) -> None:
     """Let PostgreSQL number the next row after the copied ones; SQLite does so by itself."""
-    if target.dialect.name == "postgresql":
-        highest = select(func.max(erased_runs.c.number)).scalar_subquery()
-        sequence = func.pg_get_serial_sequence(erased_runs.name, erased_runs.c.number.name)
+    if target.dialect.name != "postgresql":
+        return
+    for column in _NUMBERED:
+        highest = select(func.max(column)).scalar_subquery()
+        sequence = func.pg_get_serial_sequence(column.table.name, column.name)
         target.execute(select(func.setval(sequence, func.coalesce(highest, 1), highest.is_not(None))))

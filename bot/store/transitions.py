@@ -28,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.errors import Refused
 from bot.media.types import InputFile, StoredFile
+from bot.store import gallery, library
 from bot.store.errors import LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunOutput, RunState
 from bot.store.notifications import Message, notify
@@ -187,7 +188,7 @@ def renew_token(connection: Connection, values: Mapping[str, Any]) -> None:
 def deliver_run(
     connection: Connection, run_id: str, at: datetime, outputs: Sequence[RunOutput], fences: Collection[int] | None
 ) -> bool:
-    """Mark an ended run as delivered, with the files that Discord has of it.
+    """Mark an ended run as delivered, with the files that Discord has of it, and add it to its author's library.
 
     Delete it if its author has asked for their data to be erased.
     """
@@ -196,13 +197,19 @@ def deliver_run(
         return False
     if row.erase_asked_at is not None:
         delete_runs(connection, [run_id], now=at)
-    elif outputs:
+        return True
+    if outputs:
         connection.execute(insert(run_outputs), [asdict(output) for output in outputs])
+    library.add_entry(connection, run_id)
     return True
 
 
 def delete_runs(connection: Connection, run_ids: Sequence[str], *, now: datetime) -> int:
-    """Delete runs, their files and messages, keeping the times that count towards a day; return how many."""
+    """Delete runs, their files and messages, keeping the times that count towards a day; return how many.
+
+    Their copies in galleries are to be deleted in Discord, too.
+    """
+    gallery.remove_posts(connection, run_ids, now=now)
     connection.execute(_KEEP_TIMES, {"run_ids": list(run_ids), "since": now - DAY})
     return connection.execute(_DELETE, {"run_ids": list(run_ids)}).rowcount
 

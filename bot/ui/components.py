@@ -34,6 +34,7 @@ class Action(StrEnum):
     DELETE = "delete"
     CONFIRM_DELETE = "delete_now"
     KEEP = "keep"
+    FAVOURITE = "favourite"
 
 
 # The labels are functions: a sentence is for the person who sees it.
@@ -51,6 +52,7 @@ _STYLES: Final[Mapping[Action, tuple[Callable[[], str], discord.ButtonStyle]]] =
     Action.DELETE: (lambda: _("Delete…"), discord.ButtonStyle.danger),
     Action.CONFIRM_DELETE: (lambda: _("Delete"), discord.ButtonStyle.danger),
     Action.KEEP: (lambda: _("Keep"), discord.ButtonStyle.secondary),
+    Action.FAVOURITE: (lambda: "⭐", discord.ButtonStyle.secondary),
 }
 
 

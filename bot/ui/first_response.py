@@ -37,6 +37,9 @@ _CONNECTION_LOST: Final = (aiohttp.ClientError, OSError, MalformedResponse)
 
 T = TypeVar("T")
 
+OpenFiles = Callable[[], list[discord.File]]
+"""Return the files of a message, opened for one request; called once a try."""
+
 # The responses with an error of the server's, or of a proxy before it, in the attempt under way. discord.py sends such
 # a request again by itself, and the answer to that one may be 40060.
 _server_errors: ContextVar[list[int] | None] = ContextVar("server_errors", default=None)
@@ -87,21 +90,30 @@ async def defer_with_message(interaction: discord.Interaction[Any], *, ephemeral
 
 
 async def send_privately(
-    interaction: discord.Interaction[Any], content: str | None = None, *, view: ui.LayoutView | None = None
+    interaction: discord.Interaction[Any],
+    content: str | None = None,
+    *,
+    view: ui.LayoutView | None = None,
+    open_files: OpenFiles | None = None,
 ) -> None:
-    """Respond with a message that only the person sees: a text or a card."""
+    """Respond with a message that only the person sees: a text or a card, with the files that it shows."""
     await _respond(
         interaction,
-        lambda: interaction.response.send_message(ephemeral=True, **_body(content, view)),
+        lambda: interaction.response.send_message(ephemeral=True, **_body(content, view), **_files(open_files)),
         InteractionResponseType.channel_message,
         view,
     )
 
 
-async def edit_message(interaction: discord.Interaction[Any], *, view: ui.LayoutView) -> None:
-    """Respond by replacing the message whose button was pressed."""
+async def edit_message(
+    interaction: discord.Interaction[Any], *, view: ui.LayoutView, open_files: OpenFiles | None = None
+) -> None:
+    """Respond by replacing the message whose button was pressed, and with ``open_files`` also its files."""
     await _respond(
-        interaction, lambda: interaction.response.edit_message(view=view), InteractionResponseType.message_update, view
+        interaction,
+        lambda: interaction.response.edit_message(view=view, **_attachments(open_files)),
+        InteractionResponseType.message_update,
+        view,
     )
 
 
@@ -112,10 +124,16 @@ async def send_modal(interaction: discord.Interaction[Any], modal: ui.Modal) -> 
 
 
 async def edit_response(
-    interaction: discord.Interaction[Any], *, view: ui.LayoutView | None = None, content: str | None = None
+    interaction: discord.Interaction[Any],
+    *,
+    view: ui.LayoutView | None = None,
+    content: str | None = None,
+    open_files: OpenFiles | None = None,
 ) -> None:
-    """Replace the message that the first response showed; an edit twice is an edit."""
-    await _repeat(lambda: interaction.edit_original_response(**_body(content, view)), view=view)
+    """Replace the message that the first response showed, and with ``open_files`` its files; it may be done twice."""
+    await _repeat(
+        lambda: interaction.edit_original_response(**_body(content, view), **_attachments(open_files)), view=view
+    )
 
 
 async def edit_response_with_file(
@@ -203,6 +221,16 @@ async def _repeat(
         except discord.HTTPException as error:
             if view is None or not drop_decorations(view, error):
                 raise
+
+
+def _files(open_files: OpenFiles | None) -> dict[str, Any]:
+    """Return the files of a new message as the keyword that discord.py takes."""
+    return {} if open_files is None else {"files": open_files()}
+
+
+def _attachments(open_files: OpenFiles | None) -> dict[str, Any]:
+    """Return the files of an edit as the keyword that discord.py takes."""
+    return {} if open_files is None else {"attachments": list(open_files())}
 
 
 def _body(content: str | None, view: ui.LayoutView | None) -> dict[str, Any]:

@@ -50,6 +50,11 @@ def tables(transaction: Connection) -> dict[str, list[str]]:
     }
 
 
+def is_table_of_code(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether Alembic compares it: FTS5 keeps its index in tables of its own."""
+    return kind != "table" or name is None or not name.startswith("library_words")
+
+
 async def test_migrations_create_the_tables_of_the_code(connection: DatabaseConnection) -> None:
     await connection.run_without_transaction(migrations.upgrade)
     expected = create_engine("sqlite://")
@@ -61,7 +66,8 @@ async def test_migrations_create_the_tables_of_the_code(connection: DatabaseConn
 
 async def test_alembic_finds_no_difference(connection: DatabaseConnection) -> None:
     def compare(transaction: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(transaction, opts={"compare_type": True}), metadata)
+        options = {"compare_type": True, "include_name": is_table_of_code}
+        return compare_metadata(MigrationContext.configure(transaction, opts=options), metadata)
 
     await connection.run_without_transaction(migrations.upgrade)
     assert await connection.run(compare) == []

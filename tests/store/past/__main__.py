@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.rules.server_rules import Section
 from bot.store.commands import CommandRow
+from bot.store.gallery import GalleryConsent
 from bot.store.migrations import STEPS
 from bot.store.models import RunState
 from bot.store.reports import Report
@@ -31,6 +32,10 @@ async def fill(file: Path) -> None:
     await store.runs.request_cancel("running-1", by_id=MIA, at=after(1))
     await store_run_in_state(store.runs, make_run("bobs", author_id=BOB), RunState.SUCCEEDED, delivered=True)
     await store.runs.erase(BOB)
+    await store.library.save_thumbnail("succeeded-2", b"a small picture")
+    await store.library.set_favourite("succeeded-2", BOB, on=True)
+    await store.gallery.set_consent(MIA, GalleryConsent(copies=True, prompts=True))
+    await store.gallery.request_removal(guild_id=2, channel_id=3, message_id=4)
     await store.prediction_ends.save("running-1", '{"status": "succeeded"}', at=after(2))
     await store.commands.save(CommandRow(name="draw", target="owner/model", added_by=MIA, added_at=T0))
     await store.commands.cache_schema("owner/model", {"openapi": {}})
@@ -62,9 +67,20 @@ async def fill_server(store: Store) -> None:
 
 
 def dump(file: Path) -> str:
-    """Return the SQL that creates the database."""
+    """Return the SQL that creates the database.
+
+    The index of words is made anew from its table: what FTS5 keeps in tables of its own cannot be inserted.
+    """
     with closing(sqlite3.connect(file)) as shell:
-        return "\n".join(shell.iterdump()) + "\n"
+        lines = [line for line in shell.iterdump() if "library_words" not in line and "writable_schema" not in line]
+        index = "SELECT sql || ';' FROM sqlite_master WHERE name LIKE 'library_words%' AND type = ? AND sql LIKE ?"
+        lines[-1:] = [
+            *(sql for (sql,) in shell.execute(index, ("table", "CREATE VIRTUAL%"))),
+            "INSERT INTO library_words(library_words) VALUES('rebuild');",
+            *(sql for (sql,) in shell.execute(index, ("trigger", "%"))),
+            lines[-1],
+        ]
+        return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""The copy of a result in a server's gallery."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.formatting import truncate
+from bot.language import _, ngettext
+from bot.limits import GALLERY_DESCRIPTION_CHARS, GALLERY_PICTURES
+from bot.store.models import Run, RunOutput
+from bot.ui.components import Action, RunButton
+from bot.ui.render.cards import message_url
+from bot.ui.render.markdown import escape, format_name, format_quote, one_line
+from bot.visibility import Visibility
+
+_GOLD: Final = 0xF0B232
+_PROMPT_LINES: Final = 4
+_PROMPT_CHARS: Final = 500
+
+
+def copied_pictures(outputs: Sequence[RunOutput]) -> tuple[RunOutput, ...]:
+    """Return the pictures of a result that its copy shows."""
+    return tuple(output for output in outputs if output.is_image and output.removed_at is None)[:GALLERY_PICTURES]
+
+
+def picture_name(run: Run, output: RunOutput) -> str:
+    """Return the name of a picture in the copy; Discord covers those that begin so."""
+    return f"SPOILER_{output.name}" if run.visibility is Visibility.SPOILER else output.name
+
+
+def gallery_card(run: Run, pictures: Sequence[RunOutput], *, stars: int, shows_prompt: bool) -> ui.LayoutView:
+    """Return the copy: its ⭐, command and author, the prompt if that is allowed, the pictures and the way to it."""
+    view = ui.LayoutView(timeout=None)
+    view.add_item(ui.Container(*_items(run, pictures, stars=stars, shows_prompt=shows_prompt), accent_colour=_GOLD))
+    return view
+
+
+def _items(run: Run, pictures: Sequence[RunOutput], *, stars: int, shows_prompt: bool) -> Iterator[ui.Item[Any]]:
+    count = ngettext("⭐ {count}", "⭐ {count}", stars).format(count=stars)
+    made = _("**/{command}** by {author}").format(command=escape(run.command), author=format_name(run.author_name))
+    yield ui.TextDisplay(f"**{count}** · {made}")
+    if shows_prompt and run.prompt:
+        yield ui.TextDisplay(format_quote(run.prompt, lines=_PROMPT_LINES, chars=_PROMPT_CHARS))
+    alt_text = truncate(one_line(run.prompt, 200), GALLERY_DESCRIPTION_CHARS) if shows_prompt and run.prompt else None
+    yield ui.MediaGallery(
+        *(
+            discord.MediaGalleryItem(
+                f"attachment://{picture_name(run, output)}",
+                description=alt_text,
+                spoiler=run.visibility is Visibility.SPOILER,
+            )
+            for output in pictures
+        )
+    )
+    yield ui.ActionRow(
+        ui.Button(label=_("Open"), url=message_url(run.place), style=discord.ButtonStyle.link),
+        RunButton(Action.FAVOURITE, run.id),
+    )

@@ -1,0 +1,87 @@
+"""⭐ under a result: by its button, by reaction, also under its copy in the gallery; and messages that are deleted."""
+
+from typing import Any, Final
+
+import discord
+from discord.ext import commands
+
+from bot.client import Replicord
+from bot.store.gallery import Gallery
+from bot.store.library import Library
+from bot.store.runs import Runs
+from bot.ui.components import Action
+from bot.ui.permissions import may_see_result
+from bot.ui.render.library import explain_full, explain_missing, explain_star
+from bot.ui.render.results import MenuEntry
+from bot.ui.respond import respond
+from cogs.favourites.stars import Stars
+
+Interaction = discord.Interaction[Replicord]
+
+_EMOJIS: Final = frozenset({"⭐", "🌟"})
+
+FAVOURITE_ENTRIES: Final = (
+    MenuEntry(action=Action.FAVOURITE, row=0, is_offered=lambda actor, result: may_see_result(actor, result.run)),
+)
+
+
+class Favourites(commands.Cog):
+    """Gives and takes ⭐, and drops what is deleted in Discord."""
+
+    def __init__(self, client: Replicord, *, stars: Stars, library: Library, gallery: Gallery, runs: Runs) -> None:
+        self._client = client
+        self._stars = stars
+        self._library = library
+        self._gallery = gallery
+        self._runs = runs
+
+    @commands.Cog.listener()
+    async def on_run_button(self, interaction: Interaction, action: Action, run_id: str) -> None:
+        """Add the result to the person's favourites, or take it out if it is one."""
+        if action is not Action.FAVOURITE:
+            return
+        entry = await self._library.get_entry(run_id, interaction.user.id)
+        if entry is None:
+            await respond(interaction, explain_missing())
+            return
+        starred = await self._stars.set(run_id, interaction.user.id, on=not entry.is_favourite)
+        if starred.full:
+            await respond(interaction, explain_full())
+        else:
+            await respond(
+                interaction, explain_missing() if starred.missing else explain_star(on=not entry.is_favourite)
+            )
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
+        """Add the result to the favourites of whoever reacts with ⭐."""
+        if event.member is None or not event.member.bot:
+            await self._react(event, on=True)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
+        """Take the result out of the favourites of whoever takes their ⭐ away."""
+        await self._react(event, on=False)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        """Drop what is stored of a result whose message was deleted, by whomever."""
+        await self._library.mark_message_deleted(event.message_id)
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        """Drop what is stored of results whose messages were deleted together."""
+        for message_id in event.message_ids:
+            await self._library.mark_message_deleted(message_id)
+
+    async def _react(self, event: discord.RawReactionActionEvent, *, on: bool) -> None:
+        if str(event.emoji) not in _EMOJIS or (self._client.user and event.user_id == self._client.user.id):
+            return
+        run_id = await self._find_run(event.message_id)
+        if run_id is not None:
+            await self._stars.set(run_id, event.user_id, on=on)
+
+    async def _find_run(self, message_id: int) -> str | None:
+        """Return the run whose result, or copy in a gallery, a message is."""
+        run: Any = await self._runs.find_by_message(message_id)
+        return await self._gallery.find_run(message_id) if run is None else str(run.id)

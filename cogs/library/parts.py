@@ -1,0 +1,83 @@
+"""The parts of the library, put together: what makes thumbnails, keeps galleries, and answers people."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from discord.ext import commands
+
+from bot.client import Replicord
+from bot.clock import Clock
+from bot.library.thumbnails import Thumbnails
+from bot.observability.metrics import Metrics
+from bot.runs.input_files import InputSpool
+from bot.store.store import Store
+from bot.ui.discord_rate_limits import RateLimiter
+from bot.ui.gallery_keeper import GalleryKeeper
+from bot.worker_pool import WorkerPool
+from cogs.favourites.cog import Favourites
+from cogs.favourites.stars import FindGalleryRules, Stars
+from cogs.library.cog import LibraryCommands
+from cogs.library.export import LibraryExport
+from cogs.library.pictures import PictureLoader
+from cogs.result_files import ResultFiles
+
+
+class LibraryParts:
+    """Builds the parts. ``keeper`` runs as long as the bot is connected; ``folder`` is for files on their way."""
+
+    def __init__(
+        self,
+        client: Replicord,
+        *,
+        store: Store,
+        workers: WorkerPool,
+        limiter: RateLimiter,
+        files: ResultFiles,
+        find_rules: FindGalleryRules,
+        folder: Path,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._files = InputSpool(folder)
+        self._load_picture = load_picture = PictureLoader(client, files=files, folder=folder).load
+        self.thumbnails = Thumbnails(store.library, workers)
+        self.keeper = GalleryKeeper(
+            client,
+            gallery=store.gallery,
+            runs=store.runs,
+            limiter=limiter,
+            load_picture=load_picture,
+            has_shard=self._has_shard,
+            clock=clock,
+            metrics=metrics,
+        )
+        self._stars = Stars(client, library=store.library, runs=store.runs, keeper=self.keeper, find_rules=find_rules)
+        self._export = LibraryExport(
+            library=store.library, runs=store.runs, load_picture=load_picture, workers=workers, folder=folder
+        )
+
+    def clear_files(self, *, older_than: timedelta) -> None:
+        """Delete what a bot that was killed left behind, ``older_than`` where others may be at work. This blocks."""
+        self._files.clear(older_than=older_than)
+
+    def cogs(self) -> tuple[commands.Cog, ...]:
+        """Return what answers commands, buttons, reactions and deletions."""
+        store = self._store
+        return (
+            LibraryCommands(
+                library=store.library,
+                gallery=store.gallery,
+                runs=store.runs,
+                stars=self._stars,
+                thumbnails=self.thumbnails,
+                load_picture=self._load_picture,
+                export=self._export,
+            ),
+            Favourites(self._client, stars=self._stars, library=store.library, gallery=store.gallery, runs=store.runs),
+        )
+
+    def _has_shard(self, guild_id: int | None) -> bool:
+        shard = ((guild_id or 0) >> 22) % (self._client.shard_count or 1)
+        return shard in self._client.shards
