@@ -223,7 +223,6 @@ RULE_PLACES: Final = SELECT_OPTIONS  # channels or roles of one command: as many
 REFUSED_WORDS: Final = 200
 REFUSED_WORD_CHARS: Final = 50
 ROLE_LIMIT_MAX: Final = 1_000_000  # of a number or a sum in dollars in a form
-GALLERY_STARS_MAX: Final = 100
 BLOCKS_PER_SERVER: Final = 1000  # the oldest goes first
 BLOCK_REASON_CHARS: Final = 200
 REPORT_REASON_CHARS: Final = 500
