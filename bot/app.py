@@ -68,6 +68,8 @@ from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
 from cogs.cancel.cog import CancelRuns
+from cogs.characters.cog import CharacterCommands
+from cogs.characters.pictures import PictureReader
 from cogs.favourites.cog import FAVOURITE_ENTRIES
 from cogs.generate.cog import GenerateCommands
 from cogs.generate.command_sync import CommandSync
@@ -77,6 +79,10 @@ from cogs.library.parts import LibraryParts
 from cogs.models.autocomplete import ModelAutocomplete
 from cogs.models.cog import ModelsCommands
 from cogs.permissions import Editors, RunAccess
+from cogs.personal_inputs import PersonalInputs
+from cogs.preferences.cog import PreferencesCommand
+from cogs.presets.cog import PresetCommands
+from cogs.presets.published import PublishedPresets
 from cogs.privacy.cog import PrivacyCommands
 from cogs.result_files import ResultFiles
 from cogs.result_menu.cog import ResultMenu
@@ -90,6 +96,7 @@ from cogs.server.cog import ServerCommands
 from cogs.server.log import ServerLog
 from cogs.server.removal import ResultRemover
 from cogs.server.reports import ReportResultMenu
+from cogs.server_shares.cog import ServerShares
 from cogs.start_run import RunStarter
 from cogs.use_as_subject.cog import UseAsSubject
 
@@ -235,22 +242,38 @@ class App:
             server_log=self._server_log,
             clock=clock,
         )
+        self._personal = PersonalInputs(characters=store.characters, runs=store.runs, preferences=store.preferences)
         self._run_starter = RunStarter(
             self._engine,
             runs=store.runs,
             access=self._run_access,
             inputs=self._build_input_reader(http),
+            personal=self._personal,
             clock=clock,
-            new_id=lambda: secrets.token_hex(6),
+            new_id=_new_id,
         )
         self._generate = GenerateCommands(
-            self._client, catalog=self._catalog, starter=self._run_starter, sync=self._command_sync
+            self._client,
+            catalog=self._catalog,
+            starter=self._run_starter,
+            sync=self._command_sync,
+            personal=self._personal.complete,
+        )
+        self._published_presets = PublishedPresets(
+            self._client,
+            presets=store.presets,
+            catalog=self._catalog,
+            starter=self._run_starter,
+            sync=self._command_sync,
+            key_value=store.key_value,
+            personal=self._personal.complete,
         )
         self._publisher = CommandPublisher(
             self._client,
             catalog=self._catalog,
             generate=self._generate,
             sync=self._command_sync,
+            presets=self._published_presets,
             version=VERSION,
             list_versions=self._list_versions,
         )
@@ -482,6 +505,7 @@ class App:
             RunsCommands(client, engine=self._engine, runs=runs),
             *self._server_cogs(client),
             *self._library.cogs(),
+            *self._personal_cogs(client),
             PrivacyCommands(
                 runs=runs, keep=self._retention_periods(), on_replicate=bool(self._settings.replicate_token)
             ),
@@ -507,6 +531,27 @@ class App:
             remover=ResultRemover(client, self._engine),
             clock=self._clock,
         )
+
+    def _personal_cogs(self, client: Replicord) -> Iterator[commands.Cog]:
+        yield CharacterCommands(
+            client,
+            characters=self._store.characters,
+            pictures=PictureReader(spool=self._input_spool, workers=self._workers),
+            clock=self._clock,
+            new_id=_new_id,
+        )
+        yield PresetCommands(
+            presets=self._store.presets,
+            catalog=self._catalog,
+            access=self._run_access,
+            starter=self._run_starter,
+            editors=self._editors,
+            published=self._published_presets,
+            clock=self._clock,
+            new_id=_new_id,
+        )
+        yield PreferencesCommand(preferences=self._store.preferences, catalog=self._catalog)
+        yield ServerShares(client, shares=self._store.shares, published=self._published_presets, clock=self._clock)
 
     def _model_cogs(self, client: Replicord) -> Iterator[commands.Cog]:
         catalog, starter = self._catalog, self._run_starter
@@ -591,6 +636,11 @@ class App:
             quota=self._spool.quota,
             workers=self._workers,
         )
+
+
+def _new_id() -> str:
+    """Return a new id of a run, a character or a preset."""
+    return secrets.token_hex(6)
 
 
 def _stem(run: Run) -> str:

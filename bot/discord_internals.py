@@ -187,12 +187,12 @@ def _shorten_connection_error(record: logging.LogRecord) -> bool:
     return True
 
 
-async def command_payloads(tree: app_commands.CommandTree[Any]) -> list[dict[str, Any]]:
-    """Return the commands of a tree as Discord receives them, translated.
+async def command_payloads(tree: app_commands.CommandTree[Any], *, guild_id: int | None = None) -> list[dict[str, Any]]:
+    """Return the global commands of a tree, or those of one guild, as Discord receives them, translated.
 
     ``CommandTree.sync`` builds the same payload and sends it at once; it cannot be compared with the last one first.
     """
-    commands = tree.get_commands()
+    commands = tree.get_commands(guild=None if guild_id is None else discord.Object(guild_id))
     if tree.translator is None:
         return [command.to_dict(tree) for command in commands]
     return [await command.get_translated_payload(tree, tree.translator) for command in commands]

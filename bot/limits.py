@@ -231,3 +231,18 @@ RULE_CHANGES_KEPT: Final = 500  # of a server, the newest; each has the section 
 REPORTS_KEPT: Final = timedelta(days=90)
 SERVER_LOG_WAITING: Final = 200  # lines that wait to be sent, over all servers; a channel takes one a second
 SERVER_LOG_CHARS: Final = 300  # of a prompt in a line
+
+# Our own: what people save. Each has its share of the database: 50 characters with five pictures take 250 MB at most.
+CHARACTERS_PER_PERSON: Final = 50
+CHARACTER_PICTURES: Final = 5  # of one; more angles tell a model nothing new
+CHARACTER_SIDE: Final = 1536  # in pixels; models scale larger pictures down
+CHARACTER_PICTURE_BYTES: Final = MIB  # of one, re-encoded
+CHARACTER_DESCRIPTION_CHARS: Final = 500  # it goes into prompts, of which models read a few hundred words
+PRESETS_PER_PERSON: Final = 100
+PRESET_INPUTS: Final = 64 * KIB  # of JSON: texts of a few thousand characters in each of a dozen inputs
+PRESET_ASKED: Final = 10  # inputs that a use is asked for: with two options for a file each, they fit one command
+SAVED_NAME_CHARS: Final = 32  # as Discord's names of commands
+SHARED_PER_SERVER: Final = 200  # characters, and presets; a list that people can still look through
+PUBLISHED_PER_SERVER: Final = 25  # presets as commands, of Discord's 100 commands of a server
+LEFT_SERVER_KEPT: Final = timedelta(days=30)  # what was shared with a server that removed the bot
+LAST_PROMPTS: Final = 200  # of a person, that are searched while they type

@@ -8,6 +8,7 @@ import discord
 from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.clock import Clock
+from bot.formatting import join_facts
 from bot.limits import DEFAULT_FILE_BYTES
 from bot.media.types import StoredFile
 from bot.options.parse import parse_options
@@ -16,12 +17,14 @@ from bot.rules.decide import RunTerms
 from bot.runs import Place, Run, RunState, is_served, parse_target
 from bot.runs.engine import Engine, repeat_run
 from bot.store.models import RunParent
+from bot.store.preferences import Preferences
 from bot.store.quota import ServerQuota
 from bot.store.runs import Runs
 from bot.ui.first_response import defer_with_message
 from bot.visibility import Visibility, stricter_visibility
 from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess
+from cogs.personal_inputs import PersonalInputs
 
 
 def reply_place(interaction: discord.Interaction, message_id: int, *, ephemeral: bool = False) -> Place:
@@ -55,6 +58,7 @@ class RunStarter:
         runs: Runs,
         access: RunAccess,
         inputs: InputReader,
+        personal: PersonalInputs,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -62,6 +66,7 @@ class RunStarter:
         self._runs = runs
         self._access = access
         self._inputs = inputs
+        self._personal = personal
         self._clock = clock
         self._new_id = new_id
 
@@ -82,7 +87,9 @@ class RunStarter:
         billed then.
         """
         values, chosen = take_visibility(command.layout, values)
-        options = parse_options(command.layout, values, fetch_addresses=is_served(str(command.target)))
+        preferences = await self._personal.get_preferences(interaction.user.id)
+        placement = await self._personal.place(interaction, command.layout, values, chosen=preferences)
+        options = parse_options(command.layout, placement.values, fetch_addresses=is_served(str(command.target)))
         decision = await self._access.decide(
             interaction,
             command=command.name,
@@ -91,7 +98,8 @@ class RunStarter:
             outputs=options.expected_outputs,
         )
         server = _server_quota(decision.terms)
-        visibility = await self._visibility(chosen or visibility or command.visibility, parent)
+        default = _default_visibility(command, preferences)
+        visibility = await self._visibility(chosen or visibility or default, parent)
         is_private = visibility is Visibility.PRIVATE
         message_id = await defer_with_message(interaction, ephemeral=is_private)
         run_id = self._new_id()
@@ -107,15 +115,17 @@ class RunStarter:
                 author_name=interaction.user.display_name,
                 place=reply_place(interaction, message_id, ephemeral=is_private),
                 input=decision.input or {},
-                prompt=options.prompt,
-                summary=options.summary,
-                notes=files.notes,
+                prompt=next(iter(placement.prompt.values()), options.prompt),
+                summary=join_facts(*placement.names, options.summary),
+                notes=(*placement.notes, *files.notes),
                 output_schema=command.output_schema,
                 expected=options.expected_outputs,
                 state=RunState.RESERVED,
                 created_at=self._clock.now(),
                 parent=parent,
                 visibility=visibility,
+                written=placement.describe_written(decision.input or {}, options.files),
+                characters={character.id: character.owner_id for character in placement.characters},
             )
             return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail, server=server)
 
@@ -139,6 +149,8 @@ class RunStarter:
             visibility=run.visibility,
             parent=run.parent,
             notes=(),
+            written=run.written,
+            characters=run.characters,
             input=decision.input or {},
             # What the command adds to an older input may change the number of outputs.
             expected=run.expected if decision.input == run.input else None,
@@ -150,6 +162,12 @@ class RunStarter:
         """Return who sees a run: no more people than see the run whose output it uses."""
         source = await self._runs.get(parent.run_id) if parent is not None else None
         return stricter_visibility(chosen, source.visibility) if source is not None else chosen
+
+
+def _default_visibility(command: Command, preferences: Preferences) -> Visibility:
+    """Return who sees a run of which nothing else was said: the person's choice, but no more than the command shows."""
+    chosen = next((one for one in Visibility if one.value == preferences.visibility), None)
+    return command.visibility if chosen is None else stricter_visibility(chosen, command.visibility)
 
 
 def _server_quota(terms: RunTerms) -> ServerQuota | None:

@@ -144,6 +144,27 @@ def make_small_webp(source: Path | bytes, side: int, limit: int) -> bytes:
     return small
 
 
+def reencode_image(media: Media, *, side: int, limit: int) -> Media:
+    """Return the image's first frame, upright, of at most ``side`` × ``side`` pixels and some ``limit`` bytes.
+
+    It is a JPEG, or a PNG where it is transparent, and has no metadata. Raise BadImage.
+    """
+    with _open_image(media.data, draft=side) as (image, _):
+        _reduce(image, 2 * side)
+        small = convert_to_rgb(_rotate(image))
+        small.thumbnail((side, side))
+        stem = PurePath(media.name).stem
+        if small.mode == "RGBA":
+            data = _encode(small, PNG, **_BEST_QUALITY[PNG])
+            if len(data) <= limit:
+                return Media(name=f"{stem}.png", type=PNG, data=data)
+        for quality in _STILL_QUALITIES:
+            data = _encode(small, JPEG, quality=quality)
+            if len(data) <= limit:
+                break
+        return Media(name=f"{stem}.jpg", type=JPEG, data=data)
+
+
 def shrink_image(data: bytes, limit: int) -> Media | None:
     """Return the image in at most ``limit`` bytes: unchanged, else at a lower quality, else also smaller.
 

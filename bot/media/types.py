@@ -74,7 +74,19 @@ class StoredFile:
     number: int
 
 
-InputFile = Media | SpooledFile | StoredFile
+@dataclass(frozen=True, slots=True)
+class CharacterPicture:
+    """A picture of a saved character: the character's id and name, and the picture's number, from 0."""
+
+    name: str
+    type: MediaType
+    size: int
+    character_id: str
+    character: str
+    number: int
+
+
+InputFile = Media | SpooledFile | StoredFile | CharacterPicture
 """A file of a run's input, wherever its bytes are. Those that people send are not kept in memory."""
 
 _REFERENCE: Final = re.compile(r"file:(\d{1,6})", re.ASCII)

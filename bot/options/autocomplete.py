@@ -17,8 +17,9 @@ from bot.errors import BadOption
 from bot.formatting import single_line, truncate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.options.fields import Field, FieldKind
+from bot.options.files import accepts_images
 from bot.options.layout import OptionLayout
-from bot.options.options import Choice, Option, OptionRole, make_choices
+from bot.options.options import Choice, Option, OptionRole, OptionType, make_choices
 from bot.options.pairs import Pair, parse_pairs, quote_value
 from bot.options.text import describe_field, format_details
 
@@ -42,9 +43,22 @@ class Suggestion:
 def suggest_values(layout: OptionLayout, option: Option, typed: str) -> list[Suggestion]:
     """Return at most 25 suggestions within Discord's lengths, best first."""
     if option.role is OptionRole.ADVANCED:
-        return _limit(_suggest_pairs(layout, typed))
+        return limit_suggestions(_suggest_pairs(layout, typed))
     field = layout.field(option.field) if option.field is not None else None
-    return _limit(_suggest_list(option, typed) if field and field.is_list else _suggest_choices(option, typed, field))
+    return limit_suggestions(
+        _suggest_list(option, typed) if field and field.is_list else _suggest_choices(option, typed, field)
+    )
+
+
+def is_personal(layout: OptionLayout, option: Option) -> bool:
+    """Return whether an option is completed with what a person has: their prompts, or the pictures of characters."""
+    field = layout.field(option.field) if option.field is not None else None
+    if field is None:
+        return False
+    if option.role is OptionRole.URL:
+        return accepts_images(field.accepts)
+    is_text = option.type is OptionType.STRING and not option.choices
+    return option.role is OptionRole.VALUE and is_text and field.name == layout.prompt_field
 
 
 def match_labels(labels: Sequence[str], typed: str) -> list[int]:
@@ -79,7 +93,7 @@ def _match_misspelt(labels: Sequence[str], wanted: str) -> list[int]:
     return [index for _, _, index in found]
 
 
-def _limit(suggestions: Iterable[Suggestion]) -> list[Suggestion]:
+def limit_suggestions(suggestions: Iterable[Suggestion]) -> list[Suggestion]:
     """Return the first 25 different suggestions that Discord accepts."""
     accepted: dict[str, Suggestion] = {}
     for suggestion in suggestions:

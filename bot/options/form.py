@@ -6,6 +6,7 @@ cannot show (uploaded files, texts longer than Discord's fields) is kept unless 
 """
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as member
@@ -23,7 +24,6 @@ from bot.limits import (
     TEXT_INPUT_CHARS,
 )
 from bot.media.types import InputFile, parse_reference
-from bot.options.coercion import parse_urls
 from bot.options.fields import Field, FieldKind
 from bot.options.layout import OptionLayout, find_quirks
 from bot.options.options import Choice, make_choices
@@ -93,13 +93,18 @@ class OptionForm:
             if field.name not in values:
                 values[field.name] = pair.value
             elif field.accepts_files:
-                values[field.name] = [*values[field.name], *parse_urls(pair.value, advanced)]
+                values[field.name] = [*values[field.name], *_split_addresses(pair.value)]
             else:
                 raise BadOption(advanced, f"`{advanced}` sets `{self.layout.names[field.name]}` again. Keep only one.")
         return {**self.kept, **values}
 
     def _require_field(self, key: str) -> Field:
         return require_field(self.layout, key, key)
+
+
+def _split_addresses(text: str) -> list[str]:
+    """Return web addresses, or names of characters, that are checked later."""
+    return [part for part in re.split(r"\s+|,(?=\s*(?:https?://|@))", text.strip()) if part]
 
 
 def restore_values(

@@ -10,7 +10,7 @@ from discord import app_commands
 from bot.actor import Context
 from bot.formatting import truncate
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
-from bot.options.autocomplete import suggest_values
+from bot.options.autocomplete import Suggestion, is_personal, suggest_values
 from bot.options.layout import OptionLayout
 from bot.options.options import Option, OptionType
 from bot.options.text import strip_markdown
@@ -23,6 +23,8 @@ from bot.options.visibility import (
 
 Interaction = discord.Interaction[Any]
 CommandCallback = Callable[[Interaction, dict[str, Any]], Awaitable[object]]
+# What a person is offered of their own: characters, last prompts. By layout, option, text.
+PersonalCompletion = Callable[[Interaction, OptionLayout, Option, str], Awaitable[list[Suggestion]]]
 AutocompleteCallback = Callable[[Interaction, str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]
 
 EVERYWHERE: Final = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=True)
@@ -48,9 +50,11 @@ def build_command(
     nsfw: bool = False,
     permissions: int = 0,
     contexts: frozenset[Context] = frozenset(Context),
+    personal: PersonalCompletion | None = None,
 ) -> app_commands.Command[Any, ..., None]:
     """Return the command; ``callback`` receives the interaction and the given values by option name.
 
+    ``personal`` completes the prompt and the addresses of pictures, if it is given.
     ``nsfw`` is for channels for adults only, ``permissions`` are Discord's bits that a member needs by default.
 
     Attachments are ``discord.Attachment``; options that were not given are missing. discord.py reads the options from
@@ -70,7 +74,7 @@ def build_command(
     if _VISIBILITY_PARAMETER in names:
         _annotate_visibility(invoke)
     for parameter, option in options.items():
-        _annotate_option(invoke, parameter, option, layout)
+        _annotate_option(invoke, parameter, option, layout, personal)
     command: app_commands.Command[Any, ..., None] = app_commands.Command(
         name=name[:COMMAND_NAME_CHARS].lower(),
         description=truncate(strip_markdown(description), DESCRIPTION_CHARS)
@@ -121,15 +125,23 @@ def _annotation(option: Option) -> Any:
     ]
 
 
-def _annotate_option(invoke: Callable[..., Any], parameter: str, option: Option, layout: OptionLayout) -> None:
+def _annotate_option(
+    invoke: Callable[..., Any],
+    parameter: str,
+    option: Option,
+    layout: OptionLayout,
+    personal: PersonalCompletion | None,
+) -> None:
     """Add what discord.py does not read from the signature: name, description, choices, autocomplete."""
     app_commands.rename(**{parameter: option.name})(invoke)
     app_commands.describe(**{parameter: option.description})(invoke)
     if option.static_choices:
         choices = [app_commands.Choice(name=choice.label, value=choice.value) for choice in option.static_choices]
         app_commands.choices(**{parameter: choices})(invoke)
-    if option.autocomplete:
-        app_commands.autocomplete(**{parameter: _make_autocomplete(option, layout)})(invoke)
+    if personal is not None and is_personal(layout, option):
+        app_commands.autocomplete(**{parameter: _make_autocomplete(option, layout, personal)})(invoke)
+    elif option.autocomplete:
+        app_commands.autocomplete(**{parameter: _make_autocomplete(option, layout, None)})(invoke)
 
 
 def _annotate_visibility(invoke: Callable[..., Any]) -> None:
@@ -140,9 +152,14 @@ def _annotate_visibility(invoke: Callable[..., Any]) -> None:
     app_commands.choices(**{_VISIBILITY_PARAMETER: choices})(invoke)
 
 
-def _make_autocomplete(option: Option, layout: OptionLayout) -> AutocompleteCallback:
-    async def complete(_: Interaction, current: str) -> list[app_commands.Choice[str]]:
-        suggestions = suggest_values(layout, option, str(current))
+def _make_autocomplete(
+    option: Option, layout: OptionLayout, personal: PersonalCompletion | None
+) -> AutocompleteCallback:
+    async def complete(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
+        if personal is not None:
+            suggestions = await personal(interaction, layout, option, str(current))
+        else:
+            suggestions = suggest_values(layout, option, str(current))
         return [app_commands.Choice(name=suggestion.label, value=suggestion.value) for suggestion in suggestions]
 
     return complete

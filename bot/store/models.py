@@ -108,6 +108,8 @@ class Run:
     ``fence`` marks the lease of the process that owns the run; None if the bot is one process.
     ``parent`` is the run whose output this one was started with. ``seed`` is the one that the model's logs say it used.
     ``delete_requested_at`` is when somebody asked to delete the result, ``deleted_at`` when it was gone from Discord.
+    ``written`` are the inputs as their author wrote them, by the model's keys, where saved characters (``@mia``) took
+    part: ``input`` has their descriptions and pictures instead. ``characters`` are these, id → owner's user id.
     ``forgotten_at`` is when input, prompt, notes and output were deleted because their retention period had passed.
     """
 
@@ -147,3 +149,5 @@ class Run:
     seed: int | None = None
     delete_requested_at: datetime | None = None
     deleted_at: datetime | None = None
+    written: Mapping[str, Any] = field(default_factory=dict)
+    characters: Mapping[str, int] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
 from bot.secrets import mask_secrets
-from bot.store import full_text, gallery, queries, transitions
+from bot.store import creations, full_text, gallery, queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
@@ -124,6 +124,8 @@ class StoredCounts:
     results: int = 0
     favourites: int = 0
     copies: int = 0
+    characters: int = 0
+    presets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
     """Count what is stored about a person."""
     values = {"author_id": author_id}
     row = connection.execute(_COUNT_RUNS, values).one()
+    characters, presets = creations.count(connection, author_id)
     return StoredCounts(
         runs=row.runs,
         oldest_run_at=row.oldest,
@@ -147,6 +150,8 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
         results=connection.execute(_COUNT_RESULTS, values).scalar_one(),
         favourites=connection.execute(_COUNT_FAVOURITES, values).scalar_one(),
         copies=connection.execute(_COUNT_COPIES, values).scalar_one(),
+        characters=characters,
+        presets=presets,
     )
 
 
@@ -172,6 +177,7 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     starred = connection.execute(_SELECT_STARRED, {"author_id": author_id}).scalars().all()
     connection.execute(_DELETE_FAVOURITES, {"person": author_id})
     gallery.recount_stars(connection, starred)
+    creations.erase(connection, author_id, now=now)
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount
 
 
@@ -234,6 +240,7 @@ def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
         "favourites": _export_rows(connection, _SELECT_FAVOURITES, values),
         "gallery_copies": _export_rows(connection, _OWN_COPIES, values),
         "gallery_consent": _export_rows(connection, _SELECT_CONSENT, values),
+        **creations.export(connection, author_id),
     }
 
 

@@ -15,6 +15,7 @@ _PLACE_FIELDS: Final = tuple(field.name for field in fields(Place))
 _NOT_COLUMNS: Final = frozenset({"place", "messages", "sending", "parent"})
 _RUN_FIELDS: Final = tuple(field.name for field in fields(Run) if field.name not in _NOT_COLUMNS)
 _PARENT_COLUMNS: Final = (runs.c.parent_run_id, runs.c.parent_output)
+_MAPPINGS: Final = ("written", "characters")  # NULL in most rows
 _SENDING: Final = select(run_sends.c.number).where(run_sends.c.run_id == runs.c.id).scalar_subquery().label("sending")
 
 # Every column of a Run; each query adds its own WHERE.
@@ -41,6 +42,7 @@ def run_to_row(run: Run) -> dict[str, Any]:
     row["token"] = run.place.token or None
     row["parent_run_id"] = run.parent.run_id if run.parent else None
     row["parent_output"] = run.parent.output if run.parent else None
+    row |= {name: getattr(run, name) or None for name in _MAPPINGS}
     return row
 
 
@@ -88,6 +90,7 @@ def _row_to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
     if columns["parent_run_id"] is not None:
         values["parent"] = RunParent(columns["parent_run_id"], columns["parent_output"])
     values["notes"] = tuple(values["notes"])
+    values |= {name: values[name] or {} for name in _MAPPINGS}
     return Run(**values, place=Place(**place), messages=messages)
 
 
@@ -121,6 +124,13 @@ CANCEL_REQUESTED: Final = SELECT_RUNS.where(
 ACTIVE: Final = SELECT_RUNS.where(_BY_AUTHOR, runs.c.ended_at.is_(None)).order_by(runs.c.created_at, runs.c.id)
 RECENT: Final = (
     SELECT_RUNS.where(_BY_AUTHOR).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(bindparam("limit"))
+)
+# A person's newest prompts, from the index by author; the rows of runs without one are few.
+PROMPTS: Final = (
+    select(runs.c.id, runs.c.prompt)
+    .where(_BY_AUTHOR, runs.c.prompt.is_not(None))
+    .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+    .limit(bindparam("limit"))
 )
 # The page after RECENT's, or after another of these; times may be equal, so the id decides.
 OLDER: Final = RECENT.where(

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, select, update
 
-from bot.limits import REACTIONS_KEPT, REPORTS_KEPT
+from bot.limits import LEFT_SERVER_KEPT, REACTIONS_KEPT, REPORTS_KEPT
 from bot.store import full_text, library
 from bot.store.database import Database
 from bot.store.quota import DAY
 from bot.store.server_privacy import delete_expired_server_records
+from bot.store.shares import delete_left
 from bot.store.tables import Time, erased_runs, result_reactions, run_files, runs
 from bot.store.transitions import delete_runs
 
@@ -51,7 +52,17 @@ _DELETE_FILES: Final = delete(run_files).where(run_files.c.run_id.in_(_BATCH))
 _CLEAR_CONTENT: Final = (
     update(runs)
     .where(runs.c.id.in_(_BATCH))
-    .values(input={}, prompt=None, summary="", notes=[], output_schema={}, output=None, failure=None, webhook=None)
+    .values(
+        input={},
+        prompt=None,
+        summary="",
+        notes=[],
+        output_schema={},
+        output=None,
+        failure=None,
+        webhook=None,
+        written=None,
+    )
 )
 _DELETE_REACTIONS: Final = delete(result_reactions).where(result_reactions.c.at <= bindparam("before", type_=Time))
 _DELETE_ERASED: Final = delete(erased_runs).where(erased_runs.c.created_at <= bindparam("before", type_=Time))
@@ -88,6 +99,7 @@ async def delete_expired(
 
     await database.write(lambda connection: connection.execute(_DELETE_ERASED, {"before": now - DAY}).rowcount)
     await database.write(partial(delete_expired_server_records, now=now, reports_before=now - REPORTS_KEPT))
+    await database.write(lambda connection: delete_left(connection, before=now - LEFT_SERVER_KEPT))
     before = now - REACTIONS_KEPT
     await database.write(lambda connection: connection.execute(_DELETE_REACTIONS, {"before": before}).rowcount)
     counts = ExpiredCounts(

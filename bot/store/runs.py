@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, Update
+from sqlalchemy import Connection, Select, Update
 
 from bot.clock import Clock
 from bot.media.types import InputFile, Media, StoredFile
@@ -211,6 +211,17 @@ class Runs:
     async def list_recent(self, author_id: int, *, limit: int) -> tuple[Run, ...]:
         """Return a person's newest runs."""
         return await self._read_all(queries.RECENT, author_id=author_id, limit=limit)
+
+    async def list_prompts(self, author_id: int, *, limit: int) -> Mapping[str, str]:
+        """Return run → prompt of a person's newest runs that have one, the newest first, each prompt once."""
+
+        def job(connection: Connection) -> Mapping[str, str]:
+            by_prompt: dict[str, str] = {}
+            for row in connection.execute(queries.PROMPTS, {"author_id": author_id, "limit": limit}):
+                by_prompt.setdefault(row.prompt, row.id)
+            return {run_id: prompt for prompt, run_id in by_prompt.items()}
+
+        return await self._database.read(job)
 
     async def list_files(self, run_id: str) -> tuple[StoredFile, ...]:
         """Return the files uploaded with a run, in the order its input numbers them; empty once they have expired."""

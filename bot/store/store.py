@@ -13,6 +13,7 @@ from bot.errors import ConfigError
 from bot.limits import MIB
 from bot.observability.metrics import Metrics
 from bot.store import migrations
+from bot.store.characters import Characters
 from bot.store.commands import Commands, KeyValue
 from bot.store.connection import DatabaseConnection
 from bot.store.database import Database
@@ -22,12 +23,15 @@ from bot.store.leases import Leases
 from bot.store.library import Library
 from bot.store.location import DatabaseLocation, parse_location
 from bot.store.prediction_ends import PredictionEnds
+from bot.store.preferences import PreferenceRows
+from bot.store.presets import Presets
 from bot.store.process_lock import ProcessLock
 from bot.store.reports import Reports
 from bot.store.results import Results
 from bot.store.runs import Runs
 from bot.store.server_rules import Servers
 from bot.store.shared_limits import SharedLimits
+from bot.store.shares import Shares
 
 # Up to this size a start checks the whole database, in a fraction of a second. A million runs take 5 s to read, or 40 s
 # from a cold disk: those are left to ``find_damage``, while the bot runs.
@@ -44,6 +48,10 @@ class Store:
         self.results = Results(database, clock=clock)
         self.commands = Commands(database)
         self.key_value = KeyValue(database)
+        self.characters = Characters(database)
+        self.presets = Presets(database)
+        self.preferences = PreferenceRows(database)
+        self.shares = Shares(database)
         self.prediction_ends = PredictionEnds(database)
         self.library = Library(database, clock=clock)
         self.gallery = Gallery(database, clock=clock)

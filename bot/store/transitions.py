@@ -27,18 +27,22 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from bot.errors import Refused
-from bot.media.types import InputFile, StoredFile
+from bot.language import _
+from bot.media.types import CharacterPicture, InputFile, StoredFile
 from bot.store import gallery, library
+from bot.store.creations import forget_deleted_uses
 from bot.store.errors import LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunOutput, RunState
 from bot.store.notifications import Message, notify
 from bot.store.queries import run_to_row
 from bot.store.quota import DAY, ServerQuota, check_quota
 from bot.store.tables import (
+    character_pictures,
     erased_runs,
     insert_into,
     leases,
     prediction_ends,
+    run_characters,
     run_files,
     run_messages,
     run_outputs,
@@ -78,7 +82,7 @@ _DELIVERED: Final = (
     update(runs)
     .where(_THIS_RUN, runs.c.ended_at.is_not(None), runs.c.delivered_at.is_(None))
     .values(token=None)
-    .returning(runs.c.erase_asked_at)
+    .returning(runs.c.erase_asked_at, runs.c.characters, runs.c.author_id)
 )
 
 # An erased run still counts towards its author's day, unless it was never sent.
@@ -108,6 +112,21 @@ _COPY_FILE: Final = (
         ["run_id", "number", *(column.name for column in _COPIED)],
         select(bindparam("run_id", type_=Text), bindparam("number", type_=Integer), *_COPIED).where(
             run_files.c.run_id == bindparam("of_run"), run_files.c.number == bindparam("of_number")
+        ),
+    )
+    .returning(run_files.c.number)
+)
+_COPY_PICTURE: Final = (
+    insert(run_files)
+    .from_select(
+        ["run_id", "number", *(column.name for column in _COPIED)],
+        select(
+            bindparam("run_id", type_=Text),
+            bindparam("number", type_=Integer),
+            *(character_pictures.c[column.name] for column in _COPIED),
+        ).where(
+            character_pictures.c.character_id == bindparam("of_character"),
+            character_pictures.c.number == bindparam("of_number"),
         ),
     )
     .returning(run_files.c.number)
@@ -145,13 +164,24 @@ def reserve_run(
     )
     if exceeded is None:
         connection.execute(insert(runs), run_to_row(run))
+        if run.characters:
+            rows = [
+                {"run_id": run.id, "character_id": character, "owner_id": owner}
+                for character, owner in run.characters.items()
+            ]
+            connection.execute(insert(run_characters), rows)
         for number, file in enumerate(files):  # one by one: each is in memory while it is inserted
             _insert_file(connection, run.id, number, file)
     return exceeded
 
 
 def _insert_file(connection: Connection, run_id: str, number: int, file: InputFile) -> None:
-    """Insert a file, or copy it from the run that it was uploaded with; Refused if it was deleted meanwhile."""
+    """Insert a file, or copy it from the run or character that has it; Refused if it was deleted meanwhile."""
+    if isinstance(file, CharacterPicture):
+        values = {"run_id": run_id, "number": number, "of_character": file.character_id, "of_number": file.number}
+        if connection.execute(_COPY_PICTURE, values).first() is None:
+            raise Refused(_("@{name} was changed or deleted a moment ago. Try again.").format(name=file.character))
+        return
     if isinstance(file, StoredFile):
         values = {"run_id": run_id, "number": number, "of_run": file.run_id, "of_number": file.number}
         if connection.execute(_COPY_FILE, values).first() is None:
@@ -201,6 +231,8 @@ def deliver_run(
     if outputs:
         connection.execute(insert(run_outputs), [asdict(output) for output in outputs])
     library.add_entry(connection, run_id)
+    if row.characters:
+        forget_deleted_uses(connection, run_id, row.author_id, now=at)
     return True
 
 

@@ -8,7 +8,8 @@ has to leave the interaction alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import io
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
@@ -142,6 +143,19 @@ async def edit_response_with_file(
     """Replace the message that the first response showed by a text and a file; ``open_file`` is called once a try."""
     await _repeat(
         lambda: interaction.edit_original_response(content=content, attachments=[open_file()]), seconds=_UPLOAD_SECONDS
+    )
+
+
+async def edit_response_with_images(
+    interaction: discord.Interaction[Any], *, view: ui.LayoutView, images: Mapping[str, bytes]
+) -> None:
+    """Replace the message that the first response showed by a card and the images (by file name) that it shows."""
+    await _repeat(
+        lambda: interaction.edit_original_response(
+            view=view, attachments=[discord.File(io.BytesIO(data), filename=name) for name, data in images.items()]
+        ),
+        seconds=_UPLOAD_SECONDS,
+        view=view,
     )
 
 

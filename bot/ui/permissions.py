@@ -22,9 +22,11 @@ def may_see_details(run: Run, *, user_id: int) -> bool:
 def may_repeat(run: Run, *, user_id: int) -> bool:
     """Return whether this user may start a run with the same input: its author, or anybody if the input is public.
 
-    Files, secrets and signed web addresses are not public: a run of one's own shows its input.
+    Files, secrets, signed web addresses and saved characters are not public: a run of one's own shows its input.
     """
-    is_private = find_references(run.input) or contains_secret(run.input) or contains_private_url(run.input)
+    is_private = (
+        run.characters or find_references(run.input) or contains_secret(run.input) or contains_private_url(run.input)
+    )
     return user_id == run.author_id or not is_private
 
 

@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
 from bot.client import Replicord
-from bot.options.slash_command import build_command
+from bot.options.slash_command import PersonalCompletion, build_command
 from cogs.generate.command_sync import CommandSync
 from cogs.start_run import RunStarter
 
@@ -14,11 +14,20 @@ from cogs.start_run import RunStarter
 class GenerateCommands(commands.Cog):
     """Keeps the commands of the tree, and Discord's, equal to the catalog."""
 
-    def __init__(self, client: Replicord, *, catalog: Catalog, starter: RunStarter, sync: CommandSync) -> None:
+    def __init__(
+        self,
+        client: Replicord,
+        *,
+        catalog: Catalog,
+        starter: RunStarter,
+        sync: CommandSync,
+        personal: PersonalCompletion,
+    ) -> None:
         self._client = client
         self._catalog = catalog
         self._starter = starter
         self._sync = sync
+        self._personal = personal
         self._commands: dict[str, Command] = {}  # those in the tree
 
     async def cog_load(self) -> None:
@@ -50,6 +59,7 @@ class GenerateCommands(commands.Cog):
                         nsfw=command.offer.age_restricted,
                         permissions=command.offer.permissions,
                         contexts=command.offer.contexts,
+                        personal=self._personal,
                     ),
                     override=True,
                 )

@@ -54,23 +54,54 @@ class CommandSync:
                 return False
             payload = await self._payload()
             digest = _digest(payload)
-            key = f"commands:{self._client.application_id}:{self._guild or 'global'}"
+            key = self._key(self._guild)
             if await self._key_value.get(key) == digest:
                 return False
-            await self._send(payload)
+            await self._send(payload, self._guild)
             await self._key_value.put(key, digest)
         log.info("commands_synced", commands=[command["name"] for command in payload])
         return True
 
+    async def sync_guild(self, guild_id: int) -> bool:
+        """Send the commands that only one server has; return False if Discord has them already.
+
+        Raises CommandSyncFailure, or another error of discord.py, if Discord rejects them.
+        """
+        async with self._lock, self._share():
+            if not self._may_send():
+                return False
+            payload = await self._guild_payload(guild_id)
+            digest = _digest(payload)
+            key = self._key(guild_id)
+            if await self._key_value.get(key) == (digest if payload else None):
+                return False
+            try:
+                await self._send(payload, guild_id)
+            except discord.Forbidden:  # removed from the server; Discord forgot its commands
+                await self._key_value.put(key, None)
+                raise
+            await self._key_value.put(key, digest if payload else None)
+        log.info("guild_commands_synced", guild=guild_id, commands=[command["name"] for command in payload])
+        return True
+
+    def _key(self, guild_id: int | None) -> str:
+        return f"commands:{self._client.application_id}:{guild_id or 'global'}"
+
     async def _payload(self) -> list[dict[str, Any]]:
-        payload = await command_payloads(self._client.tree)
-        if self._guild is None:
-            return payload
+        return (
+            await command_payloads(self._client.tree) if self._guild is None else await self._guild_payload(self._guild)
+        )
+
+    async def _guild_payload(self, guild_id: int) -> list[dict[str, Any]]:
+        """Return a server's own commands; for development, all others as well."""
+        payload = await command_payloads(self._client.tree, guild_id=guild_id)
+        if guild_id == self._guild:
+            payload = [*await command_payloads(self._client.tree), *payload]
         return [{key: value for key, value in command.items() if key not in _GLOBAL_KEYS} for command in payload]
 
-    async def _send(self, payload: list[dict[str, Any]]) -> None:
+    async def _send(self, payload: list[dict[str, Any]], guild_id: int | None) -> None:
         try:
-            await upsert_commands(self._client, payload, guild_id=self._guild)
+            await upsert_commands(self._client, payload, guild_id=guild_id)
         except discord.HTTPException as error:
             if error.status == 400 and error.code == _INVALID_FORM:
                 raise app_commands.CommandSyncFailure(error, self._client.tree.get_commands()) from None

@@ -13,6 +13,7 @@ from bot.store.errors import StoreError
 from bot.ui.requests import REQUEST_ERRORS
 from cogs.generate.cog import GenerateCommands
 from cogs.generate.command_sync import CommandSync
+from cogs.presets.published import PublishedPresets
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,7 @@ class CommandPublisher:
         catalog: Catalog,
         generate: GenerateCommands,
         sync: CommandSync,
+        presets: PublishedPresets,
         version: str,
         list_versions: Callable[[], Collection[str]],
     ) -> None:
@@ -38,6 +40,7 @@ class CommandPublisher:
         self._catalog = catalog
         self._generate = generate
         self._sync = sync
+        self._presets = presets
         self._version = version
         self._list_versions = list_versions
         self._missing: tuple[str, ...] = ()  # commands whose model could not be resolved
@@ -51,6 +54,7 @@ class CommandPublisher:
         """Offer the commands that are stored now; whoever changed them has sent them to Discord."""
         await self.load()
         self._generate.update_tree()
+        await self._presets.update_tree()
 
     async def take_over(self) -> None:
         """Offer what another process stored; send it to Discord if that one's version is too old to."""
@@ -62,6 +66,8 @@ class CommandPublisher:
         """Take over what another process stored, if its message was lost; StoreError if the database is away."""
         if await self._catalog.has_changed():
             await self.take_over()
+        else:
+            await self._presets.update_tree()
 
     def is_newest(self) -> bool:
         """Whether no process of the bot has a newer version."""
@@ -72,6 +78,7 @@ class CommandPublisher:
         try:
             await self._sync.sync()
             self._published = True
+            await self._presets.update()
         except (*REQUEST_ERRORS, StoreError) as error:
             log.warning("command_sync_failed", error=describe_error(error))
         except (KeyError, TypeError, ValueError) as error:

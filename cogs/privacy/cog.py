@@ -109,6 +109,14 @@ def _describe(counts: StoredCounts) -> Iterator[str]:
         yield ngettext(
             "**{count} block or report** in servers", "**{count} blocks and reports** in servers", counts.server_records
         ).format(count=counts.server_records)
+    if counts.characters:
+        yield "**{}**".format(
+            ngettext("{count} character", "{count} characters", counts.characters).format(count=counts.characters)
+        )
+    if counts.presets:
+        yield "**{}**".format(
+            ngettext("{count} preset", "{count} presets", counts.presets).format(count=counts.presets)
+        )
 
 
 def _to_json(stored: Mapping[str, Any], limit: int) -> tuple[bytes, bool]:

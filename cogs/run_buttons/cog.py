@@ -7,6 +7,7 @@ import structlog
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
+from bot.characters.placement import restore_written
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.media.types import find_references
@@ -130,11 +131,17 @@ class RunButtons(commands.Cog):
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
         self._check_repeatable(interaction, run)
-        await self._access.decide(
-            interaction, command=run.command, target=parse_target(run.target), run_input=run.input
-        )
+        target = parse_target(run.target)
+        decision = await self._access.decide(interaction, command=run.command, target=target, run_input=run.input)
         files = await self._runs.list_files(run.id)
-        if any(number >= len(files) for number in find_references(run.input)):
+        missing = {key for key, value in run.input.items() if any(n >= len(files) for n in find_references(value))}
+        if missing and missing <= run.written.keys() and not any(find_references(run.written[key]) for key in missing):
+            # All that expired are copies of characters, which are still there.
+            command = decision.command or await self._catalog.resolve_model(target)
+            values = restore_values(command.layout, run.input, files)
+            await self._starter.start(interaction, restore_written(values, run.written, files), command=command)
+            return
+        if missing:
             raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")
         await self._starter.again(interaction, run, files)
 
@@ -153,7 +160,8 @@ class RunButtons(commands.Cog):
             return command or await self._catalog.resolve_model(target)
 
         def build_modal(loaded: Command) -> FormModal:
-            form = build_form(loaded.layout, restore_values(loaded.layout, run.input, files))
+            values = restore_written(restore_values(loaded.layout, run.input, files), run.written, files)
+            form = build_form(loaded.layout, values)
 
             async def start_run(answer: Interaction, answers: Answers) -> None:
                 values = form.parse_answers(answers)

@@ -1,0 +1,1 @@
+"""Saved characters in prompts and file inputs: ``@mia`` becomes a description and pictures. Pure."""

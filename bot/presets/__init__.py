@@ -1,0 +1,1 @@
+"""Presets: a command with some inputs fixed and some asked for. Pure."""

@@ -1,0 +1,175 @@
+"""What a person saved and chose, beside their runs: counted, exported and erased.
+
+The runs of others may hold a copy of a shared character: its pictures, and its description in their prompt. With the
+character, it is deleted there as well; from runs in progress when they are delivered.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, or_, select, update
+
+from bot.store import library
+from bot.store.notifications import Message, notify
+from bot.store.tables import (
+    Time,
+    character_pictures,
+    character_shares,
+    characters,
+    preferences,
+    preset_shares,
+    presets,
+    run_characters,
+    run_files,
+    runs,
+)
+
+_COUNT_CHARACTERS: Final = (
+    select(func.count()).select_from(characters).where(characters.c.owner_id == bindparam("person"))
+)
+_COUNT_PRESETS: Final = select(func.count()).select_from(presets).where(presets.c.owner_id == bindparam("person"))
+_CHARACTERS: Final = select(characters).where(characters.c.owner_id == bindparam("person")).order_by(characters.c.key)
+_PICTURES: Final = (
+    select(
+        character_pictures.c.character_id, character_pictures.c.name, character_pictures.c.mime,
+        character_pictures.c.size,
+    )
+    .join(characters, characters.c.id == character_pictures.c.character_id)
+    .where(characters.c.owner_id == bindparam("person"))
+    .order_by(character_pictures.c.character_id, character_pictures.c.number)
+)  # fmt: skip
+_CHARACTER_SHARES: Final = (
+    select(character_shares.c.character_id, character_shares.c.guild_id)
+    .join(characters, characters.c.id == character_shares.c.character_id)
+    .where(characters.c.owner_id == bindparam("person"))
+)
+_PRESETS: Final = select(presets).where(presets.c.owner_id == bindparam("person")).order_by(presets.c.key)
+_PRESET_SHARES: Final = (
+    select(preset_shares.c.preset_id, preset_shares.c.guild_id)
+    .join(presets, presets.c.id == preset_shares.c.preset_id)
+    .where(presets.c.owner_id == bindparam("person"))
+)
+_PREFERENCES: Final = select(preferences).where(preferences.c.person_id == bindparam("person"))
+
+_DELETE_CHARACTERS: Final = delete(characters).where(characters.c.owner_id == bindparam("person"))
+_DELETE_PRESETS: Final = delete(presets).where(presets.c.owner_id == bindparam("person"))
+_DELETE_PREFERENCES: Final = delete(preferences).where(preferences.c.person_id == bindparam("person"))
+
+# Runs of others that were given a character of this person's, or a certain one.
+_USES: Final = (
+    select(run_characters.c.run_id)
+    .join(runs, runs.c.id == run_characters.c.run_id)
+    .where(
+        run_characters.c.owner_id == bindparam("owner"),
+        or_(bindparam("character", type_=run_characters.c.character_id.type).is_(None),
+            run_characters.c.character_id == bindparam("character")),
+        runs.c.author_id != bindparam("owner"),
+        runs.c.delivered_at.is_not(None),
+    )
+)  # fmt: skip
+# Whether a run was given a character of somebody else's that is deleted by now.
+_MISSING: Final = select(run_characters.c.character_id).where(
+    run_characters.c.run_id == bindparam("run_id"),
+    run_characters.c.owner_id != bindparam("author"),
+    run_characters.c.character_id.not_in(select(characters.c.id)),
+)
+_THESE: Final[BindParameter[str]] = bindparam("run_ids", expanding=True)
+_DELETE_FILES: Final = delete(run_files).where(run_files.c.run_id.in_(_THESE))
+_DELETE_USES: Final = delete(run_characters).where(run_characters.c.run_id.in_(_THESE))
+_CLEAR: Final = (
+    update(runs)
+    .where(runs.c.id.in_(_THESE))
+    .values(
+        input={}, prompt=None, summary="", notes=[], written=None, characters=None,
+        forgotten_at=func.coalesce(runs.c.forgotten_at, bindparam("at", type_=Time)),
+    )
+)  # fmt: skip
+
+
+def count(connection: Connection, person: int) -> tuple[int, int]:
+    """Return how many characters and presets a person has."""
+    values = {"person": person}
+    return (
+        connection.execute(_COUNT_CHARACTERS, values).scalar_one(),
+        connection.execute(_COUNT_PRESETS, values).scalar_one(),
+    )
+
+
+def export(connection: Connection, person: int) -> dict[str, Any]:
+    """Return a person's characters, presets and choices as JSON values; pictures without their bytes."""
+    values = {"person": person}
+    pictures: dict[str, list[Any]] = {}
+    for row in connection.execute(_PICTURES, values):
+        pictures.setdefault(row.character_id, []).append({"name": row.name, "type": row.mime, "size": row.size})
+    character_guilds = _group(connection.execute(_CHARACTER_SHARES, values))
+    preset_guilds = _group(connection.execute(_PRESET_SHARES, values))
+    chosen = connection.execute(_PREFERENCES, values).mappings().first()
+    return {
+        "characters": [
+            {
+                "name": row.name,
+                "description": row.description,
+                "created_at": row.created_at.isoformat(),
+                "pictures": pictures.get(row.id, []),
+                "shared_with_servers": character_guilds.get(row.id, []),
+            }
+            for row in connection.execute(_CHARACTERS, values)
+        ],
+        "presets": [
+            {
+                "name": row.name,
+                "command": row.command,
+                "target": row.target,
+                "prompt": row.template,
+                "fixed": row.fixed,
+                "asked": row.asked,
+                "created_at": row.created_at.isoformat(),
+                "shared_with_servers": preset_guilds.get(row.id, []),
+            }
+            for row in connection.execute(_PRESETS, values)
+        ],
+        "preferences": {} if chosen is None else _without_person(chosen),
+    }
+
+
+def erase(connection: Connection, person: int, *, now: datetime) -> None:
+    """Delete all that a person saved and chose, and the copies of it in the runs of others."""
+    values = {"person": person}
+    connection.execute(_DELETE_PREFERENCES, values)
+    if connection.execute(_DELETE_PRESETS, values).rowcount:
+        notify(connection, Message.COMMANDS)
+    forget_uses(connection, person, None, now=now)
+    connection.execute(_DELETE_CHARACTERS, values)
+
+
+def forget_uses(connection: Connection, owner: int, character_id: str | None, *, now: datetime) -> None:
+    """Delete what delivered runs of others hold of a character, or (None) of all characters of a person."""
+    run_ids = connection.execute(_USES, {"owner": owner, "character": character_id}).scalars().all()
+    if run_ids:
+        _forget_runs(connection, run_ids, now)
+
+
+def forget_deleted_uses(connection: Connection, run_id: str, author_id: int, *, now: datetime) -> None:
+    """Delete what a run that was just delivered holds of characters of others that are deleted by now."""
+    if connection.execute(_MISSING, {"run_id": run_id, "author": author_id}).first() is not None:
+        _forget_runs(connection, [run_id], now)
+
+
+def _forget_runs(connection: Connection, run_ids: Any, now: datetime) -> None:
+    these = {"run_ids": list(run_ids)}
+    connection.execute(_DELETE_FILES, these)
+    connection.execute(_CLEAR, {**these, "at": now})
+    library.forget_entries(connection, list(run_ids))
+    connection.execute(_DELETE_USES, these)
+
+
+def _group(rows: Any) -> dict[str, list[int]]:
+    grouped: dict[str, list[int]] = {}
+    for thing, guild_id in rows:
+        grouped.setdefault(thing, []).append(guild_id)
+    return grouped
+
+
+def _without_person(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in row.items() if name != "person_id" and value is not None}

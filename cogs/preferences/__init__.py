@@ -1,0 +1,1 @@
+"""/me: what a person chose for themselves."""
