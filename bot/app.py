@@ -21,6 +21,7 @@ from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import ReadScheduler
 from bot.catalog.catalog import ANY_MODEL, Catalog
+from bot.catalog.next_actions import NextOffers
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
 from bot.client import IdentifyPace, OwnIdentifyPace, Replicord
@@ -59,6 +60,7 @@ from bot.store.store import Store
 from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.direct_messages import DirectMessages
 from bot.ui.library_items import LIBRARY_ITEMS
+from bot.ui.next_select import NextSelect
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.result_changes import ResultChanges
@@ -78,6 +80,9 @@ from cogs.input_reader import InputReader
 from cogs.library.parts import LibraryParts
 from cogs.models.autocomplete import ModelAutocomplete
 from cogs.models.cog import ModelsCommands
+from cogs.next.cog import NextActions
+from cogs.next.flow import NextFlow
+from cogs.next.pictures import PictureFinder
 from cogs.permissions import Editors, RunAccess
 from cogs.personal_inputs import PersonalInputs
 from cogs.preferences.cog import PreferencesCommand
@@ -174,6 +179,19 @@ class App:
             metrics=metrics,
         )
         self._downloads = asyncio.Semaphore(OUTPUT_DOWNLOADS)
+        self._cog = cog
+        self._predictions = PredictionReader(self._spool, self._workers)
+        served = {}
+        if cog is not None:
+            served = cog.build_backends(settings, ends=store.prediction_ends, reader=self._predictions, clock=clock)
+        self._catalog = Catalog(
+            specs=settings.specs,
+            hidden=settings.hidden_inputs,
+            resolver=ModelResolver(self._replicate, store.commands, served=served),
+            rows=store.commands,
+            clock=clock,
+        )
+        self._next_offers = NextOffers(self._catalog)
         self._replies = ReplyRegistry(
             self._client,
             ledger=store.runs,
@@ -181,6 +199,8 @@ class App:
             metrics=metrics,
             text_messages=settings.text_messages,
             ownership=ownership,
+            offers=self._next_offers,
+            find_run=store.runs.get,
         )
         self._replies.limiter.share_by(self._count_processes)
         self._result_messages = ResultMessages(self._client, limiter=self._replies.limiter, clock=clock)
@@ -201,11 +221,6 @@ class App:
             metrics=metrics,
         )
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
-        self._cog = cog
-        self._predictions = PredictionReader(self._spool, self._workers)
-        served = {}
-        if cog is not None:
-            served = cog.build_backends(settings, ends=store.prediction_ends, reader=self._predictions, clock=clock)
         replicate_backend = ReplicateBackend(
             self._replicate, creates_per_minute=settings.creates_per_minute, webhook_base=settings.webhook_url
         )
@@ -222,13 +237,6 @@ class App:
             ownership=ownership,
             budget_for=self._create_budget,
             keep_result=self._library.thumbnails.keep,
-        )
-        self._catalog = Catalog(
-            specs=settings.specs,
-            hidden=settings.hidden_inputs,
-            resolver=ModelResolver(self._replicate, store.commands, served=served),
-            rows=store.commands,
-            clock=clock,
         )
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
@@ -457,7 +465,7 @@ class App:
 
     async def _on_login(self, client: Replicord) -> None:
         """Add commands, buttons and listeners, before the gateway opens."""
-        client.add_dynamic_items(*PERSISTENT_BUTTONS, *SERVER_COMPONENTS, *LIBRARY_ITEMS)
+        client.add_dynamic_items(*PERSISTENT_BUTTONS, *SERVER_COMPONENTS, *LIBRARY_ITEMS, NextSelect)
         client.add_listener(self._discord_metrics.on_interaction)
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
@@ -567,6 +575,20 @@ class App:
         if self._run_access.is_any_model_offered:
             yield RunCommand(catalog=catalog, starter=starter, autocomplete=autocomplete, access=self._run_access)
         yield UseAsSubject(client, catalog=catalog, starter=starter)
+        yield self._build_next_actions(client)
+
+    def _build_next_actions(self, client: Replicord) -> NextActions:
+        runs = self._store.runs
+        flow = NextFlow(
+            catalog=self._catalog,
+            offers=self._next_offers,
+            runs=runs,
+            starter=self._run_starter,
+            access=self._run_access,
+            draw=secrets.randbelow,
+        )
+        pictures = PictureFinder(runs=runs, files=self._result_files, clock=self._clock)
+        return NextActions(client, runs=runs, pictures=pictures, flow=flow)
 
     async def _find_gallery_rules(self, guild_id: int) -> GalleryRules | None:
         rules = await self._store.servers.get_rules(guild_id)

@@ -16,6 +16,7 @@ from bot.aio import cancel_and_wait
 from bot.clock import Clock, SystemClock
 from bot.discord_internals import (
     GatewayLimits,
+    add_context_menu,
     disable_voice_warnings,
     get_gateway,
     launch_shard,
@@ -58,7 +59,14 @@ log = structlog.get_logger(__name__)
 
 
 class Tree(app_commands.CommandTree["Replicord"]):
-    """The command tree; errors of commands are reported to the person."""
+    """The command tree; errors of commands are reported to the person. Its menus have all the entries of Discord's."""
+
+    def add_command(self, command: Any, /, **options: Any) -> None:
+        """Add a command or an entry of a menu; global entries are not limited to discord.py's five."""
+        if isinstance(command, app_commands.ContextMenu) and not options:
+            add_context_menu(self, command)
+        else:
+            super().add_command(command, **options)
 
     async def on_error(
         self, interaction: discord.Interaction["Replicord"], error: app_commands.AppCommandError, /

@@ -18,7 +18,7 @@ import yarl
 from discord import app_commands, ui
 from discord.webhook.async_ import AsyncDeferredLock
 
-from bot.limits import INTERACTION_TOKEN_LIFE
+from bot.limits import CONTEXT_MENUS, INTERACTION_TOKEN_LIFE
 
 DEFAULT_API = "https://discord.com/api/v10"
 DEFAULT_GATEWAY = "wss://gateway.discord.gg/"
@@ -185,6 +185,18 @@ def _shorten_connection_error(record: logging.LogRecord) -> bool:
         record.msg = f"{record.getMessage()} ({str(error) or type(error).__name__})"
         record.args, record.exc_info = (), None
     return True
+
+
+def add_context_menu(tree: app_commands.CommandTree[Any], menu: app_commands.ContextMenu) -> None:
+    """Add a global entry to the menu of messages or of people, of which Discord accepts fifteen.
+
+    ``CommandTree.add_command`` of discord.py 2.7.1 refuses the sixth.
+    """
+    key = (menu.name, None, menu.type.value)
+    others = [one for one in tree._context_menus if one[1:] == key[1:] and one != key]  # noqa: SLF001  # see above
+    if len(others) >= CONTEXT_MENUS:
+        raise app_commands.CommandLimitReached(guild_id=None, limit=CONTEXT_MENUS, type=menu.type)
+    tree._context_menus[key] = menu  # noqa: SLF001  # see above
 
 
 async def command_payloads(tree: app_commands.CommandTree[Any], *, guild_id: int | None = None) -> list[dict[str, Any]]:

@@ -28,6 +28,10 @@ QUESTION_SECONDS: Final = 120.0  # that a question in a channel waits for an ans
 UNFINISHED_CHANGES_KEPT: Final = timedelta(days=7)
 
 PRESS_TOKENS: Final = 1000  # our own: of presses under finished results, kept for 15 minutes; 1 kB each
+
+# Our own: runs that one press starts, one for each image. By token alone Discord accepts five further messages.
+RUNS_PER_PRESS: Final = 5
+
 EARLY_TOKENS: Final = 1000  # our own: of presses, kept until their runs are recovered after a restart; 300 bytes each
 
 # Discord: the start. Cloudflare's bans tell a wait of up to an hour; longer ones are not believed.
@@ -89,6 +93,7 @@ COMMAND_CHARS: Final = 8000  # names + descriptions + choice values of one comma
 STRING_OPTION_CHARS: Final = 6000
 INTEGER_BOUND: Final = 2**53 - 1
 GLOBAL_COMMANDS: Final = 100
+CONTEXT_MENUS: Final = 15  # of each type, for messages and for people; 5 until 2026-03-03
 
 # Replicate: predictions (OpenAPI document, docs "create a prediction", "data retention")
 CANCEL_AFTER_MIN: Final = timedelta(seconds=5)

@@ -16,6 +16,7 @@ from bot.limits import DOWNLOAD_SECONDS, FILE_BYTES, READ_SECONDS
 from bot.media.types import InputFile
 from bot.options.files import (
     AttachedFile,
+    LocatedFile,
     UploadedFile,
     WebFile,
     check_file_size,
@@ -63,7 +64,9 @@ class InputReader:
         if isinstance(file.source, WebFile):
             size = await self._fetch(file.option, file.source, path)
         else:
-            size = await _download_attachment(client, file, path)
+            source = file.source
+            url = await source.find_url() if isinstance(source, LocatedFile) else source.url
+            size = await _download_attachment(client, file, url, path)
         check_file_size(file.option, name, size)
         try:
             return await self._workers.run(
@@ -86,9 +89,9 @@ class InputReader:
             raise BadOption(option, sentence) from error
 
 
-async def _download_attachment(client: Replicord, file: AttachedFile, path: Path) -> int:
+async def _download_attachment(client: Replicord, file: AttachedFile, url: str, path: Path) -> int:
     try:
-        return await download_from_cdn(client, file.source.url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS)
+        return await download_from_cdn(client, url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS)
     except REQUEST_ERRORS as error:
         sentence = f"`{file.option}`: couldn't download “{file.source.filename}” from Discord. Attach it again."
         raise BadOption(file.option, sentence) from error

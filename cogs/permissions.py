@@ -18,7 +18,9 @@ from bot.limits import BLOCK_REASON_CHARS
 from bot.rules.decide import ServerSituation
 from bot.rules.server_rules import KnownPlaces, LogLine, leave_out_gone
 from bot.runs import Target
+from bot.store.models import Run
 from bot.store.server_rules import Servers
+from bot.ui.permissions import may_repeat
 from bot.ui.render.markdown import escape, format_name, one_line
 from cogs.server.log import ServerLog
 
@@ -155,3 +157,12 @@ def known_places(guild: discord.Guild | None) -> KnownPlaces | None:
     return KnownPlaces(
         roles=frozenset(role.id for role in guild.roles), channels=frozenset(channel.id for channel in guild.channels)
     )
+
+
+def check_repeatable(run: Run, *, user_id: int) -> None:
+    """Raise Refused if a run's input is deleted, or another person's private one."""
+    if run.forgotten_at is not None:
+        raise Refused(f"This run's data was deleted, so it can't be repeated. Use /{run.command} again.")
+    if not may_repeat(run, user_id=user_id):
+        author = format_name(run.author_name)
+        raise Refused(f"This run used {author}'s files, keys or private links. Run /{run.command} with your own.")

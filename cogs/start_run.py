@@ -1,6 +1,7 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import discord
@@ -20,7 +21,8 @@ from bot.store.models import RunParent
 from bot.store.preferences import Preferences
 from bot.store.quota import ServerQuota
 from bot.store.runs import Runs
-from bot.ui.first_response import defer_with_message
+from bot.ui.first_response import defer_with_message, delete_followup
+from bot.ui.requests import REQUEST_ERRORS
 from bot.visibility import Visibility, stricter_visibility
 from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess
@@ -46,6 +48,23 @@ def reply_place(interaction: discord.Interaction, message_id: int, *, ephemeral:
         token_only=not member,
         file_limit=file_limit if member else interaction.filesize_limit,
     )
+
+
+@asynccontextmanager
+async def _message_for_run(
+    interaction: discord.Interaction[Replicord], message_id: int | None, *, ephemeral: bool
+) -> AsyncIterator[int]:
+    """Yield the message that shows a run: the response, or a further one, which goes if the run does not start."""
+    if message_id is not None:
+        yield message_id
+        return
+    message_id = await defer_with_message(interaction, ephemeral=ephemeral)
+    try:
+        yield message_id
+    except BaseException:
+        with suppress(*REQUEST_ERRORS):
+            await delete_followup(interaction, message_id)
+        raise
 
 
 class RunStarter:
@@ -101,11 +120,15 @@ class RunStarter:
         default = _default_visibility(command, preferences)
         visibility = await self._visibility(chosen or visibility or default, parent)
         is_private = visibility is Visibility.PRIVATE
-        message_id = await defer_with_message(interaction, ephemeral=is_private)
+        # A press that was acknowledged already waits for nothing, so its message comes when nothing can refuse the run.
+        message_id = (
+            None if interaction.response.is_done() else await defer_with_message(interaction, ephemeral=is_private)
+        )
         run_id = self._new_id()
         async with (
             self._engine.hold_place(run_id, interaction.user.id, server=server),
             self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
+            _message_for_run(interaction, message_id, ephemeral=is_private) as message_id,
         ):
             run = Run(
                 id=run_id,

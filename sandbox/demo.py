@@ -1,10 +1,10 @@
-"""The demo: two runs played in the terminal, one to completion, one that is canceled."""
+"""The demo: three runs played in the terminal: one to completion, one with an image of it, one that is canceled."""
 
 import io
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -16,15 +16,16 @@ from sandbox.portrait import draw_portrait
 from sandbox.replicate.job import Timings
 
 _OK, _FAILED = 0, 1  # exit codes
-_RUNS = 2
+_RUNS = 3
 _IMAGES = 5  # of each run
 _CANCEL_AFTER = 2  # images
+_NEXT, _NEXT_IMAGE, _NEXT_STEM = "Upscale", 3, "enhance"
 _COG_COMMAND, _COG_IMAGES = "paint", 3
 _LIMIT = 120.0
 _TIMINGS = Timings(boot=2.0, image=1.6)
 _PROMPT = "a friendly astronaut, orange suit, short hair"
 
-_COMMAND = re.compile(r"/(?:generate|paint)\b")
+_COMMAND = re.compile(r"/(?:generate|enhance|paint)\b")
 _MENTION = re.compile(r"<@(\d+)>")
 _LINK = re.compile(r"\[([^]]*)]\([^)]*\)")
 _TIMESTAMP = re.compile(r"(?: · )?<t:\d+(?::\w)?>")
@@ -32,23 +33,24 @@ _MARKUP = re.compile(r"\*\*|^-# |^> ?", re.MULTILINE)
 
 
 async def play_demo(image: Path | None, *, out: Path, cog: bool = False) -> int:
-    """Play both runs with ``image`` or a drawn portrait, save the images in ``out``, and return the exit code.
+    """Play the runs with ``image`` or a drawn portrait, save the images in ``out``, and return the exit code.
 
-    ``cog``: play a third one, on a real Cog server.
+    ``cog``: play one more, on a real Cog server.
     """
     subject = _load_subject(image)
     create_folder(out)
     _print_line("Replicord with a stand-in Discord and a stand-in Replicate: no accounts, no costs.")
     with tempfile.TemporaryDirectory(prefix="replicord-") as folder:
-        async with Environment(Path(folder), timings=_TIMINGS, cog=cog) as environment:
+        async with Environment(Path(folder), timings=_TIMINGS, cog=cog, roles=True) as environment:
             await environment.start_bot()
             completed = await _play_to_completion(environment, subject, out)
+            upscaled = await _play_next(environment, out)
             canceled = await _play_and_cancel(environment, subject)
             predictions = len(environment.replicate.predictions)
             on_cog = not cog or await _play_to_completion(
                 environment, subject, out, command=_COG_COMMAND, images=_COG_IMAGES
             )
-    if not (completed and canceled and on_cog and predictions == _RUNS):
+    if not (completed and upscaled and canceled and on_cog and predictions == _RUNS):
         _print_line("\nThe demo did not go as expected. Please report this.")
         return _FAILED
     _print_line(
@@ -66,6 +68,26 @@ async def _play_to_completion(
     saved = _save_images(message, out)
     _print_line(f"{'':>9}  saved {', '.join(str(path) for path in saved)}")
     return len(saved) == images
+
+
+async def _play_next(environment: Environment, out: Path) -> bool:
+    """Let noah enlarge an image of the finished run: what comes next, which image, then a run of his own."""
+    noah, channel = environment.discord.person("noah"), environment.discord.state.channel("pictures")
+    *_, result = (message for message in channel.messages.values() if _images(message))
+    _print_line(f"\nnoah under mia's result: {_NEXT}, image {_NEXT_IMAGE}\n")
+    asked = await noah.choose(result, "Next", [_NEXT])
+    card = await asked.wait_for(lambda shown: shown.message if str(_NEXT_IMAGE) in _buttons(shown.message) else None)
+    pressed = await noah.press(card, str(_NEXT_IMAGE))
+    if pressed.message is None:
+        raise ConfigError("The bot did not respond to the press.")
+    await _print_progress(environment, pressed.message, until=lambda: "Again" in _buttons(pressed.message))
+    saved = _save_images(pressed.message, out)
+    _print_line(f"{'':>9}  saved {', '.join(str(path) for path in saved)}")
+    return len(saved) == 1
+
+
+def _buttons(message: Message | None) -> Sequence[str]:
+    return message.buttons if message is not None else ()
 
 
 async def _play_and_cancel(environment: Environment, subject: Upload) -> bool:
@@ -128,7 +150,7 @@ def _images(message: Message) -> list[tuple[str, bytes]]:
     return [
         (item.filename, item.data)
         for item in message.attachments
-        if item.filename.startswith(("generate-", f"{_COG_COMMAND}-"))
+        if item.filename.startswith(("generate-", f"{_NEXT_STEM}-", f"{_COG_COMMAND}-"))
     ]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from importlib import resources
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ COMMANDS = (
     "generate=fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772,"
     "talk=meta/meta-llama-3-8b-instruct,draw=black-forest-labs/flux-schnell"
 )
+COMMANDS_FILE = "commands.toml"  # those that do something with a picture, each with its role
 COG_MODELS = {"paint": "pictures", "write": "words"}  # the command that runs each of the tiny models
 _START_LIMIT = 30.0
 _POLL_EVERY = 0.05
@@ -41,7 +43,8 @@ def create_folder(path: Path) -> None:
 class Environment:
     """``discord``, ``replicate`` and ``bot``, opened and closed together.
 
-    ``cog``: with a real Cog server for each of the tiny models, by the command that runs it.
+    ``cog``: with a real Cog server for each of the tiny models, by the command that runs it. ``roles``: with a command
+    for everything that can be done with a picture.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class Environment:
         settings: Mapping[str, str] | None = None,
         spawn: Spawn = spawn_python,
         cog: bool = False,
+        roles: bool = False,
     ) -> None:
         self.discord = DiscordStandIn()
         self.replicate = ReplicateStandIn(timings=timings)
         self._folder = folder
         self._settings = dict(settings or {})
         self._spawn = spawn
+        self._roles = roles
         self.cog = {command: CogServer(model, folder=folder) for command, model in COG_MODELS.items()} if cog else {}
         self.bot: BotProcess
         self._stack: AsyncExitStack
@@ -99,6 +104,7 @@ class Environment:
             "DISCORD_GATEWAY_URL": self.discord.gateway_url,
             "DATABASE_URL": f"sqlite+aiosqlite:///{self.database_path}",
             "COMMANDS": ",".join([COMMANDS, *(f"{name}=cog+{server.url}" for name, server in self.cog.items())]),
+            **({"COMMANDS_FILE": str(resources.files("sandbox") / COMMANDS_FILE)} if self._roles else {}),
             **({"HTTP_PORT": str(find_free_port())} if self.cog else {}),
         } | self._settings
 

@@ -12,13 +12,17 @@ from tests.prefork import ForkServer
 
 
 def open_environment(
-    folder: Path, *, timings: Timings | None = None, settings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    timings: Timings | None = None,
+    settings: Mapping[str, str] | None = None,
+    roles: bool = False,
 ) -> Environment:
     """Return both stand-ins and a bot process that is forked instead of started, where the system can do that.
 
     A bot that was killed may identify at once: every test that starts one again would wait five seconds.
     """
-    environment = Environment(folder, timings=timings, settings=settings, spawn=spawn_bot())
+    environment = Environment(folder, timings=timings, settings=settings, spawn=spawn_bot(), roles=roles)
     environment.discord.gateway.identify_interval = 0.0
     return environment
 

@@ -23,6 +23,7 @@ from bot.discord_internals import (
     InteractionWebhook,
     KeptAttachment,
     PrebuiltLayout,
+    add_context_menu,
     command_payloads,
     disable_voice_warnings,
     download_from_cdn,
@@ -208,6 +209,17 @@ async def edit(client: Client, transport: str, **changes: Any) -> None:
         await webhook(client).edit_message(7, **changes)
     else:
         await client.get_partial_messageable(5).get_partial_message(7).edit(**changes)
+
+
+def test_fifteen_entries_fit_into_a_message_menu(client: Client) -> None:
+    async def use(_interaction: discord.Interaction, _message: discord.Message) -> None: ...
+
+    entries = [app_commands.ContextMenu(name=f"Entry {number}", callback=use) for number in range(16)]
+    for entry in (*entries[:15], entries[0]):
+        add_context_menu(client.tree, entry)
+    assert client.tree.get_commands(type=discord.AppCommandType.message) == entries[:15]
+    with pytest.raises(app_commands.CommandLimitReached):
+        add_context_menu(client.tree, entries[15])
 
 
 @pytest.mark.parametrize("transport", ["webhook", "bot"])

@@ -21,8 +21,9 @@ from bot.options.coercion import coerce_value
 from bot.options.fields import Field, read_fields
 from bot.options.layout import OptionLayout, build_layout
 from bot.options.schema import read_output_schema
+from bot.outputs.output_schema import contains_files
 from bot.settings import CommandSpec
-from bot.settings.commands import RESERVED_NAMES, CommandOffer, check_name
+from bot.settings.commands import RESERVED_NAMES, CommandOffer, CommandRole, check_name
 from bot.store.commands import CommandRow, Commands
 from bot.visibility import Visibility
 
@@ -33,7 +34,8 @@ _MATCH_CUTOFF: Final = 50.0  # percent of letters alike
 class Command:
     """One slash command's model.
 
-    ``hidden`` are the inputs that nobody may set, ``limits`` the largest values of number inputs.
+    ``hidden`` are the inputs that nobody may set, ``limits`` the largest values of number inputs. ``role`` is what the
+    command does with a picture, if it has one and the model can do it.
 
     ``target`` is pinned: a community model always has its version. ``added``: an editor added the command while the bot
     ran; otherwise it is configured. ``problems`` are sentences about settings that do not fit the model; the command
@@ -46,6 +48,7 @@ class Command:
     target: Target
     layout: OptionLayout
     output_schema: Mapping[str, Any] = field(repr=False)
+    role: CommandRole | None = None
     hidden: frozenset[str] = frozenset()
     limits: Mapping[str, float] = field(default_factory=dict)
     added: bool = False
@@ -94,16 +97,19 @@ def prepare_command(
         required=spec.required,
         defaults=spec.defaults,
     )
+    output_schema = read_output_schema(resolved.schema)
+    role_problem = _find_role_problem(spec.role, layout, output_schema) if spec.role is not None else None
     return Command(
         name=spec.name,
         description=spec.description or resolved.description or f"Run {resolved.target.model}",
         target=resolved.target,
         layout=layout,
-        output_schema=read_output_schema(resolved.schema),
+        output_schema=output_schema,
+        role=spec.role if role_problem is None else None,
         hidden=frozenset({*hidden, *spec.hidden}),
         limits=spec.limits,
         added=added,
-        problems=tuple(_find_problems(spec, fields)),
+        problems=(*_find_problems(spec, fields), *filter(None, [role_problem])),
         offer=spec.offer,
         visibility=spec.visibility,
     )
@@ -134,6 +140,19 @@ def _find_problems(spec: CommandSpec, fields: Sequence[Field]) -> Iterator[str]:
     for name, value in spec.defaults.items():
         if name in by_name:
             yield from _check_default(by_name[name], value)
+
+
+def _find_role_problem(role: CommandRole, layout: OptionLayout, output_schema: Mapping[str, Any]) -> str | None:
+    """Return why a model cannot do what its command's role says, None if it can, as far as its schema tells."""
+    if layout.image_field is None:
+        return f"role: {role} needs an input for an image, and the model has none that people may set."
+    if role is CommandRole.EDIT and layout.prompt_field is None:
+        return f"role: {role} needs an input for a prompt, and the model has none that people may set."
+    if role is not CommandRole.DESCRIBE and output_schema and not contains_files(output_schema):
+        return f"role: {role} needs a model that returns a file."
+    if role is CommandRole.DESCRIBE and output_schema and contains_files(output_schema):
+        return f"role: {role} needs a model that returns text."
+    return None
 
 
 def _describe_unknown(setting: str, name: str, known: Collection[str]) -> str:
@@ -246,6 +265,11 @@ class Catalog:
         command = self._prepare(replace(spec, name=ANY_MODEL, target=target) if spec is not None else own, resolved)
         self._resolved[key] = command
         return command
+
+    def find_resolved(self, command: str, target: Target) -> Command | None:
+        """Return the command that runs a target, or a model that somebody looked at lately; None without asking."""
+        governing = find_governing_command(self, command, target)
+        return governing or self._resolved.get((target, None))
 
     async def get_model_summary(self, target: Target) -> ModelSummary:
         """Return Replicate's current summary of a target's model. Raise UnknownModel or ReplicateUnavailable."""

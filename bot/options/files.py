@@ -99,6 +99,15 @@ class RemoteFile(Protocol):
     def url(self) -> str: ...
 
 
+@runtime_checkable
+class LocatedFile(RemoteFile, Protocol):
+    """A file that Discord holds, whose ``url`` may not be known until it is read."""
+
+    async def find_url(self) -> str:
+        """Return an address that works now; raise Refused if the file is gone or out of reach."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WebFile:
     """A file at a web address that somebody entered, for a model that must not be sent to addresses itself."""
@@ -161,6 +170,14 @@ def describe_types(patterns: tuple[str, ...]) -> str:
 
 def accepts_images(patterns: tuple[str, ...]) -> bool:
     return not patterns or any(pattern.startswith("image/") or pattern == "*/*" for pattern in patterns)
+
+
+def is_image_usable(patterns: tuple[str, ...], mime: str) -> bool:
+    """Return whether an input takes an image of this type, or what it can be converted to."""
+    image = next((known for known in OPENED if known.mime == mime), None)
+    if image is None:
+        return False
+    return is_accepted(patterns, image, f"image{image.suffix}") or bool(_convertible_to(patterns))
 
 
 def _parse_accept(value: object) -> tuple[str, ...] | None:

@@ -82,10 +82,13 @@ class OptionLayout:
 
     @property
     def image_field(self) -> str | None:
-        """The key of the input for an image: a required one first, one that accepts only certain types first."""
+        """The key of the input for an image: a required one first, one that accepts only certain types first.
 
-        def rank(field: Field) -> tuple[bool, bool]:
-            return field.name not in self.required, not field.accepts
+        A mask is not the image that something is done with.
+        """
+
+        def rank(field: Field) -> tuple[bool, bool, bool]:
+            return field.name not in self.required, "mask" in field.name.lower(), not field.accepts
 
         candidates = [field for field in self.fields if field.accepts_files and accepts_images(field.accepts)]
         return min(candidates, key=rank).name if candidates else None

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.limits import GALLERY_MIME_TYPES
-from bot.media.types import MediaType
+from bot.media.types import MediaKind, MediaType
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ class FileItem:
     def fits_gallery(self) -> bool:
         """Whether Discord's clients draw it in a gallery."""
         return self.type.mime in GALLERY_MIME_TYPES
+
+    @property
+    def is_shown_image(self) -> bool:
+        """Whether it is a picture that people see in the message."""
+        return self.fits_gallery and self.type.kind is MediaKind.IMAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ RESERVED_NAMES = frozenset({"about", "character", "me", "models", "preset", "pri
 
 _NAME = re.compile(r"[-_\w]+")
 _OFFER_KEYS = frozenset({"nsfw", "default_member_permissions", "contexts"})
-_OWN_KEYS = frozenset({"model", "description", "required", "hidden", "defaults", "limits", "at_once", "visibility"})
+_OWN_KEYS = frozenset(
+    {"model", "description", "role", "required", "hidden", "defaults", "limits", "at_once", "visibility"}
+)
 _KEYS = _OWN_KEYS | _OFFER_KEYS
 
 
@@ -35,19 +38,30 @@ class CommandOffer:
     contexts: frozenset[Context] = frozenset(Context)
 
 
+class CommandRole(StrEnum):
+    """What a command does with a picture, as offered under every result; the value stands in COMMANDS_FILE."""
+
+    UPSCALE = "upscale"
+    EDIT = "edit"
+    ANIMATE = "animate"
+    DESCRIBE = "describe"
+    REMOVE_BACKGROUND = "remove-background"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec:
     """A configured command: its name, its model, and what differs from the model's own schema.
 
     ``required`` and ``hidden`` name inputs. ``defaults`` are sent for inputs left empty. ``limits`` are the largest
-    values allowed for number inputs, below the model's own. ``at_once`` is how many runs each server of a served model
-    takes at the same time. ``offer`` is where and to whom Discord offers the command. ``visibility`` is who sees a
-    result, where nobody chose.
+    values allowed for number inputs, below the model's own. ``role`` is what is done to a picture that somebody picks
+    from a result. ``at_once`` is how many runs each server of a served model takes at the same time. ``offer`` is where
+    and to whom Discord offers the command. ``visibility`` is who sees a result, where nobody chose.
     """
 
     name: str
     target: Target
     description: str | None = None
+    role: CommandRole | None = None
     required: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -116,6 +130,7 @@ def _parse_table(path: Path, name: str, table: object) -> CommandSpec:
         name=check_name(name),
         target=target,
         description=description,
+        role=_read_role(path, name, table),
         required=_read_names(path, name, "required", table),
         hidden=_read_names(path, name, "hidden", table),
         defaults=_read_table(path, name, "defaults", table),
@@ -157,6 +172,13 @@ def _read_visibility(path: Path, name: str, table: Mapping[str, Any]) -> Visibil
         return Visibility(table.get("visibility", Visibility.PUBLIC))
     except ValueError as error:
         raise ValueError(f"{path}: [{name}] visibility must be one of {', '.join(Visibility)}.") from error
+
+
+def _read_role(path: Path, name: str, table: Mapping[str, Any]) -> CommandRole | None:
+    value = table.get("role")
+    if value is not None and value not in list(CommandRole):
+        raise ValueError(f"{path}: [{name}] role must be one of {', '.join(CommandRole)}.")
+    return None if value is None else CommandRole(value)
 
 
 def _read_at_once(path: Path, name: str, table: Mapping[str, Any], target: Target) -> int:

@@ -167,6 +167,14 @@ async def delete_response(interaction: discord.Interaction[Any]) -> None:
         return
 
 
+async def delete_followup(interaction: discord.Interaction[Any], message_id: int) -> None:
+    """Delete a further message of the interaction, if it is still there."""
+    try:
+        await _repeat(lambda: interaction.followup.delete_message(message_id))
+    except discord.NotFound:
+        return
+
+
 async def follow_up_privately(
     interaction: discord.Interaction[Any], content: str | None = None, *, view: ui.LayoutView | None = None
 ) -> None:

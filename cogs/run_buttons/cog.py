@@ -19,7 +19,7 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer, is_answered_elsewhere
 from bot.ui.modals import Answers, FormModal
-from bot.ui.permissions import may_cancel, may_repeat, may_see_details
+from bot.ui.permissions import may_cancel, may_see_details
 from bot.ui.render.cards import details_card
 from bot.ui.render.markdown import format_name
 from bot.ui.render.strings import CANCEL_ANSWERS, NOTHING_NEWER, RUN_DELETED
@@ -27,7 +27,7 @@ from bot.ui.reply.task import ReplyRegistry
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond, respond_with_card
 from cogs.deferred_modal import open_modal
-from cogs.permissions import RunAccess
+from cogs.permissions import RunAccess, check_repeatable
 from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
@@ -130,7 +130,7 @@ class RunButtons(commands.Cog):
         await respond_with_card(interaction, details_card(run))
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
-        self._check_repeatable(interaction, run)
+        check_repeatable(run, user_id=interaction.user.id)
         target = parse_target(run.target)
         decision = await self._access.decide(interaction, command=run.command, target=target, run_input=run.input)
         files = await self._runs.list_files(run.id)
@@ -146,7 +146,7 @@ class RunButtons(commands.Cog):
         await self._starter.again(interaction, run, files)
 
     async def _edit(self, interaction: Interaction, run: Run) -> None:
-        self._check_repeatable(interaction, run)
+        check_repeatable(run, user_id=interaction.user.id)
         if not may_see_details(run, user_id=interaction.user.id):
             raise Refused(
                 f"Only {format_name(run.author_name)} can edit this run. Run it again as it is with Again, "
@@ -178,11 +178,3 @@ class RunButtons(commands.Cog):
                 await respond(interaction, NOTHING_NEWER)
             else:
                 await self._renew_token(interaction, run)
-
-    def _check_repeatable(self, interaction: Interaction, run: Run) -> None:
-        """Raise Refused if the run's input is deleted, or another person's private one."""
-        if run.forgotten_at is not None:
-            raise Refused(f"This run's data was deleted, so it can't be repeated. Use /{run.command} again.")
-        if not may_repeat(run, user_id=interaction.user.id):
-            author = format_name(run.author_name)
-            raise Refused(f"This run used {author}'s files, keys or private links. Run /{run.command} with your own.")

@@ -9,6 +9,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
+from bot.catalog.next_actions import find_image_commands
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, MODAL_COMPONENTS, SELECT_OPTIONS
@@ -19,6 +20,7 @@ from bot.ui.first_response import delete_response, send_modal, send_privately
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render.cards import list_card
 from bot.ui.render.markdown import escape, one_line
+from bot.ui.render.next import no_image_in_message
 from bot.ui.requests import REQUEST_ERRORS
 from cogs.start_run import RunStarter
 from cogs.use_as_subject.message_images import MessageImage, find_images
@@ -50,8 +52,8 @@ class UseAsSubject(commands.Cog):
         """Show the form of the command that takes images, or ask which command first."""
         images = find_images(message)
         if not images:
-            raise Refused("There is no image in this message. Pick a message with an image.")
-        image_commands = self._image_commands()
+            raise Refused(no_image_in_message())
+        image_commands = find_image_commands(self._catalog)
         if not image_commands:
             raise Refused("No command here takes an image. See the models with /models list.")
         if len(image_commands) == 1:
@@ -65,11 +67,6 @@ class UseAsSubject(commands.Cog):
         timeout = INTERACTION_TOKEN_LIFE.total_seconds()
         card = list_card("Which command should get the image?", [], buttons=[select], timeout=timeout)
         await send_privately(interaction, view=card)
-
-    def _image_commands(self) -> list[Command]:
-        """Return the commands whose input names image types, or else those that take any file."""
-        taking_files = [command for command in self._catalog if command.layout.image_field is not None]
-        return [command for command in taking_files if _names_image_types(command)] or taking_files
 
     def _build_modal(
         self, command: Command, images: Sequence[MessageImage], *, question: Interaction | None = None
@@ -118,11 +115,6 @@ class _CommandSelect(ui.Select[ui.LayoutView]):
 
     async def callback(self, interaction: discord.Interaction[Any], /) -> None:
         await self._chosen(interaction, self._commands[self.values[0]])
-
-
-def _names_image_types(command: Command) -> bool:
-    field = command.layout.field(command.layout.image_field or "")
-    return field is not None and bool(field.accepts)
 
 
 def _describe_image(command: Command, image: MessageImage) -> str:

@@ -99,7 +99,7 @@ async def run_sandbox(*, port: int = 0, browser: bool = True, data: Path | None 
         with suppress(NotImplementedError):  # Windows has no signal handlers: KeyboardInterrupt ends it there
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        async with Environment(folder.absolute(), cog=cog) as environment:
+        async with Environment(folder.absolute(), cog=cog, roles=True) as environment:
             try:
                 await environment.start_bot()
             except BotDidNotStartError as error:

@@ -7,6 +7,8 @@ from typing import Any
 
 from PIL import Image
 
+from sandbox.replicate.fake_outputs.edits import animate_image, cut_out_image, retouch_image
+from sandbox.replicate.fake_outputs.edits import describe_image as write_description
 from sandbox.replicate.fake_outputs.files import make_file
 from sandbox.replicate.fake_outputs.images import (
     POSES,
@@ -100,6 +102,39 @@ async def upscale_image(job: Job) -> None:
     except InvalidImage as error:
         raise ModelFailed(f"{error}") from error
     await job.set_output(job.save_file(larger, "output.png"))
+
+
+async def edit_image(job: Job) -> None:
+    """Change the input image as the prompt says."""
+    prompt, seed = str(job.input["prompt"]), str(job.input.get("seed") or job.random_number("seed", 2**31))
+    job.log(f"Using seed: {seed}\n")
+    await _make_of_image(job, lambda data: retouch_image(data, prompt, seed=seed), "output.webp")
+
+
+async def animate(job: Job) -> None:
+    """Make the input image move."""
+    await _make_of_image(job, animate_image, "output.mp4")
+
+
+async def cut_out(job: Job) -> None:
+    """Remove the background of the input image."""
+    await _make_of_image(job, cut_out_image, "output.png")
+
+
+async def describe_image(job: Job) -> None:
+    """Describe the input image in words."""
+    await _make_of_image(job, write_description, None)
+
+
+async def _make_of_image(job: Job, make: Callable[[bytes], Any], name: str | None) -> None:
+    """Set the output to what is made of the input image: a file of this name, or a text."""
+    data = await job.read_file(str(job.input["image"]))
+    await job.sleep(job.timings().image)
+    try:
+        made = await asyncio.to_thread(make, data)
+    except InvalidImage as error:
+        raise ModelFailed(f"{error}") from error
+    await job.set_output(made if name is None else job.save_file(made, name))
 
 
 async def transcribe_audio(job: Job) -> None:
@@ -328,6 +363,10 @@ PREDICTORS: Mapping[str, Predictor] = {
     "text": generate_text,
     "images": generate_images,
     "upscale": upscale_image,
+    "edit": edit_image,
+    "animate": animate,
+    "cut_out": cut_out,
+    "describe_image": describe_image,
     "transcribe": transcribe_audio,
     "describe_inputs": describe_inputs,
     "nothing": return_nothing,

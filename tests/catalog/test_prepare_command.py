@@ -8,6 +8,7 @@ from bot.backends.replicate.types import ModelRef
 from bot.catalog.catalog import prepare_command
 from bot.catalog.resolve import ResolvedModel
 from bot.settings import CommandSpec
+from bot.settings.commands import CommandRole
 from tests.options.samples import DEFAULT_SCHEMA
 
 TARGET = ModelRef("fofr", "consistent-character", "a" * 64)
@@ -32,6 +33,16 @@ def spec(**settings: Any) -> CommandSpec:
         ),
         ({"required": ("sed",)}, ("required: the model has no input sed. Did you mean seed?",)),
         ({"hidden": ("sed",)}, ("hidden: the model has no input sed. Did you mean seed?",)),
+        ({"role": CommandRole.EDIT}, ()),
+        ({"role": CommandRole.DESCRIBE}, ("role: describe needs a model that returns text.",)),
+        (
+            {"role": CommandRole.EDIT, "hidden": ("prompt", "negative_prompt")},
+            ("role: edit needs an input for a prompt, and the model has none that people may set.",),
+        ),
+        (
+            {"role": CommandRole.UPSCALE, "hidden": ("subject",)},
+            ("role: upscale needs an input for an image, and the model has none that people may set.",),
+        ),
         ({"defaults": {"seed": "x"}}, ("defaults: `seed` must be a whole number (you entered “x”).",)),
     ],
 )
@@ -55,3 +66,8 @@ def test_description_is_the_specs_else_the_models() -> None:
     assert prepare_command(spec(), RESOLVED).description == "Make a character"
     bare = ResolvedModel(target=TARGET, description="", schema=DEFAULT_SCHEMA)
     assert prepare_command(spec(), bare).description == "Run fofr/consistent-character"
+
+
+def test_a_role_that_the_model_cannot_have_is_left_out() -> None:
+    assert prepare_command(spec(role=CommandRole.UPSCALE), RESOLVED).role is CommandRole.UPSCALE
+    assert prepare_command(spec(role=CommandRole.DESCRIBE), RESOLVED).role is None

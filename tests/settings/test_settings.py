@@ -10,6 +10,7 @@ import pytest
 
 from bot.errors import ConfigError
 from bot.settings import DatabaseSettings, Settings
+from bot.settings.commands import CommandRole
 from bot.settings.dotenv import find_misspelt_names, is_readable_by_others
 from bot.settings.settings import duration_to_text, parse_duration
 
@@ -78,12 +79,13 @@ def test_dotenv_is_read(tmp_path: Path) -> None:
 
 def test_commands_file_has_further_options(tmp_path: Path) -> None:
     (tmp_path / "commands.toml").write_text(
-        '[paint]\nmodel = "a/b"\ndescription = "Paint"\nhidden = ["seed"]\n'
+        '[paint]\nmodel = "a/b"\ndescription = "Paint"\nrole = "edit"\nhidden = ["seed"]\n'
         'defaults = { format = "png" }\nlimits = { number_of_outputs = 5 }\n'
     )
     [paint] = Settings.load(**TOKENS, commands_file=tmp_path / "commands.toml").specs
     assert (paint.description, paint.hidden, dict(paint.defaults)) == ("Paint", ("seed",), {"format": "png"})
     assert paint.limits == {"number_of_outputs": 5}
+    assert paint.role is CommandRole.EDIT
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,8 @@ def test_commands_file_has_further_options(tmp_path: Path) -> None:
     [
         ('[paint]\nmodle = "a/b"\n', r"\[paint\] needs a line model"),
         ('[paint]\nmodel = "a/b"\ncolour = 1\n', r"has an unknown key colour"),
+        ('[paint]\nmodel = "a/b"\nrole = "paint"\n', r"role must be one of upscale, edit, animate, describe, remove-"),
+        ('[paint]\nmodel = "a/b"\nrole = ["upscale"]\n', r"role must be one of upscale"),
         ('[paint]\nmodel = "a b"\n', r"“a b” is not a model"),
         ('[Paint]\nmodel = "a/b"\n', r"“Paint” is not a valid command name"),
         ('[runs]\nmodel = "a/b"\n', r"one of the bot's own commands"),

@@ -70,6 +70,12 @@ def _check_component(component: Json) -> None:
             assert component["file"]["url"].startswith("attachment://")
         case 1:
             assert 1 <= len(children) <= 5
+        case 3:
+            options = component["options"]
+            assert 1 <= len(options) <= 25
+            assert len({option["value"] for option in options}) == len(options)
+            assert all(1 <= len(option[key]) <= 100 for option in options for key in ("label", "value"))
+            assert 1 <= len(component["custom_id"]) <= 100
         case 2:
             assert ("url" in component) != ("custom_id" in component)
             assert 1 <= len(component.get("custom_id", "-")) <= 100

@@ -11,6 +11,7 @@ class Part(StrEnum):
     THUMBNAIL = "thumbnail"
     ALT_TEXTS = "alt texts"
     FILE_NOTES = "file notes"
+    NEXT = "next"  # the select of what can be done with the result
     SUMMARY = "summary"  # the inputs that differ from the defaults, and what the bot changed in them
     MODEL = "model"  # its name and link
     REMARKS = "remarks"  # our own sentences about the message
@@ -50,5 +51,5 @@ def file_element(name: str) -> Element:
 ORDER: Final = {part: number for number, part in enumerate(Part)}
 """The parts by their value, for sorting."""
 
-DECORATION: Final = frozenset({Part.THUMBNAIL, Part.ALT_TEXTS, Part.FILE_NOTES})
+DECORATION: Final = frozenset({Part.THUMBNAIL, Part.ALT_TEXTS, Part.FILE_NOTES, Part.NEXT})
 """Parts whose absence needs no sentence."""

@@ -4,6 +4,7 @@ The card, from top to bottom::
 
     ┌ accent colour: the state ───────────────────────┐
     │ author · /command · model           ┌─────────┐ │
+    │ from whose run, which image of it   │         │ │
     │ > the prompt, a few lines           │  input  │ │
     │                                     └─────────┘ │
     │ status                                          │
@@ -11,6 +12,7 @@ The card, from top to bottom::
     │ ─────────────────────────────────────────────── │
     │ output, growing                                 │
     │ [buttons]                                       │
+    │ [what to do next, under a result]               │
     └─────────────────────────────────────────────────┘
 
 While the run is active only the status, the output and the colour change; nothing above the output moves.
@@ -23,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final, TypeGuard
 
+from bot.catalog.next_actions import NextOffer
 from bot.formatting import replace_surrogates, utf16_length
 from bot.limits import (
     ATTACHMENTS_PER_MESSAGE,
@@ -40,6 +43,7 @@ from bot.outputs.remainder import remainder_files, remainder_name
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.secrets import is_private_url
 from bot.ui.components import Action, run_button_row
+from bot.ui.next_select import next_select_row
 from bot.ui.render import payloads, strings
 from bot.ui.render.cards import Tone
 from bot.ui.render.markdown import format_code_block, format_quote
@@ -89,7 +93,8 @@ class RenderOptions:
     not shown. ``omitted`` are the parts that are left out because Discord refused them; leaving one out moves nothing
     to another message. ``remarks`` are sentences about the message itself, as Markdown. ``show_refresh`` replaces Again
     and Edit by "Show the result"; ``mention_author`` puts the completion notice above the card. Text fills at most
-    ``text_messages`` messages; the rest goes into a file.
+    ``text_messages`` messages; the rest goes into a file. ``origin`` is the line, as Markdown, that says which run this
+    one was started with, and ``offers`` are what can be done with the result.
     """
 
     pending: frozenset[str] = frozenset()
@@ -99,6 +104,8 @@ class RenderOptions:
     show_refresh: bool = False
     mention_author: bool = False
     text_messages: int = TEXT_MESSAGES
+    origin: str = ""
+    offers: tuple[NextOffer, ...] = ()
 
     def shows(self, part: Part) -> bool:
         """Return whether a part that a reply has once is not left out."""
@@ -253,12 +260,14 @@ class CardHeader:
         run = snapshot.run
         line, summary = strings.format_run_header(run), strings.format_summary(run)
         quote = format_quote(run.prompt or "", lines=_QUOTE_LINES, chars=_QUOTE_CHARS)
-        chars = utf16_length("".join((line, quote, summary)))
+        chars = utf16_length("".join((line, options.origin, quote, summary)))
         if options.omitted:
             shows = options.shows
             line = strings.format_run_header(run, author=shows(Part.AUTHOR), model=shows(Part.MODEL))
             quote = quote if shows(Part.PROMPT) else ""
             summary = summary if shows(Part.SUMMARY) else ""
+        if options.origin and options.shows(Part.AUTHOR):
+            line = f"{line}\n-# {options.origin}"
         components = tuple(payloads.text(text) for text in (line, quote) if text)
         uploaded = uploaded_thumbnail(snapshot) is not None
         url = f"attachment://{THUMBNAIL_NAME}" if uploaded else _linked_thumbnail(snapshot.thumbnail)
@@ -301,6 +310,8 @@ def _render_card(
         components += [payloads.separator(), *output.components]
     if shows(Part.BUTTONS):
         components.append(_buttons(snapshot, options))
+        if snapshot.final and options.offers and shows(Part.NEXT):
+            components.append(next_select_row(snapshot.run.id, options.offers))
     mentions = options.mention_author and shows(Part.STATUS)
     notice = [payloads.text(strings.format_completion_notice(shown))] if mentions else []
     card = payloads.container(components or [payloads.separator()], _TONES[progress.phase].value)

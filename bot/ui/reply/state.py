@@ -1,12 +1,13 @@
 """The state of one reply: its messages, what it leaves out because Discord refused it, and the shared services."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import discord
 
+from bot.catalog.next_actions import NextOffers
 from bot.clock import Clock
 from bot.limits import REQUEST_BYTES, USER_INSTALL_FOLLOWUPS
 from bot.observability.metrics import Metrics
@@ -62,6 +63,10 @@ class Restrictions:
     def with_author_mention(self) -> "Restrictions":
         """Mention the author above the card, because it is sent as a new message."""
         return self._with(mention_author=True)
+
+    def with_origin(self, line: str) -> "Restrictions":
+        """Say on the card which run this one was started with."""
+        return self._with(origin=line)
 
     def omitting(self, elements: Collection[Element]) -> "Restrictions":
         """Leave out these parts without a word, to try whether Discord accepts the rest."""
@@ -126,7 +131,11 @@ class Restrictions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyServices:
-    """What every reply uses. ``text_messages`` is how many messages the text of a run may fill."""
+    """What every reply uses.
+
+    ``text_messages`` is how many messages the text of a run may fill, ``offers`` knows what can be done with a result,
+    and ``find_run`` reads the run that another one was started with.
+    """
 
     client: discord.Client
     limiter: RateLimiter
@@ -135,6 +144,8 @@ class ReplyServices:
     clock: Clock
     metrics: Metrics
     text_messages: int
+    offers: NextOffers | None = None
+    find_run: Callable[[str], Awaitable[Run | None]] | None = None
 
 
 @dataclass(slots=True, kw_only=True)

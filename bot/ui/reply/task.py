@@ -12,6 +12,7 @@ import discord
 import structlog
 
 from bot.aio import WakeEvent, cancel_and_wait, race
+from bot.catalog.next_actions import NextOffers
 from bot.clock import Clock
 from bot.limits import EARLY_TOKENS, TEXT_MESSAGES
 from bot.observability.metrics import Metrics
@@ -23,6 +24,7 @@ from bot.ui.discord_rate_limits import RateLimiter, RateLimits
 from bot.ui.render import strings
 from bot.ui.reply.errors import EditResult
 from bot.ui.reply.extras import ReplyExtras
+from bot.ui.reply.origin import find_origin
 from bot.ui.reply.snapshot_writer import ReplyWriter
 from bot.ui.reply.state import ReplyServices, ReplyState
 
@@ -197,6 +199,7 @@ class ReplyTask:
     async def _run(self) -> None:
         state = self._state
         over = False
+        await self._show_origin()
         while not over and not (state.closing and state.newest == state.shown):
             await state.changed.wait()
             state.changed.clear()
@@ -211,6 +214,12 @@ class ReplyTask:
                 log.exception("reply_failed", run=self.run.id)
                 over = await self._handle(EditResult.FAILED)
         self._release()
+
+    async def _show_origin(self) -> None:
+        """Let the card say from the first edit on which run this one was started with."""
+        line = await find_origin(self.run, self._services)
+        if line is not None:
+            self._state.restrictions = self._state.restrictions.with_origin(line)
 
     async def _attempt(self) -> EditResult:
         """Show the newest snapshot; with nothing to show, find out whether the card is deleted if that is due.
@@ -361,6 +370,8 @@ class ReplyRegistry:
         limits: RateLimits | None = None,
         text_messages: int = TEXT_MESSAGES,
         ownership: Ownership = SOLE_OWNER,
+        offers: NextOffers | None = None,
+        find_run: Callable[[str], Awaitable[Run | None]] | None = None,
     ) -> None:
         self.limiter = RateLimiter(clock, limits)
         self._services = ReplyServices(
@@ -371,6 +382,8 @@ class ReplyRegistry:
             clock=clock,
             metrics=metrics,
             text_messages=text_messages,
+            offers=offers,
+            find_run=find_run,
         )
         self._by_run: dict[str, ReplyTask] = {}
         # Of runs that are not taken up yet after a restart; the oldest is dropped first.

@@ -6,6 +6,7 @@ and still plays everywhere. The container is the minimum that ISO/IEC 14496-12 r
 
 import math
 import struct
+from collections.abc import Sequence
 
 SIDE = 128
 FRAMES = 16
@@ -38,15 +39,23 @@ class _BitWriter:
         return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
+Planes = tuple[bytes, bytes, bytes]
+
+
 def make_video(seed: bytes) -> bytes:
     """Return a two-second video of a disc moving over a coloured background, both chosen by ``seed``."""
-    samples = [_encode_frame(_draw_frame(seed, number / FRAMES), number) for number in range(FRAMES)]
+    return encode_video([_draw_frame(seed, number / FRAMES) for number in range(FRAMES)])
+
+
+def encode_video(frames: Sequence[Planes]) -> bytes:
+    """Return a two-second video of ``FRAMES`` frames: the planes Y, U and V, the last two at half the side."""
+    samples = [_encode_frame(frame, number) for number, frame in enumerate(frames)]
     head = _box("ftyp", b"isom", struct.pack(">I", 512), b"isomiso2avc1mp41")
     offset = len(head) + len(_moov_box(samples, 0)) + 8
     return head + _moov_box(samples, offset) + _box("mdat", *samples)
 
 
-def _draw_frame(seed: bytes, share: float) -> tuple[bytes, bytes, bytes]:
+def _draw_frame(seed: bytes, share: float) -> Planes:
     """Return the planes Y, U, V of one frame."""
     x = SIDE / 2 + SIDE * 0.28 * math.cos(2 * math.pi * share)
     y = SIDE / 2 + SIDE * 0.28 * math.sin(2 * math.pi * (share + seed[0] / 255))
@@ -60,7 +69,7 @@ def _draw_frame(seed: bytes, share: float) -> tuple[bytes, bytes, bytes]:
     return luma, bytes([80 + seed[1] % 96]) * half, bytes([80 + seed[2] % 96]) * half
 
 
-def _encode_frame(planes: tuple[bytes, bytes, bytes], number: int) -> bytes:
+def _encode_frame(planes: Planes, number: int) -> bytes:
     """Return one frame as a length-prefixed IDR slice."""
     header = (
         _BitWriter().write_golomb(0, 7, 0).write_fixed(0, 4)
@@ -77,7 +86,7 @@ def _encode_frame(planes: tuple[bytes, bytes, bytes], number: int) -> bytes:
     return _nal_unit(0x65, bytes(body) + b"\x80")
 
 
-def _block_pixels(planes: tuple[bytes, bytes, bytes], block: int) -> bytes:
+def _block_pixels(planes: Planes, block: int) -> bytes:
     row, column = divmod(block, _BLOCKS)
     out = bytearray()
     for plane, size, width in zip(planes, (16, 8, 8), (SIDE, SIDE // 2, SIDE // 2), strict=True):

@@ -22,7 +22,7 @@ WINDOW: ViewportSize = {"width": 1360, "height": 880}
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
     """Both stand-ins and the running bot, shared by all tests of the page."""
-    async with open_environment(tmp_path_factory.mktemp("environment"), timings=TIMINGS) as environment:
+    async with open_environment(tmp_path_factory.mktemp("environment"), timings=TIMINGS, roles=True) as environment:
         await environment.start_bot()
         yield environment
 

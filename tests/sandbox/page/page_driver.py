@@ -78,6 +78,10 @@ class PageDriver:
         await self.fill_option("number_of_outputs", str(images))
         return await self.new_message_after(self.send)
 
+    async def choose(self, message: Locator, select: str, label: str) -> None:
+        """Choose an option in a select of a message."""
+        await message.get_by_role("combobox", name=select).select_option(label=label)
+
     async def wait_until_finished(self, message: Locator) -> None:
         await message.get_by_role("button", name="Again").wait_for(timeout=RUN_TIMEOUT_MS)
 

@@ -87,6 +87,33 @@ async def test_single_files_have_the_expected_content_type(api: ApiClient, name:
     assert (await download(api, await run_model(api, f"sandbox/{name}")))[0] == content_type
 
 
+def plain_image(colour: str, size: tuple[int, int]) -> str:
+    """Return an image of one colour as a data URI."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+async def test_what_is_made_of_an_image_depends_on_it(api: ApiClient) -> None:
+    portrait, poster = plain_image("red", (60, 90)), plain_image("blue", (90, 90))
+    described = [await run_model(api, "sandbox/describer", image=image) for image in (portrait, poster)]
+    assert described[0].startswith("a tall picture, mostly red")
+    assert described[1].startswith("a square picture, mostly blue")
+    kind, cut = await download(api, await run_model(api, "sandbox/cutout", image=poster))
+    with Image.open(io.BytesIO(cut)) as image:
+        alpha = image.getchannel("A")
+        middle = alpha.getpixel((image.width // 2, image.height // 2))
+        assert (kind, image.mode, alpha.getpixel((0, 0)), middle) == ("image/png", "RGBA", 0, 255)
+    for words in ("red", "blue"):
+        kind, _ = await download(api, await run_model(api, "sandbox/retoucher", image=poster, prompt=words))
+        assert kind == "image/webp"
+    first, second = [
+        await download(api, await run_model(api, "sandbox/animator", image=image)) for image in (portrait, poster)
+    ]
+    assert first[0] == second[0] == "video/mp4"
+    assert first[1] != second[1]
+
+
 async def test_the_audio_and_the_archive_are_valid(api: ApiClient) -> None:
     _, tune = await download(api, await run_model(api, "sandbox/singer"))
     with wave.open(io.BytesIO(tune)) as file:

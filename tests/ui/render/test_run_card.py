@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.catalog.next_actions import NextAction, NextOffer
 from bot.formatting import format_size
 from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
@@ -18,11 +19,14 @@ from bot.outputs.paginate import paginate
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.render import strings
 from bot.ui.render.markdown import escape, format_quote, one_line
+from bot.ui.render.next import format_origin
 from bot.ui.render.parts import Element, Part, file_element, text_element
 from bot.ui.render.run_card import RenderOptions, render_plain, render_run
 from tests.ui.factories import NOW, PDF, WEBP, make_file, make_place, make_run, make_snapshot
 from tests.ui.message_rules import check_message, iter_components, media_urls, text_contents
 
+OFFERS = (NextOffer(NextAction.VARY, "generate"), NextOffer(NextAction.USE, "x" * 32))
+MANY_OFFERS = tuple(NextOffer(NextAction.USE, f"c{number}") for number in range(40))
 INPUT_IMAGE = Media("me.png", MediaType("image/png", ".png", MediaKind.IMAGE), b"png")
 MARKS = ["```", "**", "](http://evil.example)", "@everyone", "<@1>", "\n# ", "\n-# ", "👩‍👩‍👧"]
 hostile_text = st.lists(
@@ -113,6 +117,8 @@ def render_options(draw: st.DrawFn, snapshot: RunSnapshot) -> RenderOptions:
         show_refresh=draw(st.booleans()),
         mention_author=draw(st.booleans()),
         text_messages=draw(st.integers(1, 4)),
+        origin=draw(st.sampled_from(["", "from mia's run · image 2"])),
+        offers=draw(st.sampled_from([(), OFFERS, MANY_OFFERS])),
     )
 
 
@@ -170,12 +176,14 @@ def test_nothing_above_the_output_moves_while_running() -> None:
         make_snapshot(Phase.DELIVERING, *[make_file(n) for n in range(1, 6)], run=run),
         make_snapshot(Phase.SUCCEEDED, *[make_file(n) for n in range(1, 6)], run=run),
     ]
+    options = RenderOptions(origin="from noah's run", offers=OFFERS)
     shapes = [
-        [part["type"] for part in render_run(snapshot)[0].components[0]["components"]]
+        [part["type"] for part in render_run(snapshot, options)[0].components[0]["components"]]
         for snapshot in snapshots_in_order
     ]
     above = [shape[: shape.index(14)] if 14 in shape else shape[:-1] for shape in shapes]
     assert all(shape == above[0] for shape in above)
+    assert [shape.count(1) for shape in shapes] == [1, 1, 1, 1, 1, 2]  # the select comes below the buttons, at the end
     assert all(shape[-1] == 1 for shape in shapes)
 
 
@@ -242,6 +250,26 @@ def test_the_input_image_is_beside_the_prompt() -> None:
     assert not render_run(linked)[0].has_thumbnail
 
 
+def test_what_comes_next_is_one_select_below_the_buttons() -> None:
+    *_, buttons, select = render_run(make_snapshot(Phase.SUCCEEDED, make_file(1)), RenderOptions(offers=MANY_OFFERS))[
+        0
+    ].components[0]["components"]
+    assert buttons["components"][0]["custom_id"] == "run:again:r1"
+    [options] = [one["options"] for one in select["components"]]
+    assert (len(options), options[0], options[-1]) == (
+        25,
+        {"label": "Use in /c0…", "value": "use:c0"},
+        {"label": "More…", "value": "more"},
+    )
+
+
+def test_the_origin_is_a_line_under_the_author() -> None:
+    options = RenderOptions(origin=format_origin("mia [x](y)", 2, url="https://discord.com/channels/1/2/3"))
+    header = text_contents(render_run(make_snapshot(Phase.RUNNING), options)[0].components)[0]
+    assert header.splitlines()[1] == r"-# from [mia \[x\](y)'s run](https://discord.com/channels/1/2/3) · image 2"
+    assert format_origin("mia", None, url=None) == "from mia's run"
+
+
 def test_ten_images_are_one_gallery() -> None:
     ten = [make_file(number) for number in range(1, 11)]
     snapshot = make_snapshot(Phase.SUCCEEDED, *ten, run=make_run(expected=10))
@@ -285,6 +313,9 @@ def test_growing_text_does_not_move_shown_text() -> None:
         (Element(Part.ALT_TEXTS), "1: "),
         (Element(Part.REMARKS), "AutoMod"),
         (Element(Part.BUTTONS), "run:again"),
+        (Element(Part.BUTTONS), "next:r1"),
+        (Element(Part.NEXT), "next:r1"),
+        (Element(Part.AUTHOR), "noah's run"),
         (Element(Part.STATUS), "**Failed"),
         (Element(Part.FILE_NOTES), "made smaller"),
         (file_element("generate-01.webp"), "attachment://generate-01.webp"),
@@ -295,12 +326,10 @@ def test_a_part_is_left_out_wherever_it_is(element: Element, words: str) -> None
     file = replace(make_file(1), note="made smaller")
     items = (TextItem("a forbidden word"), file, LinkItem("a.mp4", "https://x.example/a", "Too large."))
     run = make_run(summary="seed 42", failure="out of patience")
-    remarks = (strings.AUTOMOD_BLOCKED,)
-    complete = json.dumps(
-        render_run(make_snapshot(Phase.FAILED, *items, run=run), RenderOptions(remarks=remarks))[0].components
-    )
+    options = RenderOptions(remarks=(strings.AUTOMOD_BLOCKED,), origin="from noah's run", offers=OFFERS)
+    complete = json.dumps(render_run(make_snapshot(Phase.FAILED, *items, run=run), options)[0].components)
     assert words in complete
-    options = RenderOptions(remarks=remarks, omitted=frozenset({element}))
+    options = replace(options, omitted=frozenset({element}))
     rest = json.dumps(render_run(make_snapshot(Phase.FAILED, *items, run=run), options)[0].components)
     assert words not in rest
     check_message(json.loads(rest))
@@ -358,6 +387,8 @@ def test_the_longest_header_and_footer_still_fit() -> None:
         withheld={"generate-01.webp": reason, "generate-02.webp": reason, "generate-03.webp": strings.FILES_FORBIDDEN},
         remarks=(strings.NO_ACCESS, strings.TOKEN_EXPIRY, strings.MESSAGE_REJECTED),
         mention_author=True,
+        origin=format_origin("*" * 100, 100, url=f"https://discord.com/channels/{2**63}/{2**63}/{2**63}"),
+        offers=OFFERS,
     )
     messages = render_run(
         make_snapshot(Phase.FAILED, TextItem("word " * 4000), *noted, TextItem("word " * 4000), run=run), options

@@ -1,0 +1,347 @@
+"""From a choice to a run: which image, a form if something has to be asked, then one run for each image.
+
+Everything that can refuse the run does so in private, before anything is sent to a backend.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+import discord
+
+from bot.catalog.catalog import ANY_MODEL, Catalog, Command
+from bot.catalog.next_actions import (
+    NextAction,
+    NextOffer,
+    NextOffers,
+    asked_fields,
+    can_vary,
+    find_offer,
+    takes_own_pictures,
+    vary_values,
+)
+from bot.catalog.run_access import RunRequest, decide_run
+from bot.characters.placement import restore_written
+from bot.errors import Refused, UserError
+from bot.limits import MODAL_COMPONENTS, TEXT_INPUT_CHARS
+from bot.media.types import find_references
+from bot.options.form import OptionForm, build_form, restore_values
+from bot.outputs.parse import RawText, parse_output
+from bot.runs import Run, parse_target
+from bot.store.errors import QuotaExceeded
+from bot.store.runs import Runs
+from bot.ui.first_response import defer, delete_response, edit_message, edit_response, send_modal
+from bot.ui.modals import Answers, FormModal
+from bot.ui.render.cards import Tone, sentence_card
+from bot.ui.render.next import (
+    describe_picked,
+    format_offer,
+    image_gone,
+    no_images_left,
+    no_text,
+    not_offered,
+    started_some,
+    starting_several,
+)
+from bot.ui.requests import REQUEST_ERRORS
+from bot.ui.respond import explain_error, respond_with_card
+from bot.visibility import Visibility
+from cogs.next.cards import Interaction, which_image_card
+from cogs.next.pictures import Picture, Subject
+from cogs.permissions import RunAccess, actor_of, check_repeatable
+from cogs.start_run import RunStarter
+
+# The responses to an interaction that are messages of their own.
+_NEW_MESSAGES: Final = frozenset(
+    {discord.InteractionResponseType.channel_message, discord.InteractionResponseType.deferred_channel_message}
+)
+
+
+class NextFlow:
+    """Does what was chosen. ``draw(n)`` returns a random number below n, for new seeds.
+
+    ``question`` is the interaction whose private card asked last; the card goes when its answer has an effect.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        offers: NextOffers,
+        runs: Runs,
+        starter: RunStarter,
+        access: RunAccess,
+        draw: Callable[[int], int],
+    ) -> None:
+        self._catalog = catalog
+        self._offers = offers
+        self._runs = runs
+        self._starter = starter
+        self._access = access
+        self._draw = draw
+
+    async def list_offers(self, interaction: Interaction, subject: Subject) -> tuple[NextOffer, ...]:
+        """Return what the person of the interaction may do with the pictures."""
+        may_run = await self._load_rights(interaction)
+        return self._offers.of_images(subject.run, subject.mimes, may_run=may_run)
+
+    async def list_text_offers(self, interaction: Interaction, run: Run) -> tuple[NextOffer, ...]:
+        """Return what the person of the interaction may do with the text of a run."""
+        return self._offers.of_text(run, may_run=await self._load_rights(interaction))
+
+    async def choose(
+        self, interaction: Interaction, subject: Subject, offer: NextOffer, *, question: Interaction | None = None
+    ) -> None:
+        """Start what is offered with the one picture, or ask which one first."""
+        command = await self._require_command(interaction, subject, offer)
+        if offer.action is NextAction.VARY and not takes_own_pictures(command.layout):
+            await self._start(interaction, subject, offer, command, None, question=question)
+            return
+        if len(subject.pictures) == 1:
+            await self._begin(interaction, subject, offer, command, subject.pictures, question=question)
+            return
+        await self._ask_which(interaction, subject, offer, command)
+        if question is not None:
+            await _close(question)
+
+    async def use_text(self, interaction: Interaction, run: Run, offer: NextOffer) -> None:
+        """Show the form of a command with a run's text as its prompt."""
+        command = self._catalog.get(offer.command)
+        if command is None or find_offer(await self.list_text_offers(interaction, run), offer.value) is None:
+            raise Refused(not_offered(offer.command))
+        text = _text_of(run)[:TEXT_INPUT_CHARS]
+        if not text or command.layout.prompt_field is None:
+            raise Refused(no_text())
+        form = build_form(command.layout, {command.layout.prompt_field: text})
+
+        async def start_run(answer: Interaction, answers: Answers) -> None:
+            # The picture that is described decides who may see what is made of the description.
+            await self._starter.start(answer, form.parse_answers(answers), command=command, parent=run.parent)
+
+        await send_modal(interaction, FormModal(form, title=f"/{command.name}", submitted=start_run))
+
+    async def _require_command(self, interaction: Interaction, subject: Subject, offer: NextOffer) -> Command:
+        """Return the command behind an offer; raise Refused if it is gone, or not for this person."""
+        if offer.action is not NextAction.VARY:
+            command = self._catalog.get(offer.command)
+            if command is not None:
+                await self._access.decide(interaction, command=command.name, target=command.target)
+            if command is None or find_offer(await self.list_offers(interaction, subject), offer.value) is None:
+                raise Refused(not_offered(offer.command))
+            return command
+        run = subject.run
+        if run is None:
+            raise Refused(not_offered(offer.command))
+        target = parse_target(run.target)
+        decision = await self._access.decide(interaction, command=run.command, target=target)
+        governing = decision.command
+        if governing is None and self._catalog.find_resolved(ANY_MODEL, target) is None:
+            await defer(interaction)  # Replicate may take longer than Discord waits
+        own = governing or await self._catalog.resolve_model(target)
+        if not can_vary(own.layout):
+            raise Refused(not_offered(run.command))
+        return own
+
+    async def _ask_which(self, interaction: Interaction, subject: Subject, offer: NextOffer, command: Command) -> None:
+        pictures = subject.pictures
+        if any(not picture.url for picture in pictures):
+            if not interaction.response.is_done():
+                await defer(interaction, ephemeral=True, thinking=True)
+            pictures = tuple([picture async for picture in _located(pictures)])
+        subject = replace(subject, pictures=pictures)
+
+        async def begin(answer: Interaction, chosen: Sequence[Picture]) -> None:
+            await self._begin(answer, subject, offer, command, chosen, question=interaction)
+
+        card = which_image_card(
+            offer,
+            pictures,
+            begin,
+            spoiler=subject.run is not None and subject.run.visibility is Visibility.SPOILER,
+            several=not self._asks(offer, command),
+        )
+        if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+            await edit_response(interaction, view=card)
+        else:
+            await respond_with_card(interaction, card)
+
+    async def _begin(
+        self,
+        interaction: Interaction,
+        subject: Subject,
+        offer: NextOffer,
+        command: Command,
+        pictures: Sequence[Picture],
+        *,
+        question: Interaction | None,
+    ) -> None:
+        """Show a form if something has to be asked, else start a run for each picture."""
+        if self._asks(offer, command):
+            await self._ask(interaction, subject, offer, command, pictures[0], question=question)
+        elif len(pictures) == 1:
+            await self._start(interaction, subject, offer, command, pictures[0], question=question)
+        else:
+            await self._start_several(interaction, subject, offer, command, pictures)
+
+    def _asks(self, offer: NextOffer, command: Command) -> bool:
+        if offer.action is NextAction.VARY:
+            return False
+        return bool(asked_fields(command, offer.action, (command.layout.image_field or "",)))
+
+    async def _ask(
+        self,
+        interaction: Interaction,
+        subject: Subject,
+        offer: NextOffer,
+        command: Command,
+        picture: Picture,
+        *,
+        question: Interaction | None,
+    ) -> None:
+        form = _build_form(command, offer.action)
+
+        async def start_run(answer: Interaction, answers: Answers) -> None:
+            await self._start(
+                answer, subject, offer, command, picture, values=form.parse_answers(answers), question=question
+            )
+
+        note = describe_picked(picture.number if subject.run is not None else None, picture.filename)
+        title = format_offer(offer).rstrip("…") if offer.action is not NextAction.USE else f"/{command.name}"
+        await send_modal(interaction, FormModal(form, title=title, submitted=start_run, note=note))
+
+    async def _start(
+        self,
+        interaction: Interaction,
+        subject: Subject,
+        offer: NextOffer,
+        command: Command,
+        picture: Picture | None,
+        *,
+        values: Mapping[str, Any] | None = None,
+        question: Interaction | None = None,
+    ) -> None:
+        await self._check_still_there(subject, picture)
+        if offer.action is NextAction.VARY and subject.run is not None:
+            values = await self._vary(interaction, subject.run, command, picture)
+        elif picture is not None:
+            values = {**(values or {}), command.layout.image_field or "": picture}
+        await self._starter.start(
+            interaction,
+            values or {},
+            command=command,
+            parent=subject.parent(picture),
+            visibility=Visibility.PRIVATE if offer.action is NextAction.DESCRIBE else None,
+        )
+        if question is not None:
+            await _close(question)
+
+    async def _check_still_there(self, subject: Subject, picture: Picture | None) -> None:
+        """Raise Refused if the result, or the image of it, was deleted since the card or the form was shown."""
+        if subject.run is None:
+            return
+        run = await self._runs.get(subject.run.id)
+        if run is None or run.deleted_at is not None:
+            raise Refused(no_images_left())
+        if picture is None or picture.number is None:
+            return
+        outputs = await self._runs.list_outputs(run.id)
+        if not any(one.number == picture.number and one.removed_at is None for one in outputs):
+            raise Refused(image_gone(picture.number))
+
+    async def _start_several(
+        self,
+        interaction: Interaction,
+        subject: Subject,
+        offer: NextOffer,
+        command: Command,
+        pictures: Sequence[Picture],
+    ) -> None:
+        """Start a run for each picture, each a message of its own; say how many did not start, and why."""
+        await edit_message(interaction, view=sentence_card(starting_several(len(pictures)), tone=Tone.INFO))
+        for started, picture in enumerate(pictures):
+            try:
+                await self._start(interaction, subject, offer, command, picture)
+            except (UserError, QuotaExceeded) as error:
+                sentence = started_some(started, len(pictures), explain_error(interaction, error))
+                await edit_response(interaction, view=sentence_card(sentence))
+                return
+        with suppress(*REQUEST_ERRORS):
+            await delete_response(interaction)
+
+    async def _vary(
+        self, interaction: Interaction, run: Run, command: Command, picture: Picture | None
+    ) -> dict[str, Any]:
+        """Return the values of a run for a variation of it; raise Refused if they are gone, or not for this person."""
+        layout = command.layout
+        replaced = layout.image_field if picture is not None else None
+        kept = {name: value for name, value in run.input.items() if name != replaced}
+        check_repeatable(replace(run, input=kept), user_id=interaction.user.id)
+        files = await self._runs.list_files(run.id)
+        values = restore_values(layout, kept, files)
+        written = {name: value for name, value in run.written.items() if name in kept}
+        if interaction.user.id == run.author_id:  # the names in it are of their characters
+            values = restore_written(values, written, files)
+        if any(name not in values and find_references(value) for name, value in kept.items()):
+            raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")
+        return vary_values(layout, values, picture, draw=self._draw)
+
+    async def _load_rights(self, interaction: Interaction) -> Callable[[Command], bool]:
+        """Return what says whether the person may run a command here and now."""
+        actor, rules = actor_of(interaction), await self._access.load_rules(interaction)
+
+        def may_run(command: Command) -> bool:
+            try:
+                decide_run(actor, RunRequest(command=command.name, target=command.target), rules)
+            except Refused:
+                return False
+            return True
+
+        return may_run
+
+
+def _build_form(command: Command, action: NextAction) -> OptionForm:
+    """Return a form of what has to be asked; the words are not optional where they are what is asked for."""
+    layout = command.layout
+    image = layout.image_field or ""
+    asked = asked_fields(command, action, (image,))
+    unasked = [field.name for field in layout.fields if field.name not in asked]
+    form = build_form(layout, exclude=unasked, max_components=MODAL_COMPONENTS - 1)
+    if action is not NextAction.EDIT or layout.prompt_field is None:
+        return form
+    words = layout.names[layout.prompt_field]
+    fields = tuple(replace(part, required=True) if part.key == words else part for part in form.fields)
+    return replace(form, fields=fields)
+
+
+async def _located(pictures: Sequence[Picture]) -> AsyncIterator[Picture]:
+    """Yield the pictures whose addresses can be found, with them; raise Refused if it is none."""
+    refusal: Refused | None = None
+    found = False
+    for picture in pictures:
+        try:
+            url = await picture.find_url()
+        except Refused as error:
+            refusal = error
+            continue
+        found = True
+        yield replace(picture, url=url)
+    if not found and refusal is not None:
+        raise refusal
+
+
+def _text_of(run: Run) -> str:
+    """Return the text that a run gave."""
+    texts = [part.text for part in parse_output(run.output, run.output_schema) if isinstance(part, RawText)]
+    return "\n\n".join(texts).strip()
+
+
+async def _close(question: Interaction) -> None:
+    """Delete a private card that has been answered.
+
+    After a press that was acknowledged as an update, the response is the result itself, and the card is a further
+    message, which stays.
+    """
+    if question.response.type in _NEW_MESSAGES:
+        with suppress(*REQUEST_ERRORS):
+            await delete_response(question)

@@ -1,0 +1,278 @@
+"""Next: what can be done with a result, with the menu of messages, and what refuses it before anything is paid."""
+
+import io
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from sandbox.discord.person import InteractionResult, Person
+from sandbox.discord.state.components import ComponentType, iter_components
+from sandbox.discord.state.models import Channel, Message, Upload
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
+from sandbox.replicate.prediction import Prediction
+from tests.app.conftest import answered, eventually, over, reached
+from tests.bot_environment import open_environment
+from tests.cogs.conftest import PACE, private_text
+from tests.discord_spec import check_discord_calls
+from tests.replicate_spec import check_replicate_calls
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ME = Upload("me.png", draw_portrait())
+SETTINGS = {"RUNS_PER_USER": "20"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
+    """A bot with a command for every role, shared by the tests."""
+    folder = tmp_path_factory.mktemp("next")
+    async with open_environment(folder, timings=PACE, settings=SETTINGS, roles=True) as environment:
+        await environment.start_bot()
+        yield environment
+        check_discord_calls(environment.discord.calls)
+        check_replicate_calls(environment.replicate.calls)
+
+
+def choices(message: Message) -> list[str]:
+    """Return the labels of what can be done next with a result."""
+    selects = [item for item in iter_components(message.components) if item["type"] == ComponentType.STRING_SELECT]
+    return [option["label"] for select in selects for option in select["options"]]
+
+
+def can_go_on(message: Message) -> bool:
+    return over(message) and bool(choices(message))
+
+
+async def result_of(environment: Environment, person: Person, channel: Channel, name: str, **values: object) -> Message:
+    """Return the finished result of a command."""
+    message = answered(await person.use_command(channel, name, values))
+    await reached(environment, lambda: can_go_on(message))
+    return message
+
+
+def newest(environment: Environment) -> Prediction:
+    *_, last = environment.replicate.predictions.values()
+    return last
+
+
+async def card_of(result: InteractionResult, button: str) -> Message:
+    """Return the private card of an answer as soon as it has a button."""
+    card = await result.wait_for(lambda shown: shown.message if button in _buttons(shown.message) else None, timeout=15)
+    assert card.ephemeral
+    return card
+
+
+def _buttons(message: Message | None) -> tuple[str, ...]:
+    return message.buttons if message is not None else ()
+
+
+async def test_one_image_is_upscaled_at_once(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    assert choices(source) == [
+        "Vary", "Upscale", "Edit with words", "Animate", "Describe", "Remove background", "Use in /generate…",
+    ]  # fmt: skip
+    noah = environment.discord.person("noah")
+    larger = answered(await noah.choose(source, "Next", ["Upscale"]))
+    await reached(environment, lambda: over(larger))
+    prediction = newest(environment)
+    assert prediction.model.full_name == "sandbox/upscaler"
+    assert prediction.input["image"].startswith("data:image/webp;base64,")
+    assert not larger.ephemeral
+    assert "Noah" in larger.text
+    link = f"https://discord.com/channels/{source.channel.guild.id if source.channel.guild else '@me'}"
+    assert f"-# from [Mia's run]({link}/{source.channel.id}/{source.id}) · image 1" in larger.text
+
+
+async def test_one_of_several_is_chosen_on_a_private_card(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    source = await result_of(environment, mia, pictures, "generate", subject=ME, number_of_outputs=3)
+    asked = await mia.choose(source, "Next", ["Remove background"])
+    card = await card_of(asked, "3")
+    assert "Remove background: which image?" in card.text
+    assert card.buttons == ("1", "2", "3", "All 3")
+    pressed = await mia.press(card, "2")
+    made = answered(pressed)
+    await reached(environment, lambda: over(made) and card.deleted)
+    assert "· image 2" in made.text
+    assert [one.content_type for one in made.attachments if one.filename.startswith("cutout-")] == ["image/png"]
+
+
+async def test_all_images_are_two_presses(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="four foxes", num_outputs=4)
+    before = len(environment.replicate.predictions)
+    card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "All 4")
+    pressed = await mia.press(card, "All 4")
+    await reached(environment, lambda: len(pressed.followups) == 4 and all(map(over, pressed.followups)))
+    assert [re.findall(r"image (\d)$", one.text, re.MULTILINE) for one in pressed.followups] == [
+        ["1"], ["2"], ["3"], ["4"],
+    ]  # fmt: skip
+    assert len(environment.replicate.predictions) == before + 4
+    await reached(environment, lambda: card.deleted)
+
+
+async def test_edit_with_words_asks_for_the_words_only(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    form = await mia.choose(source, "Next", ["Edit with words"])
+    assert form.modal is not None
+    assert [item["label"] for item in form.modal["components"] if "label" in item] == ["Prompt"]
+    made = answered(await mia.submit(form, {"Prompt": "at night"}))
+    await reached(environment, lambda: over(made))
+    assert newest(environment).input["prompt"] == "at night"
+    assert "> at night" in made.text
+
+
+async def test_a_video_has_nothing_next(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    moving = answered(await mia.choose(source, "Next", ["Animate"]))
+    await reached(environment, lambda: over(moving))
+    assert [one.content_type for one in moving.attachments if one.filename.startswith("animate-")] == ["video/mp4"]
+    assert choices(moving) == []
+
+
+async def test_a_description_is_private_and_becomes_a_prompt(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    described = answered(await mia.choose(source, "Next", ["Describe"]))
+    assert described.ephemeral
+    await reached(environment, lambda: can_go_on(described))
+    assert "a square picture" in described.text
+    assert choices(described) == ["Use as prompt in /generate…", "Use as prompt in /draw…"]
+    form = await mia.choose(described, "Next", ["Use as prompt in /draw…"])
+    assert form.modal is not None
+    assert "a square picture" in str(form.modal)
+    made = answered(await mia.submit(form, {}))
+    await reached(environment, lambda: over(made))
+    assert newest(environment).input["prompt"].startswith("a square picture")
+    assert not made.ephemeral
+    assert "from [Mia's run]" in made.text
+
+
+async def test_vary_draws_a_new_seed_and_keeps_the_rest(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="two foxes", seed=5, num_outputs=2)
+    varied = answered(await mia.choose(source, "Next", ["Vary"]))  # no image goes in, so none is asked for
+    await reached(environment, lambda: over(varied))
+    prediction = newest(environment)
+    assert (prediction.input["prompt"], prediction.input["num_outputs"]) == ("two foxes", 2)
+    assert prediction.input["seed"] != 5
+    assert "from [Mia's run]" in varied.text
+
+
+async def test_vary_does_not_hand_out_others_files(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "generate", subject=ME, number_of_outputs=1)
+    before = len(environment.replicate.predictions)
+    refused = await environment.discord.person("noah").choose(source, "Next", ["Vary"])
+    await private_text(refused, "This run used Mia's files")
+    assert len(environment.replicate.predictions) == before
+    mine = answered(await mia.choose(source, "Next", ["Vary"]))
+    await reached(environment, lambda: over(mine))
+    assert newest(environment).input["subject"].startswith("data:image/png")
+
+
+async def test_two_people_press_at_once(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    before = len(environment.replicate.predictions)
+    noah = environment.discord.person("noah")
+    first = await mia.choose(source, "Next", ["Upscale"], wait=False)
+    second = await noah.choose(source, "Next", ["Upscale"], wait=False)
+    await reached(environment, lambda: all(one.message and over(one.message) for one in (first, second)))
+    assert len(environment.replicate.predictions) == before + 2
+    assert first.message is not second.message
+
+
+async def test_a_command_that_is_gone_is_refused(
+    environment: Environment, mia: Person, olga: Person, pictures: Channel
+) -> None:
+    await private_text(await olga.use_command(pictures, "models add", {"model": "sandbox/collage"}), "Added /collage")
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    assert choices(source)[-1] == "Use in /collage…"
+    await private_text(await olga.use_command(pictures, "models remove", {"name": "collage"}), "Removed")
+    before = len(environment.replicate.predictions)
+    refused = await mia.choose(source, "Next", ["Use in /collage…"])
+    await private_text(refused, "/collage can't do this anymore")
+    assert len(environment.replicate.predictions) == before
+
+
+async def test_a_quota_stops_all_in_the_middle(tmp_path: Path) -> None:
+    settings = {"RUNS_PER_USER": "2"}
+    async with open_environment(tmp_path, timings=PACE, settings=settings, roles=True) as environment:
+        await environment.start_bot()
+        mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
+        source = await result_of(environment, mia, pictures, "draw", prompt="four foxes", num_outputs=4)
+        environment.replicate.faults.add("slow-start", seconds=600, times=4)
+        card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "All 4")
+        pressed = await mia.press(card, "All 4")
+        await reached(environment, lambda: "Started 2 of 4. You already have 2 runs in progress" in card.text)
+        assert [one.deleted for one in pressed.followups if "/enhance" in one.text] == [False, False]
+        assert not [one for one in pressed.followups if "/enhance" not in one.text and not one.deleted]
+        await eventually(lambda: len(environment.replicate.predictions) == 3)
+
+
+async def test_the_menu_works_on_anybodys_image(environment: Environment, mia: Person, pictures: Channel) -> None:
+    photo = await environment.discord.person("noah").send_message(pictures, "look", files=[ME])
+    larger = answered(await mia.use_context_menu(photo, "Upscale"))
+    await reached(environment, lambda: over(larger))
+    assert newest(environment).input["image"].startswith("data:image/png;base64,")
+    assert "from " not in larger.text
+
+    form = await mia.use_context_menu(photo, "Edit with words")
+    assert "me.png" in str(form.modal)
+    edited = answered(await mia.submit(form, {"Prompt": "a hat"}))
+    await reached(environment, lambda: over(edited))
+    described = answered(await mia.use_context_menu(photo, "Describe"))
+    assert described.ephemeral
+
+
+async def test_the_menu_knows_whose_result_it_is(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "generate", subject=ME, number_of_outputs=2)
+    card = await card_of(await environment.discord.person("noah").use_context_menu(source, "Upscale"), "2")
+    larger = answered(await environment.discord.person("noah").press(card, "2"))
+    await reached(environment, lambda: over(larger))
+    assert "from [Mia's run]" in larger.text
+    assert "· image 2" in larger.text
+    details = await mia.use_context_menu(source, "Details")
+    await private_text(details, "Details", "fofr/consistent-character")
+    await private_text(await environment.discord.person("noah").use_context_menu(source, "Details"), "Only Mia can see")
+
+
+async def test_the_menu_refuses_what_has_no_image(mia: Person, pictures: Channel) -> None:
+    note = await mia.send_message(pictures, "words")
+    await private_text(await mia.use_context_menu(note, "Upscale"), "There is no image in this message")
+    await private_text(await mia.use_context_menu(note, "Details"), "isn't a result of mine")
+
+
+async def test_an_image_with_too_many_pixels_is_refused(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    out = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(out, "PNG")
+    photo = await mia.send_message(pictures, "large", files=[Upload("large.png", out.getvalue())])
+    before = len(environment.replicate.predictions)
+    refused = await mia.use_context_menu(photo, "Upscale")
+    await private_text(refused, "“large.png” can't be used", "pixels")
+    assert len(environment.replicate.predictions) == before
+    assert refused.message is None or refused.message.deleted
+
+
+async def test_a_picture_gone_from_discord_is_refused(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    before = len(environment.replicate.predictions)
+    cdn = environment.discord.cdn
+    kept, cdn.url_lifetime = cdn.url_lifetime, timedelta()
+    try:
+        form = await mia.choose(source, "Next", ["Edit with words"])
+        await private_text(await mia.submit(form, {"Prompt": "a hat"}), "couldn't download")
+    finally:
+        cdn.url_lifetime = kept
+    assert len(environment.replicate.predictions) == before

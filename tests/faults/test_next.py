@@ -1,0 +1,58 @@
+"""Killed between what was chosen under a result and what came of it."""
+
+from importlib import resources
+
+from sandbox.discord.state.models import Message
+from tests.faults.conftest import OpenBot
+from tests.faults.environment import BotUnderTest, eventually
+
+ROLES = str(resources.files("sandbox") / "commands.toml")
+
+
+def has_next(message: Message) -> bool:
+    return any("next:" in str(component) for component in message.components)
+
+
+def is_over(message: Message) -> bool:
+    return "Again" in message.buttons
+
+
+def children(bot: BotUnderTest) -> list[dict[str, object]]:
+    return bot.query("SELECT * FROM runs WHERE parent_run_id IS NOT NULL ORDER BY created_at")
+
+
+async def test_killed_while_one_press_starts_several_runs(open_bot: OpenBot) -> None:
+    async with open_bot(COMMANDS_FILE=ROLES, RUNS_PER_USER="10") as bot:
+        source = await bot.generate(images=4)
+        await source.wait_for(lambda: has_next(source.message))
+        asked = await bot.mia.choose(source.message, "Next", ["Upscale"])
+        card = await asked.wait_for(lambda shown: shown.message if "4" in _buttons(shown.message) else None)
+        bot.replicate.faults.add("slow-start", seconds=3, times=4)
+        pressed = await bot.mia.press(card, "All 4")
+        await eventually(lambda: len(children(bot)) >= 2)
+        await bot.restart()
+        known = {row["message_id"]: row for row in children(bot)}
+        replies = [one for one in pressed.followups if one.id in known]
+        await source.wait_for(lambda: all(map(is_over, replies)))
+        await eventually(lambda: all(row["delivered_at"] for row in children(bot)))
+        upscaled = [one for one in bot.replicate.predictions.values() if one.model.full_name == "sandbox/upscaler"]
+        assert len(upscaled) == len(known) == len(replies)
+        assert {row["prediction_id"] for row in children(bot)} == {one.id for one in upscaled}
+        assert [f"image {number}" in reply.text for number, reply in enumerate(replies, start=1)] == [True] * len(known)
+        assert all("from [Mia's run]" in reply.text for reply in replies)
+
+
+async def test_next_works_under_a_result_of_a_bot_before(open_bot: OpenBot) -> None:
+    async with open_bot(COMMANDS_FILE=ROLES) as bot:
+        source = await bot.generate(images=1)
+        await source.wait_until_delivered()
+        await bot.restart()
+        larger = (await bot.mia.choose(source.message, "Next", ["Upscale"])).message
+        assert larger is not None
+        await source.wait_for(lambda: is_over(larger))
+        assert "from [Mia's run]" in larger.text
+        assert [row["parent_output"] for row in children(bot)] == [1]
+
+
+def _buttons(message: Message | None) -> tuple[str, ...]:
+    return message.buttons if message is not None else ()
