@@ -140,7 +140,10 @@ def run_entry(run: Run, *, image: str | None = None, button: ui.DynamicItem[ui.B
     head = join_facts(f"**/{escape(run.command)}**", prompt)
     url = message_url(run.place)
     link = f"[open]({url})" if button is not None or image is not None else ""
-    state = join_facts(_STATES[run.state], format_timestamp(run.created_at), link)
+    is_gone = run.deleted_at is not None
+    state = join_facts(
+        _("deleted") if is_gone else _STATES[run.state], format_timestamp(run.created_at), "" if is_gone else link
+    )
     return Entry(text=f"{head}\n-# {state}", url=url, image=image, button=button)
 
 

@@ -1,0 +1,83 @@
+"""The process is killed, or Discord refuses, while a finished result is deleted or loses a file: both end as one."""
+
+import pytest
+
+from sandbox.discord.person import InteractionResult
+from sandbox.discord.state.models import Message
+from tests.faults.environment import BotUnderTest, StartedRun, eventually
+
+DELETE = "DELETE /channels/*/messages/*"
+EDIT = "PATCH /channels/*/messages/*"
+
+
+async def private_message(result: InteractionResult, *words: str) -> Message:
+    def find(shown: InteractionResult) -> Message | None:
+        candidates = [one for one in (*shown.followups, shown.message) if one is not None and one.ephemeral]
+        return next((one for one in candidates if all(word in one.text for word in words)), None)
+
+    found = await result.wait_for(find, timeout=15)
+    assert found is not None
+    return found
+
+
+async def delivered(bot: BotUnderTest, images: int = 2) -> StartedRun:
+    run = await bot.generate(images=images)
+    await eventually(lambda: run.row.get("delivered_at"))
+    return run
+
+
+async def press_delete(bot: BotUnderTest, run: StartedRun) -> InteractionResult:
+    menu = await private_message(await bot.mia.press(run.message, "⋯"), "/generate")
+    await private_message(await bot.mia.press(menu, "Delete…"), "Delete this result?")
+    return await bot.mia.press(menu, "Delete", wait=False)
+
+
+async def press_remove(bot: BotUnderTest, run: StartedRun, image: str) -> InteractionResult:
+    menu = await private_message(await bot.mia.press(run.message, "⋯"), "/generate")
+    await private_message(await bot.mia.press(menu, "Remove a file…"), "Which one")
+    return await bot.mia.choose(menu, "Choose a file", [image], wait=False)
+
+
+def pictures(run: StartedRun) -> list[str]:
+    return [one.filename for one in run.message.attachments if one.filename.startswith("generate-")]
+
+
+@pytest.mark.parametrize("point", ["before", "after"])
+async def test_killed_while_a_result_is_deleted(bot: BotUnderTest, point: str) -> None:
+    run = await delivered(bot)
+    hang = bot.discord.faults.hang_before if point == "before" else bot.discord.faults.hang_after
+    fault = hang(DELETE)
+    await press_delete(bot, run)
+    await eventually(lambda: fault.hits)
+    assert run.row["delete_requested_at"]
+    assert run.row["deleted_at"] is None
+    await bot.restart()
+    await eventually(lambda: run.row["deleted_at"])
+    assert run.message.deleted
+    assert run.row["output"] is None
+    assert bot.query("SELECT count(*) AS left FROM run_outputs WHERE removed_at IS NULL") == [{"left": 0}]
+
+
+async def test_killed_while_a_picture_is_removed(bot: BotUnderTest) -> None:
+    run = await delivered(bot)
+    first, second = pictures(run)
+    fault = bot.discord.faults.hang_before(EDIT)
+    await press_remove(bot, run, "Image 1")
+    await eventually(lambda: fault.hits)
+    await bot.restart()
+    await eventually(lambda: bot.query("SELECT number FROM run_outputs WHERE removed_at IS NOT NULL"))
+    assert pictures(run) == [second]
+    assert first != second
+    assert "Again" in run.message.buttons
+
+
+async def test_a_result_is_deleted_when_discord_is_back(bot: BotUnderTest) -> None:
+    run = await delivered(bot)
+    bot.discord.faults.fail(DELETE, status=503, times=None)
+    await private_message(await press_delete(bot, run), "Discord didn't take that")
+    assert not run.message.deleted
+    bot.discord.faults.clear()
+    menu = await private_message(await bot.mia.press(run.message, "⋯"), "/generate")
+    await private_message(await bot.mia.press(menu, "Delete…"), "Delete this result?")
+    await private_message(await bot.mia.press(menu, "Delete"), "Deleted")
+    assert run.message.deleted
