@@ -70,7 +70,7 @@ from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
 from cogs.cancel.cog import CancelRuns
-from cogs.characters.cog import CharacterCommands
+from cogs.characters.cog import CHARACTER_ENTRIES, CharacterCommands
 from cogs.characters.pictures import PictureReader
 from cogs.favourites.cog import FAVOURITE_ENTRIES
 from cogs.generate.cog import GenerateCommands
@@ -86,7 +86,7 @@ from cogs.next.pictures import PictureFinder
 from cogs.permissions import Editors, RunAccess
 from cogs.personal_inputs import PersonalInputs
 from cogs.preferences.cog import PreferencesCommand
-from cogs.presets.cog import PresetCommands
+from cogs.presets.cog import PRESET_ENTRIES, PresetCommands
 from cogs.presets.published import PublishedPresets
 from cogs.privacy.cog import PrivacyCommands
 from cogs.result_files import ResultFiles
@@ -486,7 +486,11 @@ class App:
             *self._model_cogs(client),
             CancelRuns(client, engine=self._engine, runs=runs, missed_reactions=self._missed_reactions),
             buttons,
-            ResultMenu(runs=runs, messages=self._result_messages, entries=(*FAVOURITE_ENTRIES, *RESULT_ENTRIES)),
+            ResultMenu(
+                runs=runs,
+                messages=self._result_messages,
+                entries=(*FAVOURITE_ENTRIES, *CHARACTER_ENTRIES, *PRESET_ENTRIES, *RESULT_ENTRIES),
+            ),
             ResultReactions(
                 client,
                 runs=runs,
@@ -545,11 +549,14 @@ class App:
             client,
             characters=self._store.characters,
             pictures=PictureReader(spool=self._input_spool, workers=self._workers),
+            runs=self._store.runs,
+            files=self._result_files,
             clock=self._clock,
             new_id=_new_id,
         )
         yield PresetCommands(
             presets=self._store.presets,
+            runs=self._store.runs,
             catalog=self._catalog,
             access=self._run_access,
             starter=self._run_starter,
@@ -574,7 +581,7 @@ class App:
         )
         if self._run_access.is_any_model_offered:
             yield RunCommand(catalog=catalog, starter=starter, autocomplete=autocomplete, access=self._run_access)
-        yield UseAsSubject(client, catalog=catalog, starter=starter)
+        yield UseAsSubject(client, catalog=catalog, starter=starter, personal=self._personal)
         yield self._build_next_actions(client)
 
     def _build_next_actions(self, client: Replicord) -> NextActions:

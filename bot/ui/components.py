@@ -35,6 +35,8 @@ class Action(StrEnum):
     CONFIRM_DELETE = "delete_now"
     KEEP = "keep"
     FAVOURITE = "favourite"
+    SAVE_CHARACTER = "character"
+    SAVE_PRESET = "preset"
 
 
 # The labels are functions: a sentence is for the person who sees it.
@@ -53,6 +55,8 @@ _STYLES: Final[Mapping[Action, tuple[Callable[[], str], discord.ButtonStyle]]] =
     Action.CONFIRM_DELETE: (lambda: _("Delete"), discord.ButtonStyle.danger),
     Action.KEEP: (lambda: _("Keep"), discord.ButtonStyle.secondary),
     Action.FAVOURITE: (lambda: "⭐", discord.ButtonStyle.secondary),
+    Action.SAVE_CHARACTER: (lambda: _("Save as character"), discord.ButtonStyle.secondary),
+    Action.SAVE_PRESET: (lambda: _("Save as preset"), discord.ButtonStyle.secondary),
 }
 
 

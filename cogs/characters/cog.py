@@ -1,6 +1,6 @@
 """/character: save, list, show, share and delete characters; and Save as character, in the menu of a message."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -21,17 +21,25 @@ from bot.limits import (
     CHOICE_CHARS,
     CHOICES_PER_OPTION,
     INTERACTION_TOKEN_LIFE,
+    SELECT_OPTIONS,
 )
 from bot.options.files import RemoteFile
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.store.characters import Character, Characters, SaveResult, ShareResult
+from bot.store.runs import Runs
+from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, edit_response_with_images, send_modal, send_privately
+from bot.ui.permissions import may_see_result
 from bot.ui.render import characters as render
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.markdown import one_line
+from bot.ui.render.results import MenuEntry
+from bot.ui.render.strings import RUN_DELETED
 from cogs.card_controls import CardButton, CardSelect
 from cogs.characters.form import CharacterAnswers, CharacterForm, ConsentForm
 from cogs.characters.pictures import PictureReader
+from cogs.permissions import actor_of
+from cogs.result_files import ResultFiles
 from cogs.use_as_subject.message_images import find_images
 
 Interaction = discord.Interaction[Replicord]
@@ -41,13 +49,27 @@ _MENU: Final = "Save as character"
 _CARD_SECONDS: Final = INTERACTION_TOKEN_LIFE.total_seconds()
 
 
+# Finds the pictures to save; those of a result are looked for anew, as their addresses expire.
+FindPictures = Callable[[Interaction], Awaitable[Sequence[RemoteFile]]]
+
+CHARACTER_ENTRIES: Final = (
+    MenuEntry(
+        action=Action.SAVE_CHARACTER,
+        row=0,
+        is_offered=lambda actor, result: (
+            may_see_result(actor, result.run) and any(output.is_image for output in result.changeable_outputs)
+        ),
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Draft:
     """A character that is about to be saved."""
 
     name: SavedName
     description: str
-    sources: tuple[RemoteFile, ...]
+    find_pictures: FindPictures
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -63,12 +85,16 @@ class CharacterCommands(
         *,
         characters: Characters,
         pictures: PictureReader,
+        runs: Runs,
+        files: ResultFiles,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
         self._client = client
         self._characters = characters
         self._pictures = pictures
+        self._runs = runs
+        self._files = files
         self._clock = clock
         self._new_id = new_id
         self._menu = app_commands.ContextMenu(
@@ -107,7 +133,7 @@ class CharacterCommands(
         photos = tuple(one for one in (photo, photo_2, photo_3, photo_4, photo_5) if one is not None)
 
         async def submitted(answer: Interaction, answers: CharacterAnswers) -> None:
-            draft = _Draft(name=parsed, description=answers.description, sources=photos)
+            draft = _Draft(name=parsed, description=answers.description, find_pictures=_always(photos))
             await self._save(answer, draft, agrees=answers.agrees)
 
         form = CharacterForm(
@@ -160,24 +186,48 @@ class CharacterCommands(
 
     async def _save_from_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Show the form for a character of the pictures of a message."""
-        await self.open_form(interaction, find_images(message))
+        images = find_images(message)
+        names = [image.filename for image in images]
+        await self._open_form(interaction, names, lambda numbers: _always([images[number] for number in numbers]))
 
-    async def open_form(self, interaction: Interaction, images: Sequence[RemoteFile]) -> None:
-        """Show the form for a character of some of these pictures; Refused without any."""
-        if not images:
+    @commands.Cog.listener()
+    async def on_run_button(self, interaction: Interaction, action: Action, run_id: str) -> None:
+        """Show the form for a character of the pictures of a result."""
+        if action is not Action.SAVE_CHARACTER:
+            return
+        run = await self._runs.get(run_id)
+        if run is None:
+            raise Refused(RUN_DELETED)
+        if not may_see_result(actor_of(interaction), run):
+            raise Refused(render.no_picture_found())
+        outputs = [one for one in await self._runs.list_outputs(run_id) if one.is_image and one.removed_at is None]
+
+        def find(numbers: Sequence[int]) -> FindPictures:
+            async def fetch(answer: Interaction) -> Sequence[RemoteFile]:
+                return [await self._files.fetch(run, outputs[number], interaction=answer) for number in numbers]
+
+            return fetch
+
+        await self._open_form(interaction, [output.name for output in outputs[:SELECT_OPTIONS]], find)
+
+    async def _open_form(
+        self, interaction: Interaction, names: Sequence[str], find: Callable[[Sequence[int]], FindPictures]
+    ) -> None:
+        """Show the form for a character of some of the pictures of these names; Refused without any."""
+        if not names:
             raise Refused(render.no_picture_found())
 
         async def submitted(answer: Interaction, answers: CharacterAnswers) -> None:
-            sources = tuple(images[number] for number in answers.pictures[:CHARACTER_PICTURES])
-            draft = _Draft(name=parse_name(answers.name), description=answers.description, sources=sources)
+            find_pictures = find(answers.pictures[:CHARACTER_PICTURES])
+            draft = _Draft(name=parse_name(answers.name), description=answers.description, find_pictures=find_pictures)
             await self._save(answer, draft, agrees=answers.agrees)
 
         form = CharacterForm(
             title=_("Save as character"),
-            note=render.describe_photos(min(len(images), CHARACTER_PICTURES)),
+            note=render.describe_photos(1 if len(names) == 1 else None),
             consent=render.consent_to_keep(),
             submitted=submitted,
-            pictures=[image.filename for image in images],
+            pictures=names,
         )
         await send_modal(interaction, form)
 
@@ -203,7 +253,9 @@ class CharacterCommands(
         )
 
     async def _store(self, interaction: Interaction, draft: _Draft, *, replace: bool) -> None:
-        pictures = await self._pictures.read(interaction.client, draft.sources, owner=interaction.user.id)
+        pictures = await self._pictures.read(
+            interaction.client, await draft.find_pictures(interaction), owner=interaction.user.id
+        )
         old = await self._characters.find(interaction.user.id, None, [draft.name.key])
         character = Character(
             id=self._new_id(),
@@ -350,6 +402,13 @@ class CharacterCommands(
 
     async def _list_usable(self, interaction: Interaction) -> tuple[Character, ...]:
         return await self._characters.list_usable(interaction.user.id, interaction.guild_id)
+
+
+def _always(pictures: Sequence[RemoteFile]) -> FindPictures:
+    async def find(_: Interaction) -> Sequence[RemoteFile]:
+        return pictures
+
+    return find
 
 
 def _question_card(question: str, button: CardButton) -> Card:

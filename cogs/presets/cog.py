@@ -22,12 +22,16 @@ from bot.presets.use import PresetUse, plan_use
 from bot.runs import Run, parse_target
 from bot.store.characters import SaveResult, ShareResult
 from bot.store.presets import EVERYBODY, Preset, Presets
+from bot.store.runs import Runs
+from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, send_modal, send_privately
 from bot.ui.modals import Answers, FormModal
 from bot.ui.permissions import may_see_details
 from bot.ui.render import presets as render
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.markdown import format_name, one_line
+from bot.ui.render.results import MenuEntry
+from bot.ui.render.strings import RUN_DELETED
 from cogs.card_controls import CardButton
 from cogs.deferred_modal import open_modal
 from cogs.permissions import Editors, RunAccess
@@ -39,6 +43,14 @@ Interaction = discord.Interaction[Replicord]
 Choices = list[app_commands.Choice[str]]
 
 _CARD_SECONDS: Final = INTERACTION_TOKEN_LIFE.total_seconds()
+
+PRESET_ENTRIES: Final = (
+    MenuEntry(
+        action=Action.SAVE_PRESET,
+        row=0,
+        is_offered=lambda actor, result: may_see_details(result.run, user_id=actor.user_id),
+    ),
+)
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -52,6 +64,7 @@ class PresetCommands(
         self,
         *,
         presets: Presets,
+        runs: Runs,
         catalog: Catalog,
         access: RunAccess,
         starter: RunStarter,
@@ -61,6 +74,7 @@ class PresetCommands(
         new_id: Callable[[], str],
     ) -> None:
         self._presets = presets
+        self._runs = runs
         self._catalog = catalog
         self._access = access
         self._starter = starter
@@ -241,8 +255,17 @@ class PresetCommands(
     async def _complete_own(self, interaction: Interaction, current: str) -> Choices:
         return _make_choices(await self._presets.list_own(interaction.user.id), current)
 
-    async def open_form(self, interaction: Interaction, run: Run) -> None:
+    @commands.Cog.listener()
+    async def on_run_button(self, interaction: Interaction, action: Action, run_id: str) -> None:
         """Show the form that makes a preset of a run."""
+        if action is not Action.SAVE_PRESET:
+            return
+        run = await self._runs.get(run_id)
+        if run is None:
+            raise Refused(RUN_DELETED)
+        await self._open_form(interaction, run)
+
+    async def _open_form(self, interaction: Interaction, run: Run) -> None:
         if not may_see_details(run, user_id=interaction.user.id):
             raise Refused(_("Only {author} can save this run.").format(author=format_name(run.author_name)))
         if run.forgotten_at is not None:

@@ -22,6 +22,7 @@ from bot.ui.render.cards import list_card
 from bot.ui.render.markdown import escape, one_line
 from bot.ui.render.next import no_image_in_message
 from bot.ui.requests import REQUEST_ERRORS
+from cogs.personal_inputs import PersonalInputs
 from cogs.start_run import RunStarter
 from cogs.use_as_subject.message_images import MessageImage, find_images
 
@@ -34,10 +35,11 @@ _IMAGE_KEY: Final = ":image"  # of the field that asks for the image; no input h
 class UseAsSubject(commands.Cog):
     """Adds an entry to the Apps menu of every message."""
 
-    def __init__(self, client: Replicord, *, catalog: Catalog, starter: RunStarter) -> None:
+    def __init__(self, client: Replicord, *, catalog: Catalog, starter: RunStarter, personal: PersonalInputs) -> None:
         self._client = client
         self._catalog = catalog
         self._starter = starter
+        self._personal = personal
         self._menu = app_commands.ContextMenu(
             name=_NAME, callback=self._use, allowed_contexts=EVERYWHERE, allowed_installs=BOTH_INSTALLS
         )
@@ -56,8 +58,10 @@ class UseAsSubject(commands.Cog):
         image_commands = find_image_commands(self._catalog)
         if not image_commands:
             raise Refused("No command here takes an image. See the models with /models list.")
-        if len(image_commands) == 1:
-            await send_modal(interaction, self._build_modal(image_commands[0], images))
+        chosen = (await self._personal.get_preferences(interaction.user.id)).command
+        only = image_commands if len(image_commands) == 1 else [one for one in image_commands if one.name == chosen]
+        if only:
+            await send_modal(interaction, self._build_modal(only[0], images))
             return
 
         async def open_form(answer: Interaction, command: Command) -> None:

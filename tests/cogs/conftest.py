@@ -1,15 +1,18 @@
 """The bot as a process between both stand-ins, with settings that a test module may choose."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.discord.person import InteractionResult, Person
-from sandbox.discord.state.models import Channel
+from sandbox.discord.state.models import Channel, Message
 from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
+from tests.app.conftest import eventually
 from tests.bot_environment import open_environment
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
@@ -68,3 +71,17 @@ async def private_text(result: InteractionResult, *words: str) -> str:
 def choice_values(result: InteractionResult) -> list[Any]:
     """Return the values that autocomplete offers."""
     return [choice["value"] for choice in result.choices or []]
+
+
+async def open_menu(environment: Environment, person: Person, result: Message) -> Message:
+    """Press ⋯ under a result, once it is delivered: its buttons are there a moment before."""
+    question = "SELECT 1 FROM runs WHERE message_id = ? AND delivered_at IS NOT NULL"
+
+    def is_delivered() -> bool:
+        with closing(sqlite3.connect(f"file:{environment.database_path}?mode=ro", uri=True)) as database:
+            return database.execute(question, (result.id,)).fetchone() is not None
+
+    await eventually(is_delivered)
+    menu = await person.press(result, "⋯")
+    assert menu.message is not None
+    return menu.message

@@ -18,8 +18,10 @@ CHARACTERS_PER_PAGE: Final = 8
 _DESCRIPTION_CHARS: Final = 160
 
 
-def describe_photos(count: int) -> str:
-    """Return the line above the form for a new character."""
+def describe_photos(count: int | None) -> str:
+    """Return the line above the form for a new character; ``count`` is None while the pictures are not chosen."""
+    if count is None:
+        return _("Saved without what cameras write into pictures. Delete them at any time.")
     return ngettext(
         "Saved with {count} picture, without what cameras write into it. Delete it at any time.",
         "Saved with {count} pictures, without what cameras write into them. Delete them at any time.",

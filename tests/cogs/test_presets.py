@@ -1,0 +1,124 @@
+"""Presets: saved from a run, used with new words, shared, and published as commands of a server."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from sandbox.discord.person import InteractionResult, Person
+from sandbox.discord.state.models import Channel, Message, Upload
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
+from tests.app.conftest import answered, eventually, over, reached
+from tests.bot_environment import open_environment
+from tests.cogs.conftest import PACE, choice_values, open_menu, private_text
+from tests.discord_spec import check_discord_calls
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ME = Upload("me.png", draw_portrait())
+SETTINGS = {"COMMANDS": "generate=fofr/consistent-character,draw=black-forest-labs/flux-schnell"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
+    folder = tmp_path_factory.mktemp("presets")
+    async with open_environment(folder, timings=PACE, settings=SETTINGS) as environment:
+        await environment.start_bot()
+        yield environment
+        check_discord_calls(environment.discord.calls)
+
+
+async def finished(environment: Environment, result: InteractionResult) -> Message:
+    message = answered(result)
+    await reached(environment, lambda: over(message))
+    return message
+
+
+async def save_preset(
+    environment: Environment, person: Person, result: Message, name: str, **answers: object
+) -> InteractionResult:
+    form = await person.press(await open_menu(environment, person, result), "Save as preset")
+    return await person.submit(form, {"Name": name, **answers})
+
+
+def last_input(environment: Environment) -> dict[str, object]:
+    *_, prediction = environment.replicate.predictions.values()
+    return dict(prediction.input)
+
+
+async def test_a_preset_keeps_inputs_and_takes_new_words(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    used = {"prompt": "a cat, watercolor", "aspect_ratio": "16:9", "seed": 7}
+    made = await finished(environment, await mia.use_command(pictures, "draw", used))
+    saved = await save_preset(environment, mia, made, "water", Prompt="{prompt}, watercolor")
+    await private_text(saved, "Saved water")
+    offered = await mia.autocomplete(pictures, "preset use", {"name": "wat"}, "name")
+    [preset] = choice_values(offered)
+    await finished(environment, await mia.use_command(pictures, "preset use", {"name": preset, "prompt": "a dog"}))
+    assert last_input(environment)["prompt"] == "a dog, watercolor"
+    assert last_input(environment)["aspect_ratio"] == "16:9"
+    assert last_input(environment)["seed"] == 7
+    form = await mia.use_command(pictures, "preset use", {"name": "water"})
+    await finished(environment, await mia.submit(form, {"Prompt": "a bird"}))
+    assert last_input(environment)["prompt"] == "a bird, watercolor"
+    shown = await mia.use_command(pictures, "preset show", {"name": "Water"})
+    await private_text(shown, "16:9", "Asks for")
+    await private_text(
+        await save_preset(environment, mia, made, "WATER"), "You already have a preset WATER. Replace it?"
+    )
+    noah = environment.discord.person("noah")
+    await private_text(await noah.use_command(pictures, "preset use", {"name": preset}), "There is no preset")
+
+
+async def test_files_of_a_run_are_asked_for(environment: Environment, mia: Person, pictures: Channel) -> None:
+    used = {"prompt": "a knight", "subject": ME, "number_of_outputs": 1}
+    made = await finished(environment, await mia.use_command(pictures, "generate", used))
+    await private_text(await save_preset(environment, mia, made, "knight"), "Saved knight")
+    form = await mia.use_command(pictures, "preset use", {"name": "knight"})
+    assert "Subject" in json.dumps(form.modal)
+    result = await mia.use_command(pictures, "preset use", {"name": "knight", "image": ME})
+    await finished(environment, result)
+    assert last_input(environment)["prompt"] == "a knight"
+    assert str(last_input(environment)["subject"]).startswith("data:image/png")
+
+
+async def test_a_published_preset_is_a_command_of_its_server(environment: Environment, pictures: Channel) -> None:
+    ada, noah = environment.discord.person("ada"), environment.discord.person("noah")
+    made = await finished(environment, await ada.use_command(pictures, "draw", {"prompt": "a fox", "seed": 3}))
+    await private_text(await save_preset(environment, ada, made, "logo", Prompt="a logo of {prompt}"), "Saved logo")
+    shared = {"name": "logo", "with": "server", "command": True}
+    await private_text(await ada.use_command(pictures, "preset share", shared), "/logo")
+    guild = pictures.guild
+    assert guild is not None
+    await finished(environment, await noah.use_command(pictures, "logo", {"prompt": "a tree"}))
+    assert last_input(environment)["prompt"] == "a logo of a tree"
+    assert last_input(environment)["seed"] == 3
+    assert environment.discord.commands.find("logo", 1, None) is None
+
+    await environment.bot.kill()
+    await environment.start_bot()
+    await finished(environment, await noah.use_command(pictures, "logo", {"prompt": "a house"}))
+    assert last_input(environment)["prompt"] == "a logo of a house"
+
+    await private_text(await noah.use_command(pictures, "preset delete", {"name": "logo"}), "manages this server")
+    await private_text(await ada.use_command(pictures, "preset share", {"name": "logo", "with": "nobody"}), "Only you")
+    await eventually(lambda: environment.discord.commands.find("logo", 1, guild.id) is None)
+    await private_text(await noah.use_command(pictures, "preset use", {"name": "logo"}), "There is no preset")
+
+
+async def test_only_those_who_may_share_widely_do(environment: Environment, mia: Person, pictures: Channel) -> None:
+    made = await finished(environment, await mia.use_command(pictures, "draw", {"prompt": "a boat"}))
+    await private_text(await save_preset(environment, mia, made, "boat"), "Saved boat")
+    published = {"name": "boat", "with": "server", "command": True}
+    await private_text(await mia.use_command(pictures, "preset share", published), "Only who manages this server")
+    everybody = {"name": "boat", "with": "everybody"}
+    await private_text(await mia.use_command(pictures, "preset share", everybody), "editors")
+    await private_text(
+        await mia.use_command(pictures, "preset share", {"name": "boat", "with": "server"}), "can use boat now"
+    )
+    noah = environment.discord.person("noah")
+    await finished(environment, await noah.use_command(pictures, "preset use", {"name": "boat"}))
+    assert last_input(environment)["prompt"] == "a boat"
