@@ -51,6 +51,7 @@ from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
 from bot.runs.ownership import SOLE_OWNER
 from bot.runs.policy import Policy
+from bot.runs.pricing import Pricing
 from bot.settings import Settings
 from bot.store.gallery import GalleryRules
 from bot.store.location import parse_location
@@ -69,6 +70,8 @@ from bot.ui.server_components import SERVER_COMPONENTS
 from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
+from cogs.budget.cog import BudgetCommands
+from cogs.budget.watch import BudgetWatch
 from cogs.cancel.cog import CancelRuns
 from cogs.characters.cog import CHARACTER_ENTRIES, CharacterCommands
 from cogs.characters.pictures import PictureReader
@@ -103,6 +106,7 @@ from cogs.server.removal import ResultRemover
 from cogs.server.reports import ReportResultMenu
 from cogs.server_shares.cog import ServerShares
 from cogs.start_run import RunStarter
+from cogs.usage.cog import UsageCommand
 from cogs.use_as_subject.cog import UseAsSubject
 
 if TYPE_CHECKING:
@@ -225,6 +229,12 @@ class App:
             self._replicate, creates_per_minute=settings.creates_per_minute, webhook_base=settings.webhook_url
         )
         self._policy = _policy(settings)
+        self._pricing = Pricing(
+            settings.prices,
+            read_history=store.budgets.read_history,
+            unknown=settings.unknown_cost,
+            clock=clock,
+        )
         self._engine = Engine(
             backends=Backends([replicate_backend, *served.values()]),
             runs=store.runs,
@@ -232,6 +242,7 @@ class App:
             open_reply=self._replies,
             clock=clock,
             policy=self._policy,
+            pricing=self._pricing,
             metrics=metrics,
             workers=self._workers,
             ownership=ownership,
@@ -259,6 +270,8 @@ class App:
             personal=self._personal,
             clock=clock,
             new_id=_new_id,
+            pricing=self._pricing,
+            ask_above=settings.ask_above,
         )
         self._generate = GenerateCommands(
             self._client,
@@ -518,6 +531,14 @@ class App:
             *self._server_cogs(client),
             *self._library.cogs(),
             *self._personal_cogs(client),
+            BudgetCommands(client, budgets=self._store.budgets, catalog=self._catalog, editors=self._editors),
+            UsageCommand(
+                budgets=self._store.budgets,
+                editors=self._editors,
+                workers=self._workers,
+                clock=self._clock,
+                has_unpriced=self._settings.unknown_price == "free",
+            ),
             PrivacyCommands(
                 runs=runs, keep=self._retention_periods(), on_replicate=bool(self._settings.replicate_token)
             ),
@@ -643,7 +664,14 @@ class App:
         jobs = [self._health_checks.run()] if has_readiness else []
         if self._webhook_secret is not None:
             jobs.append(self._webhook_secret.keep_asking())
-        await asyncio.gather(self._maintenance().run(), *jobs)
+        budgets = BudgetWatch(
+            self._client,
+            budgets=self._store.budgets,
+            channel=self._settings.log_channel,
+            metrics=self._metrics,
+            clock=self._clock,
+        )
+        await asyncio.gather(self._maintenance().run(), budgets.run(), *jobs)
 
     async def _check_database(self) -> None:
         await self._store.key_value.put("alive", self._clock.now().isoformat())
@@ -680,6 +708,7 @@ def _stem(run: Run) -> str:
 def _policy(settings: Settings) -> Policy:
     return Policy(
         active_per_user=settings.runs_per_user,
+        waits_for_own=settings.runs_over_limit == "wait",
         per_day=settings.runs_per_day,
         deadline=settings.run_deadline,
         resend_unfinished=settings.cog_resend,

@@ -251,3 +251,14 @@ SHARED_PER_SERVER: Final = 200  # characters, and presets; a list that people ca
 PUBLISHED_PER_SERVER: Final = 25  # presets as commands, of Discord's 100 commands of a server
 LEFT_SERVER_KEPT: Final = timedelta(days=30)  # what was shared with a server that removed the bot
 LAST_PROMPTS: Final = 200  # of a person, that are searched while they type
+# Our own: money (bot.money, bot.store.budgets)
+BUDGETS_PER_SERVER: Final = 50  # that a server sets itself; each reservation reads those that hold for it
+BUDGETS_OF_OPERATOR: Final = 1000
+RUN_SAMPLES: Final = 64  # of a command and model: enough for a 90th percentile, and read at once
+RUN_SAMPLES_KEPT: Final = timedelta(days=90)  # models and machines change
+BUDGET_SUMS_KEPT: Final = timedelta(days=70)  # a budget lasts a month, and a run that ends late must find its day
+USAGE_DAYS_MAX: Final = 90
+USAGE_COMMANDS_DRAWN: Final = 7  # the others are one colour: more than eight cannot be told apart
+USAGE_ROWS_EXPORTED: Final = 50_000  # some 2 MB of CSV
+CHART_SECONDS: Final = 20.0  # of CPU, to draw a chart: the library alone takes one or two to load
+RUNS_WAITING_PER_USER: Final = 10  # for the person's own runs; more is refused

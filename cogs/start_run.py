@@ -1,7 +1,8 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import discord
@@ -11,22 +12,30 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.formatting import join_facts
 from bot.limits import DEFAULT_FILE_BYTES
-from bot.media.types import StoredFile
-from bot.options.parse import parse_options
+from bot.media.types import InputFile, StoredFile
+from bot.money.budgets import BudgetLimit, Owner, Period, Scope, budget_key
+from bot.options.files import AttachedFile, RemoteFile, WebFile
+from bot.options.form import build_form, restore_values
+from bot.options.parse import ParsedOptions, parse_options
 from bot.options.visibility import take_visibility
 from bot.rules.decide import RunTerms
 from bot.runs import Place, Run, RunState, is_served, parse_target
 from bot.runs.engine import Engine, repeat_run
+from bot.runs.pricing import PricedRun, Pricing
 from bot.store.models import RunParent
 from bot.store.preferences import Preferences
 from bot.store.quota import ServerQuota
 from bot.store.runs import Runs
-from bot.ui.first_response import defer_with_message, delete_followup
+from bot.ui.first_response import defer_with_message, delete_followup, send_modal
+from bot.ui.modals import Answers, FormModal
 from bot.ui.requests import REQUEST_ERRORS
 from bot.visibility import Visibility, stricter_visibility
+from cogs.cost_question import Answer, ask_about_cost
 from cogs.input_reader import InputReader
-from cogs.permissions import RunAccess
+from cogs.permissions import RunAccess, actor_of
 from cogs.personal_inputs import PersonalInputs
+
+Interaction = discord.Interaction[Replicord]
 
 
 def reply_place(interaction: discord.Interaction, message_id: int, *, ephemeral: bool = False) -> Place:
@@ -80,7 +89,12 @@ class RunStarter:
         personal: PersonalInputs,
         clock: Clock,
         new_id: Callable[[], str],
+        pricing: Pricing,
+        ask_above: int | None = None,
     ) -> None:
+        """``ask_above``: a run that will cost more, in micro-dollars, is started after a question; None for never."""
+        self._pricing = pricing
+        self._ask_above = ask_above
         self._engine = engine
         self._runs = runs
         self._access = access
@@ -91,19 +105,20 @@ class RunStarter:
 
     async def start(
         self,
-        interaction: discord.Interaction[Replicord],
+        interaction: Interaction,
         values: Mapping[str, Any],
         *,
         command: Command,
         parent: RunParent | None = None,
         visibility: Visibility | None = None,
-    ) -> Run:
+        is_confirmed: bool = False,
+    ) -> Run | None:
         """Acknowledge the interaction, download the files and start the run.
 
         ``values`` go by option name; attachments and images of a message are not downloaded yet. ``parent`` is the run
         whose output is used; the new run shows no more than that one does. Who sees it is what the person chose in the
         options, else ``visibility``, else the command's default. Raises UserError if the run cannot start; nothing is
-        billed then.
+        billed then. Returns None if a question about its cost comes first.
         """
         values, chosen = take_visibility(command.layout, values)
         preferences = await self._personal.get_preferences(interaction.user.id)
@@ -116,9 +131,24 @@ class RunStarter:
             run_input=options.input,
             outputs=options.expected_outputs,
         )
+        visibility = chosen or visibility
+        priced = PricedRun(
+            command=command.name,
+            target=str(command.target),
+            input=decision.input or {},
+            outputs=options.expected_outputs,
+        )
+        start = partial(self.start, command=command, parent=parent, visibility=visibility)
+        if not is_confirmed and await self._asks(
+            interaction,
+            priced,
+            run_it=partial(start, values=values, is_confirmed=True),
+            change_it=partial(self._change, command=command, options=options, start=start),
+        ):
+            return None
         server = _server_quota(decision.terms)
         default = _default_visibility(command, preferences)
-        visibility = await self._visibility(chosen or visibility or default, parent)
+        visibility = await self._visibility(visibility or default, parent)
         is_private = visibility is Visibility.PRIVATE
         # A press that was acknowledged already waits for nothing, so its message comes when nothing can refuse the run.
         message_id = (
@@ -150,10 +180,54 @@ class RunStarter:
                 written=placement.describe_written(decision.input or {}, options.files),
                 characters={character.id: character.owner_id for character in placement.characters},
             )
-            return await self._engine.start(run, files=files.media, thumbnail=files.thumbnail, server=server)
+            return await self._engine.start(
+                run,
+                files=files.media,
+                thumbnail=files.thumbnail,
+                server=server,
+                limits=_budget_limits(decision.terms, interaction.user.id),
+                roles=actor_of(interaction).roles,
+            )
 
-    async def again(self, interaction: discord.Interaction[Replicord], run: Run, files: tuple[StoredFile, ...]) -> Run:
-        """Start a run with the same model, version and input for the user of the interaction; raise Refused."""
+    async def _asks(self, interaction: Interaction, priced: PricedRun, *, run_it: Answer, change_it: Answer) -> bool:
+        """Return whether a question about the cost was asked; Refused if the price is not known, and has to be."""
+        expected = await self._pricing.expect(priced)
+        if self._ask_above is None or (expected.cost or 0) <= self._ask_above:
+            return False
+        await ask_about_cost(interaction, expected.cost or 0, run_it=run_it, change_it=change_it)
+        return True
+
+    async def _change(
+        self,
+        interaction: Interaction,
+        *,
+        command: Command,
+        options: ParsedOptions,
+        start: Callable[..., Awaitable[object]],
+    ) -> None:
+        """Open the form of the same run; what was attached stays unless it is replaced."""
+        files = [_as_given(file) for file in options.files]
+        form = build_form(command.layout, restore_values(command.layout, options.input, files))
+
+        async def start_run(answer: Interaction, answers: Answers) -> None:
+            await start(answer, form.parse_answers(answers))
+
+        await send_modal(interaction, FormModal(form, title=f"/{command.name}", submitted=start_run))
+
+    async def again(
+        self,
+        interaction: Interaction,
+        run: Run,
+        files: tuple[StoredFile, ...],
+        *,
+        change_it: Answer,
+        is_confirmed: bool = False,
+    ) -> Run | None:
+        """Start a run with the same model, version and input for the user of the interaction; raise Refused.
+
+        ``change_it`` opens the form of the run, if a question about its cost comes first and is answered like that;
+        then None is returned.
+        """
         decision = await self._access.decide(
             interaction,
             command=run.command,
@@ -161,6 +235,16 @@ class RunStarter:
             run_input=run.input,
             outputs=run.expected,
         )
+        # What the command adds to an older input may change the number of outputs.
+        outputs = run.expected if decision.input == run.input else None
+        priced = PricedRun(command=run.command, target=run.target, input=decision.input or {}, outputs=outputs)
+        if not is_confirmed and await self._asks(
+            interaction,
+            priced,
+            run_it=partial(self.again, run=run, files=files, change_it=change_it, is_confirmed=True),
+            change_it=change_it,
+        ):
+            return None
         is_private = run.visibility is Visibility.PRIVATE
         message_id = await defer_with_message(interaction, ephemeral=is_private)
         repeated = repeat_run(
@@ -175,11 +259,16 @@ class RunStarter:
             written=run.written,
             characters=run.characters,
             input=decision.input or {},
-            # What the command adds to an older input may change the number of outputs.
-            expected=run.expected if decision.input == run.input else None,
+            expected=outputs,
             created_at=self._clock.now(),
         )
-        return await self._engine.start(repeated, files=files, server=_server_quota(decision.terms))
+        return await self._engine.start(
+            repeated,
+            files=files,
+            server=_server_quota(decision.terms),
+            limits=_budget_limits(decision.terms, interaction.user.id),
+            roles=actor_of(interaction).roles,
+        )
 
     async def _visibility(self, chosen: Visibility, parent: RunParent | None) -> Visibility:
         """Return who sees a run: no more people than see the run whose output it uses."""
@@ -199,3 +288,19 @@ def _server_quota(terms: RunTerms) -> ServerQuota | None:
     if terms.guild_id is None or (limits.at_once is None and limits.per_day is None):
         return None
     return ServerQuota(guild_id=terms.guild_id, at_once=limits.at_once, per_day=limits.per_day)
+
+
+def _budget_limits(terms: RunTerms, author_id: int) -> tuple[BudgetLimit, ...]:
+    """Return what the server lets the person spend there in a month, by their roles."""
+    amount = terms.limits.month_micro_dollars
+    if terms.guild_id is None or amount is None:
+        return ()
+    key = budget_key(Scope.MEMBER, terms.guild_id, author_id)
+    return (BudgetLimit(key=key, period=Period.MONTH, amount=amount, owner=Owner.RULES),)
+
+
+def _as_given(file: InputFile | AttachedFile) -> InputFile | RemoteFile | str:
+    """Return a file as a person gave it: one from the web is its address."""
+    if not isinstance(file, AttachedFile):
+        return file
+    return file.source.url if isinstance(file.source, WebFile) else file.source

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from bot.app import App
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import open_http
-from bot.catalog.catalog import merge_specs
+from bot.catalog.catalog import ANY_MODEL, merge_specs
 from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
 from bot.clock import SystemClock
@@ -24,10 +24,12 @@ from bot.diagnostics.discord import (
 )
 from bot.diagnostics.dotenv import check_dotenv_file
 from bot.diagnostics.http import check_http
+from bot.diagnostics.prices import check_prices
 from bot.diagnostics.replicate import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
 from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
+from bot.money.budgets import day_of
 from bot.observability.logs import configure_logging
 from bot.observability.metrics import Metrics
 from bot.settings import Settings
@@ -71,6 +73,8 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
     if store is not None:
         stack.push_async_callback(store.close)
     added = await store.commands.list_all() if store is not None else ()
+    specs = merge_specs(settings.specs, added)
+    check_prices(settings, specs, report, today=day_of(clock.now()), any_model=ANY_MODEL)
     if offline:
         await check_http(settings, replicate=None, clock=clock, report=report)
         report(passed("Discord and Replicate were not checked (--offline)."))
@@ -95,7 +99,7 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
     uses_replicate = bool(settings.replicate_token)
     authenticated = uses_replicate and await check_account(context, report)
     if authenticated:
-        await check_models(context, merge_specs(settings.specs, added), report)
+        await check_models(context, specs, report)
     await check_http(settings, replicate=replicate if authenticated else None, clock=clock, report=report)
     expected = None
     if authenticated or not uses_replicate:

@@ -4,6 +4,7 @@ Metric names and labels are read by the dashboards and alerts of the people who 
 where the code uses another word (``road`` is the transport, ``room`` the component).
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -67,9 +68,17 @@ class Metrics:
         """Count a create: "ok", "no_place", "throttled", "not_sent", "no_answer", "refused" or "error"."""
         self.backend_creates.labels(backend=backend, outcome=outcome).inc()
 
-    def run_ended(self, command: str, state: str) -> None:
-        """Count a run that reached a terminal state."""
+    def run_ended(self, command: str, state: str, *, cost: int = 0) -> None:
+        """Count a run that reached a terminal state, and what it has cost in micro-dollars."""
         self.runs_ended.labels(command=command, end=state).inc()
+        self.cost.labels(command=command).inc(cost / 1_000_000)
+
+    def budgets_read(self, reserved: int, left: Mapping[tuple[str, str, str], int]) -> None:
+        """Say what is reserved, and what budgets have left by key, period and owner; in micro-dollars."""
+        self.cost_reserved.set(reserved / 1_000_000)
+        self.budget_left.clear()
+        for (key, period, owner), amount in left.items():
+            self.budget_left.labels(budget=key, period=period, owner=owner).set(amount / 1_000_000)
 
     def run_delivered(self, command: str, state: str, seconds: float) -> None:
         """Count a run whose final reply is in Discord, ``seconds`` after its slash command."""
@@ -148,6 +157,11 @@ class Metrics:
             "direction",
         )
         self.errors = self._counter("errors", "Unexpected errors by component.", "room")
+        self.cost = self._counter("cost_dollars", "What runs have cost, as far as it is known.", "command")
+        self.cost_reserved = self._gauge("cost_reserved_dollars", "What the runs that have not ended may cost.")
+        self.budget_left = self._gauge(
+            "budget_left_dollars", "What a budget has left, but for those of people.", "budget", "period", "owner"
+        )
 
     def _create_discord_metrics(self) -> None:
         self.acknowledgement = self._histogram(

@@ -25,6 +25,7 @@ from bot.limits import (
 )
 from bot.media.types import InputFile, parse_reference
 from bot.options.fields import Field, FieldKind
+from bot.options.files import RemoteFile
 from bot.options.layout import OptionLayout, find_quirks
 from bot.options.options import Choice, make_choices
 from bot.options.pairs import format_pairs, parse_pairs
@@ -108,11 +109,12 @@ def _split_addresses(text: str) -> list[str]:
 
 
 def restore_values(
-    layout: OptionLayout, run_input: Mapping[str, Any], files: Sequence[InputFile] = ()
+    layout: OptionLayout, run_input: Mapping[str, Any], files: Sequence[InputFile | RemoteFile | str] = ()
 ) -> dict[str, Any]:
     """Return a run's input as values for ``parse_options``, by the model's keys.
 
-    References are replaced by the ``files`` they refer to; a file that is no longer stored is left out.
+    References are replaced by the ``files`` they refer to (or their addresses); a file that is no longer stored is left
+    out.
     """
     values: dict[str, Any] = {}
     for field in layout.fields:
@@ -297,7 +299,7 @@ def _format_input(field: Field, value: Any) -> str:
     return str(value)
 
 
-def _restore_files(value: Any, files: Sequence[InputFile]) -> Any:
+def _restore_files(value: Any, files: Sequence[InputFile | RemoteFile | str]) -> Any:
     """Replace references by the files they refer to; None if none of the files is stored."""
     if isinstance(value, list):
         return [file for part in value if (file := _restore_files(part, files)) is not None] or None

@@ -165,6 +165,7 @@ class ActiveRun:
         self._phase = Phase.QUEUED
         self._phase_since = run.created_at
         self._queue_position: int | None = None
+        self._own_position: int | None = None
         self._warnings: dict[str, WarningCode] = {}
         self._holds_back = shown_before
         self._thumbnail_made: asyncio.Event | None = None  # while a thumbnail is made that the message has already
@@ -274,6 +275,12 @@ class ActiveRun:
         self._queue_position = position
         self.show()
 
+    def set_own_position(self, position: int | None) -> None:
+        """Show which of its author's waiting runs it is, or with None that it does not wait for them."""
+        if position != self._own_position:
+            self._own_position = position
+            self.show()
+
     def set_warning(self, source: str, warning: WarningCode | None) -> None:
         """Show what does not work at the moment, or with None that it works again; ``source`` tells them apart."""
         before = self.warning
@@ -342,7 +349,7 @@ class ActiveRun:
         step, done = self.log_reader.step, self.output.file_count
         canceling = self.is_canceling and self._phase in _CANCELABLE_PHASES
         phase = Phase.CANCELING if canceling else self._phase
-        key = (phase, self._phase_since, self._queue_position, done, step, self.warning)
+        key = (phase, self._phase_since, self._queue_position, self._own_position, done, step, self.warning)
         if key != self._progress_key:  # it stays the same from one piece of text to the next
             self._progress_key = key
             if step is not None and step.bars != self._step_bar:
@@ -352,6 +359,7 @@ class ActiveRun:
                 phase=phase,
                 since=self._phase_since,
                 queue_position=self._queue_position,
+                own_position=self._own_position,
                 done=done,
                 total=self.run.expected,
                 step=current.step if current else None,

@@ -1,4 +1,4 @@
-"""Create the prediction of a run, once.
+"""Create the prediction of a run, once, when it is its turn among its author's runs (``own_turns``).
 
 ::
 
@@ -54,6 +54,7 @@ async def create_once(active: ActiveRun, services: RunServices) -> Prediction | 
     None if the prediction was found by reconciling: only its id is known, and stands on the row.
     """
     policy, clock = services.policy, services.clock
+    await services.own_turns.wait(active)
     began = clock.monotonic()
     give_up_at = began + policy.deadline.total_seconds()
     refused = unsaved = 0

@@ -45,7 +45,9 @@ from bot.backends.backend import Backend, Backends, Places
 from bot.backends.prediction import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
+from bot.limits import RUNS_WAITING_PER_USER
 from bot.media.types import InputFile, Media, find_references
+from bot.money.budgets import BudgetLimit
 from bot.observability.logs import bind_run
 from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
@@ -53,8 +55,10 @@ from bot.runs.active_run import ActiveRun, WebhookReceived
 from bot.runs.create_queue import CreateBudget, CreateQueue
 from bot.runs.input_files import InputResolver, ThumbnailLoader
 from bot.runs.output_buffer import OutputBuffer
+from bot.runs.own_turns import OwnTurns
 from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy, PollLimiter
+from bot.runs.pricing import PricedRun, Pricing
 from bot.runs.reconcile import OrphanCanceller, Reconciler
 from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.run_task import run_task
@@ -112,6 +116,7 @@ class Engine:
         policy: Policy,
         metrics: Metrics,
         workers: WorkerPool,
+        pricing: Pricing | None = None,
         ownership: Ownership = SOLE_OWNER,
         budget_for: Callable[[Backend], CreateBudget | None] = lambda _: None,
         keep_result: KeepResult = keep_nothing,
@@ -122,6 +127,8 @@ class Engine:
         self._budget_for = budget_for
         self._clock = clock
         self._policy = policy
+        self._pricing = pricing or Pricing(clock=clock)
+        self._own_turns = OwnTurns(runs, policy=policy, clock=clock)
         self._metrics = metrics
         self._open_reply = open_reply
         self._materializer_for = materializer_for
@@ -149,6 +156,8 @@ class Engine:
             metrics=self._metrics,
             open_reply=self._open_reply,
             materializer_for=self._materializer_for,
+            pricing=self._pricing,
+            own_turns=self._own_turns,
             create_queue=CreateQueue(clock=self._clock, pace=backend.pace, budget=self._budget_for(backend)),
             poll_limiter=PollLimiter(backend, clock=self._clock, policy=self._policy),
             inputs=inputs,
@@ -177,7 +186,8 @@ class Engine:
             over = run.state.terminal or run.delivered_at is not None
             return next_step(run, self._clock.now(), expire_after=timedelta.max) if over else RecoveryStep.RETIRE
         has_places = isinstance(self._backends.of(run.target).pace, Places)
-        expire_after = self._policy.place_wait if has_places else self._policy.deadline
+        waits = has_places or self._policy.waits_for_own
+        expire_after = self._policy.place_wait if waits else self._policy.deadline
         return next_step(run, self._clock.now(), expire_after=expire_after)
 
     def _occupy_places(self, runs: Iterable[Run]) -> None:
@@ -213,7 +223,7 @@ class Engine:
             await self._runs.check_quota(
                 author_id,
                 starting=before,
-                active_limit=self._policy.active_per_user,
+                active_limit=self._active_limit,
                 daily_limit=self._policy.per_day,
                 server=server,
             )
@@ -223,6 +233,12 @@ class Engine:
             if not places:
                 self._places.pop(author_id, None)
 
+    @property
+    def _active_limit(self) -> int | None:
+        """How many runs of a person may be on disk and not have ended: those that wait for their own, too."""
+        limit = self._policy.active_per_user
+        return limit if limit is None or not self._policy.waits_for_own else limit + RUNS_WAITING_PER_USER
+
     async def start(
         self,
         run: Run,
@@ -230,25 +246,32 @@ class Engine:
         files: Sequence[InputFile] = (),
         thumbnail: Media | str | None = None,
         server: ServerQuota | None = None,
+        limits: Sequence[BudgetLimit] = (),
+        roles: frozenset[int] = frozenset(),
     ) -> Run:
         """Write a new run to disk and start its task; ``files`` are those that its input refers to.
 
-        ``server`` are the limits of the server that it is in, beside the bot's own.
+        ``server`` are the limits of the server that it is in, beside the bot's own. Its cost is reserved of the budgets
+        that are set, also for the author's ``roles``, and of ``limits``.
 
-        Refused if the bot is shutting down, another process is taking over the server, or its author may not start
-        another run.
+        Refused if the bot is shutting down, another process is taking over the server, its author may not start another
+        run, or it costs more than a budget has left.
         """
         if self._stopping:
             raise Restarting
         self._starting.add(run.id)
         try:
+            expected = await self._pricing.expect(PricedRun.of(run))
+            run = replace(run, estimate=expected.cost, usual_seconds=expected.seconds)
             run = replace(run, fence=self._ownership.choose_fence(run.place))
             await self._runs.reserve(
                 run,
                 files,
-                active_limit=self._policy.active_per_user,
+                active_limit=self._active_limit,
                 daily_limit=self._policy.per_day,
                 server=server,
+                limits=limits,
+                roles=roles,
             )
             self._metrics.run_reserved(run.command)
             log.info("run_started", run=run.id, command=run.command)

@@ -27,6 +27,7 @@ class Policy:
     """
 
     active_per_user: int | None
+    waits_for_own: bool = False  # a run over ``active_per_user`` waits for its author's own runs
     per_day: int | None = None
     deadline: timedelta = timedelta(minutes=30)
     file_hosts: Collection[str] = DELIVERY_HOSTS

@@ -133,19 +133,22 @@ async def finalize(active: ActiveRun, outcome: Outcome, services: RunServices) -
         "metrics": fit_into_row(dict(prediction.metrics))[0] if prediction else {},
         "started_at": prediction.started_at if prediction else None,
         "seed": find_seed(prediction.logs) if prediction else None,
+        "cost": services.pricing.find_cost(active.run, outcome),
     }
+    sample = services.pricing.take_sample(active.run, outcome, ended_at)
     active.is_over = not active.untracked
 
     async def end() -> bool:
         await active.pending.flush()
-        return await services.runs.mark_ended(active.run.id, at=ended_at, **columns)
+        return await services.runs.mark_ended(active.run.id, at=ended_at, sample=sample, **columns)
 
     if not await _save(end, active, services):
         log.warning("run_already_ended", run=active.run.id)
         return
     active.update_row(ended_at=ended_at, **{name: value for name, value in columns.items() if value is not None})
     run = active.run
-    services.metrics.run_ended(run.command, run.state.value)
+    services.own_turns.on_ended(run.author_id)
+    services.metrics.run_ended(run.command, run.state.value, cost=run.cost or 0)
     log.info("run_ended", run=run.id, prediction=run.prediction_id, end=run.state.value, cause=run.cause)
     await deliver(active, services)
 

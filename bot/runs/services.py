@@ -10,8 +10,10 @@ from bot.outputs.items import OutputItem
 from bot.outputs.materialize import Materializer
 from bot.runs.create_queue import CreateQueue
 from bot.runs.input_files import InputResolver, ThumbnailLoader
+from bot.runs.own_turns import OwnTurns
 from bot.runs.ownership import Ownership
 from bot.runs.policy import Policy, PollLimiter
+from bot.runs.pricing import Pricing
 from bot.runs.reconcile import Reconciler
 from bot.runs.snapshot import OpenReply
 from bot.store.models import Run
@@ -40,6 +42,8 @@ class RunServices:
     metrics: Metrics
     open_reply: OpenReply
     materializer_for: Callable[[Run], Materializer]
+    pricing: Pricing
+    own_turns: OwnTurns
     create_queue: CreateQueue
     poll_limiter: PollLimiter
     inputs: InputResolver

@@ -43,7 +43,8 @@ class WarningCode(StrEnum):
 class Progress:
     """How far a run is.
 
-    ``since`` is when the phase began. ``queue_position`` counts from 1. ``done`` of ``total`` outputs have arrived.
+    ``since`` is when the phase began. ``queue_position`` counts from 1; so does ``own_position``, of a run that waits
+    for its author's other runs. ``done`` of ``total`` outputs have arrived.
     ``step`` of ``steps`` is the model's own count for the current output, read from its logs; ``fraction`` (0 to 1) is
     the progress of the whole run, if known. ``warning`` is what does not work at the moment.
     """
@@ -51,6 +52,7 @@ class Progress:
     phase: Phase
     since: datetime
     queue_position: int | None = None
+    own_position: int | None = None
     done: int = 0
     total: int | None = None
     step: int | None = None

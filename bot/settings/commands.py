@@ -15,7 +15,9 @@ from bot.settings.permissions import PERMISSIONS
 from bot.settings.text import quote, read_text
 from bot.visibility import Visibility
 
-RESERVED_NAMES = frozenset({"about", "character", "me", "models", "preset", "privacy", "run", "runs", "server"})
+RESERVED_NAMES = frozenset(
+    {"about", "budget", "character", "me", "models", "preset", "privacy", "run", "runs", "server", "usage"}
+)
 
 _NAME = re.compile(r"[-_\w]+")
 _OFFER_KEYS = frozenset({"nsfw", "default_member_permissions", "contexts"})

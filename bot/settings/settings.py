@@ -25,8 +25,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.backends.target import ServedModel
 from bot.errors import ConfigError
 from bot.limits import CANCEL_AFTER_MIN, TEXT_MESSAGES, TEXT_MESSAGES_MAX
+from bot.money.amounts import parse_dollars
+from bot.money.prices import NO_PRICES, PriceTable
 from bot.settings.commands import CommandSpec, merge_commands, parse_commands, read_commands
 from bot.settings.dotenv import DOTENV, check_dotenv
+from bot.settings.prices import read_prices
 from bot.settings.problems import describe_problem
 from bot.settings.text import clean_value, quote, read_text
 from bot.store.location import parse_location
@@ -112,6 +115,27 @@ def _check_commands_file(path: Path) -> Path:
     return path
 
 
+def _validate_dollars(value: object) -> object:
+    return parse_dollars(value) if isinstance(value, str) else value
+
+
+def _validate_unknown_price(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.strip().lower()
+    if text in ("free", "refused"):
+        return text
+    try:
+        return parse_dollars(text)
+    except ValueError as error:
+        raise ValueError(f"{quote(value)} is not free, refused, or an amount in dollars like 0.05.") from error
+
+
+def _check_prices_file(path: Path) -> Path:
+    read_prices(path)
+    return path
+
+
 def _check_discord_token(token: SecretStr) -> SecretStr:
     if not _DISCORD_TOKEN.fullmatch(token.get_secret_value()):
         raise ValueError(
@@ -161,6 +185,9 @@ RunDeadline = Annotated[Duration, AfterValidator(_check_run_deadline)]
 HttpPort = Annotated[int | None, AfterValidator(_check_http_port)]
 WebhookUrl = Annotated[BaseUrl, AfterValidator(_check_webhook_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+Dollars = Annotated[int, BeforeValidator(_validate_dollars)]
+UnknownPrice = Annotated[int | Literal["free", "refused"], BeforeValidator(_validate_unknown_price)]
+PricesFile = Annotated[Path, AfterValidator(_check_prices_file)]
 CommandsFile = Annotated[Path, AfterValidator(_check_commands_file)]
 DiscordToken = Annotated[SecretStr, AfterValidator(_check_discord_token)]
 ReplicateToken = Annotated[SecretStr, AfterValidator(_check_replicate_token)]
@@ -221,6 +248,10 @@ class Settings(_SettingsSource):
     )
 
     runs_per_user: int = Field(3, ge=1, description="Maximum number of active runs per user.")
+    runs_over_limit: Literal["refuse", "wait"] = Field(
+        "refuse",
+        description="What happens to a run over `RUNS_PER_USER`: `refuse`, or `wait` for the user's other runs.",
+    )
     runs_per_day: int | None = Field(
         None, ge=1, description="Maximum number of runs per user in 24 hours (no limit if unset)."
     )
@@ -230,6 +261,20 @@ class Settings(_SettingsSource):
     run_deadline: RunDeadline = Field(
         timedelta(minutes=30),
         description="Maximum duration of a run; Replicate cancels the prediction after it (`Cancel-After`).",
+    )
+
+    prices_file: PricesFile | None = Field(
+        None, description="TOML file with the prices of models and commands, beside those that come with the bot."
+    )
+    unknown_price: UnknownPrice = Field(
+        "free",
+        description="What a run without a known price counts as: `free`, an amount in dollars, or `refused`.",
+    )
+    ask_above: Dollars | None = Field(
+        None, description="Dollars above which a run is only started after a question (never asked if unset)."
+    )
+    log_channel: int | None = Field(
+        None, description="Id of a channel for lines to the operator, such as a budget that is nearly used up."
     )
 
     text_messages: int = Field(
@@ -321,6 +366,7 @@ class Settings(_SettingsSource):
     )
 
     _specs: tuple[CommandSpec, ...] = PrivateAttr(())
+    _prices: PriceTable = PrivateAttr(NO_PRICES)
 
     @model_validator(mode="before")
     @classmethod
@@ -336,6 +382,11 @@ class Settings(_SettingsSource):
         from_file = read_commands(self.commands_file) if self.commands_file else ()
         from_list = self.commands if "commands" in self.model_fields_set or not from_file else ()
         self._specs = merge_commands(from_list, from_file)
+        return self
+
+    @model_validator(mode="after")
+    def _merge_prices(self) -> Self:
+        self._prices = read_prices(self.prices_file)
         return self
 
     @model_validator(mode="before")
@@ -355,6 +406,18 @@ class Settings(_SettingsSource):
         """The base URL of the HTTP server as this machine reaches it."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.http_host, self.http_host)  # noqa: S104  # compared
         return f"http://{host}:{self.http_port}"
+
+    @property
+    def prices(self) -> PriceTable:
+        """The prices that come with the bot, and before them those of PRICES_FILE."""
+        return self._prices
+
+    @property
+    def unknown_cost(self) -> int | None:
+        """What a run without a known price counts as, in micro-dollars; None if such runs are refused."""
+        if self.unknown_price == "refused":
+            return None
+        return self.unknown_price if isinstance(self.unknown_price, int) else 0
 
     @property
     def specs(self) -> tuple[CommandSpec, ...]:

@@ -105,6 +105,9 @@ class Run:
     that user's display name, in rows written before the id was stored.
     ``messages`` are the ids of the follow-up messages by number from 1; 0 is the completion notice.
     ``sending`` is the number of the follow-up that was being sent when the row was last written: it may exist.
+    ``estimate`` is what it was expected to cost and reserved of budgets, ``cost`` what it did cost, in micro-dollars;
+    None if that is not known. ``usual_seconds`` is how long such a run usually takes. ``budget_roles`` are those of its
+    author's roles that had a budget.
     ``fence`` marks the lease of the process that owns the run; None if the bot is one process.
     ``parent`` is the run whose output this one was started with. ``seed`` is the one that the model's logs say it used.
     ``delete_requested_at`` is when somebody asked to delete the result, ``deleted_at`` when it was gone from Discord.
@@ -151,3 +154,7 @@ class Run:
     deleted_at: datetime | None = None
     written: Mapping[str, Any] = field(default_factory=dict)
     characters: Mapping[str, int] = field(default_factory=dict)
+    estimate: int | None = None
+    usual_seconds: int | None = None
+    cost: int | None = None
+    budget_roles: tuple[int, ...] = ()

@@ -17,6 +17,7 @@ from bot.secrets import mask_secrets
 from bot.store import creations, full_text, gallery, queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
+from bot.store.money_privacy import erase_spending, export_spending
 from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
 from bot.store.tables import (
     commands,
@@ -172,6 +173,7 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     connection.execute(_CLEAR_ADDED_BY, {"person": author_id})
     connection.execute(_CLEAR_CANCELED_BY, {"person": author_id})
     erase_server_records(connection, author_id)
+    erase_spending(connection, author_id, now=now)
     connection.execute(_DELETE_REACTIONS, {"person": author_id})
     connection.execute(_DELETE_CONSENT, {"person": author_id})
     starred = connection.execute(_SELECT_STARRED, {"author_id": author_id}).scalars().all()
@@ -232,6 +234,7 @@ def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
             {"name": row.name, "added_at": _to_json(row.added_at)} for row in connection.execute(_SELECT_ADDED, values)
         ],
         **export_server_records(connection, author_id),
+        **export_spending(connection, author_id),
         "reactions": [
             {"run": row.run_id, "emoji": row.emoji, "at": _to_json(row.at)}
             for row in connection.execute(_SELECT_REACTIONS, values)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, tuple_
 
 from bot.media.types import Media, MediaKind, MediaType, StoredFile
 from bot.store.models import Place, Run, RunOutput, RunParent, RunState
@@ -91,6 +91,7 @@ def _row_to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
         values["parent"] = RunParent(columns["parent_run_id"], columns["parent_output"])
     values["notes"] = tuple(values["notes"])
     values |= {name: values[name] or {} for name in _MAPPINGS}
+    values["budget_roles"] = tuple(values["budget_roles"] or ())
     return Run(**values, place=Place(**place), messages=messages)
 
 
@@ -122,6 +123,15 @@ CANCEL_REQUESTED: Final = SELECT_RUNS.where(
     runs.c.ended_at.is_(None),
 )
 ACTIVE: Final = SELECT_RUNS.where(_BY_AUTHOR, runs.c.ended_at.is_(None)).order_by(runs.c.created_at, runs.c.id)
+COUNT_AHEAD: Final = (
+    select(func.count())
+    .select_from(runs)
+    .where(
+        _BY_AUTHOR,
+        runs.c.ended_at.is_(None),
+        tuple_(runs.c.created_at, runs.c.id) < tuple_(bindparam("at", type_=Time), bindparam("this_run")),
+    )
+)
 RECENT: Final = (
     SELECT_RUNS.where(_BY_AUTHOR).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(bindparam("limit"))
 )

@@ -17,6 +17,7 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, sel
 from bot.limits import LEFT_SERVER_KEPT, REACTIONS_KEPT, REPORTS_KEPT
 from bot.store import full_text, library
 from bot.store.database import Database
+from bot.store.money_privacy import delete_expired_spending
 from bot.store.quota import DAY
 from bot.store.server_privacy import delete_expired_server_records
 from bot.store.shares import delete_left
@@ -98,6 +99,7 @@ async def delete_expired(
         library.forget_entries(connection, run_ids)
 
     await database.write(lambda connection: connection.execute(_DELETE_ERASED, {"before": now - DAY}).rowcount)
+    await delete_expired_spending(database, now, runs_for=runs_for)
     await database.write(partial(delete_expired_server_records, now=now, reports_before=now - REPORTS_KEPT))
     await database.write(lambda connection: delete_left(connection, before=now - LEFT_SERVER_KEPT))
     before = now - REACTIONS_KEPT

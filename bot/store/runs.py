@@ -8,6 +8,8 @@ from sqlalchemy import Connection, Select, Update
 
 from bot.clock import Clock
 from bot.media.types import InputFile, Media, StoredFile
+from bot.money.budgets import BudgetLimit
+from bot.money.cost import RunSample
 from bot.store import privacy, queries, quota, retention, transitions
 from bot.store.database import Database
 from bot.store.models import Run, RunOutput, RunState
@@ -45,11 +47,24 @@ class Runs:
         active_limit: int | None = None,
         daily_limit: int | None = None,
         server: ServerQuota | None = None,
+        limits: Sequence[BudgetLimit] = (),
+        roles: frozenset[int] = frozenset(),
     ) -> None:
-        """Insert the run and its files; QuotaExceeded when its author has too many active runs, or runs today."""
+        """Insert the run and its files, and reserve its estimated cost of every budget that holds for it.
+
+        QuotaExceeded when its author has too many active runs, or runs today; BudgetExceeded when it costs more than a
+        budget has left: one of those that are set, also for the author's ``roles``, or one of ``limits``.
+        """
         exceeded = await self._database.write(
             lambda connection: transitions.reserve_run(
-                connection, run, files, active_limit=active_limit, daily_limit=daily_limit, server=server
+                connection,
+                run,
+                files,
+                active_limit=active_limit,
+                daily_limit=daily_limit,
+                server=server,
+                limits=limits,
+                roles=roles,
             )
         )
         if exceeded is not None:
@@ -128,16 +143,22 @@ class Runs:
         metrics: Mapping[str, Any] | None = None,
         started_at: datetime | None = None,
         seed: int | None = None,
+        cost: int | None = None,
+        sample: tuple[str, RunSample] | None = None,
     ) -> bool:
-        """End an active run; ValueError if ``state`` is not terminal."""
+        """End an active run; ValueError if ``state`` is not terminal.
+
+        What it had reserved of budgets is given back, and its ``cost`` (micro-dollars, None if not known) is counted.
+        ``sample`` is what it took, for later runs of the same subject.
+        """
         if not state.terminal:
             raise ValueError(f"{state} is not a terminal state.")
         values: dict[str, Any] = {"state": state.value, "ended_at": at, "failure": failure, "cause": cause}
-        values |= {"output": output, "metrics": metrics or {}, "seed": seed}
+        values |= {"output": output, "metrics": metrics or {}, "seed": seed, "cost": cost}
         if started_at is not None:
             values["started_at"] = started_at
         return await self._database.write(
-            lambda connection: transitions.end_run(connection, run_id, values, self._held())
+            lambda connection: transitions.end_run(connection, run_id, values, self._held(), sample=sample)
         )
 
     async def request_cancel(self, run_id: str, *, by_id: int | None, at: datetime) -> bool:
@@ -207,6 +228,13 @@ class Runs:
     async def list_active(self, author_id: int) -> tuple[Run, ...]:
         """Return a person's runs that have not ended, the oldest first."""
         return await self._read_all(queries.ACTIVE, author_id=author_id)
+
+    async def count_ahead(self, run: Run) -> int:
+        """Return how many of its author's active runs were created before a run."""
+        values = {"author_id": run.author_id, "at": run.created_at, "this_run": run.id}
+        return await self._database.read(
+            lambda connection: connection.execute(queries.COUNT_AHEAD, values).scalar_one()
+        )
 
     async def list_recent(self, author_id: int, *, limit: int) -> tuple[Run, ...]:
         """Return a person's newest runs."""

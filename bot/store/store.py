@@ -13,6 +13,7 @@ from bot.errors import ConfigError
 from bot.limits import MIB
 from bot.observability.metrics import Metrics
 from bot.store import migrations
+from bot.store.budgets import Budgets
 from bot.store.characters import Characters
 from bot.store.commands import Commands, KeyValue
 from bot.store.connection import DatabaseConnection
@@ -41,11 +42,14 @@ _CHECK_AT_START_MAX = 64 * MIB
 class Store:
     """The open database, by what is stored: ``runs``, ``results``, ``library``, ``commands`` and others."""
 
+    """The open database: ``runs``, ``budgets``, ``commands``, ``key_value`` and ``prediction_ends``."""
+
     def __init__(self, database: Database, *, lock: ProcessLock | None, clock: Clock) -> None:
         self.database = database
         self._lock = lock
         self.runs = Runs(database, clock=clock)
         self.results = Results(database, clock=clock)
+        self.budgets = Budgets(database, clock=clock)
         self.commands = Commands(database)
         self.key_value = KeyValue(database)
         self.characters = Characters(database)

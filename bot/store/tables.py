@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -49,6 +49,21 @@ class Time(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """Return the time, aware and in UTC."""
         return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Day(TypeDecorator[date]):
+    """A day in UTC, stored as its number: an integer sorts alike in every database."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """Return the number of the day."""
+        return None if value is None else value.toordinal()
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> date | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """Return the day."""
+        return None if value is None else date.fromordinal(value)
 
 
 class Json(TypeDecorator[Any]):
@@ -150,6 +165,10 @@ runs = Table(
     Column("deleted_at", Time),
     Column("written", Json),
     Column("characters", Json),
+    Column("estimate", BigInteger),
+    Column("usual_seconds", BigInteger),
+    Column("cost", BigInteger),
+    Column("budget_roles", Json),
     CheckConstraint(
         "state IN ('reserved', 'submitted', 'running', 'succeeded', 'failed', 'canceled', 'aborted')",
         name="state_is_known",
@@ -466,6 +485,63 @@ message_removals = Table(
     Column("original", Text),
     Column("requested_at", Time, nullable=False),
 )
+# What is spent, and reserved for runs that have not ended, in micro-dollars, by whose it is (``bot.money.budgets``) and
+# by the day on which the runs were created.
+budget_sums = Table(
+    "budget_sums",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("day", Day, primary_key=True),
+    Column("reserved", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+)
+
+Index("budget_sums_by_day", budget_sums.c.day)
+
+# Who may spend how much. ``warned_for`` is the first day of the period of which most was used, ``told_for`` that of the
+# last one that somebody was told of.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("guild_id", BigInteger),
+    Column("amount", BigInteger, nullable=False),
+    Column("set_by", BigInteger),
+    Column("set_at", Time, nullable=False),
+    Column("warned_for", Day),
+    Column("told_for", Day),
+)
+Index("budgets_by_key", budgets.c.key)
+Index("budgets_by_guild", budgets.c.guild_id)
+
+# What the runs that have ended have cost. The author 0 stands for people whose data is erased, the guild 0 for DMs.
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("day", Day, primary_key=True),
+    Column("guild_id", BigInteger, primary_key=True),
+    Column("author_id", BigInteger, primary_key=True),
+    Column("command", Text, primary_key=True),
+    Column("spent", BigInteger, nullable=False),
+    Column("runs", BigInteger, nullable=False),
+)
+Index("usage_days_by_author", usage_days.c.author_id, usage_days.c.day)
+Index("usage_days_by_guild", usage_days.c.guild_id, usage_days.c.day)
+
+# What some earlier runs of a command and model took, in a fixed number of slots: enough for a median.
+run_samples = Table(
+    "run_samples",
+    metadata,
+    Column("subject", ValidText, primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("milliseconds", BigInteger, nullable=False),
+    Column("outputs", BigInteger, nullable=False),
+    Column("quantities", Json, nullable=False),
+    Column("taken_at", Time, nullable=False),
+)
+Index("run_samples_by_time", run_samples.c.taken_at)
 
 commands = Table(
     "commands",

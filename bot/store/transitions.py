@@ -29,7 +29,10 @@ from sqlalchemy.exc import IntegrityError
 from bot.errors import Refused
 from bot.language import _
 from bot.media.types import CharacterPicture, InputFile, StoredFile
+from bot.money.budgets import BudgetExceeded, BudgetLimit, Spender
+from bot.money.cost import RunSample
 from bot.store import gallery, library
+from bot.store.budgets import BudgetSums, forget_author, keep_sample
 from bot.store.creations import forget_deleted_uses
 from bot.store.errors import LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunOutput, RunState
@@ -150,8 +153,15 @@ def reserve_run(
     active_limit: int | None,
     daily_limit: int | None,
     server: ServerQuota | None = None,
-) -> QuotaExceeded | None:
-    """Insert the run and its files, or return the limit that it would exceed; LeaseLost if its lease is another's."""
+    limits: Sequence[BudgetLimit] = (),
+    roles: frozenset[int] = frozenset(),
+) -> QuotaExceeded | BudgetExceeded | None:
+    """Insert the run and its files, and reserve what it will cost; LeaseLost if its lease is another's.
+
+    Return the quota or the budget that it would exceed instead. ``limits`` are budgets beside the stored ones; those of
+    the author's ``roles`` are among the stored ones.
+    """
+    sums = BudgetSums(connection)
     if run.fence is not None and connection.execute(_LOCK_LEASE, {"fence": run.fence}).first() is None:
         raise LeaseLost
     exceeded = check_quota(
@@ -162,17 +172,22 @@ def reserve_run(
         daily_limit=daily_limit,
         server=server,
     )
-    if exceeded is None:
-        connection.execute(insert(runs), run_to_row(run))
-        if run.characters:
-            rows = [
-                {"run_id": run.id, "character_id": character, "owner_id": owner}
-                for character, owner in run.characters.items()
-            ]
-            connection.execute(insert(run_characters), rows)
-        for number, file in enumerate(files):  # one by one: each is in memory while it is inserted
-            _insert_file(connection, run.id, number, file)
-    return exceeded
+    if exceeded is not None:
+        return exceeded
+    spender = Spender(guild_id=run.place.guild_id, author_id=run.author_id, command=run.command, roles=roles)
+    reserved = sums.reserve(run, spender, limits)
+    if isinstance(reserved, BudgetExceeded):
+        return reserved
+    connection.execute(insert(runs), run_to_row(reserved))
+    if run.characters:
+        rows = [
+            {"run_id": run.id, "character_id": character, "owner_id": owner}
+            for character, owner in run.characters.items()
+        ]
+        connection.execute(insert(run_characters), rows)
+    for number, file in enumerate(files):  # one by one: each is in memory while it is inserted
+        _insert_file(connection, run.id, number, file)
+    return None
 
 
 def _insert_file(connection: Connection, run_id: str, number: int, file: InputFile) -> None:
@@ -192,10 +207,24 @@ def _insert_file(connection: Connection, run_id: str, number: int, file: InputFi
     connection.execute(insert(run_files), row)
 
 
-def end_run(connection: Connection, run_id: str, values: Mapping[str, Any], fences: Collection[int] | None) -> bool:
-    """End an active run, by the columns in ``values``; what its server told of the end is no longer needed."""
+def end_run(
+    connection: Connection,
+    run_id: str,
+    values: Mapping[str, Any],
+    fences: Collection[int] | None,
+    *,
+    sample: tuple[str, RunSample] | None = None,
+) -> bool:
+    """End an active run, by the columns in ``values``, and count its cost.
+
+    What its server told of the end is no longer needed. ``sample`` is what it took, for runs like it (their subject).
+    """
+    sums = BudgetSums(connection)
     if execute_fenced(connection, _ENDED, {"run_id": run_id, **values}, fences).rowcount != 1:
         return False
+    sums.capture(run_id, values.get("cost"))
+    if sample is not None:
+        keep_sample(connection, sample[0], run_id, sample[1], values["ended_at"])
     connection.execute(_DELETE_PREDICTION_END, {"run_id": run_id})
     return True
 
@@ -227,6 +256,7 @@ def deliver_run(
         return False
     if row.erase_asked_at is not None:
         delete_runs(connection, [run_id], now=at)
+        forget_author(connection, row.author_id)
         return True
     if outputs:
         connection.execute(insert(run_outputs), [asdict(output) for output in outputs])

@@ -133,7 +133,9 @@ async def edit_response(
 ) -> None:
     """Replace the message that the first response showed, and with ``open_files`` its files; it may be done twice."""
     await _repeat(
-        lambda: interaction.edit_original_response(**_body(content, view), **_attachments(open_files)), view=view
+        lambda: interaction.edit_original_response(**_body(content, view), **_attachments(open_files)),
+        view=view,
+        seconds=REQUEST_SECONDS if open_files is None else _UPLOAD_SECONDS,
     )
 
 

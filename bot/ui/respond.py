@@ -13,10 +13,11 @@ from discord import app_commands, ui
 from bot.errors import UserError
 from bot.formatting import clean_text, truncate_utf16
 from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE
+from bot.money.budgets import BudgetExceeded
 from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
 from bot.ui.first_response import delete_response, follow_up_privately, is_answered_elsewhere, send_privately
-from bot.ui.render import strings
+from bot.ui.render import money, strings
 from bot.ui.requests import REQUEST_ERRORS
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,8 @@ def explain_error(interaction: discord.Interaction[Any], error: BaseException) -
     cause = getattr(error, "original", error)
     if isinstance(cause, QuotaExceeded):
         return strings.explain_quota(cause)
+    if isinstance(cause, BudgetExceeded):
+        return money.explain_budget(cause)
     if isinstance(cause, Restarting):
         return strings.RESTARTING
     if isinstance(cause, UserError):

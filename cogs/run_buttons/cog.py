@@ -1,5 +1,6 @@
 """The buttons of a run: Cancel, Again, Edit, Details and Show the result."""
 
+from functools import partial
 from typing import Final
 
 import discord
@@ -143,7 +144,7 @@ class RunButtons(commands.Cog):
             return
         if missing:
             raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")
-        await self._starter.again(interaction, run, files)
+        await self._starter.again(interaction, run, files, change_it=partial(self._edit, run=run))
 
     async def _edit(self, interaction: Interaction, run: Run) -> None:
         check_repeatable(run, user_id=interaction.user.id)

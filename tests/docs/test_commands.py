@@ -75,8 +75,8 @@ ELSEWHERE = {
     "postgresql://replicord@localhost/replicord": "needs that server; tests/test_migrate_data.py runs it",
     "sudo env DATABASE_URL=sqlite+aiosqlite:////var/lib/replicord/data/replicord.db "
     "/opt/replicord/bin/replicord backup /var/backups/replicord.db": _ROOT_ON_A_MACHINE,
-    "uv pip compile pyproject.toml --extra postgres --extra speed --universal --python-version 3.11 --generate-hashes "
-    "--no-emit-index-url --no-annotate --no-header --output-file requirements.txt": (
+    "uv pip compile pyproject.toml --extra charts --extra postgres --extra speed --universal --python-version 3.11 "
+    "--generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.txt": (
         "asks the package index; tests/packaging holds its result against pyproject.toml"
     ),
     "echo 'setuptools>=77' | uv pip compile - --generate-hashes --no-emit-index-url --no-annotate --no-header "

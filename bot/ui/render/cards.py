@@ -20,7 +20,7 @@ from bot.media.types import parse_reference
 from bot.runs import is_served
 from bot.secrets import MASK, is_secret_name, mask_secrets
 from bot.store.models import Place, Run, RunState
-from bot.ui.render import strings
+from bot.ui.render import money, strings
 from bot.ui.render.markdown import escape, format_code_block, format_timestamp, one_line
 from bot.ui.respond import report_error
 
@@ -184,7 +184,7 @@ def format_inputs(inputs: Mapping[str, Any]) -> str:
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    model, _, version = run.target.partition(":")
+    model, _colon, version = run.target.partition(":")
     yield "Model", strings.model_link(run.target)
     if version and not is_served(run.target):
         yield "Version", f"`{version[:12]}`"
@@ -200,6 +200,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     if duration is not None:
         yield "Finished", f"after {format_duration(duration)}"
     yield "Seed", _format_seed(run)
+    if cost := money.format_cost(run):
+        yield _("Cost"), cost
     metrics = SEPARATOR.join(_metrics(run.metrics))
     if metrics:
         yield "Metrics", metrics

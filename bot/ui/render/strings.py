@@ -19,6 +19,7 @@ from bot.formatting import (
     spell_duration,
     utf16_length,
 )
+from bot.language import _
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem, OutputItem
@@ -37,6 +38,7 @@ from bot.ui.render.markdown import (
     format_timestamp,
     one_line,
 )
+from bot.ui.render.money import format_expectation
 from bot.ui.render.server_words import explain_server_quota
 from bot.ui.render.service_words import service_words
 
@@ -181,8 +183,7 @@ def format_status(snapshot: RunSnapshot) -> str:
         return format_ended(snapshot)
     match progress.phase:
         case Phase.QUEUED:
-            position = f"{format_ordinal(progress.queue_position)} in line" if progress.queue_position else ""
-            status = join_facts("**Queued**", position)
+            status = join_facts("**Queued**", _format_position(progress))
         case Phase.RUNNING:
             status = _format_running(snapshot)
         case Phase.CANCELING:
@@ -190,7 +191,14 @@ def format_status(snapshot: RunSnapshot) -> str:
             status = join_facts("**Stopping**", f"requested by {canceler}" if canceler else "")
         case _:
             status = service_words(run).statuses[progress.phase]
-    return join_facts(status, format_timestamp(progress.since))
+    expectation = format_expectation(run) if progress.phase in _WAITING else ""
+    return join_facts(status, expectation, format_timestamp(progress.since))
+
+
+def _format_position(progress: Progress) -> str:
+    if progress.own_position:
+        return _("{place} in line behind your other runs").format(place=format_ordinal(progress.own_position))
+    return f"{format_ordinal(progress.queue_position)} in line" if progress.queue_position else ""
 
 
 def format_completion_notice(snapshot: RunSnapshot) -> str:
@@ -306,6 +314,7 @@ def _in_brackets(*parts: str) -> str:
     return f" ({inner})" if inner else ""
 
 
+_WAITING: Final = frozenset({Phase.QUEUED, Phase.SENDING, Phase.STARTING})
 _ENDED_STATUSES: Final = {
     Phase.SUCCEEDED: _format_succeeded,
     Phase.FAILED: _format_failed,

@@ -1,0 +1,1 @@
+"""/usage: what runs have cost."""
