@@ -540,7 +540,11 @@ class App:
                 has_unpriced=self._settings.unknown_price == "free",
             ),
             PrivacyCommands(
-                runs=runs, keep=self._retention_periods(), on_replicate=bool(self._settings.replicate_token)
+                runs=runs,
+                gallery=self._store.gallery,
+                keep=self._retention_periods(),
+                on_replicate=bool(self._settings.replicate_token),
+                wake_keeper=self._library.keeper.wake,
             ),
         )
 

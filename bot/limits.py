@@ -170,7 +170,6 @@ GALLERY_STARS: Final = 3  # by others, until a result is copied, where the serve
 GALLERY_STARS_MAX: Final = 100
 GALLERY_PICTURES: Final = 4  # copied of one result; each is downloaded and uploaded again
 GALLERY_EDIT_SECONDS: Final = 15.0  # between two looks at which counts have changed; nobody waits for a count
-MESSAGE_REMOVALS: Final = 20_000  # messages that are still to be deleted: a second each, over all channels
 EXPORTED_RUNS: Final = 100
 EXPORTS_AT_ONCE: Final = 2  # each has one archive on disk and one picture in memory
 EXPORT_SECONDS: Final = 30.0  # of CPU, to write one archive; pictures are packed as they are

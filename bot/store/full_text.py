@@ -86,7 +86,22 @@ def search_source(connection: Connection) -> FromClause:
     """Return what to select from, to find entries by ``matches``."""
     if connection.dialect.name == "postgresql":
         return library_entries
-    return library_entries.join(_INDEXED, _INDEXED.c.rowid == library_entries.c.number)
+    return _INDEXED.join(library_entries, library_entries.c.number == _INDEXED.c.rowid)
+
+
+def found_number(connection: Connection) -> ColumnElement[int]:
+    """Return the number of an entry that was found, by which what is found is sorted."""
+    return library_entries.c.number if connection.dialect.name == "postgresql" else _INDEXED.c.rowid
+
+
+def found_of_author(connection: Connection) -> ColumnElement[bool]:
+    """Return the condition that an entry that was found is the author's bound as ``user_id``.
+
+    SQLite's + keeps an index from being used: it would ask the index of words once for each of the author's entries.
+    """
+    author = library_entries.c.author_id
+    is_indexed = connection.dialect.name == "postgresql"
+    return (author if is_indexed else literal_column("+library_entries.author_id")) == bindparam("user_id")
 
 
 def matches(connection: Connection) -> ColumnElement[bool]:

@@ -80,7 +80,10 @@ class GalleryPost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRemoval:
-    """A message that is to be deleted. Without an id, it is the one that links to ``original``, if it was sent."""
+    """A message that is to be deleted. Without an id, it is the one that links to ``original``, if it was sent.
+
+    Without either, it is every message of the bot's in the channel, which is somebody's direct messages.
+    """
 
     number: int
     guild_id: int | None
@@ -148,6 +151,11 @@ class Gallery:
         await self._database.write(
             lambda connection: connection.execute(insert(message_removals), row | {"requested_at": now}).rowcount
         )
+
+    async def request_clearing(self, channel_id: int) -> None:
+        """Store that all of the bot's messages in a direct message channel are to be deleted."""
+        row = {"channel_id": channel_id, "requested_at": self._clock.now()}
+        await self._database.write(lambda connection: connection.execute(insert(message_removals), row).rowcount)
 
     async def list_removals(self, *, limit: int, after: int = 0) -> tuple[MessageRemoval, ...]:
         """Return messages that are to be deleted, the oldest first, behind number ``after``."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, LargeBinary, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, bindparam, delete, func, or_, select, update
 
 from bot.clock import Clock
 from bot.limits import FAVOURITES, LIBRARY_PAGE
@@ -289,13 +289,17 @@ def _select_numbers(connection: Connection, query: LibraryQuery) -> tuple[Select
     words = full_text.split_words(query.words)
     source = full_text.search_source(connection) if words else library_entries
     values: dict[str, Any] = {"user_id": query.user_id, "limit": query.limit + 1}
+    number: ColumnElement[Any]
     if query.favourites:
         number = favourites.c.number
         source = source.join(favourites, number == _ENTRY.number)
         statement = select(number).select_from(source).where(favourites.c.user_id == bindparam("user_id"))
+    elif words:
+        number = full_text.found_number(connection)
+        statement = select(number).select_from(source).where(full_text.found_of_author(connection))
     else:
         number = _ENTRY.number
-        statement = select(number).select_from(source).where(_ENTRY.author_id == bindparam("user_id"))
+        statement = select(number).where(_ENTRY.author_id == bindparam("user_id"))
     if words:
         statement = statement.where(full_text.matches(connection))
         author = None if query.favourites else query.user_id

@@ -474,7 +474,8 @@ _OUTDATED = (
 Index("gallery_posts_outdated", gallery_posts.c.created_at, sqlite_where=_OUTDATED, postgresql_where=_OUTDATED)
 
 # Messages of the bot that are to be deleted in Discord; nothing else is kept of what they showed. One whose id is not
-# known, because the bot may have been killed while it was sent, is found by the address in it (``original``).
+# known, because the bot may have been killed while it was sent, is found by the address in it (``original``). Without
+# either, it is every message of the bot's in the channel.
 message_removals = Table(
     "message_removals",
     metadata,

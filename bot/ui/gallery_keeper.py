@@ -35,9 +35,11 @@ LoadPicture = Callable[[Run, RunOutput], Awaitable[bytes]]
 
 _BATCH: Final = 20
 _SEARCHED: Final = 100  # messages of a channel
+_CLEARED: Final = 1000  # messages of a chat
 _UPLOAD_SECONDS: Final = 120.0
 # A request that another process of the bot sent before it lost the server to this one is over by then.
 _SETTLED_AFTER: Final = timedelta(seconds=60)
+_REMOVAL_KEPT: Final = timedelta(days=30)
 _GONE: Final = frozenset({10003, 10008})  # unknown channel, unknown message
 
 log = structlog.get_logger(__name__)
@@ -190,6 +192,9 @@ class GalleryKeeper:
         async with self._limiter.request(priority=Priority.OTHER):
             return await send_request(search())
 
+    async def _own_messages(self, channel: discord.PartialMessageable) -> list[int]:
+        return [message.id async for message in channel.history(limit=_CLEARED) if self._is_own(message)]
+
     def _is_own(self, message: discord.Message) -> bool:
         return self._client.user is not None and message.author.id == self._client.user.id
 
@@ -230,28 +235,46 @@ class GalleryKeeper:
                     await self._delete_message(removal)
 
     async def _delete_message(self, removal: MessageRemoval) -> None:
-        """Delete a message. One that Discord does not let the bot delete is given up."""
+        """Delete what a removal is for; what Discord does not allow is given up, and so is one of a month ago."""
         channel = self._client.get_partial_messageable(removal.channel_id, guild_id=removal.guild_id)
-        message_id = removal.message_id
+        is_old = self._clock.now() - removal.requested_at > _REMOVAL_KEPT
         try:
-            if message_id is None:
-                url = f"https://discord.com/channels/{removal.original}"
-                found = await self._find(channel, url, after=removal.requested_at - timedelta(days=1))
-                message_id = None if found is None else found.id
-            if message_id is not None:
-                async with self._limiter.request(BucketKey(removal.channel_id, bot=True)):
-                    await send_request(channel.get_partial_message(message_id).delete())
+            ids = await self._find_removed(removal, channel)
         except REQUEST_ERRORS as error:
-            if not isinstance(error, discord.HTTPException) or not _is_final(error):
-                log.info("message_not_deleted", message=message_id, error=str(error))
+            if not is_old and not _is_final(error):
+                log.info("messages_not_found", channel=removal.channel_id, error=str(error))
                 return
-            if error.code not in _GONE:
-                log.info("message_not_deletable", message=message_id, error=str(error))
-        await self._gallery.mark_removed(removal.number)
+            ids = []
+        done = [await self._delete(channel, message_id) for message_id in ids]
+        if is_old or all(done):
+            await self._gallery.mark_removed(removal.number)
+
+    async def _find_removed(self, removal: MessageRemoval, channel: discord.PartialMessageable) -> list[int]:
+        if removal.message_id is not None:
+            return [removal.message_id]
+        if removal.original is not None:
+            url = f"https://discord.com/channels/{removal.original}"
+            found = await self._find(channel, url, after=removal.requested_at - timedelta(days=1))
+            return [] if found is None else [found.id]
+        return await send_request(self._own_messages(channel))
+
+    async def _delete(self, channel: discord.PartialMessageable, message_id: int) -> bool:
+        """Delete a message; return whether nothing more can be done about it."""
+        try:
+            async with self._limiter.request(BucketKey(channel.id, bot=True)):
+                await send_request(channel.get_partial_message(message_id).delete())
+        except REQUEST_ERRORS as error:
+            is_gone = isinstance(error, discord.HTTPException) and error.code in _GONE
+            if not is_gone:
+                log.info("message_not_deleted", message=message_id, error=str(error))
+            return is_gone or _is_final(error)
+        return True
 
 
-def _is_final(error: discord.HTTPException) -> bool:
+def _is_final(error: BaseException) -> bool:
     """Return whether Discord refuses a request for good; a 429 is also how it refuses many edits of old messages."""
+    if not isinstance(error, discord.HTTPException):
+        return False
     return 400 <= error.status < 500 and error.status != HTTPStatus.TOO_MANY_REQUESTS  # HTTP's classes
 
 

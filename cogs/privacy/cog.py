@@ -3,10 +3,11 @@
 import asyncio
 import io
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Protocol
 
 import discord
+import structlog
 from discord import app_commands, ui
 from discord.ext import commands
 
@@ -14,13 +15,24 @@ from bot.client import Replicord
 from bot.formatting import format_count, spell_duration
 from bot.language import ngettext
 from bot.maintenance import RetentionPeriods
+from bot.store.gallery import Gallery
 from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
 from bot.ui.first_response import defer, edit_response, edit_response_with_file, send_privately
 from bot.ui.render.cards import Card, Entry, Tone, list_card, sentence_card
 from bot.ui.render.markdown import format_timestamp
+from bot.ui.render.privacy import (
+    ask_to_erase,
+    describe_library,
+    erasure_labels,
+    explain_erasure,
+    explain_favourites,
+)
+from bot.ui.requests import REQUEST_ERRORS, send_request
 
 Interaction = discord.Interaction[Replicord]
+
+log = structlog.get_logger(__name__)
 
 _REPLICATE_COPY: Final = "Replicate deletes its copy after an hour. "
 _CONFIRM_SECONDS: Final = 300.0
@@ -30,7 +42,6 @@ _WITHOUT_OUTPUTS: Final = (
     "Your data is too large for one file in Discord, so the outputs of your runs are left out. "
     "They are in your messages; ask the bot's owner for a full copy."
 )
-_CONFIRM: Final = "Delete everything stored about your runs? Your messages in Discord stay."
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -40,8 +51,18 @@ class PrivacyCommands(
 ):
     """Each person reaches their own data, and nobody else's."""
 
-    def __init__(self, *, runs: Runs, keep: RetentionPeriods, on_replicate: bool) -> None:
+    def __init__(
+        self,
+        *,
+        runs: Runs,
+        gallery: Gallery,
+        keep: RetentionPeriods,
+        on_replicate: bool,
+        wake_keeper: Callable[[], None],
+    ) -> None:
         self._runs = runs
+        self._gallery = gallery
+        self._wake_keeper = wake_keeper
         self._keep = keep
         self._on_replicate = on_replicate
 
@@ -68,34 +89,60 @@ class PrivacyCommands(
     @app_commands.command(description="Delete everything stored about you")
     async def delete(self, interaction: Interaction) -> None:
         """Ask for confirmation first."""
-        await send_privately(interaction, view=_ConfirmCard(self._runs))
+        await send_privately(interaction, view=_ConfirmCard(self._erase))
+
+    async def _erase(self, interaction: discord.Interaction[Any], *, messages: bool) -> str:
+        """Erase a person's data, and with ``messages`` what the bot sent about it; return what was done."""
+        erased = await self._runs.erase(interaction.user.id, messages=messages)
+        if messages:
+            await self._clear_direct_messages(interaction.user)
+        self._wake_keeper()
+        return explain_erasure(deleted=erased.deleted, pending=erased.pending, messages=messages)
+
+    async def _clear_direct_messages(self, user: discord.User | discord.Member) -> None:
+        try:
+            channel = await send_request(user.create_dm())
+        except REQUEST_ERRORS as error:
+            log.info("direct_messages_not_cleared", error=str(error))
+        else:
+            await self._gallery.request_clearing(channel.id)
 
     def _footer(self) -> str:
         return (
             f"-# Uploaded files are kept for {spell_duration(self._keep.files)}, prompts and results for "
             f"{spell_duration(self._keep.prompts)}, everything else for {spell_duration(self._keep.runs)}. "
-            f"{_REPLICATE_COPY if self._on_replicate else ''}Messages in Discord stay until you delete them.\n"
+            f"{_REPLICATE_COPY if self._on_replicate else ''}{explain_favourites()} "
+            "Messages in Discord stay until you delete them.\n"
             "-# Download it as a file with `/privacy export`, delete it with `/privacy delete`."
         )
 
 
+class _Erase(Protocol):
+    async def __call__(self, interaction: discord.Interaction[Any], *, messages: bool) -> str:
+        """Erase a person's data and return what was done."""
+        ...
+
+
 class _ConfirmCard(Card):
-    """Asks for confirmation; only the person who used the command sees it."""
+    """Asks for confirmation, and whether the bot's messages go, too; only the person who used the command sees it."""
 
-    def __init__(self, runs: Runs) -> None:
-        button: ui.Button[_ConfirmCard] = ui.Button(label="Delete my data", style=discord.ButtonStyle.danger)
-        button.callback = self._delete  # type: ignore[method-assign]  # discord.py's own way for built views
-        super().__init__([ui.TextDisplay(_CONFIRM), ui.ActionRow(button)], Tone.WARNING, timeout=_CONFIRM_SECONDS)
-        self._runs = runs
+    def __init__(self, erase: "_Erase") -> None:
+        self._erase = erase
+        buttons = [self._button(label, messages=messages) for messages, label in enumerate(erasure_labels())]
+        super().__init__(
+            [ui.TextDisplay(ask_to_erase()), ui.ActionRow(*buttons)], Tone.WARNING, timeout=_CONFIRM_SECONDS
+        )
 
-    async def _delete(self, interaction: discord.Interaction[Any]) -> None:
-        await defer(interaction)
-        erased = await self._runs.erase(interaction.user.id)
-        sentence = f"Deleted {format_count(erased.deleted, 'run')}."
-        if erased.pending:
-            sentence += f" {format_count(erased.pending, 'more run')} will be deleted when finished."
-        await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
-        self.stop()
+    def _button(self, label: str, *, messages: int) -> "ui.Button[_ConfirmCard]":
+        async def delete(interaction: discord.Interaction[Any]) -> None:
+            await defer(interaction)
+            sentence = await self._erase(interaction, messages=bool(messages))
+            await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
+            self.stop()
+
+        button: ui.Button[_ConfirmCard] = ui.Button(label=label, style=discord.ButtonStyle.danger)
+        button.callback = delete  # type: ignore[method-assign]  # discord.py's own way for built views
+        return button
 
 
 def _describe(counts: StoredCounts) -> Iterator[str]:
@@ -105,6 +152,7 @@ def _describe(counts: StoredCounts) -> Iterator[str]:
         yield f"**{format_count(counts.files, 'uploaded file')}**"
     if counts.added_commands:
         yield f"**{format_count(counts.added_commands, 'added command')}**"
+    yield from describe_library(counts)
     if counts.server_records:
         yield ngettext(
             "**{count} block or report** in servers", "**{count} blocks and reports** in servers", counts.server_records

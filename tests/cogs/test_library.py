@@ -1,11 +1,16 @@
 """/library as people use it: pages, filters, words, one result, favourites, the export."""
 
+import io
+import json
 import sqlite3
+import zipfile
 from collections.abc import Mapping
 from contextlib import closing
 
 import pytest
 
+from bot.store.tables import metadata
+from sandbox.discord.errors import CANNOT_MESSAGE_USER
 from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.state.models import Channel, Message
 from sandbox.environment import Environment
@@ -59,3 +64,78 @@ async def test_a_result_is_found_opened_and_kept(environment: Environment, mia: 
     favourites = await mia.use_command(pictures, "library browse")
     await mia.choose(shown(favourites), "Show only…", ["Favourites"])
     await reached(environment, lambda: "dog" not in favourites.text and "rain" in favourites.text)
+
+
+async def test_an_export_comes_as_archives_by_dm(environment: Environment, mia: Person, pictures: Channel) -> None:
+    result = await mia.use_command(pictures, "library export")
+    await private_text(result, "You have no results to export yet.")
+    for prompt in ("a cat in the rain", "a dog in the sun"):
+        await make(environment, mia, pictures, prompt)
+    result = await mia.use_command(pictures, "library export")
+    await private_text(result, "Sent your newest 2 results to your DMs in 1 file.")
+    [archive] = [file for message in direct_messages(environment, mia) for file in message.attachments]
+    with zipfile.ZipFile(io.BytesIO(archive.data)) as written:
+        index = json.loads(written.read("results.json"))
+        assert [result["prompt"] for result in index] == ["a dog in the sun", "a cat in the rain"]
+        assert {name.split("/")[0] for name in written.namelist()} == {"results.json", "001-draw", "002-draw"}
+        assert all(file in written.namelist() for result in index for file in result["files"])
+
+
+async def test_closed_direct_messages_are_told_in_private(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    await make(environment, mia, pictures, "a cat in the rain")
+    environment.discord.faults.refuse("POST /channels/*/messages", error=CANNOT_MESSAGE_USER)
+    result = await mia.use_command(pictures, "library export")
+    await private_text(result, "I can't send you direct messages.")
+
+
+async def test_erasing_leaves_nothing_of_a_person(environment: Environment, mia: Person, pictures: Channel) -> None:
+    noah = environment.discord.person("noah")
+    wish = "an unmistakable wish about walruses"
+    message = await make(environment, mia, pictures, wish)
+    theirs = await make(environment, noah, pictures, "a picture of Noah's")
+    await mia.react(message, "⭐")
+    await mia.react(theirs, "⭐")
+    await eventually(lambda: len(query(environment, "SELECT 1 FROM favourites")) == 2)
+    await private_text(await mia.use_command(pictures, "library export"), "Sent your newest")
+    settings = await mia.use_command(pictures, "library settings")
+    await mia.press(shown(settings), "Show my prompts")
+    told = await private_text(await mia.use_command(pictures, "privacy show"), "1 result in your library")
+    assert "2 favourites" in told
+    asked = await mia.use_command(pictures, "privacy delete")
+    await mia.press(shown(asked), "Delete data and messages")
+    await private_text(asked, "Deleted 1 run.")
+    await reached(environment, lambda: message.deleted and not direct_messages(environment, mia))
+    await eventually(lambda: not query(environment, "SELECT 1 FROM message_removals"))
+    await environment.bot.stop()  # which writes the log of the database into its file
+    assert find_in_tables(environment, str(mia.user.id)) <= {"erased_runs"}  # the time of a run, for a day
+    assert find_in_tables(environment, "walruses") == set()
+    folder = environment.database_path.parent
+    holding = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".log" and b"walrus" in path.read_bytes()
+    ]
+    assert holding == []
+    assert not theirs.deleted
+
+
+def direct_messages(environment: Environment, person: Person) -> list[Message]:
+    """Return what the bot wrote to a person that is still there."""
+    chats = [
+        one for one in environment.discord.state.channels.values() if person.user in one.recipients and not one.guild
+    ]
+    return [
+        message for chat in chats for message in chat.messages.values() if message.author.bot and not message.deleted
+    ]
+
+
+def find_in_tables(environment: Environment, text: str) -> set[str]:
+    """Return the tables, of all there are, that hold a text or number anywhere."""
+    return {
+        table.name
+        for table in metadata.sorted_tables
+        for row in query(environment, f"SELECT * FROM {table.name}")  # noqa: S608  # a name of ours
+        if any(text in str(value) for value in row)
+    }

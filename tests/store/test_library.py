@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from bot.store.library import LibraryQuery
 from bot.store.models import RunOutput, RunState
 from bot.store.store import Store
 from bot.visibility import Visibility
+from tests.clock import VirtualClock
+from tests.store.databases import sqlite_only
+from tests.store.files import read_bytes
 from tests.store.samples import BOB, MIA, T0, after, make_run
 
 PICTURE = b"a small picture"
@@ -309,3 +313,24 @@ async def test_a_copy_deleted_by_hand_is_left_alone(store: Store) -> None:
     assert await star(store, "run-1", 3) == [False]
     assert await store.gallery.list_outdated(limit=9) == ()
     assert await store.library.get_entry("run-1", MIA) is not None
+
+
+@sqlite_only
+async def test_erased_words_are_overwritten_in_the_file(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+    """FTS5 only adds to its index: a word of a deleted row stays in the file until its parts are merged."""
+    store = await Store.open(url, clock=clock)
+    for number in range(40):
+        await deliver(store, f"run-{number}", prompt=f"unmistakable{number} walruses")
+    await deliver(store, "bobs", author_id=BOB, prompt="a zebra")
+    await store.close()
+    assert b"walruses" in read_bytes(tmp_path / "replicord.db")
+    store = await Store.open(url, clock=clock)
+    await store.runs.erase(MIA)
+    page = await store.library.list_page(LibraryQuery(user_id=BOB, words="zebra"))
+    assert [entry.run_id for entry in page.entries] == ["bobs"]
+    await store.close()
+    left = read_bytes(tmp_path / "replicord.db")
+    assert b"walruses" not in left
+    assert b"unmistakable" not in left
+    assert f"by{MIA}".encode() not in left
+    assert b"zebra" in left

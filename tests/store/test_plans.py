@@ -7,17 +7,22 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from bot.media.types import MediaKind
 from bot.store.commands import CommandRow
+from bot.store.gallery import GalleryRules
+from bot.store.library import LibraryQuery
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.store.databases import sqlite_only
-from tests.store.samples import MIA, PNG, T0, after, load_files, make_run
+from tests.store.samples import BOB, MIA, PNG, T0, after, load_files, make_run
 
 pytestmark = sqlite_only
 
 
 # These grow with the history; the others have the rows of a day, or a handful.
-LARGE_TABLES = ("runs", "runs_1", "run_files", "run_messages")
+LARGE_TABLES = (
+    "runs", "runs_1", "run_files", "run_messages", "run_outputs", "library_entries", "library_thumbnails", "favourites",
+)  # fmt: skip
 # These partial indexes hold only active or undelivered runs; scanning them is their purpose.
 SMALL_INDEXES = ("runs_active", "runs_undelivered")
 AGE = timedelta(days=1)
@@ -71,6 +76,7 @@ async def execute_everything(store: Store) -> None:
     await runs.export(MIA)
     await runs.count_stored(MIA)
     await runs.mark_delivered(run.id, at=T0)
+    await use_library(store, run.id)
     await runs.delete_expired(after(86_400), prompts_for=AGE, files_for=AGE)
     await runs.erase(MIA)
     await runs.reserve(run, (), active_limit=3, daily_limit=9)
@@ -82,6 +88,43 @@ async def execute_everything(store: Store) -> None:
     await runs.mark_delivered("old", at=T0)
     await runs.delete_expired(after(86_400), runs_for=AGE)
     await store.commands.save(CommandRow(name="draw", target="a/b", added_by=MIA, added_at=T0))
+
+
+async def use_library(store: Store, run_id: str) -> None:
+    """Execute what is executed for the library of a delivered run."""
+    library, gallery, rules = store.library, store.gallery, GalleryRules(guild_id=2, channel_id=3, stars=1)
+    await library.save_thumbnail(run_id, b"a small picture")
+    await library.set_favourite(run_id, MIA, on=True)
+    await library.set_favourite(run_id, BOB, on=True, rules=rules)
+    for changes in PAGES:
+        await library.list_page(LibraryQuery(user_id=MIA, **changes))
+        await library.list_page(LibraryQuery(user_id=MIA, favourites=True, **changes))
+    await library.list_commands(MIA, limit=25)
+    await library.get_entry(run_id, MIA)
+    await gallery.list_unsent(limit=9)
+    await gallery.mark_sending(run_id)
+    await gallery.mark_sent(run_id, 700, stars=1)
+    await gallery.list_outdated(limit=9)
+    await gallery.mark_shown(run_id, stars=1)
+    await gallery.find_run(700)
+    await gallery.get_consent(MIA)
+    await library.mark_message_deleted(700)
+    await library.mark_message_deleted(72)
+    await library.set_favourite(run_id, MIA, on=False)
+
+
+PAGES: tuple[dict[str, Any], ...] = (
+    {},
+    {"before": 9},
+    {"after": 0},
+    {"guild_id": 2, "before": 9},
+    {"command": "generate", "before": 9},
+    {"kinds": frozenset({MediaKind.IMAGE}), "before": 9},
+    {"command": "generate", "guild_id": 2, "kinds": frozenset({MediaKind.IMAGE}), "before": 9},
+    {"words": "cat"},
+    {"words": "a cat", "before": 9},
+    {"words": "a cat", "command": "generate", "after": 0},
+)
 
 
 def full_scans(plan: list[str]) -> list[str]:
@@ -118,3 +161,26 @@ async def test_full_scan_is_detected(store: Store) -> None:
         return full_scans([row[3] for row in plan])
 
     assert await store.database.read(explain) == ["SCAN runs"]
+
+
+async def test_pages_of_the_library_come_sorted_from_an_index(store: Store) -> None:
+    """Whatever the filter, a page is a walk along an index from where it begins: nothing is sorted, or read before."""
+    with record_statements() as executed:
+        for changes in PAGES:
+            await store.library.list_page(LibraryQuery(user_id=MIA, **changes))
+            await store.library.list_page(LibraryQuery(user_id=MIA, favourites=True, **changes))
+        await store.library.list_commands(MIA, limit=25)
+    pages = {text: values for text, values in executed.items() if "LIMIT" in text}
+    assert len(pages) >= 2 * len(PAGES)
+
+    def explain(connection: Connection) -> dict[str, list[str]]:
+        return {
+            text: [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
+            for text, values in pages.items()
+        }
+
+    for text, plan in (await store.database.read(explain)).items():
+        steps = " / ".join(plan)
+        assert "TEMP B-TREE" not in steps, (text, plan)
+        own = "SEARCH library_entries USING COVERING INDEX library_entries_by_" in steps
+        assert own or "favourites USING" in steps or plan[0].startswith("SCAN library_words VIRTUAL"), (text, plan)
