@@ -109,7 +109,8 @@ async def test_erasing_leaves_nothing_of_a_person(environment: Environment, mia:
     await reached(environment, lambda: message.deleted and not direct_messages(environment, mia))
     await eventually(lambda: not query(environment, "SELECT 1 FROM message_removals"))
     await environment.bot.stop()  # which writes the log of the database into its file
-    assert find_in_tables(environment, str(mia.user.id)) <= {"erased_runs"}  # the time of a run, for a day
+    # When a run was made, for a day, and what it cost, for a month: erasing gives nobody a new day or budget.
+    assert find_in_tables(environment, str(mia.user.id)) <= {"erased_runs", "budget_sums"}
     assert find_in_tables(environment, "walruses") == set()
     folder = environment.database_path.parent
     holding = [
