@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,14 +75,11 @@ class _Line:
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_unix_connection(self._path)
-        try:
+        with suppress(ConnectionError, asyncio.CancelledError):
             await asyncio.gather(self._copy(reader, server_writer), self._copy(server_reader, writer))
-        finally:
-            server_writer.transport.abort()
-            writer.transport.abort()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
         while data := await reader.read(65_536):
             loop.call_later(self._delay, writer.write, data)
-        writer.transport.abort()
+        loop.call_later(self._delay, writer.close)

@@ -27,7 +27,7 @@ _OPTIONS = (
     "fsync=off",
     "full_page_writes=off",
     "shared_buffers=16MB",
-    "max_connections=60",
+    "max_connections=100",
     "autovacuum=off",
     "log_error_verbosity=terse",
 )

@@ -24,15 +24,16 @@ class Database:
         self,
         location: DatabaseLocation,
         *,
-        connections: Sequence[DatabaseConnection],
+        writers: Sequence[DatabaseConnection],
+        readers: Sequence[DatabaseConnection],
         clock: Clock,
         metrics: Metrics | None,
     ) -> None:
         self.location = location
         self._clock = clock
         self._metrics = metrics
-        self._writer = JobQueue(connections[:1], name="store-writer", clock=clock, group_commit=True)
-        self._reader = JobQueue(connections[1:], name="store-reader", clock=clock) if connections[1:] else self._writer
+        self._writer = JobQueue(writers, name="store-writer", clock=clock, group_commit=len(writers) == 1)
+        self._reader = JobQueue(readers, name="store-reader", clock=clock) if readers else self._writer
         self._urgent: JobQueue | None = None
 
     @classmethod
@@ -44,16 +45,20 @@ class Database:
         clock: Clock,
         metrics: Metrics | None = None,
     ) -> "Database":
-        """Open the reading connections and start the queues; DBAPIError if a connection fails."""
-        connections = [writer]
+        """Open the reading connections and start the queues; DBAPIError if a connection fails.
+
+        Further connections that write are opened when they are first used.
+        """
+        readers: list[DatabaseConnection] = []
         try:
-            while len(connections) <= location.readers:
-                connections.append(await DatabaseConnection.open(location, reading=True))
+            while len(readers) < location.readers:
+                readers.append(await DatabaseConnection.open(location, reading=True))
         except BaseException:
-            for connection in connections[1:]:
+            for connection in readers:
                 await connection.close()
             raise
-        return cls(location, connections=connections, clock=clock, metrics=metrics)
+        writers = [writer, *(DatabaseConnection(location) for _ in range(1, location.writers))]
+        return cls(location, writers=writers, readers=readers, clock=clock, metrics=metrics)
 
     @property
     def is_writable(self) -> bool:
@@ -61,7 +66,7 @@ class Database:
         return self._writer.works
 
     async def write(self, job: Job[T]) -> T:
-        """Run ``job`` with the write lock held; when this returns, the change is on disk."""
+        """Run ``job``; when this returns, the change is on disk. SQLite's write lock is held meanwhile."""
         return await self._run_timed("write", self._writer, job)
 
     async def write_at_once(self, job: Job[T]) -> T:

@@ -17,6 +17,10 @@ class DatabaseLocation(Protocol):
     """Where a database is, and how it is opened, locked, checked and copied. ``str()`` shows no password."""
 
     @property
+    def writers(self) -> int:
+        """How many connections write at once; one that is alone shares its commits among the jobs that wait."""
+
+    @property
     def readers(self) -> int:
         """How many connections for reading the bot opens; 0 if all jobs use the writer's."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLE_URL: Final = "postgresql://replicord:password@localhost/replicord"
 
+_WRITERS = 6
 _READERS = 2
 
 # A server that has vanished is noticed within these times (seconds and milliseconds), by the client and by the server:
@@ -93,6 +94,11 @@ class PostgresqlLocation:
         except psycopg.ProgrammingError as error:
             names = ", ".join(sorted(self.url.query))
             raise ConfigError(f"DATABASE_URL has a parameter that PostgreSQL does not know ({names}).") from error
+
+    @property
+    def writers(self) -> int:
+        """Six: a transaction is four and more round trips, and one that waits keeps only its own connection."""
+        return _WRITERS
 
     @property
     def readers(self) -> int:

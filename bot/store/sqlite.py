@@ -52,6 +52,11 @@ class SqliteLocation:
         return "memory" if self.path is None else str(self.path)
 
     @property
+    def writers(self) -> int:
+        """One: a second would only wait for its lock."""
+        return 1
+
+    @property
     def readers(self) -> int:
         """Two; none in memory, where a second connection would be a second database."""
         return 0 if self.path is None else _READERS

@@ -60,6 +60,7 @@ async def busy_writer(store: Store) -> AsyncIterator[None]:
     await holding
 
 
+@sqlite_only
 async def test_queued_transitions_share_a_transaction(store: Store) -> None:
     run_ids = [f"run-{number}" for number in range(2 * GROUP_COMMIT_MAX)]
     for run_id in run_ids:

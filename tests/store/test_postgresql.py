@@ -55,6 +55,15 @@ async def distant(created_url: str, proxy: TcpProxy, clock: VirtualClock) -> Asy
     await store.close()
 
 
+async def execute_on_each_writer(store: Store, statement: str) -> None:
+    """Execute a statement on each connection that writes: all of them are idle, so each takes one job."""
+
+    def execute(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    await asyncio.gather(*(store.database.write(execute) for _ in range(store.database.location.writers)))
+
+
 @pytest.fixture
 def own_server() -> Iterator[PostgresqlServer]:
     """A server that the test may stop."""
@@ -206,15 +215,20 @@ async def test_commit_that_never_arrived_is_repeated(distant: Store, proxy: TcpP
 async def test_unknown_commit_waits_for_the_server(distant: Store, proxy: TcpProxy, clock: VirtualClock) -> None:
     await distant.runs.reserve(make_run(), ())
     await distant.runs.reserve(make_run("run-2"), ())
+    await execute_on_each_writer(distant, "SELECT 1")
     proxy.lose_answer_to(COMMIT)
     proxy.refusing = True
     unknown = asyncio.create_task(distant.runs.mark_sent("run-1", at=after(1)))
     await proxy.lost.wait()
+    proxy.cut()
     with pytest.raises(StoreError, match=AWAY):
         await distant.runs.mark_sent("run-2", at=after(1))
     assert not unknown.done()
     proxy.refusing = False
-    await clock.advance(1)
+    async with asyncio.timeout(30):
+        while not unknown.done():
+            await clock.advance(1)
+            await asyncio.sleep(0.01)
     assert await unknown
     assert await distant.runs.mark_sent("run-2", at=after(1))
 
@@ -222,7 +236,7 @@ async def test_unknown_commit_waits_for_the_server(distant: Store, proxy: TcpPro
 async def test_lock_of_another_program_is_explained(created_url: str, clock: VirtualClock) -> None:
     store = await Store.open(created_url, clock=clock)
     await store.runs.reserve(make_run(), ())
-    await store.database.write(lambda connection: connection.exec_driver_sql("SET lock_timeout = '100ms'").close())
+    await execute_on_each_writer(store, "SET lock_timeout = '100ms'")
     async with await psycopg.AsyncConnection.connect(created_url) as shell:
         await shell.execute("UPDATE runs SET author_name = 'bob'")
         with pytest.raises(StoreError, match="Another program has locked the database"):
