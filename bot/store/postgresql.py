@@ -125,7 +125,8 @@ class PostgresqlLocation:
             poolclass=NullPool,  # a lost connection is replaced, not kept
             hide_parameters=True,  # they are prompts and tokens, and an error's text is logged
             isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
-            execution_options={"postgresql_readonly": True} if reading else {},
+            # SQLAlchemy asks for the rowcount of an INSERT only then, and psycopg forgets it with the cursor.
+            execution_options={"preserve_rowcount": True, "postgresql_readonly": reading},
         )
 
     def read_size(self, connection: Connection) -> int:

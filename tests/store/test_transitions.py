@@ -262,8 +262,8 @@ async def test_database_rejects_inconsistent_rows(store: Store, change: str) -> 
 
 async def test_message_is_sending_until_its_id_is_stored(runs: Runs) -> None:
     await runs.reserve(make_run())
-    await runs.mark_message_sending("run-1", 1)
-    await runs.mark_message_sending("run-1", 2)
+    assert await runs.mark_message_sending("run-1", 1)
+    assert await runs.mark_message_sending("run-1", 2)
     run = await runs.get("run-1")
     assert run is not None
     assert run.sending == 2
@@ -271,4 +271,4 @@ async def test_message_is_sending_until_its_id_is_stored(runs: Runs) -> None:
     run = await runs.get("run-1")
     assert run is not None
     assert (run.sending, run.messages) == (None, {2: 72})
-    await runs.mark_message_sending("nobody", 1)
+    assert not await runs.mark_message_sending("nobody", 1)
