@@ -116,7 +116,7 @@ class RunAccess:
         try:
             return decide_run(actor, request, await self.load_rules(interaction))
         except Refused as refused:
-            line = join_facts(f"**{format_name(actor.name)}**", f"/{escape(command)}", refused.sentence)
+            line = join_facts(f"**{format_name(actor.name)}**", refused.sentence)
             self._log.post(actor.guild_id, LogLine.REFUSALS, line)
             raise
 

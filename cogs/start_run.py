@@ -120,6 +120,7 @@ class RunStarter:
         options, else ``visibility``, else the command's default. Raises UserError if the run cannot start; nothing is
         billed then. Returns None if a question about its cost comes first.
         """
+        await self._access.decide(interaction, command=command.name, target=command.target)  # before what is entered
         values, chosen = take_visibility(command.layout, values)
         preferences = await self._personal.get_preferences(interaction.user.id)
         placement = await self._personal.place(interaction, command.layout, values, chosen=preferences)

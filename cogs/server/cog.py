@@ -39,13 +39,13 @@ from bot.ui.render.server_cards import (
     MemberView,
     ServerState,
     commands_card,
-    describe_log_change,
     history_card,
     limits_card,
     member_card,
     overview_card,
     people_card,
 )
+from bot.ui.render.server_history import describe_change
 from bot.ui.server_components import ServerAction
 from cogs.permissions import RunAccess, actor_of, known_places
 from cogs.server.forms import (
@@ -236,7 +236,7 @@ class ServerCommands(
         newest: ServerChange | None = next(iter(await self._servers.list_changes(guild.id, most=1)), None)
         if newest is not None:
             kind = LogLine.BLOCKS if newest.section == Section.PEOPLE else LogLine.CHANGES
-            self._log.post(guild.id, kind, describe_log_change(newest))
+            self._log.post(guild.id, kind, describe_change(newest, when=False))
 
     # -- what a member sees
 

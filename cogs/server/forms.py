@@ -32,7 +32,7 @@ from bot.rules.server_rules import (
     ServerRules,
 )
 from bot.rules.words import read_words
-from bot.ui.render.server_cards import delivery_words, format_dollars, log_line_words
+from bot.ui.render.server_words import delivery_words, format_dollars, log_line_words
 from bot.ui.respond import report_error
 
 Interaction = discord.Interaction[Any]

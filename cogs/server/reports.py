@@ -25,7 +25,7 @@ from bot.store.server_rules import Servers
 from bot.ui.first_response import defer, edit_message, send_modal
 from bot.ui.render.markdown import format_name
 from bot.ui.render.report_cards import report_answer, report_card
-from bot.ui.render.server_cards import describe_log_change
+from bot.ui.render.server_history import describe_change
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.respond import respond
 from bot.ui.server_components import ReportAction
@@ -192,7 +192,7 @@ class ReportResultMenu(commands.Cog):
         until = None if request.lasting is None else now + request.lasting
         await self._reports.close_with_block(report, reason=request.reason, until=until, by=interaction.user.id, at=now)
         for change in await self._servers.list_changes(report.guild_id, most=1):
-            self._log.post(report.guild_id, LogLine.BLOCKS, describe_log_change(change))
+            self._log.post(report.guild_id, LogLine.BLOCKS, describe_change(change, when=False))
         await self._show(interaction, await self._load_report(interaction, report_id))
 
     async def _close(self, interaction: Interaction, report: Report, state: ReportState) -> None:

@@ -1,6 +1,6 @@
 """The private card in which whoever manages a server sets its rules, and what members see of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,13 +15,13 @@ from bot.rules.server_rules import (
     EVERY_COMMAND,
     CommandRule,
     Delivery,
-    LogLine,
-    RoleLimits,
     ServerRules,
 )
 from bot.store.server_rules import BlockRow, ServerChange
 from bot.ui.render.cards import Card, Entry, Tone, list_card
 from bot.ui.render.markdown import escape, format_timestamp, one_line
+from bot.ui.render.server_history import describe_change
+from bot.ui.render.server_words import delivery_words, describe_limits, describe_rule, log_line_words
 from bot.ui.server_components import CommandSelect, LimitsRoleSelect, ServerAction, ServerButton
 
 LINES_SHOWN: Final = 6  # of a section in the overview
@@ -29,7 +29,6 @@ BLOCKS_SHOWN: Final = 8
 CHANGES_SHOWN: Final = 10
 _SECTION_CHARS: Final = 450
 _REASON_CHARS: Final = 120
-_VALUE_CHARS: Final = 160
 _PAGE: Final = SELECT_OPTIONS - 1  # commands beside the entry for all others
 
 
@@ -139,7 +138,7 @@ def history_card(changes: Sequence[ServerChange]) -> Card:
     """Return the card of the newest changes."""
     return list_card(
         _("History"),
-        [Entry(text=_describe_change(change)) for change in changes[:CHANGES_SHOWN]],
+        [Entry(text=describe_change(change)) for change in changes[:CHANGES_SHOWN]],
         intro="" if changes else _("Nothing has been changed yet."),
         buttons=[_back_button()],
     )
@@ -198,11 +197,6 @@ def member_card(view: MemberView) -> Card:
     return list_card(_("What you can use here"), [Entry(text="\n".join(lines))])
 
 
-def describe_log_change(change: ServerChange) -> str:
-    """Return a change of the rules as a line of the log."""
-    return _describe_change(change, when=False)
-
-
 # Sections in words
 
 
@@ -213,50 +207,15 @@ def _describe_commands(state: ServerState, *, most: int = LINES_SHOWN) -> list[s
 
 def _describe_rule(state: ServerState, name: str, rule: CommandRule) -> str:
     title = _("every other command") if name == EVERY_COMMAND else f"/{escape(name)}"
-    if not rule.enabled:
-        return join_facts(title, _("off"))
-    facts = []
-    if rule.channels:
-        where = ", ".join(_channel(state, channel) for channel in sorted(rule.channels))
-        facts.append(_("only in {channels}").format(channels=where))
-    if rule.roles:
-        facts.append(_("for {roles}").format(roles=", ".join(_role(state, role) for role in sorted(rule.roles))))
-    if rule.age_restricted:
-        facts.append(_("age-restricted"))
-    return join_facts(title, *(facts or [_("everywhere, for everybody")]))
+    facts = describe_rule(rule, channel=lambda one: _channel(state, one), role=lambda one: _role(state, one))
+    return join_facts(title, facts)
 
 
 def _describe_limits(state: ServerState, *, most: int = LINES_SHOWN) -> list[str]:
     lines = [
-        join_facts(_role(state, role), *_limit_words(limits)) for role, limits in sorted(state.rules.limits.items())
+        join_facts(_role(state, role), *describe_limits(limits)) for role, limits in sorted(state.rules.limits.items())
     ]
     return _shorten(lines, most) if lines else [_("The bot's own limits")]
-
-
-def _limit_words(limits: RoleLimits) -> Iterator[str]:
-    if limits.at_once is not None:
-        yield _("{count} at once").format(count=limits.at_once)
-    if limits.per_day is not None:
-        yield _("{count} in 24 hours").format(count=limits.per_day)
-    if limits.month_micro_dollars is not None:
-        yield _("{sum} a month").format(sum=format_dollars(limits.month_micro_dollars))
-    if limits.outputs is not None:
-        yield ngettext("{count} output", "{count} outputs", limits.outputs).format(count=limits.outputs)
-
-
-def format_dollars(micro_dollars: int) -> str:
-    """Return a sum as people write it: "$5", "$0.25"."""
-    dollars, rest = divmod(micro_dollars, 1_000_000)
-    return f"${dollars}" if not rest else f"${micro_dollars / 1_000_000:.2f}"
-
-
-def delivery_words() -> Mapping[Delivery, tuple[str, str]]:
-    """Return the name of each place for results, and what it means."""
-    return {
-        Delivery.PUBLIC: (_("In the channel"), _("Everybody sees the result where the command was used.")),
-        Delivery.THREAD: (_("In a thread"), _("Each person has a thread in the channel for their results.")),
-        Delivery.PRIVATE: (_("In private"), _("Only the person who used the command sees the result.")),
-    }
 
 
 def _result_words(rules: ServerRules) -> Iterator[str]:
@@ -308,17 +267,6 @@ def _describe_gallery(state: ServerState) -> list[str]:
     return [join_facts(_channel(state, channel), words), *_warn_unwritable(state, channel)]
 
 
-def log_line_words() -> Mapping[LogLine, tuple[str, str]]:
-    """Return the name of each kind of line in the log, and what it tells."""
-    return {
-        LogLine.RUNS: (_("Runs"), _("Each finished run, with who started it")),
-        LogLine.REFUSALS: (_("Refusals"), _("What these rules refused, and to whom")),
-        LogLine.CHANGES: (_("Changes"), _("Each change of these rules")),
-        LogLine.BLOCKS: (_("Blocks"), _("Who was blocked, by whom and until when")),
-        LogLine.BUDGETS: (_("Budgets"), _("When most of a budget is spent")),
-    }
-
-
 def _describe_log(state: ServerState) -> list[str]:
     rules = state.rules
     if rules.log_channel_id is None:
@@ -344,50 +292,6 @@ def _describe_block(block: BlockRow) -> str:
 
 def _until(when: datetime) -> str:
     return _("until {when}").format(when=format_timestamp(when, "f"))
-
-
-def _describe_change(change: ServerChange, *, when: bool = True) -> str:
-    who = _("somebody") if change.by_id is None else f"<@{change.by_id}>"
-    head = join_facts(format_timestamp(change.changed_at) if when else "", who, f"**{_section_name(change.section)}**")
-    subject = [f"<@{change.subject_id}>"] if change.subject_id is not None else []
-    lines = [*subject, *_differences(change.before, change.after)]
-    return "\n".join([head, *(f"-# {line}" for line in lines[:LINES_SHOWN])])
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield what changed, a line each: the name of the value, how it was and how it is."""
-    for name in sorted({*before, *after}):
-        old, new = before.get(name), after.get(name)
-        if old == new:
-            continue
-        inner = f"{path} {name}".strip().replace("_", " ")
-        if isinstance(old, dict | None) and isinstance(new, dict | None) and (old or new):
-            yield from _differences(old or {}, new or {}, inner)
-        else:
-            yield f"{escape(one_line(inner, 60))}: {_value(old)} → {_value(new)}"
-
-
-def _value(value: Any) -> str:
-    if value is None or value == []:
-        return _("not set")
-    if isinstance(value, bool):
-        return _("on") if value else _("off")
-    if isinstance(value, list):
-        value = ", ".join(map(str, value))
-    return escape(one_line(str(value), _VALUE_CHARS)) or "–"
-
-
-def _section_name(section: str) -> str:
-    names = {
-        "commands": _("Commands"),
-        "limits": _("Limits"),
-        "results": _("Results"),
-        "safety": _("Safety"),
-        "people": _("People"),
-        "gallery": _("Gallery"),
-        "log": _("Log"),
-    }
-    return names.get(section, escape(one_line(section, 20)))
 
 
 def _describe_left(view: MemberView) -> Iterator[str]:
