@@ -1,0 +1,253 @@
+"""A server's rules, set in the forms of /server rules, and what members meet of them; and reports of results.
+
+One bot serves all tests: each sets the rules that it needs, and clears them.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from sandbox.discord.person import InteractionResult, Person
+from sandbox.discord.state.models import Channel, Message, Upload
+from sandbox.environment import Environment
+from sandbox.portrait import draw_portrait
+from tests.app.conftest import answered, eventually, over, reached, words
+from tests.bot_environment import open_environment
+from tests.cogs.conftest import PACE, private_text
+from tests.discord_spec import check_discord_calls
+from tests.replicate_spec import check_replicate_calls
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("server rules")]
+
+ME = Upload("me.png", draw_portrait())
+EVERYONE = "Choose a role; @everyone is one, too"
+NO_RULE = {"Offer it in this server": True, "Only in these channels": [], "Only for these roles": []}
+NO_LIMITS = {"Runs at once": "", "Runs in 24 hours": "", "Dollars a month": "", "Most outputs of a run": ""}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
+    """A started bot; at the end all its requests must match the specifications of both services."""
+    async with open_environment(tmp_path_factory.mktemp("server"), timings=PACE) as environment:
+        await environment.start_bot()
+        yield environment
+        check_discord_calls(environment.discord.calls)
+        check_replicate_calls(environment.replicate.calls)
+
+
+@pytest.fixture
+def general(environment: Environment) -> Channel:
+    return environment.discord.state.channel("general")
+
+
+@pytest.fixture
+def ada(environment: Environment) -> Person:
+    """A moderator, who may manage messages and the server."""
+    return environment.discord.person("ada")
+
+
+@pytest.fixture
+def noah(environment: Environment) -> Person:
+    return environment.discord.person("noah")
+
+
+async def open_rules(person: Person, channel: Channel) -> Message:
+    result = await person.use_command(channel, "server rules")
+    await private_text(result, "Server rules")
+    assert result.message is not None
+    return result.message
+
+
+async def submit(person: Person, opened: InteractionResult, values: Mapping[str, Any], *shown: str) -> None:
+    """Submit the form that a button opened; the card is brought up to date."""
+    assert opened.modal is not None, opened.text
+    await private_text(await person.submit(opened, values), *shown)
+
+
+async def set_section(person: Person, channel: Channel, section: str, values: Mapping[str, Any]) -> None:
+    card = await open_rules(person, channel)
+    await submit(person, await person.press(card, f"Edit {section}"), values, "Server rules")
+
+
+async def set_command(person: Person, channel: Channel, name: str, values: Mapping[str, Any]) -> None:
+    card = await open_rules(person, channel)
+    await private_text(await person.press(card, "Edit commands"), "Commands")
+    await submit(person, await person.choose(card, "Choose a command", [name]), values, "Commands")
+
+
+async def set_limits(person: Person, channel: Channel, values: Mapping[str, Any]) -> None:
+    card = await open_rules(person, channel)
+    await private_text(await person.press(card, "Edit limits"), "most generous number")
+    assert channel.guild is not None
+    opened = await person.choose(card, EVERYONE, [channel.guild.everyone])
+    await submit(person, opened, {**NO_LIMITS, **values}, "Limits")
+
+
+async def open_people(person: Person, channel: Channel) -> Message:
+    card = await open_rules(person, channel)
+    await private_text(await person.press(card, "Edit people"), "People")
+    return card
+
+
+def billed(environment: Environment) -> int:
+    return len(environment.replicate.predictions)
+
+
+async def draw(environment: Environment, person: Person, channel: Channel, prompt: str = "a fox") -> Message:
+    message = answered(await person.use_command(channel, "draw", {"prompt": prompt}))
+    await reached(environment, lambda: over(message))
+    return message
+
+
+async def test_only_who_manages_the_server_sets_its_rules(
+    mia: Person, ada: Person, olga: Person, pictures: Channel
+) -> None:
+    await private_text(await mia.use_command(pictures, "server rules"), "Only people with Manage Server")
+    card = await open_rules(ada, pictures)
+    state = card.channel.guild
+    assert state is not None
+    moderators = next(role for role in state.roles.values() if role.name == "moderators")
+    opened = await ada.press(card, "Edit results")
+    permissions, moderators.permissions = moderators.permissions, 0
+    try:
+        await private_text(await ada.press(card, "Edit log"), "Only people with Manage Server")
+        await private_text(await ada.submit(opened, {}), "Only people with Manage Server")
+    finally:
+        moderators.permissions = permissions
+    await open_rules(olga, pictures)
+
+
+async def test_a_members_refusals_say_what_to_do_and_cost_nothing(
+    environment: Environment, mia: Person, ada: Person, pictures: Channel, general: Channel
+) -> None:
+    assert pictures.guild is not None
+    moderators = next(role for role in pictures.guild.roles.values() if role.name == "moderators")
+    before = billed(environment)
+    await set_command(ada, pictures, "/draw", {"Only in these channels": [general]})
+    await private_text(await mia.use_command(pictures, "draw", {"prompt": "a fox"}), f"Use it in <#{general.id}>")
+    await set_command(ada, pictures, "/draw", {**NO_RULE, "Only for these roles": [moderators]})
+    await private_text(await mia.use_command(pictures, "draw", {"prompt": "a fox"}), f"only for <@&{moderators.id}>")
+    await set_command(ada, pictures, "/draw", {**NO_RULE, "Only in age-restricted channels": True})
+    await private_text(await mia.use_command(pictures, "draw", {"prompt": "a fox"}), "age-restricted channels")
+    await set_command(ada, pictures, "/draw", {"Offer it in this server": False})
+    await private_text(await mia.use_command(pictures, "draw", {"prompt": "a fox"}), "switched off", "/server show")
+    await set_command(ada, pictures, "/draw", {**NO_RULE, "Only in age-restricted channels": False})
+    await set_section(ada, pictures, "safety", {"Refused words, one per line": "gun\nbig knife"})
+    await private_text(
+        await mia.use_command(pictures, "draw", {"prompt": "a ｂｉｇ kni\u200bfe"}), "“big knife”", "Change"
+    )
+    await set_section(ada, pictures, "safety", {"Refused words, one per line": ""})
+    await set_limits(ada, pictures, {"Most outputs of a run": "2"})
+    values = {"prompt": "a fox", "subject": ME, "number_of_outputs": 3}
+    await private_text(await mia.use_command(pictures, "generate", values), "2 outputs at a time", "asks for 3")
+    assert billed(environment) == before
+    await set_limits(ada, pictures, {})
+    await draw(environment, mia, pictures)
+    assert billed(environment) == before + 1
+
+
+async def test_limits_count_in_the_reservation_and_show_what_is_left(
+    environment: Environment, noah: Person, ada: Person, pictures: Channel
+) -> None:
+    await set_limits(ada, pictures, {"Runs at once": "1", "Runs in 24 hours": "2"})
+    values = {"prompt": "a fox", "subject": ME, "number_of_outputs": 20}
+    running = answered(await noah.use_command(pictures, "generate", values))
+    await reached(environment, lambda: "Cancel" in running.buttons)
+    await private_text(
+        await noah.use_command(pictures, "draw", {"prompt": "a fox"}), "1 run in progress in this server"
+    )
+    await private_text(await noah.use_command(pictures, "server show"), "1 of 1 in progress", "1 of 2 left")
+    await noah.press(running, "Cancel")
+    await reached(environment, lambda: over(running))
+    await draw(environment, noah, pictures)
+    await private_text(await noah.use_command(pictures, "draw", {"prompt": "a fox"}), "limit of 2 runs in 24 hours")
+    await draw(environment, noah, environment.discord.state.dm("noah"))
+    await set_limits(ada, pictures, {})
+
+
+async def test_a_block_stops_new_runs_and_lets_one_go_on(
+    environment: Environment, noah: Person, ada: Person, pictures: Channel
+) -> None:
+    values = {"prompt": "a fox", "subject": ME, "number_of_outputs": 6}
+    running = answered(await noah.use_command(pictures, "generate", values))
+    await reached(environment, lambda: "Cancel" in running.buttons)
+    card = await open_people(ada, pictures)
+    block = {"Whom": [noah.user], "How long": "An hour", "Reason": "too many foxes"}
+    await submit(ada, await ada.press(card, "Block somebody"), block, f"<@{noah.user.id}>", "too many foxes")
+    await private_text(await noah.use_command(pictures, "generate"), "can't use this bot", "Reason: too many foxes")
+    await private_text(await noah.use_command(pictures, "server show"), "can't use this bot")
+    await reached(environment, lambda: over(running))
+    assert "6 images" in words(running)
+    await private_text(await noah.press(running, "Again"), "can't use this bot")
+    await draw(environment, noah, environment.discord.state.dm("noah"))
+    await private_text(await ada.press(card, "Lift"), "Nobody is blocked")
+    await draw(environment, noah, pictures)
+
+
+async def test_nobody_is_locked_out_of_the_rules(ada: Person, pictures: Channel) -> None:
+    card = await open_people(ada, pictures)
+    block = {"Whom": [ada.user], "How long": "For good"}
+    await submit(ada, await ada.press(card, "Block somebody"), block, "for good")
+    await private_text(await ada.use_command(pictures, "draw", {"prompt": "a fox"}), "can't use this bot")
+    await private_text(await ada.press(await open_people(ada, pictures), "Lift"), "Nobody is blocked")
+
+
+async def test_a_report_reaches_the_log_and_is_handled_once(environment: Environment, general: Channel) -> None:
+    mia, noah, ada = (environment.discord.person(name) for name in ("mia", "noah", "ada"))
+    pictures = environment.discord.state.channel("pictures")
+    message = await draw(environment, mia, pictures)
+    refused = await noah.use_context_menu(message, "Report result")
+    await private_text(refused, "no channel for reports")
+    await set_section(ada, pictures, "log", {"Log channel": [general], "Lines": ["Blocks"], "Show prompts": True})
+    opened = await noah.use_context_menu(message, "Report result")
+    await private_text(await noah.submit(opened, {"What is wrong with it?": "rude"}), "moderators have your report")
+    again = await ada.use_context_menu(message, "Report result")
+    await private_text(await ada.submit(again, {}), "reported already")
+
+    def cards() -> list[Message]:
+        return [one for one in general.messages.values() if "reported" in one.text and "Dismiss" in one.buttons]
+
+    await eventually(cards)
+    [card] = cards()
+    assert all(part in card.text for part in ("Mia", "/draw", "a fox", "rude", f"<@{noah.user.id}>"))
+    await private_text(await mia.press(card, "Remove"), "Only people who manage messages")
+    opened = await ada.press(card, "Block author")
+    await ada.submit(opened, {"How long": "A day", "Reason": "rude pictures"})
+    await eventually(lambda: "Author blocked" in card.text)
+    assert not card.buttons
+    await private_text(await mia.use_command(pictures, "draw", {"prompt": "a fox"}), "rude pictures")
+    await eventually(lambda: any("blocked" in one.text and one is not card for one in general.messages.values()))
+    await private_text(await ada.press(await open_people(ada, pictures), "Lift"), "Nobody is blocked")
+
+    opened = await noah.use_context_menu(message, "Report result")
+    await private_text(await noah.submit(opened, {}), "moderators have your report")
+    await eventually(cards)
+    [card] = cards()
+    await ada.press(card, "Remove")
+    await eventually(lambda: message.deleted)
+    await eventually(lambda: "Removed" in card.text)
+    await set_section(ada, pictures, "log", {"Log channel": []})
+
+
+async def test_the_card_and_its_history_work_after_a_restart(
+    environment: Environment, ada: Person, pictures: Channel
+) -> None:
+    card = await open_rules(ada, pictures)
+    await environment.bot.kill()
+    await environment.start_bot()
+    await submit(ada, await ada.press(card, "Edit results"), {"Hide pictures behind a spoiler": True}, "spoiler")
+    await private_text(await ada.press(card, "History"), f"<@{ada.user.id}>", "spoiler: off → on")
+    await set_section(ada, pictures, "results", {"Hide pictures behind a spoiler": False})
+
+
+async def test_who_brings_the_bot_along_meets_the_servers_rules(
+    environment: Environment, mia: Person, ada: Person, pictures: Channel
+) -> None:
+    """The rules of a server stay when the bot is removed from it."""
+    await set_section(ada, pictures, "safety", {"Refused words, one per line": "gun"})
+    assert pictures.guild is not None
+    environment.discord.person("olga").remove_bot(pictures.guild)
+    mia.user.installed = True
+    await private_text(await mia.use_command(pictures, "draw", {"prompt": "a gun"}), "“gun”")
