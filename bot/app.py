@@ -92,6 +92,7 @@ from cogs.preferences.cog import PreferencesCommand
 from cogs.presets.cog import PRESET_ENTRIES, PresetCommands
 from cogs.presets.published import PublishedPresets
 from cogs.privacy.cog import PrivacyCommands
+from cogs.reply_places import ReplyPlaces
 from cogs.result_files import ResultFiles
 from cogs.result_menu.cog import ResultMenu
 from cogs.results.cog import MENU_ENTRIES as RESULT_ENTRIES
@@ -104,6 +105,7 @@ from cogs.server.cog import ServerCommands
 from cogs.server.log import ServerLog
 from cogs.server.removal import ResultRemover
 from cogs.server.reports import ReportResultMenu
+from cogs.server.threads import ResultThreads
 from cogs.server_shares.cog import ServerShares
 from cogs.start_run import RunStarter
 from cogs.usage.cog import UsageCommand
@@ -268,6 +270,7 @@ class App:
             access=self._run_access,
             inputs=self._build_input_reader(http),
             personal=self._personal,
+            places=ReplyPlaces(ResultThreads(store.servers)),
             clock=clock,
             new_id=_new_id,
             pricing=self._pricing,
@@ -516,6 +519,7 @@ class App:
             ),
             ResultActions(
                 runs=runs,
+                access=self._run_access,
                 messages=self._result_messages,
                 changes=self._result_changes,
                 direct_messages=self._direct_messages,
@@ -565,7 +569,7 @@ class App:
             reports=store.reports,
             servers=store.servers,
             server_log=self._server_log,
-            remover=ResultRemover(client, self._engine),
+            remover=ResultRemover(client, engine=self._engine, changes=self._result_changes),
             clock=self._clock,
         )
 

@@ -22,6 +22,7 @@ from bot.store.models import Run
 from bot.store.server_rules import Servers
 from bot.ui.permissions import may_repeat
 from bot.ui.render.markdown import escape, format_name, one_line
+from bot.ui.render.server_words import keeps_covered
 from cogs.server.log import ServerLog
 
 
@@ -136,6 +137,12 @@ class RunAccess:
             rules=rules if known is None else leave_out_gone(rules, known),
             block=None if block is None else replace(block, reason=escape(one_line(block.reason, BLOCK_REASON_CHARS))),
         )
+
+    async def check_may_uncover(self, interaction: discord.Interaction[Any]) -> None:
+        """Raise Refused if the server keeps the pictures of results behind a spoiler."""
+        situation = await self.load_situation(interaction)
+        if situation is not None and situation.rules.spoiler:
+            raise Refused(keeps_covered())
 
     def may_run_any_model(self, interaction: discord.Interaction[Any]) -> bool:
         return may_run_any_model(actor_of(interaction), self._rules())

@@ -1,7 +1,6 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,6 @@ from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.formatting import join_facts
-from bot.limits import DEFAULT_FILE_BYTES
 from bot.media.types import InputFile, StoredFile
 from bot.money.budgets import BudgetLimit, Owner, Period, Scope, budget_key
 from bot.options.files import AttachedFile, RemoteFile, WebFile
@@ -19,61 +17,23 @@ from bot.options.form import build_form, restore_values
 from bot.options.parse import ParsedOptions, parse_options
 from bot.options.visibility import take_visibility
 from bot.rules.decide import RunTerms
-from bot.runs import Place, Run, RunState, is_served, parse_target
+from bot.runs import Run, RunState, is_served, parse_target
 from bot.runs.engine import Engine, repeat_run
 from bot.runs.pricing import PricedRun, Pricing
 from bot.store.models import RunParent
 from bot.store.preferences import Preferences
 from bot.store.quota import ServerQuota
 from bot.store.runs import Runs
-from bot.ui.first_response import defer_with_message, delete_followup, send_modal
+from bot.ui.first_response import send_modal
 from bot.ui.modals import Answers, FormModal
-from bot.ui.requests import REQUEST_ERRORS
 from bot.visibility import Visibility, stricter_visibility
 from cogs.cost_question import Answer, ask_about_cost
 from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess, actor_of
 from cogs.personal_inputs import PersonalInputs
+from cogs.reply_places import ReplyPlaces
 
 Interaction = discord.Interaction[Replicord]
-
-
-def reply_place(interaction: discord.Interaction, message_id: int, *, ephemeral: bool = False) -> Place:
-    """Return the place of the response ``message_id`` to this interaction.
-
-    The bot's own token reaches the message only in servers that installed the bot and in its own direct messages, and
-    no ephemeral one; elsewhere only the interaction's token does.
-    """
-    member = not ephemeral and (interaction.is_guild_integration() or bool(interaction.context.dm_channel))
-    # The author's own, larger limit ends with the token.
-    file_limit = interaction.guild.filesize_limit if interaction.guild else DEFAULT_FILE_BYTES
-    return Place(
-        application_id=interaction.application_id,
-        guild_id=interaction.guild_id,
-        channel_id=interaction.channel_id or 0,
-        message_id=message_id,
-        token=interaction.token,
-        token_expires_at=interaction.expires_at,
-        token_only=not member,
-        file_limit=file_limit if member else interaction.filesize_limit,
-    )
-
-
-@asynccontextmanager
-async def _message_for_run(
-    interaction: discord.Interaction[Replicord], message_id: int | None, *, ephemeral: bool
-) -> AsyncIterator[int]:
-    """Yield the message that shows a run: the response, or a further one, which goes if the run does not start."""
-    if message_id is not None:
-        yield message_id
-        return
-    message_id = await defer_with_message(interaction, ephemeral=ephemeral)
-    try:
-        yield message_id
-    except BaseException:
-        with suppress(*REQUEST_ERRORS):
-            await delete_followup(interaction, message_id)
-        raise
 
 
 class RunStarter:
@@ -87,6 +47,7 @@ class RunStarter:
         access: RunAccess,
         inputs: InputReader,
         personal: PersonalInputs,
+        places: ReplyPlaces,
         clock: Clock,
         new_id: Callable[[], str],
         pricing: Pricing,
@@ -100,6 +61,7 @@ class RunStarter:
         self._access = access
         self._inputs = inputs
         self._personal = personal
+        self._places = places
         self._clock = clock
         self._new_id = new_id
 
@@ -150,16 +112,13 @@ class RunStarter:
         server = _server_quota(decision.terms)
         default = _default_visibility(command, preferences)
         visibility = await self._visibility(visibility or default, parent)
-        is_private = visibility is Visibility.PRIVATE
-        # A press that was acknowledged already waits for nothing, so its message comes when nothing can refuse the run.
-        message_id = (
-            None if interaction.response.is_done() else await defer_with_message(interaction, ephemeral=is_private)
-        )
+        visibility = stricter_visibility(visibility, decision.terms.visibility)
+        response = await self._places.acknowledge(interaction, visibility, decision.terms)
         run_id = self._new_id()
         async with (
             self._engine.hold_place(run_id, interaction.user.id, server=server),
             self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
-            _message_for_run(interaction, message_id, ephemeral=is_private) as message_id,
+            self._places.open(interaction, response) as place,
         ):
             run = Run(
                 id=run_id,
@@ -167,7 +126,7 @@ class RunStarter:
                 target=str(command.target),
                 author_id=interaction.user.id,
                 author_name=interaction.user.display_name,
-                place=reply_place(interaction, message_id, ephemeral=is_private),
+                place=place,
                 input=decision.input or {},
                 prompt=next(iter(placement.prompt.values()), options.prompt),
                 summary=join_facts(*placement.names, options.summary),
@@ -246,30 +205,31 @@ class RunStarter:
             change_it=change_it,
         ):
             return None
-        is_private = run.visibility is Visibility.PRIVATE
-        message_id = await defer_with_message(interaction, ephemeral=is_private)
-        repeated = repeat_run(
-            run,
-            id=self._new_id(),
-            author_id=interaction.user.id,
-            author_name=interaction.user.display_name,
-            place=reply_place(interaction, message_id, ephemeral=is_private),
-            visibility=run.visibility,
-            parent=run.parent,
-            notes=(),
-            written=run.written,
-            characters=run.characters,
-            input=decision.input or {},
-            expected=outputs,
-            created_at=self._clock.now(),
-        )
-        return await self._engine.start(
-            repeated,
-            files=files,
-            server=_server_quota(decision.terms),
-            limits=_budget_limits(decision.terms, interaction.user.id),
-            roles=actor_of(interaction).roles,
-        )
+        visibility = stricter_visibility(run.visibility, decision.terms.visibility)
+        response = await self._places.acknowledge(interaction, visibility, decision.terms)
+        async with self._places.open(interaction, response) as place:
+            repeated = repeat_run(
+                run,
+                id=self._new_id(),
+                author_id=interaction.user.id,
+                author_name=interaction.user.display_name,
+                place=place,
+                visibility=visibility,
+                parent=run.parent,
+                notes=(),
+                written=run.written,
+                characters=run.characters,
+                input=decision.input or {},
+                expected=outputs,
+                created_at=self._clock.now(),
+            )
+            return await self._engine.start(
+                repeated,
+                files=files,
+                server=_server_quota(decision.terms),
+                limits=_budget_limits(decision.terms, interaction.user.id),
+                roles=actor_of(interaction).roles,
+            )
 
     async def _visibility(self, chosen: Visibility, parent: RunParent | None) -> Visibility:
         """Return who sees a run: no more people than see the run whose output it uses."""

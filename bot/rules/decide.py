@@ -10,6 +10,7 @@ from bot.errors import Refused
 from bot.language import _, ngettext
 from bot.rules.server_rules import CommandRule, Delivery, RoleLimits, ServerRules, most_generous
 from bot.rules.words import find_refused_word
+from bot.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +34,15 @@ class ServerSituation:
 class RunTerms:
     """How a run that may start is treated because of where it is.
 
-    ``limits`` are the person's in the server ``guild_id``; None of a number is no limit of the server's. ``checker`` is
-    the command that looks at its pictures before they are shown.
+    ``limits`` are the person's in the server ``guild_id``; None of a number is no limit of the server's. The result
+    shows no more than ``visibility``, and is in a thread if ``in_thread``. ``checker`` is the command that looks at its
+    pictures before they are shown.
     """
 
     guild_id: int | None = None
     limits: RoleLimits = field(default_factory=RoleLimits)
-    delivery: Delivery = Delivery.PUBLIC
-    spoiler: bool = False
+    visibility: Visibility = Visibility.PUBLIC
+    in_thread: bool = False
     checker: str | None = None
 
 
@@ -65,15 +67,16 @@ def apply_server_rules(
     _check_command(actor, command, rules.command_rule(command))
     if run_input is not None and (word := find_refused_word(run_input, rules.refused_words)) is not None:
         raise Refused(_("“{word}” isn't allowed in this server. Change it and try again.").format(word=_plain(word)))
+    covered = Visibility.SPOILER if rules.spoiler else Visibility.PUBLIC
     if not actor.is_bot_member:
-        return RunTerms(guild_id=situation.guild_id, spoiler=rules.spoiler, checker=rules.checker)
+        return RunTerms(guild_id=situation.guild_id, visibility=covered, checker=rules.checker)
     limits = most_generous(rules, {situation.guild_id, *actor.roles})
     _check_outputs(outputs, limits.outputs)
     return RunTerms(
         guild_id=situation.guild_id,
         limits=limits,
-        delivery=rules.delivery,
-        spoiler=rules.spoiler,
+        visibility=Visibility.PRIVATE if rules.delivery is Delivery.PRIVATE else covered,
+        in_thread=rules.delivery is Delivery.THREAD,
         checker=rules.checker,
     )
 

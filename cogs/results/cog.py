@@ -24,7 +24,7 @@ from bot.ui.render.strings import RUN_DELETED
 from bot.ui.result_changes import ResultChanges
 from bot.ui.result_messages import ResultMessages
 from bot.visibility import Visibility
-from cogs.permissions import actor_of
+from cogs.permissions import RunAccess, actor_of
 
 Interaction = discord.Interaction[Replicord]
 
@@ -71,8 +71,15 @@ class ResultActions(commands.Cog):
     """Handles the buttons by the run's row, whoever pressed them if they may."""
 
     def __init__(
-        self, *, runs: Runs, messages: ResultMessages, changes: ResultChanges, direct_messages: DirectMessages
+        self,
+        *,
+        runs: Runs,
+        access: RunAccess,
+        messages: ResultMessages,
+        changes: ResultChanges,
+        direct_messages: DirectMessages,
     ) -> None:
+        self._access = access
         self._runs = runs
         self._messages = messages
         self._changes = changes
@@ -113,6 +120,8 @@ class ResultActions(commands.Cog):
         await self._answer(interaction, sentences.sent_to_dm())
 
     async def _cover(self, interaction: Interaction, run: Run, *, spoiler: bool) -> None:
+        if not spoiler:
+            await self._access.check_may_uncover(interaction)
         await defer(interaction)
         await self._changes.cover(run, spoiler=spoiler)
         await self._answer(interaction, sentences.covered() if spoiler else sentences.uncovered())

@@ -1,5 +1,7 @@
 """Remove a result from its channel: what a moderator does about a report."""
 
+from typing import Final
+
 import discord
 import structlog
 
@@ -8,23 +10,27 @@ from bot.language import _
 from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.ui.requests import REQUEST_ERRORS, send_request
+from bot.ui.result_changes import ResultChanges
 
-_UNKNOWN_MESSAGE = 10008
+_UNKNOWN_MESSAGE: Final = 10008
 
 log = structlog.get_logger(__name__)
 
 
 class ResultRemover:
-    """Deletes the messages of a run; one in progress is stopped first."""
+    """Deletes the messages of a run and every stored copy; a run in progress is stopped, and its messages go."""
 
-    def __init__(self, client: discord.Client, engine: Engine) -> None:
+    def __init__(self, client: discord.Client, *, engine: Engine, changes: ResultChanges) -> None:
         self._client = client
         self._engine = engine
+        self._changes = changes
 
     async def remove(self, run: Run, *, by: int) -> None:
-        """Delete every message of a run; Refused if Discord does not let the bot."""
-        if not run.state.terminal:
-            await self._engine.cancel(run.id, by=by)
+        """Remove the result of a run; Refused if Discord does not let the bot."""
+        if run.delivered_at is not None:
+            await self._changes.delete(run)
+            return
+        await self._engine.cancel(run.id, by=by)
         channel = self._client.get_partial_messageable(run.place.channel_id, guild_id=run.place.guild_id)
         for message_id in (run.place.message_id, *run.messages.values()):
             try:

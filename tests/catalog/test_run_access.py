@@ -16,6 +16,7 @@ from bot.rules.decide import ServerSituation
 from bot.rules.server_rules import CommandRule, RoleLimits, ServerRules
 from bot.settings import CommandSpec
 from bot.settings.commands import CommandOffer
+from bot.visibility import Visibility
 from tests.options.samples import DEFAULT_SCHEMA
 
 PINNED = ModelRef("fofr", "consistent-character", "a" * 64)
@@ -146,7 +147,7 @@ def test_a_servers_rules_hold_on_every_way() -> None:
 def test_a_decision_carries_the_servers_terms() -> None:
     situation = ServerSituation(guild_id=2, rules=ServerRules(spoiler=True, limits={2: RoleLimits(at_once=1)}))
     terms = decide_run(MIA, request(), rules(command(), server=situation)).terms
-    assert (terms.guild_id, terms.spoiler, terms.limits.at_once) == (2, True, 1)
+    assert (terms.guild_id, terms.visibility, terms.limits.at_once) == (2, Visibility.SPOILER, 1)
 
 
 def test_refused_words_are_looked_for_in_fixed_values_too() -> None:

@@ -3,6 +3,7 @@
 One bot serves all tests: each sets the rules that it needs, and clears them.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest_asyncio
 
 from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.state.models import Channel, Message, Upload
+from sandbox.discord.state.permissions import Permission
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, eventually, over, reached, words
@@ -229,6 +231,42 @@ async def test_a_report_reaches_the_log_and_is_handled_once(environment: Environ
     await eventually(lambda: message.deleted)
     await eventually(lambda: "Removed" in card.text)
     await set_section(ada, pictures, "log", {"Log channel": []})
+
+
+async def test_results_are_shown_where_the_server_wants_them(environment: Environment, general: Channel) -> None:
+    mia, ada = environment.discord.person("mia"), environment.discord.person("ada")
+    state = environment.discord.state
+    await set_section(ada, general, "results", {"Where results are shown": "In private"})
+    private = await draw(environment, mia, general)
+    assert private.ephemeral
+    await set_section(
+        ada, general, "results", {"Where results are shown": "In a thread", "Hide pictures behind a spoiler": True}
+    )
+    places = []
+    for _run in range(2):
+        answer = await mia.use_command(general, "draw", {"prompt": "a fox"})
+        thread_id = re.search(r"<#(\d+)>", await private_text(answer, "Your result will be in"))
+        assert thread_id is not None
+        places.append(int(thread_id[1]))
+    thread = state.channels[places[0]]
+    assert places == [thread.id] * 2, "a person has one thread in a channel"
+    assert (thread.parent, thread.name, mia.user in thread.recipients) == (general, "Results of Mia", True)
+    first, second = thread.messages.values()
+    await reached(environment, lambda: over(first) and over(second))
+    assert all(one.spoiler for one in first.attachments)
+    menu = await mia.press(first, "⋯")
+    card = await menu.wait_for(
+        lambda shown: shown.message if shown.message and "Remove the spoiler" in shown.message.buttons else None
+    )
+    await private_text(await mia.press(card, "Remove the spoiler"), "keeps pictures behind a spoiler")
+    state.deny(general, Permission.CREATE_PUBLIC_THREADS)
+    await eventually(lambda: not state.permissions(general) & Permission.CREATE_PUBLIC_THREADS)
+    await private_text(await ada.use_command(general, "server rules"), "can't open threads in", f"<#{general.id}>")
+    assert (await draw(environment, mia, general)).channel is general
+    state.allow(general, Permission.CREATE_PUBLIC_THREADS)
+    await set_section(
+        ada, general, "results", {"Where results are shown": "In the channel", "Hide pictures behind a spoiler": False}
+    )
 
 
 async def test_the_card_and_its_history_work_after_a_restart(

@@ -24,6 +24,7 @@ from bot.rules.server_rules import (
     most_generous,
 )
 from bot.rules.stored import rules_from_json, rules_to_json
+from bot.visibility import Visibility
 
 SERVER, CHANNEL, THREAD, ARTIST, VIP = 2, 3, 33, 40, 41
 MIA = Actor(
@@ -211,3 +212,17 @@ def test_anything_stored_can_be_read(stored: object) -> None:
 
 def test_a_server_without_rules_stores_nothing() -> None:
     assert rules_to_json(ServerRules()) == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "visibility"),
+    [
+        (ServerRules(), Visibility.PUBLIC),
+        (ServerRules(spoiler=True), Visibility.SPOILER),
+        (ServerRules(delivery=Delivery.THREAD, spoiler=True), Visibility.SPOILER),
+        (ServerRules(delivery=Delivery.PRIVATE, spoiler=True), Visibility.PRIVATE),
+    ],
+)
+def test_results_are_shown_as_the_server_wants(rules: ServerRules, visibility: Visibility) -> None:
+    assert decide(rules).visibility is visibility
+    assert decide(rules).in_thread is (rules.delivery is Delivery.THREAD)

@@ -95,3 +95,13 @@ def section_words() -> Mapping[str, str]:
 
 def _names(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def result_in_thread(thread: int) -> str:
+    """Return where a result will be."""
+    return _("Your result will be in {thread}.").format(thread=f"<#{thread}>")
+
+
+def keeps_covered() -> str:
+    """Return why a result cannot be uncovered."""
+    return _("This server keeps pictures behind a spoiler.")

@@ -1,0 +1,91 @@
+"""Threads of results: where a server wants results out of the way, each person has one in a channel."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import discord
+import structlog
+
+from bot.discord_internals import PrebuiltLayout
+from bot.errors import Refused
+from bot.formatting import truncate
+from bot.language import _
+from bot.limits import THREAD_NAME_CHARS
+from bot.store.server_rules import Servers
+from bot.ui.render import payloads, strings
+from bot.ui.requests import REQUEST_ERRORS, send_request
+
+_GONE: Final = frozenset({10003, 50001})  # unknown channel, missing access
+
+log = structlog.get_logger(__name__)
+
+
+class ResultThreads:
+    """Opens the place of a result in the thread of its author."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._locks: dict[tuple[int, int], asyncio.Lock] = {}
+
+    def may_open(self, interaction: discord.Interaction[Any]) -> bool:
+        """Return whether a result can be in a thread of the interaction's channel; in a thread, it is already."""
+        permissions = interaction.app_permissions
+        is_text = isinstance(interaction.channel, discord.TextChannel)
+        return is_text and permissions.create_public_threads and permissions.send_messages_in_threads
+
+    @asynccontextmanager
+    async def open_message(self, interaction: discord.Interaction[Any]) -> AsyncIterator[discord.Message]:
+        """Send the message that a run will fill, in the person's thread; it is deleted if the run does not start."""
+        message = await self._send_placeholder(interaction)
+        try:
+            yield message
+        except BaseException:
+            try:
+                await send_request(message.delete())
+            except REQUEST_ERRORS as error:
+                log.info("placeholder_not_deleted", message=message.id, error=str(error))
+            raise
+
+    async def _send_placeholder(self, interaction: discord.Interaction[Any]) -> discord.Message:
+        channel, user = interaction.channel, interaction.user
+        if not isinstance(channel, discord.TextChannel):
+            raise Refused(_("I can't open a thread here. Use the command in a text channel."))
+        key = channel.id, user.id
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:  # two runs of one person share a thread
+                thread_id = await self._servers.get_thread(*key)
+                try:
+                    if thread_id is not None and (message := await _send(interaction, thread_id)) is not None:
+                        return message
+                    thread = await send_request(
+                        channel.create_thread(
+                            name=truncate(_("Results of {name}").format(name=user.display_name), THREAD_NAME_CHARS),
+                            type=discord.ChannelType.public_thread,
+                        )
+                    )
+                    await self._servers.save_thread(*key, thread.id)
+                    await send_request(thread.add_user(user))
+                    message = await _send(interaction, thread.id)
+                except REQUEST_ERRORS as error:
+                    log.info("thread_not_opened", channel=channel.id, error=str(error))
+                    message = None
+                if message is None:
+                    raise Refused(_("I can't write in a thread of this channel right now. Try again in a moment."))
+                return message
+        finally:
+            if not lock.locked():
+                self._locks.pop(key, None)
+
+
+async def _send(interaction: discord.Interaction[Any], thread_id: int) -> discord.Message | None:
+    """Send the placeholder into a thread; None if the thread is gone."""
+    thread = interaction.client.get_partial_messageable(thread_id, guild_id=interaction.guild_id)
+    try:
+        return await send_request(thread.send(view=PrebuiltLayout([payloads.text(strings.STARTING)])))
+    except discord.HTTPException as error:
+        if error.code not in _GONE:
+            raise
+        return None
