@@ -255,10 +255,11 @@ async def test_results_are_shown_where_the_server_wants_them(environment: Enviro
     await reached(environment, lambda: over(first) and over(second))
     assert all(one.spoiler for one in first.attachments)
     menu = await mia.press(first, "⋯")
+    uncover = "Remove the spoiler"
     card = await menu.wait_for(
-        lambda shown: shown.message if shown.message and "Remove the spoiler" in shown.message.buttons else None
+        lambda shown: shown.message if shown.message and uncover in shown.message.buttons else None, timeout=30
     )
-    await private_text(await mia.press(card, "Remove the spoiler"), "keeps pictures behind a spoiler")
+    await private_text(await mia.press(card, uncover), "keeps pictures behind a spoiler")
     state.deny(general, Permission.CREATE_PUBLIC_THREADS)
     await eventually(lambda: not state.permissions(general) & Permission.CREATE_PUBLIC_THREADS)
     await private_text(await ada.use_command(general, "server rules"), "can't open threads in", f"<#{general.id}>")
