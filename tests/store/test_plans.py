@@ -73,6 +73,8 @@ async def execute_everything(store: Store) -> None:
     await runs.list_cancel_requested([run.id, "another"])
     await runs.save_token(run.id, "token", expires_at=T0)
     await runs.list_recent(MIA, limit=5)
+    await runs.list_prompts(MIA, limit=200)
+    await store.characters.delete("none", owner_id=MIA, now=T0)
     await runs.export(MIA)
     await runs.count_stored(MIA)
     await runs.mark_delivered(run.id, at=T0)

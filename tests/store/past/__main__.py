@@ -7,14 +7,19 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from bot.media.types import JPEG, WEBP, Media
 from bot.rules.server_rules import Section
+from bot.store.characters import NewPicture
 from bot.store.commands import CommandRow
 from bot.store.gallery import GalleryConsent
 from bot.store.migrations import STEPS
 from bot.store.models import RunState
+from bot.store.preferences import Preferences
 from bot.store.reports import Report
 from bot.store.store import Store
+from tests.characters.samples import make_character
 from tests.clock import VirtualClock
+from tests.presets.samples import make_preset
 from tests.store.samples import BOB, MIA, T0, after, make_run, store_run_in_state
 
 
@@ -41,7 +46,22 @@ async def fill(file: Path) -> None:
     await store.commands.cache_schema("owner/model", {"openapi": {}})
     await store.key_value.put("commands", "hash")
     await fill_server(store)
+    await fill_creations(store)
     await store.close()
+
+
+async def fill_creations(store: Store) -> None:
+    """Store a shared character and preset, a run with the character, and choices."""
+    character = make_character("Mia", description="red hair")
+    picture = NewPicture(Media("me.jpg", JPEG, b"large"), Media("me.webp", WEBP, b"small"))
+    await store.characters.save(character, [picture], replace=False)
+    await store.characters.share(character, 2, at=T0)
+    preset = make_preset()
+    await store.presets.save(preset, replace=False)
+    await store.presets.share(preset, 2, published=True, at=T0)
+    await store.preferences.put(MIA, Preferences(aspect_ratio="16:9"))
+    run = make_run("with-character", author_id=BOB, characters={character.id: MIA}, written={"prompt": "@Mia"})
+    await store_run_in_state(store.runs, run, RunState.SUCCEEDED, delivered=True)
 
 
 async def fill_server(store: Store) -> None:
