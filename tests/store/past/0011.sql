@@ -36,6 +36,7 @@ CREATE TABLE character_pictures (
 	PRIMARY KEY (character_id, number), 
 	FOREIGN KEY(character_id) REFERENCES characters (id) ON DELETE CASCADE
 );
+INSERT INTO "character_pictures" VALUES('id-mia',0,'me.jpg','image/jpeg','.jpg','image',5,X'6C61726765',X'736D616C6C');
 CREATE TABLE character_shares (
 	character_id TEXT NOT NULL, 
 	guild_id BIGINT NOT NULL, 
@@ -45,6 +46,7 @@ CREATE TABLE character_shares (
 	PRIMARY KEY (character_id, guild_id), 
 	FOREIGN KEY(character_id) REFERENCES characters (id) ON DELETE CASCADE
 );
+INSERT INTO "character_shares" VALUES('id-mia',2,'mia',1767225600000000,NULL);
 CREATE TABLE characters (
 	id TEXT NOT NULL, 
 	owner_id BIGINT NOT NULL, 
@@ -55,6 +57,7 @@ CREATE TABLE characters (
 	created_at BIGINT NOT NULL, 
 	PRIMARY KEY (id)
 );
+INSERT INTO "characters" VALUES('id-mia',80351110224678912,'mia','Mia','mia','red hair',1767225600000000);
 CREATE TABLE "commands" (
 	name TEXT NOT NULL, 
 	target TEXT NOT NULL, 
@@ -134,6 +137,7 @@ INSERT INTO "library_entries" VALUES(1,'succeeded-2',80351110224678912,2,'genera
 INSERT INTO "library_entries" VALUES(2,'failed-2',80351110224678912,2,'generate','file','by80351110224678912 a cat',NULL);
 INSERT INTO "library_entries" VALUES(3,'canceled-2',80351110224678912,2,'generate','file','by80351110224678912 a cat',NULL);
 INSERT INTO "library_entries" VALUES(4,'aborted-2',80351110224678912,2,'generate','file','by80351110224678912 a cat',NULL);
+INSERT INTO "library_entries" VALUES(5,'with-character',80351110224678913,2,'generate','file','by80351110224678913 a cat',NULL);
 CREATE TABLE library_thumbnails (
 	number INTEGER NOT NULL, 
 	data BLOB NOT NULL, 
@@ -167,6 +171,7 @@ CREATE TABLE preferences (
 	language TEXT, 
 	PRIMARY KEY (person_id)
 );
+INSERT INTO "preferences" VALUES(80351110224678912,NULL,NULL,'16:9',NULL);
 CREATE TABLE preset_shares (
 	preset_id TEXT NOT NULL, 
 	guild_id BIGINT NOT NULL, 
@@ -177,6 +182,7 @@ CREATE TABLE preset_shares (
 	PRIMARY KEY (preset_id, guild_id), 
 	FOREIGN KEY(preset_id) REFERENCES presets (id) ON DELETE CASCADE
 );
+INSERT INTO "preset_shares" VALUES('id-Water',2,'water',1,1767225600000000,NULL);
 CREATE TABLE presets (
 	id TEXT NOT NULL, 
 	owner_id BIGINT NOT NULL, 
@@ -191,6 +197,7 @@ CREATE TABLE presets (
 	created_at BIGINT NOT NULL, 
 	PRIMARY KEY (id)
 );
+INSERT INTO "presets" VALUES('id-Water',80351110224678912,'mia','Water','water','draw','owner/model','{prompt}, watercolor','{"seed":7}','["style"]',1767225600000000);
 CREATE TABLE processes (
 	id TEXT NOT NULL, 
 	host TEXT NOT NULL, 
@@ -249,6 +256,7 @@ CREATE TABLE run_characters (
 	PRIMARY KEY (run_id, character_id), 
 	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
 );
+INSERT INTO "run_characters" VALUES('with-character','id-mia',80351110224678912);
 CREATE TABLE run_files (
 	run_id TEXT NOT NULL, 
 	number INTEGER NOT NULL, 
@@ -272,6 +280,7 @@ INSERT INTO "run_files" VALUES('canceled-1',0,'me.png','image/png','.png','image
 INSERT INTO "run_files" VALUES('canceled-2',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
 INSERT INTO "run_files" VALUES('aborted-1',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
 INSERT INTO "run_files" VALUES('aborted-2',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('with-character',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
 CREATE TABLE run_messages (
 	run_id TEXT NOT NULL, 
 	number INTEGER NOT NULL, 
@@ -350,13 +359,13 @@ CREATE TABLE "runs" (
 	canceled_by_id BIGINT, fence BIGINT, parent_run_id TEXT, parent_output INTEGER, visibility TEXT DEFAULT 'public' NOT NULL, seed BIGINT, delete_requested_at BIGINT, deleted_at BIGINT, written TEXT, characters TEXT, estimate BIGINT, usual_seconds BIGINT, cost BIGINT, budget_roles TEXT, 
 	PRIMARY KEY (id), 
 	CONSTRAINT state_is_known CHECK (state IN ('reserved', 'submitted', 'running', 'succeeded', 'failed', 'canceled', 'aborted')), 
+	CONSTRAINT delivered_only_when_ended CHECK (delivered_at IS NULL OR ended_at IS NOT NULL), 
 	CONSTRAINT predicted_only_when_sent CHECK (prediction_id IS NULL OR sent_at IS NOT NULL), 
 	CONSTRAINT ended_means_terminal CHECK ((ended_at IS NULL) = (state IN ('reserved', 'submitted', 'running'))), 
-	CONSTRAINT submitted_means_predicted CHECK (prediction_id IS NOT NULL OR state NOT IN ('submitted', 'running', 'succeeded')), 
-	CONSTRAINT delivered_keeps_no_token CHECK (delivered_at IS NULL OR token IS NULL), 
-	CONSTRAINT forgotten_only_when_delivered CHECK (forgotten_at IS NULL OR delivered_at IS NOT NULL), 
 	CONSTRAINT reserved_means_not_predicted CHECK (prediction_id IS NULL OR state <> 'reserved'), 
-	CONSTRAINT delivered_only_when_ended CHECK (delivered_at IS NULL OR ended_at IS NOT NULL), 
+	CONSTRAINT submitted_means_predicted CHECK (prediction_id IS NOT NULL OR state NOT IN ('submitted', 'running', 'succeeded')), 
+	CONSTRAINT forgotten_only_when_delivered CHECK (forgotten_at IS NULL OR delivered_at IS NOT NULL), 
+	CONSTRAINT delivered_keeps_no_token CHECK (delivered_at IS NULL OR token IS NULL), 
 	CONSTRAINT canceled_by_only_when_requested CHECK (cancel_requested_at IS NOT NULL OR (cancel_requested_by IS NULL AND canceled_by_id IS NULL))
 );
 INSERT INTO "runs" VALUES('reserved-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000958,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'reserved',1767225600000000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]');
@@ -370,6 +379,7 @@ INSERT INTO "runs" VALUES('canceled-1','generate','fofr/consistent-character',80
 INSERT INTO "runs" VALUES('canceled-2','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000910,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'canceled',1767225605000000,1767225605000000,NULL,'prediction-canceled-2',1767225605000000,NULL,NULL,1767225605000000,1767225605000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]');
 INSERT INTO "runs" VALUES('aborted-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000831,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'aborted',1767225606000000,1767225606000000,NULL,'prediction-aborted-1',1767225606000000,NULL,NULL,1767225606000000,NULL,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]');
 INSERT INTO "runs" VALUES('aborted-2','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000832,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'aborted',1767225606000000,1767225606000000,NULL,'prediction-aborted-2',1767225606000000,NULL,NULL,1767225606000000,1767225606000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]');
+INSERT INTO "runs" VALUES('with-character','generate','fofr/consistent-character',80351110224678913,'mia',1,2,3,1400000000000001430,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'succeeded',1767225600000000,1767225600000000,NULL,'prediction-with-character',1767225600000000,NULL,NULL,1767225600000000,1767225600000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,'{"prompt":"@Mia"}','{"id-mia":80351110224678912}',NULL,NULL,NULL,'[]');
 CREATE TABLE "schemas" (
 	target TEXT NOT NULL, 
 	payload TEXT NOT NULL, 
@@ -417,15 +427,16 @@ CREATE TABLE usage_days (
 );
 INSERT INTO "usage_days" VALUES(739617,2,80351110224678912,'generate',0,8);
 INSERT INTO "usage_days" VALUES(739617,2,0,'generate',0,1);
+INSERT INTO "usage_days" VALUES(739617,2,80351110224678913,'generate',0,1);
 CREATE INDEX run_messages_by_message ON run_messages (message_id);
 CREATE INDEX erased_runs_by_author ON erased_runs (author_id, created_at);
-CREATE INDEX runs_undelivered ON runs (created_at) WHERE delivered_at IS NULL;
 CREATE INDEX runs_delivered ON runs (delivered_at) WHERE delivered_at IS NOT NULL;
+CREATE UNIQUE INDEX runs_by_prediction ON runs (prediction_id);
+CREATE INDEX runs_undelivered ON runs (created_at) WHERE delivered_at IS NULL;
+CREATE INDEX runs_active ON runs (author_id, state) WHERE ended_at IS NULL;
 CREATE INDEX runs_by_author ON runs (author_id, created_at, id);
 CREATE INDEX runs_by_message ON runs (message_id);
-CREATE INDEX runs_active ON runs (author_id, state) WHERE ended_at IS NULL;
 CREATE INDEX runs_remembered ON runs (delivered_at) WHERE delivered_at IS NOT NULL AND forgotten_at IS NULL;
-CREATE UNIQUE INDEX runs_by_prediction ON runs (prediction_id);
 CREATE INDEX runs_by_canceler ON runs (canceled_by_id) WHERE canceled_by_id IS NOT NULL;
 CREATE INDEX runs_by_fence ON runs (fence) WHERE delivered_at IS NULL;
 CREATE INDEX server_blocks_by_user ON server_blocks (user_id);
