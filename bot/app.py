@@ -34,6 +34,7 @@ from bot.cluster.publish_lease import PublishLease
 from bot.cluster.shard_count import agree_on_shards
 from bot.cog_servers import CogServers
 from bot.errors import ConfigError
+from bot.invites import server_invite
 from bot.leased_work import LeasedWork
 from bot.limits import FILE_BYTES, MIB, OUTPUT_DOWNLOADS, SHRINK_SECONDS
 from bot.maintenance import Maintenance, RetentionPeriods
@@ -486,7 +487,9 @@ class App:
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
         await self.build_commands()
-        log.info("logged_in", user=str(client.user), commands=[command.name for command in self._catalog])
+        invite = server_invite(client.application_id) if client.application_id else None
+        names = [command.name for command in self._catalog]
+        log.info("logged_in", user=str(client.user), commands=names, invite=invite)
 
     def _cogs(self, client: Replicord) -> tuple[commands.Cog, ...]:
         runs = self._store.runs

@@ -1,5 +1,8 @@
 """The permissions that the bot needs, and the URLs that invite it with them."""
 
+import base64
+import binascii
+import re
 from typing import Final
 
 import discord
@@ -16,6 +19,7 @@ NEEDED: Final = {
 }
 PERMISSIONS: Final = discord.Permissions(**dict.fromkeys(NEEDED, True))
 
+_ID: Final = re.compile(r"[1-9][0-9]{14,19}", re.ASCII)
 _AUTHORIZE = "https://discord.com/oauth2/authorize"
 
 
@@ -28,6 +32,19 @@ def server_invite(application_id: int) -> str:
 def user_invite(application_id: int) -> str:
     """Return the URL that installs the commands for one user, in every server and chat."""
     return f"{_AUTHORIZE}?client_id={application_id}&integration_type=1&scope=applications.commands"
+
+
+def read_application_id(token: str) -> int | None:
+    """Return the application id in a bot token, None if there is none.
+
+    The first part of a token is the bot's user id in base64; applications made since 2016 have the same id.
+    """
+    part = token.partition(".")[0]
+    try:
+        decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    return int(decoded) if _ID.fullmatch(decoded) else None
 
 
 def missing_permissions(granted: discord.Permissions) -> tuple[str, ...]:

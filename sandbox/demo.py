@@ -4,6 +4,7 @@ import io
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -169,13 +170,26 @@ def _load_subject(image: Path | None) -> Upload:
         return Upload("portrait.png", draw_portrait())
     try:
         data = image.read_bytes()
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.verify()
-    except UnidentifiedImageError as error:
-        raise ConfigError(f"{image} is not an image. Choose a JPEG, PNG or WebP.") from error
     except OSError as error:
         raise ConfigError(f"Can't read {image}: {error.strerror or error}.") from error
+    _check_image(image, data)
     return Upload(image.name, data)
+
+
+def _check_image(path: Path, data: bytes) -> None:
+    """Raise ConfigError unless the whole image can be decoded: the header of one that is cut off is still valid."""
+    try:
+        with (
+            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
+            Image.open(io.BytesIO(data)) as opened,
+        ):
+            opened.load()
+    except UnidentifiedImageError as error:
+        raise ConfigError(f"{path} is not an image. Choose a JPEG, PNG or WebP.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ConfigError(f"{path} has too many pixels. Choose a smaller image.") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's decoders raise
+        raise ConfigError(f"{path} is damaged or incomplete. Save it again, or choose another image.") from error
 
 
 def _print_line(line: str) -> None:

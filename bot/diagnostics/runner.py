@@ -27,6 +27,7 @@ from bot.diagnostics.http import check_http
 from bot.diagnostics.prices import check_prices
 from bot.diagnostics.replicate import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
+from bot.diagnostics.settings import check_durations, check_token_shapes
 from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
 from bot.money.budgets import day_of
@@ -69,6 +70,8 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
     clock = SystemClock()
     report(passed(f"Settings are valid; commands: {join_names([f'/{spec.name}' for spec in settings.specs])}."))
     check_dotenv_file(report)
+    check_durations(settings, report)
+    check_token_shapes(settings, report)
     store = await check_database(settings.database_url, spool=settings.spool_folder, clock=clock, report=report)
     if store is not None:
         stack.push_async_callback(store.close)

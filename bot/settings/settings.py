@@ -28,9 +28,9 @@ from bot.limits import CANCEL_AFTER_MIN, TEXT_MESSAGES, TEXT_MESSAGES_MAX
 from bot.money.amounts import parse_dollars
 from bot.money.prices import NO_PRICES, PriceTable
 from bot.settings.commands import CommandSpec, merge_commands, parse_commands, read_commands
-from bot.settings.dotenv import DOTENV, check_dotenv
+from bot.settings.dotenv import DOTENV, check_dotenv, describe_misspelt_names
 from bot.settings.prices import read_prices
-from bot.settings.problems import describe_problem
+from bot.settings.problems import describe_problems
 from bot.settings.text import clean_value, quote, read_text
 from bot.store.location import parse_location
 
@@ -75,6 +75,10 @@ def _split_list(value: object) -> object:
 
 def _validate_duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _validate_commands(value: object) -> object:
@@ -203,11 +207,13 @@ class _SettingsSource(BaseSettings):
     @classmethod
     def load(cls, **values: Any) -> Self:
         """Read the environment and ``.env``; ConfigError lists every problem, one sentence per line."""
-        check_dotenv(values.get("_env_file", DOTENV) or DOTENV)
+        dotenv = Path(values.get("_env_file", DOTENV) or DOTENV)
+        check_dotenv(dotenv)
         try:
             return cls(**values)
         except ValidationError as error:
-            raise ConfigError("\n".join(map(describe_problem, error.errors()))) from None
+            sentences = [*describe_problems(error.errors()), *describe_misspelt_names(cls.names(), dotenv)]
+            raise ConfigError("\n".join(sentences)) from None
 
     @classmethod
     def names(cls) -> frozenset[str]:
@@ -288,7 +294,7 @@ class Settings(_SettingsSource):
         (),
         description="User ids allowed to add and remove models, comma-separated; the bot's owner always may.",
     )
-    run_any: Literal["nobody", "editors", "everyone"] = Field(
+    run_any: Annotated[Literal["nobody", "editors", "everyone"], BeforeValidator(_lower)] = Field(
         "editors", description="Who may run any model with `/run`: `nobody`, `editors` or `everyone`."
     )
     about_url: BaseUrl | None = Field(
@@ -340,8 +346,10 @@ class Settings(_SettingsSource):
         description="Whether a run is sent again that a Cog server certainly did not finish because it was restarted.",
     )
 
-    log_format: Literal["people", "json"] = Field("people", description="Log format: `people` or `json`.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_format: Annotated[Literal["people", "json"], BeforeValidator(_lower)] = Field(
+        "people", description="Log format: `people` or `json`."
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         "info", description="Minimum log level: `debug`, `info`, `warning` or `error`."
     )
 

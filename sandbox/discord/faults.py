@@ -209,12 +209,30 @@ class Faults:
         for connection in self._gateway.connections:
             connection.silent = True
 
+    def end_silence(self) -> None:
+        """Let the connections that are still open send again."""
+        for connection in self._gateway.connections:
+            connection.silent = False
+
+    def is_silent(self) -> bool:
+        """Return whether a connection is a zombie."""
+        return any(connection.silent for connection in self._gateway.connections)
+
     # -- tokens, permissions, content
 
     def expire_tokens(self) -> None:
         """Expire the tokens of all interactions so far."""
         for interaction in self._services.interactions.all():
             interaction.token_expired = True
+
+    def restore_tokens(self) -> None:
+        """Let every token live out its time."""
+        for interaction in self._services.interactions.all():
+            interaction.token_expired = False
+
+    def has_expired_tokens(self) -> bool:
+        """Return whether a token was expired by ``expire_tokens``."""
+        return any(interaction.token_expired for interaction in self._services.interactions.all())
 
     def deny_permission(self, channel: Channel, permission: Permission) -> None:
         """Deny the bot a permission in one channel."""

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 Listener = Callable[[Json], None]
 
 MAX_CHARS, MAX_ITEMS = 240, 40
-MAX_ROWS, MAX_CALLS, MAX_EVENTS, MAX_LOG_LINES = 50, 400, 500, 400
+MAX_ROWS, MAX_CALLS, MAX_EVENTS, MAX_LOG_LINES, MAX_MOMENTS = 50, 400, 500, 400, 200
 LOG_CHARS, LOG_LINE_CHARS, EVENT_CHARS = 20_000, 2000, 160
 BATCH_SECONDS = 0.08  # changes within this time are sent together
 POLL_SECONDS = 0.25  # of files and processes, which publish no events
@@ -30,6 +30,7 @@ OMITTED_COLUMNS = frozenset({"output_schema", "input", "output", "notes", "metri
 HIDDEN_COLUMNS = frozenset({"token"})
 _MAX_SAFE_INTEGER = 1 << 53  # JavaScript rounds larger numbers
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PREDICTION_PATH = re.compile(r"/predictions/([a-z0-9]+)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -99,6 +100,7 @@ class Inspector:
             "calls": deque(maxlen=MAX_CALLS),
             "events": deque(maxlen=MAX_EVENTS),
             "log": deque(maxlen=MAX_LOG_LINES),
+            "moments": deque(maxlen=MAX_MOMENTS),
         }
         self._changes: Json = {}
         self._has_changes = asyncio.Event()
@@ -129,14 +131,17 @@ class Inspector:
         }
 
     def refresh_status(self) -> None:
-        """Publish the status of the bot and the armed faults if it has changed."""
+        """Publish the status of the bot and of the toggles if it has changed."""
         bot, discord = self._environment.bot, self._environment.discord
         connected = any(not getattr(session.connection, "silent", False) for session in discord.gateway.connected)
-        status = {
+        status: Json = {
             "bot": {"running": bot.running, "pid": bot.pid, "connected": connected},
             "armed": self._toggles.armed(),
+            "happened": self._toggles.happened(),
+            "undo": self._toggles.undoable(),
         }
         if status != self._status:
+            self._add_moments(self._status, status)
             self._status = status
             self._changes |= status
             self._has_changes.set()
@@ -191,6 +196,18 @@ class Inspector:
             case _:
                 self.refresh_status()
 
+    def _add_moments(self, before: Json, now: Json) -> None:
+        """Add what happened to the bot's process and what went wrong, for the time line."""
+        if before and before["bot"]["pid"] != now["bot"]["pid"]:
+            if before["bot"]["running"]:
+                self._append("moments", {"kind": "bot-ended"})
+            if now["bot"]["running"]:
+                self._append("moments", {"kind": "bot-started"})
+        known = before.get("happened", {})
+        for name, happened in now["happened"].items():
+            if happened["count"] != known.get(name, {}).get("count"):
+                self._append("moments", {"kind": "fault", "name": name, "label": happened["label"]})
+
     def _read_discord_calls(self) -> None:
         calls = self._environment.discord.calls
         self._unfinished_calls += calls[self._calls_read :]
@@ -215,6 +232,7 @@ class Inspector:
     def _append(self, name: str, entry: Json) -> None:
         self._entry_number += 1
         entry["n"] = self._entry_number
+        entry["seen"] = datetime.now(UTC).isoformat()  # one clock for all: faults let the stand-ins' own jump
         self._lists[name].append(entry)
         self._changes.setdefault(name, []).append(entry)
         self._has_changes.set()
@@ -250,7 +268,26 @@ def _replicate_call_json(call: Call) -> Json:
     fields = asdict(call)
     summary = {key: fields[key] for key in ("method", "path", "status", "fault", "origin", "seconds")}
     details = {"query": dict(call.query), "body": call.body, "response": call.response}
-    return {"to": "Replicate", "at": call.at.isoformat(), **summary, "details": truncate(details)}
+    about = {"prediction": _find_prediction(call)}
+    return {"to": "Replicate", "at": call.at.isoformat(), **summary, **about, "details": truncate(details)}
+
+
+def _find_prediction(call: Call) -> str | None:
+    """Return the id of the prediction that a call to Replicate is about."""
+    if found := _PREDICTION_PATH.search(call.path):
+        return found[1]
+    response = call.response
+    return str(response["id"]) if isinstance(response, Mapping) and "urls" in response and "id" in response else None
+
+
+def _find_message(call: Call) -> str | None:
+    """Return the id of the message that a call to Discord is about."""
+    named = call.params.get("message_id", "")
+    if named.isdigit():
+        return named
+    response = call.response if isinstance(call.response, Mapping) else {}
+    message = response.get("resource", {}).get("message") or response
+    return str(message["id"]) if isinstance(message, Mapping) and "channel_id" in message and "id" in message else None
 
 
 def _discord_call_json(call: Call) -> Json:
@@ -263,5 +300,6 @@ def _discord_call_json(call: Call) -> Json:
         "path": call.path,
         "status": call.status,
         "seconds": call.seconds,
+        "message": _find_message(call),
         "details": truncate(details),
     }

@@ -143,6 +143,7 @@ class PageSession:
         handlers = {
             "switch_person": self._handle_switch_person,
             "toggle_fault": self._toggle_fault,
+            "undo_fault": self._undo_fault,
             "reset_faults": self._reset_faults,
         }
         return handlers[name](request) if name in handlers else self._actions.perform(name, request)
@@ -153,6 +154,11 @@ class PageSession:
 
     async def _toggle_fault(self, request: Json) -> Json:
         await self._toggles.toggle(str(request.get("name")), keep=bool(request.get("keep")))
+        self._inspector.refresh_status()
+        return {}
+
+    async def _undo_fault(self, request: Json) -> Json:
+        await self._toggles.undo(str(request.get("name")))
         self._inspector.refresh_status()
         return {}
 

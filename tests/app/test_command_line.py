@@ -1,11 +1,13 @@
 """What the command line says to mistakes: a sentence and exit code 2, never a traceback."""
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 _ROOT = Path(__file__).parents[2]
 _TOKENS = {"DISCORD_TOKEN": "d.d.d", "REPLICATE_API_TOKEN": "r"}
@@ -34,12 +36,18 @@ def run(folder: Path, *arguments: str, **settings: str) -> tuple[int, str]:
         (("sandbox", "--demo", "--out", "file"), "file cannot be used as a folder"),
         (("sandbox", "--demo", "missing.png"), "missing.png"),
         (("sandbox", "--demo", "file"), "file is not an image"),
+        (("sandbox", "--demo", "cut.png"), "cut.png is damaged or incomplete. Save it again"),
+        (("sandbox", "--demo", "cut.jpg"), "cut.jpg is damaged or incomplete. Save it again"),
         (("sandbox", "--demo", ""), "is not a path"),
         (("sandbox", "--port", "70000"), "is not a port"),
     ],
 )
 def test_a_wrong_argument_is_explained(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     (tmp_path / "file").write_text("not a folder, not an image")
+    for suffix, format_ in ((".png", "PNG"), (".jpg", "JPEG")):
+        picture = io.BytesIO()
+        Image.effect_noise((64, 64), 50).save(picture, format_)
+        (tmp_path / f"cut{suffix}").write_bytes(picture.getvalue()[:-600])
     code, printed = run(tmp_path, *arguments)
     assert code == 2
     assert words in printed

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from bot.invites import server_invite
 from sandbox.bot_process import BotProcess
 from sandbox.discord.state.permissions import Permission
 from sandbox.environment import Environment
@@ -232,6 +233,32 @@ async def test_offline_check_sends_no_requests(environment: Environment, run_che
     assert not list(environment.replicate.calls)
 
 
+OFFICIAL = {"DISCORD_API_URL": "https://discord.com/api/v10", "REPLICATE_BASE_URL": "https://api.replicate.com"}
+
+
+async def test_offline_check_prints_the_finished_invitation(environment: Environment, run_check: RunCheck) -> None:
+    _, lines = await run_check(offline=True)
+    assert f"✓ Invite the bot to a server: {server_invite(environment.discord.application_id)}" in lines
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({**OFFICIAL, "DISCORD_TOKEN": "client.secret.here"}, "DISCORD_TOKEN does not look like a bot token"),
+        ({**OFFICIAL, "REPLICATE_API_TOKEN": "sk-other"}, "REPLICATE_API_TOKEN does not look like Replicate's"),
+        ({"RUN_DEADLINE": "30"}, "RUN_DEADLINE is 30s: runs are stopped after it"),
+        ({"KEEP_PROMPTS": "30"}, "KEEP_PROMPTS is 30s: prompts, inputs and outputs are deleted after it"),
+    ],
+)
+async def test_offline_check_warns_of_what_is_hardly_meant(
+    run_check: RunCheck, settings: dict[str, Any], words: str
+) -> None:
+    code, lines = await run_check(settings, offline=True)
+    assert code == 0
+    [warning] = [line for line in lines if line.startswith("!")]
+    assert words in warning
+
+
 async def test_pending_command_changes_are_listed(run_check: RunCheck) -> None:
     _, lines = await run_check()
     [line] = [line for line in lines if line.startswith("✓ Commands")]
@@ -269,7 +296,7 @@ async def test_a_dotenv_with_flaws_is_warned_of(run_check: RunCheck, tmp_path: P
     assert (code, failures(lines)) == (0, [])
     assert [line for line in lines if line.startswith("!")] == [
         "! Other users of this machine can read .env and the tokens in it. Run: chmod 600 .env",
-        "! .env has RUNS_PER_USR, which is not a setting. Did you mean RUNS_PER_USER?",
+        "! RUNS_PER_USR is not a setting. Did you mean RUNS_PER_USER?",
     ]
     (tmp_path / ".env").write_text("RUNS_PER_USER=2\n")
     (tmp_path / ".env").chmod(0o600)

@@ -38,6 +38,9 @@ ELSEWHERE = {
     ".venv/bin/pip install -q .": _SETS_UP,
     ".venv/bin/pip install -q -e '.[dev]'": _SETS_UP,
     ".venv/bin/pip install -q '.[speed]'": _SETS_UP,
+    "git clone ADDRESS replicord": "needs the address of this repository; CI does it",
+    "cd replicord": "goes with the next one",
+    ".venv/bin/python -m tests.docs.pictures": "takes half a minute; it changes the pictures",
     ".venv/bin/python -m pytest": "is what runs this",
     ".venv/bin/python -m bot sandbox --demo": "takes half a minute; tests/packaging/test_wheel.py plays it",
     ".venv/bin/pip install -q cog coglet": _SETS_UP,
@@ -97,6 +100,7 @@ def checkout(tmp_path: Path) -> Path:
     """A folder that looks like a checkout with an environment in it."""
     for name in ("bot", "cogs", "sandbox", "tests", "benchmarks", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
     shutil.copy(ROOT / ".env.example", tmp_path)
     (tmp_path / ".venv").symlink_to(sys.prefix)
     return tmp_path

@@ -1,4 +1,4 @@
-"""What the tests of both stand-ins share: the official JavaScript packages, installed once."""
+"""What the tests of the sandbox share: the official JavaScript packages and axe-core, installed once."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-PACKAGES = ("discord.js@14.28.1", "replicate@1.4.0")
+PACKAGES = ("axe-core@4.14.1", "discord.js@14.28.1", "replicate@1.4.0")
 INSTALL_TIMEOUT = 100
 
 

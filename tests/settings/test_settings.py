@@ -225,12 +225,17 @@ def test_what_is_no_replicate_token_is_explained(token: str) -> None:
         ("RUNS_PER_USER", "0", "RUNS_PER_USER: “0” is too small. Use at least 1."),
         ("RUNS_PER_USER", "9" * 5000, f"RUNS_PER_USER: “{'9' * 60}…” is not a whole number."),
         ("HTTP_PORT", "70000", "HTTP_PORT: “70000” is too large. Use at most 65535."),
-        ("MODEL_EDITORS", "12,mia", "MODEL_EDITORS: “mia” is not a whole number."),
-        ("LOG_LEVEL", "loud", "LOG_LEVEL: “loud” is not a valid value. Use 'debug', 'info', 'warning' or 'error'."),
+        (
+            "MODEL_EDITORS",
+            "12,mia",
+            "MODEL_EDITORS: “mia” is not an id, a number. Switch on Developer Mode in Discord and use Copy ID.",
+        ),
+        ("COG_RESEND", "perhaps", "COG_RESEND: “perhaps” is neither true nor false. Use true or false."),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL: “loud” is not a valid value. Use debug, info, warning or error."),
         (
             "LOG_LEVEL",
             "\x1b[31m",
-            "LOG_LEVEL: “�[31m” is not a valid value. Use 'debug', 'info', 'warning' or 'error'.",
+            "LOG_LEVEL: “�[31m” is not a valid value. Use debug, info, warning or error.",
         ),
         ("WEBHOOK_URL", "bot", "WEBHOOK_URL: “bot” is not a URL. Use a format like https://example.com."),
         (
@@ -256,6 +261,50 @@ def test_a_wrong_value_is_explained_without_jargon(
     assert str(caught.value) == sentence
 
 
+LIBRARY_WORDS = re.compile(
+    r"pydantic|literal|parsable|input should|type=|valid (integer|string|boolean)", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_no_wrong_value_is_told_in_the_librarys_words(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name.upper(), "☃ no such thing")
+    try:
+        Settings.load(**{token: value for token, value in TOKENS.items() if token != name})
+    except ConfigError as error:
+        [sentence] = error.sentence.splitlines()
+        assert sentence.startswith(name.upper())
+        assert not LIBRARY_WORDS.search(sentence)
+        assert "This value is not valid" not in sentence
+
+
+@pytest.mark.parametrize("value", ["INFO", "Info"])
+def test_choices_are_read_in_any_case(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LOG_LEVEL", value)
+    assert Settings.load(**TOKENS).log_level == "info"
+
+
+def test_a_missing_token_says_where_it_belongs() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.load()
+    discord, replicate = caught.value.sentence.splitlines()
+    assert discord == (
+        "DISCORD_TOKEN is not set. Copy it from the Bot page of your application at "
+        "discord.com/developers/applications, and put it into the file .env as DISCORD_TOKEN=your-token."
+    )
+    assert "replicate.com/account/api-tokens" in replicate
+    assert replicate.endswith("To try the bot without any tokens, run: python -m bot sandbox.")
+
+
+def test_a_misspelt_name_is_told_with_what_it_breaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DISCORD_TOKN=d.d.d\nREPLICATE_API_TOKEN=r\n")
+    monkeypatch.setenv("RUN_PER_USER", "3")
+    with pytest.raises(ConfigError) as caught:
+        Settings.load()
+    assert "DISCORD_TOKN is not a setting. Did you mean DISCORD_TOKEN?" in caught.value.sentence.splitlines()
+    assert "RUN_PER_USER is not a setting. Did you mean RUNS_PER_USER?" in caught.value.sentence.splitlines()
+
+
 def test_files_and_databases_are_reported_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "mysql://somewhere")
     monkeypatch.setenv("COMMANDS_FILE", "missing.toml")
@@ -269,7 +318,25 @@ def test_files_and_databases_are_reported_with_the_rest(monkeypatch: pytest.Monk
 def test_misspelt_names_are_found(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DISCORD_TOKN=a\nrun_per_user=1\nHTTP_PORT=1\nCOMPOSE_PROJECT_NAME=x\nLANG=de\n")
     known = {name.upper() for name in Settings.model_fields}
-    assert find_misspelt_names(known) == {"DISCORD_TOKN": "DISCORD_TOKEN", "run_per_user": "RUNS_PER_USER"}
+    assert find_misspelt_names(known, environment=()) == {
+        "DISCORD_TOKN": "DISCORD_TOKEN",
+        "run_per_user": "RUNS_PER_USER",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("RUN_PER_USER", "RUNS_PER_USER"),
+        ("SHARD", "SHARDS"),
+        ("HTTP_PROXY", None),
+        ("COMMAND_MODE", None),
+        ("TZ", None),
+    ],
+)
+def test_misspelt_names_in_the_environment_are_found(name: str, meant: str | None) -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    assert find_misspelt_names(known, environment=[name]) == ({name: meant} if meant else {})
 
 
 @pytest.mark.parametrize(("mode", "open_to_others"), [(0o600, False), (0o640, True), (0o644, True), (0o622, True)])

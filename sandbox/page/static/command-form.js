@@ -18,7 +18,6 @@ const TYPE_NAMES = { 3: "text", 4: "integer", 5: "True or False", 6: "user", 7: 
 const SELECT_TYPES = { 6: 5, 7: 8, 8: 6, 9: 7 }; // the type of the select that offers the same entities
 const MAX_TEXT = 6000;
 
-const INITIAL_OPTIONS = 2; // shown if no option is required
 const AUTOCOMPLETE_DELAY = 160; // milliseconds after the last key
 
 /** Return every command that can be used, each subcommand as a command of its own: {id, name, description, options}. */
@@ -43,13 +42,13 @@ export class CommandForm {
     Object.assign(this, { command, chat, suggestions, autocomplete, send, leave });
     this.about = h("p", { class: "about", "aria-live": "polite" });
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
-    this.bar = h("div", { class: "options" }, h("span", { class: "command-name", text: `/${command.name}` }));
+    this.finder = this.#createFinder();
+    this.bar = h("div", { class: "options" }, h("span", { class: "command-name", text: `/${command.name}` }), this.finder);
     this.more = h("div", { class: "more-options", role: "group", "aria-label": "More options" });
     const back = h("button", { type: "button", class: "icon", "aria-label": "Leave the command", on: { click: () => this.leave() } }, icon("close"));
     this.button = h("button", { type: "button", class: "icon send", "aria-label": `Send /${command.name}`, on: { click: () => this.submit() } }, icon("send"));
     this.element = h("div", { class: "command" }, this.about, this.problem, h("div", { class: "command-row" }, back, this.bar, this.button), this.more);
-    const required = command.options.filter((option) => option.required);
-    for (const option of required.length ? required : command.options.slice(0, INITIAL_OPTIONS)) this.addField(option);
+    for (const option of command.options.filter((option) => option.required)) this.addField(option);
     this.#showMoreOptions();
     this.element.addEventListener("paste", (event) => this.#onPaste(event), true);
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && this.leave());
@@ -57,18 +56,18 @@ export class CommandForm {
     this.element.addEventListener("drop", (event) => this.addFiles(event.dataTransfer.files));
   }
 
-  /** Focus the first empty field. */
+  /** Focus the first empty field, else the place where an option is named. */
   focus() {
-    const fields = [...this.#fields.values()];
-    (fields.find((field) => field.empty) ?? fields[0])?.focus();
-    if (!fields.length) this.button.focus();
+    const empty = [...this.#fields.values()].find((field) => field.empty);
+    if (empty) empty.focus();
+    else this.finder.focus();
   }
 
   /** Show the field of an option and return it. */
   addField(option) {
     const field = new OptionField(option, this.chat, this);
     this.#fields.set(option.name, field);
-    this.bar.append(field.element);
+    this.finder.before(field.element);
     return field;
   }
 
@@ -84,15 +83,22 @@ export class CommandForm {
   /** Put files into the empty attachment options, in order. */
   addFiles(files) {
     for (const file of files) {
-      const empty = this.command.options.find((option) => option.type === ATTACHMENT && (this.#fields.get(option.name)?.empty ?? true));
-      if (empty) this.fill({ [empty.name]: file });
+      const option = this.nextFileOption;
+      if (option) this.fill({ [option.name]: file });
     }
+  }
+
+  /** The first attachment option without a file. */
+  get nextFileOption() {
+    return this.command.options.find((option) => option.type === ATTACHMENT && (this.#fields.get(option.name)?.empty ?? true));
   }
 
   async submit() {
     if (this.button.disabled) return;
     this.suggestions.hide();
-    this.#showProblem("");
+    const typed = this.finder.value.trim();
+    this.#showProblem(typed ? `/${this.command.name} has no option “${typed}”.` : "");
+    if (typed) return;
     this.button.disabled = true;
     this.element.classList.add("busy");
     try {
@@ -142,7 +148,56 @@ export class CommandForm {
     this.suggestions.hide();
     this.#showMoreOptions();
     if (previous) previous.focus();
-    else this.focus();
+    else this.finder.focus();
+  }
+
+  /** Create the field after the options, in which the name of another one can be typed, as in Discord. */
+  #createFinder() {
+    const input = h("input", { type: "text", class: "finder", autocomplete: "off", spellcheck: "false", role: "combobox", "aria-label": "Add an option", "aria-controls": "suggestions", "aria-expanded": "false", "aria-autocomplete": "list" });
+    input.addEventListener("focus", () => {
+      this.#focused = null;
+      this.suggestions.hide();
+      this.#showMoreOptions();
+    });
+    input.addEventListener("blur", () => this.suggestions.hide());
+    input.addEventListener("input", () => {
+      this.#showProblem("");
+      this.#suggestOptions(input.value.trim() ? 0 : -1);
+    });
+    input.addEventListener("keydown", (event) => this.#onFinderKey(event));
+    return input;
+  }
+
+  #suggestOptions(selected) {
+    const typed = this.finder.value.trim().toLowerCase();
+    const items = this.#unusedOptions().filter((option) => option.name.includes(typed)).map((option) => ({ label: option.name, detail: option.description, option }));
+    this.suggestions.show(items, ({ option }) => this.#openOption(option), { field: this.finder, heading: "Options", selected });
+  }
+
+  #onFinderKey(event) {
+    if (event.key === "ArrowDown" && !this.suggestions.open) this.#suggestOptions(-1);
+    if (this.suggestions.handleKey(event)) return;
+    if (event.key === "Enter" && !event.isComposing) {
+      event.preventDefault();
+      this.submit();
+    } else if (event.key === "Backspace" && !this.finder.value) {
+      event.preventDefault();
+      const last = [...this.#fields.values()].at(-1);
+      if (last) last.focus();
+      else this.leave();
+    }
+  }
+
+  #openOption(option) {
+    this.finder.value = "";
+    this.suggestions.hide();
+    const field = this.addField(option);
+    this.#showMoreOptions();
+    field.focus();
+  }
+
+  #unusedOptions() {
+    return this.command.options.filter((option) => !this.#fields.has(option.name));
   }
 
   #onPaste(event) {
@@ -197,8 +252,7 @@ export class CommandForm {
   }
 
   #showMoreOptions() {
-    const left = this.command.options.filter((option) => !this.#fields.has(option.name));
-    const chips = left.map((option) => h("button", { type: "button", class: "chip", title: option.description, on: { click: () => (this.addField(option).focus(), this.#showMoreOptions()) } }, `+ ${option.name}`));
+    const chips = this.#unusedOptions().map((option) => h("button", { type: "button", class: "chip", title: option.description, on: { click: () => this.#openOption(option) } }, `+ ${option.name}`));
     this.more.replaceChildren(...chips);
     if (!this.#focused) this.about.textContent = this.command.description;
   }

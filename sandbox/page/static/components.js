@@ -63,10 +63,9 @@ function drawThumbnail(item, chat) {
   return h("div", { class: "thumbnail" }, drawMedia(item.media, chat, { about: item.description ?? "", spoiler: item.spoiler }));
 }
 
+/** Draw a file as Discord's client does: with its name and size, but no player, whatever it is. */
 function drawFile(item, chat) {
-  const kind = (item.file.content_type ?? "").split("/")[0];
-  const player = kind === "audio" || kind === "video" ? drawMedia(item.file, chat, { about: item.name ?? "" }) : null;
-  return h("div", { class: "file-part" }, drawFileCard(item.name ?? item.file.url.split("/").at(-1), item.size, item.file.url, chat), player);
+  return h("div", { class: "file-part" }, drawFileCard(item.name ?? item.file.url.split("/").at(-1), item.size, item.file.url, chat));
 }
 
 function drawButton(item) {

@@ -16,9 +16,12 @@ export class Composer {
   #form = null;
   #reply = null;
 
-  /** `perform(action, parameters, label)` is for actions that the bot responds to, `request(action, parameters)` for others. */
-  constructor({ chat, perform, request }) {
-    Object.assign(this, { chat, perform, request });
+  /**
+   * `perform(action, parameters, label)` is for actions that the bot responds to, `request(action, parameters)` for
+   * others. `onSend()` is called when something was sent, and `toMessages()` moves the focus to the messages.
+   */
+  constructor({ chat, perform, request, onSend, toMessages }) {
+    Object.assign(this, { chat, perform, request, onSend, toMessages });
     this.suggestions = new Suggestions();
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
     this.drop = new FileDrop({ label: "Attach files", max: MAX_FILES, onChange: () => this.#onFilesChange() });
@@ -93,6 +96,13 @@ export class Composer {
     this.#onInput();
   }
 
+  /** What happens to a file that is dropped now. */
+  get dropNote() {
+    if (!this.#form) return "Drop files to attach them";
+    const option = this.#form.nextFileOption;
+    return option ? `Drop the file for “${option.name}”` : `/${this.#form.command.name} takes no more files`;
+  }
+
   #setReply(message) {
     this.#reply = message;
     this.replyBar.hidden = !message;
@@ -111,7 +121,6 @@ export class Composer {
     this.#fitHeight();
     this.problem.hidden = true;
     const match = /^\/([\w -]*)$/.exec(this.text.value);
-    this.text.setAttribute("aria-expanded", String(Boolean(match)));
     if (!match) {
       this.suggestions.hide();
       return;
@@ -127,8 +136,7 @@ export class Composer {
     }
     const items = matching.map((command) => ({ label: `/${command.name}`, detail: command.description, side: this.chat.bot.username, command }));
     const heading = commands.length ? (matching.length ? "Commands" : "No matching command") : NO_COMMANDS;
-    this.suggestions.show(items, ({ command }) => (this.#openForm(command), this.#form.focus()), { field: this.text, heading });
-    if (!items.length) this.suggestions.element.hidden = false;
+    this.suggestions.show(items, ({ command }) => (this.#openForm(command), this.#form.focus()), { field: this.text, heading, explain: true });
   }
 
   #onKey(event) {
@@ -138,6 +146,9 @@ export class Composer {
       this.#sendMessage();
     } else if (event.key === "Escape") {
       this.#setReply(null);
+    } else if (event.key === "ArrowUp" && !this.text.value) {
+      event.preventDefault();
+      this.toMessages();
     }
   }
 
@@ -163,6 +174,7 @@ export class Composer {
   }
 
   async #sendCommand(command, values) {
+    this.onSend();
     const result = await this.perform("use_command", { channel: this.chat.channelId, command, values }, `Sending /${command}…`);
     if (!result.failed) this.leave();
   }
@@ -172,6 +184,7 @@ export class Composer {
     if (!text && this.drop.empty) return;
     try {
       const files = await this.drop.uploads();
+      this.onSend();
       await this.request("send_message", { channel: this.chat.channelId, text, files, reply: this.#reply?.id });
       this.text.value = "";
       this.drop.clear();

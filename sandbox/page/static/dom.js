@@ -24,6 +24,18 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Create an SVG element; attributes and children as for `h`, without `on` and `props`. */
+export function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "text") element.textContent = value;
+    else element.setAttribute(name, String(value));
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
 /** Create an SVG icon from one path on a 24 × 24 grid. */
 export function svg(path) {
   const element = document.createElementNS(SVG, "svg");

@@ -3,17 +3,22 @@
 import { h, morph } from "./dom.js";
 import { icon } from "./icons.js";
 import { showToast } from "./menu.js";
+import { buildTimeline, drawTimeline } from "./timeline.js";
 
 const TABS = { run: "Run", calls: "Calls", faults: "Faults", log: "Log" };
 const GROWING_TABS = new Set(["calls", "log"]);
 const NEAR_END = 24; // pixels
+const PANE_PADDING = 28; // pixels, on both sides together
 const FIRST_COLUMNS = ["state", "id", "command", "target", "prediction_id", "message_id", "created_at", "sent_at", "started_at", "cancel_requested_at", "cancel_requested_by", "ended_at", "delivered_at", "failure", "cause"];
-const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 1 };
+const TIMELINE_TICK = 250; // milliseconds between two drawings of a run that goes on
+const CLOCK_SECONDS = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const CLOCK = { ...CLOCK_SECONDS, fractionalSecondDigits: 1 };
 
 export class Inspector {
   #tab = "run";
   #view = { run: null, service: "all", keep: false };
   #drawRequested = false;
+  #timer = 0;
 
   constructor({ state, socket }) {
     this.state = state;
@@ -53,6 +58,12 @@ export class Inspector {
     this.toggle(true);
   }
 
+  /** Show the latest run, also those that follow. */
+  followLatest() {
+    this.#view.run = null;
+    this.requestDraw();
+  }
+
   /** Draw in the next frame, once for any number of requests. */
   requestDraw() {
     if (this.#drawRequested || !this.open) return;
@@ -72,12 +83,15 @@ export class Inspector {
     });
     const close = h("button", { type: "button", class: "icon close-panel", "data-key": "close", "aria-label": "Close the inspector" }, icon("close"));
     morph(this.tabs, h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector" }, tabs, h("span", { class: "grow", "data-key": "grow" }), close));
+    clearTimeout(this.#timer);
+    this.#view.width = this.pane.clientWidth - PANE_PADDING;
     const draw = { run: drawRunPane, calls: drawCallsPane, faults: drawFaultsPane, log: drawLogPane }[this.#tab];
     // Growing lists stay scrolled to the end, unless the reader scrolled up in them.
     const scrolledUp = new Set(this.#growingBoxes().filter((box) => box.scrollHeight - box.scrollTop - box.clientHeight > NEAR_END));
     const attributes = { class: "pane", role: "tabpanel", id: "pane", tabindex: "0", "aria-label": TABS[this.#tab] };
     morph(this.pane, h("div", attributes, draw(this.state, this.#view)));
     for (const box of this.#growingBoxes()) if (!scrolledUp.has(box)) box.scrollTop = box.scrollHeight;
+    if (this.#view.goesOn && this.#tab === "run") this.#timer = setTimeout(() => this.requestDraw(), TIMELINE_TICK);
   }
 
   #growingBoxes() {
@@ -109,6 +123,7 @@ export class Inspector {
       return;
     }
     try {
+      if (action === "undo") await this.socket.request("undo_fault", { name });
       if (action === "toggle") await this.socket.request("toggle_fault", { name, keep: this.#view.keep });
       if (action === "reset") await this.socket.request("reset_faults");
     } catch (error) {
@@ -123,21 +138,25 @@ export class Inspector {
   }
 }
 
-const formatTime = (text) => new Date(text).toLocaleTimeString("en-GB", CLOCK);
+const formatTime = (text, format = CLOCK) => new Date(text).toLocaleTimeString("en-GB", format);
 const drawHeading = (text, count) => h("h3", {}, text, count === undefined ? null : h("span", { class: "count", text: String(count) }));
 const drawEmpty = (text) => h("p", { class: "empty", text });
 
 /** Draw one run: its prediction, its stream, its row. */
 function drawRunPane(state, view) {
   const runs = state.listRuns();
-  if (!runs.length) return [drawEmpty("No runs yet. Use a command and follow it here: the prediction, its stream, and what the bot stores.")];
+  view.goesOn = false;
+  if (!runs.length) return [drawEmpty("No runs yet. Use a command and follow it here: its time line, the prediction, and what the bot stores.")];
   const run = runs.find(({ id }) => id === view.run) ?? runs[0];
   const { row, prediction } = run;
   const latest = h("option", { value: "", selected: !view.run, text: `Latest: ${describeRun(runs[0])}` });
   const options = runs.map((other) => h("option", { value: other.id, selected: other.id === view.run, text: describeRun(other) }));
   const events = state.events.filter((event) => event.prediction === prediction?.id);
+  const timeline = buildTimeline(state, run);
+  view.goesOn = !timeline.isOver;
   return [
     h("div", { "data-key": "select" }, h("select", { class: "run-select", "aria-label": "Run" }, latest, options)),
+    h("div", { "data-key": `t${run.id}` }, drawHeading("Time line"), drawTimeline(timeline, view.width)),
     h("div", { "data-key": `p${run.id}` }, prediction ? drawPrediction(prediction) : drawEmpty("No prediction on Replicate.")),
     h("div", { "data-key": `e${run.id}` }, drawHeading("Stream", events.length || "no events yet"), h("div", { class: "lines events", "data-growing": "" }, events.map(drawEvent))),
     h("div", { "data-key": `r${run.id}` }, drawHeading("Row in the bot's database"), row ? drawRow(row) : drawEmpty("No row for this prediction.")),
@@ -233,11 +252,11 @@ function drawFaultsPane(state, view) {
   for (const toggle of state.toggles) groups.set(toggle.group, [...(groups.get(toggle.group) ?? []), toggle]);
   const [suggested, ...others] = [...groups];
   if (!suggested) return [drawEmpty("No faults yet.")];
-  const draw = (toggles) => h("div", { class: "toggles" }, toggles.map((toggle) => drawToggle(toggle, state.armed)));
+  const draw = (toggles) => h("div", { class: "toggles" }, toggles.map((toggle) => drawToggle(toggle, state)));
   const keep = h("label", { class: "keep", "data-key": "keep" }, h("input", { type: "checkbox", props: { checked: view.keep } }), "Keep it on (not just once)",
     Object.keys(state.armed).length ? h("button", { type: "button", class: "plain", "data-action": "reset", text: "Reset all" }) : null);
   return [
-    h("p", { class: "dim", "data-key": "about", text: "Start a run, press one of these, and see how the run survives it." }),
+    h("p", { class: "dim", "data-key": "about", text: "Start a run, press one of these, and see how the run survives it. Press again to take it back while it is armed." }),
     keep,
     h("div", { "data-key": "suggested" }, draw(suggested[1])),
     ...others.map(([name, toggles]) => {
@@ -247,12 +266,24 @@ function drawFaultsPane(state, view) {
   ];
 }
 
-function drawToggle({ name, label, description, arms }, armed) {
+function drawToggle({ name, label, description, arms }, { armed, happened, undo }) {
   const isArmed = name in armed;
-  const left = armed[name];
-  const status = !isArmed ? "" : left === null ? "on" : left > 1 ? `armed, ${left}×` : "armed";
-  return h("button", { type: "button", class: "toggle", "data-key": name, "data-action": "toggle", "data-name": name, "aria-pressed": arms ? String(isArmed) : null },
-    h("b", { text: label }), h("span", { text: description }), isArmed ? h("i", { class: "armed", text: status }) : null);
+  const done = happened[name];
+  const status = [isArmed ? describeArmed(armed[name]) : null, done ? describeHappened(done, arms) : null].filter(Boolean).join(" · ");
+  return h("div", { class: isArmed ? "toggle armed" : "toggle", "data-key": name },
+    h("button", { type: "button", class: "switch", "data-action": "toggle", "data-name": name, "aria-pressed": arms ? String(isArmed) : null, "aria-describedby": `about-${name}` },
+      h("b", { text: label }), h("span", { id: `about-${name}`, text: description })),
+    status || undo[name] ? h("p", { class: "toggle-status", role: "status" }, status ? h("span", { text: status }) : null,
+      undo[name] ? h("button", { type: "button", class: "plain", "data-action": "undo", "data-name": name, text: undo[name] }) : null) : null);
+}
+
+function describeArmed(left) {
+  return left === null ? "armed until you press again" : left > 1 ? `armed, ${left}×` : "armed";
+}
+
+function describeHappened({ count, at }, arms) {
+  const time = formatTime(at, CLOCK_SECONDS);
+  return `${arms ? "happened" : "done"}${count > 1 ? ` ${count}×` : ""} at ${time}`;
 }
 
 /** Draw the bot's log. */

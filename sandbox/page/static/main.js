@@ -1,5 +1,6 @@
 // The page: builds its parts and forwards messages from the sandbox to them.
 
+import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { showHint } from "./hint.js";
 import { icon } from "./icons.js";
@@ -7,11 +8,13 @@ import { Inspector } from "./inspector.js";
 import { Lightbox } from "./media.js";
 import { MessageActions } from "./message-actions.js";
 import { MessageList, PendingRequests } from "./message-list.js";
+import { showToast } from "./menu.js";
 import { openModal } from "./modal.js";
 import { Sidebar } from "./sidebar.js";
 import { Socket } from "./socket.js";
 import { ChatState, InspectorState } from "./state.js";
 import { syncClock } from "./timestamps.js";
+import { Tour } from "./tour.js";
 
 const WIDE = matchMedia("(min-width: 1181px)");
 const DEFAULT_PERSON = "mia";
@@ -22,12 +25,27 @@ const inspectorState = new InspectorState();
 const socket = new Socket(() => recall("person") ?? DEFAULT_PERSON);
 const list = new MessageList(chat);
 const pending = new PendingRequests(list);
+const announcer = new Announcer(chat);
 const lightbox = new Lightbox();
 const inspector = new Inspector({ state: inspectorState, socket });
 const sidebar = new Sidebar(chat, { openChannel, switchPerson });
 const openForm = (result) => openModal(result, { chat, socket, pending, application: chat.bot.username });
 const actions = new MessageActions({ chat, socket, list, lightbox, pending, openForm, reply: (message) => composer.startReply(message), inspect: (message) => inspector.showRun(message) });
-const composer = new Composer({ chat, request: (action, parameters) => socket.request(action, parameters), perform: (action, parameters, label) => actions.perform(action, parameters, label) });
+const composer = new Composer({
+  chat,
+  request: (action, parameters) => socket.request(action, parameters),
+  perform: (action, parameters, label) => actions.perform(action, parameters, label),
+  onSend: () => list.scrollToEnd(),
+  toMessages: () => list.focusLast(),
+});
+const tour = new Tour({
+  chat,
+  state: inspectorState,
+  composer,
+  kill: () => socket.request("toggle_fault", { name: "kill-and-start" }).catch((error) => showToast(error.message)),
+  isDismissed: () => recall("tour") === "closed",
+  dismiss: () => remember("tour", "closed"),
+});
 
 function openChannel(id) {
   chat.channelId = id;
@@ -54,7 +72,13 @@ function showChannel() {
   document.title = `${$("channel-name").textContent} · Replicord sandbox`;
   sidebar.show();
   list.show();
-  showHint(chat, composer);
+  announcer.reset();
+  showHints();
+}
+
+function showHints() {
+  showHint(chat, composer, tour);
+  tour.draw();
 }
 
 function showBotStatus() {
@@ -82,13 +106,14 @@ socket.addEventListener("snapshot", ({ detail }) => {
 socket.addEventListener("inspector", ({ detail }) => {
   inspectorState.update(detail);
   showBotStatus();
+  tour.draw();
   inspector.requestDraw();
 });
 
 socket.addEventListener("commands", ({ detail }) => {
   chat.commands = detail.commands;
   chat.usable = detail.usable;
-  showHint(chat, composer);
+  showHints();
 });
 
 socket.addEventListener("lost", () => {
@@ -113,7 +138,7 @@ socket.addEventListener("event", ({ detail: { kind, at, d } }) => {
     channel.messages.delete(d.id);
     if (channel.id === chat.channelId) list.remove(d.id);
   }
-  if (channel.id === chat.channelId) showHint(chat, composer);
+  if (channel.id === chat.channelId) showHints();
 });
 
 function putMessage(channel, message) {
@@ -121,11 +146,20 @@ function putMessage(channel, message) {
   channel.messages.set(message.id, message);
   if (channel.id === chat.channelId) {
     list.put(message);
-    if (isNew && message.author.id === chat.me.id) list.scrollToEnd();
+    announcer.update(message);
+    if (isNew && isOwn(message)) {
+      list.scrollToEnd();
+      if (message.author.bot) inspector.followLatest();
+    }
   } else if (isNew) {
     channel.unread += 1;
     sidebar.show();
   }
+}
+
+/** Return whether the person wrote a message, or the bot did because of what the person used or pressed. */
+function isOwn(message) {
+  return (message.interaction_metadata?.user ?? message.author).id === chat.me.id;
 }
 
 // Drawers, the theme, and keys that work everywhere.
@@ -161,6 +195,27 @@ document.addEventListener("keydown", (event) => {
     composer.insertText("/");
   }
 });
+
+// Where a file can be dropped is shown as soon as one is dragged over the page.
+let dragDepth = 0;
+const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+
+function showDropTargets(show) {
+  if (!show) dragDepth = 0;
+  document.body.classList.toggle("dragging", show);
+  $("drop-note").hidden = !show;
+  $("drop-note").textContent = composer.dropNote;
+}
+
+document.addEventListener("dragenter", (event) => {
+  if (!holdsFiles(event)) return;
+  dragDepth += 1;
+  showDropTargets(true);
+});
+document.addEventListener("dragleave", (event) => {
+  if (holdsFiles(event) && --dragDepth <= 0) showDropTargets(false);
+});
+document.addEventListener("drop", () => showDropTargets(false), true);
 
 /** Apply a theme ("dark", "light", or null for the system's) and return whether it is dark. */
 function applyTheme(theme) {

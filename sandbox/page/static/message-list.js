@@ -12,6 +12,7 @@ export class MessageList {
   #order = [];
   #pinned = true;
   #lastTop = 0;
+  #current = null; // the id of the message that Tab reaches; the arrow keys go from it to the others
 
   constructor(chat) {
     this.chat = chat;
@@ -20,6 +21,8 @@ export class MessageList {
     this.jumpButton = document.getElementById("jump-to-latest");
     this.scroll.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     this.jumpButton.addEventListener("click", () => this.scrollToEnd());
+    this.list.addEventListener("keydown", (event) => this.#onKey(event));
+    this.list.addEventListener("focusin", (event) => this.#setCurrent(event.target.closest(".message")));
     // Images load and cards grow; a reader at the end stays there.
     const observer = new ResizeObserver(() => this.#pinned && this.scrollToEnd());
     observer.observe(this.list);
@@ -56,6 +59,12 @@ export class MessageList {
     this.#elements.get(id)?.remove();
     this.#elements.delete(id);
     this.#redraw(index);
+    this.#redraw(this.#order.length - 1);
+  }
+
+  /** Move the focus to the last message. */
+  focusLast() {
+    this.list.lastElementChild?.focus();
   }
 
   /** Scroll to a message and highlight it for a moment. */
@@ -75,6 +84,22 @@ export class MessageList {
     this.scroll.classList.remove("reading");
   }
 
+  #onKey(event) {
+    const messages = [...this.list.children];
+    const index = messages.indexOf(event.target);
+    const next = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: messages.length - 1 }[event.key];
+    if (index < 0 || next === undefined) return;
+    event.preventDefault();
+    if (next < messages.length) messages[Math.max(0, next)].focus();
+    else document.querySelector("#composer textarea, #composer input")?.focus();
+  }
+
+  #setCurrent(element) {
+    this.#elements.get(this.#current)?.setAttribute("tabindex", "-1");
+    this.#current = element?.dataset.id ?? null;
+    element?.setAttribute("tabindex", "0");
+  }
+
   #redraw(index) {
     const { channel } = this.chat;
     const message = channel?.messages.get(this.#order[index]);
@@ -83,6 +108,9 @@ export class MessageList {
 
   #place(id, fresh) {
     const old = this.#elements.get(id);
+    const current = this.#order.includes(this.#current) ? this.#current : this.#order.at(-1);
+    if (!old && current === id && current !== this.#current) this.#elements.get(this.#order.at(-2))?.setAttribute("tabindex", "-1");
+    fresh.setAttribute("tabindex", id === current ? "0" : "-1");
     if (old) {
       morph(old, fresh);
     } else {

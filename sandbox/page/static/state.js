@@ -90,8 +90,11 @@ export class InspectorState {
   calls = [];
   events = [];
   log = [];
+  moments = [];
   toggles = [];
   armed = {};
+  happened = {};
+  undo = {};
   bot = { running: false, connected: false };
 
   /** Replace everything with a snapshot. */
@@ -101,6 +104,7 @@ export class InspectorState {
     this.calls = [];
     this.events = [];
     this.log = [];
+    this.moments = [];
     this.update(snapshot);
   }
 
@@ -108,10 +112,10 @@ export class InspectorState {
   update(changes) {
     for (const [id, prediction] of Object.entries(changes.predictions ?? {})) this.predictions.set(id, prediction);
     for (const row of changes.rows ?? []) this.rows.set(row.id, row);
-    for (const kind of ["calls", "events", "log"]) {
+    for (const kind of ["calls", "events", "log", "moments"]) {
       if (changes[kind]) this[kind] = [...this[kind], ...changes[kind]].slice(-MAX_ENTRIES);
     }
-    for (const kind of ["toggles", "armed", "bot"]) if (changes[kind]) this[kind] = changes[kind];
+    for (const kind of ["toggles", "armed", "happened", "undo", "bot"]) if (changes[kind]) this[kind] = changes[kind];
   }
 
   /** Return every run, newest first: {id, row, prediction}. A prediction without a row counts as a run. */

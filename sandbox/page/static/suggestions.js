@@ -8,7 +8,9 @@ export class Suggestions {
   #onPick = () => {};
 
   constructor() {
-    this.element = h("div", { class: "suggestion-list", role: "listbox", id: "suggestions", hidden: true });
+    this.heading = h("p", { class: "suggestion-heading" });
+    this.list = h("div", { role: "listbox", id: "suggestions", "aria-label": "Suggestions" });
+    this.element = h("div", { class: "suggestion-list", hidden: true }, this.heading, this.list);
     this.element.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the field
     this.element.addEventListener("click", (event) => {
       const option = event.target.closest("[role=option]");
@@ -20,30 +22,45 @@ export class Suggestions {
     return !this.element.hidden;
   }
 
-  /** Show items ({label, detail, side}); `onPick` is called with the one that is chosen. */
-  show(items, onPick, { heading = "", field = null, selected = 0 } = {}) {
+  /**
+   * Show items ({label, detail, side}); `onPick` is called with the one that is chosen. Without items a `heading` that
+   * says why is shown if `explain` is true.
+   */
+  show(items, onPick, { heading = "", field = null, selected = 0, explain = false } = {}) {
+    if (this.field !== field) this.#release();
     this.#items = items;
     this.#onPick = onPick;
     this.#selected = selected;
     this.field = field;
     const rows = items.map((item, index) => h("div", { role: "option", id: `suggestion-${index}`, "data-index": index, class: "suggestion" },
       h("span", { class: "suggestion-label", text: item.label }), h("span", { class: "suggestion-detail", text: item.detail ?? "" }), item.side ? h("span", { class: "suggestion-side", text: item.side }) : null));
-    this.element.replaceChildren(...(heading ? [h("p", { class: "suggestion-heading", text: heading })] : []), ...rows);
-    this.element.hidden = items.length === 0;
+    this.heading.textContent = heading;
+    this.heading.hidden = !heading;
+    this.list.replaceChildren(...rows);
+    this.list.hidden = items.length === 0;
+    this.element.hidden = items.length === 0 && !explain;
+    this.field?.setAttribute("aria-expanded", String(items.length > 0));
     this.#markSelected();
   }
 
   hide() {
     this.element.hidden = true;
+    this.#release();
+  }
+
+  /** Take back what the field says about the list. */
+  #release() {
+    this.field?.setAttribute("aria-expanded", "false");
     this.field?.removeAttribute("aria-activedescendant");
   }
 
   /** Handle a key of the field; returns whether the list used it. */
   handleKey(event) {
-    if (!this.open || event.isComposing) return false;
+    if (!this.open || event.isComposing || (!this.#items.length && event.key !== "Escape")) return false;
     const offset = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (offset) {
-      this.#selected = (this.#selected + offset + this.#items.length) % this.#items.length;
+      const from = this.#selected < 0 && offset < 0 ? 0 : this.#selected;
+      this.#selected = (from + offset + this.#items.length) % this.#items.length;
       this.#markSelected();
     } else if ((event.key === "Enter" || event.key === "Tab") && this.#selected >= 0 && !event.shiftKey) {
       this.#onPick(this.#items[this.#selected]);

@@ -45,7 +45,7 @@ async def browser(chromium: Path) -> AsyncIterator[BrowserContext]:
     """One browser for all tests; each test has a tab of its own, with its own session storage."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield await browser.new_context(viewport=WINDOW)
+        yield await browser.new_context(viewport=WINDOW, reduced_motion="reduce")
         await browser.close()
 
 

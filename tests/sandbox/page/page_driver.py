@@ -49,6 +49,9 @@ class PageDriver:
         await field.fill(value)
 
     async def attach_file(self, name: str, path: Path) -> None:
+        """Attach a file to an option, adding its field if it is not shown."""
+        if not await self.page.locator(f".option[data-option={name}]").count():
+            await self.page.get_by_role("button", name=f"+ {name}", exact=True).click()
         async with self.page.expect_file_chooser() as chooser:
             await self.page.locator(f".option[data-option={name}] .choose").click()
         await (await chooser.value).set_files(path)
@@ -70,10 +73,10 @@ class PageDriver:
         await new.wait_for()
         return self.page.locator(f".message[data-id='{await new.get_attribute('data-id')}']")
 
-    async def generate(self, portrait: Path, images: int) -> Locator:
+    async def generate(self, portrait: Path, images: int, *, prompt: str = "a red hat") -> Locator:
         """Use /generate by hand and return the reply."""
         await self.start_command("generate")
-        await self.fill_option("prompt", "a red hat")
+        await self.fill_option("prompt", prompt)
         await self.attach_file("subject", portrait)
         await self.fill_option("number_of_outputs", str(images))
         return await self.new_message_after(self.send)
@@ -87,7 +90,7 @@ class PageDriver:
 
     async def toggle_fault(self, label: str) -> None:
         await self.page.get_by_role("tab", name="Faults").click()
-        await self.page.locator(".toggle", has_text=label).first.click()
+        await self.page.locator(".switch", has_text=label).first.click()
 
 
 async def wait_until(condition: Callable[[], Awaitable[object]], timeout: float = TIMEOUT) -> None:  # noqa: ASYNC109

@@ -43,6 +43,27 @@ async def test_an_invalid_value_is_rejected_and_its_option_marked(
     assert len(environment.replicate.predictions) == predictions
 
 
+async def test_enter_sends_a_command_as_it_is_picked(driver: PageDriver) -> None:
+    await driver.start_command("generate")
+    await expect(driver.page.locator(".option")).to_have_count(0)
+    await expect(driver.page.get_by_role("button", name="+ prompt", exact=True)).to_be_visible()
+    message = await driver.new_message_after(lambda: driver.page.keyboard.press("Enter"))
+    await expect(message).to_contain_text("Only you can see this")
+    await message.get_by_role("button", name="Dismiss message").click()
+
+
+async def test_an_option_is_found_by_typing_its_name(driver: PageDriver) -> None:
+    await driver.start_command("generate")
+    await driver.page.keyboard.type("neg")
+    await expect(driver.page.get_by_role("option", selected=True)).to_contain_text("negative_prompt")
+    await driver.page.keyboard.press("Tab")
+    await expect(driver.page.locator(".option[data-option=negative_prompt] input")).to_be_focused()
+    await driver.page.keyboard.press("Backspace")
+    await driver.page.keyboard.type("wings")
+    await driver.page.keyboard.press("Enter")
+    await expect(driver.page.get_by_role("alert").filter(has_text="/generate has no option “wings”.")).to_be_visible()
+
+
 async def test_message_menu_has_the_registered_commands(driver: PageDriver, environment: Environment) -> None:
     await driver.open_channel("ideas")
     message = await driver.send_text("what can be done with this?")
@@ -68,7 +89,7 @@ async def test_choices_can_be_picked_with_the_arrow_keys(driver: PageDriver, env
 
 async def test_the_hint_starts_a_command_that_runs(driver: PageDriver) -> None:
     await driver.open_channel("quiet")
-    await driver.page.get_by_role("button", name="Try /generate with a drawn portrait").click()
+    await driver.page.get_by_role("button", name="Fill in: Make a picture").click()
     await expect(driver.page.locator(".option[data-option=subject]")).to_contain_text("portrait.png")
     message = await driver.new_message_after(lambda: driver.page.keyboard.press("Enter"))
     await expect(driver.page.locator(".hint")).to_have_count(0)
@@ -117,6 +138,8 @@ async def test_reply_reaction_and_deletion_by_permission(driver: PageDriver) -> 
 @pytest.mark.parametrize("event", ["paste", "drop"])
 async def test_a_pasted_or_dropped_file_fills_an_attachment_option(driver: PageDriver, event: str) -> None:
     await driver.start_command("generate")
+    await driver.fill_option("prompt", "a hill")
+    await driver.page.get_by_role("button", name="+ subject", exact=True).click()
     files = await driver.page.evaluate_handle(
         """() => {
             const data = new DataTransfer();

@@ -113,6 +113,16 @@ async def test_embeds_and_attachments_are_drawn(driver: PageDriver, environment:
     await expect(message.locator("audio")).to_be_visible()
 
 
+async def test_a_file_component_has_no_player_as_in_discord(driver: PageDriver, environment: Environment) -> None:
+    await driver.open_channel("general")
+    payload = v2({"type": 13, "file": {"url": "attachment://tune.wav"}})
+    async with http_client(environment.discord) as http:
+        id_ = await post_message(http, environment, payload, {"tune.wav": b"RIFF\0\0\0\0WAVE"})
+    message = driver.page.locator(f".message[data-id='{id_}']")
+    await expect(message.get_by_role("link", name="tune.wav")).to_be_visible()
+    await expect(message.locator("audio")).to_have_count(0)
+
+
 async def test_an_edit_keeps_the_elements_that_did_not_change(driver: PageDriver, environment: Environment) -> None:
     await driver.open_channel("general")
     async with http_client(environment.discord) as http:

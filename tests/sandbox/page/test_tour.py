@@ -1,0 +1,97 @@
+"""Someone who has never seen the bot: the tour, the time line, and what the switches say."""
+
+import pytest
+from playwright.async_api import expect
+
+from sandbox.environment import Environment
+from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+
+
+async def test_a_newcomer_finishes_the_tour_with_nothing_but_the_page(
+    driver: PageDriver, environment: Environment
+) -> None:
+    page, tour = driver.page, driver.page.locator("#tour")
+    await page.get_by_role("button", name="Replicord").last.click()  # the bot's own conversation, empty so far
+    await page.get_by_role("button", name="Fill in: Make a picture").click()
+    first = await driver.new_message_after(lambda: page.keyboard.press("Enter"))
+    await driver.wait_until_finished(first)
+    await expect(tour.locator("li.done")).to_contain_text(["Make a picture"])
+
+    await tour.get_by_role("button", name="Fill in").click()
+    second = await driver.new_message_after(lambda: page.keyboard.press("Enter"))
+    await expect(tour).to_contain_text("React with ❌")
+    await second.hover()
+    await second.get_by_role("button", name="Cancel").click()
+    await driver.wait_until_finished(second)
+    await expect(tour.locator("li.done")).to_have_count(2)
+
+    await tour.get_by_role("button", name="Fill in").click()
+    third = await driver.new_message_after(lambda: page.keyboard.press("Enter"))
+    predictions = len(environment.replicate.predictions)
+    await tour.get_by_role("button", name="Kill the bot now").click()
+    await driver.wait_until_finished(third)
+    await expect(tour.locator("li.done")).to_have_count(3)
+    assert len(environment.replicate.predictions) <= predictions + 1
+
+    moments = page.locator(".moments li")
+    for kind in ("killed", "started", "resumed", "output", "done"):
+        await expect(page.locator(f".moments .{kind}").first).to_be_visible(timeout=RUN_TIMEOUT_MS)
+    order = [await moment.get_attribute("class") for moment in await moments.all()]
+    assert order.index("killed") < order.index("started") < order.index("resumed") < order.index("done")
+    await expect(page.locator(".timeline .band.dead")).to_have_count(1)
+    assert await page.locator(".timeline .edit").count() > 2
+    await tour.get_by_role("button", name="Done").click()
+    await expect(tour).to_be_hidden()
+
+
+async def test_switches_say_what_happened_and_are_taken_back(driver: PageDriver, environment: Environment) -> None:
+    await driver.toggle_fault("No credit left")
+    toggle = driver.page.locator(".toggle", has_text="No credit left")
+    await expect(toggle).to_contain_text("armed")
+    await driver.toggle_fault("No credit left")
+    await expect(toggle.locator(".toggle-status")).to_have_count(0)
+    assert not environment.replicate.faults.active
+
+    await driver.toggle_fault("No credit left")
+    await driver.start_command("draw")
+    await driver.fill_option("prompt", "a hill")
+    await driver.new_message_after(driver.send)
+    await expect(toggle).to_contain_text("happened at")
+
+    await driver.toggle_fault("End the 15 minutes")
+    expired = driver.page.locator(".toggle", has_text="End the 15 minutes")
+    await expect(expired).to_contain_text("done at")
+    await expired.get_by_role("button", name="Make them valid again").click()
+    await expect(expired.get_by_role("button", name="Make them valid again")).to_have_count(0)
+    assert not environment.discord.faults.has_expired_tokens()
+
+
+async def test_the_page_follows_the_persons_own_run(driver: PageDriver) -> None:
+    await driver.open_channel("general")
+    for number in range(25):
+        await driver.send_text(f"line {number}")
+    await driver.page.locator("#scroll").evaluate("box => { box.scrollTop = 0; }")
+    await expect(driver.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+    await driver.start_command("draw")
+    await driver.fill_option("prompt", "a hill")
+    message = await driver.new_message_after(driver.send)
+    await expect(message).to_be_in_viewport()
+    await driver.wait_until_finished(message)
+    await expect(message.get_by_role("button", name="Again")).to_be_in_viewport()
+    await expect(driver.page.get_by_role("button", name="Jump to latest")).to_be_hidden()
+
+
+async def test_a_dragged_file_shows_where_it_can_be_dropped(driver: PageDriver) -> None:
+    drag = """(body, type) => {
+        const data = new DataTransfer();
+        data.items.add(new File(["x"], "photo.png", {type: "image/png"}));
+        body.dispatchEvent(new DragEvent(type, {dataTransfer: data, bubbles: true, cancelable: true}));
+    }"""
+    note = driver.page.locator("#drop-note")
+    await driver.start_command("generate")
+    await driver.page.locator("body").evaluate(drag, "dragenter")
+    await expect(note).to_have_text("Drop the file for “subject”")
+    await driver.page.locator("body").evaluate(drag, "dragleave")
+    await expect(note).to_be_hidden()
