@@ -34,7 +34,6 @@ STORY = "Tell me a short story about a lighthouse that was afraid of the dark."
 
 async def take_pictures(folder: Path) -> list[Path]:
     """Play the runs, write a picture of each into ``folder`` and return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         portrait = Path(scratch) / "portrait.png"
         portrait.write_bytes(draw_portrait())
@@ -151,5 +150,6 @@ async def _settle(page: Page) -> None:
 
 
 if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
     for taken in asyncio.run(take_pictures(FOLDER)):
         sys.stdout.write(f"{taken.relative_to(FOLDER.parents[1])}\n")

@@ -225,7 +225,6 @@ export class CommandForm {
       return;
     }
     const choices = field.drop ? null : field.matchingChoices();
-    field.input?.setAttribute("aria-expanded", String(Boolean(choices?.length)));
     if (!choices) {
       this.suggestions.hide();
       return;
@@ -255,6 +254,7 @@ export class CommandForm {
     const chips = this.#unusedOptions().map((option) => h("button", { type: "button", class: "chip", title: option.description, on: { click: () => this.#openOption(option) } }, `+ ${option.name}`));
     this.more.replaceChildren(...chips);
     if (!this.#focused) this.about.textContent = this.command.description;
+    this.finder.placeholder = this.#fields.size ? "" : "Press Enter to send";
   }
 }
 

@@ -25,7 +25,7 @@ export class Composer {
     this.suggestions = new Suggestions();
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
     this.drop = new FileDrop({ label: "Attach files", max: MAX_FILES, onChange: () => this.#onFilesChange() });
-    this.text = h("textarea", { id: "text", rows: 1, "aria-label": "Message", role: "combobox", "aria-controls": "suggestions", "aria-expanded": "false", "aria-autocomplete": "list" });
+    this.text = h("textarea", { id: "text", rows: 1, "aria-label": "Message", "aria-haspopup": "listbox", "aria-controls": "suggestions", "aria-autocomplete": "list" });
     this.replyBar = h("p", { class: "reply-bar", hidden: true });
     const attach = h("button", { type: "button", class: "icon", "aria-label": "Attach files", title: "Attach files", on: { click: () => this.drop.input.click() } }, icon("plus"));
     const send = h("button", { type: "button", class: "icon send", "aria-label": "Send", on: { click: () => this.#sendMessage() } }, icon("send"));

@@ -25,14 +25,14 @@ export class Inspector {
     this.socket = socket;
     this.element = document.getElementById("inspector");
     this.opener = document.getElementById("open-inspector");
-    this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector" });
+    this.tabs = h("div", { class: "tablist", role: "tablist", "aria-label": "Inspector" });
+    const close = h("button", { type: "button", class: "icon", "aria-label": "Close the inspector", on: { click: () => this.toggle(false) } }, icon("close"));
     this.pane = h("div", { class: "pane", role: "tabpanel", id: "pane", tabindex: "0" });
-    this.element.append(this.tabs, this.pane);
+    this.element.append(h("div", { class: "tabs" }, this.tabs, close), this.pane);
     this.opener.addEventListener("click", () => this.toggle());
     this.tabs.addEventListener("click", (event) => {
       const tab = event.target.closest("[role=tab]");
       if (tab) this.#selectTab(tab.dataset.tab);
-      else if (event.target.closest(".close-panel")) this.toggle(false);
     });
     this.tabs.addEventListener("keydown", (event) => this.#onTabKey(event));
     this.pane.addEventListener("click", (event) => this.#onClick(event));
@@ -81,8 +81,7 @@ export class Inspector {
       const attributes = { type: "button", role: "tab", "data-key": name, "data-tab": name, "aria-selected": String(selected), "aria-controls": "pane", tabindex: selected ? "0" : "-1" };
       return h("button", attributes, label, name === "faults" && armed ? h("span", { class: "dot", title: `${armed} armed` }) : null);
     });
-    const close = h("button", { type: "button", class: "icon close-panel", "data-key": "close", "aria-label": "Close the inspector" }, icon("close"));
-    morph(this.tabs, h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector" }, tabs, h("span", { class: "grow", "data-key": "grow" }), close));
+    morph(this.tabs, h("div", { class: "tablist", role: "tablist", "aria-label": "Inspector" }, tabs));
     clearTimeout(this.#timer);
     this.#view.width = this.pane.clientWidth - PANE_PADDING;
     const draw = { run: drawRunPane, calls: drawCallsPane, faults: drawFaultsPane, log: drawLogPane }[this.#tab];
@@ -139,7 +138,7 @@ export class Inspector {
 }
 
 const formatTime = (text, format = CLOCK) => new Date(text).toLocaleTimeString("en-GB", format);
-const drawHeading = (text, count) => h("h3", {}, text, count === undefined ? null : h("span", { class: "count", text: String(count) }));
+const drawHeading = (text, count) => h("h2", {}, text, count === undefined ? null : h("span", { class: "count", text: String(count) }));
 const drawEmpty = (text) => h("p", { class: "empty", text });
 
 /** Draw one run: its prediction, its stream, its row. */
@@ -158,7 +157,7 @@ function drawRunPane(state, view) {
     h("div", { "data-key": "select" }, h("select", { class: "run-select", "aria-label": "Run" }, latest, options)),
     h("div", { "data-key": `t${run.id}` }, drawHeading("Time line"), drawTimeline(timeline, view.width)),
     h("div", { "data-key": `p${run.id}` }, prediction ? drawPrediction(prediction) : drawEmpty("No prediction on Replicate.")),
-    h("div", { "data-key": `e${run.id}` }, drawHeading("Stream", events.length || "no events yet"), h("div", { class: "lines events", "data-growing": "" }, events.map(drawEvent))),
+    h("div", { "data-key": `e${run.id}` }, drawHeading("Stream", events.length || "no events yet"), h("div", { class: "lines events", "data-growing": "", tabindex: "0", role: "group", "aria-label": "Events of the stream" }, events.map(drawEvent))),
     h("div", { "data-key": `r${run.id}` }, drawHeading("Row in the bot's database"), row ? drawRow(row) : drawEmpty("No row for this prediction.")),
   ];
 }

@@ -5,6 +5,7 @@ import { icon } from "./icons.js";
 import { drawMessage } from "./message.js";
 
 const NEAR_END = 90; // pixels
+const INPUT_MILLISECONDS = 1000; // for which a wheel, a finger or a key goes on to scroll
 const PENDING_DELAY = 250; // milliseconds; most responses arrive sooner
 
 export class MessageList {
@@ -12,6 +13,7 @@ export class MessageList {
   #order = [];
   #pinned = true;
   #lastTop = 0;
+  #lastInput = -Infinity; // when the reader last did something that can scroll
   #current = null; // the id of the message that Tab reaches; the arrow keys go from it to the others
 
   constructor(chat) {
@@ -23,6 +25,7 @@ export class MessageList {
     this.jumpButton.addEventListener("click", () => this.scrollToEnd());
     this.list.addEventListener("keydown", (event) => this.#onKey(event));
     this.list.addEventListener("focusin", (event) => this.#setCurrent(event.target.closest(".message")));
+    for (const type of ["wheel", "touchmove", "pointerdown", "keydown"]) this.scroll.addEventListener(type, () => (this.#lastInput = performance.now()), { passive: true });
     // Images load and cards grow; a reader at the end stays there.
     const observer = new ResizeObserver(() => this.#pinned && this.scrollToEnd());
     observer.observe(this.list);
@@ -91,7 +94,7 @@ export class MessageList {
     if (index < 0 || next === undefined) return;
     event.preventDefault();
     if (next < messages.length) messages[Math.max(0, next)].focus();
-    else document.querySelector("#composer textarea, #composer input")?.focus();
+    else document.querySelector("#text, #composer .finder")?.focus();
   }
 
   #setCurrent(element) {
@@ -123,9 +126,10 @@ export class MessageList {
 
   #onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroll;
-    // Only a reader scrolls up. A greater distance from the end without that means that something grew.
+    // Only a reader leaves the end. A greater distance from it without that means that something grew or shrank.
+    const isReading = performance.now() - this.#lastInput < INPUT_MILLISECONDS;
     if (scrollHeight - scrollTop - clientHeight < NEAR_END) this.#pinned = true;
-    else if (scrollTop < this.#lastTop) this.#pinned = false;
+    else if (scrollTop < this.#lastTop && isReading) this.#pinned = false;
     this.#lastTop = scrollTop;
     this.jumpButton.hidden = this.#pinned;
     // While someone reads, what they read stays in place when a card above it grows.

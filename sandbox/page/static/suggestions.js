@@ -9,7 +9,7 @@ export class Suggestions {
 
   constructor() {
     this.heading = h("p", { class: "suggestion-heading" });
-    this.list = h("div", { role: "listbox", id: "suggestions", "aria-label": "Suggestions" });
+    this.list = h("div", { class: "suggestion-options", role: "listbox", id: "suggestions", "aria-label": "Suggestions", tabindex: "0", on: { focus: () => this.field?.focus() } });
     this.element = h("div", { class: "suggestion-list", hidden: true }, this.heading, this.list);
     this.element.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the field
     this.element.addEventListener("click", (event) => {
@@ -39,7 +39,7 @@ export class Suggestions {
     this.list.replaceChildren(...rows);
     this.list.hidden = items.length === 0;
     this.element.hidden = items.length === 0 && !explain;
-    this.field?.setAttribute("aria-expanded", String(items.length > 0));
+    if (this.#isCombobox) this.field.setAttribute("aria-expanded", String(items.length > 0));
     this.#markSelected();
   }
 
@@ -48,9 +48,14 @@ export class Suggestions {
     this.#release();
   }
 
+  /** Whether the field may say that it is expanded: a text of several lines may not. */
+  get #isCombobox() {
+    return this.field?.getAttribute("role") === "combobox";
+  }
+
   /** Take back what the field says about the list. */
   #release() {
-    this.field?.setAttribute("aria-expanded", "false");
+    if (this.#isCombobox) this.field.setAttribute("aria-expanded", "false");
     this.field?.removeAttribute("aria-activedescendant");
   }
 

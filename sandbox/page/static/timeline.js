@@ -11,7 +11,7 @@ const AXIS_HEIGHT = 18;
 const MIN_SECONDS = 4;
 const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];
 const MAX_MARKS = 6; // on the axis
-const AFTER_END = 1.5; // seconds that are still shown
+const AFTER_END = 1.5; // seconds in which an edit still belongs to the run: its row is written before the last answer
 const IS_URL = /^(https?:\/\/|data:)/;
 const EDIT = /^(PATCH|POST)$/;
 
@@ -25,7 +25,7 @@ export function buildTimeline(state, { row, prediction }, now = Date.now()) {
   const endTime = row?.delivered_at ?? (row ? null : prediction?.completed_at);
   const isOver = Boolean(endTime);
   const end = isOver ? since(endTime) : Math.max(0, (now - start) / 1000);
-  const within = (at) => at >= 0 && at <= end + AFTER_END;
+  const within = (at) => at <= end;
   const after = ({ seen }) => Date.parse(seen) >= start;
 
   const events = state.events.filter((event) => event.prediction === prediction?.id);
@@ -55,7 +55,7 @@ export function buildTimeline(state, { row, prediction }, now = Date.now()) {
     model: prediction ? modelBands(prediction, since, end) : [],
     bot: processBands(ended, started, end),
     outputs: outputs.map(({ seen }) => since(seen)),
-    edits: edits.map(({ seen }) => since(seen)).filter(within),
+    edits: edits.map(({ seen }) => since(seen)).filter((at) => at <= end + AFTER_END),
     resumed,
     faults,
     moments: list.sort((a, b) => a.at - b.at),
@@ -121,7 +121,7 @@ export function drawTimeline(timeline, width) {
     drawAxis(seconds, x, height), faults, lanes,
     timeline.isOver ? null : s("line", { class: "now", x1: x(timeline.end), x2: x(timeline.end), y1: 0, y2: height - AXIS_HEIGHT }));
   const moments = timeline.moments.map(({ at, text, kind }, index) => h("li", { class: kind, "data-key": `${kind}${index}` }, h("span", { class: "at", text: formatSeconds(at) }), h("span", { text })));
-  return [drawing, h("ol", { class: "moments", "data-growing": "" }, moments)];
+  return [drawing, h("ol", { class: "moments", "data-growing": "", tabindex: "0", "aria-label": "What happened, in order" }, moments)];
 }
 
 function drawLane(label, number, bands, x, marks) {

@@ -1,6 +1,7 @@
 // The tour: three things to try, ticked when they have happened. In an empty channel it is a list, else one line.
 
 import { h, morph } from "./dom.js";
+import { drawEmoji, icon } from "./icons.js";
 import { fetchPortrait } from "./socket.js";
 import { survivedKill } from "./timeline.js";
 
@@ -53,22 +54,24 @@ export class Tour {
   drawList() {
     if (!this.#isPossible()) return null;
     const done = this.#findDone();
+    const label = (step) => (done.has(step.name) ? "Again" : "Fill in");
     return h("ol", { class: "tour-steps", "aria-label": "Three things to try" }, STEPS.map((step) => h("li", { class: done.has(step.name) ? "done" : null },
       drawTick(done.has(step.name)),
-      h("div", {}, h("b", { text: step.title }), h("p", { text: step.about })),
-      h("button", { type: "button", class: "button secondary", "aria-label": `Fill in: ${step.title}`, text: done.has(step.name) ? "Again" : "Fill in", on: { click: () => this.#start(step) } }))));
+      h("div", {}, h("b", { text: step.title }), h("p", {}, withCross(step.about))),
+      h("button", { type: "button", class: "button secondary", "aria-label": `${label(step)}: ${step.title}`, text: label(step), on: { click: () => this.#start(step) } }))));
   }
 
   #drawBar() {
     const done = this.#findDone();
-    const close = h("button", { type: "button", class: "button secondary", "data-key": "close", text: done.size === STEPS.length ? "Done" : "Close the tour", on: { click: () => (this.dismiss(), this.draw()) } });
+    const onClose = { click: () => (this.dismiss(), this.draw()) };
+    const close = h("button", { type: "button", class: "icon", "data-key": "close", "aria-label": "Close the tour", title: "Close the tour", on: onClose }, icon("close"));
     const ticks = h("ol", { class: "tour-ticks", "data-key": "ticks" }, STEPS.map((step) => h("li", { class: done.has(step.name) ? "done" : null, "data-key": step.name }, drawTick(done.has(step.name)), h("span", { text: step.title }))));
     const next = STEPS.find((step) => !done.has(step.name));
-    if (!next) return [ticks, h("p", { "data-key": "text", text: "That is all: nothing was lost, and nothing was paid twice." }), close];
+    if (!next) return [ticks, close, h("p", { "data-key": "text", text: "That is all: nothing was lost, and nothing was paid twice." })];
     const running = this.#isRunning() && next.running;
     const text = running ? next.running : this.#started === next.name ? next.waiting : next.about;
-    const action = running ? (next.name === "kill" ? this.#drawAction("kill", "Kill the bot now", () => this.kill()) : null) : this.#drawAction(next.name, "Fill in", () => this.#start(next));
-    return [ticks, h("p", { "data-key": "text", "aria-live": "polite", text }), action, close];
+    const action = running ? (next.name === "kill" ? this.#drawAction("kill-now", "Kill the bot now", () => this.kill()) : null) : this.#drawAction(next.name, "Fill in", () => this.#start(next));
+    return [ticks, close, h("p", { "data-key": "text", "aria-live": "polite" }, withCross(text)), action];
   }
 
   /** Draw the button; its key tells it apart from those of other steps, whose listeners must not stay. */
@@ -107,6 +110,11 @@ export class Tour {
 function hasImages(prediction) {
   const output = prediction?.output;
   return Array.isArray(output) && IS_URL.test(output[0] ?? "");
+}
+
+/** Return a text with its ❌ drawn: not every machine has a font for it. */
+function withCross(text) {
+  return text.split("❌").flatMap((part, index) => (index ? [drawEmoji("❌"), part] : [part]));
 }
 
 function drawTick(done) {

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.sandbox.page.page_driver import PageDriver
@@ -18,7 +19,7 @@ SMALL_TARGETS = """() => {
     const inText = (element) => element.matches("p a, .text a, .text button, h2 a");
     const isUnseen = (element) => element.matches(".visually-hidden, .skip");
     return targets.filter((element) => isShown(element) && !inText(element) && !isUnseen(element))
-        .map((element) => [element, element.getBoundingClientRect()])
+        .map((element) => [element, (element.closest("label") ?? element).getBoundingClientRect()])
         .filter(([, box]) => box.width && (box.width < 31.5 || box.height < 31.5))
         .map(([element, box]) => `${element.outerHTML.slice(0, 90)} ${box.width.toFixed()}×${box.height.toFixed()}`);
 }"""
@@ -42,8 +43,9 @@ async def find_violations(page: Page, axe: str) -> list[str]:
 
 async def show_tab(driver: PageDriver, name: str) -> None:
     await driver.page.get_by_role("tab", name=name).click()
-    for group in await driver.page.locator("#pane details.group:not([open]) > summary").all():
-        await group.click()
+    await driver.page.locator("#pane details.group").evaluate_all(
+        "groups => groups.forEach((one) => { one.open = true; })"
+    )
 
 
 VIEWS: dict[str, Callable[[PageDriver], Awaitable[None]]] = {
@@ -57,7 +59,7 @@ VIEWS: dict[str, Callable[[PageDriver], Awaitable[None]]] = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def finished_run(browser: BrowserContext, page_url: str) -> None:
     """A run in #general, of which every view shows something."""
     page = await browser.new_page()
@@ -130,15 +132,20 @@ async def test_arrow_keys_move_between_messages(driver: PageDriver) -> None:
 
 
 async def test_only_an_open_list_is_announced_as_open(driver: PageDriver) -> None:
-    text = driver.page.locator("#text")
-    await text.click()
-    await driver.page.keyboard.type("/nothing-like-this")
-    await expect(driver.page.get_by_text("No matching command")).to_be_visible()
-    await expect(text).to_have_attribute("aria-expanded", "false")
-    await text.fill("/dr")
-    await expect(text).to_have_attribute("aria-expanded", "true")
-    await driver.page.keyboard.press("Escape")
-    await expect(text).to_have_attribute("aria-expanded", "false")
+    await driver.start_command("draw")
+    finder = driver.page.get_by_role("combobox", name="Add an option")
+    await finder.click()
+    await expect(finder).to_have_attribute("aria-expanded", "false")
+    await driver.page.keyboard.type("asp")
+    await expect(finder).to_have_attribute("aria-expanded", "true")
+    await driver.page.keyboard.type("x")
+    await expect(finder).to_have_attribute("aria-expanded", "false")
+    await driver.page.keyboard.press("Backspace")
+    await expect(finder).to_have_attribute("aria-expanded", "true")
+    await driver.page.keyboard.press("Tab")
+    choices = driver.page.get_by_role("combobox", name="aspect_ratio")
+    await expect(choices).to_have_attribute("aria-expanded", "true")
+    await expect(finder).to_have_attribute("aria-expanded", "false")
 
 
 async def test_images_and_the_end_of_a_run_are_announced(driver: PageDriver) -> None:

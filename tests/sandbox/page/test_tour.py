@@ -1,7 +1,9 @@
 """Someone who has never seen the bot: the tour, the time line, and what the switches say."""
 
+import re
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from sandbox.environment import Environment
 from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver
@@ -9,26 +11,31 @@ from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
 
+async def send_what_is_filled_in(driver: PageDriver) -> Locator:
+    """Press Enter as soon as the command is there, and return the reply."""
+    await expect(driver.page.locator(".option[data-option=subject]")).to_contain_text("portrait.png")
+    return await driver.new_message_after(lambda: driver.page.keyboard.press("Enter"))
+
+
 async def test_a_newcomer_finishes_the_tour_with_nothing_but_the_page(
     driver: PageDriver, environment: Environment
 ) -> None:
     page, tour = driver.page, driver.page.locator("#tour")
     await page.get_by_role("button", name="Replicord").last.click()  # the bot's own conversation, empty so far
-    await page.get_by_role("button", name="Fill in: Make a picture").click()
-    first = await driver.new_message_after(lambda: page.keyboard.press("Enter"))
+    await page.get_by_role("button", name=re.compile("Make a picture")).click()
+    first = await send_what_is_filled_in(driver)
     await driver.wait_until_finished(first)
     await expect(tour.locator("li.done")).to_contain_text(["Make a picture"])
 
     await tour.get_by_role("button", name="Fill in").click()
-    second = await driver.new_message_after(lambda: page.keyboard.press("Enter"))
-    await expect(tour).to_contain_text("React with ❌")
-    await second.hover()
-    await second.get_by_role("button", name="Cancel").click()
+    second = await send_what_is_filled_in(driver)
+    await expect(tour).to_contain_text("or press Cancel under the images")
+    await second.get_by_role("button", name="Cancel").press("Enter")  # an image that arrives moves the button
     await driver.wait_until_finished(second)
     await expect(tour.locator("li.done")).to_have_count(2)
 
     await tour.get_by_role("button", name="Fill in").click()
-    third = await driver.new_message_after(lambda: page.keyboard.press("Enter"))
+    third = await send_what_is_filled_in(driver)
     predictions = len(environment.replicate.predictions)
     await tour.get_by_role("button", name="Kill the bot now").click()
     await driver.wait_until_finished(third)
@@ -42,7 +49,7 @@ async def test_a_newcomer_finishes_the_tour_with_nothing_but_the_page(
     assert order.index("killed") < order.index("started") < order.index("resumed") < order.index("done")
     await expect(page.locator(".timeline .band.dead")).to_have_count(1)
     assert await page.locator(".timeline .edit").count() > 2
-    await tour.get_by_role("button", name="Done").click()
+    await tour.get_by_role("button", name="Close the tour").click()
     await expect(tour).to_be_hidden()
 
 
@@ -70,9 +77,9 @@ async def test_switches_say_what_happened_and_are_taken_back(driver: PageDriver,
 
 async def test_the_page_follows_the_persons_own_run(driver: PageDriver) -> None:
     await driver.open_channel("general")
-    for number in range(25):
-        await driver.send_text(f"line {number}")
-    await driver.page.locator("#scroll").evaluate("box => { box.scrollTop = 0; }")
+    await driver.send_text("a line\n" * 60)
+    await driver.messages.last.hover()
+    await driver.page.mouse.wheel(0, -900)
     await expect(driver.page.get_by_role("button", name="Jump to latest")).to_be_visible()
     await driver.start_command("draw")
     await driver.fill_option("prompt", "a hill")
