@@ -154,22 +154,22 @@ async def test_invalid_settings_stop_the_check(
 
 async def test_unknown_input_of_a_command_is_named(run_check: RunCheck, tmp_path: Path) -> None:
     file = tmp_path / "commands.toml"
-    file.write_text(f'[me]\nmodel = "{KNOWN}"\nhidden = ["sedd"]\n')
+    file.write_text(f'[mine]\nmodel = "{KNOWN}"\nhidden = ["sedd"]\n')
     code, lines = await run_check({"COMMANDS": "", "COMMANDS_FILE": file})
     assert code == 1
     [sentence] = failures(lines)
-    assert "/me" in sentence
+    assert "/mine" in sentence
     assert "sedd" in sentence
     assert "seed" in sentence
 
 
 async def test_default_rejected_by_the_model_is_named(run_check: RunCheck, tmp_path: Path) -> None:
     file = tmp_path / "commands.toml"
-    file.write_text(f'[me]\nmodel = "{KNOWN}"\ndefaults = {{ seed = "lucky" }}\n')
+    file.write_text(f'[mine]\nmodel = "{KNOWN}"\ndefaults = {{ seed = "lucky" }}\n')
     code, lines = await run_check({"COMMANDS": "", "COMMANDS_FILE": file})
     assert code == 1
     [sentence] = failures(lines)
-    assert "/me" in sentence
+    assert "/mine" in sentence
     assert "`seed` must be a whole number (you entered “lucky”)" in sentence
 
 
