@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -16,6 +16,8 @@ from bot.backends.replicate.types import ModelRef
 from bot.clock import SystemClock
 from bot.limits import CREATES_PER_MINUTE
 from bot.media.types import Media, MediaKind, MediaType
+from bot.money.cost import RunSample
+from bot.money.prices import NO_PRICES, parse_prices
 from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.materialize import Materializer
@@ -23,6 +25,7 @@ from bot.outputs.parse import RawFile, RawOutput, RawText
 from bot.runs.engine import Engine
 from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy
+from bot.runs.pricing import Pricing
 from bot.runs.snapshot import DeliveredFile, DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run, RunState
 from bot.store.runs import Runs
@@ -242,6 +245,8 @@ class Environment:
         self.downloads: Counter[str] = Counter()
         self.slow_downloads: set[str] = set()
         self.homeless_downloads: set[str] = set()
+        self.prices = NO_PRICES
+        self.unknown_price: int | None = 0
         self._numbers = count(1)
         self.workers = WorkerPool(clock=SystemClock())  # its processes take real time
         self.engine = self._create_engine()
@@ -281,10 +286,23 @@ class Environment:
             open_reply=self._open_reply,
             clock=self.clock,
             policy=self.policy,
+            pricing=Pricing(self.prices, read_history=self._read_history, unknown=self.unknown_price, clock=self.clock),
             metrics=self.metrics,
             workers=self.workers,
             ownership=self.ownership,
         )
+
+    async def _read_history(self, subject: str) -> Sequence[RunSample]:
+        self.runs.in_progress += 1  # the clock waits for it
+        try:
+            return await self.store.budgets.read_history(subject)
+        finally:
+            self.runs.in_progress -= 1
+
+    def set_prices(self, text: str, *, unknown: int | None = 0) -> None:
+        """Let the next runs cost what a table without its date says."""
+        self.prices, self.unknown_price = parse_prices(f"date = 2026-01-01\n{text}"), unknown
+        self.engine = self._create_engine()
 
     def _open_reply(self, run: Run, *, on_deleted: Callable[[], Awaitable[None]], recovered: bool = False) -> FakeReply:
         del recovered  # it reads no messages
