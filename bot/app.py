@@ -21,6 +21,7 @@ from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import ReadScheduler
 from bot.catalog.catalog import ANY_MODEL, Catalog
+from bot.catalog.chains import ConfiguredChains
 from bot.catalog.next_actions import NextOffers
 from bot.catalog.resolve import ModelResolver
 from bot.catalog.search import ModelSearch
@@ -74,6 +75,7 @@ from cogs.about.cog import About
 from cogs.budget.cog import BudgetCommands
 from cogs.budget.watch import BudgetWatch
 from cogs.cancel.cog import CancelRuns
+from cogs.chain.parts import ChainParts
 from cogs.characters.cog import CHARACTER_ENTRIES, CharacterCommands
 from cogs.characters.pictures import PictureReader
 from cogs.favourites.cog import FAVOURITE_ENTRIES
@@ -188,9 +190,11 @@ class App:
         self._downloads = asyncio.Semaphore(OUTPUT_DOWNLOADS)
         self._cog = cog
         self._predictions = PredictionReader(self._spool, self._workers)
-        served = {}
-        if cog is not None:
-            served = cog.build_backends(settings, ends=store.prediction_ends, reader=self._predictions, clock=clock)
+        served = (
+            {}
+            if cog is None
+            else cog.build_backends(settings, ends=store.prediction_ends, reader=self._predictions, clock=clock)
+        )
         self._catalog = Catalog(
             specs=settings.specs,
             hidden=settings.hidden_inputs,
@@ -265,22 +269,38 @@ class App:
             clock=clock,
         )
         self._personal = PersonalInputs(characters=store.characters, runs=store.runs, preferences=store.preferences)
+        inputs, places = self._build_input_reader(http), ReplyPlaces(ResultThreads(store.servers))
         self._run_starter = RunStarter(
             self._engine,
             runs=store.runs,
             access=self._run_access,
-            inputs=self._build_input_reader(http),
+            inputs=inputs,
             personal=self._personal,
-            places=ReplyPlaces(ResultThreads(store.servers)),
+            places=places,
             clock=clock,
             new_id=_new_id,
             pricing=self._pricing,
             ask_above=settings.ask_above,
         )
+        self._chains = ChainParts(
+            settings.chains,
+            engine=self._engine,
+            store=store,
+            catalog=self._catalog,
+            access=self._run_access,
+            inputs=inputs,
+            personal=self._personal,
+            places=places,
+            editors=self._editors,
+            clock=clock,
+            new_id=_new_id,
+        )
         self._generate = GenerateCommands(
             self._client,
             catalog=self._catalog,
+            chains=self._chains.configured,
             starter=self._run_starter,
+            chain_starter=self._chains.starter,
             sync=self._command_sync,
             personal=self._personal.complete,
         )
@@ -472,6 +492,11 @@ class App:
             self._cluster.send(Message.WEBHOOK, run_id)
         return woken
 
+    @property
+    def chains(self) -> ConfiguredChains:
+        """The configured chains; their commands are known once they are built."""
+        return self._chains.configured
+
     async def build_commands(self) -> tuple[Mapping[str, Any], ...]:
         """Add every command to the client and return the payloads for Discord, without syncing them."""
         await self._publisher.load()
@@ -498,6 +523,7 @@ class App:
             runs=runs,
             catalog=self._catalog,
             starter=self._run_starter,
+            chain_starter=self._chains.starter,
             access=self._run_access,
             replies=self._replies,
         )
@@ -611,6 +637,7 @@ class App:
             autocomplete=autocomplete,
             editors=self._editors,
         )
+        yield self._chains.commands
         if self._run_access.is_any_model_offered:
             yield RunCommand(catalog=catalog, starter=starter, autocomplete=autocomplete, access=self._run_access)
         yield UseAsSubject(client, catalog=catalog, starter=starter, personal=self._personal)
@@ -712,7 +739,12 @@ def _new_id() -> str:
 
 
 def _stem(run: Run) -> str:
-    """Return the beginning of the names of a run's files: its command, or its model for /run."""
+    """Return the beginning of the names of a run's files: its command, or its model for /run.
+
+    The files of a chain's steps are on one card, so theirs begin with the number of the step.
+    """
+    if run.chain is not None:
+        return f"{run.chain.number}-{run.command}"
     return parse_target(run.target).name if run.command == ANY_MODEL else run.command
 
 

@@ -113,6 +113,12 @@ FILENAME_BYTES: Final = 255
 # Replicate: webhooks (docs "verify webhooks")
 WEBHOOK_TOLERANCE: Final = timedelta(minutes=5)
 
+# Our own: chains. A card has 40 components and 10 attachments, of which a step takes three and one.
+CHAIN_STEPS: Final = 5
+CHAINS_PER_PERSON: Final = 25  # as many as one list of choices shows
+CHAINS_FOR_EVERYBODY: Final = 25
+CHAIN_STEP_CHARS: Final = 8_000  # of what a saved step is given, as JSON: a long prompt, and no file inside
+
 # Our own: work in processes (bot.worker_pool)
 WORKERS: Final = 2  # one person's heavy work never holds up another's, and a small machine has two cores
 WORK_MEMORY_BYTES: Final = 512 * MIB  # the largest image, decoded and once more turned

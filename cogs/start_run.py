@@ -109,8 +109,8 @@ class RunStarter:
             change_it=partial(self._change, command=command, options=options, start=start),
         ):
             return None
-        server = _server_quota(decision.terms)
-        default = _default_visibility(command, preferences)
+        server = server_quota(decision.terms)
+        default = default_visibility(command.visibility, preferences)
         visibility = await self._visibility(visibility or default, parent)
         visibility = stricter_visibility(visibility, decision.terms.visibility)
         response = await self._places.acknowledge(interaction, visibility, decision.terms)
@@ -145,7 +145,7 @@ class RunStarter:
                 files=files.media,
                 thumbnail=files.thumbnail,
                 server=server,
-                limits=_budget_limits(decision.terms, interaction.user.id),
+                limits=budget_limits(decision.terms, interaction.user.id),
                 roles=actor_of(interaction).roles,
             )
 
@@ -226,8 +226,8 @@ class RunStarter:
             return await self._engine.start(
                 repeated,
                 files=files,
-                server=_server_quota(decision.terms),
-                limits=_budget_limits(decision.terms, interaction.user.id),
+                server=server_quota(decision.terms),
+                limits=budget_limits(decision.terms, interaction.user.id),
                 roles=actor_of(interaction).roles,
             )
 
@@ -237,13 +237,13 @@ class RunStarter:
         return stricter_visibility(chosen, source.visibility) if source is not None else chosen
 
 
-def _default_visibility(command: Command, preferences: Preferences) -> Visibility:
+def default_visibility(of_command: Visibility, preferences: Preferences) -> Visibility:
     """Return who sees a run of which nothing else was said: the person's choice, but no more than the command shows."""
     chosen = next((one for one in Visibility if one.value == preferences.visibility), None)
-    return command.visibility if chosen is None else stricter_visibility(chosen, command.visibility)
+    return of_command if chosen is None else stricter_visibility(chosen, of_command)
 
 
-def _server_quota(terms: RunTerms) -> ServerQuota | None:
+def server_quota(terms: RunTerms) -> ServerQuota | None:
     """Return the server's own limits of runs, None if it has none for the person."""
     limits = terms.limits
     if terms.guild_id is None or (limits.at_once is None and limits.per_day is None):
@@ -251,7 +251,7 @@ def _server_quota(terms: RunTerms) -> ServerQuota | None:
     return ServerQuota(guild_id=terms.guild_id, at_once=limits.at_once, per_day=limits.per_day)
 
 
-def _budget_limits(terms: RunTerms, author_id: int) -> tuple[BudgetLimit, ...]:
+def budget_limits(terms: RunTerms, author_id: int) -> tuple[BudgetLimit, ...]:
     """Return what the server lets the person spend there in a month, by their roles."""
     amount = terms.limits.month_micro_dollars
     if terms.guild_id is None or amount is None:

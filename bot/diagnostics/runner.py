@@ -11,6 +11,7 @@ from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
 from bot.clock import SystemClock
 from bot.cog_servers import open_cog_servers
+from bot.diagnostics.chains import check_chains
 from bot.diagnostics.cog import check_servers
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
@@ -110,6 +111,7 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
             await empty_store.commands.save(row)
         app = App(settings, store=empty_store, http=http, clock=clock, metrics=metrics, cog=cog)
         expected = read_options(await app.build_commands())
+        check_chains(app.chains, report)
     await _check_discord(settings, expected, report)
 
 

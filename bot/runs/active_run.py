@@ -147,6 +147,8 @@ class ActiveRun:
         self.message_deleted = False
         self.place_lost = False  # the bot is no longer where the reply is
         self.reply_finished = False  # the reply took the final snapshot, or never will
+        self.is_shown = False  # Discord has the final snapshot
+        self.following: Run | None = None  # the next step of its chain, which starts when this one's task is over
         self.uninterruptible = False  # a cancellation now would leave a payment or the final snapshot in doubt
         self.untracked = False  # its prediction may still run though nothing follows it
         self.was_refused = False  # the backend had no place for it

@@ -130,6 +130,7 @@ class Engine:
         self._pricing = pricing or Pricing(clock=clock)
         self._own_turns = OwnTurns(runs, policy=policy, clock=clock)
         self._metrics = metrics
+        self._workers = workers
         self._open_reply = open_reply
         self._materializer_for = materializer_for
         self._thumbnails = ThumbnailLoader(runs, workers)
@@ -171,6 +172,7 @@ class Engine:
             ),
             thumbnails=self._thumbnails,
             keep_result=self._keep_result,
+            workers=self._workers,
         )
 
     def _services_of(self, run: Run) -> RunServices:
@@ -287,9 +289,30 @@ class Engine:
     async def cancel(self, run_id: str, *, by: int | None) -> CancelResult:
         """Record that a user asked to cancel a run, and cancel it; ``by`` is None if the bot itself does.
 
+        A step of a chain that is over stands for the step that the chain is at now, and no further step starts.
+
         If the database is locked or full, a run in memory is canceled nevertheless: its prediction may cost money. The
         request is then written as soon as that is possible. StoreError for a run that is not in memory.
         """
+        active = self._active.get(run_id)
+        result = await self._cancel_run(run_id, by=by)
+        if result is not CancelResult.ALREADY_ENDED:
+            return result
+        run = active.run if active is not None else await self._runs.get(run_id)
+        if run is None or run.chain is None or run.chain.is_last:
+            return result
+        return await self._cancel_chain(run.chain.id, run_id, by=by)
+
+    async def _cancel_chain(self, chain_id: str, run_id: str, *, by: int | None) -> CancelResult:
+        found = await self._runs.cancel_chain(chain_id, by_id=by, at=self._clock.now())
+        if found is None:
+            return CancelResult.ALREADY_ENDED
+        current, is_first = found
+        if current != run_id:
+            return await self._cancel_run(current, by=by)
+        return CancelResult.REQUESTED if is_first else CancelResult.ALREADY_REQUESTED
+
+    async def _cancel_run(self, run_id: str, *, by: int | None) -> CancelResult:
         at = self._clock.now()
         active = self._active.get(run_id)
         if active is None:
@@ -548,6 +571,17 @@ class Engine:
                 services.create_queue.release(run_id)
             self._active.pop(run_id, None)
             self._tasks.pop(run_id, None)
+        if active.following is not None:
+            self._start_following(active, active.following)
+
+    def _start_following(self, active: ActiveRun, run: Run) -> None:
+        """Start the next step of a chain, in the message of the step before and with its thumbnail."""
+        if self._stopping or run.id in self._active or not self.owns(run):
+            return  # whoever owns it next takes it up
+        if run.sent_at is None and not run.state.terminal:
+            self._metrics.run_reserved(run.command)
+            log.info("run_started", run=run.id, command=run.command)
+        self._start_task(run, self._next_step(run), thumbnail=active.thumbnail)
 
     async def _load_thumbnail(self, active: ActiveRun) -> None:
         """Show the input image once it is made: the run itself does not wait for it."""

@@ -151,6 +151,8 @@ class ThumbnailLoader:
 
     async def load(self, run: Run) -> Media | str | None:
         """Return the run's first input image, scaled down, or its URL; None if there is none."""
+        if run.chain is not None and run.chain.earlier:
+            return await self._load_of_chain(run.chain.id)
         if not find_references(run.input):
             return _image_url(run)
         try:
@@ -161,6 +163,15 @@ class ThumbnailLoader:
         except StoreError:  # a decoration: the run goes on without it
             log.warning("thumbnail_not_read", run=run.id, exc_info=True)
         return _image_url(run)
+
+    async def _load_of_chain(self, first_run_id: str) -> Media | str | None:
+        """Return that of a chain's first step: its card is one from the beginning to the end."""
+        try:
+            first = await self._runs.get(first_run_id)
+        except StoreError:
+            log.warning("thumbnail_not_read", run=first_run_id, exc_info=True)
+            return None
+        return await self.load(first) if first is not None else None
 
     async def _make(self, run: Run, file: StoredFile) -> Media | None:
         media = await self._runs.load_file(file)

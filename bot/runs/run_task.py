@@ -2,6 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -10,6 +13,7 @@ from bot.aio import race
 from bot.backends.prediction import Prediction
 from bot.outputs.row_output import fit_into_row
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
+from bot.runs.chains import prepare_next_step
 from bot.runs.create import create_again, create_once
 from bot.runs.outcome import CANCELED, FailureCode, Outcome, outcome_of_prediction, outcome_of_stream
 from bot.runs.pending_writes import FAILURES_BEFORE_WARNING
@@ -19,7 +23,7 @@ from bot.runs.services import RunServices
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.runs.track import send_cancel, track
 from bot.store.errors import StoreError
-from bot.store.models import RunOutput, RunState
+from bot.store.models import Run, RunOutput, RunState
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +167,11 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
             return
     outputs = await _list_outputs(active)
     delivered_at = services.clock.now()
-    await _save(lambda: services.runs.mark_delivered(active.run.id, at=delivered_at, outputs=outputs), active, services)
+    if active.run.chain is None:
+        deliver_run = partial(services.runs.mark_delivered, active.run.id, at=delivered_at, outputs=outputs)
+        await _save(deliver_run, active, services)
+    else:
+        await _move_chain(active, delivered_at, outputs, services)
     await _keep_result(active, services)
     await active.output.discard_files()
     run = active.run
@@ -206,6 +214,24 @@ async def _keep_result(active: ActiveRun, services: RunServices) -> None:
         services.metrics.unexpected_error("runs")
 
 
+async def _move_chain(
+    active: ActiveRun, delivered_at: datetime, outputs: tuple[RunOutput, ...], services: RunServices
+) -> None:
+    """Record that a chain's step is shown, together with the next step, which is started when this task is over."""
+    following = await prepare_next_step(active, services)
+
+    async def write() -> Run | None:
+        step = following
+        if step is not None:
+            step = replace(step, run=replace(step.run, fence=services.ownership.choose_fence(step.run.place)))
+        return await services.runs.mark_step_delivered(active.run, step, at=delivered_at, outputs=outputs)
+
+    active.following = await _save(write, active, services)
+    if active.following is not None:
+        run = active.following
+        log.info("chain_moved", run=run.id, chain=run.chain.id if run.chain else None, end=run.state.value)
+
+
 async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:
     """Send the final snapshot until Discord has it; return whether the run counts as delivered.
 
@@ -229,6 +255,7 @@ async def _finish_reply(active: ActiveRun, services: RunServices) -> bool:
             result = DeliveryResult.GONE
         if result is not DeliveryResult.LATER:
             active.reply_finished = True
+            active.is_shown = result is DeliveryResult.DELIVERED
             if result is DeliveryResult.FAILED:
                 log.error("delivery_failed", run=run_id)
             return result is not DeliveryResult.FAILED

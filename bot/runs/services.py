@@ -18,6 +18,7 @@ from bot.runs.reconcile import Reconciler
 from bot.runs.snapshot import OpenReply
 from bot.store.models import Run
 from bot.store.runs import Runs
+from bot.worker_pool import WorkerPool
 
 KeepResult = Callable[[Run, Sequence[OutputItem]], Awaitable[None]]
 
@@ -50,3 +51,4 @@ class RunServices:
     reconciler: Reconciler
     thumbnails: ThumbnailLoader
     keep_result: KeepResult
+    workers: WorkerPool

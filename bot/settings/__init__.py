@@ -1,6 +1,6 @@
 """The bot's settings, read once from the environment and ``.env``."""
 
-from bot.settings.commands import CommandSpec
+from bot.settings.commands import ChainSpec, CommandSpec
 from bot.settings.settings import DatabaseSettings, Settings
 
-__all__ = ["CommandSpec", "DatabaseSettings", "Settings"]
+__all__ = ["ChainSpec", "CommandSpec", "DatabaseSettings", "Settings"]

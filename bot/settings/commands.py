@@ -10,13 +10,13 @@ from typing import Any
 
 from bot.actor import Context
 from bot.backends.target import ServedModel, Target, parse_target
-from bot.limits import COG_AT_ONCE_MAX, COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
+from bot.limits import CHAIN_STEPS, COG_AT_ONCE_MAX, COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
 from bot.settings.permissions import PERMISSIONS
 from bot.settings.text import quote, read_text
 from bot.visibility import Visibility
 
 RESERVED_NAMES = frozenset(
-    {"about", "budget", "character", "me", "models", "preset", "privacy", "run", "runs", "server", "usage"}
+    {"about", "budget", "chain", "character", "me", "models", "preset", "privacy", "run", "runs", "server", "usage"}
 )
 
 _NAME = re.compile(r"[-_\w]+")
@@ -25,6 +25,7 @@ _OWN_KEYS = frozenset(
     {"model", "description", "role", "required", "hidden", "defaults", "limits", "at_once", "visibility"}
 )
 _KEYS = _OWN_KEYS | _OFFER_KEYS
+_CHAIN_KEYS = frozenset({"steps", "description"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,15 @@ class CommandSpec:
     visibility: Visibility = Visibility.PUBLIC
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainSpec:
+    """A configured chain: its name, and the commands that are its steps, each given the picture of the one before."""
+
+    name: str
+    steps: tuple[str, ...]
+    description: str | None = None
+
+
 def check_name(name: str) -> str:
     """Return the name if it is valid for a command and not one of the bot's own; ValueError says what is wrong."""
     if not _NAME.fullmatch(name) or len(name) > COMMAND_NAME_CHARS or name != name.lower():
@@ -96,12 +106,24 @@ def parse_commands(text: str) -> tuple[CommandSpec, ...]:
 
 
 def read_commands(path: Path) -> tuple[CommandSpec, ...]:
-    """Read a TOML file with one table per command; ValueError says what is wrong and where."""
+    """Read a TOML file with one table per command or chain; ValueError says what is wrong and where."""
+    return tuple(_parse_table(path, name, table) for name, table in _read_tables(path).items() if not _is_chain(table))
+
+
+def read_chains(path: Path) -> tuple[ChainSpec, ...]:
+    """Return the chains in the same file: the tables that have ``steps``."""
+    return tuple(_parse_chain(path, name, table) for name, table in _read_tables(path).items() if _is_chain(table))
+
+
+def _read_tables(path: Path) -> Mapping[str, Any]:
     try:
-        tables = tomllib.loads(read_text(path))
+        return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is not valid TOML: {error}.") from error
-    return tuple(_parse_table(path, name, table) for name, table in tables.items())
+
+
+def _is_chain(table: object) -> bool:
+    return isinstance(table, dict) and "steps" in table
 
 
 def merge_commands(from_list: tuple[CommandSpec, ...], from_file: tuple[CommandSpec, ...]) -> tuple[CommandSpec, ...]:
@@ -118,21 +140,62 @@ def merge_commands(from_list: tuple[CommandSpec, ...], from_file: tuple[CommandS
     return (*from_list, *from_file)
 
 
-def _parse_table(path: Path, name: str, table: object) -> CommandSpec:
-    if not isinstance(table, dict) or not isinstance(table.get("model"), str):
-        raise ValueError(f'{path}: [{name}] needs a line model = "owner/name".')
-    unknown = sorted(set(table) - _KEYS)
+def check_chains(chains: tuple[ChainSpec, ...], commands: tuple[CommandSpec, ...]) -> tuple[ChainSpec, ...]:
+    """Return the chains if every step is a command with a model; ValueError says which is not.
+
+    A step that is a chain is refused, and so no chain can lead back to itself.
+    """
+    command_names, chain_names = {spec.name for spec in commands}, {chain.name for chain in chains}
+    for chain in chains:
+        if chain.name in command_names:
+            raise ValueError(f"/{chain.name} is configured twice. Remove one.")
+        for step in chain.steps:
+            if step in chain_names:
+                raise ValueError(f"/{chain.name}: its step “{step}” is a chain. A step must be a command with a model.")
+            if step not in command_names:
+                raise ValueError(f"/{chain.name}: its step “{step}” is not one of the configured commands.")
+    if len(command_names) + len(chains) > GLOBAL_COMMANDS - len(RESERVED_NAMES):
+        raise ValueError(f"The commands and chains are too many: Discord allows {GLOBAL_COMMANDS} with the bot's own.")
+    return chains
+
+
+def _parse_chain(path: Path, name: str, table: Mapping[str, Any]) -> ChainSpec:
+    _check_keys(path, name, table, _CHAIN_KEYS)
+    steps = table["steps"]
+    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
+        raise ValueError(f'{path}: [{name}] steps must be a list of commands, like ["draw", "upscale"].')
+    if not 2 <= len(steps) <= CHAIN_STEPS:
+        raise ValueError(f"{path}: [{name}] steps must be 2 to {CHAIN_STEPS} commands.")
+    return ChainSpec(
+        name=check_name(name),
+        steps=tuple(step.strip().removeprefix("/") for step in steps),
+        description=_read_description(path, name, table),
+    )
+
+
+def _check_keys(path: Path, name: str, table: Mapping[str, Any], known: frozenset[str]) -> None:
+    unknown = sorted(set(table) - known)
     if unknown:
-        raise ValueError(f"{path}: [{name}] has an unknown key {unknown[0]}. Valid keys: {', '.join(sorted(_KEYS))}.")
+        raise ValueError(f"{path}: [{name}] has an unknown key {unknown[0]}. Valid keys: {', '.join(sorted(known))}.")
+
+
+def _read_description(path: Path, name: str, table: Mapping[str, Any]) -> str | None:
     description = table.get("description")
     if description is not None and not (isinstance(description, str) and 0 < len(description) <= DESCRIPTION_CHARS):
         raise ValueError(f"{path}: [{name}] description must be text of 1 to {DESCRIPTION_CHARS} characters.")
+    return description
+
+
+def _parse_table(path: Path, name: str, table: object) -> CommandSpec:
+    if not isinstance(table, dict) or not isinstance(table.get("model"), str):
+        raise ValueError(f'{path}: [{name}] needs a line model = "owner/name".')
+    _check_keys(path, name, table, _KEYS)
     target = parse_target(table["model"])
     return CommandSpec(
         name=check_name(name),
         target=target,
-        description=description,
         role=_read_role(path, name, table),
+        description=_read_description(path, name, table),
         required=_read_names(path, name, "required", table),
         hidden=_read_names(path, name, "hidden", table),
         defaults=_read_table(path, name, "defaults", table),

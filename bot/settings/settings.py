@@ -27,7 +27,15 @@ from bot.errors import ConfigError
 from bot.limits import CANCEL_AFTER_MIN, TEXT_MESSAGES, TEXT_MESSAGES_MAX
 from bot.money.amounts import parse_dollars
 from bot.money.prices import NO_PRICES, PriceTable
-from bot.settings.commands import CommandSpec, merge_commands, parse_commands, read_commands
+from bot.settings.commands import (
+    ChainSpec,
+    CommandSpec,
+    check_chains,
+    merge_commands,
+    parse_commands,
+    read_chains,
+    read_commands,
+)
 from bot.settings.dotenv import DOTENV, check_dotenv, describe_misspelt_names
 from bot.settings.prices import read_prices
 from bot.settings.problems import describe_problems
@@ -116,6 +124,7 @@ def _check_database_url(url: str) -> str:
 
 def _check_commands_file(path: Path) -> Path:
     read_commands(path)
+    read_chains(path)
     return path
 
 
@@ -375,6 +384,7 @@ class Settings(_SettingsSource):
 
     _specs: tuple[CommandSpec, ...] = PrivateAttr(())
     _prices: PriceTable = PrivateAttr(NO_PRICES)
+    _chains: tuple[ChainSpec, ...] = PrivateAttr(())
 
     @model_validator(mode="before")
     @classmethod
@@ -390,6 +400,7 @@ class Settings(_SettingsSource):
         from_file = read_commands(self.commands_file) if self.commands_file else ()
         from_list = self.commands if "commands" in self.model_fields_set or not from_file else ()
         self._specs = merge_commands(from_list, from_file)
+        self._chains = check_chains(read_chains(self.commands_file) if self.commands_file else (), self._specs)
         return self
 
     @model_validator(mode="after")
@@ -431,6 +442,11 @@ class Settings(_SettingsSource):
     def specs(self) -> tuple[CommandSpec, ...]:
         """The configured commands, from COMMANDS and COMMANDS_FILE; a file replaces the default of COMMANDS."""
         return self._specs
+
+    @property
+    def chains(self) -> tuple[ChainSpec, ...]:
+        """The configured chains, from COMMANDS_FILE."""
+        return self._chains
 
 
 class DatabaseSettings(_SettingsSource):

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.limits import GALLERY_MIME_TYPES
+from bot.store.run_chain import RunChain
 from bot.visibility import Visibility
 
 
@@ -113,6 +114,7 @@ class Run:
     ``delete_requested_at`` is when somebody asked to delete the result, ``deleted_at`` when it was gone from Discord.
     ``written`` are the inputs as their author wrote them, by the model's keys, where saved characters (``@mia``) took
     part: ``input`` has their descriptions and pictures instead. ``characters`` are these, id → owner's user id.
+    ``chain`` is the chain that the run is a step of, None if it is none.
     ``forgotten_at`` is when input, prompt, notes and output were deleted because their retention period had passed.
     """
 
@@ -158,3 +160,9 @@ class Run:
     usual_seconds: int | None = None
     cost: int | None = None
     budget_roles: tuple[int, ...] = ()
+    chain: RunChain | None = None
+
+    @property
+    def asked_at(self) -> datetime:
+        """When its message appeared: the steps of a chain share that of the first one."""
+        return self.created_at if self.chain is None else self.chain.began_at

@@ -18,6 +18,7 @@ from bot.store import creations, full_text, gallery, queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.money_privacy import erase_spending, export_spending
+from bot.store.saved_chains import count_chains, erase_chains, export_chains
 from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
 from bot.store.tables import (
     commands,
@@ -73,7 +74,6 @@ _COUNT_FILES: Final = (
 )
 _COUNT_ADDED: Final = select(func.count()).select_from(commands).where(_ADDED_BY_AUTHOR)
 
-
 _OWN_ENTRY: Final = library_entries.c.author_id == bindparam("author_id")
 _OWN_FAVOURITE: Final = favourites.c.user_id == bindparam("author_id")
 _OWN_COPIES: Final = (
@@ -127,6 +127,7 @@ class StoredCounts:
     copies: int = 0
     characters: int = 0
     presets: int = 0
+    chains: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
         copies=connection.execute(_COUNT_COPIES, values).scalar_one(),
         characters=characters,
         presets=presets,
+        chains=count_chains(connection, author_id),
     )
 
 
@@ -180,6 +182,7 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     connection.execute(_DELETE_FAVOURITES, {"person": author_id})
     gallery.recount_stars(connection, starred)
     creations.erase(connection, author_id, now=now)
+    erase_chains(connection, author_id)
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount
 
 
@@ -223,6 +226,7 @@ def _export_run(run: Run, files: list[dict[str, Any]], outputs: list[dict[str, A
     exported = {name: _to_json(value) for name, value in row.items() if name not in _SECRET_COLUMNS}
     exported["input"] = mask_secrets(run.input)
     messages = [message for _, message in sorted(run.messages.items())]
+    exported["chain"] = mask_secrets(row["chain"])
     return exported | {"messages": messages, "files": files, "outputs": outputs}
 
 
@@ -244,6 +248,7 @@ def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
         "gallery_copies": _export_rows(connection, _OWN_COPIES, values),
         "gallery_consent": _export_rows(connection, _SELECT_CONSENT, values),
         **creations.export(connection, author_id),
+        **export_chains(connection, author_id),
     }
 
 

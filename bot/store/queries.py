@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, tu
 
 from bot.media.types import Media, MediaKind, MediaType, StoredFile
 from bot.store.models import Place, Run, RunOutput, RunParent, RunState
+from bot.store.run_chain import chain_from_json, chain_to_json
 from bot.store.tables import Time, run_files, run_messages, run_outputs, run_sends, runs
 from bot.visibility import Visibility
 
@@ -43,6 +44,7 @@ def run_to_row(run: Run) -> dict[str, Any]:
     row["parent_run_id"] = run.parent.run_id if run.parent else None
     row["parent_output"] = run.parent.output if run.parent else None
     row |= {name: getattr(run, name) or None for name in _MAPPINGS}
+    row["chain"] = chain_to_json(run.chain)
     return row
 
 
@@ -92,6 +94,7 @@ def _row_to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
     values["notes"] = tuple(values["notes"])
     values |= {name: values[name] or {} for name in _MAPPINGS}
     values["budget_roles"] = tuple(values["budget_roles"] or ())
+    values["chain"] = chain_from_json(values["chain"])
     return Run(**values, place=Place(**place), messages=messages)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, sel
 
 from bot.limits import LEFT_SERVER_KEPT, REACTIONS_KEPT, REPORTS_KEPT
 from bot.store import full_text, library
+from bot.store.chain_runs import delete_lost_chains
 from bot.store.database import Database
 from bot.store.money_privacy import delete_expired_spending
 from bot.store.quota import DAY
@@ -63,6 +64,7 @@ _CLEAR_CONTENT: Final = (
         failure=None,
         webhook=None,
         written=None,
+        chain=None,
     )
 )
 _DELETE_REACTIONS: Final = delete(result_reactions).where(result_reactions.c.at <= bindparam("before", type_=Time))
@@ -104,6 +106,7 @@ async def delete_expired(
     await database.write(lambda connection: delete_left(connection, before=now - LEFT_SERVER_KEPT))
     before = now - REACTIONS_KEPT
     await database.write(lambda connection: connection.execute(_DELETE_REACTIONS, {"before": before}).rowcount)
+    await database.write(delete_lost_chains)
     counts = ExpiredCounts(
         runs=await _apply_in_batches(database, _EXPIRED_RUNS, delete_rows, before=_subtract(now, runs_for)),
         files=await _apply_in_batches(database, _RUNS_WITH_FILES, delete_files, before=_subtract(now, files_for)),

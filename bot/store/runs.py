@@ -8,10 +8,12 @@ from sqlalchemy import Connection, Select, Update
 
 from bot.clock import Clock
 from bot.media.types import InputFile, Media, StoredFile
-from bot.money.budgets import BudgetLimit
+from bot.money.budgets import BudgetExceeded, BudgetLimit
 from bot.money.cost import RunSample
-from bot.store import privacy, queries, quota, retention, transitions
+from bot.store import chain_runs, privacy, queries, quota, retention, transitions
+from bot.store.chain_runs import NextStep
 from bot.store.database import Database
+from bot.store.errors import QuotaExceeded
 from bot.store.models import Run, RunOutput, RunState
 from bot.store.privacy import Erasure, StoredCounts
 from bot.store.quota import ServerQuota
@@ -54,9 +56,11 @@ class Runs:
 
         QuotaExceeded when its author has too many active runs, or runs today; BudgetExceeded when it costs more than a
         budget has left: one of those that are set, also for the author's ``roles``, or one of ``limits``.
+        With the first step of a chain, the chain is stored in the same transaction.
         """
-        exceeded = await self._database.write(
-            lambda connection: transitions.reserve_run(
+
+        def reserve(connection: Connection) -> QuotaExceeded | BudgetExceeded | None:
+            exceeded = transitions.reserve_run(
                 connection,
                 run,
                 files,
@@ -66,7 +70,11 @@ class Runs:
                 limits=limits,
                 roles=roles,
             )
-        )
+            if exceeded is None and run.chain is not None:
+                chain_runs.insert_chain(connection, run, run.chain)
+            return exceeded
+
+        exceeded = await self._database.write(reserve)
         if exceeded is not None:
             raise exceeded
 
@@ -179,6 +187,28 @@ class Runs:
         """Store that Discord shows the result, and which files it has; delete the interaction's token."""
         return await self._database.write(
             lambda connection: transitions.deliver_run(connection, run_id, at, outputs, self._held())
+        )
+
+    async def mark_step_delivered(
+        self, run: Run, following: NextStep | None, *, at: datetime, outputs: Sequence[RunOutput] = ()
+    ) -> Run | None:
+        """Store that Discord shows the result of a chain's step, and reserve the run of the next one.
+
+        Returns that run as it was stored; None if the chain is over, or this caller did not change the row.
+        """
+        return await self._database.write(
+            lambda connection: chain_runs.deliver_step(
+                connection, run, following, at=at, outputs=outputs, fences=self._held()
+            )
+        )
+
+    async def cancel_chain(self, chain_id: str, *, by_id: int | None, at: datetime) -> tuple[str, bool] | None:
+        """Store that no further step of a chain may start; any process may request it.
+
+        Returns the id of the run that it is at, and whether this is the first request; None if it is over.
+        """
+        return await self._database.write(
+            lambda connection: chain_runs.cancel_chain(connection, chain_id, by_id=by_id, at=at)
         )
 
     async def mark_message_sending(self, run_id: str, number: int) -> bool:

@@ -30,6 +30,7 @@ from bot.store.process_lock import ProcessLock
 from bot.store.reports import Reports
 from bot.store.results import Results
 from bot.store.runs import Runs
+from bot.store.saved_chains import SavedChains
 from bot.store.server_rules import Servers
 from bot.store.shared_limits import SharedLimits
 from bot.store.shares import Shares
@@ -59,6 +60,7 @@ class Store:
         self.prediction_ends = PredictionEnds(database)
         self.library = Library(database, clock=clock)
         self.gallery = Gallery(database, clock=clock)
+        self.saved_chains = SavedChains(database)
         self.leases = Leases(database)
         self.shared_limits = SharedLimits(database)
         self.servers = Servers(database)

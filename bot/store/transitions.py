@@ -178,7 +178,13 @@ def reserve_run(
     reserved = sums.reserve(run, spender, limits)
     if isinstance(reserved, BudgetExceeded):
         return reserved
-    connection.execute(insert(runs), run_to_row(reserved))
+    insert_run(connection, reserved, files)
+    return None
+
+
+def insert_run(connection: Connection, run: Run, files: Sequence[InputFile]) -> None:
+    """Insert the run and its files, whatever the limits of its author are."""
+    connection.execute(insert(runs), run_to_row(run))
     if run.characters:
         rows = [
             {"run_id": run.id, "character_id": character, "owner_id": owner}
@@ -187,7 +193,6 @@ def reserve_run(
         connection.execute(insert(run_characters), rows)
     for number, file in enumerate(files):  # one by one: each is in memory while it is inserted
         _insert_file(connection, run.id, number, file)
-    return None
 
 
 def _insert_file(connection: Connection, run_id: str, number: int, file: InputFile) -> None:

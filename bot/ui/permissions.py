@@ -4,6 +4,7 @@ from bot.actor import Actor
 from bot.media.types import find_references
 from bot.secrets import contains_private_url, contains_secret
 from bot.store.models import Run
+from bot.store.run_chain import RunChain
 from bot.visibility import Visibility
 
 _MANAGE_MESSAGES = 1 << 13  # Discord's bit
@@ -44,3 +45,13 @@ def may_manage_result(actor: Actor, run: Run) -> bool:
 def may_see_result(actor: Actor, run: Run) -> bool:
     """Return whether somebody may see and keep the result: whoever sees its message."""
     return actor.user_id == run.author_id or run.visibility is not Visibility.PRIVATE
+
+
+def may_repeat_chain(first: Run, chain: RunChain, *, user_id: int) -> bool:
+    """Return whether this user may start a chain with the same input; ``first`` is the run of its first step.
+
+    The files of the other steps are pictures that the chain made.
+    """
+    later = [step.input for step in chain.steps[1:]]
+    is_private = any(contains_secret(given) or contains_private_url(given) for given in later)
+    return may_repeat(first, user_id=user_id) and (user_id == first.author_id or not is_private)

@@ -1,12 +1,14 @@
-"""The slash command of each model in the catalog, such as /generate."""
+"""The slash command of each model in the catalog, such as /generate, and of each configured chain."""
 
 from functools import partial
 
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
+from bot.catalog.chains import Chain, ConfiguredChains
 from bot.client import Replicord
-from bot.options.slash_command import PersonalCompletion, build_command
+from bot.options.slash_command import CommandCallback, PersonalCompletion, build_command
+from cogs.chain.starter import ChainStarter
 from cogs.generate.command_sync import CommandSync
 from cogs.start_run import RunStarter
 
@@ -19,16 +21,20 @@ class GenerateCommands(commands.Cog):
         client: Replicord,
         *,
         catalog: Catalog,
+        chains: ConfiguredChains,
         starter: RunStarter,
+        chain_starter: ChainStarter,
         sync: CommandSync,
         personal: PersonalCompletion,
     ) -> None:
         self._client = client
         self._catalog = catalog
+        self._chains = chains
         self._starter = starter
+        self._chain_starter = chain_starter
         self._sync = sync
         self._personal = personal
-        self._commands: dict[str, Command] = {}  # those in the tree
+        self._commands: dict[str, Command | Chain] = {}  # those in the tree
 
     async def cog_load(self) -> None:
         """Add the commands to the tree; they are sent to Discord when every cog is loaded."""
@@ -44,7 +50,7 @@ class GenerateCommands(commands.Cog):
 
     def update_tree(self) -> None:
         """Offer what is in the catalog now; Discord is not told."""
-        wanted = {command.name: command for command in self._catalog}
+        wanted: dict[str, Command | Chain] = {command.name: command for command in (*self._catalog, *self._chains)}
         tree = self._client.tree
         for name in self._commands.keys() - wanted.keys():
             tree.remove_command(name)
@@ -55,7 +61,7 @@ class GenerateCommands(commands.Cog):
                         name=name,
                         description=command.description,
                         layout=command.layout,
-                        callback=partial(self._starter.start, command=command),
+                        callback=self._start(command),
                         nsfw=command.offer.age_restricted,
                         permissions=command.offer.permissions,
                         contexts=command.offer.contexts,
@@ -64,3 +70,8 @@ class GenerateCommands(commands.Cog):
                     override=True,
                 )
         self._commands = wanted
+
+    def _start(self, command: Command | Chain) -> CommandCallback:
+        if isinstance(command, Chain):
+            return partial(self._chain_starter.start, chain=command)
+        return partial(self._starter.start, command=command)

@@ -20,6 +20,7 @@ from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
 from bot.ui.first_response import defer, edit_response, edit_response_with_file, send_privately
 from bot.ui.render.cards import Card, Entry, Tone, list_card, sentence_card
+from bot.ui.render.chains import format_saved_chains
 from bot.ui.render.markdown import format_timestamp
 from bot.ui.render.privacy import (
     ask_to_erase,
@@ -165,6 +166,8 @@ def _describe(counts: StoredCounts) -> Iterator[str]:
         yield "**{}**".format(
             ngettext("{count} preset", "{count} presets", counts.presets).format(count=counts.presets)
         )
+    if counts.chains:
+        yield format_saved_chains(counts.chains)
 
 
 def _to_json(stored: Mapping[str, Any], limit: int) -> tuple[bytes, bool]:

@@ -27,6 +27,7 @@ from bot.ui.render.strings import CANCEL_ANSWERS, NOTHING_NEWER, RUN_DELETED
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond, respond_with_card
+from cogs.chain.starter import ChainStarter
 from cogs.deferred_modal import open_modal
 from cogs.permissions import RunAccess, check_repeatable
 from cogs.start_run import RunStarter
@@ -48,6 +49,7 @@ class RunButtons(commands.Cog):
         runs: Runs,
         catalog: Catalog,
         starter: RunStarter,
+        chain_starter: ChainStarter,
         access: RunAccess,
         replies: ReplyRegistry,
     ) -> None:
@@ -55,6 +57,7 @@ class RunButtons(commands.Cog):
         self._runs = runs
         self._catalog = catalog
         self._starter = starter
+        self._chain_starter = chain_starter
         self._access = access
         self._replies = replies
 
@@ -131,6 +134,9 @@ class RunButtons(commands.Cog):
         await respond_with_card(interaction, details_card(run))
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
+        if run.chain is not None:
+            await self._chain_starter.again(interaction, run, run.chain)
+            return
         check_repeatable(run, user_id=interaction.user.id)
         target = parse_target(run.target)
         decision = await self._access.decide(interaction, command=run.command, target=target, run_input=run.input)

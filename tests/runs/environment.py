@@ -182,8 +182,15 @@ class FakeReply:
 class FakeMaterializer:
     """Makes files out of nothing; downloads of ``slow`` URLs never finish, and for ``homeless`` ones is no room."""
 
-    def __init__(self, downloads: Counter[str], slow: set[str], homeless: set[str]) -> None:
+    def __init__(
+        self,
+        downloads: Counter[str],
+        slow: set[str],
+        homeless: set[str],
+        find_picture: Callable[[], Path | None] = lambda: None,
+    ) -> None:
         self._downloads = downloads
+        self._find_picture = find_picture
         self._slow = slow
         self._homeless = homeless
         self._saved: list[Any] = []
@@ -196,7 +203,7 @@ class FakeMaterializer:
                 return LinkItem("file", raw.url, "The disk is full.", passing=True)
             self._downloads[raw.url] += 1
             name = f"generate-{raw.index + 1:02d}.webp"
-            return FileItem(name=name, source=Path(name), type=WEBP, size=1)
+            return FileItem(name=name, source=self._find_picture() or Path(name), type=WEBP, size=1)
         return TextItem(raw.text if isinstance(raw, RawText) else str(raw.data))
 
     async def save_output(self, output: Any) -> None:
@@ -247,6 +254,7 @@ class Environment:
         self.homeless_downloads: set[str] = set()
         self.prices = NO_PRICES
         self.unknown_price: int | None = 0
+        self.picture: Path | None = None  # what every file has in it, where a test reads it
         self._numbers = count(1)
         self.workers = WorkerPool(clock=SystemClock())  # its processes take real time
         self.engine = self._create_engine()
@@ -271,8 +279,8 @@ class Environment:
         )
 
     def _create_engine(self) -> Engine:
-        materializer = cast(
-            "Materializer", FakeMaterializer(self.downloads, self.slow_downloads, self.homeless_downloads)
+        materializer = FakeMaterializer(
+            self.downloads, self.slow_downloads, self.homeless_downloads, lambda: self.picture
         )
         replicate = ReplicateBackend(
             cast("Replicate", self.replicate),
@@ -282,7 +290,7 @@ class Environment:
         return Engine(
             backends=Backends([replicate, *([self.served] if self.served is not None else [])]),
             runs=cast("Runs", self.runs),
-            materializer_for=lambda _run: materializer,
+            materializer_for=lambda _run: cast("Materializer", materializer),
             open_reply=self._open_reply,
             clock=self.clock,
             policy=self.policy,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.errors import ConfigError
-from bot.settings import DatabaseSettings, Settings
+from bot.settings import ChainSpec, DatabaseSettings, Settings
 from bot.settings.commands import CommandRole
 from bot.settings.dotenv import find_misspelt_names, is_readable_by_others
 from bot.settings.settings import duration_to_text, parse_duration
@@ -86,6 +86,36 @@ def test_commands_file_has_further_options(tmp_path: Path) -> None:
     assert (paint.description, paint.hidden, dict(paint.defaults)) == ("Paint", ("seed",), {"format": "png"})
     assert paint.limits == {"number_of_outputs": 5}
     assert paint.role is CommandRole.EDIT
+
+
+def test_commands_file_has_chains(tmp_path: Path) -> None:
+    (tmp_path / "commands.toml").write_text(
+        '[draw]\nmodel = "a/b"\n[cutout]\nmodel = "c/d"\n[poster]\nsteps = ["draw", "/cutout"]\ndescription = "Two"\n'
+    )
+    settings = Settings.load(**TOKENS, commands_file=tmp_path / "commands.toml")
+    assert [spec.name for spec in settings.specs] == ["draw", "cutout"]
+    assert settings.chains == (ChainSpec(name="poster", steps=("draw", "cutout"), description="Two"),)
+
+
+@pytest.mark.parametrize(
+    ("chain", "error"),
+    [
+        ('steps = ["draw", "gone"]', "/poster: its step “gone” is not one of the configured commands."),
+        ('steps = ["draw", "poster"]', "/poster: its step “poster” is a chain."),
+        ('steps = ["draw", "other"]\n[other]\nsteps = ["draw", "poster"]', "/poster: its step “other” is a chain."),
+        ('steps = ["draw"]', "[poster] steps must be 2 to 5 commands."),
+        ('steps = "draw"', "[poster] steps must be a list of commands"),
+        (
+            'steps = ["draw", "draw"]\nlimits = {}',
+            "[poster] has an unknown key limits. Valid keys: description, st",
+        ),
+    ],
+)
+def test_an_invalid_chain_is_explained(tmp_path: Path, chain: str, error: str) -> None:
+    (tmp_path / "commands.toml").write_text(f'[draw]\nmodel = "a/b"\n[poster]\n{chain}\n')
+    with pytest.raises(ConfigError) as raised:
+        Settings.load(**TOKENS, commands_file=tmp_path / "commands.toml")
+    assert error in raised.value.sentence
 
 
 @pytest.mark.parametrize(

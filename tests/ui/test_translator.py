@@ -9,12 +9,20 @@ from discord.ext import commands
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 from bot.ui.translator import Translator, read_languages
 from cogs.about.cog import About
+from cogs.chain.cog import ChainCommands
 from cogs.models.cog import ModelsCommands
 from cogs.privacy.cog import PrivacyCommands
 from cogs.run.cog import RunCommand
 from cogs.runs.cog import RunsCommands
 
-COGS: tuple[type[commands.Cog], ...] = (About, ModelsCommands, PrivacyCommands, RunCommand, RunsCommands)
+COGS: tuple[type[commands.Cog], ...] = (
+    About,
+    ChainCommands,
+    ModelsCommands,
+    PrivacyCommands,
+    RunCommand,
+    RunsCommands,
+)
 LANGUAGES = read_languages()
 
 

@@ -20,7 +20,7 @@ While the run is active only the status, the output and the colour change; nothi
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final, TypeGuard
@@ -42,10 +42,13 @@ from bot.outputs.paginate import MessageChunk, paginate
 from bot.outputs.remainder import remainder_files, remainder_name
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.secrets import is_private_url
+from bot.store.models import Run
+from bot.store.run_chain import RunChain
 from bot.ui.components import Action, run_button_row
 from bot.ui.next_select import next_select_row
 from bot.ui.render import payloads, strings
 from bot.ui.render.cards import Tone
+from bot.ui.render.chains import format_chain_header, format_step_alt_text, format_steps, goes_on
 from bot.ui.render.markdown import format_code_block, format_quote
 from bot.ui.render.parts import Element, Part, file_element, line_element, text_element
 from bot.ui.render.payloads import Component
@@ -89,7 +92,8 @@ _TONES: Final[Mapping[Phase, Tone]] = {
 class RenderOptions:
     """What the messages of one reply show differently.
 
-    ``pending`` names files that are not uploaded yet, ``withheld`` gives the reason by the name of each file that is
+    ``pending`` names files that are not uploaded yet, ``missing`` pictures of a chain's earlier steps, by upload name,
+    that the card no longer has; ``withheld`` gives the reason by the name of each file that is
     not shown. ``omitted`` are the parts that are left out because Discord refused them; leaving one out moves nothing
     to another message. ``remarks`` are sentences about the message itself, as Markdown. ``show_refresh`` replaces Again
     and Edit by "Show the result"; ``mention_author`` puts the completion notice above the card. Text fills at most
@@ -106,6 +110,7 @@ class RenderOptions:
     text_messages: int = TEXT_MESSAGES
     origin: str = ""
     offers: tuple[NextOffer, ...] = ()
+    missing: frozenset[str] = frozenset()
 
     def shows(self, part: Part) -> bool:
         """Return whether a part that a reply has once is not left out."""
@@ -120,12 +125,14 @@ class RenderOptions:
 class RenderedMessage:
     """One message: its components, the output files that it shows, and whether it shows the uploaded input image.
 
-    ``files`` go by upload name. Every attachment is shown by a component, so messages with equal components are equal.
+    ``files`` go by upload name; ``kept`` are the upload names of further attachments that Discord has already. Every
+    attachment is shown by a component, so messages with equal components are equal.
     """
 
     components: list[Component]
     files: Mapping[str, FileItem]
     has_thumbnail: bool = False
+    kept: tuple[str, ...] = ()
 
 
 DEFAULT_OPTIONS: Final = RenderOptions()
@@ -145,10 +152,12 @@ def render_run(
         (strings.escape_link_item(item) if isinstance(item, LinkItem) else item for item in snapshot.items),
         first_chars=first_chars,
         chars=chars,
-        files=ATTACHMENTS_PER_MESSAGE - header.reserves_thumbnail,
+        files=ATTACHMENTS_PER_MESSAGE - header.reserves_thumbnail - len(earlier_pictures(snapshot.run)),
         text_messages=_text_messages(snapshot, options),
     )
     parts = _replace_remainder(chunks, snapshot)
+    if snapshot.run.chain is not None and not snapshot.run.chain.is_last:
+        parts = parts[:1]  # the result of a chain is that of its last step
     outputs = [
         _render_output(items, snapshot, options, number=number, room=chars if number else first_chars)
         for number, items in enumerate(parts)
@@ -258,16 +267,19 @@ class CardHeader:
     @classmethod
     def render(cls, snapshot: RunSnapshot, options: RenderOptions = DEFAULT_OPTIONS) -> "CardHeader":
         run = snapshot.run
-        line, summary = strings.format_run_header(run), strings.format_summary(run)
-        quote = format_quote(run.prompt or "", lines=_QUOTE_LINES, chars=_QUOTE_CHARS)
-        chars = utf16_length("".join((line, options.origin, quote, summary)))
+        line, summary = _format_header(run), strings.format_summary(run)
+        prompt = run.prompt if run.chain is None else run.chain.prompt
+        quote = format_quote(prompt or "", lines=_QUOTE_LINES, chars=_QUOTE_CHARS)
+        is_later_step = run.chain is not None and bool(run.chain.earlier)  # it comes from the card that it is on
+        origin = "" if is_later_step else options.origin
+        chars = utf16_length("".join((line, origin, quote, summary)))
         if options.omitted:
             shows = options.shows
-            line = strings.format_run_header(run, author=shows(Part.AUTHOR), model=shows(Part.MODEL))
+            line = _format_header(run, author=shows(Part.AUTHOR), model=shows(Part.MODEL))
             quote = quote if shows(Part.PROMPT) else ""
             summary = summary if shows(Part.SUMMARY) else ""
-        if options.origin and options.shows(Part.AUTHOR):
-            line = f"{line}\n-# {options.origin}"
+        if origin and options.shows(Part.AUTHOR):
+            line = f"{line}\n-# {origin}"
         components = tuple(payloads.text(text) for text in (line, quote) if text)
         uploaded = uploaded_thumbnail(snapshot) is not None
         url = f"attachment://{THUMBNAIL_NAME}" if uploaded else _linked_thumbnail(snapshot.thumbnail)
@@ -302,7 +314,19 @@ def _render_card(
     remarks = (*options.remarks[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
     small = [f"-# {remark}" for remark in remarks]
     components = [*header.components]
-    if shows(Part.STATUS):
+    kept: tuple[str, ...] = ()
+    if snapshot.run.chain is not None:
+        pictures = tuple(name for name in earlier_pictures(snapshot.run) if name not in options.missing)
+        # The newest picture is the large one; those before it stand beside their steps.
+        newest = pictures[-1:] if not output.files else ()
+        beside = pictures[: len(pictures) - len(newest)] if shows(Part.THUMBNAIL) else ()
+        kept = (*beside, *newest)
+        components += _render_steps(shown, snapshot.run.chain, options, beside=beside)
+        if newest:
+            output = replace(
+                output, components=[_large_picture(newest[0], snapshot.run, snapshot.run.chain), *output.components]
+            )
+    elif shows(Part.STATUS):
         components.append(payloads.text(strings.format_status(shown)))
     if header.summary or small:
         components.append(payloads.text("\n".join(line for line in (header.summary, *small) if line)))
@@ -310,12 +334,53 @@ def _render_card(
         components += [payloads.separator(), *output.components]
     if shows(Part.BUTTONS):
         components.append(_buttons(snapshot, options))
-        if snapshot.final and options.offers and shows(Part.NEXT):
+        if snapshot.final and not goes_on(snapshot) and options.offers and shows(Part.NEXT):
             components.append(next_select_row(snapshot.run.id, options.offers))
     mentions = options.mention_author and shows(Part.STATUS)
     notice = [payloads.text(strings.format_completion_notice(shown))] if mentions else []
-    card = payloads.container(components or [payloads.separator()], _TONES[progress.phase].value)
-    return RenderedMessage([*notice, card], output.files, header.has_thumbnail)
+    tone = Tone.INFO if goes_on(snapshot) else _TONES[progress.phase]
+    card = payloads.container(components or [payloads.separator()], tone.value)
+    return RenderedMessage([*notice, card], output.files, header.has_thumbnail, kept)
+
+
+def earlier_pictures(run: Run) -> Mapping[str, int]:
+    """Return the pictures that the earlier steps of a chain put on its card: upload name → number of the step."""
+    earlier = run.chain.earlier if run.chain is not None else ()
+    return {upload_name(step.picture): number for number, step in enumerate(earlier, start=1) if step.picture}
+
+
+def _render_steps(
+    snapshot: RunSnapshot, chain: RunChain, options: RenderOptions, *, beside: Sequence[str]
+) -> Iterator[Component]:
+    """Yield the lines of a chain's steps, with the pictures ``beside`` those that made them."""
+    status = strings.format_status(snapshot) if options.shows(Part.STATUS) else ""
+    spoiler = snapshot.run.visibility is Visibility.SPOILER
+    pictures = {number: name for name, number in earlier_pictures(snapshot.run).items() if name in beside}
+    plain: list[str] = []
+    for number, line in enumerate(format_steps(snapshot, chain, status), start=1):
+        if number not in pictures:
+            plain.append(line)
+            continue
+        if plain:
+            yield payloads.text("\n".join(plain))
+            plain.clear()
+        alt_text = format_step_alt_text(number, chain.steps[number - 1].command)
+        yield payloads.section(
+            [payloads.text(line)], payloads.thumbnail(f"attachment://{pictures[number]}", alt_text, spoiler=spoiler)
+        )
+    yield payloads.text("\n".join(plain))
+
+
+def _large_picture(name: str, run: Run, chain: RunChain) -> Component:
+    """Return the picture of the step before, while there is no newer one."""
+    alt_text = format_step_alt_text(chain.number - 1, chain.steps[chain.number - 2].command)
+    return payloads.gallery([(f"attachment://{name}", alt_text)], spoiler=run.visibility is Visibility.SPOILER)
+
+
+def _format_header(run: Run, *, author: bool = True, model: bool = True) -> str:
+    if run.chain is not None:
+        return format_chain_header(run, run.chain, author=author)
+    return strings.format_run_header(run, author=author, model=model)
 
 
 def without_reason(snapshot: RunSnapshot) -> RunSnapshot:
@@ -327,9 +392,10 @@ def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
     run, phase = snapshot.run, snapshot.progress.phase
     if options.show_refresh:
         return run_button_row(run.id, Action.CANCEL, Action.REFRESH, Action.DETAILS)
-    if snapshot.final:
+    if snapshot.final and not goes_on(snapshot):
         return run_button_row(run.id, Action.AGAIN, Action.EDIT, Action.DETAILS, Action.MORE)
-    cancelable = phase not in (Phase.CANCELING, Phase.DELIVERING) and not run.state.terminal
+    is_last = run.chain is None or run.chain.is_last  # else there is a next step that need not begin
+    cancelable = phase is not Phase.CANCELING and not (is_last and (phase is Phase.DELIVERING or run.state.terminal))
     disabled = frozenset() if cancelable else frozenset({Action.CANCEL})
     return run_button_row(run.id, Action.CANCEL, Action.DETAILS, disabled=disabled)
 

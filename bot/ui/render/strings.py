@@ -29,6 +29,7 @@ from bot.runs.outcome import FailureCode, failure_of, stored_sentence
 from bot.runs.snapshot import Phase, Progress, RunSnapshot, WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
+from bot.ui.render.chains import explain_step_failure
 from bot.ui.render.markdown import (
     escape,
     escape_url,
@@ -113,6 +114,8 @@ def explain_failure(run: Run) -> str:
         return sentence or ""
     if reason.fields:
         return f"The model doesn't accept this: {'; '.join(reason.fields)}. Change it and try again."
+    if (sentence := explain_step_failure(reason)) is not None:
+        return sentence
     words = service_words(run)
     if reason.message and reason.code in words.failures_with_message:
         return words.failures_with_message[reason.code].format(reason.message)
@@ -205,7 +208,7 @@ def format_completion_notice(snapshot: RunSnapshot) -> str:
     """Return the short message that mentions the author when a long run ends."""
     run, mention = snapshot.run, f"<@{snapshot.run.author_id}>"
     count, noun = count_files(snapshot.items)
-    took = _format_run_duration(run)
+    took = "" if run.ended_at is None else format_duration(run.ended_at - run.asked_at)
     match snapshot.progress.phase:
         case Phase.SUCCEEDED if count == 1:
             return f"{mention}, your {noun} is ready{_in_brackets(took)}"

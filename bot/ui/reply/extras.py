@@ -65,6 +65,11 @@ class ReplyExtras:
             self._services.metrics.unexpected_error("ui")
             log.exception("reaction_not_removed", run=self._state.run.id)
 
+    async def keep_reaction(self) -> None:
+        """Return once the ❌ is there, if it is on its way: the next step of a chain can be canceled by it, too."""
+        if self._reaction is not None:
+            await asyncio.wait({self._reaction})
+
     def close(self) -> None:
         """Cancel a reaction that is not added yet."""
         if self._reaction is not None:
@@ -89,7 +94,7 @@ class ReplyExtras:
         run = snapshot.run
         if run.place.token_only or self._state.ephemeral or run.ended_at is None:
             return False
-        if run.ended_at - run.created_at <= _NOTICE_AFTER:
+        if run.ended_at - run.asked_at <= _NOTICE_AFTER:
             return False
         return snapshot.progress.phase is not Phase.CANCELED or not _is_canceled_by_author(run)
 

@@ -176,7 +176,7 @@ class TrackedMessage:
 
     def kept_names(self, rendered: RenderedMessage) -> list[str]:
         """Return the upload names of the attachments that are kept, in the order of the request."""
-        names = (*((THUMBNAIL_NAME,) if rendered.has_thumbnail else ()), *rendered.files)
+        names = (*((THUMBNAIL_NAME,) if rendered.has_thumbnail else ()), *rendered.kept, *rendered.files)
         return [name for name in names if name in self.attachments]
 
 

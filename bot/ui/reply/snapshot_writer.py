@@ -22,6 +22,7 @@ from bot.ui.render.run_card import (
     CardHeader,
     RenderedMessage,
     RenderOptions,
+    earlier_pictures,
     render_plain,
     render_run,
     uploaded_thumbnail,
@@ -73,7 +74,7 @@ class ReplyWriter:
         self._services = services
         self._header: tuple[RenderOptions, Media | str | None, CardHeader] | None = None
         # The snapshot and restrictions of the last rendering in which no file was left for later.
-        self._rendered_for: tuple[RunSnapshot, Restrictions] | None = None
+        self._rendered_for: tuple[RunSnapshot, Restrictions, frozenset[str]] | None = None
         self._rendered: tuple[RenderedMessage, ...] = ()
         # What is being sent, and the search for what Discord refuses of it.
         self._sending: RenderedMessage | None = None
@@ -371,8 +372,8 @@ class ReplyWriter:
         restrictions = self._state.restrictions
         if self._search is not None and self._search.left_out:
             restrictions = restrictions.omitting(self._search.left_out)
-        cached = self._rendered_for
-        if cached is not None and cached[0] is snapshot and cached[1] is restrictions:
+        cached, missing = self._rendered_for, self._missing_pictures(snapshot)
+        if cached is not None and cached[0] is snapshot and cached[1] is restrictions and cached[2] == missing:
             return self._rendered
         rendered = self._render_now(snapshot, restrictions)
         pending = frozenset(
@@ -382,14 +383,20 @@ class ReplyWriter:
         )
         if pending:
             return self._render_now(snapshot, restrictions, pending)
-        self._rendered_for, self._rendered = (snapshot, restrictions), rendered
+        self._rendered_for, self._rendered = (snapshot, restrictions, missing), rendered
         return rendered
+
+    def _missing_pictures(self, snapshot: RunSnapshot) -> frozenset[str]:
+        """Return the pictures of a chain's earlier steps that the card no longer has; they cannot be sent again."""
+        pictures = earlier_pictures(snapshot.run)
+        return frozenset(pictures).difference(self._state.messages[0].attachments) if pictures else frozenset()
 
     def _render_now(
         self, snapshot: RunSnapshot, restrictions: Restrictions, pending: frozenset[str] = frozenset()
     ) -> tuple[RenderedMessage, ...]:
         options = restrictions.options
-        shown = replace(options, pending=pending) if pending else options
+        missing = self._missing_pictures(snapshot)
+        shown = replace(options, pending=pending, missing=missing) if pending or missing else options
         if restrictions.plain:
             return render_plain(snapshot, shown)
         cached = self._header

@@ -187,7 +187,8 @@ class ReplyState:
         """Return the state of a new reply, or of one that was read back after a restart."""
         unsent = run.sent_at is None and run.prediction_id is None
         card = TrackedMessage(0, services.limiter.new_key(), run.place.message_id)
-        card.verified = unsent and not recovered  # nothing is attached before the create request is sent
+        # Nothing is attached before the create request is sent, but for what an earlier step of a chain has made.
+        card.verified = unsent and not recovered and not (run.chain is not None and run.chain.earlier)
         state = cls(
             run=run,
             transports=TransportSelector(

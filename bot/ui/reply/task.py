@@ -22,6 +22,7 @@ from bot.store.errors import StoreError
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import RateLimiter, RateLimits
 from bot.ui.render import strings
+from bot.ui.render.chains import goes_on
 from bot.ui.reply.errors import EditResult
 from bot.ui.reply.extras import ReplyExtras
 from bot.ui.reply.origin import find_origin
@@ -320,7 +321,14 @@ class ReplyTask:
         return delivery is not DeliveryResult.LATER
 
     async def _complete(self) -> bool:
-        """Notify the author and remove the reaction after the final snapshot; return False to try again later."""
+        """Notify the author and remove the reaction after the final snapshot; return False to try again later.
+
+        The next step of a chain goes on with the message as it is.
+        """
+        if goes_on(self._state.newest):
+            self._resolve(DeliveryResult.DELIVERED)
+            await self._extras.keep_reaction()
+            return True
         if not await self._extras.notify_author():
             self._resolve(DeliveryResult.LATER)
             return False

@@ -196,7 +196,7 @@ class TransportSelector:
     def __init__(self, client: discord.Client, run: Run, *, may_send: MaySend = lambda: True) -> None:
         self._client = client
         self._may_send = may_send
-        self._created_at = run.created_at
+        self._created_at = run.asked_at
         self._application_id = run.place.application_id
         self._expires_at = run.place.token_expires_at
         self.interaction: InteractionTransport | None = None
@@ -207,7 +207,7 @@ class TransportSelector:
             self.bot = BotTransport(client, run.place, may_send=may_send)
         self.edits_are_limited = False
         # The original token is older than its run.
-        is_renewed = run.place.token_expires_at > run.created_at + INTERACTION_TOKEN_LIFE
+        is_renewed = run.place.token_expires_at > run.asked_at + INTERACTION_TOKEN_LIFE
         self._renewed = run.place.token if is_renewed else None
         self._closed_bot: BotTransport | None = None
         self._reopen_at: datetime | None = None

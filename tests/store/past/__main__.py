@@ -16,6 +16,8 @@ from bot.store.migrations import STEPS
 from bot.store.models import RunState
 from bot.store.preferences import Preferences
 from bot.store.reports import Report
+from bot.store.run_chain import RunChain, StepPlan
+from bot.store.saved_chains import SavedChain, SavedStep
 from bot.store.store import Store
 from tests.characters.samples import make_character
 from tests.clock import VirtualClock
@@ -47,6 +49,7 @@ async def fill(file: Path) -> None:
     await store.key_value.put("commands", "hash")
     await fill_server(store)
     await fill_creations(store)
+    await fill_chains(store)
     await store.close()
 
 
@@ -84,6 +87,18 @@ async def fill_server(store: Store) -> None:
         created_at=T0,
     )
     await store.reports.add(report)
+
+
+async def fill_chains(store: Store) -> None:
+    """Store a saved chain, and one that is at its first step."""
+    steps = (SavedStep(command="draw", input={}), SavedStep(command="cutout", input={"scale": 2}, picture="image"))
+    saved = SavedChain(author_id=MIA, name="poster", steps=steps, for_everybody=True, created_at=T0)
+    await store.saved_chains.save(saved)
+    plan = StepPlan(command="draw", target="owner/model", input={"prompt": "a cat"}, output_schema={})
+    chain = RunChain(id="chain", name="poster", number=1, steps=(plan, plan), prompt="a cat", began_at=T0)
+    await store_run_in_state(
+        store.runs, make_run("chain", author_id=7, chain=chain), RunState.SUCCEEDED, delivered=True
+    )
 
 
 def dump(file: Path) -> str:

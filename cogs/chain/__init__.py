@@ -1,0 +1,1 @@
+"""/chain and the chains of the configuration."""

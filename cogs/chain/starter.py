@@ -1,0 +1,181 @@
+"""Turn an interaction into a chain: the options of its first step, rights for every step, start."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import discord
+
+from bot.catalog.chains import Chain, plan_steps
+from bot.client import Replicord
+from bot.clock import Clock
+from bot.errors import Refused
+from bot.formatting import join_facts
+from bot.media.types import find_references
+from bot.options.parse import parse_options
+from bot.options.visibility import take_visibility
+from bot.rules.decide import RunTerms
+from bot.runs import Run, RunState, is_served, parse_target
+from bot.runs.engine import Engine, repeat_run
+from bot.store.run_chain import RunChain, StepPlan
+from bot.store.runs import Runs
+from bot.ui.permissions import may_repeat_chain
+from bot.ui.render.chains import explain_missing_files, explain_not_repeatable
+from bot.ui.render.markdown import format_name
+from bot.ui.render.strings import RUN_DELETED
+from bot.visibility import Visibility, stricter_visibility
+from cogs.input_reader import InputReader
+from cogs.permissions import RunAccess, actor_of
+from cogs.personal_inputs import PersonalInputs
+from cogs.reply_places import ReplyPlaces
+from cogs.start_run import budget_limits, default_visibility, server_quota
+
+Interaction = discord.Interaction[Replicord]
+
+
+class ChainStarter:
+    """Starts chains. Who may not run one of the steps may not run the chain, and pays for none of it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        runs: Runs,
+        access: RunAccess,
+        inputs: InputReader,
+        personal: PersonalInputs,
+        places: ReplyPlaces,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._engine = engine
+        self._runs = runs
+        self._access = access
+        self._inputs = inputs
+        self._personal = personal
+        self._places = places
+        self._clock = clock
+        self._new_id = new_id
+
+    async def start(self, interaction: Interaction, values: Mapping[str, Any], *, chain: Chain) -> Run:
+        """Acknowledge the interaction, download the files and start the first step.
+
+        ``values`` go by option name, as for a run. Raises UserError if the chain cannot start; nothing is billed then.
+        """
+        first = chain.steps[0].command
+        values, chosen = take_visibility(chain.layout, values)
+        preferences = await self._personal.get_preferences(interaction.user.id)
+        placement = await self._personal.place(interaction, chain.layout, values, chosen=preferences)
+        options = parse_options(chain.layout, placement.values, fetch_addresses=is_served(str(first.target)))
+        steps, terms, least = await self._decide(interaction, plan_steps(chain, options))
+        server = server_quota(terms)
+        default = stricter_visibility(*(step.command.visibility for step in chain.steps))
+        visibility = stricter_visibility(chosen or default_visibility(default, preferences), least)
+        response = await self._places.acknowledge(interaction, visibility, terms)
+        run_id, plan = self._new_id(), steps[0]
+        async with (
+            self._engine.hold_place(run_id, interaction.user.id, server=server),
+            self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
+            self._places.open(interaction, response) as place,
+        ):
+            now, prompt = self._clock.now(), next(iter(placement.prompt.values()), plan.prompt)
+            run = Run(
+                id=run_id,
+                command=plan.command,
+                target=plan.target,
+                author_id=interaction.user.id,
+                author_name=interaction.user.display_name,
+                place=place,
+                visibility=visibility,
+                input=plan.input,
+                prompt=prompt,
+                summary=join_facts(*placement.names, plan.summary),
+                notes=(*placement.notes, *files.notes),
+                output_schema=plan.output_schema,
+                expected=plan.expected,
+                state=RunState.RESERVED,
+                created_at=now,
+                written=placement.describe_written(plan.input, options.files),
+                characters={character.id: character.owner_id for character in placement.characters},
+                chain=RunChain(
+                    id=run_id,
+                    name=chain.name,
+                    number=1,
+                    steps=steps,
+                    prompt=prompt,
+                    began_at=now,
+                    server=server,
+                ),
+            )
+            return await self._engine.start(
+                run,
+                files=files.media,
+                thumbnail=files.thumbnail,
+                server=server,
+                limits=budget_limits(terms, interaction.user.id),
+                roles=actor_of(interaction).roles,
+            )
+
+    async def again(self, interaction: Interaction, run: Run, chain: RunChain) -> Run:
+        """Start the whole chain of a run again, from its first step, for the user of the interaction; raise Refused."""
+        first = await self._runs.get(chain.id)
+        if first is None or first.forgotten_at is not None:
+            raise Refused(RUN_DELETED)
+        if not may_repeat_chain(first, chain, user_id=interaction.user.id):
+            raise Refused(explain_not_repeatable(format_name(run.author_name)))
+        steps, terms, least = await self._decide(interaction, chain.steps)
+        files = await self._runs.list_files(first.id)
+        if any(number >= len(files) for number in find_references(first.input)):
+            raise Refused(explain_missing_files())
+        visibility = stricter_visibility(run.visibility, least)
+        response = await self._places.acknowledge(interaction, visibility, terms)
+        run_id, server = self._new_id(), server_quota(terms)
+        async with self._places.open(interaction, response) as place:
+            now = self._clock.now()
+            repeated = repeat_run(
+                first,
+                id=run_id,
+                author_id=interaction.user.id,
+                author_name=interaction.user.display_name,
+                place=place,
+                visibility=visibility,
+                parent=first.parent,
+                written=first.written,
+                characters=first.characters,
+                notes=(),
+                input=steps[0].input,
+                created_at=now,
+                chain=RunChain(
+                    id=run_id, name=chain.name, number=1, steps=steps, prompt=chain.prompt, began_at=now, server=server
+                ),
+            )
+            return await self._engine.start(
+                repeated,
+                files=files,
+                server=server,
+                limits=budget_limits(terms, interaction.user.id),
+                roles=actor_of(interaction).roles,
+            )
+
+    async def _decide(
+        self, interaction: Interaction, steps: tuple[StepPlan, ...]
+    ) -> tuple[tuple[StepPlan, ...], RunTerms, Visibility]:
+        """Return the steps with the input that each may have, what the server says, and who may see the most of them.
+
+        Raise Refused if one of the steps may not be run.
+        """
+        decisions = [
+            await self._access.decide(
+                interaction,
+                command=step.command,
+                target=parse_target(step.target),
+                run_input=step.input,
+                outputs=step.expected,
+            )
+            for step in steps
+        ]
+        allowed = tuple(
+            replace(step, input=decision.input or {}) for step, decision in zip(steps, decisions, strict=True)
+        )
+        least = stricter_visibility(*(decision.terms.visibility for decision in decisions))
+        return allowed, decisions[0].terms, least
