@@ -15,7 +15,7 @@ def saved() -> str:
 
 
 def no_choice() -> str:
-    return _("No choice of mine")
+    return _("Not set")
 
 
 def describe_visibility(visibility: str) -> str:
