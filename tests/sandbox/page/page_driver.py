@@ -37,7 +37,7 @@ class PageDriver:
         """Type ``/name`` and pick the suggestion with Enter."""
         await self.page.locator("#text").click()
         await self.page.keyboard.type(f"/{name}")
-        await self.page.get_by_role("option", name=f"/{name}").first.wait_for()
+        await self.page.locator("#suggestions").get_by_role("option", name=f"/{name}").first.wait_for()
         await self.page.keyboard.press("Enter")
         await self.page.locator(".command-name", has_text=f"/{name}").wait_for()
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group
 async def test_slash_suggests_every_registered_command(driver: PageDriver, environment: Environment) -> None:
     await driver.page.locator("#text").click()
     await driver.page.keyboard.type("/")
-    suggested = await driver.page.get_by_role("option").all_inner_texts()
+    suggested = await driver.page.locator("#suggestions").get_by_role("option").all_inner_texts()
     for command in environment.discord.commands.all():
         if command.type == 1:
             assert any(text.startswith(f"/{command.name}") for text in suggested), command.name
