@@ -92,7 +92,7 @@ async def test_the_hint_starts_a_command_that_runs(driver: PageDriver) -> None:
     await driver.open_channel("quiet")
     await driver.page.get_by_role("button", name=re.compile("Make a picture")).click()
     await expect(driver.page.locator(".option[data-option=subject]")).to_contain_text("portrait.png")
-    message = await driver.new_message_after(lambda: driver.page.keyboard.press("Enter"))
+    message = await driver.new_message_after(driver.send)
     await expect(driver.page.locator(".hint")).to_have_count(0)
     await driver.wait_until_finished(message)
     await expect(message).to_contain_text("I don't have permission to add reactions here")
