@@ -19,12 +19,32 @@ from sandbox.replicate.prediction import Prediction
 from tests.app.conftest import answered, eventually, over, reached
 from tests.bot_environment import open_environment
 from tests.cogs.conftest import PACE, private_text
+from tests.cogs.test_results import choose_in_menu, private_answer
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ME = Upload("me.png", draw_portrait())
+PAINTER = {
+    "owner": "someone",
+    "name": "painter",
+    "description": "Paints",
+    "latest_version": {
+        "openapi_schema": {
+            "components": {
+                "schemas": {
+                    "Input": {
+                        "type": "object",
+                        "required": ["prompt"],
+                        "properties": {"prompt": {"type": "string"}, "seed": {"type": "integer"}},
+                    },
+                    "Output": {"type": "string", "format": "uri"},
+                }
+            }
+        }
+    },
+}
 SETTINGS = {"RUNS_PER_USER": "20"}
 
 
@@ -217,6 +237,70 @@ async def test_a_quota_stops_all_in_the_middle(tmp_path: Path) -> None:
         assert [one.deleted for one in pressed.followups if "/enhance" in one.text] == [False, False]
         assert not [one for one in pressed.followups if "/enhance" not in one.text and not one.deleted]
         await eventually(lambda: len(environment.replicate.predictions) == 3)
+
+
+async def test_images_in_further_messages_are_offered_too(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    source = await result_of(environment, mia, pictures, "generate", subject=ME, number_of_outputs=12)
+    asked = await mia.choose(source, "Next", ["Remove background"])
+    card = await asked.wait_for(lambda shown: shown.message if shown.message and choices(shown.message) else None, 15)
+    assert choices(card) == [f"Image {number}" for number in range(1, 13)]
+    assert card.buttons == ()  # twelve runs are too many for one press
+    made = answered(await mia.choose(card, "Choose an image", ["Image 12"]))
+    await reached(environment, lambda: over(made))
+    assert "· image 12" in made.text
+
+
+async def test_where_only_a_press_reaches_its_images_work(environment: Environment, mia: Person) -> None:
+    lobby = environment.discord.state.channel("lobby")
+    source = await result_of(environment, mia, lobby, "generate", subject=ME, number_of_outputs=2)
+    card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "All 2")
+    pressed = await mia.press(card, "All 2")
+    await reached(environment, lambda: len(pressed.followups) == 2 and all(map(over, pressed.followups)))
+    photo = await mia.send_message(lobby, "look", files=[ME])
+    larger = answered(await mia.use_context_menu(photo, "Upscale"))
+    await reached(environment, lambda: over(larger))
+
+
+async def test_what_is_made_of_a_spoiler_or_private_result_is_too(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    for visibility in ("spoiler", "private"):
+        source = await result_of(environment, mia, pictures, "draw", prompt="a fox", visibility=visibility)
+        larger = answered(await mia.choose(source, "Next", ["Upscale"]))
+        await reached(environment, lambda: over(larger))  # noqa: B023 - looked at before the next turn
+        assert larger.ephemeral is (visibility == "private")
+        assert any(one.spoiler for one in larger.attachments) is (visibility == "spoiler")
+        assert ("](https://discord.com" in larger.text) is (visibility == "spoiler")
+
+
+async def test_a_model_without_a_command_can_be_varied(
+    environment: Environment, olga: Person, pictures: Channel
+) -> None:
+    environment.replicate.add_model(PAINTER)
+    form = await olga.use_command(pictures, "run", {"model": "someone/painter"})
+    source = answered(await olga.submit(form, {"Prompt": "a hat", "Seed": "7"}))
+    await reached(environment, lambda: can_go_on(source))
+    assert choices(source)[0] == "Vary"
+    varied = answered(await olga.choose(source, "Next", ["Vary"]))
+    await reached(environment, lambda: over(varied))
+    prediction = newest(environment)
+    assert prediction.model.full_name == "someone/painter"
+    assert prediction.input["prompt"] == "a hat"
+    assert prediction.input["seed"] != 7
+
+
+async def test_a_removed_image_is_refused_on_an_open_card(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="two foxes", num_outputs=2)
+    card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "2")
+    before = len(environment.replicate.predictions)
+    menu = await choose_in_menu(mia, source, "Remove a file…", "Which one")
+    await private_answer(await mia.choose(menu, "Choose a file", ["Image 2"]), "Image 2 is gone")
+    await private_text(await mia.press(card, "2"), "Image 2 was removed from this result")
+    assert len(environment.replicate.predictions) == before
 
 
 async def test_the_menu_works_on_anybodys_image(environment: Environment, mia: Person, pictures: Channel) -> None:
