@@ -268,8 +268,9 @@ class Catalog:
 
     def find_resolved(self, command: str, target: Target) -> Command | None:
         """Return the command that runs a target, or a model that somebody looked at lately; None without asking."""
-        governing = find_governing_command(self, command, target)
-        return governing or self._resolved.get((target, None))
+        looked_at = (self._resolved.get(key) for key in list(self._resolved))
+        resolved = next((one for one in looked_at if one is not None and one.target == target), None)
+        return find_governing_command(self, command, target) or resolved
 
     async def get_model_summary(self, target: Target) -> ModelSummary:
         """Return Replicate's current summary of a target's model. Raise UnknownModel or ReplicateUnavailable."""

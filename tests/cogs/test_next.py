@@ -19,7 +19,7 @@ from sandbox.replicate.prediction import Prediction
 from tests.app.conftest import answered, eventually, over, reached
 from tests.bot_environment import open_environment
 from tests.cogs.conftest import PACE, private_text
-from tests.cogs.test_results import choose_in_menu, private_answer
+from tests.cogs.test_results import private_answer
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
@@ -253,6 +253,7 @@ async def test_images_in_further_messages_are_offered_too(
 
 
 async def test_where_only_a_press_reaches_its_images_work(environment: Environment, mia: Person) -> None:
+    mia.user.installed = True
     lobby = environment.discord.state.channel("lobby")
     source = await result_of(environment, mia, lobby, "generate", subject=ME, number_of_outputs=2)
     card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "All 2")
@@ -297,7 +298,9 @@ async def test_a_removed_image_is_refused_on_an_open_card(
     source = await result_of(environment, mia, pictures, "draw", prompt="two foxes", num_outputs=2)
     card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "2")
     before = len(environment.replicate.predictions)
-    menu = await choose_in_menu(mia, source, "Remove a file…", "Which one")
+    opened = await mia.press(source, "⋯")
+    menu = await private_answer(opened, "/draw", beside=source)
+    menu = await private_answer(await mia.press(menu, "Remove a file…"), "Which one")
     await private_answer(await mia.choose(menu, "Choose a file", ["Image 2"]), "Image 2 is gone")
     await private_text(await mia.press(card, "2"), "Image 2 was removed from this result")
     assert len(environment.replicate.predictions) == before
