@@ -562,7 +562,7 @@ class App:
             ),
             RunsCommands(client, engine=self._engine, runs=runs),
             *self._server_cogs(client),
-            *self._library.cogs(),
+            *self._library.cogs(offers=self._next_offers),
             *self._personal_cogs(client),
             BudgetCommands(client, budgets=self._store.budgets, catalog=self._catalog, editors=self._editors),
             UsageCommand(

@@ -1,7 +1,7 @@
 """The select "Next" under a result: persistent, because its custom id names the run."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import discord
@@ -36,17 +36,28 @@ class NextSelect(
 
 def next_select_row(run_id: str, offers: Sequence[NextOffer]) -> Component:
     """Return a row with the select as a payload; what does not fit into it is behind its last choice."""
-    shown, rest = first_offers(offers)
-    options = [{"label": format_offer(offer), "value": offer.value} for offer in shown]
-    if rest:
-        options.append({"label": more_label(), "value": NEXT_MORE})
     select = {
         "type": discord.ComponentType.select.value,
         "custom_id": _custom_id(run_id),
         "placeholder": next_placeholder(),
-        "options": options,
+        "options": [{"label": label, "value": value} for label, value in _options(offers)],
     }
     return payloads.row([select])
+
+
+def next_select_item(run_id: str, offers: Sequence[NextOffer]) -> ui.ActionRow[Any]:
+    """Return the same row for a card that is built of items. What is chosen goes to ``NextSelect``."""
+    options = [discord.SelectOption(label=label, value=value) for label, value in _options(offers)]
+    return ui.ActionRow(ui.Select(custom_id=_custom_id(run_id), placeholder=next_placeholder(), options=options))
+
+
+def _options(offers: Sequence[NextOffer]) -> Iterator[tuple[str, str]]:
+    """Yield the label and value of each choice."""
+    shown, rest = first_offers(offers)
+    for offer in shown:
+        yield format_offer(offer), offer.value
+    if rest:
+        yield more_label(), NEXT_MORE
 
 
 def _custom_id(run_id: str) -> str:

@@ -9,6 +9,7 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.catalog.next_actions import NextOffers
 from bot.client import Replicord
 from bot.errors import Refused, ReplicordError
 from bot.library.thumbnails import NO_THUMBNAIL, Thumbnails
@@ -27,7 +28,8 @@ from bot.ui.library_items import (
     LibraryState,
     SearchModal,
 )
-from bot.ui.render.gallery import copied_pictures
+from bot.ui.next_select import next_select_item
+from bot.ui.render.gallery import copied_pictures, is_picture
 from bot.ui.render.library import (
     consent_card,
     consent_labels,
@@ -44,6 +46,7 @@ from bot.ui.render.library import (
 )
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
+from bot.visibility import Visibility
 from bot.worker_pool import WorkersBusy
 from cogs.favourites.stars import Stars
 from cogs.library.export import DirectMessagesClosed, LibraryExport
@@ -72,6 +75,7 @@ class LibraryCommands(
         thumbnails: Thumbnails,
         load_picture: LoadPicture,
         export: LibraryExport,
+        offers: NextOffers,
     ) -> None:
         self._library = library
         self._gallery = gallery
@@ -80,6 +84,7 @@ class LibraryCommands(
         self._thumbnails = thumbnails
         self._load_picture = load_picture
         self._export = export
+        self._offers = offers
 
     @app_commands.command(description="Look through what you made and what you like")
     @app_commands.describe(words="Words of the prompt")
@@ -170,8 +175,16 @@ class LibraryCommands(
         if entry is None or run is None:
             raise Refused(explain_missing())
         is_author = entry.author_id == interaction.user.id
-        card = entry_card(entry, run, state, is_author=is_author)
+        card = entry_card(entry, run, state, is_author=is_author, rows=await self._next_rows(entry, run))
         await edit_message(interaction, view=card, open_files=entry_files(entry))
+
+    async def _next_rows(self, entry: LibraryEntry, run: Run) -> list[ui.ActionRow[Any]]:
+        """Return the row with what can be done with the pictures of a result, where the bot can read them."""
+        if entry.deleted_at is not None or entry.visibility is Visibility.PRIVATE or run.place.token_only:
+            return []
+        pictures = [output for output in await self._runs.list_outputs(run.id) if is_picture(output)]
+        offers = self._offers.of_images(run, frozenset(output.mime for output in pictures)) if pictures else ()
+        return [next_select_item(run.id, offers)] if offers else []
 
     async def _make_missing(self, page: LibraryPage) -> LibraryPage | None:
         """Make the thumbnails that a page lacks; return it with those that could be made, None if there are none."""

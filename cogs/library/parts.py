@@ -5,6 +5,7 @@ from pathlib import Path
 
 from discord.ext import commands
 
+from bot.catalog.next_actions import NextOffers
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.library.thumbnails import Thumbnails
@@ -62,8 +63,8 @@ class LibraryParts:
         """Delete what a bot that was killed left behind, ``older_than`` where others may be at work. This blocks."""
         self._files.clear(older_than=older_than)
 
-    def cogs(self) -> tuple[commands.Cog, ...]:
-        """Return what answers commands, buttons, reactions and deletions."""
+    def cogs(self, *, offers: NextOffers) -> tuple[commands.Cog, ...]:
+        """Return what answers commands, buttons, reactions and deletions; ``offers`` are under a result's card, too."""
         store = self._store
         return (
             LibraryCommands(
@@ -74,6 +75,7 @@ class LibraryParts:
                 thumbnails=self.thumbnails,
                 load_picture=self._load_picture,
                 export=self._export,
+                offers=offers,
             ),
             Favourites(self._client, stars=self._stars, library=store.library, gallery=store.gallery, runs=store.runs),
         )

@@ -22,7 +22,12 @@ _PROMPT_CHARS: Final = 500
 
 def copied_pictures(outputs: Sequence[RunOutput]) -> tuple[RunOutput, ...]:
     """Return the pictures of a result that its copy shows."""
-    return tuple(output for output in outputs if output.is_image and output.removed_at is None)[:GALLERY_PICTURES]
+    return tuple(filter(is_picture, outputs))[:GALLERY_PICTURES]
+
+
+def is_picture(output: RunOutput) -> bool:
+    """Return whether an output is an image that is still in its message."""
+    return output.is_image and output.removed_at is None
 
 
 def picture_name(run: Run, output: RunOutput) -> str:
