@@ -54,7 +54,7 @@ _STYLES: Final[Mapping[Action, tuple[Callable[[], str], discord.ButtonStyle]]] =
     Action.DELETE: (lambda: _("Delete…"), discord.ButtonStyle.danger),
     Action.CONFIRM_DELETE: (lambda: _("Delete"), discord.ButtonStyle.danger),
     Action.KEEP: (lambda: _("Keep"), discord.ButtonStyle.secondary),
-    Action.FAVOURITE: (lambda: "⭐", discord.ButtonStyle.secondary),
+    Action.FAVOURITE: (lambda: _("⭐ Favourite"), discord.ButtonStyle.secondary),
     Action.SAVE_CHARACTER: (lambda: _("Save as character"), discord.ButtonStyle.secondary),
     Action.SAVE_PRESET: (lambda: _("Save as preset"), discord.ButtonStyle.secondary),
 }

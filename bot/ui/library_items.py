@@ -14,13 +14,14 @@ from bot.limits import RUN_ID_PATTERN, SEARCH_CHARS
 from bot.media.types import MediaKind
 from bot.ui.respond import report_error
 
-_KIND_FLAGS: Final = {
+KIND_FLAGS: Final = {
     "i": MediaKind.IMAGE,
     "v": MediaKind.VIDEO,
     "a": MediaKind.AUDIO,
     "t": MediaKind.TEXT,
     "o": MediaKind.OTHER,
 }
+ALL: Final = "*"  # the choice that leaves nothing out
 FAVOURITES_FLAG: Final = "f"
 HERE_FLAG: Final = "h"
 
@@ -38,7 +39,27 @@ class LibraryState:
     @property
     def kinds(self) -> frozenset[MediaKind]:
         """The kinds that are shown; empty for all."""
-        return frozenset(kind for flag, kind in _KIND_FLAGS.items() if flag in self.flags)
+        return frozenset(kind for flag, kind in KIND_FLAGS.items() if flag in self.flags)
+
+    @property
+    def place_flags(self) -> frozenset[str]:
+        """The flags of where results are from."""
+        return self.flags & {FAVOURITES_FLAG, HERE_FLAG}
+
+    @property
+    def kind_choice(self) -> str:
+        """The flag of the kind that is shown, or the command with its slash; empty for all."""
+        return f"/{self.command}" if self.command else next(iter(sorted(self.flags & KIND_FLAGS.keys())), "")
+
+    def with_place(self, choice: str) -> "LibraryState":
+        """Return the state at its first page with a choice of where results are from."""
+        place = frozenset() if choice == ALL else frozenset(choice) & {FAVOURITES_FLAG, HERE_FLAG}
+        return self.from_start(flags=(self.flags & KIND_FLAGS.keys()) | place)
+
+    def with_kind(self, choice: str) -> "LibraryState":
+        """Return the state at its first page with a choice of a kind or a command."""
+        kind = frozenset({choice}) & KIND_FLAGS.keys()
+        return self.from_start(flags=self.place_flags | kind, command=choice[1:] if choice.startswith("/") else "")
 
     @property
     def is_filtered(self) -> bool:
@@ -84,8 +105,8 @@ class LibrarySelection(StrEnum):
     """What a select of the library is for."""
 
     OPEN = "open"
-    FILTER = "filter"
-    COMMAND = "command"
+    PLACE = "place"  # favourites, this server
+    KIND = "kind"  # or command: one of a command's results is like the others
 
 
 class LibraryButton(
@@ -136,14 +157,11 @@ class LibrarySelect(
         *,
         options: Sequence[discord.SelectOption] = (),
         placeholder: str | None = None,
-        several: bool = False,
     ) -> None:
         select: ui.Select[Any] = ui.Select(
             custom_id=f"l:{selection}:{state.encode()}",
             placeholder=placeholder,
             options=list(options) or [discord.SelectOption(label="…")],
-            min_values=0 if several else 1,
-            max_values=max(len(options), 1) if several else 1,
         )
         super().__init__(select)
         self.selection = selection

@@ -135,10 +135,10 @@ class LibraryCommands(
             case LibrarySelection.OPEN:
                 await self._show_entry(interaction, values[0], state)
                 return
-            case LibrarySelection.FILTER:
-                state = state.from_start(flags=frozenset(values))
-            case LibrarySelection.COMMAND:
-                state = state.from_start(command="" if values[0] == "*" else values[0])
+            case LibrarySelection.PLACE:
+                state = state.with_place(values[0])
+            case LibrarySelection.KIND:
+                state = state.with_kind(values[0])
         await self._show_page(interaction, state, _editing(interaction))
 
     @commands.Cog.listener()

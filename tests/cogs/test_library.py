@@ -56,8 +56,8 @@ async def test_a_result_is_found_opened_and_kept(environment: Environment, mia: 
     assert "dog" not in text
     await mia.choose(shown(found), "Open a result", ["1 · a cat in the rain"])
     await private_text(found, "a cat in the rain")
-    assert {"Open", "Again", "Edit", "⭐", "Delete…"} <= set(shown(found).buttons)
-    await mia.press(shown(found), "⭐")
+    assert {"Open", "Again", "Edit", "⭐ Favourite", "Delete…"} <= set(shown(found).buttons)
+    await mia.press(shown(found), "⭐ Favourite")
     await reached(environment, lambda: "Remove ⭐" in shown(found).buttons)
     await mia.press(shown(found), "◀ Back to the library")
     await private_text(found, "⭐")

@@ -70,7 +70,7 @@ async def test_enough_stars_bring_one_copy_with_its_count(bot: BotUnderTest) -> 
     assert "Mia" in copy.text
     assert run.prompt not in str(copy.components)  # the author has not allowed it
     assert [file.filename for file in copy.attachments] == run.images
-    await bot.discord.person("ada").press(copy, "⭐")
+    await bot.discord.person("ada").press(copy, "⭐ Favourite")
     await run.wait_for(lambda: "⭐ 3" in copy.text)
     assert [file.filename for file in copy.attachments] == run.images
     await bot.discord.person("ada").remove_reaction(run.message, "⭐")

@@ -2,7 +2,7 @@
 
 from bot.limits import CUSTOM_ID_CHARS, SEARCH_CHARS
 from bot.media.types import MediaKind
-from bot.ui.library_items import LibraryAction, LibraryButton, LibrarySelect, LibrarySelection, LibraryState
+from bot.ui.library_items import ALL, LibraryAction, LibraryButton, LibrarySelect, LibrarySelection, LibraryState
 
 LONGEST = LibraryState(flags=frozenset("fhivato"), command="c" * 32, words="w" * SEARCH_CHARS, before=2**31 - 1)
 
@@ -35,3 +35,13 @@ def test_a_forged_state_is_the_whole_library() -> None:
 
 def test_other_filters_begin_at_the_first_page() -> None:
     assert LONGEST.from_start(words="") == LibraryState(flags=LONGEST.flags, command=LONGEST.command)
+
+
+def test_a_choice_of_kind_or_command_takes_the_others_place() -> None:
+    state = LibraryState(flags=frozenset("fi"), words="cat", before=9)
+    assert state.with_kind("/draw") == LibraryState(flags=frozenset("f"), command="draw", words="cat")
+    assert state.with_kind("/draw").with_kind("v") == LibraryState(flags=frozenset("fv"), words="cat")
+    assert state.with_kind(ALL).kind_choice == ""
+    assert state.with_place("h") == LibraryState(flags=frozenset("hi"), words="cat")
+    assert state.with_place("fh").place_flags == frozenset("fh")
+    assert state.with_place(ALL).with_kind(ALL) == LibraryState(words="cat")

@@ -17,8 +17,10 @@ from bot.store.library import LibraryEntry, LibraryPage
 from bot.store.models import Run
 from bot.ui.components import Action, RunButton
 from bot.ui.library_items import (
+    ALL,
     FAVOURITES_FLAG,
     HERE_FLAG,
+    KIND_FLAGS,
     LibraryAction,
     LibraryButton,
     LibrarySelect,
@@ -47,15 +49,14 @@ def page_card(page: LibraryPage, state: LibraryState, commands: Sequence[str], *
             )
             for number, entry in enumerate(page.entries, 1)
         ]
-        lines = "\n".join(f"`{number}` {_line(entry)}" for number, entry in enumerate(page.entries, 1))
+        lines = "\n".join(f"**{number}** {_line(entry)}" for number, entry in enumerate(page.entries, 1))
         items += [ui.MediaGallery(*media), ui.TextDisplay(lines[:TEXT_CHARS])]
         items.append(ui.ActionRow(_open_select(page, state)))
     else:
         items.append(ui.TextDisplay(_explain_empty(state)))
     if page.entries or state.is_filtered:
-        items.append(ui.ActionRow(_filter_select(state, in_server=in_server)))
-        if commands or state.command:
-            items.append(ui.ActionRow(_command_select(state, commands)))
+        items.append(ui.ActionRow(_place_select(state, in_server=in_server)))
+        items.append(ui.ActionRow(_kind_select(state, commands)))
         items.append(ui.ActionRow(*_page_buttons(page, state)))
     return Card(items, Tone.INFO)
 
@@ -177,7 +178,8 @@ def export_caption(part: int) -> str:
 
 
 def _describe_filters(state: LibraryState) -> str:
-    names = [name for flag, name in _flag_names() if flag in state.flags]
+    names = [name for flags, name in _place_names() if flags and flags == state.place_flags]
+    names += [name for flag, name in _kind_names() if flag in state.flags]
     words = _("“{words}”").format(words=escape(one_line(state.words, 40))) if state.words else ""
     facts = join_facts(*names, f"/{escape(state.command)}" if state.command else "", words)
     return f"-# {facts}" if facts else ""
@@ -189,16 +191,21 @@ def _explain_empty(state: LibraryState) -> str:
     return _("Nothing here yet. What you make from now on is kept here.")
 
 
-def _flag_names() -> list[tuple[str, str]]:
+def _place_names() -> list[tuple[frozenset[str], str]]:
+    """Return what can be chosen of where results are from, as flags."""
+    favourites, here = FAVOURITES_FLAG, HERE_FLAG
     return [
-        (FAVOURITES_FLAG, _("Favourites")),
-        (HERE_FLAG, _("This server")),
-        ("i", _("Images")),
-        ("v", _("Videos")),
-        ("a", _("Audio")),
-        ("t", _("Texts")),
-        ("o", _("Other files")),
+        (frozenset(), _("Everything")),
+        (frozenset({favourites}), _("Favourites")),
+        (frozenset({here}), _("This server")),
+        (frozenset({favourites, here}), _("Favourites from this server")),
     ]
+
+
+def _kind_names() -> list[tuple[str, str]]:
+    """Return the kinds that can be chosen, by flag."""
+    names = [_("Images"), _("Videos"), _("Audio"), _("Texts"), _("Other files")]
+    return list(zip(KIND_FLAGS, names, strict=True))
 
 
 def _open_select(page: LibraryPage, state: LibraryState) -> LibrarySelect:
@@ -213,20 +220,26 @@ def _open_select(page: LibraryPage, state: LibraryState) -> LibrarySelect:
     return LibrarySelect(LibrarySelection.OPEN, state, options=options, placeholder=_("Open a result"))
 
 
-def _filter_select(state: LibraryState, *, in_server: bool) -> LibrarySelect:
+def _place_select(state: LibraryState, *, in_server: bool) -> LibrarySelect:
     options = [
-        discord.SelectOption(label=name, value=flag, default=flag in state.flags)
-        for flag, name in _flag_names()
-        if in_server or flag != HERE_FLAG
+        discord.SelectOption(label=name, value="".join(sorted(flags)) or ALL, default=flags == state.place_flags)
+        for flags, name in _place_names()
+        if in_server or HERE_FLAG not in flags
     ]
-    return LibrarySelect(LibrarySelection.FILTER, state, options=options, placeholder=_("Show only…"), several=True)
+    return LibrarySelect(LibrarySelection.PLACE, state, options=options, placeholder=_("Show only…"))
 
 
-def _command_select(state: LibraryState, commands: Sequence[str]) -> LibrarySelect:
-    names = sorted({*commands[: SELECT_OPTIONS - 2], *filter(None, [state.command])})
-    options = [discord.SelectOption(label=_("All commands"), value="*", default=not state.command)]
-    options += [discord.SelectOption(label=f"/{name}", value=name, default=name == state.command) for name in names]
-    return LibrarySelect(LibrarySelection.COMMAND, state, options=options, placeholder=_("Command"))
+def _kind_select(state: LibraryState, commands: Sequence[str]) -> LibrarySelect:
+    names = sorted({*commands[: SELECT_OPTIONS - len(KIND_FLAGS) - 2], *filter(None, [state.command])})
+    options = [discord.SelectOption(label=_("All kinds and commands"), value=ALL, default=not state.kind_choice)]
+    options += [
+        discord.SelectOption(label=name, value=flag, default=flag == state.kind_choice) for flag, name in _kind_names()
+    ]
+    options += [
+        discord.SelectOption(label=f"/{name}", value=f"/{name}", default=f"/{name}" == state.kind_choice)
+        for name in names
+    ]
+    return LibrarySelect(LibrarySelection.KIND, state, options=options, placeholder=_("Kind or command"))
 
 
 def _page_buttons(page: LibraryPage, state: LibraryState) -> Iterator[ui.Item[Any]]:
@@ -252,7 +265,7 @@ def _entry_buttons(entry: LibraryEntry, run: Run, state: LibraryState, *, is_aut
     if entry.is_favourite:
         yield LibraryButton(LibraryAction.UNSTAR, state, run_id=run.id, label=_("Remove ⭐"))
     else:
-        yield LibraryButton(LibraryAction.STAR, state, run_id=run.id, label=STAR)
+        yield LibraryButton(LibraryAction.STAR, state, run_id=run.id, label=_("⭐ Favourite"))
     if is_author and entry.deleted_at is None:
         yield RunButton(Action.DELETE, run.id)
 
@@ -265,7 +278,7 @@ def _describe_state(entry: LibraryEntry) -> str | None:
 
 def _line(entry: LibraryEntry) -> str:
     """Return the line of a page about one entry."""
-    facts = [f"**/{escape(entry.command)}**", escape(one_line(entry.prompt, 60)) if entry.prompt else ""]
+    facts = [escape(one_line(entry.prompt, 60)) if entry.prompt else "", f"/{escape(entry.command)}"]
     if entry.deleted_at is not None:
         facts.append(_("deleted in Discord"))
     if entry.is_favourite:

@@ -1,7 +1,7 @@
 // The components of a message, drawn by type (components/reference), and embeds.
 
 import { h } from "./dom.js";
-import { drawEmoji } from "./icons.js";
+import { drawEmoji, drawLabel } from "./icons.js";
 import { drawLink, renderMarkdown } from "./markdown.js";
 import { drawFileCard, drawGallery, drawMedia } from "./media.js";
 import { drawShortTime } from "./timestamps.js";
@@ -69,7 +69,7 @@ function drawFile(item, chat) {
 }
 
 function drawButton(item) {
-  const label = [item.emoji?.name ? drawEmoji(item.emoji.name) : null, item.label ?? null];
+  const label = [item.emoji?.name ? drawEmoji(item.emoji.name) : null, ...drawLabel(item.label ?? "")];
   if (item.style === LINK_STYLE) {
     const href = /^https?:/.test(item.url) ? item.url : null;
     return h("a", { class: "button link", href, target: "_blank", rel: "noopener noreferrer" }, label, h("span", { class: "external", "aria-hidden": "true", text: "↗" }));

@@ -20,15 +20,24 @@ const PATHS = {
 };
 const CROSS = "M5.6 3.2 12 9.6l6.4-6.4 2.4 2.4-6.4 6.4 6.4 6.4-2.4 2.4-6.4-6.4-6.4 6.4-2.4-2.4L9.6 12 3.2 5.6z";
 
-export const EMOJI_CHOICES = ["❌", "👍", "👎", "❤️", "😂", "🎉", "👀", "🔥", "✨", "🙏", "✅", "🔁"];
+const STAR = "M12 2.2l3 6.4 7 .9-5.100 4.900 1.300 7L12 18l-6.200 3.400 1.300-7L2 9.500l7-.900z";
+const DRAWN = { "❌": ["cross", CROSS], "⭐": ["star", STAR] };
+
+export const EMOJI_CHOICES = ["❌", "⭐", "👍", "❤️", "😂", "🎉", "👀", "🔥", "✨", "🙏", "✅", "🔁"];
 
 /** Draw an icon by its name. */
 export function icon(name) {
   return svg(PATHS[name]);
 }
 
-/** Draw an emoji as text; ❌ as an icon, because not every machine has a font with it and it matters most here. */
+/** Draw an emoji as text; ❌ and ⭐ as icons, because not every machine has a font with them and they do something here. */
 export function drawEmoji(text) {
-  if (text !== "❌") return h("span", { class: "emoji", text });
-  return h("span", { class: "emoji cross", role: "img", "aria-label": "❌" }, svg(CROSS));
+  if (!(text in DRAWN)) return h("span", { class: "emoji", text });
+  const [name, path] = DRAWN[text];
+  return h("span", { class: `emoji ${name}`, role: "img", "aria-label": text }, svg(path));
+}
+
+/** Draw a plain text with its emoji. */
+export function drawLabel(text) {
+  return text.split(/(\p{Extended_Pictographic}\uFE0F?)/u).map((part, number) => (number % 2 ? drawEmoji(part) : part));
 }

@@ -75,7 +75,7 @@ const wrapIn = (tag) => (match, names) => h(tag, {}, renderInline(match[1], name
 // Each rule is a pattern and a function that renders a match; null leaves the text as it is.
 const RULES = [
   [/\\([^\p{L}\p{N}\s])/uy, (match) => match[1]],
-  [/(`{1,2})([^`](?:[\s\S]*?[^`])?)\1(?!`)/y, (match) => h("code", { text: match[2].trim() || match[2] })],
+  [/(`{1,2})([^`](?:[\s\S]*?[^`])??)\1(?!`)/y, (match) => h("code", { text: match[2].trim() || match[2] })],
   [/<t:(-?\d{1,12})(?::([tTdDfFR]))?>/y, (match) => drawTimestamp(Number(match[1]), match[2])],
   [/<@!?(\d{1,22})>/y, (match, names) => h("span", { class: "mention", text: `@${names.user(match[1])}` })],
   [/<@&(\d{1,22})>/y, (match, names) => h("span", { class: "mention", text: `@${names.role(match[1])}` })],
