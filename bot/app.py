@@ -291,6 +291,8 @@ class App:
             inputs=inputs,
             personal=self._personal,
             places=places,
+            pricing=self._pricing,
+            ask_above=settings.ask_above,
             editors=self._editors,
             clock=clock,
             new_id=_new_id,

@@ -20,8 +20,11 @@ Interaction = discord.Interaction[Replicord]
 Answer = Callable[[Interaction], Awaitable[object]]
 
 
-async def ask_about_cost(interaction: Interaction, cost: int, *, run_it: Answer, change_it: Answer) -> None:
-    """Show the question to the person alone. One of the answers is called with the press; none if they leave it."""
+async def ask_about_cost(interaction: Interaction, cost: int, *, run_it: Answer, change_it: Answer | None) -> None:
+    """Show the question to the person alone. One of the answers is called with the press; none if they leave it.
+
+    Without ``change_it`` it can only be run as it is.
+    """
     is_first = not interaction.response.is_done()
     card = _CostCard(cost, question=interaction if is_first else None, run_it=run_it, change_it=change_it)
     await respond_with_card(interaction, card)
@@ -30,16 +33,19 @@ async def ask_about_cost(interaction: Interaction, cost: int, *, run_it: Answer,
 class _CostCard(Card):
     """The question. It is answered once: a second press of "Run it" would pay twice."""
 
-    def __init__(self, cost: int, *, question: Interaction | None, run_it: Answer, change_it: Answer) -> None:
+    def __init__(self, cost: int, *, question: Interaction | None, run_it: Answer, change_it: Answer | None) -> None:
         self._question = question
         self._run_it = run_it
         self._is_answered = False
         run: ui.Button[_CostCard] = ui.Button(label=money.run_it_label(), style=discord.ButtonStyle.primary)
         run.callback = self._start  # type: ignore[assignment, method-assign]  # discord.py's own way for built views
-        change: ui.Button[_CostCard] = ui.Button(label=money.change_it_label(), style=discord.ButtonStyle.secondary)
-        change.callback = change_it  # type: ignore[assignment, method-assign]  # as above
+        buttons = [run]
+        if change_it is not None:
+            change: ui.Button[_CostCard] = ui.Button(label=money.change_it_label(), style=discord.ButtonStyle.secondary)
+            change.callback = change_it  # type: ignore[assignment, method-assign]  # as above
+            buttons.append(change)
         super().__init__(
-            [ui.TextDisplay(money.ask_about_cost(cost)), ui.ActionRow(run, change)],
+            [ui.TextDisplay(money.ask_about_cost(cost)), ui.ActionRow(*buttons)],
             Tone.WARNING,
             timeout=INTERACTION_TOKEN_LIFE.total_seconds(),
         )

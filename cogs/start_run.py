@@ -166,7 +166,7 @@ class RunStarter:
         start: Callable[..., Awaitable[object]],
     ) -> None:
         """Open the form of the same run; what was attached stays unless it is replaced."""
-        files = [_as_given(file) for file in options.files]
+        files = [as_given(file) for file in options.files]
         form = build_form(command.layout, restore_values(command.layout, options.input, files))
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
@@ -260,7 +260,7 @@ def budget_limits(terms: RunTerms, author_id: int) -> tuple[BudgetLimit, ...]:
     return (BudgetLimit(key=key, period=Period.MONTH, amount=amount, owner=Owner.RULES),)
 
 
-def _as_given(file: InputFile | AttachedFile) -> InputFile | RemoteFile | str:
+def as_given(file: InputFile | AttachedFile) -> InputFile | RemoteFile | str:
     """Return a file as a person gave it: one from the web is its address."""
     if not isinstance(file, AttachedFile):
         return file

@@ -12,13 +12,14 @@ from typing import Final
 
 import structlog
 
-from bot.errors import UserError
+from bot.errors import Refused, UserError
 from bot.limits import READ_SECONDS
 from bot.media.types import Media, MediaKind
 from bot.options.files import read_attachment
 from bot.outputs.items import FileItem
 from bot.runs.active_run import ActiveRun
 from bot.runs.outcome import FailureCode, FailureReason
+from bot.runs.pricing import PricedRun
 from bot.runs.services import RunServices
 from bot.store.chain_runs import NextStep
 from bot.store.models import Run, RunParent, RunState
@@ -40,20 +41,22 @@ async def prepare_next_step(active: ActiveRun, services: RunServices) -> NextSte
         return None
     plan = chain.steps[chain.number]
     following = _follow(run, chain, plan, _find_picture(active), services)
+    try:
+        expected = await services.pricing.expect(PricedRun.of(following))
+    except Refused:  # what it costs is no longer known, and such runs may not start
+        return _next_step(_fail(following, FailureReason(FailureCode.STEP_BUDGET)), services)
+    following = replace(following, estimate=expected.cost, usual_seconds=expected.seconds)
     picture = await _load_picture(active, plan, services)
     if isinstance(picture, FailureReason):
-        following = replace(
-            following,
-            state=RunState.FAILED,
-            ended_at=following.created_at,
-            cause=picture.code.value,
-            failure=picture.to_detail(),
-        )
-    else:
-        media, notes = picture
-        following = replace(following, notes=notes)
-        return _next_step(following, services, media)
-    return _next_step(following, services)
+        return _next_step(_fail(following, picture), services)
+    media, notes = picture
+    return _next_step(replace(following, notes=notes), services, media)
+
+
+def _fail(run: Run, reason: FailureReason) -> Run:
+    return replace(
+        run, state=RunState.FAILED, ended_at=run.created_at, cause=reason.code.value, failure=reason.to_detail()
+    )
 
 
 def _next_step(run: Run, services: RunServices, *files: Media) -> NextStep:
@@ -61,9 +64,11 @@ def _next_step(run: Run, services: RunServices, *files: Media) -> NextStep:
         run=run,
         files=files,
         limit_cause=FailureCode.STEP_LIMIT.value,
-        active_limit=services.policy.active_per_user,
+        budget_cause=FailureCode.STEP_BUDGET.value,
+        active_limit=services.policy.active_limit,
         daily_limit=services.policy.per_day,
         server=run.chain.server if run.chain is not None else None,
+        limits=run.chain.limits if run.chain is not None else (),
     )
 
 

@@ -45,7 +45,6 @@ from bot.backends.backend import Backend, Backends, Places
 from bot.backends.prediction import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.limits import RUNS_WAITING_PER_USER
 from bot.media.types import InputFile, Media, find_references
 from bot.money.budgets import BudgetLimit
 from bot.observability.logs import bind_run
@@ -225,7 +224,7 @@ class Engine:
             await self._runs.check_quota(
                 author_id,
                 starting=before,
-                active_limit=self._active_limit,
+                active_limit=self._policy.active_limit,
                 daily_limit=self._policy.per_day,
                 server=server,
             )
@@ -234,12 +233,6 @@ class Engine:
             places.remove(run_id)
             if not places:
                 self._places.pop(author_id, None)
-
-    @property
-    def _active_limit(self) -> int | None:
-        """How many runs of a person may be on disk and not have ended: those that wait for their own, too."""
-        limit = self._policy.active_per_user
-        return limit if limit is None or not self._policy.waits_for_own else limit + RUNS_WAITING_PER_USER
 
     async def start(
         self,
@@ -269,7 +262,7 @@ class Engine:
             await self._runs.reserve(
                 run,
                 files,
-                active_limit=self._active_limit,
+                active_limit=self._policy.active_limit,
                 daily_limit=self._policy.per_day,
                 server=server,
                 limits=limits,

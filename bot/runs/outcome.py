@@ -47,6 +47,7 @@ class FailureCode(StrEnum):
     NOT_SAVED = "not_saved"  # the database did not take it for so long that the run is not worth starting
     STEP_PICTURE = "step_picture"  # the step before it in a chain made no picture that it can take
     STEP_LIMIT = "step_limit"  # its author has reached a limit on runs, so this step of a chain was not started
+    STEP_BUDGET = "step_budget"  # it would have cost more than a budget has left
     # Creating the prediction; nothing was billed, except maybe for LOST.
     UNREACHABLE = "unreachable"
     THROTTLED = "throttled"

@@ -10,7 +10,7 @@ from bot.aio import backoff_delay, no_jitter
 from bot.backends.backend import Backend
 from bot.backends.prediction import Prediction
 from bot.clock import Clock
-from bot.limits import REQUESTS_PER_MINUTE
+from bot.limits import REQUESTS_PER_MINUTE, RUNS_WAITING_PER_USER
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS
 from bot.sliding_window import SlidingWindow
 
@@ -92,6 +92,12 @@ class Policy:
     def backoff(self, failures: int) -> float:
         """Return the seconds to wait after ``failures`` in a row (from 1)."""
         return backoff_delay(failures, initial=self.backoff_min, maximum=self.backoff_max, jitter=no_jitter)
+
+    @property
+    def active_limit(self) -> int | None:
+        """How many runs of a person may be on disk and not have ended: those that wait for their own, too."""
+        limit = self.active_per_user
+        return limit if limit is None or not self.waits_for_own else limit + RUNS_WAITING_PER_USER
 
     def save_delay(self, failures: int) -> float:
         """Return the seconds until a write is tried again that the database has not taken ``failures`` times."""

@@ -13,6 +13,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bot.media.types import InputFile
+from bot.money.budgets import BudgetExceeded, BudgetLimit
+from bot.store.budgets import BudgetSums
 from bot.store.models import Run, RunOutput, RunState
 from bot.store.quota import ServerQuota
 from bot.store.run_chain import RunChain
@@ -29,7 +31,12 @@ _REQUEST_CANCEL: Final = (
     .values(cancel_requested_at=bindparam("at"), canceled_by_id=bindparam("by_id"))
 )
 _SELECT_STEP: Final = select(
-    runs.c.cancel_requested_at, runs.c.canceled_by_id, runs.c.erase_asked_at, runs.c.token, runs.c.token_expires_at
+    runs.c.cancel_requested_at,
+    runs.c.canceled_by_id,
+    runs.c.erase_asked_at,
+    runs.c.token,
+    runs.c.token_expires_at,
+    runs.c.budget_roles,
 ).where(runs.c.id == bindparam("run_id"))
 _MARK_ERASED: Final = update(runs).where(runs.c.id == bindparam("of_run"))
 _RUN_IDS: Final = select(runs.c.id)
@@ -41,15 +48,17 @@ class NextStep:
     """The run of a chain's next step, and the files of its input; the limits are those of ``reserve_run``.
 
     A run that has ended already was never to be sent: it only says why the chain is over. ``limit_cause`` is the cause
-    of one that its author's limits do not allow.
+    of one that its author's limits on runs do not allow, ``budget_cause`` of one that costs too much.
     """
 
     run: Run
     limit_cause: str
+    budget_cause: str
     files: Sequence[InputFile] = ()
     active_limit: int | None = None
     daily_limit: int | None = None
     server: ServerQuota | None = None
+    limits: Sequence[BudgetLimit] = ()
 
 
 def insert_chain(connection: Connection, run: Run, chain: RunChain) -> None:
@@ -75,6 +84,8 @@ def deliver_step(
     chain = run.chain
     if chain is None:
         raise ValueError(f"Run {run.id} is no step of a chain.")
+    if following is not None:
+        BudgetSums(connection)  # whose lock comes before that of any row
     row = connection.execute(_LOCK_CHAIN, {"chain_id": chain.id}).first()
     step = connection.execute(_SELECT_STEP, {"run_id": run.id}).first()
     if not deliver_run(connection, run.id, at, outputs, fences) or row is None or step is None or row.run_id != run.id:
@@ -85,14 +96,15 @@ def deliver_step(
     # A press under the message may have brought a newer token than this process knows.
     place = replace(run.place, token=step.token or "", token_expires_at=step.token_expires_at)
     following = replace(following, run=replace(following.run, place=place))
-    inserted = _insert_step(connection, following, step if step.cancel_requested_at is not None else row)
+    request = step if step.cancel_requested_at is not None else row
+    inserted = _insert_step(connection, following, request, roles=frozenset(step.budget_roles or ()))
     connection.execute(_MOVE, {"chain_id": chain.id, "number": chain.number + 1, "run_id": inserted.id})
     if step.erase_asked_at is not None:
         connection.execute(_MARK_ERASED, {"of_run": inserted.id, "erase_asked_at": step.erase_asked_at})
     return inserted
 
 
-def _insert_step(connection: Connection, following: NextStep, request: Any) -> Run:
+def _insert_step(connection: Connection, following: NextStep, request: Any, *, roles: frozenset[int]) -> Run:
     """Insert the run of the next step; ``request`` is the row of the chain, or of the step before it: who canceled."""
     run = following.run
     if request.cancel_requested_at is not None:
@@ -105,10 +117,14 @@ def _insert_step(connection: Connection, following: NextStep, request: Any) -> R
             active_limit=following.active_limit,
             daily_limit=following.daily_limit,
             server=following.server,
+            limits=following.limits,
+            roles=roles,
         )
         if exceeded is None:
             return run
-        run = replace(run, state=RunState.FAILED, ended_at=run.created_at, cause=following.limit_cause)
+        cause = following.budget_cause if isinstance(exceeded, BudgetExceeded) else following.limit_cause
+        run = replace(run, state=RunState.FAILED, ended_at=run.created_at, cause=cause)
+    run = replace(run, estimate=None)  # nothing is reserved for what is never sent
     insert_run(connection, run, ())
     return run
 

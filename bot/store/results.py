@@ -14,7 +14,8 @@ from bot.store import gallery, library, queries
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.queries import SELECT_RUNS
-from bot.store.tables import Time, insert_into, result_reactions, run_outputs, runs
+from bot.store.run_chain import chain_from_json
+from bot.store.tables import Time, insert_into, result_reactions, run_files, run_outputs, runs
 from bot.visibility import Visibility
 
 _THIS_RUN: Final = runs.c.id == bindparam("run_id")
@@ -27,6 +28,13 @@ _DELETED: Final = (
     .where(_THIS_RUN, runs.c.deleted_at.is_(None), runs.c.delete_requested_at.is_not(None))
     .values(output=None)
 )
+_SELECT_CHAIN: Final = select(runs.c.chain).where(_THIS_RUN)
+_STEPS_DELETED: Final = (
+    update(runs)
+    .where(runs.c.id.in_(bindparam("run_ids", expanding=True)), runs.c.deleted_at.is_(None))
+    .values(output=None)
+)
+_DELETE_INPUTS: Final = delete(run_files).where(run_files.c.run_id.in_(bindparam("run_ids", expanding=True)))
 _ALL_REMOVED: Final = update(run_outputs).where(
     run_outputs.c.run_id == bindparam("of_run"), run_outputs.c.removed_at.is_(None)
 )
@@ -142,8 +150,14 @@ def delete_result(connection: Connection, run_id: str, *, at: datetime) -> bool:
     """Mark a result as deleted, with all its outputs, and delete every stored copy of them; False if it was before."""
     if connection.execute(_DELETED, {"run_id": run_id, "deleted_at": at}).rowcount != 1:
         return False
-    connection.execute(_ALL_REMOVED, {"of_run": run_id, "removed_at": at})
-    library.drop_results(connection, [run_id], now=at)
+    chain = chain_from_json(connection.execute(_SELECT_CHAIN, {"run_id": run_id}).scalar())
+    run_ids = [*(step.run_id for step in chain.earlier), run_id] if chain is not None else [run_id]
+    if len(run_ids) > 1:  # the steps of a chain are one result, and the input of each is the picture before it
+        connection.execute(_STEPS_DELETED, {"run_ids": run_ids[:-1], "delete_requested_at": at, "deleted_at": at})
+        connection.execute(_DELETE_INPUTS, {"run_ids": run_ids[1:]})
+    for one in run_ids:
+        connection.execute(_ALL_REMOVED, {"of_run": one, "removed_at": at})
+    library.drop_results(connection, run_ids, now=at)
     return True
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bot.money.budgets import BudgetLimit, Owner, Period
 from bot.store.quota import ServerQuota
 
 
@@ -44,7 +45,8 @@ class RunChain:
     """The chain that a run is step ``number`` of, counting from 1; ``earlier`` are the steps before it.
 
     ``id`` is the id of the first step's run. ``name`` is the chain's, as a command. ``prompt`` is what the person
-    asked for, and ``began_at`` when. ``server`` are the limits of the server that it is in, as they were then.
+    asked for, and ``began_at`` when. ``server`` and ``limits`` are the limits and the budgets of the server that it is
+    in, as they were then.
     """
 
     id: str
@@ -55,6 +57,7 @@ class RunChain:
     began_at: datetime
     earlier: tuple[EarlierStep, ...] = ()
     server: ServerQuota | None = None
+    limits: tuple[BudgetLimit, ...] = ()
 
     @property
     def is_last(self) -> bool:
@@ -77,6 +80,7 @@ def chain_to_json(chain: RunChain | None) -> Any:
         "prompt": chain.prompt,
         "began_at": chain.began_at.isoformat(),
         "server": asdict(chain.server) if chain.server is not None else None,
+        "limits": [asdict(limit) for limit in chain.limits],
         "steps": [
             {
                 "command": step.command,
@@ -105,4 +109,9 @@ def chain_from_json(value: Any) -> RunChain | None:
     earlier = tuple(EarlierStep(**step) for step in value["earlier"])
     began_at = datetime.fromisoformat(value["began_at"])
     server = ServerQuota(**value["server"]) if value["server"] is not None else None
-    return RunChain(**{**value, "steps": steps, "earlier": earlier, "began_at": began_at, "server": server})
+    limits = tuple(
+        BudgetLimit(**{**limit, "period": Period(limit["period"]), "owner": Owner(limit["owner"])})
+        for limit in value["limits"]
+    )
+    parts = {"steps": steps, "earlier": earlier, "began_at": began_at, "server": server, "limits": limits}
+    return RunChain(**{**value, **parts})

@@ -6,6 +6,7 @@ from bot.catalog.catalog import Catalog
 from bot.catalog.chains import ConfiguredChains
 from bot.clock import Clock
 from bot.runs.engine import Engine
+from bot.runs.pricing import Pricing
 from bot.settings import ChainSpec
 from bot.store.store import Store
 from cogs.chain.cog import ChainCommands
@@ -30,6 +31,8 @@ class ChainParts:
         inputs: InputReader,
         personal: PersonalInputs,
         places: ReplyPlaces,
+        pricing: Pricing,
+        ask_above: int | None,
         editors: Editors,
         clock: Clock,
         new_id: Callable[[], str],
@@ -42,6 +45,8 @@ class ChainParts:
             inputs=inputs,
             personal=personal,
             places=places,
+            pricing=pricing,
+            ask_above=ask_above,
             clock=clock,
             new_id=new_id,
         )

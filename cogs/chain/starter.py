@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import discord
@@ -12,23 +13,28 @@ from bot.clock import Clock
 from bot.errors import Refused
 from bot.formatting import join_facts
 from bot.media.types import find_references
-from bot.options.parse import parse_options
+from bot.options.form import build_form, restore_values
+from bot.options.parse import ParsedOptions, parse_options
 from bot.options.visibility import take_visibility
 from bot.rules.decide import RunTerms
 from bot.runs import Run, RunState, is_served, parse_target
 from bot.runs.engine import Engine, repeat_run
+from bot.runs.pricing import PricedRun, Pricing
 from bot.store.run_chain import RunChain, StepPlan
 from bot.store.runs import Runs
+from bot.ui.first_response import send_modal
+from bot.ui.modals import Answers, FormModal
 from bot.ui.permissions import may_repeat_chain
 from bot.ui.render.chains import explain_missing_files, explain_not_repeatable
 from bot.ui.render.markdown import format_name
 from bot.ui.render.strings import RUN_DELETED
 from bot.visibility import Visibility, stricter_visibility
+from cogs.cost_question import Answer, ask_about_cost
 from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess, actor_of
 from cogs.personal_inputs import PersonalInputs
 from cogs.reply_places import ReplyPlaces
-from cogs.start_run import budget_limits, default_visibility, server_quota
+from cogs.start_run import as_given, budget_limits, default_visibility, server_quota
 
 Interaction = discord.Interaction[Replicord]
 
@@ -45,6 +51,8 @@ class ChainStarter:
         inputs: InputReader,
         personal: PersonalInputs,
         places: ReplyPlaces,
+        pricing: Pricing,
+        ask_above: int | None,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -54,25 +62,38 @@ class ChainStarter:
         self._inputs = inputs
         self._personal = personal
         self._places = places
+        self._pricing = pricing
+        self._ask_above = ask_above
         self._clock = clock
         self._new_id = new_id
 
-    async def start(self, interaction: Interaction, values: Mapping[str, Any], *, chain: Chain) -> Run:
+    async def start(
+        self, interaction: Interaction, values: Mapping[str, Any], *, chain: Chain, is_confirmed: bool = False
+    ) -> Run | None:
         """Acknowledge the interaction, download the files and start the first step.
 
         ``values`` go by option name, as for a run. Raises UserError if the chain cannot start; nothing is billed then.
+        Returns None if a question about what all of its steps cost comes first.
         """
+        given = values
         first = chain.steps[0].command
         values, chosen = take_visibility(chain.layout, values)
         preferences = await self._personal.get_preferences(interaction.user.id)
         placement = await self._personal.place(interaction, chain.layout, values, chosen=preferences)
         options = parse_options(chain.layout, placement.values, fetch_addresses=is_served(str(first.target)))
         steps, terms, least = await self._decide(interaction, plan_steps(chain, options))
+        if not is_confirmed and await self._asks(
+            interaction,
+            steps,
+            run_it=partial(self.start, values=given, chain=chain, is_confirmed=True),
+            change_it=partial(self._change, chain=chain, options=options),
+        ):
+            return None
         server = server_quota(terms)
         default = stricter_visibility(*(step.command.visibility for step in chain.steps))
         visibility = stricter_visibility(chosen or default_visibility(default, preferences), least)
         response = await self._places.acknowledge(interaction, visibility, terms)
-        run_id, plan = self._new_id(), steps[0]
+        run_id, plan, limits = self._new_id(), steps[0], budget_limits(terms, interaction.user.id)
         async with (
             self._engine.hold_place(run_id, interaction.user.id, server=server),
             self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
@@ -105,6 +126,7 @@ class ChainStarter:
                     prompt=prompt,
                     began_at=now,
                     server=server,
+                    limits=limits,
                 ),
             )
             return await self._engine.start(
@@ -112,11 +134,13 @@ class ChainStarter:
                 files=files.media,
                 thumbnail=files.thumbnail,
                 server=server,
-                limits=budget_limits(terms, interaction.user.id),
+                limits=limits,
                 roles=actor_of(interaction).roles,
             )
 
-    async def again(self, interaction: Interaction, run: Run, chain: RunChain) -> Run:
+    async def again(
+        self, interaction: Interaction, run: Run, chain: RunChain, *, is_confirmed: bool = False
+    ) -> Run | None:
         """Start the whole chain of a run again, from its first step, for the user of the interaction; raise Refused."""
         first = await self._runs.get(chain.id)
         if first is None or first.forgotten_at is not None:
@@ -127,9 +151,14 @@ class ChainStarter:
         files = await self._runs.list_files(first.id)
         if any(number >= len(files) for number in find_references(first.input)):
             raise Refused(explain_missing_files())
+        if not is_confirmed and await self._asks(
+            interaction, steps, run_it=partial(self.again, run=run, chain=chain, is_confirmed=True)
+        ):
+            return None
         visibility = stricter_visibility(run.visibility, least)
         response = await self._places.acknowledge(interaction, visibility, terms)
         run_id, server = self._new_id(), server_quota(terms)
+        limits = budget_limits(terms, interaction.user.id)
         async with self._places.open(interaction, response) as place:
             now = self._clock.now()
             repeated = repeat_run(
@@ -146,16 +175,52 @@ class ChainStarter:
                 input=steps[0].input,
                 created_at=now,
                 chain=RunChain(
-                    id=run_id, name=chain.name, number=1, steps=steps, prompt=chain.prompt, began_at=now, server=server
+                    id=run_id,
+                    name=chain.name,
+                    number=1,
+                    steps=steps,
+                    prompt=chain.prompt,
+                    began_at=now,
+                    server=server,
+                    limits=limits,
                 ),
             )
             return await self._engine.start(
                 repeated,
                 files=files,
                 server=server,
-                limits=budget_limits(terms, interaction.user.id),
+                limits=limits,
                 roles=actor_of(interaction).roles,
             )
+
+    async def _asks(
+        self,
+        interaction: Interaction,
+        steps: tuple[StepPlan, ...],
+        *,
+        run_it: Answer,
+        change_it: Answer | None = None,
+    ) -> bool:
+        """Return whether a question about the cost of all steps was asked; Refused if a price has to be known."""
+        priced = [
+            PricedRun(command=step.command, target=step.target, input=step.input, outputs=step.expected)
+            for step in steps
+        ]
+        cost = sum([(await self._pricing.expect(one)).cost or 0 for one in priced])
+        if self._ask_above is None or cost <= self._ask_above:
+            return False
+        await ask_about_cost(interaction, cost, run_it=run_it, change_it=change_it)
+        return True
+
+    async def _change(self, interaction: Interaction, *, chain: Chain, options: ParsedOptions) -> None:
+        """Open the form of the first step; what was attached stays unless it is replaced."""
+        files = [as_given(file) for file in options.files]
+        form = build_form(chain.layout, restore_values(chain.layout, options.input, files))
+
+        async def start_chain(answer: Interaction, answers: Answers) -> None:
+            await self.start(answer, form.parse_answers(answers), chain=chain)
+
+        await send_modal(interaction, FormModal(form, title=f"/{chain.name}", submitted=start_chain))
 
     async def _decide(
         self, interaction: Interaction, steps: tuple[StepPlan, ...]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.money.budgets import BudgetLimit, Owner, Period, Scope, budget_key
 from bot.store.chain_runs import NextStep
 from bot.store.errors import QuotaExceeded
 from bot.store.models import Run, RunState
@@ -26,7 +27,7 @@ def make_step(number: int = 1, **changes: Any) -> Run:
 
 
 def following(number: int = 2, **changes: Any) -> NextStep:
-    values: dict[str, Any] = {"files": (PNG,), "limit_cause": "step_limit"} | changes
+    values: dict[str, Any] = {"files": (PNG,), "limit_cause": "step_limit", "budget_cause": "step_budget"} | changes
     return NextStep(run=make_step(number), **values)
 
 
@@ -101,3 +102,38 @@ async def test_a_chain_whose_run_is_gone_is_deleted(store: Store) -> None:
     await store.runs.erase(MIA)
     await store.runs.delete_expired(after(10))
     assert await store.runs.cancel_chain("run-1", by_id=MIA, at=after(11)) is None
+
+
+async def test_a_step_over_a_budget_reserves_nothing(store: Store) -> None:
+    limit = BudgetLimit(key=budget_key(Scope.PERSON, MIA), period=Period.DAY, amount=50, owner=Owner.RULES)
+    step = replace(make_step(2), estimate=60)
+    await store_run_in_state(store.runs, make_step(), RunState.SUCCEEDED)
+    inserted = await store.runs.mark_step_delivered(
+        make_step(), replace(following(limits=(limit,)), run=step), at=after(2)
+    )
+    assert inserted is not None
+    assert (inserted.state, inserted.cause, inserted.estimate) == (RunState.FAILED, "step_budget", None)
+
+
+async def test_a_step_that_is_stopped_gives_back_nothing(store: Store) -> None:
+    await store_run_in_state(store.runs, make_step(), RunState.SUCCEEDED)
+    await store.runs.cancel_chain("run-1", by_id=MIA, at=after(1))
+    step = replace(make_step(2), estimate=60)
+    await store.runs.mark_step_delivered(make_step(), replace(following(), run=step), at=after(2))
+    stored = await store.runs.get("run-1-2")
+    assert stored is not None
+    assert stored.estimate is None
+
+
+async def test_deleting_a_result_deletes_every_step(store: Store) -> None:
+    await store_run_in_state(store.runs, make_step(), RunState.SUCCEEDED)
+    await store.runs.mark_step_delivered(make_step(), following(), at=after(2))
+    await store.runs.mark_ended("run-1-2", state=RunState.FAILED, at=after(3))
+    await store.runs.mark_step_delivered(make_step(2), None, at=after(4))
+    assert await store.results.request_deletion("run-1-2")
+    assert await store.results.mark_deleted("run-1-2")
+    first = await store.runs.get("run-1")
+    assert first is not None
+    assert (first.deleted_at is not None, first.output) == (True, None)
+    assert await load_files(store.runs, "run-1-2") == ()
+    assert await load_files(store.runs, "run-1") == (PNG,), "what was attached is no result"

@@ -59,6 +59,8 @@ def explain_step_failure(reason: FailureReason) -> str | None:
     """Return why a step was not started; None for any other failure."""
     if reason.code is FailureCode.STEP_LIMIT:
         return _("You've reached your limit of runs, so this step wasn't started.")
+    if reason.code is FailureCode.STEP_BUDGET:
+        return _("This step would cost more than the budget has left, so it wasn't started.")
     if reason.code is not FailureCode.STEP_PICTURE:
         return None
     if reason.message:
