@@ -72,6 +72,7 @@ class ServerChange:
     ``subject_id`` is the person that a block is about. ``by_id`` and ``subject_id`` are None once they are erased.
     """
 
+    guild_id: int
     number: int
     section: str
     by_id: int | None
@@ -279,6 +280,7 @@ def _row_to_block(row: Row[Any]) -> BlockRow:
 
 def _row_to_change(row: Row[Any]) -> ServerChange:
     return ServerChange(
+        guild_id=row.guild_id,
         number=row.number,
         section=row.section,
         by_id=row.by_id,

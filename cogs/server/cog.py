@@ -314,11 +314,11 @@ def _may_write(guild: discord.Guild, channel_id: int) -> bool:
 
 
 def _find_threadless(guild: discord.Guild) -> frozenset[int]:
-    """Return the text channels in which members can use commands and the bot cannot open threads."""
-    return frozenset(channel.id for channel in guild.text_channels if not may_open_threads(channel))
+    """Return the text channels that the bot sees and cannot open threads in."""
+    return frozenset(channel.id for channel in guild.text_channels if not _may_open_threads(channel))
 
 
-def may_open_threads(channel: discord.TextChannel) -> bool:
-    """Return whether the bot can open a thread in a channel and write in it."""
+def _may_open_threads(channel: discord.TextChannel) -> bool:
     permissions = channel.permissions_for(channel.guild.me)
-    return permissions.create_public_threads and permissions.send_messages_in_threads
+    can_open = permissions.create_public_threads and permissions.send_messages_in_threads
+    return can_open or not permissions.view_channel

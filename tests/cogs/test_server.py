@@ -25,7 +25,7 @@ from tests.replicate_spec import check_replicate_calls
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("server rules")]
 
 ME = Upload("me.png", draw_portrait())
-EVERYONE = "Choose a role; @everyone is one, too"
+EVERYONE = "Choose a role, or @everyone"
 NO_RULE = {"Offer it in this server": True, "Only in these channels": [], "Only for these roles": []}
 NO_LIMITS = {"Runs at once": "", "Runs in 24 hours": "", "Dollars a month": "", "Most outputs of a run": ""}
 

@@ -104,7 +104,7 @@ def limits_card(state: ServerState) -> Card:
         [
             ui.TextDisplay(_section_text(_("Limits"), _describe_limits(state, most=2 * LINES_SHOWN), heading=True)),
             ui.TextDisplay(f"-# {rule}"),
-            ui.ActionRow(LimitsRoleSelect(placeholder=_("Choose a role; @everyone is one, too"))),
+            ui.ActionRow(LimitsRoleSelect(placeholder=_("Choose a role, or @everyone"))),
             ui.ActionRow(_back_button()),
         ],
         Tone.INFO,

@@ -53,7 +53,7 @@ def _differences(change: ServerChange) -> Iterator[str]:
     if "commands" in change.after:
         yield from _entries(old.commands, new.commands, _command_title, _rule_words)
     if "limits" in change.after:
-        yield from _entries(old.limits, new.limits, _role_title, _limit_words)
+        yield from _entries(old.limits, new.limits, lambda role: _role_title(role, change.guild_id), _limit_words)
     for name, (title, describe) in _values().items():
         if name in change.after:
             yield _line(title, describe(old), describe(new))
@@ -93,8 +93,8 @@ def _rule_words(rule: CommandRule | None) -> str:
     return _("no rule") if rule is None else describe_rule(rule, channel=_channel, role=_role_title)
 
 
-def _role_title(role: int) -> str:
-    return f"<@&{role}>"
+def _role_title(role: int, guild_id: int | None = None) -> str:
+    return _("everyone") if role == guild_id else f"<@&{role}>"
 
 
 def _limit_words(limits: RoleLimits | None) -> str:

@@ -116,7 +116,7 @@ function drawSelect(item, chat) {
 function drawChoices(item) {
   const single = item.type === RADIO_GROUP;
   const boxes = item.options.map((option) => h("input", { type: single ? "radio" : "checkbox", name: item.custom_id, value: option.value, props: { checked: Boolean(option.default) } }));
-  const rows = item.options.map((option, index) => h("label", { class: "choice" }, boxes[index], option.label, option.description ? h("span", { class: "dim", text: ` ${option.description}` }) : null));
+  const rows = item.options.map((option, index) => h("label", { class: "choice" }, boxes[index], h("span", {}, option.label, option.description ? h("span", { class: "about-choice", text: option.description }) : null)));
   const checked = () => boxes.filter((box) => box.checked).map((box) => box.value);
   return [h("div", {}, rows), () => (single ? checked()[0] : checked())];
 }
