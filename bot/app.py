@@ -566,7 +566,13 @@ class App:
             *self._server_cogs(client),
             *self._library.cogs(offers=self._next_offers),
             *self._personal_cogs(client),
-            BudgetCommands(client, budgets=self._store.budgets, catalog=self._catalog, editors=self._editors),
+            BudgetCommands(
+                client,
+                budgets=self._store.budgets,
+                catalog=self._catalog,
+                editors=self._editors,
+                server_log=self._server_log,
+            ),
             UsageCommand(
                 budgets=self._store.budgets,
                 editors=self._editors,
@@ -708,6 +714,7 @@ class App:
             self._client,
             budgets=self._store.budgets,
             channel=self._settings.log_channel,
+            server_log=self._server_log,
             metrics=self._metrics,
             clock=self._clock,
         )

@@ -150,9 +150,10 @@ def sum_period(sums: DaySums, key: str, period: Period, day: date) -> int:
 
 
 def find_exceeded(limits: Iterable[BudgetLimit], sums: DaySums, *, cost: int, day: date) -> BudgetExceeded | None:
-    """Return the budget that a run of this cost would exceed, the one that opens again last; None if it may start.
+    """Return the budget that a run of this cost would exceed; None if it may start.
 
-    What costs nothing is never over a budget.
+    Of several it is the one that opens again last, then the one that has least left. What costs nothing is never over
+    a budget.
     """
     if cost <= 0:
         return None
@@ -161,7 +162,7 @@ def find_exceeded(limits: Iterable[BudgetLimit], sums: DaySums, *, cost: int, da
         for limit in limits
         if (used := sum_period(sums, limit.key, limit.period, day)) + cost > limit.amount
     ]
-    return max(exceeded, key=lambda one: one.opens_at, default=None)
+    return max(exceeded, key=lambda one: (one.opens_at, one.used - one.limit.amount), default=None)
 
 
 def find_warnings(limits: Sequence[BudgetLimit], sums: DaySums, *, day: date) -> Iterator[BudgetLimit]:

@@ -12,15 +12,18 @@ from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.resolve import parse_command_name
 from bot.client import Replicord
 from bot.errors import Refused
-from bot.formatting import truncate
+from bot.formatting import join_facts, truncate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION, COMMAND_NAME_CHARS
 from bot.money.amounts import format_dollars, parse_dollars
 from bot.money.budgets import EVERYBODY, Owner, Period, Scope, budget_key
+from bot.rules.server_rules import LogLine
 from bot.store.budgets import Budget, Budgets, BudgetState
 from bot.ui.first_response import defer, edit_response
 from bot.ui.render import money
 from bot.ui.render.cards import Entry, Tone, list_card, sentence_card
+from bot.ui.render.markdown import format_name
 from cogs.permissions import Editors
+from cogs.server.log import ServerLog
 
 Interaction = discord.Interaction[Replicord]
 
@@ -46,11 +49,14 @@ class _Target:
 class BudgetCommands(commands.GroupCog, group_name="budget", group_description="Who may spend how much"):
     """Editors set budgets for everywhere and for each server; who manages a server sets its own beside them."""
 
-    def __init__(self, client: Replicord, *, budgets: Budgets, catalog: Catalog, editors: Editors) -> None:
+    def __init__(
+        self, client: Replicord, *, budgets: Budgets, catalog: Catalog, editors: Editors, server_log: ServerLog
+    ) -> None:
         self._client = client
         self._budgets = budgets
         self._catalog = catalog
         self._editors = editors
+        self._log = server_log
 
     @app_commands.command(description="The budgets here, and what is used of them")
     async def show(self, interaction: Interaction) -> None:
@@ -105,6 +111,7 @@ class BudgetCommands(commands.GroupCog, group_name="budget", group_description="
         )
         name = money.name_budget(key, servers=self._server_names())
         sentence = money.budget_was_set(name, micros, chosen, before)
+        self._log_change(interaction, None if everywhere else interaction.guild_id, sentence)
         await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
 
     @app_commands.command(description="Lift a budget")
@@ -122,6 +129,7 @@ class BudgetCommands(commands.GroupCog, group_name="budget", group_description="
             raise Refused(money.no_such_budget())
         name = money.name_budget(found.key, servers=self._server_names())
         sentence = money.budget_was_cleared(name, found.period)
+        self._log_change(interaction, found.guild_id, sentence)
         await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
 
     @clear.autocomplete("budget")
@@ -162,6 +170,10 @@ class BudgetCommands(commands.GroupCog, group_name="budget", group_description="
     async def _list_states(self, interaction: Interaction) -> tuple[BudgetState, ...]:
         everything = self._check(interaction) is Owner.OPERATOR
         return await self._budgets.list_states(guild_id=interaction.guild_id, everything=everything)
+
+    def _log_change(self, interaction: Interaction, guild_id: int | None, sentence: str) -> None:
+        line = join_facts(f"**{format_name(interaction.user.display_name)}**", sentence)
+        self._log.post(guild_id, LogLine.CHANGES, line)
 
     def _server_names(self) -> Mapping[int, str]:
         return {guild.id: guild.name for guild in self._client.guilds}

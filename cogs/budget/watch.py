@@ -1,7 +1,6 @@
 """Tell the log channel when a budget is nearly used up, and Prometheus what is left."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC
+from collections.abc import Mapping
 from typing import Final
 
 import discord
@@ -9,32 +8,27 @@ import structlog
 
 from bot.client import Replicord
 from bot.clock import Clock
-from bot.money.budgets import Owner, Scope
+from bot.money.budgets import Owner, Scope, day_of
 from bot.observability.metrics import Metrics
-from bot.store.budgets import Budgets, BudgetState
+from bot.rules.server_rules import LogLine
+from bot.store.budgets import Budgets
 from bot.store.errors import StoreError
 from bot.ui.render import money
-from bot.ui.requests import REQUEST_ERRORS
+from bot.ui.requests import REQUEST_ERRORS, send_request
+from cogs.server.log import ServerLog
 
 log = structlog.get_logger(__name__)
-
-FindChannel = Callable[[int], Awaitable[int | None]]
-"""Returns the channel that a server wants such lines in; None if it wants none."""
 
 _EVERY: Final = 5.0  # seconds; one read of a handful of rows
 _METRICS_EVERY: Final = 6  # of these
 _OF_PEOPLE: Final = frozenset({Scope.PERSON, Scope.MEMBER})
 
 
-async def _no_channel(_guild_id: int) -> int | None:
-    return None
-
-
 class BudgetWatch:
     """Reads the budgets of which most is used, from their rows: what happened before a restart is told after it.
 
-    The operator's budgets are told in the channel of the operator, a server's own in the server's. The row says that
-    somebody is told before anything is sent, so no line comes twice.
+    The operator's budgets are told in ``channel``, a server's own in its log channel, if it wants such lines. The row
+    says that somebody is told before anything is sent, so no line comes twice.
     """
 
     def __init__(
@@ -43,16 +37,16 @@ class BudgetWatch:
         *,
         budgets: Budgets,
         channel: int | None,
+        server_log: ServerLog,
         metrics: Metrics,
         clock: Clock,
-        find_channel: FindChannel = _no_channel,
     ) -> None:
         self._client = client
         self._budgets = budgets
         self._channel = channel
         self._metrics = metrics
         self._clock = clock
-        self._find_channel = find_channel
+        self._server_log = server_log
 
     async def run(self) -> None:
         """Watch for as long as the bot runs."""
@@ -74,22 +68,17 @@ class BudgetWatch:
         """Send a line for each budget that nobody was told of yet."""
         for state in await self._budgets.take_warnings():
             log.info("budget_nearly_used", budget=state.budget.key, used=state.used, amount=state.budget.amount)
-            for channel in await self._channels(state):
-                await self._send(channel, state)
+            day = day_of(self._clock.now())
+            line = money.warn_of_budget(state, servers=self._server_names(), opens_again=money.opens_again(state, day))
+            if state.budget.owner is Owner.SERVER:
+                self._server_log.post(state.budget.guild_id, LogLine.BUDGETS, line)
+            elif self._channel is not None:
+                await self._send(self._channel, line)
 
-    async def _channels(self, state: BudgetState) -> tuple[int, ...]:
-        budget = state.budget
-        own = await self._find_channel(budget.guild_id) if budget.guild_id is not None else None
-        wanted = own if budget.owner is Owner.SERVER else self._channel
-        return () if wanted is None else (wanted,)
-
-    async def _send(self, channel: int, state: BudgetState) -> None:
-        day = self._clock.now().astimezone(UTC).date()
-        line = money.warn_of_budget(state, servers=self._server_names(), opens_again=money.opens_again(state, day))
+    async def _send(self, channel: int, line: str) -> None:
+        target = self._client.get_partial_messageable(channel)
         try:
-            await self._client.get_partial_messageable(channel).send(
-                line, allowed_mentions=discord.AllowedMentions.none()
-            )
+            await send_request(target.send(line, allowed_mentions=discord.AllowedMentions.none()))
         except REQUEST_ERRORS as error:
             log.warning("budget_line_not_sent", channel=channel, error=str(error))
 
