@@ -214,8 +214,9 @@ class BotCluster:
         given = {"prompt": prompt, "subject": ME, "number_of_outputs": images}
         return await self._use(shard, who, "generate", given)
 
-    async def talk(self, shard: int, *, who: str = "mia", tokens: int = 3000) -> ClusterRun:
-        return await self._use(shard, who, "talk", {"prompt": self._prompt(), "max_tokens": tokens})
+    async def talk(self, shard: int, *, who: str = "mia", tokens: int = 3000, words: int | None = None) -> ClusterRun:
+        prompt = self._prompt() if words is None else f"{self._prompt()} in {words} words"
+        return await self._use(shard, who, "talk", {"prompt": prompt, "max_tokens": tokens})
 
     async def try_command(self, shard: int, command: str, who: str = "mia", **values: Any) -> InteractionResult:
         """Use a command in the server of a shard, whatever comes of it."""

@@ -4,12 +4,13 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.discord import DiscordStandIn
-from tests.cluster.cluster import LEASE_SECONDS, LONG, TAKEOVER, BotCluster, ClusterRun, open_cluster
+from tests.cluster.cluster import LEASE_SECONDS, LONG, QUICK, TAKEOVER, BotCluster, ClusterRun, open_cluster
 from tests.faults.environment import eventually
 from tests.postgresql import PostgresqlServer, run_server
 
@@ -173,6 +174,15 @@ async def test_answers_to_commits_are_lost(cluster: BotCluster) -> None:
         lose(b"COMMIT\0")
         await check_delivered_once([run])
         assert victim.database.lost.is_set()
+
+
+async def test_long_text_goes_on_in_further_messages(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
+    fast = replace(QUICK, tokens_per_second=100)
+    async with open_cluster(tmp_path, postgresql_server, processes=1, shards=1, timings=fast) as cluster:
+        run = await cluster.talk(0, words=1500)
+        await eventually(lambda: bool(run.follow_ups), LONG)
+        assert not run.is_over
+        await check_delivered_once([run])
 
 
 async def test_quota_holds_over_all_processes(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
