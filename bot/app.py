@@ -100,6 +100,7 @@ from cogs.result_files import ResultFiles
 from cogs.result_menu.cog import ResultMenu
 from cogs.results.cog import MENU_ENTRIES as RESULT_ENTRIES
 from cogs.results.cog import ResultActions
+from cogs.results.private_runs import PrivateRuns
 from cogs.results.reactions import ResultReactions
 from cogs.run.cog import RunCommand
 from cogs.run_buttons.cog import RunButtons
@@ -548,6 +549,7 @@ class App:
                 limiter=self._replies.limiter,
                 clock=self._clock,
             ),
+            PrivateRuns(engine=self._engine, runs=runs, direct_messages=self._direct_messages, clock=self._clock),
             ResultActions(
                 runs=runs,
                 access=self._run_access,

@@ -23,6 +23,7 @@ USER_INSTALL_FOLLOWUPS: Final = 5
 REACTIONS_LOOKED_BACK: Final = timedelta(days=1)
 RESULTS_LOOKED_AT: Final = 100
 REACTIONS_KEPT: Final = timedelta(days=3)
+PRIVATE_OFFER_AFTER: Final = timedelta(minutes=2)  # of a private run that may outlive its token of 15 minutes
 QUESTION_SECONDS: Final = 120.0  # that a question in a channel waits for an answer
 # Our own: after so long, Discord's refusal to delete a result is for good, and its message is up to the server.
 UNFINISHED_CHANGES_KEPT: Final = timedelta(days=7)

@@ -64,7 +64,7 @@ from bot.runs.run_task import run_task
 from bot.runs.services import KeepResult, RunServices, keep_nothing
 from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
 from bot.store.errors import LeaseLost, StoreError
-from bot.store.models import Run, RunState
+from bot.store.models import Place, Run, RunState
 from bot.store.quota import ServerQuota
 from bot.store.runs import Runs
 from bot.worker_pool import WorkerPool
@@ -326,6 +326,28 @@ class Engine:
         if run is None:
             return CancelResult.NOT_FOUND
         return CancelResult.ALREADY_ENDED if run.state.terminal else CancelResult.ALREADY_REQUESTED
+
+    async def move(self, run_id: str, place: Place) -> bool:
+        """Let another message show an undelivered run from now on; False if it is not this process's, or is delivered.
+
+        The message before is edited no more. What it shows by then is up to the caller.
+        """
+        active = self._active.get(run_id)
+        if active is None or active.reply_finished:
+            return False
+        await active.reply.abandon()
+        if active.reply_finished:  # it was delivered meanwhile
+            return False
+        before, moved = active.run, False
+        try:
+            moved = await self._runs.mark_moved(run_id, place)
+            if moved:
+                active.update_row(place=place, messages={}, sending=None)
+        finally:
+            on_deleted = partial(self._cancel_deleted, run_id)
+            active.reply = self._open_reply(active.run, on_deleted=on_deleted, recovered=active.run is before)
+            active.show()
+        return moved
 
     async def cancel_out_of_place(self, run_id: str) -> None:
         """Cancel a run whose server the bot has left: nobody sees the rest.

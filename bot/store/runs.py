@@ -1,6 +1,7 @@
 """Runs: read and change the rows of runs."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from bot.store import chain_runs, privacy, queries, quota, retention, transition
 from bot.store.chain_runs import NextStep
 from bot.store.database import Database
 from bot.store.errors import QuotaExceeded
-from bot.store.models import Run, RunOutput, RunState
+from bot.store.models import Place, Run, RunOutput, RunState
 from bot.store.privacy import Erasure, StoredCounts
 from bot.store.quota import ServerQuota
 from bot.store.retention import ExpiredCounts
@@ -182,6 +183,13 @@ class Runs:
         """Store the token of a press under the message of an undelivered run, and tell the run's process."""
         values = {"run_id": run_id, "token": token, "token_expires_at": expires_at}
         await self._database.write(lambda connection: transitions.renew_token(connection, values))
+
+    async def mark_moved(self, run_id: str, place: Place) -> bool:
+        """Store that the reply of an undelivered run is another message from now on."""
+        values = asdict(place) | {"token": place.token or None}
+        return await self._database.write(
+            lambda connection: transitions.move_run(connection, run_id, values, self._held())
+        )
 
     async def mark_delivered(self, run_id: str, *, at: datetime, outputs: Sequence[RunOutput] = ()) -> bool:
         """Store that Discord shows the result, and which files it has; delete the interaction's token."""

@@ -81,6 +81,7 @@ RESENT: Final = update(runs).where(
 )
 CANCEL_REQUESTED: Final = update(runs).where(_THIS_RUN, _ACTIVE, runs.c.cancel_requested_at.is_(None))
 _TOKEN_RENEWED: Final = update(runs).where(_THIS_RUN, runs.c.delivered_at.is_(None))
+_MOVED: Final = update(runs).where(_THIS_RUN, runs.c.delivered_at.is_(None))
 _DELIVERED: Final = (
     update(runs)
     .where(_THIS_RUN, runs.c.ended_at.is_not(None), runs.c.delivered_at.is_(None))
@@ -107,6 +108,7 @@ _MESSAGE: Final = select(
 ).where(_THIS_RUN)
 _SENDING: Final = select(runs.c.id, bindparam("at_number", type_=Integer)).where(_THIS_RUN)
 _DELETE_SENDING: Final = delete(run_sends).where(run_sends.c.run_id == bindparam("run_id"))
+_DELETE_MESSAGES: Final = delete(run_messages).where(run_messages.c.run_id == bindparam("run_id"))
 _DELETE_PREDICTION_END: Final = delete(prediction_ends).where(prediction_ends.c.run_id == bindparam("run_id"))
 _COPIED: Final = tuple(column for column in run_files.c if column.name not in {"run_id", "number"})
 _COPY_FILE: Final = (
@@ -247,6 +249,15 @@ def renew_token(connection: Connection, values: Mapping[str, Any]) -> None:
     """Store a new token of an undelivered run and tell its process."""
     if connection.execute(_TOKEN_RENEWED, values).rowcount == 1:
         notify(connection, Message.RENEWAL, values["run_id"])
+
+
+def move_run(connection: Connection, run_id: str, values: Mapping[str, Any], fences: Collection[int] | None) -> bool:
+    """Give an undelivered run another message, by the columns of its place; it has no further ones there."""
+    if execute_fenced(connection, _MOVED, {"run_id": run_id, **values}, fences).rowcount != 1:
+        return False
+    connection.execute(_DELETE_MESSAGES, {"run_id": run_id})
+    connection.execute(_DELETE_SENDING, {"run_id": run_id})
+    return True
 
 
 def deliver_run(

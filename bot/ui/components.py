@@ -34,6 +34,7 @@ class Action(StrEnum):
     DELETE = "delete"
     CONFIRM_DELETE = "delete_now"
     KEEP = "keep"
+    MOVE_TO_DM = "to_dm"
     FAVOURITE = "favourite"
     SAVE_CHARACTER = "character"
     SAVE_PRESET = "preset"
@@ -53,6 +54,7 @@ _STYLES: Final[Mapping[Action, tuple[Callable[[], str], discord.ButtonStyle]]] =
     Action.REMOVE: (lambda: _("Remove a file…"), discord.ButtonStyle.secondary),
     Action.DELETE: (lambda: _("Delete…"), discord.ButtonStyle.danger),
     Action.CONFIRM_DELETE: (lambda: _("Delete"), discord.ButtonStyle.danger),
+    Action.MOVE_TO_DM: (lambda: _("Send it to my DMs"), discord.ButtonStyle.secondary),
     Action.KEEP: (lambda: _("Keep"), discord.ButtonStyle.secondary),
     Action.FAVOURITE: (lambda: _("⭐ Favourite"), discord.ButtonStyle.secondary),
     Action.SAVE_CHARACTER: (lambda: _("Save as character"), discord.ButtonStyle.secondary),

@@ -16,7 +16,7 @@ from bot.limits import DEFAULT_FILE_BYTES, DOWNLOAD_SECONDS, NONCE_CHARS, REQUES
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import BucketKey, Priority, RateLimiter
 from bot.ui.message_edits import EditableMessage, attachment_addresses
-from bot.ui.render import payloads, results
+from bot.ui.render import payloads, results, strings
 from bot.ui.render.cards import message_url
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.result_messages import ResultMessages
@@ -51,6 +51,14 @@ class DirectMessages:
                 await self._copy(user_id, run, message, key=f"{key}:{number}", is_last=is_last)
         log.info("result_sent_to_dm", run=run.id, messages=len(message_ids))
 
+    async def open_card(self, user_id: int, *, key: str) -> tuple[int, int]:
+        """Send a message that a run will fill in, once for each ``key``; return the ids of its channel and of itself.
+
+        Refused if the person takes no direct messages.
+        """
+        sent = await self._send(user_id, [payloads.text(strings.STARTING)], [], key)
+        return sent.channel.id, sent.id
+
     async def _copy(self, user_id: int, run: Run, message: discord.Message, *, key: str, is_last: bool) -> None:
         shown = EditableMessage.read(message).without_controls()
         with tempfile.TemporaryDirectory(prefix="replicord-") as folder:
@@ -84,13 +92,13 @@ class DirectMessages:
 
     async def _send(
         self, user_id: int, components: list[payloads.Component], files: Sequence[tuple[Path, str]], key: str
-    ) -> None:
+    ) -> discord.Message:
         nonce = hashlib.sha256(key.encode()).hexdigest()[:NONCE_CHARS]
         try:
             channel = await send_request(self._client.create_dm(discord.Object(user_id)))
             async with self._limiter.request(BucketKey(channel.id, bot=True), Priority.NORMAL):
                 uploads = [discord.File(path, filename=name) for path, name in files]
-                await send_request(
+                return await send_request(
                     channel.send(view=PrebuiltLayout(components), files=uploads, nonce=nonce), _UPLOAD_SECONDS
                 )
         except REQUEST_ERRORS as error:

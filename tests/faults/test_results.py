@@ -81,3 +81,23 @@ async def test_a_result_is_deleted_when_discord_is_back(bot: BotUnderTest) -> No
     await private_message(await bot.mia.press(menu, "Delete…"), "Delete this result?")
     await private_message(await bot.mia.press(menu, "Delete"), "Deleted")
     assert run.message.deleted
+
+
+async def test_a_private_run_is_moved_and_survives_a_kill(bot: BotUnderTest) -> None:
+    bot.replicate.faults.add("slow-start", seconds=8)
+    run = await bot.generate(visibility="private")
+    await eventually(lambda: run.state == "submitted")
+    assert run.message.ephemeral
+    await bot.kill()
+    bot.advance(180)
+    await bot.start()
+    await run.wait_for(lambda: "Send it to my DMs" in run.message.buttons)
+    await bot.mia.press(run.message, "Send it to my DMs")
+    await run.wait_for(lambda: "direct messages" in run.card_text)
+    dm = bot.discord.state.open_dm({bot.mia.user, bot.discord.state.bot})
+    (card,) = [one for one in dm.messages.values() if one.author.bot]
+    await bot.restart()
+    moved = StartedRun(bot, card, run.prompt)
+    await moved.assert_consistent(images=2)
+    assert len(bot.replicate.calls.creates) == 1
+    assert not card.ephemeral

@@ -1,5 +1,6 @@
 """A run from its start to its delivery, when nothing goes wrong."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from bot.backends.prediction import Status
 from bot.outputs.items import FileItem, TextItem
 from bot.runs.engine import Restarting, repeat_run
 from bot.runs.snapshot import Phase
+from bot.store.errors import StoreError
 from bot.store.models import RunState
 from tests.runs.environment import OTHER, TEXT, Environment
 
@@ -72,3 +74,31 @@ async def test_a_repeated_run_starts_from_scratch(env: Environment) -> None:
     assert ended.failure is not None
     changes: dict[str, Any] = {"id": "again", "author_id": OTHER, "notes": (), "place": run.place}
     assert repeat_run(ended, created_at=env.clock.now(), **changes) == env.new_run(**changes)
+
+
+async def test_a_moved_run_goes_on_in_the_other_message(env: Environment) -> None:
+    run = await env.start(expected=1)
+    before = env.reply(run)
+    place = replace(run.place, channel_id=30, message_id=40, guild_id=None, token="")
+    assert await env.engine.move(run.id, place)
+    assert before.abandoned
+    assert (await env.row(run)).place == place
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
+    await env.clock.advance(0.5)
+    after = env.reply(run)
+    assert after is not before
+    assert (after.run.place, len(after.finished), before.finished) == (place, 1, [])
+    assert len(env.replicate.creates) == 1
+    assert not await env.engine.move(run.id, run.place)
+
+
+async def test_a_run_that_cannot_be_moved_stays(env: Environment) -> None:
+    run = await env.start(expected=1)
+    env.runs.fail("mark_moved", StoreError("locked"))
+    with pytest.raises(StoreError):
+        await env.engine.move(run.id, replace(run.place, message_id=40))
+    env.replicate.only.end(Status.SUCCEEDED, env.clock.now(), output=[URLS[0]])
+    await env.clock.advance(0.5)
+    assert (await env.row(run)).place.message_id == run.place.message_id
+    assert env.reply(run).run.place == run.place
+    assert len(env.reply(run).finished) == 1

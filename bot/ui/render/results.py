@@ -138,6 +138,22 @@ def removed(output: RunOutput) -> str:
     return _("File {number} is gone.").format(number=output.number)
 
 
+def private_run_may_outlive_token() -> str:
+    return _("I can update a private message for 15 minutes only. If this takes longer, get the result in your DMs.")
+
+
+def moved_to_dm(url: str) -> str:
+    return _("The result comes to [your direct messages]({url}).").format(url=url)
+
+
+def only_author_moves(author: str) -> str:
+    return _("Only {author} can move this run.").format(author=author)
+
+
+def not_movable() -> str:
+    return _("This run can't be moved right now. Try again in a moment.")
+
+
 def which_to_remove() -> str:
     return _("Which one should go?")
 

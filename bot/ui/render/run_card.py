@@ -52,6 +52,7 @@ from bot.ui.render.chains import format_chain_header, format_step_alt_text, form
 from bot.ui.render.markdown import format_code_block, format_quote
 from bot.ui.render.parts import Element, Part, file_element, line_element, text_element
 from bot.ui.render.payloads import Component
+from bot.ui.render.results import private_run_may_outlive_token
 from bot.visibility import Visibility
 
 # The input image beside the prompt; no output file may have its name.
@@ -96,7 +97,8 @@ class RenderOptions:
     that the card no longer has; ``withheld`` gives the reason by the name of each file that is
     not shown. ``omitted`` are the parts that are left out because Discord refused them; leaving one out moves nothing
     to another message. ``remarks`` are sentences about the message itself, as Markdown. ``show_refresh`` replaces Again
-    and Edit by "Show the result"; ``mention_author`` puts the completion notice above the card. Text fills at most
+    and Edit by "Show the result"; ``offer_dm`` says that a private run may outlive its token, and offers to move it;
+    ``mention_author`` puts the completion notice above the card. Text fills at most
     ``text_messages`` messages; the rest goes into a file. ``origin`` is the line, as Markdown, that says which run this
     one was started with, and ``offers`` are what can be done with the result.
     """
@@ -106,6 +108,7 @@ class RenderOptions:
     omitted: frozenset[Element] = frozenset()
     remarks: tuple[str, ...] = ()
     show_refresh: bool = False
+    offer_dm: bool = False
     mention_author: bool = False
     text_messages: int = TEXT_MESSAGES
     origin: str = ""
@@ -311,6 +314,8 @@ def _render_card(
     progress, shows = snapshot.progress, options.shows
     shown = snapshot if shows(Part.REASON) else without_reason(snapshot)
     warnings = [strings.explain_warning(snapshot.run, progress.warning)] if progress.warning else []
+    if options.offer_dm and not snapshot.final:
+        warnings.append(private_run_may_outlive_token())
     remarks = (*options.remarks[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
     small = [f"-# {remark}" for remark in remarks]
     components = [*header.components]
@@ -390,14 +395,15 @@ def without_reason(snapshot: RunSnapshot) -> RunSnapshot:
 
 def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
     run, phase = snapshot.run, snapshot.progress.phase
+    offered = (Action.MOVE_TO_DM,) if options.offer_dm and not snapshot.final else ()
     if options.show_refresh:
-        return run_button_row(run.id, Action.CANCEL, Action.REFRESH, Action.DETAILS)
+        return run_button_row(run.id, Action.CANCEL, Action.REFRESH, *offered, Action.DETAILS)
     if snapshot.final and not goes_on(snapshot):
         return run_button_row(run.id, Action.AGAIN, Action.EDIT, Action.DETAILS, Action.MORE)
     is_last = run.chain is None or run.chain.is_last  # else there is a next step that need not begin
     cancelable = phase is not Phase.CANCELING and not (is_last and (phase is Phase.DELIVERING or run.state.terminal))
     disabled = frozenset() if cancelable else frozenset({Action.CANCEL})
-    return run_button_row(run.id, Action.CANCEL, Action.DETAILS, disabled=disabled)
+    return run_button_row(run.id, Action.CANCEL, *offered, Action.DETAILS, disabled=disabled)
 
 
 def _render_output(

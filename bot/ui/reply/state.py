@@ -56,6 +56,10 @@ class Restrictions:
         changed = self._with(show_refresh=expired)
         return changed.with_remark(strings.TOKEN_EXPIRY) if expired else changed.without_remark(strings.TOKEN_EXPIRY)
 
+    def with_dm_offer(self) -> "Restrictions":
+        """Say that a private run may outlive the token of its message, and offer to move it to direct messages."""
+        return self._with(offer_dm=True)
+
     def with_text_messages(self, number: int) -> "Restrictions":
         """Let text fill at most so many messages; the rest goes into the file."""
         return self if number >= self.options.text_messages else self._with(text_messages=number)
@@ -197,7 +201,7 @@ class ReplyState:
             messages=[card],
             followups_known=run.sending is None,
             author_notified=0 in run.messages,
-            ephemeral=run.visibility is Visibility.PRIVATE,
+            ephemeral=run.visibility is Visibility.PRIVATE and run.place.token_only,
             restrictions=Restrictions(RenderOptions(text_messages=_text_messages(run, services))),
         )
         for number in range(1, max(run.messages, default=0) + 1):

@@ -14,7 +14,7 @@ import structlog
 from bot.aio import WakeEvent, cancel_and_wait, race
 from bot.catalog.next_actions import NextOffers
 from bot.clock import Clock
-from bot.limits import EARLY_TOKENS, TEXT_MESSAGES
+from bot.limits import EARLY_TOKENS, PRIVATE_OFFER_AFTER, TEXT_MESSAGES
 from bot.observability.metrics import Metrics
 from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.snapshot import DeliveredFile, DeliveryResult, MessageLedger, RunSnapshot
@@ -28,6 +28,7 @@ from bot.ui.reply.extras import ReplyExtras
 from bot.ui.reply.origin import find_origin
 from bot.ui.reply.snapshot_writer import ReplyWriter
 from bot.ui.reply.state import ReplyServices, ReplyState
+from bot.visibility import Visibility
 
 # Seconds before the next attempt, by the number of failures before it.
 _BACKOFF = (2.0, 4.0, 8.0, 15.0, 30.0)
@@ -166,10 +167,20 @@ class ReplyTask:
             state.restrictions = state.restrictions.with_token_expiry(expired=True)
             state.shown = None
             self._wake()
+        if not state.restrictions.options.offer_dm and self._may_outlive_token(clock.now()):
+            state.restrictions = state.restrictions.with_dm_offer()
+            state.shown = None
+            self._wake()
         if clock.monotonic() - state.card_seen_at >= _CHECK_SECONDS:
             state.card_seen_at = clock.monotonic()
             self._check_due = True
             state.changed.set()
+
+    def _may_outlive_token(self, now: datetime) -> bool:
+        """Whether a private run takes so long that its message may be out of reach when it ends."""
+        run = self.run
+        is_private = run.visibility is Visibility.PRIVATE and run.place.token_only
+        return is_private and not self._has_final and now - run.created_at >= PRIVATE_OFFER_AFTER
 
     @property
     def _has_final(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
+from bot.visibility import Visibility
 from sandbox.discord import Permission
 from tests.ui.conftest import ReplyEnvironment
 from tests.ui.factories import make_snapshot, text
@@ -166,3 +167,17 @@ async def test_text_is_sent_anew_by_a_press_before_a_restart(env: ReplyEnvironme
     final = make_snapshot(Phase.SUCCEEDED, TextItem(words.text + "The end."), run=stored)
     assert await env.finish(reply, final) is DeliveryResult.DELIVERED
     assert env.all_text(run).count("The end.") == 1
+
+
+async def test_a_long_private_run_offers_direct_messages_early(env: ReplyEnvironment) -> None:
+    run = await env.run_command(private=True, visibility=Visibility.PRIVATE)
+    reply = env.open_reply(run)
+    reply.update(make_snapshot(Phase.RUNNING, text(1), run=run))
+    await env.wait_for_text(run, "word 1")
+    await env.pass_time(100, 20)
+    assert env.message(run).buttons == ("Cancel", "Details")
+    await env.wait_for(lambda: "Send it to my DMs" in env.message(run).buttons, pass_time=2)
+    assert "for 15 minutes only" in env.message(run).text
+    await env.finish(reply, make_snapshot(Phase.SUCCEEDED, text(2), run=run))
+    assert "for 15 minutes only" not in env.message(run).text
+    assert "Send it to my DMs" not in env.message(run).buttons

@@ -1,0 +1,51 @@
+"""A finished result at the page: take a picture out, cover it, send it to one's DMs and delete it."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from sandbox.portrait import draw_portrait
+from tests.sandbox.page.page_driver import PageDriver
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+
+
+async def open_menu(driver: PageDriver, message: Locator) -> Locator:
+    await message.get_by_role("button", name="⋯").click()
+    menu = driver.page.locator(".message.ephemeral").last
+    await expect(menu).to_contain_text("/generate")
+    return menu
+
+
+async def test_an_author_makes_a_result_their_own(driver: PageDriver, tmp_path: Path) -> None:
+    portrait = tmp_path / "portrait.png"
+    portrait.write_bytes(draw_portrait())
+    await driver.open_channel("pictures")
+    message = await driver.generate(portrait, 3)
+    await driver.wait_until_finished(message)
+    cells = message.locator(".cell img")
+    await expect(cells).to_have_count(3)
+
+    menu = await open_menu(driver, message)
+    await menu.get_by_role("button", name="Remove a file…").click()
+    await expect(menu).to_contain_text("Which one should go?")
+    await driver.choose(menu, "Choose a file", "Image 2")
+    await expect(menu).to_contain_text("Image 2 is gone.")
+    await expect(cells).to_have_count(2)
+
+    menu = await open_menu(driver, message)
+    await menu.get_by_role("button", name="Cover with a spoiler").click()
+    await expect(menu).to_contain_text("behind a spoiler")
+    await expect(message.locator(".cell .zoom.hidden")).to_have_count(2)
+
+    menu = await open_menu(driver, message)
+    await menu.get_by_role("button", name="Send to my DMs").click()
+    await expect(menu).to_contain_text("Sent.")
+
+    menu = await open_menu(driver, message)
+    await menu.get_by_role("button", name="Delete…").click()
+    await expect(menu).to_contain_text("Delete this result?")
+    await menu.get_by_role("button", name="Delete", exact=True).click()
+    await expect(menu).to_contain_text("Deleted.")
+    await expect(message).to_have_count(0)
