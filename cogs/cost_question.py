@@ -20,20 +20,25 @@ Interaction = discord.Interaction[Replicord]
 Answer = Callable[[Interaction], Awaitable[object]]
 
 
-async def ask_about_cost(interaction: Interaction, cost: int, *, run_it: Answer, change_it: Answer | None) -> None:
+async def ask_about_cost(
+    interaction: Interaction, cost: int, *, run_it: Answer, change_it: Answer | None, runs: int = 1
+) -> None:
     """Show the question to the person alone. One of the answers is called with the press; none if they leave it.
 
-    Without ``change_it`` it can only be run as it is.
+    ``cost`` is that of all ``runs``. Without ``change_it`` they can only be run as they are.
     """
     is_first = not interaction.response.is_done()
-    card = _CostCard(cost, question=interaction if is_first else None, run_it=run_it, change_it=change_it)
+    sentence = money.ask_about_cost(cost) if runs == 1 else money.ask_about_several(cost, runs)
+    card = _CostCard(sentence, question=interaction if is_first else None, run_it=run_it, change_it=change_it)
     await respond_with_card(interaction, card)
 
 
 class _CostCard(Card):
     """The question. It is answered once: a second press of "Run it" would pay twice."""
 
-    def __init__(self, cost: int, *, question: Interaction | None, run_it: Answer, change_it: Answer | None) -> None:
+    def __init__(
+        self, sentence: str, *, question: Interaction | None, run_it: Answer, change_it: Answer | None
+    ) -> None:
         self._question = question
         self._run_it = run_it
         self._is_answered = False
@@ -45,7 +50,7 @@ class _CostCard(Card):
             change.callback = change_it  # type: ignore[assignment, method-assign]  # as above
             buttons.append(change)
         super().__init__(
-            [ui.TextDisplay(money.ask_about_cost(cost)), ui.ActionRow(*buttons)],
+            [ui.TextDisplay(sentence), ui.ActionRow(*buttons)],
             Tone.WARNING,
             timeout=INTERACTION_TOKEN_LIFE.total_seconds(),
         )

@@ -149,6 +149,21 @@ class RunStarter:
                 roles=actor_of(interaction).roles,
             )
 
+    async def cost_to_confirm(self, values: Mapping[str, Any], *, command: Command, runs: int) -> int | None:
+        """Return what so many runs will cost together if that has to be asked about first, None if not.
+
+        In micro-dollars. Raises UserError, as ``start`` would.
+        """
+        options = parse_options(command.layout, values, fetch_addresses=is_served(str(command.target)))
+        priced = PricedRun(
+            command=command.name,
+            target=str(command.target),
+            input=options.input,
+            outputs=options.expected_outputs,
+        )
+        total = ((await self._pricing.expect(priced)).cost or 0) * runs
+        return None if self._ask_above is None or total <= self._ask_above else total
+
     async def _asks(self, interaction: Interaction, priced: PricedRun, *, run_it: Answer, change_it: Answer) -> bool:
         """Return whether a question about the cost was asked; Refused if the price is not known, and has to be."""
         expected = await self._pricing.expect(priced)

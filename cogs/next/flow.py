@@ -6,6 +6,7 @@ Everything that can refuse the run does so in private, before anything is sent t
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import discord
@@ -33,7 +34,8 @@ from bot.store.errors import QuotaExceeded
 from bot.store.runs import Runs
 from bot.ui.first_response import defer, delete_response, edit_message, edit_response, send_modal
 from bot.ui.modals import Answers, FormModal
-from bot.ui.render.cards import Tone, sentence_card
+from bot.ui.render.cards import Card, Tone, sentence_card
+from bot.ui.render.money import already_started
 from bot.ui.render.next import (
     describe_picked,
     format_offer,
@@ -45,8 +47,9 @@ from bot.ui.render.next import (
     starting_several,
 )
 from bot.ui.requests import REQUEST_ERRORS
-from bot.ui.respond import explain_error, respond_with_card
+from bot.ui.respond import explain_error, respond, respond_with_card
 from bot.visibility import Visibility
+from cogs.cost_question import ask_about_cost
 from cogs.next.cards import Interaction, which_image_card
 from cogs.next.pictures import Picture, Subject
 from cogs.permissions import RunAccess, actor_of, check_repeatable
@@ -151,20 +154,35 @@ class NextFlow:
             pictures = tuple([picture async for picture in _located(pictures)])
         subject = replace(subject, pictures=pictures)
 
-        async def begin(answer: Interaction, chosen: Sequence[Picture]) -> None:
-            await self._begin(answer, subject, offer, command, chosen, question=interaction)
-
-        card = which_image_card(
-            offer,
-            pictures,
-            begin,
-            spoiler=subject.run is not None and subject.run.visibility is Visibility.SPOILER,
-            several=not self._asks(offer, command),
-        )
+        card = self._build_card(subject, offer, command, question=interaction)
         if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
             await edit_response(interaction, view=card)
         else:
             await respond_with_card(interaction, card)
+
+    def _build_card(self, subject: Subject, offer: NextOffer, command: Command, *, question: Interaction) -> Card:
+        """Return the card that asks which image. It starts something once: a second press would pay twice."""
+        asks = self._asks(offer, command)
+        has_started = False
+
+        async def begin(press: Interaction, chosen: Sequence[Picture]) -> None:
+            nonlocal has_started
+            if has_started:
+                raise Refused(already_started())
+            has_started = not asks  # a form may be closed, and opened again
+            try:
+                await self._begin(press, subject, offer, command, chosen, question=question)
+            except BaseException:
+                has_started = False
+                raise
+
+        return which_image_card(
+            offer,
+            subject.pictures,
+            begin,
+            spoiler=subject.run is not None and subject.run.visibility is Visibility.SPOILER,
+            several=not asks,
+        )
 
     async def _begin(
         self,
@@ -181,8 +199,8 @@ class NextFlow:
             await self._ask(interaction, subject, offer, command, pictures[0], question=question)
         elif len(pictures) == 1:
             await self._start(interaction, subject, offer, command, pictures[0], question=question)
-        else:
-            await self._start_several(interaction, subject, offer, command, pictures)
+        elif question is not None:
+            await self._start_several(interaction, subject, offer, command, pictures, question=question)
 
     def _asks(self, offer: NextOffer, command: Command) -> bool:
         if offer.action is NextAction.VARY:
@@ -220,21 +238,27 @@ class NextFlow:
         *,
         values: Mapping[str, Any] | None = None,
         question: Interaction | None = None,
+        is_confirmed: bool = False,
     ) -> None:
         await self._check_still_there(subject, picture)
-        if offer.action is NextAction.VARY and subject.run is not None:
-            values = await self._vary(interaction, subject.run, command, picture)
-        elif picture is not None:
-            values = {**(values or {}), command.layout.image_field or "": picture}
         await self._starter.start(
             interaction,
-            values or {},
+            {**(values or {}), **await self._values(interaction, subject, offer, command, picture)},
             command=command,
             parent=subject.parent(picture),
             visibility=Visibility.PRIVATE if offer.action is NextAction.DESCRIBE else None,
+            is_confirmed=is_confirmed,
         )
         if question is not None:
             await _close(question)
+
+    async def _values(
+        self, interaction: Interaction, subject: Subject, offer: NextOffer, command: Command, picture: Picture | None
+    ) -> dict[str, Any]:
+        """Return the values of a run, but for what a form asked."""
+        if offer.action is NextAction.VARY and subject.run is not None:
+            return await self._vary(interaction, subject.run, command, picture)
+        return {command.layout.image_field or "": picture} if picture is not None else {}
 
     async def _check_still_there(self, subject: Subject, picture: Picture | None) -> None:
         """Raise Refused if the result, or the image of it, was deleted since the card or the form was shown."""
@@ -256,18 +280,37 @@ class NextFlow:
         offer: NextOffer,
         command: Command,
         pictures: Sequence[Picture],
+        *,
+        question: Interaction,
+        is_confirmed: bool = False,
     ) -> None:
         """Start a run for each picture, each a message of its own; say how many did not start, and why."""
+        if not is_confirmed:
+            values = await self._values(interaction, subject, offer, command, pictures[0])
+            cost = await self._starter.cost_to_confirm(values, command=command, runs=len(pictures))
+            if cost is not None:
+                start = partial(self._start_several, subject=subject, offer=offer, command=command, pictures=pictures)
+                await ask_about_cost(
+                    interaction,
+                    cost,
+                    runs=len(pictures),
+                    run_it=partial(start, question=question, is_confirmed=True),
+                    change_it=partial(self.choose, subject=subject, offer=offer),
+                )
+                await _close(question)
+                return
         await edit_message(interaction, view=sentence_card(starting_several(len(pictures)), tone=Tone.INFO))
+        refusal = None
         for started, picture in enumerate(pictures):
             try:
-                await self._start(interaction, subject, offer, command, picture)
+                await self._start(interaction, subject, offer, command, picture, is_confirmed=True)
             except (UserError, QuotaExceeded) as error:
-                sentence = started_some(started, len(pictures), explain_error(interaction, error))
-                await edit_response(interaction, view=sentence_card(sentence))
-                return
+                refusal = started_some(started, len(pictures), explain_error(interaction, error))
+                break
         with suppress(*REQUEST_ERRORS):
             await delete_response(interaction)
+        if refusal is not None:
+            await respond(interaction, refusal)
 
     async def _vary(
         self, interaction: Interaction, run: Run, command: Command, picture: Picture | None

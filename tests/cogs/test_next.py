@@ -124,6 +124,16 @@ async def test_one_of_several_is_chosen_on_a_private_card(
     assert [one.content_type for one in made.attachments if one.filename.startswith("cutout-")] == ["image/png"]
 
 
+async def test_two_presses_on_one_card_start_one_run(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="two foxes", num_outputs=2)
+    before = len(environment.replicate.predictions)
+    card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "2")
+    presses = [await mia.press(card, "1", wait=False) for _ in range(2)]
+    await reached(environment, lambda: sum(bool(one.message and over(one.message)) for one in presses) == 1)
+    await reached(environment, lambda: any("This run was started already" in one.text for one in presses))
+    assert len(environment.replicate.predictions) == before + 1
+
+
 async def test_all_images_are_two_presses(environment: Environment, mia: Person, pictures: Channel) -> None:
     source = await result_of(environment, mia, pictures, "draw", prompt="four foxes", num_outputs=4)
     before = len(environment.replicate.predictions)
@@ -233,10 +243,50 @@ async def test_a_quota_stops_all_in_the_middle(tmp_path: Path) -> None:
         environment.replicate.faults.add("slow-start", seconds=600, times=4)
         card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "All 4")
         pressed = await mia.press(card, "All 4")
-        await reached(environment, lambda: "Started 2 of 4. You already have 2 runs in progress" in card.text)
+        await reached(environment, lambda: "Started 2 of 4. You already have 2 runs in progress" in pressed.text)
+        assert card.deleted
         assert [one.deleted for one in pressed.followups if "/enhance" in one.text] == [False, False]
-        assert not [one for one in pressed.followups if "/enhance" not in one.text and not one.deleted]
+        [sentence] = [one for one in pressed.followups if "/enhance" not in one.text and not one.deleted]
+        assert sentence.ephemeral
         await eventually(lambda: len(environment.replicate.predictions) == 3)
+
+
+async def test_a_cost_is_asked_about_for_all_runs_together(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text("date = 2026-11-28\n[commands.enhance]\nrun = 0.02\n")
+    settings = {"RUNS_PER_USER": "9", "ASK_ABOVE": "0.03", "PRICES_FILE": str(prices)}
+    async with open_environment(tmp_path, timings=PACE, settings=settings, roles=True) as environment:
+        await environment.start_bot()
+        mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
+        source = await result_of(environment, mia, pictures, "draw", prompt="two foxes", num_outputs=2)
+        card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "All 2")
+        question = await card_of(await mia.press(card, "All 2"), "Run it")
+        assert "2 runs will cost about $0.04. Start them?" in question.text
+        assert len(environment.replicate.predictions) == 1
+        card = await card_of(await mia.press(question, "Change it"), "All 2")
+        question = await card_of(await mia.press(card, "All 2"), "Run it")
+        pressed = await mia.press(question, "Run it")
+        await reached(environment, lambda: len(pressed.followups) == 2 and all(map(over, pressed.followups)))
+        await eventually(lambda: len(environment.replicate.predictions) == 3)
+
+
+async def test_more_than_25_choices_go_on_behind_the_last(tmp_path: Path) -> None:
+    many = ",".join(f"u{number}=sandbox/upscaler" for number in range(30))
+    settings = {"COMMANDS": f"draw=black-forest-labs/flux-schnell,{many}"}
+    async with open_environment(tmp_path, timings=PACE, settings=settings) as environment:
+        await environment.start_bot()
+        mia, pictures = environment.discord.person("mia"), environment.discord.state.channel("pictures")
+        source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+        assert len(choices(source)) == 25
+        assert choices(source)[-2:] == ["Use in /u22…", "More…"]
+        more = answered(await mia.choose(source, "Next", ["More…"]))
+        assert more.ephemeral
+        assert choices(more) == [f"Use in /u{number}…" for number in range(23, 30)]
+        form = await mia.choose(more, "Choose what to do", ["Use in /u29…"])
+        assert "Scale" in str(form.modal)
+        larger = answered(await mia.submit(form, {"Scale": "3"}))
+        await reached(environment, lambda: over(larger) and more.deleted)
+        assert newest(environment).input["scale"] == 3
 
 
 async def test_images_in_further_messages_are_offered_too(

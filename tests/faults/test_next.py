@@ -6,6 +6,24 @@ from sandbox.discord.state.models import Message
 from tests.faults.conftest import OpenBot
 from tests.faults.environment import BotUnderTest, eventually
 
+PAINTER = {
+    "owner": "someone",
+    "name": "painter",
+    "latest_version": {
+        "openapi_schema": {
+            "components": {
+                "schemas": {
+                    "Input": {
+                        "type": "object",
+                        "required": ["prompt"],
+                        "properties": {"prompt": {"type": "string"}, "seed": {"type": "integer"}},
+                    },
+                    "Output": {"type": "string", "format": "uri"},
+                }
+            }
+        }
+    },
+}
 ROLES = str(resources.files("sandbox") / "commands.toml")
 
 
@@ -44,14 +62,25 @@ async def test_killed_while_one_press_starts_several_runs(open_bot: OpenBot) -> 
 
 async def test_next_works_under_a_result_of_a_bot_before(open_bot: OpenBot) -> None:
     async with open_bot(COMMANDS_FILE=ROLES) as bot:
+        # A model without a command is asked for anew, after the press was acknowledged.
+        bot.replicate.add_model(PAINTER)
+        olga = bot.discord.person("olga")
+        form = await olga.use_command(bot.channel(), "run", {"model": "someone/painter"})
+        painted = (await olga.submit(form, {"Prompt": "a hat", "Seed": "7"})).message
+        assert painted is not None
         source = await bot.generate(images=1)
         await source.wait_until_delivered()
+        await source.wait_for(lambda: has_next(painted))
         await bot.restart()
+        varied = await olga.choose(painted, "Next", ["Vary"])
         larger = (await bot.mia.choose(source.message, "Next", ["Upscale"])).message
         assert larger is not None
         await source.wait_for(lambda: is_over(larger))
         assert "from [Mia's run]" in larger.text
-        assert [row["parent_output"] for row in children(bot)] == [1]
+        await source.wait_for(lambda: len(varied.followups) == 1 and is_over(varied.followups[0]))
+        assert [row["parent_output"] for row in children(bot)] == [None, 1]
+        seeds = [one.input["seed"] for one in bot.replicate.predictions.values() if one.input.get("prompt") == "a hat"]
+        assert len(set(seeds)) == 2
 
 
 def _buttons(message: Message | None) -> tuple[str, ...]:

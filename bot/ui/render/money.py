@@ -76,6 +76,14 @@ def ask_about_cost(cost: int) -> str:
     return _("This run will cost about {cost}. Start it?").format(cost=format_dollars(cost))
 
 
+def ask_about_several(cost: int, runs: int) -> str:
+    """Return the question before several runs at once that cost so much together."""
+    question = ngettext(
+        "{count} run will cost about {cost}. Start it?", "{count} runs will cost about {cost}. Start them?", runs
+    )
+    return question.format(count=runs, cost=format_dollars(cost))
+
+
 def run_it_label() -> str:
     return _("Run it")
 
