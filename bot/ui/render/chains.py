@@ -27,18 +27,22 @@ def format_chain_header(run: Run, chain: RunChain, *, author: bool = True) -> st
 
 def format_steps(snapshot: RunSnapshot, chain: RunChain, status: str) -> tuple[str, ...]:
     """Return a line for each step: its number, its command, and how it is doing; ``status`` is the current one's."""
+    run, current, moves_on = snapshot.run, chain.steps[chain.number - 1], goes_on(snapshot)
+    seconds = [step.seconds for step in chain.earlier]
+    if moves_on and run.ended_at is not None:
+        seconds.append((run.ended_at - run.created_at).total_seconds())
     lines = [
-        _("**{number}** · /{command} · Done · {duration}").format(
-            number=number, command=_plain(step.command), duration=format_duration(done.seconds)
+        _("**{number}** · /{command} · **Done** · {duration}").format(
+            number=number, command=_plain(step.command), duration=format_duration(took)
         )
-        for number, (step, done) in enumerate(zip(chain.steps, chain.earlier, strict=False), start=1)
+        for number, (step, took) in enumerate(zip(chain.steps, seconds, strict=False), start=1)
     ]
-    current, moves_on = chain.steps[chain.number - 1], goes_on(snapshot)
-    lines.append(
-        _("**{number}** · /{command} · {status}").format(
-            number=chain.number, command=_plain(current.command), status=status
+    if len(lines) < chain.number:
+        lines.append(
+            _("**{number}** · /{command} · {status}").format(
+                number=chain.number, command=_plain(current.command), status=status
+            )
         )
-    )
     for number, step in enumerate(chain.steps[chain.number :], start=chain.number + 1):
         values = {"number": number, "command": _plain(step.command)}
         if moves_on and number == chain.number + 1:

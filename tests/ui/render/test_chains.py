@@ -67,7 +67,11 @@ def test_the_first_step_runs_and_the_others_wait() -> None:
 
 def test_between_two_steps_the_chain_can_be_canceled() -> None:
     snapshot = make_snapshot(Phase.SUCCEEDED, make_file(), run=make_step(1))
-    assert lines(snapshot)[1:] == ["**2** · /enhance · **Starting**", "**3** · /cutout · Waiting"]
+    assert lines(snapshot) == [
+        "**1** · /draw · **Done** · 41 s",
+        "**2** · /enhance · **Starting**",
+        "**3** · /cutout · Waiting",
+    ]
     assert buttons(snapshot) == ["Cancel", "Details"]
 
 
@@ -86,7 +90,7 @@ def test_a_finished_chain_shows_every_picture() -> None:
     snapshot = make_snapshot(Phase.SUCCEEDED, make_file(), run=make_step(3))
     assert images(snapshot, 9) == ["attachment://1-draw-01.webp", "attachment://2-enhance-01.webp"]
     assert images(snapshot, 12) == ["attachment://generate-01.webp"]
-    assert lines(snapshot)[0] == "**1** · /draw · Done · 4 s"
+    assert lines(snapshot)[0] == "**1** · /draw · **Done** · 4 s"
     assert lines(snapshot)[2].startswith("**3** · /cutout · **Done** · 1 image")
     assert buttons(snapshot)[:3] == ["Again", "Edit", "Details"]
 

@@ -1,0 +1,115 @@
+"""/chain: what led to a result is saved, run again, listed and deleted; and the chains of the configuration."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from sandbox.discord.person import Person
+from sandbox.discord.state.models import Channel, Message
+from sandbox.environment import Environment
+from tests.app.conftest import answered, over, reached, words
+from tests.bot_environment import open_environment
+from tests.cogs.conftest import PACE, choice_values, private_text
+from tests.discord_spec import check_discord_calls
+from tests.replicate_spec import check_replicate_calls
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
+    """One bot with a chain of its configuration, for all tests here."""
+    folder = tmp_path_factory.mktemp("chains")
+    async with open_environment(folder, timings=PACE, roles=True) as environment:
+        await environment.start_bot()
+        yield environment
+        check_discord_calls(environment.discord.calls)
+        check_replicate_calls(environment.replicate.calls)
+
+
+@pytest.fixture
+def mia(environment: Environment) -> Person:
+    return environment.discord.person("mia")
+
+
+@pytest.fixture
+def noah(environment: Environment) -> Person:
+    return environment.discord.person("noah")
+
+
+@pytest.fixture
+def olga(environment: Environment) -> Person:
+    """The owner of the application, and so an editor."""
+    return environment.discord.person("olga")
+
+
+@pytest.fixture
+def pictures(environment: Environment) -> Channel:
+    return environment.discord.state.channel("pictures")
+
+
+async def run_poster(environment: Environment, person: Person, channel: Channel) -> Message:
+    message = answered(await person.use_command(channel, "poster", {"prompt": "a lighthouse"}))
+    await reached(environment, lambda: over(message))
+    return message
+
+
+async def test_steps_are_saved_run_listed_and_deleted(
+    environment: Environment, mia: Person, noah: Person, pictures: Channel
+) -> None:
+    await run_poster(environment, mia, pictures)
+    saved = await mia.use_command(pictures, "chain save", {"name": "sticker"})
+    await private_text(saved, "Saved sticker", "/draw → /enhance → /cutout")
+    taken = await mia.use_command(pictures, "chain save", {"name": "sticker"})
+    await private_text(taken, "There already is a chain called sticker.")
+    assert "sticker" in choice_values(await mia.autocomplete(pictures, "chain run", {"name": "stick"}, "name"))
+
+    form = await mia.use_command(pictures, "chain run", {"name": "sticker"})
+    assert form.modal is not None
+    started = await mia.submit(form, {"Prompt": "a harbour"})
+    message = answered(started)
+    await reached(environment, lambda: over(message))
+    assert "/sticker" in words(message)
+    assert "3 · /cutout · Done" in words(message)
+
+    await private_text(await mia.use_command(pictures, "chain list", {}), "sticker", "yours", "poster", "a command")
+    unknown = await noah.use_command(pictures, "chain run", {"name": "sticker"})
+    await private_text(unknown, "There is no chain called sticker.")
+    deleted = await mia.use_command(pictures, "chain delete", {"name": "sticker"})
+    await private_text(deleted, "Deleted sticker.")
+
+
+async def test_only_editors_offer_a_chain_to_everybody(
+    environment: Environment, mia: Person, noah: Person, olga: Person, pictures: Channel
+) -> None:
+    await run_poster(environment, olga, pictures)
+    refused = await mia.use_command(pictures, "chain save", {"name": "flyer", "everybody": True})
+    await private_text(refused, "Only the bot's owner and its model editors")
+    offered = await olga.use_command(pictures, "chain save", {"name": "flyer", "everybody": True})
+    await private_text(offered, "Saved flyer for everybody")
+    form = await noah.use_command(pictures, "chain run", {"name": "flyer"})
+    assert form.modal is not None
+    not_theirs = await noah.use_command(pictures, "chain delete", {"name": "flyer"})
+    await private_text(not_theirs, "Only the bot's editors can delete it.")
+    await private_text(await olga.use_command(pictures, "chain delete", {"name": "flyer"}), "Deleted flyer.")
+
+
+async def test_what_is_no_line_of_runs_cannot_be_saved(
+    environment: Environment, noah: Person, pictures: Channel
+) -> None:
+    message = answered(await noah.use_command(pictures, "draw", {"prompt": "tea"}))
+    await reached(environment, lambda: over(message))
+    nothing = await noah.use_command(pictures, "chain save", {"name": "tea"})
+    await private_text(nothing, "A chain needs at least two runs")
+    reserved = await noah.use_command(pictures, "chain save", {"name": "runs"})
+    await private_text(reserved, "one of the bot's own commands")
+
+
+async def test_again_runs_the_whole_chain_again(environment: Environment, mia: Person, pictures: Channel) -> None:
+    message = await run_poster(environment, mia, pictures)
+    before = len(environment.replicate.predictions)
+    again = answered(await mia.press(message, "Again"))
+    await reached(environment, lambda: over(again))
+    assert len(environment.replicate.predictions) == before + 3
+    assert "1 · /draw · Done" in words(again)
