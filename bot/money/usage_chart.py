@@ -13,16 +13,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from bot.money.amounts import MICROS
+from bot.money.amounts import MICROS, format_dollars
 
-_SIZE: Final = (9.0, 4.6)  # inches, at 150 dots each: sharp on a phone, and 60 kB
-_DOTS: Final = 150
+_SIZE: Final = (6.6, 4.2)  # inches, at 200 dots each: letters of this size can be read on a phone
+_DOTS: Final = 200
 _GROUND: Final = "#232428"
 _TEXT: Final = "#f2f3f5"
 _FAINT: Final = "#4e5058"
 _COLOURS: Final = ("#56b4e9", "#e69f00", "#2fbf9b", "#f0e442", "#cc79a7", "#d55e00", "#8c9eff")
 _OTHERS: Final = "#949ba4"
-_TICKS: Final = 7
+_TICKS: Final = 6
+_LEGEND_COLUMNS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,26 @@ class UsageChart:
 
 
 def draw_usage_chart(chart: UsageChart) -> bytes:
-    """Return the chart as a PNG of 1350 × 690 pixels."""
+    """Return the chart as a PNG of 1320 × 840 pixels."""
     # Where the library keeps what it finds out about fonts; a process of ours has no home.
     os.environ.setdefault("MPLCONFIGDIR", str(Path(tempfile.gettempdir(), "replicord-charts")))
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
     from matplotlib.figure import Figure  # noqa: PLC0415 (an extra)
+    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415 (an extra)
 
-    figure = Figure(figsize=_SIZE, dpi=_DOTS, facecolor=_GROUND, layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.16, h_pad=0.16)  # inches
+    figure = Figure(figsize=_SIZE, dpi=_DOTS, facecolor=_GROUND, layout=layout)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     _draw_bars(axes, chart)
     _style(axes, chart)
+    if chart.series:
+        legend = figure.legend(
+            loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False, fontsize=10.5, handlelength=0.9,
+            handleheight=0.9, columnspacing=1.4,
+        )  # fmt: skip
+        for text in legend.get_texts():
+            text.set_color(_TEXT)
     file = io.BytesIO()
     figure.savefig(file, format="png", facecolor=_GROUND)
     return file.getvalue()
@@ -69,12 +79,12 @@ def _draw_bars(axes: Any, chart: UsageChart) -> None:
         colour = _OTHERS if series.is_rest else next(colours, _OTHERS)
         axes.bar(positions, heights, bottom=bottom, width=0.82, color=colour, label=_escape(series.label), linewidth=0)
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
-    axes.set_ylim(0, max(*bottom, 0.01) * 1.08)
+    axes.set_ylim(0, (max(bottom, default=0.0) or 0.01) * 1.08)
 
 
 def _style(axes: Any, chart: UsageChart) -> None:
     axes.set_facecolor(_GROUND)
-    axes.set_title(_escape(chart.title), color=_TEXT, fontsize=14, fontweight="bold", loc="left", pad=14)
+    axes.set_title(_escape(chart.title), color=_TEXT, fontsize=13, fontweight="bold", loc="left", pad=12)
     axes.set_xlim(-0.6, len(chart.days) - 0.4)
     step = max(1, -(-len(chart.days) // _TICKS))
     ticks = range(len(chart.days) - 1, -1, -step)
@@ -85,18 +95,10 @@ def _style(axes: Any, chart: UsageChart) -> None:
     axes.set_axisbelow(True)
     for side in axes.spines.values():
         side.set_visible(False)
-    if len(chart.series) > 0:
-        legend = axes.legend(
-            loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=11, handlelength=0.9, handleheight=0.9
-        )
-        for text in legend.get_texts():
-            text.set_color(_TEXT)
 
 
 def _format_tick(value: float) -> str:
-    if value >= 1000:
-        return rf"\${value:,.0f}"
-    return rf"\${value:.2f}" if value < 10 else rf"\${value:.0f}"
+    return _escape(format_dollars(round(value * MICROS)))
 
 
 def _escape(text: str) -> str:
