@@ -3,7 +3,9 @@
 What is asked for is on disk before it is done, so a bot that is killed in between does the rest at its next start.
 """
 
+import asyncio
 from collections.abc import Iterable
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -26,6 +28,11 @@ class ResultChanges:
         self._runs = runs
         self._results = results
         self._messages = messages
+        # A message is read and written back; two changes at once would undo one another.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def _lock(self, run: Run) -> asyncio.Lock:
+        return self._locks.setdefault(run.id, asyncio.Lock())
 
     async def delete(self, run: Run) -> None:
         """Delete every message of a result and every stored copy.
@@ -45,15 +52,14 @@ class ResultChanges:
         after = Visibility.SPOILER if spoiler else Visibility.PUBLIC
         if not await self._results.set_visibility(run.id, after, before=run.visibility):
             current = await self._runs.get(run.id)
-            if current is None or current.deleted_at is not None:
-                raise Refused(result_deleted())
-            if current.visibility is not after:
+            if current is None or current.deleted_at is not None or current.visibility is not after:
                 raise Refused(result_deleted())
         try:
-            for message_id in await self._messages_with_outputs(run):
-                message = await self._messages.read(run, message_id)
-                edited = EditableMessage.read(message).covered(spoiler=spoiler)
-                await self._messages.edit(run, message, list(edited.components), edited.kept(spoiler=spoiler))
+            async with self._lock(run):
+                for message_id in await self._messages_with_outputs(run):
+                    message = await self._messages.read(run, message_id)
+                    edited = EditableMessage.read(message).covered(spoiler=spoiler)
+                    await self._messages.edit(run, message, list(edited.components), edited.kept(spoiler=spoiler))
         except Refused:
             await self._results.set_visibility(run.id, run.visibility, before=after)
             raise
@@ -81,11 +87,12 @@ class ResultChanges:
 
     async def _finish_removal(self, run: Run, output: RunOutput) -> None:
         try:
-            message = await self._messages.read(run, output.message_id)
-            shown = EditableMessage.read(message)
-            if output.attachment_id in shown.attachments:
-                edited = shown.without({output.attachment_id}, notice=was_removed())
-                await self._messages.edit(run, message, list(edited.components), edited.kept())
+            async with self._lock(run):
+                message = await self._messages.read(run, output.message_id)
+                shown = EditableMessage.read(message)
+                if output.attachment_id in shown.attachments:
+                    edited = shown.without({output.attachment_id}, notice=was_removed())
+                    await self._messages.edit(run, message, list(edited.components), edited.kept())
         except ResultGone:
             log.info("message_of_output_gone", run=run.id, number=output.number)
         await self._results.mark_removed(run.id, output.number)

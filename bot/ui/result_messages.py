@@ -105,7 +105,7 @@ class ResultMessages:
             await self._request(run, press, request)
         except MalformedResponse as error:
             # Discord names no time after which to try again (30046).
-            if self._clock.now() - message.created_at > OLD_MESSAGE:
+            if self._clock.now() - run.created_at > OLD_MESSAGE:
                 raise EditsUsedUp from error
             raise Refused(sentences.discord_unavailable()) from error
 

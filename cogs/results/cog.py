@@ -22,7 +22,7 @@ from bot.ui.render.markdown import format_name, one_line
 from bot.ui.render.results import MenuEntry, Result
 from bot.ui.render.strings import RUN_DELETED
 from bot.ui.result_changes import ResultChanges
-from bot.ui.result_messages import ResultMessages
+from bot.ui.result_messages import EditsUsedUp, ResultMessages
 from bot.visibility import Visibility
 from cogs.permissions import RunAccess, actor_of
 
@@ -140,8 +140,14 @@ class ResultActions(commands.Cog):
             current = await self._runs.get(run.id)
             if current is None or current.deleted_at is not None:
                 raise Refused(sentences.result_deleted())
-            await self._changes.remove(current, output)
-            await edit_response(answer, view=sentence_card(sentences.removed(output), tone=Tone.SUCCESS))
+            try:
+                await self._changes.remove(current, output)
+            except EditsUsedUp:
+                if run.place.token_only:
+                    raise  # nobody but a press could do it later
+                await edit_response(answer, view=sentence_card(sentences.removed_later(output), tone=Tone.NEUTRAL))
+            else:
+                await edit_response(answer, view=sentence_card(sentences.removed(output), tone=Tone.SUCCESS))
 
         chunks = [outputs[at : at + SELECT_OPTIONS] for at in range(0, len(outputs), SELECT_OPTIONS)][:_MAX_SELECTS]
         rows = [ui.ActionRow[Card](_OutputSelect(chunk, remove)) for chunk in chunks]

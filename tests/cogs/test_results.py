@@ -186,3 +186,19 @@ async def test_reactions_count_once_also_while_the_bot_was_away(
     await private_answer(await mia.press(question, "Delete"), "Deleted")
     assert message.deleted
     assert question.deleted
+
+
+async def test_numbers_run_on_over_several_messages(environment: Environment, mia: Person, pictures: Channel) -> None:
+    message = await finished(environment, mia, pictures, number_of_outputs=12)
+    (further,) = [one for one in pictures.messages.values() if one.reference is message and one.attachments]
+    stored = rows(environment, "SELECT number, message_id FROM run_outputs ORDER BY number")
+    assert [row["number"] for row in stored] == list(range(1, 13))
+    assert {row["message_id"] for row in stored} == {message.id, further.id}
+    on_the_card, before = len(images(message)), images(further)
+    menu = await choose_in_menu(mia, message, "Remove a file…", "Which one")
+    await private_answer(await mia.choose(menu, "Choose a file", ["Image 12"]), "Image 12 is gone")
+    assert images(further) == before[:-1]
+    assert len(images(message)) == on_the_card
+    menu = await choose_in_menu(mia, message, "Delete…", "Delete this result?")
+    await private_answer(await mia.press(menu, "Delete"), "Deleted")
+    assert (message.deleted, further.deleted) == (True, True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sandbox.discord.errors import OLD_MESSAGE_EDITS
 from sandbox.discord.person import InteractionResult
 from sandbox.discord.state.models import Message
 from tests.faults.environment import BotUnderTest, StartedRun, eventually
@@ -101,3 +102,16 @@ async def test_a_private_run_is_moved_and_survives_a_kill(bot: BotUnderTest) -> 
     await moved.assert_consistent(images=2)
     assert len(bot.replicate.calls.creates) == 1
     assert not card.ephemeral
+
+
+async def test_an_old_result_loses_a_picture_when_discord_lets_it(bot: BotUnderTest) -> None:
+    run = await delivered(bot)
+    first, second = pictures(run)
+    await bot.kill()
+    bot.advance(7200)
+    await bot.start()
+    bot.discord.faults.refuse(EDIT, OLD_MESSAGE_EDITS, times=None)
+    await private_message(await press_remove(bot, run, "Image 2"), "few changes", "as soon as it lets me")
+    assert pictures(run) == [first, second]
+    await bot.restart()
+    await run.wait_for(lambda: pictures(run) == [first])

@@ -138,6 +138,13 @@ def removed(output: RunOutput) -> str:
     return _("File {number} is gone.").format(number=output.number)
 
 
+def removed_later(output: RunOutput) -> str:
+    return _(
+        "Discord allows few changes to messages older than an hour. {file} goes as soon as it lets me; "
+        "to be rid of it now, delete the whole result."
+    ).format(file=output_label(output))
+
+
 def private_run_may_outlive_token() -> str:
     return _("I can update a private message for 15 minutes only. If this takes longer, get the result in your DMs.")
 

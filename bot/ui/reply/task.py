@@ -179,7 +179,8 @@ class ReplyTask:
     def _may_outlive_token(self, now: datetime) -> bool:
         """Whether a private run takes so long that its message may be out of reach when it ends."""
         run = self.run
-        is_private = run.visibility is Visibility.PRIVATE and run.place.token_only
+        # A chain stays: the pictures of its earlier steps are in its message alone.
+        is_private = run.visibility is Visibility.PRIVATE and run.place.token_only and run.chain is None
         return is_private and not self._has_final and now - run.created_at >= PRIVATE_OFFER_AFTER
 
     @property

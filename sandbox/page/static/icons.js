@@ -23,7 +23,7 @@ const CROSS = "M5.6 3.2 12 9.6l6.4-6.4 2.4 2.4-6.4 6.4 6.4 6.4-2.4 2.4-6.4-6.4-6
 const STAR = "M12 2.2l3 6.4 7 .9-5.100 4.900 1.300 7L12 18l-6.200 3.400 1.300-7L2 9.500l7-.900z";
 const DRAWN = { "❌": ["cross", CROSS], "⭐": ["star", STAR] };
 
-export const EMOJI_CHOICES = ["❌", "⭐", "👍", "❤️", "😂", "🎉", "👀", "🔥", "✨", "🙏", "✅", "🔁"];
+export const EMOJI_CHOICES = ["❌", "⭐", "🙈", "✉️", "👍", "❤️", "😂", "🎉", "👀", "🔥", "✨", "🙏", "✅", "🔁"];
 
 /** Draw an icon by its name. */
 export function icon(name) {
