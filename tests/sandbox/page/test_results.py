@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from sandbox.portrait import draw_portrait
-from tests.sandbox.page.page_driver import PageDriver
+from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
@@ -31,21 +31,21 @@ async def test_an_author_makes_a_result_their_own(driver: PageDriver, tmp_path: 
     await menu.get_by_role("button", name="Remove a file…").click()
     await expect(menu).to_contain_text("Which one should go?")
     await driver.choose(menu, "Choose a file", "Image 2")
-    await expect(menu).to_contain_text("Image 2 is gone.")
+    await expect(menu).to_contain_text("Image 2 is gone.", timeout=RUN_TIMEOUT_MS)
     await expect(cells).to_have_count(2)
 
     menu = await open_menu(driver, message)
     await menu.get_by_role("button", name="Cover with a spoiler").click()
-    await expect(menu).to_contain_text("behind a spoiler")
+    await expect(menu).to_contain_text("behind a spoiler", timeout=RUN_TIMEOUT_MS)
     await expect(message.locator(".cell .zoom.hidden")).to_have_count(2)
 
     menu = await open_menu(driver, message)
     await menu.get_by_role("button", name="Send to my DMs").click()
-    await expect(menu).to_contain_text("Sent.")
+    await expect(menu).to_contain_text("Sent.", timeout=RUN_TIMEOUT_MS)
 
     menu = await open_menu(driver, message)
     await menu.get_by_role("button", name="Delete…").click()
     await expect(menu).to_contain_text("Delete this result?")
     await menu.get_by_role("button", name="Delete", exact=True).click()
-    await expect(menu).to_contain_text("Deleted.")
+    await expect(menu).to_contain_text("Deleted.", timeout=RUN_TIMEOUT_MS)
     await expect(message).to_have_count(0)
