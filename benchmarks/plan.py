@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burst, history, idle, queue, restart, streaming, takeover, transitions
+from benchmarks import burst, history, idle, library, queue, restart, streaming, takeover, transitions
 from benchmarks.candidates import OFFICIAL, PLAIN, REPLICORD, Candidate
 from benchmarks.figures import Row
 
@@ -76,3 +76,5 @@ def _others(*, quick: bool) -> Iterator[Step]:
     yield Step(f"restart {runs}", REPLICORD.name, partial(restart.measure, runs))
     rows = 1000 if quick else 1_000_000
     yield Step(f"history {rows}", REPLICORD.name, partial(history.measure, rows))
+    for results in (200,) if quick else (10_000, 100_000):
+        yield Step(f"library {results}", REPLICORD.name, partial(library.measure, results))
