@@ -227,6 +227,7 @@ class App:
             workers=self._workers,
             limiter=self._replies.limiter,
             files=self._result_files,
+            messages=self._result_messages,
             find_rules=self._find_gallery_rules,
             folder=spool_folder / ".library",
             clock=clock,

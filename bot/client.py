@@ -19,6 +19,7 @@ from bot.discord_internals import (
     add_context_menu,
     disable_voice_warnings,
     get_gateway,
+    ignore_messages,
     launch_shard,
     release_locks_of_cancelled_requests,
     remove_shard,
@@ -134,6 +135,7 @@ class Replicord(commands.AutoShardedBot):
             guild_ready_timeout=_GUILD_TIMEOUT,
             http_trace=trace,
         )
+        ignore_messages(self)
         self._on_login = on_login
         self._is_set_up = False
         self._identify_pace = identify_pace or OwnIdentifyPace(SystemClock())

@@ -46,6 +46,21 @@ def disable_voice_warnings() -> None:
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
+def ignore_messages(client: discord.Client) -> None:
+    """Read nothing of messages that are written or changed: Discord sends them with those that are deleted.
+
+    In busy servers they are most of what the gateway brings, and discord.py would build an object from each. It has no
+    setting that leaves out an event of an intent.
+    """
+    parsers = client._connection.parsers  # noqa: SLF001  # see above
+    for event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
+        parsers[event] = _ignore_event
+
+
+def _ignore_event(_data: object) -> None:
+    """Do nothing."""
+
+
 class _DeferredLock(AsyncDeferredLock):
     async def __aexit__(self, *exception: object) -> None:
         try:

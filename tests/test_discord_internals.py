@@ -29,6 +29,7 @@ from bot.discord_internals import (
     download_from_cdn,
     error_fields,
     get_gateway,
+    ignore_messages,
     is_malformed_response,
     mark_responded,
     register_view,
@@ -84,9 +85,9 @@ class Server:
 
 
 class Client(discord.Client):
-    def __init__(self) -> None:
+    def __init__(self, intents: discord.Intents | None = None) -> None:
         disable_voice_warnings()
-        super().__init__(intents=discord.Intents(guilds=True), guild_ready_timeout=0.05)
+        super().__init__(intents=intents or discord.Intents(guilds=True), guild_ready_timeout=0.05)
         self.tree = app_commands.CommandTree(self)
 
 
@@ -146,6 +147,38 @@ async def test_client_connects_to_the_given_urls(client: Client) -> None:
 def test_voice_warnings_are_off(caplog: pytest.LogCaptureFixture) -> None:
     Client()
     assert "voice" not in caplog.text, "discord.py warns about voice libraries by another flag."
+
+
+async def test_messages_are_not_read(standin: DiscordStandIn) -> None:
+    sentence = "discord.py reads events by another table than the one that ignore_messages changes."
+    seen: list[str] = []
+    async with Client(discord.Intents(guilds=True, guild_messages=True)) as client:
+        ignore_messages(client)
+
+        async def on_message(_message: discord.Message) -> None:
+            seen.append("message")
+
+        async def on_raw_message_edit(_event: discord.RawMessageUpdateEvent) -> None:
+            seen.append("edit")
+
+        async def on_raw_message_delete(_event: discord.RawMessageDeleteEvent) -> None:
+            seen.append("delete")
+
+        for listener in (on_message, on_raw_message_edit, on_raw_message_delete):
+            client.event(listener)
+        await client.login(standin.bot_token)
+        connection = asyncio.create_task(client.connect())
+        async with asyncio.timeout(10):
+            await client.wait_until_ready()
+            mia = standin.person("mia")
+            message = await mia.send_message(standin.state.channel("general"), "hello")
+            await mia.edit(message, "hello again")
+            await mia.delete(message)
+            while "delete" not in seen:
+                await asyncio.sleep(0.01)
+        assert seen == ["delete"], sentence
+        await client.close()
+        await asyncio.wait({connection})
 
 
 async def test_login_works_after_a_failed_one(standin: DiscordStandIn) -> None:

@@ -46,6 +46,7 @@ from bot.ui.render.library import (
 )
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
+from bot.ui.result_messages import ResultGone, ResultMessages
 from bot.visibility import Visibility
 from bot.worker_pool import WorkersBusy
 from cogs.favourites.stars import Stars
@@ -74,6 +75,7 @@ class LibraryCommands(
         stars: Stars,
         thumbnails: Thumbnails,
         load_picture: LoadPicture,
+        messages: ResultMessages,
         export: LibraryExport,
         offers: NextOffers,
     ) -> None:
@@ -83,6 +85,7 @@ class LibraryCommands(
         self._stars = stars
         self._thumbnails = thumbnails
         self._load_picture = load_picture
+        self._messages = messages
         self._export = export
         self._offers = offers
 
@@ -177,6 +180,23 @@ class LibraryCommands(
         is_author = entry.author_id == interaction.user.id
         card = entry_card(entry, run, state, is_author=is_author, rows=await self._next_rows(entry, run))
         await edit_message(interaction, view=card, open_files=entry_files(entry))
+        if await self._has_gone_unseen(entry, run):
+            gone = await self._library.get_entry(run_id, interaction.user.id)
+            if gone is not None:
+                card = entry_card(gone, run, state, is_author=is_author)
+                await edit_response(interaction, view=card, open_files=entry_files(gone))
+
+    async def _has_gone_unseen(self, entry: LibraryEntry, run: Run) -> bool:
+        """Return whether the message of a result was deleted while the bot was away; it is noted then."""
+        if entry.deleted_at is not None or run.place.token_only:
+            return False
+        try:
+            await self._messages.read(run, run.place.message_id)
+        except ResultGone:
+            return await self._library.mark_message_deleted(run.place.message_id)
+        except (Refused, *REQUEST_ERRORS):
+            return False
+        return False
 
     async def _next_rows(self, entry: LibraryEntry, run: Run) -> list[ui.ActionRow[Any]]:
         """Return the row with what can be done with the pictures of a result, where the bot can read them."""
@@ -221,6 +241,9 @@ class LibraryCommands(
                 return None
             data = await self._load_picture(run, pictures[0])
             return await self._thumbnails.save(entry.run_id, data, owner=entry.author_id)
+        except ResultGone:
+            await self._library.mark_message_deleted(pictures[0].message_id)
+            return None
         except (WorkersBusy, StoreError, OSError, ReplicordError, *REQUEST_ERRORS):
             return None
 

@@ -14,6 +14,7 @@ from bot.runs.input_files import InputSpool
 from bot.store.store import Store
 from bot.ui.discord_rate_limits import RateLimiter
 from bot.ui.gallery_keeper import GalleryKeeper
+from bot.ui.result_messages import ResultMessages
 from bot.worker_pool import WorkerPool
 from cogs.favourites.cog import Favourites
 from cogs.favourites.stars import FindGalleryRules, Stars
@@ -34,12 +35,14 @@ class LibraryParts:
         workers: WorkerPool,
         limiter: RateLimiter,
         files: ResultFiles,
+        messages: ResultMessages,
         find_rules: FindGalleryRules,
         folder: Path,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._client = client
+        self._messages = messages
         self._store = store
         self._files = InputSpool(folder)
         self._load_picture = load_picture = PictureLoader(client, files=files, folder=folder).load
@@ -74,6 +77,7 @@ class LibraryParts:
                 stars=self._stars,
                 thumbnails=self.thumbnails,
                 load_picture=self._load_picture,
+                messages=self._messages,
                 export=self._export,
                 offers=offers,
             ),

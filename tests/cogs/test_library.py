@@ -140,3 +140,32 @@ def find_in_tables(environment: Environment, text: str) -> set[str]:
         for row in query(environment, f"SELECT * FROM {table.name}")  # noqa: S608  # a name of ours
         if any(text in str(value) for value in row)
     }
+
+
+async def test_a_message_deleted_while_the_bot_was_away_is_noticed(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    message = await make(environment, mia, pictures, "a cat in the rain")
+    await environment.bot.stop()
+    await environment.discord.person("olga").delete(message)
+    await environment.start_bot()
+    page = await mia.use_command(pictures, "library browse")
+    await private_text(page, "a cat in the rain")
+    await mia.choose(shown(page), "Open a result", ["1 · a cat in the rain"])
+    await private_text(page, "The message was deleted in Discord")
+    assert not {"Open", "Delete…"} & set(shown(page).buttons)
+    assert query(environment, "SELECT * FROM library_thumbnails") == []
+
+
+async def test_a_missing_thumbnail_is_made_when_its_page_is_shown(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    await make(environment, mia, pictures, "a cat in the rain")
+    with closing(sqlite3.connect(environment.database_path)) as database:
+        database.execute("DELETE FROM library_thumbnails")
+        database.commit()
+    page = await mia.use_command(pictures, "library browse")
+    await private_text(page, "a cat in the rain")
+    await eventually(lambda: query(environment, "SELECT 1 FROM library_thumbnails WHERE length(data) > 0"))
+    [(small,)] = query(environment, "SELECT data FROM library_thumbnails")
+    await reached(environment, lambda: [file.data for file in shown(page).attachments] == [small])
