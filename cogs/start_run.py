@@ -7,8 +7,10 @@ from typing import Any
 import discord
 
 from bot.catalog.catalog import Command
+from bot.characters.placement import Placement, restore_written
 from bot.client import Replicord
 from bot.clock import Clock
+from bot.errors import BadOption
 from bot.formatting import join_facts
 from bot.media.types import InputFile, StoredFile
 from bot.money.budgets import BudgetLimit, Owner, Period, Scope, budget_key
@@ -86,7 +88,7 @@ class RunStarter:
         values, chosen = take_visibility(command.layout, values)
         preferences = await self._personal.get_preferences(interaction.user.id)
         placement = await self._personal.place(interaction, command.layout, values, chosen=preferences)
-        options = parse_options(command.layout, placement.values, fetch_addresses=is_served(str(command.target)))
+        options = _parse(command, placement)
         decision = await self._access.decide(
             interaction,
             command=command.name,
@@ -106,7 +108,7 @@ class RunStarter:
             interaction,
             priced,
             run_it=partial(start, values=values, is_confirmed=True),
-            change_it=partial(self._change, command=command, options=options, start=start),
+            change_it=partial(self._change, command=command, options=options, placement=placement, start=start),
         ):
             return None
         server = server_quota(decision.terms)
@@ -178,11 +180,14 @@ class RunStarter:
         *,
         command: Command,
         options: ParsedOptions,
+        placement: Placement,
         start: Callable[..., Awaitable[object]],
     ) -> None:
         """Open the form of the same run; what was attached stays unless it is replaced."""
         files = [as_given(file) for file in options.files]
-        form = build_form(command.layout, restore_values(command.layout, options.input, files))
+        written = placement.describe_written(options.input, options.files)
+        values = restore_written(restore_values(command.layout, options.input, files), written, files)
+        form = build_form(command.layout, values)
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
             await start(answer, form.parse_answers(answers))
@@ -250,6 +255,16 @@ class RunStarter:
         """Return who sees a run: no more people than see the run whose output it uses."""
         source = await self._runs.get(parent.run_id) if parent is not None else None
         return stricter_visibility(chosen, source.visibility) if source is not None else chosen
+
+
+def _parse(command: Command, placement: Placement) -> ParsedOptions:
+    """Return the parsed options; what is missing may be the picture of a name that is no character's."""
+    try:
+        return parse_options(command.layout, placement.values, fetch_addresses=is_served(str(command.target)))
+    except BadOption as error:
+        if not placement.notes:
+            raise
+        raise BadOption(error.option, "\n".join([error.sentence, *placement.notes])) from error
 
 
 def default_visibility(of_command: Visibility, preferences: Preferences) -> Visibility:

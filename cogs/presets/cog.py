@@ -174,12 +174,11 @@ class PresetCommands(
     @app_commands.command(description="Let others use a preset of yours, or stop that")
     @app_commands.describe(
         name="The preset",
-        with_="Who can use it",
+        to="Who can use it",
         command="Also as a command of this server; for who manages it",
     )
-    @app_commands.rename(with_="with")
     @app_commands.choices(
-        with_=[
+        to=[
             app_commands.Choice(name="this server", value="server"),
             app_commands.Choice(name="everybody (editors only)", value="everybody"),
             app_commands.Choice(name="nobody", value="nobody"),
@@ -189,27 +188,27 @@ class PresetCommands(
         self,
         interaction: Interaction,
         name: str,
-        with_: Literal["server", "everybody", "nobody"],
+        to: Literal["server", "everybody", "nobody"],
         command: bool = False,  # noqa: FBT001, FBT002  # an option of Discord's
     ) -> None:
         preset = await self._find(interaction, name)
         if preset.owner_id != interaction.user.id:
             raise Refused(_("Only who saved a preset can share it."))
-        if with_ == "everybody":
+        if to == "everybody":
             self._editors.check(interaction.user)
-        if with_ == "server" and not interaction.is_guild_integration():
+        if to == "server" and not interaction.is_guild_integration():
             raise Refused(_("Use this in the server that you want to share it with."))
         if command:
-            self._check_publishable(interaction, preset, with_)
+            self._check_publishable(interaction, preset, to)
         await defer(interaction, ephemeral=True)
-        if with_ == "nobody":
+        if to == "nobody":
             for guild_id in preset.shares:
                 await self._presets.unshare(preset.id, guild_id)
             await self._published.update()
             sentence = _("Only you can use {name} now.").format(name=f"**{preset.name}**")
             await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
             return
-        await self._share(interaction, preset, everybody=with_ == "everybody", command=command)
+        await self._share(interaction, preset, everybody=to == "everybody", command=command)
 
     async def _share(self, interaction: Interaction, preset: Preset, *, everybody: bool, command: bool) -> None:
         guild_id = EVERYBODY if everybody else interaction.guild_id or EVERYBODY
@@ -324,9 +323,9 @@ class PresetCommands(
         tone = Tone.ERROR if result is SaveResult.TOO_MANY else Tone.SUCCESS
         await edit_response(interaction, view=sentence_card(sentence, tone=tone))
 
-    def _check_publishable(self, interaction: Interaction, preset: Preset, with_: str) -> None:
+    def _check_publishable(self, interaction: Interaction, preset: Preset, to: str) -> None:
         """Raise Refused if a preset cannot be a command of this server, or not by this person."""
-        if with_ != "server":
+        if to != "server":
             raise BadOption("command", _("`command` goes only with this server."))
         if not interaction.permissions.manage_guild:
             raise Refused(_("Only who manages this server can make a preset one of its commands."))

@@ -93,6 +93,11 @@ async def test_a_name_in_a_prompt_becomes_description_and_picture(
     assert is_picture(last_input(environment)["subject"])
 
 
+async def test_a_missing_picture_of_an_unknown_name_is_explained(mia: Person, pictures: Channel) -> None:
+    refused = await mia.use_command(pictures, "generate", {"prompt": "@stranger on a beach"})
+    await private_text(refused, "Attach an image as `subject`", "Not one of your characters, so just words: @stranger")
+
+
 async def test_a_model_without_pictures_is_told_the_description(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:

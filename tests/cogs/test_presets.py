@@ -89,7 +89,7 @@ async def test_a_published_preset_is_a_command_of_its_server(environment: Enviro
     ada, noah = environment.discord.person("ada"), environment.discord.person("noah")
     made = await finished(environment, await ada.use_command(pictures, "draw", {"prompt": "a fox", "seed": 3}))
     await private_text(await save_preset(environment, ada, made, "logo", Prompt="a logo of {prompt}"), "Saved logo")
-    shared = {"name": "logo", "with": "server", "command": True}
+    shared = {"name": "logo", "to": "server", "command": True}
     await private_text(await ada.use_command(pictures, "preset share", shared), "/logo")
     guild = pictures.guild
     assert guild is not None
@@ -104,7 +104,7 @@ async def test_a_published_preset_is_a_command_of_its_server(environment: Enviro
     assert last_input(environment)["prompt"] == "a logo of a house"
 
     await private_text(await noah.use_command(pictures, "preset delete", {"name": "logo"}), "manages this server")
-    await private_text(await ada.use_command(pictures, "preset share", {"name": "logo", "with": "nobody"}), "Only you")
+    await private_text(await ada.use_command(pictures, "preset share", {"name": "logo", "to": "nobody"}), "Only you")
     await eventually(lambda: environment.discord.commands.find("logo", 1, guild.id) is None)
     await private_text(await noah.use_command(pictures, "preset use", {"name": "logo"}), "There is no preset")
 
@@ -112,12 +112,12 @@ async def test_a_published_preset_is_a_command_of_its_server(environment: Enviro
 async def test_only_those_who_may_share_widely_do(environment: Environment, mia: Person, pictures: Channel) -> None:
     made = await finished(environment, await mia.use_command(pictures, "draw", {"prompt": "a boat"}))
     await private_text(await save_preset(environment, mia, made, "boat"), "Saved boat")
-    published = {"name": "boat", "with": "server", "command": True}
+    published = {"name": "boat", "to": "server", "command": True}
     await private_text(await mia.use_command(pictures, "preset share", published), "Only who manages this server")
-    everybody = {"name": "boat", "with": "everybody"}
+    everybody = {"name": "boat", "to": "everybody"}
     await private_text(await mia.use_command(pictures, "preset share", everybody), "editors")
     await private_text(
-        await mia.use_command(pictures, "preset share", {"name": "boat", "with": "server"}), "can use boat now"
+        await mia.use_command(pictures, "preset share", {"name": "boat", "to": "server"}), "can use boat now"
     )
     noah = environment.discord.person("noah")
     await finished(environment, await noah.use_command(pictures, "preset use", {"name": "boat"}))

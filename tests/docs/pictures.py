@@ -62,7 +62,14 @@ class Taker:
 
     def all(self) -> list[Callable[[], Awaitable[Path]]]:
         """Return what takes the pictures, in order."""
-        return [self.take_running, self.take_stopped, self.take_text, self.take_timeline, self.take_phone]
+        return [
+            self.take_running,
+            self.take_stopped,
+            self.take_text,
+            self.take_timeline,
+            self.take_phone,
+            self.take_character,
+        ]
 
     async def take_running(self) -> Path:
         """A card while it runs, with three of five images."""
@@ -72,6 +79,25 @@ class Taker:
             path = await self._save(message, "running")
             await driver.wait_until_finished(message)
             return path
+
+    async def take_character(self) -> Path:
+        """A card of a run that was given a character by its name."""
+        async with self._open(DESKTOP) as driver:
+            await driver.start_command("character save")
+            await driver.fill_option("name", "mia")
+            await driver.attach_file("photo", self._portrait)
+            await driver.send()
+            form = driver.page.get_by_role("dialog", name="Save @mia")
+            await form.get_by_label("Description").fill("a woman with short hair and round glasses")
+            await form.get_by_label("I may use the pictures of this person").check()
+            await form.get_by_role("button", name="Submit").click()
+            await driver.page.get_by_text("Saved @mia").wait_for()
+            await driver.start_command("generate")
+            await driver.fill_option("prompt", "@mia as an astronaut")
+            await driver.fill_option("number_of_outputs", "2")
+            message = await driver.new_message_after(driver.send)
+            await driver.wait_until_finished(message)
+            return await self._save(message, "character")
 
     async def take_stopped(self) -> Path:
         """A card that was stopped with a ❌ after two images."""

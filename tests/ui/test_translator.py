@@ -10,7 +10,10 @@ from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 from bot.ui.translator import Translator, read_languages
 from cogs.about.cog import About
 from cogs.chain.cog import ChainCommands
+from cogs.characters.cog import CharacterCommands
 from cogs.models.cog import ModelsCommands
+from cogs.preferences.cog import PreferencesCommand
+from cogs.presets.cog import PresetCommands
 from cogs.privacy.cog import PrivacyCommands
 from cogs.run.cog import RunCommand
 from cogs.runs.cog import RunsCommands
@@ -18,7 +21,10 @@ from cogs.runs.cog import RunsCommands
 COGS: tuple[type[commands.Cog], ...] = (
     About,
     ChainCommands,
+    CharacterCommands,
     ModelsCommands,
+    PreferencesCommand,
+    PresetCommands,
     PrivacyCommands,
     RunCommand,
     RunsCommands,
