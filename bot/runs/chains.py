@@ -95,6 +95,7 @@ def _follow(run: Run, chain: RunChain, plan: StepPlan, picture: FileItem | None,
         canceled_by_id=run.canceled_by_id,
         parent=RunParent(run.id, 1 if picture is not None else None),
         visibility=run.visibility,
+        characters=run.characters,  # the plan of the chain has their descriptions
         chain=replace(chain, number=chain.number + 1, earlier=(*chain.earlier, done)),
     )
 

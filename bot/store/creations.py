@@ -81,7 +81,7 @@ _CLEAR: Final = (
     update(runs)
     .where(runs.c.id.in_(_THESE))
     .values(
-        input={}, prompt=None, summary="", notes=[], written=None, characters=None,
+        input={}, prompt=None, summary="", notes=[], written=None, characters=None, chain=None,
         forgotten_at=func.coalesce(runs.c.forgotten_at, bindparam("at", type_=Time)),
     )
 )  # fmt: skip
