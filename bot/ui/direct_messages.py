@@ -37,13 +37,23 @@ class DirectMessages:
         self._client = client
         self._messages = messages
         self._limiter = limiter
+        self._sending: set[tuple[int, str]] = set()
         self._places = asyncio.Semaphore(_COPIES_AT_ONCE)
 
     async def send_result(self, user_id: int, run: Run, message_ids: Sequence[int], *, key: str) -> None:
         """Send these messages of a result to a person; ``key`` names the request, which is sent once.
 
-        Refused if the result cannot be read, or the person takes no direct messages.
+        Refused if the result cannot be read, the person takes no direct messages, or is being sent it already.
         """
+        if (user_id, run.id) in self._sending:
+            raise Refused(results.already_sending())
+        self._sending.add((user_id, run.id))
+        try:
+            await self._send_messages(user_id, run, message_ids, key=key)
+        finally:
+            self._sending.discard((user_id, run.id))
+
+    async def _send_messages(self, user_id: int, run: Run, message_ids: Sequence[int], *, key: str) -> None:
         async with self._places:
             for number, message_id in enumerate(message_ids):
                 message = await self._messages.read(run, message_id)

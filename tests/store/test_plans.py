@@ -13,6 +13,7 @@ from bot.store.gallery import GalleryRules
 from bot.store.library import LibraryQuery
 from bot.store.models import RunState
 from bot.store.store import Store
+from bot.visibility import Visibility
 from tests.store.databases import sqlite_only
 from tests.store.samples import BOB, MIA, PNG, T0, after, load_files, make_run
 
@@ -78,6 +79,7 @@ async def execute_everything(store: Store) -> None:
     await runs.export(MIA)
     await runs.count_stored(MIA)
     await runs.mark_delivered(run.id, at=T0)
+    await change_result(store, run.id)
     await use_library(store, run.id)
     await runs.delete_expired(after(86_400), prompts_for=AGE, files_for=AGE)
     await runs.erase(MIA)
@@ -90,6 +92,21 @@ async def execute_everything(store: Store) -> None:
     await runs.mark_delivered("old", at=T0)
     await runs.delete_expired(after(86_400), runs_for=AGE)
     await store.commands.save(CommandRow(name="draw", target="a/b", added_by=MIA, added_at=T0))
+
+
+async def change_result(store: Store, run_id: str) -> None:
+    """Execute what changes a delivered result."""
+    results = store.results
+    await store.runs.list_outputs(run_id)
+    await results.note_reaction(run_id, MIA, "❌")
+    await results.forget_reaction(run_id, MIA, "❌")
+    await results.set_visibility(run_id, Visibility.SPOILER, before=Visibility.PUBLIC)
+    await results.request_removal(run_id, 1)
+    await results.mark_removed(run_id, 1)
+    await results.request_deletion(run_id)
+    await results.list_being_changed(since=T0)
+    await results.list_recent(since=T0, limit=9)
+    await results.mark_deleted(run_id)
 
 
 async def use_library(store: Store, run_id: str) -> None:

@@ -144,7 +144,7 @@ def run_entry(run: Run, *, image: str | None = None, button: ui.DynamicItem[ui.B
     state = join_facts(
         _("deleted") if is_gone else _STATES[run.state], format_timestamp(run.created_at), "" if is_gone else link
     )
-    return Entry(text=f"{head}\n-# {state}", url=url, image=image, button=button)
+    return Entry(text=f"{head}\n-# {state}", url=None if is_gone else url, image=image, button=button)
 
 
 def message_url(place: Place) -> str:

@@ -180,6 +180,10 @@ def sent_to_dm() -> str:
     return _("Sent. Look in your direct messages.")
 
 
+def already_sending() -> str:
+    return _("I'm already sending you this result.")
+
+
 def dms_closed() -> str:
     return _("I can't send you direct messages. Allow them in your privacy settings for this server, then try again.")
 
