@@ -1,8 +1,11 @@
 """Characters in prompts and in inputs for files."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.characters.placement import Placement, mentioned_keys, place_characters, restore_written
 from bot.errors import BadOption
@@ -11,7 +14,7 @@ from bot.options.form import build_form, restore_values
 from bot.options.layout import OptionLayout
 from bot.options.parse import parse_options
 from tests.characters.samples import make_character
-from tests.options.samples import TEXT, URI, layout_of
+from tests.options.samples import TEXT, URI, each_model, layout_of, real_layout
 
 IMAGE = {**URI, "description": "An image of a person"}
 IMAGES = {"type": "array", "items": URI, "description": "Reference images"}
@@ -173,3 +176,31 @@ def test_an_edited_form_shows_what_was_written(layout: OptionLayout, values: dic
     again = place(layout, **form.parse_answers(answers))
     assert parse_options(layout, again.values).input == parsed.input
     assert again.prompt == first.prompt
+
+
+@each_model
+def test_every_real_model_gets_what_it_takes(path: Path) -> None:
+    layout = real_layout(path)
+    required = {name: "x" for name in layout.required if (one := layout.field(name)) and not one.accepts_files}
+    if layout.prompt_field is None:
+        assert mentioned_keys(layout, required) == frozenset()
+        return
+    placement = place(layout, **required | {layout.prompt_field: "@mia in the rain"})
+    images = [one.name for one in layout.fields if one.accepts_files and "image/*" in one.accepts]
+    assert placement.values[layout.prompt_field] == "a woman with red hair in the rain"
+    if not images:
+        return
+    assert not placement.notes
+    pictures_given = placement.values[next(name for name in images if name in placement.values)]
+    assert [one.character for one in pictures_given] == ["Mia"]
+
+
+@given(values=st.dictionaries(st.sampled_from(["prompt", "subject", "subject_url", "mask", "seed"]), st.text()))
+def test_any_words_are_placed_or_refused_in_a_sentence(values: dict[str, str]) -> None:
+    sentence = "`"
+    try:
+        kept = place(ONE, **values).values.keys()
+    except BadOption as error:
+        kept, sentence = values.keys(), error.sentence
+    assert kept == values.keys()
+    assert sentence.startswith("`")
