@@ -113,3 +113,22 @@ async def test_again_runs_the_whole_chain_again(environment: Environment, mia: P
     await reached(environment, lambda: over(again))
     assert len(environment.replicate.predictions) == before + 3
     assert "1 · /draw · Done" in words(again)
+
+
+async def test_a_chain_goes_on_where_only_a_token_reaches(environment: Environment, mia: Person) -> None:
+    mia.user.installed = True
+    elsewhere = environment.discord.state.channel("lobby")
+    message = await run_poster(environment, mia, elsewhere)
+    assert "3 · /cutout · Done" in words(message)
+    assert len(message.attachments) == 3
+
+
+async def test_a_private_chain_is_seen_by_its_author_alone(
+    environment: Environment, mia: Person, noah: Person, pictures: Channel
+) -> None:
+    given = {"prompt": "a secret", "visibility": "private"}
+    message = answered(await mia.use_command(pictures, "poster", given))
+    await reached(environment, lambda: over(message))
+    assert message.ephemeral
+    assert "3 · /cutout · Done" in words(message)
+    assert message not in noah.visible_messages(pictures)

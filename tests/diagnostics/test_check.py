@@ -264,7 +264,7 @@ async def test_pending_command_changes_are_listed(run_check: RunCheck) -> None:
     [line] = [line for line in lines if line.startswith("✓ Commands")]
     assert "0 registered with Discord; the next start adds /" in line
     names = re.findall(r"/([\w ]+?)(?=,| and |\.)", line)
-    assert {"generate", "about"} < set(names)
+    assert "about" in names
     readme = README.read_text()
     assert [name for name in names if name not in readme] == [], "the README lists every command"
 

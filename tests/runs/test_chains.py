@@ -1,10 +1,8 @@
 """A chain's steps run one after the other, each once, whatever happens between two of them."""
 
-import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,13 +11,10 @@ from bot.backends.prediction import Status
 from bot.runs.engine import CancelResult
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.errors import StoreError
-from bot.store.models import Run, RunState
-from bot.store.run_chain import RunChain, StepPlan
-from tests.runs.environment import IMAGES, TARGET, Environment
+from bot.store.models import RunState
+from tests.runs.chains import NAMES, URL, finished, start_chain, succeed, until
+from tests.runs.environment import Environment
 from tests.store.samples import load_files
-
-URL = "https://replicate.delivery/1.png"
-NAMES = ("draw", "enhance", "cutout")
 
 
 @pytest.fixture
@@ -29,46 +24,6 @@ async def env(created_url: str, tmp_path: Path) -> AsyncIterator[Environment]:
     Image.new("RGB", (8, 8), "red").save(environment.picture)
     yield environment
     await environment.close()
-
-
-def plan(command: str, number: int) -> StepPlan:
-    first = number == 1
-    return StepPlan(
-        command=command,
-        target=str(TARGET),
-        input={"prompt": "a fox"} if first else {"image": "file:0"},
-        output_schema=IMAGES,
-        prompt="a fox" if first else None,
-        picture="" if first else "image",
-        accepts=() if first else ("image/*",),
-    )
-
-
-async def start_chain(env: Environment, *names: str, **changes: Any) -> Run:
-    steps = tuple(plan(name, number) for number, name in enumerate(names or NAMES, start=1))
-    chain = RunChain(id="c", name="poster", number=1, steps=steps, prompt="a fox", began_at=env.clock.now())
-    return await env.start(id="c", command=steps[0].command, input=steps[0].input, chain=chain, **changes)
-
-
-async def until(env: Environment, condition: Callable[[], bool]) -> None:
-    """Wait until something is true; pictures are read in a process of their own, which takes real time."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await env.clock.advance(0.2)
-            await asyncio.sleep(0.01)
-
-
-async def succeed(env: Environment, number: int, output: Any = (URL,)) -> None:
-    """Let the prediction of step ``number`` be created and succeed."""
-    await until(env, lambda: len(env.replicate.by_id) >= number)
-    list(env.replicate.by_id.values())[number - 1].end(Status.SUCCEEDED, env.clock.now(), output=list(output))
-
-
-async def finished(env: Environment, run_id: str) -> Run:
-    """Return the row of a run once its final snapshot is shown."""
-    await until(env, lambda: any(reply.finished for reply in env.replies.get(run_id, ())))
-    await env.clock.settle()
-    return await env.row(run_id)
 
 
 async def test_each_step_is_given_the_picture_before_it(env: Environment) -> None:
@@ -188,18 +143,14 @@ async def test_killed_before_a_step_is_delivered(env: Environment) -> None:
 async def test_killed_after_the_next_step_is_reserved(env: Environment) -> None:
     await start_chain(env)
     env.runs.stall("mark_sent")  # of the second step
-    await succeed_first(env)
+    await succeed(env, 1)
+    await until(env, lambda: env.runs.calls["mark_sent"] == 2)
     await env.restart()
     env.runs.resume()
     await succeed(env, 2)
     await succeed(env, 3)
     assert (await finished(env, "c-3")).state is RunState.SUCCEEDED
     assert len(env.replicate.creates) == 3
-
-
-async def succeed_first(env: Environment) -> None:
-    await succeed(env, 1)
-    await until(env, lambda: env.runs.calls["mark_sent"] == 2)
 
 
 async def test_a_database_outage_between_steps_is_survived(env: Environment) -> None:

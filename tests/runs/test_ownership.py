@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bot.backends.prediction import Status
 from bot.runs.engine import CancelResult, Restarting
@@ -13,6 +15,7 @@ from bot.runs.policy import Policy
 from bot.store.errors import LeaseLost
 from bot.store.models import Place, RunState
 from bot.store.store import Store
+from tests.runs.chains import finished, start_chain, succeed, until
 from tests.runs.environment import AUTHOR, OTHER, Environment, StoreClock, make_photo
 from tests.runs.fake_replicate import LOST_ANSWER, NEVER_ARRIVED, FakeReplicate
 from tests.store.databases import postgresql_only
@@ -278,3 +281,22 @@ async def test_start_meets_a_takeover(processes: tuple[Process, Process]) -> Non
         await old.engine.start(old.new_run())
     assert await new.store.runs.list_undelivered() == ()
     assert old.replicate.creates == []
+
+
+async def test_a_chain_goes_on_with_its_new_owner(processes: tuple[Process, Process], tmp_path: Path) -> None:
+    old, new = processes
+    old.picture = new.picture = tmp_path / "picture.png"
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    await start_chain(old)
+    old.runs.stall("mark_step_delivered")
+    await succeed(old, 1)
+    await until(old, lambda: old.runs.calls["mark_step_delivered"] == 1)
+    await new.take_over()
+    await until(new, lambda: len(new.replicate.by_id) == 2)
+    old.runs.resume()
+    await old.clock.advance(60)
+    await succeed(new, 2)
+    await succeed(new, 3)
+    assert (await finished(new, "c-3")).state is RunState.SUCCEEDED
+    assert len(new.replicate.creates) == 3
+    assert "c-2" not in old.replies
