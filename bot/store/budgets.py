@@ -3,8 +3,9 @@
 Both happen in the transaction of the run itself, so a crash loses nothing and counts nothing twice: what is reserved
 stands in the run's row, and the one transition that ends the run moves it. Sums are kept by key and day, never counted.
 
-On SQLite, a transaction holds the write lock. On PostgreSQL, every transaction that touches money takes one lock first,
-so two runs never both get the last dollar, and no two transactions wait for each other's sums.
+On SQLite, a transaction holds the write lock. On PostgreSQL, a reservation that a budget may refuse takes one lock
+first, so two runs never both get the last dollar. Without a budget nobody waits for more than a row: every transaction
+changes the sum of the whole bot first, so no two of them wait for each other's rows.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -144,12 +145,10 @@ class UsageFilter:
 
 
 class BudgetSums:
-    """What the transaction of a reservation or of an end does with money. Lock first, before any other row."""
+    """What the transaction of a reservation or of an end does with money."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        if connection.dialect.name == "postgresql":
-            connection.execute(_LOCK_MONEY)
 
     def reserve(self, run: Run, spender: Spender, given: Sequence[BudgetLimit]) -> "BudgetExceeded | Run":
         """Reserve a run's estimate, and return the run as it is to be inserted; or the budget that it would exceed.
@@ -161,6 +160,8 @@ class BudgetSums:
         stored = self._stored_limits(spender)
         limits = [*(limit for _, limit in stored), *given]
         if cost > 0 and limits:
+            if self._connection.dialect.name == "postgresql":
+                self._connection.execute(_LOCK_MONEY)
             sums = self._read_sums({limit.key for limit in limits}, day)
             exceeded = find_exceeded(limits, sums, cost=cost, day=day)
             if exceeded is not None:

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bot.media.types import InputFile
 from bot.money.budgets import BudgetExceeded, BudgetLimit
-from bot.store.budgets import BudgetSums
 from bot.store.models import Run, RunOutput, RunState
 from bot.store.quota import ServerQuota
 from bot.store.run_chain import RunChain
@@ -84,8 +83,6 @@ def deliver_step(
     chain = run.chain
     if chain is None:
         raise ValueError(f"Run {run.id} is no step of a chain.")
-    if following is not None:
-        BudgetSums(connection)  # whose lock comes before that of any row
     row = connection.execute(_LOCK_CHAIN, {"chain_id": chain.id}).first()
     step = connection.execute(_SELECT_STEP, {"run_id": run.id}).first()
     if not deliver_run(connection, run.id, at, outputs, fences) or row is None or step is None or row.run_id != run.id:

@@ -163,7 +163,6 @@ def reserve_run(
     Return the quota or the budget that it would exceed instead. ``limits`` are budgets beside the stored ones; those of
     the author's ``roles`` are among the stored ones.
     """
-    sums = BudgetSums(connection)
     if run.fence is not None and connection.execute(_LOCK_LEASE, {"fence": run.fence}).first() is None:
         raise LeaseLost
     exceeded = check_quota(
@@ -177,7 +176,7 @@ def reserve_run(
     if exceeded is not None:
         return exceeded
     spender = Spender(guild_id=run.place.guild_id, author_id=run.author_id, command=run.command, roles=roles)
-    reserved = sums.reserve(run, spender, limits)
+    reserved = BudgetSums(connection).reserve(run, spender, limits)
     if isinstance(reserved, BudgetExceeded):
         return reserved
     insert_run(connection, reserved, files)
@@ -226,10 +225,9 @@ def end_run(
 
     What its server told of the end is no longer needed. ``sample`` is what it took, for runs like it (their subject).
     """
-    sums = BudgetSums(connection)
     if execute_fenced(connection, _ENDED, {"run_id": run_id, **values}, fences).rowcount != 1:
         return False
-    sums.capture(run_id, values.get("cost"))
+    BudgetSums(connection).capture(run_id, values.get("cost"))
     if sample is not None:
         keep_sample(connection, sample[0], run_id, sample[1], values["ended_at"])
     connection.execute(_DELETE_PREDICTION_END, {"run_id": run_id})
