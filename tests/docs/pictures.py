@@ -29,6 +29,11 @@ SCALE = 1.5
 QUALITY = 82
 TIMINGS = Timings(boot=1.2, image=1.2, tokens_per_second=160)
 PROMPT = "a friendly astronaut, orange suit, short hair"
+WISHES = (
+    "a lighthouse in a storm", "a fox asleep in autumn leaves", "a glass city at night", "an old map of the moon",
+    "a teapot shaped like a whale", "a garden on a rooftop", "a red balloon", "a cat reading a newspaper",
+    "mountains made of paper",
+)  # fmt: skip
 STORY = "Tell me a short story about a lighthouse that was afraid of the dark."
 
 
@@ -69,6 +74,7 @@ class Taker:
             self.take_timeline,
             self.take_phone,
             self.take_character,
+            self.take_library,
         ]
 
     async def take_running(self) -> Path:
@@ -137,6 +143,20 @@ class Taker:
             await driver.messages.first.scroll_into_view_if_needed()
             await driver.page.locator(".message .cell img").first.scroll_into_view_if_needed()
             return self._write(await driver.page.screenshot(), "phone")
+
+    async def take_library(self) -> Path:
+        """A page of somebody's library."""
+        async with self._open(TALL) as driver:
+            await driver.open_channel("pictures")
+            for prompt in WISHES:
+                await driver.start_command("draw")
+                await driver.fill_option("prompt", prompt)
+                message = await driver.new_message_after(driver.send)
+                await driver.wait_until_finished(message)
+            await driver.start_command("library browse")
+            page = await driver.new_message_after(driver.send)
+            await page.locator(".cell img").nth(len(WISHES) - 1).wait_for()
+            return await self._save(page, "library")
 
     @asynccontextmanager
     async def _open(self, size: ViewportSize, *, phone: bool = False) -> AsyncIterator[PageDriver]:
