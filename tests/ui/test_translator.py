@@ -11,6 +11,7 @@ from bot.ui.translator import Translator, read_languages
 from cogs.about.cog import About
 from cogs.chain.cog import ChainCommands
 from cogs.characters.cog import CharacterCommands
+from cogs.library.cog import LibraryCommands
 from cogs.models.cog import ModelsCommands
 from cogs.preferences.cog import PreferencesCommand
 from cogs.presets.cog import PresetCommands
@@ -22,6 +23,7 @@ COGS: tuple[type[commands.Cog], ...] = (
     About,
     ChainCommands,
     CharacterCommands,
+    LibraryCommands,
     ModelsCommands,
     PreferencesCommand,
     PresetCommands,
