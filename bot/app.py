@@ -647,6 +647,7 @@ class App:
             generate=self._generate,
             autocomplete=autocomplete,
             editors=self._editors,
+            pricing=self._pricing,
         )
         yield self._chains.commands
         if self._run_access.is_any_model_offered:

@@ -7,18 +7,21 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.catalog.catalog import Catalog
+from bot.catalog.catalog import Catalog, Command
 from bot.catalog.resolve import default_command_name, parse_command_name, parse_model_name
 from bot.catalog.schema_diff import diff_schemas
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.limits import COMMAND_NAME_CHARS
+from bot.runs import is_served
+from bot.runs.pricing import Pricing
 from bot.ui.components import ModelAction, is_switch_to, switch_command_name
 from bot.ui.first_response import defer, edit_message, edit_response, send_privately
 from bot.ui.render.cards import Tone, sentence_card
 from bot.ui.render.markdown import escape, one_line
 from bot.ui.render.model_cards import added_card, commands_card, info_card, search_card, update_card
+from bot.ui.render.money import format_price
 from bot.ui.render.strings import model_link
 from cogs.generate.cog import GenerateCommands
 from cogs.models.autocomplete import Choices, ModelAutocomplete
@@ -41,7 +44,9 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         generate: GenerateCommands,
         autocomplete: ModelAutocomplete,
         editors: Editors,
+        pricing: Pricing,
     ) -> None:
+        self._pricing = pricing
         self._catalog = catalog
         self._search = search
         self._generate = generate
@@ -61,7 +66,13 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         summary = await self._catalog.get_model_summary(target)
         resolved = command or await self._catalog.resolve_model(target)
         names = [one.name for one in self._catalog if one.target.model == resolved.target.model]
-        await edit_response(interaction, view=info_card(resolved, summary, command_names=names))
+        await edit_response(
+            interaction, view=info_card(resolved, summary, command_names=names, price=self._price(resolved))
+        )
+
+    def _price(self, command: Command) -> str:
+        target = str(command.target)
+        return "" if is_served(target) else format_price(self._pricing.find_price(command.name, target))
 
     @app_commands.command(description="Find a model on Replicate")
     @app_commands.describe(words="What it should do, or its name")

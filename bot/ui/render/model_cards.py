@@ -58,13 +58,14 @@ def search_card(query: str, results: Sequence[ModelSummary]) -> Card:
     )
 
 
-def info_card(command: Command, summary: ModelSummary, *, command_names: Sequence[str] = ()) -> Card:
-    """Return everything about a model: description, output, inputs, and the commands that run it."""
+def info_card(command: Command, summary: ModelSummary, *, command_names: Sequence[str] = (), price: str = "") -> Card:
+    """Return everything about a model: description, price, output, inputs, and the commands that run it."""
     about = [
         escape(one_line(summary.description, 400)),
         _facts(summary),
         SEPARATOR.join(f"**/{escape(name)}**" for name in command_names),
         _describe_version(command),
+        price,
     ]
     inputs = [*describe_inputs(command.layout)]
     entries = [
