@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.faults.conftest import OpenBot
-from tests.faults.environment import BotUnderTest, eventually, shows_end
+from tests.faults.environment import BotUnderTest, StartedRun, eventually, shows_end
 
 CREATE = "POST /v1/predictions"
 EDIT = "PATCH /webhooks/*"
@@ -21,17 +21,23 @@ def assert_counted_once(bot: BotUnderTest) -> None:
     assert usage == {"spent": runs["cost"], "number": runs["number"]}
 
 
-@pytest.mark.parametrize("point", ["reserved", "paid for", "ended"])
-async def test_killed_with_money_reserved(bot: BotUnderTest, point: str) -> None:
-    match point:
-        case "reserved":
-            fault = bot.replicate.faults.add("silence", on=CREATE)
-        case "paid for":
-            fault = bot.replicate.faults.add("stuck", on="GET /v1/predictions/*")
-        case _:
-            fault = bot.discord.faults.hang_before(EDIT, when=shows_end)
+async def _reach(bot: BotUnderTest, point: str) -> StartedRun:
+    """Start a run, and return when it is at a point."""
+    if point == "ended":
+        last_edit = bot.discord.faults.hang_before(EDIT, when=shows_end)
+        run = await bot.generate()
+        await eventually(lambda: last_edit.hits)
+        return run
+    name, target = ("silence", CREATE) if point == "reserved" else ("stuck", "GET /v1/predictions/*")
+    fault = bot.replicate.faults.add(name, on=target)
     run = await bot.generate()
     await eventually(lambda: fault.hits)
+    return run
+
+
+@pytest.mark.parametrize("point", ["reserved", "paid for", "ended"])
+async def test_killed_with_money_reserved(bot: BotUnderTest, point: str) -> None:
+    run = await _reach(bot, point)
     assert run.row["estimate"] > 0
     await bot.restart()
     await run.assert_consistent(images=2)
