@@ -589,6 +589,7 @@ class App:
                 keep=self._retention_periods(),
                 on_replicate=bool(self._settings.replicate_token),
                 wake_keeper=self._library.keeper.wake,
+                published=self._published_presets,
             ),
         )
 

@@ -19,7 +19,7 @@ from bot.limits import (
     STRING_OPTION_CHARS,
 )
 from bot.options.fields import Field, FieldKind, Scalar
-from bot.options.files import describe_types
+from bot.options.files import accepts_images, describe_types
 from bot.options.text import describe_field, format_details, join_description
 
 _CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -250,13 +250,22 @@ def _make_file_group(
         )
         for file in (first, *others)
     ]
-    url_text = (
-        "Web addresses instead of attachments, separated by spaces"
-        if is_list
-        else f"The web address of {describe_types(field.accepts)}, instead of an attachment"
-    )
+    url_text = _describe_address(field, is_list=is_list)
     address = Option(name=url, field=field.name, role=OptionRole.URL, type=OptionType.STRING, text=url_text)
     return OptionGroup(field, name, (*files, address), min_width=2)
+
+
+def _describe_address(field: Field, *, is_list: bool) -> str:
+    """Return what can be given in place of an attachment: addresses, and for pictures the names of characters."""
+    if accepts_images(field.accepts):
+        return (
+            "Web addresses or names of characters (@name) instead of attachments, separated by spaces"
+            if is_list
+            else f"The web address of {describe_types(field.accepts)}, or a character's @name, instead of an attachment"
+        )
+    if is_list:
+        return "Web addresses instead of attachments, separated by spaces"
+    return f"The web address of {describe_types(field.accepts)}, instead of an attachment"
 
 
 def _allocate_singular(name: str, names: UniqueNames) -> str:

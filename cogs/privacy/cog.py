@@ -21,6 +21,7 @@ from bot.store.runs import Runs
 from bot.ui.first_response import defer, edit_response, edit_response_with_file, send_privately
 from bot.ui.render.cards import Card, Entry, Tone, list_card, sentence_card
 from bot.ui.render.chains import format_saved_chains
+from bot.ui.render.characters import describe_creations
 from bot.ui.render.markdown import format_timestamp
 from bot.ui.render.privacy import (
     ask_to_erase,
@@ -30,6 +31,7 @@ from bot.ui.render.privacy import (
     explain_favourites,
 )
 from bot.ui.requests import REQUEST_ERRORS, send_request
+from cogs.presets.published import PublishedPresets
 
 Interaction = discord.Interaction[Replicord]
 
@@ -60,10 +62,12 @@ class PrivacyCommands(
         keep: RetentionPeriods,
         on_replicate: bool,
         wake_keeper: Callable[[], None],
+        published: PublishedPresets,
     ) -> None:
         self._runs = runs
         self._gallery = gallery
         self._wake_keeper = wake_keeper
+        self._published = published
         self._keep = keep
         self._on_replicate = on_replicate
 
@@ -98,6 +102,7 @@ class PrivacyCommands(
         if messages:
             await self._clear_direct_messages(interaction.user)
         self._wake_keeper()
+        await self._published.update()  # the commands that were the person's presets
         return explain_erasure(deleted=erased.deleted, pending=erased.pending, messages=messages)
 
     async def _clear_direct_messages(self, user: discord.User | discord.Member) -> None:
@@ -158,14 +163,7 @@ def _describe(counts: StoredCounts) -> Iterator[str]:
         yield ngettext(
             "**{count} block or report** in servers", "**{count} blocks and reports** in servers", counts.server_records
         ).format(count=counts.server_records)
-    if counts.characters:
-        yield "**{}**".format(
-            ngettext("{count} character", "{count} characters", counts.characters).format(count=counts.characters)
-        )
-    if counts.presets:
-        yield "**{}**".format(
-            ngettext("{count} preset", "{count} presets", counts.presets).format(count=counts.presets)
-        )
+    yield from describe_creations(counts)
     if counts.chains:
         yield format_saved_chains(counts.chains)
 

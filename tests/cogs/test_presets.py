@@ -108,6 +108,12 @@ async def test_a_published_preset_is_a_command_of_its_server(environment: Enviro
     await eventually(lambda: environment.discord.commands.find("logo", 1, guild.id) is None)
     await private_text(await noah.use_command(pictures, "preset use", {"name": "logo"}), "There is no preset")
 
+    await private_text(await ada.use_command(pictures, "preset share", shared), "/logo")
+    assert environment.discord.commands.find("logo", 1, guild.id) is not None
+    asked = answered(await ada.use_command(pictures, "privacy delete"))
+    await private_text(await ada.press(asked, "Delete my data"), "Deleted 1 run")
+    await eventually(lambda: environment.discord.commands.find("logo", 1, guild.id) is None)
+
 
 async def test_only_those_who_may_share_widely_do(environment: Environment, mia: Person, pictures: Channel) -> None:
     made = await finished(environment, await mia.use_command(pictures, "draw", {"prompt": "a boat"}))

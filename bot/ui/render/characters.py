@@ -1,6 +1,6 @@
 """Cards and sentences about saved characters. Text of people is escaped here."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import discord
@@ -10,6 +10,7 @@ from bot.formatting import join_facts
 from bot.language import _, ngettext
 from bot.limits import CHARACTER_PICTURES, CHARACTERS_PER_PERSON, INTERACTION_TOKEN_LIFE, SHARED_PER_SERVER
 from bot.store.characters import Character, SaveResult, ShareResult
+from bot.store.privacy import StoredCounts
 from bot.ui.render.cards import Card, Tone
 from bot.ui.render.markdown import escape, format_name, one_line
 
@@ -95,6 +96,20 @@ def unknown_character(name: str) -> str:
 
 def no_picture_found() -> str:
     return _("There is no picture in this message. Pick a message with one.")
+
+
+def describe_creations(counts: StoredCounts) -> Iterator[str]:
+    """Yield the lines of what a person saved, which no period ends."""
+    if counts.characters:
+        yield ngettext(
+            "**{count} character**, until you delete it",
+            "**{count} characters**, until you delete them",
+            counts.characters,
+        ).format(count=counts.characters)
+    if counts.presets:
+        yield ngettext(
+            "**{count} preset**, until you delete it", "**{count} presets**, until you delete them", counts.presets
+        ).format(count=counts.presets)
 
 
 def describe_character(character: Character, *, person_id: int, guild_id: int | None) -> str:
