@@ -75,6 +75,7 @@ from cogs.about.cog import About
 from cogs.budget.cog import BudgetCommands
 from cogs.budget.watch import BudgetWatch
 from cogs.cancel.cog import CancelRuns
+from cogs.chain.cog import CHAIN_ENTRIES
 from cogs.chain.parts import ChainParts
 from cogs.characters.cog import CHARACTER_ENTRIES, CharacterCommands
 from cogs.characters.pictures import PictureReader
@@ -538,7 +539,13 @@ class App:
             ResultMenu(
                 runs=runs,
                 messages=self._result_messages,
-                entries=(*FAVOURITE_ENTRIES, *CHARACTER_ENTRIES, *PRESET_ENTRIES, *RESULT_ENTRIES),
+                entries=(
+                    *FAVOURITE_ENTRIES,
+                    *CHARACTER_ENTRIES,
+                    *PRESET_ENTRIES,
+                    *CHAIN_ENTRIES,
+                    *RESULT_ENTRIES,
+                ),
             ),
             ResultReactions(
                 client,

@@ -38,6 +38,7 @@ class Action(StrEnum):
     FAVOURITE = "favourite"
     SAVE_CHARACTER = "character"
     SAVE_PRESET = "preset"
+    SAVE_CHAIN = "chain"
 
 
 # The labels are functions: a sentence is for the person who sees it.
@@ -59,6 +60,7 @@ _STYLES: Final[Mapping[Action, tuple[Callable[[], str], discord.ButtonStyle]]] =
     Action.FAVOURITE: (lambda: _("⭐ Favourite"), discord.ButtonStyle.secondary),
     Action.SAVE_CHARACTER: (lambda: _("Save as character"), discord.ButtonStyle.secondary),
     Action.SAVE_PRESET: (lambda: _("Save as preset"), discord.ButtonStyle.secondary),
+    Action.SAVE_CHAIN: (lambda: _("Save as chain"), discord.ButtonStyle.secondary),
 }
 
 

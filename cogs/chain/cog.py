@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import discord
 from discord import app_commands
@@ -31,18 +31,29 @@ from bot.secrets import contains_private_url, contains_secret
 from bot.settings.commands import check_name
 from bot.store.runs import Runs
 from bot.store.saved_chains import SavedChain, SavedChains, SavedStep, SaveResult
+from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, send_modal
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render import chains as words
 from bot.ui.render.cards import Entry, Tone, list_card, sentence_card
 from bot.ui.render.markdown import one_line
+from bot.ui.render.results import MenuEntry
+from cogs.chain.form import ChainForm
 from cogs.chain.starter import ChainStarter
 from cogs.permissions import Editors
 
 Interaction = discord.Interaction[Replicord]
 Name = app_commands.Range[str, 1, COMMAND_NAME_CHARS]
 
-_RUNS_SEARCHED = 100  # of a person's newest, for those that have a run before them
+CHAIN_ENTRIES: Final = (
+    MenuEntry(
+        action=Action.SAVE_CHAIN,
+        row=0,
+        is_offered=lambda actor, result: result.run.author_id == actor.user_id and result.run.parent is not None,
+    ),
+)
+
+_RUNS_SEARCHED: Final = 100  # of a person's newest, for those that have a run before them
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -83,28 +94,51 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
         everybody: bool = False,  # noqa: FBT001, FBT002  # an option
     ) -> None:
         """Save the line of runs that leads to a run."""
-        chain_name = _check_chain_name(name)
-        if everybody and interaction.user.id not in self._editors.ids:
-            raise Refused(words.explain_editors_only())
+        chain_name = self._check(interaction, name, for_everybody=everybody)
         await defer(interaction, ephemeral=True)
-        steps = await self._read_steps(await self._find_run(interaction.user.id, run), interaction.user.id)
-        self._build(chain_name, steps)  # refused if a step gives or takes no picture
+        last = await self._find_run(interaction.user.id, run)
+        await self._save(interaction, chain_name, last, for_everybody=everybody)
+
+    @commands.Cog.listener()
+    async def on_run_button(self, interaction: Interaction, action: Action, run_id: str) -> None:
+        """Ask for a name, and save the line of runs that leads to a run."""
+        if action is not Action.SAVE_CHAIN:
+            return
+        last = await self._find_run(interaction.user.id, run_id)
+        await self._read_steps(last, interaction.user.id)  # refused before anybody thinks of a name
+
+        async def submitted(answer: Interaction, name: str) -> None:
+            chain_name = self._check(answer, name, for_everybody=False)
+            await defer(answer, ephemeral=True, thinking=True)
+            await self._save(answer, chain_name, last, for_everybody=False)
+
+        await send_modal(interaction, ChainForm(submitted))
+
+    def _check(self, interaction: Interaction, name: str, *, for_everybody: bool) -> str:
+        """Return the name as it is stored; raise Refused if this person may not save a chain of that name."""
+        if for_everybody and interaction.user.id not in self._editors.ids:
+            raise Refused(words.explain_editors_only())
+        return _check_chain_name(name)
+
+    async def _save(self, interaction: Interaction, name: str, last: Run, *, for_everybody: bool) -> None:
+        steps = await self._read_steps(last, interaction.user.id)
+        self._build(name, steps)  # refused if a step gives or takes no picture
         saved = SavedChain(
             author_id=interaction.user.id,
-            name=chain_name,
+            name=name,
             steps=steps,
-            for_everybody=everybody,
+            for_everybody=for_everybody,
             created_at=self._clock.now(),
         )
         match await self._chains.save(saved):
             case SaveResult.NAME_TAKEN:
-                raise Refused(words.explain_name_taken(chain_name))
+                raise Refused(words.explain_name_taken(name))
             case SaveResult.TOO_MANY:
-                limit = CHAINS_FOR_EVERYBODY if everybody else CHAINS_PER_PERSON
-                raise Refused(words.explain_too_many_chains(limit, for_everybody=everybody))
+                limit = CHAINS_FOR_EVERYBODY if for_everybody else CHAINS_PER_PERSON
+                raise Refused(words.explain_too_many_chains(limit, for_everybody=for_everybody))
             case SaveResult.SAVED:
                 pass
-        sentence = words.format_saved(chain_name, [step.command for step in steps], for_everybody=everybody)
+        sentence = words.format_saved(name, [step.command for step in steps], for_everybody=for_everybody)
         await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
 
     @app_commands.command(description="Run a chain: its first step's inputs, then one card for all steps")

@@ -75,11 +75,11 @@ def choice_values(result: InteractionResult) -> list[Any]:
 
 async def open_menu(environment: Environment, person: Person, result: Message) -> Message:
     """Press ⋯ under a result, once it is delivered: its buttons are there a moment before."""
-    question = "SELECT 1 FROM runs WHERE message_id = ? AND delivered_at IS NOT NULL"
+    question = "SELECT min(delivered_at IS NOT NULL) FROM runs WHERE message_id = ?"
 
     def is_delivered() -> bool:
         with closing(sqlite3.connect(f"file:{environment.database_path}?mode=ro", uri=True)) as database:
-            return database.execute(question, (result.id,)).fetchone() is not None
+            return database.execute(question, (result.id,)).fetchone() == (1,)
 
     await eventually(is_delivered)
     menu = await person.press(result, "⋯")

@@ -10,7 +10,7 @@ from sandbox.discord.state.models import Channel, Message
 from sandbox.environment import Environment
 from tests.app.conftest import answered, over, reached, words
 from tests.bot_environment import open_environment
-from tests.cogs.conftest import PACE, choice_values, private_text
+from tests.cogs.conftest import PACE, choice_values, open_menu, private_text
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
@@ -132,3 +132,10 @@ async def test_a_private_chain_is_seen_by_its_author_alone(
     assert message.ephemeral
     assert "3 · /cutout · Done" in words(message)
     assert message not in noah.visible_messages(pictures)
+
+
+async def test_the_menu_of_a_result_saves_its_steps(environment: Environment, mia: Person, pictures: Channel) -> None:
+    message = await run_poster(environment, mia, pictures)
+    menu = await open_menu(environment, mia, message)
+    form = await mia.press(menu, "Save as chain")
+    await private_text(await mia.submit(form, {"Name": "postcard"}), "Saved postcard: /draw → /enhance → /cutout")

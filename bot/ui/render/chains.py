@@ -216,5 +216,17 @@ def form_title(name: str) -> str:
     return _("Run {name}").format(name=name)
 
 
+def save_title() -> str:
+    return _("Save as chain")
+
+
+def name_label() -> str:
+    return _("Name")
+
+
+def name_description() -> str:
+    return _("Lower-case letters, digits, - and _")
+
+
 def _plain(command: str) -> str:
     return escape(one_line(command, _NAME_CHARS))
