@@ -79,7 +79,7 @@ async def open_menu(environment: Environment, person: Person, result: Message) -
 
     def is_delivered() -> bool:
         with closing(sqlite3.connect(f"file:{environment.database_path}?mode=ro", uri=True)) as database:
-            return database.execute(question, (result.id,)).fetchone() == (1,)
+            return bool(database.execute(question, (result.id,)).fetchone()[0])
 
     await eventually(is_delivered)
     menu = await person.press(result, "⋯")
