@@ -20,6 +20,7 @@ from bot.backends.prediction import Prediction
 from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.transport import ReadScheduler
+from bot.backends.target import ServedModel
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.chains import ConfiguredChains
 from bot.catalog.next_actions import NextOffers
@@ -47,11 +48,12 @@ from bot.outputs.download import Downloader
 from bot.outputs.materialize import Materializer
 from bot.outputs.spool import DiskQuota, Spool
 from bot.outputs.spooled import PredictionReader
+from bot.picture_checks.checker import PictureChecker
 from bot.runs import Run, parse_target
 from bot.runs.create_queue import CreateBudget
 from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
-from bot.runs.ownership import SOLE_OWNER
+from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy
 from bot.runs.pricing import Pricing
 from bot.settings import Settings
@@ -235,9 +237,6 @@ class App:
             metrics=metrics,
         )
         self._missed_reactions = MissedCancelReactions(self._client, self._replies.limiter)
-        replicate_backend = ReplicateBackend(
-            self._replicate, creates_per_minute=settings.creates_per_minute, webhook_base=settings.webhook_url
-        )
         self._policy = _policy(settings)
         self._pricing = Pricing(
             settings.prices,
@@ -245,20 +244,7 @@ class App:
             unknown=settings.unknown_cost,
             clock=clock,
         )
-        self._engine = Engine(
-            backends=Backends([replicate_backend, *served.values()]),
-            runs=store.runs,
-            materializer_for=self._materializer,
-            open_reply=self._replies,
-            clock=clock,
-            policy=self._policy,
-            pricing=self._pricing,
-            metrics=metrics,
-            workers=self._workers,
-            ownership=ownership,
-            budget_for=self._create_budget,
-            keep_result=self._library.thumbnails.keep,
-        )
+        self._engine = self._build_engine(served, ownership)
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
         self._editors = Editors(self._client, settings.model_editors)
@@ -346,6 +332,33 @@ class App:
             {"database": self._check_database}
             | ({"replicate": self._replicate.get_account} if settings.replicate_token else {}),
             clock=clock,
+        )
+
+    def _build_engine(self, served: Mapping[ServedModel, Backend], ownership: Ownership) -> Engine:
+        """Return the engine of all runs; ``served`` are the backends of models on servers of one's own."""
+        replicate = ReplicateBackend(
+            self._replicate,
+            creates_per_minute=self._settings.creates_per_minute,
+            webhook_base=self._settings.webhook_url,
+        )
+        backends = Backends([replicate, *served.values()])
+        checker = PictureChecker(
+            catalog=self._catalog, backends=backends, checks=self._store.picture_checks, clock=self._clock
+        )
+        return Engine(
+            backends=backends,
+            runs=self._store.runs,
+            materializer_for=self._materializer,
+            open_reply=self._replies,
+            clock=self._clock,
+            policy=self._policy,
+            pricing=self._pricing,
+            metrics=self._metrics,
+            workers=self._workers,
+            ownership=ownership,
+            budget_for=self._create_budget,
+            keep_result=self._library.thumbnails.keep,
+            check_picture=checker.check,
         )
 
     async def build_web_server(self, host: str, port: int) -> "WebServer":

@@ -241,6 +241,8 @@ REPORT_REASON_CHARS: Final = 500
 REPORTS_PER_PERSON: Final = 10  # open ones in a server: each is a message in its log channel
 RULE_CHANGES_KEPT: Final = 500  # of a server, the newest; each has the section before and after
 REPORTS_KEPT: Final = timedelta(days=90)
+PICTURE_CHECK_SECONDS: Final = 60.0  # a person waits for the picture; classifiers take seconds
+PICTURE_CHECKS: Final = 4  # of one run at the same time
 SERVER_LOG_WAITING: Final = 200  # lines that wait to be sent, over all servers; a channel takes one a second
 SERVER_LOG_CHARS: Final = 300  # of a prompt in a line
 

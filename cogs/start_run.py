@@ -139,6 +139,7 @@ class RunStarter:
                 created_at=self._clock.now(),
                 parent=parent,
                 visibility=visibility,
+                checker=choose_checker(decision.terms, command.name),
                 written=placement.describe_written(decision.input or {}, options.files),
                 characters={character.id: character.owner_id for character in placement.characters},
             )
@@ -235,6 +236,7 @@ class RunStarter:
                 author_name=interaction.user.display_name,
                 place=place,
                 visibility=visibility,
+                checker=choose_checker(decision.terms, run.command),
                 parent=run.parent,
                 notes=(),
                 written=run.written,
@@ -271,6 +273,11 @@ def default_visibility(of_command: Visibility, preferences: Preferences) -> Visi
     """Return who sees a run of which nothing else was said: the person's choice, but no more than the command shows."""
     chosen = next((one for one in Visibility if one.value == preferences.visibility), None)
     return of_command if chosen is None else stricter_visibility(chosen, of_command)
+
+
+def choose_checker(terms: RunTerms, command: str) -> str | None:
+    """Return the command that looks at the pictures of a run; one that looks at pictures is not looked at itself."""
+    return None if terms.checker == command else terms.checker
 
 
 def server_quota(terms: RunTerms) -> ServerQuota | None:

@@ -96,6 +96,7 @@ def _follow(run: Run, chain: RunChain, plan: StepPlan, picture: FileItem | None,
         parent=RunParent(run.id, 1 if picture is not None else None),
         visibility=run.visibility,
         characters=run.characters,  # the plan of the chain has their descriptions
+        checker=run.checker,
         chain=replace(chain, number=chain.number + 1, earlier=(*chain.earlier, done)),
     )
 

@@ -61,7 +61,7 @@ from bot.runs.pricing import PricedRun, Pricing
 from bot.runs.reconcile import OrphanCanceller, Reconciler
 from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.run_task import run_task
-from bot.runs.services import KeepResult, RunServices, keep_nothing
+from bot.runs.services import CheckPicture, KeepResult, RunServices, check_nothing, keep_nothing
 from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
 from bot.store.errors import LeaseLost, StoreError
 from bot.store.models import Place, Run, RunState
@@ -119,9 +119,11 @@ class Engine:
         ownership: Ownership = SOLE_OWNER,
         budget_for: Callable[[Backend], CreateBudget | None] = lambda _: None,
         keep_result: KeepResult = keep_nothing,
+        check_picture: CheckPicture = check_nothing,
     ) -> None:
         self._runs = runs
         self._keep_result = keep_result
+        self._check_picture = check_picture
         self._ownership = ownership
         self._budget_for = budget_for
         self._clock = clock
@@ -171,6 +173,7 @@ class Engine:
             ),
             thumbnails=self._thumbnails,
             keep_result=self._keep_result,
+            check_picture=self._check_picture,
             workers=self._workers,
         )
 
@@ -540,6 +543,7 @@ class Engine:
                 run.output_schema,
                 materializer=self._materializer_for(run),
                 file_hosts=self._policy.file_hosts,
+                holds_pictures=run.checker is not None,
             ),
             thumbnail=thumbnail,
             shown_before=recovered and step in (RecoveryStep.TRACK, RecoveryStep.DELIVER),

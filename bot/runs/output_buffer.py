@@ -8,13 +8,16 @@ import structlog
 
 from bot.aio import cancel_and_wait, race
 from bot.clock import Clock
+from bot.language import _
 from bot.large_json import encode
 from bot.limits import JSON_FILES_HELD, RESPONSE_BYTES
-from bot.outputs.items import LinkItem, OutputItem, TextItem
+from bot.media.types import MediaKind
+from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
 from bot.outputs.materialize import Materializer
 from bot.outputs.output_schema import is_concatenated_text, is_marked_concatenated
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText, StreamKind, parse_output, stream_kind
 from bot.outputs.row_output import fit_into_row
+from bot.rules.verdict import Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -72,9 +75,18 @@ class OutputBuffer:
     The stream is the faster of the two sources, polls are the authoritative one. While the run lasts, whichever has
     more is shown. ``set_final`` takes the last poll; what was streamed stays if that poll has no output. Files are
     downloaded in the background and appear in their place once they are on disk; then ``on_file_ready`` is called.
+
+    ``holds_pictures``: no picture is shown before ``judge_pictures`` says that it may be.
     """
 
-    def __init__(self, schema: Mapping[str, Any], *, materializer: Materializer, file_hosts: Collection[str]) -> None:
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        *,
+        materializer: Materializer,
+        file_hosts: Collection[str],
+        holds_pictures: bool = False,
+    ) -> None:
         self._schema = schema
         self._materializer = materializer
         self._file_hosts = file_hosts
@@ -94,6 +106,8 @@ class OutputBuffer:
         self._version = 0  # counts the changes of what can be shown
         self._materialized: dict[_Key, OutputItem] = {}
         self._downloads: dict[_Key, asyncio.Task[None]] = {}
+        self._holds_pictures = holds_pictures
+        self._verdicts: Mapping[str, Verdict] | None = None
 
     def restart(self) -> None:
         """Forget what was streamed: the prediction begins again. What polls showed stays until there is more."""
@@ -153,6 +167,15 @@ class OutputBuffer:
         for raw, key in self._raw_outputs():
             if isinstance(raw, RawFile):
                 self._materialized.setdefault(key, _link(raw, "It took too long to download."))
+        self._version += 1
+
+    def list_pictures(self) -> tuple[FileItem, ...]:
+        """Return every picture that is on disk, shown or held."""
+        return tuple(item for item in self._materialized.values() if _is_picture(item))
+
+    def judge_pictures(self, verdicts: Mapping[str, Verdict]) -> None:
+        """Show the held pictures that are safe, by name; in the place of every other stands why it is not shown."""
+        self._verdicts = verdicts
         self._version += 1
 
     async def close(self) -> None:
@@ -229,8 +252,19 @@ class OutputBuffer:
         for raw, key in self._raw_outputs():
             if _is_plain_text(raw):
                 yield TextItem(raw.text)
-            elif (item := self._materialized.get(key)) is not None:
-                yield item
+            elif (item := self._materialized.get(key)) is not None and (shown := self._judge(item)) is not None:
+                yield shown
+
+    def _judge(self, item: OutputItem) -> OutputItem | None:
+        """Return what is shown of an item, None while it is held."""
+        is_link = isinstance(item, LinkItem) and bool(item.url)  # perhaps to a picture, and nobody looked at it
+        if not self._holds_pictures or not (is_link or _is_picture(item)):
+            return item
+        if self._verdicts is None:
+            return None
+        name = item.name if isinstance(item, FileItem) else getattr(item, "label", "")
+        verdict = self._verdicts.get(name, Verdict.UNKNOWN)
+        return item if verdict is Verdict.SAFE else LinkItem(name, "", _explain_verdict(verdict))
 
     def _retry_passing(self) -> None:
         for key, item in list(self._materialized.items()):
@@ -258,6 +292,16 @@ class OutputBuffer:
 def _is_plain_text(raw: RawOutput) -> TypeGuard[RawText]:
     """Return whether an output is shown as it is: unlabelled text."""
     return isinstance(raw, RawText) and raw.label is None
+
+
+def _is_picture(item: OutputItem) -> TypeGuard[FileItem]:
+    return isinstance(item, FileItem) and item.type.kind is MediaKind.IMAGE
+
+
+def _explain_verdict(verdict: Verdict) -> str:
+    if verdict is Verdict.UNSAFE:
+        return _("This server's check of pictures found that it isn't safe to show.")
+    return _("It couldn't be checked, and this server shows only what was.")
 
 
 def _with_key(outputs: Iterable[RawOutput]) -> Iterator[tuple[RawOutput, _Key]]:

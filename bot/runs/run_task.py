@@ -1,5 +1,6 @@
 """The task of one run: create or find its prediction, track it, end the run on disk, once, and deliver its result."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -11,7 +12,10 @@ import structlog
 
 from bot.aio import race
 from bot.backends.prediction import Prediction
+from bot.limits import PICTURE_CHECKS
+from bot.outputs.items import FileItem
 from bot.outputs.row_output import fit_into_row
+from bot.rules.verdict import Verdict
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
 from bot.runs.chains import prepare_next_step
 from bot.runs.create import create_again, create_once
@@ -163,6 +167,7 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
         active.enter_phase(Phase.DELIVERING)
         await active.wait_for_thumbnail()
         await active.output.wait_for_files(services.clock, services.policy.download_timeout)
+        await _check_pictures(active, services)
         if not await _finish_reply(active, services):
             return
     outputs = await _list_outputs(active)
@@ -178,6 +183,20 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
     services.metrics.run_delivered(run.command, run.state.value, (delivered_at - run.created_at).total_seconds())
     seconds = (delivered_at - (run.ended_at or delivered_at)).total_seconds()
     log.info("run_delivered", run=run.id, prediction=run.prediction_id, seconds=round(seconds, 3))
+
+
+async def _check_pictures(active: ActiveRun, services: RunServices) -> None:
+    """Have the pictures looked at before they are shown, where the server wants that."""
+    if active.run.checker is None:
+        return
+    slots = asyncio.Semaphore(PICTURE_CHECKS)
+
+    async def check(picture: FileItem) -> tuple[str, Verdict]:
+        async with slots:
+            return picture.name, await services.check_picture(active.run, picture)
+
+    verdicts = await asyncio.gather(*map(check, active.output.list_pictures()))
+    active.output.judge_pictures(dict(verdicts))
 
 
 async def _list_outputs(active: ActiveRun) -> tuple[RunOutput, ...]:

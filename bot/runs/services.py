@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from bot.backends.backend import Backend
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
-from bot.outputs.items import OutputItem
+from bot.outputs.items import FileItem, OutputItem
 from bot.outputs.materialize import Materializer
+from bot.rules.verdict import Verdict
 from bot.runs.create_queue import CreateQueue
 from bot.runs.input_files import InputResolver, ThumbnailLoader
 from bot.runs.own_turns import OwnTurns
@@ -23,6 +24,14 @@ from bot.worker_pool import WorkerPool
 KeepResult = Callable[[Run, Sequence[OutputItem]], Awaitable[None]]
 
 
+CheckPicture = Callable[[Run, FileItem], Awaitable[Verdict]]
+
+
+async def check_nothing(_run: Run, _picture: FileItem) -> Verdict:
+    """Know nothing about a picture (a CheckPicture)."""
+    return Verdict.UNKNOWN
+
+
 async def keep_nothing(_run: Run, _items: Sequence[OutputItem]) -> None:
     """Keep nothing (a KeepResult)."""
 
@@ -32,7 +41,8 @@ class RunServices:
     """Shared by all runs of a backend.
 
     ``materializer_for`` returns what makes the output items of one run. ``keep_result`` keeps what is needed to find a
-    delivered result again, while its files are on disk; it raises nothing.
+    delivered result again, while its files are on disk; it raises nothing. ``check_picture`` says whether a picture may
+    be shown where a server wants to know; it raises nothing, too.
     """
 
     backend: Backend
@@ -51,4 +61,5 @@ class RunServices:
     reconciler: Reconciler
     thumbnails: ThumbnailLoader
     keep_result: KeepResult
+    check_picture: CheckPicture
     workers: WorkerPool

@@ -114,7 +114,8 @@ class Run:
     ``delete_requested_at`` is when somebody asked to delete the result, ``deleted_at`` when it was gone from Discord.
     ``written`` are the inputs as their author wrote them, by the model's keys, where saved characters (``@mia``) took
     part: ``input`` has their descriptions and pictures instead. ``characters`` are these, id → owner's user id.
-    ``chain`` is the chain that the run is a step of, None if it is none.
+    ``chain`` is the chain that the run is a step of, None if it is none. ``checker`` is the command that looks at its
+    pictures before they are shown, None if nobody does.
     ``forgotten_at`` is when input, prompt, notes and output were deleted because their retention period had passed.
     """
 
@@ -161,6 +162,7 @@ class Run:
     cost: int | None = None
     budget_roles: tuple[int, ...] = ()
     chain: RunChain | None = None
+    checker: str | None = None
 
     @property
     def asked_at(self) -> datetime:

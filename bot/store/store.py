@@ -23,6 +23,7 @@ from bot.store.gallery import Gallery
 from bot.store.leases import Leases
 from bot.store.library import Library
 from bot.store.location import DatabaseLocation, parse_location
+from bot.store.picture_checks import PictureChecks
 from bot.store.prediction_ends import PredictionEnds
 from bot.store.preferences import PreferenceRows
 from bot.store.presets import Presets
@@ -65,6 +66,7 @@ class Store:
         self.shared_limits = SharedLimits(database)
         self.servers = Servers(database)
         self.reports = Reports(database)
+        self.picture_checks = PictureChecks(database)
 
     @classmethod
     async def open(

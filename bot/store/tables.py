@@ -170,6 +170,7 @@ runs = Table(
     Column("cost", BigInteger),
     Column("budget_roles", Json),
     Column("chain", Json),
+    Column("checker", Text),
     CheckConstraint(
         "state IN ('reserved', 'submitted', 'running', 'succeeded', 'failed', 'canceled', 'aborted')",
         name="state_is_known",
@@ -667,6 +668,17 @@ Index("reports_by_run", reports.c.run_id)
 Index("reports_by_author", reports.c.author_id)
 Index("reports_by_reporter", reports.c.reporter_id)
 Index("reports_by_time", reports.c.created_at)
+
+# A picture that a classifying command was asked about, before a server shows it. See ``bot.picture_checks``.
+picture_checks = Table(
+    "picture_checks",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sent_at", Time, nullable=False),
+    Column("prediction_id", Text),
+    Column("verdict", Text),
+)
 
 # The thread of a channel that shows a person's results, where a server wants them in threads.
 result_threads = Table(

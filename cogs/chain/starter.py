@@ -34,7 +34,7 @@ from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess, actor_of
 from cogs.personal_inputs import PersonalInputs
 from cogs.reply_places import ReplyPlaces
-from cogs.start_run import as_given, budget_limits, default_visibility, server_quota
+from cogs.start_run import as_given, budget_limits, choose_checker, default_visibility, server_quota
 
 Interaction = discord.Interaction[Replicord]
 
@@ -108,6 +108,7 @@ class ChainStarter:
                 author_name=interaction.user.display_name,
                 place=place,
                 visibility=visibility,
+                checker=choose_checker(terms, plan.command),
                 input=plan.input,
                 prompt=prompt,
                 summary=join_facts(*placement.names, plan.summary),
@@ -168,6 +169,7 @@ class ChainStarter:
                 author_name=interaction.user.display_name,
                 place=place,
                 visibility=visibility,
+                checker=choose_checker(terms, first.command),
                 parent=first.parent,
                 written=first.written,
                 characters=first.characters,

@@ -17,6 +17,7 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.language import _
+from bot.picture_checks.checker import can_check
 from bot.rules.decide import apply_server_rules
 from bot.rules.server_rules import (
     EVERY_COMMAND,
@@ -202,7 +203,7 @@ class ServerCommands(
 
     def _checkers(self, rules: ServerRules) -> Sequence[str]:
         """Return the commands that take an image; the chosen one first, so that it is always offered."""
-        names = [command.name for command in self._catalog if command.layout.image_field is not None]
+        names = [command.name for command in self._catalog if can_check(command)]
         return sorted(names, key=lambda name: name != rules.checker)
 
     # -- people

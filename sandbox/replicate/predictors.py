@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from sandbox.replicate.fake_outputs.edits import animate_image, cut_out_image, retouch_image
+from sandbox.replicate.fake_outputs.edits import classify_image as write_classes
 from sandbox.replicate.fake_outputs.edits import describe_image as write_description
 from sandbox.replicate.fake_outputs.files import make_file
 from sandbox.replicate.fake_outputs.images import (
@@ -124,6 +125,11 @@ async def cut_out(job: Job) -> None:
 async def describe_image(job: Job) -> None:
     """Describe the input image in words."""
     await _make_of_image(job, write_description, None)
+
+
+async def classify_image(job: Job) -> None:
+    """Tell whether the input image is safe to show, as classifiers do: a score for each label."""
+    await _make_of_image(job, write_classes, None)
 
 
 async def _make_of_image(job: Job, make: Callable[[bytes], Any], name: str | None) -> None:
@@ -367,6 +373,7 @@ PREDICTORS: Mapping[str, Predictor] = {
     "animate": animate,
     "cut_out": cut_out,
     "describe_image": describe_image,
+    "classify_image": classify_image,
     "transcribe": transcribe_audio,
     "describe_inputs": describe_inputs,
     "nothing": return_nothing,

@@ -14,7 +14,7 @@ import pytest_asyncio
 from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.state.models import Channel, Message, Upload
 from sandbox.discord.state.permissions import Permission
-from sandbox.environment import Environment
+from sandbox.environment import COMMANDS, Environment
 from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, eventually, over, reached, words
 from tests.bot_environment import open_environment
@@ -33,7 +33,9 @@ NO_LIMITS = {"Runs at once": "", "Runs in 24 hours": "", "Dollars a month": "", 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
     """A started bot; at the end all its requests must match the specifications of both services."""
-    async with open_environment(tmp_path_factory.mktemp("server"), timings=PACE) as environment:
+    settings = {"COMMANDS": f"{COMMANDS},check=sandbox/classifier"}
+    folder = tmp_path_factory.mktemp("server")
+    async with open_environment(folder, timings=PACE, settings=settings) as environment:
         await environment.start_bot()
         yield environment
         check_discord_calls(environment.discord.calls)
@@ -266,6 +268,22 @@ async def test_results_are_shown_where_the_server_wants_them(environment: Enviro
     await set_section(
         ada, general, "results", {"Where results are shown": "In the channel", "Hide pictures behind a spoiler": False}
     )
+
+
+async def test_pictures_are_looked_at_before_they_are_shown(environment: Environment, pictures: Channel) -> None:
+    mia, ada = environment.discord.person("mia"), environment.discord.person("ada")
+    await set_section(ada, pictures, "safety", {"Refused words, one per line": "", "Look at pictures with": ["/check"]})
+    before = billed(environment)
+    safe = await draw(environment, mia, pictures)
+    assert len(safe.body.images) == 1
+    tall = answered(await mia.use_command(pictures, "draw", {"prompt": "a fox", "aspect_ratio": "9:16"}))
+    await reached(environment, lambda: over(tall))
+    assert "isn't safe to show" in words(tall)
+    assert not any(version.body.images for version in tall.history), "nobody saw it at any time"
+    assert billed(environment) == before + 4
+    await set_section(ada, pictures, "safety", {"Look at pictures with": []})
+    assert len((await draw(environment, mia, pictures)).body.images) == 1
+    assert billed(environment) == before + 5
 
 
 async def open_menu(person: Person, message: Message, button: str) -> Message:

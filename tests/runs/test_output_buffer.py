@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.outputs.items import FileItem, TextItem
+from bot.outputs.items import FileItem, LinkItem, TextItem
+from bot.rules.verdict import Verdict
 from bot.runs.output_buffer import OutputBuffer
 from tests.runs.environment import IMAGES, TEXT, fake_materializer
 
@@ -97,3 +98,20 @@ async def test_a_single_file_keeps_the_shape_of_the_schema() -> None:
     buffer.add_streamed([URLS[0]])
     await buffer.close()
     assert buffer.output == URLS[0]
+
+
+async def test_pictures_are_held_until_they_are_judged() -> None:
+    buffer = OutputBuffer(IMAGES, materializer=fake_materializer(None), file_hosts=(), holds_pictures=True)
+    for url in URLS[:3]:
+        buffer.add_streamed([url])
+    await settle()
+    assert buffer.items == ()
+    first, second, third = buffer.list_pictures()
+    buffer.judge_pictures({first.name: Verdict.SAFE, second.name: Verdict.UNSAFE})
+    shown, refused, unknown = buffer.items
+    assert shown == first
+    for item, name, words in ((refused, second.name, "isn't safe"), (unknown, third.name, "couldn't be checked")):
+        assert isinstance(item, LinkItem)
+        assert (item.label, item.url) == (name, "")
+        assert words in item.reason
+    await buffer.close()

@@ -64,6 +64,12 @@ def describe_image(data: bytes) -> str:
     return f"a {shape} picture, {colours}, {('soft', 'clear', 'warm', 'quiet')[detail % 4]} light"
 
 
+def classify_image(data: bytes) -> dict[str, float]:
+    """Return a made-up score for each label: tall pictures count as not safe; raise InvalidImage."""
+    width, height = open_image(data, side=256).size
+    return {"nsfw": 0.97, "normal": 0.03} if height > width else {"nsfw": 0.02, "normal": 0.98}
+
+
 def _zoom(image: Image.Image, share: float) -> Planes:
     margin_x, margin_y = (round(side * _ZOOM * share / 2) for side in image.size)
     box = (margin_x, margin_y, image.width - margin_x, image.height - margin_y)

@@ -1,0 +1,1 @@
+"""Pictures are looked at by a classifying command before a server shows them."""
