@@ -68,17 +68,19 @@ class PageFiles:
         return web.Response(status=307, headers={"Location": f"{request.rel_url.raw_path}/"})
 
     async def _index(self, _: web.Request) -> web.Response:
-        return self._static_response("index.html")
+        return self._static_response("index.html", cached=False)
 
     async def _static(self, request: web.Request) -> web.Response:
         return self._static_response(request.match_info["name"])
 
-    def _static_response(self, name: str) -> web.Response:
+    def _static_response(self, name: str, *, cached: bool = True) -> web.Response:
         data = self._static_files.get(name)
         if data is None:
             return web.Response(status=404, text="File not found.\n")
         content_type = CONTENT_TYPES[name[name.rindex(".") :]]
-        return web.Response(body=data, content_type=content_type, charset="utf-8")
+        # Read once at start, and the next start has another key and so another URL.
+        headers = {"Cache-Control": "private, max-age=86400, immutable"} if cached else None
+        return web.Response(body=data, content_type=content_type, charset="utf-8", headers=headers)
 
     async def _cdn(self, request: web.Request) -> web.Response:
         path = f"/{request.match_info['path']}"

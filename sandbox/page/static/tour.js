@@ -87,19 +87,24 @@ export class Tour {
 
   /** Return whether a run goes on that has made something: the moment to stop it, or to kill the bot. */
   #isRunning() {
-    return this.state.listRuns().some(({ row, prediction }) => row && !row.delivered_at && hasImages(prediction));
+    return this.#listOwnRuns().some(({ row, prediction }) => !row.delivered_at && hasImages(prediction));
   }
 
   #findDone() {
     const done = new Set();
-    for (const run of this.state.listRuns()) {
+    for (const run of this.#listOwnRuns()) {
       const { row, prediction } = run;
-      if (!row?.delivered_at || !hasImages(prediction)) continue;
+      if (!row.delivered_at || !hasImages(prediction)) continue;
       if (row.state === "succeeded") done.add("make");
       if (row.state === "canceled") done.add("stop");
       if (survivedKill(this.state, run)) done.add("kill");
     }
     return done;
+  }
+
+  /** Return the runs of the person that the page acts as: everybody has a tour of their own. */
+  #listOwnRuns() {
+    return this.state.listRuns().filter(({ row }) => row && String(row.author_id) === this.chat.me.id);
   }
 
   #isPossible() {

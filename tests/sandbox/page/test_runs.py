@@ -65,8 +65,7 @@ async def test_only_the_authors_cross_cancels_a_run(driver: PageDriver, portrait
     await cross.click()
     await expect(cross).to_have_attribute("aria-pressed", "true")
     await message.get_by_role("button", name="Cancel").click()
-    refusal = driver.page.locator(".message.ephemeral").last
-    await expect(refusal).to_contain_text("Only Mia")
+    refusal = driver.page.locator(".message.ephemeral", has_text="Only Mia")
     await expect(refusal).to_contain_text("Only you can see this")
     shown = await message.locator(".cell img").count()
     await expect(message.locator(".cell img").nth(shown)).to_be_visible()

@@ -21,7 +21,8 @@ async def test_a_newcomer_finishes_the_tour_with_nothing_but_the_page(
     driver: PageDriver, environment: Environment
 ) -> None:
     page, tour = driver.page, driver.page.locator("#tour")
-    await page.get_by_role("button", name="Replicord").last.click()  # the bot's own conversation, empty so far
+    await driver.act_as("Ada")
+    await page.locator(".channel", has_text="replicord").click()  # her conversation with the bot, empty so far
     await page.get_by_role("button", name=re.compile("Make a picture")).click()
     first = await send_what_is_filled_in(driver)
     await driver.wait_until_finished(first)
