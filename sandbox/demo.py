@@ -77,7 +77,8 @@ async def _play_next(environment: Environment, out: Path) -> bool:
     *_, result = (message for message in channel.messages.values() if _images(message))
     _print_line(f"\nnoah under mia's result: {_NEXT}, image {_NEXT_IMAGE}\n")
     asked = await noah.choose(result, "Next", [_NEXT])
-    card = await asked.wait_for(lambda shown: shown.message if str(_NEXT_IMAGE) in _buttons(shown.message) else None)
+    number = str(_NEXT_IMAGE)
+    card = await asked.wait_for(lambda shown: next((one for one in shown.followups if number in one.buttons), None))
     pressed = await noah.press(card, str(_NEXT_IMAGE))
     if pressed.message is None:
         raise ConfigError("The bot did not respond to the press.")

@@ -118,6 +118,15 @@ async def edit_message(
     )
 
 
+async def refresh_message(interaction: discord.Interaction[Any]) -> None:
+    """Respond by showing the message of the component as it is, so that its select shows its placeholder again.
+
+    Until a message is updated, Discord's client sends nothing for a choice that was made before (discord-api-docs
+    issues 3441 and 4801). An update without content is one.
+    """
+    await _respond(interaction, interaction.response.edit_message, InteractionResponseType.message_update)
+
+
 async def send_modal(interaction: discord.Interaction[Any], modal: ui.Modal) -> None:
     """Respond with a form."""
     register_view(interaction, modal)  # at once: it may be open before a lost answer is noticed

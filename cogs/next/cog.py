@@ -9,11 +9,12 @@ from discord.ext import commands
 
 from bot.catalog.next_actions import NextAction, NextOffer, first_offers
 from bot.client import Replicord
-from bot.errors import Refused
+from bot.errors import Refused, UserError
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
+from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
-from bot.ui.first_response import send_privately
+from bot.ui.first_response import refresh_message
 from bot.ui.render.next import (
     NEXT_MORE,
     choose_action_placeholder,
@@ -24,8 +25,9 @@ from bot.ui.render.next import (
     not_offered,
     which_command,
 )
+from bot.ui.respond import respond_with_card
 from cogs.next.cards import Interaction, offers_card
-from cogs.next.flow import NextFlow
+from cogs.next.flow import NextFlow, Question
 from cogs.next.pictures import PictureFinder, Subject
 
 # The names that Discord shows in the menu of a message, under Apps. They are its identity, too.
@@ -61,18 +63,26 @@ class NextActions(commands.Cog):
     @commands.Cog.listener()
     async def on_next_chosen(self, interaction: Interaction, run_id: str, value: str) -> None:
         """Do what was chosen under a result, whoever chose it."""
-        run = await self._pictures.find_result(run_id)
+        try:
+            await self._choose(interaction, await self._pictures.find_result(run_id), value)
+        except UserError:
+            if not interaction.response.is_done():
+                await refresh_message(interaction)  # the same can be chosen again when the reason is gone
+            raise
+
+    async def _choose(self, interaction: Interaction, run: Run, value: str) -> None:
         action, _, command = value.partition(":")
         if action == NextAction.USE_AS_PROMPT:
             await self._flow.use_text(interaction, run, NextOffer(NextAction.USE_AS_PROMPT, command))
             return
         subject = await self._pictures.of_result(interaction, run)
         if value == NEXT_MORE:
+            await refresh_message(interaction)
             await self._show_more(interaction, subject)
             return
         if action not in list(NextAction):
             raise Refused(not_offered(command))
-        await self._flow.choose(interaction, subject, NextOffer(NextAction(action), command))
+        await self._flow.choose(interaction, subject, NextOffer(NextAction(action), command), by_select=True)
 
     async def _show_more(self, interaction: Interaction, subject: Subject) -> None:
         """Show what had no space in the select."""
@@ -80,10 +90,10 @@ class NextActions(commands.Cog):
         rest = first_offers(offers)[1] or offers
 
         async def choose(answer: Interaction, offer: NextOffer) -> None:
-            await self._flow.choose(answer, subject, offer, question=interaction)
+            await self._flow.choose(answer, subject, offer, question=Question.of_press(answer, interaction))
 
         card = offers_card(more_title(), rest, choose_action_placeholder(), choose)
-        await send_privately(interaction, view=card)
+        await respond_with_card(interaction, card)
 
     def _entry(self, action: NextAction) -> Callable[[Interaction, discord.Message], Any]:
         async def use(interaction: Interaction, message: discord.Message) -> None:
@@ -102,10 +112,10 @@ class NextActions(commands.Cog):
             return
 
         async def choose(answer: Interaction, offer: NextOffer) -> None:
-            await self._flow.choose(answer, subject, offer, question=interaction)
+            await self._flow.choose(answer, subject, offer, question=Question.of_press(answer, interaction))
 
         card = offers_card(which_command(action), offers, choose_command_placeholder(), choose)
-        await send_privately(interaction, view=card)
+        await respond_with_card(interaction, card)
 
     async def _show_details(self, interaction: Interaction, message: discord.Message) -> None:
         """Show what the button Details shows, which has the rights of it."""

@@ -5,9 +5,9 @@ Everything that can refuse the run does so in private, before anything is sent t
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import discord
 
@@ -32,7 +32,15 @@ from bot.outputs.parse import RawText, parse_output
 from bot.runs import Run, parse_target
 from bot.store.errors import QuotaExceeded
 from bot.store.runs import Runs
-from bot.ui.first_response import defer, delete_response, edit_message, edit_response, send_modal
+from bot.ui.first_response import (
+    defer,
+    delete_followup,
+    delete_response,
+    edit_message,
+    edit_response,
+    refresh_message,
+    send_modal,
+)
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.money import already_started
@@ -55,16 +63,48 @@ from cogs.next.pictures import Picture, Subject
 from cogs.permissions import RunAccess, actor_of, check_repeatable
 from cogs.start_run import RunStarter
 
-# The responses to an interaction that are messages of their own.
-_NEW_MESSAGES: Final = frozenset(
-    {discord.InteractionResponseType.channel_message, discord.InteractionResponseType.deferred_channel_message}
-)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What somebody chose to do with one of the pictures, and the command that does it.
+
+    ``by_select``: in the select of the result itself, which stays, and can be used again.
+    """
+
+    subject: Subject
+    offer: NextOffer
+    command: Command
+    by_select: bool
+
+    @property
+    def asks(self) -> bool:
+        """Whether a form asks for something besides the picture."""
+        known = (self.command.layout.image_field or "",)
+        return self.offer.action is not NextAction.VARY and bool(asked_fields(self.command, self.offer.action, known))
+
+    @property
+    def needs_no_picture(self) -> bool:
+        """Whether it is the same for every picture of the result."""
+        return self.offer.action is NextAction.VARY and not takes_own_pictures(self.command.layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A private card that was answered: the interaction that it was sent for, and its id."""
+
+    asked_by: Interaction
+    card_id: int
+
+    @classmethod
+    def of_press(cls, press: Interaction, asked_by: Interaction) -> "Question | None":
+        """Return the card that was pressed."""
+        return None if press.message is None else cls(asked_by, press.message.id)
 
 
 class NextFlow:
     """Does what was chosen. ``draw(n)`` returns a random number below n, for new seeds.
 
-    ``question`` is the interaction whose private card asked last; the card goes when its answer has an effect.
+    ``question`` is the private card that asked last; it goes when its answer has an effect.
     """
 
     def __init__(
@@ -94,18 +134,26 @@ class NextFlow:
         return self._offers.of_text(run, may_run=await self._load_rights(interaction))
 
     async def choose(
-        self, interaction: Interaction, subject: Subject, offer: NextOffer, *, question: Interaction | None = None
+        self,
+        interaction: Interaction,
+        subject: Subject,
+        offer: NextOffer,
+        *,
+        question: Question | None = None,
+        by_select: bool = False,
     ) -> None:
-        """Start what is offered with the one picture, or ask which one first."""
+        """Start what is offered with the one picture, or ask which one first.
+
+        ``by_select``: it was chosen in the select of the result itself, which stays, and can be used again.
+        """
         command = await self._require_command(interaction, subject, offer)
-        if offer.action is NextAction.VARY and not takes_own_pictures(command.layout):
-            await self._start(interaction, subject, offer, command, None, question=question)
-            return
-        if len(subject.pictures) == 1:
-            await self._begin(interaction, subject, offer, command, subject.pictures, question=question)
-            return
-        await self._ask_which(interaction, subject, offer, command)
-        if question is not None:
+        choice = Choice(subject=subject, offer=offer, command=command, by_select=by_select)
+        if choice.needs_no_picture:
+            await self._start(interaction, choice, None, question=question)
+        elif len(subject.pictures) == 1:
+            await self._begin(interaction, choice, subject.pictures, question=question)
+        else:
+            await self._ask_which(interaction, choice)
             await _close(question)
 
     async def use_text(self, interaction: Interaction, run: Run, offer: NextOffer) -> None:
@@ -119,6 +167,7 @@ class NextFlow:
         form = build_form(command.layout, {command.layout.prompt_field: text})
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
+            await refresh_message(answer)
             # The picture that is described decides who may see what is made of the description.
             await self._starter.start(answer, form.parse_answers(answers), command=command, parent=run.parent)
 
@@ -139,126 +188,142 @@ class NextFlow:
         target = parse_target(run.target)
         decision = await self._access.decide(interaction, command=run.command, target=target)
         governing = decision.command
-        if governing is None and self._catalog.find_resolved(ANY_MODEL, target) is None:
-            await defer(interaction)  # Replicate may take longer than Discord waits
+        is_known = governing is not None or self._catalog.find_resolved(ANY_MODEL, target) is not None
+        if not is_known and not interaction.response.is_done():
+            await refresh_message(interaction)  # Replicate may take longer than Discord waits
         own = governing or await self._catalog.resolve_model(target)
         if not can_vary(own.layout):
             raise Refused(not_offered(run.command))
         return own
 
-    async def _ask_which(self, interaction: Interaction, subject: Subject, offer: NextOffer, command: Command) -> None:
-        pictures = subject.pictures
+    async def _ask_which(self, interaction: Interaction, choice: Choice) -> None:
+        if choice.by_select:
+            await _refresh(interaction)
+        pictures = choice.subject.pictures
         if any(not picture.url for picture in pictures):
             if not interaction.response.is_done():
                 await defer(interaction, ephemeral=True, thinking=True)
             pictures = tuple([picture async for picture in _located(pictures)])
-        subject = replace(subject, pictures=pictures)
-
-        card = self._build_card(subject, offer, command, question=interaction)
+        located = replace(choice, subject=replace(choice.subject, pictures=pictures), by_select=False)
+        card = self._build_card(located, asked_by=interaction)
         if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
             await edit_response(interaction, view=card)
         else:
             await respond_with_card(interaction, card)
 
-    def _build_card(self, subject: Subject, offer: NextOffer, command: Command, *, question: Interaction) -> Card:
+    def _build_card(self, choice: Choice, *, asked_by: Interaction) -> Card:
         """Return the card that asks which image. It starts something once: a second press would pay twice."""
-        asks = self._asks(offer, command)
         has_started = False
 
         async def begin(press: Interaction, chosen: Sequence[Picture]) -> None:
             nonlocal has_started
             if has_started:
                 raise Refused(already_started())
-            has_started = not asks  # a form may be closed, and opened again
+            has_started = not choice.asks  # a form may be closed, and opened again
             try:
-                await self._begin(press, subject, offer, command, chosen, question=question)
+                await self._begin(press, choice, chosen, question=Question.of_press(press, asked_by))
             except BaseException:
                 has_started = False
                 raise
 
+        run = choice.subject.run
         return which_image_card(
-            offer,
-            subject.pictures,
+            choice.offer,
+            choice.subject.pictures,
             begin,
-            spoiler=subject.run is not None and subject.run.visibility is Visibility.SPOILER,
-            several=not asks,
+            spoiler=run is not None and run.visibility is Visibility.SPOILER,
+            several=not choice.asks,
         )
 
     async def _begin(
-        self,
-        interaction: Interaction,
-        subject: Subject,
-        offer: NextOffer,
-        command: Command,
-        pictures: Sequence[Picture],
-        *,
-        question: Interaction | None,
+        self, interaction: Interaction, choice: Choice, pictures: Sequence[Picture], *, question: Question | None
     ) -> None:
         """Show a form if something has to be asked, else start a run for each picture."""
-        if self._asks(offer, command):
-            await self._ask(interaction, subject, offer, command, pictures[0], question=question)
+        if choice.asks:
+            await self._ask(interaction, choice, pictures[0], question=question)
         elif len(pictures) == 1:
-            await self._start(interaction, subject, offer, command, pictures[0], question=question)
-        elif question is not None:
-            await self._start_several(interaction, subject, offer, command, pictures, question=question)
-
-    def _asks(self, offer: NextOffer, command: Command) -> bool:
-        if offer.action is NextAction.VARY:
-            return False
-        return bool(asked_fields(command, offer.action, (command.layout.image_field or "",)))
+            await self._start(interaction, choice, pictures[0], question=question)
+        else:
+            await self._start_several(interaction, choice, pictures, question=question)
 
     async def _ask(
-        self,
-        interaction: Interaction,
-        subject: Subject,
-        offer: NextOffer,
-        command: Command,
-        picture: Picture,
-        *,
-        question: Interaction | None,
+        self, interaction: Interaction, choice: Choice, picture: Picture, *, question: Question | None
     ) -> None:
-        form = _build_form(command, offer.action)
+        form = _build_form(choice.command, choice.offer.action)
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
-            await self._start(
-                answer, subject, offer, command, picture, values=form.parse_answers(answers), question=question
-            )
+            await self._start(answer, choice, picture, values=form.parse_answers(answers), question=question)
 
-        note = describe_picked(picture.number if subject.run is not None else None, picture.filename)
-        title = format_offer(offer).rstrip("…") if offer.action is not NextAction.USE else f"/{command.name}"
+        note = describe_picked(picture.number if choice.subject.run is not None else None, picture.filename)
+        is_use = choice.offer.action is NextAction.USE
+        title = f"/{choice.command.name}" if is_use else format_offer(choice.offer).rstrip("…")
         await send_modal(interaction, FormModal(form, title=title, submitted=start_run, note=note))
 
     async def _start(
         self,
         interaction: Interaction,
-        subject: Subject,
-        offer: NextOffer,
-        command: Command,
+        choice: Choice,
         picture: Picture | None,
         *,
         values: Mapping[str, Any] | None = None,
-        question: Interaction | None = None,
+        question: Question | None = None,
         is_confirmed: bool = False,
     ) -> None:
-        await self._check_still_there(subject, picture)
+        if choice.by_select:
+            await _refresh(interaction)
+        await self._check_still_there(choice.subject, picture)
         await self._starter.start(
             interaction,
-            {**(values or {}), **await self._values(interaction, subject, offer, command, picture)},
-            command=command,
-            parent=subject.parent(picture),
-            visibility=Visibility.PRIVATE if offer.action is NextAction.DESCRIBE else None,
+            {**(values or {}), **await self._values(interaction, choice, picture)},
+            command=choice.command,
+            parent=choice.subject.parent(picture),
+            visibility=Visibility.PRIVATE if choice.offer.action is NextAction.DESCRIBE else None,
             is_confirmed=is_confirmed,
         )
-        if question is not None:
-            await _close(question)
+        await _close(question)
 
-    async def _values(
-        self, interaction: Interaction, subject: Subject, offer: NextOffer, command: Command, picture: Picture | None
-    ) -> dict[str, Any]:
+    async def _start_several(
+        self,
+        interaction: Interaction,
+        choice: Choice,
+        pictures: Sequence[Picture],
+        *,
+        question: Question | None,
+        is_confirmed: bool = False,
+    ) -> None:
+        """Start a run for each picture, each a message of its own; say how many did not start, and why."""
+        if not is_confirmed:
+            values = await self._values(interaction, choice, pictures[0])
+            cost = await self._starter.cost_to_confirm(values, command=choice.command, runs=len(pictures))
+            if cost is not None:
+                start = partial(self._start_several, choice=choice, pictures=pictures, question=None)
+                await ask_about_cost(
+                    interaction,
+                    cost,
+                    runs=len(pictures),
+                    run_it=partial(start, is_confirmed=True),
+                    change_it=partial(self.choose, subject=choice.subject, offer=choice.offer),
+                )
+                await _close(question)
+                return
+        await edit_message(interaction, view=sentence_card(starting_several(len(pictures)), tone=Tone.INFO))
+        refusal = None
+        for started, picture in enumerate(pictures):
+            try:
+                await self._start(interaction, choice, picture, is_confirmed=True)
+            except (UserError, QuotaExceeded) as error:
+                refusal = started_some(started, len(pictures), explain_error(interaction, error))
+                break
+        with suppress(*REQUEST_ERRORS):
+            await delete_response(interaction)
+        if refusal is not None:
+            await respond(interaction, refusal)
+
+    async def _values(self, interaction: Interaction, choice: Choice, picture: Picture | None) -> dict[str, Any]:
         """Return the values of a run, but for what a form asked."""
-        if offer.action is NextAction.VARY and subject.run is not None:
-            return await self._vary(interaction, subject.run, command, picture)
-        return {command.layout.image_field or "": picture} if picture is not None else {}
+        if choice.offer.action is NextAction.VARY and choice.subject.run is not None:
+            return await self._vary(interaction, choice.subject.run, choice.command, picture)
+        return {choice.command.layout.image_field or "": picture} if picture is not None else {}
 
     async def _check_still_there(self, subject: Subject, picture: Picture | None) -> None:
         """Raise Refused if the result, or the image of it, was deleted since the card or the form was shown."""
@@ -272,45 +337,6 @@ class NextFlow:
         outputs = await self._runs.list_outputs(run.id)
         if not any(one.number == picture.number and one.removed_at is None for one in outputs):
             raise Refused(image_gone(picture.number))
-
-    async def _start_several(
-        self,
-        interaction: Interaction,
-        subject: Subject,
-        offer: NextOffer,
-        command: Command,
-        pictures: Sequence[Picture],
-        *,
-        question: Interaction,
-        is_confirmed: bool = False,
-    ) -> None:
-        """Start a run for each picture, each a message of its own; say how many did not start, and why."""
-        if not is_confirmed:
-            values = await self._values(interaction, subject, offer, command, pictures[0])
-            cost = await self._starter.cost_to_confirm(values, command=command, runs=len(pictures))
-            if cost is not None:
-                start = partial(self._start_several, subject=subject, offer=offer, command=command, pictures=pictures)
-                await ask_about_cost(
-                    interaction,
-                    cost,
-                    runs=len(pictures),
-                    run_it=partial(start, question=question, is_confirmed=True),
-                    change_it=partial(self.choose, subject=subject, offer=offer),
-                )
-                await _close(question)
-                return
-        await edit_message(interaction, view=sentence_card(starting_several(len(pictures)), tone=Tone.INFO))
-        refusal = None
-        for started, picture in enumerate(pictures):
-            try:
-                await self._start(interaction, subject, offer, command, picture, is_confirmed=True)
-            except (UserError, QuotaExceeded) as error:
-                refusal = started_some(started, len(pictures), explain_error(interaction, error))
-                break
-        with suppress(*REQUEST_ERRORS):
-            await delete_response(interaction)
-        if refusal is not None:
-            await respond(interaction, refusal)
 
     async def _vary(
         self, interaction: Interaction, run: Run, command: Command, picture: Picture | None
@@ -379,12 +405,13 @@ def _text_of(run: Run) -> str:
     return "\n\n".join(texts).strip()
 
 
-async def _close(question: Interaction) -> None:
-    """Delete a private card that has been answered.
+async def _refresh(interaction: Interaction) -> None:
+    if not interaction.response.is_done():
+        await refresh_message(interaction)
 
-    After a press that was acknowledged as an update, the response is the result itself, and the card is a further
-    message, which stays.
-    """
-    if question.response.type in _NEW_MESSAGES:
+
+async def _close(question: Question | None) -> None:
+    """Delete a private card that has been answered."""
+    if question is not None:
         with suppress(*REQUEST_ERRORS):
-            await delete_response(question)
+            await delete_followup(question.asked_by, question.card_id)

@@ -83,9 +83,24 @@ def newest(environment: Environment) -> Prediction:
 
 async def card_of(result: InteractionResult, button: str) -> Message:
     """Return the private card of an answer as soon as it has a button."""
-    card = await result.wait_for(lambda shown: shown.message if button in _buttons(shown.message) else None, timeout=15)
+
+    def find(shown: InteractionResult) -> Message | None:
+        return next((one for one in (shown.message, *shown.followups) if button in _buttons(one)), None)
+
+    card = await result.wait_for(find, timeout=15)
     assert card.ephemeral
     return card
+
+
+async def refusal_of(result: InteractionResult, words: str) -> None:
+    """Wait for the private sentence that refuses a choice; nobody else sees anything of it."""
+    await result.wait_for(lambda shown: any(words in one.text for one in shown.followups), timeout=15)
+    assert all(one.ephemeral or one.deleted for one in result.followups)
+
+
+async def run_of(result: InteractionResult) -> Message:
+    """Return the message of the run that a choice started: the choice itself is answered by the select's reset."""
+    return await result.wait_for(lambda shown: shown.followups[0] if shown.followups else None, timeout=15)
 
 
 def _buttons(message: Message | None) -> tuple[str, ...]:
@@ -98,7 +113,7 @@ async def test_one_image_is_upscaled_at_once(environment: Environment, mia: Pers
         "Vary", "Upscale", "Edit with words", "Animate", "Describe", "Remove background", "Use in /generate…",
     ]  # fmt: skip
     noah = environment.discord.person("noah")
-    larger = answered(await noah.choose(source, "Next", ["Upscale"]))
+    larger = await run_of(await noah.choose(source, "Next", ["Upscale"]))
     await reached(environment, lambda: over(larger))
     prediction = newest(environment)
     assert prediction.model.full_name == "sandbox/upscaler"
@@ -139,7 +154,8 @@ async def test_all_images_are_two_presses(environment: Environment, mia: Person,
     before = len(environment.replicate.predictions)
     card = await card_of(await mia.choose(source, "Next", ["Upscale"]), "All 4")
     pressed = await mia.press(card, "All 4")
-    await reached(environment, lambda: len(pressed.followups) == 4 and all(map(over, pressed.followups)))
+    # One token's requests are paced together, so these take a while.
+    await reached(environment, lambda: len(pressed.followups) == 4 and all(map(over, pressed.followups)), 90)
     assert [re.findall(r"image (\d)$", one.text, re.MULTILINE) for one in pressed.followups] == [
         ["1"], ["2"], ["3"], ["4"],
     ]  # fmt: skip
@@ -154,7 +170,7 @@ async def test_edit_with_words_asks_for_the_words_only(
     form = await mia.choose(source, "Next", ["Edit with words"])
     assert form.modal is not None
     assert [item["label"] for item in form.modal["components"] if "label" in item] == ["Prompt"]
-    made = answered(await mia.submit(form, {"Prompt": "at night"}))
+    made = await run_of(await mia.submit(form, {"Prompt": "at night"}))
     await reached(environment, lambda: over(made))
     assert newest(environment).input["prompt"] == "at night"
     assert "> at night" in made.text
@@ -162,7 +178,7 @@ async def test_edit_with_words_asks_for_the_words_only(
 
 async def test_a_video_has_nothing_next(environment: Environment, mia: Person, pictures: Channel) -> None:
     source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
-    moving = answered(await mia.choose(source, "Next", ["Animate"]))
+    moving = await run_of(await mia.choose(source, "Next", ["Animate"]))
     await reached(environment, lambda: over(moving))
     assert [one.content_type for one in moving.attachments if one.filename.startswith("animate-")] == ["video/mp4"]
     assert choices(moving) == []
@@ -172,7 +188,7 @@ async def test_a_description_is_private_and_becomes_a_prompt(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
-    described = answered(await mia.choose(source, "Next", ["Describe"]))
+    described = await run_of(await mia.choose(source, "Next", ["Describe"]))
     assert described.ephemeral
     await reached(environment, lambda: can_go_on(described))
     assert "a square picture" in described.text
@@ -180,7 +196,7 @@ async def test_a_description_is_private_and_becomes_a_prompt(
     form = await mia.choose(described, "Next", ["Use as prompt in /draw…"])
     assert form.modal is not None
     assert "a square picture" in str(form.modal)
-    made = answered(await mia.submit(form, {}))
+    made = await run_of(await mia.submit(form, {}))
     await reached(environment, lambda: over(made))
     assert newest(environment).input["prompt"].startswith("a square picture")
     assert not made.ephemeral
@@ -191,7 +207,7 @@ async def test_vary_draws_a_new_seed_and_keeps_the_rest(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
     source = await result_of(environment, mia, pictures, "draw", prompt="two foxes", seed=5, num_outputs=2)
-    varied = answered(await mia.choose(source, "Next", ["Vary"]))  # no image goes in, so none is asked for
+    varied = await run_of(await mia.choose(source, "Next", ["Vary"]))  # no image goes in, so none is asked for
     await reached(environment, lambda: over(varied))
     prediction = newest(environment)
     assert (prediction.input["prompt"], prediction.input["num_outputs"]) == ("two foxes", 2)
@@ -203,9 +219,9 @@ async def test_vary_does_not_hand_out_others_files(environment: Environment, mia
     source = await result_of(environment, mia, pictures, "generate", subject=ME, number_of_outputs=1)
     before = len(environment.replicate.predictions)
     refused = await environment.discord.person("noah").choose(source, "Next", ["Vary"])
-    await private_text(refused, "This run used Mia's files")
+    await refusal_of(refused, "This run used Mia's files")
     assert len(environment.replicate.predictions) == before
-    mine = answered(await mia.choose(source, "Next", ["Vary"]))
+    mine = await run_of(await mia.choose(source, "Next", ["Vary"]))
     await reached(environment, lambda: over(mine))
     assert newest(environment).input["subject"].startswith("data:image/png")
 
@@ -216,9 +232,10 @@ async def test_two_people_press_at_once(environment: Environment, mia: Person, p
     noah = environment.discord.person("noah")
     first = await mia.choose(source, "Next", ["Upscale"], wait=False)
     second = await noah.choose(source, "Next", ["Upscale"], wait=False)
-    await reached(environment, lambda: all(one.message and over(one.message) for one in (first, second)))
+    made = [await run_of(one) for one in (first, second)]
+    await reached(environment, lambda: all(map(over, made)))
     assert len(environment.replicate.predictions) == before + 2
-    assert first.message is not second.message
+    assert made[0] is not made[1]
 
 
 async def test_a_command_that_is_gone_is_refused(
@@ -230,7 +247,7 @@ async def test_a_command_that_is_gone_is_refused(
     await private_text(await olga.use_command(pictures, "models remove", {"name": "collage"}), "Removed")
     before = len(environment.replicate.predictions)
     refused = await mia.choose(source, "Next", ["Use in /collage…"])
-    await private_text(refused, "/collage can't do this anymore")
+    await refusal_of(refused, "/collage can't do this anymore")
     assert len(environment.replicate.predictions) == before
 
 
@@ -279,7 +296,7 @@ async def test_more_than_25_choices_go_on_behind_the_last(tmp_path: Path) -> Non
         source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
         assert len(choices(source)) == 25
         assert choices(source)[-2:] == ["Use in /u22…", "More…"]
-        more = answered(await mia.choose(source, "Next", ["More…"]))
+        more = await run_of(await mia.choose(source, "Next", ["More…"]))
         assert more.ephemeral
         assert choices(more) == [f"Use in /u{number}…" for number in range(23, 30)]
         form = await mia.choose(more, "Choose what to do", ["Use in /u29…"])
@@ -294,7 +311,8 @@ async def test_images_in_further_messages_are_offered_too(
 ) -> None:
     source = await result_of(environment, mia, pictures, "generate", subject=ME, number_of_outputs=12)
     asked = await mia.choose(source, "Next", ["Remove background"])
-    card = await asked.wait_for(lambda shown: shown.message if shown.message and choices(shown.message) else None, 15)
+    card = await run_of(asked)
+    assert card.ephemeral
     assert choices(card) == [f"Image {number}" for number in range(1, 13)]
     assert card.buttons == ()  # twelve runs are too many for one press
     made = answered(await mia.choose(card, "Choose an image", ["Image 12"]))
@@ -319,7 +337,7 @@ async def test_what_is_made_of_a_spoiler_or_private_result_is_too(
 ) -> None:
     for visibility in ("spoiler", "private"):
         source = await result_of(environment, mia, pictures, "draw", prompt="a fox", visibility=visibility)
-        larger = answered(await mia.choose(source, "Next", ["Upscale"]))
+        larger = await run_of(await mia.choose(source, "Next", ["Upscale"]))
         await reached(environment, lambda: over(larger))  # noqa: B023 - looked at before the next turn
         assert larger.ephemeral is (visibility == "private")
         assert any(one.spoiler for one in larger.attachments) is (visibility == "spoiler")
@@ -334,7 +352,7 @@ async def test_a_model_without_a_command_can_be_varied(
     source = answered(await olga.submit(form, {"Prompt": "a hat", "Seed": "7"}))
     await reached(environment, lambda: can_go_on(source))
     assert choices(source)[0] == "Vary"
-    varied = answered(await olga.choose(source, "Next", ["Vary"]))
+    varied = await run_of(await olga.choose(source, "Next", ["Vary"]))
     await reached(environment, lambda: over(varied))
     prediction = newest(environment)
     assert prediction.model.full_name == "someone/painter"
@@ -409,7 +427,7 @@ async def test_a_picture_gone_from_discord_is_refused(environment: Environment, 
     kept, cdn.url_lifetime = cdn.url_lifetime, timedelta()
     try:
         form = await mia.choose(source, "Next", ["Edit with words"])
-        await private_text(await mia.submit(form, {"Prompt": "a hat"}), "couldn't download")
+        await refusal_of(await mia.submit(form, {"Prompt": "a hat"}), "couldn't download")
     finally:
         cdn.url_lifetime = kept
     assert len(environment.replicate.predictions) == before

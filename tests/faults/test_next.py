@@ -44,7 +44,7 @@ async def test_killed_while_one_press_starts_several_runs(open_bot: OpenBot) -> 
         source = await bot.generate(images=4)
         await source.wait_for(lambda: has_next(source.message))
         asked = await bot.mia.choose(source.message, "Next", ["Upscale"])
-        card = await asked.wait_for(lambda shown: shown.message if "4" in _buttons(shown.message) else None)
+        card = await asked.wait_for(lambda shown: next((one for one in shown.followups if "4" in one.buttons), None))
         bot.replicate.faults.add("slow-start", seconds=3, times=4)
         pressed = await bot.mia.press(card, "All 4")
         await eventually(lambda: len(children(bot)) >= 2)
@@ -73,15 +73,11 @@ async def test_next_works_under_a_result_of_a_bot_before(open_bot: OpenBot) -> N
         await source.wait_for(lambda: has_next(painted))
         await bot.restart()
         varied = await olga.choose(painted, "Next", ["Vary"])
-        larger = (await bot.mia.choose(source.message, "Next", ["Upscale"])).message
-        assert larger is not None
+        chosen = await bot.mia.choose(source.message, "Next", ["Upscale"])
+        larger = await chosen.wait_for(lambda shown: shown.followups[0] if shown.followups else None, timeout=15)
         await source.wait_for(lambda: is_over(larger))
         assert "from [Mia's run]" in larger.text
         await source.wait_for(lambda: len(varied.followups) == 1 and is_over(varied.followups[0]))
         assert [row["parent_output"] for row in children(bot)] == [None, 1]
         seeds = [one.input["seed"] for one in bot.replicate.predictions.values() if one.input.get("prompt") == "a hat"]
         assert len(set(seeds)) == 2
-
-
-def _buttons(message: Message | None) -> tuple[str, ...]:
-    return message.buttons if message is not None else ()
