@@ -72,6 +72,8 @@ export function morph(old, fresh) {
   }
   morphAttributes(old, fresh);
   morphChildren(old, fresh);
+  // As in Discord's client, an update of a message sets the selects in it back.
+  if (old instanceof HTMLSelectElement && old.dataset.control && !old.multiple) old.value = fresh.value;
   return old;
 }
 

@@ -40,6 +40,7 @@ async def test_an_image_is_enlarged_changed_and_animated(driver: PageDriver, por
     await expect(larger).to_contain_text("from Mia's run · image 3")
     await expect(card).to_have_count(0)
     assert await height_above_select(result) == before, "the card of the result should not move"
+    await expect(result.get_by_role("combobox")).to_have_value("")  # so that the same can be chosen again
 
     await driver.choose(larger, "Next", "Edit with words")
     form = driver.page.get_by_role("dialog", name="Edit with words")
