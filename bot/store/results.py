@@ -7,7 +7,7 @@ start finds what is left to do. Each step is one compare-and-set in one transact
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, or_, select, update
 
 from bot.clock import Clock
 from bot.store import gallery, library, queries
@@ -56,9 +56,18 @@ _BEING_CHANGED: Final = SELECT_RUNS.where(
         ),
     )
 ).order_by(runs.c.created_at, runs.c.id)
+_later_steps = runs.alias()
+# The steps of a chain share a message, which is the last one's.
+_IS_LAST_STEP: Final = or_(
+    runs.c.chain.is_(None),
+    ~exists().where(_later_steps.c.message_id == runs.c.message_id, _later_steps.c.created_at > runs.c.created_at),
+)
 _RECENT: Final = (
     SELECT_RUNS.where(
-        runs.c.delivered_at >= bindparam("since", type_=Time), runs.c.deleted_at.is_(None), runs.c.token_only.is_(False)
+        runs.c.delivered_at >= bindparam("since", type_=Time),
+        runs.c.deleted_at.is_(None),
+        runs.c.token_only.is_(False),
+        _IS_LAST_STEP,
     )
     .order_by(runs.c.delivered_at.desc())
     .limit(bindparam("limit"))

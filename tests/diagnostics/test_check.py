@@ -173,6 +173,16 @@ async def test_default_rejected_by_the_model_is_named(run_check: RunCheck, tmp_p
     assert "`seed` must be a whole number (you entered “lucky”)" in sentence
 
 
+async def test_a_chain_that_does_not_fit_is_named(run_check: RunCheck, tmp_path: Path) -> None:
+    file = tmp_path / "commands.toml"
+    file.write_text(f'[mine]\nmodel = "{KNOWN}"\n[good]\nsteps = ["mine", "mine"]\n[bad]\nsteps = ["mine", "talk"]\n')
+    code, lines = await run_check({"COMMANDS": "talk=meta/meta-llama-3-8b-instruct", "COMMANDS_FILE": file})
+    assert code == 1
+    [sentence] = failures(lines)
+    assert "/bad in COMMANDS_FILE: /talk takes no picture, so it can't follow a step." in sentence
+    assert any("/good: a chain of /mine → /mine." in line for line in lines)
+
+
 async def test_port_in_use_is_named(run_check: RunCheck) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         code, lines = await run_check({"HTTP_PORT": other.getsockname()[1]}, offline=True)

@@ -137,3 +137,13 @@ async def test_deleting_a_result_deletes_every_step(store: Store) -> None:
     assert (first.deleted_at is not None, first.output) == (True, None)
     assert await load_files(store.runs, "run-1-2") == ()
     assert await load_files(store.runs, "run-1") == (PNG,), "what was attached is no result"
+
+
+async def test_only_the_last_step_is_a_result_to_react_to(store: Store) -> None:
+    await store_run_in_state(store.runs, make_step(), RunState.SUCCEEDED)
+    later = replace(make_step(2), created_at=after(2))
+    await store.runs.mark_step_delivered(make_step(), replace(following(), run=later), at=after(2))
+    assert await store.results.list_recent(since=after(0), limit=9) == ()
+    await store.runs.mark_ended("run-1-2", state=RunState.FAILED, at=after(3))
+    await store.runs.mark_step_delivered(later, None, at=after(4))
+    assert [run.id for run in await store.results.list_recent(since=after(0), limit=9)] == ["run-1-2"]
