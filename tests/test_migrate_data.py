@@ -12,6 +12,7 @@ from bot.__main__ import main
 from bot.clock import SystemClock
 from bot.store.commands import CommandRow
 from bot.store.leases import ProcessInfo
+from bot.store.library import LibraryQuery
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.postgresql import PostgresqlServer
@@ -76,6 +77,26 @@ async def test_copied_bot_continues(urls: tuple[str, str]) -> None:
     assert await store.runs.mark_ended("run-0", state=RunState.FAILED, at=T0)
     assert await store.runs.mark_delivered("run-0", at=T0)  # erased by then, which adds a numbered row
     assert await store.runs.get("run-0") is None
+    await store.close()
+
+
+async def test_the_library_is_copied_and_goes_on(urls: tuple[str, str]) -> None:
+    source, target = urls
+    old = await Store.open(source, clock=SystemClock())
+    for number in range(3):
+        run = make_run(f"run-{number}", prompt=f"a walrus number {number}")
+        await store_run_in_state(old.runs, run, RunState.SUCCEEDED, delivered=True)
+    await old.library.save_thumbnail("run-1", b"a small picture")
+    await old.library.set_favourite("run-1", MIA, on=True)
+    await old.close()
+    assert await _migrate(source, target) == 0
+    store = await Store.open(target, clock=SystemClock())
+    await store_run_in_state(store.runs, make_run("run-3", prompt="a fox"), RunState.SUCCEEDED, delivered=True)
+    page = await store.library.list_page(LibraryQuery(user_id=MIA, words="walrus"))
+    assert [entry.run_id for entry in page.entries] == ["run-2", "run-1", "run-0"]
+    assert [(entry.is_favourite, entry.thumbnail) for entry in page.entries][1] == (True, b"a small picture")
+    page = await store.library.list_page(LibraryQuery(user_id=MIA))
+    assert [entry.number for entry in page.entries] == [4, 3, 2, 1]
     await store.close()
 
 

@@ -1,11 +1,24 @@
 """The library: what people have made and what they like, page by page, from an index."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from bot.clock import Clock
 from bot.limits import FAVOURITES, LIBRARY_PAGE
@@ -16,9 +29,11 @@ from bot.store.models import Run
 from bot.store.queries import BY_ID, BY_MESSAGE, read_run
 from bot.store.tables import (
     favourites,
+    gallery_posts,
     insert_into,
     library_entries,
     library_thumbnails,
+    run_messages,
     run_outputs,
     runs,
 )
@@ -130,6 +145,10 @@ class Library:
         return await self._database.write(
             lambda connection: _set_favourite(connection, run_id, user_id, on=on, rules=rules, now=now)
         )
+
+    async def find_messages(self, message_ids: Collection[int]) -> tuple[int, ...]:
+        """Return those of the messages that are a result's or a copy's: most messages of a server are neither."""
+        return await self._database.read(lambda connection: _find_messages(connection, message_ids))
 
     async def mark_message_deleted(self, message_id: int) -> bool:
         """Store that a message was deleted in Discord; return whether it was one of a result.
@@ -380,6 +399,18 @@ def _insert_thumbnail(connection: Connection, run_id: str, data: bytes) -> None:
         insert_into(connection, library_thumbnails).from_select(["number", "data"], entry).on_conflict_do_nothing()
     )
     connection.execute(statement, {"run_id": run_id, "data": data})
+
+
+_IDS: Final[BindParameter[int]] = bindparam("message_ids", expanding=True)
+_MESSAGES: Final = union_all(
+    select(runs.c.message_id).where(runs.c.message_id.in_(_IDS)),
+    select(run_messages.c.message_id).where(run_messages.c.message_id.in_(_IDS)),
+    select(gallery_posts.c.message_id).where(gallery_posts.c.message_id.in_(_IDS)),
+)
+
+
+def _find_messages(connection: Connection, message_ids: Collection[int]) -> tuple[int, ...]:
+    return tuple(connection.execute(_MESSAGES, {"message_ids": list(message_ids)}).scalars().all())
 
 
 _REMOVE_OUTPUTS: Final = update(run_outputs).where(

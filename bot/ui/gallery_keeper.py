@@ -19,7 +19,7 @@ from bot.aio import WakeEvent
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.library.gallery import ChannelFacts, decide_copy
-from bot.limits import GALLERY_EDIT_SECONDS, NONCE_CHARS, REQUEST_BYTES
+from bot.limits import GALLERY_EDIT_SECONDS, NONCE_CHARS
 from bot.observability.metrics import Metrics
 from bot.store.errors import StoreError
 from bot.store.gallery import Gallery, GalleryPost, MessageRemoval
@@ -165,19 +165,11 @@ class GalleryKeeper:
             )
 
     async def _load(self, run: Run) -> tuple[Sequence[RunOutput], list[tuple[str, bytes]]]:
-        """Return the pictures that fit into one request, and their names and bytes. Refused if none is left."""
-        outputs = copied_pictures(await self._runs.list_outputs(run.id))
-        pictures: list[RunOutput] = []
-        files: list[tuple[str, bytes]] = []
-        left = min(REQUEST_BYTES, run.place.file_limit)
-        for output in outputs:
-            if output.size <= left:
-                files.append((picture_name(run, output), await self._load_picture(run, output)))
-                pictures.append(output)
-                left -= output.size
+        """Return the pictures of a copy, and their names and bytes. Refused if there is none, or one is gone."""
+        pictures = copied_pictures(run, await self._runs.list_outputs(run.id))
         if not pictures:
             raise Refused("The pictures are gone.")
-        return pictures, files
+        return pictures, [(picture_name(run, one), await self._load_picture(run, one)) for one in pictures]
 
     async def _find(self, channel: Any, url: str, *, after: Any) -> discord.Message | None:
         """Return the bot's message in a channel that links to this address."""
@@ -209,7 +201,7 @@ class GalleryKeeper:
         run = await self._runs.get(post.run_id)
         if run is None:
             return
-        pictures = copied_pictures(await self._runs.list_outputs(run.id))
+        pictures = copied_pictures(run, await self._runs.list_outputs(run.id))
         consent = await self._gallery.get_consent(run.author_id)
         card = gallery_card(run, pictures, stars=post.stars, shows_prompt=consent.prompts)
         message = self._client.get_partial_messageable(post.channel_id).get_partial_message(message_id)

@@ -1,5 +1,6 @@
 """⭐ under a result: by its button, by reaction, also under its copy in the gallery; and messages that are deleted."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import discord
@@ -8,11 +9,13 @@ from discord.ext import commands
 from bot.client import Replicord
 from bot.store.gallery import Gallery
 from bot.store.library import Library
+from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.permissions import may_see_result
 from bot.ui.render.library import explain_full, explain_missing, explain_star
 from bot.ui.render.results import MenuEntry
+from bot.ui.reply.extras import reactions_of_others
 from bot.ui.respond import respond
 from cogs.favourites.stars import Stars
 
@@ -64,14 +67,26 @@ class Favourites(commands.Cog):
         await self._react(event, on=False)
 
     @commands.Cog.listener()
+    async def on_result_read(self, run: Run, message: discord.Message) -> None:
+        """Count the ⭐ that came while no process listened; one that was taken away again is not seen."""
+        for reaction in message.reactions:
+            if str(reaction.emoji) in _EMOJIS:
+                async for user in reactions_of_others(reaction):
+                    if not user.bot:
+                        await self._stars.set(run.id, user.id, on=True)
+
+    @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         """Drop what is stored of a result whose message was deleted, by whomever."""
-        await self._library.mark_message_deleted(event.message_id)
+        await self._drop([event.message_id])
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         """Drop what is stored of results whose messages were deleted together."""
-        for message_id in event.message_ids:
+        await self._drop(event.message_ids)
+
+    async def _drop(self, message_ids: Collection[int]) -> None:
+        for message_id in await self._library.find_messages(message_ids):
             await self._library.mark_message_deleted(message_id)
 
     async def _react(self, event: discord.RawReactionActionEvent, *, on: bool) -> None:

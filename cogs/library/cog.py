@@ -29,7 +29,7 @@ from bot.ui.library_items import (
     SearchModal,
 )
 from bot.ui.next_select import next_select_item
-from bot.ui.render.gallery import copied_pictures, is_picture
+from bot.ui.render.gallery import is_picture
 from bot.ui.render.library import (
     consent_card,
     consent_labels,
@@ -178,6 +178,9 @@ class LibraryCommands(
         if entry is None or run is None:
             raise Refused(explain_missing())
         is_author = entry.author_id == interaction.user.id
+        if not is_author and not entry.is_favourite:  # any more, or the id was made up
+            await self._show_page(interaction, state, _editing(interaction))
+            return
         card = entry_card(entry, run, state, is_author=is_author, rows=await self._next_rows(entry, run))
         await edit_message(interaction, view=card, open_files=entry_files(entry))
         if await self._has_gone_unseen(entry, run):
@@ -235,7 +238,7 @@ class LibraryCommands(
             run = await self._runs.get(entry.run_id)
             if run is None or run.place.token_only:
                 return None
-            pictures = copied_pictures(await self._runs.list_outputs(entry.run_id))
+            pictures = [output for output in await self._runs.list_outputs(entry.run_id) if is_picture(output)]
             if not pictures:
                 await self._library.save_thumbnail(entry.run_id, NO_THUMBNAIL)
                 return None

@@ -117,6 +117,7 @@ class ResultReactions(commands.Cog):
 
     async def _act_on_missed(self, run: Run) -> None:
         message = await self._messages.read(run, run.place.message_id)
+        self._client.dispatch("result_read", run, message)  # for the reactions of other features
         for reaction in message.reactions:
             emoji = _HANDLED.get(str(reaction.emoji))
             if emoji is None or (emoji == DELETE and run.cancel_requested_at is not None):

@@ -146,6 +146,17 @@ async def test_a_result_deleted_by_a_moderator_leaves_nothing(bot: BotUnderTest)
     await page.wait_for(lambda shown: "deleted in Discord" in shown.text)
 
 
+async def test_stars_given_while_the_bot_was_away_count(bot: BotUnderTest) -> None:
+    gallery = await open_gallery(bot)
+    run = await finished(bot)
+    await bot.kill()
+    await star(bot, run, "mia", "noah", "olga")
+    await bot.start()
+    await run.wait_for(lambda: copies(gallery, run))
+    await stars_of(bot, run, 2)
+    assert len(bot.query("SELECT 1 FROM favourites")) == 3
+
+
 async def test_nothing_leaves_an_age_restricted_channel(bot: BotUnderTest) -> None:
     gallery = await open_gallery(bot)
     restricted = bot.channel("pictures")

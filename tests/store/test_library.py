@@ -1,5 +1,6 @@
 """Pages of the library, what is found by words, and favourites; on both databases."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +205,7 @@ async def test_a_deleted_message_takes_its_thumbnail(store: Store) -> None:
     assert entry is not None
     assert entry.thumbnail is None
     assert not await store.library.mark_message_deleted(4711)
+    assert await store.library.find_messages([4711, 71, run.place.message_id]) == (run.place.message_id, 71)
 
 
 async def test_the_content_of_a_favourite_does_not_expire(store: Store) -> None:
@@ -248,6 +250,15 @@ async def test_enough_stars_by_others_make_one_copy(store: Store) -> None:
     assert outdated.stars == 2
     assert await store.gallery.mark_shown("run-1", stars=2)
     assert await store.gallery.list_outdated(limit=9) == ()
+
+
+async def test_of_many_stars_at_once_one_brings_the_copy(store: Store) -> None:
+    await deliver(store, "run-1")
+    rules = replace(RULES, stars=5)
+    given = [store.library.set_favourite("run-1", user, on=True, rules=rules) for user in range(1, 10)]
+    assert [one.is_due for one in await asyncio.gather(*given)].count(True) == 1
+    [post] = await store.gallery.list_unsent(limit=9)
+    assert post.stars == 9
 
 
 async def number_of(store: Store, run_id: str) -> int:

@@ -127,6 +127,7 @@ async def use_library(store: Store, run_id: str) -> None:
     await gallery.mark_shown(run_id, stars=1)
     await gallery.find_run(700)
     await gallery.get_consent(MIA)
+    await library.find_messages([72, 700, 4711])
     await library.mark_message_deleted(700)
     await library.mark_message_deleted(72)
     await library.set_favourite(run_id, MIA, on=False)

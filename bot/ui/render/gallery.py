@@ -8,21 +8,28 @@ from discord import ui
 
 from bot.formatting import truncate
 from bot.language import _, ngettext
-from bot.limits import GALLERY_DESCRIPTION_CHARS, GALLERY_PICTURES
+from bot.limits import GALLERY_DESCRIPTION_CHARS, GALLERY_PICTURES, MIB, REQUEST_BYTES
 from bot.store.models import Run, RunOutput
 from bot.ui.components import Action, RunButton
 from bot.ui.render.cards import message_url
 from bot.ui.render.markdown import escape, format_name, format_quote, one_line
 from bot.visibility import Visibility
 
+_REQUEST_REST: Final = MIB  # of a request, for what is no file
 _GOLD: Final = 0xF0B232
 _PROMPT_LINES: Final = 4
 _PROMPT_CHARS: Final = 500
 
 
-def copied_pictures(outputs: Sequence[RunOutput]) -> tuple[RunOutput, ...]:
-    """Return the pictures of a result that its copy shows."""
-    return tuple(filter(is_picture, outputs))[:GALLERY_PICTURES]
+def copied_pictures(run: Run, outputs: Sequence[RunOutput]) -> tuple[RunOutput, ...]:
+    """Return the pictures of a result that its copy shows: the first ones that fit into one request together."""
+    pictures: list[RunOutput] = []
+    left = min(REQUEST_BYTES - _REQUEST_REST, GALLERY_PICTURES * run.place.file_limit)
+    for output in filter(is_picture, outputs):
+        if output.size <= left and len(pictures) < GALLERY_PICTURES:
+            pictures.append(output)
+            left -= output.size
+    return tuple(pictures)
 
 
 def is_picture(output: RunOutput) -> bool:
