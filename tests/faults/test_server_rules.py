@@ -2,7 +2,6 @@
 
 import pytest
 
-from sandbox.discord.person import InteractionResult
 from sandbox.discord.state.models import Message
 from sandbox.environment import COMMANDS
 from tests.faults.conftest import OpenBot
@@ -34,7 +33,7 @@ async def test_a_report_has_one_card_if_killed_while_it_is_sent(bot: BotUnderTes
     opened = await noah.use_context_menu(run.message, "Report result")
     hang = bot.discord.faults.hang_before if point == "before" else bot.discord.faults.hang_after
     fault = hang(SEND)
-    reported: InteractionResult = await noah.submit(opened, {}, wait=False)
+    reported = await noah.submit(opened, {}, wait=False)
     await eventually(lambda: fault.hits)
     assert len(report_cards(bot)) == (0 if point == "before" else 1)
     await bot.kill()
