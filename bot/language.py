@@ -8,6 +8,7 @@ translate it::
 """
 
 import gettext as standard
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Final
 
@@ -23,6 +24,11 @@ def gettext(sentence: str) -> str:
 def ngettext(one: str, many: str, count: int) -> str:
     """Return the form of a sentence for ``count`` in the current language."""
     return _current.get(_ENGLISH).ngettext(one, many, count)
+
+
+def languages() -> Mapping[str, str]:
+    """Return locale → name of the languages that sentences can be in, each in its own words."""
+    return {"en-US": "English"}
 
 
 _ = gettext

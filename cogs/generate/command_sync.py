@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
@@ -13,13 +13,16 @@ from discord import app_commands
 
 from bot.client import Replicord
 from bot.discord_internals import command_payloads, upsert_commands
+from bot.start_failures import describe_error
 from bot.store.commands import KeyValue
+from bot.ui.requests import REQUEST_ERRORS
 
 log = structlog.get_logger(__name__)
 
 # Discord rejects these keys in the commands of one server: they are for global commands.
 _GLOBAL_KEYS: Final = frozenset({"contexts", "integration_types", "dm_permission"})
 _INVALID_FORM: Final = 50035
+_SENDING: Final = "sending"
 
 
 class CommandSync:
@@ -62,27 +65,35 @@ class CommandSync:
         log.info("commands_synced", commands=[command["name"] for command in payload])
         return True
 
-    async def sync_guild(self, guild_id: int) -> bool:
-        """Send the commands that only one server has; return False if Discord has them already.
+    async def sync_guilds(self, guild_ids: Iterable[int]) -> frozenset[int]:
+        """Send servers the commands that only they have, where Discord has others; return those that did not work.
 
-        Raises CommandSyncFailure, or another error of discord.py, if Discord rejects them.
+        A server that removed the bot has no commands any more, and needs none.
         """
+        failed: set[int] = set()
         async with self._lock, self._share():
             if not self._may_send():
-                return False
-            payload = await self._guild_payload(guild_id)
-            digest = _digest(payload)
-            key = self._key(guild_id)
-            if await self._key_value.get(key) == (digest if payload else None):
-                return False
-            try:
-                await self._send(payload, guild_id)
-            except discord.Forbidden:  # removed from the server; Discord forgot its commands
-                await self._key_value.put(key, None)
-                raise
-            await self._key_value.put(key, digest if payload else None)
-        log.info("guild_commands_synced", guild=guild_id, commands=[command["name"] for command in payload])
-        return True
+                return frozenset()
+            for guild_id in guild_ids:
+                try:
+                    await self._sync_guild(guild_id)
+                except discord.Forbidden:
+                    await self._key_value.put(self._key(guild_id), None)
+                    log.info("guild_commands_refused", guild=guild_id)
+                except REQUEST_ERRORS as error:
+                    log.warning("guild_commands_not_synced", guild=guild_id, error=describe_error(error))
+                    failed.add(guild_id)
+        return frozenset(failed)
+
+    async def _sync_guild(self, guild_id: int) -> None:
+        payload = await self._guild_payload(guild_id)
+        digest = _digest(payload) if payload else None
+        key = self._key(guild_id)
+        if await self._key_value.get(key) != digest:
+            await self._key_value.put(key, _SENDING)  # no commands have no digest, and a bot may be killed here
+            await self._send(payload, guild_id)
+            await self._key_value.put(key, digest)
+            log.info("guild_commands_synced", guild=guild_id, commands=[command["name"] for command in payload])
 
     def _key(self, guild_id: int | None) -> str:
         return f"commands:{self._client.application_id}:{guild_id or 'global'}"

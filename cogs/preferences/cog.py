@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
-from bot.language import _
+from bot.language import _, languages
 from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, SELECT_OPTIONS
 from bot.store.preferences import PreferenceRows, Preferences
 from bot.ui.first_response import defer, edit_response, send_modal
@@ -49,7 +49,7 @@ class _PreferencesForm(ui.Modal):
             [(name, render.describe_visibility(name)) for name in _VISIBILITIES], chosen.visibility
         )
         self._aspect_ratio = _make_select([(ratio, ratio) for ratio in render.ASPECT_RATIOS], chosen.aspect_ratio)
-        self._language = _make_select(list(render.LANGUAGES.items()), chosen.language)
+        self._language = _make_select(_choose_languages(), chosen.language)
         parts = (
             (_("Command for pictures"), _("Gets the picture of Use as subject without asking"), self._command),
             (_("Visibility"), _("Who sees the results of your runs"), self._visibility),
@@ -77,6 +77,12 @@ class _PreferencesForm(ui.Modal):
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
         await report_error(interaction, error)
+
+
+def _choose_languages() -> list[tuple[str, str]]:
+    """Return locales and names; none while there is nothing to choose from."""
+    known = languages()
+    return list(known.items()) if len(known) > 1 else []
 
 
 def _make_select(choices: list[tuple[str, str]], chosen: str | None) -> ui.Select[Any] | None:

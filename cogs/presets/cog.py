@@ -204,7 +204,7 @@ class PresetCommands(
         if to == "nobody":
             for guild_id in preset.shares:
                 await self._presets.unshare(preset.id, guild_id)
-            await self._published.update()
+            await self._update(preset)
             sentence = _("Only you can use {name} now.").format(name=f"**{preset.name}**")
             await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
             return
@@ -214,7 +214,7 @@ class PresetCommands(
         guild_id = EVERYBODY if everybody else interaction.guild_id or EVERYBODY
         result = await self._presets.share(preset, guild_id, published=command, at=self._clock.now())
         if result is ShareResult.SHARED and (command or preset.shares.get(guild_id)):
-            await self._published.update()
+            await self._published.update(guild_id)
         guild = interaction.guild
         server = format_name(guild.name) if guild is not None and guild.name else render.this_server()
         place = render.everybody() if everybody else server
@@ -240,8 +240,7 @@ class PresetCommands(
             await defer(interaction, ephemeral=True)
             await self._presets.unshare(preset.id, guild_id)
             sentence = render.explain_unshared(preset.name)
-        if any(preset.shares.values()):
-            await self._published.update()
+        await self._update(preset)
         await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
 
     @use.autocomplete("name")
@@ -315,13 +314,19 @@ class PresetCommands(
             async def replace_it(press: Interaction) -> None:
                 await defer(press)
                 await self._save(press, preset, replace=True)
-                await self._published.update()
+                await self._published.update()  # the one of before may have been a command
 
             button = CardButton(_("Replace"), replace_it, style=discord.ButtonStyle.danger)
             await edit_response(interaction, view=_question_card(sentence, button))
             return
         tone = Tone.ERROR if result is SaveResult.TOO_MANY else Tone.SUCCESS
         await edit_response(interaction, view=sentence_card(sentence, tone=tone))
+
+    async def _update(self, preset: Preset) -> None:
+        """Update the servers of which a preset was a command."""
+        published = [guild_id for guild_id, is_command in preset.shares.items() if is_command]
+        if published:
+            await self._published.update(*published)
 
     def _check_publishable(self, interaction: Interaction, preset: Preset, to: str) -> None:
         """Raise Refused if a preset cannot be a command of this server, or not by this person."""

@@ -17,12 +17,10 @@ from bot.presets.fit import check_fit
 from bot.presets.use import build_command_layout, plan_use, read_options
 from bot.runs import parse_target
 from bot.settings.commands import check_name
-from bot.start_failures import describe_error
 from bot.store.commands import KeyValue
 from bot.store.errors import StoreError
 from bot.store.presets import Preset, Presets
 from bot.ui.render import presets as render
-from bot.ui.requests import REQUEST_ERRORS
 from cogs.generate.command_sync import CommandSync
 from cogs.start_run import RunStarter
 
@@ -96,8 +94,8 @@ class PublishedPresets:
                     tree.add_command(self._build(name, one), guild=discord.Object(guild_id), override=True)
             self._offered = wanted
 
-    async def update(self) -> None:
-        """Offer what is stored now, and send it to the servers where it has changed.
+    async def update(self, *guild_ids: int) -> None:
+        """Offer what is stored now, and send it to these servers, or to all, where it has changed.
 
         What Discord refuses is logged, and sent again with the next change or start.
         """
@@ -107,23 +105,13 @@ class PublishedPresets:
             before = set(await self._key_value.get(_KEY) or ())
             if now - before:
                 await self._key_value.put(_KEY, sorted(now | before))
-            failed = {guild_id for guild_id in sorted(now | before) if not await self._send(guild_id)}
-            kept = sorted(now | failed)
-            if set(kept) != before:
-                await self._key_value.put(_KEY, kept or None)
+            asked = {*guild_ids} or now | before
+            failed = await self._sync.sync_guilds(sorted(asked))
+            kept = now | failed | (before - asked)
+            if kept != before:
+                await self._key_value.put(_KEY, sorted(kept) or None)
         except StoreError as error:
             log.warning("presets_not_published", error=str(error))
-
-    async def _send(self, guild_id: int) -> bool:
-        """Return whether Discord has a server's commands now, or never will because the bot is not there."""
-        try:
-            await self._sync.sync_guild(guild_id)
-        except discord.Forbidden:
-            log.info("presets_not_published", guild=guild_id, error="The bot is not in this server.")
-        except REQUEST_ERRORS as error:
-            log.warning("presets_not_published", guild=guild_id, error=describe_error(error))
-            return False
-        return True
 
     def _find_command(self, preset: Preset) -> Command | None:
         """Return the command that a preset is of, or one of the same model."""

@@ -49,15 +49,16 @@ class ServerShares(commands.Cog):
                 await self._mark_left(guild_id)
 
     async def _mark_left(self, guild_id: int) -> None:
-        if (await self._shares.list_guilds()).get(guild_id, self) is None:
+        guilds = await self._shares.list_guilds()
+        if guild_id in guilds and guilds[guild_id] is None:
             log.info("shares_left_behind", guild=guild_id)
             await self._shares.mark_left([guild_id], at=self._clock.now())
-            await self._published.update()
+            await self._published.update(guild_id)
 
     async def _mark_back(self, guild_id: int) -> None:
         if guild_id in await self._shares.list_guilds():
             await self._shares.mark_left([guild_id], at=None)
-            await self._published.update()
+            await self._published.update(guild_id)
 
     async def _has_left(self, guild_id: int) -> bool:
         try:

@@ -6,8 +6,6 @@ from bot.language import _
 
 # The shapes that models of pictures commonly have.
 ASPECT_RATIOS: Final = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9", "9:21", "4:5", "5:4")
-# Discord's locales that the bot's texts are translated into, by their own names.
-LANGUAGES: Final = {"en-US": "English", "de": "Deutsch", "es-ES": "Español", "fr": "Français"}
 
 
 def saved() -> str:
