@@ -18,7 +18,7 @@ from bot.discord_internals import KeptAttachment, PrebuiltLayout
 from bot.errors import Refused
 from bot.limits import OLD_MESSAGE, PRESS_TOKENS
 from bot.store.models import Run
-from bot.ui.discord_rate_limits import BucketKey, Priority, RateLimiter
+from bot.ui.discord_rate_limits import CHECKS, BucketKey, Priority, RateLimiter
 from bot.ui.render import results as sentences
 from bot.ui.render.payloads import Component
 from bot.ui.reply.errors import DiscordErrorKind, classify_error
@@ -81,11 +81,14 @@ class ResultMessages:
         """Return whether there is a way to a message now, as far as is known."""
         return not run.place.token_only or self._press(message_id) is not None
 
-    async def read(self, run: Run, message_id: int) -> discord.Message:
-        """Return a message; raise ResultGone, ResultUnreachable, or Refused if Discord does not answer."""
+    async def read(self, run: Run, message_id: int, *, is_check: bool = False) -> discord.Message:
+        """Return a message; raise ResultGone, ResultUnreachable, or Refused if Discord does not answer.
+
+        A check waits behind everything that people wait for.
+        """
         press = self._find_press(run, message_id)
         request = self._partial(run, message_id).fetch() if press is None else press.webhook.fetch_message(message_id)
-        return await self._request(run, press, request)
+        return await self._request(run, press, request, is_check=is_check)
 
     async def edit(
         self, run: Run, message: discord.Message, components: list[Component], kept: Sequence[KeptAttachment]
@@ -135,10 +138,11 @@ class ResultMessages:
             raise ResultUnreachable(sentences.press_needed())
         return press
 
-    async def _request(self, run: Run, press: _Press | None, request: Awaitable[T]) -> T:
+    async def _request(self, run: Run, press: _Press | None, request: Awaitable[T], *, is_check: bool = False) -> T:
         bucket = BucketKey(run.place.channel_id, bot=True) if press is None else press.bucket
+        bucket, priority = (CHECKS, Priority.CHECK) if is_check else (bucket, Priority.NORMAL)
         try:
-            async with self._limiter.request(bucket, Priority.NORMAL):
+            async with self._limiter.request(bucket, priority):
                 return await send_request(request)
         except MalformedResponse:
             raise

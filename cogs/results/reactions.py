@@ -116,7 +116,7 @@ class ResultReactions(commands.Cog):
             await self._results.forget_reaction(run.id, event.user_id, emoji)
 
     async def _act_on_missed(self, run: Run) -> None:
-        message = await self._messages.read(run, run.place.message_id)
+        message = await self._messages.read(run, run.place.message_id, is_check=True)
         self._client.dispatch("result_read", run, message)  # for the reactions of other features
         for reaction in message.reactions:
             emoji = _HANDLED.get(str(reaction.emoji))

@@ -59,10 +59,12 @@ async def test_killed_while_a_result_is_deleted(bot: BotUnderTest, point: str) -
     assert bot.query("SELECT count(*) AS left FROM run_outputs WHERE removed_at IS NULL") == [{"left": 0}]
 
 
-async def test_killed_while_a_picture_is_removed(bot: BotUnderTest) -> None:
+@pytest.mark.parametrize("point", ["before", "after"])
+async def test_killed_while_a_picture_is_removed(bot: BotUnderTest, point: str) -> None:
     run = await delivered(bot)
     first, second = pictures(run)
-    fault = bot.discord.faults.hang_before(EDIT)
+    hang = bot.discord.faults.hang_before if point == "before" else bot.discord.faults.hang_after
+    fault = hang(EDIT)
     await press_remove(bot, run, "Image 1")
     await eventually(lambda: fault.hits)
     await bot.restart()
