@@ -80,9 +80,10 @@ export class MessageList {
     element.classList.add("highlighted");
   }
 
+  /** Scroll to the end, of which an empty channel has none: its hint is read from the top. */
   scrollToEnd() {
     this.#pinned = true;
-    this.scroll.scrollTop = this.scroll.scrollHeight;
+    this.scroll.scrollTop = this.#order.length ? this.scroll.scrollHeight : 0;
     this.jumpButton.hidden = true;
     this.scroll.classList.remove("reading");
   }

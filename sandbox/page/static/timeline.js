@@ -10,6 +10,7 @@ const BAND = 8;
 const AXIS_HEIGHT = 18;
 const MIN_SECONDS = 4;
 const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];
+const TOUCHING = 3; // pixels
 const MAX_MARKS = 6; // on the axis
 const AFTER_END = 1.5; // seconds in which an edit still belongs to the run: its row is written before the last answer
 const IS_URL = /^(https?:\/\/|data:)/;
@@ -132,9 +133,15 @@ function drawLane(label, number, bands, x, marks) {
     marks);
 }
 
+/** Draw a mark for each time; those that would touch each other become one bar. */
 function ticks(times, x, kind) {
-  const drawn = new Set(times.map((at) => Math.round(x(at))));
-  return [...drawn].map((at) => s("rect", { class: kind, x: at - 1, y: -5, width: 2, height: BAND + 10, rx: 1 }));
+  const bars = [];
+  for (const at of [...new Set(times.map((time) => Math.round(x(time))))].sort((a, b) => a - b)) {
+    const last = bars.at(-1);
+    if (last && at - last.to <= TOUCHING) last.to = at;
+    else bars.push({ from: at, to: at });
+  }
+  return bars.map(({ from, to }) => s("rect", { class: to > from ? `${kind} many` : kind, x: from - 1, y: -5, width: to - from + 2, height: BAND + 10, rx: 1 }));
 }
 
 function drawCross(at) {

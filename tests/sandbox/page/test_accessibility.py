@@ -16,7 +16,7 @@ RUN_AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).
 SMALL_TARGETS = """() => {
     const targets = [...document.querySelectorAll("button, select, input, textarea, a[href], summary, [role=option]")];
     const isShown = (element) => element.checkVisibility({visibilityProperty: true, opacityProperty: true});
-    const inText = (element) => element.matches("p a, .text a, .text button, h2 a");
+    const inText = (element) => element.matches("p a, .also button, .text a, .text button");
     const isUnseen = (element) => element.matches(".visually-hidden, .skip");
     return targets.filter((element) => isShown(element) && !inText(element) && !isUnseen(element))
         .map((element) => [element, (element.closest("label") ?? element).getBoundingClientRect()])

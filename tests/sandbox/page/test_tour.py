@@ -38,6 +38,7 @@ async def test_a_newcomer_finishes_the_tour_with_nothing_but_the_page(
     await tour.get_by_role("button", name="Fill in").click()
     third = await send_what_is_filled_in(driver)
     predictions = len(environment.replicate.predictions)
+    await expect(page.locator(".timeline .now")).to_have_count(1)  # drawn while it happens
     await tour.get_by_role("button", name="Kill the bot now").click()
     await driver.wait_until_finished(third)
     await expect(tour.locator("li.done")).to_have_count(3)
