@@ -190,6 +190,7 @@ class Taker:
 async def _settle(page: Page) -> None:
     """Wait until every image is drawn, and nothing is marked by the mouse."""
     await page.mouse.move(0, 0)
+    await page.evaluate("() => document.activeElement?.blur()")
     await page.evaluate(
         "() => Promise.all([...document.images].filter((image) => image.src).map((image) => image.decode()))"
     )

@@ -95,8 +95,9 @@ OPENINGS: Final = _paragraphs(
 
 ESSAY: Final = _paragraphs(
     """
-    Most of us run into {topic} long before we give it any thought. The subject seems to have always been there, the way a
-    staircase is there, and only later does one notice that somebody must have decided how high the steps should be.
+    Most of us run into {topic} long before we give it any thought. The subject seems to have always been there, the
+    way a staircase is there, and only later does one notice that somebody must have decided how high the steps
+    should be.
 
     A good way to begin is to look closely at one small part. Choose something about {topic} that you can see, touch
     or count, and describe it in plain words. The plain words usually turn out to be the difficult ones.
