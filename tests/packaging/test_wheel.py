@@ -97,5 +97,5 @@ def test_the_wheel_checks_migrates_and_backs_up(installed: Path, tmp_path: Path)
 
 def test_the_wheel_plays_the_sandbox_demo(installed: Path, tmp_path: Path) -> None:
     told = run(installed, "sandbox", "--demo", "--out", "pictures", folder=tmp_path)
-    assert "2 runs, 2 predictions" in told
-    assert len(list((tmp_path / "pictures").iterdir())) == 5
+    assert "3 runs, 3 predictions" in told
+    assert len(list((tmp_path / "pictures").iterdir())) == 6
