@@ -105,7 +105,7 @@ class Gallery:
         return await self._list(_UNSENT.limit(limit))
 
     async def list_outdated(self, *, limit: int) -> tuple[GalleryPost, ...]:
-        """Return the posts that show another number of ⭐ than there are."""
+        """Return the posts that show another number of ⭐ than there are, the newest first."""
         return await self._list(_OUTDATED.limit(limit))
 
     async def mark_sending(self, run_id: str) -> bool:
@@ -126,9 +126,9 @@ class Gallery:
         await self._database.write(lambda connection: close_post(connection, message_id, now=now))
 
     async def drop_unsent(self, run_id: str) -> None:
-        """Forget a post that Discord refused for good; the next ⭐ may bring it back."""
-        unsent = delete(gallery_posts).where(_POST.run_id == run_id, _POST.message_id.is_(None))
-        await self._database.write(lambda connection: connection.execute(unsent).rowcount)
+        """Forget a post that is refused for good; one that may have been sent is deleted. Another ⭐ may bring it back."""
+        now = self._clock.now()
+        await self._database.write(lambda connection: remove_posts(connection, [run_id], now=now))
 
     async def find_run(self, message_id: int) -> str | None:
         """Return the run whose copy a message is."""
@@ -182,8 +182,10 @@ _SELECT_POSTS: Final = select(
     _POST.run_id, _POST.guild_id, _POST.channel_id, _POST.created_at, _POST.sending_at, _POST.message_id, _POST.stars
 ).order_by(_POST.created_at)
 _UNSENT: Final = _SELECT_POSTS.where(_POST.message_id.is_(None))
-_OUTDATED: Final = _SELECT_POSTS.where(
-    _POST.message_id.is_not(None), _POST.closed_at.is_(None), _POST.stars != _POST.stars_shown
+_OUTDATED: Final = (
+    _SELECT_POSTS.where(_POST.message_id.is_not(None), _POST.closed_at.is_(None), _POST.stars != _POST.stars_shown)
+    .order_by(None)
+    .order_by(_POST.created_at.desc())
 )
 
 

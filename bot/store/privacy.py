@@ -125,6 +125,7 @@ class StoredCounts:
     results: int = 0
     favourites: int = 0
     copies: int = 0
+    gallery_choices: int = 0
     characters: int = 0
     presets: int = 0
     chains: int = 0
@@ -152,6 +153,7 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
         results=connection.execute(_COUNT_RESULTS, values).scalar_one(),
         favourites=connection.execute(_COUNT_FAVOURITES, values).scalar_one(),
         copies=connection.execute(_COUNT_COPIES, values).scalar_one(),
+        gallery_choices=len(connection.execute(_SELECT_CONSENT, values).all()),
         characters=characters,
         presets=presets,
         chains=count_chains(connection, author_id),

@@ -19,7 +19,7 @@ from bot.aio import WakeEvent
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.library.gallery import ChannelFacts, decide_copy
-from bot.limits import GALLERY_EDIT_SECONDS, NONCE_CHARS
+from bot.limits import GALLERY_EDIT_SECONDS, NONCE_CHARS, OLD_MESSAGE
 from bot.observability.metrics import Metrics
 from bot.store.errors import StoreError
 from bot.store.gallery import Gallery, GalleryPost, MessageRemoval
@@ -33,7 +33,10 @@ from bot.ui.requests import REQUEST_ERRORS, send_request
 LoadPicture = Callable[[Run, RunOutput], Awaitable[bytes]]
 """Return the bytes of a delivered picture; Refused if it is gone."""
 
+_READY_CHECK: Final = 1.0  # seconds between two looks at whether the shards are connected
 _BATCH: Final = 20
+_UNSENT: Final = 500  # posts that are to be sent, of all processes
+_OLD_COUNT_EVERY: Final = timedelta(minutes=1)  # edits of messages older than an hour are scarce: error 30046
 _SEARCHED: Final = 100  # messages of a channel
 _CLEARED: Final = 1000  # messages of a chat
 _UPLOAD_SECONDS: Final = 120.0
@@ -73,6 +76,9 @@ class GalleryKeeper:
         self._metrics = metrics
         self._wake = WakeEvent(clock)
         self._started_at = clock.now()
+        self._next_counts = clock.now()
+        self._next_old_count = clock.now()
+        self._last_removal = 0  # its number; the next look begins behind it
 
     def wake(self) -> None:
         """Look at once for what there is to do."""
@@ -85,7 +91,7 @@ class GalleryKeeper:
                 await self._do(self._post_unsent)
                 await self._do(self._update_counts)
                 await self._do(self._delete_messages)
-            await self._wake.wait(GALLERY_EDIT_SECONDS)
+            await self._wake.wait(GALLERY_EDIT_SECONDS if self._client.is_ready() else _READY_CHECK)
 
     async def _do(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -99,7 +105,7 @@ class GalleryKeeper:
     # -- posts
 
     async def _post_unsent(self) -> None:
-        for post in await self._gallery.list_unsent(limit=_BATCH):
+        for post in await self._gallery.list_unsent(limit=_UNSENT):
             if self._has_shard(post.guild_id):
                 await self._do_contained(self._post(post), post.run_id)
 
@@ -116,8 +122,9 @@ class GalleryKeeper:
             log.exception("gallery_post_failed", run=run_id)
 
     async def _post(self, post: GalleryPost) -> None:
-        if self._client.get_guild(post.guild_id) is None:
-            return  # an outage of the server, or the bot was removed from it
+        guild = self._client.get_guild(post.guild_id)
+        if guild is not None and guild.unavailable:
+            return  # an outage of the server
         run = await self._runs.get(post.run_id)
         channel = self._client.get_channel(post.channel_id)
         if run is None or not isinstance(channel, discord.abc.Messageable) or not may_copy(self._client, run, channel):
@@ -193,9 +200,19 @@ class GalleryKeeper:
     # -- counts
 
     async def _update_counts(self) -> None:
+        """Update the newest, and one of those whose edits Discord counts; after it refused one, none for a while."""
+        now = self._clock.now()
+        if now < self._next_counts:
+            return
+        self._next_counts = now + timedelta(seconds=GALLERY_EDIT_SECONDS)
         for post in await self._gallery.list_outdated(limit=_BATCH):
-            if self._has_shard(post.guild_id) and post.message_id is not None:
-                await self._do_contained(self._update_count(post, post.message_id), post.run_id)
+            if not self._has_shard(post.guild_id) or post.message_id is None:
+                continue
+            if now - post.created_at > OLD_MESSAGE:
+                if now < self._next_old_count:
+                    continue
+                self._next_old_count = now + _OLD_COUNT_EVERY
+            await self._do_contained(self._update_count(post, post.message_id), post.run_id)
 
     async def _update_count(self, post: GalleryPost, message_id: int) -> None:
         run = await self._runs.get(post.run_id)
@@ -219,12 +236,14 @@ class GalleryKeeper:
     # -- deletions
 
     async def _delete_messages(self) -> None:
-        last = 0
-        while removals := await self._gallery.list_removals(limit=_BATCH, after=last):
-            last = removals[-1].number
-            for removal in removals:
-                if self._has_shard(removal.guild_id):
-                    await self._delete_message(removal)
+        """Delete some messages; if there may be more, look again at once, after what else there is to do."""
+        removals = await self._gallery.list_removals(limit=_BATCH, after=self._last_removal)
+        self._last_removal = removals[-1].number if len(removals) == _BATCH else 0
+        for removal in removals:
+            if self._has_shard(removal.guild_id):
+                await self._delete_message(removal)
+        if self._last_removal:
+            self._wake.set()
 
     async def _delete_message(self, removal: MessageRemoval) -> None:
         """Delete what a removal is for; what Discord does not allow is given up, and so is one of a month ago."""

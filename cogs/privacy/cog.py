@@ -25,6 +25,7 @@ from bot.ui.render.characters import describe_creations
 from bot.ui.render.markdown import format_timestamp
 from bot.ui.render.privacy import (
     ask_to_erase,
+    describe_consent,
     describe_library,
     erasure_labels,
     explain_erasure,
@@ -159,6 +160,7 @@ def _describe(counts: StoredCounts) -> Iterator[str]:
     if counts.added_commands:
         yield f"**{format_count(counts.added_commands, 'added command')}**"
     yield from describe_library(counts)
+    yield from describe_consent(counts)
     if counts.server_records:
         yield ngettext(
             "**{count} block or report** in servers", "**{count} blocks and reports** in servers", counts.server_records

@@ -103,6 +103,7 @@ async def test_erasing_leaves_nothing_of_a_person(environment: Environment, mia:
     await mia.press(shown(settings), "Show my prompts")
     told = await private_text(await mia.use_command(pictures, "privacy show"), "1 result in your library")
     assert "2 favourites" in told
+    assert "What you allow with your results in galleries" in told
     asked = await mia.use_command(pictures, "privacy delete")
     await mia.press(shown(asked), "Delete data and messages")
     await private_text(asked, "Deleted 1 run.")

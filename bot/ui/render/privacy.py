@@ -24,6 +24,12 @@ def describe_library(counts: StoredCounts) -> Iterator[str]:
         ).format(count=counts.copies)
 
 
+def describe_consent(counts: StoredCounts) -> Iterator[str]:
+    """Yield the line about what a person allows in galleries, if they said so."""
+    if counts.gallery_choices:
+        yield _("**What you allow** with your results in galleries")
+
+
 def explain_favourites() -> str:
     return _("Your favourites keep their prompts and results as long as the rest.")
 
