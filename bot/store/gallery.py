@@ -126,7 +126,7 @@ class Gallery:
         await self._database.write(lambda connection: close_post(connection, message_id, now=now))
 
     async def drop_unsent(self, run_id: str) -> None:
-        """Forget a post that is refused for good; one that may have been sent is deleted. Another ⭐ may bring it back."""
+        """Forget a post that is given up, and have it deleted if it may have been sent. A new ⭐ may bring it back."""
         now = self._clock.now()
         await self._database.write(lambda connection: remove_posts(connection, [run_id], now=now))
 
