@@ -12,7 +12,7 @@ def test_example_of_a_commands_file_is_valid(tmp_path: Path) -> None:
     match = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert match is not None
     (tmp_path / "commands.toml").write_text(match[1])
-    generate, portrait = read_commands(tmp_path / "commands.toml")
+    generate, portrait, *_ = read_commands(tmp_path / "commands.toml")
     assert generate.limits == {"number_of_outputs": 5}
     assert portrait.target.deployment
 

@@ -1,6 +1,7 @@
 """/chain: what led to a result is saved, run again, listed and deleted; and the chains of the configuration."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -139,3 +140,24 @@ async def test_the_menu_of_a_result_saves_its_steps(environment: Environment, mi
     menu = await open_menu(environment, mia, message)
     form = await mia.press(menu, "Save as chain")
     await private_text(await mia.submit(form, {"Name": "postcard"}), "Saved postcard: /draw → /enhance → /cutout")
+
+
+async def test_all_steps_are_asked_about_and_each_keeps_to_a_budget(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.toml"
+    steps = "\n".join(f"[commands.{step}]\nrun = 0.02" for step in ("draw", "enhance", "cutout"))
+    prices.write_text(f"date = 2026-11-28\n{steps}\n")
+    settings = {"ASK_ABOVE": "0.05", "PRICES_FILE": str(prices)}
+    async with open_environment(tmp_path, timings=PACE, settings=settings, roles=True) as environment:
+        await environment.start_bot()
+        mia, olga = environment.discord.person("mia"), environment.discord.person("olga")
+        pictures = environment.discord.state.channel("pictures")
+        budget = {"amount": "0.05", "period": "month", "person": mia.user}
+        await private_text(await olga.use_command(pictures, "budget set", budget), "may spend $0.05 a month")
+        question = await mia.use_command(pictures, "poster", {"prompt": "a fox"})
+        await private_text(question, "will cost about $0.06")
+        assert question.message is not None
+        assert len(environment.replicate.predictions) == 0
+        message = answered(await mia.press(question.message, "Run it"))
+        await reached(environment, lambda: over(message))
+        assert "3 · /cutout · Failed: This step would cost more than the budget has left" in words(message)
+        assert len(environment.replicate.predictions) == 2
