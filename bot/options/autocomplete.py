@@ -22,6 +22,8 @@ from bot.options.layout import OptionLayout
 from bot.options.options import Choice, Option, OptionRole, OptionType, make_choices
 from bot.options.pairs import Pair, parse_pairs, quote_value
 from bot.options.text import describe_field, format_details
+from bot.options.visibility import VISIBILITY, has_room_for_visibility, is_visibility, visibility_description
+from bot.visibility import Visibility
 
 _SEARCHED_CHOICES: Final = 20_000  # per key press
 _MIN_COMPARED_CHARS: Final = 3  # shorter words resemble everything
@@ -158,10 +160,19 @@ def _suggest_after_pair(layout: OptionLayout, typed: str, last: Pair, used_keys:
     field = layout.find_field(last.key)
     if field is not None:
         yield from _suggest_pair_values(field, typed[: last.start], last.value)
+    elif is_visibility(layout, last.key):
+        lead = typed[: last.start]
+        for visibility in Visibility:
+            if visibility.startswith(last.value.lower()):
+                yield Suggestion(f"{_shorten_lead(lead)}{visibility.value}", f"{lead}{visibility.value}")
 
 
 def _suggest_keys(layout: OptionLayout, lead: str, word: str, used_keys: set[str]) -> Iterator[Suggestion]:
-    """Suggest the inputs that have no option of their own, then the others."""
+    """Suggest the inputs that have no option of their own, then the others, and ``visibility`` if it has none."""
+    has_visibility = is_visibility(layout, VISIBILITY) and not has_room_for_visibility(layout)
+    if has_visibility and word and VISIBILITY.startswith(word.lower()):
+        label = f"{_shorten_lead(lead)}{VISIBILITY}= · {visibility_description()}"
+        yield Suggestion(label, f"{lead}{VISIBILITY}=")
     fields = [field for field in layout.fields if field.name not in used_keys]
     fields.sort(key=lambda field: field.name not in layout.overflow)
     names = [layout.names[field.name] for field in fields]

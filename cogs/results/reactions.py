@@ -138,7 +138,7 @@ class ResultReactions(commands.Cog):
                 case "🙈" if run.visibility is Visibility.PUBLIC:
                     await self._changes.cover(run, spoiler=True)
                 case "✉️":
-                    key = f"{run.id}:{actor.user_id}:reaction"
+                    key = f"{run.id}:{actor.user_id}:{self._clock.now().isoformat()}"
                     await self._direct_messages.send_result(actor.user_id, run, result_messages(run), key=key)
                 case _:
                     pass
@@ -151,7 +151,8 @@ class ResultReactions(commands.Cog):
         reference = discord.MessageReference(
             message_id=run.place.message_id, channel_id=run.place.channel_id, guild_id=run.place.guild_id
         )
-        nonce = hashlib.sha256(f"{run.id}:{actor.user_id}:delete".encode()).hexdigest()[:NONCE_CHARS]
+        key = f"{run.id}:{actor.user_id}:{self._clock.now().isoformat()}"
+        nonce = hashlib.sha256(key.encode()).hexdigest()[:NONCE_CHARS]  # for discord.py's own repetitions
         request = channel.send(
             view=confirm_card(run.id, mention=actor.user_id),
             reference=reference,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bot.errors import BadOption
+from bot.options.autocomplete import suggest_values
 from bot.options.form import build_form
 from bot.options.layout import OptionLayout
 from bot.options.visibility import has_room_for_visibility, take_visibility
@@ -60,3 +61,11 @@ def test_a_wrong_value_is_named(values: dict[str, Any]) -> None:
 def test_a_form_takes_it_in_its_advanced_part() -> None:
     answers = build_form(CROWDED).parse_answers({"advanced": "visibility=private input_30=x"})
     assert take_visibility(CROWDED, answers) == ({"input_30": "x"}, Visibility.PRIVATE)
+
+
+def test_advanced_completes_it_where_it_has_no_option() -> None:
+    option = CROWDED.option("advanced")
+    assert option is not None
+    assert suggest_values(CROWDED, option, "input_30=x visi")[0].value == "input_30=x visibility="
+    values = [suggestion.value for suggestion in suggest_values(CROWDED, option, "visibility=p")]
+    assert values[1:] == ["visibility=public", "visibility=private"]
