@@ -244,11 +244,11 @@ class App:
             unknown=settings.unknown_cost,
             clock=clock,
         )
+        self._server_log = ServerLog(self._client, store.servers, clock=clock)
         self._engine = self._build_engine(served, ownership)
         self._search = ModelSearch(self._replicate.models, clock=clock)
         self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
         self._editors = Editors(self._client, settings.model_editors)
-        self._server_log = ServerLog(self._client, store.servers, clock=clock)
         self._run_access = RunAccess(
             self._catalog,
             any_model=settings.run_any,
@@ -359,6 +359,7 @@ class App:
             budget_for=self._create_budget,
             keep_result=self._library.thumbnails.keep,
             check_picture=checker.check,
+            on_delivered=self._server_log.post_run,
         )
 
     async def build_web_server(self, host: str, port: int) -> "WebServer":
@@ -621,6 +622,7 @@ class App:
             catalog=self._catalog,
             access=self._run_access,
             server_log=self._server_log,
+            budgets=store.budgets,
             policy=self._policy,
             clock=self._clock,
         )

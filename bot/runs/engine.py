@@ -61,7 +61,15 @@ from bot.runs.pricing import PricedRun, Pricing
 from bot.runs.reconcile import OrphanCanceller, Reconciler
 from bot.runs.recover import RecoveryStep, next_step
 from bot.runs.run_task import run_task
-from bot.runs.services import CheckPicture, KeepResult, RunServices, check_nothing, keep_nothing
+from bot.runs.services import (
+    CheckPicture,
+    KeepResult,
+    OnDelivered,
+    RunServices,
+    check_nothing,
+    keep_nothing,
+    tell_nobody,
+)
 from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
 from bot.store.errors import LeaseLost, StoreError
 from bot.store.models import Place, Run, RunState
@@ -120,10 +128,12 @@ class Engine:
         budget_for: Callable[[Backend], CreateBudget | None] = lambda _: None,
         keep_result: KeepResult = keep_nothing,
         check_picture: CheckPicture = check_nothing,
+        on_delivered: OnDelivered = tell_nobody,
     ) -> None:
         self._runs = runs
         self._keep_result = keep_result
         self._check_picture = check_picture
+        self._on_delivered = on_delivered
         self._ownership = ownership
         self._budget_for = budget_for
         self._clock = clock
@@ -174,6 +184,7 @@ class Engine:
             thumbnails=self._thumbnails,
             keep_result=self._keep_result,
             check_picture=self._check_picture,
+            on_delivered=self._on_delivered,
             workers=self._workers,
         )
 

@@ -181,6 +181,7 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
     await active.output.discard_files()
     run = active.run
     services.metrics.run_delivered(run.command, run.state.value, (delivered_at - run.created_at).total_seconds())
+    services.on_delivered(run)
     seconds = (delivered_at - (run.ended_at or delivered_at)).total_seconds()
     log.info("run_delivered", run=run.id, prediction=run.prediction_id, seconds=round(seconds, 3))
 

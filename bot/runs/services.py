@@ -32,6 +32,13 @@ async def check_nothing(_run: Run, _picture: FileItem) -> Verdict:
     return Verdict.UNKNOWN
 
 
+OnDelivered = Callable[[Run], None]
+
+
+def tell_nobody(_run: Run) -> None:
+    """Tell nobody of a delivered run (an OnDelivered)."""
+
+
 async def keep_nothing(_run: Run, _items: Sequence[OutputItem]) -> None:
     """Keep nothing (a KeepResult)."""
 
@@ -42,7 +49,7 @@ class RunServices:
 
     ``materializer_for`` returns what makes the output items of one run. ``keep_result`` keeps what is needed to find a
     delivered result again, while its files are on disk; it raises nothing. ``check_picture`` says whether a picture may
-    be shown where a server wants to know; it raises nothing, too.
+    be shown where a server wants to know; it raises nothing, too. ``on_delivered`` is told of each run at its end.
     """
 
     backend: Backend
@@ -62,4 +69,5 @@ class RunServices:
     thumbnails: ThumbnailLoader
     keep_result: KeepResult
     check_picture: CheckPicture
+    on_delivered: OnDelivered
     workers: WorkerPool

@@ -11,14 +11,16 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.actor import Actor
 from bot.catalog.catalog import ANY_MODEL, Catalog
 from bot.catalog.run_access import RunRequest, decide_run
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.language import _
+from bot.money.budgets import Spender
 from bot.picture_checks.checker import can_check
-from bot.rules.decide import apply_server_rules
+from bot.rules.decide import RunTerms, apply_server_rules
 from bot.rules.server_rules import (
     EVERY_COMMAND,
     Delivery,
@@ -30,6 +32,7 @@ from bot.rules.server_rules import (
     most_generous,
 )
 from bot.runs.policy import Policy
+from bot.store.budgets import Budgets
 from bot.store.runs import Runs
 from bot.store.server_rules import ServerChange, Servers
 from bot.ui.first_response import edit_message, send_modal, send_privately
@@ -63,6 +66,7 @@ from cogs.server.forms import (
     Submitted,
 )
 from cogs.server.log import ServerLog
+from cogs.start_run import budget_limits
 
 Interaction = discord.Interaction[Replicord]
 
@@ -82,6 +86,7 @@ class ServerCommands(
         catalog: Catalog,
         access: RunAccess,
         server_log: ServerLog,
+        budgets: Budgets,
         policy: Policy,
         clock: Clock,
     ) -> None:
@@ -90,6 +95,7 @@ class ServerCommands(
         self._catalog = catalog
         self._access = access
         self._log = server_log
+        self._budgets = budgets
         self._policy = policy
         self._clock = clock
 
@@ -274,7 +280,17 @@ class ServerCommands(
             daily_limit=per_day[1],
             outputs=limits.outputs,
             block=block,
+            money_left=await self._find_money_left(actor, RunTerms(guild_id=situation.guild_id, limits=limits)),
         )
+
+    async def _find_money_left(self, actor: Actor, terms: RunTerms) -> int | None:
+        """Return what the server lets the person spend this month, in micro-dollars; None if it does not say."""
+        limits = budget_limits(terms, actor.user_id)
+        if not limits:
+            return None
+        spender = Spender(guild_id=actor.guild_id, author_id=actor.user_id, command="")
+        remaining = await self._budgets.list_remaining(spender, limits)
+        return min((left for limit, left in remaining.items() if limit in limits), default=None)
 
 
 def _require_manager(interaction: Interaction) -> discord.Guild:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import discord
@@ -32,7 +33,7 @@ from bot.rules.server_rules import (
     ServerRules,
 )
 from bot.rules.words import read_words
-from bot.ui.render.server_words import delivery_words, format_dollars, log_line_words
+from bot.ui.render.server_words import delivery_words, log_line_words
 from bot.ui.respond import report_error
 
 Interaction = discord.Interaction[Any]
@@ -119,7 +120,7 @@ class LimitsForm(_Form):
         self.add_item(ui.TextDisplay(note))
         self._at_once = self._number(_("Runs at once"), limits.at_once)
         self._per_day = self._number(_("Runs in 24 hours"), limits.per_day)
-        self._money = self._number(_("Dollars a month"), None if money is None else format_dollars(money)[1:])
+        self._money = self._number(_("Dollars a month"), None if money is None else f"{Decimal(money) / _MICRO:f}")
         self._outputs = self._number(_("Most outputs of a run"), limits.outputs)
 
     def _number(self, label: str, value: int | str | None) -> ui.TextInput[Any]:

@@ -14,9 +14,12 @@ from bot.formatting import truncate_utf16
 from bot.limits import CONTENT_CHARS, SERVER_LOG_CHARS, SERVER_LOG_WAITING
 from bot.rules.server_rules import LogLine, ServerRules
 from bot.store.errors import StoreError
+from bot.store.models import Run
 from bot.store.server_rules import Servers
 from bot.ui.render.markdown import escape, one_line
+from bot.ui.render.server_history import describe_run
 from bot.ui.requests import REQUEST_ERRORS, send_request
+from bot.visibility import Visibility
 
 _PAUSE: Final = 1.0  # seconds between two messages: a channel takes five in five seconds, and people write there, too
 
@@ -47,12 +50,20 @@ class ServerLog:
         self.unwritable: set[int] = set()  # channels that refused the last line
 
     def post(self, guild_id: int | None, kind: LogLine, text: str, *, prompt: str | None = None) -> None:
-        """Post a line of Markdown soon; ``prompt`` follows where the server wants prompts. Nothing outside servers."""
-        if guild_id is None:
+        """Post a line of Markdown soon; ``prompt`` follows where the server wants prompts.
+
+        Nothing outside servers, or in one that the bot is not in.
+        """
+        if guild_id is None or self._client.get_guild(guild_id) is None:
             return
         self._waiting.append(_Line(guild_id=guild_id, kind=kind, text=text, prompt=prompt))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._send_waiting(), name="server log")
+
+    def post_run(self, run: Run) -> None:
+        """Post that a run is over; of a private one nobody reads the prompt."""
+        prompt = None if run.visibility is Visibility.PRIVATE else run.prompt
+        self.post(run.place.guild_id, LogLine.RUNS, describe_run(run), prompt=prompt)
 
     async def close(self) -> None:
         """Stop; lines that are not sent are lost."""

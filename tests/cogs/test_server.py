@@ -270,6 +270,33 @@ async def test_results_are_shown_where_the_server_wants_them(environment: Enviro
     )
 
 
+async def test_a_log_tells_of_runs_and_never_stops_one(environment: Environment, general: Channel) -> None:
+    mia, ada, state = environment.discord.person("mia"), environment.discord.person("ada"), environment.discord.state
+    pictures, calls = state.channel("pictures"), environment.discord.calls
+    lines = {"Log channel": [general], "Lines": ["Runs", "Refusals"], "Show prompts": True}
+    await set_section(ada, pictures, "log", lines)
+    await set_limits(ada, pictures, {"Dollars a month": "2.50"})
+    await private_text(await mia.use_command(pictures, "server show"), "left this month")
+    state.deny(general, Permission.SEND_MESSAGES)
+    await draw(environment, mia, pictures, "a quiet fox")
+    await eventually(lambda: any(str(general.id) in call.path and call.status == 403 for call in calls))
+    await private_text(await ada.use_command(pictures, "server rules"), "can't write there", "$2.50 a month")
+    state.allow(general, Permission.SEND_MESSAGES)
+    await draw(environment, mia, pictures, "a loud fox")
+    await set_limits(ada, pictures, {"Most outputs of a run": "1"})
+    values = {"prompt": "a fox", "subject": ME, "number_of_outputs": 3}
+    await private_text(await mia.use_command(pictures, "generate", values), "1 output at a time")
+
+    def log_text() -> str:
+        return "\n".join(message.text for message in general.messages.values())
+
+    await eventually(lambda: "a loud fox" in log_text() and "1 output at a time" in log_text())
+    assert "**Mia** · /draw · done" in log_text()
+    assert "a quiet fox" not in log_text()
+    await set_limits(ada, pictures, {})
+    await set_section(ada, pictures, "log", {"Log channel": []})
+
+
 async def test_pictures_are_looked_at_before_they_are_shown(environment: Environment, pictures: Channel) -> None:
     mia, ada = environment.discord.person("mia"), environment.discord.person("ada")
     await set_section(ada, pictures, "safety", {"Refused words, one per line": "", "Look at pictures with": ["/check"]})

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from bot.formatting import join_facts
+from bot.formatting import format_duration, join_facts
 from bot.language import _, ngettext
+from bot.money.amounts import format_dollars
 from bot.rules.server_rules import EVERY_COMMAND, CommandRule, LogLine, RoleLimits, ServerRules
 from bot.rules.stored import rules_from_json
+from bot.store.models import Run, RunState
 from bot.store.server_rules import ServerChange
-from bot.ui.render.markdown import escape, format_timestamp, one_line
+from bot.ui.render.cards import message_url
+from bot.ui.render.markdown import escape, format_name, format_timestamp, one_line
 from bot.ui.render.server_words import (
     delivery_words,
     describe_limits,
@@ -17,6 +20,7 @@ from bot.ui.render.server_words import (
     log_line_words,
     section_words,
 )
+from bot.visibility import Visibility
 
 _LINES: Final = 6  # of one change
 _REASON_CHARS: Final = 120
@@ -29,6 +33,21 @@ def describe_change(change: ServerChange, *, when: bool = True) -> str:
     head = join_facts(format_timestamp(change.changed_at) if when else "", who, f"**{section}**")
     lines = _describe_block(change) if change.section == "people" else list(_differences(change))
     return "\n".join([head, *(f"-# {line}" for line in lines[:_LINES])])
+
+
+def describe_run(run: Run) -> str:
+    """Return that a run is over: whose it was, how it ended, how long it took and what it cost."""
+    states = {
+        RunState.SUCCEEDED: _("done"),
+        RunState.FAILED: _("failed"),
+        RunState.CANCELED: _("stopped"),
+        RunState.ABORTED: _("ended early"),
+    }
+    seconds = "" if run.ended_at is None else format_duration(run.ended_at - run.created_at)
+    cost = "" if run.cost is None else format_dollars(run.cost)
+    link = "" if run.visibility is Visibility.PRIVATE else f"[{_('open')}]({message_url(run.place)})"
+    name = f"**{format_name(run.author_name)}**"
+    return join_facts(name, f"/{escape(run.command)}", states.get(run.state, ""), seconds, cost, link)
 
 
 def _describe_block(change: ServerChange) -> list[str]:

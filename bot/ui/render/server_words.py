@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from bot.formatting import join_facts
 from bot.language import _, ngettext
+from bot.money.amounts import format_dollars
 from bot.rules.server_rules import CommandRule, Delivery, LogLine, RoleLimits, Section
 from bot.store.errors import QuotaExceeded, QuotaKind
 
@@ -52,12 +53,6 @@ def describe_limits(limits: RoleLimits) -> Iterator[str]:
         yield _("{sum} a month").format(sum=format_dollars(limits.month_micro_dollars))
     if limits.outputs is not None:
         yield ngettext("{count} output", "{count} outputs", limits.outputs).format(count=limits.outputs)
-
-
-def format_dollars(micro_dollars: int) -> str:
-    """Return a sum as people write it: "$5", "$0.25"."""
-    dollars, rest = divmod(micro_dollars, 1_000_000)
-    return f"${dollars}" if not rest else f"${micro_dollars / 1_000_000:.2f}"
 
 
 def delivery_words() -> Mapping[Delivery, tuple[str, str]]:
