@@ -18,6 +18,7 @@ from cogs.presets.cog import PresetCommands
 from cogs.privacy.cog import PrivacyCommands
 from cogs.run.cog import RunCommand
 from cogs.runs.cog import RunsCommands
+from cogs.server.cog import ServerCommands
 
 COGS: tuple[type[commands.Cog], ...] = (
     About,
@@ -30,6 +31,7 @@ COGS: tuple[type[commands.Cog], ...] = (
     PrivacyCommands,
     RunCommand,
     RunsCommands,
+    ServerCommands,
 )
 LANGUAGES = read_languages()
 
