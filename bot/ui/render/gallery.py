@@ -53,9 +53,10 @@ def _items(run: Run, pictures: Sequence[RunOutput], *, stars: int, shows_prompt:
     count = ngettext("⭐ {count}", "⭐ {count}", stars).format(count=stars)
     made = _("**/{command}** by {author}").format(command=escape(run.command), author=format_name(run.author_name))
     yield ui.TextDisplay(f"**{count}** · {made}")
-    if shows_prompt and run.prompt:
-        yield ui.TextDisplay(format_quote(run.prompt, lines=_PROMPT_LINES, chars=_PROMPT_CHARS))
-    alt_text = truncate(one_line(run.prompt, 200), GALLERY_DESCRIPTION_CHARS) if shows_prompt and run.prompt else None
+    prompt = (run.prompt or "") if shows_prompt else ""
+    if quote := format_quote(prompt, lines=_PROMPT_LINES, chars=_PROMPT_CHARS).strip():
+        yield ui.TextDisplay(quote)
+    alt_text = truncate(one_line(prompt, 200), GALLERY_DESCRIPTION_CHARS) or None
     yield ui.MediaGallery(
         *(
             discord.MediaGalleryItem(

@@ -75,8 +75,8 @@ def entry_card(
     if not is_author:
         head = _("{result} by {author}").format(result=head, author=format_name(entry.author_name))
     items: list[ui.Item[Any]] = [ui.TextDisplay(head)]
-    if entry.prompt:
-        items.append(ui.TextDisplay(format_quote(entry.prompt, lines=_PROMPT_LINES, chars=_PROMPT_CHARS)))
+    if quote := format_quote(entry.prompt or "", lines=_PROMPT_LINES, chars=_PROMPT_CHARS).strip():
+        items.append(ui.TextDisplay(quote))
     items.append(
         ui.MediaGallery(
             discord.MediaGalleryItem(
@@ -288,7 +288,7 @@ def _line(entry: LibraryEntry) -> str:
 
 def _caption(entry: LibraryEntry) -> str:
     """Return an entry in words, without markup."""
-    return one_line(entry.prompt, 100) if entry.prompt else _("no prompt")
+    return one_line(entry.prompt or "", 100) or _("no prompt")
 
 
 def _picture(entry: LibraryEntry) -> bytes:
