@@ -28,6 +28,7 @@ from bot.diagnostics.http import check_http
 from bot.diagnostics.prices import check_prices
 from bot.diagnostics.replicate import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
+from bot.diagnostics.server_rules import check_server_rules
 from bot.diagnostics.settings import check_durations, check_token_shapes
 from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
@@ -79,6 +80,8 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
     added = await store.commands.list_all() if store is not None else ()
     specs = merge_specs(settings.specs, added)
     check_prices(settings, specs, report, today=day_of(clock.now()), any_model=ANY_MODEL)
+    if store is not None:
+        await check_server_rules(store.servers, {ANY_MODEL, *(spec.name for spec in specs)}, report)
     if offline:
         await check_http(settings, replicate=None, clock=clock, report=report)
         report(passed("Discord and Replicate were not checked (--offline)."))

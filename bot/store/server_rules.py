@@ -27,6 +27,7 @@ from bot.store.tables import (
 
 _THIS_SERVER: Final = server_rules.c.guild_id == bindparam("server")
 _SELECT_RULES: Final = select(server_rules.c.rules).where(_THIS_SERVER)
+_SELECT_ALL_RULES: Final = select(server_rules.c.guild_id, server_rules.c.rules).order_by(server_rules.c.guild_id)
 _LOCK_RULES: Final = _SELECT_RULES.with_for_update()
 _UPDATE_RULES: Final = update(server_rules).where(_THIS_SERVER)
 
@@ -91,6 +92,15 @@ class Servers:
     async def get_rules(self, guild_id: int) -> ServerRules:
         """Return the rules of a server, those of a server without rules if it has set none."""
         return await self._database.read(lambda connection: _read_rules(connection, guild_id))
+
+    async def list_rules(self) -> Mapping[int, ServerRules]:
+        """Return the rules of every server that has set some, by the server's id."""
+
+        def read(connection: Connection) -> Mapping[int, ServerRules]:
+            rows = connection.execute(_SELECT_ALL_RULES)
+            return {row.guild_id: rules_from_json(row.rules) for row in rows}
+
+        return await self._database.read(read)
 
     async def get_situation(self, guild_id: int, user_id: int, *, now: datetime) -> tuple[ServerRules, Block | None]:
         """Return a server's rules and the block that a person is under there."""

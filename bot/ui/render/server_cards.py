@@ -211,7 +211,8 @@ def _describe_commands(state: ServerState, *, most: int = LINES_SHOWN) -> list[s
 def _describe_rule(state: ServerState, name: str, rule: CommandRule) -> str:
     title = _("every other command") if name == EVERY_COMMAND else f"/{escape(name)}"
     facts = describe_rule(rule, channel=lambda one: _channel(state, one), role=lambda one: _role(state, one))
-    return join_facts(title, facts)
+    is_gone = name != EVERY_COMMAND and name not in state.commands
+    return join_facts(title, facts, _("(no such command)") if is_gone else "")
 
 
 def _describe_limits(state: ServerState, *, most: int = LINES_SHOWN) -> list[str]:

@@ -90,7 +90,10 @@ def test_the_fullest_rules_fit_into_a_message(card: Card) -> None:
 
 def test_what_is_gone_is_said_and_not_mentioned() -> None:
     rules = ServerRules(
-        commands={"draw": CommandRule(channels=frozenset({CHANNEL}), roles=frozenset({ROLE}))},
+        commands={
+            "draw": CommandRule(channels=frozenset({CHANNEL}), roles=frozenset({ROLE})),
+            "old": CommandRule(enabled=False),
+        },
         limits={ROLE: RoleLimits(at_once=1)},
         checker="check",
         log_channel_id=CHANNEL,
@@ -98,7 +101,13 @@ def test_what_is_gone_is_said_and_not_mentioned() -> None:
     shown = text_of(
         overview_card(state(rules, commands=["draw"], gone_roles=frozenset({ROLE}), gone_channels=frozenset({CHANNEL})))
     )
-    for words in ("(deleted channel)", "(deleted role)", "no longer exists. Choose another one", "/check checked"):
+    for words in (
+        "(deleted channel)",
+        "(deleted role)",
+        "no longer exists. Choose another one",
+        "/check checked",
+        "/old · off · (no",
+    ):
         assert words in shown
     assert str(CHANNEL) not in shown.replace(f"<#{CHANNEL}0", "")
 
