@@ -11,7 +11,7 @@ from typing import Any, Final
 from bot.characters.names import find_mentions, make_key
 from bot.errors import BadOption
 from bot.formatting import single_line
-from bot.language import _
+from bot.language import _, ngettext
 from bot.limits import MODAL_FILES
 from bot.media.types import CharacterPicture, parse_reference
 from bot.options.fields import Field, FieldKind
@@ -207,11 +207,12 @@ class _Placing:
                 self._notes.append(_explain_no_picture(characters, names))
             else:
                 label = self._layout.names[occupied.name]
-                self._notes.append(
-                    _("“{input}” was given a picture already, so {names} is in words only.").format(
-                        input=label, names=names
-                    )
+                sentence = ngettext(
+                    "“{input}” was given a picture already, so {names} is in words only.",
+                    "“{input}” was given a picture already, so {names} are in words only.",
+                    len(characters),
                 )
+                self._notes.append(sentence.format(input=label, names=names))
             return
         label = self._layout.names[chosen.name]
         if chosen.kind is FieldKind.FILES:
@@ -226,11 +227,13 @@ class _Placing:
         else:
             pictures = list(characters[0].pictures[:1])
             if len(characters) > 1:
-                self._notes.append(
-                    _("“{input}” takes one picture: {first}'s is used, {others} is in words only.").format(
-                        input=label, first=f"@{characters[0].name}", others=_join_names(characters[1:])
-                    )
+                first, *others = characters
+                sentence = ngettext(
+                    "“{input}” takes one picture: {first}'s is used, {others} is in words only.",
+                    "“{input}” takes one picture: {first}'s is used, {others} are in words only.",
+                    len(others),
                 )
+                self._notes.append(sentence.format(input=label, first=f"@{first.name}", others=_join_names(others)))
         self._files.setdefault(chosen.name, frozenset())
         self._add_value(chosen, pictures)
 
@@ -336,10 +339,16 @@ def _explain_unknown(names: Sequence[str]) -> str:
 
 def _explain_no_picture(characters: Sequence[Character], names: str) -> str:
     if any(character.description for character in characters):
-        return _("This model takes no pictures, so {names} is in words only.").format(names=names)
-    return _("This model takes no pictures, and {names} has no description, so only the name is used.").format(
-        names=names
-    )
+        return ngettext(
+            "This model takes no pictures, so {names} is in words only.",
+            "This model takes no pictures, so {names} are in words only.",
+            len(characters),
+        ).format(names=names)
+    return ngettext(
+        "This model takes no pictures, and {names} has no description, so only the name is used.",
+        "This model takes no pictures, and {names} have no description, so only the names are used.",
+        len(characters),
+    ).format(names=names)
 
 
 def _restore_file(part: Any, files: Sequence[Any]) -> Any:

@@ -145,9 +145,9 @@ def make_small_webp(source: Path | bytes, side: int, limit: int) -> bytes:
 
 
 def reencode_image(media: Media, *, side: int, limit: int) -> Media:
-    """Return the image's first frame, upright, of at most ``side`` × ``side`` pixels and some ``limit`` bytes.
+    """Return the image's first frame, upright, of at most ``side`` × ``side`` pixels and ``limit`` bytes.
 
-    It is a JPEG, or a PNG where it is transparent, and has no metadata. Raise BadImage.
+    It is a JPEG, or a PNG or WebP where it is transparent, and has no metadata. Raise BadImage.
     """
     with _open_image(media.data, draft=side) as (image, _):
         _reduce(image, 2 * side)
@@ -158,11 +158,11 @@ def reencode_image(media: Media, *, side: int, limit: int) -> Media:
             data = _encode(small, PNG, **_BEST_QUALITY[PNG])
             if len(data) <= limit:
                 return Media(name=f"{stem}.png", type=PNG, data=data)
-        for quality in _STILL_QUALITIES:
-            data = _encode(small, JPEG, quality=quality)
-            if len(data) <= limit:
-                break
-        return Media(name=f"{stem}.jpg", type=JPEG, data=data)
+        shrunk = _shrink_still(small, limit)
+        if shrunk is None:
+            raise BadImage("The image cannot be made small enough.")
+        media_type, data = shrunk
+        return Media(name=f"{stem}{media_type.suffix}", type=media_type, data=data)
 
 
 def shrink_image(data: bytes, limit: int) -> Media | None:
@@ -334,7 +334,7 @@ def _flatten(image: Image.Image) -> Image.Image:
     return flat
 
 
-def _shrink_still(image: ImageFile.ImageFile, limit: int) -> tuple[MediaType, bytes] | None:
+def _shrink_still(image: Image.Image, limit: int) -> tuple[MediaType, bytes] | None:
     """Lower the quality in steps, then scale by the ratio that the last attempt was too large, until it fits."""
     media_type = WEBP if image.has_transparency_data else JPEG  # JPEG encodes ten times as fast
     current = convert_to_rgb(_rotate(image))
