@@ -18,7 +18,7 @@ from sandbox.discord.state.permissions import Permission
 from sandbox.environment import Environment
 from tests.diagnostics.conftest import RunCheck
 
-README = Path(__file__).parents[2] / "README.md"
+COMMANDS_PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 KNOWN = "fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
 
 
@@ -275,8 +275,8 @@ async def test_pending_command_changes_are_listed(run_check: RunCheck) -> None:
     assert "0 registered with Discord; the next start adds /" in line
     names = re.findall(r"/([\w ]+?)(?=,| and |\.)", line)
     assert "about" in names
-    readme = README.read_text()
-    assert [name for name in names if name not in readme] == [], "the README lists every command"
+    page = COMMANDS_PAGE.read_text()
+    assert [name for name in names if name not in page] == [], "docs/commands.md lists every command"
 
 
 def _free_port() -> int:
