@@ -119,7 +119,12 @@ def _drop_media(component: Component, addresses: Collection[str], notice: str) -
         return [payloads.text(notice)]
     if isinstance(component.get("file"), dict) and component["file"].get("url") in addresses:
         return []
-    if "components" in component and "accessory" not in component:
+    accessory = component.get("accessory")
+    if isinstance(accessory, dict):  # a section, whose texts stay without their picture
+        media = accessory.get("media")
+        is_gone = isinstance(media, dict) and media.get("url") in addresses
+        return list(component["components"]) if is_gone else [component]
+    if "components" in component:
         children = [part for child in component["components"] for part in _drop_media(child, addresses, notice)]
         return [{**component, "components": children or [payloads.text(notice)]}]
     return [component]

@@ -54,6 +54,12 @@ def test_a_file_goes_with_its_component() -> None:
     assert edited.without({99}, notice="Removed") == edited
 
 
+def test_a_section_keeps_its_texts_without_its_picture() -> None:
+    parts = MESSAGE.without({10}, notice="Removed").components[0]["components"]
+    assert parts[0] == payloads.text("mia · /generate")
+    assert "input.webp" not in texts(parts)
+
+
 @pytest.mark.parametrize("spoiler", [True, False])
 def test_every_file_is_covered_with_its_attachment(*, spoiler: bool) -> None:
     edited = MESSAGE.covered(spoiler=True).covered(spoiler=spoiler)
