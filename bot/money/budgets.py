@@ -13,7 +13,7 @@ What is spent is summed by key and day (``bot.store.budgets``). A key names whos
 A budget for ``person:*`` or ``member:2:*`` is one for each person.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -140,16 +140,11 @@ class BudgetExceeded(UserError):
         self.opens_at = opens_at
 
 
-DaySums = Mapping[tuple[str, date], int]  # what is spent or reserved, by key and day
+Used = Mapping[tuple[str, Period], int]
+"""What is spent or reserved under a key in the period; nothing of those that are not in it."""
 
 
-def sum_period(sums: DaySums, key: str, period: Period, day: date) -> int:
-    """Return what is used of a key in the period that ``day`` is in."""
-    begin = period.begin(day)
-    return sum(amount for (one, at), amount in sums.items() if one == key and begin <= at <= day)
-
-
-def find_exceeded(limits: Iterable[BudgetLimit], sums: DaySums, *, cost: int, day: date) -> BudgetExceeded | None:
+def find_exceeded(limits: Iterable[BudgetLimit], used: Used, *, cost: int, day: date) -> BudgetExceeded | None:
     """Return the budget that a run of this cost would exceed; None if it may start.
 
     Of several it is the one that opens again last, then the one that has least left. What costs nothing is never over
@@ -158,17 +153,17 @@ def find_exceeded(limits: Iterable[BudgetLimit], sums: DaySums, *, cost: int, da
     if cost <= 0:
         return None
     exceeded = [
-        BudgetExceeded(limit, used=used, cost=cost, opens_at=limit.period.end(day))
+        BudgetExceeded(limit, used=now, cost=cost, opens_at=limit.period.end(day))
         for limit in limits
-        if (used := sum_period(sums, limit.key, limit.period, day)) + cost > limit.amount
+        if (now := used.get((limit.key, limit.period), 0)) + cost > limit.amount
     ]
     return max(exceeded, key=lambda one: (one.opens_at, one.used - one.limit.amount), default=None)
 
 
-def find_warnings(limits: Sequence[BudgetLimit], sums: DaySums, *, day: date) -> Iterator[BudgetLimit]:
-    """Yield the budgets of which most is used."""
+def find_warnings(limits: Iterable[BudgetLimit], used: Used, *, cost: int = 0) -> Iterator[BudgetLimit]:
+    """Yield the budgets of which most is used, once ``cost`` more is."""
     for limit in limits:
-        if sum_period(sums, limit.key, limit.period, day) * 100 >= limit.amount * WARN_PERCENT:
+        if (used.get((limit.key, limit.period), 0) + cost) * 100 >= limit.amount * WARN_PERCENT:
             yield limit
 
 

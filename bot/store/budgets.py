@@ -3,9 +3,9 @@
 Both happen in the transaction of the run itself, so a crash loses nothing and counts nothing twice: what is reserved
 stands in the run's row, and the one transition that ends the run moves it. Sums are kept by key and day, never counted.
 
-On SQLite, a transaction holds the write lock. On PostgreSQL, a reservation that a budget may refuse takes one lock
-first, so two runs never both get the last dollar. Without a budget nobody waits for more than a row: every transaction
-changes the sum of the whole bot first, so no two of them wait for each other's rows.
+On SQLite, a transaction holds the write lock. On PostgreSQL, whatever adds to a sum changes the whole bot's of that day
+first, and that row is the lock: a reservation that a budget may refuse takes it before it reads what is used, so two
+runs never both get the last dollar, and no two transactions wait for each other's rows.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     delete,
     func,
     or_,
@@ -37,6 +38,7 @@ from bot.money.budgets import (
     Period,
     Scope,
     Spender,
+    Used,
     day_of,
     find_exceeded,
     find_warnings,
@@ -49,13 +51,22 @@ from bot.store.tables import Day, budget_sums, budgets, insert_into, run_samples
 NOBODY: Final = 0  # the author of what erased people have spent
 DIRECT_MESSAGES: Final = 0  # the guild of what was spent outside of servers
 
-_LOCK_KEY: Final = 0x5265706D
-_LOCK_MONEY: Final = select(func.pg_advisory_xact_lock(_LOCK_KEY, func.hashtext(func.current_schema())))
-
 _FOR_KEYS: Final = select(budgets).where(budgets.c.key.in_(bindparam("keys", expanding=True)))
-_SUMS: Final = select(
-    budget_sums.c.key, budget_sums.c.day, (budget_sums.c.reserved + budget_sums.c.spent).label("used")
-).where(budget_sums.c.key.in_(bindparam("keys", expanding=True)), budget_sums.c.day >= bindparam("since", type_=Day))
+_USED_OF_DAY: Final = budget_sums.c.reserved + budget_sums.c.spent
+# Added up by the database: a month of sixteen keys is five hundred rows, and a reservation reads it.
+_USED: Final = (
+    select(
+        budget_sums.c.key,
+        func.sum(case((budget_sums.c.day == bindparam("today", type_=Day), _USED_OF_DAY), else_=0)).label("day"),
+        func.sum(_USED_OF_DAY).label("month"),
+    )
+    .where(
+        budget_sums.c.key.in_(bindparam("keys", expanding=True)),
+        budget_sums.c.day >= bindparam("begin", type_=Day),
+        budget_sums.c.day < bindparam("end", type_=Day),
+    )
+    .group_by(budget_sums.c.key)
+)
 _RESERVED: Final = select(func.coalesce(func.sum(budget_sums.c.reserved), 0)).where(
     budget_sums.c.key == Scope.BOT.value
 )
@@ -159,20 +170,21 @@ class BudgetSums:
         day, cost = day_of(run.created_at), run.estimate or 0
         stored = self._stored_limits(spender)
         limits = [*(limit for _, limit in stored), *given]
+        used: Used = {}
         if cost > 0 and limits:
             if self._connection.dialect.name == "postgresql":
-                self._connection.execute(_LOCK_MONEY)
-            sums = self._read_sums({limit.key for limit in limits}, day)
-            exceeded = find_exceeded(limits, sums, cost=cost, day=day)
-            if exceeded is not None:
-                return exceeded
+                self._add((Scope.BOT.value,), day)  # its lock: whatever adds to a sum begins with this row
+            used = _read_used(self._connection, {limit.key for limit in limits}, day)
+        exceeded = find_exceeded(limits, used, cost=cost, day=day)
+        if exceeded is not None:
+            return exceeded
         counted = {limit.key for limit in limits if limit.scope is Scope.ROLE}
         roles = tuple(sorted(int(key.partition(":")[2]) for key in counted))
         run = replace(run, budget_roles=roles)
         if cost > 0:
             keys = (*spender.sum_keys(), *sorted(counted))
             self._add(keys, day, reserved=cost)
-            self._warn(stored, day)
+            self._warn(stored, used, day, cost=cost)
         return run
 
     def capture(self, run_id: str, cost: int | None) -> None:
@@ -188,7 +200,8 @@ class BudgetSums:
         if reserved or spent:
             self._add((*spender.sum_keys(), *spender.role_keys()), day, reserved=-reserved, spent=spent)
         if spent > reserved:
-            self._warn(self._stored_limits(spender), day)
+            stored = self._stored_limits(spender)
+            self._warn(stored, _read_used(self._connection, {limit.key for _, limit in stored}, day), day)
         if row.sent_at is not None:
             self._count(row, day, spent)
 
@@ -197,10 +210,6 @@ class BudgetSums:
         keys = spender.limit_keys()
         rows = self._connection.execute(_FOR_KEYS, {"keys": list(keys)}).all()
         return [(row, _to_limit(row, keys[row.key])) for row in rows]
-
-    def _read_sums(self, keys: Collection[str], day: date) -> Mapping[tuple[str, date], int]:
-        values = {"keys": sorted(keys), "since": Period.MONTH.begin(day)}
-        return {(row.key, row.day): row.used for row in self._connection.execute(_SUMS, values)}
 
     def _add(self, keys: Iterable[str], day: date, *, reserved: int = 0, spent: int = 0) -> None:
         statement = insert_into(self._connection, budget_sums)
@@ -214,13 +223,10 @@ class BudgetSums:
         rows = [{"key": key, "day": day, "reserved": reserved, "spent": spent} for key in keys]
         self._connection.execute(statement, rows)
 
-    def _warn(self, stored: Sequence[tuple[Row[Any], BudgetLimit]], day: date) -> None:
-        """Note of which budgets most is used now; of those for each person nobody is told."""
+    def _warn(self, stored: Sequence[tuple[Row[Any], BudgetLimit]], used: Used, day: date, *, cost: int = 0) -> None:
+        """Note of which budgets most is used with ``cost`` more; of those for each person nobody is told."""
         shared = {limit: row for row, limit in stored if row.key == limit.key}
-        if not shared:
-            return
-        sums = self._read_sums({limit.key for limit in shared}, day)
-        for limit in find_warnings(tuple(shared), sums, day=day):
+        for limit in find_warnings(shared, used, cost=cost):
             begin = limit.period.begin(day)
             self._connection.execute(_WARN, {**_identify(shared[limit]), "begin": begin, "warned_for": begin})
 
@@ -324,13 +330,10 @@ class Budgets:
 
         def read(connection: Connection) -> tuple[BudgetState, ...]:
             stored = [_to_budget(row) for row in connection.execute(query)]
-            keys = sorted({budget.key for budget in stored})
-            values = {"keys": keys, "since": Period.MONTH.begin(day)}
-            sums = {(row.key, row.day): row.used for row in connection.execute(_SUMS, values)}
+            used = _read_used(connection, {budget.key for budget in stored}, day)
             return tuple(
                 BudgetState(
-                    budget=budget,
-                    used=None if budget.is_for_each else _sum_since(sums, budget.key, budget.period.begin(day)),
+                    budget=budget, used=None if budget.is_for_each else used.get((budget.key, budget.period), 0)
                 )
                 for budget in stored
             )
@@ -345,11 +348,8 @@ class Budgets:
         def read(connection: Connection) -> Mapping[BudgetLimit, int]:
             rows = connection.execute(_FOR_KEYS, {"keys": list(keys)}).all()
             limits = [*(_to_limit(row, keys[row.key]) for row in rows), *given]
-            values = {"keys": sorted({limit.key for limit in limits}), "since": Period.MONTH.begin(day)}
-            sums = {(row.key, row.day): row.used for row in connection.execute(_SUMS, values)}
-            return {
-                limit: max(limit.amount - _sum_since(sums, limit.key, limit.period.begin(day)), 0) for limit in limits
-            }
+            used = _read_used(connection, {limit.key for limit in limits}, day)
+            return {limit: max(limit.amount - used.get((limit.key, limit.period), 0), 0) for limit in limits}
 
         return await self._database.read(read)
 
@@ -463,5 +463,11 @@ def _budgets_max(owner: Owner) -> int:
     return BUDGETS_PER_SERVER if owner is Owner.SERVER else BUDGETS_OF_OPERATOR
 
 
-def _sum_since(sums: Mapping[tuple[str, date], int], key: str, begin: date) -> int:
-    return sum(used for (one, day), used in sums.items() if one == key and day >= begin)
+def _read_used(connection: Connection, keys: Collection[str], day: date) -> Used:
+    """Return what is used of each key in the day, and in the month that it is in."""
+    month = Period.MONTH
+    values = {"keys": sorted(keys), "today": day, "begin": month.begin(day), "end": month.end(day).date()}
+    used: dict[tuple[str, Period], int] = {}
+    for row in connection.execute(_USED, values):
+        used[row.key, Period.DAY], used[row.key, Period.MONTH] = int(row.day), int(row.month)
+    return used

@@ -51,17 +51,17 @@ def test_a_run_in_a_direct_message_has_no_server() -> None:
 
 
 def test_a_budget_may_be_used_to_its_last_cent() -> None:
-    sums = {("bot", DAY): 60, ("bot", date(2026, 11, 1)): 30}
+    sums = {("bot", Period.MONTH): 90}
     assert find_exceeded([limit("bot", 100)], sums, cost=10, day=DAY) is None
     exceeded = find_exceeded([limit("bot", 100)], sums, cost=11, day=DAY)
     assert exceeded is not None
     assert (exceeded.used, exceeded.cost, exceeded.opens_at) == (90, 11, datetime(2026, 12, 1, tzinfo=UTC))
 
 
-def test_other_months_and_days_do_not_count() -> None:
-    sums = {("bot", date(2026, 10, 31)): 100, ("bot", date(2026, 11, 27)): 100, ("person:7", DAY): 100}
-    assert find_exceeded([limit("bot", 100, Period.DAY)], sums, cost=100, day=DAY) is None
-    assert find_exceeded([limit("bot", 100)], sums, cost=1, day=DAY) is not None
+def test_days_months_and_keys_are_told_apart() -> None:
+    used = {("bot", Period.DAY): 0, ("bot", Period.MONTH): 100, ("person:7", Period.DAY): 100}
+    assert find_exceeded([limit("bot", 100, Period.DAY)], used, cost=100, day=DAY) is None
+    assert find_exceeded([limit("bot", 100)], used, cost=1, day=DAY) is not None
 
 
 def test_the_budget_that_opens_last_is_named() -> None:
@@ -72,9 +72,9 @@ def test_the_budget_that_opens_last_is_named() -> None:
 
 
 def test_what_costs_nothing_is_never_over_a_budget() -> None:
-    assert find_exceeded([limit("bot", 0)], {("bot", DAY): 5}, cost=0, day=DAY) is None
+    assert find_exceeded([limit("bot", 0)], {("bot", Period.MONTH): 5}, cost=0, day=DAY) is None
 
 
 def test_four_fifths_are_worth_a_warning() -> None:
-    assert list(find_warnings([limit("bot", 100)], {("bot", DAY): 79}, day=DAY)) == []
-    assert list(find_warnings([limit("bot", 100)], {("bot", DAY): 80}, day=DAY)) == [limit("bot", 100)]
+    assert list(find_warnings([limit("bot", 100)], {("bot", Period.MONTH): 79})) == []
+    assert list(find_warnings([limit("bot", 100)], {("bot", Period.MONTH): 79}, cost=1)) == [limit("bot", 100)]

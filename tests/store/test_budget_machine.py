@@ -3,9 +3,9 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.money.budgets import BudgetExceeded, Owner, Period, Spender, day_of, sum_period
+from bot.money.budgets import BudgetExceeded, Owner, Period, Spender, day_of
 from bot.store.budgets import UsageFilter
 from bot.store.models import Run, RunState
 from bot.store.store import Store
@@ -49,6 +49,11 @@ class Paid:
     run: Run
     keys: tuple[str, ...]
     ended: bool = False
+
+
+def sum_period(sums: Mapping[tuple[str, date], int], key: str, period: Period, day: date) -> int:
+    """Return what is used of a key in the period that a day is in."""
+    return sum(used for (one, at), used in sums.items() if one == key and period.begin(at) == period.begin(day))
 
 
 class BudgetMachine(RuleBasedStateMachine):
