@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import discord
 import structlog
@@ -17,7 +18,8 @@ from bot.store.server_rules import Servers
 from bot.ui.render import payloads, strings
 from bot.ui.requests import REQUEST_ERRORS, send_request
 
-_GONE: Final = frozenset({10003, 50001})  # unknown channel, missing access
+# Unknown channel, missing access, archived, locked: results go on in another thread.
+_GONE: Final = frozenset({10003, 50001, 50083, 160005})
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +29,7 @@ class ResultThreads:
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
-        self._locks: dict[tuple[int, int], asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
 
     def may_open(self, interaction: discord.Interaction[Any]) -> bool:
         """Return whether a result can be in a thread of the interaction's channel; in a thread, it is already."""
@@ -54,30 +56,29 @@ class ResultThreads:
             raise Refused(_("I can't open a thread here. Use the command in a text channel."))
         key = channel.id, user.id
         lock = self._locks.setdefault(key, asyncio.Lock())
-        try:
-            async with lock:  # two runs of one person share a thread
-                thread_id = await self._servers.get_thread(*key)
-                try:
-                    if thread_id is not None and (message := await _send(interaction, thread_id)) is not None:
-                        return message
-                    thread = await send_request(
-                        channel.create_thread(
-                            name=truncate(_("Results of {name}").format(name=user.display_name), THREAD_NAME_CHARS),
-                            type=discord.ChannelType.public_thread,
-                        )
-                    )
-                    await self._servers.save_thread(*key, thread.id)
-                    await send_request(thread.add_user(user))
-                    message = await _send(interaction, thread.id)
-                except REQUEST_ERRORS as error:
-                    log.info("thread_not_opened", channel=channel.id, error=str(error))
-                    message = None
-                if message is None:
-                    raise Refused(_("I can't write in a thread of this channel right now. Try again in a moment."))
-                return message
-        finally:
-            if not lock.locked():
-                self._locks.pop(key, None)
+        async with lock:  # two runs of one person share a thread
+            try:
+                message = await self._send_in_thread(interaction, channel, user)
+            except REQUEST_ERRORS as error:
+                log.info("thread_not_opened", channel=channel.id, error=str(error))
+                message = None
+        if message is None:
+            raise Refused(_("I can't write in a thread of this channel right now. Try again in a moment."))
+        return message
+
+    async def _send_in_thread(
+        self, interaction: discord.Interaction[Any], channel: discord.TextChannel, user: discord.abc.User
+    ) -> discord.Message | None:
+        """Send the placeholder into the person's thread, or into a new one where that is gone."""
+        thread_id = await self._servers.get_thread(channel.id, user.id)
+        if thread_id is not None and (message := await _send(interaction, thread_id)) is not None:
+            return message
+        name = truncate(_("Results of {name}").format(name=user.display_name), THREAD_NAME_CHARS)
+        thread = await send_request(channel.create_thread(name=name, type=discord.ChannelType.public_thread))
+        await self._servers.save_thread(channel.id, user.id, thread.id)
+        with suppress(*REQUEST_ERRORS):  # it only brings the thread into their list
+            await send_request(thread.add_user(user))
+        return await _send(interaction, thread.id)
 
 
 async def _send(interaction: discord.Interaction[Any], thread_id: int) -> discord.Message | None:

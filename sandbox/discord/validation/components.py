@@ -181,7 +181,7 @@ def fill_component_defaults(components: list[Json]) -> list[Json]:
         filled["id"] = item.get("id") or next(free)
         if item["type"] in SELECTS:
             filled = {"min_values": 1, "max_values": 1, "disabled": False, **filled}
-        if "default_values" in filled:  # a browser cannot read an id that is sent as a number
+        if filled.get("default_values"):  # a browser cannot read an id that is sent as a number
             filled["default_values"] = [{**one, "id": str(one["id"])} for one in filled["default_values"]]
         if "items" in filled:
             filled["items"] = [{"description": None, "spoiler": False, **entry} for entry in filled["items"]]

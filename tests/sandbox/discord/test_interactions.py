@@ -519,3 +519,71 @@ async def test_calls_and_responses_match_the_official_spec(harness: Harness) -> 
     await sent.delete()
     check_discord_calls(harness.standin.calls)
     check_discord_answers(harness.standin.calls)
+
+
+class Pickers(ui.Modal, title="Rules"):
+    """A form of Discord's own pickers, with something chosen from the start."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(custom_id="pickers")
+        chosen = discord.SelectDefaultValue(id=channel.id, type=discord.SelectDefaultValueType.channel)
+        self.channels: ui.ChannelSelect[Any] = ui.ChannelSelect(
+            channel_types=[discord.ChannelType.text], min_values=0, max_values=2, default_values=[chosen]
+        )
+        self.roles: ui.RoleSelect[Any] = ui.RoleSelect(min_values=0, required=False)
+        self.person: ui.UserSelect[Any] = ui.UserSelect(required=True)
+        self.on: ui.Checkbox[Any] = ui.Checkbox(default=True)
+        for label, item in (("Where", self.channels), ("Roles", self.roles), ("Whom", self.person), ("On", self.on)):
+            self.add_item(ui.Label(text=label, component=item))
+        self.submitted: list[Any] = []
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        self.submitted = [
+            [channel.id for channel in self.channels.values],
+            [role.name for role in self.roles.values],
+            [user.display_name for user in self.person.values],
+            self.on.value,
+        ]
+        await interaction.response.send_message("got it")
+
+
+async def test_a_modal_takes_channels_roles_people_and_checks(harness: Harness) -> None:
+    form = Pickers(harness.general)
+
+    @harness.on
+    async def _(interaction: Interaction) -> None:
+        await interaction.response.send_modal(form)
+
+    state = harness.standin.state
+    result = await harness.go()
+    with pytest.raises(ClientRefused, match="Whom"):
+        await harness.mia.submit(result, {})
+    with pytest.raises(ClientRefused, match="channels of a kind"):
+        await harness.mia.submit(result, {"Where": [state.channel("ideas")], "Whom": [state.user("noah")]})
+    with pytest.raises(ClientRefused, match="needs roles"):
+        await harness.mia.submit(result, {"Roles": [state.user("ada")], "Whom": [state.user("noah")]})
+    moderators = next(role for role in state.guild().roles.values() if role.name == "moderators")
+    values = {"Roles": [moderators], "Whom": [state.user("noah")], "On": False}
+    submitted = await harness.mia.submit(result, values)
+    assert submitted.text == "got it"
+    assert form.submitted == [[harness.general.id], ["moderators"], ["Noah"], False]
+
+
+async def test_a_default_of_another_kind_is_refused(harness: Harness) -> None:
+    codes: list[int] = []
+
+    @harness.on
+    async def _(interaction: Interaction) -> None:
+        wrong = discord.SelectDefaultValue(id=harness.general.id, type=discord.SelectDefaultValueType.channel)
+        modal = ui.Modal(title="Wrong")
+        modal.add_item(ui.Label(text="Role", component=ui.RoleSelect()))
+        item = modal.children[0].component  # type: ignore[attr-defined]
+        item._underlying.default_values = [wrong]  # discord.py itself refuses it
+        try:
+            await interaction.response.send_modal(modal)
+        except discord.HTTPException as error:
+            codes.append(error.code)
+            await interaction.response.send_message("refused")
+
+    assert (await harness.go()).text == "refused"
+    assert codes == [50035]
