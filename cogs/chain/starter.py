@@ -8,6 +8,7 @@ from typing import Any
 import discord
 
 from bot.catalog.chains import Chain, plan_steps
+from bot.characters.placement import Placement, restore_written
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
@@ -86,7 +87,7 @@ class ChainStarter:
             interaction,
             steps,
             run_it=partial(self.start, values=given, chain=chain, is_confirmed=True),
-            change_it=partial(self._change, chain=chain, options=options),
+            change_it=partial(self._change, chain=chain, options=options, placement=placement),
         ):
             return None
         server = server_quota(terms)
@@ -214,10 +215,14 @@ class ChainStarter:
         await ask_about_cost(interaction, cost, run_it=run_it, change_it=change_it)
         return True
 
-    async def _change(self, interaction: Interaction, *, chain: Chain, options: ParsedOptions) -> None:
+    async def _change(
+        self, interaction: Interaction, *, chain: Chain, options: ParsedOptions, placement: Placement
+    ) -> None:
         """Open the form of the first step; what was attached stays unless it is replaced."""
         files = [as_given(file) for file in options.files]
-        form = build_form(chain.layout, restore_values(chain.layout, options.input, files))
+        written = placement.describe_written(options.input, options.files)
+        values = restore_written(restore_values(chain.layout, options.input, files), written, files)
+        form = build_form(chain.layout, values)
 
         async def start_chain(answer: Interaction, answers: Answers) -> None:
             await self.start(answer, form.parse_answers(answers), chain=chain)

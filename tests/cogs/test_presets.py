@@ -1,7 +1,9 @@
 """Presets: saved from a run, used with new words, shared, and published as commands of a server."""
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 
 import pytest
 import pytest_asyncio
@@ -128,3 +130,30 @@ async def test_only_those_who_may_share_widely_do(environment: Environment, mia:
     noah = environment.discord.person("noah")
     await finished(environment, await noah.use_command(pictures, "preset use", {"name": "boat"}))
     assert last_input(environment)["prompt"] == "a boat"
+
+
+async def test_what_no_longer_fits_is_shown_before_anything_runs(environment: Environment, pictures: Channel) -> None:
+    olga = environment.discord.person("olga")
+    added = await olga.use_command(pictures, "models add", {"model": "sandbox/upscaler"})
+    await private_text(added, "Added /upscaler")
+    made = await finished(environment, await olga.use_command(pictures, "draw", {"prompt": "a hill", "seed": 5}))
+    await private_text(await save_preset(environment, olga, made, "hill"), "Saved hill")
+    with closing(sqlite3.connect(environment.database_path)) as database:
+        database.execute("""UPDATE presets SET fixed = '{"seed": 5, "style": "oil"}' WHERE key = 'hill'""")
+        database.commit()
+    runs = len(environment.replicate.predictions)
+    card = await olga.use_command(pictures, "preset use", {"name": "hill"})
+    await private_text(card, "/draw has changed since hill was saved", "`style` is no longer an input here.")
+    form = await olga.press(answered(card), "Use the rest")
+    assert len(environment.replicate.predictions) == runs
+    await finished(environment, await olga.submit(form, {}))
+    assert last_input(environment)["prompt"] == "a hill"
+    assert last_input(environment)["seed"] == 5
+
+    enlarged = await finished(environment, await olga.use_command(pictures, "upscaler", {"image": ME}))
+    await private_text(await save_preset(environment, olga, enlarged, "large"), "Saved large")
+    shared = {"name": "large", "to": "everybody"}
+    await private_text(await olga.use_command(pictures, "preset share", shared), "Everybody can use large now")
+    await private_text(await olga.use_command(pictures, "models remove", {"name": "upscaler"}), "Removed")
+    noah = environment.discord.person("noah")
+    await private_text(await noah.use_command(pictures, "preset use", {"name": "large"}), "no longer runs")
