@@ -1,5 +1,6 @@
 """What people do with a finished result: through the private menu, by reaction, and where only a press reaches it."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -199,6 +200,17 @@ async def test_numbers_run_on_over_several_messages(environment: Environment, mi
     await private_answer(await mia.choose(menu, "Choose a file", ["Image 12"]), "Image 12 is gone")
     assert images(further) == before[:-1]
     assert len(images(message)) == on_the_card
-    menu = await choose_in_menu(mia, message, "Delete…", "Delete this result?")
-    await private_answer(await mia.press(menu, "Delete"), "Deleted")
+
+    ada = environment.discord.person("ada")  # who manages messages, at the same moment
+    first = await choose_in_menu(mia, message, "Remove a file…", "Which one")
+    second = await choose_in_menu(ada, message, "Remove a file…", "Which one")
+    answers = await asyncio.gather(
+        mia.choose(first, "Choose a file", ["Image 1"]), ada.choose(second, "Choose a file", ["Image 2"])
+    )
+    await asyncio.gather(*(private_answer(answer, "is gone") for answer in answers))
+    assert len(images(message)) == on_the_card - 2
+    first = await choose_in_menu(mia, message, "Delete…", "Delete this result?")
+    second = await choose_in_menu(ada, message, "Delete…", "Delete this result?")
+    answers = await asyncio.gather(mia.press(first, "Delete"), ada.press(second, "Delete"))
+    await asyncio.gather(*(private_answer(answer, "eleted") for answer in answers))
     assert (message.deleted, further.deleted) == (True, True)
