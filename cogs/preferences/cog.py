@@ -30,7 +30,7 @@ class PreferencesCommand(commands.Cog):
         self._preferences = preferences
         self._catalog = catalog
 
-    @app_commands.command(name="me", description="Your defaults: command, visibility, aspect ratio, language")
+    @app_commands.command(name="me", description="Your defaults: command, visibility, aspect ratio")
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def me(self, interaction: Interaction) -> None:
