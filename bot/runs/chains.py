@@ -6,6 +6,7 @@ failed before anything was sent, which says why; so whatever ends a chain is the
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.pricing import PricedRun
 from bot.runs.services import RunServices
 from bot.store.chain_runs import NextStep
-from bot.store.models import Run, RunParent, RunState
+from bot.store.models import Run, RunOutput, RunParent, RunState
 from bot.store.run_chain import EarlierStep, RunChain, StepPlan
 from bot.worker_pool import WorkTooHeavy
 
@@ -31,8 +32,8 @@ log = structlog.get_logger(__name__)
 _NO_PICTURE: Final = FailureReason(FailureCode.STEP_PICTURE)
 
 
-async def prepare_next_step(active: ActiveRun, services: RunServices) -> NextStep | None:
-    """Return the run that follows this one in its chain; None if the chain ends here.
+async def prepare_next_step(active: ActiveRun, outputs: Sequence[RunOutput], services: RunServices) -> NextStep | None:
+    """Return the run that follows this one in its chain, given what Discord has of its output; None if it ends here.
 
     It ends with a run that did not succeed, and with one whose message is gone: nobody would see the rest.
     """
@@ -40,7 +41,7 @@ async def prepare_next_step(active: ActiveRun, services: RunServices) -> NextSte
     if chain is None or chain.is_last or run.state is not RunState.SUCCEEDED or not active.is_shown:
         return None
     plan = chain.steps[chain.number]
-    following = _follow(run, chain, plan, _find_picture(active), services)
+    following = _follow(run, chain, plan, next((one for one in outputs if one.is_image), None), services)
     try:
         expected = await services.pricing.expect(PricedRun.of(following))
     except Refused:  # what it costs is no longer known, and such runs may not start
@@ -72,10 +73,15 @@ def _next_step(run: Run, services: RunServices, *files: Media) -> NextStep:
     )
 
 
-def _follow(run: Run, chain: RunChain, plan: StepPlan, picture: FileItem | None, services: RunServices) -> Run:
+def _follow(run: Run, chain: RunChain, plan: StepPlan, picture: RunOutput | None, services: RunServices) -> Run:
     """Return the run of the next step, for the same person in the same message."""
     seconds = ((run.ended_at or run.created_at) - run.created_at).total_seconds()
-    done = EarlierStep(run_id=run.id, seconds=seconds, picture=picture.name if picture is not None else "")
+    done = EarlierStep(
+        run_id=run.id,
+        seconds=seconds,
+        picture=picture.name if picture is not None else "",
+        attachment_id=picture.attachment_id if picture is not None else None,
+    )
     return Run(
         id=chain.next_run_id,
         command=plan.command,
@@ -93,7 +99,7 @@ def _follow(run: Run, chain: RunChain, plan: StepPlan, picture: FileItem | None,
         created_at=services.clock.now(),
         cancel_requested_at=run.cancel_requested_at,
         canceled_by_id=run.canceled_by_id,
-        parent=RunParent(run.id, 1 if picture is not None else None),
+        parent=RunParent(run.id, picture.number if picture is not None else None),
         visibility=run.visibility,
         characters=run.characters,  # the plan of the chain has their descriptions
         checker=run.checker,

@@ -238,7 +238,7 @@ async def _move_chain(
     active: ActiveRun, delivered_at: datetime, outputs: tuple[RunOutput, ...], services: RunServices
 ) -> None:
     """Record that a chain's step is shown, together with the next step, which is started when this task is over."""
-    following = await prepare_next_step(active, services)
+    following = await prepare_next_step(active, outputs, services)
 
     async def write() -> Run | None:
         step = following

@@ -33,11 +33,15 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierStep:
-    """A step that succeeded. ``picture`` is the upload name, on the card, of what it passed on."""
+    """A step that succeeded. ``picture`` is the file name, on the card, of what it passed on, "" if it made none.
+
+    ``attachment_id`` is that of the picture, None if it is not known.
+    """
 
     run_id: str
     seconds: float
     picture: str
+    attachment_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +99,7 @@ def chain_to_json(chain: RunChain | None) -> Any:
             }
             for step in chain.steps
         ],
-        "earlier": [
-            {"run_id": step.run_id, "seconds": step.seconds, "picture": step.picture} for step in chain.earlier
-        ],
+        "earlier": [asdict(step) for step in chain.earlier],
     }
 
 

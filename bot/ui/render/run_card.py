@@ -354,6 +354,12 @@ def earlier_pictures(run: Run) -> Mapping[str, int]:
     return {upload_name(step.picture): number for number, step in enumerate(earlier, start=1) if step.picture}
 
 
+def earlier_attachments(run: Run) -> Mapping[str, int]:
+    """Return the attachments of these pictures, as far as they are known: upload name → id."""
+    earlier = run.chain.earlier if run.chain is not None else ()
+    return {upload_name(step.picture): step.attachment_id for step in earlier if step.attachment_id is not None}
+
+
 def _render_steps(
     snapshot: RunSnapshot, chain: RunChain, options: RenderOptions, *, beside: Sequence[str]
 ) -> Iterator[Component]:

@@ -18,7 +18,7 @@ from bot.store.models import Run
 from bot.ui.discord_rate_limits import Priority, RateLimiter
 from bot.ui.render import strings
 from bot.ui.render.parts import DECORATION, Element, Part, file_element
-from bot.ui.render.run_card import DEFAULT_OPTIONS, RenderOptions
+from bot.ui.render.run_card import DEFAULT_OPTIONS, RenderOptions, earlier_attachments
 from bot.ui.reply.messages import TrackedMessage, Upload
 from bot.ui.reply.transports import TransportSelector
 from bot.visibility import Visibility
@@ -193,6 +193,7 @@ class ReplyState:
         card = TrackedMessage(0, services.limiter.new_key(), run.place.message_id)
         # Nothing is attached before the create request is sent, but for what an earlier step of a chain has made.
         card.verified = unsent and not recovered and not (run.chain is not None and run.chain.earlier)
+        card.attachments = earlier_attachments(run)
         state = cls(
             run=run,
             transports=TransportSelector(
