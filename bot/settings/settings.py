@@ -328,7 +328,10 @@ class Settings(_SettingsSource):
         description="Folder for output files until Discord has them (`spool` beside the SQLite file, "
         "or `data/spool`, if unset).",
     )
-    keep_prompts: Duration = Field(timedelta(days=30), description="How long prompts, inputs and outputs are kept.")
+    keep_prompts: Duration = Field(
+        timedelta(days=30),
+        description="How long prompts, inputs and outputs are kept; those of favourites as long as their run.",
+    )
     keep_files: Duration = Field(timedelta(days=1), description="How long uploaded files are kept.")
     keep_runs: Duration = Field(timedelta(days=365), description="How long the record of a run is kept.")
     output_disk_mb: int = Field(

@@ -13,7 +13,7 @@ from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.permissions import may_see_result
-from bot.ui.render.library import explain_full, explain_missing, explain_star
+from bot.ui.render.library import STAR, explain_full, explain_missing, explain_star
 from bot.ui.render.results import MenuEntry
 from bot.ui.reply.extras import reactions_of_others
 from bot.ui.respond import respond
@@ -21,7 +21,6 @@ from cogs.favourites.stars import Stars
 
 Interaction = discord.Interaction[Replicord]
 
-_EMOJIS: Final = frozenset({"⭐", "🌟"})
 
 FAVOURITE_ENTRIES: Final = (
     MenuEntry(action=Action.FAVOURITE, row=0, is_offered=lambda actor, result: may_see_result(actor, result.run)),
@@ -70,7 +69,7 @@ class Favourites(commands.Cog):
     async def on_result_read(self, run: Run, message: discord.Message) -> None:
         """Count the ⭐ that came while no process listened; one that was taken away again is not seen."""
         for reaction in message.reactions:
-            if str(reaction.emoji) in _EMOJIS:
+            if str(reaction.emoji) == STAR:
                 async for user in reactions_of_others(reaction):
                     if not user.bot:
                         await self._stars.set(run.id, user.id, on=True)
@@ -90,7 +89,7 @@ class Favourites(commands.Cog):
             await self._library.mark_message_deleted(message_id)
 
     async def _react(self, event: discord.RawReactionActionEvent, *, on: bool) -> None:
-        if str(event.emoji) not in _EMOJIS or (self._client.user and event.user_id == self._client.user.id):
+        if str(event.emoji) != STAR or (self._client.user and event.user_id == self._client.user.id):
             return
         run_id = await self._find_run(event.message_id)
         if run_id is not None:
