@@ -14,17 +14,17 @@ from bot.errors import Refused
 from bot.store.models import Run, RunOutput, RunParent
 from bot.store.runs import Runs
 from bot.ui.message_edits import attachment_addresses
-from bot.ui.render.next import no_image_in_message, no_images_left, not_delivered_yet
+from bot.ui.render.next import images_out_of_reach, no_image_in_message, no_images_left, not_delivered_yet
 from bot.ui.render.strings import RUN_DELETED
 from bot.visibility import Visibility
 from cogs.result_files import ResultFiles
 from cogs.use_as_subject.message_images import MessageImage, find_images
 
 _MIME_OF_SUFFIX: Final = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif"}
+_USUAL_MIME: Final = "image/png"  # only a guess for what to offer; the file itself is looked at before anything is paid
 # A result is pressed as soon as Discord shows it, and its row follows; Discord waits three seconds for an answer.
 _ROW_WAIT: Final = 1.5
 _ROW_CHECK_EVERY: Final = 0.05
-_USUAL_MIME: Final = "image/png"  # only a guess for what to offer; the file itself is looked at before anything is paid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +105,10 @@ class PictureFinder:
             raise Refused(no_images_left())
         outputs = [output for output in await self._runs.list_outputs(run.id) if _is_shown(output)]
         pictures = self._pictures(run, outputs, message)
-        if not pictures or run.deleted_at is not None:
+        if not outputs or run.deleted_at is not None:
             raise Refused(no_images_left())
+        if not pictures:
+            raise Refused(images_out_of_reach())
         return Subject(pictures, run)
 
     async def of_message(self, message: discord.Message) -> Subject:

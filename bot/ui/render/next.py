@@ -106,6 +106,10 @@ def no_images_left() -> str:
     return _("The images of this result are gone, so there is nothing to use.")
 
 
+def images_out_of_reach() -> str:
+    return _("I can't reach these images from here. Use Next under the result itself.")
+
+
 def image_gone(number: int) -> str:
     return _("Image {number} was removed from this result. Choose another one.").format(number=number)
 
