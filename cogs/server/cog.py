@@ -35,7 +35,7 @@ from bot.runs.policy import Policy
 from bot.store.budgets import Budgets
 from bot.store.runs import Runs
 from bot.store.server_rules import ServerChange, Servers
-from bot.ui.first_response import edit_message, send_modal, send_privately
+from bot.ui.first_response import defer, edit_message, edit_response, send_modal
 from bot.ui.render.markdown import escape, one_line
 from bot.ui.render.server_cards import (
     BLOCKS_SHOWN,
@@ -105,12 +105,14 @@ class ServerCommands(
 
     @app_commands.command(description="What you can use here, and what you have left")
     async def show(self, interaction: Interaction) -> None:
-        await send_privately(interaction, view=member_card(await self._view_member(interaction)))
+        await defer(interaction, ephemeral=True)
+        await edit_response(interaction, view=member_card(await self._view_member(interaction)))
 
     @app_commands.command(description="Set this server's rules (Manage Server)")
     async def rules(self, interaction: Interaction) -> None:
         guild = _require_manager(interaction)
-        await send_privately(interaction, view=overview_card(await self._load_state(guild)))
+        await defer(interaction, ephemeral=True)
+        await edit_response(interaction, view=overview_card(await self._load_state(guild)))
 
     @commands.Cog.listener()
     async def on_server_button(self, interaction: Interaction, action: ServerAction, subject: int | None) -> None:

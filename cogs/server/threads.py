@@ -74,7 +74,8 @@ class ResultThreads:
         if thread_id is not None and (message := await _send(interaction, thread_id)) is not None:
             return message
         name = truncate(_("Results of {name}").format(name=user.display_name), THREAD_NAME_CHARS)
-        thread = await send_request(channel.create_thread(name=name, type=discord.ChannelType.public_thread))
+        kind = discord.ChannelType.news_thread if channel.is_news() else discord.ChannelType.public_thread
+        thread = await send_request(channel.create_thread(name=name, type=kind))
         await self._servers.save_thread(channel.id, user.id, thread.id)
         with suppress(*REQUEST_ERRORS):  # it only brings the thread into their list
             await send_request(thread.add_user(user))

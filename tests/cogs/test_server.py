@@ -279,7 +279,7 @@ async def test_a_log_tells_of_runs_and_never_stops_one(environment: Environment,
     await private_text(await mia.use_command(pictures, "server show"), "left this month")
     state.deny(general, Permission.SEND_MESSAGES)
     await draw(environment, mia, pictures, "a quiet fox")
-    await eventually(lambda: any(str(general.id) in call.path and call.status == 403 for call in calls))
+    await eventually(lambda: any("a quiet fox" in str(call.body) and call.status == 403 for call in calls))
     await private_text(await ada.use_command(pictures, "server rules"), "can't write there", "$2.50 a month")
     state.allow(general, Permission.SEND_MESSAGES)
     await draw(environment, mia, pictures, "a loud fox")
