@@ -49,12 +49,21 @@ class ChainStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """A chain that can be run. Its options are those of its first step. Every step but the last makes one picture."""
+    """A chain that can be run. Its options are those of its first step. Every step but the last makes one picture.
+
+    ``is_command``: it is a command of its own, and not one that somebody saved.
+    """
 
     name: str
     description: str
     steps: tuple[ChainStep, ...]
     layout: OptionLayout
+    is_command: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name as people see it: one of the configuration is a command."""
+        return f"/{self.name}" if self.is_command else self.name
 
     @property
     def offer(self) -> CommandOffer:
@@ -67,7 +76,9 @@ class Chain:
         )
 
 
-def build_chain(name: str, steps: Sequence[ChainStep], *, description: str | None = None) -> Chain:
+def build_chain(
+    name: str, steps: Sequence[ChainStep], *, description: str | None = None, is_command: bool = False
+) -> Chain:
     """Return the chain; raise Refused if its steps do not fit to each other."""
     if not 2 <= len(steps) <= CHAIN_STEPS:
         raise Refused(_("A chain has 2 to {count} steps.").format(count=CHAIN_STEPS))
@@ -84,7 +95,7 @@ def build_chain(name: str, steps: Sequence[ChainStep], *, description: str | Non
         raise Refused(_("There is no place where all of these commands can be used."))
     arrow = " → ".join(f"/{step.command.name}" for step in steps)
     layout = _ask_for_one_picture(steps[0].command.layout)
-    return Chain(name=name, description=description or arrow, steps=tuple(steps), layout=layout)
+    return Chain(name=name, description=description or arrow, steps=tuple(steps), layout=layout, is_command=is_command)
 
 
 def plan_steps(chain: Chain, options: ParsedOptions) -> tuple[StepPlan, ...]:
@@ -186,7 +197,7 @@ class ConfiguredChains:
         built: Chain | Refused
         try:
             steps = [ChainStep(command=command) for command in commands]
-            built = build_chain(spec.name, steps, description=spec.description)
+            built = build_chain(spec.name, steps, description=spec.description, is_command=True)
         except Refused as error:
             log.warning("chain_skipped", chain=spec.name, reason=error.sentence)
             built = error

@@ -48,7 +48,7 @@ class EarlierStep:
 class RunChain:
     """The chain that a run is step ``number`` of, counting from 1; ``earlier`` are the steps before it.
 
-    ``id`` is the id of the first step's run. ``name`` is the chain's, as a command. ``prompt`` is what the person
+    ``id`` is the id of the first step's run. ``name`` is the chain's, as people see it. ``prompt`` is what the person
     asked for, and ``began_at`` when. ``server`` and ``limits`` are the limits and the budgets of the server that it is
     in, as they were then.
     """

@@ -122,7 +122,7 @@ class ChainStarter:
                 characters={character.id: character.owner_id for character in placement.characters},
                 chain=RunChain(
                     id=run_id,
-                    name=chain.name,
+                    name=chain.title,
                     number=1,
                     steps=steps,
                     prompt=prompt,
@@ -227,7 +227,7 @@ class ChainStarter:
         async def start_chain(answer: Interaction, answers: Answers) -> None:
             await self.start(answer, form.parse_answers(answers), chain=chain)
 
-        await send_modal(interaction, FormModal(form, title=f"/{chain.name}", submitted=start_chain))
+        await send_modal(interaction, FormModal(form, title=chain.title, submitted=start_chain))
 
     async def _decide(
         self, interaction: Interaction, steps: tuple[StepPlan, ...]

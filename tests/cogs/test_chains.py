@@ -71,7 +71,7 @@ async def test_steps_are_saved_run_listed_and_deleted(
     started = await mia.submit(form, {"Prompt": "a harbour"})
     message = answered(started)
     await reached(environment, lambda: over(message))
-    assert "/sticker" in words(message)
+    assert words(message).startswith("Mia · sticker")
     assert "3 · /cutout · Done" in words(message)
 
     await private_text(await mia.use_command(pictures, "chain list", {}), "sticker", "yours", "poster", "a command")

@@ -10,7 +10,7 @@ from bot.store.models import Run
 from bot.store.run_chain import RunChain
 from bot.ui.render.markdown import escape, format_name, one_line
 
-_NAME_CHARS = 32  # of a command
+_NAME_CHARS = 33  # of a command, with its slash
 
 
 def goes_on(snapshot: RunSnapshot) -> bool:
@@ -22,7 +22,7 @@ def goes_on(snapshot: RunSnapshot) -> bool:
 def format_chain_header(run: Run, chain: RunChain, *, author: bool = True) -> str:
     """Return the first line of a chain's card: who asked, and the name of the chain."""
     name = format_name(run.author_name) if author else _("Someone")
-    return _("**{author}** · /{chain}").format(author=name, chain=_plain(chain.name))
+    return _("**{author}** · {chain}").format(author=name, chain=_plain(chain.name))
 
 
 def format_steps(snapshot: RunSnapshot, chain: RunChain, status: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def make_step(number: int, **changes: Any) -> Run:
     earlier = tuple(
         EarlierStep(run_id=f"r{n}", seconds=4.0 * n, picture=f"{n}-{NAMES[n - 1]}-01.webp") for n in range(1, number)
     )
-    chain = RunChain(id="r1", name="poster", number=number, steps=steps, prompt="a fox", began_at=NOW, earlier=earlier)
+    chain = RunChain(id="r1", name="/poster", number=number, steps=steps, prompt="a fox", began_at=NOW, earlier=earlier)
     return make_run(id=f"r{number}", command=NAMES[number - 1], prompt=None, chain=chain, **changes)
 
 
