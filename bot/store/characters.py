@@ -165,13 +165,11 @@ class Characters:
 
     async def delete(self, character_id: str, *, owner_id: int, now: datetime) -> bool:
         """Delete a person's character with its pictures, also from the runs of others; False if it is not theirs."""
-
-        def job(connection: Connection) -> bool:
-            creations.forget_uses(connection, owner_id, character_id, now=now)
-            values = {"character_id": character_id, "owner_id": owner_id}
-            return connection.execute(_DELETE, values).rowcount == 1
-
-        return await self._database.write(job)
+        values = {"character_id": character_id, "owner_id": owner_id}
+        deleted = await self._database.write(lambda connection: connection.execute(_DELETE, values).rowcount == 1)
+        if deleted:
+            await creations.forget_uses(self._database, owner_id, character_id, now=now)
+        return deleted
 
     async def share(self, character: Character, guild_id: int, *, at: datetime) -> ShareResult:
         """Let everybody in a server use a character."""

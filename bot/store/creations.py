@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, or_, select, update
 
 from bot.store import library
+from bot.store.database import Database
 from bot.store.notifications import Message, notify
 from bot.store.tables import (
     Time,
@@ -24,6 +25,8 @@ from bot.store.tables import (
     run_files,
     runs,
 )
+
+_PAGE: Final = 200  # runs
 
 _COUNT_CHARACTERS: Final = (
     select(func.count()).select_from(characters).where(characters.c.owner_id == bindparam("person"))
@@ -67,6 +70,8 @@ _USES: Final = (
         runs.c.author_id != bindparam("owner"),
         runs.c.delivered_at.is_not(None),
     )
+    .distinct()
+    .limit(_PAGE)
 )  # fmt: skip
 # Whether a run was given a character of somebody else's that is deleted by now.
 _MISSING: Final = select(run_characters.c.character_id).where(
@@ -133,21 +138,29 @@ def export(connection: Connection, person: int) -> dict[str, Any]:
     }
 
 
-def erase(connection: Connection, person: int, *, now: datetime) -> None:
-    """Delete all that a person saved and chose, and the copies of it in the runs of others."""
+def erase(connection: Connection, person: int) -> None:
+    """Delete all that a person saved and chose; ``forget_uses`` deletes the copies of it in the runs of others."""
     values = {"person": person}
     connection.execute(_DELETE_PREFERENCES, values)
     if connection.execute(_DELETE_PRESETS, values).rowcount:
         notify(connection, Message.COMMANDS)
-    forget_uses(connection, person, None, now=now)
     connection.execute(_DELETE_CHARACTERS, values)
 
 
-def forget_uses(connection: Connection, owner: int, character_id: str | None, *, now: datetime) -> None:
-    """Delete what delivered runs of others hold of a character, or (None) of all characters of a person."""
+async def forget_uses(database: Database, owner: int, character_id: str | None = None, *, now: datetime) -> None:
+    """Delete what delivered runs of others hold of a character, or (None) of all characters of a person.
+
+    Each page is a transaction of its own: a character that is shared may be in very many runs.
+    """
+    while await database.write(lambda connection: _forget_page(connection, owner, character_id, now)):
+        pass
+
+
+def _forget_page(connection: Connection, owner: int, character_id: str | None, now: datetime) -> int:
     run_ids = connection.execute(_USES, {"owner": owner, "character": character_id}).scalars().all()
     if run_ids:
         _forget_runs(connection, run_ids, now)
+    return len(run_ids)
 
 
 def forget_deleted_uses(connection: Connection, run_id: str, author_id: int, *, now: datetime) -> None:

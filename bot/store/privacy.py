@@ -169,6 +169,7 @@ async def erase(database: Database, author_id: int, *, now: datetime, messages: 
     deleted = 0
     while page := await database.write(partial(_delete_page, author_id=author_id, now=now, messages=messages)):
         deleted += page
+    await creations.forget_uses(database, author_id, now=now)
     await full_text.compact(database)
     return Erasure(deleted=deleted, pending=pending)
 
@@ -183,7 +184,7 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     starred = connection.execute(_SELECT_STARRED, {"author_id": author_id}).scalars().all()
     connection.execute(_DELETE_FAVOURITES, {"person": author_id})
     gallery.recount_stars(connection, starred)
-    creations.erase(connection, author_id, now=now)
+    creations.erase(connection, author_id)
     erase_chains(connection, author_id)
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount
 

@@ -64,6 +64,7 @@ _CLEAR_CONTENT: Final = (
         failure=None,
         webhook=None,
         written=None,
+        characters=None,
         chain=None,
     )
 )

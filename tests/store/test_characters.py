@@ -143,6 +143,15 @@ async def test_erasing_deletes_it_from_the_runs_of_others(store: Store) -> None:
     assert len(await load_files(store.runs, "bobs-own")) == 1
 
 
+async def test_a_character_of_many_runs_is_deleted_from_all(store: Store) -> None:
+    saved = await save(store)
+    for number in range(450):
+        await run_with(store, saved, author_id=BOB, run_id=f"run-{number}")
+        await deliver(store, f"run-{number}")
+    await store.characters.delete(saved.id, owner_id=MIA, now=T0)
+    assert {run.forgotten_at is None for run in await store.runs.list_recent(BOB, limit=500)} == {False}
+
+
 async def test_owners_keep_runs_with_their_deleted_characters(store: Store) -> None:
     saved = await save(store)
     await run_with(store, saved, author_id=MIA)
