@@ -4,14 +4,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection, select
 
 from bot.errors import Refused
 from bot.limits import CHARACTERS_PER_PERSON, LEFT_SERVER_KEPT, SHARED_PER_SERVER
 from bot.media.types import JPEG, WEBP, Media
 from bot.store.characters import Character, NewPicture, SaveResult, ShareResult
 from bot.store.models import RunState
+from bot.store.preferences import Preferences
+from bot.store.presets import EVERYBODY
 from bot.store.store import Store
+from bot.store.tables import metadata
 from tests.characters.samples import make_character
+from tests.presets.samples import make_preset
 from tests.store.samples import BOB, MIA, PNG, T0, after, load_files, make_run
 
 GUILD, OTHER_GUILD = 7, 8
@@ -141,6 +146,23 @@ async def test_erasing_deletes_it_from_the_runs_of_others(store: Store) -> None:
     await deliver(store, "going")
     assert await load_files(store.runs, "going") == ()
     assert len(await load_files(store.runs, "bobs-own")) == 1
+
+
+async def test_nothing_of_an_erased_person_is_left(store: Store) -> None:
+    saved = await save(store)
+    await store.characters.share(saved, GUILD, at=T0)
+    await store.presets.save(make_preset(), replace=False)
+    await store.presets.share(make_preset(), EVERYBODY, published=False, at=T0)
+    await store.preferences.put(MIA, Preferences(aspect_ratio="16:9"))
+    await run_with(store, saved, author_id=BOB)
+    await deliver(store, "run-1")
+    await store.runs.erase(MIA)
+
+    def find_traces(connection: Connection) -> list[str]:
+        rows = [str(row) for table in metadata.sorted_tables for row in connection.execute(select(table))]
+        return [row for row in rows if str(MIA) in row or "red hair" in row or "watercolor" in row]
+
+    assert await store.database.read(find_traces) == []
 
 
 async def test_a_character_of_many_runs_is_deleted_from_all(store: Store) -> None:
