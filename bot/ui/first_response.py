@@ -25,6 +25,7 @@ from bot.ui.render import payloads, strings
 from bot.ui.requests import REQUEST_SECONDS, MalformedResponse, send_request
 
 ALREADY_ACKNOWLEDGED: Final = 40060
+_UNKNOWN_INTERACTION: Final = 10062
 
 # Seconds until an answer counts as lost. Discord accepts a first response for three, so by then it is decided.
 _ANSWER_SECONDS: Final = 4.0
@@ -122,9 +123,15 @@ async def refresh_message(interaction: discord.Interaction[Any]) -> None:
     """Respond by showing the message of the component as it is, so that its select shows its placeholder again.
 
     Until a message is updated, Discord's client sends nothing for a choice that was made before (discord-api-docs
-    issues 3441 and 4801). An update without content is one.
+    issues 3441 and 4801). An update without content is one. It is a decoration: where Discord refuses it, the
+    interaction waits for another response.
     """
-    await _respond(interaction, interaction.response.edit_message, InteractionResponseType.message_update)
+    try:
+        await _respond(interaction, interaction.response.edit_message, InteractionResponseType.message_update)
+    except discord.HTTPException as error:
+        if error.code in (ALREADY_ACKNOWLEDGED, _UNKNOWN_INTERACTION):
+            raise
+        log.info("select_not_reset", interaction=interaction.id, error=str(error))
 
 
 async def send_modal(interaction: discord.Interaction[Any], modal: ui.Modal) -> None:

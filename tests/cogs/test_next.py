@@ -1,6 +1,7 @@
 """Next: what can be done with a result, with the menu of messages, and what refuses it before anything is paid."""
 
 import io
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -122,6 +123,18 @@ async def test_one_image_is_upscaled_at_once(environment: Environment, mia: Pers
     assert "Noah" in larger.text
     link = f"https://discord.com/channels/{source.channel.guild.id if source.channel.guild else '@me'}"
     assert f"-# from [Mia's run]({link}/{source.channel.id}/{source.id}) · image 1" in larger.text
+
+
+async def test_a_select_that_discord_does_not_reset_still_works(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    fault = environment.discord.faults.refuse(
+        "POST /interactions/*", when=lambda call: '"type": 7' in json.dumps(call.body)
+    )
+    larger = answered(await mia.choose(source, "Next", ["Upscale"]))
+    await reached(environment, lambda: larger is not source and over(larger))
+    assert fault.hits == 1
 
 
 async def test_one_of_several_is_chosen_on_a_private_card(
