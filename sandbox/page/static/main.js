@@ -35,7 +35,7 @@ const composer = new Composer({
   chat,
   request: (action, parameters) => socket.request(action, parameters),
   perform: (action, parameters, label) => actions.perform(action, parameters, label),
-  onSend: () => list.scrollToEnd(),
+  onSend: () => list.follow(),
   toMessages: () => list.focusLast(),
 });
 const tour = new Tour({
@@ -148,7 +148,7 @@ function putMessage(channel, message) {
     list.put(message);
     announcer.update(message);
     if (isNew && isOwn(message)) {
-      list.scrollToEnd();
+      list.follow();
       if (message.author.bot) inspector.followLatest();
     }
   } else if (isNew) {

@@ -22,7 +22,7 @@ export class MessageList {
     this.scroll = document.getElementById("scroll");
     this.jumpButton = document.getElementById("jump-to-latest");
     this.scroll.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    this.jumpButton.addEventListener("click", () => this.scrollToEnd());
+    this.jumpButton.addEventListener("click", () => this.follow());
     this.list.addEventListener("keydown", (event) => this.#onKey(event));
     this.list.addEventListener("focusin", (event) => this.#setCurrent(event.target.closest(".message")));
     for (const type of ["wheel", "touchmove", "pointerdown", "keydown"]) this.scroll.addEventListener(type, () => (this.#lastInput = performance.now()), { passive: true });
@@ -78,6 +78,12 @@ export class MessageList {
     element.classList.remove("highlighted");
     void element.offsetWidth; // restarts the animation
     element.classList.add("highlighted");
+  }
+
+  /** Go to the end and stay there, whatever the reader scrolled before. */
+  follow() {
+    this.#lastInput = -Infinity;
+    this.scrollToEnd();
   }
 
   /** Scroll to the end, of which an empty channel has none: its hint is read from the top. */

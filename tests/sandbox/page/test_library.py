@@ -98,7 +98,7 @@ async def _like_find_show_export_and_erase(driver: PageDriver) -> None:
     exported = await use(driver, "library export")
     await expect(exported).to_contain_text("to your DMs", timeout=20_000)
     await driver.open_channel("replicord")
-    await expect(driver.page.get_by_text("library-1.zip")).to_be_visible()
+    await expect(driver.page.get_by_text("library-1.zip")).to_be_visible(timeout=20_000)
 
     erasing = await use(driver, "privacy delete")
     await erasing.get_by_role("button", name="Delete data and messages").click()
