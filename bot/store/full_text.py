@@ -94,6 +94,16 @@ def found_number(connection: Connection) -> ColumnElement[int]:
     return library_entries.c.number if connection.dialect.name == "postgresql" else _INDEXED.c.rowid
 
 
+def found_order(connection: Connection) -> ColumnElement[int]:
+    """Return what entries that were found are sorted by.
+
+    PostgreSQL's + 0 keeps the index of numbers from being used: it would look for a word that hardly anything has in the
+    text of one entry after the other.
+    """
+    number = found_number(connection)
+    return number + 0 if connection.dialect.name == "postgresql" else number
+
+
 def found_of_author(connection: Connection) -> ColumnElement[bool]:
     """Return the condition that an entry that was found is the author's bound as ``user_id``.
 

@@ -329,13 +329,14 @@ def _select_numbers(connection: Connection, query: LibraryQuery) -> tuple[Select
             values[column.name] = value
     if query.kinds:
         statement = statement.where(_ENTRY.kind.in_(sorted(kind.value for kind in query.kinds)))
+    order = full_text.found_order(connection) if words and not query.favourites else number
     if query.after is not None:
         values["after"] = query.after
-        return statement.where(number > bindparam("after")).order_by(number).limit(bindparam("limit")), values
+        return statement.where(number > bindparam("after")).order_by(order).limit(bindparam("limit")), values
     if query.before is not None:
         values["before"] = query.before
         statement = statement.where(number < bindparam("before"))
-    return statement.order_by(number.desc()).limit(bindparam("limit")), values
+    return statement.order_by(order.desc()).limit(bindparam("limit")), values
 
 
 def _read_entry(connection: Connection, run_id: str, user_id: int) -> LibraryEntry | None:
