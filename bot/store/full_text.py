@@ -97,8 +97,8 @@ def found_number(connection: Connection) -> ColumnElement[int]:
 def found_order(connection: Connection) -> ColumnElement[int]:
     """Return what entries that were found are sorted by.
 
-    PostgreSQL's + 0 keeps the index of numbers from being used: it would look for a word that hardly anything has in the
-    text of one entry after the other.
+    PostgreSQL's + 0 keeps the index of numbers from being used: it would look for a word that hardly any entry has in
+    the text of one entry after the other.
     """
     number = found_number(connection)
     return number + 0 if connection.dialect.name == "postgresql" else number
