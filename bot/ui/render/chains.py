@@ -19,6 +19,12 @@ def goes_on(snapshot: RunSnapshot) -> bool:
     return chain is not None and not chain.is_last and snapshot.progress.phase is Phase.SUCCEEDED
 
 
+def is_under_way(snapshot: RunSnapshot) -> bool:
+    """Return whether a chain has made a picture, and goes on."""
+    chain = snapshot.run.chain
+    return chain is not None and (goes_on(snapshot) or (bool(chain.earlier) and not snapshot.final))
+
+
 def format_chain_header(run: Run, chain: RunChain, *, author: bool = True) -> str:
     """Return the first line of a chain's card: who asked, and the name of the chain."""
     name = format_name(run.author_name) if author else _("Someone")
@@ -52,6 +58,11 @@ def format_steps(snapshot: RunSnapshot, chain: RunChain, status: str) -> tuple[s
         else:
             lines.append(_("**{number}** · /{command} · Waiting").format(**values))
     return tuple(lines)
+
+
+def format_picture_label(number: int, chain: RunChain) -> str:
+    """Return the small line beside the picture that an earlier step made."""
+    return _("-# Step {number} · /{command}").format(number=number, command=_plain(chain.steps[number - 1].command))
 
 
 def format_step_alt_text(number: int, command: str) -> str:

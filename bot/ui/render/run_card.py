@@ -48,7 +48,14 @@ from bot.ui.components import Action, run_button_row
 from bot.ui.next_select import next_select_row
 from bot.ui.render import payloads, strings
 from bot.ui.render.cards import Tone
-from bot.ui.render.chains import format_chain_header, format_step_alt_text, format_steps, goes_on
+from bot.ui.render.chains import (
+    format_chain_header,
+    format_picture_label,
+    format_step_alt_text,
+    format_steps,
+    goes_on,
+    is_under_way,
+)
 from bot.ui.render.markdown import format_code_block, format_quote
 from bot.ui.render.parts import Element, Part, file_element, line_element, text_element
 from bot.ui.render.payloads import Component
@@ -322,15 +329,15 @@ def _render_card(
     kept: tuple[str, ...] = ()
     if snapshot.run.chain is not None:
         pictures = tuple(name for name in earlier_pictures(snapshot.run) if name not in options.missing)
-        # The newest picture is the large one; those before it stand beside their steps.
+        # The newest picture is the large one; those before it are small below it, so that nothing above it moves.
         newest = pictures[-1:] if not output.files else ()
         beside = pictures[: len(pictures) - len(newest)] if shows(Part.THUMBNAIL) else ()
         kept = (*beside, *newest)
-        components += _render_steps(shown, snapshot.run.chain, options, beside=beside)
-        if newest:
-            output = replace(
-                output, components=[_large_picture(newest[0], snapshot.run, snapshot.run.chain), *output.components]
-            )
+        status = strings.format_status(shown) if shows(Part.STATUS) else ""
+        components.append(payloads.text("\n".join(format_steps(shown, snapshot.run.chain, status))))
+        large = [_large_picture(newest[0], snapshot.run, snapshot.run.chain)] if newest else []
+        earlier = _small_pictures(beside, snapshot.run, snapshot.run.chain)
+        output = replace(output, components=[*large, *output.components, *earlier])
     elif shows(Part.STATUS):
         components.append(payloads.text(strings.format_status(shown)))
     if header.summary or small:
@@ -343,7 +350,9 @@ def _render_card(
             components.append(next_select_row(snapshot.run.id, options.offers))
     mentions = options.mention_author and shows(Part.STATUS)
     notice = [payloads.text(strings.format_completion_notice(shown))] if mentions else []
-    tone = Tone.INFO if goes_on(snapshot) else _TONES[progress.phase]
+    tone = _TONES[progress.phase]
+    if is_under_way(snapshot) and (goes_on(snapshot) or tone is Tone.NEUTRAL):
+        tone = Tone.INFO  # the colour does not change with every step
     card = payloads.container(components or [payloads.separator()], tone.value)
     return RenderedMessage([*notice, card], output.files, header.has_thumbnail, kept)
 
@@ -360,26 +369,13 @@ def earlier_attachments(run: Run) -> Mapping[str, int]:
     return {upload_name(step.picture): step.attachment_id for step in earlier if step.attachment_id is not None}
 
 
-def _render_steps(
-    snapshot: RunSnapshot, chain: RunChain, options: RenderOptions, *, beside: Sequence[str]
-) -> Iterator[Component]:
-    """Yield the lines of a chain's steps, with the pictures ``beside`` those that made them."""
-    status = strings.format_status(snapshot) if options.shows(Part.STATUS) else ""
-    spoiler = snapshot.run.visibility is Visibility.SPOILER
-    pictures = {number: name for name, number in earlier_pictures(snapshot.run).items() if name in beside}
-    plain: list[str] = []
-    for number, line in enumerate(format_steps(snapshot, chain, status), start=1):
-        if number not in pictures:
-            plain.append(line)
-            continue
-        if plain:
-            yield payloads.text("\n".join(plain))
-            plain.clear()
-        alt_text = format_step_alt_text(number, chain.steps[number - 1].command)
-        yield payloads.section(
-            [payloads.text(line)], payloads.thumbnail(f"attachment://{pictures[number]}", alt_text, spoiler=spoiler)
-        )
-    yield payloads.text("\n".join(plain))
+def _small_pictures(names: Sequence[str], run: Run, chain: RunChain) -> Iterator[Component]:
+    """Yield the pictures of earlier steps, each beside what made it."""
+    numbers, spoiler = earlier_pictures(run), run.visibility is Visibility.SPOILER
+    for name in names:
+        label = format_step_alt_text(numbers[name], chain.steps[numbers[name] - 1].command)
+        picture = payloads.thumbnail(f"attachment://{name}", label, spoiler=spoiler)
+        yield payloads.section([payloads.text(format_picture_label(numbers[name], chain))], picture)
 
 
 def _large_picture(name: str, run: Run, chain: RunChain) -> Component:
