@@ -10,7 +10,7 @@ from bot.client import Replicord
 from bot.limits import DEFAULT_FILE_BYTES
 from bot.rules.decide import RunTerms
 from bot.runs import Place
-from bot.ui.first_response import defer, defer_with_message, delete_followup
+from bot.ui.first_response import defer, defer_with_message, delete_followup, edit_response
 from bot.ui.render.server_words import result_in_thread
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
@@ -22,7 +22,10 @@ Interaction = discord.Interaction[Replicord]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingReply:
-    """An acknowledged interaction; ``message_id`` is the response's, None if the reply will be another message."""
+    """An acknowledged interaction; ``message_id`` is the response's, None if the reply will be another message.
+
+    ``ephemeral``: only the person sees the response, which leads to the reply where that is ``in_thread``.
+    """
 
     message_id: int | None = None
     ephemeral: bool = False
@@ -46,7 +49,7 @@ class ReplyPlaces:
             return PendingReply(ephemeral=is_private, in_thread=in_thread)
         if in_thread:
             await defer(interaction, ephemeral=True, thinking=True)
-            return PendingReply(in_thread=True)
+            return PendingReply(ephemeral=True, in_thread=True)
         return PendingReply(
             message_id=await defer_with_message(interaction, ephemeral=is_private), ephemeral=is_private
         )
@@ -63,7 +66,11 @@ class ReplyPlaces:
             place = _reply_place(interaction, message.id, ephemeral=False)
             yield replace(place, channel_id=message.channel.id, token="", token_only=False)
         with suppress(*REQUEST_ERRORS):
-            await respond(interaction, result_in_thread(message.channel.id))
+            sentence = result_in_thread(message.channel.id)
+            if reply.ephemeral:
+                await edit_response(interaction, content=sentence)
+            else:
+                await respond(interaction, sentence)
 
 
 @asynccontextmanager

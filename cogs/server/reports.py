@@ -22,12 +22,11 @@ from bot.runs import Run
 from bot.store.reports import Report, ReportResult, Reports, ReportState
 from bot.store.runs import Runs
 from bot.store.server_rules import Servers
-from bot.ui.first_response import defer, edit_message, send_modal
+from bot.ui.first_response import defer, edit_message, edit_response, send_modal
 from bot.ui.render.markdown import format_name
 from bot.ui.render.report_cards import report_answer, report_card
 from bot.ui.render.server_history import describe_change
 from bot.ui.requests import REQUEST_ERRORS, send_request
-from bot.ui.respond import respond
 from bot.ui.server_components import ReportAction
 from cogs.server.forms import BlockForm, BlockRequest, ReportForm
 from cogs.server.log import ServerLog
@@ -116,7 +115,7 @@ class ReportResultMenu(commands.Cog):
             raise Refused(
                 _("Your report is stored, but I can't write in this server's log channel. Tell a moderator directly.")
             )
-        await respond(interaction, report_answer(result))
+        await edit_response(interaction, content=report_answer(result))
 
     async def _find_run(self, interaction: Interaction, message_id: int) -> Run:
         run = await self._runs.find_by_message(message_id)

@@ -7,7 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, expect
 
 from sandbox.environment import Environment
-from tests.sandbox.page.page_driver import PageDriver
+from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
@@ -129,3 +129,39 @@ async def test_rules_are_set_in_forms_and_met_by_members(rules: RulesPage, envir
     await rules.card.get_by_role("button", name="History").click()
     await expect(rules.card).to_contain_text("lifted the block of @Noah")
     await expect(rules.card).to_contain_text("refused words: 0 words → 2 words")
+
+
+async def test_a_reported_result_is_removed_by_a_moderator(rules: RulesPage) -> None:
+    driver = rules.driver
+    await driver.act_as("Olga")
+    await rules.open()
+    await rules.edit("log", {"Log channel": "#general", "Show prompts": True})
+    await expect(rules.card).to_contain_text("#general · reports")
+    await driver.act_as("Mia")
+    await driver.start_command("draw")
+    await driver.fill_option("prompt", "a harbour at night")
+    result = await driver.new_message_after(driver.send)
+    await driver.wait_until_finished(result)
+
+    await driver.act_as("Noah")
+    await result.click(button="right", position={"x": 4, "y": 4})
+    await driver.page.get_by_role("menuitem", name="Report result").click()
+    form = driver.page.get_by_role("dialog", name="Report this result")
+    await form.get_by_label("What is wrong with it?").fill("Not for this channel")
+    answer = await driver.new_message_after(form.get_by_role("button", name="Submit").click)
+    await expect(answer).to_contain_text("moderators have your report")
+
+    await driver.act_as("Ada")
+    await driver.open_channel("general")
+    card = driver.messages.filter(has_text="A result was reported").last
+    for words in ("Mia", "a harbour at night", "Not for this channel", "@Noah"):
+        await expect(card).to_contain_text(words)
+    card = driver.page.locator(f".message[data-id='{await card.get_attribute('data-id')}']")
+    await card.get_by_role("button", name="Remove").click()
+    await expect(card).to_contain_text("by @Ada", timeout=RUN_TIMEOUT_MS)
+    await expect(card.get_by_role("button", name="Remove")).to_have_count(0)
+    await driver.open_channel("pictures")
+    await expect(result).to_have_count(0)
+    await driver.act_as("Olga")
+    await rules.open()
+    await rules.edit("log", {"Log channel": "Off"})
