@@ -173,7 +173,10 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
     outputs = await _list_outputs(active)
     delivered_at = services.clock.now()
     if active.run.chain is None:
-        deliver_run = partial(services.runs.mark_delivered, active.run.id, at=delivered_at, outputs=outputs)
+        shown = not active.message_deleted
+        deliver_run = partial(
+            services.runs.mark_delivered, active.run.id, at=delivered_at, outputs=outputs, shown=shown
+        )
         await _save(deliver_run, active, services)
     else:
         await _move_chain(active, delivered_at, outputs, services)

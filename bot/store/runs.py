@@ -191,10 +191,15 @@ class Runs:
             lambda connection: transitions.move_run(connection, run_id, values, self._held())
         )
 
-    async def mark_delivered(self, run_id: str, *, at: datetime, outputs: Sequence[RunOutput] = ()) -> bool:
-        """Store that Discord shows the result, and which files it has; delete the interaction's token."""
+    async def mark_delivered(
+        self, run_id: str, *, at: datetime, outputs: Sequence[RunOutput] = (), shown: bool = True
+    ) -> bool:
+        """Store that Discord shows the result, and which files it has; delete the interaction's token.
+
+        ``shown`` is False if nothing more is to be done, because the message was deleted before.
+        """
         return await self._database.write(
-            lambda connection: transitions.deliver_run(connection, run_id, at, outputs, self._held())
+            lambda connection: transitions.deliver_run(connection, run_id, at, outputs, self._held(), shown=shown)
         )
 
     async def mark_step_delivered(

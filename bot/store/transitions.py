@@ -259,11 +259,18 @@ def move_run(connection: Connection, run_id: str, values: Mapping[str, Any], fen
 
 
 def deliver_run(
-    connection: Connection, run_id: str, at: datetime, outputs: Sequence[RunOutput], fences: Collection[int] | None
+    connection: Connection,
+    run_id: str,
+    at: datetime,
+    outputs: Sequence[RunOutput],
+    fences: Collection[int] | None,
+    *,
+    shown: bool = True,
 ) -> bool:
     """Mark an ended run as delivered, with the files that Discord has of it, and add it to its author's library.
 
-    Delete it if its author has asked for their data to be erased.
+    One that is not ``shown``, because its message was deleted before, has no place there. Delete the run if its author
+    has asked for their data to be erased.
     """
     row = execute_fenced(connection, _DELIVERED, {"run_id": run_id, "delivered_at": at}, fences).first()
     if row is None:
@@ -274,7 +281,8 @@ def deliver_run(
         return True
     if outputs:
         connection.execute(insert(run_outputs), [asdict(output) for output in outputs])
-    library.add_entry(connection, run_id)
+    if shown:
+        library.add_entry(connection, run_id)
     if row.characters:
         forget_deleted_uses(connection, run_id, row.author_id, now=at)
     return True

@@ -92,6 +92,13 @@ async def test_runs_without_a_result_have_no_entry(store: Store) -> None:
     assert await found(store) == []
 
 
+async def test_a_run_whose_message_was_deleted_has_no_entry(store: Store) -> None:
+    await store.runs.reserve(make_run("run-1"), ())
+    await store.runs.mark_ended("run-1", state=RunState.CANCELED, at=T0, output=["https://r.example/1.webp"])
+    assert await store.runs.mark_delivered("run-1", at=T0, shown=False)
+    assert await found(store) == []
+
+
 async def test_kinds_commands_and_servers_filter(store: Store) -> None:
     await deliver(store, "image")
     await deliver(store, "video", outputs_of("video", mime="video/mp4"), command="clip")
