@@ -10,11 +10,17 @@ from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
+CHAIN_TIMEOUT_MS = 3 * RUN_TIMEOUT_MS
+
 
 async def start_poster(driver: PageDriver, prompt: str) -> Locator:
     await driver.start_command("poster")
     await driver.fill_option("prompt", prompt)
     return await driver.new_message_after(driver.send)
+
+
+async def wait_until_all_steps_ended(message: Locator) -> None:
+    await message.get_by_role("button", name="Again").wait_for(timeout=CHAIN_TIMEOUT_MS)
 
 
 async def test_a_chain_survives_a_kill_between_two_steps(driver: PageDriver, environment: Environment) -> None:
@@ -24,7 +30,7 @@ async def test_a_chain_survives_a_kill_between_two_steps(driver: PageDriver, env
     await driver.toggle_fault("Kill the bot")
     await expect(driver.bot_status).to_have_text("Bot not running")
     await expect(driver.bot_status).to_have_text("Bot online", timeout=RUN_TIMEOUT_MS)
-    await driver.wait_until_finished(message)
+    await wait_until_all_steps_ended(message)
 
     for line in ("1 · /draw · Done", "2 · /enhance · Done", "3 · /cutout · Done"):
         await expect(message).to_contain_text(line)
@@ -39,7 +45,7 @@ async def test_cancel_stops_a_chain(driver: PageDriver, environment: Environment
     message = await start_poster(driver, "a harbour")
     await expect(message).to_contain_text("1 · /draw · Done", timeout=RUN_TIMEOUT_MS)
     await message.get_by_role("button", name="Cancel").click()
-    await driver.wait_until_finished(message)
+    await wait_until_all_steps_ended(message)
     await expect(message).to_contain_text("Stopped")
     await expect(message.locator(".cell img")).not_to_have_count(0)
     assert len(environment.replicate.predictions) < before + 3
