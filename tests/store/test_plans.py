@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
 from bot.media.types import MediaKind
+from bot.rules.server_rules import Section
 from bot.store.commands import CommandRow
 from bot.store.gallery import GalleryRules
 from bot.store.library import LibraryQuery
 from bot.store.models import RunState
+from bot.store.quota import ServerQuota
+from bot.store.reports import Report
 from bot.store.store import Store
 from bot.visibility import Visibility
 from tests.store.databases import sqlite_only
@@ -91,6 +95,7 @@ async def execute_everything(store: Store) -> None:
     await runs.mark_ended("old", state=RunState.FAILED, at=T0)
     await runs.mark_delivered("old", at=T0)
     await runs.delete_expired(after(86_400), runs_for=AGE)
+    await execute_server_rules(store)
     await store.commands.save(CommandRow(name="draw", target="a/b", added_by=MIA, added_at=T0))
 
 
@@ -145,6 +150,36 @@ PAGES: tuple[dict[str, Any], ...] = (
     {"words": "a cat", "before": 9},
     {"words": "a cat", "command": "generate", "after": 0},
 )
+
+
+async def execute_server_rules(store: Store) -> None:
+    """Use the rules of a server, its limits, a block and a report."""
+    server = ServerQuota(guild_id=2, at_once=3, per_day=9)
+    await store.runs.reserve(make_run("limited"), (), active_limit=3, daily_limit=9, server=server)
+    await store.runs.count_used(MIA, 2)
+    await store.servers.change_rules(2, Section.RESULTS, lambda rules: replace(rules, spoiler=True), by=MIA, at=T0)
+    await store.servers.get_situation(2, MIA, now=T0)
+    await store.servers.block(2, MIA, reason="", until=None, by=MIA, at=T0)
+    await store.servers.list_blocks(2, now=T0, most=9)
+    report = Report(
+        id="0" * 24,
+        run_id="limited",
+        guild_id=2,
+        channel_id=3,
+        message_id=4,
+        author_id=MIA,
+        author_name="mia",
+        command="draw",
+        reporter_id=MIA,
+        reason="",
+        log_channel_id=5,
+        created_at=T0,
+    )
+    await store.reports.add(report)
+    await store.reports.list_unsent()
+    await store.reports.close_with_block(report, reason="", until=None, by=MIA, at=T0)
+    await store.picture_checks.begin("limited", "draw-01.png", at=T0)
+    await store.picture_checks.get("limited", "draw-01.png")
 
 
 def full_scans(plan: list[str]) -> list[str]:
