@@ -28,6 +28,11 @@ PHONE: ViewportSize = {"width": 390, "height": 780}
 SCALE = 1.5
 QUALITY = 82
 TIMINGS = Timings(boot=1.2, image=1.2, tokens_per_second=160)
+SHOW_ALL_MOMENTS = """() => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(".moments { max-height: none; }");
+    document.adoptedStyleSheets = [sheet];
+}"""
 PROMPT = "a friendly astronaut, orange suit, short hair"
 WISHES = (
     "a lighthouse in a storm", "a fox asleep in autumn leaves", "a glass city at night", "an old map of the moon",
@@ -133,7 +138,7 @@ class Taker:
             await driver.page.get_by_role("tab", name="Run").click()
             await driver.wait_until_finished(message)
             await driver.page.locator(".moments .done").wait_for()
-            await driver.page.locator(".moments").evaluate("list => list.style.maxHeight = 'none'")
+            await driver.page.evaluate(SHOW_ALL_MOMENTS)
             return await self._save(driver.page.locator("#pane [data-key^='t']").first, "timeline")
 
     async def take_phone(self) -> Path:
@@ -142,6 +147,7 @@ class Taker:
             await driver.messages.first.wait_for()
             await driver.messages.first.scroll_into_view_if_needed()
             await driver.page.locator(".message .cell img").first.scroll_into_view_if_needed()
+            await _settle(driver.page)
             return self._write(await driver.page.screenshot(), "phone")
 
     async def take_library(self) -> Path:
