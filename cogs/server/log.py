@@ -81,6 +81,8 @@ class ServerLog:
                 await self._send(guild_id, lines)
             except (*REQUEST_ERRORS, StoreError) as error:
                 log.info("server_log_not_written", guild=guild_id, error=str(error))
+            except Exception:  # of our own: it costs these lines
+                log.exception("server_log_failed", guild=guild_id)
             await self._clock.sleep(_PAUSE)
 
     async def _send(self, guild_id: int, lines: list[_Line]) -> None:
