@@ -5,7 +5,7 @@ import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -79,17 +79,12 @@ async def _play_next(environment: Environment, out: Path) -> bool:
     asked = await noah.choose(result, "Next", [_NEXT])
     number = str(_NEXT_IMAGE)
     card = await asked.wait_for(lambda shown: next((one for one in shown.followups if number in one.buttons), None))
-    pressed = await noah.press(card, str(_NEXT_IMAGE))
-    if pressed.message is None:
-        raise ConfigError("The bot did not respond to the press.")
-    await _print_progress(environment, pressed.message, until=lambda: "Again" in _buttons(pressed.message))
-    saved = _save_images(pressed.message, out)
+    pressed = await noah.press(card, number)
+    message = await pressed.wait_for(lambda shown: shown.followups[0] if shown.followups else None)
+    await _print_progress(environment, message, until=lambda: "Again" in message.buttons)
+    saved = _save_images(message, out)
     _print_line(f"{'':>9}  saved {', '.join(str(path) for path in saved)}")
     return len(saved) == 1
-
-
-def _buttons(message: Message | None) -> Sequence[str]:
-    return message.buttons if message is not None else ()
 
 
 async def _play_and_cancel(environment: Environment, subject: Upload) -> bool:

@@ -16,13 +16,11 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import refresh_message
 from bot.ui.render.next import (
-    NEXT_MORE,
     choose_action_placeholder,
     choose_command_placeholder,
     more_title,
     nobody_does,
     not_a_result,
-    not_offered,
     which_command,
 )
 from bot.ui.respond import respond_with_card
@@ -62,27 +60,28 @@ class NextActions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_next_chosen(self, interaction: Interaction, run_id: str, value: str) -> None:
-        """Do what was chosen under a result, whoever chose it."""
+        """Do what was chosen under a result, whoever chose it. Only a form has to be the first response."""
+        action, _, command = value.partition(":")
+        offer = NextOffer(NextAction(action), command) if action in list(NextAction) else None
+        if offer is None or not self._flow.may_open_form(offer):
+            await refresh_message(interaction)
         try:
-            await self._choose(interaction, await self._pictures.find_result(run_id), value)
+            await self._choose(interaction, await self._pictures.find_result(run_id), offer)
         except UserError:
             if not interaction.response.is_done():
                 await refresh_message(interaction)  # the same can be chosen again when the reason is gone
             raise
 
-    async def _choose(self, interaction: Interaction, run: Run, value: str) -> None:
-        action, _, command = value.partition(":")
-        if action == NextAction.USE_AS_PROMPT:
-            await self._flow.use_text(interaction, run, NextOffer(NextAction.USE_AS_PROMPT, command))
+    async def _choose(self, interaction: Interaction, run: Run, offer: NextOffer | None) -> None:
+        """Do what was chosen; None is "More…"."""
+        if offer is not None and offer.action is NextAction.USE_AS_PROMPT:
+            await self._flow.use_text(interaction, run, offer)
             return
         subject = await self._pictures.of_result(interaction, run)
-        if value == NEXT_MORE:
-            await refresh_message(interaction)
+        if offer is None:
             await self._show_more(interaction, subject)
-            return
-        if action not in list(NextAction):
-            raise Refused(not_offered(command))
-        await self._flow.choose(interaction, subject, NextOffer(NextAction(action), command), by_select=True)
+        else:
+            await self._flow.choose(interaction, subject, offer, by_select=True)
 
     async def _show_more(self, interaction: Interaction, subject: Subject) -> None:
         """Show what had no space in the select."""

@@ -79,8 +79,7 @@ class Choice:
     @property
     def asks(self) -> bool:
         """Whether a form asks for something besides the picture."""
-        known = (self.command.layout.image_field or "",)
-        return self.offer.action is not NextAction.VARY and bool(asked_fields(self.command, self.offer.action, known))
+        return _asks(self.offer, self.command)
 
     @property
     def needs_no_picture(self) -> bool:
@@ -123,6 +122,13 @@ class NextFlow:
         self._starter = starter
         self._access = access
         self._draw = draw
+
+    def may_open_form(self, offer: NextOffer) -> bool:
+        """Return whether a form may have to be the first response to a choice."""
+        if offer.action is NextAction.USE_AS_PROMPT:
+            return True
+        command = self._catalog.get(offer.command)
+        return command is not None and _asks(offer, command)
 
     async def list_offers(self, interaction: Interaction, subject: Subject) -> tuple[NextOffer, ...]:
         """Return what the person of the interaction may do with the pictures."""
@@ -271,6 +277,8 @@ class NextFlow:
     ) -> None:
         if choice.by_select:
             await _refresh(interaction)
+        elif question is not None and not interaction.response.is_done():
+            await defer(interaction)  # the card goes, and what is read first may take longer than Discord waits
         await self._check_still_there(choice.subject, picture)
         await self._starter.start(
             interaction,
@@ -367,6 +375,11 @@ class NextFlow:
             return True
 
         return may_run
+
+
+def _asks(offer: NextOffer, command: Command) -> bool:
+    known = (command.layout.image_field or "",)
+    return offer.action is not NextAction.VARY and bool(asked_fields(command, offer.action, known))
 
 
 def _build_form(command: Command, action: NextAction) -> OptionForm:
