@@ -343,7 +343,11 @@ class App:
         )
         backends = Backends([replicate, *served.values()])
         checker = PictureChecker(
-            catalog=self._catalog, backends=backends, checks=self._store.picture_checks, clock=self._clock
+            catalog=self._catalog,
+            backends=backends,
+            checks=self._store.picture_checks,
+            pricing=self._pricing,
+            clock=self._clock,
         )
         return Engine(
             backends=backends,

@@ -21,9 +21,11 @@ from bot.clock import Clock
 from bot.errors import ReplicordError
 from bot.limits import DATA_URI_BYTES, PICTURE_CHECK_SECONDS
 from bot.media.types import Media
+from bot.money.budgets import Spender
 from bot.options.parse import parse_options
 from bot.outputs.items import FileItem
 from bot.rules.verdict import Verdict, read_verdict
+from bot.runs.pricing import Pricing
 from bot.store.models import Run
 from bot.store.picture_checks import PictureChecks
 
@@ -41,10 +43,13 @@ def can_check(command: Command) -> bool:
 class PictureChecker:
     """Checks the pictures of all runs."""
 
-    def __init__(self, *, catalog: Catalog, backends: Backends, checks: PictureChecks, clock: Clock) -> None:
+    def __init__(
+        self, *, catalog: Catalog, backends: Backends, checks: PictureChecks, pricing: Pricing, clock: Clock
+    ) -> None:
         self._catalog = catalog
         self._backends = backends
         self._checks = checks
+        self._pricing = pricing
         self._clock = clock
 
     async def check(self, run: Run, picture: FileItem) -> Verdict:
@@ -72,7 +77,14 @@ class PictureChecker:
         prediction = await self._wait(prediction, backend)
         is_answer = prediction.status is Status.SUCCEEDED
         verdict = read_verdict(prediction.output) if is_answer else Verdict.UNKNOWN
-        await self._checks.save_verdict(run.id, picture.name, verdict)
+        await self._checks.save_verdict(
+            run.id,
+            picture.name,
+            verdict,
+            spender=Spender(guild_id=run.place.guild_id, author_id=run.author_id, command=command.name),
+            at=self._clock.now(),
+            cost=self._pricing.find_prediction_cost(command.name, str(command.target), prediction),
+        )
         return verdict
 
     async def _send(self, run: Run, picture: FileItem, command: Command, backend: Backend) -> Prediction:

@@ -9,7 +9,7 @@ import structlog
 from cachetools import TTLCache
 
 from bot.aio import race
-from bot.backends.prediction import Status
+from bot.backends.prediction import Prediction, Status
 from bot.backends.target import is_served
 from bot.clock import Clock
 from bot.errors import Refused
@@ -117,8 +117,16 @@ class Pricing:
             run.input,
             prediction.metrics if prediction is not None else {},
             outputs=run.expected,
-            milliseconds=_run_time(outcome),
+            milliseconds=_run_time(prediction),
         )
+
+    def find_prediction_cost(self, command: str, target: str, prediction: Prediction) -> int:
+        """Return what a prediction beside those of runs has cost, in micro-dollars; 0 if that is not known."""
+        price = self._prices.find(command, target)
+        if price is None:
+            return 0 if is_served(target) else self._unknown or 0
+        ran = _how_far_it_ran(prediction)
+        return true_cost(price, ran, {}, prediction.metrics, outputs=1, milliseconds=_run_time(prediction))
 
     def take_sample(self, run: Run, outcome: Outcome, ended_at: datetime) -> tuple[str, RunSample] | None:
         """Return what a run that succeeded took, with its subject; None for any other."""
@@ -154,8 +162,10 @@ def _how_far(run: Run, outcome: Outcome) -> Ran:
         return Ran.NOT
     if outcome.reason is not None and outcome.reason.code.value in _NEVER_BILLED:
         return Ran.NOT
-    if prediction is None:
-        return Ran.UNKNOWN
+    return Ran.UNKNOWN if prediction is None else _how_far_it_ran(prediction)
+
+
+def _how_far_it_ran(prediction: Prediction) -> Ran:
     if prediction.status is Status.SUCCEEDED:
         return Ran.COMPLETELY
     if prediction.status is Status.ABORTED or (prediction.started_at is None and not prediction.metrics):
@@ -163,8 +173,7 @@ def _how_far(run: Run, outcome: Outcome) -> Ran:
     return Ran.PARTLY
 
 
-def _run_time(outcome: Outcome) -> int | None:
-    prediction = outcome.prediction
+def _run_time(prediction: Prediction | None) -> int | None:
     if prediction is None or prediction.started_at is None or prediction.completed_at is None:
         return None
     return max(_to_milliseconds(prediction.started_at, prediction.completed_at), 0)

@@ -203,7 +203,15 @@ class BudgetSums:
             stored = self._stored_limits(spender)
             self._warn(stored, _read_used(self._connection, {limit.key for _, limit in stored}, day), day)
         if row.sent_at is not None:
-            self._count(row, day, spent)
+            self._count(spender, day, spent)
+
+    def spend(self, spender: Spender, at: datetime, cost: int) -> None:
+        """Count what was paid beside the predictions of runs, and was not reserved."""
+        day = day_of(at)
+        self._add((*spender.sum_keys(), *spender.role_keys()), day, spent=cost)
+        stored = self._stored_limits(spender)
+        self._warn(stored, _read_used(self._connection, {limit.key for _, limit in stored}, day), day)
+        self._count(spender, day, cost)
 
     def _stored_limits(self, spender: Spender) -> Sequence[tuple[Row[Any], BudgetLimit]]:
         """Return the budgets that hold for a run, each with the limit that it is for this spender."""
@@ -230,7 +238,7 @@ class BudgetSums:
             begin = limit.period.begin(day)
             self._connection.execute(_WARN, {**_identify(shared[limit]), "begin": begin, "warned_for": begin})
 
-    def _count(self, row: Any, day: date, spent: int) -> None:
+    def _count(self, of: Spender, day: date, spent: int) -> None:
         statement = insert_into(self._connection, usage_days)
         statement = statement.on_conflict_do_update(
             index_elements=["day", "guild_id", "author_id", "command"],
@@ -239,8 +247,8 @@ class BudgetSums:
                 "runs": usage_days.c.runs + statement.excluded.runs,
             },
         )
-        values = {"day": day, "guild_id": row.guild_id or DIRECT_MESSAGES, "author_id": row.author_id}
-        self._connection.execute(statement, values | {"command": row.command, "spent": spent, "runs": 1})
+        values = {"day": day, "guild_id": of.guild_id or DIRECT_MESSAGES, "author_id": of.author_id}
+        self._connection.execute(statement, values | {"command": of.command, "spent": spent, "runs": 1})
 
 
 def keep_sample(connection: Connection, subject: str, run_id: str, sample: RunSample, at: datetime) -> None:

@@ -6,13 +6,16 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from bot.money.budgets import Spender
 from bot.rules.verdict import Verdict
+from bot.store.budgets import BudgetSums
 from bot.store.database import Database
 from bot.store.tables import picture_checks
 
 _THIS_CHECK: Final = (picture_checks.c.run_id == bindparam("run")) & (picture_checks.c.name == bindparam("picture"))
 _SELECT: Final = select(picture_checks).where(_THIS_CHECK)
 _UPDATE: Final = update(picture_checks).where(_THIS_CHECK)
+_SET_VERDICT: Final = _UPDATE.where(picture_checks.c.verdict.is_(None))
 _DELETE: Final = delete(picture_checks).where(_THIS_CHECK, picture_checks.c.prediction_id.is_(None))
 
 
@@ -57,9 +60,17 @@ class PictureChecks:
         """Store the prediction of a check."""
         await self._change(run_id, picture, prediction_id=prediction_id)
 
-    async def save_verdict(self, run_id: str, picture: str, verdict: Verdict) -> None:
-        """Store what a check said."""
-        await self._change(run_id, picture, verdict=verdict.value)
+    async def save_verdict(
+        self, run_id: str, picture: str, verdict: Verdict, *, spender: Spender, at: datetime, cost: int
+    ) -> None:
+        """Store what a check said, and count once what it has cost."""
+        values = {"run": run_id, "picture": picture, "verdict": verdict.value}
+
+        def write(connection: Connection) -> None:
+            if connection.execute(_SET_VERDICT, values).rowcount == 1 and cost > 0:
+                BudgetSums(connection).spend(spender, at, cost)
+
+        await self._database.write(write)
 
     async def _change(self, run_id: str, picture: str, **columns: Any) -> None:
         values = {"run": run_id, "picture": picture, **columns}

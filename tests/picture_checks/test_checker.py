@@ -13,10 +13,13 @@ from bot.backends.replicate.types import ModelRef
 from bot.catalog.catalog import Catalog, Command, prepare_command
 from bot.catalog.resolve import ResolvedModel
 from bot.media.types import PNG as PNG_TYPE
+from bot.money.prices import parse_prices
 from bot.outputs.items import FileItem
 from bot.picture_checks.checker import PictureChecker
 from bot.rules.verdict import Verdict
+from bot.runs.pricing import Pricing
 from bot.settings import CommandSpec
+from bot.store.budgets import UsageFilter
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.samples import T0, make_run
@@ -36,6 +39,9 @@ SCHEMA = {
         }
     }
 }
+
+
+PRICES = parse_prices("date = 2026-11-01\n[models.'sandbox/classifier']\nrun = 0.002\n")
 
 
 class Classifier:
@@ -99,6 +105,7 @@ def checker(store: Store, classifier: Classifier, clock: VirtualClock) -> Pictur
         catalog=cast("Catalog", Commands()),
         backends=Backends([cast("Any", classifier)]),
         checks=store.picture_checks,
+        pricing=Pricing(PRICES, clock=clock),
         clock=clock,
     )
 
@@ -115,6 +122,8 @@ async def test_the_answer_of_the_command_decides(
     assert classifier.created[0].input["image"].startswith("data:image/png;base64,")
     assert await checker(stored, classifier, clock).check(RUN, PICTURE) is verdict
     assert len(classifier.created) == 1, "a picture is paid for once"
+    usage = await stored.budgets.read_usage(UsageFilter(since=T0.date()))
+    assert [(row.command, row.spent, row.runs) for row in usage] == [("check", 2_000, 1)]
 
 
 async def test_a_check_without_an_answer_is_never_sent_again(stored: Store, clock: VirtualClock) -> None:
