@@ -71,6 +71,7 @@ async def test_next_works_under_a_result_of_a_bot_before(open_bot: OpenBot) -> N
         source = await bot.generate(images=1)
         await source.wait_until_delivered()
         await source.wait_for(lambda: has_next(painted))
+        await eventually(lambda: all(row["delivered_at"] for row in bot.query("SELECT delivered_at FROM runs")))
         await bot.restart()
         varied = await olga.choose(painted, "Next", ["Vary"])
         chosen = await bot.mia.choose(source.message, "Next", ["Upscale"])

@@ -35,9 +35,9 @@ async def test_an_image_is_enlarged_changed_and_animated(driver: PageDriver, por
     card = await driver.new_message_after(lambda: driver.choose(result, "Next", "Upscale"))
     await expect(card).to_contain_text("Upscale: which image?")
     await expect(card.locator(".cell img")).to_have_count(5)
-    larger = await driver.new_message_after(card.get_by_role("button", name="3", exact=True).click)
+    await card.get_by_role("button", name="3", exact=True).click()
+    larger = driver.messages.filter(has_text="from Mia's run · image 3")
     await driver.wait_until_finished(larger)
-    await expect(larger).to_contain_text("from Mia's run · image 3")
     await expect(card).to_have_count(0)
     assert await height_above_select(result) == before, "the card of the result should not move"
     await expect(result.get_by_role("combobox")).to_have_value("")  # so that the same can be chosen again
