@@ -516,6 +516,11 @@ class App:
         return woken
 
     @property
+    def catalog(self) -> Catalog:
+        """The commands, once they are built."""
+        return self._catalog
+
+    @property
     def chains(self) -> ConfiguredChains:
         """The configured chains; their commands are known once they are built."""
         return self._chains.configured

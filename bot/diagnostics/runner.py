@@ -28,7 +28,7 @@ from bot.diagnostics.http import check_http
 from bot.diagnostics.prices import check_prices
 from bot.diagnostics.replicate import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
-from bot.diagnostics.server_rules import check_server_rules
+from bot.diagnostics.server_rules import check_picture_checkers, check_server_rules
 from bot.diagnostics.settings import check_durations, check_token_shapes
 from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
@@ -115,6 +115,8 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
         app = App(settings, store=empty_store, http=http, clock=clock, metrics=metrics, cog=cog)
         expected = read_options(await app.build_commands())
         check_chains(app.chains, report)
+        if store is not None:
+            await check_picture_checkers(store.servers, app.catalog, report)
     await _check_discord(settings, expected, report)
 
 

@@ -1,8 +1,10 @@
-"""Check that the rules of servers name commands that exist."""
+"""Check that the rules of servers name commands that exist, and let those look at pictures that can."""
 
 from collections.abc import Collection
 
+from bot.catalog.catalog import Catalog
 from bot.diagnostics.result import Report, join_names, warned
+from bot.picture_checks.checker import can_check
 from bot.rules.server_rules import EVERY_COMMAND, ServerRules
 from bot.store.errors import StoreError
 from bot.store.server_rules import Servers
@@ -28,6 +30,28 @@ async def check_server_rules(servers: Servers, commands: Collection[str], report
         )
     if len(unknown) > _SERVERS_SHOWN:
         report(warned(f"So do the rules of {len(unknown) - _SERVERS_SHOWN} more servers."))
+
+
+async def check_picture_checkers(servers: Servers, catalog: Catalog, report: Report) -> None:
+    """Report each server whose pictures are looked at by a command that cannot; it shows none of them."""
+    try:
+        stored = await servers.list_rules()
+    except StoreError:
+        return  # reported with the commands
+    unusable = {
+        guild_id: command.name
+        for guild_id, rules in stored.items()
+        if (command := catalog.get(rules.checker or "")) is not None and not can_check(command)
+    }
+    for guild_id, name in list(unusable.items())[:_SERVERS_SHOWN]:
+        report(
+            warned(
+                f"The rules of server {guild_id} let /{name} look at pictures, and it can't: it takes no image, or "
+                "makes files. No picture is shown there. Whoever manages it can change that with /server rules."
+            )
+        )
+    if len(unusable) > _SERVERS_SHOWN:
+        report(warned(f"So do the rules of {len(unusable) - _SERVERS_SHOWN} more servers."))
 
 
 def _find_unknown(rules: ServerRules, commands: Collection[str]) -> list[str]:

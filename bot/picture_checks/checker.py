@@ -24,6 +24,7 @@ from bot.media.types import Media
 from bot.money.budgets import Spender
 from bot.options.parse import parse_options
 from bot.outputs.items import FileItem
+from bot.outputs.output_schema import contains_files
 from bot.rules.verdict import Verdict, read_verdict
 from bot.runs.pricing import Pricing
 from bot.store.models import Run
@@ -36,8 +37,9 @@ log = structlog.get_logger(__name__)
 
 
 def can_check(command: Command) -> bool:
-    """Return whether a command can look at pictures: it takes one, and its end can be asked for."""
-    return command.layout.image_field is not None and not isinstance(command.target, ServedModel)
+    """Return whether a command can look at pictures: it takes one, makes no files, and its end can be asked for."""
+    takes_picture = command.layout.image_field is not None
+    return takes_picture and not contains_files(command.output_schema) and not isinstance(command.target, ServedModel)
 
 
 class PictureChecker:

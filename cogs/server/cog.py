@@ -160,7 +160,7 @@ class ServerCommands(
             case ServerAction.RESULTS:
                 return ResultsForm(rules, self._save_as(Section.RESULTS))
             case ServerAction.SAFETY:
-                return SafetyForm(rules, self._checkers(rules), self._save_as(Section.SAFETY))
+                return SafetyForm(rules, lambda: self._checkers(rules), self._save_as(Section.SAFETY))
             case ServerAction.GALLERY:
                 return GalleryForm(rules, self._save_as(Section.GALLERY))
             case _:
@@ -193,6 +193,7 @@ class ServerCommands(
             guild_id=guild.id,
             rules=rules,
             commands=self._command_names(),
+            checkers=self._checkers(rules),
             blocked=blocked,
             gone_roles=roles,
             gone_channels=channels,
@@ -210,7 +211,7 @@ class ServerCommands(
         return [*names, ANY_MODEL] if self._access.is_any_model_offered else names
 
     def _checkers(self, rules: ServerRules) -> Sequence[str]:
-        """Return the commands that take an image; the chosen one first, so that it is always offered."""
+        """Return the commands that can look at pictures; the chosen one first, so that it is always offered."""
         names = [command.name for command in self._catalog if can_check(command)]
         return sorted(names, key=lambda name: name != rules.checker)
 

@@ -165,11 +165,16 @@ class ResultsForm(_Form):
 
 
 class SafetyForm(_Form):
-    """Which words are refused, and which command looks at pictures. ``checkers`` are commands that take an image."""
+    """Which words are refused, and which command looks at pictures.
 
-    def __init__(self, rules: ServerRules, checkers: Sequence[str], submitted: Submitted) -> None:
+    ``list_checkers`` returns the commands that can: now, and again when the form is submitted.
+    """
+
+    def __init__(self, rules: ServerRules, list_checkers: Callable[[], Sequence[str]], submitted: Submitted) -> None:
         super().__init__(_("Safety"))
         self._submitted = submitted
+        self._list_checkers = list_checkers
+        checkers = list_checkers()
         self._words: ui.TextInput[Any] = ui.TextInput(
             style=discord.TextStyle.paragraph,
             required=False,
@@ -195,6 +200,12 @@ class SafetyForm(_Form):
     async def on_submit(self, interaction: Interaction, /) -> None:
         words = read_words(self._words.value)
         chosen = None if self._checker is None else next(iter(self._checker.values), None)
+        if chosen is not None and chosen not in self._list_checkers():
+            raise Refused(
+                _("/{command} can't look at pictures. Choose a command that answers with a label or a score.").format(
+                    command=chosen
+                )
+            )
         await self._submitted(interaction, lambda rules: replace(rules, refused_words=words, checker=chosen))
 
 

@@ -15,7 +15,7 @@ from bot.catalog.resolve import ResolvedModel
 from bot.media.types import PNG as PNG_TYPE
 from bot.money.prices import parse_prices
 from bot.outputs.items import FileItem
-from bot.picture_checks.checker import PictureChecker
+from bot.picture_checks.checker import PictureChecker, can_check
 from bot.rules.verdict import Verdict
 from bot.runs.pricing import Pricing
 from bot.settings import CommandSpec
@@ -26,6 +26,7 @@ from tests.store.samples import T0, make_run
 
 PICTURE = FileItem("draw-01.png", b"\x89PNG", PNG_TYPE, 4)
 RUN = replace(make_run("run-1"), checker="check")
+FILE = {"type": "string", "format": "uri"}
 TARGET = ModelRef("sandbox", "classifier", "a" * 64)
 SCHEMA = {
     "components": {
@@ -35,7 +36,6 @@ SCHEMA = {
                 "properties": {"image": {"type": "string", "format": "uri", "description": "The image"}},
                 "required": ["image"],
             },
-            "Output": {"type": "object"},
         }
     }
 }
@@ -78,8 +78,9 @@ class Classifier:
 class Commands:
     """A catalog of one command."""
 
-    def __init__(self) -> None:
-        resolved = ResolvedModel(target=TARGET, description="", schema=SCHEMA)
+    def __init__(self, output: dict[str, Any]) -> None:
+        schema = {"components": {"schemas": {**SCHEMA["components"]["schemas"], "Output": output}}}
+        resolved = ResolvedModel(target=TARGET, description="", schema=schema)
         self.command = prepare_command(CommandSpec(name="check", target=TARGET), resolved)
 
     def get(self, name: str) -> Command | None:
@@ -100,9 +101,11 @@ async def stored(created_url: str, clock: VirtualClock) -> AsyncIterator[Store]:
     await store.close()
 
 
-def checker(store: Store, classifier: Classifier, clock: VirtualClock) -> PictureChecker:
+def checker(
+    store: Store, classifier: Classifier, clock: VirtualClock, *, output: dict[str, Any] | None = None
+) -> PictureChecker:
     return PictureChecker(
-        catalog=cast("Catalog", Commands()),
+        catalog=cast("Catalog", Commands(output or {"type": "object"})),
         backends=Backends([cast("Any", classifier)]),
         checks=store.picture_checks,
         pricing=Pricing(PRICES, clock=clock),
@@ -147,6 +150,30 @@ async def test_a_check_is_followed_after_a_restart(stored: Store, clock: Virtual
     classifier = Classifier({"nsfw": 0.1})
     assert await checker(stored, classifier, clock).check(RUN, PICTURE) is Verdict.SAFE
     assert not classifier.created
+
+
+async def test_a_command_that_makes_pictures_is_not_asked(stored: Store, clock: VirtualClock) -> None:
+    classifier = Classifier({"nsfw": 0.1})
+    painter = checker(stored, classifier, clock, output={"type": "array", "items": FILE})
+    assert await painter.check(RUN, PICTURE) is Verdict.UNKNOWN
+    assert not classifier.created
+
+
+@pytest.mark.parametrize(
+    ("output", "is_able"),
+    [
+        ({"type": "object"}, True),
+        ({"type": "string"}, True),
+        ({"type": "number"}, True),
+        ({"type": "boolean"}, True),
+        ({"type": "array", "items": {"type": "string"}}, True),
+        (FILE, False),
+        ({"type": "array", "items": FILE}, False),
+        ({"type": "object", "properties": {"label": {"type": "string"}, "picture": FILE}}, False),
+    ],
+)
+def test_who_looks_at_pictures_makes_no_files(output: dict[str, Any], *, is_able: bool) -> None:
+    assert can_check(Commands(output).command) is is_able
 
 
 async def test_a_command_that_is_gone_knows_nothing(stored: Store, clock: VirtualClock) -> None:

@@ -38,12 +38,14 @@ class ServerState:
     """What the card shows: the rules as they are stored, and how they meet the server.
 
     ``gone_roles`` and ``gone_channels`` no longer exist. ``unwritable`` are channels that the bot cannot post in,
-    ``threadless`` those in which it cannot open threads. ``commands`` are the names of all commands.
+    ``threadless`` those in which it cannot open threads. ``commands`` are the names of all commands, ``checkers`` of
+    those that can look at pictures.
     """
 
     guild_id: int
     rules: ServerRules
     commands: Sequence[str]
+    checkers: Sequence[str]
     blocked: int
     gone_roles: frozenset[int] = frozenset()
     gone_channels: frozenset[int] = frozenset()
@@ -241,7 +243,7 @@ def _describe_results(state: ServerState) -> str:
 def _describe_safety(state: ServerState) -> list[str]:
     words, checker = len(state.rules.refused_words), state.rules.checker
     facts = [ngettext("{count} refused word", "{count} refused words", words).format(count=words)] if words else []
-    if checker is not None and checker in state.commands:
+    if checker is not None and checker in state.checkers:
         facts.append(_("pictures are checked with /{command}").format(command=escape(checker)))
     lines = [join_facts(*facts)] if facts else []
     if checker is not None and checker not in state.commands:
@@ -249,6 +251,13 @@ def _describe_safety(state: ServerState) -> list[str]:
             _("⚠ /{command} checked the pictures and no longer exists. Choose another command.").format(
                 command=escape(checker)
             )
+        )
+    elif checker is not None and checker not in state.checkers:
+        lines.append(
+            _(
+                "⚠ /{command} can't look at pictures, so they are not shown. "
+                "Choose a command that answers with a label or a score."
+            ).format(command=escape(checker))
         )
     return lines or [_("Nothing is refused")]
 

@@ -38,7 +38,9 @@ FULL = ServerRules(
 
 
 def state(rules: ServerRules = FULL, **changes: Any) -> ServerState:
-    return replace(ServerState(guild_id=SERVER, rules=rules, commands=NAMES, blocked=1000), **changes)
+    return replace(
+        ServerState(guild_id=SERVER, rules=rules, commands=NAMES, checkers=NAMES[:1], blocked=1000), **changes
+    )
 
 
 def text_of(card: Card) -> str:
@@ -110,6 +112,12 @@ def test_what_is_gone_is_said_and_not_mentioned() -> None:
     ):
         assert words in shown
     assert str(CHANNEL) not in shown.replace(f"<#{CHANNEL}0", "")
+
+
+def test_a_command_that_cannot_look_at_pictures_is_told() -> None:
+    shown = text_of(overview_card(state(ServerRules(checker="draw"), commands=["draw", "check"], checkers=["check"])))
+    assert "⚠ /draw can't look at pictures" in shown
+    assert "checked with /draw" not in shown
 
 
 def test_every_command_is_on_some_page() -> None:
