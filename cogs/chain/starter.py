@@ -25,8 +25,8 @@ from bot.store.run_chain import RunChain, StepPlan
 from bot.store.runs import Runs
 from bot.ui.first_response import send_modal
 from bot.ui.modals import Answers, FormModal
-from bot.ui.permissions import may_repeat_chain
-from bot.ui.render.chains import explain_missing_files, explain_not_repeatable
+from bot.ui.permissions import may_repeat_chain, may_see_details
+from bot.ui.render.chains import explain_missing_files, explain_not_editable, explain_not_repeatable
 from bot.ui.render.markdown import format_name
 from bot.ui.render.strings import RUN_DELETED
 from bot.visibility import Visibility, stricter_visibility
@@ -144,9 +144,7 @@ class ChainStarter:
         self, interaction: Interaction, run: Run, chain: RunChain, *, is_confirmed: bool = False
     ) -> Run | None:
         """Start the whole chain of a run again, from its first step, for the user of the interaction; raise Refused."""
-        first = await self._runs.get(chain.id)
-        if first is None or first.forgotten_at is not None:
-            raise Refused(RUN_DELETED)
+        first = await self._find_first(chain)
         if not may_repeat_chain(first, chain, user_id=interaction.user.id):
             raise Refused(explain_not_repeatable(format_name(run.author_name)))
         steps, terms, least = await self._decide(interaction, chain.steps)
@@ -195,6 +193,27 @@ class ChainStarter:
                 limits=limits,
                 roles=actor_of(interaction).roles,
             )
+
+    async def check_editable(self, run: Run, chain: RunChain, *, user_id: int) -> None:
+        """Raise Refused for another person: its inputs are its author's alone, as those of any run.
+
+        The input of its last step is a picture that the chain made, so the first step says whether others may repeat
+        it as it is.
+        """
+        if may_see_details(run, user_id=user_id):
+            return
+        first = await self._find_first(chain)
+        author = format_name(run.author_name)
+        if not may_repeat_chain(first, chain, user_id=user_id):
+            raise Refused(explain_not_repeatable(author))
+        raise Refused(explain_not_editable(author))
+
+    async def _find_first(self, chain: RunChain) -> Run:
+        """Return the run of the first step; Refused once its data is deleted."""
+        first = await self._runs.get(chain.id)
+        if first is None or first.forgotten_at is not None:
+            raise Refused(RUN_DELETED)
+        return first
 
     async def _asks(
         self,

@@ -153,6 +153,8 @@ class RunButtons(commands.Cog):
         await self._starter.again(interaction, run, files, change_it=partial(self._edit, run=run))
 
     async def _edit(self, interaction: Interaction, run: Run) -> None:
+        if run.chain is not None:
+            await self._chain_starter.check_editable(run, run.chain, user_id=interaction.user.id)
         check_repeatable(run, user_id=interaction.user.id)
         if not may_see_details(run, user_id=interaction.user.id):
             raise Refused(

@@ -116,6 +116,16 @@ async def test_again_runs_the_whole_chain_again(environment: Environment, mia: P
     assert "1 · /draw · Done" in words(again)
 
 
+async def test_others_are_told_truly_who_may_edit_a_chain(
+    environment: Environment, mia: Person, noah: Person, pictures: Channel
+) -> None:
+    message = await run_poster(environment, mia, pictures)
+    refused = await noah.press(message, "Edit")
+    assert refused.modal is None
+    await private_text(refused, "Only Mia can edit this chain.", "Again")
+    assert (await mia.press(message, "Edit")).modal is not None
+
+
 async def test_a_chain_goes_on_where_only_a_token_reaches(environment: Environment, mia: Person) -> None:
     mia.user.installed = True
     elsewhere = environment.discord.state.channel("lobby")

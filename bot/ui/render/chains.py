@@ -101,6 +101,11 @@ def explain_not_repeatable(author: str) -> str:
     return _("This chain used {author}'s files, keys or private links. Start it with your own.").format(author=author)
 
 
+def explain_not_editable(author: str) -> str:
+    """Return why somebody else may not edit a chain that they may run again."""
+    return _("Only {author} can edit this chain. Run it again as it is with Again.").format(author=author)
+
+
 def explain_missing_files() -> str:
     """Return why a chain cannot be run again as it was."""
     return _("This chain's files were deleted. Start it again and attach them.")
