@@ -164,7 +164,7 @@ class Characters:
         return await self._database.read(job)
 
     async def delete(self, character_id: str, *, owner_id: int, now: datetime) -> bool:
-        """Delete a person's character with its pictures, also from the runs of others; False if it is not theirs."""
+        """Delete a person's character with its pictures, also from runs; False if it is not theirs."""
         values = {"character_id": character_id, "owner_id": owner_id}
         deleted = await self._database.write(lambda connection: connection.execute(_DELETE, values).rowcount == 1)
         if deleted:

@@ -1,10 +1,11 @@
 """What a person saved and chose, beside their runs: counted, exported and erased.
 
-The runs of others may hold a copy of a shared character: its pictures, and its description in their prompt. With the
-character, it is deleted there as well; from runs in progress when they are delivered.
+Runs hold copies of the characters they were given: pictures, and the description in their prompt. With the character,
+the pictures are deleted there as well, and from the runs of others all that they hold of it; from runs in progress when
+they are delivered. Files of a run are deleted together, as when they expire: its input refers to them by their order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -59,29 +60,31 @@ _DELETE_CHARACTERS: Final = delete(characters).where(characters.c.owner_id == bi
 _DELETE_PRESETS: Final = delete(presets).where(presets.c.owner_id == bindparam("person"))
 _DELETE_PREFERENCES: Final = delete(preferences).where(preferences.c.person_id == bindparam("person"))
 
-# Runs of others that were given a character of this person's, or a certain one.
+# Runs that were given a deleted character of this person's, or a certain one.
 _USES: Final = (
-    select(run_characters.c.run_id)
+    select(run_characters.c.run_id, (runs.c.author_id == bindparam("owner")).label("is_own"))
     .join(runs, runs.c.id == run_characters.c.run_id)
     .where(
         run_characters.c.owner_id == bindparam("owner"),
         or_(bindparam("character", type_=run_characters.c.character_id.type).is_(None),
             run_characters.c.character_id == bindparam("character")),
-        runs.c.author_id != bindparam("owner"),
+        run_characters.c.character_id.not_in(select(characters.c.id)),
         runs.c.delivered_at.is_not(None),
     )
     .distinct()
     .limit(_PAGE)
 )  # fmt: skip
-# Whether a run was given a character of somebody else's that is deleted by now.
-_MISSING: Final = select(run_characters.c.character_id).where(
+# The owners of characters that a run was given and that are deleted by now.
+_MISSING: Final = select(run_characters.c.owner_id).where(
     run_characters.c.run_id == bindparam("run_id"),
-    run_characters.c.owner_id != bindparam("author"),
     run_characters.c.character_id.not_in(select(characters.c.id)),
 )
 _THESE: Final[BindParameter[str]] = bindparam("run_ids", expanding=True)
 _DELETE_FILES: Final = delete(run_files).where(run_files.c.run_id.in_(_THESE))
 _DELETE_USES: Final = delete(run_characters).where(run_characters.c.run_id.in_(_THESE))
+_DELETE_OWN_USES: Final = _DELETE_USES.where(
+    run_characters.c.owner_id == bindparam("owner"), run_characters.c.character_id.not_in(select(characters.c.id))
+)
 _CLEAR: Final = (
     update(runs)
     .where(runs.c.id.in_(_THESE))
@@ -148,7 +151,7 @@ def erase(connection: Connection, person: int) -> None:
 
 
 async def forget_uses(database: Database, owner: int, character_id: str | None = None, *, now: datetime) -> None:
-    """Delete what delivered runs of others hold of a character, or (None) of all characters of a person.
+    """Delete what delivered runs hold of a deleted character, or (None) of all characters of an erased person.
 
     Each page is a transaction of its own: a character that is shared may be in very many runs.
     """
@@ -157,24 +160,37 @@ async def forget_uses(database: Database, owner: int, character_id: str | None =
 
 
 def _forget_page(connection: Connection, owner: int, character_id: str | None, now: datetime) -> int:
-    run_ids = connection.execute(_USES, {"owner": owner, "character": character_id}).scalars().all()
-    if run_ids:
-        _forget_runs(connection, run_ids, now)
-    return len(run_ids)
+    uses = connection.execute(_USES, {"owner": owner, "character": character_id}).all()
+    _forget_runs(connection, [use.run_id for use in uses if not use.is_own], now)
+    _forget_own_files(connection, [use.run_id for use in uses if use.is_own], owner)
+    return len(uses)
 
 
 def forget_deleted_uses(connection: Connection, run_id: str, author_id: int, *, now: datetime) -> None:
-    """Delete what a run that was just delivered holds of characters of others that are deleted by now."""
-    if connection.execute(_MISSING, {"run_id": run_id, "author": author_id}).first() is not None:
+    """Delete what a run that was just delivered holds of characters that are deleted by now."""
+    owners = set(connection.execute(_MISSING, {"run_id": run_id}).scalars())
+    if author_id in owners:
+        _forget_own_files(connection, [run_id], author_id)
+    if owners - {author_id}:
         _forget_runs(connection, [run_id], now)
 
 
-def _forget_runs(connection: Connection, run_ids: Any, now: datetime) -> None:
-    these = {"run_ids": list(run_ids)}
+def _forget_runs(connection: Connection, run_ids: Sequence[str], now: datetime) -> None:
+    if not run_ids:
+        return
+    these = {"run_ids": run_ids}
     connection.execute(_DELETE_FILES, these)
     connection.execute(_CLEAR, {**these, "at": now})
-    library.forget_entries(connection, list(run_ids))
+    library.forget_entries(connection, run_ids)
     connection.execute(_DELETE_USES, these)
+
+
+def _forget_own_files(connection: Connection, run_ids: Sequence[str], owner: int) -> None:
+    """Delete the pictures from runs of the character's owner, who keeps their own words."""
+    if not run_ids:
+        return
+    connection.execute(_DELETE_FILES, {"run_ids": run_ids})
+    connection.execute(_DELETE_OWN_USES, {"run_ids": run_ids, "owner": owner})
 
 
 def _group(rows: Any) -> dict[str, list[int]]:

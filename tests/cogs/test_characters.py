@@ -92,6 +92,11 @@ async def test_a_name_in_a_prompt_becomes_description_and_picture(
     assert last_input(environment)["prompt"] == used["prompt"]
     assert is_picture(last_input(environment)["subject"])
 
+    question = answered(await mia.use_command(pictures, "character delete", {"name": "mia"}))
+    await private_text(await mia.press(question, "Delete"), "Deleted @Mia and its pictures.")
+    refused = await mia.press(repeated, "Again")
+    await private_text(refused, "Attach an image as `subject`", "so just words: @mia, @nobody")
+
 
 async def test_a_missing_picture_of_an_unknown_name_is_explained(mia: Person, pictures: Channel) -> None:
     refused = await mia.use_command(pictures, "generate", {"prompt": "@stranger on a beach"})

@@ -174,12 +174,29 @@ async def test_a_character_of_many_runs_is_deleted_from_all(store: Store) -> Non
     assert {run.forgotten_at is None for run in await store.runs.list_recent(BOB, limit=500)} == {False}
 
 
-async def test_owners_keep_runs_with_their_deleted_characters(store: Store) -> None:
+async def test_a_deleted_picture_is_left_in_no_own_run(store: Store) -> None:
+    saved, other = await save(store), await save(store, "Bea")
+    await run_with(store, saved, author_id=MIA, run_id="delivered")
+    await run_with(store, other, author_id=MIA, run_id="with-another")
+    await deliver(store, "delivered")
+    await deliver(store, "with-another")
+    await run_with(store, saved, author_id=MIA, run_id="going")
+    await store.characters.delete(saved.id, owner_id=MIA, now=T0)
+    assert await load_files(store.runs, "delivered") == ()
+    assert len(await load_files(store.runs, "going")) == 1
+    await deliver(store, "going")
+    assert await load_files(store.runs, "going") == ()
+    assert len(await load_files(store.runs, "with-another")) == 1
+
+
+async def test_owners_keep_their_words_without_the_character(store: Store) -> None:
     saved = await save(store)
     await run_with(store, saved, author_id=MIA)
-    await store.characters.delete(saved.id, owner_id=MIA, now=T0)
     await deliver(store, "run-1")
-    assert len(await load_files(store.runs, "run-1")) == 1
+    await store.characters.delete(saved.id, owner_id=MIA, now=T0)
+    run = await store.runs.get("run-1")
+    assert run is not None
+    assert (run.prompt, run.written, run.forgotten_at) == ("@Mia", {"prompt": "@Mia", "subject": None}, None)
 
 
 async def test_forgotten_prompts_take_what_was_written_along(store: Store) -> None:
