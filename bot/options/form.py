@@ -29,7 +29,7 @@ from bot.options.files import RemoteFile
 from bot.options.layout import OptionLayout, find_quirks
 from bot.options.options import Choice, make_choices
 from bot.options.pairs import format_pairs, parse_pairs
-from bot.options.parse import require_field
+from bot.options.parse import check_not_blank, require_field
 from bot.options.text import describe_field, format_details, humanize_key, join_description
 from bot.options.visibility import VISIBILITY, is_visibility
 from bot.secrets import is_secret_name
@@ -75,11 +75,16 @@ class OptionForm:
     kept: Mapping[str, Any] = member(default_factory=dict)
 
     def parse_answers(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values for ``take_visibility`` and ``parse_options``; raise BadOption if ``advanced`` is malformed.
+        """Return values for ``take_visibility`` and ``parse_options``.
 
         ``answers`` are by the parts' keys: text, the value of a choice, or a list of files
-        (``RemoteFile`` or ``InputFile``). An empty or missing answer counts as not given.
+        (``RemoteFile`` or ``InputFile``). An empty or missing answer counts as not given. Raises BadOption if
+        ``advanced`` is malformed, or a part that has to be filled in has only blanks.
         """
+        for part in self.fields:
+            answer = answers.get(part.key)
+            if part.required and isinstance(answer, str) and answer:
+                check_not_blank(part.key, answer)
         values = {
             self._require_field(key).name: answer
             for key, answer in answers.items()

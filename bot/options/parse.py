@@ -205,9 +205,15 @@ def _check_required(layout: OptionLayout, coerced: Mapping[str, Any]) -> None:
             continue
         is_free_text = field.kind is FieldKind.STRING and not field.choices
         value = coerced.get(key)
-        is_blank = (is_free_text and value == "") or (field.is_list and value == [])
+        is_blank = (is_free_text and isinstance(value, str) and not value.strip()) or (field.is_list and value == [])
         if key not in coerced or is_blank:
             _raise_missing(layout, field)
+
+
+def check_not_blank(name: str, text: str) -> None:
+    """Raise BadOption, naming the option, if a text that is required is empty or only blanks."""
+    if not clean_text(text).strip():
+        raise BadOption(name, f"`{name}` is required.")
 
 
 def _raise_missing(layout: OptionLayout, field: Field) -> NoReturn:

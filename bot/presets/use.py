@@ -9,6 +9,7 @@ from bot.language import _
 from bot.options.fields import Field
 from bot.options.files import accepts_images
 from bot.options.layout import OptionLayout, build_layout
+from bot.options.parse import check_not_blank
 from bot.presets.draft import asks_words, fill_template, select_fields
 from bot.presets.fit import PresetFit
 from bot.store.presets import Preset
@@ -27,10 +28,13 @@ class PresetUse:
     template: str | None = None
 
     def complete(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values with the answers (by the model's keys) in their places."""
+        """Return the values with the answers (by the model's keys) in their places; BadOption for blank words."""
         values = {**self.values, **answers}
         if self.template is not None and self.prompt_field is not None:
-            values[self.prompt_field] = fill_template(self.template, _to_text(answers.get(self.prompt_field)))
+            words = _to_text(answers.get(self.prompt_field))
+            if words is not None and self.open is not None:
+                check_not_blank(self.open.names[self.prompt_field], words)
+            values[self.prompt_field] = fill_template(self.template, words)
         return {key: value for key, value in values.items() if value is not None}
 
 
@@ -43,7 +47,7 @@ def plan_use(
     open_keys = [key for key in fit.asked if key != prompt_field]
     template = None
     if prompt_field is not None and preset.template is not None:
-        if asks_words(preset.template) and words is None:
+        if asks_words(preset.template) and not (words and words.strip()):
             template = preset.template
             open_keys.append(prompt_field)
         else:

@@ -1,6 +1,7 @@
 """Forms prefilled with a run's input, and their answers."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,14 @@ def part(form: OptionForm, key: str) -> FormField:
 
 def unchanged_answers(form: OptionForm) -> dict[str, Any]:
     return {field.key: field.value for field in form.fields if field.kind is not FormKind.FILES}
+
+
+def test_a_part_that_has_to_be_filled_in_is_not_blank() -> None:
+    form = build_form(default_layout())
+    required = replace(form, fields=tuple(replace(part, required=part.key == "prompt") for part in form.fields))
+    assert form.parse_answers({"prompt": " "}) == {"prompt": " "}
+    with pytest.raises(BadOption, match="`prompt` is required"):
+        required.parse_answers({"prompt": " "})
 
 
 def test_form_has_important_inputs_and_one_paragraph() -> None:

@@ -56,8 +56,11 @@ def test_bad_values_of_the_default_model_are_explained(values: dict[str, Any], e
     assert caught.value.sentence == expected
 
 
-def test_empty_required_text_is_rejected() -> None:
-    assert error_for(layout_of({"it": TEXT}, required=("it",)), {"it": ""}) == "`it` is required."
+@pytest.mark.parametrize("text", ["", "   ", "\n\t \u3000", "\0 "])
+def test_blank_required_text_is_rejected(text: str) -> None:
+    layout = layout_of({"it": TEXT, "other": TEXT}, required=("it",))
+    assert error_for(layout, {"it": text}) == "`it` is required."
+    assert parse_options(layout, {"it": " x ", "other": " "}).input == {"it": " x ", "other": " "}
 
 
 def test_advanced_text_sets_inputs() -> None:

@@ -72,6 +72,13 @@ def test_a_use_with_words_asks_for_nothing() -> None:
     assert use.values == {"prompt": "a dog, watercolor", "style": "oil", "seed": 7}
 
 
+def test_blank_words_are_none() -> None:
+    use = plan(words="  ", asked=())
+    assert asked(use) == ["prompt"]
+    with pytest.raises(BadOption, match="`prompt` is required"):
+        use.complete({"prompt": " \n"})
+
+
 def test_a_use_without_words_asks_for_them() -> None:
     use = plan(asked=("style",), fixed={"seed": 7})
     assert asked(use) == ["prompt", "style"]
