@@ -146,6 +146,7 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
     async def run(self, interaction: Interaction, name: str) -> None:
         """Show the form of the first step; submitting it starts the chain."""
         chain = await self._find(interaction.user.id, parse_command_name(name))
+        await self._starter.check(interaction, chain)
         form = build_form(chain.layout)
 
         async def start_chain(answer: Interaction, answers: Answers) -> None:

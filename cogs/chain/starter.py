@@ -68,6 +68,11 @@ class ChainStarter:
         self._clock = clock
         self._new_id = new_id
 
+    async def check(self, interaction: Interaction, chain: Chain) -> None:
+        """Raise Refused if one of the steps may not be run, before anybody fills in a form."""
+        for step in chain.steps:
+            await self._access.decide(interaction, command=step.command.name, target=step.command.target)
+
     async def start(
         self, interaction: Interaction, values: Mapping[str, Any], *, chain: Chain, is_confirmed: bool = False
     ) -> Run | None:

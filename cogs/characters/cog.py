@@ -23,6 +23,7 @@ from bot.limits import (
     INTERACTION_TOKEN_LIFE,
     SELECT_OPTIONS,
 )
+from bot.media.types import is_named_as_image
 from bot.options.files import RemoteFile
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
 from bot.store.characters import Character, Characters, SaveResult, ShareResult
@@ -131,6 +132,9 @@ class CharacterCommands(
         """Ask for the consent in a form, then save."""
         parsed = parse_name(name)
         photos = tuple(one for one in (photo, photo_2, photo_3, photo_4, photo_5) if one is not None)
+        for one in photos:
+            if not is_named_as_image(one.content_type, one.filename):
+                raise Refused(render.not_an_image(one.filename))
 
         async def submitted(answer: Interaction, answers: CharacterAnswers) -> None:
             draft = _Draft(name=parsed, description=answers.description, find_pictures=_always(photos))

@@ -126,6 +126,20 @@ async def test_others_are_told_truly_who_may_edit_a_chain(
     assert (await mia.press(message, "Edit")).modal is not None
 
 
+async def test_who_may_not_run_a_chain_gets_no_form(environment: Environment, noah: Person, pictures: Channel) -> None:
+    ada = environment.discord.person("ada")
+    rules = await ada.use_command(pictures, "server rules")
+    await private_text(rules, "Server rules")
+    card = answered(rules)
+    await private_text(await ada.press(card, "Edit people"), "People")
+    block = {"Whom": [noah.user], "How long": "An hour"}
+    await private_text(await ada.submit(await ada.press(card, "Block somebody"), block), f"<@{noah.user.id}>")
+    refused = await noah.use_command(pictures, "chain run", {"name": "poster"})
+    assert refused.modal is None
+    await private_text(refused, "can't use this bot")
+    await private_text(await ada.press(card, "Lift"), "Nobody is blocked")
+
+
 async def test_a_chain_goes_on_where_only_a_token_reaches(environment: Environment, mia: Person) -> None:
     mia.user.installed = True
     elsewhere = environment.discord.state.channel("lobby")

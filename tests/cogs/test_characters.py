@@ -163,6 +163,9 @@ async def test_a_character_is_saved_from_a_result_and_replaced(
 async def test_what_is_no_picture_or_no_name_is_refused(mia: Person, pictures: Channel) -> None:
     for name in ("everyone", "two words"):
         await private_text(await mia.use_command(pictures, "character save", {"name": name, "photo": ME}), name)
+    text = await mia.use_command(pictures, "character save", {"name": "note", "photo": Upload("notes.txt", b"words")})
+    assert text.modal is None
+    await private_text(text, "“notes.txt” isn't an image.")
     note = Upload("notes.png", b"just words")
     form = await mia.use_command(pictures, "character save", {"name": "note", "photo": note})
     await private_text(await mia.submit(form, AGREED), "“notes.png” can't be used", "isn't an image")

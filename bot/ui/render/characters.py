@@ -17,6 +17,7 @@ from bot.ui.render.markdown import escape, format_name, one_line
 CHARACTERS_PER_PAGE: Final = 8
 
 _DESCRIPTION_CHARS: Final = 160
+_FILE_NAME_CHARS: Final = 60
 
 
 def describe_photos(count: int | None) -> str:
@@ -42,6 +43,13 @@ def consent_to_share() -> str:
 
 def consent_missing() -> str:
     return _("Nothing was saved: the box has to be ticked.")
+
+
+def not_an_image(name: str) -> str:
+    """Return why an attached file is no picture of a character."""
+    return _("“{name}” isn't an image. Send a PNG, JPEG, WebP or GIF.").format(
+        name=escape(one_line(name, _FILE_NAME_CHARS))
+    )
 
 
 def explain_save(result: SaveResult, name: str, *, was_shared: bool = False) -> str:
