@@ -162,16 +162,27 @@ class Library:
 # -- what other transactions of the store do with it
 
 
-def change_outputs(connection: Connection, run_id: str, *, now: datetime) -> None:
-    """Drop the copies of a result that shows other pictures from now on, or shows them otherwise.
+def remove_output(connection: Connection, run_id: str, *, now: datetime) -> None:
+    """Drop the copies of a result that one of its files was taken out of with the bot.
 
-    A page makes the thumbnail anew, and the next ⭐ brings the result into the gallery again. If no picture is left,
-    the result is deleted.
+    One without files is deleted.
     """
+    if _has_no_outputs_left(connection, run_id):
+        delete_entries(connection, [run_id], now=now)
+    else:
+        _drop_copies(connection, run_id, now=now)
+
+
+def _has_no_outputs_left(connection: Connection, run_id: str) -> bool:
     had_outputs = connection.execute(_FIRST_MIME, {"run_id": run_id}).scalar() is not None
-    if had_outputs and connection.execute(_OUTPUTS_LEFT.limit(1), {"run_id": run_id}).first() is None:
-        drop_results(connection, [run_id], now=now)
-        return
+    return had_outputs and connection.execute(_OUTPUTS_LEFT.limit(1), {"run_id": run_id}).first() is None
+
+
+def _drop_copies(connection: Connection, run_id: str, *, now: datetime) -> None:
+    """Drop the copies of a result that shows other pictures from now on.
+
+    A page makes the thumbnail anew, and the next ⭐ brings the result into the gallery again.
+    """
     numbers = select(_ENTRY.number).where(_ENTRY.run_id == run_id)
     connection.execute(delete(library_thumbnails).where(library_thumbnails.c.number.in_(numbers)))
     gallery.remove_posts(connection, [run_id], now=now)
@@ -209,8 +220,14 @@ def forget_entries(connection: Connection, run_ids: Sequence[str]) -> None:
     connection.execute(update(library_entries).where(of_runs).values(words=""))
 
 
-def drop_results(connection: Connection, run_ids: Sequence[str], *, now: datetime) -> None:
-    """Drop every copy of results that are no longer in Discord: thumbnails, words and gallery posts."""
+def delete_entries(connection: Connection, run_ids: Sequence[str], *, now: datetime) -> None:
+    """Take results that were deleted with the bot out of every library, with their copies."""
+    gallery.remove_posts(connection, run_ids, now=now)
+    connection.execute(delete(library_entries).where(_ENTRY.run_id.in_(list(run_ids))))
+
+
+def _drop_deleted_in_discord(connection: Connection, run_ids: Sequence[str], *, now: datetime) -> None:
+    """Drop every copy of results that were deleted in Discord itself: thumbnails and gallery posts."""
     of_runs = _ENTRY.run_id.in_(list(run_ids))
     numbers = select(_ENTRY.number).where(of_runs)
     connection.execute(delete(library_thumbnails).where(library_thumbnails.c.number.in_(numbers)))
@@ -431,8 +448,11 @@ def _mark_message_deleted(connection: Connection, message_id: int, now: datetime
     if run is None or run.delivered_at is None:
         return False  # while it is not delivered, its own task notices
     connection.execute(_REMOVE_OUTPUTS, {"of_run": run.id, "of_message": message_id, "removed_at": now})
-    if connection.execute(_FIRST_MIME, {"run_id": run.id}).scalar() is not None:
-        change_outputs(connection, run.id, now=now)
-    elif message_id == run.place.message_id:
-        drop_results(connection, [run.id], now=now)
+    has_files = connection.execute(_FIRST_MIME, {"run_id": run.id}).scalar() is not None
+    if run.delete_requested_at is not None:
+        delete_entries(connection, [run.id], now=now)  # the bot itself is about to delete the others
+    elif _has_no_outputs_left(connection, run.id) or (not has_files and message_id == run.place.message_id):
+        _drop_deleted_in_discord(connection, [run.id], now=now)
+    elif has_files:
+        _drop_copies(connection, run.id, now=now)
     return True

@@ -166,7 +166,7 @@ def delete_result(connection: Connection, run_id: str, *, at: datetime) -> bool:
         connection.execute(_DELETE_INPUTS, {"run_ids": run_ids[1:]})
     for one in run_ids:
         connection.execute(_ALL_REMOVED, {"of_run": one, "removed_at": at})
-    library.drop_results(connection, run_ids, now=at)
+    library.delete_entries(connection, run_ids, now=at)
     return True
 
 
@@ -175,7 +175,7 @@ def remove_output(connection: Connection, run_id: str, number: int, *, at: datet
     values = {"of_run": run_id, "at_number": number, "removed_at": at}
     if connection.execute(_REMOVED, values).rowcount != 1:
         return False
-    library.change_outputs(connection, run_id, now=at)
+    library.remove_output(connection, run_id, now=at)
     return True
 
 

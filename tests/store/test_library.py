@@ -215,6 +215,31 @@ async def test_a_deleted_message_takes_its_thumbnail(store: Store) -> None:
     assert await store.library.find_messages([4711, 71, run.place.message_id]) == (run.place.message_id, 71)
 
 
+async def test_a_result_deleted_with_the_bot_is_gone(store: Store) -> None:
+    """Discord tells of the message before the deletion is recorded, or after."""
+    for run_id in ("told-before", "told-after"):
+        await deliver(store, run_id)
+        await store.library.set_favourite(run_id, BOB, on=True)
+        assert await store.results.request_deletion(run_id)
+    before, after_it = await store.runs.get("told-before"), await store.runs.get("told-after")
+    assert before is not None
+    assert after_it is not None
+    await store.library.mark_message_deleted(before.place.message_id)
+    assert await found(store) == ["told-after"]
+    assert await store.results.mark_deleted("told-before")
+    assert await store.results.mark_deleted("told-after")
+    await store.library.mark_message_deleted(after_it.place.message_id)
+    assert await found(store) == []
+    assert (await store.library.list_page(LibraryQuery(user_id=BOB, favourites=True))).entries == ()
+
+
+async def test_a_result_without_its_last_file_is_gone(store: Store) -> None:
+    await deliver(store, "run-1")
+    assert await store.results.request_removal("run-1", 1)
+    assert await store.results.mark_removed("run-1", 1)
+    assert await found(store) == []
+
+
 async def test_the_content_of_a_favourite_does_not_expire(store: Store) -> None:
     for run_id in ("kept", "liked", "gone"):
         await deliver(store, run_id, prompt=f"a cat called {run_id}")
