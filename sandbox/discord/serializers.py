@@ -26,6 +26,8 @@ from sandbox.discord.state.permissions import USER_INSTALL_PERMISSIONS, permissi
 
 Json = dict[str, Any]
 
+SUBCOMMAND_OPTIONS = {1, 2}  # the types of a subcommand and of a group of them
+
 # What every guild of the sandbox has.
 GUILD_DEFAULTS: Json = {
     "icon": None,
@@ -488,7 +490,7 @@ def serialize_interaction_metadata(interaction: Interaction, original: Message |
         "authorizing_integration_owners": dict(interaction.owners),
     }
     if interaction.type is InteractionType.COMMAND:
-        data |= {"name": interaction.data["name"], "command_type": interaction.command_type}
+        data |= {"name": _command_path(interaction.data), "command_type": interaction.command_type}
         if interaction.command_type == 3:
             data["target_message_id"] = interaction.data["target_id"]
         elif interaction.command_type == 2:
@@ -500,6 +502,12 @@ def serialize_interaction_metadata(interaction: Interaction, original: Message |
     if original is not None:
         data["original_response_message_id"] = str(original.id)
     return data
+
+
+def _command_path(data: Json) -> str:
+    """Return the name of a command with those of its group and subcommand, as messages carry it."""
+    inner = next((one for one in data.get("options") or () if one["type"] in SUBCOMMAND_OPTIONS), None)
+    return f"{data['name']} {_command_path(inner)}" if inner else str(data["name"])
 
 
 def serialize_callback_response(interaction: Interaction, cdn: Cdn, bot: User) -> Json:

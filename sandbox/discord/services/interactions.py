@@ -137,7 +137,9 @@ class InteractionService:
             return self.edit_message(original, payload, interaction.file_limit)
         if interaction.user_install_only and len(interaction.followups) >= USER_INSTALL_FOLLOWUPS:
             raise ApiError(TOO_MANY_FOLLOWUPS)
-        message = self._create_from_payload(interaction, payload, reply_to=original)
+        # One that was deleted while it said "thinking" was nothing to reply to; one that was dismissed still is.
+        is_gone = original is not None and original.deleted and original.loading
+        message = self._create_from_payload(interaction, payload, reply_to=None if is_gone else original)
         interaction.followups.append(message)
         return message
 

@@ -29,11 +29,11 @@ export class Announcer {
     const now = describe(message);
     this.#known.set(message.id, now);
     if (!message.author.bot) {
-      if (!before && message.author.id !== this.chat.me.id) this.#say(`${this.chat.userName(message.author)}: ${messageText(message)}`);
+      if (!before && message.author.id !== this.chat.me.id) this.#say(`${this.chat.userName(message.author)}: ${messageText(message, this.chat.names)}`);
     } else if (message.flags & EPHEMERAL) {
-      if (!before) this.#say(messageText(message));
+      if (!before) this.#say(messageText(message, this.chat.names));
     } else if (before?.running && !now.running) {
-      this.#say(now.status || messageText(message));
+      this.#say(now.status || messageText(message, this.chat.names));
     } else if (now.images > (before?.images ?? 0)) {
       this.#say(now.images === 1 ? "1 image has arrived" : `${now.images} images have arrived`);
     }

@@ -70,7 +70,7 @@ export class Composer {
     this.leave();
     this.#reply = message;
     const cancel = h("button", { type: "button", class: "icon", "aria-label": "Cancel reply", on: { click: () => this.#setReply(null) } }, icon("close"));
-    this.replyBar.replaceChildren("Replying to ", h("b", { text: this.chat.userName(message.author) }), h("span", { class: "quoted", text: messageText(message) }), cancel);
+    this.replyBar.replaceChildren("Replying to ", h("b", { text: this.chat.userName(message.author) }), h("span", { class: "quoted", text: messageText(message, this.chat.names) }), cancel);
     this.replyBar.hidden = false;
     this.text.focus();
   }

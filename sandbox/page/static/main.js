@@ -137,6 +137,7 @@ socket.addEventListener("event", ({ detail: { kind, at, d } }) => {
   if (kind === "MESSAGE_DELETE") {
     channel.messages.delete(d.id);
     if (channel.id === chat.channelId) list.remove(d.id);
+    forgetOriginal(channel, d.id);
   }
   if (channel.id === chat.channelId) showHints();
 });
@@ -154,6 +155,14 @@ function putMessage(channel, message) {
   } else if (isNew) {
     channel.unread += 1;
     sidebar.show();
+  }
+}
+
+/** Show at the replies to a message that it was deleted, or dismissed. */
+function forgetOriginal(channel, id) {
+  for (const reply of [...channel.messages.values()].filter((message) => message.message_reference?.message_id === id)) {
+    reply.referenced_message = null;
+    if (channel.id === chat.channelId) list.put(reply);
   }
 }
 

@@ -22,9 +22,10 @@ export function renderMarkdown(text, names) {
 }
 
 /** Return a text without its Markdown, for a preview in one line. */
-export function stripMarkdown(text) {
+export function stripMarkdown(text, names) {
   const container = document.createElement("div");
-  container.append(renderMarkdown(text, { user: () => "someone", channel: () => "channel", role: () => "role" }));
+  container.append(renderMarkdown(text, names));
+  for (const block of container.querySelectorAll("p, h3, h4, h5, li, pre")) block.append(" ");
   for (const spoiler of container.querySelectorAll(".spoiler")) spoiler.textContent = "▇▇";
   return container.textContent.replace(/\s+/g, " ").trim();
 }

@@ -110,7 +110,7 @@ export class MessageActions {
     const use = (name) => this.#attempt(() => this.perform("use_context_menu", this.#parameters(message, { name }), `Sending ${name}…`));
     return [
       ...(ephemeral ? [] : [{ label: "Reply", action: () => this.reply(message) }]),
-      { label: "Copy text", action: () => navigator.clipboard?.writeText(messageText(message)) },
+      { label: "Copy text", action: () => navigator.clipboard?.writeText(messageText(message, this.chat.names)) },
       ...(message.author.bot ? [{ label: "Show in inspector", action: () => this.inspect(message) }] : []),
       ...(apps.length ? [null, { heading: "Apps" }] : []),
       ...apps.map(({ name }) => ({ label: name, action: () => use(name) })),

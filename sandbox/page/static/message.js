@@ -18,7 +18,7 @@ export function drawMessage(message, chat, previous) {
   const ephemeral = Boolean(message.flags & EPHEMERAL);
   const mentionsMe = message.mentions?.some((user) => user.id === chat.me.id);
   const classes = ["message", continued && "continued", ephemeral && "ephemeral", mentionsMe && "mentions-me"].filter(Boolean).join(" ");
-  const label = `${chat.userName(message.author)}: ${messageText(message).slice(0, MAX_LABEL)}`;
+  const label = `${chat.userName(message.author)}: ${messageText(message, chat.names).slice(0, MAX_LABEL)}`;
   const avatar = { class: "avatar", "data-key": "avatar", "data-path": message.author.id, "data-src": chat.mediaSource(message.author.avatar_url)?.src, alt: "", width: 40, height: 40 };
   return h("li", { class: classes, "data-key": message.id, "data-id": message.id, tabindex: "-1", "aria-label": label },
     drawOrigin(message, chat),
@@ -30,12 +30,12 @@ export function drawMessage(message, chat, previous) {
     drawToolbar(ephemeral));
 }
 
-/** Return the text of a message: its content, embeds and components. */
-export function messageText(message) {
+/** Return the text of a message in one line: its content, embeds and components. `names` as for `renderMarkdown`. */
+export function messageText(message, names) {
   const parts = [message.content, ...(message.embeds ?? []).flatMap(({ title, description }) => [title, description])];
   const collect = (items) => items?.forEach((item) => (item.content && parts.push(item.content), collect(item.components)));
   collect(message.components);
-  return stripMarkdown(parts.filter(Boolean).join("\n"));
+  return stripMarkdown(parts.filter(Boolean).join("\n"), names);
 }
 
 function continuesMessage(message, previous) {
@@ -48,17 +48,17 @@ function hasOrigin(message) {
   return message.message_reference || message.interaction_metadata?.name;
 }
 
-/** Draw what a message responds to: the command that was used, or the message it replies to. */
+/** Draw what a message responds to: the message it replies to, or the command that was used. */
 function drawOrigin(message, chat) {
   const interaction = message.interaction_metadata;
-  if (interaction?.name) {
+  if (!message.message_reference) {
+    if (!interaction?.name) return null;
     const slash = interaction.command_type === SLASH_COMMAND ? "/" : "";
     return h("div", { class: "origin", "data-key": "origin" }, icon("reply"),
       h("b", { text: chat.userName(interaction.user) }), " used ", h("span", { class: "mention", text: `${slash}${interaction.name}` }));
   }
-  if (!message.message_reference) return null;
   const original = message.referenced_message;
-  const text = original ? messageText(original) || (original.flags & LOADING ? "…" : "Attachment") : "Original message was deleted";
+  const text = original ? messageText(original, chat.names) || (original.flags & LOADING ? "…" : "Attachment") : "Original message was deleted";
   return h("button", { type: "button", class: "origin", "data-key": "origin", "data-action": "jump", "data-to": message.message_reference.message_id },
     icon("reply"), original ? h("b", { text: chat.userName(original.author) }) : null, h("span", { class: "quoted", text }));
 }

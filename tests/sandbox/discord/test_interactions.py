@@ -187,6 +187,34 @@ async def test_the_first_followup_completes_a_deferred_response(harness: Harness
     assert [(one.text, one.ephemeral) for one in result.followups] == [("second, edited", True)]
 
 
+async def test_a_followup_after_thinking_was_deleted_is_no_reply(harness: Harness) -> None:
+    @harness.on
+    async def _(interaction: Interaction) -> None:
+        await interaction.response.defer()
+        await interaction.delete_original_response()
+        await interaction.followup.send("no", ephemeral=True)
+
+    result = await harness.go()
+    await result.wait_for(lambda it: it.followups)
+    assert (result.followups[0].reference, result.followups[0].type) == (None, 20)
+
+
+async def test_a_followup_replies_to_a_dismissed_response(harness: Harness) -> None:
+    dismissed = asyncio.Event()
+
+    @harness.on
+    async def _(interaction: Interaction) -> None:
+        await interaction.response.send_message("a question", ephemeral=True)
+        await dismissed.wait()
+        await interaction.followup.send("late")
+
+    result = await harness.go()
+    await harness.mia.delete(result.message)
+    dismissed.set()
+    await result.wait_for(lambda it: it.followups)
+    assert (result.followups[0].reference, result.followups[0].type) == (result.message, 19)
+
+
 async def test_a_deleted_response_is_unknown_to_the_token(harness: Harness) -> None:
     @harness.on
     async def _(interaction: Interaction) -> None:
@@ -365,7 +393,10 @@ async def test_subcommands_are_written_with_spaces(harness: Harness) -> None:
 
     harness.bot.tree.add_command(group)
     await harness.bot.tree.sync()
-    assert (await harness.mia.use_command(harness.general, "models add", {"name": "x/y"})).text == "added x/y"
+    result = await harness.mia.use_command(harness.general, "models add", {"name": "x/y"})
+    assert result.text == "added x/y"
+    assert result.message is not None
+    assert (result.message.interaction_metadata or {})["name"] == "models add"
     with pytest.raises(ClientRefused, match="Choose a subcommand"):
         await harness.mia.use_command(harness.general, "models", {})
 

@@ -133,7 +133,18 @@ async def test_reply_reaction_and_deletion_by_permission(driver: PageDriver) -> 
     await message.get_by_role("button", name="More").click()
     await driver.page.get_by_role("menuitem", name="Delete message").click()
     await expect(message).to_have_count(0)
-    await expect(reply.locator(".origin")).to_contain_text("delete me")
+    await expect(reply.locator(".origin")).to_have_text("Original message was deleted")
+
+
+async def test_a_reply_shows_names_and_blanks_between_lines(driver: PageDriver, environment: Environment) -> None:
+    await driver.open_channel("ideas")
+    text = f"-# Title\nfor <@{environment.discord.state.user('olga').id}>\n- one\n- two\n-# done"
+    await driver.page.locator("#text").fill(text)
+    message = await driver.new_message_after(lambda: driver.page.keyboard.press("Enter"))
+    await message.hover()
+    await message.get_by_role("button", name="Reply").click()
+    reply = await driver.send_text("why?")
+    await expect(reply.locator(".quoted")).to_have_text("Title for @Olga one two done")
 
 
 @pytest.mark.parametrize("event", ["paste", "drop"])
