@@ -10,6 +10,7 @@ import { Suggestions } from "./suggestions.js";
 const SLASH_COMMAND = 1;
 const MAX_FILES = 10;
 const MAX_HEIGHT = 200; // pixels
+const NARROW = matchMedia("(max-width: 760px)");
 const NO_COMMANDS = "No commands here: the bot is not in this server, or has not registered any yet";
 
 export class Composer {
@@ -34,6 +35,7 @@ export class Composer {
     this.element.append(this.suggestions.element, this.plain);
     this.text.addEventListener("input", () => this.#onInput());
     this.text.addEventListener("keydown", (event) => this.#onKey(event));
+    NARROW.addEventListener("change", () => this.#showPlaceholder());
     this.text.addEventListener("blur", () => this.suggestions.hide());
     this.text.addEventListener("paste", (event) => event.clipboardData.files.length && (event.preventDefault(), this.drop.add(event.clipboardData.files)));
     const main = document.querySelector("main");
@@ -47,11 +49,8 @@ export class Composer {
 
   /** Show the open channel and the person in the placeholder, and go back to plain text. */
   reset() {
-    const { chat } = this;
-    const channel = chat.channel;
-    if (!channel) return;
-    const name = `${channel.guild_id ? "#" : ""}${chat.channelName(channel)}`;
-    this.text.placeholder = `${chat.userName(chat.me)} in ${name} · / for commands`;
+    if (!this.chat.channel) return;
+    this.#showPlaceholder();
     this.leave();
   }
 
@@ -101,6 +100,15 @@ export class Composer {
     if (!this.#form) return "Drop files to attach them";
     const option = this.#form.nextFileOption;
     return option ? `Drop the file for “${option.name}”` : `/${this.#form.command.name} takes no more files`;
+  }
+
+  /** Show who writes where; a narrow page has no space for the channel, whose name is above the messages. */
+  #showPlaceholder() {
+    const { chat } = this;
+    const { channel } = chat;
+    if (!channel) return;
+    const place = NARROW.matches ? "" : ` in ${channel.guild_id ? "#" : ""}${chat.channelName(channel)}`;
+    this.text.placeholder = `${chat.userName(chat.me)}${place} · / for commands`;
   }
 
   #setReply(message) {

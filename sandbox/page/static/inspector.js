@@ -70,7 +70,7 @@ export class Inspector {
     this.#drawRequested = true;
     requestAnimationFrame(() => {
       this.#drawRequested = false;
-      this.#draw();
+      if (this.open) this.#draw(); // one that was closed meanwhile has no width
     });
   }
 

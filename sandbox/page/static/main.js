@@ -45,6 +45,8 @@ const tour = new Tour({
   kill: () => socket.request("toggle_fault", { name: "kill-and-start" }).catch((error) => showToast(error.message)),
   isDismissed: () => recall("tour") === "closed",
   dismiss: () => remember("tour", "closed"),
+  recallDone: (person) => (recall(`tour-${person}`) ?? "").split(" ").filter(Boolean),
+  rememberDone: (person, steps) => remember(`tour-${person}`, steps.join(" ")),
 });
 
 function openChannel(id) {

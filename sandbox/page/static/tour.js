@@ -37,9 +37,12 @@ const STEPS = [
 export class Tour {
   #started = null;
 
-  /** `kill()` kills and restarts the bot; `isDismissed()` and `dismiss()` remember that the tour was closed. */
-  constructor({ chat, state, composer, kill, isDismissed, dismiss }) {
-    Object.assign(this, { chat, state, composer, kill, isDismissed, dismiss });
+  /**
+   * `kill()` kills and restarts the bot; `isDismissed()` and `dismiss()` remember that the tour was closed, and
+   * `recallDone(person)` and `rememberDone(person, steps)` the names of the steps that a person has done.
+   */
+  constructor({ chat, state, composer, kill, isDismissed, dismiss, recallDone, rememberDone }) {
+    Object.assign(this, { chat, state, composer, kill, isDismissed, dismiss, recallDone, rememberDone });
     this.bar = document.getElementById("tour");
   }
 
@@ -90,8 +93,10 @@ export class Tour {
     return this.#listOwnRuns().some(({ row, prediction }) => !row.delivered_at && hasImages(prediction));
   }
 
+  /** Return the steps that were done; the page may have been loaded again since, and lost what it saw happen. */
   #findDone() {
-    const done = new Set();
+    const done = new Set(this.recallDone(this.chat.me.id));
+    const known = done.size;
     for (const run of this.#listOwnRuns()) {
       const { row, prediction } = run;
       if (!row.delivered_at || !hasImages(prediction)) continue;
@@ -99,6 +104,7 @@ export class Tour {
       if (row.state === "canceled") done.add("stop");
       if (survivedKill(this.state, run)) done.add("kill");
     }
+    if (done.size > known) this.rememberDone(this.chat.me.id, [...done]);
     return done;
   }
 

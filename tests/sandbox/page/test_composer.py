@@ -191,3 +191,14 @@ async def test_a_killed_bot_does_not_respond(driver: PageDriver, environment: En
     environment.discord.skip(3)
     await expect(driver.page.locator(".pending.failed")).to_have_text("The application did not respond.")
     await environment.start_bot()
+
+
+async def test_the_placeholder_is_short_where_the_page_is_narrow(driver: PageDriver) -> None:
+    box = driver.page.locator("#text")
+    await driver.open_channel("pictures")
+    await driver.act_as("Olga")
+    await expect(box).to_have_attribute("placeholder", "Olga in #pictures · / for commands")
+    await box.fill("kept")
+    await driver.page.set_viewport_size({"width": 390, "height": 844})
+    await expect(box).to_have_attribute("placeholder", "Olga · / for commands")
+    await expect(box).to_have_value("kept")

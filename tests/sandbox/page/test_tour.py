@@ -104,3 +104,38 @@ async def test_a_dragged_file_shows_where_it_can_be_dropped(driver: PageDriver) 
     await expect(note).to_have_text("Drop the file for “subject”")
     await driver.page.locator("body").evaluate(drag, "dragleave")
     await expect(note).to_be_hidden()
+
+
+async def test_an_inspector_that_closes_before_it_is_drawn_draws_nothing(driver: PageDriver) -> None:
+    await driver.open_channel("general")
+    await driver.start_command("draw")
+    await driver.fill_option("prompt", "a hill")
+    await driver.new_message_after(driver.send)
+    await driver.page.locator(".timeline").wait_for()
+    toggle_in_one_frame = """async () => {
+        const opener = document.getElementById("open-inspector");
+        for (const _ of ["closed", "open", "closed"]) opener.click();
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    }"""
+    await driver.page.evaluate(toggle_in_one_frame)
+    await expect(driver.page.locator("#inspector")).to_be_hidden()
+
+
+async def test_ticks_stay_when_their_runs_are_no_longer_listed(driver: PageDriver) -> None:
+    draw_before_and_after = """async () => {
+        const { Tour } = await import(document.querySelector("script[type=module]").src.replace("main.js", "tour.js"));
+        const at = "2026-11-23T12:00:00Z";
+        const row = {author_id: "1", state: "succeeded", created_at: at, delivered_at: at};
+        const prediction = {output: ["https://example.org/1.png"], created_at: at, status: "succeeded"};
+        const chat = {me: {id: "1"}, availableCommands: () => [{name: "generate"}]};
+        const remembered = {};
+        const recallDone = (person) => remembered[person] ?? [];
+        const rememberDone = (person, done) => (remembered[person] = done);
+        const count = (person, runs) => {
+            chat.me.id = person;
+            const state = {listRuns: () => runs, calls: [], events: [], moments: []};
+            return new Tour({chat, state, recallDone, rememberDone}).drawList().querySelectorAll("li.done").length;
+        };
+        return [count("1", [{row, prediction}]), count("1", []), count("2", [])];
+    }"""
+    assert await driver.page.evaluate(draw_before_and_after) == [1, 1, 0]
