@@ -18,7 +18,7 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.language import _
-from bot.money.budgets import Spender
+from bot.money.budgets import Spender, day_of
 from bot.picture_checks.checker import can_check
 from bot.rules.decide import RunTerms, apply_server_rules
 from bot.rules.server_rules import (
@@ -37,6 +37,7 @@ from bot.store.runs import Runs
 from bot.store.server_rules import ServerChange, Servers
 from bot.ui.first_response import defer, edit_message, edit_response, send_modal
 from bot.ui.render.markdown import escape, one_line
+from bot.ui.render.money import describe_money_left
 from bot.ui.render.server_cards import (
     BLOCKS_SHOWN,
     CHANGES_SHOWN,
@@ -283,17 +284,14 @@ class ServerCommands(
             daily_limit=per_day[1],
             outputs=limits.outputs,
             block=block,
-            money_left=await self._find_money_left(actor, RunTerms(guild_id=situation.guild_id, limits=limits)),
+            money=await self._describe_money(actor, RunTerms(guild_id=situation.guild_id, limits=limits)),
         )
 
-    async def _find_money_left(self, actor: Actor, terms: RunTerms) -> int | None:
-        """Return what the server lets the person spend this month, in micro-dollars; None if it does not say."""
-        limits = budget_limits(terms, actor.user_id)
-        if not limits:
-            return None
-        spender = Spender(guild_id=actor.guild_id, author_id=actor.user_id, command="")
-        remaining = await self._budgets.list_remaining(spender, limits)
-        return min((left for limit, left in remaining.items() if limit in limits), default=None)
+    async def _describe_money(self, actor: Actor, terms: RunTerms) -> Sequence[str]:
+        """Return what is left of the budgets that hold for the person here, the server's rules among them."""
+        spender = Spender(guild_id=actor.guild_id, author_id=actor.user_id, command="", roles=actor.roles)
+        remaining = await self._budgets.list_remaining(spender, budget_limits(terms, actor.user_id))
+        return list(describe_money_left(remaining, day=day_of(self._clock.now())))
 
 
 def _require_manager(interaction: Interaction) -> discord.Guild:

@@ -119,6 +119,7 @@ async def test_budgets_are_set_by_who_may_and_hold(environment: Environment, pic
     )
     refused = await noah.use_command(pictures, "draw", {"prompt": "three"})
     await private_text(refused, "Your budget for this month is used up. It opens again on")
+    await private_text(await noah.use_command(pictures, "server show"), "Your budget for this month is used up")
     await private_text(await olga.use_command(pictures, "budget show"), "everywhere", "in Sandbox", "$0.006 used")
     offered = choice_values(await ada.autocomplete(pictures, "budget clear", {}, "budget"))
     assert len(offered) == 1

@@ -10,7 +10,7 @@ from typing import Final
 from bot.formatting import SEPARATOR, format_duration, join_facts
 from bot.language import _, ngettext
 from bot.money.amounts import format_dollars
-from bot.money.budgets import EVERYBODY, BudgetExceeded, Period, Scope
+from bot.money.budgets import EVERYBODY, BudgetExceeded, BudgetLimit, Period, Scope, find_warnings
 from bot.money.prices import Price, Rate
 from bot.runs import is_served
 from bot.store.budgets import Budget, BudgetState, PersonUsage, UsageRow
@@ -19,6 +19,7 @@ from bot.ui.render.markdown import escape, format_progress_bar, format_timestamp
 
 _TOP_SHOWN: Final = 5
 _COMMAND_CHARS: Final = 32
+_NEAREST_FIRST: Final = ({Scope.PERSON, Scope.MEMBER}, {Scope.ROLE}, {Scope.SERVER}, {Scope.BOT})
 
 
 # A run
@@ -144,6 +145,59 @@ def _used_up_this_month(scope: Scope) -> str:
             return _("Your role's budget for this month is used up. It opens again on {time}.")
         case Scope.PERSON | Scope.MEMBER:
             return _("Your budget for this month is used up. It opens again on {time}.")
+
+
+def describe_money_left(remaining: Mapping[BudgetLimit, int], *, day: date) -> Iterator[str]:
+    """Yield what is left of the budgets that hold for a person, the closest to them first; ``day`` is today.
+
+    The bot's own is told without its sums, and only once most of it is used.
+    """
+    for scopes in _NEAREST_FIRST:
+        tightest: dict[Period, BudgetLimit] = {}
+        for limit, left in remaining.items():
+            known = tightest.get(limit.period)
+            if limit.scope in scopes and (known is None or left < remaining[known]):
+                tightest[limit.period] = limit
+        month, today = tightest.get(Period.MONTH), tightest.get(Period.DAY)
+        if today is not None and (month is None or remaining[today] < remaining[month]):
+            yield from _describe_left(today, remaining[today], day=day)
+        if month is not None:
+            yield from _describe_left(month, remaining[month], day=day)
+
+
+def _describe_left(limit: BudgetLimit, left: int, *, day: date) -> Iterator[str]:
+    if left <= 0:
+        yield _used_up(limit.scope, limit.period).format(time=f"<t:{int(limit.period.end(day).timestamp())}:f>")
+    elif limit.scope is not Scope.BOT:
+        sentence = _left_today(limit.scope) if limit.period is Period.DAY else _left_this_month(limit.scope)
+        yield sentence.format(sum=format_dollars(left))
+    elif any(find_warnings([limit], {(limit.key, limit.period): limit.amount - left})):
+        is_day = limit.period is Period.DAY
+        yield (
+            _("Most of this bot's budget for today is used.")
+            if is_day
+            else _("Most of this bot's budget for this month is used.")
+        )
+
+
+def _left_today(scope: Scope) -> str:
+    match scope:
+        case Scope.SERVER:
+            return _("This server has {sum} left today.")
+        case Scope.ROLE:
+            return _("Your role has {sum} left today.")
+        case _:
+            return _("You have {sum} left today.")
+
+
+def _left_this_month(scope: Scope) -> str:
+    match scope:
+        case Scope.SERVER:
+            return _("This server has {sum} left this month.")
+        case Scope.ROLE:
+            return _("Your role has {sum} left this month.")
+        case _:
+            return _("You have {sum} left this month.")
 
 
 def name_budget(key: str, *, servers: Mapping[int, str]) -> str:

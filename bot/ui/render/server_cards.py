@@ -11,7 +11,6 @@ from discord import ui
 from bot.formatting import SEPARATOR, join_facts, truncate_utf16
 from bot.language import _, ngettext
 from bot.limits import CHOICE_CHARS, SELECT_OPTIONS
-from bot.money.amounts import format_dollars
 from bot.rules.server_rules import (
     EVERY_COMMAND,
     CommandRule,
@@ -153,7 +152,7 @@ class MemberView:
 
     ``usable`` are the commands that they may use in this channel, ``refusals`` why not the others. ``used`` and
     ``limits`` are runs at once and in 24 hours, a limit of None is none. ``block`` is the sentence about their block.
-    ``money_left`` is what they may still spend here this month, in micro-dollars.
+    ``money`` are sentences about what is left of the budgets that hold for them here.
     """
 
     rules: ServerRules
@@ -165,7 +164,7 @@ class MemberView:
     daily_limit: int | None
     outputs: int | None
     block: str | None = None
-    money_left: int | None = None
+    money: Sequence[str] = ()
 
 
 def member_card(view: MemberView) -> Card:
@@ -185,9 +184,8 @@ def member_card(view: MemberView) -> Card:
                 ngettext("{count} at a time", "{count} at a time", view.outputs).format(count=view.outputs),
             )
         )
-    if view.money_left is not None:
-        left = _("{sum} left this month").format(sum=format_dollars(view.money_left))
-        lines.append(_labelled(_("Money"), left))
+    if view.money:
+        lines.append(_labelled(_("Money"), "\n".join(view.money)))
     lines.append(_labelled(_("Results"), join_facts(*_result_words(view.rules))))
     if view.rules.refused_words:
         count = len(view.rules.refused_words)
