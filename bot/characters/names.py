@@ -58,7 +58,10 @@ def make_key(name: str) -> str:
 
 
 def find_mentions(text: str) -> Iterator[Mention]:
-    """Yield every ``@name``; addresses (``a@b.org``, ``x.com/@mia``) have none."""
+    """Yield every ``@name``; addresses (``a@b.org``, ``x.com/@mia``) have none.
+
+    What Discord mentions is nobody's name: ``<@123>``, ``<@&123>``, ``@everyone``, ``@here``.
+    """
     position = text.find("@")
     while position != -1:
         end = position + 1
@@ -67,7 +70,8 @@ def find_mentions(text: str) -> Iterator[Mention]:
         name = text[position + 1 : end].rstrip("-_")
         before = text[position - 1] if position else " "
         is_free = not (_may_follow(before) or before in _GLUED)
-        if is_free and 1 <= len(name) <= SAVED_NAME_CHARS and _may_start(name[0]):
+        is_of_discord = make_key(name) in _NOBODY or (before == "<" and name.isdecimal() and text[end : end + 1] == ">")
+        if is_free and not is_of_discord and 1 <= len(name) <= SAVED_NAME_CHARS and _may_start(name[0]):
             yield Mention(name, position, position + 1 + len(name))
         position = text.find("@", end)
 

@@ -42,6 +42,15 @@ def test_addresses_and_bare_signs_mention_nobody(text: str) -> None:
     assert mentioned(text) == []
 
 
+@pytest.mark.parametrize("text", ["<@123>", "<@!123>", "<@&123>", "@everyone", "(@Here)", "hey @everyone, <@7>!"])
+def test_mentions_of_discords_own_are_no_names(text: str) -> None:
+    assert mentioned(text) == []
+
+
+def test_names_beside_mentions_of_discords_own_are_found() -> None:
+    assert mentioned("<@123> and @mia, <@mia> 1<@7 @hereby") == ["mia", "mia", "7", "hereby"]
+
+
 @given(st.text())
 def test_any_text_is_read_and_mentions_are_parts_of_it(text: str) -> None:
     for mention in find_mentions(text):

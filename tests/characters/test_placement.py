@@ -68,9 +68,9 @@ def test_without_a_description_the_name_itself_stays() -> None:
 
 
 def test_an_unknown_name_stays_words_and_is_told() -> None:
-    placement = place(ONE, prompt="@mia and @everyone")
-    assert placement.values["prompt"] == "a woman with red hair and @everyone"
-    assert placement.notes == ("Not one of your characters, so just words: @everyone",)
+    placement = place(ONE, prompt="@mia and @nobody")
+    assert placement.values["prompt"] == "a woman with red hair and @nobody"
+    assert placement.notes == ("Not one of your characters, so just words: @nobody",)
 
 
 def test_an_input_for_several_gets_all_pictures() -> None:
