@@ -236,13 +236,14 @@ def _format_running(snapshot: RunSnapshot) -> str:
     fraction = _total_fraction(progress, done)
     progress_bar = format_progress_bar(fraction) if fraction is not None else ""
     name = noun if count else _expected_noun(snapshot.run)
-    return join_facts(f"**{_running_title(progress, done, count, name.capitalize())}**", steps, progress_bar)
+    return join_facts(f"**{_running_title(progress, done, name.capitalize())}**", steps, progress_bar)
 
 
-def _running_title(progress: Progress, done: int, count: int, name: str) -> str:
+def _running_title(progress: Progress, done: int, name: str) -> str:
+    """Return which output is being made; one that is not known to come is not announced."""
     if progress.total is not None and progress.total > 1:
         return f"{name} {min(done + 1, progress.total)} of {progress.total}"
-    return f"{name} {done + 1}" if done and count else "Running"
+    return "Running"
 
 
 def _expected_noun(run: Run) -> str:

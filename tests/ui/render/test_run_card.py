@@ -199,6 +199,8 @@ def test_nothing_above_the_output_moves_while_running() -> None:
             make_snapshot(Phase.RUNNING, make_file(1), done=1, total=5, step=3, steps=4, fraction=0.6),
             "**Image 2 of 5** · step 3/4 · ▰▰▰▱▱ · <t:1767225600:R>",
         ),
+        (make_snapshot(Phase.RUNNING, make_file(1), done=1, total=1), "**Running** · <t:1767225600:R>"),
+        (make_snapshot(Phase.RUNNING, make_file(1), done=1), "**Running** · <t:1767225600:R>"),
         (make_snapshot(Phase.SUCCEEDED, *[make_file(n) for n in range(1, 6)]), "**Done** · 5 images · 41 s"),
         (
             make_snapshot(Phase.SUCCEEDED, make_file(1), LinkItem("a", "https://x.example/a", "Too large.")),
