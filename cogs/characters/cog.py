@@ -241,20 +241,19 @@ class CharacterCommands(
             raise Refused(render.consent_missing())
         await defer(interaction, ephemeral=True, thinking=True)
         own = await self._characters.list_own(interaction.user.id)
-        if any(character.key == draft.name.key for character in own):
-            await self._ask_to_replace(interaction, draft)
+        existing = next((character for character in own if character.key == draft.name.key), None)
+        if existing is not None:
+            await self._ask_to_replace(interaction, draft, existing.name)
             return
         await self._store(interaction, draft, replace=False)
 
-    async def _ask_to_replace(self, interaction: Interaction, draft: _Draft) -> None:
+    async def _ask_to_replace(self, interaction: Interaction, draft: _Draft, existing: str) -> None:
         async def replace(press: Interaction) -> None:
             await defer(press)
             await self._store(press, draft, replace=True)
 
         button = CardButton(_("Replace"), replace, style=discord.ButtonStyle.danger)
-        await edit_response(
-            interaction, view=_question_card(render.explain_save(SaveResult.TAKEN, draft.name.text), button)
-        )
+        await edit_response(interaction, view=_question_card(render.explain_save(SaveResult.TAKEN, existing), button))
 
     async def _store(self, interaction: Interaction, draft: _Draft, *, replace: bool) -> None:
         pictures = await self._pictures.read(
@@ -272,7 +271,10 @@ class CharacterCommands(
         )
         result = await self._characters.save(character, pictures, replace=replace)
         if result is SaveResult.TAKEN:
-            await self._ask_to_replace(interaction, draft)
+            # It may have been saved since it was looked for.
+            taken = await self._characters.find(interaction.user.id, None, [draft.name.key])
+            names = [one.name for one in taken.values()]
+            await self._ask_to_replace(interaction, draft, names[0] if names else draft.name.text)
             return
         was_shared = any(one.guilds for one in old.values())
         tone = Tone.ERROR if result is SaveResult.TOO_MANY else Tone.SUCCESS

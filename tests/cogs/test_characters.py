@@ -150,7 +150,7 @@ async def test_a_character_is_saved_from_a_result_and_replaced(
     saved = await mia.submit(form, {"Name": "Hero", **AGREED})
     await private_text(saved, "Saved @Hero")
     taken = await save_character(mia, pictures, "hero", "a new hero")
-    await private_text(taken, "You already have @hero. Replace it?")
+    await private_text(taken, "You already have @Hero. Replace it?")
     replaced = await mia.press(answered(taken), "Replace")
     await private_text(replaced, "Replaced @hero.")
     shown = await mia.use_command(pictures, "character show", {"name": "@hero"})
