@@ -561,6 +561,7 @@ class App:
             buttons,
             ResultMenu(
                 runs=runs,
+                library=self._store.library,
                 messages=self._result_messages,
                 entries=(
                     *FAVOURITE_ENTRIES,

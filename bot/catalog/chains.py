@@ -176,6 +176,11 @@ class ConfiguredChains:
         self._catalog = catalog
         self._built: dict[str, tuple[tuple[Command, ...], Chain | Refused]] = {}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all of them, also of those whose commands are not known yet."""
+        return frozenset(spec.name for spec in self._specs)
+
     def __iter__(self) -> Iterator[Chain]:
         return iter([built for _spec, built in self.build() if isinstance(built, Chain)])
 

@@ -83,9 +83,14 @@ class ChainSpec:
     description: str | None = None
 
 
+def is_name(name: str) -> bool:
+    """Return whether Discord takes the name for a command."""
+    return bool(_NAME.fullmatch(name)) and len(name) <= COMMAND_NAME_CHARS and name == name.lower()
+
+
 def check_name(name: str) -> str:
     """Return the name if it is valid for a command and not one of the bot's own; ValueError says what is wrong."""
-    if not _NAME.fullmatch(name) or len(name) > COMMAND_NAME_CHARS or name != name.lower():
+    if not is_name(name):
         raise ValueError(
             f"“{name}” is not a valid command name. Use 1–{COMMAND_NAME_CHARS} lower-case letters, digits, - and _."
         )

@@ -70,9 +70,10 @@ class RunButton(
 ):
     """A button of one run. Pressing it dispatches the event ``run_button`` to the cogs."""
 
-    def __init__(self, action: Action, run_id: str) -> None:
-        label, style = _STYLES[action]
-        super().__init__(ui.Button(label=label(), style=style, custom_id=f"run:{action}:{run_id}"))
+    def __init__(self, action: Action, run_id: str, *, label: str | None = None) -> None:
+        """``label`` is for a button that says more than what its action does in general."""
+        general, style = _STYLES[action]
+        super().__init__(ui.Button(label=label or general(), style=style, custom_id=f"run:{action}:{run_id}"))
         self.action = action
         self.run_id = run_id
 

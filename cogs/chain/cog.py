@@ -28,7 +28,7 @@ from bot.media.types import find_references
 from bot.options.form import build_form
 from bot.runs import Run
 from bot.secrets import contains_private_url, contains_secret
-from bot.settings.commands import check_name
+from bot.settings.commands import check_name, is_name
 from bot.store.runs import Runs
 from bot.store.saved_chains import SavedChain, SavedChains, SavedStep, SaveResult
 from bot.ui.components import Action
@@ -118,7 +118,10 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
         """Return the name as it is stored; raise Refused if this person may not save a chain of that name."""
         if for_everybody and interaction.user.id not in self._editors.ids:
             raise Refused(words.explain_editors_only())
-        return _check_chain_name(name)
+        chain_name = _check_chain_name(name)
+        if self._catalog.get(chain_name) is not None or chain_name in self._configured.names:
+            raise Refused(words.explain_name_of_command(chain_name))
+        return chain_name
 
     async def _save(self, interaction: Interaction, name: str, last: Run, *, for_everybody: bool) -> None:
         steps = await self._read_steps(last, interaction.user.id)
@@ -286,8 +289,11 @@ def _read_step(run: Run, user: int) -> SavedStep:
 
 def _check_chain_name(name: str) -> str:
     """Return the name as it is stored; raise Refused if no command could have it."""
+    chain_name = parse_command_name(name)
+    if not is_name(chain_name):
+        raise Refused(words.explain_bad_name(chain_name))
     try:
-        return check_name(parse_command_name(name))
+        return check_name(chain_name)
     except ValueError as error:
         raise Refused(str(error)) from error
 

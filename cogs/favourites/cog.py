@@ -13,7 +13,7 @@ from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.permissions import may_see_result
-from bot.ui.render.library import STAR, explain_full, explain_missing, explain_star
+from bot.ui.render.library import STAR, explain_full, explain_missing, explain_star, label_star
 from bot.ui.render.results import MenuEntry
 from bot.ui.reply.extras import reactions_of_others
 from bot.ui.respond import respond
@@ -23,7 +23,12 @@ Interaction = discord.Interaction[Replicord]
 
 
 FAVOURITE_ENTRIES: Final = (
-    MenuEntry(action=Action.FAVOURITE, row=0, is_offered=lambda actor, result: may_see_result(actor, result.run)),
+    MenuEntry(
+        action=Action.FAVOURITE,
+        row=0,
+        is_offered=lambda actor, result: may_see_result(actor, result.run),
+        label=lambda result: label_star(is_favourite=result.is_favourite),
+    ),
 )
 
 

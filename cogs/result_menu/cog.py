@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from bot.client import Replicord
 from bot.errors import Refused
+from bot.store.library import Library
 from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
@@ -26,8 +27,9 @@ log = structlog.get_logger(__name__)
 class ResultMenu(commands.Cog):
     """Opens the menu with the entries that the features hand in."""
 
-    def __init__(self, *, runs: Runs, messages: ResultMessages, entries: Sequence[MenuEntry]) -> None:
+    def __init__(self, *, runs: Runs, library: Library, messages: ResultMessages, entries: Sequence[MenuEntry]) -> None:
         self._runs = runs
+        self._library = library
         self._messages = messages
         self._entries = tuple(entries)
 
@@ -47,7 +49,9 @@ class ResultMenu(commands.Cog):
         outputs = [output for output in await self._runs.list_outputs(run.id) if output.removed_at is None]
         ids = {run.place.message_id, *run.messages.values()}
         reachable = frozenset(message_id for message_id in ids if self._messages.reaches(run, message_id))
-        result = Result(run=run, outputs=outputs, reachable=reachable)
+        entry = await self._library.get_entry(run.id, interaction.user.id)
+        is_favourite = entry is not None and entry.is_favourite
+        result = Result(run=run, outputs=outputs, reachable=reachable, is_favourite=is_favourite)
         await respond_with_card(interaction, menu_card(result, self._entries, actor_of(interaction)))
 
     async def _keep_token(self, interaction: Interaction, run: Run) -> None:

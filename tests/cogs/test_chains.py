@@ -103,6 +103,12 @@ async def test_what_is_no_line_of_runs_cannot_be_saved(
     await reached(environment, lambda: over(message))
     nothing = await noah.use_command(pictures, "chain save", {"name": "tea"})
     await private_text(nothing, "A chain needs at least two runs")
+    for name, reason in (
+        ("two words", "“two words” can't be a name."),
+        ("draw", "/draw is a command here"),
+        ("poster", "/poster is a command here"),
+    ):
+        await private_text(await noah.use_command(pictures, "chain save", {"name": name}), reason)
     reserved = await noah.use_command(pictures, "chain save", {"name": "runs"})
     await private_text(reserved, "one of the bot's own commands")
 

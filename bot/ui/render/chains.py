@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from bot.formatting import format_duration
 from bot.language import _, ngettext
+from bot.limits import COMMAND_NAME_CHARS
 from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.store.models import Run
@@ -156,6 +157,18 @@ def explain_large_step(command: str) -> str:
 def explain_name_taken(name: str) -> str:
     return _("There already is a chain called {name}. Choose another name, or delete it first.").format(
         name=_plain(name)
+    )
+
+
+def explain_name_of_command(name: str) -> str:
+    return _("/{name} is a command here, so a chain can't be called that. Choose another name.").format(
+        name=_plain(name)
+    )
+
+
+def explain_bad_name(name: str) -> str:
+    return _("“{name}” can't be a name. Use 1–{count} lower-case letters, digits, - and _.").format(
+        name=_plain(name), count=COMMAND_NAME_CHARS
     )
 
 

@@ -120,6 +120,11 @@ def consent_labels(consent: GalleryConsent) -> tuple[str, str]:
     )
 
 
+def label_star(*, is_favourite: bool) -> str:
+    """Return what a ⭐ of the menu says: what pressing it does."""
+    return _("⭐ Remove from favourites") if is_favourite else _("⭐ Favourite")
+
+
 def explain_star(*, on: bool) -> str:
     """Return what a ⭐ did, for the person who gave it."""
     if on:

@@ -16,7 +16,7 @@ from bot.ui.render.cards import Card, Tone, message_url
 from bot.ui.render.markdown import escape, one_line
 from bot.visibility import Visibility
 
-_COMMAND_CHARS: Final = 32
+_NAME_CHARS: Final = 33  # of a command with its slash, or of a chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,13 @@ class Result:
     """A delivered result as the menu knows it.
 
     ``outputs`` are the files that are still there, ``reachable`` the ids of the messages that the bot can change now.
+    ``is_favourite``: it is a favourite of the person who opened the menu.
     """
 
     run: Run
     outputs: Sequence[RunOutput]
     reachable: frozenset[int]
+    is_favourite: bool = False
 
     @property
     def is_reachable(self) -> bool:
@@ -47,11 +49,13 @@ class MenuEntry:
     """One button of the menu: what it does, to whom and when it is offered, and the row that it stands in.
 
     Rows are from top to bottom: 0 keeps or uses the result, 1 changes it, 2 throws it away or reports it.
+    ``label`` is what it says, None where that is the same under every result.
     """
 
     action: Action
     row: int
     is_offered: Callable[[Actor, Result], bool]
+    label: Callable[[Result], str] | None = None
 
 
 def menu_card(result: Result, entries: Sequence[MenuEntry], actor: Actor) -> Card:
@@ -59,11 +63,15 @@ def menu_card(result: Result, entries: Sequence[MenuEntry], actor: Actor) -> Car
     offered = [entry for entry in entries if entry.is_offered(actor, result)]
     items: list[ui.Item[Any]] = [ui.TextDisplay(_title(result))]
     for row in sorted({entry.row for entry in offered}):
-        buttons: list[ui.Item[Any]] = [RunButton(one.action, result.run.id) for one in offered if one.row == row]
+        buttons: list[ui.Item[Any]] = [_button(one, result) for one in offered if one.row == row]
         items += [ui.ActionRow(*buttons[at : at + BUTTONS_PER_ROW]) for at in range(0, len(buttons), BUTTONS_PER_ROW)]
     if not offered:
         items.append(ui.TextDisplay(_("There is nothing you can do with this result here.")))
     return Card(items, Tone.NEUTRAL)
+
+
+def _button(entry: MenuEntry, result: Result) -> RunButton:
+    return RunButton(entry.action, result.run.id, label=entry.label(result) if entry.label is not None else None)
 
 
 def _title(result: Result) -> str:
@@ -75,7 +83,8 @@ def _title(result: Result) -> str:
         count = ngettext("{count} file", "{count} files", len(outputs)).format(count=len(outputs))
     visibility = {Visibility.SPOILER: _("spoiler"), Visibility.PRIVATE: _("only you see it")}.get(run.visibility, "")
     link = _("[open]({url})").format(url=message_url(run.place)) if run.visibility is not Visibility.PRIVATE else ""
-    return join_facts(f"**/{escape(one_line(run.command, _COMMAND_CHARS))}**", count, visibility, link)
+    name = f"/{run.command}" if run.chain is None else run.chain.name
+    return join_facts(f"**{escape(one_line(name, _NAME_CHARS))}**", count, visibility, link)
 
 
 def confirm_card(run_id: str, *, mention: int | None = None) -> Card:

@@ -7,11 +7,13 @@ import pytest
 
 from bot.actor import Actor
 from bot.store.models import Run, RunOutput
+from bot.store.run_chain import RunChain
 from bot.ui.components import Action
 from bot.ui.render.results import Result, menu_card
 from bot.visibility import Visibility
+from cogs.favourites.cog import FAVOURITE_ENTRIES
 from cogs.results.cog import MENU_ENTRIES
-from tests.ui.factories import make_place, make_run
+from tests.ui.factories import NOW, make_place, make_run
 
 CARD, FURTHER = 400, 401
 AUTHOR = Actor(
@@ -84,6 +86,19 @@ def test_the_title_counts_what_is_there() -> None:
     assert "2 images" in texts(menu_card(make_result(), MENU_ENTRIES, AUTHOR))
     mixed = make_result(None, make_output(1), make_output(2, mime="audio/wav"))
     assert "2 files" in texts(menu_card(mixed, MENU_ENTRIES, AUTHOR))
+
+
+@pytest.mark.parametrize(("is_favourite", "label"), [(False, "⭐ Favourite"), (True, "⭐ Remove from favourites")])
+def test_the_star_says_what_it_does(label: str, *, is_favourite: bool) -> None:
+    result = replace(make_result(), is_favourite=is_favourite)
+    assert f"'label': '{label}'" in texts(menu_card(result, FAVOURITE_ENTRIES, AUTHOR))
+
+
+def test_the_menu_of_a_chain_is_headed_by_the_chain() -> None:
+    chain = RunChain(id="r0", name="sticker", number=3, steps=(), prompt="a cat", began_at=NOW)
+    title = texts(menu_card(make_result(make_run(chain=chain)), MENU_ENTRIES, AUTHOR))
+    assert "**sticker**" in title
+    assert "/generate" not in title
 
 
 def test_a_menu_without_buttons_says_so() -> None:
