@@ -145,16 +145,13 @@ def build_form(
     """
     known = dict(values or {})
     fields = [field for field in _sort_by_importance(layout) if field.name not in exclude]
-    # An input for files can also be set by an address, for which the form needs its advanced paragraph.
-    fits = len(fields) <= max_components and not any(field.accepts_files for field in fields)
-    shown = fields if fits else fields[: max_components - 1]
+    shown = fields if len(fields) <= max_components else fields[: max_components - 1]
     parts = [part for field in shown if (part := _make_part(layout, field, known.get(field.name))) is not None]
     part_keys = {part.key for part in parts}
     others = [field for field in fields if layout.names[field.name] not in part_keys]
-    files = [field for field in shown if field.accepts_files]
     text, written = _format_values(layout, known, others)
-    if others or files:
-        parts.append(_make_advanced_part(layout, [*others, *files], text))
+    if others:
+        parts.append(_make_advanced_part(layout, others, text))
     prefilled = {part.key for part in parts if part.kind is not FormKind.FILES}
     replaced = written | {field.name for field in shown if layout.names[field.name] in prefilled}
     return OptionForm(
@@ -224,7 +221,8 @@ def _make_file_part(field: Field, key: str, label: str, description: str, *, has
         kind=FormKind.FILES,
         label=label,
         description="Leave empty to keep the current file" if has_value else description,
-        # Never required: an address in the advanced paragraph will do, and ``parse_options`` asks for what is missing.
+        # Never required: a kept file will do, or an address in the advanced paragraph of a form that has one.
+        # ``parse_options`` asks for what is missing.
         required=False,
         maximum=max(maximum, 1),
     )

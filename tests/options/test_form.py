@@ -53,6 +53,15 @@ def test_few_inputs_without_files_need_no_paragraph() -> None:
     assert [choice.label for choice in part(form, "fast").choices] == ["On", "Off"]
 
 
+def test_paragraph_names_only_what_has_no_field() -> None:
+    few = build_form(layout_of({"prompt": TEXT, "image": URI}))
+    assert [field.key for field in few.fields] == ["prompt", "image"]
+    many = build_form(layout_of({"prompt": TEXT, "image": URI, "a": TEXT, "b": TEXT, "c": TEXT, "d": TEXT}))
+    assert [field.key for field in many.fields] == ["prompt", "image", "a", "b", "advanced"]
+    assert part(many, "advanced").description == "Any of: c, d"
+    assert many.parse_answers({"advanced": "image=https://a.example/x"}) == {"image": "https://a.example/x"}
+
+
 def test_unchanged_form_gives_the_same_run() -> None:
     layout = default_layout()
     first = parse_options(layout, {"prompt": "A knight", "subject": PHOTO, "seed": 7, "output_format": "png"})
@@ -114,10 +123,9 @@ def test_only_required_text_has_a_minimum_length() -> None:
     assert part(form, "b").maximum == len("longer than nine")
 
 
-def test_file_is_not_required_as_an_address_will_do() -> None:
+def test_file_is_not_required_as_a_kept_one_will_do() -> None:
     form = build_form(layout_of({"image": URI, "prompt": TEXT}, required=("image", "prompt")))
     assert (part(form, "image").required, part(form, "prompt").required) == (False, True)
-    assert part(form, "advanced").placeholder == "image=https://…"
 
 
 @pytest.mark.parametrize(
