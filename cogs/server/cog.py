@@ -65,6 +65,7 @@ from cogs.server.forms import (
     ResultsForm,
     SafetyForm,
     Submitted,
+    check_blockable,
 )
 from cogs.server.log import ServerLog
 from cogs.start_run import budget_limits
@@ -228,6 +229,7 @@ class ServerCommands(
         guild, now = _require_manager(interaction), self._clock.now()
         if request.user_id is None:
             raise Refused(_("Choose whom to block."))
+        check_blockable(request.user_id, by=interaction.user.id, is_bot=request.is_bot)
         until = None if request.lasting is None else now + request.lasting
         await self._servers.block(
             guild.id, request.user_id, reason=request.reason, until=until, by=interaction.user.id, at=now

@@ -264,11 +264,23 @@ class LogForm(_Form):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockRequest:
-    """Whom to block, why, and how long; None is for good. ``user_id`` is None where it is known already."""
+    """Whom to block, why, and how long; None is for good. ``user_id`` is None where it is known already.
+
+    ``is_bot``: it is no person.
+    """
 
     user_id: int | None
     reason: str
     lasting: timedelta | None
+    is_bot: bool = False
+
+
+def check_blockable(user_id: int, *, by: int, is_bot: bool = False) -> None:
+    """Raise Refused for whoever asks, and for bots, which start no runs."""
+    if is_bot:
+        raise Refused(_("Bots can't be blocked; they start no runs. Choose a person."))
+    if user_id == by:
+        raise Refused(_("You can't block yourself. Choose somebody else."))
 
 
 BlockSubmitted = Callable[[Interaction, BlockRequest], Awaitable[None]]
@@ -295,11 +307,15 @@ class BlockForm(_Form):
         self.label(_("Reason"), self._reason, _("They read it when they try to start a run"))
 
     async def on_submit(self, interaction: Interaction, /) -> None:
-        person = None if self._person is None else next((user.id for user in self._person.values), None)
+        person = None if self._person is None else next(iter(self._person.values), None)
         duration = _DURATIONS[self._duration.value or _DEFAULT_DURATION]
-        await self._submitted(
-            interaction, BlockRequest(user_id=person, reason=self._reason.value.strip(), lasting=duration)
+        request = BlockRequest(
+            user_id=None if person is None else person.id,
+            reason=self._reason.value.strip(),
+            lasting=duration,
+            is_bot=person is not None and person.bot,
         )
+        await self._submitted(interaction, request)
 
 
 class LiftForm(_Form):

@@ -28,7 +28,7 @@ from bot.ui.render.report_cards import report_answer, report_card
 from bot.ui.render.server_history import describe_change
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.server_components import ReportAction
-from cogs.server.forms import BlockForm, BlockRequest, ReportForm
+from cogs.server.forms import BlockForm, BlockRequest, ReportForm, check_blockable
 from cogs.server.log import ServerLog
 from cogs.server.removal import ResultRemover
 
@@ -187,6 +187,7 @@ class ReportResultMenu(commands.Cog):
         report = await self._load_report(interaction, report_id)
         if not _may_block(interaction.permissions):
             raise Refused(_("Only people with Manage Server or Time out members can block somebody."))
+        check_blockable(report.author_id, by=interaction.user.id)
         now = self._clock.now()
         until = None if request.lasting is None else now + request.lasting
         await self._reports.close_with_block(report, reason=request.reason, until=until, by=interaction.user.id, at=now)

@@ -191,10 +191,17 @@ async def test_a_block_stops_new_runs_and_lets_one_go_on(
     await draw(environment, noah, pictures)
 
 
-async def test_nobody_is_locked_out_of_the_rules(ada: Person, pictures: Channel) -> None:
+async def test_neither_bots_nor_oneself_are_blocked(environment: Environment, ada: Person, pictures: Channel) -> None:
     card = await open_people(ada, pictures)
+    for whom, refusal in ((environment.discord.state.bot, "Bots can't be blocked"), (ada.user, "block yourself")):
+        block = {"Whom": [whom], "How long": "For good"}
+        await submit(ada, await ada.press(card, "Block somebody"), block, refusal)
+    await private_text(await ada.use_command(pictures, "server rules"), "Nobody is blocked")
+
+
+async def test_nobody_is_locked_out_of_the_rules(ada: Person, olga: Person, pictures: Channel) -> None:
     block = {"Whom": [ada.user], "How long": "For good"}
-    await submit(ada, await ada.press(card, "Block somebody"), block, "for good")
+    await submit(olga, await olga.press(await open_people(olga, pictures), "Block somebody"), block, "for good")
     await private_text(await ada.use_command(pictures, "draw", {"prompt": "a fox"}), "can't use this bot")
     await private_text(await ada.press(await open_people(ada, pictures), "Lift"), "Nobody is blocked")
 
