@@ -26,9 +26,23 @@ _NEGATIVE: Final = "negative"  # in the name of an input: what the model is told
 
 
 def read_words(text: str) -> tuple[str, ...]:
-    """Return the words of a form, one a line or between commas, each once; as many and as long as are kept."""
-    words = (" ".join(part.split())[:REFUSED_WORD_CHARS] for part in re.split(r"[\n,;]", text))
-    return tuple(dict.fromkeys(word for word in words if _normalize(word)))[:REFUSED_WORDS]
+    """Return the words of a form, one a line or between commas, each once; without those that cannot be used."""
+    return tuple(word for word in _split(text) if _is_usable(word))[:REFUSED_WORDS]
+
+
+def list_unusable_words(text: str) -> tuple[str, ...]:
+    """Return the words of a form that ``read_words`` leaves out: too long, without letters or digits, or too many."""
+    kept = set(read_words(text))
+    return tuple(word for word in _split(text) if word not in kept)
+
+
+def _split(text: str) -> Iterable[str]:
+    parts = (" ".join(part.split()) for part in re.split(r"[\n,;]", text))
+    return dict.fromkeys(part for part in parts if part)
+
+
+def _is_usable(word: str) -> bool:
+    return len(word) <= REFUSED_WORD_CHARS and bool(_normalize(word))
 
 
 def find_refused_word(run_input: Mapping[str, Any], words: Iterable[str]) -> str | None:

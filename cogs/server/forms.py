@@ -32,8 +32,9 @@ from bot.rules.server_rules import (
     RoleLimits,
     ServerRules,
 )
-from bot.rules.words import read_words
-from bot.ui.render.server_words import delivery_words, log_line_words
+from bot.rules.words import list_unusable_words, read_words
+from bot.ui.first_response import follow_up_privately
+from bot.ui.render.server_words import delivery_words, describe_unusable_words, log_line_words
 from bot.ui.respond import report_error
 
 Interaction = discord.Interaction[Any]
@@ -207,6 +208,8 @@ class SafetyForm(_Form):
                 )
             )
         await self._submitted(interaction, lambda rules: replace(rules, refused_words=words, checker=chosen))
+        if unusable := list_unusable_words(self._words.value):
+            await follow_up_privately(interaction, content=describe_unusable_words(unusable))
 
 
 class GalleryForm(_Form):

@@ -139,7 +139,9 @@ async def test_a_members_refusals_say_what_to_do_and_cost_nothing(
     await set_command(ada, pictures, "/draw", {"Offer it in this server": False})
     await private_text(await mia.use_command(pictures, "draw", {"prompt": "a fox"}), "switched off", "/server show")
     await set_command(ada, pictures, "/draw", {**NO_RULE, "Only in age-restricted channels": False})
-    await set_section(ada, pictures, "safety", {"Refused words, one per line": "gun\nbig knife"})
+    opened = await ada.press(await open_rules(ada, pictures), "Edit safety")
+    saved = await ada.submit(opened, {"Refused words, one per line": "gun\nbig knife\n!!!"})
+    await private_text(saved, "2 refused words", "Saved without !!!")
     await private_text(
         await mia.use_command(pictures, "draw", {"prompt": "a ｂｉｇ kni\u200bfe"}), "“big knife”", "Change"
     )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.limits import REFUSED_WORD_CHARS, REFUSED_WORDS
-from bot.rules.words import find_refused_word, read_words
+from bot.rules.words import find_refused_word, list_unusable_words, read_words
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,17 @@ def test_input_without_end_is_not_followed() -> None:
 def test_words_of_a_form_are_lines_or_parts() -> None:
     assert read_words("gun\n  big   gun , knife;gun\n\n, \u200b,---") == ("gun", "big gun", "knife")
     assert len(read_words("\n".join(f"word{number}" for number in range(999)))) == REFUSED_WORDS
-    assert read_words("x" * 999) == ("x" * REFUSED_WORD_CHARS,)
+    assert read_words("x" * REFUSED_WORD_CHARS) == ("x" * REFUSED_WORD_CHARS,)
+
+
+def test_words_that_cannot_be_used_are_known() -> None:
+    too_long = "x" * (REFUSED_WORD_CHARS + 1)
+    text = f"gun\n{too_long}\n!!!\nknife"
+    assert read_words(text) == ("gun", "knife")
+    assert list_unusable_words(text) == (too_long, "!!!")
+    many = [f"word{number}" for number in range(REFUSED_WORDS + 2)]
+    assert list_unusable_words("\n".join(many)) == tuple(many[-2:])
+    assert list_unusable_words("gun, , gun\n") == ()
 
 
 @given(st.text(max_size=200), st.lists(st.text(max_size=10), max_size=5))

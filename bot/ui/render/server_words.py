@@ -1,13 +1,19 @@
 """A server's rules in words, as cards, forms, the history and refusals share them."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from bot.formatting import join_facts
 from bot.language import _, ngettext
+from bot.limits import REFUSED_WORD_CHARS, REFUSED_WORDS
 from bot.money.amounts import format_dollars
 from bot.rules.server_rules import CommandRule, Delivery, LogLine, RoleLimits, Section
 from bot.store.errors import QuotaExceeded, QuotaKind
+from bot.ui.render.markdown import escape, one_line
+
+_WORDS_SHOWN: Final = 5
+_WORD_CHARS: Final = 30
 
 
 def explain_server_quota(exceeded: QuotaExceeded) -> str:
@@ -100,3 +106,15 @@ def result_in_thread(thread: int) -> str:
 def keeps_covered() -> str:
     """Return why a result cannot be uncovered."""
     return _("This server keeps pictures behind a spoiler.")
+
+
+def describe_unusable_words(words: Sequence[str]) -> str:
+    """Return which refused words of a form were not saved, and why."""
+    shown = [escape(one_line(word, _WORD_CHARS)) for word in words[:_WORDS_SHOWN]]
+    if len(words) > _WORDS_SHOWN:
+        more = len(words) - _WORDS_SHOWN
+        shown.append(ngettext("{count} more", "{count} more", more).format(count=more))
+    return _(
+        "Saved without {words}. A refused word needs a letter or a digit and has at most {chars} characters, "
+        "and a server has at most {most}."
+    ).format(words=", ".join(shown), chars=REFUSED_WORD_CHARS, most=REFUSED_WORDS)
