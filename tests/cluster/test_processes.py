@@ -14,6 +14,8 @@ from tests.cluster.cluster import LEASE_SECONDS, LONG, QUICK, TAKEOVER, BotClust
 from tests.faults.environment import eventually
 from tests.postgresql import PostgresqlServer, run_server
 
+pytestmark = pytest.mark.timeout(300)  # each starts several processes
+
 SHORT = {"LEASE_SECONDS": str(LEASE_SECONDS)}
 CREATE = "POST /v1/predictions"
 

@@ -165,7 +165,7 @@ async def test_a_slow_webhook_of_a_cog_server_is_waited_for(tmp_path: Path) -> N
 
 async def test_more_runs_than_places_take_turns(bot: BotWithCog) -> None:
     runs = [
-        await bot.paint(f"wish {n}", who, number_of_outputs=1, seconds=1.5)
+        await bot.paint(f"wish {n}", who, number_of_outputs=1, seconds=4)
         for n, who in enumerate(("mia", "noah", "ada"))
     ]
     texts = await collect(lambda: " ".join(run.card_text for run in runs), until=lambda: all(r.is_over for r in runs))

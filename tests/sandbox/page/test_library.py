@@ -103,7 +103,7 @@ async def _like_find_show_export_and_erase(driver: PageDriver) -> None:
     erasing = await use(driver, "privacy delete")
     await erasing.get_by_role("button", name="Delete data and messages").click()
     await expect(erasing).to_contain_text("Deleted")
-    await expect(driver.page.get_by_text("library-1.zip")).to_have_count(0, timeout=20_000)
+    await expect(driver.page.get_by_text("library-1.zip")).to_have_count(0, timeout=60_000)
     await driver.open_channel(GALLERY)
     await expect(copy).to_have_count(0, timeout=20_000)
     await driver.open_channel("pictures")
