@@ -16,6 +16,7 @@ SEPARATOR: Final = " · "  # between facts on one line
 
 _JOINED: Final = ("Mn", "Me", "Sk")  # accents, variation selectors, skin tones
 _JOINER: Final = "\u200d"
+_SCHEME: Final = re.compile("https?://", re.IGNORECASE)
 _PUNCTUATION: Final = " \n,.;:–-("
 # Controls, direction marks, and letters without a glyph.
 _INVISIBLE: Final = re.compile(
@@ -89,7 +90,8 @@ def remove_terminal_sequences(text: str) -> str:
 def truncate(text: str, limit: int) -> str:
     """Return the text in at most ``limit`` characters, ended by "…" at the end of a word where it was longer.
 
-    Accents and joined emoji are not torn apart. A word longer than half of the limit is cut through.
+    Accents and joined emoji are not torn apart. A word longer than half of the limit is cut through, but a web address
+    is left out instead, or loses its scheme: what is left of it must not be a link to somewhere else.
     """
     if len(text) <= limit:
         return text
@@ -102,6 +104,13 @@ def truncate(text: str, limit: int) -> str:
     if not text[end].isspace():
         space = max(head.rfind(" "), head.rfind("\n"))
         head = head[:space] if space > limit // 2 else head
+    kept = head.rstrip()
+    word = kept.split()[-1] if kept else ""
+    scheme = _SCHEME.search(word)
+    if scheme is not None:
+        if text[len(kept)].isspace() and len(kept) + 2 <= limit:
+            return f"{kept} {ELLIPSIS}"
+        head = kept[: len(kept) - len(word) + scheme.start()].rstrip(_PUNCTUATION) or word[scheme.end() :]
     return head.rstrip(_PUNCTUATION) + ELLIPSIS
 
 

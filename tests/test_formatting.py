@@ -119,3 +119,15 @@ def test_a_line_has_no_colours_controls_or_direction_marks(text: str, plain: str
 @given(st.text(alphabet="\x1b\x9b\x9d[];m0\\x a\x07", max_size=200))
 def test_nothing_of_a_terminal_sequence_is_left_invisible(text: str) -> None:
     assert single_line(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a fox like https://example.org/pictures/fox.png", "a fox like…"),
+        ("https://example.org/pictures/of/foxes/fox.png", "example.org/pictures/…"),
+        ("see https://example.org/fox now and then and so on", "see https://example.org/fox …"),
+    ],
+)
+def test_a_shortened_text_has_no_wrong_link(text: str, shown: str) -> None:
+    assert truncate(text, 30) == shown
