@@ -8,7 +8,7 @@ MICROS: Final = 1_000_000  # in a dollar, and in one unit of a quantity
 CENT: Final = MICROS // 100
 AMOUNT_MAX: Final = 10**9 * MICROS  # far from the 64 bits of a column, and more than any card has
 
-_DOLLARS: Final = re.compile(r"\$?\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?:\$|usd|dollars?)?", re.IGNORECASE)
+_DOLLARS: Final = re.compile(r"\$?\s{0,4}([0-9]{1,9}(?:\.[0-9]{1,6})?)\s{0,4}(?:\$|usd|dollars?)?", re.IGNORECASE)
 
 
 def parse_dollars(text: str) -> int:
