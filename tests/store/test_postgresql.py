@@ -72,8 +72,12 @@ def own_server() -> Iterator[PostgresqlServer]:
 
 
 async def test_alembic_finds_no_difference(created_url: str, clock: VirtualClock) -> None:
+    def is_in_metadata(_object: object, name: str | None, *_: object) -> bool:
+        return name != "library_entries_by_words"  # of the expression in bot.store.full_text
+
     def compare(connection: Connection) -> object:
-        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+        opts = {"compare_type": True, "include_object": is_in_metadata}
+        return compare_metadata(MigrationContext.configure(connection, opts=opts), metadata)
 
     store = await Store.open(created_url, clock=clock)
     assert await store.database.read(compare) == []
