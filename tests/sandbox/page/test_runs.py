@@ -137,7 +137,7 @@ async def test_text_streams_and_the_inspector_shows_the_run(driver: PageDriver, 
     await driver.page.get_by_role("tab", name="Run").click()
     pane = driver.page.get_by_role("tabpanel")
     await expect(pane).to_contain_text(prediction)
-    await expect(pane).to_contain_text("delivered_at")
+    await expect(pane).to_contain_text("delivered_at", timeout=20_000)
     await expect(pane.locator(".event.done")).to_have_count(1)
     await driver.page.get_by_role("tab", name="Calls").click()
     create = driver.page.locator(".call", has_text="/predictions").filter(has_text="201").last
