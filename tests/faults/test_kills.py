@@ -114,7 +114,7 @@ async def test_killed_between_two_steps(bot: BotUnderTest, point: str) -> None:
     await run.assert_consistent(images=2)
     outputs = bot.query("SELECT name, attachment_id FROM run_outputs ORDER BY number")
     ids = {one.filename: one.id for one in run.message.attachments}
-    assert outputs == [{"name": name, "attachment_id": ids[name]} for name in run.images]
+    assert outputs == [{"name": name, "attachment_id": ids[name]} for name in sorted(run.images)]
     assert run.follow_ups == []
     assert len(bot.replicate.calls.creates) == 1
 

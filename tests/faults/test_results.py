@@ -87,7 +87,7 @@ async def test_a_result_is_deleted_when_discord_is_back(bot: BotUnderTest) -> No
 
 
 async def test_a_private_run_is_moved_and_survives_a_kill(bot: BotUnderTest) -> None:
-    bot.replicate.faults.add("slow-start", seconds=8)
+    bot.replicate.faults.add("slow-start", seconds=30)
     run = await bot.generate(visibility="private")
     await eventually(lambda: run.state == "submitted")
     assert run.message.ephemeral

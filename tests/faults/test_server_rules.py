@@ -49,8 +49,9 @@ async def test_a_report_has_one_card_if_killed_while_it_is_sent(bot: BotUnderTes
 async def test_a_picture_is_not_shown_if_its_check_was_cut_off(open_bot: OpenBot) -> None:
     async with open_bot(COMMANDS=f"{COMMANDS},check=sandbox/classifier") as bot:
         await set_rules(bot, "safety", **{"Look at pictures with": ["/check"]})
+        bot.replicate.faults.add("slow-start", seconds=3)
         run = await bot.generate(images=1)
-        await eventually(lambda: run.state == "running")
+        await eventually(lambda: run.state == "submitted")
         fault = bot.replicate.faults.add("silence", on=CREATE)
         await eventually(lambda: fault.hits)
         await bot.kill()
