@@ -8,8 +8,8 @@ from typing import Any
 from bot.actor import Actor
 from bot.errors import Refused
 from bot.language import _, ngettext
+from bot.rules.refused_words import find_refused_word
 from bot.rules.server_rules import CommandRule, Delivery, RoleLimits, ServerRules, most_generous
-from bot.rules.words import find_refused_word
 from bot.visibility import Visibility
 
 

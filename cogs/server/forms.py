@@ -24,6 +24,7 @@ from bot.limits import (
     SELECT_OPTIONS,
     TEXT_INPUT_CHARS,
 )
+from bot.rules.refused_words import list_unusable_words, read_words
 from bot.rules.server_rules import (
     EVERY_COMMAND,
     CommandRule,
@@ -32,7 +33,6 @@ from bot.rules.server_rules import (
     RoleLimits,
     ServerRules,
 )
-from bot.rules.words import list_unusable_words, read_words
 from bot.ui.first_response import follow_up_privately
 from bot.ui.render.server_words import delivery_words, describe_unusable_words, log_line_words
 from bot.ui.respond import report_error

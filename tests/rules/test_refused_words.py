@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.limits import REFUSED_WORD_CHARS, REFUSED_WORDS
-from bot.rules.words import find_refused_word, list_unusable_words, read_words
+from bot.rules.refused_words import find_refused_word, list_unusable_words, read_words
 
 
 @pytest.mark.parametrize(
