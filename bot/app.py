@@ -361,6 +361,7 @@ class App:
             workers=self._workers,
             ownership=ownership,
             budget_for=self._create_budget,
+            count_processes=self._count_processes,
             keep_result=self._library.thumbnails.keep,
             check_picture=checker.check,
             on_delivered=self._server_log.post_run,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import discord
 from discord import app_commands
@@ -24,6 +24,8 @@ from bot.ui.permissions import may_repeat
 from bot.ui.render.markdown import escape, format_name, one_line
 from bot.ui.render.server_words import keeps_covered
 from cogs.server.log import ServerLog
+
+_SITUATION: Final = "server_situation"  # in an interaction's extras
 
 
 def actor_of(interaction: discord.Interaction[Any]) -> Actor:
@@ -126,14 +128,23 @@ class RunAccess:
         return self._rules(server=await self.load_situation(interaction))
 
     async def load_situation(self, interaction: discord.Interaction[Any]) -> ServerSituation | None:
-        """Return the rules of the interaction's server without what is gone there, None outside servers."""
+        """Return the rules of the interaction's server without what is gone there, None outside servers.
+
+        They are read once for an interaction, which asks more than once before its first response.
+        """
         if interaction.guild_id is None:
             return None
+        if _SITUATION not in interaction.extras:
+            interaction.extras[_SITUATION] = await self._read_situation(interaction, interaction.guild_id)
+        situation: ServerSituation = interaction.extras[_SITUATION]
+        return situation
+
+    async def _read_situation(self, interaction: discord.Interaction[Any], guild_id: int) -> ServerSituation:
         now = self._clock.now()
-        rules, block = await self._servers.get_situation(interaction.guild_id, interaction.user.id, now=now)
+        rules, block = await self._servers.get_situation(guild_id, interaction.user.id, now=now)
         known = known_places(interaction.guild)
         return ServerSituation(
-            guild_id=interaction.guild_id,
+            guild_id=guild_id,
             rules=rules if known is None else leave_out_gone(rules, known),
             block=None if block is None else replace(block, reason=escape(one_line(block.reason, BLOCK_REASON_CHARS))),
         )

@@ -1,5 +1,6 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -84,9 +85,11 @@ class RunStarter:
         options, else ``visibility``, else the command's default. Raises UserError if the run cannot start; nothing is
         billed then. Returns None if a question about its cost comes first.
         """
-        await self._access.decide(interaction, command=command.name, target=command.target)  # before what is entered
+        _, preferences = await asyncio.gather(
+            self._access.decide(interaction, command=command.name, target=command.target),  # before what is entered
+            self._personal.get_preferences(interaction.user.id),
+        )
         values, chosen = take_visibility(command.layout, values)
-        preferences = await self._personal.get_preferences(interaction.user.id)
         placement = await self._personal.place(interaction, command.layout, values, chosen=preferences)
         options = _parse(command, placement)
         decision = await self._access.decide(

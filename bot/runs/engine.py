@@ -126,6 +126,7 @@ class Engine:
         pricing: Pricing | None = None,
         ownership: Ownership = SOLE_OWNER,
         budget_for: Callable[[Backend], CreateBudget | None] = lambda _: None,
+        count_processes: Callable[[], int] = lambda: 1,
         keep_result: KeepResult = keep_nothing,
         check_picture: CheckPicture = check_nothing,
         on_delivered: OnDelivered = tell_nobody,
@@ -136,6 +137,7 @@ class Engine:
         self._on_delivered = on_delivered
         self._ownership = ownership
         self._budget_for = budget_for
+        self._count_processes = count_processes
         self._clock = clock
         self._policy = policy
         self._pricing = pricing or Pricing(clock=clock)
@@ -171,7 +173,9 @@ class Engine:
             pricing=self._pricing,
             own_turns=self._own_turns,
             create_queue=CreateQueue(clock=self._clock, pace=backend.pace, budget=self._budget_for(backend)),
-            poll_limiter=PollLimiter(backend, clock=self._clock, policy=self._policy),
+            poll_limiter=PollLimiter(
+                backend, clock=self._clock, policy=self._policy, count_processes=self._count_processes
+            ),
             inputs=inputs,
             reconciler=Reconciler(
                 backend=backend,

@@ -1,7 +1,7 @@
 """The numbers that runs go by (limits, intervals, timeouts), and what applies them: the limit on polls."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -81,7 +81,8 @@ class Policy:
     def poll_interval(self, age: float, *, webhooks: bool, active: int) -> float:
         """Return the seconds until the next poll of a prediction that is ``age`` seconds old.
 
-        ``active`` runs share the polls that Replicate allows, so with many runs each is polled less often.
+        ``active`` runs share the polls that Replicate allows, so with many runs each is polled less often. The runs of
+        other processes count as well.
         """
         if webhooks:
             interval = self.poll_interval_with_webhooks
@@ -109,23 +110,33 @@ class PollLimiter:
 
     Routine polls leave room in the minute for urgent ones, after which the end of a run or a cancel is shown: they are
     made when ``routine_delay`` has passed. ``tracked`` counts the runs that are polled.
+
+    Replicate's limit is that of an account, so each of ``count_processes`` makes an equal part of the polls.
     """
 
-    def __init__(self, backend: Backend, *, clock: Clock, policy: Policy) -> None:
+    def __init__(
+        self, backend: Backend, *, clock: Clock, policy: Policy, count_processes: Callable[[], int] = lambda: 1
+    ) -> None:
         self.tracked = 0
         self._backend = backend
         self._clock = clock
-        self._routine_per_minute = policy.routine_polls_per_minute
+        self._count_processes = count_processes
+        self._policy = policy
         self._window = SlidingWindow(policy.polls_per_minute, _MINUTE)
         self._next_routine = 0.0
         self._slots = asyncio.Semaphore(policy.concurrent_polls)
+
+    @property
+    def tracked_by_all(self) -> int:
+        """About how many runs all processes poll."""
+        return self.tracked * self._count_processes()
 
     def routine_delay(self) -> float:
         """Return the seconds until a routine poll may be made.
 
         Once the minute is full, each caller gets a time of its own.
         """
-        now, limit = self._clock.monotonic(), self._routine_per_minute
+        now, limit = self._clock.monotonic(), self._own_part(self._policy.routine_polls_per_minute)
         if self._window.free_at(now, limit=limit) <= now:
             return 0.0
         self._next_routine = max(self._next_routine, now) + _MINUTE / limit
@@ -134,8 +145,14 @@ class PollLimiter:
     async def poll(self, prediction_id: str) -> Prediction:
         """Return the prediction as it is now; errors are those of the client."""
         # Before a slot is taken: waiting for the minute must not hold up others.
-        while (free_at := self._window.free_at(now := self._clock.monotonic())) > now:
+        while (free_at := self._free_at(now := self._clock.monotonic())) > now:
             await self._clock.sleep(max(free_at - now, _SLEEP_MIN))
         self._window.record(now)
         async with self._slots:
             return await self._backend.get(prediction_id)
+
+    def _free_at(self, now: float) -> float:
+        return self._window.free_at(now, limit=self._own_part(self._policy.polls_per_minute))
+
+    def _own_part(self, limit: int) -> int:
+        return max(limit // self._count_processes(), 1)

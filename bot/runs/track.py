@@ -298,7 +298,7 @@ class _Tracker:
         interval = self._policy.poll_interval(
             self._active.age().total_seconds(),
             webhooks=self._active.run.webhook is not None and self._is_streaming and not self._is_quiet,
-            active=self._services.poll_limiter.tracked,
+            active=self._services.poll_limiter.tracked_by_all,
         )
         if self._active.is_canceling or self._active.past_deadline:
             return min(interval, _POLL_INTERVAL_CANCELING)

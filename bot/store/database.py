@@ -1,7 +1,7 @@
 """The open database: its queues of transactions."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -10,11 +10,14 @@ from bot.clock import Clock
 from bot.observability.metrics import Metrics
 from bot.store.connection import DatabaseConnection
 from bot.store.errors import convert_error
-from bot.store.job_queue import JobQueue
+from bot.store.job_queue import GROUP_COMMIT_MAX, JobQueue
 from bot.store.location import DatabaseLocation
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
+
+# Few, because one of them may be long; more than one, because under load each turn of a thread waits for the others'.
+_READ_BATCH: Final = 8
 
 
 class Database:
@@ -32,8 +35,11 @@ class Database:
         self.location = location
         self._clock = clock
         self._metrics = metrics
-        self._writer = JobQueue(writers, name="store-writer", clock=clock, group_commit=len(writers) == 1)
-        self._reader = JobQueue(readers, name="store-reader", clock=clock) if readers else self._writer
+        alone = len(writers) == 1  # several commit beside each other
+        self._writer = JobQueue(writers, name="store-writer", clock=clock, batch_size=GROUP_COMMIT_MAX if alone else 1)
+        self._reader = (
+            JobQueue(readers, name="store-reader", clock=clock, batch_size=_READ_BATCH) if readers else self._writer
+        )
         self._urgent: JobQueue | None = None
 
     @classmethod

@@ -52,18 +52,18 @@ class _Outcome:
 class JobQueue:
     """Runs jobs in order, as many at once as it has connections.
 
-    ``group_commit``: jobs that are queued at the same moment share one transaction and one flush to disk. When one of
-    them raises, all are rolled back and each is run again alone. So a job may run twice, and must touch nothing but
-    the database.
+    ``batch_size``: so many jobs that are queued at the same moment share one transaction: one flush to disk, and one
+    turn of the connection's thread. When one of them raises, all are rolled back and each is run again alone. So a job
+    may run twice, and must touch nothing but the database.
 
     ``works``: whether the database made the latest transaction. A locked one keeps a transaction waiting for seconds
     before it fails, so everything that is queued by then fails with it: nobody waits for a thousand others.
     """
 
     def __init__(
-        self, connections: Sequence[DatabaseConnection], *, name: str, clock: Clock, group_commit: bool = False
+        self, connections: Sequence[DatabaseConnection], *, name: str, clock: Clock, batch_size: int = 1
     ) -> None:
-        self._batch_size = GROUP_COMMIT_MAX if group_commit else 1
+        self._batch_size = batch_size
         self._clock = clock
         self._queue: asyncio.Queue[_QueuedJob | None] = asyncio.Queue()
         self._closed = False

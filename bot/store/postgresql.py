@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLE_URL: Final = "postgresql://replicord:password@localhost/replicord"
 
-_WRITERS = 6
+_WRITERS = 16
 _READERS = 2
 
 # A server that has vanished is noticed within these times (seconds and milliseconds), by the client and by the server:
@@ -97,7 +97,7 @@ class PostgresqlLocation:
 
     @property
     def writers(self) -> int:
-        """Six: a transaction is four and more round trips, and one that waits keeps only its own connection."""
+        """Sixteen: a transaction is up to ten round trips, and one that waits keeps only its own connection."""
         return _WRITERS
 
     @property

@@ -1,14 +1,21 @@
 """A prediction is tracked to its end, whatever its stream and polls do."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from bot.aio import cancel_and_wait
 from bot.backends.errors import NoResponse, ResponseTooLarge
 from bot.backends.prediction import Status
 from bot.outputs.items import TextItem
 from bot.runs.outcome import FailureCode, FailureReason, failure_of
+from bot.runs.policy import PollLimiter
 from bot.runs.snapshot import Phase, WarningCode
 from bot.store.models import Run, RunState
 from tests.runs.environment import AUTHOR, TEXT, Environment
+from tests.runs.fake_served import FakeServed
 
 URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 6))
 
@@ -389,6 +396,20 @@ async def test_a_thousand_runs_stay_within_the_poll_limit(env: Environment) -> N
     pause = env.policy.poll_interval(3.0, webhooks=False, active=1000)
     assert 1000 * 60 / pause <= env.policy.routine_polls_per_minute
     assert env.policy.deadline == timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+async def test_processes_divide_the_polls_of_a_minute(env: Environment, processes: int) -> None:
+    await env.start()
+    policy = replace(env.policy, polls_per_minute=60)
+    limiter = PollLimiter(FakeServed(env.replicate), clock=env.clock, policy=policy, count_processes=lambda: processes)
+    limiter.tracked = 10
+    assert limiter.tracked_by_all == 10 * processes
+    before = env.replicate.polls
+    polls = [asyncio.create_task(limiter.poll(env.replicate.only.now.id)) for _ in range(100)]
+    await env.clock.settle()
+    assert env.replicate.polls - before == 60 // processes
+    await cancel_and_wait(polls)
 
 
 async def test_a_changed_wall_clock_ends_no_run(env: Environment) -> None:

@@ -81,6 +81,22 @@ async def test_queued_transitions_share_a_transaction(store: Store) -> None:
     assert len(commits) == 3  # the busy one's, and two for the rest
 
 
+async def test_reads_of_one_moment_share_transactions(store: Store) -> None:
+    await store.runs.reserve(make_run("read"), ())
+    transactions: list[Connection] = []
+
+    def count(connection: Connection) -> None:
+        transactions.append(connection)
+
+    event.listen(Engine, "begin", count)
+    try:
+        found = await asyncio.gather(*(store.runs.get("read") for _ in range(40)))
+    finally:
+        event.remove(Engine, "begin", count)
+    assert None not in found
+    assert len(transactions) <= 10
+
+
 async def test_job_of_a_cancelled_caller_is_skipped(store: Store) -> None:
     async with busy_writer(store):
         cancelled = asyncio.create_task(store.runs.reserve(make_run("cancelled"), ()))
