@@ -111,7 +111,8 @@ class Observer:
         run.edited_at = run.edited_at or now
         if (tick := newest_tick(message.text)) is not None and (run.newest_tick is None or tick > run.newest_tick):
             run.newest_tick = tick
-        run.images = max(run.images, len(message.attachments))
+        shown = [one for one in message.attachments if not one.filename.startswith("place-")]
+        run.images = max(run.images, len(shown))
         if run.first_visible_at is None and (run.newest_tick is not None or run.images):
             run.first_visible_at = now
         if run.final_at is None and _is_final(message):

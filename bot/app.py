@@ -41,7 +41,7 @@ from bot.leased_work import LeasedWork
 from bot.limits import FILE_BYTES, MIB, OUTPUT_DOWNLOADS, SHRINK_SECONDS
 from bot.maintenance import Maintenance, RetentionPeriods
 from bot.media.images import shrink_image_file
-from bot.observability.discord_metrics import DiscordMetrics
+from bot.observability.discord_metrics import DiscordMetrics, is_measured
 from bot.observability.health_checks import HealthChecks
 from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
@@ -740,6 +740,8 @@ class App:
         if self._cluster is not None:
             self._cluster.update_metrics()
         for shard, seconds in self._client.latencies:
+            if not is_measured(seconds):
+                continue
             self._metrics.gateway_latency.labels(shard=str(shard)).set(seconds)
         return self._metrics.exposition()
 

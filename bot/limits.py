@@ -40,6 +40,12 @@ DISCORD_START_WAIT_MAX: Final = timedelta(hours=1)
 
 IDENTIFY_INTERVAL: Final = timedelta(seconds=5)  # between two of a bucket, shard_id % max_concurrency (topics/gateway)
 
+# Our own: a longer round trip to the gateway is no measurement. discord.py notes when a heartbeat was sent only after
+# that, and takes one that is answered sooner for the one before, 41 s ago. From so many seconds on, its warning of a
+# delay is about that; of an event loop that stands still for so long it warns in other words, too.
+LATENCY_MAX: Final = 10.0
+HEARTBEAT_DELAY_MAX: Final = 30.0
+
 RUN_ID_PATTERN: Final = r"[0-9A-Za-z_-]{1,64}"  # our own ids have twelve characters; those of others have to fit, too
 
 # Discord: messages (resources/message, reference#uploading-files)

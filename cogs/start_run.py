@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -118,13 +119,15 @@ class RunStarter:
         default = default_visibility(command.visibility, preferences)
         visibility = await self._visibility(visibility or default, parent)
         visibility = stricter_visibility(visibility, decision.terms.visibility)
-        response = await self._places.acknowledge(interaction, visibility, decision.terms)
         run_id = self._new_id()
-        async with (
-            self._engine.hold_place(run_id, interaction.user.id, server=server),
-            self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
-            self._places.open(interaction, response) as place,
-        ):
+        async with AsyncExitStack() as stack:
+            # A refusal is the first response: one that follows a public message would answer to a deleted one.
+            await stack.enter_async_context(self._engine.hold_place(run_id, interaction.user.id, server=server))
+            response = await self._places.acknowledge(interaction, visibility, decision.terms)
+            files = await stack.enter_async_context(
+                self._inputs.read(interaction.client, options, owner=interaction.user.id)
+            )
+            place = await stack.enter_async_context(self._places.open(interaction, response))
             run = Run(
                 id=run_id,
                 command=command.name,
@@ -230,11 +233,15 @@ class RunStarter:
         ):
             return None
         visibility = stricter_visibility(run.visibility, decision.terms.visibility)
-        response = await self._places.acknowledge(interaction, visibility, decision.terms)
-        async with self._places.open(interaction, response) as place:
+        run_id, server = self._new_id(), server_quota(decision.terms)
+        async with AsyncExitStack() as stack:
+            # A refusal is the first response: one that follows a public message would answer to a deleted one.
+            await stack.enter_async_context(self._engine.hold_place(run_id, interaction.user.id, server=server))
+            response = await self._places.acknowledge(interaction, visibility, decision.terms)
+            place = await stack.enter_async_context(self._places.open(interaction, response))
             repeated = repeat_run(
                 run,
-                id=self._new_id(),
+                id=run_id,
                 author_id=interaction.user.id,
                 author_name=interaction.user.display_name,
                 place=place,
@@ -251,7 +258,7 @@ class RunStarter:
             return await self._engine.start(
                 repeated,
                 files=files,
-                server=server_quota(decision.terms),
+                server=server,
                 limits=budget_limits(decision.terms, interaction.user.id),
                 roles=actor_of(interaction).roles,
             )

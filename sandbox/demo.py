@@ -29,7 +29,7 @@ _PROMPT = "a friendly astronaut, orange suit, short hair"
 _COMMAND = re.compile(r"/(?:generate|enhance|paint)\b")
 _MENTION = re.compile(r"<@(\d+)>")
 _LINK = re.compile(r"\[([^]]*)]\([^)]*\)")
-_TIMESTAMP = re.compile(r"(?: · )?<t:\d+(?::\w)?>")
+_TIMESTAMP = re.compile(r"(?: · )?(?:requested )?<t:\d+(?::\w)?>")
 _MARKUP = re.compile(r"\*\*|^-# |^> ?", re.MULTILINE)
 
 

@@ -12,6 +12,7 @@ from rapidfuzz import fuzz, process
 from bot.backends.errors import BackendError
 from bot.backends.replicate.types import ModelRef
 from bot.backends.target import ServedModel, Target
+from bot.catalog.output_media import note_media
 from bot.catalog.resolve import ModelResolver, ResolvedModel, as_user_errors
 from bot.catalog.search import ModelSummary
 from bot.clock import Clock
@@ -104,7 +105,7 @@ def prepare_command(
         description=spec.description or resolved.description or f"Run {resolved.target.model}",
         target=resolved.target,
         layout=layout,
-        output_schema=output_schema,
+        output_schema=note_media(output_schema, fields, spec.role if role_problem is None else None),
         role=spec.role if role_problem is None else None,
         hidden=frozenset({*hidden, *spec.hidden}),
         limits=spec.limits,

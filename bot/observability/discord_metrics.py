@@ -19,6 +19,7 @@ import aiohttp
 import structlog
 
 from bot.clock import Clock
+from bot.limits import LATENCY_MAX
 from bot.observability.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ _TRANSPORT_PATHS: Final = (
 # What an interaction that is no command is called in the metrics, by its type.
 _PURPOSES: Final = {"component": "button", "modal_submit": "modal"}
 _PENDING_INTERACTIONS_MAX: Final = 4096  # an interaction without an acknowledgement is dropped after so many others
+
+
+def is_measured(latency: float) -> bool:
+    """Return whether a latency that discord.py tells, in seconds, is one; before the first heartbeat it is infinite."""
+    return 0 <= latency <= LATENCY_MAX
 
 
 class DiscordMetrics:

@@ -18,7 +18,7 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import Processor
 
-from bot.limits import LOG_CHARS_WRITTEN
+from bot.limits import HEARTBEAT_DELAY_MAX, LOG_CHARS_WRITTEN
 from bot.secrets import is_secret_name
 
 LogFormat = Literal["people", "json"]
@@ -65,6 +65,9 @@ _VALUE: Final = re.compile(rf"(?!None\b|null\b)[^,;&{_END}]+")
 _QUIET_LOGGERS: Final = ("httpx", "httpcore", "aiohttp.access", "alembic", "discord.client")
 # Logs every value of every statement: tokens that match no pattern, prompts, images. Silent even at DEBUG.
 _SILENT_LOGGERS: Final = ("aiosqlite",)
+
+_GATEWAY_LOGGER: Final = "discord.gateway"
+_DELAY_WARNING: Final = "Can't keep up"
 
 _run_context: ContextVar[Callable[[], Mapping[str, object]] | None] = ContextVar("run_context", default=None)
 
@@ -114,8 +117,16 @@ def configure_logging(
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     for name in _SILENT_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(_GATEWAY_LOGGER).addFilter(_is_true_delay)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
+
+
+def _is_true_delay(record: logging.LogRecord) -> bool:
+    """Drop discord.py's warning of a delayed heartbeat where it is about a race: see ``HEARTBEAT_DELAY_MAX``."""
+    if not str(record.msg).startswith(_DELAY_WARNING) or not isinstance(record.args, tuple):
+        return True
+    return not any(isinstance(one, float) and one >= HEARTBEAT_DELAY_MAX for one in record.args)
 
 
 @contextmanager

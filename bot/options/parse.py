@@ -101,7 +101,7 @@ def parse_options(layout: OptionLayout, values: Mapping[str, Any], *, fetch_addr
         input=run_input,
         files=files,
         prompt=prompt if isinstance(prompt, str) and prompt.strip() else None,
-        summary=summarize(layout.fields, inputs, prompt=layout.prompt_field),
+        summary=summarize(_told_fields(layout, inputs), inputs, prompt=layout.prompt_field),
         expected_outputs=_count_outputs(layout, inputs),
         images=_find_images(layout, run_input),
     )
@@ -287,6 +287,14 @@ def _count_outputs(layout: OptionLayout, inputs: Mapping[str, Any]) -> int | Non
             return None
         product *= count
     return product if counts and product <= _MAX_EXPECTED else None
+
+
+def _told_fields(layout: OptionLayout, inputs: Mapping[str, Any]) -> Sequence[Field]:
+    """Return the fields of a summary: where one count alone is the number of outputs, what comes of it tells it."""
+    counts = [inputs.get(field.name, field.default) for field in layout.fields if field.name in layout.count_fields]
+    if sum(count != 1 for count in counts) > 1:
+        return layout.fields
+    return [field for field in layout.fields if field.name not in layout.count_fields]
 
 
 def _find_images(layout: OptionLayout, run_input: Mapping[str, Any]) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def describe_inputs(layout: "OptionLayout") -> tuple[str, ...]:
 
 
 def summarize(fields: Iterable[Field], values: Mapping[str, Any], *, prompt: str | None) -> str:
-    """Return “seed 42 · 5 outputs”: the values that differ from the defaults, without the prompt and files."""
+    """Return “seed 42 · steps 30”: the values that differ from the defaults, without the prompt and files."""
     parts: list[str] = []
     for field in fields:
         value = values.get(field.name)

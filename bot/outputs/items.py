@@ -26,6 +26,7 @@ class FileItem:
     ``name`` ("generate-03.webp") is unique within the run and the same after a restart: the reply recognizes by it
     which files Discord already has. ``source`` is its path or its content. ``size`` is in bytes. ``note`` says how the
     file was changed, if it was. ``url`` is where people can download it until ``expires_at``, empty if nowhere.
+    ``number`` is its place among the files that the model returned, from 1; 0 if it has none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class FileItem:
     note: str | None = None
     url: str = field(default="", repr=False)
     expires_at: datetime | None = None
+    number: int = 0
 
     @property
     def fits_gallery(self) -> bool:

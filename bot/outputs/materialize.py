@@ -208,6 +208,7 @@ class Materializer:
             note=note,
             url=url,
             expires_at=self._expires_at if url else None,
+            number=raw.index + 1,
         )
 
     async def _load(self, url: str, path: Path) -> DownloadedFile:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+MEDIA_TYPE: Final = "contentMediaType"
+"""The keyword for the kind of a file, such as "image/*" (JSON Schema 2020-12, validation, 8.4)."""
+
 _MAX_DEPTH: Final = 8  # of allOf, anyOf and oneOf inside each other
 _MAX_VARIANTS: Final = 200  # alternatives inside alternatives multiply; those of real models are two or three
 _MAX_SCHEMAS: Final = 2000  # inside each other that are searched for a file
@@ -81,6 +84,13 @@ def contains_files(schema: Any) -> bool:
         inner = (part for kind in kinds for part in (kind.items, *kind.properties.values()) if part)
         level = list(islice(inner, _MAX_SCHEMAS - described))
     return False
+
+
+def lists_files(schema: Any) -> bool:
+    """Return whether the output is a list of files: one for each that was asked for."""
+    items = output_type(schema).items
+    inner = output_type(items) if items else None
+    return inner is not None and inner.is_file and not inner.is_text and inner.items is None
 
 
 def describe_output(schema: Mapping[str, Any]) -> str:

@@ -16,15 +16,9 @@ from bot.runs.output_buffer import OutputBuffer
 from bot.runs.pending_writes import PendingWrites
 from bot.runs.policy import Policy
 from bot.runs.progress import LogReader, ProgressEstimator
-from bot.runs.snapshot import Phase, Progress, Reply, RunSnapshot, WarningCode
+from bot.runs.snapshot import FINAL_PHASES, Phase, Progress, Reply, RunSnapshot, WarningCode
 from bot.store.models import Run, RunState
 
-_FINAL_PHASES: Final = {
-    RunState.SUCCEEDED: Phase.SUCCEEDED,
-    RunState.FAILED: Phase.FAILED,
-    RunState.CANCELED: Phase.CANCELED,
-    RunState.ABORTED: Phase.ABORTED,
-}
 _CANCELABLE_PHASES: Final = (Phase.SENDING, Phase.RECONCILING, Phase.STARTING, Phase.RUNNING)
 # After a restart, seconds from the first poll until output is shown: for the stream to repeat what it sent before, and
 # at most until files are downloaded again.
@@ -32,6 +26,7 @@ _THUMBNAIL_WAIT: Final = 10.0  # seconds that a recovered run shows nothing, at 
 _CATCH_UP_MIN: Final = 1.0
 _CATCH_UP_MAX: Final = 20.0
 _FAILURES_BEFORE_WARNING: Final = 3
+_SAVE: Final = "save"  # the source of the warning that the database takes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +160,9 @@ class ActiveRun:
         self._progress_estimator = ProgressEstimator()
         self._clock = clock
         self._phase = Phase.QUEUED
-        self._phase_since = run.created_at
         self._queue_position: int | None = None
         self._own_position: int | None = None
+        self._looked_for_until: datetime | None = None
         self._warnings: dict[str, WarningCode] = {}
         self._holds_back = shown_before
         self._thumbnail_made: asyncio.Event | None = None  # while a thumbnail is made that the message has already
@@ -176,7 +171,7 @@ class ActiveRun:
         self._step_bar = -1  # the newest progress bar in the logs, and how many outputs there were when it began
         self._step_done = 0
         self._progress_key: tuple[object, ...] = ()
-        self._progress = Progress(phase=self._phase, since=self._phase_since)
+        self._progress = Progress(phase=self._phase)
         output.on_file_ready = self.show
 
     @property
@@ -202,8 +197,6 @@ class ActiveRun:
         self.update_row(cancel_requested_at=at, canceled_by_id=by)
         self.cancel_requested.set()
         if not self.run.state.terminal:
-            if self.run.sent_at is not None:
-                self._phase_since = at
             self.show()
         self.events.put(CancelRequested())
 
@@ -268,8 +261,9 @@ class ActiveRun:
         """Enter a phase, if it is another one, and show it."""
         if phase is not self._phase:
             self._phase = phase
-            self._phase_since = self._clock.now()
             self._queue_position = None
+            if phase is Phase.DELIVERING:  # nothing is asked of the backend any more
+                self._warnings = {source: one for source, one in self._warnings.items() if source == _SAVE}
         self.show()
 
     def set_queue_position(self, position: int) -> None:
@@ -283,6 +277,12 @@ class ActiveRun:
             self._own_position = position
             self.show()
 
+    def set_looked_for_until(self, until: datetime) -> None:
+        """Show how long the prediction of a create that got no answer is looked for."""
+        if until != self._looked_for_until:
+            self._looked_for_until = until
+            self.show()
+
     def set_warning(self, source: str, warning: WarningCode | None) -> None:
         """Show what does not work at the moment, or with None that it works again; ``source`` tells them apart."""
         before = self.warning
@@ -294,7 +294,7 @@ class ActiveRun:
 
     def set_saved(self, saved: bool) -> None:  # noqa: FBT001 - its only argument
         """Show whether the database takes what is to be written of the run."""
-        self.set_warning("save", None if saved else WarningCode.NOT_SAVED)
+        self.set_warning(_SAVE, None if saved else WarningCode.NOT_SAVED)
 
     @property
     def is_unsaved(self) -> bool:
@@ -351,7 +351,8 @@ class ActiveRun:
         step, done = self.log_reader.step, self.output.file_count
         canceling = self.is_canceling and self._phase in _CANCELABLE_PHASES
         phase = Phase.CANCELING if canceling else self._phase
-        key = (phase, self._phase_since, self._queue_position, self._own_position, done, step, self.warning)
+        until = self._looked_for_until if phase is Phase.RECONCILING else None
+        key = (phase, self._queue_position, self._own_position, until, done, step, self.warning)
         if key != self._progress_key:  # it stays the same from one piece of text to the next
             self._progress_key = key
             if step is not None and step.bars != self._step_bar:
@@ -359,9 +360,9 @@ class ActiveRun:
             current = step if done == self._step_done else None  # else the bar belongs to an output that has arrived
             self._progress = Progress(
                 phase=phase,
-                since=self._phase_since,
                 queue_position=self._queue_position,
                 own_position=self._own_position,
+                until=until,
                 done=done,
                 total=self.run.expected,
                 step=current.step if current else None,
@@ -373,7 +374,6 @@ class ActiveRun:
 
     def final_snapshot(self) -> RunSnapshot:
         """Enter the phase that belongs to the run's state, and return the last snapshot."""
-        self._phase = _FINAL_PHASES[self.run.state]
-        self._phase_since = self.run.ended_at or self._clock.now()
+        self._phase = FINAL_PHASES[self.run.state]
         self._warnings.clear()
         return replace(self.snapshot(), final=True)

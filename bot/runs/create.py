@@ -63,6 +63,7 @@ async def create_once(active: ActiveRun, services: RunServices) -> Prediction | 
         result = await _attempt(active, services, retry=retry)
         retry = True
         if isinstance(result, NoAnswer):
+            active.set_warning("create", None)
             return await services.reconciler.reconcile(active)
         if isinstance(result, AwaitPlace):
             if clock.monotonic() - began > policy.place_wait.total_seconds():
@@ -115,6 +116,7 @@ async def create_again(active: ActiveRun, services: RunServices) -> Prediction |
             if isinstance(answer, Outcome):
                 return answer
             if isinstance(answer, NoAnswer):
+                active.set_warning("create", None)
                 return None
             if isinstance(answer, AwaitPlace):  # it is loading its model again, or somebody else was faster
                 attempts -= services.clock.monotonic() - began <= services.policy.place_wait.total_seconds()

@@ -72,9 +72,10 @@ class FailureCode(StrEnum):
     REMOVED = "removed"  # it succeeded, and its output was deleted before it could be read
     CANCELED_ELSEWHERE = "elsewhere"
     DEADLINE = "deadline"
-    ABORTED = "aborted"  # the deadline passed before the model started
+    ABORTED = "aborted"  # it ended before the model started: the deadline passed, if there is one, or it was stopped
     OVERDUE = "overdue"  # Replicate did not end it
     # The model.
+    FILTERED = "filtered"  # it succeeded, and its safety filter held back some of what it made
     MODERATION = "moderation"
     OUT_OF_MEMORY = "memory"
     INTERRUPTED = "interrupted"
@@ -189,7 +190,7 @@ def outcome_of_prediction(
         case Status.CANCELED | Status.ABORTED if cancel_requested:
             state = RunState.CANCELED
         case Status.ABORTED:
-            state, reason = RunState.ABORTED, deadline_reason(FailureCode.ABORTED, deadline)
+            state, reason = RunState.ABORTED, _reason_of_abort(prediction, deadline)
         case Status.CANCELED if past_deadline:
             state, reason = RunState.CANCELED, deadline_reason(FailureCode.DEADLINE, deadline)
         case Status.CANCELED:
@@ -199,6 +200,22 @@ def outcome_of_prediction(
         case _ if prediction.data_removed and not has_output:
             state, reason = RunState.FAILED, FailureReason(FailureCode.REMOVED)
     return Outcome(state=state, reason=reason, prediction=prediction)
+
+
+_FILTER_IN_LOGS: Final = re.compile(r"\bnsfw\b|\bsafety[ _-]?(?:filter|checker)\b", re.IGNORECASE)
+
+
+def reason_of_missing_outputs(run: Run, outcome: Outcome) -> FailureReason | None:
+    """Return why a run that succeeded has fewer outputs than were asked for; None if it has not, or nothing tells.
+
+    Models that filter what they made return the rest, and say in their logs that they did.
+    """
+    prediction = outcome.prediction
+    if outcome.state is not RunState.SUCCEEDED or prediction is None or run.expected is None:
+        return None
+    if not isinstance(prediction.output, list) or len(prediction.output) >= run.expected:
+        return None
+    return FailureReason(FailureCode.FILTERED) if _FILTER_IN_LOGS.search(prediction.logs) else None
 
 
 def outcome_of_stream(result: StreamResult | None, *, reason: FailureReason, stream_error: str | None) -> Outcome:
@@ -227,10 +244,21 @@ def deadline_reason(code: FailureCode, deadline: timedelta) -> FailureReason:
 
 
 def _reason_of_foreign_cancel(prediction: Prediction, deadline: timedelta) -> FailureReason:
-    ended = prediction.completed_at
-    if ended is not None and ended - prediction.created_at >= deadline - _DEADLINE_TOLERANCE:
+    if _lasted_for(prediction, deadline):
         return deadline_reason(FailureCode.DEADLINE, deadline)
     return FailureReason(FailureCode.CANCELED_ELSEWHERE)
+
+
+def _reason_of_abort(prediction: Prediction, deadline: timedelta) -> FailureReason:
+    """Return why a prediction ended before it started: the deadline passed, or Replicate stopped it sooner."""
+    if _lasted_for(prediction, deadline):
+        return deadline_reason(FailureCode.ABORTED, deadline)
+    return FailureReason(FailureCode.ABORTED)
+
+
+def _lasted_for(prediction: Prediction, deadline: timedelta) -> bool:
+    ended = prediction.completed_at
+    return ended is not None and ended - prediction.created_at >= deadline - _DEADLINE_TOLERANCE
 
 
 _CREATE_ERRORS: Final[tuple[tuple[type[BackendError], FailureCode], ...]] = (

@@ -20,7 +20,7 @@ from bot.large_json import LargeJson, load
 from bot.media.types import parse_reference
 from bot.runs.active_run import ActiveRun, RunEvent, WebhookReceived
 from bot.runs.input_files import InputResolver
-from bot.runs.outcome import FailureCode, Outcome
+from bot.runs.outcome import FailureCode, Outcome, deadline_reason
 from bot.runs.ownership import Ownership
 from bot.runs.policy import Policy
 from bot.runs.snapshot import Phase
@@ -94,7 +94,9 @@ class Reconciler:
         found = await self._find(active)
         log.warning("create_reconciled", run=active.run.id, prediction=active.run.prediction_id, found=found)
         active.resolved_input = None
-        return None if found else Outcome.failed(FailureCode.LOST)
+        if found:
+            return None
+        return Outcome(state=RunState.FAILED, reason=deadline_reason(FailureCode.LOST, active.age()))
 
     async def assign(self, active: ActiveRun, prediction_id: str) -> None:
         """Give a run its prediction: in memory at once, on its row as soon as the database takes it.
@@ -139,11 +141,17 @@ class Reconciler:
                 return resolved
 
     async def _find(self, active: ActiveRun) -> bool:
-        began, was_listed, attempts = self._clock.monotonic(), False, 0
+        began, began_at, was_listed, attempts = self._clock.monotonic(), self._clock.now(), False, 0
         age = max(active.age().total_seconds(), 0.0)  # from here on monotonic: the wall clock may be set
         webhook = _take_webhook(active)
         while True:
             attempts += 1
+            # As long as it may take to appear; where Replicate does not answer, or another run is in doubt, longer.
+            seconds = self._policy.reconcile_within - age
+            is_soon = (was_listed or attempts == 1) and seconds > self._clock.monotonic() - began
+            active.set_looked_for_until(
+                began_at + timedelta(seconds=seconds if is_soon else self._policy.reconcile_timeout)
+            )
             alike = await self._list_alike(active.run)
             candidates, listed = await self._candidates(active, webhook, alike)
             was_listed = was_listed or listed

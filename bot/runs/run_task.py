@@ -19,7 +19,14 @@ from bot.rules.verdict import Verdict
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
 from bot.runs.chains import prepare_next_step
 from bot.runs.create import create_again, create_once
-from bot.runs.outcome import CANCELED, FailureCode, Outcome, outcome_of_prediction, outcome_of_stream
+from bot.runs.outcome import (
+    CANCELED,
+    FailureCode,
+    Outcome,
+    outcome_of_prediction,
+    outcome_of_stream,
+    reason_of_missing_outputs,
+)
 from bot.runs.pending_writes import FAILURES_BEFORE_WARNING
 from bot.runs.recover import RecoveryStep
 from bot.runs.seed import find_seed
@@ -132,7 +139,8 @@ async def _fail_unexpectedly(active: ActiveRun, error: Exception, services: RunS
 async def finalize(active: ActiveRun, outcome: Outcome, services: RunServices) -> None:
     """End the run and deliver it. If it had ended already, delivering is up to whoever ended it."""
     ended_at = services.clock.now()
-    prediction, reason = outcome.prediction, outcome.reason
+    prediction = outcome.prediction
+    reason = outcome.reason or reason_of_missing_outputs(active.run, outcome)
     columns: dict[str, Any] = {
         "state": outcome.state,
         "failure": reason.to_detail() if reason else None,

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.media.types import Media
 from bot.outputs.items import OutputItem
-from bot.store.models import Run
+from bot.store.models import Run, RunState
 
 
 class Phase(StrEnum):
@@ -27,6 +27,15 @@ class Phase(StrEnum):
     ABORTED = "aborted"
 
 
+FINAL_PHASES: Final = {
+    RunState.SUCCEEDED: Phase.SUCCEEDED,
+    RunState.FAILED: Phase.FAILED,
+    RunState.CANCELED: Phase.CANCELED,
+    RunState.ABORTED: Phase.ABORTED,
+}
+"""The phase of a run that has ended and is delivered."""
+
+
 class WarningCode(StrEnum):
     """What does not work at the moment and is being retried."""
 
@@ -43,16 +52,16 @@ class WarningCode(StrEnum):
 class Progress:
     """How far a run is.
 
-    ``since`` is when the phase began. ``queue_position`` counts from 1; so does ``own_position``, of a run that waits
-    for its author's other runs. ``done`` of ``total`` outputs have arrived.
+    ``queue_position`` counts from 1; so does ``own_position``, of a run that waits for its author's other runs.
+    ``until`` is when a prediction whose create got no answer is given up. ``done`` of ``total`` outputs have arrived.
     ``step`` of ``steps`` is the model's own count for the current output, read from its logs; ``fraction`` (0 to 1) is
     the progress of the whole run, if known. ``warning`` is what does not work at the moment.
     """
 
     phase: Phase
-    since: datetime
     queue_position: int | None = None
     own_position: int | None = None
+    until: datetime | None = None
     done: int = 0
     total: int | None = None
     step: int | None = None

@@ -98,7 +98,7 @@ class Run:
 
     ``target`` is the model as configured ("owner/name:version", "owner/name", "deployments/owner/name").
     ``input`` is what Replicate gets; each uploaded file is the string ``file:<n>``, n counting the run's files from 0.
-    ``summary`` lists the inputs that differ from the model's defaults ("seed 42 · 5 outputs").
+    ``summary`` lists the inputs that differ from the model's defaults ("seed 42 · steps 30").
     ``output_schema`` is the model's resolved Output schema. ``expected`` is the requested number of outputs.
     ``sent_at`` is when the create request was sent: from then on a prediction may exist, even if its id is unknown.
     ``webhook`` is the URL sent with the create request. ``output`` is the output when the run ended.

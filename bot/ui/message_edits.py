@@ -48,6 +48,15 @@ class EditableMessage:
         kept = {id_: name for id_, name in self.attachments.items() if name not in removed}
         return replace(self, components=components, attachments=kept)
 
+    def find_text(self, id_: int) -> str | None:
+        """Return the content of the text with an id; None if the message has none."""
+        return next((str(text["content"]) for text in _texts(self.components) if text.get("id") == id_), None)
+
+    def with_text(self, id_: int, content: str, *, accent: int) -> "EditableMessage":
+        """Return the message with another content of the text with an id, and another colour of the frame around it."""
+        components = tuple(_replace_text(component, id_, content, accent) for component in self.components)
+        return replace(self, components=components)
+
     def without_controls(self) -> "EditableMessage":
         """Return the message without its buttons and selects, as it can be read anywhere."""
         components = (part for component in self.components for part in _drop_controls(component))
@@ -85,6 +94,23 @@ def attachment_addresses(message: discord.Message) -> Iterator[tuple[int, str]]:
     for media in iterate_media(message.components):
         if media.attachment_id is not None:
             yield media.attachment_id, media.url
+
+
+def _texts(components: Iterable[Component]) -> Iterator[Component]:
+    for component in components:
+        if "content" in component:
+            yield component
+        yield from _texts(component.get("components", ()))
+
+
+def _replace_text(component: Component, id_: int, content: str, accent: int) -> Component:
+    if "content" in component:
+        return {**component, "content": content} if component.get("id") == id_ else component
+    children = component.get("components")
+    if not children or all(text.get("id") != id_ for text in _texts(children)):
+        return component
+    changed = {**component, "components": [_replace_text(child, id_, content, accent) for child in children]}
+    return {**changed, "accent_color": accent} if "accent_color" in component else changed
 
 
 def _drop_controls(component: Component) -> list[Component]:

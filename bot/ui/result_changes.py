@@ -4,17 +4,20 @@ What is asked for is on disk before it is done, so a bot that is killed in betwe
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from weakref import WeakValueDictionary
 
 import structlog
 
 from bot.errors import Refused
+from bot.runs.snapshot import FINAL_PHASES
 from bot.store.models import Run, RunOutput
 from bot.store.results import Results
 from bot.store.runs import Runs
 from bot.ui.message_edits import EditableMessage
 from bot.ui.render.results import result_deleted, was_removed
+from bot.ui.render.run_card import STATUS_ID, render_stored_status, tone_of
+from bot.ui.render.status import count_stored
 from bot.ui.result_messages import ResultGone, ResultMessages, ResultUnreachable
 from bot.visibility import Visibility
 
@@ -86,16 +89,34 @@ class ResultChanges:
             log.info("result_deleted", run=run.id)
 
     async def _finish_removal(self, run: Run, output: RunOutput) -> None:
-        try:
-            async with self._lock(run):
-                message = await self._messages.read(run, output.message_id)
-                shown = EditableMessage.read(message)
-                if output.attachment_id in shown.attachments:
-                    edited = shown.without({output.attachment_id}, notice=was_removed())
-                    await self._messages.edit(run, message, list(edited.components), edited.kept())
-        except ResultGone:
-            log.info("message_of_output_gone", run=run.id, number=output.number)
+        """Take a file out of its message, and let the card say so; both follow from the rows, and may be done twice."""
+        async with self._lock(run):
+            outputs = await self._runs.list_outputs(run.id)
+            for message_id in dict.fromkeys((output.message_id, run.place.message_id)):
+                try:
+                    await self._show_removals(run, message_id, outputs)
+                except ResultGone:
+                    log.info("message_of_output_gone", run=run.id, number=output.number, message=message_id)
         await self._results.mark_removed(run.id, output.number)
+
+    async def _show_removals(self, run: Run, message_id: int, outputs: Sequence[RunOutput]) -> None:
+        """Take all files out of a message that somebody asked to remove, and correct the status if it is in it."""
+        message = await self._messages.read(run, message_id)
+        shown = EditableMessage.read(message)
+        removed = {one.attachment_id for one in outputs if one.remove_requested_at or one.removed_at}
+        edited = shown
+        if removed.intersection(shown.attachments):
+            edited = shown.without(removed, notice=was_removed())
+        status = shown.find_text(STATUS_ID)
+        if status is not None:
+            counts = count_stored(run, outputs)
+            edited = edited.with_text(
+                STATUS_ID,
+                render_stored_status(run, counts, shown=status),
+                accent=tone_of(FINAL_PHASES[run.state], counts).value,
+            )
+        if edited != shown:
+            await self._messages.edit(run, message, list(edited.components), edited.kept())
 
     async def _messages_with_outputs(self, run: Run) -> Iterable[int]:
         outputs = await self._runs.list_outputs(run.id)

@@ -6,13 +6,13 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
+from bot.observability.discord_metrics import is_measured
 from bot.runs import is_served
 from bot.ui.first_response import send_privately
 from bot.ui.render.cards import Entry, list_card
 from bot.ui.render.markdown import escape, one_line
 
 _DESCRIPTION_CHARS = 140
-_LATENCY_SHOWN = 60.0  # seconds; discord.py reports infinity or NaN before the first heartbeat
 _INTRO = (
     "Runs {models} right here and shows results as they arrive. "
     "React ❌ to stop a run; you keep what's finished. `/runs list` shows your runs."
@@ -51,7 +51,7 @@ class About(commands.Cog):
             for command in self._catalog
         ]
         latency = self._client.latency
-        ping = f" · {latency * 1000:.0f} ms to Discord" if 0 <= latency < _LATENCY_SHOWN else ""
+        ping = f" · {latency * 1000:.0f} ms to Discord" if is_measured(latency) else ""
         card = list_card(
             "Replicord",
             entries,

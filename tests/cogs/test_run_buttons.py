@@ -122,3 +122,26 @@ async def test_details_lose_a_refused_link_only(environment: Environment, mia: P
     pressed = await mia.press(message, "Details")
     await private_text(pressed, "Details", "prompt: a fox")
     environment.discord.faults.clear()
+
+
+class TestOverTheLimit:
+    """With one run a day, which is used up."""
+
+    @pytest.fixture
+    def settings(self) -> Mapping[str, str]:
+        return {"RUNS_PER_DAY": "1"}
+
+    @pytest.mark.parametrize("by_button", [True, False])
+    async def test_a_refusal_answers_to_no_deleted_message(
+        self, environment: Environment, mia: Person, pictures: Channel, *, by_button: bool
+    ) -> None:
+        message = await finished_run(environment, mia, pictures)
+        before = list(pictures.messages)
+        if by_button:
+            pressed = await mia.press(message, "Again")
+        else:
+            pressed = await mia.use_command(pictures, "generate", {"prompt": "a fox", "subject": ME})
+        await private_text(pressed, "You've reached the limit of 1 run in 24 hours")
+        assert not pressed.followups
+        public = [one for id_, one in pictures.messages.items() if id_ not in before and not one.ephemeral]
+        assert not public

@@ -315,7 +315,8 @@ async def test_pictures_are_looked_at_before_they_are_shown(environment: Environ
     tall = answered(await mia.use_command(pictures, "draw", {"prompt": "a fox", "aspect_ratio": "9:16"}))
     await reached(environment, lambda: over(tall))
     assert "isn't safe to show" in words(tall)
-    assert not any(version.body.images for version in tall.history), "nobody saw it at any time"
+    shown = {one.filename for version in tall.history for one in version.body.images}
+    assert shown <= {"place-1.png"}, "nobody saw it at any time"
     assert billed(environment) == before + 4
     await set_section(ada, pictures, "safety", {"Look at pictures with": []})
     assert len((await draw(environment, mia, pictures)).body.images) == 1

@@ -86,7 +86,7 @@ class Taker:
         """A card while it runs, with three of five images."""
         async with self._open(DESKTOP) as driver:
             message = await driver.generate(self._portrait, 5, prompt=PROMPT)
-            await message.locator(".cell img").nth(2).wait_for()
+            await driver.images_of(message).nth(2).wait_for()
             path = await self._save(message, "running")
             await driver.wait_until_finished(message)
             return path
@@ -114,7 +114,7 @@ class Taker:
         """A card that was stopped with a ❌ after two images."""
         async with self._open(DESKTOP) as driver:
             message = await driver.generate(self._portrait, 4, prompt="a red hat, by the sea")
-            await message.locator(".cell img").nth(1).wait_for()
+            await driver.images_of(message).nth(1).wait_for()
             await message.locator(".reaction[data-emoji='❌']").click()
             await driver.wait_until_finished(message)
             return await self._save(message, "stopped")
@@ -133,7 +133,7 @@ class Taker:
         """The time line of a run in whose middle the bot was killed."""
         async with self._open(DESKTOP) as driver:
             message = await driver.generate(self._portrait, 8, prompt="a lighthouse keeper")
-            await message.locator(".cell img").nth(1).wait_for()
+            await driver.images_of(message).nth(1).wait_for()
             await driver.toggle_fault("Kill the bot")
             await driver.page.get_by_role("tab", name="Run").click()
             await driver.wait_until_finished(message)

@@ -72,6 +72,20 @@ async def test_killed_while_a_picture_is_removed(bot: BotUnderTest, point: str) 
     assert pictures(run) == [second]
     assert first != second
     assert "Again" in run.message.buttons
+    assert "Done · 1 of 2 images · 1 was removed" in run.card_text
+
+
+async def test_killed_between_a_removed_picture_and_its_card(bot: BotUnderTest) -> None:
+    run = await delivered(bot, images=11)
+    assert "Done · 11 images" in run.card_text
+    fault = bot.discord.faults.hang_after(EDIT)
+    await press_remove(bot, run, "Image 11")
+    await eventually(lambda: fault.hits)
+    assert "Done · 11 images" in run.card_text  # the picture was in a further message
+    await bot.restart()
+    await eventually(lambda: bot.query("SELECT number FROM run_outputs WHERE removed_at IS NOT NULL"))
+    assert "Done · 10 of 11 images · 1 was removed" in run.card_text
+    assert len(pictures(run)) + sum(len(one.attachments) for one in run.follow_ups) == 10
 
 
 async def test_a_result_is_deleted_when_discord_is_back(bot: BotUnderTest) -> None:

@@ -83,7 +83,7 @@ ENDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "fails": ({"after": 1}, "failed", "interrupted the run"),
     "aborted": ({}, "aborted", "Ended early"),
     "inline-outputs": ({}, "succeeded", "2 images"),
-    "image-withheld": ({}, "succeeded", "1 image"),
+    "image-withheld": ({}, "succeeded", "1 of 2 images · 1 was held back by the model's safety filter"),
     "no-web-url": ({}, "succeeded", "2 images"),
 }
 

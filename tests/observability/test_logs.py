@@ -55,6 +55,14 @@ def test_libraries_log_in_the_same_format(output: io.StringIO) -> None:
     assert (line["event"], line["logger"], line["shard"]) == ("Shard 3 is back", "discord.gateway", 3)
 
 
+def test_a_delay_that_was_never_measured_is_not_logged(output: io.StringIO) -> None:
+    configure_logging(log_format="json", stream=output)
+    gateway, words = logging.getLogger("discord.gateway"), "Can't keep up, shard ID %s websocket is %.1fs behind."
+    gateway.warning(words, None, 41.3)
+    gateway.warning(words, None, 12.5)
+    assert [line["event"] for line in log_lines(output)] == ["Can't keep up, shard ID None websocket is 12.5s behind."]
+
+
 def test_every_line_within_a_run_has_its_ids(output: io.StringIO) -> None:
     configure_logging(log_format="json", stream=output)
     with bind_run("run-1", prediction=lambda: "5pcm"):

@@ -198,8 +198,9 @@ def test_model_without_counts_expects_no_number() -> None:
     [
         ({}, ""),
         ({"prompt": "a cat", "number_of_outputs": 3, "output_format": "webp"}, ""),
-        ({"seed": 42, "number_of_outputs": 5}, "5 outputs · seed 42"),
-        ({"number_of_outputs": 1, "number_of_images_per_pose": 2}, "1 output · 2 images per pose"),
+        ({"seed": 42, "number_of_outputs": 5}, "seed 42"),
+        ({"number_of_outputs": 1, "number_of_images_per_pose": 2}, ""),
+        ({"number_of_outputs": 5, "number_of_images_per_pose": 2}, "5 outputs · 2 images per pose"),
         ({"randomise_poses": False, "output_format": "png"}, "randomise poses off · output format png"),
         ({"negative_prompt": "blurry,\n dark"}, "negative prompt “blurry, dark”"),
         ({"negative_prompt": "word " * 99}, "negative prompt “word word word word word word…”"),

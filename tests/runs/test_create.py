@@ -1,5 +1,7 @@
 """A run gets one prediction, whatever happens to its create request."""
 
+from datetime import timedelta
+
 import pytest
 
 from bot.backends.backend import CreateAllowance
@@ -161,9 +163,17 @@ async def test_a_cancel_during_the_create_cancels_the_prediction(env: Environmen
 async def test_an_unreadable_answer_is_reconciled(env: Environment) -> None:
     env.replicate.create_results.append(InvalidResponse("no id"))
     run = await env.start()
-    assert env.snapshot(run).progress.phase is Phase.RECONCILING
+    progress = env.snapshot(run).progress
+    assert progress.phase is Phase.RECONCILING
+    assert progress.until is not None
+    assert timedelta(seconds=80) < progress.until - env.clock.now() <= timedelta(seconds=90)
     await env.clock.advance(120)
-    assert (await env.row(run)).cause == "lost"
+    row = await env.row(run)
+    assert row.cause == "lost"
+    reason = failure_of(row)
+    assert reason is not None
+    assert reason.deadline is not None
+    assert 85 <= reason.deadline <= 120
     assert len(env.replicate.creates) == 1
 
 

@@ -9,14 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.backends.errors import ApiError, InvalidField, InvalidInput, TooLarge
+from bot.backends.prediction import Prediction, Status
 from bot.runs.outcome import (
     FailureCode,
     FailureReason,
+    Outcome,
     failure_of,
     reason_of_create_error,
+    reason_of_missing_outputs,
     reason_of_model_error,
     stored_sentence,
 )
+from bot.store.models import RunState
 from tests.clock import VirtualClock
 from tests.runs.environment import make_run
 
@@ -211,6 +215,38 @@ def test_rows_of_earlier_versions_hold_a_sentence() -> None:
 def test_an_unknown_code_gives_no_reason() -> None:
     row = replace(make_run(VirtualClock()), cause="from a later version", failure=json.dumps({"message": "x"}))
     assert failure_of(row) is None
+
+
+NSFW = "Random seed set to: 4\nNot returning image 2 as it has NSFW content.\n"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "logs", "state", "reason"),
+    [
+        (["a"], NSFW, RunState.SUCCEEDED, FailureReason(FailureCode.FILTERED)),
+        (["a"], "", RunState.SUCCEEDED, None),
+        (["a", "b"], NSFW, RunState.SUCCEEDED, None),
+        ("a", NSFW, RunState.SUCCEEDED, None),
+        (["a"], NSFW, RunState.CANCELED, None),
+    ],
+)
+def test_outputs_that_the_models_filter_held_back_are_known(
+    outputs: list[str] | str, logs: str, state: RunState, reason: FailureReason | None
+) -> None:
+    clock = VirtualClock()
+    run = replace(make_run(clock), expected=2)
+    prediction = Prediction(
+        id="p",
+        model="m",
+        version="v",
+        status=Status.SUCCEEDED,
+        created_at=clock.now(),
+        output=outputs,
+        logs=logs,
+    )
+    assert reason_of_missing_outputs(run, Outcome(state=state, prediction=prediction)) == reason
+    assert reason_of_missing_outputs(run, Outcome(state=state)) is None
+    assert reason_of_missing_outputs(replace(run, expected=None), Outcome(state=state, prediction=prediction)) is None
 
 
 @pytest.mark.parametrize("filler", ["x", "a/", "http:", "x:", "data", " ", "Error: ", "/@", "bearer "])

@@ -157,6 +157,14 @@ async def test_an_abort_at_the_deadline_has_its_reason(env: Environment) -> None
     assert failure_of(row) == FailureReason(FailureCode.ABORTED, deadline=1800)
 
 
+async def test_an_abort_before_the_deadline_names_no_deadline(env: Environment) -> None:
+    run = await env.start()
+    await env.clock.advance(1)
+    env.replicate.only.end(Status.ABORTED, env.clock.now())
+    await env.clock.advance(10)
+    assert failure_of(await env.row(run)) == FailureReason(FailureCode.ABORTED)
+
+
 async def test_a_cancel_at_the_deadline_has_its_reason(env: Environment) -> None:
     run = await env.start()
     env.replicate.only.start(env.clock.now())

@@ -69,7 +69,7 @@ def make_snapshot(
         if phase is not Phase.DELIVERING and run.ended_at is None:
             run = replace(run, ended_at=NOW + timedelta(seconds=41))
     final = phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.ABORTED)
-    return RunSnapshot(run=run, progress=Progress(phase=phase, since=NOW, **progress), items=items, final=final)
+    return RunSnapshot(run=run, progress=Progress(phase=phase, **progress), items=items, final=final)
 
 
 def make_file(

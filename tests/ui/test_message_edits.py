@@ -77,3 +77,17 @@ def test_a_copy_has_no_buttons() -> None:
     copy = MESSAGE.without_controls()
     assert "custom_id" not in texts(copy.components)
     assert len(copy.components[0]["components"]) == 4
+
+
+def test_a_text_is_found_and_replaced_by_its_id() -> None:
+    status = payloads.text("**Done** · 3 images", id_=500)
+    section = payloads.section([payloads.text("mia"), status], payloads.thumbnail("attachment://input.webp", None))
+    message = EditableMessage((payloads.text("a notice"), payloads.container([section], 1)), {})
+    assert message.find_text(500) == "**Done** · 3 images"
+    edited = message.with_text(500, "**Done** · 2 of 3 images", accent=2)
+    assert edited.find_text(500) == "**Done** · 2 of 3 images"
+    assert edited.components[0] == message.components[0]
+    assert edited.components[1]["accent_color"] == 2
+    assert "mia" in texts(edited.components)
+    assert MESSAGE.find_text(500) is None
+    assert MESSAGE.with_text(500, "else", accent=2) == MESSAGE

@@ -22,6 +22,7 @@ from bot.secrets import MASK, is_secret_name, mask_secrets
 from bot.store.models import Place, Run, RunState
 from bot.ui.render import money, strings
 from bot.ui.render.markdown import escape, format_code_block, format_timestamp, one_line
+from bot.ui.render.status import run_duration
 from bot.ui.respond import report_error
 
 _URL_SCHEMES: Final = ("https://", "http://", "attachment://")
@@ -196,7 +197,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "Requested", format_timestamp(run.created_at, "f")
     if run.started_at is not None:
         yield "Started", f"after {format_duration(run.started_at - run.created_at)}"
-    duration = strings.run_duration(run)
+    duration = run_duration(run)
     if duration is not None:
         yield "Finished", f"after {format_duration(duration)}"
     yield "Seed", _format_seed(run)

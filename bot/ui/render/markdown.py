@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.formatting import ELLIPSIS, remove_terminal_sequences, single_line, truncate
 
-_PROGRESS_CELLS: Final = 5
+_PROGRESS_CELLS: Final = 10
 
 # Marks that reorder or hide what follows them; with them a line could be made to read as another.
 _BIDI: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
@@ -84,6 +84,6 @@ def format_timestamp(when: datetime, style: str = "R") -> str:
 
 
 def format_progress_bar(fraction: float) -> str:
-    """Return a bar of five cells; it is full only at the end."""
+    """Return a bar of ten cells; it is full only at the end."""
     filled = min(_PROGRESS_CELLS, max(0, int(fraction * _PROGRESS_CELLS + 1e-9)))
     return "▰" * filled + "▱" * (_PROGRESS_CELLS - filled)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 class Part(StrEnum):
     """A kind of part; the members go from the one that is worth least to the one that is worth most."""
 
+    PLACES = "places"  # the pictures that stand for those that are still to come
     THUMBNAIL = "thumbnail"
     ALT_TEXTS = "alt texts"
     FILE_NOTES = "file notes"
@@ -51,5 +52,5 @@ def file_element(name: str) -> Element:
 ORDER: Final = {part: number for number, part in enumerate(Part)}
 """The parts by their value, for sorting."""
 
-DECORATION: Final = frozenset({Part.THUMBNAIL, Part.ALT_TEXTS, Part.FILE_NOTES, Part.NEXT})
+DECORATION: Final = frozenset({Part.PLACES, Part.THUMBNAIL, Part.ALT_TEXTS, Part.FILE_NOTES, Part.NEXT})
 """Parts whose absence needs no sentence."""

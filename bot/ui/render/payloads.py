@@ -19,9 +19,13 @@ _SEPARATOR: Final = 14
 _CONTAINER: Final = 17
 
 
-def text(content: str) -> Component:
-    """Return a text display; ``content`` needs at least one visible character."""
-    return {"type": _TEXT, "content": content}
+def text(content: str, *, id_: int | None = None) -> Component:
+    """Return a text display; ``content`` needs at least one visible character.
+
+    By ``id_``, which is unique within a message, it can be found again in the message as Discord has it.
+    """
+    shown: Component = {"type": _TEXT, "content": content}
+    return shown if id_ is None else {**shown, "id": id_}
 
 
 def section(texts: Iterable[Component], accessory: Component) -> Component:

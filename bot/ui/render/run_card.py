@@ -6,16 +6,16 @@ The card, from top to bottom::
     │ author · /command · model           ┌─────────┐ │
     │ from whose run, which image of it   │         │ │
     │ > the prompt, a few lines           │  input  │ │
-    │                                     └─────────┘ │
-    │ status                                          │
-    │ seed 42 · 5 outputs                             │
+    │ status                              └─────────┘ │
+    │ seed 42                                         │
     │ ─────────────────────────────────────────────── │
-    │ output, growing                                 │
+    │ output, in places that are kept for it          │
     │ [buttons]                                       │
     │ [what to do next, under a result]               │
     └─────────────────────────────────────────────────┘
 
-While the run is active only the status, the output and the colour change; nothing above the output moves.
+While the run is active only the status, the output and the colour change, and nothing moves: pictures have their places
+from the first second, and text grows below the buttons.
 """
 
 import hashlib
@@ -39,14 +39,16 @@ from bot.media.file_names import safe_file_name
 from bot.media.types import Media
 from bot.outputs.items import FileItem, LinkItem, OutputItem, RemainderItem, TextItem
 from bot.outputs.paginate import MessageChunk, paginate
+from bot.outputs.parse import StreamKind, stream_kind
 from bot.outputs.remainder import remainder_files, remainder_name
-from bot.runs.snapshot import Phase, RunSnapshot
+from bot.runs.outcome import FailureCode
+from bot.runs.snapshot import FINAL_PHASES, Phase, Progress, RunSnapshot
 from bot.secrets import is_private_url
 from bot.store.models import Run
 from bot.store.run_chain import RunChain
 from bot.ui.components import Action, run_button_row
 from bot.ui.next_select import next_select_row
-from bot.ui.render import payloads, strings
+from bot.ui.render import payloads, status, strings
 from bot.ui.render.cards import Tone
 from bot.ui.render.chains import (
     format_chain_header,
@@ -59,11 +61,15 @@ from bot.ui.render.chains import (
 from bot.ui.render.markdown import format_code_block, format_quote
 from bot.ui.render.parts import Element, Part, file_element, line_element, text_element
 from bot.ui.render.payloads import Component
+from bot.ui.render.places import PicturePlaces, describe_place, find_places, is_place_name, place_name
 from bot.ui.render.results import private_run_may_outlive_token
 from bot.visibility import Visibility
 
 # The input image beside the prompt; no output file may have its name.
 THUMBNAIL_NAME: Final = "input.webp"
+
+# The id of the status in a message: it is corrected when a file is taken out of a finished result.
+STATUS_ID: Final = 500
 
 _REPLACED: Final = re.compile(r"[^A-Za-z0-9._-]+")  # Discord replaces these in file names
 _SPOILER_PREFIX: Final = "SPOILER_"  # Discord hides files whose names start with it
@@ -94,6 +100,22 @@ _TONES: Final[Mapping[Phase, Tone]] = {
     Phase.CANCELED: Tone.NEUTRAL,
     Phase.ABORTED: Tone.ERROR,
 }
+
+# Where the input has to change, Edit comes before Again.
+_CURED_BY_EDIT: Final = frozenset(
+    code.value
+    for code in (
+        FailureCode.INVALID_INPUT,
+        FailureCode.TOO_LARGE,
+        FailureCode.MODERATION,
+        FailureCode.OUT_OF_MEMORY,
+        FailureCode.DOWNLOAD,
+        FailureCode.DEADLINE,
+        FailureCode.TIMEOUT,
+        FailureCode.MODEL,
+        FailureCode.OUTPUT_TOO_LARGE,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +157,16 @@ class RenderOptions:
 class RenderedMessage:
     """One message: its components, the output files that it shows, and whether it shows the uploaded input image.
 
-    ``files`` go by upload name; ``kept`` are the upload names of further attachments that Discord has already. Every
-    attachment is shown by a component, so messages with equal components are equal.
+    ``files`` go by upload name; ``kept`` are the upload names of further attachments that Discord has already, and
+    ``places`` those of the pictures that stand for what is still to come. Every attachment is shown by a component, so
+    messages with equal components are equal.
     """
 
     components: list[Component]
     files: Mapping[str, FileItem]
     has_thumbnail: bool = False
     kept: tuple[str, ...] = ()
+    places: Mapping[str, PicturePlaces] = field(default_factory=dict)
 
 
 DEFAULT_OPTIONS: Final = RenderOptions()
@@ -168,8 +192,16 @@ def render_run(
     parts = _replace_remainder(chunks, snapshot)
     if snapshot.run.chain is not None and not snapshot.run.chain.is_last:
         parts = parts[:1]  # the result of a chain is that of its last step
+    places = None if snapshot.final or not options.shows(Part.PLACES) else header.places
     outputs = [
-        _render_output(items, snapshot, options, number=number, room=chars if number else first_chars)
+        _render_output(
+            items,
+            snapshot,
+            options,
+            number=number,
+            room=chars if number else first_chars,
+            places=None if number else places,
+        )
         for number, items in enumerate(parts)
     ]
     card = _render_card(snapshot, options, header, outputs[0])
@@ -245,7 +277,7 @@ def upload_name(name: str) -> str:
     The same name always gives the same result, and different names different ones.
     """
     safe = _REPLACED.sub("_", safe_file_name(name)).lstrip("._-")
-    unchanged = safe == name and len(safe) <= _NAME_CHARS and safe != THUMBNAIL_NAME
+    unchanged = safe == name and len(safe) <= _NAME_CHARS and safe != THUMBNAIL_NAME and not is_place_name(safe)
     if unchanged and not safe.startswith(_SPOILER_PREFIX):
         return safe
     stem, dot, suffix = safe.rpartition(".")
@@ -264,15 +296,19 @@ def uploaded_thumbnail(snapshot: RunSnapshot) -> Media | None:
 class CardHeader:
     """The part of a card that does not change while the run is active.
 
-    ``chars`` counts its UTF-16 units, and ``reserves_thumbnail`` says whether an uploaded input image takes the place
-    of an output; both of the complete header, whatever is left out of it.
+    ``texts`` stand beside ``thumbnail``, if there is one. ``chars`` counts its UTF-16 units, and
+    ``reserves_thumbnail`` says whether an uploaded input image takes the place of an output; both of the complete
+    header, whatever is left out of it. ``places`` are those of the pictures that are still to come.
     """
 
-    components: tuple[Component, ...]
+    texts: tuple[Component, ...]
+    thumbnail: Component | None
     summary: str
     chars: int
     has_thumbnail: bool
     reserves_thumbnail: bool
+    places: PicturePlaces | None
+    text_grows: bool
 
     @classmethod
     def render(cls, snapshot: RunSnapshot, options: RenderOptions = DEFAULT_OPTIONS) -> "CardHeader":
@@ -290,7 +326,8 @@ class CardHeader:
             summary = summary if shows(Part.SUMMARY) else ""
         if origin and options.shows(Part.AUTHOR):
             line = f"{line}\n-# {origin}"
-        components = tuple(payloads.text(text) for text in (line, quote) if text)
+        texts = tuple(payloads.text(text) for text in (line, quote) if text)
+        thumbnail = None
         uploaded = uploaded_thumbnail(snapshot) is not None
         url = f"attachment://{THUMBNAIL_NAME}" if uploaded else _linked_thumbnail(snapshot.thumbnail)
         if not options.shows(Part.THUMBNAIL):
@@ -298,14 +335,25 @@ class CardHeader:
         if url is not None:
             alt_text = strings.THUMBNAIL_ALT_TEXT if options.shows(Part.ALT_TEXTS) else None
             thumbnail = payloads.thumbnail(url, alt_text, spoiler=run.visibility is Visibility.SPOILER)
-            components = (payloads.section(components, thumbnail),)
+        places = None if is_later_step else find_places(run, snapshot.thumbnail)
+        if places is not None and uploaded:
+            places = replace(places, count=min(places.count, ATTACHMENTS_PER_MESSAGE - 1))
         return cls(
-            components=components,
+            texts=texts,
+            thumbnail=thumbnail,
             summary=summary,
             chars=chars,
             has_thumbnail=uploaded and url is not None,
             reserves_thumbnail=uploaded,
+            places=places,
+            text_grows=stream_kind(run.output_schema) is StreamKind.TEXT,
         )
+
+    def beside(self, status_text: str) -> list[Component]:
+        """Return the header with the status as its last line: it stands beside the thumbnail, too."""
+        shown = payloads.text(status_text, id_=STATUS_ID) if status_text else None
+        texts = [*self.texts, *([shown] if shown else [])]
+        return texts if self.thumbnail is None else [payloads.section(texts, self.thumbnail)]
 
 
 def _linked_thumbnail(thumbnail: Media | str | None) -> str | None:
@@ -323,9 +371,11 @@ def _render_card(
     warnings = [strings.explain_warning(snapshot.run, progress.warning)] if progress.warning else []
     if options.offer_dm and not snapshot.final:
         warnings.append(private_run_may_outlive_token())
-    remarks = (*options.remarks[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
+    own = [one for one in options.remarks if not (snapshot.final and _is_passing(one))]
+    remarks = (*own[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
     small = [f"-# {remark}" for remark in remarks]
-    components = [*header.components]
+    counts = status.count_outputs(snapshot, options.withheld) if snapshot.final else None
+    status_text = status.format_status(shown, counts) if shows(Part.STATUS) else ""
     kept: tuple[str, ...] = ()
     if snapshot.run.chain is not None:
         pictures = tuple(name for name in earlier_pictures(snapshot.run) if name not in options.missing)
@@ -333,28 +383,55 @@ def _render_card(
         newest = pictures[-1:] if not output.files else ()
         beside = pictures[: len(pictures) - len(newest)] if shows(Part.THUMBNAIL) else ()
         kept = (*beside, *newest)
-        status = strings.format_status(shown) if shows(Part.STATUS) else ""
-        components.append(payloads.text("\n".join(format_steps(shown, snapshot.run.chain, status))))
+        status_text = "\n".join(format_steps(shown, snapshot.run.chain, status_text))
         large = [_large_picture(newest[0], snapshot.run, snapshot.run.chain)] if newest else []
         earlier = _small_pictures(beside, snapshot.run, snapshot.run.chain)
         output = replace(output, components=[*large, *output.components, *earlier])
-    elif shows(Part.STATUS):
-        components.append(payloads.text(strings.format_status(shown)))
+    components = header.beside(status_text)
     if header.summary or small:
         components.append(payloads.text("\n".join(line for line in (header.summary, *small) if line)))
+    buttons = [_buttons(snapshot, options)] if shows(Part.BUTTONS) else []
+    if header.text_grows:
+        components += buttons  # below it, they would move with every line
     if output.components:
         components += [payloads.separator(), *output.components]
-    if shows(Part.BUTTONS):
-        components.append(_buttons(snapshot, options))
-        if snapshot.final and not goes_on(snapshot) and options.offers and shows(Part.NEXT):
-            components.append(next_select_row(snapshot.run.id, options.offers))
+    if not header.text_grows:
+        components += buttons
+    if buttons and snapshot.final and not goes_on(snapshot) and options.offers and shows(Part.NEXT):
+        components.append(next_select_row(snapshot.run.id, options.offers))
     mentions = options.mention_author and shows(Part.STATUS)
-    notice = [payloads.text(strings.format_completion_notice(shown))] if mentions else []
-    tone = _TONES[progress.phase]
+    notice = [payloads.text(status.format_completion_notice(shown, counts))] if mentions else []
+    tone = tone_of(progress.phase, counts)
     if is_under_way(snapshot) and (goes_on(snapshot) or tone is Tone.NEUTRAL):
         tone = Tone.INFO  # the colour does not change with every step
     card = payloads.container(components or [payloads.separator()], tone.value)
-    return RenderedMessage([*notice, card], output.files, header.has_thumbnail, kept)
+    return RenderedMessage([*notice, card], output.files, header.has_thumbnail, kept, output.places)
+
+
+def render_stored_status(run: Run, counts: status.ResultCounts, *, shown: str) -> str:
+    """Return the status of a delivered result as it is now; ``shown`` is what its card says.
+
+    A reason that was left out of the card because Discord refused it stays out.
+    """
+    snapshot = RunSnapshot(run=run, progress=Progress(phase=FINAL_PHASES[run.state]), final=True)
+    if status.format_reason(run) not in shown:
+        snapshot = without_reason(snapshot)
+    text = status.format_status(snapshot, counts)
+    if run.chain is None:
+        return text
+    return "\n".join(format_steps(snapshot, run.chain, text))
+
+
+def _is_passing(remark: str) -> bool:
+    """Return whether a remark is about a run in progress: on a finished card it would be wrong."""
+    return remark in (strings.NO_REACTION, strings.TOKEN_EXPIRY, strings.NO_ACCESS)
+
+
+def tone_of(phase: Phase, counts: status.ResultCounts | None) -> Tone:
+    """Return the colour of a card: that of its state, or a warning if people do not see all that there should be."""
+    if phase is Phase.SUCCEEDED and counts is not None and not counts.is_complete:
+        return Tone.WARNING
+    return _TONES[phase]
 
 
 def earlier_pictures(run: Run) -> Mapping[str, int]:
@@ -400,6 +477,9 @@ def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
     offered = (Action.MOVE_TO_DM,) if options.offer_dm and not snapshot.final else ()
     if options.show_refresh:
         return run_button_row(run.id, Action.CANCEL, Action.REFRESH, *offered, Action.DETAILS)
+    if snapshot.final and run.cause in _CURED_BY_EDIT:
+        order = (Action.EDIT, Action.AGAIN, Action.DETAILS, Action.MORE)
+        return run_button_row(run.id, *order, primary=Action.EDIT)
     if snapshot.final and not goes_on(snapshot):
         return run_button_row(run.id, Action.AGAIN, Action.EDIT, Action.DETAILS, Action.MORE)
     is_last = run.chain is None or run.chain.is_last  # else there is a next step that need not begin
@@ -409,15 +489,36 @@ def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
 
 
 def _render_output(
-    items: Sequence[OutputItem], snapshot: RunSnapshot, options: RenderOptions, *, number: int, room: int
+    items: Sequence[OutputItem],
+    snapshot: RunSnapshot,
+    options: RenderOptions,
+    *,
+    number: int,
+    room: int,
+    places: PicturePlaces | None = None,
 ) -> RenderedMessage:
-    """Return message ``number`` with ``items`` in their order; they were given ``room`` characters."""
+    """Return message ``number`` with ``items`` in their order; they were given ``room`` characters.
+
+    Pictures go into ``places``, and what is still to come has a place that is free.
+    """
     shown = [item for item in items if not isinstance(item, FileItem) or not options.hides_file(item.name)]
     files = {upload_name(item.name): item for item in shown if isinstance(item, FileItem)}
     urls = {item.name: f"attachment://{name}" for name, item in files.items()}
     alt_texts = _alt_texts(snapshot, options) if files else {}
     components: list[Component] = []
     spoiler = snapshot.run.visibility is Visibility.SPOILER
+    free: Sequence[int] = ()
+    if places is not None:
+        numbered, free = _fill_places(places, [item for item in shown if isinstance(item, FileItem)])
+        media = [
+            (urls[item.name], alt_texts.get(item.name))
+            if isinstance(item := numbered.get(number), FileItem)
+            else (f"attachment://{place_name(number)}", _place_alt_text(number, places, options))
+            for number in sorted({*numbered, *free})
+        ]
+        starts = range(0, len(media), GALLERY_ITEMS)
+        components += [payloads.gallery(media[at : at + GALLERY_ITEMS], spoiler=spoiler) for at in starts]
+        shown = [item for item in shown if item not in numbered.values()]
     for shape, group in groupby(shown, key=_shape):
         match shape:
             case "gallery":
@@ -435,7 +536,27 @@ def _render_output(
     lines = [line for line in (_withheld_lines(items, snapshot, options, room), notes) if line]
     if lines:
         components.append(payloads.text("\n".join(lines)))
-    return RenderedMessage(components, files)
+    return RenderedMessage(components, files, places={place_name(number): places for number in free} if places else {})
+
+
+def _fill_places(places: PicturePlaces, files: Sequence[FileItem]) -> tuple[dict[int, FileItem], Sequence[int]]:
+    """Return the pictures by the place that each has, and the places that are free.
+
+    A picture has the place of its number; one without, or whose place is taken, the next free one. A file that is no
+    picture takes up a place as well, for as many come as there are places.
+    """
+    taken: dict[int, FileItem] = {}
+    for file in sorted(files, key=lambda file: file.number == 0):
+        number = file.number
+        if number == 0 or number in taken or number > places.count:
+            number = next(one for one in range(1, len(files) + places.count + 1) if one not in taken)
+        taken[number] = file
+    free = [number for number in range(1, places.count + 1) if number not in taken]
+    return {number: file for number, file in taken.items() if file.fits_gallery}, free
+
+
+def _place_alt_text(number: int, places: PicturePlaces, options: RenderOptions) -> str | None:
+    return describe_place(number, places.count) if options.shows(Part.ALT_TEXTS) else None
 
 
 def _alt_texts(snapshot: RunSnapshot, options: RenderOptions) -> Mapping[str, str]:

@@ -17,13 +17,17 @@ from bot.store.models import Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceWords:
-    """The wordings of the engine's codes. ``{}`` in those with a message or a deadline stands for it."""
+    """The wordings of the engine's codes. ``{}`` in those with a message or a deadline stands for it.
+
+    ``looked_for`` is the status of a run whose create got no answer; ``{time}`` is how long it is looked for.
+    """
 
     warnings: Mapping[WarningCode, str]
     failures: Mapping[FailureCode, str]
     failures_with_message: Mapping[FailureCode, str]
     failures_with_deadline: Mapping[FailureCode, str]
     statuses: Mapping[Phase, str]
+    looked_for: str
     never_sent: str
     aborted: str
 
@@ -73,6 +77,7 @@ _FAILURES: Final[Mapping[FailureCode, str]] = {
     FailureCode.FORGOTTEN: "Replicate no longer knows this run; it may have been deleted there. Try again.",
     FailureCode.REMOVED: "The run finished, but Replicate had already deleted the output, as it does after an hour.",
     FailureCode.CANCELED_ELSEWHERE: "Someone canceled the run on Replicate.",
+    FailureCode.FILTERED: "The model's safety filter held back part of the result. Try a different prompt or image.",
     FailureCode.MODERATION: "The model's safety filter blocked this. Try a different prompt or image.",
     FailureCode.OUT_OF_MEMORY: "The model ran out of memory. Try a smaller image or fewer outputs.",
     FailureCode.INTERRUPTED: "Replicate interrupted the run; your input is fine. Try again.",
@@ -88,7 +93,7 @@ _FAILURES: Final[Mapping[FailureCode, str]] = {
     FailureCode.MODEL: "The model failed. Change the input and try again.",
     FailureCode.NO_REASON: "The model failed without giving a reason. Try again or change the input.",
     FailureCode.DEADLINE: "The run took too long. Try asking for less.",
-    FailureCode.ABORTED: "The model didn't start in time. Nothing was billed. Try again later.",
+    FailureCode.ABORTED: "Replicate stopped the run before the model started. Nothing was billed. Try again.",
     FailureCode.OUTPUT_TOO_LARGE: "The output is too large for this bot. Press **Details** to open it on Replicate.",
     FailureCode.OVERDUE: "Replicate didn't finish the run in time. Try again later.",
 }
@@ -102,6 +107,8 @@ _FAILURES_WITH_DEADLINE: Final[Mapping[FailureCode, str]] = {
     FailureCode.DEADLINE: "The run took longer than {}. Try asking for less.",
     FailureCode.ABORTED: "The model didn't start within {}. Nothing was billed. Try again later.",
     FailureCode.OVERDUE: "Replicate didn't finish the run within {}. Try again later.",
+    FailureCode.LOST: "No answer from Replicate, and the run wasn't found there within {}. It may have started (and "
+    "been billed), so I didn't resend it. Try again if you still want it.",
 }
 
 _ACTIVE_STATUSES: Final[Mapping[Phase, str]] = {
@@ -117,6 +124,7 @@ _REPLICATE: Final = ServiceWords(
     failures_with_message=_FAILURES_WITH_MESSAGE,
     failures_with_deadline=_FAILURES_WITH_DEADLINE,
     statuses=_ACTIVE_STATUSES,
+    looked_for=f"**No answer from Replicate**{SEPARATOR}checking whether the run started, until {{time}} at most",
     never_sent="nothing was billed",
     aborted="Replicate stopped the run before it finished. Try again.",
 )
@@ -160,7 +168,7 @@ _SERVED: Final = ServiceWords(
         FailureCode.INTERRUPTED: "The model's server interrupted the run; your input is fine. Try again.",
         FailureCode.OUTPUT_UPLOAD: "The model's server couldn't send the output. Try again.",
         FailureCode.PLATFORM: "Something broke on the model's server. Try again.",
-        FailureCode.ABORTED: "The model didn't start in time. Try again later.",
+        FailureCode.ABORTED: "The model's server stopped the run before the model started. Try again.",
         FailureCode.OUTPUT_TOO_LARGE: "The output is too large for this bot. Try asking for less.",
         FailureCode.OVERDUE: "The model's server didn't finish the run in time. Try again later.",
     },
@@ -172,6 +180,7 @@ _SERVED: Final = ServiceWords(
         **_FAILURES_WITH_DEADLINE,
         FailureCode.ABORTED: "The model didn't start within {}. Try again later.",
         FailureCode.OVERDUE: "The model's server didn't finish the run within {}. Try again later.",
+        FailureCode.LOST: "No answer from the model's server, and the run wasn't found there within {}. Try again.",
     },
     statuses={
         **_ACTIVE_STATUSES,
@@ -179,6 +188,8 @@ _SERVED: Final = ServiceWords(
         Phase.RECONCILING: f"**No answer from the model's server**{SEPARATOR}checking whether the run started",
         Phase.STARTING: "**Starting the model**",
     },
+    looked_for=f"**No answer from the model's server**{SEPARATOR}checking whether the run started, until {{time}} "
+    "at most",
     never_sent="",
     aborted="The model's server stopped the run before it finished. Try again.",
 )

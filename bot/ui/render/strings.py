@@ -9,37 +9,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from bot.formatting import (
-    SEPARATOR,
-    format_count,
-    format_duration,
-    format_ordinal,
-    format_size,
-    join_facts,
-    spell_duration,
-    utf16_length,
-)
-from bot.language import _
+from bot.formatting import SEPARATOR, format_count, format_size, join_facts, spell_duration, utf16_length
 from bot.limits import GALLERY_DESCRIPTION_CHARS
-from bot.media.types import MediaKind
-from bot.outputs.items import FileItem, LinkItem, OutputItem
+from bot.outputs.items import FileItem, LinkItem
 from bot.runs import OWN_MODEL, is_served
 from bot.runs.engine import CancelResult
-from bot.runs.outcome import FailureCode, failure_of, stored_sentence
-from bot.runs.snapshot import Phase, Progress, RunSnapshot, WarningCode
+from bot.runs.outcome import failure_of, stored_sentence
+from bot.runs.snapshot import RunSnapshot, WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
 from bot.ui.render.chains import explain_step_failure
-from bot.ui.render.markdown import (
-    escape,
-    escape_url,
-    format_link,
-    format_name,
-    format_progress_bar,
-    format_timestamp,
-    one_line,
-)
-from bot.ui.render.money import format_expectation
+from bot.ui.render.markdown import escape, escape_url, format_link, format_name, format_timestamp, one_line
 from bot.ui.render.server_words import explain_server_quota
 from bot.ui.render.service_words import service_words
 
@@ -75,17 +55,10 @@ FILES_FORBIDDEN: Final = "I don't have permission to attach files in this channe
 FILE_REJECTED: Final = "Discord rejected it."
 FILE_MISSING: Final = "It's no longer available."
 
-_REASON_CHARS: Final = 200
-_NOTICE_REASON_CHARS: Final = 150
 _NOTES_SHOWN: Final = 3
 _GROUPS_SHOWN: Final = 2  # of files with the same remark, in one line
 _WEB: Final = "https://replicate.com"
 _WEB_SCHEMES: Final = ("https://", "http://")
-_NOUNS: Final[Mapping[MediaKind, str]] = {
-    MediaKind.IMAGE: "image",
-    MediaKind.VIDEO: "video",
-    MediaKind.AUDIO: "audio file",
-}
 
 
 def explain_quota(exceeded: QuotaExceeded) -> str:
@@ -173,177 +146,16 @@ def prediction_url(prediction_id: str) -> str:
     return f"{_WEB}/p/{prediction_id}"
 
 
-# The status line
-
-
-def format_status(snapshot: RunSnapshot) -> str:
-    """Return the one line that says how the run is doing.
-
-    While it is active, the line ends with a timestamp that Discord counts up by itself, without an edit.
-    """
-    run, progress = snapshot.run, snapshot.progress
-    if (format_ended := _ENDED_STATUSES.get(progress.phase)) is not None:
-        return format_ended(snapshot)
-    match progress.phase:
-        case Phase.QUEUED:
-            status = join_facts("**Queued**", _format_position(progress))
-        case Phase.RUNNING:
-            status = _format_running(snapshot)
-        case Phase.CANCELING:
-            canceler = _format_canceler(run)
-            status = join_facts("**Stopping**", f"requested by {canceler}" if canceler else "")
-        case _:
-            status = service_words(run).statuses[progress.phase]
-    expectation = format_expectation(run) if progress.phase in _WAITING else ""
-    return join_facts(status, expectation, format_timestamp(progress.since))
-
-
-def _format_position(progress: Progress) -> str:
-    if progress.own_position:
-        return _("{place} in line behind your other runs").format(place=format_ordinal(progress.own_position))
-    return f"{format_ordinal(progress.queue_position)} in line" if progress.queue_position else ""
-
-
-def format_completion_notice(snapshot: RunSnapshot) -> str:
-    """Return the short message that mentions the author when a long run ends."""
-    run, mention = snapshot.run, f"<@{snapshot.run.author_id}>"
-    count, noun = count_files(snapshot.items)
-    took = "" if run.ended_at is None else format_duration(run.ended_at - run.asked_at)
-    match snapshot.progress.phase:
-        case Phase.SUCCEEDED if count == 1:
-            return f"{mention}, your {noun} is ready{_in_brackets(took)}"
-        case Phase.SUCCEEDED if count:
-            return f"{mention}, your {noun}s are ready{_in_brackets(str(count), took)}"
-        case Phase.SUCCEEDED:
-            return f"{mention}, your result is ready{_in_brackets(took)}"
-        case Phase.CANCELED:
-            return f"{mention}, your run was stopped{_in_brackets(took)}"
-        case _:
-            reason = escape(one_line(explain_failure(run), _NOTICE_REASON_CHARS))
-            return f"{mention}, your run failed{f': {reason}' if reason else ''}"
-
-
-def run_duration(run: Run) -> timedelta | None:
-    """Return how long the author waited, or None if the run has not ended."""
-    return None if run.ended_at is None else run.ended_at - run.created_at
-
-
-def _format_running(snapshot: RunSnapshot) -> str:
-    progress = snapshot.progress
-    count, noun = count_files(snapshot.items)
-    done = max(progress.done, count)
-    steps = f"step {progress.step}/{progress.steps}" if progress.step is not None and progress.steps else ""
-    fraction = _total_fraction(progress, done)
-    progress_bar = format_progress_bar(fraction) if fraction is not None else ""
-    name = noun if count else _expected_noun(snapshot.run)
-    return join_facts(f"**{_running_title(progress, done, name.capitalize())}**", steps, progress_bar)
-
-
-def _running_title(progress: Progress, done: int, name: str) -> str:
-    """Return which output is being made; one that is not known to come is not announced."""
-    if progress.total is not None and progress.total > 1:
-        return f"{name} {min(done + 1, progress.total)} of {progress.total}"
-    return "Running"
-
-
-def _expected_noun(run: Run) -> str:
-    """Return what an output is called before there is one: lists of files are nearly always images."""
-    items = run.output_schema.get("items")
-    return "image" if isinstance(items, Mapping) and items.get("format") == "uri" else "output"
-
-
-def _total_fraction(progress: Progress, done: int) -> float | None:
-    """Return the progress of the whole run (0 to 1), from the model's steps and the number of outputs."""
-    if progress.fraction is not None:
-        return progress.fraction
-    current = progress.step / progress.steps if progress.step is not None and progress.steps else None
-    if not progress.total:
-        return current
-    return (done + (current or 0.0)) / progress.total if current is not None or progress.total > 1 else None
-
-
-def _format_succeeded(snapshot: RunSnapshot) -> str:
-    count, noun = count_files(snapshot.items)
-    result = format_count(count, noun) if count else "" if snapshot.items else "the model returned nothing"
-    return join_facts("**Done**", result, _format_run_duration(snapshot.run))
-
-
-def _format_failed(snapshot: RunSnapshot) -> str:
-    reason = _format_reason(snapshot.run) or service_words(snapshot.run).failures[FailureCode.NO_REASON]
-    return f"**Failed:** {reason}{_format_kept(snapshot)}"
-
-
-def _format_canceled(snapshot: RunSnapshot) -> str:
-    run = snapshot.run
-    canceler, reason = _format_canceler(run), _format_reason(run)
-    stopped = f"**Stopped** by {canceler}" if canceler else f"**Stopped:** {reason}" if reason else "**Stopped**"
-    never_sent = run.sent_at is None and run.prediction_id is None
-    return join_facts(stopped + _format_kept(snapshot), service_words(run).never_sent if never_sent else "")
-
-
-def _format_aborted(snapshot: RunSnapshot) -> str:
-    reason = _format_reason(snapshot.run) or service_words(snapshot.run).aborted
-    return f"**Ended early:** {reason}{_format_kept(snapshot)}"
-
-
-def _format_canceler(run: Run) -> str:
-    """Return who stopped the run as a mention; runs of older versions only know a name. "" for the bot itself."""
-    if run.canceled_by_id:
-        return f"<@{run.canceled_by_id}>"
-    name = (run.cancel_requested_by or "").removeprefix("@").strip()
-    return format_name(f"@{name}") if name else ""
-
-
-def _format_reason(run: Run) -> str:
-    return escape(one_line(explain_failure(run), _REASON_CHARS))
-
-
-def _format_kept(snapshot: RunSnapshot) -> str:
-    count, noun = count_files(snapshot.items)
-    total = snapshot.progress.total or snapshot.run.expected
-    if not count:
-        return ""
-    if total is not None and total > 1 and count <= total:
-        return f"{SEPARATOR}{count} of {format_count(total, noun)} kept"
-    return f"{SEPARATOR}{format_count(count, noun)} kept"
-
-
-def _format_run_duration(run: Run) -> str:
-    duration = run_duration(run)
-    return "" if duration is None else format_duration(duration)
-
-
-def _in_brackets(*parts: str) -> str:
-    inner = ", ".join(part for part in parts if part)
-    return f" ({inner})" if inner else ""
-
-
-_WAITING: Final = frozenset({Phase.QUEUED, Phase.SENDING, Phase.STARTING})
-_ENDED_STATUSES: Final = {
-    Phase.SUCCEEDED: _format_succeeded,
-    Phase.FAILED: _format_failed,
-    Phase.CANCELED: _format_canceled,
-    Phase.ABORTED: _format_aborted,
-}
-
-
 # Output
-
-
-def count_files(items: Sequence[OutputItem]) -> tuple[int, str]:
-    """Return how many files there are, linked ones too, and what one of them is called."""
-    files = [item for item in items if isinstance(item, FileItem | LinkItem)]
-    # The type of a linked file is not known, so it is a "file" among others.
-    kinds = {item.type.kind if isinstance(item, FileItem) else MediaKind.OTHER for item in files}
-    return len(files), _NOUNS.get(next(iter(kinds)), "file") if len(kinds) == 1 else "file"
 
 
 def build_alt_texts(snapshot: RunSnapshot, *, prompt: bool = True) -> dict[str, str]:
     """Return the alt text of each file by its name: its number and the prompt."""
-    names = [item.name for item in snapshot.items if isinstance(item, FileItem)]
+    files = [item for item in snapshot.items if isinstance(item, FileItem)]
     total = snapshot.run.expected or snapshot.progress.total
     alt_texts = {}
-    for number, name in enumerate(names, start=1):
+    for position_shown, file in enumerate(files, start=1):
+        name, number = file.name, file.number or position_shown
         position = f"{number} of {total}" if total is not None and total >= max(number, 2) else f"{number}"
         text = f"{position}: {snapshot.run.prompt}" if prompt and snapshot.run.prompt else position
         alt_texts[name] = one_line(text, GALLERY_DESCRIPTION_CHARS)

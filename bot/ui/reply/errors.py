@@ -8,7 +8,6 @@ import discord
 
 from bot.outputs.items import FileItem
 from bot.ui.render import strings
-from bot.ui.render.run_card import THUMBNAIL_NAME
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.state import ReplyState, Restrictions
 from bot.ui.reply.transports import CardDeleted, Transport
@@ -108,11 +107,13 @@ def next_step(
     message: TrackedMessage,
     transport: Transport,
     new_files: tuple[FileItem, ...] = (),
+    small_pictures: bool = False,
     now: datetime,
 ) -> NextStep:
     """Decide what follows from a failed request for a message that would have uploaded ``new_files``.
 
-    Reads the state and changes nothing.
+    ``small_pictures``: it would have uploaded the thumbnail, or places of pictures, too. Reads the state and changes
+    nothing.
     """
     kind = classify_error(error)
     if isinstance(error, MalformedResponse) and state.transports.edits_are_scarce(transport, now):
@@ -128,9 +129,9 @@ def next_step(
         case DiscordErrorKind.TOO_OLD:
             return _after_too_old(state, message)
         case DiscordErrorKind.NO_ACCESS:
-            return _after_no_access(error, state, message, transport, new_files)
+            return _after_no_access(error, state, transport, new_files, small_pictures=small_pictures)
         case _:
-            return _after_refusal(kind, state, message, new_files)
+            return _after_refusal(kind, state, new_files, small_pictures=small_pictures)
 
 
 def _after_gone(error: Exception, state: ReplyState, message: TrackedMessage, transport: Transport) -> NextStep:
@@ -162,13 +163,14 @@ def _after_too_old(state: ReplyState, message: TrackedMessage) -> NextStep:
 def _after_no_access(
     error: Exception,
     state: ReplyState,
-    message: TrackedMessage,
     transport: Transport,
     new_files: tuple[FileItem, ...],
+    *,
+    small_pictures: bool,
 ) -> NextStep:
     kind, restrictions = DiscordErrorKind.NO_ACCESS, state.restrictions
     if getattr(error, "code", 0) == _MISSING_PERMISSIONS:
-        without = restrictions.after_no_attachments(new_files, thumbnail=_may_upload_thumbnail(message))
+        without = restrictions.after_no_attachments(new_files, small_pictures=small_pictures)
         if without is not None:
             return NextStep(kind=kind, restrictions=without)
     bot = state.transports.bot
@@ -178,7 +180,11 @@ def _after_no_access(
 
 
 def _after_refusal(
-    kind: DiscordErrorKind, state: ReplyState, message: TrackedMessage, new_files: tuple[FileItem, ...]
+    kind: DiscordErrorKind,
+    state: ReplyState,
+    new_files: tuple[FileItem, ...],
+    *,
+    small_pictures: bool,
 ) -> NextStep:
     """Send less. What is blocked or invalid is found out by the writer; here it is a request that has nothing in it."""
     restrictions = state.restrictions
@@ -190,12 +196,8 @@ def _after_refusal(
             return NextStep(kind=kind, message=MessageChange.LOST, restrictions=remarked)
         case DiscordErrorKind.TOO_LARGE:
             stricter = restrictions.after_too_large(
-                new_files, file_limit=state.run.place.file_limit, thumbnail=_may_upload_thumbnail(message)
+                new_files, file_limit=state.run.place.file_limit, small_pictures=small_pictures
             )
             return NextStep(kind=kind, result=EditResult.REFUSED if stricter is None else None, restrictions=stricter)
         case _:
             return NextStep(kind=kind, result=EditResult.REFUSED)
-
-
-def _may_upload_thumbnail(message: TrackedMessage) -> bool:
-    return message.number == 0 and THUMBNAIL_NAME not in message.attachments

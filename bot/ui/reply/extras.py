@@ -12,7 +12,7 @@ from bot.store.errors import StoreError
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import Priority, RateLimiter
 from bot.ui.permissions import may_cancel
-from bot.ui.render import strings
+from bot.ui.render import status, strings
 from bot.ui.render.run_card import without_reason
 from bot.ui.reply.errors import DiscordErrorKind, classify_error
 from bot.ui.reply.messages import CANCEL_EMOJI, OutgoingMessage
@@ -121,7 +121,9 @@ class ReplyExtras:
 
     async def _send_notice_by(self, transport: Transport, snapshot: RunSnapshot) -> None:
         run, ledger = snapshot.run, self._services.ledger
-        outgoing = OutgoingMessage(content=strings.format_completion_notice(snapshot), mentions=(run.author_id,))
+        counts = status.count_outputs(snapshot, self._state.restrictions.options.withheld)
+        sentence = status.format_completion_notice(snapshot, counts)
+        outgoing = OutgoingMessage(content=sentence, mentions=(run.author_id,))
         async with self._services.limiter.request(transport.bucket, Priority.FINAL):
             if not await ledger.mark_message_sending(run.id, _NOTICE_NUMBER):
                 raise RequestNotSent("The run is gone, or another process owns it.")

@@ -176,7 +176,8 @@ class TrackedMessage:
 
     def kept_names(self, rendered: RenderedMessage) -> list[str]:
         """Return the upload names of the attachments that are kept, in the order of the request."""
-        names = (*((THUMBNAIL_NAME,) if rendered.has_thumbnail else ()), *rendered.kept, *rendered.files)
+        thumbnail = (THUMBNAIL_NAME,) if rendered.has_thumbnail else ()
+        names = (*thumbnail, *rendered.kept, *rendered.files, *rendered.places)
         return [name for name in names if name in self.attachments]
 
 

@@ -25,7 +25,7 @@ SEARCHED_KINDS: Final = frozenset({DiscordErrorKind.BLOCKED, DiscordErrorKind.IN
 
 _SINGLE_PARTS: Final = tuple(part for part in Part if part not in (Part.LINE, Part.TEXT, Part.FILE))
 _MAX_LINES: Final = 3  # of more blocked lines, the whole text is left out; each takes some seven attempts
-_WORDLESS: Final = frozenset({Part.THUMBNAIL, Part.FILE})
+_WORDLESS: Final = frozenset({Part.PLACES, Part.THUMBNAIL, Part.FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +234,8 @@ def _attachment_parts(
         return [one for one in parts if one.part in _WORDLESS]
     name = attachments[index]
     element = Element(Part.THUMBNAIL) if name == THUMBNAIL_NAME else None
+    if name in message.places:
+        element = Element(Part.PLACES)
     if element is None and name in message.files:
         element = file_element(message.files[name].name)
     return [element] if element is not None else []

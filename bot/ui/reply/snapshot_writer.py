@@ -301,7 +301,17 @@ class ReplyWriter:
             ] or new_files
             state.restrictions = state.restrictions.without_files(missing, strings.FILE_MISSING)
             return None
-        step = next_step(error, state=state, message=message, transport=transport, new_files=new_files, now=now)
+        uploads = self._uploads(message, sending) if sending is not None else ()
+        has_small = sending is not None and any(upload.name not in sending.files for upload in uploads)
+        step = next_step(
+            error,
+            state=state,
+            message=message,
+            transport=transport,
+            new_files=new_files,
+            small_pictures=has_small,
+            now=now,
+        )
         self._apply(step, message, transport)
         if step.kind in _LOGGED_KINDS:
             self._log_refusal(error, message)
@@ -437,6 +447,10 @@ class ReplyWriter:
         for name, file in rendered.files.items():
             if name not in message.attachments:
                 yield Upload(name, file.source, file.size, spoiler)
+        for name, place in rendered.places.items():
+            if name not in message.attachments:
+                picture = place.picture()
+                yield Upload(name, picture, len(picture), spoiler)
 
 
 async def recover_followups(state: ReplyState, services: ReplyServices) -> None:

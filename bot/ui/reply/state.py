@@ -26,6 +26,8 @@ from bot.visibility import Visibility
 # The rest of a request needs room, too.
 _UPLOAD_BYTES = REQUEST_BYTES - 1024 * 1024
 
+_SMALL_PICTURES = frozenset({Element(Part.THUMBNAIL), Element(Part.PLACES)})
+
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
@@ -107,11 +109,19 @@ class Restrictions:
         """Show the reason instead of these files."""
         return self._with(withheld={**self.options.withheld, **{file.name: reason for file in files}})
 
-    def without_thumbnail(self) -> "Restrictions":
-        return self._with(omitted=self.options.omitted | {Element(Part.THUMBNAIL)})
+    def without_small_pictures(self) -> "Restrictions":
+        """Show neither the input image beside the prompt nor the places of pictures that are still to come."""
+        return self._with(omitted=self.options.omitted | _SMALL_PICTURES)
 
-    def after_too_large(self, files: Sequence[FileItem], *, file_limit: int, thumbnail: bool) -> "Restrictions | None":
-        """Send less in one request; ``files`` and perhaps the thumbnail were new in the one that was too large.
+    @property
+    def shows_small_pictures(self) -> bool:
+        """Whether at least one kind of them is not left out."""
+        return not self.options.omitted >= _SMALL_PICTURES
+
+    def after_too_large(
+        self, files: Sequence[FileItem], *, file_limit: int, small_pictures: bool
+    ) -> "Restrictions | None":
+        """Send less in one request; ``files`` and perhaps small pictures were new in the one that was too large.
 
         ``file_limit`` is the largest file that should be accepted, in bytes.
         """
@@ -121,13 +131,13 @@ class Restrictions:
             without = self.without_files(files, strings.explain_too_large(files[0].size))
             fits = files[0].size <= file_limit
             return replace(without, doubtful=self.doubtful | {file_element(files[0].name)}) if fits else without
-        return self.without_thumbnail() if thumbnail and self.options.shows(Part.THUMBNAIL) else None
+        return self.without_small_pictures() if small_pictures and self.shows_small_pictures else None
 
-    def after_no_attachments(self, files: Sequence[FileItem], *, thumbnail: bool) -> "Restrictions | None":
-        """Leave out these files and the thumbnail: the bot may not attach files in the channel."""
-        if not files and not (thumbnail and self.options.shows(Part.THUMBNAIL)):
+    def after_no_attachments(self, files: Sequence[FileItem], *, small_pictures: bool) -> "Restrictions | None":
+        """Leave out these files and the small pictures: the bot may not attach files in the channel."""
+        if not files and not (small_pictures and self.shows_small_pictures):
             return None
-        return self.without_thumbnail().without_files(files, strings.FILES_FORBIDDEN)
+        return self.without_small_pictures().without_files(files, strings.FILES_FORBIDDEN)
 
     def _with(self, **options: Any) -> "Restrictions":
         return replace(self, options=replace(self.options, **options))

@@ -7,6 +7,7 @@ const MEDIA_GALLERY = 12;
 const BUTTON = 2;
 const CANCEL = /^cancel$/i;
 const STATUS = /^\*\*(.+?)\*\*(.*)$/m;
+const PLACE = /\/place-\d+\.png/; // what the bot shows where an image is still to come
 const MAX_CHARS = 200;
 
 export class Announcer {
@@ -51,7 +52,7 @@ function describe(message) {
   const texts = [];
   const visit = (items) => {
     for (const item of items ?? []) {
-      if (item.type === MEDIA_GALLERY) images += item.items.filter(({ spoiler }) => !spoiler).length;
+      if (item.type === MEDIA_GALLERY) images += item.items.filter(({ spoiler, media }) => !spoiler && !PLACE.test(media.url)).length;
       if (item.type === BUTTON && CANCEL.test(item.label ?? "") && !item.disabled) running = true;
       if (item.content) texts.push(item.content);
       visit(item.components);

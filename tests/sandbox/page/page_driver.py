@@ -25,6 +25,10 @@ class PageDriver:
     def bot_status(self) -> Locator:
         return self.page.locator("#bot-status")
 
+    def images_of(self, message: Locator) -> Locator:
+        """The images of a result that are there; a place where one is still to come is none."""
+        return message.locator(".cell img:not([alt$='on its way'])")
+
     async def open_channel(self, channel: str) -> None:
         await self.page.locator(".channel", has_text=channel).click()
         await self.page.locator("h1", has_text=channel).wait_for()

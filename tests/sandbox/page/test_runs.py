@@ -19,13 +19,13 @@ def portrait_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def image_counts_until_finished(message: Locator) -> list[int]:
+async def image_counts_until_finished(driver: PageDriver, message: Locator) -> list[int]:
     """Return the numbers of images that the message showed, in order, each change once."""
     counts = [0]
 
     async def has_finished() -> bool:
         finished = await message.get_by_role("button", name="Again").count()
-        shown = await message.locator(".cell img").count()
+        shown = await driver.images_of(message).count()
         if shown != counts[-1]:
             counts.append(shown)
         return bool(finished)
@@ -37,13 +37,13 @@ async def image_counts_until_finished(message: Locator) -> list[int]:
 async def test_images_arrive_one_by_one_and_can_be_enlarged(driver: PageDriver, portrait_file: Path) -> None:
     loaded_before = len(driver.requested_urls)
     message = await driver.generate(portrait_file, 5)
-    counts = await image_counts_until_finished(message)
+    counts = await image_counts_until_finished(driver, message)
     assert counts == sorted(counts)
     assert counts[-1] == 5
     assert len(counts) >= 4, "the images should appear one by one"
     await expect(message).to_contain_text("Done · 5 images")
     requested = driver.requested_urls[loaded_before:]
-    images = [url.split("?")[0] for url in requested if "/cdn/attachments/" in url]
+    images = [url.split("?")[0] for url in requested if "/cdn/attachments/" in url and "/place-" not in url]
     assert len(images) == len(set(images)) == 6, "each image is loaded once, however often the message changed"
 
     await message.get_by_role("button", name="Enlarge").nth(2).click()
@@ -56,10 +56,35 @@ async def test_images_arrive_one_by_one_and_can_be_enlarged(driver: PageDriver, 
     await expect(box).to_be_hidden()
 
 
+MEASURE = """message => {
+  const cancel = [...message.querySelectorAll("button")].find(button => button.textContent === "Cancel");
+  if (!cancel) return null;
+  const below = cancel.getBoundingClientRect().top - message.getBoundingClientRect().top;
+  return { cells: message.querySelectorAll(".card .cell").length, cancel: Math.round(below) };
+}"""
+
+
+@pytest.mark.parametrize("width", [1360, 390])
+async def test_nothing_moves_while_images_arrive(driver: PageDriver, portrait_file: Path, width: int) -> None:
+    await driver.page.set_viewport_size({"width": width, "height": 880})
+    message = await driver.generate(portrait_file, 4)
+    measured: list[dict[str, int]] = []
+
+    async def has_finished() -> bool:
+        if (found := await message.evaluate(MEASURE)) is not None:
+            measured.append(found)
+        return bool(await message.get_by_role("button", name="Again").count())
+
+    await wait_until(has_finished)
+    assert {one["cells"] for one in measured} == {4}
+    assert len({one["cancel"] for one in measured}) == 1, "Cancel stays under the finger"
+    await expect(driver.images_of(message)).to_have_count(4)
+
+
 async def test_only_the_authors_cross_cancels_a_run(driver: PageDriver, portrait_file: Path) -> None:
     message = await driver.generate(portrait_file, 20)
     cross = message.locator(".reaction[data-emoji='❌']")
-    await expect(message.locator(".cell img").first).to_be_visible()
+    await expect(driver.images_of(message).first).to_be_visible()
 
     await driver.act_as("Noah")
     await cross.click()
@@ -67,8 +92,8 @@ async def test_only_the_authors_cross_cancels_a_run(driver: PageDriver, portrait
     await message.get_by_role("button", name="Cancel").click()
     refusal = driver.page.locator(".message.ephemeral", has_text="Only Mia")
     await expect(refusal).to_contain_text("Only you can see this")
-    shown = await message.locator(".cell img").count()
-    await expect(message.locator(".cell img").nth(shown)).to_be_visible()
+    shown = await driver.images_of(message).count()
+    await expect(driver.images_of(message).nth(shown)).to_be_visible()
 
     await driver.act_as("Mia")
     await expect(refusal).to_have_count(0)
@@ -103,7 +128,7 @@ async def test_a_run_survives_the_suggested_faults(
     driver: PageDriver, environment: Environment, portrait_file: Path, fault: str
 ) -> None:
     message = await driver.generate(portrait_file, 6)
-    await expect(message.locator(".cell img").first).to_be_visible()
+    await expect(driver.images_of(message).first).to_be_visible()
     await driver.toggle_fault(fault)
     await driver.wait_until_finished(message)
     await expect(message).to_contain_text("Done · 6 images")
@@ -114,14 +139,14 @@ async def test_a_killed_bot_continues_in_the_same_message(
     driver: PageDriver, environment: Environment, portrait_file: Path
 ) -> None:
     message = await driver.generate(portrait_file, 8)
-    await expect(message.locator(".cell img").first).to_be_visible()
+    await expect(driver.images_of(message).first).to_be_visible()
     predictions, first_pid = len(environment.replicate.predictions), environment.bot.pid
     messages = await driver.messages.count()
     await driver.toggle_fault("Kill the bot")
     await expect(driver.bot_status).to_have_text("Bot not running")
     await expect(driver.bot_status).to_have_text("Bot online", timeout=RUN_TIMEOUT_MS)
     await driver.wait_until_finished(message)
-    await expect(message.locator(".cell img")).to_have_count(8)
+    await expect(driver.images_of(message)).to_have_count(8)
     assert environment.bot.pid != first_pid
     assert len(environment.replicate.predictions) == predictions
     await expect(driver.messages).to_have_count(messages)

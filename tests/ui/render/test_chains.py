@@ -9,7 +9,7 @@ from bot.store.models import Run, RunState
 from bot.store.run_chain import EarlierStep, RunChain, StepPlan
 from bot.ui.render.payloads import Component
 from bot.ui.render.run_card import DEFAULT_OPTIONS, RenderOptions, render_run
-from bot.ui.render.strings import format_completion_notice
+from bot.ui.render.status import format_completion_notice
 from tests.ui.factories import NOW, make_file, make_run, make_snapshot
 from tests.ui.message_rules import check_message
 
@@ -57,7 +57,7 @@ def images(snapshot: RunSnapshot, type_: int) -> list[str]:
 def test_the_first_step_runs_and_the_others_wait() -> None:
     snapshot = make_snapshot(Phase.RUNNING, run=make_step(1))
     assert lines(snapshot) == [
-        "**1** · /draw · **Running** · <t:1767225600:R>",
+        "**1** · /draw · **Running** · requested <t:1767225600:R>",
         "**2** · /enhance · Waiting",
         "**3** · /cutout · Waiting",
     ]
@@ -101,7 +101,7 @@ def test_a_failed_step_is_named_and_the_picture_stays() -> None:
     assert lines(snapshot)[1].startswith("**2** · /enhance · **Failed:** “boom”")
     assert lines(snapshot)[2] == "**3** · /cutout · Not started"
     assert images(snapshot, 12) == ["attachment://1-draw-01.webp"]
-    assert buttons(snapshot)[:3] == ["Again", "Edit", "Details"]
+    assert buttons(snapshot)[:3] == ["Edit", "Again", "Details"]
 
 
 def test_a_step_that_could_not_start_says_why() -> None:

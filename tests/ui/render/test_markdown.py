@@ -10,6 +10,7 @@ from bot.runs.snapshot import Phase
 from bot.store.models import RunState
 from bot.ui.render import strings
 from bot.ui.render.markdown import escape, format_name, one_line
+from bot.ui.render.status import format_status
 from tests.ui.factories import make_run, make_snapshot
 
 
@@ -51,7 +52,7 @@ def test_any_name_is_one_short_line_of_text(name: str) -> None:
 @pytest.mark.parametrize("name", ["123456789012345678", "<@123456789012345678>", "@everyone", "**Mia**"])
 def test_a_name_in_an_old_row_is_no_mention(name: str) -> None:
     run = make_run(state=RunState.CANCELED, cancel_requested_by=name, author_name=name, author_id=123456789012345678)
-    shown = strings.format_status(make_snapshot(Phase.CANCELED, run=run))
+    shown = format_status(make_snapshot(Phase.CANCELED, run=run))
     assert "Stopped** by @" in shown
     assert not re.search(r"(?<!\\)<@", shown)
     assert "@everyone" not in shown
