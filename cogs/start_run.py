@@ -119,15 +119,13 @@ class RunStarter:
         default = default_visibility(command.visibility, preferences)
         visibility = await self._visibility(visibility or default, parent)
         visibility = stricter_visibility(visibility, decision.terms.visibility)
+        response = await self._places.acknowledge(interaction, visibility, decision.terms)
         run_id = self._new_id()
-        async with AsyncExitStack() as stack:
-            # A refusal is the first response: one that follows a public message would answer to a deleted one.
-            await stack.enter_async_context(self._engine.hold_place(run_id, interaction.user.id, server=server))
-            response = await self._places.acknowledge(interaction, visibility, decision.terms)
-            files = await stack.enter_async_context(
-                self._inputs.read(interaction.client, options, owner=interaction.user.id)
-            )
-            place = await stack.enter_async_context(self._places.open(interaction, response))
+        async with (
+            self._engine.hold_place(run_id, interaction.user.id, server=server),
+            self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
+            self._places.open(interaction, response) as place,
+        ):
             run = Run(
                 id=run_id,
                 command=command.name,

@@ -99,15 +99,13 @@ class ChainStarter:
         server = server_quota(terms)
         default = stricter_visibility(*(step.command.visibility for step in chain.steps))
         visibility = stricter_visibility(chosen or default_visibility(default, preferences), least)
+        response = await self._places.acknowledge(interaction, visibility, terms)
         run_id, plan, limits = self._new_id(), steps[0], budget_limits(terms, interaction.user.id)
-        async with AsyncExitStack() as stack:
-            # A refusal is the first response: one that follows a public message would answer to a deleted one.
-            await stack.enter_async_context(self._engine.hold_place(run_id, interaction.user.id, server=server))
-            response = await self._places.acknowledge(interaction, visibility, terms)
-            files = await stack.enter_async_context(
-                self._inputs.read(interaction.client, options, owner=interaction.user.id)
-            )
-            place = await stack.enter_async_context(self._places.open(interaction, response))
+        async with (
+            self._engine.hold_place(run_id, interaction.user.id, server=server),
+            self._inputs.read(interaction.client, options, owner=interaction.user.id) as files,
+            self._places.open(interaction, response) as place,
+        ):
             now, prompt = self._clock.now(), next(iter(placement.prompt.values()), plan.prompt)
             run = Run(
                 id=run_id,
@@ -167,7 +165,7 @@ class ChainStarter:
         run_id, server = self._new_id(), server_quota(terms)
         limits = budget_limits(terms, interaction.user.id)
         async with AsyncExitStack() as stack:
-            # As in ``start``.
+            # A refusal is the first response: one that follows a public message would answer to a deleted one.
             await stack.enter_async_context(self._engine.hold_place(run_id, interaction.user.id, server=server))
             response = await self._places.acknowledge(interaction, visibility, terms)
             place = await stack.enter_async_context(self._places.open(interaction, response))

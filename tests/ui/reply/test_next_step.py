@@ -41,13 +41,27 @@ def make_state(*, final: bool = False, token_only: bool = False) -> ReplyState:
     return state
 
 
-def decide(state: ReplyState, error: Exception, *, number: int = 0, by_bot: bool = True, files: int = 0) -> NextStep:
+def decide(
+    state: ReplyState,
+    error: Exception,
+    *,
+    number: int = 0,
+    by_bot: bool = True,
+    files: int = 0,
+    small_pictures: bool = False,
+) -> NextStep:
     transport = state.transports.bot if by_bot else state.transports.interaction
     assert transport is not None
     before = (state.restrictions, state.transports.bot, state.transports.interaction, repr(state.messages))
     new_files = tuple(make_file(file) for file in range(1, files + 1))
     step = next_step(
-        error, state=state, message=state.messages[number], transport=transport, new_files=new_files, now=NOW
+        error,
+        state=state,
+        message=state.messages[number],
+        transport=transport,
+        new_files=new_files,
+        small_pictures=small_pictures,
+        now=NOW,
     )
     assert before == (state.restrictions, state.transports.bot, state.transports.interaction, repr(state.messages))
     return step
@@ -152,9 +166,10 @@ async def test_too_large_requests_are_split_then_files_left_out() -> None:
     one = decide(state, error, files=1).restrictions
     assert one is not None
     assert list(one.options.withheld) == [make_file(1).name]
-    thumbnail = decide(state, error).restrictions
-    assert thumbnail is not None
-    assert not thumbnail.options.shows(Part.THUMBNAIL)
+    without = decide(state, error, small_pictures=True).restrictions
+    assert without is not None
+    assert not without.options.shows(Part.THUMBNAIL)
+    assert not without.options.shows(Part.PLACES)
     assert decide(state, error, number=1) == NextStep(kind=Kind.TOO_LARGE, result=EditResult.REFUSED)
 
 
