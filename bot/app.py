@@ -35,6 +35,7 @@ from bot.cluster.lease_holder import MAINTENANCE
 from bot.cluster.publish_lease import PublishLease
 from bot.cluster.shard_count import agree_on_shards
 from bot.cog_servers import CogServers
+from bot.command_mentions import CommandMentions
 from bot.errors import ConfigError
 from bot.invites import server_invite
 from bot.leased_work import LeasedWork
@@ -66,10 +67,12 @@ from bot.ui.components import PERSISTENT_BUTTONS
 from bot.ui.direct_messages import DirectMessages
 from bot.ui.library_items import LIBRARY_ITEMS
 from bot.ui.next_select import NextSelect
+from bot.ui.privacy_items import ErasureButton
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.result_changes import ResultChanges
 from bot.ui.result_messages import ResultMessages
+from bot.ui.run_list_items import RunListButton
 from bot.ui.server_components import SERVER_COMPONENTS
 from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
@@ -106,6 +109,7 @@ from cogs.results.cog import ResultActions
 from cogs.results.private_runs import PrivateRuns
 from cogs.results.reactions import ResultReactions
 from cogs.run.cog import RunCommand
+from cogs.run.form import RunForms
 from cogs.run_buttons.cog import RunButtons
 from cogs.runs.cog import RunsCommands
 from cogs.server.cog import ServerCommands
@@ -115,6 +119,7 @@ from cogs.server.reports import ReportResultMenu
 from cogs.server.threads import ResultThreads
 from cogs.server_shares.cog import ServerShares
 from cogs.start_run import RunStarter
+from cogs.try_on.cog import TryOn
 from cogs.usage.cog import UsageCommand
 from cogs.use_as_subject.cog import UseAsSubject
 
@@ -247,7 +252,10 @@ class App:
         self._server_log = ServerLog(self._client, store.servers, clock=clock)
         self._engine = self._build_engine(served, ownership)
         self._search = ModelSearch(self._replicate.models, clock=clock)
-        self._command_sync = CommandSync(self._client, key_value=store.key_value, guild=settings.command_guild)
+        self._mentions = CommandMentions()
+        self._command_sync = CommandSync(
+            self._client, key_value=store.key_value, guild=settings.command_guild, mentions=self._mentions
+        )
         self._editors = Editors(self._client, settings.model_editors)
         self._run_access = RunAccess(
             self._catalog,
@@ -444,6 +452,7 @@ class App:
                 raise result
 
     async def _connect(self) -> None:
+        self._mentions.use()
         try:
             await self._client.log_in(self._settings.discord_token.get_secret_value(), clock=self._clock)
             await self._serve_discord()
@@ -536,7 +545,9 @@ class App:
 
     async def _on_login(self, client: Replicord) -> None:
         """Add commands, buttons and listeners, before the gateway opens."""
-        client.add_dynamic_items(*PERSISTENT_BUTTONS, *SERVER_COMPONENTS, *LIBRARY_ITEMS, NextSelect)
+        client.add_dynamic_items(
+            *PERSISTENT_BUTTONS, *SERVER_COMPONENTS, *LIBRARY_ITEMS, NextSelect, RunListButton, ErasureButton
+        )
         client.add_listener(self._discord_metrics.on_interaction)
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
@@ -593,6 +604,9 @@ class App:
             About(
                 client,
                 catalog=self._catalog,
+                access=self._run_access,
+                starter=self._run_starter,
+                clock=self._clock,
                 version=VERSION,
                 link=self._settings.about_url,
                 process=None if self._cluster is None else self._cluster.me.id,
@@ -622,6 +636,7 @@ class App:
                 on_replicate=bool(self._settings.replicate_token),
                 wake_keeper=self._library.keeper.wake,
                 published=self._published_presets,
+                clock=self._clock,
             ),
         )
 
@@ -675,6 +690,7 @@ class App:
         catalog, starter = self._catalog, self._run_starter
         autocomplete = ModelAutocomplete(search=self._search, catalog=catalog, clock=self._clock)
         yield self._generate
+        forms = RunForms(catalog=catalog, starter=starter, access=self._run_access)
         yield ModelsCommands(
             catalog=catalog,
             search=self._search,
@@ -682,11 +698,19 @@ class App:
             autocomplete=autocomplete,
             editors=self._editors,
             pricing=self._pricing,
+            access=self._run_access,
+            forms=forms,
         )
         yield self._chains.commands
         if self._run_access.is_any_model_offered:
-            yield RunCommand(catalog=catalog, starter=starter, autocomplete=autocomplete, access=self._run_access)
-        yield UseAsSubject(client, catalog=catalog, starter=starter, personal=self._personal)
+            yield RunCommand(
+                forms=forms,
+                autocomplete=autocomplete,
+                access=self._run_access,
+                any_model=self._settings.run_any,
+            )
+        yield UseAsSubject(client, catalog=catalog, starter=starter, personal=self._personal, runs=self._store.runs)
+        yield TryOn(runs=self._store.runs, catalog=catalog, access=self._run_access, starter=starter)
         yield self._build_next_actions(client)
 
     def _build_next_actions(self, client: Replicord) -> NextActions:

@@ -225,8 +225,10 @@ async def command_payloads(tree: app_commands.CommandTree[Any], *, guild_id: int
     return [await command.get_translated_payload(tree, tree.translator) for command in commands]
 
 
-async def upsert_commands(client: discord.Client, payload: Sequence[Any], *, guild_id: int | None) -> None:
-    """Replace the global commands, or those of one guild.
+async def upsert_commands(
+    client: discord.Client, payload: Sequence[Any], *, guild_id: int | None
+) -> Sequence[Mapping[str, Any]]:
+    """Replace the global commands, or those of one guild; return them as Discord has them, with their ids.
 
     ``CommandTree.sync`` sends a guild the keys that only global commands have, and Discord refuses them.
     """
@@ -236,8 +238,25 @@ async def upsert_commands(client: discord.Client, payload: Sequence[Any], *, gui
         answer = await client.http.bulk_upsert_global_commands(client.application_id, payload=list(payload))
     else:
         answer = await client.http.bulk_upsert_guild_commands(client.application_id, guild_id, payload=list(payload))
+    return _check_commands(answer)
+
+
+async def fetch_commands(client: discord.Client, *, guild_id: int | None) -> Sequence[Mapping[str, Any]]:
+    """Return the global commands, or those of one guild, as Discord has them.
+
+    ``CommandTree.fetch_commands`` raises for a type of an option that this version of discord.py does not know.
+    """
+    if client.application_id is None:
+        raise discord.MissingApplicationID
+    if guild_id is None:
+        return _check_commands(await client.http.get_global_commands(client.application_id))
+    return _check_commands(await client.http.get_guild_commands(client.application_id, guild_id))
+
+
+def _check_commands(answer: object) -> Sequence[Mapping[str, Any]]:
     if not isinstance(answer, list):  # discord.py returns the text of a page that came in place of JSON
         raise discord.DiscordException("What answers is not Discord.")
+    return answer
 
 
 class PrebuiltLayout(ui.LayoutView):

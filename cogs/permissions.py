@@ -20,9 +20,10 @@ from bot.rules.server_rules import KnownPlaces, LogLine, leave_out_gone
 from bot.runs import Target
 from bot.store.models import Run
 from bot.store.server_rules import Servers
-from bot.ui.permissions import may_repeat
 from bot.ui.render.markdown import escape, format_name, one_line
+from bot.ui.render.reuse import explain_barrier, explain_forgotten
 from bot.ui.render.server_words import keeps_covered
+from bot.ui.reuse import Reuse, decide_reuse
 from cogs.server.log import ServerLog
 
 _SITUATION: Final = "server_situation"  # in an interaction's extras
@@ -57,9 +58,13 @@ class Editors:
         """Their user ids."""
         return self._ids | self._owners()
 
+    def may_edit(self, user: discord.abc.User) -> bool:
+        """Return whether somebody is one of them."""
+        return user.id in self.ids
+
     def check(self, user: discord.abc.User) -> None:
         """Raise Refused for everybody else."""
-        if user.id not in self.ids:
+        if not self.may_edit(user):
             raise Refused("Only the bot's owner and its model editors can change the models.")
 
     def _owners(self) -> frozenset[int]:
@@ -177,10 +182,15 @@ def known_places(guild: discord.Guild | None) -> KnownPlaces | None:
     )
 
 
-def check_repeatable(run: Run, *, user_id: int) -> None:
-    """Raise Refused if a run's input is deleted, or another person's private one."""
-    if run.forgotten_at is not None:
-        raise Refused(f"This run's data was deleted, so it can't be repeated. Use /{run.command} again.")
-    if not may_repeat(run, user_id=user_id):
-        author = format_name(run.author_name)
-        raise Refused(f"This run used {author}'s files, keys or private links. Run /{run.command} with your own.")
+def check_reuse(run: Run, part: Reuse, *, user_id: int, first: Run | None = None) -> None:
+    """Raise Refused if a part of a run is not for this person; ``first`` as for ``decide_reuse``."""
+    barrier = decide_reuse(run, part, user_id=user_id, first=first)
+    if barrier is not None:
+        raise Refused(explain_barrier(barrier, run))
+
+
+def check_repeatable(run: Run, *, user_id: int, first: Run | None = None) -> None:
+    """Raise Refused if a run's inputs are deleted, or not for this person."""
+    if (run if first is None else first).forgotten_at is not None:
+        raise Refused(explain_forgotten(run))
+    check_reuse(run, Reuse.INPUTS, user_id=user_id, first=first)

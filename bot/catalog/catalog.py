@@ -41,7 +41,7 @@ class Command:
     ``target`` is pinned: a community model always has its version. ``added``: an editor added the command while the bot
     ran; otherwise it is configured. ``problems`` are sentences about settings that do not fit the model; the command
     works without them. ``offer`` is where and to whom Discord offers it, ``visibility`` who sees a result where nobody
-    chose.
+    chose. ``sample`` has inputs for a first run, all of which the model accepts.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Command:
     problems: tuple[str, ...] = ()
     offer: CommandOffer = field(default_factory=CommandOffer)
     visibility: Visibility = Visibility.PUBLIC
+    sample: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def find_governing_command(commands: Iterable[Command], name: str, target: Target) -> Command | None:
@@ -100,6 +101,7 @@ def prepare_command(
     )
     output_schema = read_output_schema(resolved.schema)
     role_problem = _find_role_problem(spec.role, layout, output_schema) if spec.role is not None else None
+    sample_problems = tuple(_find_sample_problems(spec.sample, layout))
     return Command(
         name=spec.name,
         description=spec.description or resolved.description or f"Run {resolved.target.model}",
@@ -110,9 +112,10 @@ def prepare_command(
         hidden=frozenset({*hidden, *spec.hidden}),
         limits=spec.limits,
         added=added,
-        problems=(*_find_problems(spec, fields), *filter(None, [role_problem])),
+        problems=(*_find_problems(spec, fields), *filter(None, [role_problem]), *sample_problems),
         offer=spec.offer,
         visibility=spec.visibility,
+        sample=spec.sample if not sample_problems else {},
     )
 
 
@@ -154,6 +157,23 @@ def _find_role_problem(role: CommandRole, layout: OptionLayout, output_schema: M
     if role is CommandRole.DESCRIBE and output_schema and contains_files(output_schema):
         return f"role: {role} needs a model that returns text."
     return None
+
+
+def _find_sample_problems(sample: Mapping[str, Any], layout: OptionLayout) -> Iterator[str]:
+    """Yield a sentence for everything in a sample that people could not enter, or that they would have to add."""
+    if not sample:
+        return
+    for name, value in sample.items():
+        field = layout.field(name)
+        if field is None:
+            yield _describe_unknown("sample", name, [one.name for one in layout.fields])
+        elif not field.accepts_files:
+            try:
+                coerce_value(field, value, name)
+            except BadOption as error:
+                yield f"sample: {error.sentence}"
+    missing = (name for name in layout.required if name not in sample)
+    yield from (f"sample: {name} is missing, and the command needs it." for name in missing)
 
 
 def _describe_unknown(setting: str, name: str, known: Collection[str]) -> str:

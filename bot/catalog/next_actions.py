@@ -12,12 +12,14 @@ from typing import Any, Final
 from bot.backends.target import parse_target
 from bot.catalog.catalog import Catalog, Command
 from bot.limits import SELECT_OPTIONS
+from bot.media.types import find_references
 from bot.options.fields import Field, FieldKind
 from bot.options.files import is_image_usable
 from bot.options.layout import OptionLayout
 from bot.outputs.output_schema import contains_files
 from bot.settings.commands import CommandRole
 from bot.store.models import Run
+from bot.store.run_chain import RunChain
 
 # The inputs that tell a model how far to go from the picture that it is given.
 _STRENGTHS: Final = frozenset({
@@ -79,6 +81,11 @@ class NextOffers:
         """Return what can be done with images of these types, which ``run`` made; None if they are anybody's."""
         own = self._catalog.find_resolved(run.command, parse_target(run.target)) if run is not None else None
         return list_image_offers(self._catalog, mimes, own=own, may_run=may_run)
+
+    def find_try_on(self, run: Run) -> Command | None:
+        """Return what somebody would try a picture of their own with, after seeing a result of this run."""
+        command, target = (run.command, run.target) if run.chain is None else _first_step(run.chain)
+        return find_try_on_command(self._catalog, own=self._catalog.find_resolved(command, parse_target(target)))
 
     def of_text(self, run: Run, *, may_run: Callable[[Command], bool] = lambda _: True) -> tuple[NextOffer, ...]:
         """Return what can be done with a text, if ``run`` described an image."""
@@ -148,6 +155,27 @@ def find_seed_field(layout: OptionLayout) -> Field | None:
     )
 
 
+def find_try_on_command(commands: Iterable[Command], *, own: Command | None) -> Command | None:
+    """Return the command that does with a person's own picture what ``own``, which made a result, did; None without.
+
+    That is the same model if it takes an image, else the command that edits images with words, else the first that
+    makes something of an image and a prompt.
+    """
+    if own is not None and own.layout.image_field is not None:
+        return own
+    takes_both = [one for one in find_image_commands(commands) if one.layout.prompt_field is not None]
+    editing = [one for one in takes_both if one.role is CommandRole.EDIT]
+    drawing = [one for one in takes_both if one.role is None and contains_files(one.output_schema)]
+    return next(iter((*editing, *drawing)), None)
+
+
+def try_on_values(command: Command, run_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a run's input goes along with another picture, by the model's keys: everything but files."""
+    layout = command.layout
+    kept = {field.name: run_input[field.name] for field in layout.fields if run_input.get(field.name) is not None}
+    return {name: value for name, value in kept.items() if name != layout.image_field and not find_references(value)}
+
+
 def takes_own_pictures(layout: OptionLayout) -> bool:
     """Return whether the model can start from a picture: an input for one, and for how far to go from it."""
     return layout.image_field is not None and any(field.name.lower() in _STRENGTHS for field in layout.fields)
@@ -189,6 +217,10 @@ def vary_values(
     if picture is not None and layout.image_field is not None:
         varied[layout.image_field] = picture
     return varied
+
+
+def _first_step(chain: RunChain) -> tuple[str, str]:
+    return chain.steps[0].command, chain.steps[0].target
 
 
 def _action_of(command: Command) -> NextAction:

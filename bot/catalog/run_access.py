@@ -89,6 +89,15 @@ def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecisio
     return RunDecision(command=command, input=run_input, terms=terms)
 
 
+def may_run(actor: Actor, command: Command, rules: RunRules) -> bool:
+    """Return whether somebody may run a command, or a model that was resolved without one, as far as that is known."""
+    try:
+        decide_run(actor, RunRequest(command=command.name, target=command.target), rules)
+    except Refused:
+        return False
+    return True
+
+
 def may_run_any_model(actor: Actor, rules: RunRules) -> bool:
     """Return whether somebody may run a model that has no command."""
     return rules.any_model == "everyone" or (rules.any_model == "editors" and actor.user_id in rules.editors)

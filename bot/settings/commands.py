@@ -22,7 +22,7 @@ RESERVED_NAMES = frozenset(
 _NAME = re.compile(r"[-_\w]+")
 _OFFER_KEYS = frozenset({"nsfw", "default_member_permissions", "contexts"})
 _OWN_KEYS = frozenset(
-    {"model", "description", "role", "required", "hidden", "defaults", "limits", "at_once", "visibility"}
+    {"model", "description", "role", "required", "hidden", "defaults", "limits", "at_once", "visibility", "sample"}
 )
 _KEYS = _OWN_KEYS | _OFFER_KEYS
 _CHAIN_KEYS = frozenset({"steps", "description"})
@@ -58,7 +58,8 @@ class CommandSpec:
     ``required`` and ``hidden`` name inputs. ``defaults`` are sent for inputs left empty. ``limits`` are the largest
     values allowed for number inputs, below the model's own. ``role`` is what is done to a picture that somebody picks
     from a result. ``at_once`` is how many runs each server of a served model takes at the same time. ``offer`` is where
-    and to whom Discord offers the command. ``visibility`` is who sees a result, where nobody chose.
+    and to whom Discord offers the command. ``visibility`` is who sees a result, where nobody chose. ``sample`` has
+    inputs that are known to work, for a first run.
     """
 
     name: str
@@ -72,6 +73,7 @@ class CommandSpec:
     at_once: int = 1
     offer: CommandOffer = field(default_factory=CommandOffer)
     visibility: Visibility = Visibility.PUBLIC
+    sample: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,7 @@ def _parse_table(path: Path, name: str, table: object) -> CommandSpec:
         at_once=_read_at_once(path, name, table, target),
         offer=_read_offer(path, name, table),
         visibility=_read_visibility(path, name, table),
+        sample=_read_table(path, name, "sample", table),
     )
 
 

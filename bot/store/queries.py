@@ -1,7 +1,7 @@
 """SELECTs on runs, and the mapping between rows and values."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, tuple_
@@ -150,9 +150,50 @@ OLDER: Final = RECENT.where(
     tuple_(runs.c.created_at, runs.c.id) < tuple_(bindparam("before_time", type_=Time), bindparam("before_id"))
 )
 
+# The page before such a page, the oldest first.
+NEWER: Final = (
+    SELECT_RUNS.where(
+        _BY_AUTHOR,
+        tuple_(runs.c.created_at, runs.c.id) > tuple_(bindparam("after_time", type_=Time), bindparam("after_id")),
+    )
+    .order_by(runs.c.created_at, runs.c.id)
+    .limit(bindparam("limit"))
+)
+
 _RUN_IDS: Final = select(runs.c.prediction_id, runs.c.id).where(
     runs.c.prediction_id.in_(bindparam("prediction_ids", expanding=True))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """Some of a person's runs, the newest first, and whether there are others on either side."""
+
+    runs: tuple[Run, ...]
+    has_newer: bool
+    has_older: bool
+
+
+def read_run_page(
+    connection: Connection, author_id: int, *, limit: int, before: str | None = None, after: str | None = None
+) -> RunPage:
+    """Return the runs that are older than the run ``before``, or newer than ``after``; without them the newest.
+
+    So it does, too, where that run was deleted or is another person's.
+    """
+    values: dict[str, Any] = {"author_id": author_id, "limit": limit + 1}
+    anchor_id = before or after
+    anchor = None if anchor_id is None else read_run(connection, BY_ID, {"run_id": anchor_id})
+    if anchor is None or anchor.author_id != author_id:
+        found = read_runs(connection, RECENT, values)
+        return RunPage(found[:limit], has_newer=False, has_older=len(found) > limit)
+    if before is not None:
+        found = read_runs(connection, OLDER, {**values, "before_time": anchor.created_at, "before_id": anchor.id})
+        return RunPage(found[:limit], has_newer=True, has_older=len(found) > limit)
+    found = read_runs(connection, NEWER, {**values, "after_time": anchor.created_at, "after_id": anchor.id})
+    if len(found) < limit:
+        return read_run_page(connection, author_id, limit=limit)  # the first page is never a part of one
+    return RunPage(tuple(reversed(found[:limit])), has_newer=len(found) > limit, has_older=True)
 
 
 def select_run_ids(connection: Connection, prediction_ids: Sequence[str]) -> Mapping[str, str]:

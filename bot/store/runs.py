@@ -17,6 +17,7 @@ from bot.store.database import Database
 from bot.store.errors import QuotaExceeded
 from bot.store.models import Place, Run, RunOutput, RunState
 from bot.store.privacy import Erasure, StoredCounts
+from bot.store.queries import RunPage
 from bot.store.quota import ServerQuota
 from bot.store.retention import ExpiredCounts
 
@@ -282,6 +283,14 @@ class Runs:
     async def list_recent(self, author_id: int, *, limit: int) -> tuple[Run, ...]:
         """Return a person's newest runs."""
         return await self._read_all(queries.RECENT, author_id=author_id, limit=limit)
+
+    async def list_page(
+        self, author_id: int, *, limit: int, before: str | None = None, after: str | None = None
+    ) -> RunPage:
+        """Return a person's runs that are older than the run ``before``, or newer than ``after``, or the newest."""
+        return await self._database.read(
+            lambda connection: queries.read_run_page(connection, author_id, limit=limit, before=before, after=after)
+        )
 
     async def list_prompts(self, author_id: int, *, limit: int) -> Mapping[str, str]:
         """Return run → prompt of a person's newest runs that have one, the newest first, each prompt once."""

@@ -1,7 +1,7 @@
 """Persistent buttons: their custom id carries an action and its subject, so they work after a restart."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -16,6 +16,7 @@ from bot.ui.render.payloads import Component
 
 _VERSION_CHARS: Final = 16
 _NEWEST: Final = "newest"
+_SUBJECT_CHARS: Final = 90  # of Discord's 100 for a custom id
 
 
 class Action(StrEnum):
@@ -39,6 +40,7 @@ class Action(StrEnum):
     SAVE_CHARACTER = "character"
     SAVE_PRESET = "preset"
     SAVE_CHAIN = "chain"
+    TRY_ON = "try"
 
 
 # The labels are functions: a sentence is for the person who sees it.
@@ -61,6 +63,7 @@ _STYLES: Final[Mapping[Action, tuple[Callable[[], str], discord.ButtonStyle]]] =
     Action.SAVE_CHARACTER: (lambda: _("Save as character"), discord.ButtonStyle.secondary),
     Action.SAVE_PRESET: (lambda: _("Save as preset"), discord.ButtonStyle.secondary),
     Action.SAVE_CHAIN: (lambda: _("Save as chain"), discord.ButtonStyle.secondary),
+    Action.TRY_ON: (lambda: _("Try it on me"), discord.ButtonStyle.secondary),
 }
 
 
@@ -114,6 +117,8 @@ class ModelAction(StrEnum):
 
     PAGE = "page"
     SWITCH = "switch"
+    TRY = "try"  # "owner/name" or a command's name
+    ADD = "add"  # "owner/name"
 
 
 class ModelButton(
@@ -139,6 +144,14 @@ class ModelButton(
         self.subject = subject
 
     @classmethod
+    def for_model(cls, action: ModelAction, model: str) -> Self | None:
+        """Return the button that opens a model's form, or adds it as a command; None if its name is too long."""
+        if len(model) > _SUBJECT_CHARS:
+            return None
+        style = discord.ButtonStyle.primary if action is ModelAction.TRY else discord.ButtonStyle.secondary
+        return cls(action, model, label=_try_label() if action is ModelAction.TRY else _add_label(), style=style)
+
+    @classmethod
     def for_switch(cls, command: Command) -> Self:
         """Return the button that replaces the command of this name by ``command``."""
         return cls(ModelAction.SWITCH, _switch_subject(command), label="Switch", style=discord.ButtonStyle.primary)
@@ -151,6 +164,58 @@ class ModelButton(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         interaction.client.dispatch("model_button", interaction, self.action, self.subject)
+
+
+class ModelSelect(
+    ui.DynamicItem[ui.Select[Any]],
+    template=re.compile(rf"models-all:(?P<action>{ModelAction.TRY}|{ModelAction.ADD})", re.ASCII),
+):
+    """Does with one of the models in a list what a button does; choosing dispatches the same event."""
+
+    def __init__(self, action: ModelAction, models: Sequence[str] = ()) -> None:
+        placeholder = _("Try one") if action is ModelAction.TRY else _("Add one as a command")
+        options = [discord.SelectOption(label=model, value=model) for model in models]
+        select: ui.Select[Any] = ui.Select(custom_id=f"models-all:{action}", placeholder=placeholder, options=options)
+        super().__init__(select)
+        self.action = action
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(ModelAction(match["action"]), ["…"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        interaction.client.dispatch("model_button", interaction, self.action, self.item.values[0])
+
+
+class SampleButton(
+    ui.DynamicItem[ui.Button[Any]],
+    template=re.compile(r"sample:(?P<command>[-\w]{1,32})"),
+):
+    """Runs the sample of a command. Pressing it dispatches the event ``sample_button`` to the cogs."""
+
+    def __init__(self, command: str) -> None:
+        style = discord.ButtonStyle.primary
+        super().__init__(ui.Button(label=_try_label(), style=style, custom_id=f"sample:{command}"))
+        self.command = command
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["command"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        interaction.client.dispatch("sample_button", interaction, self.command)
+
+
+def _try_label() -> str:
+    return _("Try it")
+
+
+def _add_label() -> str:
+    return _("Add")
 
 
 def switch_command_name(subject: str) -> str:
@@ -167,4 +232,4 @@ def _switch_subject(command: Command) -> str:
     return f"{command.name} {(command.target.version or _NEWEST)[:_VERSION_CHARS]}"
 
 
-PERSISTENT_BUTTONS: Final = (RunButton, ModelButton)
+PERSISTENT_BUTTONS: Final = (RunButton, ModelButton, ModelSelect, SampleButton)

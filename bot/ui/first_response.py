@@ -19,7 +19,9 @@ import discord
 import structlog
 from discord import InteractionResponseType, ui
 
+from bot.command_mentions import link_commands
 from bot.discord_internals import PrebuiltLayout, mark_responded, register_view
+from bot.limits import CONTENT_CHARS
 from bot.ui.card_decorations import drop_decorations
 from bot.ui.render import payloads, strings
 from bot.ui.requests import REQUEST_SECONDS, MalformedResponse, send_request
@@ -274,8 +276,10 @@ def _attachments(open_files: OpenFiles | None) -> dict[str, Any]:
 
 
 def _body(content: str | None, view: ui.LayoutView | None) -> dict[str, Any]:
-    """Return a text or a card as the keyword that discord.py takes."""
-    return {"content": content} if view is None else {"view": view}
+    """Return a text, with the commands that it names to click, or a card as the keyword that discord.py takes."""
+    if view is not None:
+        return {"view": view}
+    return {"content": None if content is None else link_commands(content, chars=CONTENT_CHARS)}
 
 
 @contextmanager

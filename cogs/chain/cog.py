@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import discord
@@ -38,9 +39,10 @@ from bot.ui.render import chains as words
 from bot.ui.render.cards import Entry, Tone, list_card, sentence_card
 from bot.ui.render.markdown import one_line
 from bot.ui.render.results import MenuEntry
+from bot.ui.reuse import Reuse
 from cogs.chain.form import ChainForm
 from cogs.chain.starter import ChainStarter
-from cogs.permissions import Editors
+from cogs.permissions import Editors, check_reuse
 
 Interaction = discord.Interaction[Replicord]
 Name = app_commands.Range[str, 1, COMMAND_NAME_CHARS]
@@ -49,7 +51,11 @@ CHAIN_ENTRIES: Final = (
     MenuEntry(
         action=Action.SAVE_CHAIN,
         row=0,
-        is_offered=lambda actor, result: result.run.author_id == actor.user_id and result.run.parent is not None,
+        is_offered=lambda actor, result: (
+            result.run.author_id == actor.user_id
+            and result.run.parent is not None
+            and result.run.parent.output is not None
+        ),
     ),
 )
 
@@ -273,12 +279,13 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
 
 def _read_step(run: Run, user: int) -> SavedStep:
     """Return a run as a step: what its model was given beside the picture; raise Refused if that cannot be kept."""
-    if run.author_id != user:
-        raise Refused(words.explain_not_own_step())
     if run.forgotten_at is not None:
         raise Refused(words.explain_deleted_step())
+    if run.parent is None or run.parent.output is None:
+        raise Refused(words.explain_no_line())  # it was made with another picture, as by Try it on me
     pictures = [name for name, value in run.input.items() if find_references(value)]
     given = {name: value for name, value in run.input.items() if name not in pictures}
+    check_reuse(replace(run, input=given), Reuse.INPUTS, user_id=user)
     takes_one = len(pictures) == 1 and len(find_references(run.input)) == 1
     if not takes_one or contains_secret(given) or contains_private_url(given):
         raise Refused(words.explain_private_step(run.command))

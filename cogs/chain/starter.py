@@ -26,14 +26,12 @@ from bot.store.run_chain import RunChain, StepPlan
 from bot.store.runs import Runs
 from bot.ui.first_response import send_modal
 from bot.ui.modals import Answers, FormModal
-from bot.ui.permissions import may_repeat_chain, may_see_details
-from bot.ui.render.chains import explain_missing_files, explain_not_editable, explain_not_repeatable
-from bot.ui.render.markdown import format_name
+from bot.ui.render.chains import explain_missing_files
 from bot.ui.render.strings import RUN_DELETED
 from bot.visibility import Visibility, stricter_visibility
 from cogs.cost_question import Answer, ask_about_cost
 from cogs.input_reader import InputReader
-from cogs.permissions import RunAccess, actor_of
+from cogs.permissions import RunAccess, actor_of, check_repeatable
 from cogs.personal_inputs import PersonalInputs
 from cogs.reply_places import ReplyPlaces
 from cogs.start_run import as_given, budget_limits, choose_checker, default_visibility, server_quota
@@ -150,9 +148,8 @@ class ChainStarter:
         self, interaction: Interaction, run: Run, chain: RunChain, *, is_confirmed: bool = False
     ) -> Run | None:
         """Start the whole chain of a run again, from its first step, for the user of the interaction; raise Refused."""
-        first = await self._find_first(chain)
-        if not may_repeat_chain(first, chain, user_id=interaction.user.id):
-            raise Refused(explain_not_repeatable(format_name(run.author_name)))
+        first = await self.find_first(chain)
+        check_repeatable(run, user_id=interaction.user.id, first=first)
         steps, terms, least = await self._decide(interaction, chain.steps)
         files = await self._runs.list_files(first.id)
         if any(number >= len(files) for number in find_references(first.input)):
@@ -203,21 +200,7 @@ class ChainStarter:
                 roles=actor_of(interaction).roles,
             )
 
-    async def check_editable(self, run: Run, chain: RunChain, *, user_id: int) -> None:
-        """Raise Refused for another person: its inputs are its author's alone, as those of any run.
-
-        The input of its last step is a picture that the chain made, so the first step says whether others may repeat
-        it as it is.
-        """
-        if may_see_details(run, user_id=user_id):
-            return
-        first = await self._find_first(chain)
-        author = format_name(run.author_name)
-        if not may_repeat_chain(first, chain, user_id=user_id):
-            raise Refused(explain_not_repeatable(author))
-        raise Refused(explain_not_editable(author))
-
-    async def _find_first(self, chain: RunChain) -> Run:
+    async def find_first(self, chain: RunChain) -> Run:
         """Return the run of the first step; Refused once its data is deleted."""
         first = await self._runs.get(chain.id)
         if first is None or first.forgotten_at is not None:

@@ -30,18 +30,18 @@ from bot.store.characters import Character, Characters, SaveResult, ShareResult
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, edit_response_with_images, send_modal, send_privately
-from bot.ui.permissions import may_see_result
 from bot.ui.render import characters as render
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.markdown import one_line
 from bot.ui.render.results import MenuEntry
 from bot.ui.render.strings import RUN_DELETED
+from bot.ui.reuse import Reuse, may_reuse
 from cogs.card_controls import CardButton, CardSelect
 from cogs.characters.form import CharacterAnswers, CharacterForm, ConsentForm
 from cogs.characters.pictures import PictureReader
-from cogs.permissions import actor_of
+from cogs.permissions import check_reuse
 from cogs.result_files import ResultFiles
-from cogs.use_as_subject.message_images import find_images
+from cogs.use_as_subject.message_images import check_images, find_images
 
 Interaction = discord.Interaction[Replicord]
 Choices = list[app_commands.Choice[str]]
@@ -58,7 +58,8 @@ CHARACTER_ENTRIES: Final = (
         action=Action.SAVE_CHARACTER,
         row=0,
         is_offered=lambda actor, result: (
-            may_see_result(actor, result.run) and any(output.is_image for output in result.changeable_outputs)
+            may_reuse(result.run, Reuse.RESULT, user_id=actor.user_id)
+            and any(output.is_image for output in result.changeable_outputs)
         ),
     ),
 )
@@ -190,7 +191,8 @@ class CharacterCommands(
 
     async def _save_from_message(self, interaction: Interaction, message: discord.Message) -> None:
         """Show the form for a character of the pictures of a message."""
-        images = find_images(message)
+        run = await self._runs.find_by_message(message.id)
+        images = check_images(find_images(message), run, user_id=interaction.user.id)
         names = [image.filename for image in images]
         await self._open_form(interaction, names, lambda numbers: _always([images[number] for number in numbers]))
 
@@ -202,8 +204,7 @@ class CharacterCommands(
         run = await self._runs.get(run_id)
         if run is None:
             raise Refused(RUN_DELETED)
-        if not may_see_result(actor_of(interaction), run):
-            raise Refused(render.no_picture_found())
+        check_reuse(run, Reuse.RESULT, user_id=interaction.user.id)
         outputs = [one for one in await self._runs.list_outputs(run_id) if one.is_image and one.removed_at is None]
 
         def find(numbers: Sequence[int]) -> FindPictures:

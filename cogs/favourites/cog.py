@@ -12,11 +12,11 @@ from bot.store.library import Library
 from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
-from bot.ui.permissions import may_see_result
 from bot.ui.render.library import STAR, explain_full, explain_missing, explain_star, label_star
 from bot.ui.render.results import MenuEntry
 from bot.ui.reply.extras import reactions_of_others
 from bot.ui.respond import respond
+from bot.ui.reuse import Reuse, may_reuse
 from cogs.favourites.stars import Stars
 
 Interaction = discord.Interaction[Replicord]
@@ -26,7 +26,7 @@ FAVOURITE_ENTRIES: Final = (
     MenuEntry(
         action=Action.FAVOURITE,
         row=0,
-        is_offered=lambda actor, result: may_see_result(actor, result.run),
+        is_offered=lambda actor, result: may_reuse(result.run, Reuse.RESULT, user_id=actor.user_id),
         label=lambda result: label_star(is_favourite=result.is_favourite),
     ),
 )

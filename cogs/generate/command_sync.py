@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ import structlog
 from discord import app_commands
 
 from bot.client import Replicord
-from bot.discord_internals import command_payloads, upsert_commands
+from bot.command_mentions import CommandMentions, read_ids
+from bot.discord_internals import command_payloads, fetch_commands, upsert_commands
 from bot.start_failures import describe_error
 from bot.store.commands import KeyValue
 from bot.ui.requests import REQUEST_ERRORS
@@ -26,17 +27,18 @@ _SENDING: Final = "sending"
 
 
 class CommandSync:
-    """Keeps Discord's commands equal to the tree; a digest of what was sent last is stored.
+    """Keeps Discord's commands equal to the tree; a digest of what was sent last is stored, with the commands' ids.
 
     ``guild`` is the server to send them to, for development: they appear there at once. None sends them globally.
     Where several processes share a bot, ``share`` is entered around each sync, and brings the tree up to date, and
     ``may_send`` tells whether this process's commands are the newest.
     """
 
-    def __init__(self, client: Replicord, *, key_value: KeyValue, guild: int | None) -> None:
+    def __init__(self, client: Replicord, *, key_value: KeyValue, guild: int | None, mentions: CommandMentions) -> None:
         self._client = client
         self._key_value = key_value
         self._guild = guild
+        self._mentions = mentions
         self._lock = asyncio.Lock()
         self._share: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
         self._may_send: Callable[[], bool] = lambda: True
@@ -59,11 +61,26 @@ class CommandSync:
             digest = _digest(payload)
             key = self._key(self._guild)
             if await self._key_value.get(key) == digest:
+                await self.load_mentions()
                 return False
-            await self._send(payload, self._guild)
+            ids = read_ids(await self._send(payload, self._guild))
+            await self._key_value.put(self._ids_key(), ids)  # first: with the digest, they are not asked for again
             await self._key_value.put(key, digest)
+            self._mentions.load(ids)
         log.info("commands_synced", commands=[command["name"] for command in payload])
         return True
+
+    async def load_mentions(self) -> None:
+        """Take the ids that were stored with the newest sync, by whichever process; those of none are asked for."""
+        ids = await self._key_value.get(self._ids_key())
+        if ids is None:
+            try:
+                ids = read_ids(await fetch_commands(self._client, guild_id=self._guild))
+            except REQUEST_ERRORS as error:
+                log.info("command_ids_not_known", error=describe_error(error))
+                return
+            await self._key_value.put(self._ids_key(), ids)
+        self._mentions.load(ids)
 
     async def sync_guilds(self, guild_ids: Iterable[int]) -> frozenset[int]:
         """Send servers the commands that only they have, where Discord has others; return those that did not work.
@@ -98,6 +115,9 @@ class CommandSync:
     def _key(self, guild_id: int | None) -> str:
         return f"commands:{self._client.application_id}:{guild_id or 'global'}"
 
+    def _ids_key(self) -> str:
+        return f"command_ids:{self._client.application_id}:{self._guild or 'global'}"
+
     async def _payload(self) -> list[dict[str, Any]]:
         return (
             await command_payloads(self._client.tree) if self._guild is None else await self._guild_payload(self._guild)
@@ -110,9 +130,9 @@ class CommandSync:
             payload = [*await command_payloads(self._client.tree), *payload]
         return [{key: value for key, value in command.items() if key not in _GLOBAL_KEYS} for command in payload]
 
-    async def _send(self, payload: list[dict[str, Any]], guild_id: int | None) -> None:
+    async def _send(self, payload: list[dict[str, Any]], guild_id: int | None) -> Sequence[Mapping[str, Any]]:
         try:
-            await upsert_commands(self._client, payload, guild_id=guild_id)
+            return await upsert_commands(self._client, payload, guild_id=guild_id)
         except discord.HTTPException as error:
             if error.status == 400 and error.code == _INVALID_FORM:
                 raise app_commands.CommandSyncFailure(error, self._client.tree.get_commands()) from None

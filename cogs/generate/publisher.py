@@ -68,6 +68,7 @@ class CommandPublisher:
             await self.take_over()
         else:
             await self._presets.update_tree()
+        await self._sync.load_mentions()
 
     def is_newest(self) -> bool:
         """Whether no process of the bot has a newer version."""

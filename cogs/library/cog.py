@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import discord
@@ -47,6 +48,7 @@ from bot.ui.render.library import (
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
 from bot.ui.result_messages import ResultGone, ResultMessages
+from bot.ui.reuse import Reuse, may_reuse
 from bot.visibility import Visibility
 from bot.worker_pool import WorkersBusy
 from cogs.favourites.stars import Stars
@@ -181,13 +183,15 @@ class LibraryCommands(
         if not is_author and not entry.is_favourite:  # any more, or the id was made up
             await self._show_page(interaction, state, _editing(interaction))
             return
-        card = entry_card(entry, run, state, is_author=is_author, rows=await self._next_rows(entry, run))
+        # Of a chain, the inputs that count are those of its first step; they are looked at when it is repeated.
+        may_repeat = run.chain is not None or may_reuse(run, Reuse.INPUTS, user_id=interaction.user.id)
+        show = partial(entry_card, run=run, state=state, is_author=is_author, may_repeat=may_repeat)
+        card = show(entry, rows=await self._next_rows(entry, run))
         await edit_message(interaction, view=card, open_files=entry_files(entry))
         if await self._has_gone_unseen(entry, run):
             gone = await self._library.get_entry(run_id, interaction.user.id)
             if gone is not None:
-                card = entry_card(gone, run, state, is_author=is_author)
-                await edit_response(interaction, view=card, open_files=entry_files(gone))
+                await edit_response(interaction, view=show(gone), open_files=entry_files(gone))
 
     async def _has_gone_unseen(self, entry: LibraryEntry, run: Run) -> bool:
         """Return whether the message of a result was deleted while the bot was away; it is noted then."""

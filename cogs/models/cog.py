@@ -9,6 +9,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
 from bot.catalog.resolve import default_command_name, parse_command_name, parse_model_name
+from bot.catalog.run_access import may_run, may_run_any_model
 from bot.catalog.schema_diff import diff_schemas
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord
@@ -25,7 +26,8 @@ from bot.ui.render.money import format_price
 from bot.ui.render.strings import model_link
 from cogs.generate.cog import GenerateCommands
 from cogs.models.autocomplete import Choices, ModelAutocomplete
-from cogs.permissions import Editors
+from cogs.permissions import Editors, RunAccess, actor_of
+from cogs.run.form import RunForms
 
 Interaction = discord.Interaction[Replicord]
 _REASON_CHARS: Final = 300
@@ -45,7 +47,11 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         autocomplete: ModelAutocomplete,
         editors: Editors,
         pricing: Pricing,
+        access: RunAccess,
+        forms: RunForms,
     ) -> None:
+        self._access = access
+        self._forms = forms
         self._pricing = pricing
         self._catalog = catalog
         self._search = search
@@ -66,9 +72,21 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         summary = await self._catalog.get_model_summary(target)
         resolved = command or await self._catalog.resolve_model(target)
         names = [one.name for one in self._catalog if one.target.model == resolved.target.model]
-        await edit_response(
-            interaction, view=info_card(resolved, summary, command_names=names, price=self._price(resolved))
-        )
+        # A version that somebody named is in none of the names that a button has room for.
+        subject = command.name if command else str(target) if target.version else target.model
+        actions: dict[ModelAction, str] = {}
+        if may_run(actor_of(interaction), resolved, await self._access.load_rules(interaction)):
+            actions[ModelAction.TRY] = subject
+        if not names and not is_served(str(target)) and self._editors.may_edit(interaction.user):
+            actions[ModelAction.ADD] = str(target)
+        card = info_card(resolved, summary, command_names=names, price=self._price(resolved), actions=actions)
+        await edit_response(interaction, view=card)
+
+    def _find_command(self, model: str) -> Command | None:
+        """Return the command of a model that Replicate names; None for a name that is none of ours to parse."""
+        with suppress(Refused):
+            return self._catalog.find_by_model(parse_model_name(model))
+        return None
 
     def _price(self, command: Command) -> str:
         target = str(command.target)
@@ -79,7 +97,16 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
     async def search(self, interaction: Interaction, words: app_commands.Range[str, 1, 200]) -> None:
         await defer(interaction, ephemeral=True)
         found = await self._search.search(words)
-        await edit_response(interaction, view=search_card(words, found))
+        rules, actor = await self._access.load_rules(interaction), actor_of(interaction)
+        commands_of = {one.model: self._find_command(one.model) for one in found}
+        can_try = {
+            model
+            for model, command in commands_of.items()
+            if (may_run_any_model(actor, rules) if command is None else may_run(actor, command, rules))
+        }
+        is_editor = self._editors.may_edit(interaction.user)
+        can_add = {model for model, command in commands_of.items() if command is None and is_editor}
+        await edit_response(interaction, view=search_card(words, found, can_try=can_try, can_add=can_add))
 
     @app_commands.command(description="Add a model as a command (editors only)")
     @app_commands.describe(
@@ -92,10 +119,13 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         model: str,
         name: app_commands.Range[str, 1, COMMAND_NAME_CHARS] | None = None,
     ) -> None:
+        await self._add(interaction, model, name)
+
+    async def _add(self, interaction: Interaction, model: str, name: str | None = None) -> None:
         """Add a command with its version pinned, and send it to Discord."""
         self._editors.check(interaction.user)
         target = parse_model_name(model)
-        await defer(interaction, ephemeral=True)
+        await defer(interaction, ephemeral=True, thinking=True)
         command_name = parse_command_name(name) if name else default_command_name(target)
         command = await self._catalog.add(command_name, target, by=interaction.user.id)
         try:
@@ -143,6 +173,10 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
     async def on_model_button(self, interaction: Interaction, action: ModelAction, subject: str) -> None:
         if action is ModelAction.SWITCH:
             await self._switch(interaction, subject)
+        elif action is ModelAction.TRY:
+            await self._forms.open(interaction, subject)
+        elif action is ModelAction.ADD:
+            await self._add(interaction, subject)
         elif subject.isdecimal():
             await edit_message(interaction, view=commands_card(tuple(self._catalog), page=int(subject)))
 

@@ -24,9 +24,11 @@ from bot.ui.render.next import (
     which_command,
 )
 from bot.ui.respond import respond_with_card
+from bot.ui.reuse import Reuse
 from cogs.next.cards import Interaction, offers_card
 from cogs.next.flow import NextFlow, Question
 from cogs.next.pictures import PictureFinder, Subject
+from cogs.permissions import check_reuse
 
 # The names that Discord shows in the menu of a message, under Apps. They are its identity, too.
 _MENU: Final[Mapping[str, NextAction]] = {
@@ -75,6 +77,7 @@ class NextActions(commands.Cog):
     async def _choose(self, interaction: Interaction, run: Run, offer: NextOffer | None) -> None:
         """Do what was chosen; None is "More…"."""
         if offer is not None and offer.action is NextAction.USE_AS_PROMPT:
+            check_reuse(run, Reuse.RESULT, user_id=interaction.user.id)
             await self._flow.use_text(interaction, run, offer)
             return
         subject = await self._pictures.of_result(interaction, run)
@@ -102,7 +105,7 @@ class NextActions(commands.Cog):
 
     async def _use_message(self, interaction: Interaction, message: discord.Message, action: NextAction) -> None:
         """Do something with the picture of a message, whoever's it is; ask with which command if several can."""
-        subject = await self._pictures.of_message(message)
+        subject = await self._pictures.of_message(message, user_id=interaction.user.id)
         offers = [one for one in await self._flow.list_offers(interaction, subject) if one.action is action]
         if not offers:
             raise Refused(nobody_does(action))

@@ -22,7 +22,7 @@ from bot.catalog.next_actions import (
     takes_own_pictures,
     vary_values,
 )
-from bot.catalog.run_access import RunRequest, decide_run
+from bot.catalog.run_access import may_run
 from bot.characters.placement import restore_written
 from bot.errors import Refused, UserError
 from bot.limits import MODAL_COMPONENTS, TEXT_INPUT_CHARS
@@ -54,6 +54,7 @@ from bot.ui.render.next import (
     started_some,
     starting_several,
 )
+from bot.ui.render.reuse import explain_missing_files
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import explain_error, respond, respond_with_card
 from bot.visibility import Visibility
@@ -360,21 +361,13 @@ class NextFlow:
         if interaction.user.id == run.author_id:  # the names in it are of their characters
             values = restore_written(values, written, files)
         if any(name not in values and find_references(value) for name, value in kept.items()):
-            raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")
+            raise Refused(explain_missing_files(run))
         return vary_values(layout, values, picture, draw=self._draw)
 
     async def _load_rights(self, interaction: Interaction) -> Callable[[Command], bool]:
         """Return what says whether the person may run a command here and now."""
         actor, rules = actor_of(interaction), await self._access.load_rules(interaction)
-
-        def may_run(command: Command) -> bool:
-            try:
-                decide_run(actor, RunRequest(command=command.name, target=command.target), rules)
-            except Refused:
-                return False
-            return True
-
-        return may_run
+        return lambda command: may_run(actor, command, rules)
 
 
 def _asks(offer: NextOffer, command: Command) -> bool:

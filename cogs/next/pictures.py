@@ -16,9 +16,11 @@ from bot.store.runs import Runs
 from bot.ui.message_edits import attachment_addresses
 from bot.ui.render.next import images_out_of_reach, no_image_in_message, no_images_left, not_delivered_yet
 from bot.ui.render.strings import RUN_DELETED
+from bot.ui.reuse import Reuse
 from bot.visibility import Visibility
+from cogs.permissions import check_reuse
 from cogs.result_files import ResultFiles
-from cogs.use_as_subject.message_images import MessageImage, find_images
+from cogs.use_as_subject.message_images import MessageImage, check_images, find_images
 
 _MIME_OF_SUFFIX: Final = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif"}
 _USUAL_MIME: Final = "image/png"  # only a guess for what to offer; the file itself is looked at before anything is paid
@@ -100,6 +102,7 @@ class PictureFinder:
 
         Where only a token reaches the messages, that of the press brings the pressed one along, and no other.
         """
+        check_reuse(run, Reuse.RESULT, user_id=interaction.user.id)
         message = interaction.message
         if message is None:
             raise Refused(no_images_left())
@@ -111,8 +114,11 @@ class PictureFinder:
             raise Refused(images_out_of_reach())
         return Subject(pictures, run)
 
-    async def of_message(self, message: discord.Message) -> Subject:
-        """Return the images of a message; if it is a result, with its run. Raise Refused if there is none."""
+    async def of_message(self, message: discord.Message, *, user_id: int) -> Subject:
+        """Return the images of a message that this person may use; if it is a result, with its run.
+
+        Raise Refused if there is none.
+        """
         run = await self._runs.find_by_message(message.id)
         if run is not None and run.state.terminal:
             run = await self._wait_for_row(run)
@@ -123,7 +129,7 @@ class PictureFinder:
             if pictures and run.deleted_at is None:
                 return Subject(pictures, run)
             raise Refused(no_images_left() if any(output.is_image for output in outputs) else no_image_in_message())
-        images = find_images(message)
+        images = check_images(find_images(message), run, user_id=user_id)
         if not images:
             raise Refused(no_image_in_message())
         return Subject(tuple(map(_anybodys_picture, images)))

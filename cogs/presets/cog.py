@@ -26,15 +26,15 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, send_modal, send_privately
 from bot.ui.modals import Answers, FormModal
-from bot.ui.permissions import may_see_details
 from bot.ui.render import presets as render
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.markdown import format_name, one_line
 from bot.ui.render.results import MenuEntry
 from bot.ui.render.strings import RUN_DELETED
+from bot.ui.reuse import Reuse, may_reuse
 from cogs.card_controls import CardButton
 from cogs.deferred_modal import open_modal
-from cogs.permissions import Editors, RunAccess
+from cogs.permissions import Editors, RunAccess, check_reuse
 from cogs.presets.form import PresetAnswers, PresetForm
 from cogs.presets.published import PublishedPresets
 from cogs.start_run import RunStarter
@@ -48,7 +48,7 @@ PRESET_ENTRIES: Final = (
     MenuEntry(
         action=Action.SAVE_PRESET,
         row=0,
-        is_offered=lambda actor, result: may_see_details(result.run, user_id=actor.user_id),
+        is_offered=lambda actor, result: may_reuse(result.run, Reuse.INPUTS, user_id=actor.user_id),
     ),
 )
 
@@ -264,8 +264,8 @@ class PresetCommands(
         await self._open_form(interaction, run)
 
     async def _open_form(self, interaction: Interaction, run: Run) -> None:
-        if not may_see_details(run, user_id=interaction.user.id):
-            raise Refused(_("Only {author} can save this run.").format(author=format_name(run.author_name)))
+        is_author = interaction.user.id == run.author_id
+        check_reuse(run, Reuse.INPUTS, user_id=interaction.user.id)
         if run.forgotten_at is not None:
             raise Refused(_("This run's data was deleted, so it can't be saved."))
         target = parse_target(run.target)
@@ -275,7 +275,7 @@ class PresetCommands(
             return command or await self._catalog.resolve_model(target)
 
         def build_modal(loaded: Command) -> PresetForm:
-            draft = draft_preset(loaded.layout, run.input, run.written)
+            draft = draft_preset(loaded.layout, run.input, run.written if is_author else {})
 
             async def submitted(answer: Interaction, answers: PresetAnswers) -> None:
                 fixed = {key: value for key, value in draft.values.items() if key not in answers.asked}

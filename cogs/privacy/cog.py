@@ -4,7 +4,8 @@ import asyncio
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import discord
 import structlog
@@ -12,24 +13,30 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Replicord
+from bot.clock import Clock
+from bot.errors import Refused
 from bot.formatting import format_count, spell_duration
 from bot.language import ngettext
 from bot.maintenance import RetentionPeriods
 from bot.store.gallery import Gallery
 from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
-from bot.ui.first_response import defer, edit_response, edit_response_with_file, send_privately
+from bot.ui.first_response import defer, edit_message, edit_response, edit_response_with_file, send_privately
+from bot.ui.privacy_items import ErasureAnswer, ErasureButton
 from bot.ui.render.cards import Card, Entry, Tone, list_card, sentence_card
 from bot.ui.render.chains import format_saved_chains
 from bot.ui.render.characters import describe_creations
 from bot.ui.render.markdown import format_timestamp
 from bot.ui.render.privacy import (
+    already_erasing,
     ask_to_erase,
     describe_consent,
     describe_library,
-    erasure_labels,
+    erasure_question_expired,
     explain_erasure,
     explain_favourites,
+    not_your_question,
+    nothing_erased,
 )
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from cogs.presets.published import PublishedPresets
@@ -39,7 +46,7 @@ Interaction = discord.Interaction[Replicord]
 log = structlog.get_logger(__name__)
 
 _REPLICATE_COPY: Final = "Replicate deletes its copy after an hour. "
-_CONFIRM_SECONDS: Final = 300.0
+_ANSWERED_WITHIN: Final = timedelta(minutes=5)
 _INTRO: Final = "Your Discord ID and name, and the prompt, inputs, result and times of each run."
 _EVERYTHING: Final = "Here is everything stored about you. Values of keys and passwords are masked."
 _WITHOUT_OUTPUTS: Final = (
@@ -64,7 +71,10 @@ class PrivacyCommands(
         on_replicate: bool,
         wake_keeper: Callable[[], None],
         published: PublishedPresets,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
+        self._erasing: set[int] = set()
         self._runs = runs
         self._gallery = gallery
         self._wake_keeper = wake_keeper
@@ -95,9 +105,37 @@ class PrivacyCommands(
     @app_commands.command(description="Delete everything stored about you")
     async def delete(self, interaction: Interaction) -> None:
         """Ask for confirmation first."""
-        await send_privately(interaction, view=_ConfirmCard(self._erase))
+        buttons = [
+            ErasureButton(answer, person=interaction.user.id, asked_at=self._clock.now()) for answer in ErasureAnswer
+        ]
+        await send_privately(
+            interaction, view=Card([ui.TextDisplay(ask_to_erase()), ui.ActionRow(*buttons)], Tone.WARNING)
+        )
 
-    async def _erase(self, interaction: discord.Interaction[Any], *, messages: bool) -> str:
+    @commands.Cog.listener()
+    async def on_erasure_button(
+        self, interaction: Interaction, answer: ErasureAnswer, person: int, asked_at: datetime
+    ) -> None:
+        """Do what the person answered, if it is still their answer to give."""
+        if interaction.user.id != person:
+            raise Refused(not_your_question())
+        if answer is ErasureAnswer.NOTHING:
+            await edit_message(interaction, view=sentence_card(nothing_erased(), tone=Tone.NEUTRAL))
+            return
+        if self._clock.now() - asked_at > _ANSWERED_WITHIN:
+            await edit_message(interaction, view=sentence_card(erasure_question_expired(), tone=Tone.NEUTRAL))
+            return
+        if person in self._erasing:
+            raise Refused(already_erasing())
+        self._erasing.add(person)
+        try:
+            await defer(interaction)
+            sentence = await self._erase(interaction, messages=answer is ErasureAnswer.MESSAGES)
+        finally:
+            self._erasing.discard(person)
+        await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
+
+    async def _erase(self, interaction: Interaction, *, messages: bool) -> str:
         """Erase a person's data, and with ``messages`` what the bot sent about it; return what was done."""
         erased = await self._runs.erase(interaction.user.id, messages=messages)
         if messages:
@@ -122,34 +160,6 @@ class PrivacyCommands(
             "Messages in Discord stay until you delete them.\n"
             "-# Download it as a file with `/privacy export`, delete it with `/privacy delete`."
         )
-
-
-class _Erase(Protocol):
-    async def __call__(self, interaction: discord.Interaction[Any], *, messages: bool) -> str:
-        """Erase a person's data and return what was done."""
-        ...
-
-
-class _ConfirmCard(Card):
-    """Asks for confirmation, and whether the bot's messages go, too; only the person who used the command sees it."""
-
-    def __init__(self, erase: "_Erase") -> None:
-        self._erase = erase
-        buttons = [self._button(label, messages=messages) for messages, label in enumerate(erasure_labels())]
-        super().__init__(
-            [ui.TextDisplay(ask_to_erase()), ui.ActionRow(*buttons)], Tone.WARNING, timeout=_CONFIRM_SECONDS
-        )
-
-    def _button(self, label: str, *, messages: int) -> "ui.Button[_ConfirmCard]":
-        async def delete(interaction: discord.Interaction[Any]) -> None:
-            await defer(interaction)
-            sentence = await self._erase(interaction, messages=bool(messages))
-            await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
-            self.stop()
-
-        button: ui.Button[_ConfirmCard] = ui.Button(label=label, style=discord.ButtonStyle.danger)
-        button.callback = delete  # type: ignore[method-assign]  # discord.py's own way for built views
-        return button
 
 
 def _describe(counts: StoredCounts) -> Iterator[str]:

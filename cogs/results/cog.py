@@ -15,7 +15,7 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.direct_messages import DirectMessages
 from bot.ui.first_response import defer, delete_response, edit_message, edit_response, follow_up_privately
-from bot.ui.permissions import may_manage_result, may_see_result
+from bot.ui.permissions import may_manage_result
 from bot.ui.render import results as sentences
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.markdown import format_name, one_line
@@ -23,8 +23,9 @@ from bot.ui.render.results import MenuEntry, Result
 from bot.ui.render.strings import RUN_DELETED
 from bot.ui.result_changes import ResultChanges
 from bot.ui.result_messages import EditsUsedUp, ResultMessages
+from bot.ui.reuse import Reuse, may_reuse
 from bot.visibility import Visibility
-from cogs.permissions import RunAccess, actor_of
+from cogs.permissions import RunAccess, actor_of, check_reuse
 
 Interaction = discord.Interaction[Replicord]
 
@@ -37,7 +38,9 @@ MENU_ENTRIES: Final = (
     MenuEntry(
         action=Action.SEND_DM,
         row=0,
-        is_offered=lambda actor, result: may_see_result(actor, result.run) and result.is_reachable,
+        is_offered=lambda actor, result: (
+            may_reuse(result.run, Reuse.RESULT, user_id=actor.user_id) and result.is_reachable
+        ),
     ),
     MenuEntry(
         action=Action.SPOILER,
@@ -112,8 +115,7 @@ class ResultActions(commands.Cog):
                 await self._answer(interaction, sentences.kept(), tone=Tone.NEUTRAL)
 
     async def _send_to_dm(self, interaction: Interaction, run: Run) -> None:
-        if not may_see_result(actor_of(interaction), run):
-            raise Refused(RUN_DELETED)
+        check_reuse(run, Reuse.RESULT, user_id=interaction.user.id)
         await defer(interaction)
         key = f"{run.id}:{interaction.id}"
         await self._direct_messages.send_result(interaction.user.id, run, result_messages(run), key=key)

@@ -32,12 +32,13 @@ from bot.store.results import Results
 from bot.store.runs import Runs
 from bot.ui.direct_messages import DirectMessages
 from bot.ui.discord_rate_limits import BucketKey, Priority, RateLimiter
-from bot.ui.permissions import may_manage_result, may_see_result
+from bot.ui.permissions import may_manage_result
 from bot.ui.render.results import confirm_card
 from bot.ui.reply.extras import reactions_of_others
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.result_changes import ResultChanges
 from bot.ui.result_messages import ResultMessages
+from bot.ui.reuse import Reuse, may_reuse
 from bot.visibility import Visibility
 from cogs.results.cog import result_messages
 
@@ -127,7 +128,7 @@ class ResultReactions(commands.Cog):
                     await self._act(run, await self._find_actor(run, user), emoji)
 
     async def _act(self, run: Run, actor: Actor, emoji: str) -> None:
-        may = may_see_result(actor, run) if emoji == SEND_DM else may_manage_result(actor, run)
+        may = may_reuse(run, Reuse.RESULT, user_id=actor.user_id) if emoji == SEND_DM else may_manage_result(actor, run)
         if not may or not await self._results.note_reaction(run.id, actor.user_id, emoji):
             return
         log.info("result_reaction", run=run.id, emoji=emoji)

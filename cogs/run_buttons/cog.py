@@ -20,16 +20,18 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer, is_answered_elsewhere
 from bot.ui.modals import Answers, FormModal
-from bot.ui.permissions import may_cancel, may_see_details
+from bot.ui.permissions import may_cancel
 from bot.ui.render.cards import details_card
 from bot.ui.render.markdown import format_name
+from bot.ui.render.reuse import explain_missing_files
 from bot.ui.render.strings import CANCEL_ANSWERS, NOTHING_NEWER, RUN_DELETED
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond, respond_with_card
+from bot.ui.reuse import Reuse
 from cogs.chain.starter import ChainStarter
 from cogs.deferred_modal import open_modal
-from cogs.permissions import RunAccess, check_repeatable
+from cogs.permissions import RunAccess, check_repeatable, check_reuse
 from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
@@ -129,9 +131,9 @@ class RunButtons(commands.Cog):
             await respond(interaction, CANCEL_ANSWERS[result])
 
     async def _show_details(self, interaction: Interaction, run: Run) -> None:
-        if not may_see_details(run, user_id=interaction.user.id):
-            raise Refused(f"Only {format_name(run.author_name)} can see this run's inputs.")
-        await respond_with_card(interaction, details_card(run))
+        first = await self._runs.get(run.chain.id) if run.chain is not None else None
+        check_reuse(run, Reuse.INPUTS, user_id=interaction.user.id, first=first)
+        await respond_with_card(interaction, details_card(run, is_author=interaction.user.id == run.author_id))
 
     async def _run_again(self, interaction: Interaction, run: Run) -> None:
         if run.chain is not None:
@@ -149,18 +151,12 @@ class RunButtons(commands.Cog):
             await self._starter.start(interaction, restore_written(values, run.written, files), command=command)
             return
         if missing:
-            raise Refused(f"This run's files were deleted. Attach them again with Edit or /{run.command}.")
+            raise Refused(explain_missing_files(run))
         await self._starter.again(interaction, run, files, change_it=partial(self._edit, run=run))
 
     async def _edit(self, interaction: Interaction, run: Run) -> None:
-        if run.chain is not None:
-            await self._chain_starter.check_editable(run, run.chain, user_id=interaction.user.id)
-        check_repeatable(run, user_id=interaction.user.id)
-        if not may_see_details(run, user_id=interaction.user.id):
-            raise Refused(
-                f"Only {format_name(run.author_name)} can edit this run. Run it again as it is with Again, "
-                f"or use /{run.command}."
-            )
+        first = await self._chain_starter.find_first(run.chain) if run.chain is not None else None
+        check_repeatable(run, user_id=interaction.user.id, first=first)
         target = parse_target(run.target)
         command = (await self._access.decide(interaction, command=run.command, target=target)).command
         files = await self._runs.list_files(run.id)
@@ -169,7 +165,9 @@ class RunButtons(commands.Cog):
             return command or await self._catalog.resolve_model(target)
 
         def build_modal(loaded: Command) -> FormModal:
-            values = restore_written(restore_values(loaded.layout, run.input, files), run.written, files)
+            values = restore_values(loaded.layout, run.input, files)
+            if interaction.user.id == run.author_id:  # the names in it are of their characters
+                values = restore_written(values, run.written, files)
             form = build_form(loaded.layout, values)
 
             async def start_run(answer: Interaction, answers: Answers) -> None:

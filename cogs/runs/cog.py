@@ -11,23 +11,22 @@ from discord.ext import commands
 
 from bot.client import Replicord
 from bot.errors import Refused
-from bot.formatting import format_count, truncate
+from bot.formatting import truncate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.media.types import is_named_as_image
 from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.store.runs import Runs
-from bot.ui.components import Action, RunButton
 from bot.ui.first_response import defer, edit_response
-from bot.ui.render.cards import list_card, run_entry
 from bot.ui.render.markdown import one_line
+from bot.ui.render.run_list import RUNS_PER_PAGE, not_own_run, run_list_card
 from bot.ui.render.strings import CANCEL_ANSWERS
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
+from bot.ui.run_list_items import RunListAction
 
 Interaction = discord.Interaction[Replicord]
 
-_RECENT_SHOWN: Final = 8
 _IMAGE_TIMEOUT: Final = 2.0
 
 
@@ -45,16 +44,22 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
     async def show_list(self, interaction: Interaction) -> None:
         """Show the runs in private, with images if Discord returns them soon."""
         await defer(interaction, ephemeral=True)
+        await self._show_page(interaction)
+
+    @commands.Cog.listener()
+    async def on_run_list_button(self, interaction: Interaction, action: RunListAction, run_id: str) -> None:
+        """Turn the page."""
+        await defer(interaction)
+        is_older = action is RunListAction.OLDER
+        await self._show_page(interaction, before=run_id if is_older else None, after=None if is_older else run_id)
+
+    async def _show_page(
+        self, interaction: Interaction, *, before: str | None = None, after: str | None = None
+    ) -> None:
+        page = await self._runs.list_page(interaction.user.id, limit=RUNS_PER_PAGE, before=before, after=after)
         active = await self._runs.list_active(interaction.user.id)
-        recent = await self._runs.list_recent(interaction.user.id, limit=_RECENT_SHOWN + len(active))
-        finished = [run for run in recent if run.state.terminal][:_RECENT_SHOWN]
-        images = await self._load_images(finished)
-        entries = [run_entry(run, button=RunButton(Action.CANCEL, run.id)) for run in active]
-        entries += [run_entry(run, image=image) for run, image in zip(finished, images, strict=True)]
-        intro = f"{format_count(len(active), 'run')} in progress." if active else "No runs in progress."
-        if not entries:
-            intro = "You have no runs yet. Type `/` and pick a model's command."
-        await edit_response(interaction, view=list_card("Your runs", entries, intro=intro))
+        images = await self._load_images(page.runs)
+        await edit_response(interaction, view=run_list_card(page, images, active=len(active)))
 
     @app_commands.command(description="Stop one of your runs; you keep what's finished")
     @app_commands.describe(run="The run to stop")
@@ -62,7 +67,7 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
         await defer(interaction, ephemeral=True)
         found = await self._runs.get(run)
         if found is None or found.author_id != interaction.user.id:
-            raise Refused("That isn't one of your runs. Pick one from the list.")
+            raise Refused(not_own_run())
         await respond(interaction, CANCEL_ANSWERS[await self._engine.cancel(run, by=interaction.user.id)])
 
     @cancel.autocomplete("run")
@@ -86,7 +91,7 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
         return [None if task.cancelled() else task.result() for task in tasks]
 
     async def _load_image(self, run: Run) -> str | None:
-        if run.place.token_only:
+        if run.place.token_only or not run.state.terminal or run.deleted_at is not None:
             return None
         channel = self._client.get_partial_messageable(run.place.channel_id)
         try:

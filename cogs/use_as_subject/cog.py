@@ -16,6 +16,7 @@ from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, MODAL_COMPONENTS, S
 from bot.options.form import FormField, FormKind, build_form
 from bot.options.options import Choice
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
+from bot.store.runs import Runs
 from bot.ui.first_response import delete_response, send_modal, send_privately
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render.cards import list_card
@@ -24,7 +25,7 @@ from bot.ui.render.next import no_image_in_message
 from bot.ui.requests import REQUEST_ERRORS
 from cogs.personal_inputs import PersonalInputs
 from cogs.start_run import RunStarter
-from cogs.use_as_subject.message_images import MessageImage, find_images
+from cogs.use_as_subject.message_images import MessageImage, check_images, find_images
 
 Interaction = discord.Interaction[Replicord]
 
@@ -35,8 +36,11 @@ _IMAGE_KEY: Final = ":image"  # of the field that asks for the image; no input h
 class UseAsSubject(commands.Cog):
     """Adds an entry to the Apps menu of every message."""
 
-    def __init__(self, client: Replicord, *, catalog: Catalog, starter: RunStarter, personal: PersonalInputs) -> None:
+    def __init__(
+        self, client: Replicord, *, catalog: Catalog, starter: RunStarter, personal: PersonalInputs, runs: Runs
+    ) -> None:
         self._client = client
+        self._runs = runs
         self._catalog = catalog
         self._starter = starter
         self._personal = personal
@@ -52,9 +56,11 @@ class UseAsSubject(commands.Cog):
 
     async def _use(self, interaction: Interaction, message: discord.Message) -> None:
         """Show the form of the command that takes images, or ask which command first."""
-        images = find_images(message)
-        if not images:
+        found = find_images(message)
+        if not found:
             raise Refused(no_image_in_message())
+        run = await self._runs.find_by_message(message.id)
+        images = check_images(found, run, user_id=interaction.user.id)
         image_commands = find_image_commands(self._catalog)
         if not image_commands:
             raise Refused("No command here takes an image. See the models with /models list.")

@@ -8,8 +8,13 @@ from urllib.parse import unquote, urlsplit
 
 import discord
 
+from bot.errors import Refused
 from bot.limits import SELECT_OPTIONS
 from bot.media.types import is_named_as_image
+from bot.store.models import Run
+from bot.ui.render.reuse import explain_barrier
+from bot.ui.render.run_card import THUMBNAIL_NAME
+from bot.ui.reuse import Reuse, decide_reuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,20 @@ def find_images(message: discord.Message) -> tuple[MessageImage, ...]:
         for image in _images(part.attachments, part.components, part.embeds):
             found.setdefault(image.url.partition("?")[0], image)
     return tuple(found.values())[:SELECT_OPTIONS]
+
+
+def check_images(images: Sequence[MessageImage], run: Run | None, *, user_id: int) -> tuple[MessageImage, ...]:
+    """Return the images of a message that this person may use; Refused if all there is are another person's own.
+
+    The card of ``run`` shows what it was given as well as what it made.
+    """
+    barrier = None if run is None else decide_reuse(run, Reuse.INPUTS, user_id=user_id)
+    if run is None or barrier is None:
+        return tuple(images)
+    usable = tuple(image for image in images if image.filename != THUMBNAIL_NAME)
+    if images and not usable:
+        raise Refused(explain_barrier(barrier, run))
+    return usable
 
 
 def _images(

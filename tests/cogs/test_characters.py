@@ -182,7 +182,7 @@ async def test_a_shared_character_is_used_and_removed_by_others(
     await private_text(await mia.submit(form, AGREED), "Everybody in Sandbox can use @mascot now")
     message = await run(environment, noah, pictures, "generate", prompt="@mascot jumps", number_of_outputs=1)
     assert last_input(environment)["prompt"] == "a green fox jumps"
-    await private_text(await mia.press(message, "Again"), "files, keys or private links")
+    await private_text(await mia.press(message, "Again"), "This run used")
     await private_text(await noah.use_command(pictures, "character delete", {"name": "mascot"}), "who manages")
     removed = await ada.use_command(pictures, "character delete", {"name": "mascot"})
     await private_text(removed, "@mascot isn't shared with Sandbox any more.")

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 
 from sandbox.discord.person import Person
+from sandbox.discord.state.components import iter_components
 from sandbox.discord.state.models import Channel, Upload
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
@@ -42,3 +43,42 @@ async def test_an_export_too_large_for_discord_says_what_is_missing(
     [run] = json.loads(answer.attachments[0].data)["runs"]
     assert run["prompt"] == "a hat"
     assert "output" not in run
+
+
+async def test_a_question_about_deleting_says_what_stays(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
+    await reached(environment, lambda: over(message))
+    asked = answered(await mia.use_command(pictures, "privacy delete"))
+    assert all(words in asked.text for words in ("Pictures in channels stay", "⋯ → ", "Delete data and messages"))
+    kept = await mia.press(asked, "Keep everything")
+    await private_text(kept, "Nothing was deleted.")
+    await private_text(await mia.use_command(pictures, "privacy show"), "1 run")
+
+
+async def test_a_question_is_answered_truly_after_a_restart(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
+    await reached(environment, lambda: over(message))
+    asked = answered(await mia.use_command(pictures, "privacy delete"))
+    await environment.bot.kill()
+    await environment.start_bot()
+    pressed = await mia.press(asked, "Delete my data")
+    await private_text(pressed, "Deleted 1 run.", "Pictures in channels stay.")
+    assert not asked.buttons
+    assert not message.deleted
+
+
+async def test_an_old_question_deletes_nothing(environment: Environment, mia: Person, pictures: Channel) -> None:
+    message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
+    await reached(environment, lambda: over(message))
+    asked = answered(await mia.use_command(pictures, "privacy delete"))
+    for button in iter_components(asked.components):
+        if str(button.get("custom_id", "")).startswith("erase:"):
+            answer, at = button["custom_id"].rsplit(":", 1)
+            button["custom_id"] = f"{answer}:{int(at) - 600}"
+    pressed = await mia.press(asked, "Delete data and messages")
+    await private_text(pressed, "This question has expired", "/privacy delete")
+    await private_text(await mia.use_command(pictures, "privacy show"), "1 run")

@@ -164,5 +164,5 @@ async def test_signed_addresses_are_shown_to_nobody_else(
         if is_public:
             await ended(environment, answered(again))
         else:
-            await private_text(again, "Mia's files, keys or private links")
+            await private_text(again, "This run used Mia's")
         assert billed(environment) == before + 1 + is_public

@@ -13,13 +13,14 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.formatting import SEPARATOR, format_duration, join_facts, truncate_utf16, utf16_length
+from bot.command_mentions import link_commands
+from bot.formatting import SEPARATOR, format_duration, truncate_utf16, utf16_length
 from bot.language import _
 from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS, URL_CHARS
 from bot.media.types import parse_reference
 from bot.runs import is_served
 from bot.secrets import MASK, is_secret_name, mask_secrets
-from bot.store.models import Place, Run, RunState
+from bot.store.models import Place, Run
 from bot.ui.render import money, strings
 from bot.ui.render.markdown import escape, format_code_block, format_timestamp, one_line
 from bot.ui.render.status import run_duration
@@ -29,17 +30,6 @@ _URL_SCHEMES: Final = ("https://", "http://", "attachment://")
 _MORE_LINE_CHARS: Final = 200  # kept free for the line that counts what is left out
 _SECTION_COMPONENTS: Final = 3  # a section, its text, its accessory
 _OWN_COMPONENTS: Final = 4  # the container, the title, the footer and the row of buttons
-
-_STATES: Final[Mapping[RunState, str]] = {
-    RunState.RESERVED: "queued",
-    RunState.SUBMITTED: "starting",
-    RunState.RUNNING: "running",
-    RunState.SUCCEEDED: "done",
-    RunState.FAILED: "failed",
-    RunState.CANCELED: "stopped",
-    RunState.ABORTED: "ended early",
-}
-
 
 # The details of a run
 _VALUE_CHARS: Final = 160
@@ -94,7 +84,7 @@ class Entry:
 
 def sentence_card(text: str, *, tone: Tone = Tone.ERROR) -> Card:
     """Return a card of one sentence: what happened, and what to do."""
-    return Card([ui.TextDisplay(truncate_utf16(text, TEXT_CHARS))], tone)
+    return Card([ui.TextDisplay(link_commands(truncate_utf16(text, TEXT_CHARS), chars=TEXT_CHARS))], tone)
 
 
 def list_card(
@@ -105,17 +95,20 @@ def list_card(
     footer: str = "",
     tone: Tone = Tone.INFO,
     buttons: Sequence[ui.Item[Any]] = (),
+    selects: Sequence[ui.Item[Any]] = (),
     timeout: float | None = None,
 ) -> Card:
-    """Return a card with a title, entries, and a row of at most five buttons or one select.
+    """Return a card with a title, entries, a row of at most five buttons or one select, and a row for each of selects.
 
     Entries beyond Discord's limits are left out, and a last line counts them. ``timeout`` is in seconds.
     """
     entries = list(entries)
-    top = truncate_utf16(f"### {title}\n{intro}".strip(), TEXT_CHARS // 4)
-    footer = truncate_utf16(footer, TEXT_CHARS // 8)
+    heading = f"### {title}\n"
+    intro = link_commands(intro, chars=TEXT_CHARS // 4 - utf16_length(heading))
+    top = truncate_utf16(f"{heading}{intro}".strip(), TEXT_CHARS // 4)
+    footer = link_commands(truncate_utf16(footer, TEXT_CHARS // 8), chars=TEXT_CHARS // 8)
     chars_left = TEXT_CHARS - utf16_length(top) - utf16_length(footer) - _MORE_LINE_CHARS
-    components_left = COMPONENTS_PER_MESSAGE - _OWN_COMPONENTS - 1 - len(buttons)
+    components_left = COMPONENTS_PER_MESSAGE - _OWN_COMPONENTS - 1 - len(buttons) - 2 * len(selects)
     items: list[ui.Item[Any]] = [ui.TextDisplay(top)]
     for entry in entries:
         text = truncate_utf16(entry.text, TEXT_CHARS // 2)
@@ -132,20 +125,8 @@ def list_card(
         items.append(ui.TextDisplay("\n".join(line for line in last_lines if line)))
     if buttons:
         items.append(ui.ActionRow(*buttons))
+    items += [ui.ActionRow(select) for select in selects]
     return Card(items, tone, timeout=timeout)
-
-
-def run_entry(run: Run, *, image: str | None = None, button: ui.DynamicItem[ui.Button[Any]] | None = None) -> Entry:
-    """Return a run as an entry of a list: command and prompt, state and age, and the way to its message."""
-    prompt = escape(one_line(run.prompt, 120)) if run.prompt else ""
-    head = join_facts(f"**/{escape(run.command)}**", prompt)
-    url = message_url(run.place)
-    link = f"[open]({url})" if button is not None or image is not None else ""
-    is_gone = run.deleted_at is not None
-    state = join_facts(
-        _("deleted") if is_gone else _STATES[run.state], format_timestamp(run.created_at), "" if is_gone else link
-    )
-    return Entry(text=f"{head}\n-# {state}", url=None if is_gone else url, image=image, button=button)
 
 
 def message_url(place: Place) -> str:
@@ -164,16 +145,16 @@ def _entry_item(text: str, entry: Entry) -> ui.Item[Any]:
     return ui.TextDisplay(text)
 
 
-def details_card(run: Run) -> Card:
-    """Return the times, metrics and inputs of one run; only its author may see them."""
-    facts = "\n".join(f"**{name}** {value}" for name, value in _facts(run))
+def details_card(run: Run, *, is_author: bool = True) -> Card:
+    """Return the times, metrics and inputs of one run; what it cost, and its page on Replicate, for its author only."""
+    facts = "\n".join(f"**{name}** {value}" for name, value in _facts(run, is_author=is_author))
     items: list[ui.Item[Any]] = [
         ui.TextDisplay(truncate_utf16(f"### Details\n{facts}", TEXT_CHARS - _INPUT_CHARS - 100))
     ]
     inputs = format_inputs(run.input)
     if inputs:
         items += [ui.Separator(), ui.TextDisplay(format_code_block(truncate_utf16(inputs, _INPUT_CHARS), "yaml"))]
-    if (prediction_id := strings.linked_prediction(run)) is not None:
+    if is_author and (prediction_id := strings.linked_prediction(run)) is not None:
         url = strings.prediction_url(prediction_id)
         items.append(ui.ActionRow(ui.Button(label="View on Replicate", url=url, style=discord.ButtonStyle.link)))
     return Card(items, Tone.NEUTRAL)
@@ -184,7 +165,7 @@ def format_inputs(inputs: Mapping[str, Any]) -> str:
     return "\n".join(f"{_plain(one_line(name, 60))}: {_format_value(name, value)}" for name, value in inputs.items())
 
 
-def _facts(run: Run) -> Iterator[tuple[str, str]]:
+def _facts(run: Run, *, is_author: bool) -> Iterator[tuple[str, str]]:
     model, _colon, version = run.target.partition(":")
     yield "Model", strings.model_link(run.target)
     if version and not is_served(run.target):
@@ -192,7 +173,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     elif model and not is_served(run.target):
         yield "Version", "the latest when it ran"
     yield "Run", f"`{run.id}`"
-    if run.prediction_id is not None:
+    if is_author and run.prediction_id is not None:
         yield "Prediction", _code(run.prediction_id)
     yield "Requested", format_timestamp(run.created_at, "f")
     if run.started_at is not None:
@@ -201,7 +182,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     if duration is not None:
         yield "Finished", f"after {format_duration(duration)}"
     yield "Seed", _format_seed(run)
-    if cost := money.format_cost(run):
+    if is_author and (cost := money.format_cost(run)):
         yield _("Cost"), cost
     metrics = SEPARATOR.join(_metrics(run.metrics))
     if metrics:

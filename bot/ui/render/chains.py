@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from bot.command_mentions import mention_command
 from bot.formatting import format_duration
 from bot.language import _, ngettext
 from bot.limits import COMMAND_NAME_CHARS
@@ -97,16 +98,6 @@ def format_step_names(commands: Iterable[str]) -> str:
     return " → ".join(f"/{_plain(command)}" for command in commands)
 
 
-def explain_not_repeatable(author: str) -> str:
-    """Return why somebody else may not run a chain again."""
-    return _("This chain used {author}'s files, keys or private links. Start it with your own.").format(author=author)
-
-
-def explain_not_editable(author: str) -> str:
-    """Return why somebody else may not edit a chain that they may run again."""
-    return _("Only {author} can edit this chain. Run it again as it is with Again.").format(author=author)
-
-
 def explain_missing_files() -> str:
     """Return why a chain cannot be run again as it was."""
     return _("This chain's files were deleted. Start it again and attach them.")
@@ -120,11 +111,6 @@ def explain_no_line() -> str:
 def explain_not_own_run() -> str:
     """Return why somebody's run cannot be saved by others."""
     return _("That isn't one of your runs. Pick one from the list.")
-
-
-def explain_not_own_step() -> str:
-    """Return why a line of runs cannot be saved."""
-    return _("A step in between is another person's run, and only they can see its inputs.")
 
 
 def explain_deleted_step() -> str:
@@ -217,7 +203,7 @@ def explain_no_chains() -> str:
 def format_chain_entry(name: str, commands: Iterable[str], *, scope: str) -> str:
     """Return a chain in the list: its name, its steps, and whose it is."""
     return _("**{name}** · {scope}\n-# {steps}").format(
-        name=_plain(name), steps=format_step_names(commands), scope=scope
+        name=_plain(name), steps=" → ".join(map(mention_command, commands)), scope=scope
     )
 
 

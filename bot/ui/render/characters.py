@@ -6,9 +6,16 @@ from typing import Any, Final
 import discord
 from discord import ui
 
+from bot.command_mentions import link_commands
 from bot.formatting import join_facts
 from bot.language import _, ngettext
-from bot.limits import CHARACTER_PICTURES, CHARACTERS_PER_PERSON, INTERACTION_TOKEN_LIFE, SHARED_PER_SERVER
+from bot.limits import (
+    CHARACTER_PICTURES,
+    CHARACTERS_PER_PERSON,
+    INTERACTION_TOKEN_LIFE,
+    SHARED_PER_SERVER,
+    TEXT_CHARS,
+)
 from bot.store.characters import Character, SaveResult, ShareResult
 from bot.store.privacy import StoredCounts
 from bot.ui.render.cards import Card, Tone
@@ -149,7 +156,8 @@ def character_list(
     """Return one page of a person's characters; ``thumbnails`` are the ids of those with a picture attached."""
     items: list[ui.Item[Any]] = [ui.TextDisplay(f"### {_('Your characters')}")]
     if not characters:
-        items.append(ui.TextDisplay(_("None yet. Save one with /character save, or from the menu of any message.")))
+        nothing = _("None yet. Save one with /character save, or from the menu of any message.")
+        items.append(ui.TextDisplay(link_commands(nothing, chars=TEXT_CHARS)))
     start = page * CHARACTERS_PER_PAGE
     for character in characters[start : start + CHARACTERS_PER_PAGE]:
         text = ui.TextDisplay[Any](describe_character(character, person_id=person_id, guild_id=guild_id))

@@ -7,6 +7,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
+from bot.command_mentions import mention_command
 from bot.formatting import SEPARATOR, join_facts, truncate
 from bot.language import _, ngettext
 from bot.limits import CHOICE_CHARS, FAVOURITES, INTERACTION_TOKEN_LIFE, SELECT_OPTIONS, TEXT_CHARS
@@ -68,10 +69,19 @@ def page_files(page: LibraryPage) -> Callable[[], list[discord.File]]:
 
 
 def entry_card(
-    entry: LibraryEntry, run: Run, state: LibraryState, *, is_author: bool, rows: Sequence[ui.Item[Any]] = ()
+    entry: LibraryEntry,
+    run: Run,
+    state: LibraryState,
+    *,
+    is_author: bool,
+    may_repeat: bool = True,
+    rows: Sequence[ui.Item[Any]] = (),
 ) -> Card:
-    """Return the card of one result. Its picture is the file of ``entry_files``; ``rows`` are further rows."""
-    head = join_facts(f"**/{escape(entry.command)}**", format_timestamp(entry.created_at))
+    """Return the card of one result. Its picture is the file of ``entry_files``; ``rows`` are further rows.
+
+    ``may_repeat``: the person may use the inputs of the run.
+    """
+    head = join_facts(f"**{mention_command(entry.command)}**", format_timestamp(entry.created_at))
     if not is_author:
         head = _("{result} by {author}").format(result=head, author=format_name(entry.author_name))
     items: list[ui.Item[Any]] = [ui.TextDisplay(head)]
@@ -88,7 +98,7 @@ def entry_card(
     )
     if (note := _describe_state(entry)) is not None:
         items.append(ui.TextDisplay(f"-# {note}"))
-    items.append(ui.ActionRow(*_entry_buttons(entry, run, state, is_author=is_author)))
+    items.append(ui.ActionRow(*_entry_buttons(entry, run, state, is_author=is_author, may_repeat=may_repeat)))
     items += rows
     items.append(ui.ActionRow(LibraryButton(LibraryAction.PAGE, state, label=_("◀ Back to the library"))))
     return Card(items, Tone.INFO)
@@ -259,14 +269,15 @@ def _page_buttons(page: LibraryPage, state: LibraryState) -> Iterator[ui.Item[An
         yield LibraryButton(LibraryAction.CLEAR, LibraryState(), label=_("Show all"))
 
 
-def _entry_buttons(entry: LibraryEntry, run: Run, state: LibraryState, *, is_author: bool) -> Iterator[ui.Item[Any]]:
+def _entry_buttons(
+    entry: LibraryEntry, run: Run, state: LibraryState, *, is_author: bool, may_repeat: bool
+) -> Iterator[ui.Item[Any]]:
     if entry.deleted_at is None and entry.visibility is not Visibility.PRIVATE:
         url = f"https://discord.com/channels/{entry.guild_id or '@me'}/{entry.channel_id}/{entry.message_id}"
         yield ui.Button(label=_("Open"), url=url, style=discord.ButtonStyle.link)
-    if run.forgotten_at is None:
+    if run.forgotten_at is None and may_repeat:
         yield RunButton(Action.AGAIN, run.id)
-        if is_author:
-            yield RunButton(Action.EDIT, run.id)
+        yield RunButton(Action.EDIT, run.id)
     if entry.is_favourite:
         yield LibraryButton(LibraryAction.UNSTAR, state, run_id=run.id, label=_("Remove ⭐"))
     else:
@@ -283,7 +294,7 @@ def _describe_state(entry: LibraryEntry) -> str | None:
 
 def _line(entry: LibraryEntry) -> str:
     """Return the line of a page about one entry."""
-    facts = [escape(one_line(entry.prompt, 60)) if entry.prompt else "", f"/{escape(entry.command)}"]
+    facts = [escape(one_line(entry.prompt, 60)) if entry.prompt else "", mention_command(entry.command)]
     if entry.deleted_at is not None:
         facts.append(_("deleted in Discord"))
     if entry.is_favourite:

@@ -1,6 +1,7 @@
 """Cards about models: commands, search results, inputs and outputs, and what a new version changes. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import discord
@@ -9,11 +10,12 @@ from discord import ui
 from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff
 from bot.catalog.search import ModelSummary
+from bot.command_mentions import mention_command
 from bot.formatting import SEPARATOR, format_count, format_large_number, join_facts
 from bot.options.text import describe_inputs
 from bot.outputs.output_schema import describe_output
 from bot.runs import OWN_MODEL, is_served
-from bot.ui.components import ModelAction, ModelButton
+from bot.ui.components import ModelAction, ModelButton, ModelSelect
 from bot.ui.render.cards import Card, Entry, Tone, list_card
 from bot.ui.render.markdown import escape, one_line
 from bot.ui.render.strings import model_link, model_url
@@ -46,8 +48,10 @@ def commands_card(commands: Sequence[Command], *, page: int = 0) -> Card:
     )
 
 
-def search_card(query: str, results: Sequence[ModelSummary]) -> Card:
-    """Return the results of a search."""
+def search_card(
+    query: str, results: Sequence[ModelSummary], *, can_try: Collection[str] = (), can_add: Collection[str] = ()
+) -> Card:
+    """Return the results of a search, with what the person may do with them; ``can_…`` are models as owner/name."""
     title = f"“{escape(one_line(query, 80))}”"
     if not results:
         return list_card(f"No models match {title}", [], intro="Try fewer words.")
@@ -55,15 +59,30 @@ def search_card(query: str, results: Sequence[ModelSummary]) -> Card:
         f"Models for {title}",
         [Entry(text=_summary_text(summary), image=summary.cover_url) for summary in results[:_RESULTS_SHOWN]],
         footer=f"-# {_INFO_HINT}",
+        selects=[
+            ModelSelect(action, models)
+            for action, allowed in ((ModelAction.TRY, can_try), (ModelAction.ADD, can_add))
+            if (models := [summary.model for summary in results[:_RESULTS_SHOWN] if summary.model in allowed])
+        ],
     )
 
 
-def info_card(command: Command, summary: ModelSummary, *, command_names: Sequence[str] = (), price: str = "") -> Card:
-    """Return everything about a model: description, price, output, inputs, and the commands that run it."""
+def info_card(
+    command: Command,
+    summary: ModelSummary,
+    *,
+    command_names: Sequence[str] = (),
+    price: str = "",
+    actions: Mapping[ModelAction, str] = MappingProxyType({}),
+) -> Card:
+    """Return everything about a model: description, price, output, inputs, and the commands that run it.
+
+    ``actions`` are what the person may do with it, each with the model's name for that.
+    """
     about = [
         escape(one_line(summary.description, 400)),
         _facts(summary),
-        SEPARATOR.join(f"**/{escape(name)}**" for name in command_names),
+        SEPARATOR.join(f"**{mention_command(name)}**" for name in command_names),
         _describe_version(command),
         price,
     ]
@@ -74,7 +93,8 @@ def info_card(command: Command, summary: ModelSummary, *, command_names: Sequenc
         Entry(text=f"**Output** {describe_output(command.output_schema)}"),
         *(_group_lines(f"**{format_count(len(inputs), 'input')}**", inputs) if inputs else ()),
     ]
-    return list_card(escape(one_line(summary.model, 100)), entries, buttons=_links(command))
+    buttons = [ModelButton.for_model(action, model) for action, model in actions.items()]
+    return list_card(escape(one_line(summary.model, 100)), entries, buttons=[*filter(None, buttons), *_links(command)])
 
 
 def update_card(old: Command, new: Command, changes: SchemaDiff) -> Card:
@@ -112,7 +132,7 @@ def added_card(command: Command, *, title: str) -> Card:
 
 
 def _command_text(command: Command) -> str:
-    head = f"**/{escape(command.name)}**{SEPARATOR}{model_link(command.target.model)}"
+    head = f"**{mention_command(command.name)}**{SEPARATOR}{model_link(command.target.model)}"
     origin = "added" if command.added else "configured"
     description = escape(one_line(command.description, 140))
     return f"{head}\n{description}\n-# {join_facts(origin, _describe_version(command))}"

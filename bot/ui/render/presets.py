@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from bot.command_mentions import mention_command
 from bot.formatting import join_facts
 from bot.language import _, ngettext
 from bot.limits import PRESETS_PER_PERSON, PUBLISHED_PER_SERVER, SHARED_PER_SERVER
@@ -114,7 +115,7 @@ def describe_preset(preset: Preset, *, person_id: int, guild_id: int | None) -> 
     elif guild_id in preset.shares:
         scope = _("shared with this server")
     published = _("a command here") if guild_id is not None and preset.shares.get(guild_id) else ""
-    facts = join_facts(f"/{escape(preset.command)}", scope, published)
+    facts = join_facts(mention_command(preset.command), scope, published)
     return "\n".join(line for line in (f"**{escape(preset.name)}**", prompt, f"-# {facts}") if line)
 
 

@@ -35,27 +35,57 @@ def explain_favourites() -> str:
 
 
 def ask_to_erase() -> str:
-    return _(
-        "Delete everything stored about you? Copies of your results in galleries go, too. "
-        "My other messages about your runs stay in Discord, unless you delete them as well."
+    """Return the question, with what does not go and how to remove that: afterwards nobody knows whose it was."""
+    lines = (
+        f"### {_('Delete everything stored about you?')}",
+        _("Your runs with their prompts and files, your characters, presets, favourites, and copies in galleries."),
+        _(
+            "**Pictures in channels stay.** To remove them, press **Delete data and messages**, "
+            "or first choose ⋯ → **Delete…** under each. "
+            "Once your data is deleted, I don't know anymore which messages are yours."
+        ),
     )
+    return "\n".join(lines)
 
 
-def erasure_labels() -> tuple[str, str]:
-    """Return what the buttons say: to delete the data alone, and the messages, too."""
-    return _("Delete my data"), _("Delete data and messages")
+def erasure_label(answer: str) -> str:
+    """Return what a button of the question says: to delete the data alone, the messages, too, or nothing."""
+    return {"data": _("Delete my data"), "all": _("Delete data and messages"), "keep": _("Keep everything")}[answer]
+
+
+def nothing_erased() -> str:
+    return _("Nothing was deleted.")
+
+
+def erasure_question_expired() -> str:
+    return _("This question has expired, and nothing was deleted. Use /privacy delete again.")
+
+
+def not_your_question() -> str:
+    return _("This question is about another person's data. Delete your own with /privacy delete.")
+
+
+def already_erasing() -> str:
+    return _("Your data is already being deleted.")
 
 
 def explain_erasure(*, deleted: int, pending: int, messages: bool) -> str:
     """Return what was deleted, and what will be."""
-    sentence = ngettext("Deleted {count} run.", "Deleted {count} runs.", deleted).format(count=deleted)
+    if deleted:
+        sentences = [ngettext("Deleted {count} run.", "Deleted {count} runs.", deleted).format(count=deleted)]
+    else:
+        sentences = [_("Deleted everything stored about you. There were no finished runs.")]
     if pending:
         later = ngettext(
             "{count} more run will be deleted when finished.",
             "{count} more runs will be deleted when finished.",
             pending,
-        ).format(count=pending)
-        sentence = f"{sentence} {later}"
+        )
+        sentences.append(later.format(count=pending))
     if messages:
-        sentence = f"{sentence} {_('Their messages are being deleted; that can take a while.')}"
-    return sentence
+        sentences.append(
+            _("Their messages are being deleted; that can take a while. Where I'm not a member, I can't delete them.")
+        )
+    elif deleted or pending:
+        sentences.append(_("Pictures in channels stay. Ask someone who can manage messages there to delete them."))
+    return " ".join(sentences)

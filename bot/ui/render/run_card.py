@@ -127,9 +127,9 @@ class RenderOptions:
     not shown. ``omitted`` are the parts that are left out because Discord refused them; leaving one out moves nothing
     to another message. ``remarks`` are sentences about the message itself, as Markdown. ``show_refresh`` replaces Again
     and Edit by "Show the result"; ``offer_dm`` says that a private run may outlive its token, and offers to move it;
-    ``mention_author`` puts the completion notice above the card. Text fills at most
-    ``text_messages`` messages; the rest goes into a file. ``origin`` is the line, as Markdown, that says which run this
-    one was started with, and ``offers`` are what can be done with the result.
+    ``mention_author`` puts the completion notice above the card. Text fills at most ``text_messages`` messages; the
+    rest goes into a file. ``origin`` is the line, as Markdown, that says which run this one was started with, and
+    ``offers`` are what can be done with the result; ``offers_try_on``: everybody can try it with their own picture.
     """
 
     pending: frozenset[str] = frozenset()
@@ -142,6 +142,7 @@ class RenderOptions:
     text_messages: int = TEXT_MESSAGES
     origin: str = ""
     offers: tuple[NextOffer, ...] = ()
+    offers_try_on: bool = False
     missing: frozenset[str] = frozenset()
 
     def shows(self, part: Part) -> bool:
@@ -481,7 +482,8 @@ def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
         order = (Action.EDIT, Action.AGAIN, Action.DETAILS, Action.MORE)
         return run_button_row(run.id, *order, primary=Action.EDIT)
     if snapshot.final and not goes_on(snapshot):
-        return run_button_row(run.id, Action.AGAIN, Action.EDIT, Action.DETAILS, Action.MORE)
+        try_on = (Action.TRY_ON,) if options.offers_try_on and phase is Phase.SUCCEEDED else ()
+        return run_button_row(run.id, Action.AGAIN, Action.EDIT, *try_on, Action.DETAILS, Action.MORE)
     is_last = run.chain is None or run.chain.is_last  # else there is a next step that need not begin
     cancelable = phase is not Phase.CANCELING and not (is_last and (phase is Phase.DELIVERING or run.state.terminal))
     disabled = frozenset() if cancelable else frozenset({Action.CANCEL})

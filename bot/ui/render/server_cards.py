@@ -8,6 +8,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
+from bot.command_mentions import mention_command
 from bot.formatting import SEPARATOR, join_facts, truncate_utf16
 from bot.language import _, ngettext
 from bot.limits import CHOICE_CHARS, SELECT_OPTIONS
@@ -171,7 +172,7 @@ def member_card(view: MemberView) -> Card:
     """Return what is allowed here, and what is left."""
     if view.block is not None:
         return list_card(_("What you can use here"), [Entry(text=view.block)], tone=Tone.WARNING)
-    usable = ", ".join(f"/{name}" for name in view.usable) or _("No commands in this channel.")
+    usable = ", ".join(map(mention_command, view.usable)) or _("No commands in this channel.")
     lines = [
         _labelled(_("Commands"), usable),
         *(f"-# {sentence}" for sentence in view.refusals[:LINES_SHOWN]),

@@ -29,7 +29,7 @@ from bot.ui.render.run_card import (
 )
 from bot.ui.reply.errors import DiscordErrorKind, EditResult, MessageChange, NextStep, classify_error, next_step
 from bot.ui.reply.messages import MessageState, OutgoingMessage, TrackedMessage, Upload
-from bot.ui.reply.offers import list_shown_offers
+from bot.ui.reply.offers import add_offers
 from bot.ui.reply.refusals import SEARCHED_KINDS, MessageSearch
 from bot.ui.reply.state import ReplyServices, ReplyState, Restrictions
 from bot.ui.reply.transports import Transport, message_nonce
@@ -414,7 +414,7 @@ class ReplyWriter:
             cached = self._header = options, snapshot.thumbnail, CardHeader.render(snapshot, options)
         offers = self._services.offers
         if snapshot.final and offers is not None:
-            shown = replace(shown, offers=list_shown_offers(snapshot, shown, offers))
+            shown = add_offers(snapshot, shown, offers)
         return render_run(snapshot, shown, header=cached[2])
 
     async def _send(self, message: TrackedMessage, rendered: RenderedMessage, transport: Transport) -> MessageState:

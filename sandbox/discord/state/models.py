@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# resources "message formatting": a slash command to click, its full name and the id of the command.
+_COMMAND_MENTION = re.compile(r"</([^:<>]{1,100}):[0-9]{1,22}>")
+
 GENERIC_TYPE = "application/octet-stream"  # clients send it with every file, so the file name decides
 FILE_BYTES_OF_TIER = (DEFAULT_FILE_BYTES, DEFAULT_FILE_BYTES, 50 * MIB, 100 * MIB)
 
@@ -294,10 +297,10 @@ class MessageBody:
 
     @property
     def text(self) -> str:
-        """All visible text, in reading order, one part per line."""
+        """All visible text, in reading order, one part per line; of the mention of a command, its name is visible."""
         embed_texts = (embed.get(key) for embed in self.embeds for key in ("title", "description"))
         texts = [self.content, *(text for text in embed_texts if text), *iter_texts(self.components)]
-        return "\n".join(text for text in texts if text)
+        return _COMMAND_MENTION.sub(r"/\1", "\n".join(text for text in texts if text))
 
     @property
     def words(self) -> str:

@@ -30,7 +30,7 @@ const lightbox = new Lightbox();
 const inspector = new Inspector({ state: inspectorState, socket });
 const sidebar = new Sidebar(chat, { openChannel, switchPerson });
 const openForm = (result) => openModal(result, { chat, socket, pending, application: chat.bot.username });
-const actions = new MessageActions({ chat, socket, list, lightbox, pending, openForm, reply: (message) => composer.startReply(message), inspect: (message) => inspector.showRun(message) });
+const actions = new MessageActions({ chat, socket, list, lightbox, pending, openForm, reply: (message) => composer.startReply(message), startCommand: (name) => composer.start(name), inspect: (message) => inspector.showRun(message) });
 const composer = new Composer({
   chat,
   request: (action, parameters) => socket.request(action, parameters),

@@ -10,9 +10,12 @@ const STRING_SELECT = "3";
 const MENU_WIDTH = 210;
 
 export class MessageActions {
-  /** `openForm(result)` opens a modal, `reply(message)` starts a reply, `inspect(message)` shows its run in the inspector. */
-  constructor({ chat, socket, list, lightbox, pending, openForm, reply, inspect }) {
-    Object.assign(this, { chat, socket, list, lightbox, pending, openForm, reply, inspect });
+  /**
+   * `openForm(result)` opens a modal, `reply(message)` starts a reply, `inspect(message)` shows its run in the inspector,
+   * and `startCommand(name)` opens a slash command, false if there is none of that name here.
+   */
+  constructor({ chat, socket, list, lightbox, pending, openForm, reply, inspect, startCommand }) {
+    Object.assign(this, { chat, socket, list, lightbox, pending, openForm, reply, inspect, startCommand });
     const box = list.list;
     box.addEventListener("click", (event) => this.#onClick(event));
     box.addEventListener("change", (event) => this.#onChange(event));
@@ -62,6 +65,7 @@ export class MessageActions {
       react: () => this.#react(message, target.dataset.emoji),
       "pick-emoji": () => openEmojiPicker(below, (emoji) => this.#react(message, emoji), target),
       reply: () => this.reply(message),
+      command: () => this.startCommand(target.dataset.command) || showToast(`/${target.dataset.command} isn't available here`),
       more: () => openMenu({ x: box.right - MENU_WIDTH, y: below.y }, this.#menuItems(message), target),
       delete: () => this.#delete(message),
       reveal: () => target.setAttribute("data-shown", ""),

@@ -101,12 +101,15 @@ def test_a_private_result_has_no_way_to_a_message() -> None:
     assert any("Only you can see this result" in text for text in text_contents(card))
 
 
-def test_somebody_elses_result_has_its_author_and_no_edit() -> None:
-    card = payload(entry_card(entry(1, author_name="**Bob**"), make_run("run1"), LibraryState(), is_author=False))
+@pytest.mark.parametrize("may_repeat", [True, False])
+def test_somebody_elses_result_offers_what_is_for_all(*, may_repeat: bool) -> None:
+    run = make_run("run1")
+    card = payload(
+        entry_card(entry(1, author_name="**Bob**"), run, LibraryState(), is_author=False, may_repeat=may_repeat)
+    )
     assert "by \\*\\*Bob\\*\\*" in text_contents(card)[0]
     labels = {one.get("label") for one in iter_components(card) if one["type"] == 2}
-    assert not {"Edit", "Delete…"} & labels
-    assert "Again" in labels
+    assert {"Again", "Edit", "Delete…"} & labels == ({"Again", "Edit"} if may_repeat else set())
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)

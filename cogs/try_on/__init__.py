@@ -1,0 +1,1 @@
+"""Try it on me, under every finished image."""
