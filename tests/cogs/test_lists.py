@@ -73,7 +73,7 @@ async def test_anybody_tries_a_result_on_themselves(
         await noah.submit(opened, {"Prompt": prompt})  # without a picture
     tried = answered(await noah.submit(opened, {"Your picture": [OTHER]}))
     await reached(environment, lambda: over(tried))
-    assert "from Mia's run" in words(tried)
+    assert "from [Mia's run]" in words(tried)
     given = newest(environment).input
     assert (given["prompt"], given["seed"], given["number_of_outputs"]) == (prompt, 7, 1)
 
