@@ -376,7 +376,7 @@ def _render_card(
     remarks = (*own[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
     small = [f"-# {remark}" for remark in remarks]
     counts = status.count_outputs(snapshot, options.withheld) if snapshot.final else None
-    status_text = status.format_status(shown, counts) if shows(Part.STATUS) else ""
+    status_text = _status_text(shown, counts) if shows(Part.STATUS) else _steps_alone(shown)
     kept: tuple[str, ...] = ()
     if snapshot.run.chain is not None:
         pictures = tuple(name for name in earlier_pictures(snapshot.run) if name not in options.missing)
@@ -384,7 +384,6 @@ def _render_card(
         newest = pictures[-1:] if not output.files else ()
         beside = pictures[: len(pictures) - len(newest)] if shows(Part.THUMBNAIL) else ()
         kept = (*beside, *newest)
-        status_text = "\n".join(format_steps(shown, snapshot.run.chain, status_text))
         large = [_large_picture(newest[0], snapshot.run, snapshot.run.chain)] if newest else []
         earlier = _small_pictures(beside, snapshot.run, snapshot.run.chain)
         output = replace(output, components=[*large, *output.components, *earlier])
@@ -417,10 +416,20 @@ def render_stored_status(run: Run, counts: status.ResultCounts, *, shown: str) -
     snapshot = RunSnapshot(run=run, progress=Progress(phase=FINAL_PHASES[run.state]), final=True)
     if status.format_reason(run) not in shown:
         snapshot = without_reason(snapshot)
-    text = status.format_status(snapshot, counts)
-    if run.chain is None:
-        return text
-    return "\n".join(format_steps(snapshot, run.chain, text))
+    return _status_text(snapshot, counts)
+
+
+def _status_text(snapshot: RunSnapshot, counts: status.ResultCounts | None) -> str:
+    """Return the lines of the status: how the run is doing, in a chain each step, and the times."""
+    line, times = status.format_status(snapshot, counts), status.format_times(snapshot)
+    chain = snapshot.run.chain
+    lines = (line,) if chain is None else format_steps(snapshot, chain, line)
+    return "\n".join([*lines, *([f"-# {times}"] if times else [])])
+
+
+def _steps_alone(snapshot: RunSnapshot) -> str:
+    """Return the steps of a chain without the status of the current one; "" of any other run."""
+    return "" if snapshot.run.chain is None else "\n".join(format_steps(snapshot, snapshot.run.chain, ""))
 
 
 def _is_passing(remark: str) -> bool:

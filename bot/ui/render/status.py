@@ -116,24 +116,13 @@ def _kind_of(output: RunOutput) -> MediaKind:
 
 
 def format_status(snapshot: RunSnapshot, counts: ResultCounts | None = None) -> str:
-    """Return the one line that says how the run is doing; ``counts`` is what people see of its result.
-
-    While it is active, the line ends with the age of the request, which Discord counts up by itself, without an edit.
-    """
+    """Return the one line that says how the run is doing; ``counts`` is what people see of its result."""
     run, progress = snapshot.run, snapshot.progress
     if (format_ended := _ENDED.get(progress.phase)) is not None:
         return format_ended(run, counts or count_outputs(snapshot))
     if progress.phase is Phase.CANCELING:
         canceler = _format_canceler(run)
-        requested = _("requested by {person}").format(person=canceler) if canceler else ""
-        return join_facts(_("**Stopping**"), requested)
-    expectation = format_expectation(run) if progress.phase in _WAITING else ""
-    requested = _("requested {when}").format(when=format_timestamp(run.asked_at))
-    return join_facts(_format_active(snapshot), expectation, requested)
-
-
-def _format_active(snapshot: RunSnapshot) -> str:
-    progress = snapshot.progress
+        return _("**Stopping** at {person}'s request").format(person=canceler) if canceler else _("**Stopping**")
     match progress.phase:
         case Phase.QUEUED:
             return join_facts(_("**Queued**"), _format_position(progress))
@@ -143,6 +132,20 @@ def _format_active(snapshot: RunSnapshot) -> str:
             return service_words(snapshot.run).looked_for.format(time=format_timestamp(progress.until, "T"))
         case _:
             return service_words(snapshot.run).statuses[progress.phase]
+
+
+def format_times(snapshot: RunSnapshot) -> str:
+    """Return the line below: while the run is active its age, which Discord counts up by itself, then how long it took.
+
+    It has its own line, so that the one above never wraps because of it.
+    """
+    run, phase = snapshot.run, snapshot.progress.phase
+    if phase not in _ENDED:
+        requested = _("requested {when}").format(when=format_timestamp(run.asked_at))
+        return join_facts(requested, format_expectation(run) if phase in _WAITING else "")
+    if phase is Phase.SUCCEEDED and run.ended_at is not None:
+        return _("took {time}").format(time=format_duration(run.ended_at - run.asked_at))
+    return ""
 
 
 def _format_position(progress: Progress) -> str:
@@ -156,12 +159,9 @@ def _format_position(progress: Progress) -> str:
 def _format_running(snapshot: RunSnapshot) -> str:
     progress = snapshot.progress
     done = max(progress.done, count_outputs(snapshot).shown)
-    steps = ""
-    if progress.step is not None and progress.steps:
-        steps = _("step {step}/{steps}").format(step=progress.step, steps=progress.steps)
     fraction = _total_fraction(snapshot, done)
     progress_bar = format_progress_bar(fraction) if fraction is not None else ""
-    return join_facts(f"**{_running_title(snapshot, done)}**", steps, progress_bar)
+    return join_facts(f"**{_running_title(snapshot, done)}**", progress_bar)
 
 
 def _running_title(snapshot: RunSnapshot, done: int) -> str:
@@ -200,9 +200,9 @@ def _total_fraction(snapshot: RunSnapshot, done: int) -> float | None:
 # How it ended
 
 
-def _format_succeeded(run: Run, counts: ResultCounts) -> str:
+def _format_succeeded(_run: Run, counts: ResultCounts) -> str:
     result = _("the model returned nothing") if counts.is_empty else _format_shown(counts) if counts.total else ""
-    return join_facts(_("**Done**"), result, *_format_missing(counts), _format_run_duration(run))
+    return join_facts(_("**Done**"), result, *_format_missing(counts))
 
 
 def _format_failed(run: Run, counts: ResultCounts) -> str:
@@ -319,11 +319,6 @@ def format_reason(run: Run) -> str:
 def run_duration(run: Run) -> timedelta | None:
     """Return how long the author waited, or None if the run has not ended."""
     return None if run.ended_at is None else run.ended_at - run.created_at
-
-
-def _format_run_duration(run: Run) -> str:
-    duration = run_duration(run)
-    return "" if duration is None else format_duration(duration)
 
 
 # The notice

@@ -57,7 +57,7 @@ def images(snapshot: RunSnapshot, type_: int) -> list[str]:
 def test_the_first_step_runs_and_the_others_wait() -> None:
     snapshot = make_snapshot(Phase.RUNNING, run=make_step(1))
     assert lines(snapshot) == [
-        "**1** · /draw · **Running** · requested <t:1767225600:R>",
+        "**1** · /draw · **Running**",
         "**2** · /enhance · Waiting",
         "**3** · /cutout · Waiting",
     ]

@@ -190,24 +190,24 @@ def test_nothing_above_the_output_moves_while_running() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "line"),
     [
-        (make_snapshot(Phase.QUEUED, queue_position=3), "**Queued** · 3rd in line · requested <t:1767225600:R>"),
+        (make_snapshot(Phase.QUEUED, queue_position=3), "**Queued** · 3rd in line\n-# requested <t:1767225600:R>"),
         (
             make_snapshot(Phase.STARTING),
-            "**Starting the model** · the first run can take a minute or two · requested <t:1767225600:R>",
+            "**Starting the model** · the first run can take a minute or two\n-# requested <t:1767225600:R>",
         ),
         (
             make_snapshot(Phase.RUNNING, make_file(1), done=1, total=5, step=3, steps=4, fraction=0.6),
-            "**Image 2 of 5** · step 3/4 · ▰▰▰▰▰▰▱▱▱▱ · requested <t:1767225600:R>",
+            "**Image 2 of 5** · ▰▰▰▰▰▰▱▱▱▱\n-# requested <t:1767225600:R>",
         ),
-        (make_snapshot(Phase.RUNNING, make_file(1), done=1, total=1), "**Running** · requested <t:1767225600:R>"),
-        (make_snapshot(Phase.RUNNING, make_file(1), done=1), "**Running** · requested <t:1767225600:R>"),
-        (make_snapshot(Phase.SUCCEEDED, *[make_file(n) for n in range(1, 6)]), "**Done** · 5 images · 41 s"),
+        (make_snapshot(Phase.RUNNING, make_file(1), done=1, total=1), "**Running**\n-# requested <t:1767225600:R>"),
+        (make_snapshot(Phase.RUNNING, make_file(1), done=1), "**Running**\n-# requested <t:1767225600:R>"),
+        (make_snapshot(Phase.SUCCEEDED, *[make_file(n) for n in range(1, 6)]), "**Done** · 5 images\n-# took 41 s"),
         (
             make_snapshot(Phase.SUCCEEDED, make_file(1), LinkItem("a", "https://x.example/a", "Too large.")),
-            "**Done** · 1 of 2 images · 1 couldn't be shown · 41 s",
+            "**Done** · 1 of 2 images · 1 couldn't be shown\n-# took 41 s",
         ),
-        (make_snapshot(Phase.SUCCEEDED, TextItem("words")), "**Done** · 41 s"),
-        (make_snapshot(Phase.SUCCEEDED), "**Done** · the model returned nothing · 41 s"),
+        (make_snapshot(Phase.SUCCEEDED, TextItem("words")), "**Done**\n-# took 41 s"),
+        (make_snapshot(Phase.SUCCEEDED), "**Done** · the model returned nothing\n-# took 41 s"),
         (
             make_snapshot(
                 Phase.CANCELED,
