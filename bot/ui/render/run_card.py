@@ -376,7 +376,10 @@ def _render_card(
     remarks = (*own[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
     small = [f"-# {remark}" for remark in remarks]
     counts = status.count_outputs(snapshot, options.withheld) if snapshot.final else None
-    status_text = _status_text(shown, counts) if shows(Part.STATUS) else _steps_alone(shown)
+    makes_pictures = header.places is not None
+    status_text = (
+        _status_text(shown, counts, makes_pictures=makes_pictures) if shows(Part.STATUS) else _steps_alone(shown)
+    )
     kept: tuple[str, ...] = ()
     if snapshot.run.chain is not None:
         pictures = tuple(name for name in earlier_pictures(snapshot.run) if name not in options.missing)
@@ -419,9 +422,10 @@ def render_stored_status(run: Run, counts: status.ResultCounts, *, shown: str) -
     return _status_text(snapshot, counts)
 
 
-def _status_text(snapshot: RunSnapshot, counts: status.ResultCounts | None) -> str:
+def _status_text(snapshot: RunSnapshot, counts: status.ResultCounts | None, *, makes_pictures: bool = False) -> str:
     """Return the lines of the status: how the run is doing, in a chain each step, and the times."""
-    line, times = status.format_status(snapshot, counts), status.format_times(snapshot)
+    line = status.format_status(snapshot, counts, shows_bar=makes_pictures)
+    times = status.format_times(snapshot, makes_pictures=makes_pictures)
     chain = snapshot.run.chain
     lines = (line,) if chain is None else format_steps(snapshot, chain, line)
     return "\n".join([*lines, *([f"-# {times}"] if times else [])])

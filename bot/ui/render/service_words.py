@@ -114,8 +114,8 @@ _FAILURES_WITH_DEADLINE: Final[Mapping[FailureCode, str]] = {
 _ACTIVE_STATUSES: Final[Mapping[Phase, str]] = {
     Phase.SENDING: "**Sending to Replicate**",
     Phase.RECONCILING: f"**No answer from Replicate**{SEPARATOR}checking whether the run started",
-    Phase.STARTING: f"**Starting the model**{SEPARATOR}the first run can take a minute or two",
-    Phase.DELIVERING: f"**Finishing**{SEPARATOR}getting the last results",
+    Phase.STARTING: "**Starting the model**",
+    Phase.DELIVERING: "**Finishing**",
 }
 
 _REPLICATE: Final = ServiceWords(
@@ -186,7 +186,6 @@ _SERVED: Final = ServiceWords(
         **_ACTIVE_STATUSES,
         Phase.SENDING: "**Sending to the model's server**",
         Phase.RECONCILING: f"**No answer from the model's server**{SEPARATOR}checking whether the run started",
-        Phase.STARTING: "**Starting the model**",
     },
     looked_for=f"**No answer from the model's server**{SEPARATOR}checking whether the run started, until {{time}} "
     "at most",

@@ -16,6 +16,7 @@ from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem
 from bot.outputs.output_schema import lists_files
 from bot.outputs.parse import RawFile, parse_output
+from bot.runs import is_served
 from bot.runs.outcome import FailureCode
 from bot.runs.snapshot import Phase, Progress, RunSnapshot
 from bot.store.models import Run, RunOutput, RunState
@@ -115,34 +116,52 @@ def _kind_of(output: RunOutput) -> MediaKind:
 # The status line
 
 
-def format_status(snapshot: RunSnapshot, counts: ResultCounts | None = None) -> str:
-    """Return the one line that says how the run is doing; ``counts`` is what people see of its result."""
+def format_status(snapshot: RunSnapshot, counts: ResultCounts | None = None, *, shows_bar: bool = False) -> str:
+    """Return the one line that says how the run is doing; ``counts`` is what people see of its result.
+
+    ``shows_bar``: its progress is shown while it is active, from the beginning, so that the line is always as long.
+    """
     run, progress = snapshot.run, snapshot.progress
     if (format_ended := _ENDED.get(progress.phase)) is not None:
         return format_ended(run, counts or count_outputs(snapshot))
-    if progress.phase is Phase.CANCELING:
-        canceler = _format_canceler(run)
-        return _("**Stopping** at {person}'s request").format(person=canceler) if canceler else _("**Stopping**")
+    status = _format_active(snapshot)
+    if progress.phase is Phase.RECONCILING:
+        return status
+    done = max(progress.done, count_outputs(snapshot).shown)
+    fraction = 1.0 if progress.phase is Phase.DELIVERING else _total_fraction(progress, done)
+    return join_facts(status, format_progress_bar(fraction or 0.0) if shows_bar or fraction is not None else "")
+
+
+def _format_active(snapshot: RunSnapshot) -> str:
+    run, progress = snapshot.run, snapshot.progress
     match progress.phase:
+        case Phase.CANCELING:
+            canceler = _format_canceler(run)
+            return _("**Stopping** at {person}'s request").format(person=canceler) if canceler else _("**Stopping**")
         case Phase.QUEUED:
             return join_facts(_("**Queued**"), _format_position(progress))
         case Phase.RUNNING:
-            return _format_running(snapshot)
+            return f"**{_running_title(snapshot)}**"
         case Phase.RECONCILING if progress.until is not None:
-            return service_words(snapshot.run).looked_for.format(time=format_timestamp(progress.until, "T"))
+            return service_words(run).looked_for.format(time=format_timestamp(progress.until, "T"))
         case _:
-            return service_words(snapshot.run).statuses[progress.phase]
+            return service_words(run).statuses[progress.phase]
 
 
-def format_times(snapshot: RunSnapshot) -> str:
+def format_times(snapshot: RunSnapshot, *, makes_pictures: bool = False) -> str:
     """Return the line below: while the run is active its age, which Discord counts up by itself, then how long it took.
 
-    It has its own line, so that the one above never wraps because of it.
+    It has its own line, so that the one above never wraps because of it. What is expected of a run that makes pictures
+    stays until they are there; text is there soon after the start.
     """
     run, phase = snapshot.run, snapshot.progress.phase
     if phase not in _ENDED:
         requested = _("requested {when}").format(when=format_timestamp(run.asked_at))
-        return join_facts(requested, format_expectation(run) if phase in _WAITING else "")
+        is_ahead = phase in _WAITING or (makes_pictures and phase is Phase.RUNNING)
+        is_cold = run.usual_seconds is None and not is_served(run.target)
+        is_slow = is_cold and (makes_pictures or phase is Phase.STARTING)
+        hint = _("can take a minute or two") if is_ahead and is_slow else ""
+        return join_facts(requested, hint, format_expectation(run) if is_ahead else "")
     if phase is Phase.SUCCEEDED and run.ended_at is not None:
         return _("took {time}").format(time=format_duration(run.ended_at - run.asked_at))
     return ""
@@ -156,17 +175,9 @@ def _format_position(progress: Progress) -> str:
     return ""
 
 
-def _format_running(snapshot: RunSnapshot) -> str:
-    progress = snapshot.progress
-    done = max(progress.done, count_outputs(snapshot).shown)
-    fraction = _total_fraction(snapshot, done)
-    progress_bar = format_progress_bar(fraction) if fraction is not None else ""
-    return join_facts(f"**{_running_title(snapshot, done)}**", progress_bar)
-
-
-def _running_title(snapshot: RunSnapshot, done: int) -> str:
+def _running_title(snapshot: RunSnapshot) -> str:
     """Return which output is being made; one that is not known to come is not announced."""
-    total = snapshot.progress.total
+    total, done = snapshot.progress.total, max(snapshot.progress.done, count_outputs(snapshot).shown)
     if total is None or total < 2:
         return _("Running")
     kinds = [item.type.kind for item in snapshot.items if isinstance(item, FileItem)]
@@ -185,16 +196,14 @@ _TITLES: Final[Mapping[MediaKind | None, Callable[[], str]]] = {
 }
 
 
-def _total_fraction(snapshot: RunSnapshot, done: int) -> float | None:
+def _total_fraction(progress: Progress, done: int) -> float | None:
     """Return the progress of the whole run (0 to 1), from the model's steps and the number of outputs."""
-    progress = snapshot.progress
     if progress.fraction is not None:
         return progress.fraction
     current = progress.step / progress.steps if progress.step is not None and progress.steps else None
     if not progress.total:
         return current
-    is_counted = progress.total > 1 or lists_files(snapshot.run.output_schema)
-    return (done + (current or 0.0)) / progress.total if current is not None or is_counted else None
+    return (done + (current or 0.0)) / progress.total if current is not None or progress.total > 1 else None
 
 
 # How it ended

@@ -193,7 +193,7 @@ def test_nothing_above_the_output_moves_while_running() -> None:
         (make_snapshot(Phase.QUEUED, queue_position=3), "**Queued** · 3rd in line\n-# requested <t:1767225600:R>"),
         (
             make_snapshot(Phase.STARTING),
-            "**Starting the model** · the first run can take a minute or two\n-# requested <t:1767225600:R>",
+            "**Starting the model**\n-# requested <t:1767225600:R> · can take a minute or two",
         ),
         (
             make_snapshot(Phase.RUNNING, make_file(1), done=1, total=5, step=3, steps=4, fraction=0.6),

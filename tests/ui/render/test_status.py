@@ -124,7 +124,16 @@ def test_the_age_of_a_run_is_that_of_its_request(phase: Phase, words: str) -> No
     run = make_run(created_at=NOW - timedelta(minutes=4), sent_at=NOW)
     snapshot = RunSnapshot(run=run, progress=Progress(phase=phase))
     assert format_status(snapshot).startswith(words)
-    assert format_times(snapshot) == f"requested <t:{int(NOW.timestamp()) - 240}:R>"
+    assert format_times(snapshot).startswith(f"requested <t:{int(NOW.timestamp()) - 240}:R>")
+
+
+def test_what_is_expected_stays_until_there_are_pictures() -> None:
+    run = make_run(usual_seconds=20)
+    for phase in (Phase.QUEUED, Phase.STARTING, Phase.RUNNING):
+        times = format_times(make_snapshot(phase, run=run), makes_pictures=True)
+        assert times == "requested <t:1767225600:R> · usually 20 s"
+    assert format_times(make_snapshot(Phase.RUNNING, run=run)) == "requested <t:1767225600:R>"
+    assert format_times(make_snapshot(Phase.STARTING)) == "requested <t:1767225600:R> · can take a minute or two"
 
 
 def test_who_stops_a_run_is_named() -> None:
@@ -144,6 +153,9 @@ def test_a_lost_create_says_how_long_it_is_looked_for() -> None:
     [
         ({"total": 4}, "**Image 1 of 4** · ▱▱▱▱▱▱▱▱▱▱"),
         ({"total": 1}, "**Running** · ▱▱▱▱▱▱▱▱▱▱"),
+        ({"total": 1, "phase": Phase.QUEUED, "queue_position": 3}, "**Queued** · 3rd in line · ▱▱▱▱▱▱▱▱▱▱"),
+        ({"total": 4, "phase": Phase.STARTING}, "**Starting the model** · ▱▱▱▱▱▱▱▱▱▱"),
+        ({"total": 4, "phase": Phase.DELIVERING, "done": 4}, "**Finishing** · ▰▰▰▰▰▰▰▰▰▰"),
         ({"total": 4, "step": 1, "steps": 4, "fraction": 0.0625}, "**Image 1 of 4** · ▱▱▱▱▱▱▱▱▱▱"),
         ({"total": 1, "step": 2, "steps": 4}, "**Running** · ▰▰▰▰▰▱▱▱▱▱"),
         ({"total": 4, "done": 3}, "**Image 4 of 4** · ▰▰▰▰▰▰▰▱▱▱"),
@@ -151,7 +163,9 @@ def test_a_lost_create_says_how_long_it_is_looked_for() -> None:
 )
 def test_progress_has_ten_cells_from_the_first_image(progress: dict[str, Any], line: str) -> None:
     run = make_run(output_schema=PICTURES, expected=progress["total"])
-    assert format_status(make_snapshot(Phase.RUNNING, run=run, **progress)) == line
+    snapshot = make_snapshot(run=run, **progress)
+    assert format_status(snapshot, shows_bar=True) == line
+    assert line in text_contents(render_run(snapshot)[0].components)[2]
 
 
 # After a file was taken out of a delivered result
