@@ -1,8 +1,10 @@
 """The open database: its queues of transactions."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -18,6 +20,10 @@ Job = Callable[[Connection], T]
 
 # Few, because one of them may be long; more than one, because under load each turn of a thread waits for the others'.
 _READ_BATCH: Final = 8
+_CLEAR_LOG_SECONDS: Final = 10.0  # a person waits for it; a reader takes milliseconds, a backup seconds
+_CLEAR_LOG_INTERVAL: Final = 0.05
+
+log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -98,6 +104,19 @@ class Database:
                 await connection.close()
         except DBAPIError as error:
             raise convert_error(error) from None
+
+    async def clear_log(self) -> None:
+        """Take what was deleted off the disk: until the database's log is written into its file, copies are left in it.
+
+        Readers and the writer go first, so this tries until it is alone for a moment; the next call does what it could
+        not do in time.
+        """
+        deadline = self._clock.monotonic() + _CLEAR_LOG_SECONDS
+        while not await asyncio.to_thread(self.location.clear_log):
+            if self._clock.monotonic() >= deadline:
+                log.warning("database_log_not_cleared", tried_for=_CLEAR_LOG_SECONDS)
+                return
+            await self._clock.sleep(_CLEAR_LOG_INTERVAL)
 
     async def close(self) -> None:
         """Run what is queued and close the connections."""

@@ -67,6 +67,7 @@ class JobQueue:
         self._clock = clock
         self._queue: asyncio.Queue[_QueuedJob | None] = asyncio.Queue()
         self._closed = False
+        self._closing = asyncio.Lock()
         self.works = True
         self._workers = [
             asyncio.create_task(self._work(connection), name=f"{name}-{number}")
@@ -96,7 +97,10 @@ class JobQueue:
             while batch := await self._next_batch():
                 await self._run_batch(connection, batch)
         finally:
-            await connection.close()
+            # One after the other: SQLite writes its log into the file when the last connection closes, and of two that
+            # close at the same moment neither finds itself to be the last.
+            async with self._closing:
+                await connection.close()
 
     async def _next_batch(self) -> list[_QueuedJob]:
         """Wait for a job and return it with those behind it; an empty list once the queue is closed."""

@@ -46,6 +46,12 @@ class DatabaseLocation(Protocol):
     def find_damage(self, connection: Connection) -> str | None:
         """Read the whole database and return the first fault; None if it is intact or checks itself."""
 
+    def clear_log(self) -> bool:
+        """Write the log of changes into the database and empty it, unless somebody is reading or writing; True if done.
+
+        A server looks after its log itself.
+        """
+
     async def back_up(self, path: Path) -> None:
         """Write a consistent copy to ``path``; StoreError if that fails, or names the program that does it."""
 

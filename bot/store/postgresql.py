@@ -138,6 +138,10 @@ class PostgresqlLocation:
         """Return None."""
         return None
 
+    def clear_log(self) -> bool:
+        """Return True: the server's log is its administrator's."""
+        return True
+
     async def back_up(self, path: Path) -> None:
         """Raise StoreError with the command that does it."""
         raise StoreError(

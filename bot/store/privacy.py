@@ -163,7 +163,9 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
 async def erase(database: Database, author_id: int, *, now: datetime, messages: bool = False) -> Erasure:
     """Delete a person's delivered runs, a page at a time, and mark the others.
 
-    Copies in galleries are deleted in Discord as well, and with ``messages`` the bot's messages of these runs.
+    Copies in galleries are deleted in Discord as well, and with ``messages`` the bot's messages of these runs. When it
+    returns, nothing of the deleted runs is left on disk, unless a reader held on to it for seconds; then it is gone
+    within the hour (``retention``).
     """
     pending = await database.write(lambda connection: _mark_pending(connection, author_id, now))
     deleted = 0
@@ -171,6 +173,7 @@ async def erase(database: Database, author_id: int, *, now: datetime, messages: 
         deleted += page
     await creations.forget_uses(database, author_id, now=now)
     await full_text.compact(database)
+    await database.clear_log()
     return Erasure(deleted=deleted, pending=pending)
 
 

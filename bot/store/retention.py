@@ -117,6 +117,7 @@ async def delete_expired(
     )
     if counts.runs or counts.prompts:
         await full_text.compact(database)
+    await database.clear_log()  # also of what people deleted since
     return counts
 
 

@@ -122,6 +122,21 @@ class SqliteLocation:
             return str(error.orig)
         return None if result == "ok" else result
 
+    def clear_log(self) -> bool:
+        """Write the log (``-wal``) into the file and empty it; False if another connection reads or writes just now.
+
+        The log has copies of the pages that ``secure_delete`` overwrites in the file. Source: SQLite, "PRAGMA
+        wal_checkpoint", TRUNCATE. It waits for nobody, because the writer would wait with it.
+        """
+        if self.path is None:
+            return True
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=0)) as connection:
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            return False
+        return not busy
+
     async def back_up(self, path: Path) -> None:
         """Write a consistent copy to ``path``; an old file there is replaced only once the copy is on disk."""
         if self.path is None:

@@ -44,8 +44,6 @@ _CHECK_AT_START_MAX = 64 * MIB
 class Store:
     """The open database, by what is stored: ``runs``, ``results``, ``library``, ``commands`` and others."""
 
-    """The open database: ``runs``, ``budgets``, ``commands``, ``key_value`` and ``prediction_ends``."""
-
     def __init__(self, database: Database, *, lock: ProcessLock | None, clock: Clock) -> None:
         self.database = database
         self._lock = lock

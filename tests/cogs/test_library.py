@@ -6,6 +6,7 @@ import sqlite3
 import zipfile
 from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -109,18 +110,20 @@ async def test_erasing_leaves_nothing_of_a_person(environment: Environment, mia:
     await private_text(asked, "Deleted 1 run.")
     await reached(environment, lambda: message.deleted and not direct_messages(environment, mia))
     await eventually(lambda: not query(environment, "SELECT 1 FROM message_removals"))
-    await environment.bot.stop()  # which writes the log of the database into its file
+    assert find_files(environment.database_path.parent, b"walrus") == []  # while the bot runs, too
+    assert await environment.bot.stop() == 0
     # When a run was made, for a day, and what it cost, for a month: erasing gives nobody a new day or budget.
     assert find_in_tables(environment, str(mia.user.id)) <= {"erased_runs", "budget_sums"}
     assert find_in_tables(environment, "walruses") == set()
-    folder = environment.database_path.parent
-    holding = [
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".log" and b"walrus" in path.read_bytes()
-    ]
-    assert holding == []
+    assert find_files(environment.database_path.parent, b"walrus") == []
     assert not theirs.deleted
+
+
+def find_files(folder: Path, words: bytes) -> list[Path]:
+    """Return the bot's files, but for its log, that hold some words anywhere."""
+    return [
+        path for path in folder.rglob("*") if path.is_file() and path.suffix != ".log" and words in path.read_bytes()
+    ]
 
 
 def direct_messages(environment: Environment, person: Person) -> list[Message]:

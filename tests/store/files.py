@@ -11,6 +11,11 @@ def read_bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def read_folder(folder: Path) -> bytes:
+    """Return the bytes of all files in a folder, one after the other."""
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
 def get_mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 

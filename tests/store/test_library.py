@@ -1,7 +1,9 @@
 """Pages of the library, what is found by words, and favourites; on both databases."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from bot.store.store import Store
 from bot.visibility import Visibility
 from tests.clock import VirtualClock
 from tests.store.databases import sqlite_only
-from tests.store.files import read_bytes
+from tests.store.files import read_bytes, read_folder
 from tests.store.samples import BOB, MIA, T0, after, make_run
 
 PICTURE = b"a small picture"
@@ -371,9 +373,41 @@ async def test_erased_words_are_overwritten_in_the_file(url: str, tmp_path: Path
     await store.runs.erase(MIA)
     page = await store.library.list_page(LibraryQuery(user_id=BOB, words="zebra"))
     assert [entry.run_id for entry in page.entries] == ["bobs"]
+    left = read_folder(tmp_path)  # while the bot runs, with the log of changes beside the file
     await store.close()
-    left = read_bytes(tmp_path / "replicord.db")
-    assert b"walruses" not in left
-    assert b"unmistakable" not in left
-    assert f"by{MIA}".encode() not in left
-    assert b"zebra" in left
+    for written in (left, read_folder(tmp_path)):
+        assert b"walruses" not in written
+        assert b"unmistakable" not in written
+        assert f"by{MIA}".encode() not in written
+        assert b"zebra" in written
+
+
+@sqlite_only
+async def test_a_reader_delays_the_end_of_erased_words(store: Store, tmp_path: Path, clock: VirtualClock) -> None:
+    await deliver(store, "mias", prompt="unmistakable walruses")
+    with closing(sqlite3.connect(tmp_path / "replicord.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+        erasing = asyncio.create_task(store.runs.erase(MIA))
+        while not clock.sleepers:
+            await asyncio.sleep(0.001)
+        await deliver(store, "bobs", author_id=BOB, prompt="a zebra")  # nobody waits with it
+        assert b"walruses" in read_folder(tmp_path)
+    while not erasing.done():
+        await clock.advance(0.1)
+    assert b"walruses" not in read_folder(tmp_path)
+
+
+@sqlite_only
+async def test_what_a_long_reader_kept_goes_within_the_hour(store: Store, tmp_path: Path, clock: VirtualClock) -> None:
+    await deliver(store, "mias", prompt="unmistakable walruses")
+    with closing(sqlite3.connect(tmp_path / "replicord.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+        erasing = asyncio.create_task(store.runs.erase(MIA))
+        while not erasing.done():
+            await clock.advance(0.1)
+    assert (await erasing).deleted == 1
+    assert b"walruses" in read_folder(tmp_path)
+    await store.runs.delete_expired(clock.now())  # which is done every hour
+    assert b"walruses" not in read_folder(tmp_path)

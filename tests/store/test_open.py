@@ -1,12 +1,15 @@
 """Opening and closing a store: what is created, what is rejected, and the error messages."""
 
+import asyncio
 import os
 import sqlite3
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Pool, event
 
 from bot.errors import ConfigError
 from bot.store.errors import StoreError
@@ -36,6 +39,31 @@ async def test_folders_are_created_and_files_are_private(tmp_path: Path, clock: 
         ("c.db", "c.db-wal", "c.db-shm", "c.db.lock", "c.db.pid"), 0o600
     )
     await store.close()
+
+
+async def test_connections_close_one_after_the_other(created_url: str, tmp_path: Path, clock: VirtualClock) -> None:
+    """SQLite writes its log into the file with the last one; of two that close together, neither is the last."""
+    another_closes = threading.Barrier(2)
+    together: list[object] = []
+
+    def close(connection: object, _record: object) -> None:
+        try:
+            another_closes.wait(0.2)
+        except threading.BrokenBarrierError:
+            another_closes.reset()
+        else:
+            together.append(connection)
+
+    store = await Store.open(created_url, clock=clock)
+    await store.runs.reserve(make_run(), ())
+    await asyncio.gather(store.runs.get("run-1"), store.runs.get("run-1"))
+    event.listen(Pool, "close", close)
+    try:
+        await store.close()
+    finally:
+        event.remove(Pool, "close", close)
+    assert together == []
+    assert not {"replicord.db-wal", "replicord.db-shm"} & set(list_names(tmp_path))
 
 
 async def test_relative_path_starts_at_the_working_directory(
