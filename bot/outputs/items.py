@@ -44,6 +44,14 @@ class FileItem:
         return self.type.mime in GALLERY_MIME_TYPES
 
     @property
+    def is_audio(self) -> bool:
+        """Whether Discord's clients draw a player for it, but only as an ordinary attachment, that no component shows.
+
+        A File component is a row to download, whatever is in it.
+        """
+        return self.type.kind is MediaKind.AUDIO
+
+    @property
     def is_shown_image(self) -> bool:
         """Whether it is a picture that people see in the message."""
         return self.fits_gallery and self.type.kind is MediaKind.IMAGE

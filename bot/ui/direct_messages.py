@@ -3,9 +3,9 @@
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import discord
 import structlog
@@ -66,7 +66,7 @@ class DirectMessages:
 
         Refused if the person takes no direct messages.
         """
-        sent = await self._send(user_id, [payloads.text(strings.STARTING)], [], key)
+        sent = await self._send(user_id, {"view": PrebuiltLayout([payloads.text(strings.STARTING)])}, [], key)
         return sent.channel.id, sent.id
 
     async def _copy(self, user_id: int, run: Run, message: discord.Message, *, key: str, is_last: bool) -> None:
@@ -76,10 +76,10 @@ class DirectMessages:
             left_out = shown.attachments.keys() - files.keys()
             if left_out:
                 shown = shown.without(left_out, notice=results.too_large_for_dm())
-            components = list(shown.components)
-            if is_last and run.visibility is not Visibility.PRIVATE:
-                components.append(payloads.text(results.link_back(message_url(run.place))))
-            await self._send(user_id, components, [(path, shown.attachments[id_]) for id_, path in files.items()], key)
+            has_link = is_last and run.visibility is not Visibility.PRIVATE
+            link = [payloads.text(results.link_back(message_url(run.place)))] if has_link else []
+            uploads = [(path, shown.attachments[id_]) for id_, path in files.items()]
+            await self._send(user_id, shown.body(*link), uploads, key)
 
     async def _download(self, message: discord.Message, shown: EditableMessage, folder: Path) -> dict[int, Path]:
         """Return where the files of a message are on disk, by attachment; without those that do not fit."""
@@ -101,16 +101,14 @@ class DirectMessages:
         return files
 
     async def _send(
-        self, user_id: int, components: list[payloads.Component], files: Sequence[tuple[Path, str]], key: str
+        self, user_id: int, body: Mapping[str, Any], files: Sequence[tuple[Path, str]], key: str
     ) -> discord.Message:
         nonce = hashlib.sha256(key.encode()).hexdigest()[:NONCE_CHARS]
         try:
             channel = await send_request(self._client.create_dm(discord.Object(user_id)))
             async with self._limiter.request(BucketKey(channel.id, bot=True), Priority.NORMAL):
                 uploads = [discord.File(path, filename=name) for path, name in files]
-                return await send_request(
-                    channel.send(view=PrebuiltLayout(components), files=uploads, nonce=nonce), _UPLOAD_SECONDS
-                )
+                return await send_request(channel.send(**body, files=uploads, nonce=nonce), _UPLOAD_SECONDS)
         except REQUEST_ERRORS as error:
             log.info("dm_not_sent", error=str(error))
             is_closed = isinstance(error, discord.HTTPException) and error.code == _CANNOT_MESSAGE

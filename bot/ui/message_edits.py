@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import discord
 
-from bot.discord_internals import KeptAttachment
+from bot.discord_internals import KeptAttachment, PrebuiltLayout
 from bot.ui.render import payloads
 from bot.ui.render.payloads import Component
 
@@ -22,15 +22,22 @@ _MEDIA_KEYS: Final = ("media", "file")
 
 @dataclass(frozen=True, slots=True)
 class EditableMessage:
-    """The components of a message as payloads, and its attachments by id; media are ``attachment://`` names in both."""
+    """The components of a message as payloads, and its attachments by id; media are ``attachment://`` names in both.
+
+    ``ordinary``: Discord has it without components, with its texts as the content and its files as attachments.
+    """
 
     components: tuple[Component, ...]
     attachments: Mapping[int, str]
+    ordinary: bool = False
 
     @classmethod
     def read(cls, message: discord.Message) -> Self:
         """Return what Discord shows of a message."""
         attachments = {attachment.id: attachment.filename for attachment in message.attachments}
+        if not message.components:
+            files = (payloads.file(f"{_UPLOADED}{name}") for name in attachments.values())
+            return cls((payloads.text(message.content), *files), attachments, ordinary=True)
         names: dict[str, str] = {}  # by address
         for media in iterate_media(message.components):
             if media.attachment_id is not None:
@@ -46,6 +53,8 @@ class EditableMessage:
         addresses = frozenset(f"{_UPLOADED}{name}" for name in removed)
         components = tuple(part for component in self.components for part in _drop_media(component, addresses, notice))
         kept = {id_: name for id_, name in self.attachments.items() if name not in removed}
+        if self.ordinary and removed and not kept:
+            components = (payloads.text(notice), *components)
         return replace(self, components=components, attachments=kept)
 
     def find_text(self, id_: int) -> str | None:
@@ -65,6 +74,11 @@ class EditableMessage:
     def covered(self, *, spoiler: bool) -> "EditableMessage":
         """Return the message with every picture and file behind a spoiler, or with none."""
         return replace(self, components=tuple(_cover(component, spoiler=spoiler) for component in self.components))
+
+    def body(self, *further: Component) -> dict[str, Any]:
+        """Return what it shows, and components below that, as the keyword that discord.py takes."""
+        components = [*self.components, *further]
+        return {"content": payloads.join_texts(components)} if self.ordinary else {"view": PrebuiltLayout(components)}
 
     def kept(self, *, spoiler: bool | None = None) -> tuple[KeptAttachment, ...]:
         """Return the attachments for the request; ``spoiler`` covers or uncovers them, None leaves them as they are."""

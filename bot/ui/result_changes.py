@@ -62,7 +62,7 @@ class ResultChanges:
                 for message_id in await self._messages_with_outputs(run):
                     message = await self._messages.read(run, message_id)
                     edited = EditableMessage.read(message).covered(spoiler=spoiler)
-                    await self._messages.edit(run, message, list(edited.components), edited.kept(spoiler=spoiler))
+                    await self._messages.edit(run, message, edited, spoiler=spoiler)
         except Refused:
             await self._results.set_visibility(run.id, run.visibility, before=after)
             raise
@@ -116,7 +116,7 @@ class ResultChanges:
                 accent=tone_of(FINAL_PHASES[run.state], counts).value,
             )
         if edited != shown:
-            await self._messages.edit(run, message, list(edited.components), edited.kept())
+            await self._messages.edit(run, message, edited)
 
     async def _messages_with_outputs(self, run: Run) -> Iterable[int]:
         outputs = await self._runs.list_outputs(run.id)

@@ -5,7 +5,7 @@ message whose button was pressed (``remember_press``). Such tokens are kept in m
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar, cast
@@ -14,13 +14,12 @@ import discord
 import structlog
 
 from bot.clock import Clock
-from bot.discord_internals import KeptAttachment, PrebuiltLayout
 from bot.errors import Refused
 from bot.limits import OLD_MESSAGE, PRESS_TOKENS
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import CHECKS, BucketKey, Priority, RateLimiter
+from bot.ui.message_edits import EditableMessage
 from bot.ui.render import results as sentences
-from bot.ui.render.payloads import Component
 from bot.ui.reply.errors import DiscordErrorKind, classify_error
 from bot.ui.requests import REQUEST_ERRORS, MalformedResponse, send_request
 
@@ -91,13 +90,13 @@ class ResultMessages:
         return await self._request(run, press, request, is_check=is_check)
 
     async def edit(
-        self, run: Run, message: discord.Message, components: list[Component], kept: Sequence[KeptAttachment]
+        self, run: Run, message: discord.Message, edited: EditableMessage, *, spoiler: bool | None = None
     ) -> None:
-        """Replace the components of a message and keep these of its attachments; EditsUsedUp, or as ``read``."""
+        """Replace what a message shows, and cover or uncover its attachments; EditsUsedUp, or as ``read``."""
         press = self._find_press(run, message.id)
         changes: dict[str, Any] = {
-            "view": PrebuiltLayout(components),
-            "attachments": cast("list[discord.Attachment]", list(kept)),
+            **edited.body(),
+            "attachments": cast("list[discord.Attachment]", list(edited.kept(spoiler=spoiler))),
             "allowed_mentions": discord.AllowedMentions.none(),
         }
         if press is None:

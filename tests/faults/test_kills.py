@@ -187,6 +187,25 @@ async def test_killed_after_an_unrecorded_follow_up(bot: BotUnderTest) -> None:
     assert len(set(numbers)) == len(numbers) >= 1
 
 
+@pytest.mark.parametrize("point", ["before", "after"])
+async def test_killed_while_audio_is_sent(open_bot: OpenBot, point: str) -> None:
+    async with open_bot(COMMANDS="sing=sandbox/singer") as bot:
+        faults = bot.discord.faults
+        fault = (faults.hang_before if point == "before" else faults.hang_after)("POST /webhooks/*")
+        exchange = await bot.mia.use_command(bot.channel(), "sing", {"prompt": "a lullaby"}, wait=False)
+        await eventually(lambda: fault.hits)
+        assert exchange.message is not None
+        run = StartedRun(bot, exchange.message, "a lullaby")
+        assert bot.query("SELECT number FROM run_sends") == [{"number": 1}]
+        await bot.restart()
+        await run.assert_consistent()
+        (player,) = run.follow_ups
+        (song,) = player.attachments
+        assert song.filename == "sing-01.wav"
+        stored = bot.query("SELECT message_id, attachment_id FROM run_outputs")
+        assert stored == [{"message_id": player.id, "attachment_id": song.id}]
+
+
 async def test_killed_after_an_unrecorded_notice(bot: BotUnderTest) -> None:
     bot.replicate.faults.add("slow-start", seconds=2)
     run = await bot.generate()

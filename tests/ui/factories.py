@@ -15,6 +15,7 @@ from bot.store.models import Place, Run, RunState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WEBP = MediaType("image/webp", ".webp", MediaKind.IMAGE)
+WAV = MediaType("audio/wav", ".wav", MediaKind.AUDIO)
 PDF = MediaType("application/pdf", ".pdf", MediaKind.OTHER)
 
 STATES = {

@@ -91,3 +91,28 @@ def test_a_text_is_found_and_replaced_by_its_id() -> None:
     assert "mia" in texts(edited.components)
     assert MESSAGE.find_text(500) is None
     assert MESSAGE.with_text(500, "else", accent=2) == MESSAGE
+
+
+ORDINARY = EditableMessage(
+    (payloads.text("-# 2/2"), payloads.file("attachment://a.wav"), payloads.file("attachment://b.wav")),
+    {20: "a.wav", 21: "b.wav"},
+    ordinary=True,
+)
+
+
+def test_an_ordinary_message_keeps_its_content_without_a_file() -> None:
+    edited = ORDINARY.without({20}, notice="Removed")
+    assert edited.body() == {"content": "-# 2/2"}
+    assert [one.id for one in edited.kept()] == [21]
+
+
+def test_an_ordinary_message_without_files_has_a_notice() -> None:
+    edited = ORDINARY.without({20, 21}, notice="Removed")
+    assert edited.body() == {"content": "Removed\n-# 2/2"}
+    assert edited.kept() == ()
+
+
+def test_an_ordinary_message_is_covered_by_its_attachments() -> None:
+    edited = ORDINARY.covered(spoiler=True)
+    assert edited.body(payloads.text("below")) == {"content": "-# 2/2\nbelow"}
+    assert [one.to_dict()["is_spoiler"] for one in edited.kept(spoiler=True)] == [True, True]

@@ -28,6 +28,11 @@ def text(content: str, *, id_: int | None = None) -> Component:
     return shown if id_ is None else {**shown, "id": id_}
 
 
+def join_texts(components: Iterable[Component]) -> str:
+    """Return the contents of the text displays among components, one below the other."""
+    return "\n".join(component["content"] for component in components if component["type"] == _TEXT)
+
+
 def section(texts: Iterable[Component], accessory: Component) -> Component:
     """Return one to three texts with a thumbnail or button beside them."""
     return {"type": _SECTION, "components": list(texts), "accessory": accessory}

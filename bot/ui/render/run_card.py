@@ -15,7 +15,8 @@ The card, from top to bottom::
     └─────────────────────────────────────────────────┘
 
 While the run is active only the status, the output and the colour change, and nothing moves: pictures have their places
-from the first second, and text grows below the buttons.
+from the first second, and text grows below the buttons. Audio is in ordinary messages below the card, with Discord's own
+player.
 """
 
 import hashlib
@@ -82,6 +83,9 @@ _CARD_RESERVE_CHARS: Final = 1200
 _MESSAGE_RESERVE_CHARS: Final = 700
 # Of these, what the lines about files that are not shown may take in any case.
 _WITHHELD_CHARS: Final = 400
+
+# Characters of the lines in an ordinary message about files that are not shown, of the 2,000 that Discord takes.
+_ORDINARY_CHARS: Final = 1200
 
 # Characters of a plain message; half of what Discord accepts, because some count twice there.
 _PLAIN_CHARS: Final = 1900
@@ -161,6 +165,9 @@ class RenderedMessage:
     ``files`` go by upload name; ``kept`` are the upload names of further attachments that Discord has already, and
     ``places`` those of the pictures that stand for what is still to come. Every attachment is shown by a component, so
     messages with equal components are equal.
+
+    ``ordinary``: it is sent without components, with its texts as the content and its files as attachments, because
+    Discord draws a player only for those.
     """
 
     components: list[Component]
@@ -168,6 +175,12 @@ class RenderedMessage:
     has_thumbnail: bool = False
     kept: tuple[str, ...] = ()
     places: Mapping[str, PicturePlaces] = field(default_factory=dict)
+    ordinary: bool = False
+
+    @property
+    def content(self) -> str | None:
+        """The content of an ordinary message, None of one with components."""
+        return payloads.join_texts(self.components) if self.ordinary else None
 
 
 DEFAULT_OPTIONS: Final = RenderOptions()
@@ -183,8 +196,9 @@ def render_run(
     """
     header = header or CardHeader.render(snapshot, options)
     first_chars, chars = TEXT_CHARS - header.chars - _CARD_RESERVE_CHARS, TEXT_CHARS - _MESSAGE_RESERVE_CHARS
+    items, audio = _split_audio(snapshot)
     chunks = paginate(
-        (strings.escape_link_item(item) if isinstance(item, LinkItem) else item for item in snapshot.items),
+        (strings.escape_link_item(item) if isinstance(item, LinkItem) else item for item in items),
         first_chars=first_chars,
         chars=chars,
         files=ATTACHMENTS_PER_MESSAGE - header.reserves_thumbnail - len(earlier_pictures(snapshot.run)),
@@ -205,11 +219,31 @@ def render_run(
         )
         for number, items in enumerate(parts)
     ]
+    for start in range(0, len(audio), ATTACHMENTS_PER_MESSAGE):
+        part = audio[start : start + ATTACHMENTS_PER_MESSAGE]
+        rendered = _render_output(part, snapshot, options, number=len(outputs), room=_ORDINARY_CHARS)
+        outputs.append(replace(rendered, ordinary=True))
     card = _render_card(snapshot, options, header, outputs[0])
-    total = len(parts) if snapshot.final else None
+    total = len(outputs) if snapshot.final else None
     for number, further in enumerate(outputs[1:], start=1):
         further.components.append(payloads.text(strings.format_message_number(number, total)))
     return (card, *outputs[1:])
+
+
+def _split_audio(snapshot: RunSnapshot) -> tuple[Sequence[OutputItem], Sequence[FileItem]]:
+    """Return the items for messages with components, and the audio files for the ordinary messages after those.
+
+    Audio comes when everything else is there, so that no message changes its place. A step of a chain that goes on has
+    only the card.
+    """
+    chain = snapshot.run.chain
+    if chain is not None and not chain.is_last:
+        return snapshot.items, ()
+    audio = [item for item in snapshot.items if isinstance(item, FileItem) and item.is_audio]
+    if not audio:
+        return snapshot.items, ()
+    others = [item for item in snapshot.items if not (isinstance(item, FileItem) and item.is_audio)]
+    return others, audio if snapshot.final else ()
 
 
 def _text_messages(snapshot: RunSnapshot, options: RenderOptions) -> int:

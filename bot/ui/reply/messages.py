@@ -90,7 +90,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMessage:
-    """A message that is ready to be sent. ``mentions`` are the ids of the users it may ping."""
+    """A message that is ready to be sent, with a layout or with a content. ``mentions`` are the users it may ping."""
 
     view: ui.LayoutView | None = None
     content: str | None = None

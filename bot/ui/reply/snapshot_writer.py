@@ -48,7 +48,7 @@ _MAX_ATTEMPTS = 60
 # A further message is sent without asking for the card if Discord had it within so many seconds.
 _CARD_SEEN_SECONDS = 2.0
 
-# The last line of a further message; the completion notice has none.
+# The last line of a further message, whether with components or an ordinary one; the completion notice has none.
 _FOOTER = re.compile(r"-# (?P<place>\d+)/(?:\d+|…)")
 
 # Refusals that change what the reply shows.
@@ -423,7 +423,8 @@ class ReplyWriter:
         run_id, number = state.run.id, message.number
         mentions_author = state.restrictions.options.mention_author and number == 0
         outgoing = OutgoingMessage(
-            view=PrebuiltLayout(rendered.components),
+            view=None if rendered.ordinary else PrebuiltLayout(rendered.components),
+            content=rendered.content,
             kept=message.kept(rendered),
             uploads=tuple(self._uploads(message, rendered)),
             mentions=(state.run.author_id,) if mentions_author else (),
@@ -488,5 +489,6 @@ async def recover_followups(state: ReplyState, services: ReplyServices) -> None:
 def followup_number(message: discord.Message) -> int:
     """Return the number in the last line of a further message; 0 for the completion notice, which has none."""
     texts = [component.content for component in message.components if isinstance(component, TextDisplay)]
+    texts = texts or message.content.splitlines()  # of an ordinary message
     footer = _FOOTER.fullmatch(texts[-1]) if texts else None
     return int(footer["place"]) - 1 if footer else 0

@@ -94,6 +94,7 @@ class InteractionTransport:
             files=message.files(),
             allowed_mentions=message.allowed_mentions(),
             ephemeral=ephemeral,
+            suppress_embeds=message.view is None,
             wait=True,
             **message.body(),
         )
@@ -173,6 +174,7 @@ class BotTransport:
             allowed_mentions=message.allowed_mentions(),
             nonce=nonce,
             mention_author=False,
+            suppress_embeds=message.view is None,
             **reference,
             **message.body(),
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Locator, expect
 
+from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver
 
@@ -49,3 +50,17 @@ async def test_an_author_makes_a_result_their_own(driver: PageDriver, tmp_path: 
     await menu.get_by_role("button", name="Delete", exact=True).click()
     await expect(menu).to_contain_text("Deleted.", timeout=RUN_TIMEOUT_MS)
     await expect(message).to_have_count(0)
+
+
+async def test_a_song_has_a_player_below_its_card(driver: PageDriver, environment: Environment) -> None:
+    await driver.open_channel("general")
+    olga, general = environment.discord.person("olga"), environment.discord.state.channel("general")
+    form = await olga.use_command(general, "run", {"model": "sandbox/singer"})
+    result = await olga.submit(form, {"Prompt": "a lullaby"})
+    assert result.message is not None
+    card = driver.page.locator(f".message[data-id='{result.message.id}']")
+    await expect(card).to_contain_text("Done", timeout=RUN_TIMEOUT_MS)
+    await expect(card.locator("audio, .file")).to_have_count(0)
+    player = driver.messages.last
+    await expect(player.locator("audio")).to_be_visible()
+    await expect(player).to_contain_text("run-01.wav")
