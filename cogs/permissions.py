@@ -1,6 +1,7 @@
 """Who may change the bot's models, and who may start a run: both are asked here by every cog."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,13 +10,14 @@ from discord import app_commands
 
 from bot.actor import Actor
 from bot.catalog.catalog import Catalog
+from bot.catalog.chains import Chain, check_chain
 from bot.catalog.run_access import AnyModel, RunDecision, RunRequest, RunRules, decide_run, may_run_any_model
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.formatting import join_facts
 from bot.limits import BLOCK_REASON_CHARS
-from bot.rules.decide import ServerSituation
+from bot.rules.decide import ServerSituation, apply_server_rules
 from bot.rules.server_rules import KnownPlaces, LogLine, leave_out_gone
 from bot.runs import Target
 from bot.store.models import Run
@@ -120,13 +122,21 @@ class RunAccess:
             outputs=outputs,
             by_name=isinstance(interaction.command, app_commands.Command) and interaction.command.name == command,
         )
-        actor = actor_of(interaction)
-        try:
-            return decide_run(actor, request, await self.load_rules(interaction))
-        except Refused as refused:
-            line = join_facts(f"**{format_name(actor.name)}**", refused.sentence)
-            self._log.post(actor.guild_id, LogLine.REFUSALS, line)
-            raise
+        rules = await self.load_rules(interaction)
+        with self._logging_refusals(interaction):
+            return decide_run(actor_of(interaction), request, rules)
+
+    async def check_chain(self, interaction: discord.Interaction[Any], chain: Chain) -> None:
+        """Raise Refused if the person may not run the chain, or one of its steps, here."""
+        rules = await self.load_rules(interaction)
+        with self._logging_refusals(interaction):
+            check_chain(actor_of(interaction), chain, rules)
+
+    async def check_name(self, interaction: discord.Interaction[Any], command: str) -> None:
+        """Raise Refused if the server's rules do not allow a command of this name, whatever it runs."""
+        situation = await self.load_situation(interaction)
+        with self._logging_refusals(interaction):
+            apply_server_rules(actor_of(interaction), command, situation)
 
     async def load_rules(self, interaction: discord.Interaction[Any]) -> RunRules:
         """Return what decides here and now, for many questions to ``decide_run`` at once."""
@@ -162,6 +172,16 @@ class RunAccess:
 
     def may_run_any_model(self, interaction: discord.Interaction[Any]) -> bool:
         return may_run_any_model(actor_of(interaction), self._rules())
+
+    @contextmanager
+    def _logging_refusals(self, interaction: discord.Interaction[Any]) -> Iterator[None]:
+        """Write a refusal into the server's log, if that has such lines."""
+        try:
+            yield
+        except Refused as refused:
+            line = join_facts(f"**{format_name(interaction.user.display_name)}**", refused.sentence)
+            self._log.post(interaction.guild_id, LogLine.REFUSALS, line)
+            raise
 
     def _rules(self, *, server: ServerSituation | None = None) -> RunRules:
         return RunRules(

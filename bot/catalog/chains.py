@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import structlog
 
-from bot.actor import Context
+from bot.actor import Actor, Context
 from bot.catalog.catalog import Catalog, Command
+from bot.catalog.run_access import RunRequest, RunRules, decide_run
 from bot.errors import Refused, UserError
 from bot.language import _
 from bot.limits import CHAIN_STEPS
@@ -17,6 +18,7 @@ from bot.media.types import PNG, StoredFile
 from bot.options.layout import OptionLayout
 from bot.options.parse import ParsedOptions, parse_options
 from bot.outputs.output_schema import contains_files
+from bot.rules.decide import apply_server_rules
 from bot.settings import ChainSpec
 from bot.settings.commands import CommandOffer
 from bot.store.run_chain import StepPlan
@@ -66,6 +68,11 @@ class Chain:
         return f"/{self.name}" if self.is_command else self.name
 
     @property
+    def command(self) -> str | None:
+        """The name of the command that it is, which a server's rules may name; None for a saved one."""
+        return self.name if self.is_command else None
+
+    @property
     def offer(self) -> CommandOffer:
         """Where and to whom Discord offers it: to those who are offered every step."""
         offers = [step.command.offer for step in self.steps]
@@ -107,6 +114,14 @@ def plan_steps(chain: Chain, options: ParsedOptions) -> tuple[StepPlan, ...]:
         *(_plan_later(step, options.prompt, is_last=False) for step in between),
         _plan_later(last, options.prompt, is_last=True),
     )
+
+
+def check_chain(actor: Actor, chain: Chain, rules: RunRules) -> None:
+    """Raise Refused if the server's rules say so of the chain's own name, or somebody may not run one of its steps."""
+    if chain.command is not None:
+        apply_server_rules(actor, chain.command, rules.server)
+    for step in chain.steps:
+        decide_run(actor, RunRequest(command=step.command.name, target=step.command.target), rules)
 
 
 def _plan_later(step: ChainStep, prompt: str | None, *, is_last: bool) -> StepPlan:

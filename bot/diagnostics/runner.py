@@ -81,7 +81,8 @@ async def _check_all(settings: Settings, stack: AsyncExitStack, report: Report, 
     specs = merge_specs(settings.specs, added)
     check_prices(settings, specs, report, today=day_of(clock.now()), any_model=ANY_MODEL)
     if store is not None:
-        await check_server_rules(store.servers, {ANY_MODEL, *(spec.name for spec in specs)}, report)
+        names = {ANY_MODEL, *(spec.name for spec in specs), *(spec.name for spec in settings.chains)}
+        await check_server_rules(store.servers, names, report)
     if offline:
         await check_http(settings, replicate=None, clock=clock, report=report)
         report(passed("Discord and Replicate were not checked (--offline)."))

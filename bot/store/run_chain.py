@@ -64,6 +64,11 @@ class RunChain:
     limits: tuple[BudgetLimit, ...] = ()
 
     @property
+    def command(self) -> str | None:
+        """The name of the command that the chain is; None for one that somebody saved."""
+        return self.name[1:] if self.name.startswith("/") else None
+
+    @property
     def is_last(self) -> bool:
         return self.number >= len(self.steps)
 

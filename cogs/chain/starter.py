@@ -40,7 +40,7 @@ Interaction = discord.Interaction[Replicord]
 
 
 class ChainStarter:
-    """Starts chains. Who may not run one of the steps may not run the chain, and pays for none of it."""
+    """Starts chains. Who may not run one, or one of its steps, pays for none of it."""
 
     def __init__(
         self,
@@ -68,9 +68,8 @@ class ChainStarter:
         self._new_id = new_id
 
     async def check(self, interaction: Interaction, chain: Chain) -> None:
-        """Raise Refused if one of the steps may not be run, before anybody fills in a form."""
-        for step in chain.steps:
-            await self._access.decide(interaction, command=step.command.name, target=step.command.target)
+        """Raise Refused if it, or one of its steps, may not be run, before anybody fills in a form."""
+        await self._access.check_chain(interaction, chain)
 
     async def start(
         self, interaction: Interaction, values: Mapping[str, Any], *, chain: Chain, is_confirmed: bool = False
@@ -86,7 +85,7 @@ class ChainStarter:
         preferences = await self._personal.get_preferences(interaction.user.id)
         placement = await self._personal.place(interaction, chain.layout, values, chosen=preferences)
         options = parse_options(chain.layout, placement.values, fetch_addresses=is_served(str(first.target)))
-        steps, terms, least = await self._decide(interaction, plan_steps(chain, options))
+        steps, terms, least = await self._decide(interaction, chain.command, plan_steps(chain, options))
         if not is_confirmed and await self._asks(
             interaction,
             steps,
@@ -150,7 +149,7 @@ class ChainStarter:
         """Start the whole chain of a run again, from its first step, for the user of the interaction; raise Refused."""
         first = await self.find_first(chain)
         check_repeatable(run, user_id=interaction.user.id, first=first)
-        steps, terms, least = await self._decide(interaction, chain.steps)
+        steps, terms, least = await self._decide(interaction, chain.command, chain.steps)
         files = await self._runs.list_files(first.id)
         if any(number >= len(files) for number in find_references(first.input)):
             raise Refused(explain_missing_files())
@@ -241,12 +240,15 @@ class ChainStarter:
         await send_modal(interaction, FormModal(form, title=chain.title, submitted=start_chain))
 
     async def _decide(
-        self, interaction: Interaction, steps: tuple[StepPlan, ...]
+        self, interaction: Interaction, command: str | None, steps: tuple[StepPlan, ...]
     ) -> tuple[tuple[StepPlan, ...], RunTerms, Visibility]:
         """Return the steps with the input that each may have, what the server says, and who may see the most of them.
 
-        Raise Refused if one of the steps may not be run.
+        ``command`` is the chain's own name if it is a command. Raise Refused if that, or one of the steps, may not be
+        run.
         """
+        if command is not None:
+            await self._access.check_name(interaction, command)
         decisions = [
             await self._access.decide(
                 interaction,

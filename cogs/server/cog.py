@@ -13,6 +13,7 @@ from discord.ext import commands
 
 from bot.actor import Actor
 from bot.catalog.catalog import ANY_MODEL, Catalog
+from bot.catalog.chains import ConfiguredChains, check_chain
 from bot.catalog.run_access import RunRequest, decide_run
 from bot.client import Replicord
 from bot.clock import Clock
@@ -86,6 +87,7 @@ class ServerCommands(
         servers: Servers,
         runs: Runs,
         catalog: Catalog,
+        chains: ConfiguredChains,
         access: RunAccess,
         server_log: ServerLog,
         budgets: Budgets,
@@ -95,6 +97,7 @@ class ServerCommands(
         self._servers = servers
         self._runs = runs
         self._catalog = catalog
+        self._chains = chains
         self._access = access
         self._log = server_log
         self._budgets = budgets
@@ -209,7 +212,7 @@ class ServerCommands(
         return rules if known is None else leave_out_gone(rules, known)
 
     def _command_names(self) -> list[str]:
-        names = [command.name for command in self._catalog]
+        names = [command.name for command in self._catalog] + [chain.name for chain in self._chains]
         return [*names, ANY_MODEL] if self._access.is_any_model_offered else names
 
     def _checkers(self, rules: ServerRules) -> Sequence[str]:
@@ -264,12 +267,19 @@ class ServerCommands(
         refusals: list[str] = []
         if situation.block is not None:
             block = _refusal(partial(apply_server_rules, actor, "", situation))
-        for command in self._catalog:
-            request = RunRequest(command=command.name, target=command.target)
-            sentence = _refusal(partial(decide_run, actor, request, rules))
+        questions: list[tuple[str, Callable[[], object]]] = [
+            (
+                command.name,
+                partial(decide_run, actor, RunRequest(command=command.name, target=command.target), rules),
+            )
+            for command in self._catalog
+        ]
+        questions += [(chain.name, partial(check_chain, actor, chain, rules)) for chain in self._chains]
+        for name, question in questions:
+            sentence = _refusal(question)
             if sentence is None:
-                usable.append(escape(command.name))
-            else:
+                usable.append(escape(name))
+            elif sentence not in refusals:  # a chain is refused for what its step is refused for
                 refusals.append(sentence)
         limits = most_generous(situation.rules, {situation.guild_id, *actor.roles})
         active, today = await self._runs.count_used(actor.user_id, None)

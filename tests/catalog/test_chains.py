@@ -1,15 +1,20 @@
 """Which commands fit to each other in a chain, and what each of its steps asks for."""
 
+import re
 from typing import Any
 
 import pytest
 
+from bot.actor import Actor
 from bot.backends.replicate.types import ModelRef
 from bot.catalog.catalog import Command, prepare_command
-from bot.catalog.chains import Chain, ChainStep, build_chain, plan_steps
+from bot.catalog.chains import Chain, ChainStep, build_chain, check_chain, plan_steps
 from bot.catalog.resolve import ResolvedModel
+from bot.catalog.run_access import RunRules
 from bot.errors import Refused, UserError
 from bot.options.parse import parse_options
+from bot.rules.decide import ServerSituation
+from bot.rules.server_rules import EVERY_COMMAND, CommandRule, ServerRules
 from bot.settings import CommandSpec
 
 FILE: dict[str, Any] = {"type": "string", "format": "uri"}
@@ -110,3 +115,37 @@ def test_a_missing_prompt_is_told_before_anything_runs() -> None:
     chain = chain_of(make_command("any", PROMPT), EDIT)
     with pytest.raises(UserError, match="`prompt` is required"):
         plan_steps(chain, parse_options(chain.layout, {}))
+
+
+ACTOR = Actor(user_id=1, name="mia", guild_id=2, channel_id=3, roles=frozenset(), permissions=0, locale="en-US")
+OFF = CommandRule(enabled=False)
+
+
+def rules(**commands: CommandRule) -> RunRules:
+    given = {EVERY_COMMAND if name == "others" else name: rule for name, rule in commands.items()}
+    situation = ServerSituation(guild_id=2, rules=ServerRules(commands=given))
+    every = (DRAW, ENHANCE)
+    return RunRules(commands=every, hidden=frozenset(), any_model="nobody", editors=frozenset(), server=situation)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({}, None),
+        ({"poster": OFF}, "/poster is switched off"),
+        ({"enhance": OFF}, "/enhance is switched off"),
+        ({"poster": CommandRule(channels=frozenset({9}))}, "/poster can't be used here. Use it in <#9>."),
+        ({"others": OFF, "draw": CommandRule(), "enhance": CommandRule()}, "/poster is switched off"),
+    ],
+)
+def test_a_chain_is_ruled_by_its_own_name_too(given: dict[str, CommandRule], refused: str | None) -> None:
+    chain = build_chain("poster", [ChainStep(command=DRAW), ChainStep(command=ENHANCE)], is_command=True)
+    if refused is None:
+        check_chain(ACTOR, chain, rules(**given))
+        return
+    with pytest.raises(Refused, match=re.escape(refused)):
+        check_chain(ACTOR, chain, rules(**given))
+
+
+def test_a_saved_chain_has_no_name_to_be_ruled_by() -> None:
+    check_chain(ACTOR, chain_of(DRAW, ENHANCE), rules(poster=OFF))

@@ -189,3 +189,23 @@ async def test_all_steps_are_asked_about_and_each_keeps_to_a_budget(tmp_path: Pa
         await reached(environment, lambda: over(message))
         assert "3 · /cutout · Failed: This step would cost more than the budget has left" in words(message)
         assert len(environment.replicate.predictions) == 2
+
+
+async def test_a_server_rules_a_chain_by_its_name(environment: Environment, noah: Person, pictures: Channel) -> None:
+    made = await run_poster(environment, noah, pictures)
+    await private_text(await noah.use_command(pictures, "server show"), "/poster")
+    before = len(environment.replicate.predictions)
+    ada = environment.discord.person("ada")
+    card = answered(await ada.use_command(pictures, "server rules"))
+    await private_text(await ada.press(card, "Edit commands"), "Commands")
+    form = await ada.choose(card, "Choose a command", ["/poster"])
+    await private_text(await ada.submit(form, {"Offer it in this server": False}), "/poster")
+    off = "/poster is switched off in this server."
+    await private_text(await noah.use_command(pictures, "poster", {"prompt": "a lighthouse"}), off)
+    await private_text(await noah.use_command(pictures, "chain run", {"name": "poster"}), off)
+    await private_text(await noah.press(made, "Again"), off)
+    await private_text(await noah.use_command(pictures, "server show"), off)
+    assert len(environment.replicate.predictions) == before
+    form = await ada.choose(card, "Choose a command", ["/poster"])
+    await private_text(await ada.submit(form, {"Offer it in this server": True}), "Commands")
+    await run_poster(environment, noah, pictures)

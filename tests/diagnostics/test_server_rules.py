@@ -1,6 +1,7 @@
 """The check names the commands in servers' rules that do not exist."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,19 @@ async def test_a_rule_of_a_command_that_is_none_is_a_warning(environment: Enviro
     [line] = [line for line in lines if "server 7" in line]
     assert line.startswith("! The rules of server 7 name /gone and /old, which are no command.")
     assert code == 0
+
+
+async def test_a_rule_of_a_chain_is_no_warning(environment: Environment, run_check: RunCheck, tmp_path: Path) -> None:
+    commands = tmp_path / "chains.toml"
+    commands.write_text('[poster]\nsteps = ["draw", "generate"]\n', encoding="utf-8")
+    store = await Store.open(environment.settings()["DATABASE_URL"], clock=SystemClock())
+    off = CommandRule(enabled=False)
+    await store.servers.change_rules(
+        7, Section.COMMANDS, lambda rules: rules.with_command("poster", off), by=MIA, at=T0
+    )
+    await store.close()
+    _, lines = await run_check({"COMMANDS_FILE": str(commands)}, offline=True)
+    assert not [line for line in lines if "server 7" in line]
 
 
 @pytest.mark.parametrize(("checker", "is_told"), [("draw", True), ("check", False)])
