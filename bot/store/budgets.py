@@ -3,9 +3,10 @@
 Both happen in the transaction of the run itself, so a crash loses nothing and counts nothing twice: what is reserved
 stands in the run's row, and the one transition that ends the run moves it. Sums are kept by key and day, never counted.
 
-On SQLite, a transaction holds the write lock. On PostgreSQL, whatever adds to a sum changes the whole bot's of that day
-first, and that row is the lock: a reservation that a budget may refuse takes it before it reads what is used, so two
-runs never both get the last dollar, and no two transactions wait for each other's rows.
+On SQLite, a transaction holds the write lock. On PostgreSQL, a reservation that a budget may refuse locks its month
+before it reads what is used, so two runs never both get the last dollar: not even one just before midnight and one just
+after, which are of two days and one month. Whatever adds to sums begins with the whole bot's of that day, so no two
+transactions wait for each other's rows.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -46,12 +47,18 @@ from bot.money.budgets import (
 from bot.money.cost import RunSample
 from bot.store.database import Database
 from bot.store.models import Run
+from bot.store.postgresql import lock_month
 from bot.store.tables import Day, budget_sums, budgets, insert_into, run_samples, runs, usage_days
 
 NOBODY: Final = 0  # the author of what erased people have spent
 DIRECT_MESSAGES: Final = 0  # the guild of what was spent outside of servers
 
-_FOR_KEYS: Final = select(budgets).where(budgets.c.key.in_(bindparam("keys", expanding=True)))
+# In one order, because some of the rows are changed.
+_FOR_KEYS: Final = (
+    select(budgets)
+    .where(budgets.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(budgets.c.owner, budgets.c.key, budgets.c.period)
+)
 _USED_OF_DAY: Final = budget_sums.c.reserved + budget_sums.c.spent
 # Added up by the database: a month of sixteen keys is five hundred rows, and a reservation reads it.
 _USED: Final = (
@@ -172,8 +179,7 @@ class BudgetSums:
         limits = [*(limit for _, limit in stored), *given]
         used: Used = {}
         if cost > 0 and limits:
-            if self._connection.dialect.name == "postgresql":
-                self._add((Scope.BOT.value,), day)  # its lock: whatever adds to a sum begins with this row
+            lock_month(self._connection, Period.MONTH.begin(day))
             used = _read_used(self._connection, {limit.key for limit in limits}, day)
         exceeded = find_exceeded(limits, used, cost=cost, day=day)
         if exceeded is not None:

@@ -6,10 +6,11 @@ Several processes of one bot may use it at once; what each of them owns stands i
 
 import shlex
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import URL, Connection, Engine, NullPool, Text, cast, create_engine, func, select
+from sqlalchemy import URL, Connection, Engine, NullPool, Text, bindparam, cast, create_engine, func, select
 
 from bot.errors import ConfigError
 from bot.store.errors import StoreError
@@ -45,6 +46,8 @@ _NOT_DURABLE: Final = "SET synchronous_commit = off"
 # The locks are those of the schema, so that two bots can share a database in schemas of their own.
 _LOCK_KEY: Final = 0x5265706C  # "Repl"
 _LOCK_MIGRATION: Final = select(func.pg_advisory_xact_lock(_LOCK_KEY + 1, func.hashtext(func.current_schema())))
+_OF_MONTH: Final = func.hashtext(func.concat(func.current_schema(), cast(bindparam("month"), Text)))
+_LOCK_MONTH: Final = select(func.pg_advisory_xact_lock(_LOCK_KEY + 2, _OF_MONTH))
 _MIGRATION_LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '30s'"
 _TRANSACTION_ID: Final = select(cast(func.pg_current_xact_id_if_assigned(), Text))
 
@@ -167,6 +170,15 @@ def lock_migration(connection: Connection) -> None:
     """Wait until no other process migrates this schema; the lock ends with the transaction."""
     connection.exec_driver_sql(_MIGRATION_LOCK_TIMEOUT)
     connection.execute(_LOCK_MIGRATION)
+
+
+def lock_month(connection: Connection, month: date) -> None:
+    """Wait until no other transaction reserves money of this month; the lock ends with the transaction.
+
+    Nothing on SQLite, where every transaction that writes is alone.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_MONTH, {"month": month.isoformat()})
 
 
 def read_transaction_id(connection: Connection) -> str | None:

@@ -243,8 +243,9 @@ def test_sums_equal_the_runs_in_any_order_on_postgresql(postgresql_server: Postg
     run_state_machine_as_test(OnPostgresql, settings=settings(STEPS, max_examples=6))
 
 
-def test_two_processes_never_both_get_the_last_dollar(postgresql_server: PostgresqlServer) -> None:
-    """Each has a connection of its own, and nothing but the database between them."""
+@pytest.mark.parametrize("days", [1, 2], ids=["one day", "around midnight"])
+def test_two_processes_never_both_get_the_last_dollar(postgresql_server: PostgresqlServer, days: int) -> None:
+    """Each has a connection of its own, and nothing but the database between them; a budget is of the whole month."""
 
     async def race(url: str) -> None:
         clock = VirtualClock(T0)
@@ -253,11 +254,15 @@ def test_two_processes_never_both_get_the_last_dollar(postgresql_server: Postgre
             await stores[0].budgets.put(
                 owner=Owner.OPERATOR, key="bot", period=Period.MONTH, amount=100, guild_id=None, by=MIA
             )
-            jobs = [
-                store.runs.reserve(make_run(f"{name}-{number}", estimate=10, author_id=number, message_id=number))
-                for name, store in enumerate(stores)
+            runs = [
+                make_run(
+                    f"{name}-{number}", estimate=10, author_id=number, message_id=number,
+                    created_at=T0 + timedelta(days=number % days),
+                )
+                for name in range(len(stores))
                 for number in range(12)
-            ]
+            ]  # fmt: skip
+            jobs = [stores[number // 12].runs.reserve(run) for number, run in enumerate(runs)]
             results = await asyncio.gather(*jobs, return_exceptions=True)
             assert sum(result is None for result in results) == 10
             assert sum(isinstance(result, BudgetExceeded) for result in results) == 26
