@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, union, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, union, update
 
 from bot.limits import BUDGET_SUMS_KEPT, RUN_SAMPLES_KEPT
 from bot.money.budgets import Period, Scope, budget_key, day_of
@@ -34,6 +34,9 @@ _SELECT_BUDGETS: Final = (
     .where(budgets.c.key.in_(bindparam("keys", expanding=True)))
     .order_by(budgets.c.key, budgets.c.period)
 )
+_COUNT_SPENDING: Final = select(
+    func.coalesce(func.sum(usage_days.c.spent), 0).label("spent"), func.min(usage_days.c.day).label("since")
+).where(usage_days.c.author_id == bindparam("author_id"))
 _SELECT_USAGE: Final = (
     select(usage_days)
     .where(usage_days.c.author_id == bindparam("author_id"))
@@ -55,6 +58,12 @@ def erase_spending(connection: Connection, author_id: int, *, now: datetime) -> 
     keys = _list_budget_keys(connection, author_id)
     connection.execute(_DELETE_THEIR_OLD_SUMS, {"keys": keys, "before": Period.MONTH.begin(day_of(now))})
     forget_author(connection, author_id)
+
+
+def count_spending(connection: Connection, author_id: int) -> tuple[int, date | None]:
+    """Return what a person's runs have cost, in micro-dollars, and the first day of it; None if nothing is stored."""
+    row = connection.execute(_COUNT_SPENDING, {"author_id": author_id}).one()
+    return int(row.spent), row.since  # PostgreSQL adds integers up to a decimal number
 
 
 def export_spending(connection: Connection, author_id: int) -> dict[str, Any]:

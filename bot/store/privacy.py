@@ -7,7 +7,7 @@ author's id, so that erasing does not reset the daily limit.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from bot.secrets import mask_secrets
 from bot.store import creations, full_text, gallery, queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
-from bot.store.money_privacy import erase_spending, export_spending
+from bot.store.money_privacy import count_spending, erase_spending, export_spending
 from bot.store.saved_chains import count_chains, erase_chains, export_chains
 from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
 from bot.store.tables import (
@@ -115,6 +115,7 @@ class StoredCounts:
 
     ``oldest_run_at`` is None without runs. ``server_records`` are blocks and reports, about the person or by them.
     ``results`` are those in their library, ``copies`` those in galleries, and ``favourites`` also others' results.
+    ``spent`` is what their runs have cost since the day ``spent_since``, in micro-dollars.
     """
 
     runs: int
@@ -129,6 +130,8 @@ class StoredCounts:
     characters: int = 0
     presets: int = 0
     chains: int = 0
+    spent: int = 0
+    spent_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
     values = {"author_id": author_id}
     row = connection.execute(_COUNT_RUNS, values).one()
     characters, presets = creations.count(connection, author_id)
+    spent, spent_since = count_spending(connection, author_id)
     return StoredCounts(
         runs=row.runs,
         oldest_run_at=row.oldest,
@@ -157,6 +161,8 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
         characters=characters,
         presets=presets,
         chains=count_chains(connection, author_id),
+        spent=spent,
+        spent_since=spent_since,
     )
 
 

@@ -32,6 +32,7 @@ from bot.ui.render.privacy import (
     ask_to_erase,
     describe_consent,
     describe_library,
+    describe_spending,
     erasure_question_expired,
     explain_erasure,
     explain_favourites,
@@ -178,6 +179,7 @@ def _describe(counts: StoredCounts) -> Iterator[str]:
     yield from describe_creations(counts)
     if counts.chains:
         yield format_saved_chains(counts.chains)
+    yield from describe_spending(counts)
 
 
 def _to_json(stored: Mapping[str, Any], limit: int) -> tuple[bytes, bool]:

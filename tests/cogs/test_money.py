@@ -52,6 +52,7 @@ async def test_cards_and_details_say_what_a_run_costs(environment: Environment, 
     await reached(environment, lambda: over(message))
     assert any("about $0.003" in json.dumps(call.body, ensure_ascii=False) for call in environment.discord.calls)
     await private_text(await mia.press(message, "Details"), "Cost $0.003")
+    await private_text(await mia.use_command(pictures, "privacy show"), "Spending since <t:", ": $0.003")
     clip = await finished(environment, await mia.use_command(pictures, "clip", {"prompt": "a film"}))
     await private_text(await mia.press(clip, "Details"), "Cost price not known")
 

@@ -42,6 +42,17 @@ async def test_stored_data_is_counted_per_person(store: Store) -> None:
     assert await runs.count_stored(MIA) == StoredCounts(runs=2, oldest_run_at=after(3), files=3, added_commands=1)
 
 
+async def test_spending_is_counted_since_its_first_day(runs: Runs) -> None:
+    for number, author_id in enumerate((MIA, MIA, BOB)):
+        run = make_run(f"run-{number}", author_id=author_id, created_at=after(number * 86_400), estimate=7)
+        await runs.reserve(run)
+        await runs.mark_sent(run.id, at=run.created_at)
+        await runs.mark_submitted(run.id, prediction_id=f"p{number}")
+        await runs.mark_ended(run.id, state=RunState.SUCCEEDED, at=run.created_at, cost=5)
+    counts = await runs.count_stored(MIA)
+    assert (counts.spent, counts.spent_since) == (10, T0.date())
+
+
 async def test_export_has_every_run_with_its_files(runs: Runs) -> None:
     await store_run_in_state(runs, make_run("run-1"), RunState.SUCCEEDED)
     await runs.mark_message_sent("run-1", 1, 71)

@@ -1,9 +1,12 @@
-"""What /privacy says about the library, and about erasing."""
+"""What /privacy says about the library, about spending, and about erasing."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, time
 
 from bot.language import _, ngettext
+from bot.money.amounts import format_dollars
 from bot.store.privacy import StoredCounts
+from bot.ui.render.markdown import format_timestamp
 
 
 def describe_library(counts: StoredCounts) -> Iterator[str]:
@@ -28,6 +31,15 @@ def describe_consent(counts: StoredCounts) -> Iterator[str]:
     """Yield the line about what a person allows in galleries, if they said so."""
     if counts.gallery_choices:
         yield _("**What you allow** with your results in galleries")
+
+
+def describe_spending(counts: StoredCounts) -> Iterator[str]:
+    """Yield the line about what a person's runs have cost, where prices are known."""
+    if counts.spent and counts.spent_since is not None:
+        since = datetime.combine(counts.spent_since, time(12), UTC)  # the same date in nearly every reader's time zone
+        yield _("**Spending** since {date}: {amount}").format(
+            date=format_timestamp(since, "D"), amount=format_dollars(counts.spent)
+        )
 
 
 def explain_favourites() -> str:

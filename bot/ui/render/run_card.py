@@ -15,8 +15,8 @@ The card, from top to bottom::
     └─────────────────────────────────────────────────┘
 
 While the run is active only the status, the output and the colour change, and nothing moves: pictures have their places
-from the first second, and text grows below the buttons. Audio is in ordinary messages below the card, with Discord's own
-player.
+from the first second, and text grows below the buttons. Audio is in ordinary messages below the card, with the player
+that Discord draws.
 """
 
 import hashlib
