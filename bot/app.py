@@ -646,6 +646,7 @@ class App:
             servers=store.servers,
             runs=store.runs,
             catalog=self._catalog,
+            chains=self._chains.configured,
             access=self._run_access,
             server_log=self._server_log,
             budgets=store.budgets,
@@ -724,7 +725,7 @@ class App:
             draw=secrets.randbelow,
         )
         pictures = PictureFinder(runs=runs, files=self._result_files, clock=self._clock)
-        return NextActions(client, runs=runs, pictures=pictures, flow=flow)
+        return NextActions(client, runs=runs, pictures=pictures, flow=flow, personal=self._personal)
 
     async def _find_gallery_rules(self, guild_id: int) -> GalleryRules | None:
         rules = await self._store.servers.get_rules(guild_id)

@@ -137,6 +137,11 @@ def first_offers(offers: Sequence[NextOffer]) -> tuple[Sequence[NextOffer], Sequ
     return offers[: SELECT_OPTIONS - 1], offers[SELECT_OPTIONS - 1 :]
 
 
+def prefer_command(offers: Sequence[NextOffer], command: str | None) -> Sequence[NextOffer]:
+    """Return the offers of the command that a person prefers, if it is one of them, else all."""
+    return [offer for offer in offers if offer.command == command] or offers
+
+
 def find_offer(offers: Iterable[NextOffer], value: str) -> NextOffer | None:
     """Return the offer that was chosen, None if it is not one of these."""
     return next((offer for offer in offers if offer.value == value), None)

@@ -1,13 +1,13 @@
 """The select "Next" under a result, and the entries of the message menu that do something with a picture."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.catalog.next_actions import NextAction, NextOffer, first_offers
+from bot.catalog.next_actions import NextAction, NextOffer, first_offers, prefer_command
 from bot.client import Replicord
 from bot.errors import Refused, UserError
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
@@ -29,6 +29,7 @@ from cogs.next.cards import Interaction, offers_card
 from cogs.next.flow import NextFlow, Question
 from cogs.next.pictures import PictureFinder, Subject
 from cogs.permissions import check_reuse
+from cogs.personal_inputs import PersonalInputs
 
 # The names that Discord shows in the menu of a message, under Apps. They are its identity, too.
 _MENU: Final[Mapping[str, NextAction]] = {
@@ -42,9 +43,18 @@ _DETAILS: Final = "Details"
 class NextActions(commands.Cog):
     """Finds the pictures and what can be done with them; ``NextFlow`` does it."""
 
-    def __init__(self, client: Replicord, *, runs: Runs, pictures: PictureFinder, flow: NextFlow) -> None:
+    def __init__(
+        self,
+        client: Replicord,
+        *,
+        runs: Runs,
+        pictures: PictureFinder,
+        flow: NextFlow,
+        personal: PersonalInputs,
+    ) -> None:
         self._client = client
         self._runs = runs
+        self._personal = personal
         self._pictures = pictures
         self._flow = flow
         self._menu = [
@@ -104,11 +114,18 @@ class NextActions(commands.Cog):
         return use
 
     async def _use_message(self, interaction: Interaction, message: discord.Message, action: NextAction) -> None:
-        """Do something with the picture of a message, whoever's it is; ask with which command if several can."""
+        """Do something with the picture of a message, whoever's it is.
+
+        If several commands can, it is the one that the person chose with /me, or they are asked.
+        """
         subject = await self._pictures.of_message(message, user_id=interaction.user.id)
-        offers = [one for one in await self._flow.list_offers(interaction, subject) if one.action is action]
+        offers: Sequence[NextOffer] = [
+            one for one in await self._flow.list_offers(interaction, subject) if one.action is action
+        ]
         if not offers:
             raise Refused(nobody_does(action))
+        if len(offers) > 1:
+            offers = prefer_command(offers, (await self._personal.get_preferences(interaction.user.id)).command)
         if len(offers) == 1:
             await self._flow.choose(interaction, subject, offers[0])
             return

@@ -51,7 +51,7 @@ class _PreferencesForm(ui.Modal):
         self._aspect_ratio = _make_select([(ratio, ratio) for ratio in render.ASPECT_RATIOS], chosen.aspect_ratio)
         self._language = _make_select(_choose_languages(), chosen.language)
         parts = (
-            (_("Command for pictures"), _("Gets the picture of Use as subject without asking"), self._command),
+            (_("Command for pictures"), _("Used without asking where several commands could"), self._command),
             (_("Visibility"), _("Who sees the results of your runs"), self._visibility),
             (_("Aspect ratio"), _("For models that have one"), self._aspect_ratio),
             (_("Language"), _("Of what only you see; otherwise that of your Discord"), self._language),

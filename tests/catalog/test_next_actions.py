@@ -20,6 +20,7 @@ from bot.catalog.next_actions import (
     first_offers,
     list_image_offers,
     list_text_offers,
+    prefer_command,
     takes_own_pictures,
     vary_values,
 )
@@ -274,3 +275,11 @@ def test_a_real_model_takes_the_roles_that_its_schema_allows(path: Path, role: C
     )
     assert (one.role is role) is fits
     assert bool(one.problems) is not fits
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"), [("second", ["second"]), ("draw", ["first", "second"]), (None, ["first", "second"])]
+)
+def test_a_preferred_command_is_the_only_one(chosen: str | None, left: list[str]) -> None:
+    offers = [NextOffer(NextAction.UPSCALE, name) for name in ("first", "second")]
+    assert [offer.command for offer in prefer_command(offers, chosen)] == left
