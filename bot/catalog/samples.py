@@ -30,7 +30,7 @@ class Sample:
 
 
 def find_samples(commands: Iterable[Command], *, limit: int) -> tuple[Sample, ...]:
-    """Return the samples of the first commands that have one."""
+    """Return the samples of the first commands that have one, those that make files first: people see more in them."""
     samples: list[Sample] = []
     counts = {True: 0, False: 0}
     for command in commands:
@@ -39,6 +39,7 @@ def find_samples(commands: Iterable[Command], *, limit: int) -> tuple[Sample, ..
         if sample is not None:
             samples.append(sample)
             counts[of_files] += 1
+    samples.sort(key=lambda sample: not contains_files(sample.command.output_schema))
     return tuple(samples[:limit])
 
 

@@ -23,9 +23,10 @@ def test_commands_that_may_need_a_picture_have_none() -> None:
 
 
 def test_samples_of_several_commands_differ() -> None:
-    samples = find_samples([DRAW, PAINT, TALK], limit=3)
+    samples = find_samples([TALK, DRAW, PAINT], limit=3)
+    assert [sample.command.name for sample in samples] == ["draw", "paint", "talk"]
     assert len({sample.prompt for sample in samples}) == 3
-    assert find_samples([DRAW, PAINT, TALK], limit=1) == samples[:1]
+    assert find_samples([TALK, DRAW, PAINT], limit=1) == samples[:1]
 
 
 def test_a_configured_sample_comes_first() -> None:

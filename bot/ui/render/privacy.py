@@ -51,6 +51,7 @@ def ask_to_erase() -> str:
     lines = (
         f"### {_('Delete everything stored about you?')}",
         _("Your runs with their prompts and files, your characters, presets, favourites, and copies in galleries."),
+        "",
         _(
             "**Pictures in channels stay.** To remove them, press **Delete data and messages**, "
             "or first choose ⋯ → **Delete…** under each. "

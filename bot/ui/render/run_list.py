@@ -18,7 +18,7 @@ from bot.ui.render.markdown import escape, format_timestamp, one_line
 from bot.ui.run_list_items import RunListAction, RunListButton
 from bot.visibility import Visibility
 
-# An entry has up to six of the 40 components of a card, and a line between two of them.
+# With a picture, two buttons and a line below, an entry has seven of the 40 components of a card.
 RUNS_PER_PAGE: Final = 5
 
 _PROMPT_CHARS: Final = 120
@@ -33,6 +33,7 @@ def run_list_card(page: RunPage, images: Sequence[str | None], *, active: int) -
         items += _entry(run, image)
     if page.runs and (page.has_newer or page.has_older):
         newer, older = page.runs[0].id, page.runs[-1].id
+        items.append(ui.Separator())
         items.append(
             ui.ActionRow(
                 RunListButton(RunListAction.NEWER, newer, label=_("◀ Newer"), disabled=not page.has_newer),
@@ -74,7 +75,9 @@ def _buttons(run: Run) -> Iterator[ui.Item[Any]]:
     if not run.state.terminal:
         yield RunButton(Action.CANCEL, run.id)
     elif run.forgotten_at is None:
-        yield RunButton(Action.AGAIN, run.id)
+        again = RunButton(Action.AGAIN, run.id)
+        again.item.style = discord.ButtonStyle.secondary  # five of the strong ones would shout
+        yield again
     is_ephemeral = run.visibility is Visibility.PRIVATE and run.place.token_only  # no address leads to such a message
     if run.deleted_at is None and not is_ephemeral:
         yield ui.Button(label=_("Jump"), url=message_url(run.place), style=discord.ButtonStyle.link)

@@ -25,7 +25,7 @@ async def test_another_person_tries_a_result_and_finds_it_again(driver: PageDriv
     await driver.act_as("Noah")
     refused = await driver.new_message_after(result.get_by_role("button", name="Again").click)
     await expect(refused).to_contain_text("This run used Mia's files. Run /generate with your own.")
-    await refused.get_by_role("button", name="/generate").click()
+    await refused.get_by_role("button", name="/generate", exact=True).click()
     await expect(driver.page.locator(".command-name")).to_have_text("/generate")
     await driver.page.keyboard.press("Escape")
 
