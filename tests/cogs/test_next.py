@@ -412,7 +412,9 @@ async def test_the_menu_knows_whose_result_it_is(environment: Environment, mia: 
     assert "· image 2" in larger.text
     details = await mia.use_context_menu(source, "Details")
     await private_text(details, "Details", "fofr/consistent-character")
-    await private_text(await environment.discord.person("noah").use_context_menu(source, "Details"), "Only Mia can see")
+    await private_text(
+        await environment.discord.person("noah").use_context_menu(source, "Details"), "This run used Mia"
+    )
 
 
 async def test_the_menu_refuses_what_has_no_image(mia: Person, pictures: Channel) -> None:

@@ -139,16 +139,6 @@ async def test_a_form_opened_before_a_removal_starts_nothing(
     assert not billed(environment)
 
 
-async def test_edit_is_the_authors_alone(environment: Environment, mia: Person, pictures: Channel) -> None:
-    message = await ended(environment, answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"})))
-    noah = environment.discord.person("noah")
-    for button in ("Details", "Edit"):
-        refused = await noah.press(message, button)
-        assert refused.modal is None
-        await private_text(refused, "Only Mia")
-    assert (await mia.press(message, "Edit")).modal is not None
-
-
 @pytest.mark.parametrize("settings", [{"RUN_ANY": "everyone"}])
 async def test_signed_addresses_are_shown_to_nobody_else(
     environment: Environment, mia: Person, pictures: Channel
