@@ -85,6 +85,9 @@ from cogs.chain.parts import ChainParts
 from cogs.characters.cog import CHARACTER_ENTRIES, CharacterCommands
 from cogs.characters.pictures import PictureReader
 from cogs.favourites.cog import FAVOURITE_ENTRIES
+from cogs.fix_it.cog import FixIt
+from cogs.fix_it.kept_files import KeptFiles
+from cogs.fix_it.refused_runs import RefusedRunKeeper
 from cogs.generate.cog import GenerateCommands
 from cogs.generate.command_sync import CommandSync
 from cogs.generate.publisher import CommandPublisher
@@ -266,7 +269,11 @@ class App:
             clock=clock,
         )
         self._personal = PersonalInputs(characters=store.characters, runs=store.runs, preferences=store.preferences)
-        inputs, places = self._build_input_reader(http), ReplyPlaces(ResultThreads(store.servers))
+        inputs, places, self._refused_runs = (
+            self._build_input_reader(http),
+            ReplyPlaces(ResultThreads(store.servers)),
+            self._build_refused_runs(spool_folder / ".refused"),
+        )
         self._run_starter = RunStarter(
             self._engine,
             runs=store.runs,
@@ -274,6 +281,7 @@ class App:
             inputs=inputs,
             personal=self._personal,
             places=places,
+            refused=self._refused_runs,
             clock=clock,
             new_id=_new_id,
             pricing=self._pricing,
@@ -288,6 +296,7 @@ class App:
             inputs=inputs,
             personal=self._personal,
             places=places,
+            refused=self._refused_runs,
             pricing=self._pricing,
             ask_above=settings.ask_above,
             editors=self._editors,
@@ -387,6 +396,15 @@ class App:
         webhooks = await self._build_webhook_receiver(refusals) if self._settings.webhook_url else None
         cog = self._build_cog_receiver(self._cog, refusals) if self._cog is not None else None
         return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=webhooks, cog=cog)
+
+    def _build_refused_runs(self, folder: Path) -> RefusedRunKeeper:
+        return RefusedRunKeeper(
+            rows=self._store.refused_runs,
+            runs=self._store.runs,
+            files=KeptFiles(folder, clock=self._clock),
+            clock=self._clock,
+            new_id=_new_id,
+        )
 
     def _build_input_reader(self, http: httpx.AsyncClient) -> InputReader:
         web = Downloader(
@@ -565,12 +583,23 @@ class App:
             starter=self._run_starter,
             chain_starter=self._chains.starter,
             access=self._run_access,
+            refused=self._refused_runs,
             replies=self._replies,
         )
         return (
             *self._model_cogs(client),
             CancelRuns(client, engine=self._engine, runs=runs, missed_reactions=self._missed_reactions),
             buttons,
+            FixIt(
+                refused=self._refused_runs,
+                runs=runs,
+                catalog=self._catalog,
+                access=self._run_access,
+                starter=self._run_starter,
+                chains=self._chains.finder,
+                chain_starter=self._chains.starter,
+                run_buttons=buttons,
+            ),
             ResultMenu(
                 runs=runs,
                 library=self._store.library,
@@ -637,6 +666,7 @@ class App:
                 wake_keeper=self._library.keeper.wake,
                 published=self._published_presets,
                 clock=self._clock,
+                forget_refused=self._refused_runs.forget_person,
             ),
         )
 
@@ -783,7 +813,7 @@ class App:
             metrics=self._metrics,
             clock=self._clock,
         )
-        await asyncio.gather(self._maintenance().run(), budgets.run(), *jobs)
+        await asyncio.gather(self._maintenance().run(), budgets.run(), self._refused_runs.run(), *jobs)
 
     async def _check_database(self) -> None:
         await self._store.key_value.put("alive", self._clock.now().isoformat())

@@ -45,4 +45,11 @@ class BadOption(UserError):
 
 
 class Refused(UserError):
-    """The request is not allowed for this person, over a limit, or the bot is stopping."""
+    """The request is not allowed for this person, over a limit, or the bot is stopping.
+
+    ``about`` is the key of the model's input that it is about, None if it is about none.
+    """
+
+    def __init__(self, sentence: str = "", *, about: str | None = None) -> None:
+        super().__init__(sentence)
+        self.about = about

@@ -277,3 +277,11 @@ USAGE_COMMANDS_DRAWN: Final = 7  # the others are one colour: more than eight ca
 USAGE_ROWS_EXPORTED: Final = 50_000  # some 2 MB of CSV
 CHART_SECONDS: Final = 20.0  # of CPU, to draw a chart: the library alone takes one or two to load
 RUNS_WAITING_PER_USER: Final = 10  # for the person's own runs; more is refused
+
+# Our own: what was entered for a run that was refused (bot.store.refused_runs), until it is fixed.
+REFUSED_RUN_KEPT: Final = timedelta(minutes=30)  # twice as long as Discord keeps a form open
+REFUSED_RUNS_PER_PERSON: Final = 5  # more private answers than that are out of sight
+REFUSED_RUN_CHARS: Final = 64 * KIB  # of JSON, as of a preset; what is longer is in memory alone
+REFUSED_RUNS_HELD: Final = 200  # in memory, with the keys and passwords that are on no disk: 30 MB at most
+REFUSED_FILE_BYTES_PER_PERSON: Final = FILE_BYTES  # on disk: one of the largest files, or many small ones
+REFUSED_FILE_BYTES: Final = 512 * MIB  # on disk, over all people

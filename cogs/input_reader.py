@@ -16,6 +16,7 @@ from bot.limits import DOWNLOAD_SECONDS, FILE_BYTES, READ_SECONDS
 from bot.media.types import InputFile
 from bot.options.files import (
     AttachedFile,
+    BadFile,
     LocatedFile,
     UploadedFile,
     WebFile,
@@ -27,8 +28,10 @@ from bot.options.parse import InputFiles, ParsedOptions
 from bot.outputs.download import Downloader
 from bot.outputs.errors import AddressNotAllowed, DownloadError, FileTooLarge
 from bot.runs.input_files import InputSpool
+from bot.ui.render.refused_runs import file_gone
 from bot.ui.requests import REQUEST_ERRORS
 from bot.worker_pool import WorkerPool, WorkersBusy, WorkTooHeavy
+from cogs.fix_it.kept_files import KeptFile
 
 
 class InputReader:
@@ -60,9 +63,17 @@ class InputReader:
             yield options.place_files(uploads)
 
     async def _read_file(self, client: Replicord, file: AttachedFile, path: Path, *, owner: int) -> UploadedFile:
+        try:
+            return await self._read(client, file, path, owner=owner)
+        except BadOption as error:
+            raise BadFile(error.option, error.sentence, file.source) from error
+
+    async def _read(self, client: Replicord, file: AttachedFile, path: Path, *, owner: int) -> UploadedFile:
         name = file.source.filename
         if isinstance(file.source, WebFile):
             size = await self._fetch(file.option, file.source, path)
+        elif isinstance(file.source, KeptFile):
+            size = await _copy_kept(file.option, file.source, path)
         else:
             source = file.source
             url = await source.find_url() if isinstance(source, LocatedFile) else source.url
@@ -87,6 +98,14 @@ class InputReader:
         except (DownloadError, TimeoutError) as error:
             sentence = f"`{option}`: couldn't download it. Check that the address opens for anyone, or attach the file."
             raise BadOption(option, sentence) from error
+
+
+async def _copy_kept(option: str, file: KeptFile, path: Path) -> int:
+    """Copy a file that was given before the run was refused, and return its size."""
+    try:
+        return await file.copy(path)
+    except OSError as error:
+        raise BadOption(option, f"`{option}`: {file_gone(file.filename)}") from error
 
 
 async def _download_attachment(client: Replicord, file: AttachedFile, url: str, path: Path) -> int:

@@ -60,22 +60,18 @@ class PersonalInputs:
     async def place(
         self, interaction: Interaction, layout: OptionLayout, values: Mapping[str, Any], *, chosen: Preferences
     ) -> Placement:
-        """Return the values with a recalled prompt, the person's aspect ratio and characters in their places.
-
-        Raises BadOption.
-        """
-        given = await self._recall_prompt(interaction, layout, values)
-        given = _add_aspect_ratio(layout, given, chosen.aspect_ratio)
+        """Return the values with the person's aspect ratio and characters in their places; raise BadOption."""
+        given = _add_aspect_ratio(layout, values, chosen.aspect_ratio)
         keys = mentioned_keys(layout, given)
         found: Mapping[str, Character] = {}
         if keys:
             found = await _read_soon(self._characters.find(interaction.user.id, interaction.guild_id, keys))
         return place_characters(layout, given, found)
 
-    async def _recall_prompt(
+    async def recall_prompt(
         self, interaction: Interaction, layout: OptionLayout, values: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Return the values with the prompt that a suggestion stands for."""
+        """Return the values with the prompt that a suggestion stands for; raise BadOption if it is gone."""
         for name, value in values.items():
             run_id = recalled_run(value)
             field = layout.find_field(name) if run_id is not None else None

@@ -32,6 +32,7 @@ from bot.ui.first_response import send_modal
 from bot.ui.modals import Answers, FormModal
 from bot.visibility import Visibility, stricter_visibility
 from cogs.cost_question import Answer, ask_about_cost
+from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper, Values, entered_values
 from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess, actor_of
 from cogs.personal_inputs import PersonalInputs
@@ -52,6 +53,7 @@ class RunStarter:
         inputs: InputReader,
         personal: PersonalInputs,
         places: ReplyPlaces,
+        refused: RefusedRunKeeper,
         clock: Clock,
         new_id: Callable[[], str],
         pricing: Pricing,
@@ -66,30 +68,51 @@ class RunStarter:
         self._inputs = inputs
         self._personal = personal
         self._places = places
+        self._refused = refused
         self._clock = clock
         self._new_id = new_id
 
     async def start(
         self,
         interaction: Interaction,
-        values: Mapping[str, Any],
+        values: Values,
         *,
         command: Command,
         parent: RunParent | None = None,
         visibility: Visibility | None = None,
+        refused_id: str | None = None,
         is_confirmed: bool = False,
     ) -> Run | None:
         """Acknowledge the interaction, download the files and start the run.
 
-        ``values`` go by option name; attachments and images of a message are not downloaded yet. ``parent`` is the run
-        whose output is used; the new run shows no more than that one does. Who sees it is what the person chose in the
-        options, else ``visibility``, else the command's default. Raises UserError if the run cannot start; nothing is
-        billed then. Returns None if a question about its cost comes first.
+        ``values`` go by option name, or are a form's; attachments and images of a message are not downloaded yet.
+        ``parent`` is the run whose output is used; the new run shows no more than that one does. Who sees it is what
+        the person chose in the options, else ``visibility``, else the command's default. ``refused_id``: it was refused
+        before under this id. Raises NotStarted if the run is refused, Refused if the person may not run the command;
+        nothing is billed then. Returns None if a question about its cost comes first.
         """
+        attempt = Attempt(
+            command=command.name,
+            target=str(command.target),
+            layout=command.layout,
+            values=entered_values(values),
+            parent=parent,
+            visibility=visibility,
+            refused_id=refused_id,
+        )
+        async with self._refused.guard(interaction, attempt):
+            return await self._start(interaction, attempt, values, command=command, is_confirmed=is_confirmed)
+
+    async def _start(
+        self, interaction: Interaction, attempt: Attempt, values: Values, *, command: Command, is_confirmed: bool
+    ) -> Run | None:
         _, preferences = await asyncio.gather(
             self._access.decide(interaction, command=command.name, target=command.target),  # before what is entered
             self._personal.get_preferences(interaction.user.id),
         )
+        attempt.is_allowed = True
+        parent, visibility = attempt.parent, attempt.visibility
+        values = attempt.values = await self._personal.recall_prompt(interaction, command.layout, attempt.read(values))
         values, chosen = take_visibility(command.layout, values)
         placement = await self._personal.place(interaction, command.layout, values, chosen=preferences)
         options = _parse(command, placement)
@@ -107,7 +130,9 @@ class RunStarter:
             input=decision.input or {},
             outputs=options.expected_outputs,
         )
-        start = partial(self.start, command=command, parent=parent, visibility=visibility)
+        start = partial(
+            self.start, command=command, parent=parent, visibility=visibility, refused_id=attempt.refused_id
+        )
         if not is_confirmed and await self._asks(
             interaction,
             priced,
@@ -195,7 +220,7 @@ class RunStarter:
         form = build_form(command.layout, values)
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
-            await start(answer, form.parse_answers(answers))
+            await start(answer, form.fill(answers))
 
         await send_modal(interaction, FormModal(form, title=f"/{command.name}", submitted=start_run))
 

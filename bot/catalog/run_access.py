@@ -144,14 +144,19 @@ def _apply_rules(run_input: Mapping[str, Any], command: Command | None, hidden: 
     hidden_names = {*hidden, *(command.hidden if command is not None else ())}
     for name, value in run_input.items():
         if name in hidden_names and value is not None and (name not in fixed or fixed[name] != value):
-            raise Refused(f"This run sets `{name}`, which can't be set here. Use Edit to run it without.")
+            raise Refused(
+                _("This run sets `{input}`, which can't be set here. Use Edit to run it without.").format(input=name),
+                about=name,
+            )
     result = {**{name: value for name, value in fixed.items() if name not in run_input}, **run_input}
     for name, limit in (command.limits if command is not None else {}).items():
         exceeding = next((number for number in _numbers(result.get(name)) if number > limit), None)
         if exceeding is not None:
             raise Refused(
-                f"`{name}` must be at most {limit:g} here, and this run has {_format_number(exceeding)}. "
-                "Use Edit to change it."
+                _("`{input}` must be at most {limit} here, and this run has {number}. Use Edit to change it.").format(
+                    input=name, limit=f"{limit:g}", number=_format_number(exceeding)
+                ),
+                about=name,
             )
     return result
 

@@ -82,6 +82,14 @@ _FIRST_FRAME: Final = "Only the first frame of your animation is used."
 _FIRST_PAGE: Final = "Only the first page of your file is used."
 
 
+class BadFile(BadOption):
+    """A file that was given to an option cannot be used; ``source`` is that file, as it was given."""
+
+    def __init__(self, option: str, sentence: str, source: object = None) -> None:
+        super().__init__(option, sentence)
+        self.source = source
+
+
 @runtime_checkable
 class RemoteFile(Protocol):
     """A file that Discord holds: an attachment, or an image of a message. ``size`` is in bytes, 0 if unknown.

@@ -1,20 +1,21 @@
 """Inputs as a form of at most five parts, prefilled with a run's values, and its answers as values to parse.
 
-A form has a part for each of the most important inputs (the prompt, required inputs, files, then the model's own
-order). All other inputs are ``key=value`` lines in one ``advanced`` paragraph, so every input can be set. What a form
-cannot show (uploaded files, texts longer than Discord's fields) is kept unless an answer replaces it.
+A form has a part for each of the most important inputs (those with a remark, the prompt, required inputs, files, then
+the model's own order). All other inputs are ``key=value`` lines in one ``advanced`` paragraph, so every input can be
+set. What a form cannot show (uploaded files, texts longer than Discord's fields) is kept unless an answer replaces it.
 """
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from dataclasses import field as member
 from enum import StrEnum
 from typing import Any, Final
 
 from bot.errors import BadOption
-from bot.formatting import truncate
+from bot.formatting import single_line, truncate
+from bot.language import _, ngettext
 from bot.limits import (
     CHOICES_PER_OPTION,
     LABEL_CHARS,
@@ -35,6 +36,10 @@ from bot.options.visibility import VISIBILITY, is_visibility
 from bot.secrets import is_secret_name
 
 _SHORT_TEXT_CHARS: Final = 80  # a longer text is shown as a paragraph
+_TEXT_KEY: Final = ":text"  # ends the key of the part for the address of a file; no name of an input has a colon
+_NOT_ANSWERED: Final[tuple[Any, ...]] = (None, "", [], ())
+_NAMED: Final = re.compile(r"\A`[^`]+`: ")  # the input at the beginning of a remark; the part has its name above
+_MARK: Final = "⚠ "  # before the label of a part with a remark: Discord draws no colour in a form
 
 
 class FormKind(StrEnum):
@@ -51,7 +56,7 @@ class FormField:
     """One part of a form. Its answer is returned under ``key``.
 
     ``value`` prefills it; for a choice, it is the ``value`` of one of ``choices``. ``minimum`` and ``maximum`` are
-    numbers of characters, or of files.
+    numbers of characters, or of files. ``adds``: files go to those that are kept, and do not replace them.
     """
 
     key: str
@@ -64,6 +69,7 @@ class FormField:
     choices: tuple[Choice, ...] = ()
     minimum: int = 0
     maximum: int = TEXT_INPUT_CHARS
+    adds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +92,9 @@ class OptionForm:
             if part.required and isinstance(answer, str) and answer:
                 check_not_blank(part.key, answer)
         values = {
-            self._require_field(key).name: answer
-            for key, answer in answers.items()
-            if key != self.layout.advanced and answer not in (None, "", [], ())
+            self._require_field(part).name: self._add_kept(part, answer)
+            for part in self.fields
+            if (answer := self._answer(part, answers)) not in _NOT_ANSWERED
         }
         advanced = self.layout.advanced
         for pair in parse_pairs(str(answers.get(advanced) or ""), advanced):
@@ -104,8 +110,64 @@ class OptionForm:
                 raise BadOption(advanced, f"`{advanced}` sets `{self.layout.names[field.name]}` again. Keep only one.")
         return {**self.kept, **values}
 
-    def _require_field(self, key: str) -> Field:
-        return require_field(self.layout, key, key)
+    def collect_answers(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answers as they were given, by names that ``collect_entered`` accepts. Never raises."""
+        values: dict[str, Any] = {}
+        for part in self.fields:
+            answer = self._answer(part, answers)
+            field = self.layout.find_field(part.key.removesuffix(_TEXT_KEY))
+            if answer not in _NOT_ANSWERED and field is not None:
+                values[field.name] = self._add_kept(part, answer)
+        return {**self.kept, **values, self.layout.advanced: answers.get(self.layout.advanced) or None}
+
+    def fill(
+        self,
+        answers: Mapping[str, Any],
+        *,
+        known: Mapping[str, Any] | None = None,
+        complete: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None,
+    ) -> "FilledForm":
+        """Return the form as somebody filled it in; see FilledForm."""
+        return FilledForm(self, answers, known=known or {}, complete=complete)
+
+    def _answer(self, part: FormField, answers: Mapping[str, Any]) -> Any:
+        """Return the answer that counts: an upload replaces the address of a file."""
+        if part.key == self.layout.advanced:
+            return None
+        upload = answers.get(part.key.removesuffix(_TEXT_KEY)) if part.key.endswith(_TEXT_KEY) else None
+        return answers.get(part.key) if upload in _NOT_ANSWERED else None
+
+    def _add_kept(self, part: FormField, answer: Any) -> Any:
+        kept = self.kept.get(self._require_field(part).name) if part.adds else None
+        return answer if kept is None else [*(kept if isinstance(kept, list | tuple) else [kept]), *answer]
+
+    def _require_field(self, part: FormField) -> Field:
+        name = part.key.removesuffix(_TEXT_KEY)
+        return require_field(self.layout, name, name)
+
+
+@dataclass(frozen=True, slots=True)
+class FilledForm:
+    """A form and its answers.
+
+    ``known`` are values that it did not ask for, by the model's keys. ``complete`` makes the values of a run of the
+    answers, and may raise BadOption; without it, they are the answers and what is known.
+    """
+
+    form: OptionForm
+    answers: Mapping[str, Any]
+    known: Mapping[str, Any] = member(default_factory=dict)
+    complete: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+
+    def parse(self) -> dict[str, Any]:
+        """Return values for ``take_visibility`` and ``parse_options``; raise BadOption."""
+        values = self.form.parse_answers(self.answers)
+        return {**values, **self.known} if self.complete is None else self.complete(values)
+
+    def collect(self) -> dict[str, Any]:
+        """Return what was entered, as it is, for ``collect_entered``."""
+        values = self.form.collect_answers(self.answers)
+        return {**values, **self.known} if self.complete is None else {**self.known, **values}
 
 
 def _split_addresses(text: str) -> list[str]:
@@ -114,12 +176,12 @@ def _split_addresses(text: str) -> list[str]:
 
 
 def restore_values(
-    layout: OptionLayout, run_input: Mapping[str, Any], files: Sequence[InputFile | RemoteFile | str] = ()
+    layout: OptionLayout, run_input: Mapping[str, Any], files: Sequence[InputFile | RemoteFile | str | None] = ()
 ) -> dict[str, Any]:
     """Return a run's input as values for ``parse_options``, by the model's keys.
 
-    References are replaced by the ``files`` they refer to (or their addresses); a file that is no longer stored is left
-    out.
+    References are replaced by the ``files`` they refer to (or their addresses); a file that is no longer stored, or
+    None, is left out.
     """
     values: dict[str, Any] = {}
     for field in layout.fields:
@@ -137,32 +199,65 @@ def build_form(
     *,
     exclude: Collection[str] = (),
     max_components: int = MODAL_COMPONENTS,
+    remarks: Mapping[str, str] | None = None,
+    text: str = "",
 ) -> OptionForm:
     """Return a form prefilled with these values, by the model's keys, as ``restore_values`` returns them.
 
     ``exclude`` are keys that are not asked for because their values are known. ``max_components`` is the number of
-    parts that the form can have.
+    parts that the form can have. ``remarks`` say what is wrong with inputs, by their keys, or with ``advanced``: those
+    come first, and files that are added to one of them do not replace the others. ``text`` stands in ``advanced`` as it
+    is, before the inputs that have no part.
     """
-    known = dict(values or {})
-    fields = [field for field in _sort_by_importance(layout) if field.name not in exclude]
-    shown = fields if len(fields) <= max_components else fields[: max_components - 1]
-    parts = [part for field in shown if (part := _make_part(layout, field, known.get(field.name))) is not None]
-    part_keys = {part.key for part in parts}
-    others = [field for field in fields if layout.names[field.name] not in part_keys]
-    text, written = _format_values(layout, known, others)
-    if others:
-        parts.append(_make_advanced_part(layout, others, text))
-    prefilled = {part.key for part in parts if part.kind is not FormKind.FILES}
-    replaced = written | {field.name for field in shown if layout.names[field.name] in prefilled}
+    known, remarks = dict(values or {}), dict(remarks or {})
+    fields = [field for field in _sort_by_importance(layout, remarks) if field.name not in exclude]
+    made = {field.name: _make_parts(layout, field, known.get(field.name), remarks.get(field.name)) for field in fields}
+    shown = _choose_shown(made, max_components, needs_text=bool(text) or layout.advanced in remarks)
+    parts = [part for name in shown for part in made[name]]
+    others = [field for field in fields if field.name not in shown]
+    lines, written = _format_values(layout, known, others, room=TEXT_INPUT_CHARS - len(text))
+    if others or text or layout.advanced in remarks:
+        advanced = _make_advanced_part(layout, others, "\n".join(filter(None, [text, lines])))
+        remark = remarks.get(layout.advanced)
+        parts = [*parts, advanced] if remark is None else [_mark(advanced, remark), *parts]
+    prefilled = {name for name in shown if any(part.kind is not FormKind.FILES for part in made[name])}
     return OptionForm(
         layout=layout,
         fields=tuple(parts),
-        kept={key: value for key, value in known.items() if key not in replaced},
+        kept={key: kept for key, value in known.items() if (kept := _keep(value, key, prefilled, written)) is not None},
     )
 
 
-def _sort_by_importance(layout: OptionLayout) -> list[Field]:
+def _choose_shown(made: Mapping[str, Sequence[FormField]], max_components: int, *, needs_text: bool) -> list[str]:
+    """Return the keys of the inputs that have parts of their own; all others share one more part."""
+    shown = [name for name, parts in made.items() if parts]
+    needs_text = needs_text or len(shown) < len(made)
+    if sum(len(made[name]) for name in shown) + needs_text <= max_components:
+        return shown
+    room = max_components - 1
+    fitting: list[str] = []
+    for name in shown:
+        room -= len(made[name])
+        if room < 0:
+            break
+        fitting.append(name)
+    return fitting
+
+
+def _keep(value: Any, key: str, prefilled: Collection[str], written: Collection[str]) -> Any:
+    """Return what applies of a value unless an answer replaces it: all that the form does not show, such as files."""
+    if key in written:
+        return None
+    if key not in prefilled:
+        return value
+    files = [part for part in value if not isinstance(part, str)] if isinstance(value, list | tuple) else []
+    return files or None
+
+
+def _sort_by_importance(layout: OptionLayout, first: Collection[str]) -> list[Field]:
     def rank(field: Field) -> int:
+        if field.name in first:
+            return -1
         if field.name == layout.prompt_field:
             return 0
         if field.name in layout.required:
@@ -172,6 +267,53 @@ def _sort_by_importance(layout: OptionLayout) -> list[Field]:
         return 2 if field.accepts_files else 3
 
     return sorted(layout.fields, key=rank)
+
+
+def _make_parts(layout: OptionLayout, field: Field, value: Any, remark: str | None) -> list[FormField]:
+    """Return the form's parts for a field, none if its value cannot be shown in one."""
+    if remark is None:
+        part = _make_part(layout, field, value)
+        return [] if part is None else [part]
+    if field.accepts_files:
+        return _make_marked_file_parts(layout, field, value, remark)
+    if is_secret_name(field.name):
+        value = None
+    elif isinstance(value, str) and len(value) > TEXT_INPUT_CHARS:
+        value = value[:TEXT_INPUT_CHARS]
+        remark = f"{_('Only the first 4,000 characters fit here.')} {remark}"
+    part = _make_part(layout, field, value) or _make_part(layout, field, None)
+    return [] if part is None else [_mark(part, remark)]
+
+
+def _make_marked_file_parts(layout: OptionLayout, field: Field, value: Any, remark: str) -> list[FormField]:
+    """Return a part to attach a file; before it, one for what was typed in place of a file, if it was."""
+    given = value if isinstance(value, list | tuple) else [] if value is None else [value]
+    typed = " ".join(part for part in given if isinstance(part, str))
+    kept = len(given) - sum(isinstance(part, str) for part in given)
+    name, label = layout.names[field.name], truncate(humanize_key(field.name).capitalize(), LABEL_CHARS)
+    adds = field.kind is FieldKind.FILES
+    attach = replace(_make_file_part(field, name, label, "", has_value=kept > 0), adds=adds)
+    if not typed:
+        stays = ngettext("{count} other file stays.", "{count} other files stay.", kept).format(count=kept)
+        return [_mark(attach, remark, more=f" {stays}" if adds and kept else "")]
+    text = FormField(
+        key=f"{name}{_TEXT_KEY}",
+        kind=FormKind.LINE,
+        label=truncate(_("{input}: address or @name").format(input=label), LABEL_CHARS),
+        description="",
+        value=typed[:TEXT_INPUT_CHARS],
+    )
+    return [_mark(text, remark), replace(attach, description=_("Or attach a file"))]
+
+
+def _mark(part: FormField, remark: str, *, more: str = "") -> FormField:
+    """Return a part that says what is wrong, and ``more``: Discord's forms show plain text only."""
+    plain = single_line(_NAMED.sub("", remark).replace("`", "").replace("**", ""))
+    return replace(
+        part,
+        label=truncate(f"{_MARK}{part.label}", LABEL_CHARS),
+        description=truncate(plain, LABEL_DESCRIPTION_CHARS - len(more)) + more,
+    )
 
 
 def _make_part(layout: OptionLayout, field: Field, value: Any) -> FormField | None:
@@ -220,7 +362,7 @@ def _make_file_part(field: Field, key: str, label: str, description: str, *, has
         key=key,
         kind=FormKind.FILES,
         label=label,
-        description="Leave empty to keep the current file" if has_value else description,
+        description=_("Leave empty to keep the current file") if has_value else description,
         # Never required: a kept file will do, or an address in the advanced paragraph of a form that has one.
         # ``parse_options`` asks for what is missing.
         required=False,
@@ -239,7 +381,14 @@ def _find_selected(choices: Sequence[Choice], value: Any) -> str:
     if value is None:
         return ""
     text = str(value)
-    return next((str(choice.value) for choice in choices if text in (choice.label, str(choice.model_value))), "")
+    return next(
+        (
+            str(choice.value)
+            for choice in choices
+            if text in (choice.label, str(choice.model_value)) or text == str(choice.value)
+        ),
+        "",
+    )
 
 
 def _min_chars(field: Field) -> int:
@@ -253,19 +402,24 @@ def _max_chars(field: Field) -> int:
 
 def _make_advanced_part(layout: OptionLayout, fields: Sequence[Field], text: str) -> FormField:
     names = ", ".join(layout.names[field.name] for field in fields)
-    example = f"{layout.names[fields[0].name]}={'https://…' if fields[0].accepts_files else '…'}"
+    description, example = "", "key=value"
+    if fields:
+        description = _("Any of: {names}").format(names=names)
+        example = f"{layout.names[fields[0].name]}={'https://…' if fields[0].accepts_files else '…'}"
     return FormField(
         key=layout.advanced,
         kind=FormKind.PARAGRAPH,
-        label="More inputs (one key=value per line)",
-        description=truncate(f"Any of: {names}", LABEL_DESCRIPTION_CHARS),
-        value=text,
+        label=_("More inputs (one key=value per line)"),
+        description=truncate(description, LABEL_DESCRIPTION_CHARS),
+        value=text[:TEXT_INPUT_CHARS],
         placeholder=truncate(example, LABEL_DESCRIPTION_CHARS),
     )
 
 
-def _format_values(layout: OptionLayout, values: Mapping[str, Any], fields: Iterable[Field]) -> tuple[str, set[str]]:
-    """Return the values as ``key=value`` lines, and the keys of those that fit into the paragraph."""
+def _format_values(
+    layout: OptionLayout, values: Mapping[str, Any], fields: Iterable[Field], *, room: int
+) -> tuple[str, set[str]]:
+    """Return the values as ``key=value`` lines, and the keys of those that fit into so many characters."""
     lines: list[str] = []
     written: set[str] = set()
     length = 0
@@ -274,7 +428,7 @@ def _format_values(layout: OptionLayout, values: Mapping[str, Any], fields: Iter
         if value is None or is_secret_name(field.name) or (field.accepts_files and not _are_addresses(value)):
             continue
         line = format_pairs([(layout.names[field.name], _format_input(field, value))])
-        if length + len(line) + 1 <= TEXT_INPUT_CHARS:
+        if length + len(line) + 1 <= room:
             lines.append(line)
             written.add(field.name)
             length += len(line) + 1
@@ -302,7 +456,7 @@ def _format_input(field: Field, value: Any) -> str:
     return str(value)
 
 
-def _restore_files(value: Any, files: Sequence[InputFile | RemoteFile | str]) -> Any:
+def _restore_files(value: Any, files: Sequence[InputFile | RemoteFile | str | None]) -> Any:
     """Replace references by the files they refer to; None if none of the files is stored."""
     if isinstance(value, list):
         return [file for part in value if (file := _restore_files(part, files)) is not None] or None

@@ -66,7 +66,9 @@ def apply_server_rules(
     _check_block(situation.block)
     _check_command(actor, command, rules.command_rule(command))
     if run_input is not None and (word := find_refused_word(run_input, rules.refused_words)) is not None:
-        raise Refused(_("“{word}” isn't allowed in this server. Change it and try again.").format(word=_plain(word)))
+        name = next(key for key, value in run_input.items() if find_refused_word({key: value}, [word]) is not None)
+        sentence = _("“{word}” isn't allowed in this server. Change it and try again.").format(word=_plain(word))
+        raise Refused(sentence, about=name)
     covered = Visibility.SPOILER if rules.spoiler else Visibility.PUBLIC
     if not actor.is_bot_member:
         return RunTerms(guild_id=situation.guild_id, visibility=covered, checker=rules.checker)

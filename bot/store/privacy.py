@@ -18,6 +18,7 @@ from bot.store import creations, full_text, gallery, queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.money_privacy import count_spending, erase_spending, export_spending
+from bot.store.refused_runs import count_refused_runs, erase_refused_runs, export_refused_runs
 from bot.store.saved_chains import count_chains, erase_chains, export_chains
 from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
 from bot.store.tables import (
@@ -132,6 +133,7 @@ class StoredCounts:
     chains: int = 0
     spent: int = 0
     spent_since: date | None = None
+    refused_runs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
         chains=count_chains(connection, author_id),
         spent=spent,
         spent_since=spent_since,
+        refused_runs=count_refused_runs(connection, author_id),
     )
 
 
@@ -195,6 +198,7 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     gallery.recount_stars(connection, starred)
     creations.erase(connection, author_id)
     erase_chains(connection, author_id)
+    erase_refused_runs(connection, author_id)
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount
 
 
@@ -261,6 +265,7 @@ def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
         "gallery_consent": _export_rows(connection, _SELECT_CONSENT, values),
         **creations.export(connection, author_id),
         **export_chains(connection, author_id),
+        **export_refused_runs(connection, author_id),
     }
 
 

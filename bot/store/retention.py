@@ -20,6 +20,7 @@ from bot.store.chain_runs import delete_lost_chains
 from bot.store.database import Database
 from bot.store.money_privacy import delete_expired_spending
 from bot.store.quota import DAY
+from bot.store.refused_runs import delete_old_refused_runs
 from bot.store.server_privacy import delete_expired_server_records
 from bot.store.shares import delete_left
 from bot.store.tables import Time, erased_runs, result_reactions, run_files, runs
@@ -108,6 +109,7 @@ async def delete_expired(
     before = now - REACTIONS_KEPT
     await database.write(lambda connection: connection.execute(_DELETE_REACTIONS, {"before": before}).rowcount)
     await database.write(delete_lost_chains)
+    await database.write(lambda connection: delete_old_refused_runs(connection, now=now))
     counts = ExpiredCounts(
         runs=await _apply_in_batches(database, _EXPIRED_RUNS, delete_rows, before=_subtract(now, runs_for)),
         files=await _apply_in_batches(database, _RUNS_WITH_FILES, delete_files, before=_subtract(now, files_for)),

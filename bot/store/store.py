@@ -28,6 +28,7 @@ from bot.store.prediction_ends import PredictionEnds
 from bot.store.preferences import PreferenceRows
 from bot.store.presets import Presets
 from bot.store.process_lock import ProcessLock
+from bot.store.refused_runs import RefusedRuns
 from bot.store.reports import Reports
 from bot.store.results import Results
 from bot.store.runs import Runs
@@ -65,6 +66,7 @@ class Store:
         self.servers = Servers(database)
         self.reports = Reports(database)
         self.picture_checks = PictureChecks(database)
+        self.refused_runs = RefusedRuns(database)
 
     @classmethod
     async def open(

@@ -723,3 +723,25 @@ Index(
     sqlite_where=_FOR_EVERYBODY,
     postgresql_where=_FOR_EVERYBODY,
 )
+
+# What was entered for runs that were refused, for some minutes. See ``bot.store.refused_runs``.
+refused_runs = Table(
+    "refused_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", BigInteger, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("chain", ValidText),
+    Column("entered", Json, nullable=False),
+    Column("text", ValidText, nullable=False),
+    Column("files", Json, nullable=False),
+    Column("remarks", Json, nullable=False),
+    Column("again_run_id", Text),
+    Column("parent_run_id", Text),
+    Column("parent_output", Integer),
+    Column("visibility", Text),
+    Column("created_at", Time, nullable=False),
+)
+Index("refused_runs_by_person", refused_runs.c.person_id, refused_runs.c.created_at)
+Index("refused_runs_by_time", refused_runs.c.created_at)

@@ -232,4 +232,34 @@ def _switch_subject(command: Command) -> str:
     return f"{command.name} {(command.target.version or _NEWEST)[:_VERSION_CHARS]}"
 
 
-PERSISTENT_BUTTONS: Final = (RunButton, ModelButton, ModelSelect, SampleButton)
+class RefusedRunAction(StrEnum):
+    """What a button under a refusal does."""
+
+    FIX = "fix"
+    TRY_AGAIN = "again"
+
+
+class RefusedRunButton(
+    ui.DynamicItem[ui.Button[Any]],
+    template=re.compile(rf"refused:(?P<action>{'|'.join(RefusedRunAction)}):(?P<id>{RUN_ID_PATTERN})", re.ASCII),
+):
+    """A button of a refused run. Pressing it dispatches the event ``refused_run_button`` to the cogs."""
+
+    def __init__(self, action: RefusedRunAction, refused_id: str) -> None:
+        label = _("Fix it") if action is RefusedRunAction.FIX else _("Try again")
+        custom_id = f"refused:{action}:{refused_id}"
+        super().__init__(ui.Button(label=label, style=discord.ButtonStyle.primary, custom_id=custom_id))
+        self.action = action
+        self.refused_id = refused_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(RefusedRunAction(match["action"]), match["id"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        interaction.client.dispatch("refused_run_button", interaction, self.action, self.refused_id)
+
+
+PERSISTENT_BUTTONS: Final = (RunButton, ModelButton, ModelSelect, SampleButton, RefusedRunButton)

@@ -17,24 +17,25 @@ from bot.money.budgets import BudgetExceeded
 from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
 from bot.ui.first_response import delete_response, follow_up_privately, is_answered_elsewhere, send_privately
+from bot.ui.not_started import NotStarted, not_started_card
 from bot.ui.render import money, strings
 from bot.ui.requests import REQUEST_ERRORS
 
 log = structlog.get_logger(__name__)
 
 
-async def respond(interaction: discord.Interaction[Any], sentence: str) -> None:
-    """Show ``sentence`` to the person alone.
+async def respond(interaction: discord.Interaction[Any], sentence: str, *, card: ui.LayoutView | None = None) -> None:
+    """Show ``sentence`` to the person alone, or the ``card`` that says it.
 
     A deferred public response cannot turn private, so it is deleted first; what follows it may be private again.
     """
     text = truncate_utf16(clean_text(sentence), CONTENT_CHARS)
     if not interaction.response.is_done():
-        await send_privately(interaction, text)
+        await send_privately(interaction, text, view=card)
         return
     if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
         await delete_response(interaction)
-    await follow_up_privately(interaction, text)
+    await follow_up_privately(interaction, text, view=card)
 
 
 async def respond_with_card(interaction: discord.Interaction[Any], card: ui.LayoutView) -> None:
@@ -53,8 +54,10 @@ async def report_error(interaction: discord.Interaction[Any], error: BaseExcepti
     sentence = explain_error(interaction, error)
     if discord.utils.utcnow() - interaction.created_at > INTERACTION_TOKEN_LIFE:
         return
+    cause = getattr(error, "original", error)
+    card = not_started_card(sentence, cause) if isinstance(cause, NotStarted) else None
     try:
-        await respond(interaction, sentence)
+        await respond(interaction, sentence, card=card)
     except REQUEST_ERRORS as refused:
         log.warning("error_not_reported", interaction=interaction.id, error=str(refused))
 
@@ -62,6 +65,8 @@ async def report_error(interaction: discord.Interaction[Any], error: BaseExcepti
 def explain_error(interaction: discord.Interaction[Any], error: BaseException) -> str:
     """Return the sentence for an error; log the error with its traceback if it is not the person's doing."""
     cause = getattr(error, "original", error)
+    if isinstance(cause, NotStarted):
+        cause = cause.reason
     if isinstance(cause, QuotaExceeded):
         return strings.explain_quota(cause)
     if isinstance(cause, BudgetExceeded):

@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
-from bot.catalog.chains import Chain, ChainStep, ConfiguredChains, build_chain
+from bot.catalog.chains import ConfiguredChains
 from bot.catalog.resolve import parse_command_name
 from bot.client import Replicord
 from bot.clock import Clock
@@ -40,6 +40,7 @@ from bot.ui.render.cards import Entry, Tone, list_card, sentence_card
 from bot.ui.render.markdown import one_line
 from bot.ui.render.results import MenuEntry
 from bot.ui.reuse import Reuse
+from cogs.chain.finder import ChainFinder
 from cogs.chain.form import ChainForm
 from cogs.chain.starter import ChainStarter
 from cogs.permissions import Editors, check_reuse
@@ -72,6 +73,7 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
         *,
         chains: SavedChains,
         configured: ConfiguredChains,
+        finder: ChainFinder,
         runs: Runs,
         catalog: Catalog,
         starter: ChainStarter,
@@ -80,6 +82,7 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
     ) -> None:
         self._chains = chains
         self._configured = configured
+        self._finder = finder
         self._runs = runs
         self._catalog = catalog
         self._starter = starter
@@ -131,7 +134,7 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
 
     async def _save(self, interaction: Interaction, name: str, last: Run, *, for_everybody: bool) -> None:
         steps = await self._read_steps(last, interaction.user.id)
-        self._build(name, steps)  # refused if a step gives or takes no picture
+        self._finder.build(name, steps)  # refused if a step gives or takes no picture
         saved = SavedChain(
             author_id=interaction.user.id,
             name=name,
@@ -154,12 +157,12 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
     @app_commands.describe(name="The chain to run")
     async def run(self, interaction: Interaction, name: str) -> None:
         """Show the form of the first step; submitting it starts the chain."""
-        chain = await self._find(interaction.user.id, parse_command_name(name))
+        chain = await self._finder.find(interaction.user.id, parse_command_name(name))
         await self._starter.check(interaction, chain)
         form = build_form(chain.layout)
 
         async def start_chain(answer: Interaction, answers: Answers) -> None:
-            await self._starter.start(answer, form.parse_answers(answers), chain=chain)
+            await self._starter.start(answer, form.fill(answers), chain=chain)
 
         await send_modal(interaction, FormModal(form, title=words.form_title(chain.name), submitted=start_chain))
 
@@ -256,25 +259,6 @@ class ChainCommands(commands.GroupCog, group_name="chain", group_description="Se
             raise Refused(words.explain_no_line())
         first = SavedStep(command=line[0].command, input={})
         return (first, *(_read_step(run, user) for run in line[1:]))
-
-    async def _find(self, user: int, name: str) -> Chain:
-        saved = await self._chains.find(user, name)
-        if saved is not None:
-            return self._build(saved.name, saved.steps)
-        configured = self._configured.get(name)
-        if configured is None:
-            raise Refused(words.explain_unknown_chain(name))
-        return configured
-
-    def _build(self, name: str, steps: Sequence[SavedStep]) -> Chain:
-        """Return the chain as it can be run now; raise Refused if a command is gone, or no longer fits."""
-        built = []
-        for step in steps:
-            command = self._catalog.get(step.command)
-            if command is None:
-                raise Refused(words.explain_no_command(step.command))
-            built.append(ChainStep(command=command, input=step.input, picture=step.picture))
-        return build_chain(name, built)
 
 
 def _read_step(run: Run, user: int) -> SavedStep:

@@ -10,7 +10,9 @@ from bot.runs.pricing import Pricing
 from bot.settings import ChainSpec
 from bot.store.store import Store
 from cogs.chain.cog import ChainCommands
+from cogs.chain.finder import ChainFinder
 from cogs.chain.starter import ChainStarter
+from cogs.fix_it.refused_runs import RefusedRunKeeper
 from cogs.input_reader import InputReader
 from cogs.permissions import Editors, RunAccess
 from cogs.personal_inputs import PersonalInputs
@@ -18,7 +20,10 @@ from cogs.reply_places import ReplyPlaces
 
 
 class ChainParts:
-    """``configured`` are the chains of the configuration, ``starter`` starts any, and ``commands`` is /chain."""
+    """``configured`` are the chains of the configuration, ``commands`` is /chain.
+
+    ``finder`` finds a chain by its name, and ``starter`` starts any.
+    """
 
     def __init__(
         self,
@@ -31,6 +36,7 @@ class ChainParts:
         inputs: InputReader,
         personal: PersonalInputs,
         places: ReplyPlaces,
+        refused: RefusedRunKeeper,
         pricing: Pricing,
         ask_above: int | None,
         editors: Editors,
@@ -45,14 +51,17 @@ class ChainParts:
             inputs=inputs,
             personal=personal,
             places=places,
+            refused=refused,
             pricing=pricing,
             ask_above=ask_above,
             clock=clock,
             new_id=new_id,
         )
+        self.finder = ChainFinder(saved=store.saved_chains, configured=self.configured, catalog=catalog)
         self.commands = ChainCommands(
             chains=store.saved_chains,
             configured=self.configured,
+            finder=self.finder,
             runs=store.runs,
             catalog=catalog,
             starter=self.starter,

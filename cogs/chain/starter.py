@@ -1,10 +1,9 @@
 """Turn an interaction into a chain: the options of its first step, rights for every step, start."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import discord
 
@@ -30,6 +29,7 @@ from bot.ui.render.chains import explain_missing_files
 from bot.ui.render.strings import RUN_DELETED
 from bot.visibility import Visibility, stricter_visibility
 from cogs.cost_question import Answer, ask_about_cost
+from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper, Values, entered_values
 from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess, actor_of, check_repeatable
 from cogs.personal_inputs import PersonalInputs
@@ -51,6 +51,7 @@ class ChainStarter:
         inputs: InputReader,
         personal: PersonalInputs,
         places: ReplyPlaces,
+        refused: RefusedRunKeeper,
         pricing: Pricing,
         ask_above: int | None,
         clock: Clock,
@@ -62,6 +63,7 @@ class ChainStarter:
         self._inputs = inputs
         self._personal = personal
         self._places = places
+        self._refused = refused
         self._pricing = pricing
         self._ask_above = ask_above
         self._clock = clock
@@ -72,15 +74,40 @@ class ChainStarter:
         await self._access.check_chain(interaction, chain)
 
     async def start(
-        self, interaction: Interaction, values: Mapping[str, Any], *, chain: Chain, is_confirmed: bool = False
+        self,
+        interaction: Interaction,
+        values: Values,
+        *,
+        chain: Chain,
+        refused_id: str | None = None,
+        is_confirmed: bool = False,
     ) -> Run | None:
         """Acknowledge the interaction, download the files and start the first step.
 
-        ``values`` go by option name, as for a run. Raises UserError if the chain cannot start; nothing is billed then.
-        Returns None if a question about what all of its steps cost comes first.
+        ``values`` and ``refused_id`` are as for a run. Raises NotStarted if the chain cannot start, Refused if the
+        person may not run one of its steps; nothing is billed then. Returns None if a question about what all of its
+        steps cost comes first.
         """
-        given = values
         first = chain.steps[0].command
+        attempt = Attempt(
+            command=first.name,
+            target=str(first.target),
+            layout=chain.layout,
+            values=entered_values(values),
+            chain=chain.name,
+            refused_id=refused_id,
+        )
+        async with self._refused.guard(interaction, attempt):
+            return await self._start(interaction, attempt, values, chain=chain, is_confirmed=is_confirmed)
+
+    async def _start(
+        self, interaction: Interaction, attempt: Attempt, values: Values, *, chain: Chain, is_confirmed: bool
+    ) -> Run | None:
+        await self.check(interaction, chain)
+        attempt.is_allowed = True
+        first = chain.steps[0].command
+        values = attempt.values = await self._personal.recall_prompt(interaction, chain.layout, attempt.read(values))
+        given = values
         values, chosen = take_visibility(chain.layout, values)
         preferences = await self._personal.get_preferences(interaction.user.id)
         placement = await self._personal.place(interaction, chain.layout, values, chosen=preferences)
@@ -89,8 +116,10 @@ class ChainStarter:
         if not is_confirmed and await self._asks(
             interaction,
             steps,
-            run_it=partial(self.start, values=given, chain=chain, is_confirmed=True),
-            change_it=partial(self._change, chain=chain, options=options, placement=placement),
+            run_it=partial(self.start, values=given, chain=chain, refused_id=attempt.refused_id, is_confirmed=True),
+            change_it=partial(
+                self._change, chain=chain, options=options, placement=placement, refused_id=attempt.refused_id
+            ),
         ):
             return None
         server = server_quota(terms)
@@ -226,7 +255,13 @@ class ChainStarter:
         return True
 
     async def _change(
-        self, interaction: Interaction, *, chain: Chain, options: ParsedOptions, placement: Placement
+        self,
+        interaction: Interaction,
+        *,
+        chain: Chain,
+        options: ParsedOptions,
+        placement: Placement,
+        refused_id: str | None,
     ) -> None:
         """Open the form of the first step; what was attached stays unless it is replaced."""
         files = [as_given(file) for file in options.files]
@@ -235,7 +270,7 @@ class ChainStarter:
         form = build_form(chain.layout, values)
 
         async def start_chain(answer: Interaction, answers: Answers) -> None:
-            await self.start(answer, form.parse_answers(answers), chain=chain)
+            await self.start(answer, form.fill(answers), chain=chain, refused_id=refused_id)
 
         await send_modal(interaction, FormModal(form, title=chain.title, submitted=start_chain))
 

@@ -3,7 +3,7 @@
 Everything that can refuse the run does so in private, before anything is sent to a backend.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,7 +27,7 @@ from bot.characters.placement import restore_written
 from bot.errors import Refused, UserError
 from bot.limits import MODAL_COMPONENTS, TEXT_INPUT_CHARS
 from bot.media.types import find_references
-from bot.options.form import OptionForm, build_form, restore_values
+from bot.options.form import FilledForm, OptionForm, build_form, restore_values
 from bot.outputs.parse import RawText, parse_output
 from bot.runs import Run, parse_target
 from bot.store.errors import QuotaExceeded
@@ -176,7 +176,7 @@ class NextFlow:
         async def start_run(answer: Interaction, answers: Answers) -> None:
             await refresh_message(answer)
             # The picture that is described decides who may see what is made of the description.
-            await self._starter.start(answer, form.parse_answers(answers), command=command, parent=run.parent)
+            await self._starter.start(answer, form.fill(answers), command=command, parent=run.parent)
 
         await send_modal(interaction, FormModal(form, title=f"/{command.name}", submitted=start_run))
 
@@ -259,7 +259,7 @@ class NextFlow:
         form = _build_form(choice.command, choice.offer.action)
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
-            await self._start(answer, choice, picture, values=form.parse_answers(answers), question=question)
+            await self._start(answer, choice, picture, form=form.fill(answers), question=question)
 
         note = describe_picked(picture.number if choice.subject.run is not None else None, picture.filename)
         is_use = choice.offer.action is NextAction.USE
@@ -272,7 +272,7 @@ class NextFlow:
         choice: Choice,
         picture: Picture | None,
         *,
-        values: Mapping[str, Any] | None = None,
+        form: FilledForm | None = None,
         question: Question | None = None,
         is_confirmed: bool = False,
     ) -> None:
@@ -281,9 +281,10 @@ class NextFlow:
         elif question is not None and not interaction.response.is_done():
             await defer(interaction)  # the card goes, and what is read first may take longer than Discord waits
         await self._check_still_there(choice.subject, picture)
+        values = await self._values(interaction, choice, picture)
         await self._starter.start(
             interaction,
-            {**(values or {}), **await self._values(interaction, choice, picture)},
+            values if form is None else replace(form, known=values),
             command=choice.command,
             parent=choice.subject.parent(picture),
             visibility=Visibility.PRIVATE if choice.offer.action is NextAction.DESCRIBE else None,

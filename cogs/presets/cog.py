@@ -137,7 +137,8 @@ class PresetCommands(
         form = build_form(plan.open)
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
-            await self._starter.start(answer, plan.complete(form.parse_answers(answers)), command=command)
+            filled = form.fill(answers, known=plan.values, complete=plan.complete)
+            await self._starter.start(answer, filled, command=command)
 
         return FormModal(form, title=preset.name, submitted=start_run)
 
@@ -152,7 +153,7 @@ class PresetCommands(
         form = build_form(command.layout, values)
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
-            await self._starter.start(answer, form.parse_answers(answers), command=command)
+            await self._starter.start(answer, form.fill(answers), command=command)
 
         return FormModal(form, title=preset.name, submitted=start_run)
 

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ from bot.ui.render.privacy import (
     not_your_question,
     nothing_erased,
 )
+from bot.ui.render.refused_runs import describe_refused_runs
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from cogs.presets.published import PublishedPresets
 
@@ -73,13 +74,16 @@ class PrivacyCommands(
         wake_keeper: Callable[[], None],
         published: PublishedPresets,
         clock: Clock,
+        forget_refused: Callable[[int], Awaitable[None]],
     ) -> None:
+        """``forget_refused`` deletes what is beside the database of a person's refused runs."""
         self._clock = clock
         self._erasing: set[int] = set()
         self._runs = runs
         self._gallery = gallery
         self._wake_keeper = wake_keeper
         self._published = published
+        self._forget_refused = forget_refused
         self._keep = keep
         self._on_replicate = on_replicate
 
@@ -139,6 +143,7 @@ class PrivacyCommands(
     async def _erase(self, interaction: Interaction, *, messages: bool) -> str:
         """Erase a person's data, and with ``messages`` what the bot sent about it; return what was done."""
         erased = await self._runs.erase(interaction.user.id, messages=messages)
+        await self._forget_refused(interaction.user.id)
         if messages:
             await self._clear_direct_messages(interaction.user)
         self._wake_keeper()
@@ -180,6 +185,8 @@ def _describe(counts: StoredCounts) -> Iterator[str]:
     if counts.chains:
         yield format_saved_chains(counts.chains)
     yield from describe_spending(counts)
+    if counts.refused_runs:
+        yield describe_refused_runs(counts.refused_runs)
 
 
 def _to_json(stored: Mapping[str, Any], limit: int) -> tuple[bytes, bool]:

@@ -40,6 +40,6 @@ class RunForms:
         form = build_form(command.layout)
 
         async def start_run(interaction: Interaction, answers: Answers) -> None:
-            await self._starter.start(interaction, form.parse_answers(answers), command=command)
+            await self._starter.start(interaction, form.fill(answers), command=command)
 
         return FormModal(form, title=f"Run {command.target.name}", submitted=start_run)

@@ -8,11 +8,10 @@ import structlog
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
-from bot.characters.placement import restore_written
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.media.types import find_references
-from bot.options.form import build_form, restore_values
+from bot.options.form import build_form
 from bot.runs import Run, parse_target
 from bot.runs.engine import CancelResult, Engine
 from bot.store.errors import StoreError
@@ -31,6 +30,8 @@ from bot.ui.respond import respond, respond_with_card
 from bot.ui.reuse import Reuse
 from cogs.chain.starter import ChainStarter
 from cogs.deferred_modal import open_modal
+from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper
+from cogs.fix_it.run_values import restore_run
 from cogs.permissions import RunAccess, check_repeatable, check_reuse
 from cogs.start_run import RunStarter
 
@@ -53,6 +54,7 @@ class RunButtons(commands.Cog):
         starter: RunStarter,
         chain_starter: ChainStarter,
         access: RunAccess,
+        refused: RefusedRunKeeper,
         replies: ReplyRegistry,
     ) -> None:
         self._engine = engine
@@ -61,6 +63,7 @@ class RunButtons(commands.Cog):
         self._starter = starter
         self._chain_starter = chain_starter
         self._access = access
+        self._refused = refused
         self._replies = replies
 
     @commands.Cog.listener()
@@ -79,7 +82,7 @@ class RunButtons(commands.Cog):
             case Action.DETAILS:
                 await self._show_details(interaction, run)
             case Action.AGAIN:
-                await self._run_again(interaction, run)
+                await self.run_again(interaction, run)
             case Action.EDIT:
                 await self._edit(interaction, run)
             case Action.REFRESH:
@@ -135,11 +138,30 @@ class RunButtons(commands.Cog):
         check_reuse(run, Reuse.INPUTS, user_id=interaction.user.id, first=first)
         await respond_with_card(interaction, details_card(run, is_author=interaction.user.id == run.author_id))
 
-    async def _run_again(self, interaction: Interaction, run: Run) -> None:
-        if run.chain is not None:
-            await self._chain_starter.again(interaction, run, run.chain)
-            return
-        check_repeatable(run, user_id=interaction.user.id)
+    async def run_again(self, interaction: Interaction, run: Run, *, refused_id: str | None = None) -> Run | None:
+        """Start a run again for the person of the interaction, as ``RunStarter.again``, or its whole chain.
+
+        ``refused_id``: it was refused before under this id. Raises NotStarted, or Refused if they may not.
+        """
+        user = interaction.user.id
+        attempt = Attempt(
+            command=run.command,
+            target=run.target,
+            again_run_id=run.id,
+            visibility=run.visibility,
+            refused_id=refused_id,
+            may_fix=run.chain is None,
+        )
+        if run.chain is None:
+            check_repeatable(run, user_id=user)
+        async with self._refused.guard(interaction, attempt):
+            if run.chain is not None:
+                return await self._chain_starter.again(interaction, run, run.chain)
+            await self._access.decide(interaction, command=run.command, target=parse_target(run.target))
+            attempt.is_allowed = True
+            return await self._repeat(interaction, run)
+
+    async def _repeat(self, interaction: Interaction, run: Run) -> Run | None:
         target = parse_target(run.target)
         decision = await self._access.decide(interaction, command=run.command, target=target, run_input=run.input)
         files = await self._runs.list_files(run.id)
@@ -147,12 +169,12 @@ class RunButtons(commands.Cog):
         if missing and missing <= run.written.keys() and not any(find_references(run.written[key]) for key in missing):
             # All that expired are copies of characters, which are still there.
             command = decision.command or await self._catalog.resolve_model(target)
-            values = restore_values(command.layout, run.input, files)
-            await self._starter.start(interaction, restore_written(values, run.written, files), command=command)
-            return
+            is_author = interaction.user.id == run.author_id
+            values = restore_run(command.layout, run, files, is_author=is_author).values
+            return await self._starter.start(interaction, values, command=command)
         if missing:
             raise Refused(explain_missing_files(run))
-        await self._starter.again(interaction, run, files, change_it=partial(self._edit, run=run))
+        return await self._starter.again(interaction, run, files, change_it=partial(self._edit, run=run))
 
     async def _edit(self, interaction: Interaction, run: Run) -> None:
         first = await self._chain_starter.find_first(run.chain) if run.chain is not None else None
@@ -165,14 +187,11 @@ class RunButtons(commands.Cog):
             return command or await self._catalog.resolve_model(target)
 
         def build_modal(loaded: Command) -> FormModal:
-            values = restore_values(loaded.layout, run.input, files)
-            if interaction.user.id == run.author_id:  # the names in it are of their characters
-                values = restore_written(values, run.written, files)
-            form = build_form(loaded.layout, values)
+            restored = restore_run(loaded.layout, run, files, is_author=interaction.user.id == run.author_id)
+            form = build_form(loaded.layout, restored.values, remarks=restored.remarks)
 
             async def start_run(answer: Interaction, answers: Answers) -> None:
-                values = form.parse_answers(answers)
-                await self._starter.start(answer, values, command=loaded, visibility=run.visibility)
+                await self._starter.start(answer, form.fill(answers), command=loaded, visibility=run.visibility)
 
             return FormModal(form, title=f"Edit /{loaded.name}", submitted=start_run)
 

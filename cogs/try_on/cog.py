@@ -96,7 +96,7 @@ class TryOn(commands.Cog):
         asks_prompt = layout.prompt_field is not None
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
-            await self._starter.start(answer, form.parse_answers(answers), command=command, parent=RunParent(run.id))
+            await self._starter.start(answer, form.fill(answers), command=command, parent=RunParent(run.id))
 
         return FormModal(
             form,

@@ -88,7 +88,7 @@ class UseAsSubject(commands.Cog):
         async def start_run(answer: Interaction, answers: Answers) -> None:
             answers = dict(answers)
             image = images[int(str(answers.pop(_IMAGE_KEY, 0)))]
-            await self._starter.start(answer, {**form.parse_answers(answers), image_input: image}, command=command)
+            await self._starter.start(answer, form.fill(answers, known={image_input: image}), command=command)
             if question is not None:
                 with suppress(*REQUEST_ERRORS):
                     await delete_response(question)

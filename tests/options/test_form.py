@@ -188,3 +188,60 @@ def test_deleted_files_are_not_restored() -> None:
     layout = layout_of({"image": URI, "images": {"type": "array", "items": URI}})
     values = restore_values(layout, {"image": "file:3", "images": ["file:0", "file:9", "https://a.example"]}, (PHOTO,))
     assert values == {"images": [PHOTO, "https://a.example"]}
+
+
+def test_the_wrong_input_comes_first_and_says_why() -> None:
+    values = {"prompt": "A knight", "subject": PHOTO, "seed": "many"}
+    remark = "`seed` must be a whole number (you entered many)."
+    form = build_form(default_layout(), values, remarks={"seed": remark})
+    first = form.fields[0]
+    assert (first.key, first.label, first.value) == ("seed", "⚠ Seed", "many")
+    assert first.description == "seed must be a whole number (you entered many)."
+    assert part(form, "prompt").value == "A knight"
+    assert form.kept == {"subject": PHOTO}
+    assert len(form.fields) == 5
+
+
+def test_malformed_text_is_given_back_as_it_was() -> None:
+    form = build_form(default_layout(), {"prompt": "x"}, remarks={"advanced": "no ="}, text="nothing")
+    assert (form.fields[0].key, form.fields[0].value) == ("advanced", "nothing")
+    assert len(form.fields) <= 5
+
+
+def test_a_wrong_address_can_be_mended_or_replaced_by_a_file() -> None:
+    layout = layout_of({"prompt": TEXT, "image": URI})
+    form = build_form(layout, {"image": ["@nobody"]}, remarks={"image": "no such character"})
+    typed, upload, _ = form.fields
+    assert (typed.kind, typed.value, upload.kind) == (FormKind.LINE, "@nobody", FormKind.FILES)
+    assert form.parse_answers({typed.key: "@mia"}) == {"image": "@mia"}
+    assert form.parse_answers({typed.key: "@nobody", upload.key: [PHOTO]}) == {"image": [PHOTO]}
+    assert form.parse_answers({}) == {}
+
+
+def test_files_are_added_to_those_that_were_good() -> None:
+    layout = layout_of({"images": {"type": "array", "items": URI}})
+    values = {"images": [PHOTO, OTHER]}
+    form = build_form(layout, values, remarks={"images": "“c.png” can't be used."})
+    assert form.fields[0].description == "“c.png” can't be used. 2 other files stay."
+    assert form.parse_answers({"images": [PHOTO]}) == {"images": [PHOTO, OTHER, PHOTO]}
+    assert form.parse_answers({}) == values
+    assert build_form(layout, values).parse_answers({"images": [PHOTO]}) == {"images": [PHOTO]}
+
+
+def test_a_wrong_secret_is_asked_for_anew() -> None:
+    layout = layout_of({"prompt": TEXT, "api_key": TEXT})
+    form = build_form(layout, {"api_key": "hush"}, remarks={"api_key": "`api_key` is wrong."})
+    assert (form.fields[0].key, form.fields[0].value) == ("api_key", "")
+    assert "hush" not in str(build_form(layout, {"api_key": "hush"}).fields)
+
+
+def test_a_filled_form_gives_values_or_what_was_entered() -> None:
+    layout = default_layout()
+    form = build_form(layout, {"subject": PHOTO, "seed": 7})
+    filled = form.fill({"prompt": "x", "advanced": "nothing"}, known={"output_format": "png"})
+    with pytest.raises(BadOption):
+        filled.parse()
+    entered = {"subject": PHOTO, "prompt": "x", "advanced": "nothing", "output_format": "png"}
+    assert filled.collect() == entered
+    good = form.fill({"prompt": "x", "advanced": "seed=8"}, known={"output_format": "png"})
+    assert good.parse() == {"subject": PHOTO, "prompt": "x", "seed": "8", "output_format": "png"}

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.media.types import Media, MediaKind, MediaType
-from bot.store.models import Place, Run, RunState
+from bot.store.models import Place, Run, RunParent, RunState
+from bot.store.refused_runs import EnteredFile, RefusedRun
 from bot.store.runs import Runs
+from bot.visibility import Visibility
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MIA = 80351110224678912
@@ -70,3 +72,19 @@ async def load_files(runs: Runs, run_id: str) -> tuple[Media, ...]:
     """Return a run's files with their bytes."""
     loaded = [await runs.load_file(file) for file in await runs.list_files(run_id)]
     return tuple(media for media in loaded if media is not None)
+
+
+def make_refused(refused_id: str = "r1", *, person: int = MIA, seconds: float = 0.0) -> RefusedRun:
+    return RefusedRun(
+        id=refused_id,
+        person_id=person,
+        command="draw",
+        target="owner/model",
+        entered={"prompt": "a \0 fox", "image": ["file:0", "file:1"]},
+        text="seed",
+        files=(EnteredFile("me.png", 0, 7), EnteredFile("old.png", 2, run_id="run-1")),
+        remarks={"advanced": "no ="},
+        parent=RunParent("run-2", 1),
+        visibility=Visibility.SPOILER,
+        created_at=after(seconds),
+    )

@@ -22,7 +22,7 @@ from bot.store.store import Store
 from tests.characters.samples import make_character
 from tests.clock import VirtualClock
 from tests.presets.samples import make_preset
-from tests.store.samples import BOB, MIA, T0, after, make_run, store_run_in_state
+from tests.store.samples import BOB, MIA, T0, after, make_refused, make_run, store_run_in_state
 
 
 async def fill(file: Path) -> None:
@@ -50,6 +50,7 @@ async def fill(file: Path) -> None:
     await fill_server(store)
     await fill_creations(store)
     await fill_chains(store)
+    await store.refused_runs.put(make_refused())
     await store.close()
 
 

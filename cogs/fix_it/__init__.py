@@ -1,0 +1,1 @@
+"""Fix it: a refused run gives back all that was entered."""

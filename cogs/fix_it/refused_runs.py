@@ -1,0 +1,351 @@
+"""Keep what was entered for a run until it starts, so that a refusal gives everything back.
+
+Most of it is a row: a press may arrive in another process, or after a restart. Keys and passwords are in memory alone,
+and so is everything while the database does not answer. Files are on disk (``kept_files``).
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import discord
+import structlog
+
+from bot.characters.completion import recalled_run
+from bot.clock import Clock
+from bot.errors import BadOption, Refused, UserError
+from bot.formatting import truncate
+from bot.limits import REFUSED_RUN_KEPT, REFUSED_RUNS_HELD
+from bot.media.types import StoredFile, format_reference, parse_reference
+from bot.options.entered import collect_entered, find_remarked
+from bot.options.files import BadFile, RemoteFile
+from bot.options.form import FilledForm, restore_values
+from bot.options.layout import OptionLayout
+from bot.runs.engine import Restarting
+from bot.secrets import contains_secret, is_secret_name
+from bot.store.errors import QuotaExceeded, StoreError
+from bot.store.models import RunParent
+from bot.store.refused_runs import EnteredFile, RefusedRun, RefusedRuns
+from bot.store.runs import Runs
+from bot.ui.components import RefusedRunAction, RefusedRunButton
+from bot.ui.not_started import NotStarted
+from bot.ui.render import refused_runs as words
+from bot.ui.respond import explain_error
+from bot.visibility import Visibility
+from cogs.fix_it.kept_files import KeptFile, KeptFiles
+
+Values = Mapping[str, Any] | FilledForm
+"""What a run is started with: values by option name, or a form that was filled in and may have mistakes."""
+
+_WRITE_SECONDS: Final = 1.0  # Discord takes a first response for three, and the refusal is one
+_CLEAN_INTERVAL: Final = 60.0  # seconds
+_NAME_CHARS: Final = 40  # of a file, in a remark
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """A run that somebody wants to start: all that is needed to start it again.
+
+    ``refused_id`` is that of its last refusal, if there was one. ``values`` are replaced as more is known of them;
+    those of *Again* are the run's, ``again_run_id``. ``is_allowed``: the person may run the command. ``may_fix``: they
+    may see and change what it is given.
+    """
+
+    command: str
+    target: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    layout: OptionLayout | None = None
+    chain: str | None = None
+    again_run_id: str | None = None
+    parent: RunParent | None = None
+    visibility: Visibility | None = None
+    refused_id: str | None = None
+    is_allowed: bool = False
+    may_fix: bool = True
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt that was typed, if one was."""
+        if self.layout is None or self.layout.prompt_field is None:
+            return None
+        prompt = collect_entered(self.layout, self.values).values.get(self.layout.prompt_field)
+        return prompt if isinstance(prompt, str) and prompt.strip() else None
+
+    def read(self, values: Values) -> Mapping[str, Any]:
+        """Return the values of a form, or those given; raise BadOption for mistakes in the form."""
+        if isinstance(values, FilledForm):
+            self.values = values.parse()
+        return self.values
+
+
+def entered_values(values: Values) -> Mapping[str, Any]:
+    """Return values as they were entered."""
+    return values.collect() if isinstance(values, FilledForm) else values
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredValues:
+    """The values of a refused run, and remarks about them, by the model's keys; the one of "" is about them all.
+
+    ``lost`` are the remarks about files that cannot be kept any longer.
+    """
+
+    values: Mapping[str, Any]
+    remarks: Mapping[str, str]
+    lost: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _HeldRun:
+    """A refused run in memory. ``is_stored``: its row says whether somebody has claimed it, else ``is_claimed``."""
+
+    refused: RefusedRun
+    secrets: Mapping[str, Any]
+    is_stored: bool = False
+    is_claimed: bool = False
+
+
+class RefusedRunKeeper:
+    """Keeps refused runs, and finds them again. ``new_id`` returns an id for one."""
+
+    def __init__(
+        self, *, rows: RefusedRuns, runs: Runs, files: KeptFiles, clock: Clock, new_id: Callable[[], str]
+    ) -> None:
+        self._rows = rows
+        self._runs = runs
+        self._files = files
+        self._clock = clock
+        self._new_id = new_id
+        self._held: OrderedDict[str, _HeldRun] = OrderedDict()
+
+    async def run(self) -> None:
+        """Delete what is too old, for as long as the bot runs; the rows go with everything else that is."""
+        try:
+            while True:
+                oldest = self._clock.now() - REFUSED_RUN_KEPT
+                for refused_id in [one for one, held in self._held.items() if held.refused.created_at <= oldest]:
+                    del self._held[refused_id]
+                await self._files.delete_old()
+                await self._clock.sleep(_CLEAN_INTERVAL)
+        finally:
+            await self._files.close()
+
+    @asynccontextmanager
+    async def guard(self, interaction: discord.Interaction[Any], attempt: Attempt) -> AsyncIterator[None]:
+        """Keep what was entered if the run is refused in the block; raise NotStarted then.
+
+        What no change of the inputs helps against is raised with the prompt, so that it can be used elsewhere.
+        """
+        try:
+            yield
+        except NotStarted:
+            raise
+        except (UserError, StoreError) as error:
+            may_start_as_it_is = isinstance(error, (QuotaExceeded, Restarting, StoreError))
+            if not may_start_as_it_is and not (attempt.is_allowed and attempt.may_fix):
+                if attempt.prompt is None:
+                    raise
+                raise Refused(words.with_prompt(explain_error(interaction, error), attempt.prompt)) from error
+            action = RefusedRunAction.TRY_AGAIN if may_start_as_it_is else RefusedRunAction.FIX
+            refused_id = await self._keep(interaction, attempt, error)
+            raise NotStarted(error, RefusedRunButton(action, refused_id)) from error
+
+    async def find(self, refused_id: str, person_id: int) -> RefusedRun:
+        """Return a refused run of a person; raise Refused if it is gone, or another's."""
+        held = self._held.get(refused_id)
+        now = self._clock.now()
+        try:
+            refused = await self._rows.get(refused_id, now=now)
+        except StoreError:
+            if held is None:
+                raise
+            refused = held.refused
+        if refused is None and held is not None and not held.is_stored:
+            refused = held.refused
+        is_claimed = held is not None and held.is_claimed
+        if refused is None or is_claimed or refused.created_at <= now - REFUSED_RUN_KEPT:
+            raise Refused(words.expired())
+        if refused.person_id != person_id:
+            raise Refused(words.not_yours())
+        return refused
+
+    async def restore(self, refused: RefusedRun, layout: OptionLayout) -> RestoredValues:
+        """Return the values of a refused run, for a form or to start it as it is."""
+        held = self._held.get(refused.id)
+        entered = {**refused.entered, **(held.secrets if held is not None else {})}
+        files = [await self._find_file(refused, file) for file in refused.files]
+        lost = {
+            key: words.file_gone(truncate(refused.files[number].name, _NAME_CHARS))
+            for key, value in entered.items()
+            if layout.field(key) is not None
+            for number in _references(value)
+            if number < len(files) and files[number] is None
+        }
+        remarks = {**refused.remarks, **{key: remark for key, remark in lost.items() if key not in refused.remarks}}
+        return RestoredValues(restore_values(layout, entered, files), remarks, lost)
+
+    async def claim(self, refused: RefusedRun) -> None:
+        """Take a refused run, so that it is started once; raise Refused if it was taken already."""
+        held = self._held.get(refused.id)
+        if held is not None and held.is_claimed:
+            raise Refused(words.expired())
+        if held is not None:
+            held.is_claimed = True
+        try:
+            is_deleted = await self._rows.delete(refused.id)
+        except StoreError:
+            if held is not None:
+                held.is_claimed = False
+            raise
+        if not is_deleted and (held is None or held.is_stored):
+            raise Refused(words.expired())
+
+    async def put_back(self, refused: RefusedRun) -> None:
+        """Keep a run that was taken and has not been started."""
+        held = self._held.get(refused.id)
+        await self._write(refused, held.secrets if held is not None else {})
+
+    async def forget(self, refused: RefusedRun) -> None:
+        """Delete a run that was started, with its files."""
+        self._held.pop(refused.id, None)
+        try:
+            await self._rows.delete(refused.id)
+        except StoreError as error:  # it goes with its time
+            log.warning("refused_run_not_deleted", refused=refused.id, error=str(error))
+        await self._files.delete(refused.person_id, refused.id)
+
+    async def forget_person(self, person_id: int) -> None:
+        """Delete what is in memory and on disk of a person; the rows are the database's."""
+        for refused_id in [one for one, held in self._held.items() if held.refused.person_id == person_id]:
+            del self._held[refused_id]
+        await self._files.delete(person_id)
+
+    async def _keep(self, interaction: discord.Interaction[Any], attempt: Attempt, error: Exception) -> str:
+        """Keep an attempt and return the id of the refused run."""
+        refused = RefusedRun(
+            id=attempt.refused_id or self._new_id(),
+            person_id=interaction.user.id,
+            command=attempt.command,
+            target=attempt.target,
+            chain=attempt.chain,
+            again_run_id=attempt.again_run_id,
+            entered={},
+            remarks=_remarks(attempt.layout, error, explain_error(interaction, error)),
+            parent=attempt.parent,
+            visibility=attempt.visibility,
+            created_at=self._clock.now(),
+        )
+        secrets: Mapping[str, Any] = {}
+        if attempt.layout is not None:
+            given = {name: value for name, value in attempt.values.items() if recalled_run(value) is None}
+            entered = collect_entered(attempt.layout, given)
+            parts = _SortedValues(attempt.layout, entered.values, refused.id, unusable=_unusable(error))
+            secrets = parts.secrets
+            refused = replace(
+                refused,
+                entered=parts.open,
+                text=entered.text,
+                files=tuple(parts.files),
+                visibility=entered.visibility or attempt.visibility,
+            )
+            if any(file.run_id is None for file in refused.files):
+                self._files.keep(interaction.client, refused.person_id, refused.id, parts.arriving)
+        await self._write(refused, secrets, to_disk=not isinstance(error, StoreError))
+        return refused.id
+
+    async def _write(self, refused: RefusedRun, secrets: Mapping[str, Any], *, to_disk: bool = True) -> None:
+        held = self._held[refused.id] = _HeldRun(refused, secrets)
+        self._held.move_to_end(refused.id)
+        while len(self._held) > REFUSED_RUNS_HELD:
+            self._held.popitem(last=False)
+        if not to_disk:
+            return
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                held.is_stored = await self._rows.put(refused)
+        except (StoreError, TimeoutError) as error:
+            log.warning("refused_run_not_stored", refused=refused.id, error=str(error))
+
+    async def _find_file(self, refused: RefusedRun, file: EnteredFile) -> KeptFile | StoredFile | None:
+        if file.run_id is None:
+            return await self._files.find(
+                refused.person_id, refused.id, name=file.name, number=file.number, size=file.size
+            )
+        stored = await self._runs.list_files(file.run_id)
+        return stored[file.number] if file.number < len(stored) else None
+
+
+class _SortedValues:
+    """What was entered, by where it is kept: ``open`` in the row, ``secrets`` in memory, ``arriving`` files on disk."""
+
+    def __init__(
+        self, layout: OptionLayout, values: Mapping[str, Any], refused_id: str, *, unusable: object | None
+    ) -> None:
+        self.open: dict[str, Any] = {}
+        self.secrets: dict[str, Any] = {}
+        self.files: list[EnteredFile] = []
+        self.arriving: dict[int, RemoteFile] = {}
+        self._refused_id = refused_id
+        self._unusable = unusable
+        kept = [file for value in values.values() for file in _as_list(value) if self._is_kept(file)]
+        self._next = 1 + max((file.number for file in kept), default=-1)
+        for name, value in values.items():
+            field = layout.field(name)
+            if field is not None and field.accepts_files:
+                parts = [part for file in _as_list(value) if (part := self._sort_file(file)) is not None]
+                if parts:
+                    self.open[name] = parts
+            elif is_secret_name(name) or contains_secret(value):
+                self.secrets[name] = value
+            else:
+                self.open[name] = value
+
+    def _is_kept(self, file: object) -> bool:
+        return isinstance(file, KeptFile) and file.refused_id == self._refused_id
+
+    def _sort_file(self, file: Any) -> str | None:
+        """Return a file as it is in the row; None for one that cannot be used, or is nobody's."""
+        if self._unusable is not None and file is self._unusable:
+            return None
+        if isinstance(file, str):
+            return None if parse_reference(file) is not None else file
+        if isinstance(file, StoredFile):
+            entered = EnteredFile(file.name, file.number, file.size, file.run_id)
+        elif isinstance(file, KeptFile) and self._is_kept(file):
+            entered = EnteredFile(file.filename, file.number, file.size)
+        elif isinstance(file, RemoteFile):
+            entered = EnteredFile(file.filename, self._next, file.size)
+            self.arriving[self._next] = file
+            self._next += 1
+        else:
+            return None
+        self.files.append(entered)
+        return format_reference(len(self.files) - 1)
+
+
+def _unusable(error: Exception) -> object | None:
+    return error.source if isinstance(error, BadFile) else None
+
+
+def _remarks(layout: OptionLayout | None, error: Exception, sentence: str) -> dict[str, str]:
+    """Return what is wrong, by the key of the input, "" if it is no single one."""
+    name = error.option if isinstance(error, BadOption) else error.about if isinstance(error, Refused) else None
+    if name is not None and layout is not None:
+        name = find_remarked(layout, name)
+    return {name or "": sentence}
+
+
+def _references(value: Any) -> Iterator[int]:
+    for part in _as_list(value):
+        number = parse_reference(part)
+        if number is not None:
+            yield number
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
