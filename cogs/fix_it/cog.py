@@ -11,7 +11,7 @@ from discord.ext import commands
 from bot.catalog.catalog import Catalog, Command
 from bot.client import Replicord
 from bot.errors import BadOption, Refused
-from bot.limits import LABEL_DESCRIPTION_CHARS, MODAL_COMPONENTS
+from bot.limits import MODAL_COMPONENTS
 from bot.options.form import build_form
 from bot.options.layout import OptionLayout
 from bot.runs import Run, parse_target
@@ -101,7 +101,7 @@ class FixIt(commands.Cog):
         await open_modal(interaction, load_command(), build_modal)
 
     def _build_modal(self, refused: RefusedRun, startable: _Startable, restored: RestoredValues) -> FormModal:
-        note = _choose_note(restored)
+        note = restored.remarks.get("")
         form = build_form(
             startable.layout,
             restored.values,
@@ -221,11 +221,3 @@ class FixIt(commands.Cog):
         outputs = await self._runs.list_outputs(run.id)
         if any(one.number == parent.output and one.removed_at is not None for one in outputs):
             raise Refused(words.picture_removed())
-
-
-def _choose_note(restored: RestoredValues) -> str | None:
-    """Return what does not fit into the remark of one part, or is about none."""
-    general = restored.remarks.get("")
-    if general is not None:
-        return general
-    return next((one for one in restored.remarks.values() if len(one) > LABEL_DESCRIPTION_CHARS), None)

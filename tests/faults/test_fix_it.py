@@ -25,7 +25,7 @@ async def test_a_refusal_gives_everything_back_after_a_kill(bot: BotUnderTest) -
     await bot.restart()
     form = await bot.mia.press(refused, "Fix it")
     assert "a red hat" in json.dumps(form.modal)
-    submitted = await bot.mia.submit(form, {"Subject: address or @name": ""})
+    submitted = await bot.mia.submit(form, {"⚠ Subject: address or @name": ""})
     reply = await submitted.wait_for(lambda shown: next((one for one in shown.followups if not one.ephemeral), None))
     await submitted.wait_for(lambda _: "Again" in reply.buttons, 60)
     [prediction] = bot.replicate.predictions.values()
