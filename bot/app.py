@@ -74,6 +74,7 @@ from bot.ui.result_changes import ResultChanges
 from bot.ui.result_messages import ResultMessages
 from bot.ui.run_list_items import RunListButton
 from bot.ui.server_components import SERVER_COMPONENTS
+from bot.ui.spoken_language import ChosenLanguages, speak_persons_language
 from bot.ui.translator import Translator, read_languages
 from bot.worker_pool import WorkerPool
 from cogs.about.cog import About
@@ -342,6 +343,7 @@ class App:
             replies=self._replies,
             missed_reactions=self._missed_reactions,
             publisher=self._publisher,
+            languages=ChosenLanguages(store.preferences, clock=clock),
             metrics=metrics,
         )
         self._webhook_secret: WebhookSecret | None = None
@@ -566,6 +568,8 @@ class App:
         client.add_dynamic_items(
             *PERSISTENT_BUTTONS, *SERVER_COMPONENTS, *LIBRARY_ITEMS, NextSelect, RunListButton, ErasureButton
         )
+        await self._leased_work.languages.load()
+        speak_persons_language(client, self._leased_work.languages)
         client.add_listener(self._discord_metrics.on_interaction)
         client.add_listener(self._discord_metrics.on_shard_resumed)
         client.add_listener(self._discord_metrics.on_shard_ready)
@@ -714,7 +718,9 @@ class App:
             clock=self._clock,
             new_id=_new_id,
         )
-        yield PreferencesCommand(preferences=self._store.preferences, catalog=self._catalog)
+        yield PreferencesCommand(
+            preferences=self._store.preferences, languages=self._leased_work.languages, catalog=self._catalog
+        )
         yield ServerShares(client, shares=self._store.shares, published=self._published_presets, clock=self._clock)
 
     def _model_cogs(self, client: Replicord) -> Iterator[commands.Cog]:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -55,6 +56,22 @@ def ignore_messages(client: discord.Client) -> None:
     parsers = client._connection.parsers  # noqa: SLF001  # see above
     for event in ("MESSAGE_CREATE", "MESSAGE_UPDATE"):
         parsers[event] = _ignore_event
+
+
+def run_before_interactions(client: discord.Client, prepare: Callable[[Mapping[str, Any]], None]) -> None:
+    """Call ``prepare`` with the payload of every interaction, in the context that the tasks handling it begin with.
+
+    Commands, buttons, forms and listeners are each handled in a task of their own, created while the event is parsed.
+    Their public hooks are five, one of them for each card and form, and listeners have none.
+    """
+    parsers = client._connection.parsers  # noqa: SLF001  # see above
+    parse = parsers["INTERACTION_CREATE"]
+
+    def parse_prepared(data: Any) -> None:
+        prepare(data)
+        parse(data)
+
+    parsers["INTERACTION_CREATE"] = lambda data: copy_context().run(parse_prepared, data)
 
 
 def _ignore_event(_data: object) -> None:

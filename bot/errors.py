@@ -11,14 +11,17 @@
 Errors of Replicate's API are in ``bot.backends.replicate.errors``.
 """
 
+from bot.language import retranslate
+
 
 class ReplicordError(Exception):
     """Base class; ``str()`` of it is a sentence that a person can act on."""
 
     @property
     def sentence(self) -> str:
-        """What happened and what to do."""
-        return str(self)
+        """What happened and what to do, in the language spoken where it is read."""
+        said = self.args[0] if self.args else ""
+        return retranslate(said) if isinstance(said, str) else str(self)
 
 
 class ConfigError(ReplicordError):
@@ -41,7 +44,7 @@ class BadOption(UserError):
 
     def __reduce__(self) -> tuple[type["BadOption"], tuple[str, str]]:
         """Travel between processes: the default would pass the sentence only."""
-        return type(self), (self.option, self.sentence)
+        return type(self), (self.option, self.args[0])
 
 
 class Refused(UserError):

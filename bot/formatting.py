@@ -1,4 +1,4 @@
-"""Sizes, durations, counts and shortened text as people read them. Pure; every part of the bot may use it.
+"""Sizes, durations, numbers and shortened text as people read them, in the language that the task speaks.
 
 1 MB is 1024² bytes everywhere, as Discord counts: a file reads the same here as beside it in Discord, and so do
 Discord's limits ("10 MB"). Replicate's limits are decimal and read a little smaller: 100 MB of theirs are 95.4 MB.
@@ -6,10 +6,26 @@ Discord's limits ("10 MB"). Replicate's limits are decimal and read a little sma
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-import humanize
+from babel.lists import format_list
+from babel.numbers import format_compact_decimal
+from babel.units import format_unit
+
+from bot.language import ENGLISH, _, babel_locale, current_language
+
+_LARGER_UNITS: Final = ("digital-kilobyte", "digital-megabyte", "digital-gigabyte", "digital-terabyte")
+_SPELLED_UNITS: Final = {  # in seconds
+    "duration-year": 365 * 86400,
+    "duration-day": 86400,
+    "duration-hour": 3600,
+    "duration-minute": 60,
+    "duration-second": 1,
+}
+
+_ENDINGS: Final = {"one": "st", "two": "nd", "few": "rd", "other": "th"}  # of ordinals in English
 
 ELLIPSIS: Final = "…"
 SEPARATOR: Final = " · "  # between facts on one line
@@ -35,8 +51,15 @@ _TERMINAL_SEQUENCE: Final = re.compile(
 
 def format_size(size: int) -> str:
     """Return a number of bytes as Discord shows it: "512 bytes", "12.3 MB", "10 MB"."""
-    number, unit = humanize.naturalsize(size, binary=True).split()
-    return f"{number.removesuffix('.0')} {unit.replace('iB', 'B').replace('Byte', 'byte')}"
+    value, unit = float(size), "digital-byte"
+    for larger in _LARGER_UNITS:
+        if round(value, 1) < 1024:
+            break
+        value, unit = value / 1024, larger
+    if unit == "digital-byte":
+        return format_unit(size, unit, "long", locale=babel_locale())
+    text = format_unit(round(value, 1), unit, "short", format="#,##0.#", locale=babel_locale())
+    return text.replace("kB", "KB")  # as Discord writes it
 
 
 def format_duration(duration: timedelta | float) -> str:
@@ -44,17 +67,28 @@ def format_duration(duration: timedelta | float) -> str:
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
     whole = max(0, round(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return _("{seconds} s").format(seconds=whole)
     minutes, rest = divmod(whole, 60)
+    if minutes < 60 and not rest:
+        return _("{minutes} min").format(minutes=minutes)
     if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if not minutes:
+        return _("{hours} h").format(hours=hours)
+    return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes)
 
 
 def spell_duration(duration: timedelta) -> str:
     """Return a duration in words, for sentences: "30 days", "1 minute and 30 seconds"."""
-    return humanize.precisedelta(duration, suppress=["months"], format="%0.0f")
+    left, parts = max(0, round(duration.total_seconds())), []
+    for unit, seconds in _SPELLED_UNITS.items():
+        count, left = divmod(left, seconds)
+        if count:
+            parts.append(format_unit(count, unit, "long", locale=babel_locale()))
+    return format_list(
+        parts or [format_unit(0, "duration-second", "long", locale=babel_locale())], locale=babel_locale()
+    )
 
 
 def format_count(count: int, noun: str) -> str:
@@ -64,12 +98,20 @@ def format_count(count: int, noun: str) -> str:
 
 def format_large_number(number: int) -> str:
     """Return a number as people say it: "950", "12.3 thousand", "1.2 million"."""
-    return humanize.intword(number)
+    return format_compact_decimal(number, format_type="long", fraction_digits=1, locale=babel_locale())
 
 
 def format_ordinal(number: int) -> str:
-    """Return 1st, 2nd, 3rd, 11th."""
-    return humanize.ordinal(number)
+    """Return a place: 1st, 2nd, 3rd, 11th."""
+    if current_language() == ENGLISH:
+        return f"{number}{_ENDINGS[babel_locale().ordinal_form(number)]}"
+    # Translators: a place in a queue, whatever the number: 4th. English has the right ending for each number.
+    return _("{number}th").format(number=number)
+
+
+def join_alternatives(alternatives: Sequence[str]) -> str:
+    """Return "an image or a video"; there is at least one."""
+    return format_list(alternatives, style="or", locale=babel_locale())
 
 
 def join_facts(*facts: str) -> str:

@@ -14,6 +14,7 @@ from bot.store.notifications import Message
 from bot.store.runs import Runs
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
+from bot.ui.spoken_language import ChosenLanguages
 from cogs.generate.publisher import CommandPublisher
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,7 @@ class LeasedWork:
         replies: ReplyRegistry,
         missed_reactions: MissedCancelReactions,
         publisher: CommandPublisher,
+        languages: ChosenLanguages,
         metrics: Metrics,
     ) -> None:
         self._client = client
@@ -39,6 +41,7 @@ class LeasedWork:
         self._replies = replies
         self._missed_reactions = missed_reactions
         self._publisher = publisher
+        self.languages = languages
         self._metrics = metrics
         self._recoveries: set[asyncio.Task[None]] = set()
 
@@ -69,11 +72,14 @@ class LeasedWork:
                     self._replies.renew_token(run_id, run.place.token, run.place.token_expires_at)
             case Message.COMMANDS, _:
                 await self._publisher.take_over()
+            case Message.PREFERENCES, (person_id,) if person_id.isdecimal():
+                await self.languages.reload(int(person_id))
 
     async def catch_up(self) -> None:
         """Do what messages that were lost may have told."""
         await self._engine.take_over_cancels()
         await self._publisher.catch_up()
+        await self.languages.catch_up()
 
     async def recover_runs(self, fence: int | None = None) -> None:
         """Take up every run that is not delivered, or those of one lease."""

@@ -126,6 +126,9 @@ CHAINS_PER_PERSON: Final = 25  # as many as one list of choices shows
 CHAINS_FOR_EVERYBODY: Final = 25
 CHAIN_STEP_CHARS: Final = 8_000  # of what a saved step is given, as JSON: a long prompt, and no file inside
 
+# Our own: languages that people chose with /me, which every process has in memory; of more, the last keep Discord's
+LANGUAGES_CHOSEN: Final = 50_000
+
 # Our own: work in processes (bot.worker_pool)
 WORKERS: Final = 2  # one person's heavy work never holds up another's, and a small machine has two cores
 WORK_MEMORY_BYTES: Final = 512 * MIB  # the largest image, decoded and once more turned

@@ -27,6 +27,7 @@ import structlog
 from bot.aio import cancel_and_wait, race
 from bot.clock import Clock
 from bot.errors import ReplicordError
+from bot.language import _
 from bot.limits import WORK_MEMORY_BYTES, WORK_RESULT_BYTES, WORK_WAITING, WORK_WAITING_PER_OWNER, WORKERS
 from bot.worker import ERROR, HEADER, OUT_OF_MEMORY, RESULT
 
@@ -47,7 +48,7 @@ _INHERITED: Final = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "LANG", "LC_ALL", 
 class WorkTooHeavy(ReplicordError):
     """A call took too much time or memory, or ended its process."""
 
-    def __init__(self, sentence: str = "It takes too much work to read. Use something smaller or simpler.") -> None:
+    def __init__(self, sentence: str = _("It takes too much work to read. Use something smaller or simpler.")) -> None:
         super().__init__(sentence)
 
 
@@ -55,7 +56,7 @@ class WorkersBusy(WorkTooHeavy):
     """Too many calls are waiting, or one waited for too long; nothing is wrong with this one."""
 
     def __init__(self) -> None:
-        super().__init__("The bot is busy right now. Try again in a minute.")
+        super().__init__(_("The bot is busy right now. Try again in a minute."))
 
 
 class WorkerPool:

@@ -10,6 +10,7 @@ from discord import ui
 from bot.catalog.catalog import Command
 from bot.client import Replicord
 from bot.errors import ReplicordError
+from bot.language import _
 from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.ui.first_response import edit_response, send_modal, send_privately
 from bot.ui.render.cards import Card, Tone, list_card, sentence_card
@@ -17,7 +18,7 @@ from bot.ui.respond import explain_error, respond_with_card
 
 # Discord waits 3 seconds; the rest is for the network and a busy event loop.
 _PATIENCE: Final = 1.5
-_LOADING: Final = "Replicate is still loading this model's inputs. A button to open the form will appear here."
+_LOADING: Final = _("Replicate is still loading this model's inputs. A button to open the form will appear here.")
 
 Interaction = discord.Interaction[Replicord]
 BuildModal = Callable[[Command], ui.Modal]
@@ -32,7 +33,7 @@ async def open_modal(
     """
     loading = asyncio.create_task(load_command, name=f"form of interaction {interaction.id}")
     try:
-        done, _ = await asyncio.wait({loading}, timeout=_PATIENCE)
+        done, _pending = await asyncio.wait({loading}, timeout=_PATIENCE)
         if interaction.response.is_done():
             await respond_with_card(interaction, _form_card(await loading, build_modal))
         elif done:
@@ -57,7 +58,7 @@ def _form_card(command: Command, build_modal: BuildModal) -> Card:
     return list_card(
         command.target.model,
         [],
-        intro="The form is ready.",
+        intro=_("The form is ready."),
         buttons=[_OpenButton(command, build_modal)],
         timeout=INTERACTION_TOKEN_LIFE.total_seconds(),
     )
@@ -67,7 +68,7 @@ class _OpenButton(ui.Button[ui.LayoutView]):
     """Opens the form, as often as it is pressed."""
 
     def __init__(self, command: Command, build_modal: BuildModal) -> None:
-        super().__init__(label="Open the form", style=discord.ButtonStyle.primary)
+        super().__init__(label=_("Open the form"), style=discord.ButtonStyle.primary)
         self._command = command
         self._build_modal = build_modal
 

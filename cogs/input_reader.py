@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.client import Replicord
 from bot.discord_internals import download_from_cdn
 from bot.errors import BadOption, Refused
+from bot.language import _
 from bot.limits import DOWNLOAD_SECONDS, FILE_BYTES, READ_SECONDS
 from bot.media.types import InputFile
 from bot.options.files import (
@@ -86,7 +87,12 @@ class InputReader:
         except WorkersBusy as error:
             raise Refused(error.sentence) from error
         except WorkTooHeavy as error:
-            raise BadOption(file.option, f"`{file.option}`: “{name}” can't be used. {error.sentence}") from error
+            raise BadOption(
+                file.option,
+                _("`{option}`: “{file}” can't be used. {reason}").format(
+                    option=file.option, file=name, reason=error.sentence
+                ),
+            ) from error
 
     async def _fetch(self, option: str, file: WebFile, path: Path) -> int:
         """Download a file from a public web address, and return its size."""
@@ -94,9 +100,16 @@ class InputReader:
             async with asyncio.timeout(DOWNLOAD_SECONDS):
                 return (await self._web.download(file.url, path)).size
         except (AddressNotAllowed, FileTooLarge) as error:
-            raise BadOption(option, f"`{option}`: {str(error).rstrip('.')}. Attach the file itself.") from error
+            raise BadOption(
+                option,
+                _("`{option}`: {reason} Attach the file itself.").format(
+                    option=option, reason=_end_sentence(error.sentence)
+                ),
+            ) from error
         except (DownloadError, TimeoutError) as error:
-            sentence = f"`{option}`: couldn't download it. Check that the address opens for anyone, or attach the file."
+            sentence = _(
+                "`{option}`: couldn't download it. Check that the address opens for anyone, or attach the file."
+            ).format(option=option)
             raise BadOption(option, sentence) from error
 
 
@@ -108,9 +121,16 @@ async def _copy_kept(option: str, file: KeptFile, path: Path) -> int:
         raise BadOption(option, f"`{option}`: {file_gone(file.filename)}") from error
 
 
+def _end_sentence(reason: str) -> str:
+    """Return a reason as a sentence; some of them end without a full stop."""
+    return reason if reason.endswith((".", "。")) else f"{reason}."
+
+
 async def _download_attachment(client: Replicord, file: AttachedFile, url: str, path: Path) -> int:
     try:
         return await download_from_cdn(client, url, path, limit=FILE_BYTES, seconds=DOWNLOAD_SECONDS)
     except REQUEST_ERRORS as error:
-        sentence = f"`{file.option}`: couldn't download “{file.source.filename}” from Discord. Attach it again."
+        sentence = _("`{option}`: couldn't download “{file}” from Discord. Attach it again.").format(
+            option=file.option, file=file.source.filename
+        )
         raise BadOption(file.option, sentence) from error

@@ -16,6 +16,7 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.formatting import join_facts
+from bot.language import _
 from bot.limits import BLOCK_REASON_CHARS
 from bot.rules.decide import ServerSituation, apply_server_rules
 from bot.rules.server_rules import KnownPlaces, LogLine, leave_out_gone
@@ -67,7 +68,7 @@ class Editors:
     def check(self, user: discord.abc.User) -> None:
         """Raise Refused for everybody else."""
         if not self.may_edit(user):
-            raise Refused("Only the bot's owner and its model editors can change the models.")
+            raise Refused(_("Only the bot's owner and its model editors can change the models."))
 
     def _owners(self) -> frozenset[int]:
         application = self._client.application
@@ -179,9 +180,12 @@ class RunAccess:
         try:
             yield
         except Refused as refused:
-            line = join_facts(f"**{format_name(interaction.user.display_name)}**", refused.sentence)
-            self._log.post(interaction.guild_id, LogLine.REFUSALS, line)
+            self._log_refusal(interaction, refused)
             raise
+
+    def _log_refusal(self, interaction: discord.Interaction[Any], refused: Refused) -> None:
+        name = format_name(interaction.user.display_name)
+        self._log.post(interaction.guild_id, LogLine.REFUSALS, lambda: join_facts(f"**{name}**", refused.sentence))
 
     def _rules(self, *, server: ServerSituation | None = None) -> RunRules:
         return RunRules(

@@ -14,6 +14,7 @@ from bot.ui.first_response import defer, defer_with_message, delete_followup, ed
 from bot.ui.render.server_words import result_in_thread
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
+from bot.ui.spoken_language import reply_language
 from bot.visibility import Visibility
 from cogs.server.threads import ResultThreads
 
@@ -106,4 +107,5 @@ def _reply_place(interaction: Interaction, message_id: int, *, ephemeral: bool) 
         token_expires_at=interaction.expires_at,
         token_only=not member,
         file_limit=file_limit if member else interaction.filesize_limit,
+        language=reply_language(interaction, ephemeral=ephemeral),
     )

@@ -1,7 +1,7 @@
 """Turn an interaction into a run: parse options, read files, start."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import BadOption
 from bot.formatting import join_facts
+from bot.language import retranslate, use_language
 from bot.media.types import InputFile, StoredFile
 from bot.money.budgets import BudgetLimit, Owner, Period, Scope, budget_key
 from bot.options.files import AttachedFile, RemoteFile, WebFile
@@ -161,7 +162,7 @@ class RunStarter:
                 input=decision.input or {},
                 prompt=next(iter(placement.prompt.values()), options.prompt),
                 summary=join_facts(*placement.names, options.summary),
-                notes=(*placement.notes, *files.notes),
+                notes=translate_notes((*placement.notes, *files.notes), place.language),
                 output_schema=command.output_schema,
                 expected=options.expected_outputs,
                 state=RunState.RESERVED,
@@ -300,6 +301,12 @@ def _parse(command: Command, placement: Placement) -> ParsedOptions:
         if not placement.notes:
             raise
         raise BadOption(error.option, "\n".join([error.sentence, *placement.notes])) from error
+
+
+def translate_notes(notes: Iterable[str], language: str) -> tuple[str, ...]:
+    """Return notes, made while an interaction was read, in the language of the card that they stand on."""
+    with use_language(language):
+        return tuple(map(retranslate, notes))
 
 
 def default_visibility(of_command: Visibility, preferences: Preferences) -> Visibility:

@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from bot.discord_internals import (
     register_view,
     release_locks_of_cancelled_requests,
     reset_http_session,
+    run_before_interactions,
     set_api_urls,
     shorten_connection_logs,
     upsert_commands,
@@ -177,6 +179,33 @@ async def test_messages_are_not_read(standin: DiscordStandIn) -> None:
             while "delete" not in seen:
                 await asyncio.sleep(0.01)
         assert seen == ["delete"], sentence
+        await client.close()
+        await asyncio.wait({connection})
+
+
+async def test_interactions_are_prepared_in_their_context(standin: DiscordStandIn) -> None:
+    sentence = "discord.py handles interactions in another context than the one that run_before_interactions prepares."
+    prepared: ContextVar[str] = ContextVar("prepared", default="nothing")
+    seen: list[str] = []
+    async with Client(discord.Intents(guilds=True)) as client:
+        run_before_interactions(client, lambda interaction: prepared.set(interaction["id"]) and None)
+
+        async def on_interaction(interaction: discord.Interaction) -> None:
+            seen.append("same" if prepared.get() == str(interaction.id) else "other")
+
+        client.event(on_interaction)
+        await client.login(standin.bot_token)
+        connection = asyncio.create_task(client.connect())
+        async with asyncio.timeout(10):
+            await client.wait_until_ready()
+            await upsert_commands(client, [{"name": "ping", "description": "a command", "type": 1}], guild_id=None)
+            mia = standin.person("mia")
+            for _ in range(2):
+                await mia.use_command(standin.state.channel("general"), "ping", wait=False)
+            while len(seen) < 2:
+                await asyncio.sleep(0.01)
+        assert seen == ["same", "same"], sentence
+        assert prepared.get() == "nothing"
         await client.close()
         await asyncio.wait({connection})
 

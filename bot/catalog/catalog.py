@@ -17,6 +17,7 @@ from bot.catalog.resolve import ModelResolver, ResolvedModel, as_user_errors
 from bot.catalog.search import ModelSummary
 from bot.clock import Clock
 from bot.errors import BadOption, Refused, UserError
+from bot.language import _
 from bot.limits import GLOBAL_COMMANDS
 from bot.options.coercion import coerce_value
 from bot.options.fields import Field, read_fields
@@ -311,7 +312,11 @@ class Catalog:
             raise Refused(str(error)) from error
         self._require_free(name)
         if len(self._commands) + len(RESERVED_NAMES) >= GLOBAL_COMMANDS:
-            raise Refused(f"Discord allows {GLOBAL_COMMANDS} commands, and all are in use. Remove one first.")
+            raise Refused(
+                _("Discord allows {count} commands, and all are in use. Remove one first.").format(
+                    count=GLOBAL_COMMANDS
+                )
+            )
         with as_user_errors():
             resolved = await self._resolver.resolve(target)
         self._require_free(name)  # someone else may have added it meanwhile
@@ -333,7 +338,9 @@ class Catalog:
         """Return an added command as it would be with its model's latest version."""
         target = self._require_added(name).target
         if isinstance(target, ServedModel):
-            raise Refused(f"/{name} comes from the bot's configuration, so it can't be changed here.")
+            raise Refused(
+                _("/{name} comes from the bot's configuration, so it can't be changed here.").format(name=name)
+            )
         with as_user_errors():
             resolved = await self._resolver.resolve(replace(target, version=None))
         self._latest[name] = resolved
@@ -385,14 +392,18 @@ class Catalog:
 
     def _require_free(self, name: str) -> None:
         if name in self._commands or name in self._specs:
-            raise Refused(f"/{name} already exists. Choose another name, or remove that command first.")
+            raise Refused(
+                _("/{name} already exists. Choose another name, or remove that command first.").format(name=name)
+            )
 
     def _require_added(self, name: str) -> Command:
         command = self._commands.get(name)
         if command is None:
-            raise Refused(f"There is no /{name}. See all commands with /models list.")
+            raise Refused(_("There is no /{name}. See all commands with /models list.").format(name=name))
         if not command.added:
-            raise Refused(f"/{name} comes from the bot's configuration, so it can't be changed here.")
+            raise Refused(
+                _("/{name} comes from the bot's configuration, so it can't be changed here.").format(name=name)
+            )
         return command
 
     async def _store(self, command: Command, *, by: int) -> None:

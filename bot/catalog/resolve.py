@@ -14,6 +14,7 @@ from bot.backends.replicate.types import ModelRef
 from bot.backends.target import ServedModel, Target, parse_target
 from bot.errors import ConfigError, Refused, UserError
 from bot.formatting import format_size
+from bot.language import _
 from bot.limits import COMMAND_NAME_CHARS, MODEL_BYTES
 from bot.store.commands import Commands
 
@@ -69,7 +70,9 @@ class ModelResolver:
         except NotFound as error:
             raise _not_found(target) from error
         except ResponseTooLarge as error:
-            sentence = f"{target} describes itself in more than {format_size(MODEL_BYTES)}, which is too much to read."
+            sentence = _("{target} describes itself in more than {size}, which is too much to read.").format(
+                target=target, size=format_size(MODEL_BYTES)
+            )
             raise UnknownModel(sentence) from error
         return resolved
 
@@ -109,7 +112,7 @@ class ModelResolver:
     async def _resolve_served(self, target: ServedModel) -> ResolvedModel:
         source = self._served.get(target)
         if source is None:
-            raise UnknownModel("The server of this model is no longer configured.")
+            raise UnknownModel(_("The server of this model is no longer configured."))
         return _resolved(target, target, "", await source.get_schema())
 
     async def _resolve_deployment(self, target: ModelRef) -> ResolvedModel:
@@ -124,7 +127,7 @@ class ModelResolver:
             return _resolved(target, target, model.description, version.schema)
         latest = model.latest_version
         if latest is None:
-            raise UnknownModel(f"{target} has no version that can be run.")
+            raise UnknownModel(_("{target} has no version that can be run.").format(target=target))
         # Replicate runs only official models without a version; any other is pinned to today's latest.
         pinned = target if model.official else replace(target, version=latest.id)
         return _resolved(target, pinned, model.description, latest.schema)
@@ -136,23 +139,27 @@ def as_user_errors() -> Iterator[None]:
     try:
         yield
     except Unauthenticated as error:
-        raise ReplicateUnavailable("Replicate rejected this bot's token. Ask the bot's owner to fix it.") from error
+        raise ReplicateUnavailable(_("Replicate rejected this bot's token. Ask the bot's owner to fix it.")) from error
     except Throttled as error:
-        raise ReplicateUnavailable("Replicate is busy. Try again in a minute.") from error
+        raise ReplicateUnavailable(_("Replicate is busy. Try again in a minute.")) from error
     except BackendError as error:
-        raise ReplicateUnavailable("Replicate isn't responding right now. Try again in a minute.") from error
+        raise ReplicateUnavailable(_("Replicate isn't responding right now. Try again in a minute.")) from error
 
 
 def _resolved(
     target: Target, pinned: Target, description: str | None, schema: Mapping[str, Any] | None
 ) -> ResolvedModel:
     if not schema:
-        raise UnknownModel(f"{target} doesn't describe its inputs, so it can't become a command.")
+        raise UnknownModel(
+            _("{target} doesn't describe its inputs, so it can't become a command.").format(target=target)
+        )
     return ResolvedModel(target=pinned, description=description or "", schema=schema)
 
 
 def _not_found(target: ModelRef) -> UnknownModel:
-    return UnknownModel(f"Couldn't find {target} on Replicate, or this bot's account can't access it.")
+    return UnknownModel(
+        _("Couldn't find {target} on Replicate, or this bot's account can't access it.").format(target=target)
+    )
 
 
 _MAX_CHARS: Final = 300

@@ -6,9 +6,10 @@ from typing import Final
 
 from bot.catalog.catalog import Command
 from bot.formatting import join_facts
+from bot.language import _, ngettext
 from bot.options.fields import Field, Scalar
 from bot.options.files import describe_types
-from bot.options.text import describe_inputs, format_range, format_value
+from bot.options.text import describe_inputs, describe_kind, format_range, format_value
 from bot.outputs.output_schema import describe_output
 
 _LISTED_CHOICES: Final = 6  # of a longer list, the rest is counted
@@ -51,38 +52,38 @@ def diff_schemas(old: Command, new: Command) -> SchemaDiff:
 
 def _diff_field(old_command: Command, new_command: Command, old: Field, new: Field) -> Iterator[str]:
     if old.kind is not new.kind:
-        yield f"{old.kind.value} → {new.kind.value}"
+        yield f"{describe_kind(old.kind)} → {describe_kind(new.kind)}"
     yield from _diff_choices(old, new)
     if format_range(old) != format_range(new):
-        yield f"{format_range(old) or 'any'} → {format_range(new) or 'any'}"
+        yield f"{format_range(old) or _('any')} → {format_range(new) or _('any')}"
     if (old.min_length, old.max_length) != (new.min_length, new.max_length):
         yield f"{_format_length(old)} → {_format_length(new)}"
     old_default = old_command.layout.defaults.get(old.name, old.default)
     new_default = new_command.layout.defaults.get(new.name, new.default)
     if old_default != new_default:
-        yield f"default: {_format_default(old_default)} → {_format_default(new_default)}"
+        yield _("default: {old} → {new}").format(old=_format_default(old_default), new=_format_default(new_default))
     if old.accepts != new.accepts:
         yield f"{describe_types(old.accepts)} → {describe_types(new.accepts)}"
     is_required = new.name in new_command.layout.required
     if (old.name in old_command.layout.required) != is_required:
-        yield "now required" if is_required else "no longer required"
+        yield _("now required") if is_required else _("no longer required")
     if new.deprecated and not old.deprecated:
-        yield "now deprecated"
+        yield _("now deprecated")
 
 
 def _diff_choices(old: Field, new: Field) -> Iterator[str]:
     if old.choices and not new.choices:
-        yield "now accepts any value"
+        yield _("now accepts any value")
     elif new.choices and not old.choices:
-        yield f"now one of {_format_choices(new.choices)}"
+        yield _("now one of {choices}").format(choices=_format_choices(new.choices))
     else:
         old_choices, new_choices = frozenset(old.choices), frozenset(new.choices)
         added = tuple(choice for choice in new.choices if choice not in old_choices)
         removed = tuple(choice for choice in old.choices if choice not in new_choices)
         if added:
-            yield f"also {_format_choices(added)}"
+            yield _("also {choices}").format(choices=_format_choices(added))
         if removed:
-            yield f"no longer {_format_choices(removed)}"
+            yield _("no longer {choices}").format(choices=_format_choices(removed))
 
 
 def _format_choices(choices: tuple[Scalar, ...]) -> str:
@@ -93,11 +94,18 @@ def _format_choices(choices: tuple[Scalar, ...]) -> str:
 def _format_length(field: Field) -> str:
     low, high = field.min_length or 0, field.max_length
     if high is None:
-        return f"at least {low} characters" if low else "any length"
-    return f"{low}–{high} characters" if low else f"up to {high} characters"
+        if not low:
+            return _("any length")
+        return ngettext("at least {count} character", "at least {count} characters", low).format(count=low)
+    if not low:
+        return ngettext("up to {count} character", "up to {count} characters", high).format(count=high)
+    return ngettext("{low}–{high} character", "{low}–{high} characters", high).format(low=low, high=high)
 
 
 def _format_default(value: object) -> str:
     if value in (None, "", []):
-        return "none"
-    return ("on" if value else "off") if isinstance(value, bool) else format_value(value)
+        # Translators: no default value.
+        return _("none")
+    if isinstance(value, bool):
+        return _("on") if value else _("off")
+    return format_value(value)

@@ -28,6 +28,7 @@ from PIL import (
 )
 
 from bot.errors import ReplicordError
+from bot.language import _
 from bot.limits import ANIMATION_BYTES, ANIMATION_FRAMES, ANIMATION_PIXELS, IMAGE_PIXELS, JPEG_SCANS
 from bot.media.colors import convert_to_rgb
 from bot.media.metadata import strip_metadata
@@ -61,7 +62,7 @@ class BadImage(ReplicordError):
 
 class _Damaged(BadImage):
     def __init__(self) -> None:
-        super().__init__("The image is damaged or incomplete. Save it again, or send it as PNG or JPEG.")
+        super().__init__(_("The image is damaged or incomplete. Save it again, or send it as PNG or JPEG."))
 
     def __reduce__(self) -> tuple[type["_Damaged"], tuple[()]]:
         return type(self), ()
@@ -127,7 +128,7 @@ def convert_image(data: bytes, media_type: MediaType) -> bytes:
 
 def make_thumbnail(media: Media, side: int = 256) -> Media:
     """Return the image's first frame, upright, as a WebP of at most ``side`` × ``side`` pixels. Raise BadImage."""
-    with _open_image(media.data, draft=side) as (image, _):
+    with _open_image(media.data, draft=side) as (image, _readable):
         _reduce(image, 4 * side)  # before its colours are converted, which takes more time and memory
         small = convert_to_rgb(_rotate(image))
         small.thumbnail((side, side))
@@ -140,7 +141,7 @@ def make_small_webp(source: Path | bytes, side: int, limit: int) -> bytes:
     data = source if isinstance(source, bytes) else source.read_bytes()
     small = make_thumbnail(Media(name="image", type=sniff(data[:HEAD_BYTES]), data=data), side).data
     if len(small) > limit:
-        raise BadImage("The image cannot be made small enough.")
+        raise BadImage(_("The image cannot be made small enough."))
     return small
 
 
@@ -149,7 +150,7 @@ def reencode_image(media: Media, *, side: int, limit: int) -> Media:
 
     It is a JPEG, or a PNG or WebP where it is transparent, and has no metadata. Raise BadImage.
     """
-    with _open_image(media.data, draft=side) as (image, _):
+    with _open_image(media.data, draft=side) as (image, _readable):
         _reduce(image, 2 * side)
         small = convert_to_rgb(_rotate(image))
         small.thumbnail((side, side))
@@ -160,7 +161,7 @@ def reencode_image(media: Media, *, side: int, limit: int) -> Media:
                 return Media(name=f"{stem}.png", type=PNG, data=data)
         shrunk = _shrink_still(small, limit)
         if shrunk is None:
-            raise BadImage("The image cannot be made small enough.")
+            raise BadImage(_("The image cannot be made small enough."))
         media_type, data = shrunk
         return Media(name=f"{stem}{media_type.suffix}", type=media_type, data=data)
 
@@ -243,22 +244,26 @@ def _load_image(
 
 def _describe_unreadable(media_type: MediaType) -> str:
     if media_type in (SVG, ICO):  # an ICO holds other files, whose sizes its own header does not state
-        return f"{media_type.suffix[1:].upper()} images can't be read here. Send it as PNG or JPEG."
-    return "The file isn't an image. Send a PNG, JPEG, WebP or GIF."
+        # Translators: {format} is the name of an image format, such as PSD.
+        return _("{format} images can't be read here. Send it as PNG or JPEG.").format(
+            format=media_type.suffix[1:].upper()
+        )
+    return _("The file isn't an image. Send a PNG, JPEG, WebP or GIF.")
 
 
 def _check_scans(data: bytes, media_type: MediaType) -> None:
     """Raise BadImage for a JPEG of so many passes over its pixels that decoding it takes minutes."""
     if media_type == JPEG and data.count(_SCAN_MARKER) > JPEG_SCANS:
-        raise BadImage("The image is built in an unusual way that takes too long to read. Save it again.")
+        raise BadImage(_("The image is built in an unusual way that takes too long to read. Save it again."))
 
 
 def _check_size(image: ImageFile.ImageFile) -> None:
     """Raise BadImage for an image too large to decode. This is cheap: only the header is read."""
     if image.width * image.height > IMAGE_PIXELS:
         raise BadImage(
-            f"The image has {image.width} × {image.height} pixels;"
-            f" the limit is {IMAGE_PIXELS // 10**6} million. Make it smaller."
+            _("The image has {width} × {height} pixels; the limit is {count} million. Make it smaller.").format(
+                width=image.width, height=image.height, count=IMAGE_PIXELS // 10**6
+            )
         )
 
 
@@ -289,7 +294,7 @@ def _decode_frames(image: ImageFile.ImageFile) -> None:
         _check_size(image)
         pixels += image.width * image.height
         if pixels > ANIMATION_PIXELS or number >= ANIMATION_FRAMES:
-            raise BadImage("The animation is too long. Make it shorter or smaller.")
+            raise BadImage(_("The animation is too long. Make it shorter or smaller."))
         image.load()
 
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from rapidfuzz import fuzz, process
 
 from bot.errors import BadOption
-from bot.formatting import clean_text, single_line, truncate
+from bot.formatting import clean_text, join_alternatives, single_line, truncate
+from bot.language import _, ngettext
 from bot.limits import VALUE_DEPTH
 from bot.media.types import find_references
 from bot.options.fields import Field, FieldKind, Scalar
@@ -42,11 +43,13 @@ def coerce_value(field: Field, raw: Any, option: str) -> Any:
         return None
     value = _COERCIONS[field.kind](field, _clean(raw, option), option)
     # The coercions check what a field states; the model's own schema may say more.
-    violation = None if field.accepts_files else find_violation(field.validator, value)
+    violation = None if field.accepts_files else find_violation(field.validator, value, f"`{option}`")
     if violation:
-        raise BadOption(option, f"`{option}` {violation}.")
+        raise BadOption(option, violation)
     if find_references(value):  # it would be taken for an uploaded file when the input is sent
-        raise BadOption(option, f"`{option}` can't be exactly “{value}”. Change it slightly.")
+        raise BadOption(
+            option, _("`{option}` can't be exactly “{value}”. Change it slightly.").format(option=option, value=value)
+        )
     return value
 
 
@@ -60,7 +63,10 @@ def parse_url(text: Any, option: str) -> str:
         is_usable = False
     if not is_usable or re.search(r"[\s\x00-\x1f]", address):
         raise BadOption(
-            option, f"`{option}` must be a web address that starts with https:// (you entered {_quote(text)})."
+            option,
+            _("`{option}` must be a web address that starts with https:// (you entered {entered}).").format(
+                option=option, entered=_quote(text)
+            ),
         )
     return address
 
@@ -102,7 +108,7 @@ def _coerce_string(field: Field, raw: Any, option: str) -> Scalar:
     if field.choices and not field.allows_custom:
         return _coerce_choice(field, raw, option)
     if not isinstance(raw, str | int | float):
-        raise BadOption(option, f"`{option}` must be text.")
+        raise BadOption(option, _("`{option}` must be text.").format(option=option))
     text = str(raw)
     _check_length(field, text, option)
     return next((choice.model_value for choice in make_choices(field.choices) if choice.value == text), text)
@@ -111,9 +117,19 @@ def _coerce_string(field: Field, raw: Any, option: str) -> Scalar:
 def _check_length(field: Field, text: str, option: str) -> None:
     shortest, longest = field.min_length or 0, field.max_length
     if len(text) < shortest:
-        raise BadOption(option, f"`{option}` must have at least {shortest} characters (you entered {len(text)}).")
+        sentence = ngettext(
+            "`{option}` must have at least {minimum} character (you entered {count}).",
+            "`{option}` must have at least {minimum} characters (you entered {count}).",
+            shortest,
+        )
+        raise BadOption(option, sentence.format(option=option, minimum=shortest, count=len(text)))
     if longest is not None and len(text) > longest:
-        raise BadOption(option, f"`{option}` must have at most {longest} characters (you entered {len(text)}).")
+        sentence = ngettext(
+            "`{option}` must have at most {maximum} character (you entered {count}).",
+            "`{option}` must have at most {maximum} characters (you entered {count}).",
+            longest,
+        )
+        raise BadOption(option, sentence.format(option=option, maximum=longest, count=len(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +177,20 @@ def _coerce_choice(field: Field, raw: Any, option: str) -> Scalar:
 
 def _no_such_choice(labels: list[str], text: str, option: str) -> str:
     if len(labels) <= _CHOICES_LISTED:
-        return f"`{option}` must be one of {', '.join(labels)} (you entered {_quote(text)})."
+        return _("`{option}` must be one of {choices} (you entered {entered}).").format(
+            option=option, choices=", ".join(labels), entered=_quote(text)
+        )
     found = process.extract(
         text[:_QUOTED_CHARS], labels, scorer=fuzz.ratio, score_cutoff=_MATCH_CUTOFF, limit=_CLOSE_MATCHES
     )
-    near = [label for label, _, _ in found]
-    hint = f"Did you mean {' or '.join(near)}?" if near else "Start typing and pick one from the list."
-    return f"`{option}` has no choice {_quote(text)}. {hint}"
+    near = [label for label, *_rest in found]
+    if not near:
+        return _("`{option}` has no choice {entered}. Start typing and pick one from the list.").format(
+            option=option, entered=_quote(text)
+        )
+    return _("`{option}` has no choice {entered}. Did you mean {choices}?").format(
+        option=option, entered=_quote(text), choices=join_alternatives(near)
+    )
 
 
 def _coerce_integer(field: Field, raw: Any, option: str) -> int:
@@ -190,7 +213,10 @@ def _parse_integer(raw: Any, option: str) -> int:
         return int(raw)
     text = _show(raw).strip().replace("_", "")
     if not _INTEGER.fullmatch(text):
-        raise BadOption(option, f"`{option}` must be a whole number (you entered {_quote(raw)}).")
+        raise BadOption(
+            option,
+            _("`{option}` must be a whole number (you entered {entered}).").format(option=option, entered=_quote(raw)),
+        )
     return _require_range(int(text), option)
 
 
@@ -203,7 +229,12 @@ def _parse_number(raw: Any, option: str) -> int | float:
     if _INTEGER.fullmatch(text):
         return _require_range(int(text), option)
     if not _DECIMAL.fullmatch(text) or not math.isfinite(float(text)):
-        raise BadOption(option, f"`{option}` must be a number, such as 0.5 (you entered {_quote(raw)}).")
+        raise BadOption(
+            option,
+            _("`{option}` must be a number, such as 0.5 (you entered {entered}).").format(
+                option=option, entered=_quote(raw)
+            ),
+        )
     return float(text)
 
 
@@ -214,23 +245,31 @@ def _require_range(number: int, option: str) -> int:
 
 
 def _refuse_number(option: str) -> NoReturn:
-    raise BadOption(option, f"`{option}` has a number that is too large. Use a smaller one.")
+    raise BadOption(option, _("`{option}` has a number that is too large. Use a smaller one.").format(option=option))
 
 
 def _check_range(field: Field, number: float, option: str) -> int | float:
     low, high = field.minimum, field.maximum
     if (low is None or number >= low) and (high is None or number <= high):
         return number
-    raise BadOption(option, f"`{option}` must be {format_range(field)} (you entered {format_value(number)}).")
+    # Translators: {range} is "1–20", "at least 1", "at most 20".
+    raise BadOption(
+        option,
+        _("`{option}` must be {range} (you entered {entered}).").format(
+            option=option, range=format_range(field), entered=format_value(number)
+        ),
+    )
 
 
-def _coerce_boolean(_: Field, raw: Any, option: str) -> bool:
+def _coerce_boolean(_field: Field, raw: Any, option: str) -> bool:
     if isinstance(raw, bool):
         return raw
     word = _show(raw).strip().lower()
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
-    raise BadOption(option, f"`{option}` must be on or off (you entered {_quote(raw)}).")
+    raise BadOption(
+        option, _("`{option}` must be on or off (you entered {entered}).").format(option=option, entered=_quote(raw))
+    )
 
 
 def _coerce_strings(field: Field, raw: Any, option: str) -> list[Scalar]:
@@ -239,7 +278,7 @@ def _coerce_strings(field: Field, raw: Any, option: str) -> list[Scalar]:
         return _coerce_choices(field, parts, option)
     texts = [str(part) for part in parts if isinstance(part, str | int | float)]
     if len(texts) < len(parts):
-        raise BadOption(option, f"`{option}` must be a list of texts.")
+        raise BadOption(option, _("`{option}` must be a list of texts.").format(option=option))
     for text in texts:
         _check_length(field, text, option)
     return list(texts)
@@ -268,8 +307,15 @@ def _coerce_json(field: Field, raw: Any, option: str) -> Any:
     except ValueError as error:
         if is_accepted_text:
             return raw
-        position = f" (error at character {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise BadOption(option, f"`{option}` must be valid JSON, like {_json_example(field)}{position}.") from None
+        values = {"option": option, "example": _json_example(field)}
+        if not isinstance(error, json.JSONDecodeError):
+            raise BadOption(option, _("`{option}` must be valid JSON, like {example}.").format(**values)) from None
+        raise BadOption(
+            option,
+            _("`{option}` must be valid JSON, like {example} (error at character {position}).").format(
+                **values, position=error.colno
+            ),
+        ) from None
     return raw if is_accepted_text and find_violation(field.validator, value) else value
 
 
@@ -295,7 +341,12 @@ def _reject_constant(name: str) -> Any:
 
 
 def _refuse_depth(option: str) -> NoReturn:
-    raise BadOption(option, f"`{option}` has more than {VALUE_DEPTH} lists or objects inside each other. Use fewer.")
+    raise BadOption(
+        option,
+        _("`{option}` has more than {count} lists or objects inside each other. Use fewer.").format(
+            option=option, count=VALUE_DEPTH
+        ),
+    )
 
 
 def _clean(value: Any, option: str, depth: int = 0) -> Any:

@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import BadOption, UserError
-from bot.formatting import format_size, single_line, truncate
+from bot.formatting import format_size, join_alternatives, single_line, truncate
+from bot.language import _, retranslate
 from bot.limits import FILE_BYTES, FILENAME_BYTES, RUN_INPUT_BYTES
 from bot.media.images import OPENED, BadImage, convert_image, make_thumbnail, probe_image
 from bot.media.metadata import strip_metadata
@@ -58,28 +59,28 @@ _DOTTED_ENDING: Final = re.compile(r"(?<![\w./])\.([a-z0-9]{2,11})\b")
 _BARE_ENDING: Final = re.compile(r"(?<![\w./])[a-z0-9]{2,11}\b")
 _BARE_ENDINGS: Final = frozenset({*_TYPE_OF_ENDING, *_OTHER_ENDINGS} - {"obj"})
 _MIME_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+*-]+")
-_DESCRIPTIONS: Final = {
-    "image/*": "an image",
-    "audio/*": "an audio file",
-    "video/*": "a video",
-    "text/*": "a text file",
+_DESCRIPTIONS: Final[Mapping[str, str]] = {
+    "image/*": _("an image"),
+    "audio/*": _("an audio file"),
+    "video/*": _("a video"),
+    "text/*": _("a text file"),
 }
 
 # What every model that reads pictures reads. Others are converted to the first of these that the input accepts.
 _SURELY_READ: Final = (JPEG, PNG, WEBP)
 _ICONS_AND_DRAWINGS: Final = (SVG, ICO)
-_KIND_NAMES: Final = {
-    MediaKind.IMAGE: "an image",
-    MediaKind.VIDEO: "a video",
-    MediaKind.AUDIO: "an audio file",
-    MediaKind.TEXT: "text",
+_KIND_NAMES: Final[Mapping[MediaKind, str]] = {
+    MediaKind.IMAGE: _("an image"),
+    MediaKind.VIDEO: _("a video"),
+    MediaKind.AUDIO: _("an audio file"),
+    MediaKind.TEXT: _("text"),
 }
 _FORMAT_NAMES: Final = {JPEG: "JPEG", PNG: "PNG", WEBP: "WebP"}
 _OTHER_SUFFIXES: Final = {JPEG: (".jpeg",), TIFF: (".tif",), HEIC: (".heif", ".hif")}
 _FILENAME_CHARS: Final = 60  # of a file name in a message
-_ROTATED: Final = "Your photo was turned upright."
-_FIRST_FRAME: Final = "Only the first frame of your animation is used."
-_FIRST_PAGE: Final = "Only the first page of your file is used."
+_ROTATED: Final = _("Your photo was turned upright.")
+_FIRST_FRAME: Final = _("Only the first frame of your animation is used.")
+_FIRST_PAGE: Final = _("Only the first page of your file is used.")
 
 
 class BadFile(BadOption):
@@ -173,7 +174,9 @@ def is_accepted(patterns: tuple[str, ...], media_type: MediaType, filename: str)
 
 def describe_types(patterns: tuple[str, ...]) -> str:
     """Return the patterns in words: “an image or a video”."""
-    return " or ".join(_DESCRIPTIONS.get(pattern) or _describe_pattern(pattern) for pattern in patterns) or "a file"
+    if not patterns:
+        return _("a file")
+    return join_alternatives([_describe_pattern(pattern) for pattern in patterns])
 
 
 def accepts_images(patterns: tuple[str, ...]) -> bool:
@@ -223,7 +226,13 @@ def _matches(pattern: str, media_type: MediaType, suffix: str) -> bool:
 
 
 def _describe_pattern(pattern: str) -> str:
-    return f"{'an' if pattern[0] in 'aeiou' else 'a'} {pattern} file"
+    if pattern in _DESCRIPTIONS:
+        return retranslate(_DESCRIPTIONS[pattern])
+    if pattern[0] in "aeiou":
+        # Translators: {type} is the name of a file type that begins with a vowel, such as "image/png".
+        return _("an {type} file").format(type=pattern)
+    # Translators: {type} is the name of a file type, such as ".npz".
+    return _("a {type} file").format(type=pattern)
 
 
 def read_attachment(option: str, filename: str, path: Path, accepts: tuple[str, ...] = ()) -> UploadedFile:
@@ -236,7 +245,9 @@ def read_attachment(option: str, filename: str, path: Path, accepts: tuple[str, 
     name = _clean_filename(filename)
     data = path.read_bytes()
     if not data:
-        raise BadOption(option, f"`{option}`: “{truncate(name, _FILENAME_CHARS)}” is empty.")
+        raise BadOption(
+            option, _("`{option}`: “{file}” is empty.").format(option=option, file=truncate(name, _FILENAME_CHARS))
+        )
     check_file_size(option, filename, len(data))
     media_type = sniff(data[:HEAD_BYTES])
     _check_type(option, name, media_type, accepts)
@@ -247,7 +258,10 @@ def read_attachment(option: str, filename: str, path: Path, accepts: tuple[str, 
         thumbnail = make_thumbnail(image)
     except BadImage as error:
         raise BadOption(
-            option, f"`{option}`: “{truncate(name, _FILENAME_CHARS)}” can't be used. {error.sentence}"
+            option,
+            _("`{option}`: “{file}” can't be used. {reason}").format(
+                option=option, file=truncate(name, _FILENAME_CHARS), reason=error.sentence
+            ),
         ) from error
     if image.data is not data:
         check_file_size(option, filename, image.size)
@@ -260,12 +274,19 @@ def _check_type(option: str, name: str, media_type: MediaType, accepts: tuple[st
     short_name = truncate(name, _FILENAME_CHARS)
     if not is_accepted(accepts, media_type, name) and not (media_type in OPENED and _convertible_to(accepts)):
         raise BadOption(
-            option, f"`{option}` must be {describe_types(accepts)} (“{short_name}” is {_describe_type(media_type)})."
+            option,
+            _("`{option}` must be {types} (“{file}” is {type}).").format(
+                option=option, types=describe_types(accepts), file=short_name, type=_describe_type(media_type)
+            ),
         )
     if media_type in _ICONS_AND_DRAWINGS and accepts and not _is_named(accepts, media_type):
         kind = media_type.suffix[1:].upper()
         raise BadOption(
-            option, f"`{option}`: “{short_name}” is an {kind} file, which models can't read. Send it as PNG or JPEG."
+            # Translators: {type} is SVG or ICO.
+            option,
+            _("`{option}`: “{file}” is an {type} file, which models can't read. Send it as PNG or JPEG.").format(
+                option=option, file=short_name, type=kind
+            ),
         )
 
 
@@ -321,15 +342,21 @@ def _is_named(accepts: tuple[str, ...], media_type: MediaType) -> bool:
 
 
 def _describe_conversion(source: MediaType, target: MediaType) -> str:
-    return f"Your {source.suffix[1:].upper()} image was converted to {_FORMAT_NAMES[target]}."
+    # Translators: names of image formats, such as HEIC and JPEG.
+    return _("Your {format} image was converted to {other}.").format(
+        format=source.suffix[1:].upper(), other=_FORMAT_NAMES[target]
+    )
 
 
 def check_file_size(option: str, filename: str, size: int) -> None:
     """Raise BadOption for a file larger than any model may be given; to be called before the file is downloaded."""
     if size > FILE_BYTES:
         name = truncate(_clean_filename(filename), _FILENAME_CHARS)
-        sizes = f"“{name}” is {format_size(size)}, but files may have up to {format_size(FILE_BYTES)}."
-        raise BadOption(option, f"`{option}`: {sizes}")
+        sentence = _("`{option}`: “{file}” is {size}, but files may have up to {limit}.")
+        raise BadOption(
+            option,
+            sentence.format(option=option, file=name, size=format_size(size), limit=format_size(FILE_BYTES)),
+        )
 
 
 def check_total_size(files: Iterable[AttachedFile | InputFile]) -> None:
@@ -337,8 +364,9 @@ def check_total_size(files: Iterable[AttachedFile | InputFile]) -> None:
     total = sum(file.source.size if isinstance(file, AttachedFile) else file.size for file in files)
     if total > RUN_INPUT_BYTES:
         raise UserError(
-            f"Your files are {format_size(total)} together, but one run can have up to {format_size(RUN_INPUT_BYTES)}. "
-            "Use fewer or smaller ones."
+            _("Your files are {size} together, but one run can have up to {limit}. Use fewer or smaller ones.").format(
+                size=format_size(total), limit=format_size(RUN_INPUT_BYTES)
+            )
         )
 
 
@@ -362,5 +390,5 @@ def _correct_suffix(name: str, media_type: MediaType) -> str:
 
 def _describe_type(media_type: MediaType) -> str:
     if media_type.kind in _KIND_NAMES:
-        return _KIND_NAMES[media_type.kind]
-    return "a file of an unknown type" if media_type.suffix == ".bin" else f"a {media_type.suffix} file"
+        return retranslate(_KIND_NAMES[media_type.kind])
+    return _("a file of an unknown type") if media_type.suffix == ".bin" else _describe_pattern(media_type.suffix)

@@ -107,7 +107,12 @@ class OptionForm:
             elif field.accepts_files:
                 values[field.name] = [*values[field.name], *_split_addresses(pair.value)]
             else:
-                raise BadOption(advanced, f"`{advanced}` sets `{self.layout.names[field.name]}` again. Keep only one.")
+                raise BadOption(
+                    advanced,
+                    _("`{advanced}` sets `{value}` again. Keep only one.").format(
+                        advanced=advanced, value=self.layout.names[field.name]
+                    ),
+                )
         return {**self.kept, **values}
 
     def collect_answers(self, answers: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any, Final
 
 from bot.formatting import truncate
+from bot.language import ENGLISH, use_language
 from bot.limits import DESCRIPTION_CHARS, MODAL_FILES, OPTIONS_PER_COMMAND
 from bot.options.fields import Field, FieldKind
 from bot.options.files import accepts_images
@@ -126,6 +127,7 @@ def _load_quirks() -> Mapping[str, Any]:
     return tomllib.loads(resources.files("bot.options").joinpath("quirks.toml").read_text("utf-8"))
 
 
+@use_language(ENGLISH)  # everybody has the same options
 def build_layout(
     fields: Sequence[Field],
     *,

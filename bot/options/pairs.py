@@ -14,6 +14,7 @@ from typing import Final
 
 from bot.errors import BadOption
 from bot.formatting import single_line, truncate
+from bot.language import _
 
 _QUOTED_CHARS: Final = 40  # of a wrong word that a message repeats
 
@@ -42,7 +43,10 @@ def parse_pairs(text: str, option: str) -> tuple[Pair, ...]:
         match = _PAIR_KEY.match(text, position)
         if match is None:
             word = truncate(single_line(text[position:].split(maxsplit=1)[0]), _QUOTED_CHARS)
-            raise BadOption(option, f"`{option}` expects key=value, but there is no = after “{word}”.")
+            raise BadOption(
+                option,
+                _("`{option}` expects key=value, but there is no = after “{word}”.").format(option=option, word=word),
+            )
         value, end = _read_pair_value(text, match, option)
         pairs.append(Pair(match[1], value, match.end(), end))
         position = _skip_separators(text, end)
@@ -100,7 +104,7 @@ def _read_quoted(text: str, position: int, key: str, option: str) -> tuple[str, 
             continue
         letters.append(letter)
         position += 1
-    raise BadOption(option, f"`{option}`: the quote after `{key}=` isn't closed.")
+    raise BadOption(option, _("`{option}`: the quote after `{key}=` isn't closed.").format(option=option, key=key))
 
 
 def _find_json_end(text: str, start: int) -> int | None:

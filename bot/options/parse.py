@@ -9,6 +9,7 @@ from rapidfuzz import fuzz, process
 
 from bot.errors import BadOption, UserError
 from bot.formatting import clean_text, single_line, truncate
+from bot.language import _, ngettext
 from bot.media.types import InputFile, Media, format_reference, parse_reference
 from bot.options.coercion import coerce_value, parse_url, parse_urls
 from bot.options.fields import Field, FieldKind
@@ -115,9 +116,21 @@ def require_field(layout: OptionLayout, name: str, option: str) -> Field:
     near = process.extractOne(
         name[:_QUOTED_CHARS].lower(), layout.names.values(), scorer=fuzz.ratio, score_cutoff=_MATCH_CUTOFF
     )
-    hint = f" Did you mean `{near[0]}`?" if near else ""
-    unknown = f"no input `{truncate(single_line(name), _QUOTED_CHARS).replace('`', '')}`.{hint}"
-    raise BadOption(option, f"There is {unknown}" if name == option else f"`{option}`: there is {unknown}")
+    unknown = truncate(single_line(name), _QUOTED_CHARS).replace("`", "")
+    raise BadOption(option, _explain_unknown(unknown, near[0] if near else "", option="" if name == option else option))
+
+
+def _explain_unknown(name: str, near: str, *, option: str) -> str:
+    """Return that there is no such input; ``near`` is the name that may be meant, ``option`` where it stood."""
+    if option and near:
+        sentence = _("`{option}`: there is no input `{name}`. Did you mean `{near}`?")
+    elif option:
+        sentence = _("`{option}`: there is no input `{name}`.")
+    elif near:
+        sentence = _("There is no input `{name}`. Did you mean `{near}`?")
+    else:
+        sentence = _("There is no input `{name}`.")
+    return sentence.format(option=option, name=name, near=near)
 
 
 def _group_by_field(layout: OptionLayout, values: Mapping[str, Any]) -> dict[str, list[RawValue]]:
@@ -140,9 +153,14 @@ def _add_pairs(layout: OptionLayout, advanced: str, text: str, grouped: dict[str
         field = require_field(layout, pair.key, advanced)
         name = layout.names[field.name]
         if field.name in grouped and not field.accepts_files:
-            raise BadOption(advanced, f"`{advanced}` sets `{name}` again. Keep only one.")
+            raise BadOption(
+                advanced, _("`{advanced}` sets `{name}` again. Keep only one.").format(advanced=advanced, name=name)
+            )
         if not pair.value and field.kind not in _EMPTY_TEXT_KINDS:
-            raise BadOption(advanced, f"`{advanced}`: `{name}` needs a value, as in `{name}=…`.")
+            raise BadOption(
+                advanced,
+                _("`{advanced}`: `{name}` needs a value, as in `{name}=…`.").format(advanced=advanced, name=name),
+            )
         grouped.setdefault(field.name, []).append(RawValue(name, pair.value))
 
 
@@ -150,7 +168,7 @@ def _coerce_field(field: Field, raw: Sequence[RawValue]) -> Any:
     if field.accepts_files:
         return _collect_files(field, raw)
     if len(raw) > 1:
-        raise BadOption(raw[1].option, f"`{raw[0].option}` is set twice. Keep only one.")
+        raise BadOption(raw[1].option, _("`{option}` is set twice. Keep only one.").format(option=raw[0].option))
     return coerce_value(field, raw[0].value, raw[0].option)
 
 
@@ -158,17 +176,31 @@ def _collect_files(field: Field, raw: Sequence[RawValue]) -> Any:
     """Return the one file or address, or the list of all of them, attachments first."""
     option = raw[0].option
     if field.kind is FieldKind.FILE and len(raw) > 1:
-        raise BadOption(raw[1].option, f"Use either `{option}` or `{raw[1].option}`, not both.")
+        raise BadOption(
+            raw[1].option, _("Use either `{option}` or `{other}`, not both.").format(option=option, other=raw[1].option)
+        )
     files = [file for value in raw for file in _read_files(field, value)]
     if field.kind is FieldKind.FILE:
         if len(files) != 1:
-            raise BadOption(option, f"`{option}` accepts one file (you added {len(files)}).")
+            raise BadOption(
+                option, _("`{option}` accepts one file (you added {added}).").format(option=option, added=len(files))
+            )
         return files[0]
     minimum, maximum = field.min_items or 0, field.max_items
     if len(files) < minimum:
-        raise BadOption(option, f"`{option}` needs at least {_count_files(minimum)} (you added {len(files)}).")
+        sentence = ngettext(
+            "`{option}` needs at least {count} file (you added {added}).",
+            "`{option}` needs at least {count} files (you added {added}).",
+            minimum,
+        )
+        raise BadOption(option, sentence.format(option=option, count=minimum, added=len(files)))
     if maximum is not None and len(files) > maximum:
-        raise BadOption(option, f"`{option}` accepts at most {_count_files(maximum)} (you added {len(files)}).")
+        sentence = ngettext(
+            "`{option}` accepts at most {count} file (you added {added}).",
+            "`{option}` accepts at most {count} files (you added {added}).",
+            maximum,
+        )
+        raise BadOption(option, sentence.format(option=option, count=maximum, added=len(files)))
     return sorted(files, key=lambda file: isinstance(file, str))
 
 
@@ -187,17 +219,15 @@ def _read_files(field: Field, raw: RawValue) -> list[InputFile | AttachedFile | 
     return files
 
 
-def _count_files(number: int) -> str:
-    return "one file" if number == 1 else f"{number} files"
-
-
 def _check_required(layout: OptionLayout, coerced: Mapping[str, Any]) -> None:
     """Raise for the first required input that is missing, before anything is paid."""
     for hidden in layout.hidden:
         if hidden.required and hidden.name not in layout.defaults:
             raise UserError(
-                f"The model requires `{hidden.name}`, which can't be set here. "
-                "Ask the bot's owner to set a default for it."
+                _(
+                    "The model requires `{input}`, which can't be set here. "
+                    "Ask the bot's owner to set a default for it."
+                ).format(input=hidden.name)
             )
     for key in layout.required:
         field = layout.field(key)
@@ -213,17 +243,25 @@ def _check_required(layout: OptionLayout, coerced: Mapping[str, Any]) -> None:
 def check_not_blank(name: str, text: str) -> None:
     """Raise BadOption, naming the option, if a text that is required is empty or only blanks."""
     if not clean_text(text).strip():
-        raise BadOption(name, f"`{name}` is required.")
+        raise BadOption(name, _("`{name}` is required.").format(name=name))
 
 
 def _raise_missing(layout: OptionLayout, field: Field) -> NoReturn:
     options = [option for option in layout.options if option.field == field.name]
     name = options[0].name if options else layout.names[field.name]
     if not field.accepts_files:
-        raise BadOption(name, f"`{name}` is required.")
+        raise BadOption(name, _("`{name}` is required.").format(name=name))
     url = next((option.name for option in options if option.role is OptionRole.URL), None)
-    alternative = f"or put its web address in `{url}`" if url else f"or write `{layout.names[field.name]}=https://…`"
-    raise BadOption(name, f"Attach {describe_types(field.accepts)} as `{name}`, {alternative}.")
+    if url:
+        # Translators: {types} is "an image", "an image or a video"; {name} and {url} are names of options.
+        sentence = _("Attach {types} as `{name}`, or put its web address in `{url}`.")
+    else:
+        # Translators: {types} is "an image", "an image or a video"; {name} and {input} are names of options.
+        sentence = _("Attach {types} as `{name}`, or write `{input}=https://…`.")
+    raise BadOption(
+        name,
+        sentence.format(types=describe_types(field.accepts), name=name, url=url, input=layout.names[field.name]),
+    )
 
 
 def _apply_defaults(layout: OptionLayout, coerced: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,8 +280,10 @@ def _coerce_default(field: Field, value: Any) -> Any:
         return coerce_value(field, value, field.name)
     except BadOption as error:
         raise UserError(
-            f"This command's default for `{field.name}` isn't one that its model accepts. "
-            "Ask the bot's owner to fix this command."
+            _(
+                "This command's default for `{input}` isn't one that its model accepts. "
+                "Ask the bot's owner to fix this command."
+            ).format(input=field.name)
         ) from error
 
 

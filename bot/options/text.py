@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.formatting import SEPARATOR, join_facts, single_line, truncate
+from bot.language import _, retranslate
 from bot.options.fields import Field, FieldKind
 from bot.options.files import describe_types
 from bot.secrets import contains_private_url, is_secret_name
@@ -21,6 +22,17 @@ _READ_CHARS: Final = 1_000  # of a value that is cut to so few
 _READ_ITEMS: Final = 20
 _MIN_TEXT_CHARS: Final = 16  # of a description's own text that remain, however long the details are
 _LISTED_CHOICES: Final = 8  # of a longer list, the rest is counted
+_KINDS: Final[Mapping[FieldKind, str]] = {
+    FieldKind.STRING: _("text"),
+    FieldKind.INTEGER: _("integer"),
+    FieldKind.NUMBER: _("number"),
+    FieldKind.BOOLEAN: _("on/off"),
+    FieldKind.FILE: _("file"),
+    FieldKind.FILES: _("files"),
+    FieldKind.STRINGS: _("list of texts"),
+    FieldKind.NUMBERS: _("list of numbers"),
+    FieldKind.JSON: "JSON",
+}
 _EXACT_INTEGERS: Final = 1e15  # floats below it are shown without a decimal point
 _SUMMARY_CHARS: Final = 200
 _COUNT_NAME: Final = re.compile(r"(?:number_of|num|n)_(?P<what>[a-z_]+)")
@@ -63,8 +75,8 @@ def format_default(field: Field, default: Any) -> str:
     if default in (None, "", []) or isinstance(default, dict):
         return ""
     if field.kind is FieldKind.BOOLEAN:
-        return f"default: {'on' if default else 'off'}"
-    return f"default: {format_value(default)}"
+        return _("default: on") if default else _("default: off")
+    return _("default: {default}").format(default=format_value(default))
 
 
 def format_range(field: Field) -> str:
@@ -73,11 +85,13 @@ def format_range(field: Field) -> str:
     if low is None and high is None:
         return ""
     if high is None:
-        return f"at least {format_value(low)}"
+        return _("at least {low}").format(low=format_value(low))
     if low is None:
-        return f"at most {format_value(high)}"
-    between = " to " if low < 0 else "–"
-    return f"{format_value(low)}{between}{format_value(high)}"
+        return _("at most {high}").format(high=format_value(high))
+    if low < 0:
+        # Translators: a range of numbers, where the first is negative: "-1 to 1".
+        return _("{low} to {high}").format(low=format_value(low), high=format_value(high))
+    return f"{format_value(low)}–{format_value(high)}"
 
 
 def format_details(field: Field, default: Any) -> str:
@@ -101,7 +115,10 @@ def describe_inputs(layout: "OptionLayout") -> tuple[str, ...]:
 
 
 def summarize(fields: Iterable[Field], values: Mapping[str, Any], *, prompt: str | None) -> str:
-    """Return “seed 42 · steps 30”: the values that differ from the defaults, without the prompt and files."""
+    """Return “seed 42 · steps 30”: the values that differ from the defaults, without the prompt and files.
+
+    In English, as the names of the inputs are.
+    """
     parts: list[str] = []
     for field in fields:
         value = values.get(field.name)
@@ -115,7 +132,7 @@ def summarize(fields: Iterable[Field], values: Mapping[str, Any], *, prompt: str
 
 def _format_form(field: Field) -> str:
     if field.kind in (FieldKind.STRINGS, FieldKind.NUMBERS):
-        return "separated by commas"
+        return _("separated by commas")
     return "JSON" if field.kind is FieldKind.JSON else ""
 
 
@@ -124,11 +141,11 @@ def _describe_input(layout: "OptionLayout", field: Field) -> str:
     parts = [
         f"`{layout.names[field.name]}`",
         _describe_kind(field),
-        "required" if field.name in layout.required else "",
+        _("required") if field.name in layout.required else "",
         format_range(field),
         format_default(field, layout.defaults.get(field.name, field.default)),
-        "" if has_option else f"only in `{layout.advanced}`",
-        "deprecated" if field.deprecated else "",
+        "" if has_option else _("only in `{advanced}`").format(advanced=layout.advanced),
+        _("deprecated") if field.deprecated else "",
     ]
     return join_facts(*parts)
 
@@ -138,8 +155,17 @@ def _describe_kind(field: Field) -> str:
         return describe_types(field.accepts)
     if field.choices:
         listed = ", ".join(format_value(choice) for choice in field.choices[:_LISTED_CHOICES])
-        return listed if len(field.choices) <= _LISTED_CHOICES else f"one of {len(field.choices)}: {listed}, …"
-    return field.kind.value
+        return (
+            listed
+            if len(field.choices) <= _LISTED_CHOICES
+            else _("one of {count}: {listed}, …").format(count=len(field.choices), listed=listed)
+        )
+    return describe_kind(field.kind)
+
+
+def describe_kind(kind: FieldKind) -> str:
+    """Return what a value is, in words."""
+    return retranslate(_KINDS[kind])
 
 
 def _summarize_value(field: Field, value: Any) -> str:
@@ -158,7 +184,7 @@ def _format_count(number: int, what: str) -> str:
     """Return “5 outputs”, “1 output”, “2 images per pose”."""
     if number != 1:
         return f"{number} {what}"
-    first, _, rest = what.partition(" ")
+    first, _space, rest = what.partition(" ")
     singular = first[:-1] if first.endswith("s") and not first.endswith("ss") else first
     return f"1 {singular} {rest}".rstrip()
 

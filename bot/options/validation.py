@@ -17,25 +17,26 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from jsonschema.exceptions import best_match
 from jsonschema.protocols import Validator
 
-from bot.formatting import format_count, replace_surrogates, single_line, truncate
+from bot.formatting import join_alternatives, replace_surrogates, single_line, truncate
+from bot.language import _, ngettext, retranslate
 from bot.limits import PATTERN_BYTES, PATTERN_CHARS, VALIDATION_STEPS
 from bot.options.schema import is_in_range, is_number
 
 _TYPES: Final[Mapping[str, str]] = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "an object {…}",
-    "array": "a list […]",
+    "string": _("text"),
+    "integer": _("a whole number"),
+    "number": _("a number"),
+    "boolean": _("true or false"),
+    "object": _("an object {…}"),
+    "array": _("a list […]"),
     "null": "null",
 }
 _BOUNDS: Final[Mapping[str, str]] = {
-    "minimum": "at least",
-    "maximum": "at most",
-    "exclusiveMinimum": "more than",
-    "exclusiveMaximum": "less than",
-    "multipleOf": "a multiple of",
+    "minimum": _("{input} must be at least {bound}."),
+    "maximum": _("{input} must be at most {bound}."),
+    "exclusiveMinimum": _("{input} must be more than {bound}."),
+    "exclusiveMaximum": _("{input} must be less than {bound}."),
+    "multipleOf": _("{input} must be a multiple of {bound}."),
 }
 _STEPS_OF_COMPILING: Final = 100
 _PATTERN_WORK_OF_STEP: Final = 250  # letters times instructions; at worst 16 ns each
@@ -52,8 +53,8 @@ def build_validator(schema: Mapping[str, Any]) -> Validator:
     return _Validator(_sanitize(schema))
 
 
-def find_violation(validator: Validator, value: Any) -> str | None:
-    """Return what is wrong with the value, to follow its name (“must be a number”), or None.
+def find_violation(validator: Validator, value: Any, name: str = "it") -> str | None:
+    """Return what is wrong with the value of this name as a sentence (“`seed` must be a number.”), or None.
 
     A value that takes too long to check passes: Replicate checks it again before it bills.
     """
@@ -65,7 +66,8 @@ def find_violation(validator: Validator, value: Any) -> str | None:
     if error is None:
         return None
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path).lstrip(".")
-    return f"(at {_show(path)}) {_describe(error)}" if path else _describe(error)
+    # Translators: the name of an input, and the place in its JSON that is wrong: `size` (at [0].width).
+    return _describe(error, _("{input} (at {path})").format(input=name, path=_show(path)) if path else name)
 
 
 def _relevance(error: ValidationError) -> tuple[int, bool]:
@@ -73,31 +75,74 @@ def _relevance(error: ValidationError) -> tuple[int, bool]:
     return -len(error.path), error.validator not in ("anyOf", "oneOf")
 
 
-def _describe(error: ValidationError) -> str:
+def _describe(error: ValidationError, name: str) -> str:
     keyword, expected, value = str(error.validator), error.validator_value, error.instance
     if keyword in _DESCRIPTIONS:
-        return _DESCRIPTIONS[keyword](expected, value)
+        return _DESCRIPTIONS[keyword](name, expected, value)
     if keyword == "additionalProperties" and isinstance(error.schema, Mapping):
-        return _describe_extra(error.schema.get("properties", {}), value)
-    return f"must be {_BOUNDS[keyword]} {expected}" if keyword in _BOUNDS else "isn't a value the model accepts"
+        return _describe_extra(name, error.schema.get("properties", {}), value)
+    if keyword in _BOUNDS:
+        return retranslate(_BOUNDS[keyword]).format(input=name, bound=expected)
+    return _("{input} isn't a value the model accepts.").format(input=name)
 
 
-def _describe_type(expected: Any, _: Any) -> str:
-    names = [expected] if isinstance(expected, str) else expected
-    return f"must be {' or '.join(_TYPES[name] for name in names)}"
+def _describe_type(name: str, expected: Any, _value: Any) -> str:
+    kinds = [expected] if isinstance(expected, str) else expected
+    return _("{input} must be {kinds}.").format(
+        input=name, kinds=join_alternatives([retranslate(_TYPES[kind]) for kind in kinds])
+    )
 
 
-def _describe_choices(choices: "_Choices", _: Any) -> str:
+def _describe_choices(name: str, choices: "_Choices", _value: Any) -> str:
     listed = ", ".join(map(_show, choices.values[:_MAX_LISTED]))
-    return f"must be one of {listed}, …" if len(choices.values) > _MAX_LISTED else f"must be one of {listed}"
+    more = ", …" if len(choices.values) > _MAX_LISTED else ""
+    return _("{input} must be one of {choices}.").format(input=name, choices=listed + more)
 
 
-def _describe_missing(required: Any, value: Any) -> str:
-    return f"needs “{_show(next(name for name in required if name not in value))}”"
+def _describe_missing(name: str, required: Any, value: Any) -> str:
+    missing = next(key for key in required if key not in value)
+    return _("{input} needs “{key}”.").format(input=name, key=_show(missing))
 
 
-def _describe_extra(properties: Any, value: Any) -> str:
-    return f"doesn't accept “{_show(next(name for name in value if name not in properties))}”"
+def _describe_extra(name: str, properties: Any, value: Any) -> str:
+    extra = next(key for key in value if key not in properties)
+    return _("{input} doesn't accept “{key}”.").format(input=name, key=_show(extra))
+
+
+def _describe_short(name: str, limit: int, value: Any) -> str:
+    return ngettext(
+        "{input} must have at least {limit} character (it has {count}).",
+        "{input} must have at least {limit} characters (it has {count}).",
+        limit,
+    ).format(input=name, limit=limit, count=len(value))
+
+
+def _describe_long(name: str, limit: int, value: Any) -> str:
+    return ngettext(
+        "{input} must have at most {limit} character (it has {count}).",
+        "{input} must have at most {limit} characters (it has {count}).",
+        limit,
+    ).format(input=name, limit=limit, count=len(value))
+
+
+def _describe_few(name: str, limit: int, value: Any) -> str:
+    return ngettext(
+        "{input} needs at least {limit} item (you entered {count}).",
+        "{input} needs at least {limit} items (you entered {count}).",
+        limit,
+    ).format(input=name, limit=limit, count=len(value))
+
+
+def _describe_many(name: str, limit: int, value: Any) -> str:
+    return ngettext(
+        "{input} accepts at most {limit} item (you entered {count}).",
+        "{input} accepts at most {limit} items (you entered {count}).",
+        limit,
+    ).format(input=name, limit=limit, count=len(value))
+
+
+def _describe_form(name: str, _expected: Any, _value: Any) -> str:
+    return _("{input} doesn't match any of the forms the model accepts.").format(input=name)
 
 
 def _show(value: Any) -> str:
@@ -105,19 +150,23 @@ def _show(value: Any) -> str:
     return truncate(single_line(str(value)), _SHOWN_CHARS)
 
 
-_DESCRIPTIONS: Final[Mapping[str, Callable[[Any, Any], str]]] = {
+_DESCRIPTIONS: Final[Mapping[str, Callable[[str, Any, Any], str]]] = {
     "type": _describe_type,
     "enum": _describe_choices,
-    "const": lambda expected, _: f"must be {_show(expected.values[0])}",
-    "minLength": lambda limit, value: f"must have at least {limit} characters (it has {len(value)})",
-    "maxLength": lambda limit, value: f"must have at most {limit} characters (it has {len(value)})",
-    "pattern": lambda pattern, _: f"must match the pattern {_show(pattern)}",
-    "minItems": lambda limit, value: f"needs at least {format_count(limit, 'item')} (you entered {len(value)})",
-    "maxItems": lambda limit, value: f"accepts at most {format_count(limit, 'item')} (you entered {len(value)})",
-    "uniqueItems": lambda *_: "must not contain the same item twice",
+    "const": lambda name, expected, _value: _("{input} must be {value}.").format(
+        input=name, value=_show(expected.values[0])
+    ),
+    "minLength": _describe_short,
+    "maxLength": _describe_long,
+    "pattern": lambda name, pattern, _value: _("{input} must match the pattern {pattern}.").format(
+        input=name, pattern=_show(pattern)
+    ),
+    "minItems": _describe_few,
+    "maxItems": _describe_many,
+    "uniqueItems": lambda name, *_rest: _("{input} must not contain the same item twice.").format(input=name),
     "required": _describe_missing,
-    "anyOf": lambda *_: "doesn't match any of the forms the model accepts",
-    "oneOf": lambda *_: "doesn't match any of the forms the model accepts",
+    "anyOf": _describe_form,
+    "oneOf": _describe_form,
 }
 
 

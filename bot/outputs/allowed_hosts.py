@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from bot.language import _
 from bot.outputs.addresses import is_public_address
 from bot.outputs.errors import AddressNotAllowed, HostUnreachable
 
@@ -54,18 +55,18 @@ class AllowedHosts:
         host = _normalize(url.raw_host.decode("ascii"))
         port = url.port or _PORTS.get(url.scheme, 0)
         if not 0 < port < 2**16 or not host or url.userinfo:
-            raise AddressNotAllowed("The file's address isn't a plain web address.")
+            raise AddressNotAllowed(_("The file's address isn't a plain web address."))
         entries = [entry for entry in self._entries if _matches(entry, host, port)]
         if not entries and not self._any_public:
-            raise AddressNotAllowed("The file is on a host this bot isn't allowed to download from.")
+            raise AddressNotAllowed(_("The file is on a host this bot isn't allowed to download from."))
         allows_private = host not in DELIVERY_HOSTS and any(entry.host == host for entry in entries)
         try:
             addresses = (host,) if _parse_ip(host) else tuple(await self._resolver(host, port))
         except (OSError, UnicodeError) as error:  # UnicodeError: names that cannot be encoded for DNS
-            raise HostUnreachable("The file's host can't be found right now.") from error
+            raise HostUnreachable(_("The file's host can't be found right now.")) from error
         allowed = tuple(address for address in addresses if allows_private or is_public_address(address))
         if not allowed:
-            raise AddressNotAllowed("The file's host is in a private network, which this bot doesn't access.")
+            raise AddressNotAllowed(_("The file's host is in a private network, which this bot doesn't access."))
         return allowed
 
 

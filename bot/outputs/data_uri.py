@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from bot.language import _
 from bot.outputs.errors import FileCorrupt, FileTooLarge
 
 _HEADER: Final = re.compile(r"data:(?P<mime>[\w.+/*-]*)(?P<params>(?:;[\w.+=\"/ -]*)*),", re.IGNORECASE)
@@ -14,7 +15,7 @@ _WHITESPACE: Final = b" \t\r\n\f\v"
 _BASE64_LETTERS: Final = bytes.maketrans(b"-_", b"+/")
 _CHUNK_CHARS: Final = 256 * 1024  # a millisecond
 
-_CORRUPT: Final = "The model returned a file inline, but its data can't be read."
+_CORRUPT: Final = _("The model returned a file inline, but its data can't be read.")
 
 
 def is_data_uri(text: str) -> bool:

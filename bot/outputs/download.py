@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from bot.aio import backoff_delay, no_jitter
 from bot.clock import Clock
+from bot.language import _
 from bot.media.types import HEAD_BYTES, MediaType, sniff
 from bot.observability.metrics import Metrics
 from bot.outputs.allowed_hosts import AllowedHosts, Resolver
@@ -46,7 +47,7 @@ _WRITE_BYTES: Final = 256 * 1024  # written at once, in a thread
 _INFLATE_CHUNK_BYTES: Final = 64 * 1024  # decompressed at once, whatever the ratio
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
-_CORRUPT: Final = "The file is compressed in a way that can't be read."
+_CORRUPT: Final = _("The file is compressed in a way that can't be read.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,10 @@ class Downloader:
                 with attempt:
                     await self._attempt(url, path, number=attempt.retry_state.attempt_number, deadline=deadline)
         except _NETWORK_ERRORS as error:
-            raise HostUnreachable("The file's host didn't send it, even after several attempts.") from error
+            raise HostUnreachable(_("The file's host didn't send it, even after several attempts.")) from error
 
     async def _attempt(self, url: httpx.URL, path: Path, *, number: int, deadline: float) -> None:
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _redirect in range(_MAX_REDIRECTS + 1):
             addresses = await self._hosts.resolve(url)  # connect to one of these; the name is not resolved again
             request = httpx.Request(
                 "GET",
@@ -135,7 +136,7 @@ class Downloader:
                     await self._save(response, path, deadline=deadline)
                     return
                 url = _parse_url(response.headers["location"], base=url)
-        raise AddressNotAllowed("The file's host redirects too many times.")
+        raise AddressNotAllowed(_("The file's host redirects too many times."))
 
     async def _save(self, response: httpx.Response, path: Path, *, deadline: float) -> None:
         declared_size = response.headers.get("content-length", "")
@@ -154,7 +155,7 @@ class Downloader:
                     await asyncio.to_thread(writer.write, b"".join(pending))
                     pending, size = [], 0
                 if self._clock.monotonic() > deadline:
-                    raise HostUnreachable("The file's host sent it too slowly.")
+                    raise HostUnreachable(_("The file's host sent it too slowly."))
             await asyncio.to_thread(writer.write, b"".join(pending))
             await asyncio.to_thread(writer.commit)
         finally:
@@ -215,7 +216,7 @@ class _BodyWriter:
     def commit(self) -> None:
         """End the file. Raises HostUnreachable if the compressed data is not complete."""
         if not self._decompressor.complete:
-            raise HostUnreachable("The file's host didn't send all of it.")
+            raise HostUnreachable(_("The file's host didn't send all of it."))
         self._file.commit()
 
     def close(self) -> None:
@@ -254,9 +255,9 @@ def _parse_url(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
     try:
         parsed = httpx.URL(url) if base is None else base.join(url)
     except (httpx.InvalidURL, ValueError) as error:
-        raise AddressNotAllowed("The file's address can't be read.") from error
+        raise AddressNotAllowed(_("The file's address can't be read.")) from error
     if parsed.scheme not in ("http", "https"):
-        raise AddressNotAllowed("The file's address isn't a plain web address.")
+        raise AddressNotAllowed(_("The file's address isn't a plain web address."))
     return parsed
 
 
@@ -265,7 +266,7 @@ def _check_status(status: int) -> None:
     if status == httpx.codes.OK:
         return
     if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
-        raise FileGone("The file is gone: files are kept for an hour.")
+        raise FileGone(_("The file is gone: files are kept for an hour."))
     if status >= 500 or status in _RETRYABLE_STATUSES:
-        raise HostUnreachable(f"The file's host responded with an error ({status}).")
-    raise AccessDenied(f"The file's host refused to send it ({status}).")
+        raise HostUnreachable(_("The file's host responded with an error ({status}).").format(status=status))
+    raise AccessDenied(_("The file's host refused to send it ({status}).").format(status=status))

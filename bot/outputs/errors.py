@@ -14,6 +14,7 @@
 """
 
 from bot.errors import ReplicordError
+from bot.language import _
 
 
 class DownloadError(ReplicordError):
@@ -35,7 +36,7 @@ class AccessDenied(DownloadError):
 class FileTooLarge(DownloadError):
     """The file is larger than the limit."""
 
-    def __init__(self, sentence: str = "Too large to download here") -> None:
+    def __init__(self, sentence: str = _("Too large to download here")) -> None:
         super().__init__(sentence)
 
 
@@ -51,7 +52,7 @@ class DiskError(DownloadError):
     """The file cannot be written to the bot's disk."""
 
     def __init__(
-        self, sentence: str = "The bot couldn't save the file to its disk. Ask the bot's owner to check it."
+        self, sentence: str = _("The bot couldn't save the file to its disk. Ask the bot's owner to check it.")
     ) -> None:
         super().__init__(sentence)
 

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar, TypeVarTuple, overload
 import structlog
 
 from bot.formatting import format_size
+from bot.language import _, retranslate
 from bot.large_json import InvalidJson, contains_large, encode, read_object
 from bot.limits import DATA_KEPT, INLINE_JSON_BYTES, LAYOUT_SECONDS, MIB
 from bot.media import types as sniff
@@ -55,7 +56,7 @@ _SNIFFED_SUFFIXES: Final = frozenset(kind.suffix for kind in vars(sniff).values(
 _OUTPUT_NAME: Final = "output.json"
 _OUTPUT: Final = "output"
 
-_NOT_LINKED: Final = "Files of this kind can run programs, so it isn't linked here."
+_NOT_LINKED: Final = _("Files of this kind can run programs, so it isn't linked here.")
 
 
 Shrink = Callable[[Path, Path, int], Awaitable[bool]]
@@ -162,13 +163,13 @@ class Materializer:
             if len(data) > self._limit:
                 return LinkItem(label=name, url="", reason=self._too_large(size))
             name, kind = file_name(self._stem, raw.index, raw.label, sniff.ZIP), sniff.ZIP
-            note = f"packed to fit here (was {format_size(size)})"
+            note = _("packed to fit here (was {size})").format(size=format_size(size))
         try:
             await asyncio.to_thread(write_file, path, data, self._quota)
         except OSError:
-            return LinkItem(label=name, url="", reason=str(DiskError()), passing=True)
+            return LinkItem(label=name, url="", reason=DiskError().sentence, passing=True)
         except SpoolFull as error:
-            return LinkItem(label=name, url="", reason=str(error), passing=True)
+            return LinkItem(label=name, url="", reason=error.sentence, passing=True)
         return FileItem(name=name, source=path, type=kind, size=len(data), note=note)
 
     async def _pack(self, data: bytes, name: str) -> bytes:
@@ -188,17 +189,17 @@ class Materializer:
         try:
             file = await self._load(raw.url, path)
             if file.size == 0:
-                return self._link(raw, "The model returned an empty file.")
+                return self._link(raw, _("The model returned an empty file."))
             fitting = file if file.size <= self._limit else await self._shrink(file)
         except DownloadError as error:
             gone = isinstance(error, (FileGone, AddressNotAllowed))
-            return self._link(raw, str(error), expires=not gone, passing=isinstance(error, (DiskError, SpoolFull)))
+            return self._link(raw, error.sentence, expires=not gone, passing=isinstance(error, (DiskError, SpoolFull)))
         except OSError:
-            return self._link(raw, str(DiskError()), passing=True)
+            return self._link(raw, DiskError().sentence, passing=True)
         if fitting is None:
             return self._link(raw, self._too_large(file.size))
         name = file_name(self._stem, raw.index, raw.label, fitting.type, fitting.source_name)
-        note = None if fitting is file else f"reduced to fit here (was {format_size(file.size)})"
+        note = None if fitting is file else _("reduced to fit here (was {size})").format(size=format_size(file.size))
         url = _shown_url(raw)
         return FileItem(
             name=name,
@@ -217,7 +218,7 @@ class Materializer:
             try:
                 return await asyncio.to_thread(inspect_file, self._folder / name, name)
             except FileNotFoundError as error:
-                raise FileGone("The file is no longer on the bot's disk.") from error
+                raise FileGone(_("The file is no longer on the bot's disk.")) from error
         try:
             return await asyncio.to_thread(inspect_file, path, source_name(url))
         except FileNotFoundError:
@@ -241,7 +242,7 @@ class Materializer:
     def _link(self, raw: RawFile, reason: str, *, expires: bool = True, passing: bool = False) -> LinkItem:
         source, url = source_name(raw.url), _shown_url(raw)
         if source and not url and may_run(source):
-            reason = f"{reason} {_NOT_LINKED}"
+            reason = f"{retranslate(reason)} {retranslate(_NOT_LINKED)}"
         return LinkItem(
             label=file_name(self._stem, raw.index, raw.label, None, source),
             url=url,
@@ -251,7 +252,9 @@ class Materializer:
         )
 
     def _too_large(self, size: int) -> str:
-        return f"Too large to upload here: {format_size(size)} (limit {format_size(self._limit)})"
+        return _("Too large to upload here: {size} (limit {limit})").format(
+            size=format_size(size), limit=format_size(self._limit)
+        )
 
 
 def file_name(stem: str, index: int, label: str | None, kind: MediaType | None, source: str | None = None) -> str:

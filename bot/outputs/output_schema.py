@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
+from bot.formatting import join_alternatives
+from bot.language import _, retranslate
+
 MEDIA_TYPE: Final = "contentMediaType"
 """The keyword for the kind of a file, such as "image/*" (JSON Schema 2020-12, validation, 8.4)."""
 
@@ -15,7 +18,18 @@ _MAX_DESCRIBED_DEPTH: Final = 4
 _MAX_DESCRIBED_MEMBERS: Final = 25
 _URI_FORMATS: Final = frozenset({"uri", "iri", "url", "uri-reference"})
 _COMBINERS: Final = ("allOf", "anyOf", "oneOf")
-_PLURALS: Final = {"a file": "files", "text": "texts", "a number": "numbers", "on/off": "on/off values"}
+_ONE: Final[Mapping[str, str]] = {
+    "file": _("a file"),
+    "text": _("text"),
+    "number": _("a number"),
+    "boolean": _("on/off"),
+}
+_SEVERAL: Final[Mapping[str, str]] = {
+    "file": _("files"),
+    "text": _("texts"),
+    "number": _("numbers"),
+    "boolean": _("on/off values"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,7 @@ def is_marked_concatenated(schema: Any) -> bool:
 def contains_files(schema: Any) -> bool:
     """Return whether there is a file anywhere in what the schema describes."""
     level, described = [schema], 0
-    for _ in range(_MAX_DEPTH + 1):
+    for _depth in range(_MAX_DEPTH + 1):
         kinds = [output_type(inner) for inner in level]
         if any(kind.is_file for kind in kinds):
             return True
@@ -96,11 +110,14 @@ def lists_files(schema: Any) -> bool:
 def describe_output(schema: Mapping[str, Any]) -> str:
     """Return the output in words for people: "text, written live", "files, one by one"."""
     if not schema:
-        return "anything"
+        return _("anything")
     if is_concatenated_text(schema):
-        return "text, written live"
-    is_iterator = schema.get("x-cog-array-type") == "iterator"
-    return f"{_describe(schema, 0)}{', one by one' if is_iterator else ''}"
+        return _("text, written live")
+    described = _describe(schema, 0)
+    if schema.get("x-cog-array-type") != "iterator":
+        return described
+    # Translators: {outputs} is a plural, such as "files".
+    return _("{outputs}, one by one").format(outputs=described)
 
 
 def _variants(schema: Any) -> Iterator[Mapping[str, Any]]:
@@ -142,27 +159,30 @@ def _describe(schema: Mapping[str, Any], depth: int) -> str:
         shown = islice(kind.properties.items(), _MAX_DESCRIBED_MEMBERS)
         members = ", ".join(f"{key} ({_describe(inner, depth + 1)})" for key, inner in shown)
         members += ", …" if len(kind.properties) > _MAX_DESCRIBED_MEMBERS else ""
-        return f"several values: {members}" if depth == 0 else members
+        return _("several values: {members}").format(members=members) if depth == 0 else members
     if kind.items is not None:
         return _describe_list(kind.items, depth)
-    return " or ".join(_describe_scalar(kind, schema)) or "JSON"
+    scalars = [retranslate(_ONE[scalar]) for scalar in _list_scalars(kind, schema)]
+    return join_alternatives(scalars) if scalars else "JSON"
 
 
 def _describe_list(items: Mapping[str, Any], depth: int) -> str:
     kind = output_type(items)
     if kind.items is not None:
-        return "lists of files" if output_type(kind.items).is_file else "lists of lists"
+        return _("lists of files") if output_type(kind.items).is_file else _("lists of lists")
     if kind.properties:
-        return f"a list, each with {_describe(items, depth + 1)}"
-    return _PLURALS.get(" or ".join(_describe_scalar(kind, items)), "a list")
+        return _("a list, each with {members}").format(members=_describe(items, depth + 1))
+    scalars = tuple(_list_scalars(kind, items))
+    return retranslate(_SEVERAL[scalars[0]]) if len(scalars) == 1 else _("a list")
 
 
-def _describe_scalar(kind: OutputType, schema: Mapping[str, Any]) -> Iterator[str]:
+def _list_scalars(kind: OutputType, schema: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a value can be that is neither a list nor an object, as the keys of ``_ONE``."""
     if kind.is_file:
-        yield "a file"
+        yield "file"
     if kind.is_text:
         yield "text"
     if schema.get("type") in ("number", "integer"):
-        yield "a number"
+        yield "number"
     if schema.get("type") == "boolean":
-        yield "on/off"
+        yield "boolean"

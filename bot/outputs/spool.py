@@ -12,6 +12,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
+from bot.language import _
 from bot.outputs.errors import SpoolFull
 
 PART_SUFFIX: Final = ".part"
@@ -31,7 +32,7 @@ class DiskQuota:
         """Count bytes that are about to be written; raise SpoolFull if there is no room for them."""
         with self._lock:
             if self.used + size > self._limit:
-                raise SpoolFull("The bot has no room for this file right now.")
+                raise SpoolFull(_("The bot has no room for this file right now."))
             self.used += size
 
     def release(self, size: int) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from bot.errors import Refused, UserError
+from bot.language import retranslate
 from bot.limits import READ_SECONDS
 from bot.media.types import Media, MediaKind
 from bot.options.files import read_attachment
@@ -51,7 +52,7 @@ async def prepare_next_step(active: ActiveRun, outputs: Sequence[RunOutput], ser
     if isinstance(picture, FailureReason):
         return _next_step(_fail(following, picture), services)
     media, notes = picture
-    return _next_step(replace(following, notes=notes), services, media)
+    return _next_step(replace(following, notes=tuple(map(retranslate, notes))), services, media)
 
 
 def _fail(run: Run, reason: FailureReason) -> Run:

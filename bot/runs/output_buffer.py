@@ -166,7 +166,7 @@ class OutputBuffer:
         await self.close()
         for raw, key in self._raw_outputs():
             if isinstance(raw, RawFile):
-                self._materialized.setdefault(key, _link(raw, "It took too long to download."))
+                self._materialized.setdefault(key, _link(raw, _("It took too long to download.")))
         self._version += 1
 
     def list_pictures(self) -> tuple[FileItem, ...]:
@@ -282,7 +282,7 @@ class OutputBuffer:
             item = await self._materializer.materialize(raw)
         except Exception:  # one file must not end the run
             log.exception("output_not_materialized")
-            item = _link(raw, "It could not be downloaded.")
+            item = _link(raw, _("It could not be downloaded."))
         self._materialized[key] = item
         self._version += 1
         if self.on_file_ready is not None:

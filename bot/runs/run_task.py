@@ -12,6 +12,7 @@ import structlog
 
 from bot.aio import race
 from bot.backends.prediction import Prediction
+from bot.language import set_language
 from bot.limits import PICTURE_CHECKS
 from bot.outputs.items import FileItem
 from bot.outputs.row_output import fit_into_row
@@ -43,6 +44,7 @@ T = TypeVar("T")
 
 async def run_task(active: ActiveRun, step: RecoveryStep, services: RunServices) -> None:
     """Take a run from ``step`` to its delivery. An unexpected error ends the run as failed."""
+    set_language(active.run.place.language)  # not that of whoever's press started the task
     try:
         if step is RecoveryStep.DELIVER:
             await active.output.restore(active.run.output)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.actor import Context
 from bot.backends.target import ServedModel, Target, parse_target
+from bot.language import _
 from bot.limits import CHAIN_STEPS, COG_AT_ONCE_MAX, COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
 from bot.settings.permissions import PERMISSIONS
 from bot.settings.text import quote, read_text
@@ -94,10 +95,12 @@ def check_name(name: str) -> str:
     """Return the name if it is valid for a command and not one of the bot's own; ValueError says what is wrong."""
     if not is_name(name):
         raise ValueError(
-            f"“{name}” is not a valid command name. Use 1–{COMMAND_NAME_CHARS} lower-case letters, digits, - and _."
+            _("“{name}” is not a valid command name. Use 1–{count} lower-case letters, digits, - and _.").format(
+                name=name, count=COMMAND_NAME_CHARS
+            )
         )
     if name in RESERVED_NAMES:
-        raise ValueError(f"“{name}” is one of the bot's own commands. Choose another name.")
+        raise ValueError(_("“{name}” is one of the bot's own commands. Choose another name.").format(name=name))
     return name
 
 

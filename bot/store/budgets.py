@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from bot.clock import Clock
 from bot.errors import Refused
+from bot.language import _
 from bot.limits import BUDGETS_OF_OPERATOR, BUDGETS_PER_SERVER, RUN_SAMPLES
 from bot.money.budgets import (
     BudgetExceeded,
@@ -321,7 +322,11 @@ class Budgets:
             this = {"owner": owner.value, "key": key, "period": period.value}
             before = connection.execute(select(budgets).where(_THIS_BUDGET), _identify_by(this)).first()
             if before is None and _count_budgets(connection, owner, guild_id) >= _budgets_max(owner):
-                raise Refused(f"There are {_budgets_max(owner)} budgets already. Clear one that is no longer needed.")
+                raise Refused(
+                    _("There are {count} budgets already. Clear one that is no longer needed.").format(
+                        count=_budgets_max(owner)
+                    )
+                )
             statement = insert_into(connection, budgets).values(**this, **values)
             connection.execute(statement.on_conflict_do_update(index_elements=["owner", "key", "period"], set_=values))
             return None if before is None else _to_budget(before)

@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from bot.language import ENGLISH
 from bot.limits import GALLERY_MIME_TYPES
 from bot.store.run_chain import RunChain
 from bot.visibility import Visibility
@@ -79,7 +80,8 @@ class Place:
 
     ``message_id`` is the deferred reply's. ``token`` is the interaction's; it can edit until ``token_expires_at``.
     ``token_only``: the bot itself cannot reach the message (installed by a user, or an ephemeral reply).
-    ``file_limit`` is the largest upload allowed there, in bytes.
+    ``file_limit`` is the largest upload allowed there, in bytes. ``language`` is what the reply speaks: the server's
+    language, and where only the author sees it, theirs (``bot.language``).
     """
 
     application_id: int
@@ -90,6 +92,7 @@ class Place:
     token_expires_at: datetime
     token_only: bool
     file_limit: int
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

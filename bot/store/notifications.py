@@ -27,6 +27,7 @@ class Message(StrEnum):
     RENEWAL = "renewal"  # a run: a press brought a new token
     WEBHOOK = "webhook"  # a run, and perhaps its prediction: its webhook was called
     COMMANDS = "commands"  # the added commands have changed
+    PREFERENCES = "preferences"  # a person chose something with /me
 
 
 _CHANNEL_PREFIX: Final = "replicord_"

@@ -5,12 +5,20 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from bot.limits import LANGUAGES_CHOSEN
 from bot.store.database import Database
+from bot.store.notifications import Message, notify
 from bot.store.tables import insert_into, preferences
 
 _OF_PERSON: Final = preferences.c.person_id == bindparam("person")
 _SELECT: Final = select(preferences).where(_OF_PERSON)
 _DELETE: Final = delete(preferences).where(_OF_PERSON)
+_LANGUAGES: Final = (
+    select(preferences.c.person_id, preferences.c.language)
+    .where(preferences.c.language.is_not(None))
+    .order_by(preferences.c.person_id)
+    .limit(LANGUAGES_CHOSEN)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +49,19 @@ class PreferenceRows:
         row = await self._database.read(lambda connection: connection.execute(_SELECT, {"person": person_id}).first())
         return NO_PREFERENCES if row is None else _to_preferences(row)
 
+    async def list_languages(self) -> dict[int, str]:
+        """Return the languages of the people who chose one, by their ids."""
+
+        def job(connection: Connection) -> dict[int, str]:
+            return {row.person_id: row.language for row in connection.execute(_LANGUAGES)}
+
+        return await self._database.read(job)
+
     async def put(self, person_id: int, chosen: Preferences) -> None:
-        """Store a person's choices; one who chose nothing has no row."""
+        """Store a person's choices, and tell every process; one who chose nothing has no row."""
 
         def job(connection: Connection) -> None:
+            notify(connection, Message.PREFERENCES, str(person_id))
             if chosen == NO_PREFERENCES:
                 connection.execute(_DELETE, {"person": person_id})
                 return

@@ -171,6 +171,7 @@ runs = Table(
     Column("budget_roles", Json),
     Column("chain", Json),
     Column("checker", Text),
+    Column("language", Text, nullable=False, server_default="en-US"),
     CheckConstraint(
         "state IN ('reserved', 'submitted', 'running', 'succeeded', 'failed', 'canceled', 'aborted')",
         name="state_is_known",

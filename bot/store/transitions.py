@@ -206,7 +206,7 @@ def _insert_file(connection: Connection, run_id: str, number: int, file: InputFi
     if isinstance(file, StoredFile):
         values = {"run_id": run_id, "number": number, "of_run": file.run_id, "of_number": file.number}
         if connection.execute(_COPY_FILE, values).first() is None:
-            raise Refused("This run's files were deleted. Attach them again.")
+            raise Refused(_("This run's files were deleted. Attach them again."))
         return
     row = {"run_id": run_id, "number": number, "name": file.name, "size": file.size, "data": file.read()}
     row |= {"mime": file.type.mime, "suffix": file.type.suffix, "kind": file.type.kind}

@@ -154,7 +154,7 @@ class ModelButton(
     @classmethod
     def for_switch(cls, command: Command) -> Self:
         """Return the button that replaces the command of this name by ``command``."""
-        return cls(ModelAction.SWITCH, _switch_subject(command), label="Switch", style=discord.ButtonStyle.primary)
+        return cls(ModelAction.SWITCH, _switch_subject(command), label=_("Switch"), style=discord.ButtonStyle.primary)
 
     @classmethod
     async def from_custom_id(

@@ -18,6 +18,7 @@ import structlog
 from bot.aio import WakeEvent
 from bot.clock import Clock
 from bot.errors import Refused
+from bot.language import _
 from bot.library.gallery import ChannelFacts, decide_copy
 from bot.limits import GALLERY_EDIT_SECONDS, NONCE_CHARS, OLD_MESSAGE
 from bot.observability.metrics import Metrics
@@ -175,7 +176,7 @@ class GalleryKeeper:
         """Return the pictures of a copy, and their names and bytes. Refused if there is none, or one is gone."""
         pictures = copied_pictures(run, await self._runs.list_outputs(run.id))
         if not pictures:
-            raise Refused("The pictures are gone.")
+            raise Refused(_("The pictures are gone."))
         return pictures, [(picture_name(run, one), await self._load_picture(run, one)) for one in pictures]
 
     async def _find(self, channel: Any, url: str, *, after: Any) -> discord.Message | None:

@@ -12,6 +12,7 @@ from discord import app_commands, ui
 
 from bot.errors import UserError
 from bot.formatting import clean_text, truncate_utf16
+from bot.language import retranslate
 from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE
 from bot.money.budgets import BudgetExceeded
 from bot.runs.engine import Restarting
@@ -29,7 +30,7 @@ async def respond(interaction: discord.Interaction[Any], sentence: str, *, card:
 
     A deferred public response cannot turn private, so it is deleted first; what follows it may be private again.
     """
-    text = truncate_utf16(clean_text(sentence), CONTENT_CHARS)
+    text = truncate_utf16(clean_text(retranslate(sentence)), CONTENT_CHARS)
     if not interaction.response.is_done():
         await send_privately(interaction, text, view=card)
         return

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from bot.errors import Refused
+from bot.language import use_language
 from bot.runs.snapshot import FINAL_PHASES
 from bot.store.models import Run, RunOutput
 from bot.store.results import Results
@@ -106,7 +107,8 @@ class ResultChanges:
         removed = {one.attachment_id for one in outputs if one.remove_requested_at or one.removed_at}
         edited = shown
         if removed.intersection(shown.attachments):
-            edited = shown.without(removed, notice=was_removed())
+            with use_language(run.place.language):
+                edited = shown.without(removed, notice=was_removed())
         status = shown.find_text(STATUS_ID)
         if status is not None:
             counts = count_stored(run, outputs)

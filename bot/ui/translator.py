@@ -1,7 +1,8 @@
 """Names and descriptions of the bot's own commands in other languages.
 
 Each file in ``languages/`` is named for a Discord locale (``de.toml``, ``es-ES.toml``) and maps English texts to
-translated ones. Texts without a translation stay English; the commands of models are never translated.
+translated ones; it also serves the locales of the same language that have none (``es-419``). Texts without a
+translation stay English; the commands of models are never translated.
 """
 
 import tomllib
@@ -12,6 +13,7 @@ from typing import Final
 import discord
 from discord import app_commands
 
+from bot.language import find_language
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 
 _NAME_LOCATIONS: Final = frozenset(
@@ -33,7 +35,8 @@ class Translator(app_commands.Translator):
         self, string: app_commands.locale_str, locale: discord.Locale, context: app_commands.TranslationContextTypes
     ) -> str | None:
         """Return the translated text, or None if there is none or Discord would reject it."""
-        text = self._languages.get(locale.value, {}).get(string.message)
+        language = locale.value if locale.value in self._languages else find_language(locale.value)
+        text = self._languages.get(language, {}).get(string.message)
         if text is None:
             return None
         if context.location in _NAME_LOCATIONS:

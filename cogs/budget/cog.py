@@ -13,6 +13,7 @@ from bot.catalog.resolve import parse_command_name
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.formatting import join_facts, truncate
+from bot.language import retranslate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION, COMMAND_NAME_CHARS
 from bot.money.amounts import format_dollars, parse_dollars
 from bot.money.budgets import EVERYBODY, Owner, Period, Scope, budget_key
@@ -172,8 +173,8 @@ class BudgetCommands(commands.GroupCog, group_name="budget", group_description="
         return await self._budgets.list_states(guild_id=interaction.guild_id, everything=everything)
 
     def _log_change(self, interaction: Interaction, guild_id: int | None, sentence: str) -> None:
-        line = join_facts(f"**{format_name(interaction.user.display_name)}**", sentence)
-        self._log.post(guild_id, LogLine.CHANGES, line)
+        name = format_name(interaction.user.display_name)
+        self._log.post(guild_id, LogLine.CHANGES, lambda: join_facts(f"**{name}**", retranslate(sentence)))
 
     def _server_names(self) -> Mapping[int, str]:
         return {guild.id: guild.name for guild in self._client.guilds}
@@ -232,7 +233,7 @@ def _parse_amount(text: str) -> int:
     try:
         return parse_dollars(text)
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise Refused(money.not_an_amount(text)) from error
 
 
 def _subject(budget: Budget) -> str:

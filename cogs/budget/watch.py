@@ -1,6 +1,7 @@
 """Tell the log channel when a budget is nearly used up, and Prometheus what is left."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import discord
@@ -69,11 +70,16 @@ class BudgetWatch:
         for state in await self._budgets.take_warnings():
             log.info("budget_nearly_used", budget=state.budget.key, used=state.used, amount=state.budget.amount)
             day = day_of(self._clock.now())
-            line = money.warn_of_budget(state, servers=self._server_names(), opens_again=money.opens_again(state, day))
+            warn = partial(
+                money.warn_of_budget,
+                state,
+                servers=self._server_names(),
+                opens_again=money.opens_again(state, day),
+            )
             if state.budget.owner is Owner.SERVER:
-                self._server_log.post(state.budget.guild_id, LogLine.BUDGETS, line)
+                self._server_log.post(state.budget.guild_id, LogLine.BUDGETS, warn)
             elif self._channel is not None:
-                await self._send(self._channel, line)
+                await self._send(self._channel, warn())
 
     async def _send(self, channel: int, line: str) -> None:
         target = self._client.get_partial_messageable(channel)

@@ -34,7 +34,14 @@ from cogs.input_reader import InputReader
 from cogs.permissions import RunAccess, actor_of, check_repeatable
 from cogs.personal_inputs import PersonalInputs
 from cogs.reply_places import ReplyPlaces
-from cogs.start_run import as_given, budget_limits, choose_checker, default_visibility, server_quota
+from cogs.start_run import (
+    as_given,
+    budget_limits,
+    choose_checker,
+    default_visibility,
+    server_quota,
+    translate_notes,
+)
 
 Interaction = discord.Interaction[Replicord]
 
@@ -145,7 +152,7 @@ class ChainStarter:
                 input=plan.input,
                 prompt=prompt,
                 summary=join_facts(*placement.names, plan.summary),
-                notes=(*placement.notes, *files.notes),
+                notes=translate_notes((*placement.notes, *files.notes), place.language),
                 output_schema=plan.output_schema,
                 expected=plan.expected,
                 state=RunState.RESERVED,

@@ -11,9 +11,10 @@ from bot.catalog.resolve import parse_command_name
 from bot.catalog.search import ModelSearch, ModelSummary
 from bot.client import Replicord
 from bot.clock import Clock
-from bot.formatting import SEPARATOR, format_large_number, join_facts
+from bot.formatting import SEPARATOR, join_facts
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.ui.render.markdown import one_line
+from bot.ui.render.model_cards import count_model_runs
 
 Choices = list[app_commands.Choice[str]]
 
@@ -94,7 +95,7 @@ def _command_choice(command: Command, value: str) -> app_commands.Choice[str]:
 
 
 def _model_choice(summary: ModelSummary) -> app_commands.Choice[str]:
-    runs = f"{format_large_number(summary.run_count)} runs" if summary.run_count else ""
+    runs = count_model_runs(summary.run_count) if summary.run_count else ""
     facts = join_facts(summary.model, runs, one_line(summary.description, CHOICE_CHARS))
     name = one_line(facts, CHOICE_CHARS)
     return app_commands.Choice(name=name, value=summary.model)

@@ -14,6 +14,7 @@ from bot.catalog.schema_diff import diff_schemas
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord
 from bot.errors import Refused
+from bot.language import _
 from bot.limits import COMMAND_NAME_CHARS
 from bot.runs import is_served
 from bot.runs.pricing import Pricing
@@ -134,8 +135,14 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
             await self._catalog.remove(command.name)
             with suppress(discord.DiscordException):
                 await self._generate.publish()
-            raise Refused(f"Couldn't add /{command.name}. Discord rejected it: {_reason(error)}") from error
-        await edit_response(interaction, view=added_card(command, title=f"Added /{escape(command.name)}"))
+            raise Refused(
+                _("Couldn't add /{name}. Discord rejected it: {reason}").format(
+                    name=command.name, reason=_reason(error)
+                )
+            ) from error
+        await edit_response(
+            interaction, view=added_card(command, title=_("Added /{name}").format(name=escape(command.name)))
+        )
 
     @app_commands.command(description="Remove an added command (editors only)")
     @app_commands.describe(name="The command to remove")
@@ -145,7 +152,9 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         command_name = parse_command_name(name)
         await self._catalog.remove(command_name)
         await self._generate.publish()
-        sentence = f"Removed /{escape(one_line(command_name, COMMAND_NAME_CHARS))}. Runs in progress will finish."
+        sentence = _("Removed /{name}. Runs in progress will finish.").format(
+            name=escape(one_line(command_name, COMMAND_NAME_CHARS))
+        )
         await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
 
     @app_commands.command(description="See what a model's latest version changes, and switch to it (editors only)")
@@ -197,9 +206,11 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
             with suppress(discord.DiscordException):
                 await self._generate.publish()
             raise Refused(
-                f"Couldn't switch /{name}, so it stays as it was. Discord rejected it: {_reason(error)}"
+                _("Couldn't switch /{name}, so it stays as it was. Discord rejected it: {reason}").format(
+                    name=name, reason=_reason(error)
+                )
             ) from error
-        await edit_response(interaction, view=added_card(new, title=f"Switched /{escape(name)}"))
+        await edit_response(interaction, view=added_card(new, title=_("Switched /{name}").format(name=escape(name))))
 
     async def _show_update(self, interaction: Interaction, name: str) -> None:
         new = await self._catalog.build_latest(name)
@@ -208,7 +219,9 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         if changes.is_new_version or changes.is_visible:
             await edit_response(interaction, view=update_card(old, new, changes))
             return
-        sentence = f"/{escape(name)} already uses the latest version of {model_link(new.target.model)}."
+        sentence = _("/{name} already uses the latest version of {model}.").format(
+            name=escape(name), model=model_link(new.target.model)
+        )
         await edit_response(interaction, view=sentence_card(sentence, tone=Tone.SUCCESS))
 
 

@@ -1,6 +1,6 @@
 """/me: a person's default command, visibility, aspect ratio and language, as a form."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import discord
@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
-from bot.language import _, languages
+from bot.language import _, languages, use_language
 from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, SELECT_OPTIONS
 from bot.store.preferences import PreferenceRows, Preferences
 from bot.ui.first_response import defer, edit_response, send_modal
@@ -17,8 +17,10 @@ from bot.ui.render import preferences as render
 from bot.ui.render.cards import Tone, sentence_card
 from bot.ui.render.markdown import one_line
 from bot.ui.respond import report_error
+from bot.ui.spoken_language import ChosenLanguages
 
 Interaction = discord.Interaction[Replicord]
+Save = Callable[[discord.Interaction[Any], Preferences], Awaitable[None]]
 
 _VISIBILITIES: Final = ("public", "spoiler", "private")
 
@@ -26,8 +28,9 @@ _VISIBILITIES: Final = ("public", "spoiler", "private")
 class PreferencesCommand(commands.Cog):
     """The command /me."""
 
-    def __init__(self, *, preferences: PreferenceRows, catalog: Catalog) -> None:
+    def __init__(self, *, preferences: PreferenceRows, languages: ChosenLanguages, catalog: Catalog) -> None:
         self._preferences = preferences
+        self._languages = languages
         self._catalog = catalog
 
     @app_commands.command(name="me", description="Your defaults: command, visibility, aspect ratio")
@@ -37,24 +40,33 @@ class PreferencesCommand(commands.Cog):
         """Show the form, filled in with what was chosen before."""
         chosen = await self._preferences.get(interaction.user.id)
         names = [command.name for command in self._catalog if command.layout.image_field is not None]
-        await send_modal(interaction, _PreferencesForm(chosen, names, self._preferences))
+        await send_modal(interaction, _PreferencesForm(chosen, names, self._save))
+
+    async def _save(self, interaction: discord.Interaction[Any], chosen: Preferences) -> None:
+        """Store the choices, and answer in the language that holds from now on."""
+        await self._preferences.put(interaction.user.id, chosen)
+        await self._languages.reload(interaction.user.id)
+        with use_language(chosen.language or interaction.locale.value):
+            await edit_response(interaction, view=sentence_card(render.saved(), tone=Tone.SUCCESS))
 
 
 class _PreferencesForm(ui.Modal):
-    def __init__(self, chosen: Preferences, commands: Iterable[str], rows: PreferenceRows) -> None:
+    def __init__(self, chosen: Preferences, commands: Iterable[str], save: Save) -> None:
         super().__init__(title=_("Your defaults"), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
-        self._rows = rows
+        self._save = save
         self._command = _make_select([(name, f"/{name}") for name in commands], chosen.command)
         self._visibility = _make_select(
             [(name, render.describe_visibility(name)) for name in _VISIBILITIES], chosen.visibility
         )
         self._aspect_ratio = _make_select([(ratio, ratio) for ratio in render.ASPECT_RATIOS], chosen.aspect_ratio)
-        self._language = _make_select(_choose_languages(), chosen.language)
+        self._language = _make_select(
+            list(languages().items()), chosen.language, placeholder=render.discords_language()
+        )
         parts = (
             (_("Command for pictures"), _("Used without asking where several commands could"), self._command),
             (_("Visibility"), _("Who sees the results of your runs"), self._visibility),
             (_("Aspect ratio"), _("For models that have one"), self._aspect_ratio),
-            (_("Language"), _("Of what only you see; otherwise that of your Discord"), self._language),
+            (_("Language"), _("Of what only you see; cards speak the server's"), self._language),
         )
         for label, description, select in parts:
             if select is not None:
@@ -62,8 +74,8 @@ class _PreferencesForm(ui.Modal):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         await defer(interaction, ephemeral=True, thinking=True)
-        await self._rows.put(
-            interaction.user.id,
+        await self._save(
+            interaction,
             Preferences(
                 command=_read(self._command),
                 visibility=_read(self._visibility),
@@ -71,7 +83,6 @@ class _PreferencesForm(ui.Modal):
                 language=_read(self._language),
             ),
         )
-        await edit_response(interaction, view=sentence_card(render.saved(), tone=Tone.SUCCESS))
 
     async def on_error(  # type: ignore[override]  # as discord.py's own Modal
         self, interaction: discord.Interaction[Any], error: Exception, /
@@ -79,13 +90,9 @@ class _PreferencesForm(ui.Modal):
         await report_error(interaction, error)
 
 
-def _choose_languages() -> list[tuple[str, str]]:
-    """Return locales and names; none while there is nothing to choose from."""
-    known = languages()
-    return list(known.items()) if len(known) > 1 else []
-
-
-def _make_select(choices: list[tuple[str, str]], chosen: str | None) -> ui.Select[Any] | None:
+def _make_select(
+    choices: list[tuple[str, str]], chosen: str | None, *, placeholder: str | None = None
+) -> ui.Select[Any] | None:
     """Return a select in which nothing need be chosen; None if there is nothing to choose from."""
     options = [
         discord.SelectOption(label=one_line(label, CHOICE_CHARS), value=value, default=value == chosen)
@@ -93,7 +100,9 @@ def _make_select(choices: list[tuple[str, str]], chosen: str | None) -> ui.Selec
     ]
     if not options:
         return None
-    return ui.Select(options=options, required=False, min_values=0, max_values=1, placeholder=render.no_choice())
+    return ui.Select(
+        options=options, required=False, min_values=0, max_values=1, placeholder=placeholder or render.no_choice()
+    )
 
 
 def _read(select: ui.Select[Any] | None) -> str | None:

@@ -15,8 +15,8 @@ from discord.ext import commands
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.formatting import format_count, spell_duration
-from bot.language import ngettext
+from bot.formatting import spell_duration
+from bot.language import _, ngettext, retranslate
 from bot.maintenance import RetentionPeriods
 from bot.store.gallery import Gallery
 from bot.store.privacy import StoredCounts
@@ -47,11 +47,11 @@ Interaction = discord.Interaction[Replicord]
 
 log = structlog.get_logger(__name__)
 
-_REPLICATE_COPY: Final = "Replicate deletes its copy after an hour. "
+_REPLICATE_COPY: Final = _("Replicate deletes its copy after an hour.")
 _ANSWERED_WITHIN: Final = timedelta(minutes=5)
-_INTRO: Final = "Your Discord ID and name, and the prompt, inputs, result and times of each run."
-_EVERYTHING: Final = "Here is everything stored about you. Values of keys and passwords are masked."
-_WITHOUT_OUTPUTS: Final = (
+_INTRO: Final = _("Your Discord ID and name, and the prompt, inputs, result and times of each run.")
+_EVERYTHING: Final = _("Here is everything stored about you. Values of keys and passwords are masked.")
+_WITHOUT_OUTPUTS: Final = _(
     "Your data is too large for one file in Discord, so the outputs of your runs are left out. "
     "They are in your messages; ask the bot's owner for a full copy."
 )
@@ -92,7 +92,7 @@ class PrivacyCommands(
         await defer(interaction, ephemeral=True)
         counts = await self._runs.count_stored(interaction.user.id)
         card = list_card(
-            "Your stored data", [Entry(text=line) for line in _describe(counts)], intro=_INTRO, footer=self._footer()
+            _("Your stored data"), [Entry(text=line) for line in _describe(counts)], intro=_INTRO, footer=self._footer()
         )
         await edit_response(interaction, view=card)
 
@@ -159,22 +159,34 @@ class PrivacyCommands(
             await self._gallery.request_clearing(channel.id)
 
     def _footer(self) -> str:
-        return (
-            f"-# Uploaded files are kept for {spell_duration(self._keep.files)}, prompts and results for "
-            f"{spell_duration(self._keep.prompts)}, everything else for {spell_duration(self._keep.runs)}. "
-            f"{_REPLICATE_COPY if self._on_replicate else ''}{explain_favourites()} "
-            "Messages in Discord stay until you delete them.\n"
-            "-# Download it as a file with `/privacy export`, delete it with `/privacy delete`."
+        kept = _(
+            "Uploaded files are kept for {files}, prompts and results for {prompts}, everything else for {rest}."
+        ).format(
+            files=spell_duration(self._keep.files),
+            prompts=spell_duration(self._keep.prompts),
+            rest=spell_duration(self._keep.runs),
         )
+        copy = [retranslate(_REPLICATE_COPY)] if self._on_replicate else []
+        messages = _("Messages in Discord stay until you delete them.")
+        hint = _("Download it as a file with `/privacy export`, delete it with `/privacy delete`.")
+        return f"-# {' '.join([kept, *copy, explain_favourites(), messages])}\n-# {hint}"
 
 
 def _describe(counts: StoredCounts) -> Iterator[str]:
-    oldest = f", the oldest {format_timestamp(counts.oldest_run_at)}" if counts.oldest_run_at is not None else ""
-    yield f"**{format_count(counts.runs, 'run')}**{oldest}"
+    if counts.oldest_run_at is None:
+        yield ngettext("**{count} run**", "**{count} runs**", counts.runs).format(count=counts.runs)
+    else:
+        yield ngettext("**{count} run**, the oldest {time}", "**{count} runs**, the oldest {time}", counts.runs).format(
+            count=counts.runs, time=format_timestamp(counts.oldest_run_at)
+        )
     if counts.files:
-        yield f"**{format_count(counts.files, 'uploaded file')}**"
+        yield ngettext("**{count} uploaded file**", "**{count} uploaded files**", counts.files).format(
+            count=counts.files
+        )
     if counts.added_commands:
-        yield f"**{format_count(counts.added_commands, 'added command')}**"
+        yield ngettext("**{count} added command**", "**{count} added commands**", counts.added_commands).format(
+            count=counts.added_commands
+        )
     yield from describe_library(counts)
     yield from describe_consent(counts)
     if counts.server_records:

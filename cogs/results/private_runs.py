@@ -61,6 +61,7 @@ class PrivateRuns(commands.Cog):
             token_expires_at=self._clock.now(),
             token_only=False,
             file_limit=DEFAULT_FILE_BYTES,
+            language=run.place.language,
         )
         if not await self._engine.move(run.id, place):
             raise Refused(sentences.not_movable())

@@ -19,6 +19,7 @@ from bot.aio import cancel_and_wait
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
+from bot.language import use_language
 from bot.limits import (
     NONCE_CHARS,
     QUESTION_SECONDS,
@@ -154,8 +155,10 @@ class ResultReactions(commands.Cog):
         )
         key = f"{run.id}:{actor.user_id}:{self._clock.now().isoformat()}"
         nonce = hashlib.sha256(key.encode()).hexdigest()[:NONCE_CHARS]  # for discord.py's own repetitions
+        with use_language(run.place.language):
+            card = confirm_card(run.id, mention=actor.user_id)
         request = channel.send(
-            view=confirm_card(run.id, mention=actor.user_id),
+            view=card,
             reference=reference,
             mention_author=False,
             allowed_mentions=discord.AllowedMentions(users=[discord.Object(actor.user_id)]),

@@ -5,6 +5,7 @@ import discord
 from bot.catalog.catalog import ANY_MODEL, Catalog, Command
 from bot.catalog.resolve import parse_command_name, parse_model_name
 from bot.client import Replicord
+from bot.language import _
 from bot.options.form import build_form
 from bot.ui.modals import Answers, FormModal
 from cogs.deferred_modal import open_modal
@@ -42,4 +43,4 @@ class RunForms:
         async def start_run(interaction: Interaction, answers: Answers) -> None:
             await self._starter.start(interaction, form.fill(answers), command=command)
 
-        return FormModal(form, title=f"Run {command.target.name}", submitted=start_run)
+        return FormModal(form, title=_("Run {name}").format(name=command.target.name), submitted=start_run)

@@ -10,6 +10,7 @@ from discord.ext import commands
 from bot.catalog.catalog import Catalog, Command
 from bot.client import Replicord
 from bot.errors import Refused
+from bot.language import _
 from bot.media.types import find_references
 from bot.options.form import build_form
 from bot.runs import Run, parse_target
@@ -127,7 +128,9 @@ class RunButtons(commands.Cog):
         manages = interaction.permissions.manage_messages
         if run is not None and not may_cancel(run, user_id=interaction.user.id, manages_messages=manages):
             raise Refused(
-                f"Only {format_name(run.author_name)} or someone who can manage messages here can stop this run."
+                _("Only {author} or someone who can manage messages here can stop this run.").format(
+                    author=format_name(run.author_name)
+                )
             )
         result = await self._engine.cancel(run_id, by=interaction.user.id)
         if not (renewed and result is CancelResult.REQUESTED):
@@ -193,7 +196,7 @@ class RunButtons(commands.Cog):
             async def start_run(answer: Interaction, answers: Answers) -> None:
                 await self._starter.start(answer, form.fill(answers), command=loaded, visibility=run.visibility)
 
-            return FormModal(form, title=f"Edit /{loaded.name}", submitted=start_run)
+            return FormModal(form, title=_("Edit /{command}").format(command=loaded.name), submitted=start_run)
 
         await open_modal(interaction, load_command(), build_modal)
 

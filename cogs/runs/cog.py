@@ -12,6 +12,7 @@ from discord.ext import commands
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.formatting import truncate
+from bot.language import _
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.media.types import is_named_as_image
 from bot.runs import Run
@@ -73,7 +74,7 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
     @cancel.autocomplete("run")
     async def _autocomplete_run(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         active = await self._runs.list_active(interaction.user.id)
-        names = {run.id: f"/{run.command} · {one_line(run.prompt or 'no prompt', 80)}" for run in reversed(active)}
+        names = {run.id: f"/{run.command} · {one_line(run.prompt or _('no prompt'), 80)}" for run in reversed(active)}
         return [
             app_commands.Choice(name=truncate(name, CHOICE_CHARS), value=run_id)
             for run_id, name in names.items()

@@ -252,7 +252,7 @@ class ServerCommands(
         newest: ServerChange | None = next(iter(await self._servers.list_changes(guild.id, most=1)), None)
         if newest is not None:
             kind = LogLine.BLOCKS if newest.section == Section.PEOPLE else LogLine.CHANGES
-            self._log.post(guild.id, kind, describe_change(newest, when=False))
+            self._log.post(guild.id, kind, partial(describe_change, newest, when=False))
 
     # -- what a member sees
 

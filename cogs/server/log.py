@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,7 @@ import structlog
 from bot.aio import cancel_and_wait
 from bot.clock import Clock
 from bot.formatting import truncate_utf16
+from bot.language import use_language
 from bot.limits import CONTENT_CHARS, SERVER_LOG_CHARS, SERVER_LOG_WAITING
 from bot.rules.server_rules import LogLine, ServerRules
 from bot.store.errors import StoreError
@@ -19,6 +21,7 @@ from bot.store.server_rules import Servers
 from bot.ui.render.markdown import escape, one_line
 from bot.ui.render.server_history import describe_run
 from bot.ui.requests import REQUEST_ERRORS, send_request
+from bot.ui.spoken_language import server_language
 from bot.visibility import Visibility
 
 _PAUSE: Final = 1.0  # seconds between two messages: a channel takes five in five seconds, and people write there, too
@@ -49,21 +52,22 @@ class ServerLog:
         self._task: asyncio.Task[None] | None = None
         self.unwritable: set[int] = set()  # channels that refused the last line
 
-    def post(self, guild_id: int | None, kind: LogLine, text: str, *, prompt: str | None = None) -> None:
-        """Post a line of Markdown soon; ``prompt`` follows where the server wants prompts.
+    def post(self, guild_id: int | None, kind: LogLine, say: Callable[[], str], *, prompt: str | None = None) -> None:
+        """Post a line of Markdown soon, said in the server's language; ``prompt`` follows where it wants prompts.
 
         Nothing outside servers, or in one that the bot is not in.
         """
         if guild_id is None or self._client.get_guild(guild_id) is None:
             return
-        self._waiting.append(_Line(guild_id=guild_id, kind=kind, text=text, prompt=prompt))
+        with use_language(server_language(self._client, guild_id)):
+            self._waiting.append(_Line(guild_id=guild_id, kind=kind, text=say(), prompt=prompt))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._send_waiting(), name="server log")
 
     def post_run(self, run: Run) -> None:
         """Post that a run is over; of a private one nobody reads the prompt."""
         prompt = None if run.visibility is Visibility.PRIVATE else run.prompt
-        self.post(run.place.guild_id, LogLine.RUNS, describe_run(run), prompt=prompt)
+        self.post(run.place.guild_id, LogLine.RUNS, lambda: describe_run(run), prompt=prompt)
 
     async def close(self) -> None:
         """Stop; lines that are not sent are lost."""

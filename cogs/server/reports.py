@@ -5,6 +5,7 @@ two who press at once one acts, and the other reads who was first.
 """
 
 import secrets
+from functools import partial
 from typing import Any, Final
 
 import discord
@@ -15,7 +16,7 @@ from discord.ext import commands
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.language import _
+from bot.language import _, use_language
 from bot.limits import NONCE_CHARS
 from bot.rules.server_rules import LogLine
 from bot.runs import Run
@@ -23,11 +24,13 @@ from bot.store.reports import Report, ReportResult, Reports, ReportState
 from bot.store.runs import Runs
 from bot.store.server_rules import Servers
 from bot.ui.first_response import defer, edit_message, edit_response, send_modal
+from bot.ui.render.cards import Card
 from bot.ui.render.markdown import format_name
 from bot.ui.render.report_cards import report_answer, report_card
 from bot.ui.render.server_history import describe_change
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.server_components import ReportAction
+from bot.ui.spoken_language import server_language
 from cogs.server.forms import BlockForm, BlockRequest, ReportForm, check_blockable
 from cogs.server.log import ServerLog
 from cogs.server.removal import ResultRemover
@@ -134,7 +137,7 @@ class ReportResultMenu(commands.Cog):
     async def _send_card(self, report: Report, *, may_exist: bool) -> bool:
         """Send a report's card; return whether it is there. ``may_exist``: look for it in the channel first."""
         channel = self._client.get_partial_messageable(report.log_channel_id, guild_id=report.guild_id)
-        card = report_card(report, prompt=await self._prompt_of(report))
+        card = await self._build_card(report)
         try:
             sent = await _find_card(channel, report) if may_exist else None
             if sent is None:
@@ -146,6 +149,12 @@ class ReportResultMenu(commands.Cog):
             return False
         await self._reports.mark_sent(report.id, sent.id)
         return True
+
+    async def _build_card(self, report: Report) -> Card:
+        """Return a report's card in the language of its server."""
+        prompt = await self._prompt_of(report)
+        with use_language(server_language(self._client, report.guild_id)):
+            return report_card(report, prompt=prompt)
 
     async def _prompt_of(self, report: Report) -> str | None:
         """Return the prompt where the server wants prompts in its log."""
@@ -192,7 +201,7 @@ class ReportResultMenu(commands.Cog):
         until = None if request.lasting is None else now + request.lasting
         await self._reports.close_with_block(report, reason=request.reason, until=until, by=interaction.user.id, at=now)
         for change in await self._servers.list_changes(report.guild_id, most=1):
-            self._log.post(report.guild_id, LogLine.BLOCKS, describe_change(change, when=False))
+            self._log.post(report.guild_id, LogLine.BLOCKS, partial(describe_change, change, when=False))
         await self._show(interaction, await self._load_report(interaction, report_id))
 
     async def _close(self, interaction: Interaction, report: Report, state: ReportState) -> None:
@@ -201,7 +210,7 @@ class ReportResultMenu(commands.Cog):
 
     async def _show(self, interaction: Interaction, report: Report) -> None:
         """Bring the card up to date, whoever closed the report."""
-        card = report_card(report, prompt=await self._prompt_of(report))
+        card = await self._build_card(report)
         if interaction.response.is_done():
             await send_request(interaction.edit_original_response(view=card))
         else:

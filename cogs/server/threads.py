@@ -12,11 +12,12 @@ import structlog
 from bot.discord_internals import PrebuiltLayout
 from bot.errors import Refused
 from bot.formatting import truncate
-from bot.language import _
+from bot.language import _, use_language
 from bot.limits import THREAD_NAME_CHARS
 from bot.store.server_rules import Servers
 from bot.ui.render import payloads, strings
 from bot.ui.requests import REQUEST_ERRORS, send_request
+from bot.ui.spoken_language import reply_language
 
 # Unknown channel, missing access, archived, locked: results go on in another thread.
 _GONE: Final = frozenset({10003, 50001, 50083, 160005})
@@ -73,7 +74,8 @@ class ResultThreads:
         thread_id = await self._servers.get_thread(channel.id, user.id)
         if thread_id is not None and (message := await _send(interaction, thread_id)) is not None:
             return message
-        name = truncate(_("Results of {name}").format(name=user.display_name), THREAD_NAME_CHARS)
+        with use_language(reply_language(interaction, ephemeral=False)):
+            name = truncate(_("Results of {name}").format(name=user.display_name), THREAD_NAME_CHARS)
         kind = discord.ChannelType.news_thread if channel.is_news() else discord.ChannelType.public_thread
         thread = await send_request(channel.create_thread(name=name, type=kind))
         await self._servers.save_thread(channel.id, user.id, thread.id)

@@ -12,6 +12,7 @@ from bot.catalog.catalog import Catalog, Command
 from bot.catalog.next_actions import find_image_commands
 from bot.client import Replicord
 from bot.errors import Refused
+from bot.language import _
 from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, MODAL_COMPONENTS, SELECT_OPTIONS
 from bot.options.form import FormField, FormKind, build_form
 from bot.options.options import Choice
@@ -63,7 +64,7 @@ class UseAsSubject(commands.Cog):
         images = check_images(found, run, user_id=interaction.user.id)
         image_commands = find_image_commands(self._catalog)
         if not image_commands:
-            raise Refused("No command here takes an image. See the models with /models list.")
+            raise Refused(_("No command here takes an image. See the models with /models list."))
         chosen = (await self._personal.get_preferences(interaction.user.id)).command
         only = image_commands if len(image_commands) == 1 else [one for one in image_commands if one.name == chosen]
         if only:
@@ -75,7 +76,7 @@ class UseAsSubject(commands.Cog):
 
         select = _CommandSelect(image_commands, open_form)
         timeout = INTERACTION_TOKEN_LIFE.total_seconds()
-        card = list_card("Which command should get the image?", [], buttons=[select], timeout=timeout)
+        card = list_card(_("Which command should get the image?"), [], buttons=[select], timeout=timeout)
         await send_privately(interaction, view=card)
 
     def _build_modal(
@@ -112,7 +113,7 @@ class _CommandSelect(ui.Select[ui.LayoutView]):
         self._commands = {command.name: command for command in image_commands[:SELECT_OPTIONS]}
         self._chosen = chosen
         super().__init__(
-            placeholder="Choose a command",
+            placeholder=_("Choose a command"),
             options=[
                 discord.SelectOption(
                     label=f"/{command.name}",
@@ -129,7 +130,7 @@ class _CommandSelect(ui.Select[ui.LayoutView]):
 
 def _describe_image(command: Command, image: MessageImage) -> str:
     name = command.layout.names[command.layout.image_field or ""]
-    return f"“{escape(one_line(image.filename, 80))}” will be used as `{name}`."
+    return _("“{file}” will be used as `{input}`.").format(file=escape(one_line(image.filename, 80)), input=name)
 
 
 def _image_field(images: Sequence[MessageImage]) -> FormField:
@@ -141,8 +142,8 @@ def _image_field(images: Sequence[MessageImage]) -> FormField:
     return FormField(
         key=_IMAGE_KEY,
         kind=FormKind.CHOICE,
-        label="Image",
-        description="Which image of the message to use",
+        label=_("Image"),
+        description=_("Which image of the message to use"),
         value="0",
         choices=choices,
         required=True,

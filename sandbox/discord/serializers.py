@@ -55,7 +55,6 @@ GUILD_DEFAULTS: Json = {
     "max_video_channel_users": 25,
     "vanity_url_code": None,
     "premium_subscription_count": 0,
-    "preferred_locale": "en-US",
     "rules_channel_id": None,
     "safety_alerts_channel_id": None,
     "public_updates_channel_id": None,
@@ -421,6 +420,7 @@ def serialize_guild(guild: Guild) -> Json:
     return {
         **GUILD_DEFAULTS,
         "id": str(guild.id),
+        "preferred_locale": guild.preferred_locale,
         "name": guild.name,
         "owner_id": str(guild.owner_id),
         "roles": [serialize_role(role) for role in guild.roles.values()],
@@ -461,7 +461,7 @@ def serialize_interaction(interaction: Interaction, cdn: Cdn, bot: User) -> Json
         "channel_id": str(channel.id),
         "channel": {**serialize_channel(channel, bot), "permissions": str(int(permissions))},
         "app_permissions": str(int(permissions_in(channel, bot) or USER_INSTALL_PERMISSIONS)),
-        "locale": "en-US",
+        "locale": interaction.user.locale,
         "entitlements": [],
         "entitlement_sku_ids": [],
         "authorizing_integration_owners": dict(interaction.owners),
@@ -471,8 +471,8 @@ def serialize_interaction(interaction: Interaction, cdn: Cdn, bot: User) -> Json
     member = find_member(guild, interaction.user)
     if guild is not None and member is not None:
         data["guild_id"] = str(guild.id)
-        data["guild"] = {"id": str(guild.id), "locale": "en-US", "features": []}
-        data["guild_locale"] = "en-US"
+        data["guild"] = {"id": str(guild.id), "locale": guild.preferred_locale, "features": []}
+        data["guild_locale"] = guild.preferred_locale
         data["member"] = {**serialize_member(member), "permissions": str(int(permissions))}
     else:
         data["user"] = serialize_user(interaction.user)

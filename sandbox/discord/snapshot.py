@@ -23,7 +23,7 @@ def serialize_snapshot(state: DiscordState, commands: Iterable[Json], cdn: Cdn, 
     """Return users, guilds, channels with their messages, and commands, as far as ``viewer`` sees them."""
     channels = [one for one in state.channels.values() if permissions_in(one, viewer) & Permission.VIEW_CHANNEL]
     return {
-        "user": _serialize_user(viewer, cdn),
+        "user": {**_serialize_user(viewer, cdn), "locale": viewer.locale},
         "users": [_serialize_user(user, cdn) for user in state.users.values()],
         "application": serialize_application(state.application, guilds=len(state.guilds)),
         "guilds": [serialize_guild(guild) for guild in state.guilds.values() if viewer.id in guild.members],

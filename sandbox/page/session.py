@@ -21,6 +21,11 @@ DEFAULT_PERSON = "mia"
 # The inspector and the responses cover these.
 IGNORED_EVENTS = frozenset({"API_CALL", "INTERACTION_UPDATE", "SESSION_UPDATE"})
 REACTION = "MESSAGE_REACTION"
+# The locales of Discord's clients (reference.mdx#locales).
+LOCALES = frozenset({
+    "bg", "cs", "da", "de", "el", "en-GB", "en-US", "es-419", "es-ES", "fi", "fr", "hi", "hr", "hu", "id", "it", "ja",
+    "ko", "lt", "nl", "no", "pl", "pt-BR", "ro", "ru", "sv-SE", "th", "tr", "uk", "vi", "zh-CN", "zh-TW",
+})  # fmt: skip
 
 
 class PageSession:
@@ -142,6 +147,7 @@ class PageSession:
         name = str(request.get("action"))
         handlers = {
             "switch_person": self._handle_switch_person,
+            "choose_locale": self._choose_locale,
             "toggle_fault": self._toggle_fault,
             "undo_fault": self._undo_fault,
             "reset_faults": self._reset_faults,
@@ -150,6 +156,14 @@ class PageSession:
 
     async def _handle_switch_person(self, request: Json) -> Json:
         self._switch_person(str(request.get("person")))
+        return {}
+
+    async def _choose_locale(self, request: Json) -> Json:
+        """Let the person's Discord be in another language from now on."""
+        locale = str(request.get("locale"))
+        if locale not in LOCALES:
+            raise ClientRefused(f"There is no locale {locale}.")
+        self._actions.person.user.locale = locale
         return {}
 
     async def _toggle_fault(self, request: Json) -> Json:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bot.language import _, ngettext, use_language
 from tests.faults.conftest import OpenBot
 from tests.faults.environment import BotUnderTest, StartedRun, eventually, has_image, shows_end
 from tests.faults.photos import large_photo
@@ -220,3 +221,14 @@ async def test_killed_after_an_unrecorded_notice(bot: BotUnderTest) -> None:
     [notice] = run.follow_ups
     assert run.bot.mia.user.id in notice.pinged
     assert "are ready" in notice.text
+
+
+async def test_a_card_keeps_its_language_after_a_kill(bot: BotUnderTest) -> None:
+    for guild in bot.discord.state.guilds.values():
+        guild.preferred_locale = "ja"
+    run = await _submitted(bot)
+    await bot.restart()
+    await run.wait_until_delivered()
+    with use_language("ja"):
+        assert _("**Done**") in run.message.text
+        assert ngettext("{count} image", "{count} images", 2).format(count=2) in run.message.text

@@ -25,7 +25,7 @@ PAIR = {"type": "object", "required": ["w"], "properties": {"w": {"type": "integ
         ({"type": "string", "minLength": 3}, "ab", "`it` must have at least 3 characters (you entered 2)."),
         ({"type": "string", "maxLength": 3}, "abcd", "`it` must have at most 3 characters (you entered 4)."),
         ({"type": "string", "pattern": "^[a-z]+$"}, "A1", "`it` must match the pattern ^[a-z]+$."),
-        (VOICES, "voic 7", "`it` has no choice “voic 7”. Did you mean voice 7 or voice 17 or voice 27?"),
+        (VOICES, "voic 7", "`it` has no choice “voic 7”. Did you mean voice 7, voice 17, or voice 27?"),
         (VOICES, "zzz", "`it` has no choice “zzz”. Start typing and pick one from the list."),
         ({"type": "array", "items": {"type": "integer"}}, "1, x", "`it` must be a whole number (you entered “x”)."),
         ({"type": "array", "items": {"enum": ["a", "b"]}}, "a, c", "`it` must be one of a, b (you entered “c”)."),
@@ -36,7 +36,7 @@ PAIR = {"type": "object", "required": ["w"], "properties": {"w": {"type": "integ
         (PAIR, "{}", "`it` needs “w”."),
         (PAIR, '{"w": "1"}', "`it` (at w) must be a whole number."),
         ({"type": "array", "items": URI, "maxItems": 1}, 2 * ["https://a"],
-         "`it` accepts at most one file (you added 2)."),
+         "`it` accepts at most 1 file (you added 2)."),
     ],
 )  # fmt: skip
 def test_bad_value_is_explained(schema: dict[str, Any], value: Any, expected: str) -> None:

@@ -16,7 +16,23 @@ from bot.store.postgresql import lock_migration
 if TYPE_CHECKING:
     import sqlite3
 
-STEPS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014")
+STEPS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+    "0014",
+    "0015",
+)
 # The oldest code that may run on the tables of the last step, for upgrades of one process after the other: a step adds
 # what code of the release before can do without, and takes away only what that release no longer used.
 OLDEST_CODE = "0004"

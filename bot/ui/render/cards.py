@@ -15,7 +15,7 @@ from discord import ui
 
 from bot.command_mentions import link_commands
 from bot.formatting import SEPARATOR, format_duration, truncate_utf16, utf16_length
-from bot.language import _
+from bot.language import _, retranslate
 from bot.limits import COMPONENTS_PER_MESSAGE, TEXT_CHARS, URL_CHARS
 from bot.media.types import parse_reference
 from bot.runs import is_served
@@ -36,13 +36,13 @@ _VALUE_CHARS: Final = 160
 _INPUT_CHARS: Final = 1500
 _METRICS_SHOWN: Final = 10
 _METRIC_NAMES: Final = {
-    "predict_time": "model time",
-    "total_time": "total time",
-    "time_to_first_token": "time to first token",
-    "image_count": "images",
-    "input_token_count": "input tokens",
-    "output_token_count": "output tokens",
-    "tokens_per_second": "tokens per second",
+    "predict_time": _("model time"),
+    "total_time": _("total time"),
+    "time_to_first_token": _("time to first token"),
+    "image_count": _("images"),
+    "input_token_count": _("input tokens"),
+    "output_token_count": _("output tokens"),
+    "tokens_per_second": _("tokens per second"),
 }
 _LONGEST_SECONDS: Final = 1e9  # some 30 years; more is no duration that people can read
 _DURATIONS: Final = ("predict_time", "total_time", "time_to_first_token")
@@ -84,7 +84,7 @@ class Entry:
 
 def sentence_card(text: str, *, tone: Tone = Tone.ERROR) -> Card:
     """Return a card of one sentence: what happened, and what to do."""
-    return Card([ui.TextDisplay(link_commands(truncate_utf16(text, TEXT_CHARS), chars=TEXT_CHARS))], tone)
+    return Card([ui.TextDisplay(link_commands(truncate_utf16(retranslate(text), TEXT_CHARS), chars=TEXT_CHARS))], tone)
 
 
 def list_card(
@@ -103,10 +103,10 @@ def list_card(
     Entries beyond Discord's limits are left out, and a last line counts them. ``timeout`` is in seconds.
     """
     entries = list(entries)
-    heading = f"### {title}\n"
-    intro = link_commands(intro, chars=TEXT_CHARS // 4 - utf16_length(heading))
+    heading = f"### {retranslate(title)}\n"
+    intro = link_commands(retranslate(intro), chars=TEXT_CHARS // 4 - utf16_length(heading))
     top = truncate_utf16(f"{heading}{intro}".strip(), TEXT_CHARS // 4)
-    footer = link_commands(truncate_utf16(footer, TEXT_CHARS // 8), chars=TEXT_CHARS // 8)
+    footer = link_commands(truncate_utf16(retranslate(footer), TEXT_CHARS // 8), chars=TEXT_CHARS // 8)
     chars_left = TEXT_CHARS - utf16_length(top) - utf16_length(footer) - _MORE_LINE_CHARS
     components_left = COMPONENTS_PER_MESSAGE - _OWN_COMPONENTS - 1 - len(buttons) - 2 * len(selects)
     items: list[ui.Item[Any]] = [ui.TextDisplay(top)]
@@ -120,7 +120,7 @@ def list_card(
         chars_left, components_left = chars_left - chars, components_left - components
         items.append(item)
     left_out = len(entries) - (len(items) - 1)
-    last_lines = [f"-# … and {left_out} more" if left_out else "", footer]
+    last_lines = [_("-# … and {count} more").format(count=left_out) if left_out else "", footer]
     if any(last_lines):
         items.append(ui.TextDisplay("\n".join(line for line in last_lines if line)))
     if buttons:
@@ -140,7 +140,7 @@ def _entry_item(text: str, entry: Entry) -> ui.Item[Any]:
     if entry.button is not None:
         return ui.Section(ui.TextDisplay(text), accessory=entry.button)
     if entry.url is not None:
-        button: ui.Button[Any] = ui.Button(label="Open", url=entry.url, style=discord.ButtonStyle.link)
+        button: ui.Button[Any] = ui.Button(label=_("Open"), url=entry.url, style=discord.ButtonStyle.link)
         return ui.Section(ui.TextDisplay(text), accessory=button)
     return ui.TextDisplay(text)
 
@@ -149,14 +149,14 @@ def details_card(run: Run, *, is_author: bool = True) -> Card:
     """Return the times, metrics and inputs of one run; what it cost, and its page on Replicate, for its author only."""
     facts = "\n".join(f"**{name}** {value}" for name, value in _facts(run, is_author=is_author))
     items: list[ui.Item[Any]] = [
-        ui.TextDisplay(truncate_utf16(f"### Details\n{facts}", TEXT_CHARS - _INPUT_CHARS - 100))
+        ui.TextDisplay(truncate_utf16(_("### Details") + f"\n{facts}", TEXT_CHARS - _INPUT_CHARS - 100))
     ]
     inputs = format_inputs(run.input)
     if inputs:
         items += [ui.Separator(), ui.TextDisplay(format_code_block(truncate_utf16(inputs, _INPUT_CHARS), "yaml"))]
     if is_author and (prediction_id := strings.linked_prediction(run)) is not None:
         url = strings.prediction_url(prediction_id)
-        items.append(ui.ActionRow(ui.Button(label="View on Replicate", url=url, style=discord.ButtonStyle.link)))
+        items.append(ui.ActionRow(ui.Button(label=_("View on Replicate"), url=url, style=discord.ButtonStyle.link)))
     return Card(items, Tone.NEUTRAL)
 
 
@@ -167,28 +167,28 @@ def format_inputs(inputs: Mapping[str, Any]) -> str:
 
 def _facts(run: Run, *, is_author: bool) -> Iterator[tuple[str, str]]:
     model, _colon, version = run.target.partition(":")
-    yield "Model", strings.model_link(run.target)
+    yield _("Model"), strings.model_link(run.target)
     if version and not is_served(run.target):
-        yield "Version", f"`{version[:12]}`"
+        yield _("Version"), f"`{version[:12]}`"
     elif model and not is_served(run.target):
-        yield "Version", "the latest when it ran"
-    yield "Run", f"`{run.id}`"
+        yield _("Version"), _("the latest when it ran")
+    yield _("Run"), f"`{run.id}`"
     if is_author and run.prediction_id is not None:
-        yield "Prediction", _code(run.prediction_id)
-    yield "Requested", format_timestamp(run.created_at, "f")
+        yield _("Prediction"), _code(run.prediction_id)
+    yield _("Requested"), format_timestamp(run.created_at, "f")
     if run.started_at is not None:
-        yield "Started", f"after {format_duration(run.started_at - run.created_at)}"
+        yield _("Started"), _("after {duration}").format(duration=format_duration(run.started_at - run.created_at))
     duration = run_duration(run)
     if duration is not None:
-        yield "Finished", f"after {format_duration(duration)}"
-    yield "Seed", _format_seed(run)
+        yield _("Finished"), _("after {duration}").format(duration=format_duration(duration))
+    yield _("Seed"), _format_seed(run)
     if is_author and (cost := money.format_cost(run)):
         yield _("Cost"), cost
     metrics = SEPARATOR.join(_metrics(run.metrics))
     if metrics:
-        yield "Metrics", metrics
+        yield _("Metrics"), metrics
     if run.cause is not None:
-        yield "Cause", _code(run.cause)
+        yield _("Cause"), _code(run.cause)
 
 
 def _format_seed(run: Run) -> str:
@@ -197,7 +197,7 @@ def _format_seed(run: Run) -> str:
         return f"`{_format_value('seed', run.input['seed'])}`"
     if run.seed is not None:
         return _("`{seed}` (chosen by the model)").format(seed=run.seed)
-    return "random (chosen by the model)"
+    return _("random (chosen by the model)")
 
 
 def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
@@ -206,7 +206,8 @@ def _metrics(metrics: Mapping[str, Any]) -> Iterator[str]:
         number = _to_float(value)
         if number is None:
             continue
-        label = _METRIC_NAMES.get(name, escape(one_line(name.replace("_", " "), 40)))
+        known = _METRIC_NAMES.get(name)
+        label = escape(one_line(name.replace("_", " "), 40)) if known is None else retranslate(known)
         if name not in _DURATIONS:
             yield f"{label} {number:g}"
         elif _LONGEST_SECONDS > number >= 10:
@@ -231,7 +232,7 @@ def _format_value(name: str, value: Any) -> str:
         return MASK
     if isinstance(value, str):
         index = parse_reference(value)
-        return _plain(value) if index is None else f"(file {index + 1})"
+        return _plain(value) if index is None else _("(file {number})").format(number=index + 1)
     return _plain(json.dumps(mask_secrets(value), ensure_ascii=False, default=str))
 
 

@@ -7,7 +7,7 @@ import discord
 from discord import ui
 
 from bot.formatting import truncate
-from bot.language import _, ngettext
+from bot.language import _, ngettext, use_language
 from bot.limits import GALLERY_DESCRIPTION_CHARS, GALLERY_PICTURES, MIB, REQUEST_BYTES
 from bot.store.models import Run, RunOutput
 from bot.ui.components import Action, RunButton
@@ -45,7 +45,9 @@ def picture_name(run: Run, output: RunOutput) -> str:
 def gallery_card(run: Run, pictures: Sequence[RunOutput], *, stars: int, shows_prompt: bool) -> ui.LayoutView:
     """Return the copy: its ⭐, command and author, the prompt if that is allowed, the pictures and the way to it."""
     view = ui.LayoutView(timeout=None)
-    view.add_item(ui.Container(*_items(run, pictures, stars=stars, shows_prompt=shows_prompt), accent_colour=_GOLD))
+    with use_language(run.place.language):
+        items = tuple(_items(run, pictures, stars=stars, shows_prompt=shows_prompt))
+    view.add_item(ui.Container(*items, accent_colour=_GOLD))
     return view
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.formatting import ELLIPSIS, remove_terminal_sequences, single_line, truncate
+from bot.language import _
 
 _PROGRESS_CELLS: Final = 10
 
@@ -49,7 +50,7 @@ def format_name(name: str) -> str:
     People choose their names: beside Markdown, no name is a link, and none is a stack of marks that covers other lines.
     """
     plain = one_line(_STACKED_MARKS.sub(r"\1", single_line(name)), _NAME_CHARS)
-    return escape(_SCHEME.sub(f"\\g<0>{_ZERO_WIDTH_SPACE}", plain)) or "Someone"
+    return escape(_SCHEME.sub(f"\\g<0>{_ZERO_WIDTH_SPACE}", plain)) or _("Someone")
 
 
 def escape_url(url: str) -> str:

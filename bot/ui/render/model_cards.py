@@ -11,7 +11,8 @@ from bot.catalog.catalog import Command
 from bot.catalog.schema_diff import SchemaDiff
 from bot.catalog.search import ModelSummary
 from bot.command_mentions import mention_command
-from bot.formatting import SEPARATOR, format_count, format_large_number, join_facts
+from bot.formatting import SEPARATOR, format_large_number, join_facts
+from bot.language import _, ngettext, retranslate
 from bot.options.text import describe_inputs
 from bot.outputs.output_schema import describe_output
 from bot.runs import OWN_MODEL, is_served
@@ -24,7 +25,7 @@ PER_PAGE: Final = 8
 _RESULTS_SHOWN: Final = 8
 _VERSION_CHARS: Final = 12
 _GROUP_CHARS: Final = 900  # of the lines in one text display; displays stand a little apart
-_INFO_HINT: Final = "See a model's inputs with /models info"
+_INFO_HINT: Final = _("See a model's inputs with /models info")
 
 
 def commands_card(commands: Sequence[Command], *, page: int = 0) -> Card:
@@ -35,15 +36,15 @@ def commands_card(commands: Sequence[Command], *, page: int = 0) -> Card:
     buttons: list[ui.Item[Any]] = []
     if pages > 1:
         buttons = [
-            ModelButton(ModelAction.PAGE, str(page - 1), label="Previous", disabled=page == 0),
-            ModelButton(ModelAction.PAGE, str(page + 1), label="Next", disabled=page == pages - 1),
+            ModelButton(ModelAction.PAGE, str(page - 1), label=_("Previous"), disabled=page == 0),
+            ModelButton(ModelAction.PAGE, str(page + 1), label=_("Next"), disabled=page == pages - 1),
         ]
-    position = f"page {page + 1} of {pages}" if pages > 1 else ""
+    position = _("page {number} of {pages}").format(number=page + 1, pages=pages) if pages > 1 else ""
     return list_card(
-        "Models",
+        _("Models"),
         [Entry(text=_command_text(command)) for command in shown],
-        intro="" if commands else "No models yet. Add one with /models add.",
-        footer="-# " + join_facts(format_count(len(commands), "command"), position, _INFO_HINT),
+        intro="" if commands else _("No models yet. Add one with /models add."),
+        footer="-# " + join_facts(_count_commands(len(commands)), position, retranslate(_INFO_HINT)),
         buttons=buttons,
     )
 
@@ -54,11 +55,11 @@ def search_card(
     """Return the results of a search, with what the person may do with them; ``can_…`` are models as owner/name."""
     title = f"“{escape(one_line(query, 80))}”"
     if not results:
-        return list_card(f"No models match {title}", [], intro="Try fewer words.")
+        return list_card(_("No models match {title}").format(title=title), [], intro=_("Try fewer words."))
     return list_card(
-        f"Models for {title}",
+        _("Models for {title}").format(title=title),
         [Entry(text=_summary_text(summary), image=summary.cover_url) for summary in results[:_RESULTS_SHOWN]],
-        footer=f"-# {_INFO_HINT}",
+        footer=f"-# {retranslate(_INFO_HINT)}",
         selects=[
             ModelSelect(action, models)
             for action, allowed in ((ModelAction.TRY, can_try), (ModelAction.ADD, can_add))
@@ -90,8 +91,8 @@ def info_card(
     entries = [
         Entry(text="\n".join(line for line in about if line), image=summary.cover_url),
         # Above the inputs, because a long list of them may be cut.
-        Entry(text=f"**Output** {describe_output(command.output_schema)}"),
-        *(_group_lines(f"**{format_count(len(inputs), 'input')}**", inputs) if inputs else ()),
+        Entry(text=_describe_output(command)),
+        *(_group_lines(_count_inputs(len(inputs)), inputs) if inputs else ()),
     ]
     buttons = [ModelButton.for_model(action, model) for action, model in actions.items()]
     return list_card(escape(one_line(summary.model, 100)), entries, buttons=[*filter(None, buttons), *_links(command)])
@@ -101,19 +102,19 @@ def update_card(old: Command, new: Command, changes: SchemaDiff) -> Card:
     """Return what a newer version changes, with the button that switches to it."""
     entries: list[Entry] = []
     for title, lines in (
-        ("Added", changes.added),
-        ("Removed", changes.removed),
-        ("Changed", changes.changed),
-        ("Output", (changes.output,) if changes.output else ()),
+        (_("Added"), changes.added),
+        (_("Removed"), changes.removed),
+        (_("Changed"), changes.changed),
+        (_("Output"), (changes.output,) if changes.output else ()),
     ):
         entries += _group_lines(f"**{title}**", lines) if lines else []
     if not entries:
-        entries = [Entry(text="Inputs and output stay the same.")]
+        entries = [Entry(text=_("Inputs and output stay the same."))]
     return list_card(
-        f"A newer version for /{escape(old.name)}",
+        _("A newer version for /{name}").format(name=escape(old.name)),
         entries,
         intro=f"{model_link(old.target.model)}{SEPARATOR}`{_short_version(old)}` → `{_short_version(new)}`",
-        footer="-# Runs in progress keep the version they started with.",
+        footer=_("-# Runs in progress keep the version they started with."),
         tone=Tone.WARNING,
         buttons=[ModelButton.for_switch(new), *_links(new)],
     )
@@ -121,19 +122,31 @@ def update_card(old: Command, new: Command, changes: SchemaDiff) -> Card:
 
 def added_card(command: Command, *, title: str) -> Card:
     """Return that a command was added or switched, and what its inputs and output are."""
-    names = SEPARATOR.join(f"`{option.name}`" for option in command.layout.options) or "none"
+    names = SEPARATOR.join(f"`{option.name}`" for option in command.layout.options) or _("none")
     return list_card(
         title,
-        [Entry(text=f"**Inputs** {names}"), Entry(text=f"**Output** {describe_output(command.output_schema)}")],
+        [Entry(text=_("**Inputs** {names}").format(names=names)), Entry(text=_describe_output(command))],
         intro=join_facts(model_link(command.target.model), _describe_version(command)),
-        footer="-# Not showing up yet? Reload Discord (Ctrl+R).",
+        footer=_("-# Not showing up yet? Reload Discord (Ctrl+R)."),
         tone=Tone.SUCCESS,
     )
 
 
+def _count_commands(count: int) -> str:
+    return ngettext("{count} command", "{count} commands", count).format(count=count)
+
+
+def _count_inputs(count: int) -> str:
+    return ngettext("**{count} input**", "**{count} inputs**", count).format(count=count)
+
+
+def _describe_output(command: Command) -> str:
+    return _("**Output** {kind}").format(kind=describe_output(command.output_schema))
+
+
 def _command_text(command: Command) -> str:
     head = f"**{mention_command(command.name)}**{SEPARATOR}{model_link(command.target.model)}"
-    origin = "added" if command.added else "configured"
+    origin = _("added") if command.added else _("configured")
     description = escape(one_line(command.description, 140))
     return f"{head}\n{description}\n-# {join_facts(origin, _describe_version(command))}"
 
@@ -150,16 +163,21 @@ def _summary_text(summary: ModelSummary) -> str:
 def _facts(summary: ModelSummary) -> str:
     if summary.model == OWN_MODEL:
         return ""
-    runs = f"{format_large_number(summary.run_count)} {'run' if summary.run_count == 1 else 'runs'}"
-    return join_facts("official" if summary.official else "community", runs if summary.run_count else "")
+    runs = count_model_runs(summary.run_count) if summary.run_count else ""
+    return join_facts(_("official") if summary.official else _("community"), runs)
+
+
+def count_model_runs(count: int) -> str:
+    """Return how often a model was run on Replicate: "12.3 thousand runs"."""
+    return ngettext("{count} run", "{count} runs", count).format(count=format_large_number(count))
 
 
 def _describe_version(command: Command) -> str:
     if is_served(str(command.target)):
-        return "on a server of its own"
+        return _("on a server of its own")
     if command.target.version:
-        return f"version `{_short_version(command)}`"
-    return "the deployment's own version" if command.target.deployment else "always the latest version"
+        return _("version `{version}`").format(version=_short_version(command))
+    return _("the deployment's own version") if command.target.deployment else _("always the latest version")
 
 
 def _short_version(command: Command) -> str:
@@ -183,4 +201,4 @@ def _links(command: Command) -> list[ui.Button[Any]]:
     target = str(command.target)
     if is_served(target):
         return []
-    return [ui.Button(label="View on Replicate", url=model_url(target), style=discord.ButtonStyle.link)]
+    return [ui.Button(label=_("View on Replicate"), url=model_url(target), style=discord.ButtonStyle.link)]

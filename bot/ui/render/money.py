@@ -314,6 +314,10 @@ def needs_a_server() -> str:
     return _("There is no server here. Use this in a server, or set `everywhere`.")
 
 
+def not_an_amount(text: str) -> str:
+    return _("“{text}” is not an amount in dollars. Use a format like 5 or 0.04.").format(text=one_line(text, 40))
+
+
 def no_such_budget() -> str:
     return _("There is no such budget. Pick one from the list.")
 

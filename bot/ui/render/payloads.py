@@ -7,6 +7,8 @@ it for reference cycles. The numbers of the types are from Discord's component r
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from bot.language import retranslate
+
 Component = dict[str, Any]
 
 _ROW: Final = 1
@@ -24,7 +26,7 @@ def text(content: str, *, id_: int | None = None) -> Component:
 
     By ``id_``, which is unique within a message, it can be found again in the message as Discord has it.
     """
-    shown: Component = {"type": _TEXT, "content": content}
+    shown: Component = {"type": _TEXT, "content": retranslate(content)}
     return shown if id_ is None else {**shown, "id": id_}
 
 

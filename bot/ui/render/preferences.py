@@ -16,6 +16,11 @@ def no_choice() -> str:
     return _("Not set")
 
 
+def discords_language() -> str:
+    """Return what the list of languages says while none is chosen."""
+    return _("Automatic (your Discord's)")
+
+
 def describe_visibility(visibility: str) -> str:
     """Return who sees the results of a visibility."""
     match visibility:

@@ -28,6 +28,7 @@ from typing import Final, TypeGuard
 
 from bot.catalog.next_actions import NextOffer
 from bot.formatting import replace_surrogates, utf16_length
+from bot.language import _, retranslate, use_language
 from bot.limits import (
     ATTACHMENTS_PER_MESSAGE,
     GALLERY_ITEMS,
@@ -89,7 +90,7 @@ _ORDINARY_CHARS: Final = 1200
 
 # Characters of a plain message; half of what Discord accepts, because some count twice there.
 _PLAIN_CHARS: Final = 1900
-_PLAIN_HEADING: Final = "Something went wrong while I was building this message, so here is the plain result."
+_PLAIN_HEADING: Final = _("Something went wrong while I was building this message, so here is the plain result.")
 
 _TONES: Final[Mapping[Phase, Tone]] = {
     Phase.QUEUED: Tone.NEUTRAL,
@@ -194,7 +195,11 @@ def render_run(
     ``header`` is the result of ``CardHeader.render`` for the same run and options; passing it saves rendering it for
     every snapshot.
     """
-    header = header or CardHeader.render(snapshot, options)
+    with use_language(snapshot.run.place.language):
+        return _render_run(snapshot, options, header or CardHeader.render(snapshot, options))
+
+
+def _render_run(snapshot: RunSnapshot, options: RenderOptions, header: "CardHeader") -> tuple[RenderedMessage, ...]:
     first_chars, chars = TEXT_CHARS - header.chars - _CARD_RESERVE_CHARS, TEXT_CHARS - _MESSAGE_RESERVE_CHARS
     items, audio = _split_audio(snapshot)
     chunks = paginate(
@@ -283,7 +288,8 @@ def render_plain(snapshot: RunSnapshot, options: RenderOptions) -> tuple[Rendere
     further message is its number. Text that needs more messages than it may fill goes into a file.
     """
     files = [item for item in snapshot.items if isinstance(item, FileItem)]
-    texts, rest = _plain_texts(snapshot, options)
+    with use_language(snapshot.run.place.language):
+        texts, rest = _plain_texts(snapshot, options)
     if rest and snapshot.final:
         files += remainder_files(RemainderItem(rest), snapshot.run.command, snapshot.run.place.file_limit)
     files = [item for item in files if not options.hides_file(item.name)]
@@ -347,6 +353,12 @@ class CardHeader:
 
     @classmethod
     def render(cls, snapshot: RunSnapshot, options: RenderOptions = DEFAULT_OPTIONS) -> "CardHeader":
+        """Return the header in the language of its card."""
+        with use_language(snapshot.run.place.language):
+            return cls._render(snapshot, options)
+
+    @classmethod
+    def _render(cls, snapshot: RunSnapshot, options: RenderOptions) -> "CardHeader":
         run = snapshot.run
         line, summary = _format_header(run), strings.format_summary(run)
         prompt = run.prompt if run.chain is None else run.chain.prompt
@@ -368,7 +380,7 @@ class CardHeader:
         if not options.shows(Part.THUMBNAIL):
             url = None
         if url is not None:
-            alt_text = strings.THUMBNAIL_ALT_TEXT if options.shows(Part.ALT_TEXTS) else None
+            alt_text = retranslate(strings.THUMBNAIL_ALT_TEXT) if options.shows(Part.ALT_TEXTS) else None
             thumbnail = payloads.thumbnail(url, alt_text, spoiler=run.visibility is Visibility.SPOILER)
         places = None if is_later_step else find_places(run, snapshot.thumbnail)
         if places is not None and uploaded:
@@ -408,7 +420,7 @@ def _render_card(
         warnings.append(private_run_may_outlive_token())
     own = [one for one in options.remarks if not (snapshot.final and _is_passing(one))]
     remarks = (*own[-_REMARKS_SHOWN:], *warnings) if shows(Part.REMARKS) else ()
-    small = [f"-# {remark}" for remark in remarks]
+    small = [f"-# {retranslate(remark)}" for remark in remarks]
     counts = status.count_outputs(snapshot, options.withheld) if snapshot.final else None
     makes_pictures = header.places is not None
     status_text = (
@@ -451,9 +463,10 @@ def render_stored_status(run: Run, counts: status.ResultCounts, *, shown: str) -
     A reason that was left out of the card because Discord refused it stays out.
     """
     snapshot = RunSnapshot(run=run, progress=Progress(phase=FINAL_PHASES[run.state]), final=True)
-    if status.format_reason(run) not in shown:
-        snapshot = without_reason(snapshot)
-    return _status_text(snapshot, counts)
+    with use_language(run.place.language):
+        if status.format_reason(run) not in shown:
+            snapshot = without_reason(snapshot)
+        return _status_text(snapshot, counts)
 
 
 def _status_text(snapshot: RunSnapshot, counts: status.ResultCounts | None, *, makes_pictures: bool = False) -> str:
@@ -622,7 +635,7 @@ def _join_texts(items: Sequence[OutputItem], snapshot: RunSnapshot, options: Ren
             line = strings.format_text_left_out(_view_id(snapshot, options))
             lines += [] if line in lines else [line]
         elif isinstance(item, LinkItem) and not options.shows(Part.LINKS):
-            lines.append(strings.format_link_item(replace(item, label="file", url="")))
+            lines.append(strings.format_link_item(replace(item, label=_("file"), url="")))
         elif isinstance(item, TextItem) and any(one.part is Part.LINE for one in options.omitted):
             lines.append(_leave_out_lines(_text(item), options))
         else:
@@ -676,7 +689,7 @@ def _text(item: OutputItem) -> str:
 
 def _plain_texts(snapshot: RunSnapshot, options: RenderOptions) -> tuple[list[str], str]:
     """Return the texts of the plain messages, a heading, links and the output, and what has no space in them."""
-    lines = [_PLAIN_HEADING, *options.remarks, *options.withheld.values()]
+    lines = [retranslate(line) for line in (_PLAIN_HEADING, *options.remarks, *options.withheld.values())]
     for item in snapshot.items:
         match item:
             case LinkItem() if item.url and options.shows(Part.LINKS):

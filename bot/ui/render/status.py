@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from bot.formatting import format_duration, format_ordinal, join_facts
-from bot.language import _, ngettext
+from bot.language import _, ngettext, retranslate
 from bot.limits import GALLERY_MIME_TYPES
 from bot.media.types import MediaKind
 from bot.outputs.items import FileItem, LinkItem
@@ -143,9 +143,9 @@ def _format_active(snapshot: RunSnapshot) -> str:
         case Phase.RUNNING:
             return f"**{_running_title(snapshot)}**"
         case Phase.RECONCILING if progress.until is not None:
-            return service_words(run).looked_for.format(time=format_timestamp(progress.until, "T"))
+            return retranslate(service_words(run).looked_for).format(time=format_timestamp(progress.until, "T"))
         case _:
-            return service_words(run).statuses[progress.phase]
+            return retranslate(service_words(run).statuses[progress.phase])
 
 
 def format_times(snapshot: RunSnapshot, *, makes_pictures: bool = False) -> str:
@@ -215,7 +215,7 @@ def _format_succeeded(_run: Run, counts: ResultCounts) -> str:
 
 
 def _format_failed(run: Run, counts: ResultCounts) -> str:
-    reason = format_reason(run) or service_words(run).failures[FailureCode.NO_REASON]
+    reason = format_reason(run) or retranslate(service_words(run).failures[FailureCode.NO_REASON])
     return join_facts(_("**Failed:** {reason}").format(reason=reason), *_format_kept(run, counts))
 
 
@@ -226,12 +226,12 @@ def _format_canceled(run: Run, counts: ResultCounts) -> str:
     else:
         stopped = _("**Stopped:** {reason}").format(reason=reason) if reason else _("**Stopped**")
     never_sent = run.sent_at is None and run.prediction_id is None
-    unbilled = service_words(run).never_sent if never_sent else ""
+    unbilled = retranslate(service_words(run).never_sent) if never_sent else ""
     return join_facts(stopped, *_format_kept(run, counts), unbilled)
 
 
 def _format_aborted(run: Run, counts: ResultCounts) -> str:
-    reason = format_reason(run) or service_words(run).aborted
+    reason = format_reason(run) or retranslate(service_words(run).aborted)
     return join_facts(_("**Ended early:** {reason}").format(reason=reason), *_format_kept(run, counts))
 
 

@@ -1,15 +1,17 @@
 """Every sentence that people read about runs, and what went wrong with them.
 
-A sentence says what happened, then what the person can do. Text from people and models is escaped here.
+A sentence says what happened, then what the person can do. Text from people and models is escaped here. Constants are
+in English until ``retranslate`` says them in the language of whoever reads them.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from bot.formatting import SEPARATOR, format_count, format_size, join_facts, spell_duration, utf16_length
+from bot.formatting import SEPARATOR, format_size, join_facts, spell_duration, utf16_length
+from bot.language import _, ngettext, retranslate
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.outputs.items import FileItem, LinkItem
 from bot.runs import OWN_MODEL, is_served
@@ -24,36 +26,39 @@ from bot.ui.render.server_words import explain_server_quota
 from bot.ui.render.service_words import service_words
 
 # Answers to commands and buttons
-RESTARTING: Final = "The bot is restarting. Try again in a minute."
-UNEXPECTED_ERROR: Final = "Something went wrong on my side. Try again in a moment."
-DATABASE_UNAVAILABLE: Final = "I can't reach my database right now. Try again in a moment."
-NOT_ALLOWED: Final = "You can't use that here."
-RUN_DELETED: Final = "This run's data was deleted."
-STARTING: Final = "Starting the run…"
-NOTHING_NEWER: Final = "This run has finished, and its message already shows everything."
+RESTARTING: Final = _("The bot is restarting. Try again in a minute.")
+UNEXPECTED_ERROR: Final = _("Something went wrong on my side. Try again in a moment.")
+DATABASE_UNAVAILABLE: Final = _("I can't reach my database right now. Try again in a moment.")
+NOT_ALLOWED: Final = _("You can't use that here.")
+RUN_DELETED: Final = _("This run's data was deleted.")
+STARTING: Final = _("Starting the run…")
+NOTHING_NEWER: Final = _("This run has finished, and its message already shows everything.")
 CANCEL_ANSWERS: Final[Mapping[CancelResult, str]] = {
-    CancelResult.REQUESTED: "Stopping. You keep what's finished.",
-    CancelResult.ALREADY_REQUESTED: "This run is already being stopped.",
-    CancelResult.ALREADY_ENDED: "This run has already finished.",
-    CancelResult.NOT_FOUND: "This run's data was deleted, so there is nothing to stop.",
+    CancelResult.REQUESTED: _("Stopping. You keep what's finished."),
+    CancelResult.ALREADY_REQUESTED: _("This run is already being stopped."),
+    CancelResult.ALREADY_ENDED: _("This run has already finished."),
+    CancelResult.NOT_FOUND: _("This run's data was deleted, so there is nothing to stop."),
 }
 
-THUMBNAIL_ALT_TEXT: Final = "Input image"
+THUMBNAIL_ALT_TEXT: Final = _("Input image")
 
-# Remarks on a card about the message itself
-TOKEN_EXPIRY: Final = "I can only update this message for 15 minutes. When the run is done, press **Show the result**."  # noqa: S105  # a sentence
-AUTOMOD_BLOCKED: Final = "This server's AutoMod blocked part of this message."
-NO_REACTION: Final = "I don't have permission to add reactions here. Use the Cancel button to stop the run."
-NO_ACCESS: Final = "I can't see this channel anymore, so the result may not appear here."
-MESSAGE_REJECTED: Final = "Discord rejected part of this message, so it's left out."
+# Remarks on a card about the message itself; a reply keeps them, and its card says them in its language
+# Translators: "Show the result" is the label of a button.
+TOKEN_EXPIRY: Final = _(
+    "I can only update this message for 15 minutes. When the run is done, press **Show the result**."
+)
+AUTOMOD_BLOCKED: Final = _("This server's AutoMod blocked part of this message.")
+NO_REACTION: Final = _("I don't have permission to add reactions here. Use the Cancel button to stop the run.")
+NO_ACCESS: Final = _("I can't see this channel anymore, so the result may not appear here.")
+MESSAGE_REJECTED: Final = _("Discord rejected part of this message, so it's left out.")
 LINE_LEFT_OUT: Final = "[…]"
-TEXT_LEFT_OUT: Final = "This text isn't allowed here, so it's left out."
-TOO_MANY_MESSAGES: Final = "The result is longer than Discord lets me send here."
+TEXT_LEFT_OUT: Final = _("This text isn't allowed here, so it's left out.")
+TOO_MANY_MESSAGES: Final = _("The result is longer than Discord lets me send here.")
 
 # Why a file is not shown; each follows the file's name and a colon
-FILES_FORBIDDEN: Final = "I don't have permission to attach files in this channel."
-FILE_REJECTED: Final = "Discord rejected it."
-FILE_MISSING: Final = "It's no longer available."
+FILES_FORBIDDEN: Final = _("I don't have permission to attach files in this channel.")
+FILE_REJECTED: Final = _("Discord rejected it.")
+FILE_MISSING: Final = _("It's no longer available.")
 
 _NOTES_SHOWN: Final = 3
 _GROUPS_SHOWN: Final = 2  # of files with the same remark, in one line
@@ -66,14 +71,20 @@ def explain_quota(exceeded: QuotaExceeded) -> str:
     if exceeded.in_server:
         return explain_server_quota(exceeded)
     if exceeded.kind is QuotaKind.ACTIVE:
-        if exceeded.used <= 1:
-            return "You already have a run in progress. Wait for it to finish, or stop it with ❌."
-        return f"You already have {exceeded.used} runs in progress. Wait for one to finish, or stop one with ❌."
+        count = max(1, exceeded.used)
+        return ngettext(
+            "You already have a run in progress. Wait for it to finish, or stop it with ❌.",
+            "You already have {count} runs in progress. Wait for one to finish, or stop one with ❌.",
+            count,
+        ).format(count=count)
     if exceeded.retry_at is None:
-        return "Runs are switched off here right now."
-    limit = format_count(exceeded.limit, "run")
-    next_run = f"<t:{math.ceil(exceeded.retry_at.timestamp())}:R>"
-    return f"You've reached the limit of {limit} in 24 hours. You can start the next one {next_run}."
+        return _("Runs are switched off here right now.")
+    # Translators: {time} is relative, as in "in 2 hours".
+    return ngettext(
+        "You've reached the limit of {count} run in 24 hours. You can start the next one {time}.",
+        "You've reached the limit of {count} runs in 24 hours. You can start the next one {time}.",
+        exceeded.limit,
+    ).format(count=exceeded.limit, time=f"<t:{math.ceil(exceeded.retry_at.timestamp())}:R>")
 
 
 def explain_failure(run: Run) -> str:
@@ -86,20 +97,23 @@ def explain_failure(run: Run) -> str:
     if reason is None:
         return sentence or ""
     if reason.fields:
-        return f"The model doesn't accept this: {'; '.join(reason.fields)}. Change it and try again."
+        return _("The model doesn't accept this: {inputs}. Change it and try again.").format(
+            inputs="; ".join(reason.fields)
+        )
     if (sentence := explain_step_failure(reason)) is not None:
         return sentence
     words = service_words(run)
     if reason.message and reason.code in words.failures_with_message:
-        return words.failures_with_message[reason.code].format(reason.message)
+        return retranslate(words.failures_with_message[reason.code]).format(message=reason.message)
     if reason.deadline and reason.code in words.failures_with_deadline:
-        return words.failures_with_deadline[reason.code].format(spell_duration(timedelta(seconds=reason.deadline)))
-    return words.failures[reason.code]
+        time = spell_duration(timedelta(seconds=reason.deadline))
+        return retranslate(words.failures_with_deadline[reason.code]).format(time=time)
+    return retranslate(words.failures[reason.code])
 
 
 def explain_warning(run: Run, warning: WarningCode) -> str:
     """Return what does not work at the moment."""
-    return service_words(run).warnings[warning]
+    return retranslate(service_words(run).warnings[warning])
 
 
 # Who, what and where
@@ -107,7 +121,7 @@ def explain_warning(run: Run, warning: WarningCode) -> str:
 
 def format_run_header(run: Run, *, author: bool = True, model: bool = True) -> str:
     """Return the first line of a card: author, command and model."""
-    name = format_name(run.author_name) if author else "Someone"
+    name = format_name(run.author_name) if author else _("Someone")
     command = f"/{escape(one_line(run.command, 32))}"
     return join_facts(
         f"**{name}**",
@@ -156,7 +170,10 @@ def build_alt_texts(snapshot: RunSnapshot, *, prompt: bool = True) -> dict[str, 
     alt_texts = {}
     for position_shown, file in enumerate(files, start=1):
         name, number = file.name, file.number or position_shown
-        position = f"{number} of {total}" if total is not None and total >= max(number, 2) else f"{number}"
+        position = f"{number}"
+        if total is not None and total >= max(number, 2):
+            # Translators: which of several images it is.
+            position = _("{number} of {total}").format(number=number, total=total)
         text = f"{position}: {snapshot.run.prompt}" if prompt and snapshot.run.prompt else position
         alt_texts[name] = one_line(text, GALLERY_DESCRIPTION_CHARS)
     return alt_texts
@@ -169,8 +186,9 @@ def format_message_number(number: int, total: int | None) -> str:
 
 def format_remainder(size: int, *, is_attached: bool) -> str:
     """Return the line where a text ends that is too long for messages; ``size`` is of the rest, in bytes."""
-    line = f"-# … and {format_size(size)} more in the file"
-    return line if is_attached else f"{line} that I attach at the end"
+    if is_attached:
+        return _("-# … and {size} more in the file").format(size=format_size(size))
+    return _("-# … and {size} more in the file that I attach at the end").format(size=format_size(size))
 
 
 def format_withheld(
@@ -183,13 +201,13 @@ def format_withheld(
     """
     by_reason: dict[str, list[FileItem]] = {}
     for file, reason in files:
-        by_reason.setdefault(reason, []).append(file)
+        by_reason.setdefault(retranslate(reason), []).append(file)
     view = format_view_link(prediction_id)
     lines: list[str] = []
     for reason, group in list(by_reason.items())[:_GROUPS_SHOWN]:
         linked = [file for file in group if links and file.url.startswith(_WEB_SCHEMES)]
         expires_at = min((file.expires_at for file in linked if file.expires_at is not None), default=None)
-        until = f"available until {format_timestamp(expires_at, 'f')}" if expires_at is not None else ""
+        until = _format_expiry(expires_at)
         names = ", ".join(f"[{escape(one_line(file.name, 60))}]({escape_url(file.url)})" for file in linked)
         line = join_facts(f"{names}: {reason}", until)
         if len(linked) < len(group) or utf16_length("\n".join((*lines, line))) > chars:
@@ -200,38 +218,45 @@ def format_withheld(
 
 def format_text_left_out(prediction_id: str | None) -> str:
     """Return the line that stands in for output text that Discord refused."""
-    return join_facts(f"-# {TEXT_LEFT_OUT}", format_view_link(prediction_id))
+    return join_facts(f"-# {retranslate(TEXT_LEFT_OUT)}", format_view_link(prediction_id))
 
 
 def explain_too_large(size: int) -> str:
     """Return why a file is not uploaded."""
-    return f"{format_size(size)} is too large to upload here"
+    return _("{size} is too large to upload here").format(size=format_size(size))
 
 
 def explain_too_many(prediction_id: str | None) -> str:
     """Return why a part of the output is not sent, with the link to where it can be seen."""
-    return join_facts(TOO_MANY_MESSAGES, format_view_link(prediction_id))
+    return join_facts(retranslate(TOO_MANY_MESSAGES), format_view_link(prediction_id))
 
 
 def format_view_link(prediction_id: str | None) -> str:
     """Return the link to a prediction; "" without one."""
-    return format_link("View on Replicate", prediction_url(prediction_id)) if prediction_id else ""
+    return format_link(_("View on Replicate"), prediction_url(prediction_id)) if prediction_id else ""
 
 
 def escape_link_item(item: LinkItem) -> LinkItem:
     """Return the item with its texts escaped, so that pagination knows their final length."""
     return replace(
         item,
-        label=escape(one_line(item.label, 100)) or "file",
+        label=escape(one_line(item.label, 100)) or _("file"),
         url=escape_url(item.url) if item.url.startswith(_WEB_SCHEMES) else "",
-        reason=escape(one_line(item.reason, 200)),
+        reason=escape(one_line(retranslate(item.reason), 200)),
     )
 
 
 def format_link_item(item: LinkItem) -> str:
     """Return the line of an escaped link item: a file that is not uploaded."""
-    until = f"available until {format_timestamp(item.expires_at, 'f')}" if item.expires_at is not None else ""
-    return join_facts(f"[{item.label}]({item.url})" if item.url else item.label, item.reason, until)
+    link = f"[{item.label}]({item.url})" if item.url else item.label
+    return join_facts(link, retranslate(item.reason), _format_expiry(item.expires_at))
+
+
+def _format_expiry(expires_at: datetime | None) -> str:
+    """Return until when a file can be downloaded, "" if that is not known."""
+    if expires_at is None:
+        return ""
+    return _("available until {time}").format(time=format_timestamp(expires_at, "f"))
 
 
 def format_file_notes(files: Sequence[FileItem]) -> str:
@@ -239,7 +264,7 @@ def format_file_notes(files: Sequence[FileItem]) -> str:
     by_note: dict[str, list[str]] = {}
     for file in files:
         if file.note:
-            by_note.setdefault(file.note, []).append(file.name)
+            by_note.setdefault(retranslate(file.note), []).append(file.name)
     notes = [
         f"{_format_names(names)}: {escape(one_line(note, 90))}" for note, names in list(by_note.items())[:_GROUPS_SHOWN]
     ]
@@ -247,4 +272,6 @@ def format_file_notes(files: Sequence[FileItem]) -> str:
 
 
 def _format_names(names: Sequence[str]) -> str:
-    return escape(one_line(names[0], 60)) if len(names) == 1 else f"{len(names)} files"
+    if len(names) == 1:
+        return escape(one_line(names[0], 60))
+    return ngettext("{count} file", "{count} files", len(names)).format(count=len(names))

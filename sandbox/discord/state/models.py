@@ -44,7 +44,8 @@ class User:
     """A person or the bot.
 
     ``avatar`` is a PNG; ``premium_type`` is the Nitro tier, which decides how large the user's files may be;
-    ``installed`` means that the user has installed the application for themselves.
+    ``installed`` means that the user has installed the application for themselves. ``locale`` is the language of their
+    client, which interactions bring.
     """
 
     id: int
@@ -54,6 +55,7 @@ class User:
     avatar: bytes = field(default=b"", repr=False)
     premium_type: int = 0
     installed: bool = False
+    locale: str = "en-US"
 
     @property
     def name(self) -> str:
@@ -124,7 +126,11 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class Guild:
-    """A guild; ``premium_tier`` is its boost level, ``blocked_words`` are what its AutoMod refuses."""
+    """A guild.
+
+    ``premium_tier`` is its boost level, ``blocked_words`` are what its AutoMod refuses, ``preferred_locale`` is the
+    language that its managers have set.
+    """
 
     id: int
     name: str
@@ -135,6 +141,7 @@ class Guild:
     channels: dict[int, Channel] = field(default_factory=dict)
     premium_tier: int = 0
     blocked_words: set[str] = field(default_factory=set)
+    preferred_locale: str = "en-US"
 
     @property
     def everyone(self) -> Role:

@@ -28,7 +28,7 @@ const pending = new PendingRequests(list);
 const announcer = new Announcer(chat);
 const lightbox = new Lightbox();
 const inspector = new Inspector({ state: inspectorState, socket });
-const sidebar = new Sidebar(chat, { openChannel, switchPerson });
+const sidebar = new Sidebar(chat, { openChannel, switchPerson, chooseLocale });
 const openForm = (result) => openModal(result, { chat, socket, pending, application: chat.bot.username });
 const actions = new MessageActions({ chat, socket, list, lightbox, pending, openForm, reply: (message) => composer.startReply(message), startCommand: (name) => composer.start(name), inspect: (message) => inspector.showRun(message) });
 const composer = new Composer({
@@ -64,6 +64,12 @@ function switchPerson(name) {
   remember("person", name);
   toggleSidebar(false);
   socket.request("switch_person", { person: name }).catch(() => {});
+}
+
+/** Let the person's Discord be in another language. */
+function chooseLocale(locale) {
+  chat.me.locale = locale;
+  socket.request("choose_locale", { locale }).catch((error) => showToast(error.message));
 }
 
 function showChannel() {

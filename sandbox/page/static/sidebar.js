@@ -4,11 +4,16 @@ import { h, loadMedia, morph } from "./dom.js";
 
 const ROLES = { mia: "runs commands", noah: "another member", ada: "moderator", olga: "server owner" };
 const TEXT_CHANNEL = 0;
+// Some of Discord's locales: the languages of the bot, and one that it does not have.
+const LOCALES = { "en-US": "English", de: "Deutsch", "es-ES": "Español", fr: "Français", ja: "日本語", ko: "한국어", pl: "Polski", "pt-BR": "Português (Brasil)" };
 
 export class Sidebar {
-  /** `openChannel(id)` opens a channel, `switchPerson(name)` changes the person. */
-  constructor(chat, { openChannel, switchPerson }) {
+  /** `openChannel(id)` opens a channel, `switchPerson(name)` changes the person, `chooseLocale(locale)` their language. */
+  constructor(chat, { openChannel, switchPerson, chooseLocale }) {
     this.chat = chat;
+    this.locale = document.getElementById("locale");
+    this.locale.replaceChildren(...Object.entries(LOCALES).map(([value, text]) => h("option", { value, text })));
+    this.locale.addEventListener("change", () => chooseLocale(this.locale.value));
     this.channels = document.getElementById("channels");
     this.people = document.getElementById("people");
     this.channels.addEventListener("click", (event) => {
@@ -27,6 +32,7 @@ export class Sidebar {
     morph(this.channels, h("div", { id: "channels" }, this.#drawGroups()));
     const people = this.#sortedPeople().map((user) => this.#drawPerson(user));
     morph(this.people, h("div", { id: "people", role: "radiogroup", "aria-labelledby": "people-heading" }, people));
+    this.locale.value = this.chat.me.locale;
     loadMedia(this.channels);
     loadMedia(this.people);
   }

@@ -1,0 +1,532 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0015');
+CREATE TABLE budget_sums (
+	"key" TEXT NOT NULL, 
+	day INTEGER NOT NULL, 
+	reserved BIGINT NOT NULL, 
+	spent BIGINT NOT NULL, 
+	PRIMARY KEY ("key", day)
+);
+CREATE TABLE budgets (
+	owner TEXT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	period TEXT NOT NULL, 
+	guild_id BIGINT, 
+	amount BIGINT NOT NULL, 
+	set_by BIGINT, 
+	set_at BIGINT NOT NULL, 
+	warned_for INTEGER, 
+	told_for INTEGER, 
+	PRIMARY KEY (owner, "key", period)
+);
+CREATE TABLE chain_runs (
+	id TEXT NOT NULL, 
+	author_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	run_id TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	cancel_requested_at BIGINT, 
+	canceled_by_id BIGINT, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "chain_runs" VALUES('chain',7,'poster',1,'chain',1767225600000000,NULL,NULL);
+CREATE TABLE character_pictures (
+	character_id TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	mime TEXT NOT NULL, 
+	suffix TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	size BIGINT NOT NULL, 
+	data BLOB NOT NULL, 
+	thumbnail BLOB NOT NULL, 
+	PRIMARY KEY (character_id, number), 
+	FOREIGN KEY(character_id) REFERENCES characters (id) ON DELETE CASCADE
+);
+INSERT INTO "character_pictures" VALUES('id-mia',0,'me.jpg','image/jpeg','.jpg','image',5,X'6C61726765',X'736D616C6C');
+CREATE TABLE character_shares (
+	character_id TEXT NOT NULL, 
+	guild_id BIGINT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	shared_at BIGINT NOT NULL, 
+	left_at BIGINT, 
+	PRIMARY KEY (character_id, guild_id), 
+	FOREIGN KEY(character_id) REFERENCES characters (id) ON DELETE CASCADE
+);
+INSERT INTO "character_shares" VALUES('id-mia',2,'mia',1767225600000000,NULL);
+CREATE TABLE characters (
+	id TEXT NOT NULL, 
+	owner_id BIGINT NOT NULL, 
+	owner_name TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	description TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "characters" VALUES('id-mia',80351110224678912,'mia','Mia','mia','red hair',1767225600000000);
+CREATE TABLE "commands" (
+	name TEXT NOT NULL, 
+	target TEXT NOT NULL, 
+	description TEXT, 
+	added_by BIGINT, 
+	added_at BIGINT NOT NULL, 
+	PRIMARY KEY (name)
+);
+INSERT INTO "commands" VALUES('draw','owner/model',NULL,80351110224678912,1767225600000000);
+CREATE TABLE create_turns (
+	process TEXT NOT NULL, 
+	lately BIGINT NOT NULL, 
+	asked_at BIGINT NOT NULL, 
+	PRIMARY KEY (process)
+);
+CREATE TABLE erased_runs (
+	number INTEGER NOT NULL, 
+	author_id BIGINT NOT NULL, 
+	created_at BIGINT NOT NULL, guild_id BIGINT, 
+	PRIMARY KEY (number)
+);
+INSERT INTO "erased_runs" VALUES(1,80351110224678913,1767225600000000,2);
+CREATE TABLE favourites (
+	user_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	PRIMARY KEY (user_id, number), 
+	FOREIGN KEY(number) REFERENCES library_entries (number) ON DELETE CASCADE
+);
+INSERT INTO "favourites" VALUES(80351110224678913,1,1767225600000000);
+CREATE TABLE gallery_consents (
+	user_id BIGINT NOT NULL, 
+	copies BOOLEAN NOT NULL, 
+	prompts BOOLEAN NOT NULL, 
+	PRIMARY KEY (user_id)
+);
+INSERT INTO "gallery_consents" VALUES(80351110224678912,1,1);
+CREATE TABLE gallery_posts (
+	run_id TEXT NOT NULL, 
+	guild_id BIGINT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	sending_at BIGINT, 
+	message_id BIGINT, 
+	stars INTEGER NOT NULL, 
+	stars_shown INTEGER NOT NULL, 
+	closed_at BIGINT, 
+	PRIMARY KEY (run_id), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+CREATE TABLE "key_value" (
+	"key" TEXT NOT NULL, 
+	value TEXT NOT NULL, 
+	PRIMARY KEY ("key")
+);
+INSERT INTO "key_value" VALUES('commands','"hash"');
+CREATE TABLE leases (
+	name TEXT NOT NULL, 
+	owner TEXT, 
+	fence BIGINT NOT NULL, 
+	expires_at BIGINT, 
+	PRIMARY KEY (name)
+);
+CREATE TABLE library_entries (
+	number INTEGER NOT NULL, 
+	run_id TEXT NOT NULL, 
+	author_id BIGINT NOT NULL, 
+	guild_id BIGINT, 
+	command TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	words TEXT NOT NULL, 
+	deleted_at BIGINT, 
+	PRIMARY KEY (number), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+INSERT INTO "library_entries" VALUES(1,'succeeded-2',80351110224678912,2,'generate','file','by80351110224678912 a cat',NULL);
+INSERT INTO "library_entries" VALUES(2,'failed-2',80351110224678912,2,'generate','file','by80351110224678912 a cat',NULL);
+INSERT INTO "library_entries" VALUES(3,'canceled-2',80351110224678912,2,'generate','file','by80351110224678912 a cat',NULL);
+INSERT INTO "library_entries" VALUES(4,'aborted-2',80351110224678912,2,'generate','file','by80351110224678912 a cat',NULL);
+INSERT INTO "library_entries" VALUES(5,'with-character',80351110224678913,2,'generate','file','by80351110224678913 a cat',NULL);
+INSERT INTO "library_entries" VALUES(6,'chain',7,2,'generate','file','by7 a cat',NULL);
+CREATE TABLE library_thumbnails (
+	number INTEGER NOT NULL, 
+	data BLOB NOT NULL, 
+	PRIMARY KEY (number), 
+	FOREIGN KEY(number) REFERENCES library_entries (number) ON DELETE CASCADE
+);
+INSERT INTO "library_thumbnails" VALUES(1,X'6120736D616C6C2070696374757265');
+CREATE TABLE message_removals (
+	number INTEGER NOT NULL, 
+	guild_id BIGINT, 
+	channel_id BIGINT NOT NULL, 
+	message_id BIGINT, 
+	original TEXT, 
+	requested_at BIGINT NOT NULL, 
+	PRIMARY KEY (number)
+);
+INSERT INTO "message_removals" VALUES(1,2,3,4,NULL,1767225600000000);
+CREATE TABLE picture_checks (
+	run_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	sent_at BIGINT NOT NULL, 
+	prediction_id TEXT, 
+	verdict TEXT, 
+	PRIMARY KEY (run_id, name), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+CREATE TABLE prediction_ends (
+	run_id TEXT NOT NULL, 
+	prediction TEXT NOT NULL, 
+	received_at BIGINT NOT NULL, 
+	PRIMARY KEY (run_id), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+INSERT INTO "prediction_ends" VALUES('running-1','{"status": "succeeded"}',1767225602000000);
+CREATE TABLE preferences (
+	person_id BIGINT NOT NULL, 
+	command TEXT, 
+	visibility TEXT, 
+	aspect_ratio TEXT, 
+	language TEXT, 
+	PRIMARY KEY (person_id)
+);
+INSERT INTO "preferences" VALUES(80351110224678912,NULL,NULL,'16:9',NULL);
+CREATE TABLE preset_shares (
+	preset_id TEXT NOT NULL, 
+	guild_id BIGINT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	published BOOLEAN NOT NULL, 
+	shared_at BIGINT NOT NULL, 
+	left_at BIGINT, 
+	PRIMARY KEY (preset_id, guild_id), 
+	FOREIGN KEY(preset_id) REFERENCES presets (id) ON DELETE CASCADE
+);
+INSERT INTO "preset_shares" VALUES('id-Water',2,'water',1,1767225600000000,NULL);
+CREATE TABLE presets (
+	id TEXT NOT NULL, 
+	owner_id BIGINT NOT NULL, 
+	owner_name TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	command TEXT NOT NULL, 
+	target TEXT NOT NULL, 
+	template TEXT, 
+	fixed TEXT NOT NULL, 
+	asked TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "presets" VALUES('id-Water',80351110224678912,'mia','Water','water','draw','owner/model','{prompt}, watercolor','{"seed":7}','["style"]',1767225600000000);
+CREATE TABLE processes (
+	id TEXT NOT NULL, 
+	host TEXT NOT NULL, 
+	pid BIGINT NOT NULL, 
+	version TEXT NOT NULL, 
+	started_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE TABLE rates (
+	name TEXT NOT NULL, 
+	free_at BIGINT NOT NULL, 
+	PRIMARY KEY (name)
+);
+CREATE TABLE refused_runs (
+	id TEXT NOT NULL, 
+	person_id BIGINT NOT NULL, 
+	command TEXT NOT NULL, 
+	target TEXT NOT NULL, 
+	chain TEXT, 
+	entered TEXT NOT NULL, 
+	text TEXT NOT NULL, 
+	files TEXT NOT NULL, 
+	remarks TEXT NOT NULL, 
+	again_run_id TEXT, 
+	parent_run_id TEXT, 
+	parent_output INTEGER, 
+	visibility TEXT, 
+	created_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "refused_runs" VALUES('r1',80351110224678912,'draw','owner/model',NULL,'{"prompt":"a \u0000 fox","image":["file:0","file:1"]}','seed','[{"name":"me.png","number":0,"size":7,"run_id":null},{"name":"old.png","number":2,"size":0,"run_id":"run-1"}]','{"advanced":"no ="}',NULL,'run-2',1,'spoiler',1767225600000000);
+CREATE TABLE reports (
+	id TEXT NOT NULL, 
+	run_id TEXT, 
+	guild_id BIGINT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	message_id BIGINT NOT NULL, 
+	author_id BIGINT NOT NULL, 
+	author_name TEXT NOT NULL, 
+	command TEXT NOT NULL, 
+	reporter_id BIGINT, 
+	reason TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	log_channel_id BIGINT NOT NULL, 
+	log_message_id BIGINT, 
+	created_at BIGINT NOT NULL, 
+	closed_by_id BIGINT, 
+	closed_at BIGINT, 
+	PRIMARY KEY (id), 
+	CONSTRAINT report_state_is_known CHECK (state IN ('open', 'removed', 'blocked', 'dismissed')), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE SET NULL
+);
+INSERT INTO "reports" VALUES('000000000000000000000000','succeeded-2',2,3,72,80351110224678912,'mia','generate',80351110224678913,'rude','open',4,NULL,1767225600000000,NULL,NULL);
+CREATE TABLE result_reactions (
+	run_id TEXT NOT NULL, 
+	user_id BIGINT NOT NULL, 
+	emoji TEXT NOT NULL, 
+	at BIGINT NOT NULL, 
+	PRIMARY KEY (run_id, user_id, emoji), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+CREATE TABLE result_threads (
+	channel_id BIGINT NOT NULL, 
+	user_id BIGINT NOT NULL, 
+	thread_id BIGINT NOT NULL, 
+	PRIMARY KEY (channel_id, user_id)
+);
+INSERT INTO "result_threads" VALUES(3,80351110224678912,30);
+CREATE TABLE run_characters (
+	run_id TEXT NOT NULL, 
+	character_id TEXT NOT NULL, 
+	owner_id BIGINT NOT NULL, 
+	PRIMARY KEY (run_id, character_id), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+INSERT INTO "run_characters" VALUES('with-character','id-mia',80351110224678912);
+CREATE TABLE run_files (
+	run_id TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	mime TEXT NOT NULL, 
+	suffix TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	size BIGINT NOT NULL, 
+	data BLOB NOT NULL, 
+	PRIMARY KEY (run_id, number), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+INSERT INTO "run_files" VALUES('reserved-1',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('submitted-1',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('running-1',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('succeeded-1',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('succeeded-2',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('failed-1',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('failed-2',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('canceled-1',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('canceled-2',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('aborted-1',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('aborted-2',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('with-character',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+INSERT INTO "run_files" VALUES('chain',0,'me.png','image/png','.png','image',264,X'89504E470D0A1A0A000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FAFBFCFDFEFF');
+CREATE TABLE run_messages (
+	run_id TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	message_id BIGINT NOT NULL, 
+	PRIMARY KEY (run_id, number), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+INSERT INTO "run_messages" VALUES('running-1',1,71);
+CREATE TABLE run_outputs (
+	run_id TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	mime TEXT NOT NULL, 
+	size BIGINT NOT NULL, 
+	width INTEGER, 
+	height INTEGER, 
+	message_id BIGINT NOT NULL, 
+	attachment_id BIGINT NOT NULL, 
+	remove_requested_at BIGINT, 
+	removed_at BIGINT, 
+	PRIMARY KEY (run_id, number), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+CREATE TABLE run_samples (
+	subject TEXT NOT NULL, 
+	slot INTEGER NOT NULL, 
+	milliseconds BIGINT NOT NULL, 
+	outputs BIGINT NOT NULL, 
+	quantities TEXT NOT NULL, 
+	taken_at BIGINT NOT NULL, 
+	PRIMARY KEY (subject, slot)
+);
+CREATE TABLE run_sends (
+	run_id TEXT NOT NULL, 
+	number INTEGER NOT NULL, 
+	PRIMARY KEY (run_id), 
+	FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+INSERT INTO "run_sends" VALUES('running-1',2);
+CREATE TABLE "runs" (
+	id TEXT NOT NULL, 
+	command TEXT NOT NULL, 
+	target TEXT NOT NULL, 
+	author_id BIGINT NOT NULL, 
+	author_name TEXT NOT NULL, 
+	application_id BIGINT NOT NULL, 
+	guild_id BIGINT, 
+	channel_id BIGINT NOT NULL, 
+	message_id BIGINT NOT NULL, 
+	token TEXT, 
+	token_expires_at BIGINT NOT NULL, 
+	token_only BOOLEAN NOT NULL, 
+	file_limit BIGINT NOT NULL, 
+	input TEXT NOT NULL, 
+	prompt TEXT, 
+	summary TEXT NOT NULL, 
+	notes TEXT NOT NULL, 
+	output_schema TEXT NOT NULL, 
+	expected BIGINT, 
+	state TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	sent_at BIGINT, 
+	webhook TEXT, 
+	prediction_id TEXT, 
+	started_at BIGINT, 
+	cancel_requested_at BIGINT, 
+	cancel_requested_by TEXT, 
+	ended_at BIGINT, 
+	delivered_at BIGINT, 
+	failure TEXT, 
+	cause TEXT, 
+	output TEXT, 
+	metrics TEXT NOT NULL, 
+	forgotten_at BIGINT, 
+	erase_asked_at BIGINT, 
+	canceled_by_id BIGINT, fence BIGINT, parent_run_id TEXT, parent_output INTEGER, visibility TEXT DEFAULT 'public' NOT NULL, seed BIGINT, delete_requested_at BIGINT, deleted_at BIGINT, written TEXT, characters TEXT, estimate BIGINT, usual_seconds BIGINT, cost BIGINT, budget_roles TEXT, chain TEXT, checker TEXT, language TEXT DEFAULT 'en-US' NOT NULL, 
+	PRIMARY KEY (id), 
+	CONSTRAINT submitted_means_predicted CHECK (prediction_id IS NOT NULL OR state NOT IN ('submitted', 'running', 'succeeded')), 
+	CONSTRAINT forgotten_only_when_delivered CHECK (forgotten_at IS NULL OR delivered_at IS NOT NULL), 
+	CONSTRAINT ended_means_terminal CHECK ((ended_at IS NULL) = (state IN ('reserved', 'submitted', 'running'))), 
+	CONSTRAINT reserved_means_not_predicted CHECK (prediction_id IS NULL OR state <> 'reserved'), 
+	CONSTRAINT delivered_keeps_no_token CHECK (delivered_at IS NULL OR token IS NULL), 
+	CONSTRAINT state_is_known CHECK (state IN ('reserved', 'submitted', 'running', 'succeeded', 'failed', 'canceled', 'aborted')), 
+	CONSTRAINT delivered_only_when_ended CHECK (delivered_at IS NULL OR ended_at IS NOT NULL), 
+	CONSTRAINT predicted_only_when_sent CHECK (prediction_id IS NULL OR sent_at IS NOT NULL), 
+	CONSTRAINT canceled_by_only_when_requested CHECK (cancel_requested_at IS NOT NULL OR (cancel_requested_by IS NULL AND canceled_by_id IS NULL))
+);
+INSERT INTO "runs" VALUES('reserved-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000958,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'reserved',1767225600000000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('submitted-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000001071,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'submitted',1767225601000000,1767225601000000,NULL,'prediction-submitted-1',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('running-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000863,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'running',1767225602000000,1767225602000000,NULL,'prediction-running-1',1767225602000000,1767225601000000,NULL,NULL,NULL,NULL,NULL,NULL,'{}',NULL,NULL,80351110224678912,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('succeeded-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000001027,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'succeeded',1767225603000000,1767225603000000,NULL,'prediction-succeeded-1',1767225603000000,NULL,NULL,1767225603000000,NULL,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('succeeded-2','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000001028,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'succeeded',1767225603000000,1767225603000000,NULL,'prediction-succeeded-2',1767225603000000,NULL,NULL,1767225603000000,1767225603000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('failed-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000707,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'failed',1767225604000000,1767225604000000,NULL,'prediction-failed-1',1767225604000000,NULL,NULL,1767225604000000,NULL,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('failed-2','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000708,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'failed',1767225604000000,1767225604000000,NULL,'prediction-failed-2',1767225604000000,NULL,NULL,1767225604000000,1767225604000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('canceled-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000909,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'canceled',1767225605000000,1767225605000000,NULL,'prediction-canceled-1',1767225605000000,NULL,NULL,1767225605000000,NULL,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('canceled-2','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000910,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'canceled',1767225605000000,1767225605000000,NULL,'prediction-canceled-2',1767225605000000,NULL,NULL,1767225605000000,1767225605000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('aborted-1','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000831,'aW50ZXJhY3Rpb24',1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'aborted',1767225606000000,1767225606000000,NULL,'prediction-aborted-1',1767225606000000,NULL,NULL,1767225606000000,NULL,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('aborted-2','generate','fofr/consistent-character',80351110224678912,'mia',1,2,3,1400000000000000832,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'aborted',1767225606000000,1767225606000000,NULL,'prediction-aborted-2',1767225606000000,NULL,NULL,1767225606000000,1767225606000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('with-character','generate','fofr/consistent-character',80351110224678913,'mia',1,2,3,1400000000000001430,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'succeeded',1767225600000000,1767225600000000,NULL,'prediction-with-character',1767225600000000,NULL,NULL,1767225600000000,1767225600000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,'{"prompt":"@Mia"}','{"id-mia":80351110224678912}',NULL,NULL,NULL,'[]',NULL,NULL,'en-US');
+INSERT INTO "runs" VALUES('chain','generate','fofr/consistent-character',7,'mia',1,2,3,1400000000000000515,NULL,1767226500000000,0,10485760,'{"prompt":"a cat","subject":"file:0"}','a cat','seed 42','["The picture was turned upright."]','{"type":"array","items":{"type":"string"}}',5,'succeeded',1767225600000000,1767225600000000,NULL,'prediction-chain',1767225600000000,NULL,NULL,1767225600000000,1767225600000000,NULL,NULL,'["https://replicate.delivery/1.png"]','{}',NULL,NULL,NULL,NULL,NULL,NULL,'public',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[]','{"id":"chain","name":"poster","number":1,"prompt":"a cat","began_at":"2026-01-01T00:00:00+00:00","server":null,"limits":[],"steps":[{"command":"draw","target":"owner/model","input":{"prompt":"a cat"},"output_schema":{},"prompt":null,"summary":"","expected":null,"picture":"","accepts":[]},{"command":"draw","target":"owner/model","input":{"prompt":"a cat"},"output_schema":{},"prompt":null,"summary":"","expected":null,"picture":"","accepts":[]}],"earlier":[]}',NULL,'en-US');
+CREATE TABLE saved_chains (
+	author_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	steps TEXT NOT NULL, 
+	for_everybody BOOLEAN NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	PRIMARY KEY (author_id, name)
+);
+INSERT INTO "saved_chains" VALUES(80351110224678912,'poster','[{"command":"draw","input":{},"picture":null},{"command":"cutout","input":{"scale":2},"picture":"image"}]',1,1767225600000000);
+CREATE TABLE "schemas" (
+	target TEXT NOT NULL, 
+	payload TEXT NOT NULL, 
+	PRIMARY KEY (target)
+);
+INSERT INTO "schemas" VALUES('owner/model','{"openapi":{}}');
+CREATE TABLE server_blocks (
+	guild_id BIGINT NOT NULL, 
+	user_id BIGINT NOT NULL, 
+	by_id BIGINT, 
+	reason TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT, 
+	PRIMARY KEY (guild_id, user_id)
+);
+INSERT INTO "server_blocks" VALUES(2,80351110224678913,80351110224678912,'spam',1767225601000000,NULL);
+CREATE TABLE server_changes (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	section TEXT NOT NULL, 
+	by_id BIGINT, 
+	subject_id BIGINT, 
+	"before" TEXT NOT NULL, 
+	"after" TEXT NOT NULL, 
+	changed_at BIGINT NOT NULL, 
+	PRIMARY KEY (guild_id, number)
+);
+INSERT INTO "server_changes" VALUES(2,1,'results',80351110224678912,NULL,'{"spoiler":null}','{"spoiler":true}',1767225600000000);
+INSERT INTO "server_changes" VALUES(2,2,'people',80351110224678912,80351110224678913,'{}','{"reason":"spam","until":null}',1767225601000000);
+CREATE TABLE server_rules (
+	guild_id BIGINT NOT NULL, 
+	rules TEXT NOT NULL, 
+	changed_at BIGINT NOT NULL, 
+	PRIMARY KEY (guild_id)
+);
+INSERT INTO "server_rules" VALUES(2,'{"spoiler":true}',1767225600000000);
+CREATE TABLE usage_days (
+	day INTEGER NOT NULL, 
+	guild_id BIGINT NOT NULL, 
+	author_id BIGINT NOT NULL, 
+	command TEXT NOT NULL, 
+	spent BIGINT NOT NULL, 
+	runs BIGINT NOT NULL, 
+	PRIMARY KEY (day, guild_id, author_id, command)
+);
+INSERT INTO "usage_days" VALUES(739617,2,80351110224678912,'generate',0,8);
+INSERT INTO "usage_days" VALUES(739617,2,0,'generate',0,1);
+INSERT INTO "usage_days" VALUES(739617,2,80351110224678913,'generate',0,1);
+INSERT INTO "usage_days" VALUES(739617,2,7,'generate',0,1);
+CREATE INDEX run_messages_by_message ON run_messages (message_id);
+CREATE INDEX erased_runs_by_author ON erased_runs (author_id, created_at);
+CREATE INDEX runs_delivered ON runs (delivered_at) WHERE delivered_at IS NOT NULL;
+CREATE UNIQUE INDEX runs_by_prediction ON runs (prediction_id);
+CREATE INDEX runs_by_message ON runs (message_id);
+CREATE INDEX runs_active ON runs (author_id, state) WHERE ended_at IS NULL;
+CREATE INDEX runs_remembered ON runs (delivered_at) WHERE delivered_at IS NOT NULL AND forgotten_at IS NULL;
+CREATE INDEX runs_undelivered ON runs (created_at) WHERE delivered_at IS NULL;
+CREATE INDEX runs_by_author ON runs (author_id, created_at, id);
+CREATE INDEX runs_by_canceler ON runs (canceled_by_id) WHERE canceled_by_id IS NOT NULL;
+CREATE INDEX runs_by_fence ON runs (fence) WHERE delivered_at IS NULL;
+CREATE INDEX server_blocks_by_user ON server_blocks (user_id);
+CREATE UNIQUE INDEX reports_open ON reports (message_id) WHERE state = 'open';
+CREATE INDEX reports_by_run ON reports (run_id);
+CREATE INDEX reports_by_author ON reports (author_id);
+CREATE INDEX reports_by_reporter ON reports (reporter_id);
+CREATE INDEX reports_by_time ON reports (created_at);
+CREATE INDEX result_threads_by_user ON result_threads (user_id);
+CREATE INDEX runs_being_deleted ON runs (delete_requested_at) WHERE delete_requested_at IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX run_outputs_being_removed ON run_outputs (remove_requested_at) WHERE remove_requested_at IS NOT NULL AND removed_at IS NULL;
+CREATE INDEX result_reactions_by_time ON result_reactions (at);
+CREATE INDEX result_reactions_by_user ON result_reactions (user_id);
+CREATE UNIQUE INDEX library_entries_by_run ON library_entries (run_id);
+CREATE INDEX library_entries_by_author ON library_entries (author_id, number, command, guild_id, kind);
+CREATE INDEX library_entries_by_command ON library_entries (author_id, command, number, guild_id, kind);
+CREATE INDEX favourites_by_entry ON favourites (number, user_id);
+CREATE INDEX gallery_posts_by_message ON gallery_posts (message_id);
+CREATE INDEX gallery_posts_unsent ON gallery_posts (created_at) WHERE message_id IS NULL;
+CREATE INDEX gallery_posts_outdated ON gallery_posts (created_at) WHERE message_id IS NOT NULL AND closed_at IS NULL AND stars != stars_shown;
+CREATE UNIQUE INDEX characters_by_owner ON characters (owner_id, "key");
+CREATE UNIQUE INDEX character_shares_by_guild ON character_shares (guild_id, "key");
+CREATE INDEX run_characters_by_owner ON run_characters (owner_id);
+CREATE UNIQUE INDEX presets_by_owner ON presets (owner_id, "key");
+CREATE UNIQUE INDEX preset_shares_by_guild ON preset_shares (guild_id, "key");
+CREATE INDEX budget_sums_by_day ON budget_sums (day);
+CREATE INDEX budgets_by_key ON budgets ("key");
+CREATE INDEX budgets_by_guild ON budgets (guild_id);
+CREATE INDEX usage_days_by_author ON usage_days (author_id, day);
+CREATE INDEX usage_days_by_guild ON usage_days (guild_id, day);
+CREATE INDEX run_samples_by_time ON run_samples (taken_at);
+CREATE INDEX chain_runs_by_author ON chain_runs (author_id);
+CREATE UNIQUE INDEX saved_chains_for_everybody ON saved_chains (name) WHERE for_everybody;
+CREATE INDEX refused_runs_by_person ON refused_runs (person_id, created_at);
+CREATE INDEX refused_runs_by_time ON refused_runs (created_at);
+CREATE VIRTUAL TABLE library_words USING fts5(words, content='library_entries', content_rowid='number', detail=none, columnsize=0, tokenize='unicode61 remove_diacritics 0');
+INSERT INTO library_words(library_words) VALUES('rebuild');
+CREATE TRIGGER library_words_insert AFTER INSERT ON library_entries BEGIN INSERT INTO library_words(rowid, words) VALUES (new.number, new.words); END;
+CREATE TRIGGER library_words_delete AFTER DELETE ON library_entries BEGIN INSERT INTO library_words(library_words, rowid, words) VALUES ('delete', old.number, old.words); END;
+CREATE TRIGGER library_words_update AFTER UPDATE OF words ON library_entries BEGIN INSERT INTO library_words(library_words, rowid, words) VALUES ('delete', old.number, old.words); INSERT INTO library_words(rowid, words) VALUES (new.number, new.words); END;
+COMMIT;
