@@ -64,23 +64,24 @@ class CommandSync:
                 await self.load_mentions()
                 return False
             ids = read_ids(await self._send(payload, self._guild))
+            self._mentions.load(ids)
             await self._key_value.put(self._ids_key(), ids)  # first: with the digest, they are not asked for again
             await self._key_value.put(key, digest)
-            self._mentions.load(ids)
         log.info("commands_synced", commands=[command["name"] for command in payload])
         return True
 
     async def load_mentions(self) -> None:
         """Take the ids that were stored with the newest sync, by whichever process; those of none are asked for."""
-        ids = await self._key_value.get(self._ids_key())
+        stored = ids = await self._key_value.get(self._ids_key())
         if ids is None:
             try:
                 ids = read_ids(await fetch_commands(self._client, guild_id=self._guild))
             except REQUEST_ERRORS as error:
                 log.info("command_ids_not_known", error=describe_error(error))
                 return
-            await self._key_value.put(self._ids_key(), ids)
         self._mentions.load(ids)
+        if stored is None:
+            await self._key_value.put(self._ids_key(), ids)
 
     async def sync_guilds(self, guild_ids: Iterable[int]) -> frozenset[int]:
         """Send servers the commands that only they have, where Discord has others; return those that did not work.

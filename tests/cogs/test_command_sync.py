@@ -1,12 +1,15 @@
 """When, where and for whom commands are sent to Discord."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sandbox.bot_process import BotProcess
 from sandbox.discord.person import Person
+from sandbox.discord.state.components import iter_texts
 from sandbox.discord.state.models import Channel
 from sandbox.environment import Environment
-from tests.app.conftest import answered, over, reached
+from tests.app.conftest import answered, eventually, over, reached
 from tests.bot_environment import open_environment
 from tests.cogs.conftest import PACE, private_text
 from tests.discord_spec import check_discord_calls
@@ -18,10 +21,31 @@ def count_registrations(environment: Environment) -> int:
     return sum(call.method == "PUT" and call.path.endswith("/commands") for call in environment.discord.calls)
 
 
-async def test_unchanged_commands_are_not_sent_again(environment: Environment) -> None:
+def query(environment: Environment, statement: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(environment.database_path)) as database:
+        rows = database.execute(statement).fetchall()
+        database.commit()
+    return rows
+
+
+async def check_mentions(environment: Environment, person: Person, channel: Channel) -> None:
+    """Check that a list names a command so that people can click it."""
+    command = environment.discord.commands.find("generate", 1, None)
+    assert command is not None
+    shown = answered(await person.use_command(channel, "models list"))
+    assert f"</generate:{command.id}>" in "\n".join(iter_texts(shown.components))
+
+
+async def test_unchanged_commands_are_not_sent_again(environment: Environment, mia: Person, pictures: Channel) -> None:
     assert count_registrations(environment) == 1
+    stored = "SELECT 1 FROM key_value WHERE key LIKE 'command_ids:%'"
+    await eventually(lambda: query(environment, stored))
+    await check_mentions(environment, mia, pictures)
     await environment.bot.stop()
+    query(environment, "DELETE FROM key_value WHERE key LIKE 'command_ids:%'")  # as versions before left it
     await environment.start_bot()
+    await eventually(lambda: query(environment, stored))
+    await check_mentions(environment, mia, pictures)
     assert count_registrations(environment) == 1
 
 

@@ -57,20 +57,6 @@ async def test_a_question_about_deleting_says_what_stays(
     await private_text(await mia.use_command(pictures, "privacy show"), "1 run")
 
 
-async def test_a_question_is_answered_truly_after_a_restart(
-    environment: Environment, mia: Person, pictures: Channel
-) -> None:
-    message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
-    await reached(environment, lambda: over(message))
-    asked = answered(await mia.use_command(pictures, "privacy delete"))
-    await environment.bot.kill()
-    await environment.start_bot()
-    pressed = await mia.press(asked, "Delete my data")
-    await private_text(pressed, "Deleted 1 run.", "Pictures in channels stay.")
-    assert not asked.buttons
-    assert not message.deleted
-
-
 async def test_an_old_question_deletes_nothing(environment: Environment, mia: Person, pictures: Channel) -> None:
     message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
     await reached(environment, lambda: over(message))

@@ -131,3 +131,14 @@ async def test_an_old_result_loses_a_picture_when_discord_lets_it(bot: BotUnderT
     assert pictures(run) == [first, second]
     await bot.restart()
     await run.wait_for(lambda: pictures(run) == [first])
+
+
+async def test_killed_while_the_question_about_data_stands(bot: BotUnderTest) -> None:
+    run = await delivered(bot)
+    asked = await bot.mia.use_command(run.message.channel, "privacy delete")
+    question = await private_message(asked, "Pictures in channels stay")
+    await bot.restart()
+    pressed = await bot.mia.press(question, "Delete my data")
+    await private_message(pressed, "Deleted 1 run.", "Pictures in channels stay.")
+    assert not question.buttons
+    assert not run.message.deleted
