@@ -73,8 +73,8 @@ def choice_values(result: InteractionResult) -> list[Any]:
     return [choice["value"] for choice in result.choices or []]
 
 
-async def open_menu(environment: Environment, person: Person, result: Message) -> Message:
-    """Press ⋯ under a result, once it is delivered: its buttons are there a moment before."""
+async def delivered(environment: Environment, result: Message) -> None:
+    """Wait until all of a result is in Discord: its buttons are there a moment before its further messages."""
     question = "SELECT min(delivered_at IS NOT NULL) FROM runs WHERE message_id = ?"
 
     def is_delivered() -> bool:
@@ -82,6 +82,11 @@ async def open_menu(environment: Environment, person: Person, result: Message) -
             return bool(database.execute(question, (result.id,)).fetchone()[0])
 
     await eventually(is_delivered)
+
+
+async def open_menu(environment: Environment, person: Person, result: Message) -> Message:
+    """Press ⋯ under a result, once it is delivered."""
+    await delivered(environment, result)
     menu = await person.press(result, "⋯")
     assert menu.message is not None
     return menu.message

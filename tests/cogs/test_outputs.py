@@ -15,7 +15,7 @@ from sandbox.portrait import draw_portrait
 from sandbox.replicate.prediction import Prediction
 from tests.app.conftest import answered, over, reached
 from tests.bot_environment import open_environment
-from tests.cogs.conftest import PACE
+from tests.cogs.conftest import PACE, delivered
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
@@ -41,7 +41,7 @@ SHAPES: Mapping[str, tuple[ComponentType, ...]] = {
     "clip": (ComponentType.MEDIA_GALLERY,),
     "film": (ComponentType.MEDIA_GALLERY, ComponentType.FILE),
     "captions": (ComponentType.MEDIA_GALLERY,),
-    "singer": (ComponentType.FILE,),
+    "singer": (),  # an ordinary message
     "packer": (ComponentType.FILE,),
     "sculptor": (ComponentType.FILE,),
     "transcriber": (ComponentType.FILE,),
@@ -107,6 +107,7 @@ async def run(
     before = set(environment.replicate.predictions)
     message = answered(await person.use_command(channel, name, values_for(spec.data.get("options", []))))
     await reached(environment, lambda: over(message))
+    await delivered(environment, message)
     [new] = environment.replicate.predictions.keys() - before
     return messages_of(channel, message), environment.replicate.predictions[new]
 
