@@ -1,6 +1,6 @@
 """Migrations: the steps from an empty file to today's tables, one file each in ``versions``.
 
-To add a step: add ``versions/m<number>_<what>.py``, append its number to ``STEPS``, change ``bot/store/tables.py`` to
+To add a step: add ``versions/m<number>_<what>.py``, append its number to ``STEPS``, change ``bot/store/tables`` to
 match, and run ``python -m tests.store.past`` to keep a dump of a database that has taken it.
 """
 
