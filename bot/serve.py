@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from bot.app import VERSION, App
+from bot.app import App
 from bot.backends.replicate.transport import open_http
 from bot.clock import SystemClock
 from bot.cog_servers import open_cog_servers
@@ -19,6 +19,7 @@ from bot.observability.metrics import Metrics
 from bot.settings import Settings
 from bot.settings.dotenv import find_misspelt_names
 from bot.store.store import Store
+from bot.wiring.processes import VERSION
 
 log = structlog.get_logger(__name__)
 

@@ -11,13 +11,14 @@ from bot.clock import Clock
 from bot.library.thumbnails import Thumbnails
 from bot.observability.metrics import Metrics
 from bot.runs.input_files import InputSpool
+from bot.store.gallery import GalleryRules
 from bot.store.store import Store
 from bot.ui.discord_rate_limits import RateLimiter
 from bot.ui.gallery_keeper import GalleryKeeper
 from bot.ui.result_messages import ResultMessages
 from bot.worker_pool import WorkerPool
 from cogs.favourites.cog import Favourites
-from cogs.favourites.stars import FindGalleryRules, Stars
+from cogs.favourites.stars import Stars
 from cogs.library.cog import LibraryCommands
 from cogs.library.export import LibraryExport
 from cogs.library.pictures import PictureLoader
@@ -36,7 +37,6 @@ class LibraryParts:
         limiter: RateLimiter,
         files: ResultFiles,
         messages: ResultMessages,
-        find_rules: FindGalleryRules,
         folder: Path,
         clock: Clock,
         metrics: Metrics,
@@ -57,7 +57,9 @@ class LibraryParts:
             clock=clock,
             metrics=metrics,
         )
-        self._stars = Stars(client, library=store.library, runs=store.runs, keeper=self.keeper, find_rules=find_rules)
+        self._stars = Stars(
+            client, library=store.library, runs=store.runs, keeper=self.keeper, find_rules=self._find_rules
+        )
         self._export = LibraryExport(
             library=store.library, runs=store.runs, load_picture=load_picture, workers=workers, folder=folder
         )
@@ -83,6 +85,12 @@ class LibraryParts:
             ),
             Favourites(self._client, stars=self._stars, library=store.library, gallery=store.gallery, runs=store.runs),
         )
+
+    async def _find_rules(self, guild_id: int) -> GalleryRules | None:
+        rules = await self._store.servers.get_rules(guild_id)
+        if rules.gallery_channel_id is None:
+            return None
+        return GalleryRules(guild_id=guild_id, channel_id=rules.gallery_channel_id, stars=rules.gallery_stars)
 
     def _has_shard(self, guild_id: int | None) -> bool:
         shard = ((guild_id or 0) >> 22) % (self._client.shard_count or 1)
