@@ -32,16 +32,15 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import MISSING, dataclass, field, fields, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from bot.aio import cancel_and_wait, race
-from bot.backends.backend import Backend, Backends, Places
+from bot.backends.backend import Backend, Backends
 from bot.backends.prediction import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
@@ -51,6 +50,7 @@ from bot.observability.logs import bind_run
 from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
 from bot.runs.active_run import ActiveRun, WebhookReceived
+from bot.runs.cancels import CancelResult, Cancels
 from bot.runs.create_queue import CreateBudget, CreateQueue
 from bot.runs.input_files import InputResolver, ThumbnailLoader
 from bot.runs.output_buffer import OutputBuffer
@@ -59,9 +59,10 @@ from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy, PollLimiter
 from bot.runs.pricing import PricedRun, Pricing
 from bot.runs.reconcile import OrphanCanceller, Reconciler
-from bot.runs.recover import RecoveryStep, next_step
+from bot.runs.recover import RecoveryStep
 from bot.runs.run_task import run_task
 from bot.runs.services import (
+    BackendServices,
     CheckPicture,
     KeepResult,
     OnDelivered,
@@ -72,7 +73,7 @@ from bot.runs.services import (
 )
 from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
 from bot.store.errors import LeaseLost, StoreError
-from bot.store.models import Place, Run, RunState
+from bot.store.models import Place, Run
 from bot.store.quota import ServerQuota
 from bot.store.runs import Runs
 from bot.worker_pool import WorkerPool
@@ -80,15 +81,6 @@ from bot.worker_pool import WorkerPool
 log = structlog.get_logger(__name__)
 
 _STOP_CHECK_EVERY: Final = 0.05
-
-
-class CancelResult(StrEnum):
-    """What happened to a request to cancel a run."""
-
-    REQUESTED = "requested"
-    ALREADY_REQUESTED = "already_requested"
-    ALREADY_ENDED = "already_ended"
-    NOT_FOUND = "not_found"
 
 
 class Restarting(Refused):
@@ -132,97 +124,48 @@ class Engine:
         on_delivered: OnDelivered = tell_nobody,
     ) -> None:
         self._runs = runs
-        self._keep_result = keep_result
-        self._check_picture = check_picture
-        self._on_delivered = on_delivered
         self._ownership = ownership
-        self._budget_for = budget_for
-        self._count_processes = count_processes
         self._clock = clock
         self._policy = policy
         self._pricing = pricing or Pricing(clock=clock)
-        self._own_turns = OwnTurns(runs, policy=policy, clock=clock)
         self._metrics = metrics
-        self._workers = workers
         self._open_reply = open_reply
         self._materializer_for = materializer_for
         self._thumbnails = ThumbnailLoader(runs, workers)
-        self._backends = backends
-        self._services = {backend.name: self._build_services(backend) for backend in backends}
+        own_turns = OwnTurns(runs, policy=policy, clock=clock)
+
+        def build_services(backend: Backend) -> RunServices:
+            inputs = InputResolver(runs, backend)
+            return RunServices(
+                backend=backend,
+                runs=runs,
+                ownership=ownership,
+                clock=clock,
+                policy=policy,
+                metrics=metrics,
+                pricing=self._pricing,
+                own_turns=own_turns,
+                create_queue=CreateQueue(clock=clock, pace=backend.pace, budget=budget_for(backend)),
+                poll_limiter=PollLimiter(
+                    backend, clock=clock, policy=policy, count_processes=count_processes
+                ),
+                inputs=inputs,
+                reconciler=Reconciler(
+                    backend=backend, runs=runs, ownership=ownership, inputs=inputs, clock=clock, policy=policy
+                ),
+                keep_result=keep_result,
+                check_picture=check_picture,
+                on_delivered=on_delivered,
+                workers=workers,
+            )
+
+        self._services = BackendServices(backends, build_services)
         self._orphans = OrphanCanceller(runs=runs, backends=backends)
         self._active: dict[str, ActiveRun] = {}
+        self._cancels = Cancels(runs, self._active, clock=clock, policy=policy)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._starting: set[str] = set()
         self._places: dict[int, list[str]] = {}  # of people: the runs that are about to start, in order
-        self._early_cancels: dict[str, tuple[int | None, datetime]] = {}  # of runs whose row is being read or written
-        self._lost_places: set[str] = set()  # runs where the bot no longer is, whose task has not started
-        self._recoveries = 0  # in progress
         self._stopping = False
-
-    def _build_services(self, backend: Backend) -> RunServices:
-        inputs = InputResolver(self._runs, backend)
-        return RunServices(
-            backend=backend,
-            runs=self._runs,
-            ownership=self._ownership,
-            clock=self._clock,
-            policy=self._policy,
-            metrics=self._metrics,
-            open_reply=self._open_reply,
-            materializer_for=self._materializer_for,
-            pricing=self._pricing,
-            own_turns=self._own_turns,
-            create_queue=CreateQueue(clock=self._clock, pace=backend.pace, budget=self._budget_for(backend)),
-            poll_limiter=PollLimiter(
-                backend, clock=self._clock, policy=self._policy, count_processes=self._count_processes
-            ),
-            inputs=inputs,
-            reconciler=Reconciler(
-                backend=backend,
-                runs=self._runs,
-                ownership=self._ownership,
-                inputs=inputs,
-                clock=self._clock,
-                policy=self._policy,
-            ),
-            thumbnails=self._thumbnails,
-            keep_result=self._keep_result,
-            check_picture=self._check_picture,
-            on_delivered=self._on_delivered,
-            workers=self._workers,
-        )
-
-    def _services_of(self, run: Run) -> RunServices:
-        """Return what a run works with; LookupError if its backend is no longer configured."""
-        return self._services[self._backends.of(run.target).name]
-
-    def _has_backend(self, run: Run) -> bool:
-        return any(backend.serves(run.target) for backend in self._backends)
-
-    def _next_step(self, run: Run) -> RecoveryStep:
-        """Return the next step of a run after a restart, with regard to its backend."""
-        if not self._has_backend(run):
-            over = run.state.terminal or run.delivered_at is not None
-            return next_step(run, self._clock.now(), expire_after=timedelta.max) if over else RecoveryStep.RETIRE
-        has_places = isinstance(self._backends.of(run.target).pace, Places)
-        waits = has_places or self._policy.waits_for_own
-        expire_after = self._policy.place_wait if waits else self._policy.deadline
-        return next_step(run, self._clock.now(), expire_after=expire_after)
-
-    def _occupy_places(self, runs: Iterable[Run]) -> None:
-        """Let every run that has a prediction, or may have one, occupy its place before others start."""
-        for run in runs:
-            may_run = run.sent_at is not None and not run.state.terminal and run.id not in self._active
-            if may_run and self._has_backend(run) and self.owns(run):
-                self._services_of(run).create_queue.occupy(run.id)
-
-    @property
-    def _any_services(self) -> RunServices:
-        return next(iter(self._services.values()))
-
-    async def _close_queues(self) -> None:
-        for services in self._services.values():
-            await services.create_queue.close()
 
     @asynccontextmanager
     async def hold_place(
@@ -272,78 +215,39 @@ class Engine:
         """
         if self._stopping:
             raise Restarting
-        self._starting.add(run.id)
-        try:
+        with self._cancels.starting(run.id):
             expected = await self._pricing.expect(PricedRun.of(run))
-            run = replace(run, estimate=expected.cost, usual_seconds=expected.seconds)
-            run = replace(run, fence=self._ownership.choose_fence(run.place))
-            await self._runs.reserve(
-                run,
-                files,
-                active_limit=self._policy.active_limit,
-                daily_limit=self._policy.per_day,
-                server=server,
-                limits=limits,
-                roles=roles,
-            )
+            fence = self._ownership.choose_fence(run.place)
+            run = replace(run, estimate=expected.cost, usual_seconds=expected.seconds, fence=fence)
+            try:
+                await self._runs.reserve(
+                    run,
+                    files,
+                    active_limit=self._policy.active_limit,
+                    daily_limit=self._policy.per_day,
+                    server=server,
+                    limits=limits,
+                    roles=roles,
+                )
+            except LeaseLost as error:
+                raise Restarting from error
             self._metrics.run_reserved(run.command)
             log.info("run_started", run=run.id, command=run.command)
             if not self._stopping and self.owns(run):  # else whoever owns it next takes it up
                 self._start_task(run, RecoveryStep.CREATE, thumbnail=thumbnail)
-        except LeaseLost as error:
-            raise Restarting from error
-        finally:
-            self._starting.discard(run.id)
-            self._forget_early()
         return run
 
     async def cancel(self, run_id: str, *, by: int | None) -> CancelResult:
-        """Record that a user asked to cancel a run, and cancel it; ``by`` is None if the bot itself does.
+        """Cancel a run for a user, or with None for the bot itself; see ``Cancels.cancel``."""
+        return await self._cancels.cancel(run_id, by=by)
 
-        A step of a chain that is over stands for the step that the chain is at now, and no further step starts.
+    async def cancel_out_of_place(self, run_id: str) -> None:
+        """Cancel a run whose server the bot has left; see ``Cancels.cancel_out_of_place``."""
+        await self._cancels.cancel_out_of_place(run_id)
 
-        If the database is locked or full, a run in memory is canceled nevertheless: its prediction may cost money. The
-        request is then written as soon as that is possible. StoreError for a run that is not in memory.
-        """
-        active = self._active.get(run_id)
-        result = await self._cancel_run(run_id, by=by)
-        if result is not CancelResult.ALREADY_ENDED:
-            return result
-        run = active.run if active is not None else await self._runs.get(run_id)
-        if run is None or run.chain is None or run.chain.is_last:
-            return result
-        return await self._cancel_chain(run.chain.id, run_id, by=by)
-
-    async def _cancel_chain(self, chain_id: str, run_id: str, *, by: int | None) -> CancelResult:
-        found = await self._runs.cancel_chain(chain_id, by_id=by, at=self._clock.now())
-        if found is None:
-            return CancelResult.ALREADY_ENDED
-        current, is_first = found
-        if current != run_id:
-            return await self._cancel_run(current, by=by)
-        return CancelResult.REQUESTED if is_first else CancelResult.ALREADY_REQUESTED
-
-    async def _cancel_run(self, run_id: str, *, by: int | None) -> CancelResult:
-        at = self._clock.now()
-        active = self._active.get(run_id)
-        if active is None:
-            is_first = await self._runs.request_cancel(run_id, by_id=by, at=at)
-        elif active.is_over:
-            active.reply.limit_text()  # its text may still be on the way
-            return CancelResult.ALREADY_ENDED
-        else:
-            is_first = await self._save_cancel(active, by=by, at=at)
-        if is_first:
-            active = self._active.get(run_id)
-            if active is not None:
-                active.request_cancel(by=by, at=at)
-            elif self._may_start(run_id):
-                self._early_cancels[run_id] = (by, at)
-            return CancelResult.REQUESTED
-        run = await self._runs.get(run_id)
-        if run is None:
-            return CancelResult.NOT_FOUND
-        return CancelResult.ALREADY_ENDED if run.state.terminal else CancelResult.ALREADY_REQUESTED
+    async def take_over_cancels(self, run_id: str | None = None) -> None:
+        """Cancel what other processes recorded cancels of; see ``Cancels.take_over``."""
+        await self._cancels.take_over(run_id)
 
     async def move(self, run_id: str, place: Place) -> bool:
         """Let another message show an undelivered run from now on; False if it is not this process's, or is delivered.
@@ -362,67 +266,14 @@ class Engine:
             if moved:
                 active.update_row(place=place, messages={}, sending=None)
         finally:
-            on_deleted = partial(self._cancel_deleted, run_id)
+            on_deleted = partial(self._cancels.cancel_deleted, run_id)
             active.reply = self._open_reply(active.run, on_deleted=on_deleted, recovered=active.run is before)
             active.show()
         return moved
 
-    async def cancel_out_of_place(self, run_id: str) -> None:
-        """Cancel a run whose server the bot has left: nobody sees the rest.
-
-        The end is shown if the interaction's token still reaches the message; that is tried once.
-        """
-        active = self._active.get(run_id)
-        if active is not None:
-            active.place_lost = True
-        elif self._may_start(run_id):
-            self._lost_places.add(run_id)
-        await self.cancel(run_id, by=None)
-
-    async def take_over_cancels(self, run_id: str | None = None) -> None:
-        """Cancel the runs in memory, or one of them, whose cancel another process has recorded; StoreError if it fails.
-
-        A run that is not in memory yet is read with its cancel, or found when this is called again.
-        """
-        waiting = [one for one, active in self._active.items() if not active.is_canceling and not active.is_over]
-        if run_id is not None:
-            waiting = [run_id] if run_id in waiting else []
-        for run in await self._runs.list_cancel_requested(waiting) if waiting else ():
-            active = self._active.get(run.id)
-            if active is not None and not active.is_canceling and run.cancel_requested_at is not None:
-                active.request_cancel(by=run.canceled_by_id, at=run.cancel_requested_at)
-
     def owns(self, run: Run) -> bool:
         """Return whether a run is this process's, by the row that was just read."""
         return self._ownership.seconds_left(run.fence) > 0
-
-    def _may_start(self, run_id: str) -> bool:
-        """Whether the task of a run that is not in memory may start at any moment, with a row that was read before."""
-        return run_id in self._starting or self._recoveries > 0
-
-    def _forget_early(self) -> None:
-        """Forget what came early for runs whose task did not start and, as they are read no more, will not."""
-        if not self._recoveries:
-            for run_id in self._early_cancels.keys() - self._starting:
-                del self._early_cancels[run_id]
-            self._lost_places &= self._starting
-
-    async def _save_cancel(self, active: ActiveRun, *, by: int | None, at: datetime) -> bool:
-        """Write a cancel of a run in memory, now or when the database works; return whether it is the first."""
-        run_id = active.run.id
-        if active.is_canceling or active.is_saving_cancel:  # decided here: two writes may be answered in one moment
-            return False
-        written: list[bool] = []
-
-        async def write() -> None:
-            written.append(await self._runs.request_cancel(run_id, by_id=by, at=at))
-
-        active.is_saving_cancel = True
-        try:
-            await race(active.pending.add(write), self._clock.sleep(self._policy.cancel_save_timeout))
-        finally:
-            active.is_saving_cancel = False
-        return written[0] if written else True
 
     async def recover(self, find_missed_cancel: FindMissedCancel | None = None, *, fence: int | None = None) -> int:
         """Take up every run that is not delivered, or those with a fence that this process has got; return how many.
@@ -432,31 +283,37 @@ class Engine:
         """
         count = 0
         catching_up: set[asyncio.Task[None]] = set()
-        self._recoveries += 1
         try:
-            undelivered = await self._list_undelivered(fence)
-            self._occupy_places(undelivered)
-            for run in undelivered:
-                if run.id in self._active or run.id in self._starting or self._stopping or not self.owns(run):
-                    continue
-                step = self._next_step(run)
-                if step is RecoveryStep.NOTHING:
-                    continue
-                self._metrics.run_recovered(step.value)
-                log.info("run_recovered", run=run.id, prediction=run.prediction_id, step=step.value)
-                first_poll = asyncio.Event()
-                self._start_task(
-                    run, step, recovered=True, first_poll=first_poll, find_missed_cancel=find_missed_cancel
+            with self._cancels.recovering():
+                undelivered = await self._list_undelivered(fence)
+                self._services.occupy_places(
+                    run for run in undelivered if run.id not in self._active and self.owns(run)
                 )
-                catching_up.add(asyncio.create_task(self._catch_up(first_poll), name=f"run {run.id} catches up"))
-                count += 1
-                if len(catching_up) >= self._policy.concurrent_recoveries:
-                    _, catching_up = await asyncio.wait(catching_up, return_when=asyncio.FIRST_COMPLETED)
+                for run in undelivered:
+                    first_poll = self._take_up(run, find_missed_cancel)
+                    if first_poll is None:
+                        continue
+                    catching_up.add(asyncio.create_task(self._catch_up(first_poll), name=f"run {run.id} catches up"))
+                    count += 1
+                    if len(catching_up) >= self._policy.concurrent_recoveries:
+                        _, catching_up = await asyncio.wait(catching_up, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._recoveries -= 1
-            self._forget_early()
             await cancel_and_wait(catching_up)
         return count
+
+    def _take_up(self, run: Run, find_missed_cancel: FindMissedCancel | None) -> asyncio.Event | None:
+        """Start the task of a run that was read, and return what is set once it was polled; None if it needs none."""
+        is_here = run.id in self._active or self._cancels.is_starting(run.id)
+        if is_here or self._stopping or not self.owns(run):
+            return None
+        step = self._services.next_step(run, self._clock.now())
+        if step is RecoveryStep.NOTHING:
+            return None
+        self._metrics.run_recovered(step.value)
+        log.info("run_recovered", run=run.id, prediction=run.prediction_id, step=step.value)
+        first_poll = asyncio.Event()
+        self._start_task(run, step, recovered=True, first_poll=first_poll, find_missed_cancel=find_missed_cancel)
+        return first_poll
 
     async def disown(self, fence: int, *, grace: float) -> None:
         """Stop the runs with a fence, and show and write nothing more of them: they are another process's from now on.
@@ -495,7 +352,7 @@ class Engine:
         active = self._active.get(run_id)
         if active is not None:
             active.events.put(WebhookReceived(prediction))
-        elif prediction is not None and run_id not in self._starting and not self._stopping:
+        elif prediction is not None and not self._cancels.is_starting(run_id) and not self._stopping:
             self._orphans.check(run_id, prediction)
         return active is not None
 
@@ -507,7 +364,7 @@ class Engine:
         self._stopping = True
         clock = self._clock
         began, longest = clock.monotonic(), grace.total_seconds()
-        await self._close_queues()
+        await self._services.close_queues()
         while any(active.uninterruptible for active in self._active.values()):
             if clock.monotonic() - began >= longest / 2:
                 break
@@ -520,22 +377,18 @@ class Engine:
     async def kill(self) -> None:
         """Stop every task at once, and leave the rows to the next start."""
         self._stopping = True
-        await self._close_queues()
+        await self._services.close_queues()
         await cancel_and_wait(self._tasks.values())
         await self._orphans.close()
 
     def stats(self) -> EngineStats:
+        """Return how many runs there are now."""
+        by_backend = self._services.count([active.run for active in self._active.values()])
         return EngineStats(
-            queued=sum(len(services.create_queue) for services in self._services.values()),
+            queued=sum(queued for queued, _ in by_backend.values()),
             phases=Counter(active.phase for active in self._active.values()),
             unsaved=sum(active.is_unsaved for active in self._active.values()),
-            by_backend={
-                name: (
-                    len(services.create_queue),
-                    sum(services.backend.serves(active.run.target) for active in self._active.values()),
-                )
-                for name, services in self._services.items()
-            },
+            by_backend=by_backend,
         )
 
     def _start_task(
@@ -548,7 +401,7 @@ class Engine:
         first_poll: asyncio.Event | None = None,
         find_missed_cancel: FindMissedCancel | None = None,
     ) -> None:
-        on_deleted = partial(self._cancel_deleted, run.id)
+        on_deleted = partial(self._cancels.cancel_deleted, run.id)
         active = ActiveRun(
             run,
             clock=self._clock,
@@ -564,13 +417,8 @@ class Engine:
             shown_before=recovered and step in (RecoveryStep.TRACK, RecoveryStep.DELIVER),
             first_poll=first_poll,
         )
-        if run.id in self._lost_places:
-            self._lost_places.discard(run.id)
-            active.place_lost = True
         self._active[run.id] = active
-        if run.id in self._early_cancels:
-            by, at = self._early_cancels.pop(run.id)
-            active.request_cancel(by=by, at=at)
+        self._cancels.take_early(active)
         work = self._run(active, step, recovered=recovered, find_missed_cancel=find_missed_cancel)
         self._tasks[run.id] = asyncio.create_task(work, name=f"run {run.id}")
 
@@ -579,8 +427,7 @@ class Engine:
     ) -> None:
         run_id = active.run.id
         thumbnail: asyncio.Task[None] | None = None
-        # Without its backend a run ends or is delivered, for which any will do.
-        services = self._services_of(active.run) if self._has_backend(active.run) else self._any_services
+        services = self._services.of(active.run)
         try:
             with bind_run(run_id, prediction=lambda: active.run.prediction_id):
                 if active.thumbnail is None and (recovered or find_references(active.run.input)):
@@ -615,7 +462,7 @@ class Engine:
         if run.sent_at is None and not run.state.terminal:
             self._metrics.run_reserved(run.command)
             log.info("run_started", run=run.id, command=run.command)
-        self._start_task(run, self._next_step(run), thumbnail=active.thumbnail)
+        self._start_task(run, self._services.next_step(run, self._clock.now()), thumbnail=active.thumbnail)
 
     async def _load_thumbnail(self, active: ActiveRun) -> None:
         """Show the input image once it is made: the run itself does not wait for it."""
@@ -626,26 +473,6 @@ class Engine:
             log.exception("thumbnail_failed", run=active.run.id)
         finally:
             active.set_thumbnail(thumbnail)
-
-    async def _cancel_deleted(self, run_id: str) -> None:
-        """Cancel a run whose message was deleted: nobody would see the rest."""
-        active = self._active.get(run_id)
-        if active is not None:
-            active.message_deleted = True
-        await self.cancel(run_id, by=None)
-
-
-# What a run records after its start, as it is before.
-_LIFECYCLE: Final[Mapping[str, Any]] = {
-    column.name: column.default if column.default_factory is MISSING else column.default_factory()
-    for column in fields(Run)
-    if column.default is not MISSING or column.default_factory is not MISSING
-}
-
-
-def repeat_run(run: Run, **changes: Any) -> Run:
-    """Return a run that asks for the same as ``run`` and has not been started; ``changes`` has to set a new id."""
-    return replace(run, **{**_LIFECYCLE, "state": RunState.RESERVED, **changes})
 
 
 async def _close_replies(replies: Iterable[Reply]) -> None:

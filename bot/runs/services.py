@@ -1,30 +1,33 @@
 """What the runs of one backend work with, built once by the engine."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from bot.backends.backend import Backend
+from bot.backends.backend import Backend, Backends, Places
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem, OutputItem
-from bot.outputs.materialize import Materializer
 from bot.rules.verdict import Verdict
 from bot.runs.create_queue import CreateQueue
-from bot.runs.input_files import InputResolver, ThumbnailLoader
+from bot.runs.input_files import InputResolver
 from bot.runs.own_turns import OwnTurns
 from bot.runs.ownership import Ownership
 from bot.runs.policy import Policy, PollLimiter
 from bot.runs.pricing import Pricing
 from bot.runs.reconcile import Reconciler
-from bot.runs.snapshot import OpenReply
+from bot.runs.recover import RecoveryStep, next_step
 from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.worker_pool import WorkerPool
 
 KeepResult = Callable[[Run, Sequence[OutputItem]], Awaitable[None]]
-
-
 CheckPicture = Callable[[Run, FileItem], Awaitable[Verdict]]
+OnDelivered = Callable[[Run], None]
+
+
+async def keep_nothing(_run: Run, _items: Sequence[OutputItem]) -> None:
+    """Keep nothing (a KeepResult)."""
 
 
 async def check_nothing(_run: Run, _picture: FileItem) -> Verdict:
@@ -32,24 +35,17 @@ async def check_nothing(_run: Run, _picture: FileItem) -> Verdict:
     return Verdict.UNKNOWN
 
 
-OnDelivered = Callable[[Run], None]
-
-
 def tell_nobody(_run: Run) -> None:
     """Tell nobody of a delivered run (an OnDelivered)."""
-
-
-async def keep_nothing(_run: Run, _items: Sequence[OutputItem]) -> None:
-    """Keep nothing (a KeepResult)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunServices:
     """Shared by all runs of a backend.
 
-    ``materializer_for`` returns what makes the output items of one run. ``keep_result`` keeps what is needed to find a
-    delivered result again, while its files are on disk; it raises nothing. ``check_picture`` says whether a picture may
-    be shown where a server wants to know; it raises nothing, too. ``on_delivered`` is told of each run at its end.
+    ``keep_result`` keeps what is needed to find a delivered result again, while its files are on disk; it raises
+    nothing. ``check_picture`` says whether a picture may be shown where a server wants to know; it raises nothing, too.
+    ``on_delivered`` is told of each run at its end.
     """
 
     backend: Backend
@@ -58,16 +54,58 @@ class RunServices:
     clock: Clock
     policy: Policy
     metrics: Metrics
-    open_reply: OpenReply
-    materializer_for: Callable[[Run], Materializer]
     pricing: Pricing
     own_turns: OwnTurns
     create_queue: CreateQueue
     poll_limiter: PollLimiter
     inputs: InputResolver
     reconciler: Reconciler
-    thumbnails: ThumbnailLoader
     keep_result: KeepResult
     check_picture: CheckPicture
     on_delivered: OnDelivered
     workers: WorkerPool
+
+
+class BackendServices:
+    """The services of each backend, and what depends on which one a run has."""
+
+    def __init__(self, backends: Backends, build: Callable[[Backend], RunServices]) -> None:
+        self._backends = backends
+        self._services = {backend.name: build(backend) for backend in backends}
+
+    def of(self, run: Run) -> RunServices:
+        """Return what a run works with. Without its backend a run ends or is delivered, for which any will do."""
+        if not self._has_backend(run):
+            return next(iter(self._services.values()))
+        return self._services[self._backends.of(run.target).name]
+
+    def next_step(self, run: Run, now: datetime) -> RecoveryStep:
+        """Return the next step of a run after a restart, with regard to its backend."""
+        if not self._has_backend(run):
+            over = run.state.terminal or run.delivered_at is not None
+            return next_step(run, now, expire_after=timedelta.max) if over else RecoveryStep.RETIRE
+        services = self.of(run)
+        waits = isinstance(services.backend.pace, Places) or services.policy.waits_for_own
+        expire_after = services.policy.place_wait if waits else services.policy.deadline
+        return next_step(run, now, expire_after=expire_after)
+
+    def occupy_places(self, runs: Iterable[Run]) -> None:
+        """Let every run that has a prediction, or may have one, occupy its place before others start."""
+        for run in runs:
+            if run.sent_at is not None and not run.state.terminal and self._has_backend(run):
+                self.of(run).create_queue.occupy(run.id)
+
+    def count(self, runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
+        """Return how many runs are queued, and how many of ``runs`` there are, by the name of their backend."""
+        return {
+            name: (len(services.create_queue), sum(services.backend.serves(run.target) for run in runs))
+            for name, services in self._services.items()
+        }
+
+    async def close_queues(self) -> None:
+        """End every wait in a create queue."""
+        for services in self._services.values():
+            await services.create_queue.close()
+
+    def _has_backend(self, run: Run) -> bool:
+        return any(backend.serves(run.target) for backend in self._backends)

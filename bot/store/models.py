@@ -11,10 +11,10 @@ the result was delivered, and the prediction's id, are columns, not states.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from bot.language import ENGLISH
 from bot.limits import GALLERY_MIME_TYPES
@@ -171,3 +171,16 @@ class Run:
     def asked_at(self) -> datetime:
         """When its message appeared: the steps of a chain share that of the first one."""
         return self.created_at if self.chain is None else self.chain.began_at
+
+
+# What a run records after its start, as it is before.
+_LIFECYCLE: Final[Mapping[str, Any]] = {
+    column.name: column.default if column.default_factory is MISSING else column.default_factory()
+    for column in fields(Run)
+    if column.default is not MISSING or column.default_factory is not MISSING
+}
+
+
+def repeat_run(run: Run, **changes: Any) -> Run:
+    """Return a run that asks for the same as ``run`` and has not been started; ``changes`` has to set a new id."""
+    return replace(run, **{**_LIFECYCLE, "state": RunState.RESERVED, **changes})

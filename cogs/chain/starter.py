@@ -19,8 +19,9 @@ from bot.options.parse import ParsedOptions, parse_options
 from bot.options.visibility import take_visibility
 from bot.rules.decide import RunTerms
 from bot.runs import Run, RunState, is_served, parse_target
-from bot.runs.engine import Engine, repeat_run
+from bot.runs.engine import Engine
 from bot.runs.pricing import PricedRun, Pricing
+from bot.store.models import repeat_run
 from bot.store.run_chain import RunChain, StepPlan
 from bot.store.runs import Runs
 from bot.ui.first_response import send_modal

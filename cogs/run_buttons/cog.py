@@ -14,7 +14,8 @@ from bot.language import _
 from bot.media.types import find_references
 from bot.options.form import build_form
 from bot.runs import Run, parse_target
-from bot.runs.engine import CancelResult, Engine
+from bot.runs.cancels import CancelResult
+from bot.runs.engine import Engine
 from bot.store.errors import StoreError
 from bot.store.runs import Runs
 from bot.ui.components import Action

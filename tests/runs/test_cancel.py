@@ -6,7 +6,7 @@ import pytest
 
 from bot.backends.errors import NoResponse
 from bot.backends.prediction import Status
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.snapshot import Phase, WarningCode
 from bot.store.errors import StoreError
 from bot.store.models import RunState

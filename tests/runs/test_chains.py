@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bot.backends.prediction import Status
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.errors import StoreError
 from bot.store.models import RunState

@@ -8,7 +8,7 @@ from bot.backends.errors import NotSent
 from bot.backends.prediction import Status
 from bot.errors import Refused
 from bot.money.budgets import BudgetExceeded, Owner, Period
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.store.budgets import UsageFilter
 from bot.store.models import Run, RunState
 from tests.runs.environment import AUTHOR, Environment

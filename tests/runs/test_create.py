@@ -16,7 +16,7 @@ from bot.backends.errors import (
     Unauthenticated,
 )
 from bot.media.types import Media, MediaKind, MediaType
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.outcome import FailureCode, FailureReason, failure_of
 from bot.runs.snapshot import Phase
 from bot.store.models import RunState

@@ -8,10 +8,10 @@ import pytest
 
 from bot.backends.prediction import Status
 from bot.outputs.items import FileItem, TextItem
-from bot.runs.engine import Restarting, repeat_run
+from bot.runs.engine import Restarting
 from bot.runs.snapshot import Phase
 from bot.store.errors import StoreError
-from bot.store.models import RunState
+from bot.store.models import RunState, repeat_run
 from tests.runs.environment import OTHER, TEXT, Environment
 
 URLS = tuple(f"https://replicate.delivery/{n}.webp" for n in range(1, 6))

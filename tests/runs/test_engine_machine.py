@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bot.backends.errors import BackendError, InsufficientCredit, NoResponse
 from bot.backends.prediction import Status
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.errors import StoreError
 from bot.store.models import Run, RunState

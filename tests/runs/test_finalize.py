@@ -9,7 +9,7 @@ from bot.backends.errors import NoResponse
 from bot.backends.prediction import Status
 from bot.media.types import Media, MediaKind, MediaType
 from bot.outputs.items import LinkItem
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.snapshot import DeliveryResult, Phase, WarningCode
 from bot.store.errors import StoreError
 from bot.store.models import Run, RunState

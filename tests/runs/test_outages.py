@@ -8,7 +8,7 @@ import pytest
 from bot.backends.errors import BackendError, NoResponse
 from bot.backends.prediction import Status
 from bot.outputs.items import FileItem, LinkItem
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.snapshot import Phase, WarningCode
 from bot.store.errors import StoreError
 from bot.store.models import RunState

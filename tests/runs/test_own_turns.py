@@ -6,7 +6,7 @@ import pytest
 
 from bot.backends.prediction import Status
 from bot.limits import RUNS_WAITING_PER_USER
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.snapshot import Phase
 from bot.store.errors import QuotaExceeded
 from bot.store.models import Run, RunState

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from bot.backends.prediction import Status
-from bot.runs.engine import CancelResult, Restarting
+from bot.runs.cancels import CancelResult
+from bot.runs.engine import Restarting
 from bot.runs.policy import Policy
 from bot.store.errors import LeaseLost
 from bot.store.models import Place, RunState

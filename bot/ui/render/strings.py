@@ -15,7 +15,7 @@ from bot.language import _, ngettext, retranslate
 from bot.limits import GALLERY_DESCRIPTION_CHARS
 from bot.outputs.items import FileItem, LinkItem
 from bot.runs import OWN_MODEL, is_served
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.outcome import failure_of, stored_sentence
 from bot.runs.snapshot import RunSnapshot, WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind

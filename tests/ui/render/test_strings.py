@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.runs.engine import CancelResult
+from bot.runs.cancels import CancelResult
 from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.snapshot import WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
