@@ -51,8 +51,8 @@ class DiscordMetrics:
         # Finding a metric by its labels costs more than incrementing it.
         self._uploaded = metrics.bytes.labels(direction="uploaded")
         self._attachments = metrics.bytes.labels(direction="given")
-        self._edits = cache(lambda transport, outcome: metrics.edits.labels(road=transport, outcome=outcome))
-        self._edit_time = cache(lambda transport: metrics.edit_time.labels(road=transport))
+        self._edits = cache(lambda transport, outcome: metrics.edits.labels(transport=transport, outcome=outcome))
+        self._edit_time = cache(lambda transport: metrics.edit_time.labels(transport=transport))
         self._pending: OrderedDict[int, tuple[str, float]] = OrderedDict()
         self._ready_shards: set[int] = set()
 
@@ -115,7 +115,7 @@ class DiscordMetrics:
         transport, is_message = _transport(path)
         if outcome == "429":
             is_global = headers.get("X-RateLimit-Scope") == "global"
-            self._metrics.throttled.labels(road="global" if is_global else transport).inc()
+            self._metrics.throttled.labels(transport="global" if is_global else transport).inc()
         if method == "PATCH" and is_message:
             self._edits(transport, _outcome_class(outcome)).inc()
             self._edit_time(transport).observe(self._clock.monotonic() - context.started_at)

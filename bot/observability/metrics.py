@@ -1,7 +1,6 @@
 """Prometheus metrics.
 
-Metric names and labels are read by the dashboards and alerts of the people who run the bot: they stay as they are, even
-where the code uses another word (``road`` is the transport, ``room`` the component).
+Names and labels are read by the dashboards and alerts of the people who run the bot: they stay as they are.
 """
 
 from collections.abc import Mapping
@@ -94,7 +93,7 @@ class Metrics:
 
     def unexpected_error(self, component: str) -> None:
         """Count an error that no code expects; ``component`` is the package it was caught in ("runs", "ui")."""
-        self.errors.labels(room=component).inc()
+        self.errors.labels(component=component).inc()
 
     def replicate_request_finished(self, operation: str, outcome: str, seconds: float) -> None:
         """Count a request to Replicate.
@@ -103,7 +102,7 @@ class Metrics:
         """
         self.requests.labels(operation=operation, outcome=outcome).observe(seconds)
         if outcome == "429":
-            self.throttled.labels(road="replicate").inc()
+            self.throttled.labels(transport="replicate").inc()
         if operation == "predictions.create":
             self.creates.labels(outcome=_outcome_class(outcome)).inc()
         if operation == "predictions.cancel":
@@ -156,7 +155,7 @@ class Metrics:
             "Bytes transferred: attachments (given), outputs (fetched), uploads to Discord (uploaded).",
             "direction",
         )
-        self.errors = self._counter("errors", "Unexpected errors by component.", "room")
+        self.errors = self._counter("errors", "Unexpected errors by component.", "component")
         self.cost = self._counter("cost_dollars", "What runs have cost, as far as it is known.", "command")
         self.cost_reserved = self._gauge("cost_reserved_dollars", "What the runs that have not ended may cost.")
         self.budget_left = self._gauge(
@@ -173,10 +172,10 @@ class Metrics:
         self.staleness = self._histogram(
             "staleness_seconds", "Age of the newest output when Discord had it.", _STALENESS_BUCKETS
         )
-        self.edits = self._counter("edits", "Edits of replies by transport and outcome.", "road", "outcome")
-        self.edit_time = self._histogram("edit_seconds", "Duration of an edit.", _REQUEST_BUCKETS, "road")
+        self.edits = self._counter("edits", "Edits of replies by transport and outcome.", "transport", "outcome")
+        self.edit_time = self._histogram("edit_seconds", "Duration of an edit.", _REQUEST_BUCKETS, "transport")
         self.throttled = self._counter(
-            "throttled", "Responses 429 by transport: token, bot, global, other or replicate.", "road"
+            "throttled", "Responses 429 by transport: token, bot, global, other or replicate.", "transport"
         )
         self.gateway_latency = self._gauge("gateway_latency_seconds", "Round trip of the last heartbeat.", "shard")
         self.gateway_reconnects = self._counter(

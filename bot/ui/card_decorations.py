@@ -6,10 +6,18 @@ from typing import Any, Final
 import discord
 from discord import ui
 
+from bot.discord_codes import DiscordCode
 from bot.discord_internals import error_fields
 
 # Invalid form body; blocked by AutoMod, in a message and in its title; harmful links.
-_REFUSED: Final = frozenset({50035, 200000, 200001, 240000})
+_REFUSED: Final = frozenset(
+    {
+        DiscordCode.INVALID_FORM_BODY,
+        DiscordCode.BLOCKED_BY_AUTOMOD,
+        DiscordCode.TITLE_BLOCKED_BY_AUTOMOD,
+        DiscordCode.HARMFUL_LINKS,
+    }
+)
 
 Parent = ui.Container[Any] | ui.LayoutView
 

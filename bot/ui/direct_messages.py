@@ -10,6 +10,7 @@ from typing import Any, Final
 import discord
 import structlog
 
+from bot.discord_codes import DiscordCode
 from bot.discord_internals import PrebuiltLayout, download_from_cdn
 from bot.errors import Refused
 from bot.limits import DEFAULT_FILE_BYTES, DOWNLOAD_SECONDS, NONCE_CHARS, REQUEST_BYTES
@@ -22,7 +23,6 @@ from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.result_messages import ResultMessages
 from bot.visibility import Visibility
 
-_CANNOT_MESSAGE: Final = 50007  # the person accepts no direct messages of this bot
 _UPLOAD_SECONDS: Final = 300.0
 _FILES_BYTES: Final = REQUEST_BYTES - 1024 * 1024  # the rest of a request needs room, too
 _COPIES_AT_ONCE: Final = 2  # each holds the files of one message on disk
@@ -111,5 +111,5 @@ class DirectMessages:
                 return await send_request(channel.send(**body, files=uploads, nonce=nonce), _UPLOAD_SECONDS)
         except REQUEST_ERRORS as error:
             log.info("dm_not_sent", error=str(error))
-            is_closed = isinstance(error, discord.HTTPException) and error.code == _CANNOT_MESSAGE
+            is_closed = isinstance(error, discord.HTTPException) and error.code == DiscordCode.CANNOT_MESSAGE_USER
             raise Refused(results.dms_closed() if is_closed else results.discord_unavailable()) from error

@@ -20,14 +20,12 @@ import structlog
 from discord import InteractionResponseType, ui
 
 from bot.command_mentions import link_commands
+from bot.discord_codes import DiscordCode
 from bot.discord_internals import PrebuiltLayout, mark_responded, register_view
 from bot.limits import CONTENT_CHARS
 from bot.ui.card_decorations import drop_decorations
 from bot.ui.render import payloads, strings
 from bot.ui.requests import REQUEST_SECONDS, MalformedResponse, send_request
-
-ALREADY_ACKNOWLEDGED: Final = 40060
-_UNKNOWN_INTERACTION: Final = 10062
 
 # Seconds until an answer counts as lost. Discord accepts a first response for three, so by then it is decided.
 _ANSWER_SECONDS: Final = 4.0
@@ -131,7 +129,7 @@ async def refresh_message(interaction: discord.Interaction[Any]) -> None:
     try:
         await _respond(interaction, interaction.response.edit_message, InteractionResponseType.message_update)
     except discord.HTTPException as error:
-        if error.code in (ALREADY_ACKNOWLEDGED, _UNKNOWN_INTERACTION):
+        if error.code in (DiscordCode.ALREADY_ACKNOWLEDGED, DiscordCode.UNKNOWN_INTERACTION):
             raise
         log.info("select_not_reset", interaction=interaction.id, error=str(error))
 
@@ -204,7 +202,7 @@ async def follow_up_privately(
 
 def is_answered_elsewhere(error: BaseException) -> bool:
     """Return whether another process responded to the interaction."""
-    return isinstance(error, discord.HTTPException) and error.code == ALREADY_ACKNOWLEDGED
+    return isinstance(error, discord.HTTPException) and error.code == DiscordCode.ALREADY_ACKNOWLEDGED
 
 
 async def _respond(
@@ -235,7 +233,7 @@ async def _respond(
             except discord.HTTPException as error:
                 if view is not None and drop_decorations(view, error):
                     continue
-                if error.code != ALREADY_ACKNOWLEDGED or not (is_lost or server_errors):
+                if error.code != DiscordCode.ALREADY_ACKNOWLEDGED or not (is_lost or server_errors):
                     raise
                 log.info("response_answer_lost", interaction=interaction.id)
                 mark_responded(interaction, type_)

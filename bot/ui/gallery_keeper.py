@@ -17,6 +17,7 @@ import structlog
 
 from bot.aio import WakeEvent
 from bot.clock import Clock
+from bot.discord_codes import DiscordCode
 from bot.errors import Refused
 from bot.language import _
 from bot.library.gallery import ChannelFacts, decide_copy
@@ -44,7 +45,7 @@ _UPLOAD_SECONDS: Final = 120.0
 # A request that another process of the bot sent before it lost the server to this one is over by then.
 _SETTLED_AFTER: Final = timedelta(seconds=60)
 _REMOVAL_KEPT: Final = timedelta(days=30)
-_GONE: Final = frozenset({10003, 10008})  # unknown channel, unknown message
+_GONE: Final = frozenset({DiscordCode.UNKNOWN_CHANNEL, DiscordCode.UNKNOWN_MESSAGE})
 
 log = structlog.get_logger(__name__)
 

@@ -1,20 +1,17 @@
 """Cancel a run: ❌ under its message, or the bot's removal from its server; its button is in ``cogs.run_buttons``."""
 
-from typing import Final
-
 import discord
 import structlog
 from discord.ext import commands
 
 from bot.client import Replicord
+from bot.discord_codes import NOT_A_MEMBER
 from bot.runs.engine import Engine
 from bot.store.runs import Runs
 from bot.ui.permissions import may_cancel
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.messages import CANCEL_EMOJI
 from bot.ui.requests import REQUEST_ERRORS
-
-_NOT_A_MEMBER: Final = frozenset({10004, 50001})  # unknown guild, missing access
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +83,7 @@ class CancelRuns(commands.Cog):
         try:
             await client.fetch_guild(guild_id, with_counts=False)
         except (discord.Forbidden, discord.NotFound) as error:
-            return error.code in _NOT_A_MEMBER
+            return error.code in NOT_A_MEMBER
         except REQUEST_ERRORS as error:
             log.info("membership_not_checked", guild=guild_id, error=str(error))
         return False

@@ -13,6 +13,7 @@ from discord import app_commands
 
 from bot.client import Replicord
 from bot.command_mentions import CommandMentions, read_ids
+from bot.discord_codes import DiscordCode
 from bot.discord_internals import command_payloads, fetch_commands, upsert_commands
 from bot.start_failures import describe_error
 from bot.store.commands import KeyValue
@@ -22,7 +23,6 @@ log = structlog.get_logger(__name__)
 
 # Discord rejects these keys in the commands of one server: they are for global commands.
 _GLOBAL_KEYS: Final = frozenset({"contexts", "integration_types", "dm_permission"})
-_INVALID_FORM: Final = 50035
 _SENDING: Final = "sending"
 
 
@@ -135,7 +135,7 @@ class CommandSync:
         try:
             return await upsert_commands(self._client, payload, guild_id=guild_id)
         except discord.HTTPException as error:
-            if error.status == 400 and error.code == _INVALID_FORM:
+            if error.status == 400 and error.code == DiscordCode.INVALID_FORM_BODY:
                 raise app_commands.CommandSyncFailure(error, self._client.tree.get_commands()) from None
             raise
 

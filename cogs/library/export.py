@@ -10,6 +10,7 @@ from typing import Final
 
 import discord
 
+from bot.discord_codes import DiscordCode
 from bot.errors import Refused, ReplicordError
 from bot.library.archive import (
     EMPTY_ARCHIVE_BYTES,
@@ -31,7 +32,6 @@ from bot.worker_pool import WorkerPool
 LoadPicture = Callable[[Run, RunOutput], Awaitable[bytes]]
 
 _UPLOAD_SECONDS: Final = 300.0
-_CLOSED_DMS: Final = 50007  # cannot send messages to this user
 _LARGEST_FILE: Final = DEFAULT_FILE_BYTES - 256 * KIB  # with the inputs of its result beside it
 
 
@@ -156,7 +156,7 @@ class LibraryExport:
         try:
             await send_request(user.send(export_caption(number), file=discord.File(target)), _UPLOAD_SECONDS)
         except discord.Forbidden as error:
-            if error.code == _CLOSED_DMS:
+            if error.code == DiscordCode.CANNOT_MESSAGE_USER:
                 raise DirectMessagesClosed("Direct messages are closed.") from error
             raise
         await asyncio.to_thread(_delete_files, [target, *(file.path for one in part.results for file in one.files)])

@@ -1,18 +1,15 @@
 """Remove a result from its channel: what a moderator does about a report."""
 
-from typing import Final
-
 import discord
 import structlog
 
+from bot.discord_codes import DiscordCode
 from bot.errors import Refused
 from bot.language import _
 from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.result_changes import ResultChanges
-
-_UNKNOWN_MESSAGE: Final = 10008
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +33,7 @@ class ResultRemover:
             try:
                 await send_request(channel.get_partial_message(message_id).delete())
             except REQUEST_ERRORS as error:
-                if isinstance(error, discord.HTTPException) and error.code == _UNKNOWN_MESSAGE:
+                if isinstance(error, discord.HTTPException) and error.code == DiscordCode.UNKNOWN_MESSAGE:
                     continue
                 log.warning("result_not_removed", run=run.id, error=str(error))
                 raise Refused(_("I can't delete that message. Delete it yourself, then dismiss the report.")) from error

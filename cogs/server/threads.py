@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 import discord
 import structlog
 
+from bot.discord_codes import DiscordCode
 from bot.discord_internals import PrebuiltLayout
 from bot.errors import Refused
 from bot.formatting import truncate
@@ -20,7 +21,14 @@ from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.spoken_language import reply_language
 
 # Unknown channel, missing access, archived, locked: results go on in another thread.
-_GONE: Final = frozenset({10003, 50001, 50083, 160005})
+_GONE: Final = frozenset(
+    {
+        DiscordCode.UNKNOWN_CHANNEL,
+        DiscordCode.MISSING_ACCESS,
+        DiscordCode.THREAD_ARCHIVED,
+        DiscordCode.THREAD_LOCKED,
+    }
+)
 
 log = structlog.get_logger(__name__)
 

@@ -1,18 +1,15 @@
 """Note which servers removed the bot: what was shared with them is kept for a while, for when it comes back."""
 
-from typing import Final
-
 import discord
 import structlog
 from discord.ext import commands
 
 from bot.client import Replicord
 from bot.clock import Clock
+from bot.discord_codes import NOT_A_MEMBER
 from bot.store.shares import Shares
 from bot.ui.requests import REQUEST_ERRORS
 from cogs.presets.published import PublishedPresets
-
-_NOT_A_MEMBER: Final = frozenset({10004, 50001})  # unknown guild, missing access
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +61,7 @@ class ServerShares(commands.Cog):
         try:
             await self._client.fetch_guild(guild_id, with_counts=False)
         except (discord.Forbidden, discord.NotFound) as error:
-            return error.code in _NOT_A_MEMBER
+            return error.code in NOT_A_MEMBER
         except REQUEST_ERRORS as error:
             log.info("membership_not_checked", guild=guild_id, error=str(error))
         return False

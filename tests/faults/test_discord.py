@@ -196,7 +196,7 @@ async def test_losing_view_channel_is_reported_while_possible(shared_bot: BotUnd
     run = await halfway(shared_bot, images=5, where="general")
     shared_bot.discord.faults.deny_permission(channel, Permission.VIEW_CHANNEL)
     try:
-        await run.assert_consistent(images=5)  # the token road needs no right
+        await run.assert_consistent(images=5)  # the token needs no right
     finally:
         shared_bot.discord.faults.allow_permission(channel, Permission.VIEW_CHANNEL)
 
@@ -286,7 +286,7 @@ async def test_a_user_install_warns_before_the_token_expires(open_bot: OpenBot) 
         await run.wait_for(lambda: run.images)
         assert run.row["token_only"] == 1
         await bot.kill()
-        bot.advance(LIFE - 40)  # within seconds the only road closes
+        bot.advance(LIFE - 40)  # within seconds the only transport closes
         await bot.start()
         await run.wait_for(lambda: "Show the result" in run.message.buttons)
         assert "15 minutes" in run.card_text

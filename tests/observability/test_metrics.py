@@ -73,7 +73,7 @@ def test_requests_are_counted_by_outcome(outcome: str, meaning: str) -> None:
     assert value(metrics, "creates_total", outcome=meaning) == 1
     assert value(metrics, "cancels_total", outcome=meaning) == 1
     assert value(metrics, "replicate_request_seconds_sum", operation="predictions.get", outcome=outcome) == 0.2
-    assert value(metrics, "throttled_total", road="replicate") == (3 if outcome == "429" else None)
+    assert value(metrics, "throttled_total", transport="replicate") == (3 if outcome == "429" else None)
 
 
 def test_stream_events_are_counted() -> None:

@@ -157,7 +157,7 @@ async def test_lease_lost_before_sent_creates_nothing(processes: tuple[Process, 
     await old.clock.advance(60)
     assert old.replicate.creates == []
     assert (await old.row(run)).state is RunState.RESERVED
-    assert old.metrics.registry.get_sample_value("replicord_errors_total", {"room": "runs"}) is None
+    assert old.metrics.registry.get_sample_value("replicord_errors_total", {"component": "runs"}) is None
     await new.engine.recover(fence=new.belief.fence)
     await new.clock.advance(5)
     assert len(new.replicate.creates) == 1

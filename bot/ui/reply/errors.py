@@ -1,19 +1,20 @@
 """Classify Discord's errors, and decide what follows from one. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
+from typing import Final
 
 import discord
 
+from bot.discord_codes import DiscordCode
 from bot.outputs.items import FileItem
 from bot.ui.render import strings
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.state import ReplyState, Restrictions
 from bot.ui.reply.transports import CardDeleted, Transport
 from bot.ui.requests import MalformedResponse
-
-_MISSING_PERMISSIONS = 50013
 
 
 class DiscordErrorKind(StrEnum):
@@ -30,23 +31,23 @@ class DiscordErrorKind(StrEnum):
     LATER = "later"  # Discord is busy, failing or unreachable
 
 
-_KIND_BY_CODE = {
-    10003: DiscordErrorKind.GONE,  # unknown channel
-    10004: DiscordErrorKind.GONE,  # unknown guild
-    10008: DiscordErrorKind.GONE,  # unknown message
-    10015: DiscordErrorKind.TOKEN_EXPIRED,  # unknown webhook
-    10062: DiscordErrorKind.TOKEN_EXPIRED,  # unknown interaction
-    50027: DiscordErrorKind.TOKEN_EXPIRED,  # invalid webhook token
-    50001: DiscordErrorKind.NO_ACCESS,  # missing access
-    _MISSING_PERMISSIONS: DiscordErrorKind.NO_ACCESS,
-    50083: DiscordErrorKind.NO_ACCESS,  # archived thread
-    160005: DiscordErrorKind.NO_ACCESS,  # locked thread
-    30046: DiscordErrorKind.TOO_OLD,
-    200000: DiscordErrorKind.BLOCKED,  # AutoMod blocks the message
-    200001: DiscordErrorKind.BLOCKED,  # AutoMod blocks its title
-    240000: DiscordErrorKind.BLOCKED,  # harmful links
-    40005: DiscordErrorKind.TOO_LARGE,
-    40094: DiscordErrorKind.TOO_MANY,
+_KIND_BY_CODE: Final[Mapping[int, DiscordErrorKind]] = {
+    DiscordCode.UNKNOWN_CHANNEL: DiscordErrorKind.GONE,
+    DiscordCode.UNKNOWN_GUILD: DiscordErrorKind.GONE,
+    DiscordCode.UNKNOWN_MESSAGE: DiscordErrorKind.GONE,
+    DiscordCode.UNKNOWN_WEBHOOK: DiscordErrorKind.TOKEN_EXPIRED,
+    DiscordCode.UNKNOWN_INTERACTION: DiscordErrorKind.TOKEN_EXPIRED,
+    DiscordCode.INVALID_WEBHOOK_TOKEN: DiscordErrorKind.TOKEN_EXPIRED,
+    DiscordCode.MISSING_ACCESS: DiscordErrorKind.NO_ACCESS,
+    DiscordCode.MISSING_PERMISSIONS: DiscordErrorKind.NO_ACCESS,
+    DiscordCode.THREAD_ARCHIVED: DiscordErrorKind.NO_ACCESS,
+    DiscordCode.THREAD_LOCKED: DiscordErrorKind.NO_ACCESS,
+    DiscordCode.OLD_MESSAGE_EDITS: DiscordErrorKind.TOO_OLD,
+    DiscordCode.BLOCKED_BY_AUTOMOD: DiscordErrorKind.BLOCKED,
+    DiscordCode.TITLE_BLOCKED_BY_AUTOMOD: DiscordErrorKind.BLOCKED,
+    DiscordCode.HARMFUL_LINKS: DiscordErrorKind.BLOCKED,
+    DiscordCode.REQUEST_TOO_LARGE: DiscordErrorKind.TOO_LARGE,
+    DiscordCode.TOO_MANY_FOLLOWUPS: DiscordErrorKind.TOO_MANY,
 }
 _KIND_BY_STATUS = {401: DiscordErrorKind.TOKEN_EXPIRED, 413: DiscordErrorKind.TOO_LARGE}
 
@@ -169,7 +170,7 @@ def _after_no_access(
     small_pictures: bool,
 ) -> NextStep:
     kind, restrictions = DiscordErrorKind.NO_ACCESS, state.restrictions
-    if getattr(error, "code", 0) == _MISSING_PERMISSIONS:
+    if getattr(error, "code", 0) == DiscordCode.MISSING_PERMISSIONS:
         without = restrictions.after_no_attachments(new_files, small_pictures=small_pictures)
         if without is not None:
             return NextStep(kind=kind, restrictions=without)

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import discord
 
+from bot.discord_codes import DiscordCode
 from bot.discord_internals import InteractionWebhook
 from bot.limits import INTERACTION_TOKEN_LIFE, NONCE_CHARS, OLD_MESSAGE
 from bot.store.models import Place, Run
@@ -32,9 +33,8 @@ _REOPEN_INTERVAL = timedelta(minutes=5)
 
 _UPLOAD_SECONDS = 300.0
 
-_INVALID_FORM = 50035
 _UNKNOWN_REFERENCE = "In message_reference"  # REPLIES_UNKNOWN_MESSAGE, as discord.py words the path of an error
-_CANNOT_REPLY = frozenset({50013, 160002})  # missing permissions; cannot reply without reading the history
+_CANNOT_REPLY = frozenset({DiscordCode.MISSING_PERMISSIONS, DiscordCode.CANNOT_REPLY_WITHOUT_HISTORY})
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class BotTransport:
             try:
                 return await self._send(message, nonce, reference=self._reference)
             except discord.HTTPException as error:
-                if error.code == _INVALID_FORM and _UNKNOWN_REFERENCE in error.text:
+                if error.code == DiscordCode.INVALID_FORM_BODY and _UNKNOWN_REFERENCE in error.text:
                     raise CardDeleted from error
                 if error.code not in _CANNOT_REPLY:
                     raise

@@ -39,12 +39,12 @@ async def get(environment: Environment, path: str) -> tuple[int, str]:
 
 
 async def samples(environment: Environment) -> dict[str, float]:
-    """Return every sample by name and the labels road and direction, summed over other labels."""
+    """Return every sample by name and the labels transport and direction, summed over other labels."""
     _, text = await get(environment, "/metrics")
     values: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            parts = [sample.labels[label] for label in ("road", "direction") if label in sample.labels]
+            parts = [sample.labels[label] for label in ("transport", "direction") if label in sample.labels]
             name = ".".join([sample.name.removeprefix("replicord_"), *parts])
             values[name] = values.get(name, 0.0) + sample.value
     return values

@@ -32,7 +32,7 @@ def raising(error: Exception) -> Callable[..., Any]:
 
 
 def errors_counted(env: ReplyEnvironment) -> float:
-    return env.metrics.registry.get_sample_value("replicord_errors_total", {"room": "ui"}) or 0.0
+    return env.metrics.registry.get_sample_value("replicord_errors_total", {"component": "ui"}) or 0.0
 
 
 @pytest.mark.parametrize("error", FAULTS, ids=lambda error: type(error).__name__)
