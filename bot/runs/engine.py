@@ -217,9 +217,9 @@ class Engine:
             raise Restarting
         with self._cancels.starting(run.id):
             expected = await self._pricing.expect(PricedRun.of(run))
-            fence = self._ownership.choose_fence(run.place)
-            run = replace(run, estimate=expected.cost, usual_seconds=expected.seconds, fence=fence)
+            run = replace(run, estimate=expected.cost, usual_seconds=expected.seconds)
             try:
+                run = replace(run, fence=self._ownership.choose_fence(run.place))
                 await self._runs.reserve(
                     run,
                     files,
