@@ -146,9 +146,7 @@ class Engine:
                 pricing=self._pricing,
                 own_turns=own_turns,
                 create_queue=CreateQueue(clock=clock, pace=backend.pace, budget=budget_for(backend)),
-                poll_limiter=PollLimiter(
-                    backend, clock=clock, policy=policy, count_processes=count_processes
-                ),
+                poll_limiter=PollLimiter(backend, clock=clock, policy=policy, count_processes=count_processes),
                 inputs=inputs,
                 reconciler=Reconciler(
                     backend=backend, runs=runs, ownership=ownership, inputs=inputs, clock=clock, policy=policy
