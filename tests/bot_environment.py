@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from sandbox.bot_process import Spawn, spawn_python
 from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
 from tests.prefork import ForkServer
+from tests.store.databases import FILE_NAME, empty_database
+
+ACK_SECONDS = 30.0
 
 
 def open_environment(
@@ -20,11 +24,25 @@ def open_environment(
 ) -> Environment:
     """Return both stand-ins and a bot process that is forked instead of started, where the system can do that.
 
-    A bot that was killed may identify at once: every test that starts one again would wait five seconds.
+    Its database has its tables already: to create them is most of a start. tests/diagnostics and tests/packaging start without any.
+    A bot that was killed may identify at once: every test that starts one again would wait five seconds. A first
+    response may take longer than Discord's three seconds, of which a process that shares two cores with many others
+    may get nothing; whether it waits for something that is slow, tests find out by what never answers.
     """
+    _put_database(folder)
     environment = Environment(folder, timings=timings, settings=settings, spawn=spawn_bot(), roles=roles)
     environment.discord.gateway.identify_interval = 0.0
+    environment.discord.state.ack_seconds = ACK_SECONDS
     return environment
+
+
+def _put_database(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    if not path.exists():
+        path.touch(mode=0o600)
+        with ThreadPoolExecutor(1) as thread:  # it runs an event loop of its own
+            path.write_bytes(thread.submit(empty_database).result())
 
 
 @cache

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
-from bot.limits import DEFAULT_FILE_BYTES, INTERACTION_ACK, MIB
+from bot.limits import DEFAULT_FILE_BYTES, MIB
 from sandbox.discord.client_checks import (
     ClientRefused,
     CommandOptions,
@@ -36,6 +36,7 @@ from sandbox.discord.state.models import (
     find_member,
 )
 from sandbox.discord.state.permissions import Permission, send_permission
+from sandbox.discord.state.state import WAIT_LIMIT
 from sandbox.discord.validation.messages import MessagePayload, build_body, parse_emoji, resolve_mentions
 
 Json = dict[str, Any]
@@ -66,8 +67,8 @@ class InteractionResult:
     @property
     def failed(self) -> bool:
         """Whether the client shows “The application did not respond”."""
-        age = self._interactions.age(self.interaction)
-        return not self.acknowledged and age >= INTERACTION_ACK.total_seconds()
+        is_over = self._interactions.age(self.interaction) >= self._interactions.state.ack_seconds
+        return not self.acknowledged and is_over
 
     @property
     def latency(self) -> float | None:
@@ -110,10 +111,10 @@ class InteractionResult:
         return self.interaction.choices
 
     async def wait(self) -> Self:
-        """Wait until the application has responded or its three seconds are over."""
+        """Wait until the application has responded or its time is over."""
         clock = self._interactions.state.clock
         responded = asyncio.ensure_future(self.interaction.responded.wait())
-        timed_out = asyncio.ensure_future(clock.sleep(INTERACTION_ACK.total_seconds()))
+        timed_out = asyncio.ensure_future(clock.sleep(self._interactions.state.ack_seconds))
         try:
             await asyncio.wait({responded, timed_out}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -124,7 +125,7 @@ class InteractionResult:
             self._interactions.publish_update(self.interaction)
         return self
 
-    async def wait_for(self, check: Callable[[Self], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - passed on
+    async def wait_for(self, check: Callable[[Self], T | None], timeout: float = WAIT_LIMIT) -> T:  # noqa: ASYNC109 - passed on
         """Return the first truthy result of ``check(self)``, which is called now and after every event."""
         return await self._interactions.state.wait_for(lambda: check(self), timeout)
 

@@ -39,12 +39,12 @@ def pictures(environment: Environment) -> Channel:
     return environment.discord.state.channel("pictures")
 
 
-async def reached(environment: Environment, look: Callable[[], object], timeout: float = 30.0) -> None:  # noqa: ASYNC109  # a limit
+async def reached(environment: Environment, look: Callable[[], object], timeout: float = 90.0) -> None:  # noqa: ASYNC109  # a limit
     """Wait until something is true in Discord."""
     await environment.discord.state.wait_for(look, timeout=timeout)
 
 
-async def eventually(look: Callable[[], object], timeout: float = 30.0) -> None:  # noqa: ASYNC109  # a limit
+async def eventually(look: Callable[[], object], timeout: float = 90.0) -> None:  # noqa: ASYNC109  # a limit
     """Wait until something is true that no event tells of: on disk, or in another process."""
     async with asyncio.timeout(timeout):
         while not look():

@@ -137,8 +137,7 @@ async def test_bad_input_gets_one_private_sentence(
 async def test_the_acknowledgement_does_not_wait_for_replicate(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
-    environment.replicate.faults.add("delay", times=None, seconds=2.0)
+    environment.replicate.faults.add("stuck", times=None)  # no answer ever comes
     exchange = await mia.use_command(pictures, "generate", {"subject": ME, "number_of_outputs": 1})
-    assert exchange.latency is not None
-    assert exchange.latency < 1.0
-    environment.replicate.faults.clear()
+    assert exchange.acknowledged
+    await environment.bot.kill()  # a stop would wait for the answer

@@ -1,5 +1,6 @@
 """The bot as a process between both stand-ins, with settings that a test module may choose."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import closing
@@ -61,11 +62,21 @@ async def private_text(result: InteractionResult, *words: str) -> str:
         return bool(text) and all(word in text for word in words)
 
     try:
-        await result.wait_for(is_complete, timeout=15)
+        await result.wait_for(is_complete)
     except TimeoutError:
         pytest.fail(f"{result.text!r} lacks one of {words}")
     assert all(message.ephemeral for message in (result.message, *result.followups) if message and message.text)
     return result.text.replace("**", "")
+
+
+async def offered(person: Person, channel: Channel, command: str, typed: str, value: str) -> list[Any]:
+    """Type a model until it is offered, and return all that is; a key press does not wait long for Replicate."""
+    async with asyncio.timeout(60):
+        while True:
+            values = choice_values(await person.autocomplete(channel, command, {"model": typed}, "model"))
+            if value in values:
+                return values
+            await asyncio.sleep(0.05)
 
 
 def choice_values(result: InteractionResult) -> list[Any]:

@@ -88,20 +88,20 @@ async def card_of(result: InteractionResult, button: str) -> Message:
     def find(shown: InteractionResult) -> Message | None:
         return next((one for one in (shown.message, *shown.followups) if button in _buttons(one)), None)
 
-    card = await result.wait_for(find, timeout=15)
+    card = await result.wait_for(find)
     assert card.ephemeral
     return card
 
 
 async def refusal_of(result: InteractionResult, words: str) -> None:
     """Wait for the private sentence that refuses a choice; nobody else sees anything of it."""
-    await result.wait_for(lambda shown: any(words in one.text for one in shown.followups), timeout=15)
+    await result.wait_for(lambda shown: any(words in one.text for one in shown.followups))
     assert all(one.ephemeral or one.deleted for one in result.followups)
 
 
 async def run_of(result: InteractionResult) -> Message:
     """Return the message of the run that a choice started: the choice itself is answered by the select's reset."""
-    return await result.wait_for(lambda shown: shown.followups[0] if shown.followups else None, timeout=15)
+    return await result.wait_for(lambda shown: shown.followups[0] if shown.followups else None)
 
 
 def _buttons(message: Message | None) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ async def private_answer(result: InteractionResult, *words: str, beside: Message
         candidates = [one for one in (*shown.followups, shown.message) if one is not None and one is not beside]
         return next((one for one in candidates if one.ephemeral and all(word in one.text for word in words)), None)
 
-    found = await result.wait_for(find, timeout=15)
+    found = await result.wait_for(find)
     assert found is not None
     return found
 

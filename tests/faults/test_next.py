@@ -75,7 +75,7 @@ async def test_next_works_under_a_result_of_a_bot_before(open_bot: OpenBot) -> N
         await bot.restart()
         varied = await olga.choose(painted, "Next", ["Vary"])
         chosen = await bot.mia.choose(source.message, "Next", ["Upscale"])
-        larger = await chosen.wait_for(lambda shown: shown.followups[0] if shown.followups else None, timeout=15)
+        larger = await chosen.wait_for(lambda shown: shown.followups[0] if shown.followups else None)
         await source.wait_for(lambda: is_over(larger))
         assert "from [Mia's run]" in larger.text
         await source.wait_for(lambda: len(varied.followups) == 1 and is_over(varied.followups[0]))

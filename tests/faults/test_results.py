@@ -16,7 +16,7 @@ async def private_message(result: InteractionResult, *words: str) -> Message:
         candidates = [one for one in (*shown.followups, shown.message) if one is not None and one.ephemeral]
         return next((one for one in candidates if all(word in one.text for word in words)), None)
 
-    found = await result.wait_for(find, timeout=15)
+    found = await result.wait_for(find)
     assert found is not None
     return found
 

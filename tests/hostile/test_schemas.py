@@ -149,7 +149,7 @@ async def test_odd_values_reach_the_model(open_bot: OpenBot, values: dict[str, A
         await add_command(bot)
         message = (await use(bot.mia, bot, values)).message
         assert message is not None
-        await bot.discord.state.wait_for(lambda: "Again" in message.buttons, timeout=40)
+        await bot.discord.state.wait_for(lambda: "Again" in message.buttons)
         [prediction] = bot.replicate.predictions.values()
         assert prediction.input == sent
         json.dumps(prediction.input, allow_nan=False).encode()

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 from bot.backends.backend import Backends
 from bot.backends.replicate.backend import ReplicateBackend
 from bot.backends.replicate.types import ModelRef
-from bot.clock import SystemClock
 from bot.limits import CREATES_PER_MINUTE
 from bot.media.types import Media, MediaKind, MediaType
 from bot.money.cost import RunSample
@@ -30,13 +29,14 @@ from bot.runs.snapshot import DeliveredFile, DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run, RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
-from bot.worker_pool import WorkerPool
 from tests.clock import VirtualClock
+from tests.inline_workers import InlineWorkers
 from tests.runs.fake_replicate import FakeReplicate
 from tests.runs.fake_served import FakeServed
 
 if TYPE_CHECKING:
     from bot.backends.replicate.client import Replicate
+    from bot.worker_pool import WorkerPool
 
 IMAGES = {"type": "array", "items": {"type": "string", "format": "uri"}}
 TEXT = {
@@ -256,7 +256,7 @@ class Environment:
         self.unknown_price: int | None = 0
         self.picture: Path | None = None  # what every file has in it, where a test reads it
         self._numbers = count(1)
-        self.workers = WorkerPool(clock=SystemClock())  # its processes take real time
+        self.workers = InlineWorkers()
         self.engine = self._create_engine()
 
     @classmethod
@@ -269,7 +269,7 @@ class Environment:
         **policy: Any,
     ) -> "Environment":
         clock = StoreClock()
-        store = await Store.open(url, clock=clock)
+        store = await Store.open(url, clock=clock, durable=False)
         return cls(
             store,
             clock,
@@ -296,7 +296,7 @@ class Environment:
             policy=self.policy,
             pricing=Pricing(self.prices, read_history=self._read_history, unknown=self.unknown_price, clock=self.clock),
             metrics=self.metrics,
-            workers=self.workers,
+            workers=cast("WorkerPool", self.workers),
             ownership=self.ownership,
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.limits import INTERACTION_ACK, INTERACTION_TOKEN_LIFE, USER_INSTALL_FOLLOWUPS
+from bot.limits import INTERACTION_TOKEN_LIFE, USER_INSTALL_FOLLOWUPS
 from sandbox.discord.errors import (
     ALREADY_ACKNOWLEDGED,
     BAD_TOKEN,
@@ -166,7 +166,7 @@ class InteractionService:
         return allowed
 
     def _is_late(self, interaction: Interaction) -> bool:
-        return interaction.callback_type is None and self.age(interaction) > INTERACTION_ACK.total_seconds()
+        return interaction.callback_type is None and self.age(interaction) > self.state.ack_seconds
 
     def _reply(self, interaction: Interaction, kind: CallbackType, payload: MessagePayload) -> None:
         trigger = interaction.message

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
+from bot.limits import INTERACTION_ACK
 from sandbox.discord.state.models import Application, Channel, ChannelType, Guild, Message, Overwrite, User
 from sandbox.discord.state.permissions import Permission, permissions_in
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EPOCH_MS = 1_420_070_400_000  # the start of 2015 (reference#snowflakes)
+WAIT_LIMIT = 60.0  # seconds; whoever waits is woken by the event, so this only ends a wait in vain
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class EventBus:
         self._streams.add(stream)
         return stream
 
-    async def wait_for(self, check: Callable[[], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - raises a sentence
+    async def wait_for(self, check: Callable[[], T | None], timeout: float = WAIT_LIMIT) -> T:  # noqa: ASYNC109 - raises a sentence
         """Return the first truthy result of ``check``, which is called now and after every event.
 
         Raises TimeoutError after ``timeout`` seconds.
@@ -141,6 +143,7 @@ class DiscordState:
         self.identifies = 0
         self.recommended_shards = 1
         self.max_concurrency = 1
+        self.ack_seconds = INTERACTION_ACK.total_seconds()  # Discord waits so long for the first response
 
     @property
     def bot(self) -> User:
@@ -238,6 +241,6 @@ class DiscordState:
         """Return a stream of all events from now on."""
         return self.events.subscribe()
 
-    async def wait_for(self, check: Callable[[], T | None], timeout: float = 5.0) -> T:  # noqa: ASYNC109 - passed on
+    async def wait_for(self, check: Callable[[], T | None], timeout: float = WAIT_LIMIT) -> T:  # noqa: ASYNC109 - passed on
         """Return the first truthy result of ``check``, which is called now and after every event."""
         return await self.events.wait_for(check, timeout)

@@ -188,7 +188,7 @@ async def test_a_killed_bot_does_not_respond(driver: PageDriver, environment: En
     await driver.start_command("draw")
     await driver.fill_option("prompt", "a hill")
     await driver.send()
-    environment.discord.skip(3)
+    environment.discord.skip(environment.discord.state.ack_seconds)
     await expect(driver.page.locator(".pending.failed")).to_have_text("The application did not respond.")
     await environment.start_bot()
 
