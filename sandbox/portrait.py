@@ -1,6 +1,7 @@
 """A sample portrait to try the bot with, drawn by code, so that no real face is needed."""
 
 import io
+from functools import cache
 
 from PIL import Image, ImageDraw
 
@@ -8,6 +9,7 @@ _SIDE = 640
 _SCALE = 2  # drawn larger and scaled down, because Pillow does not antialias lines
 
 
+@cache
 def draw_portrait() -> bytes:
     """Return a PNG of 640 × 640 pixels: a person with short hair, round glasses and a green jumper."""
     image = Image.new("RGB", (_SIDE * _SCALE, _SIDE * _SCALE), "#f3e3cf")

@@ -24,10 +24,10 @@ def open_environment(
 ) -> Environment:
     """Return both stand-ins and a bot process that is forked instead of started, where the system can do that.
 
-    Its database has its tables already: to create them is most of a start. tests/diagnostics and tests/packaging start without any.
-    A bot that was killed may identify at once: every test that starts one again would wait five seconds. A first
-    response may take longer than Discord's three seconds, of which a process that shares two cores with many others
-    may get nothing; whether it waits for something that is slow, tests find out by what never answers.
+    Its database has its tables already: to create them is most of a start. tests/diagnostics and tests/packaging begin
+    without any. A bot that was killed may identify at once: every test that starts one again would wait five seconds.
+    A first response may take longer than Discord's three seconds, of which a process that shares two cores with many
+    others may get nothing; whether it waits for something that is slow, tests find out by what never answers.
     """
     _put_database(folder)
     environment = Environment(folder, timings=timings, settings=settings, spawn=spawn_bot(), roles=roles)

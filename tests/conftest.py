@@ -3,11 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+import tests.bytecode  # noqa: F401  # before all that it is for
+
+# isort: split
 from tests.postgresql import PostgresqlServer, run_server
+from tests.schedule import Schedule, rank
 from tests.store.databases import create_database
 
 # The state machines and property tests run often with few examples; `thorough` is for a look by hand.
@@ -20,6 +25,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 def postgresql_server() -> Iterator[PostgresqlServer]:
     with run_server() as server:
         yield server
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
+    return Schedule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -73,9 +73,7 @@ async def test_an_unknown_model_is_explained(mia: Person, pictures: Channel) -> 
         assert "\n" not in await private_text(await mia.use_command(pictures, "run", {"model": model}), sentence)
 
 
-async def test_autocomplete_answers_every_key_press(
-    environment: Environment, mia: Person, pictures: Channel
-) -> None:
+async def test_autocomplete_answers_every_key_press(environment: Environment, mia: Person, pictures: Channel) -> None:
     first = await mia.autocomplete(pictures, "run", {}, "model")
     assert "fofr/consistent-character" in choice_values(first)
     for typed in ("up", "upsc"):

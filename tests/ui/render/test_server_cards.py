@@ -57,6 +57,7 @@ def block(number: int) -> BlockRow:
     return BlockRow(user_id=10**18 + number, by_id=MIA, reason="r" * 200, created_at=T0, expires_at=T0)
 
 
+LONG_LISTS = {"commands": {name: {"channels": list(range(10**18, 10**18 + 25))} for name in NAMES}}
 CHANGES = [
     ServerChange(
         guild_id=SERVER,
@@ -65,7 +66,7 @@ CHANGES = [
         by_id=MIA,
         subject_id=None,
         before={},
-        after={"commands": {name: {"channels": list(range(10**18, 10**18 + 25))} for name in NAMES}},
+        after=LONG_LISTS,
         changed_at=T0,
     )
     for number in range(500)
