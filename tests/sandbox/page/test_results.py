@@ -63,4 +63,4 @@ async def test_a_song_has_a_player_below_its_card(driver: PageDriver, environmen
     await expect(card.locator("audio, .file")).to_have_count(0)
     player = driver.messages.last
     await expect(player.locator("audio")).to_be_visible()
-    await expect(player).to_contain_text("run-01.wav")
+    await expect(player).to_contain_text("singer-01.wav")
