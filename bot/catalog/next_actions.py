@@ -160,18 +160,21 @@ def find_seed_field(layout: OptionLayout) -> Field | None:
     )
 
 
-def find_try_on_command(commands: Iterable[Command], *, own: Command | None) -> Command | None:
+def find_try_on_command(
+    commands: Iterable[Command], *, own: Command | None, preferred: str | None = None
+) -> Command | None:
     """Return the command that does with a person's own picture what ``own``, which made a result, did; None without.
 
-    That is the same model if it takes an image, else the command that edits images with words, else the first that
-    makes something of an image and a prompt.
+    That is the same model if it takes an image, else the one that the person prefers, else the command that edits
+    images with words, else the first that makes something of an image and a prompt.
     """
     if own is not None and own.layout.image_field is not None:
         return own
     takes_both = [one for one in find_image_commands(commands) if one.layout.prompt_field is not None]
     editing = [one for one in takes_both if one.role is CommandRole.EDIT]
     drawing = [one for one in takes_both if one.role is None and contains_files(one.output_schema)]
-    return next(iter((*editing, *drawing)), None)
+    chosen = [one for one in takes_both if one.name == preferred and contains_files(one.output_schema)]
+    return next(iter((*chosen, *editing, *drawing)), None)
 
 
 def try_on_values(command: Command, run_input: Mapping[str, Any]) -> dict[str, Any]:

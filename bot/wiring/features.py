@@ -83,7 +83,7 @@ def _model_cogs(core: Core, starts: StartParts) -> Iterator[commands.Cog]:
     if starts.access.is_any_model_offered:
         yield RunCommand(forms=forms, autocomplete=autocomplete, access=starts.access, any_model=core.settings.run_any)
     yield UseAsSubject(client, catalog=catalog, starter=starts.runs, personal=starts.personal, runs=runs)
-    yield TryOn(runs=runs, catalog=catalog, access=starts.access, starter=starts.runs)
+    yield TryOn(runs=runs, catalog=catalog, access=starts.access, starter=starts.runs, personal=starts.personal)
     flow = NextFlow(
         catalog=core.catalog,
         offers=core.offers,

@@ -27,6 +27,7 @@ from bot.ui.render.strings import RUN_DELETED
 from bot.ui.reuse import Reuse, decide_reuse
 from cogs.deferred_modal import open_modal
 from cogs.permissions import RunAccess, actor_of, check_reuse
+from cogs.personal_inputs import PersonalInputs
 from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
@@ -35,8 +36,11 @@ Interaction = discord.Interaction[Replicord]
 class TryOn(commands.Cog):
     """Opens the form for whoever presses; what they submit is a run of their own."""
 
-    def __init__(self, *, runs: Runs, catalog: Catalog, access: RunAccess, starter: RunStarter) -> None:
+    def __init__(
+        self, *, runs: Runs, catalog: Catalog, access: RunAccess, starter: RunStarter, personal: PersonalInputs
+    ) -> None:
         self._runs = runs
+        self._personal = personal
         self._catalog = catalog
         self._access = access
         self._starter = starter
@@ -71,7 +75,8 @@ class TryOn(commands.Cog):
                 own = await self._catalog.resolve_model(target)
         rules, actor = await self._access.load_rules(interaction), actor_of(interaction)
         may = own is not None and may_run(actor, own, rules)
-        command = find_try_on_command(self._catalog, own=own if may else None)
+        preferred = (await self._personal.get_preferences(actor.user_id)).command
+        command = find_try_on_command(self._catalog, own=own if may else None, preferred=preferred)
         if command is None:
             raise Refused(sentences.nothing_to_try(source.command))
         await self._access.decide(interaction, command=command.name, target=command.target)

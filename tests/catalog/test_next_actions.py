@@ -17,6 +17,7 @@ from bot.catalog.next_actions import (
     find_image_commands,
     find_offer,
     find_seed_field,
+    find_try_on_command,
     first_offers,
     list_image_offers,
     list_text_offers,
@@ -283,3 +284,19 @@ def test_a_real_model_takes_the_roles_that_its_schema_allows(path: Path, role: C
 def test_a_preferred_command_is_the_only_one(chosen: str | None, left: list[str]) -> None:
     offers = [NextOffer(NextAction.UPSCALE, name) for name in ("first", "second")]
     assert [offer.command for offer in prefer_command(offers, chosen)] == left
+
+
+@pytest.mark.parametrize(
+    ("own", "preferred", "found"),
+    [
+        (DRAW, None, "retouch"),
+        (DRAW, "collage", "collage"),
+        (COLLAGE, "retouch", "collage"),
+        (DRAW, "describe", "retouch"),
+        (None, "enhance", "retouch"),
+    ],
+)
+def test_trying_on_takes_the_model_then_a_preferred_one(own: Command | None, preferred: str | None, found: str) -> None:
+    command = find_try_on_command([DRAW, ENHANCE, COLLAGE, DESCRIBE, RETOUCH], own=own, preferred=preferred)
+    assert command is not None
+    assert command.name == found
