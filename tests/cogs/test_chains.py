@@ -199,7 +199,7 @@ async def test_a_server_rules_a_chain_by_its_name(environment: Environment, noah
     opened = await ada.use_command(pictures, "server rules")
     await private_text(opened, "Server rules")
     card = answered(opened)
-    await private_text(await ada.press(card, "Edit commands"), "Choose a command")
+    await private_text(await ada.press(card, "Edit commands"), "Every command, everywhere")
     form = await ada.choose(card, "Choose a command", ["/poster"])
     await private_text(await ada.submit(form, {"Offer it in this server": False}), "/poster")
     off = "/poster is switched off in this server."
