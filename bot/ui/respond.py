@@ -73,10 +73,10 @@ def explain_error(interaction: discord.Interaction[Any], error: BaseException) -
     if isinstance(cause, BudgetExceeded):
         return money.explain_budget(cause)
     if isinstance(cause, Restarting):
-        return strings.RESTARTING
+        return retranslate(strings.RESTARTING)
     if isinstance(cause, UserError):
         return cause.sentence
     if isinstance(cause, app_commands.CheckFailure):
-        return strings.NOT_ALLOWED
+        return retranslate(strings.NOT_ALLOWED)
     log.error("interaction_failed", interaction=interaction.id, exc_info=cause)
-    return strings.DATABASE_UNAVAILABLE if isinstance(cause, StoreError) else strings.UNEXPECTED_ERROR
+    return retranslate(strings.DATABASE_UNAVAILABLE if isinstance(cause, StoreError) else strings.UNEXPECTED_ERROR)

@@ -103,7 +103,7 @@ class PrivacyCommands(
         data, complete = await asyncio.to_thread(_to_json, stored, interaction.filesize_limit)
         await edit_response_with_file(
             interaction,
-            _EVERYTHING if complete else _WITHOUT_OUTPUTS,
+            retranslate(_EVERYTHING if complete else _WITHOUT_OUTPUTS),
             open_file=lambda: discord.File(io.BytesIO(data), filename="replicord-export.json"),
         )
 

@@ -44,6 +44,11 @@ def sentences(catalog: Catalog) -> Iterator[tuple[Message, Message]]:
                 yield message, translated
 
 
+def test_places_have_names() -> None:
+    unnamed = [message.id for message in SENTENCES if message.id and any("{}" in text for text in texts(message))]
+    assert unnamed == []
+
+
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_plural_form_is_there(language: str) -> None:
     catalog = CATALOGS[language]
