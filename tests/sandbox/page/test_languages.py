@@ -1,0 +1,30 @@
+"""Somebody whose Discord is in another language uses the bot at the page."""
+
+import pytest
+from playwright.async_api import expect
+
+from bot.language import _, use_language
+from tests.sandbox.page.page_driver import PageDriver
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+
+
+def said(language: str, sentence: str) -> str:
+    with use_language(language):
+        return _(sentence)
+
+
+async def test_answers_are_in_the_chosen_language(driver: PageDriver) -> None:
+    await driver.act_as("Noah")
+    language = driver.page.get_by_label("Language", exact=True)
+    await language.select_option("de")
+    try:
+        await driver.start_command("runs list")
+        listed = await driver.new_message_after(driver.send)
+        await expect(listed).to_contain_text(said("de", "Your runs"))
+        await driver.act_as("Mia")  # each person has a language of their own
+        await expect(language).to_have_value("en-US")
+        await driver.act_as("Noah")
+        await expect(language).to_have_value("de")
+    finally:
+        await language.select_option("en-US")
