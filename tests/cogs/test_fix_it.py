@@ -24,6 +24,28 @@ ME = Upload("me.png", draw_portrait())
 OTHER = Upload("other.png", draw_portrait())
 BROKEN = Upload("broken.png", ME.data[:200])
 GENERATE = "fofr/consistent-character"
+LOCKED = {
+    "owner": "someone",
+    "name": "locked",
+    "latest_version": {
+        "openapi_schema": {
+            "components": {
+                "schemas": {
+                    "Input": {
+                        "type": "object",
+                        "required": ["prompt", "api_key"],
+                        "properties": {
+                            "prompt": {"type": "string"},
+                            "api_key": {"type": "string"},
+                            "seed": {"type": "integer"},
+                        },
+                    },
+                    "Output": {"type": "string"},
+                }
+            }
+        }
+    },
+}
 SETTINGS = {
     "COMMANDS": f"generate={GENERATE},draw=black-forest-labs/flux-schnell,collage=sandbox/collage",
     "RUN_ANY": "everyone",
@@ -143,6 +165,8 @@ async def test_a_bad_character_name_is_given_back_as_text(
 async def test_a_full_quota_is_tried_again_with_one_press(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
+    made = answered(await mia.use_command(pictures, "draw", {"prompt": "before"}))
+    await reached(environment, lambda: over(made))
     environment.replicate.faults.add("slow-start", seconds=600, times=2)
     running = [answered(await mia.use_command(pictures, "draw", {"prompt": "slow"})) for _ in range(2)]
     await reached(environment, lambda: all("Cancel" in one.buttons for one in running))
@@ -150,6 +174,7 @@ async def test_a_full_quota_is_tried_again_with_one_press(
     waiting = await refusal(
         await mia.use_command(pictures, "generate", values), "You already have 2 runs", button="Try again"
     )
+    repeated = await refusal(await mia.press(made, "Again"), "You already have 2 runs", button="Try again")
     await mia.press(waiting, "Try again")
     await reached(environment, lambda: "You already have 2 runs" in waiting.text and waiting.edited_at is not None)
     before = billed(environment)
@@ -162,6 +187,8 @@ async def test_a_full_quota_is_tried_again_with_one_press(
     await fixed(environment, mia, waiting, started)
     assert billed(environment) == before + 1
     assert last_input(environment)["prompt"] == "a hat"
+    await fixed(environment, mia, repeated, await mia.press(repeated, "Try again"))
+    assert last_input(environment)["prompt"] == "before"
 
 
 async def test_edit_again_and_use_as_subject_give_back_too(
@@ -223,3 +250,20 @@ async def test_chains_and_what_comes_next_give_back(environment: Environment, mi
     assert "a sea" in json.dumps(form.modal)
     reply = await fixed(environment, mia, refused, await mia.submit(form, {"seed": "1"}))
     assert "poster" in reply.text
+
+
+async def test_a_key_is_kept_out_of_the_form_and_the_database(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    environment.replicate.add_model(LOCKED)
+    form = await mia.use_command(pictures, "run", {"model": "someone/locked"})
+    entered = {"prompt": "open", "api_key": "k-0123456789", "seed": "x"}
+    refused = await refusal(await mia.submit(form, entered), "whole number")
+    with closing(sqlite3.connect(environment.database_path, timeout=30)) as database:
+        rows = database.execute("SELECT * FROM refused_runs").fetchall()
+    assert "open" in str(rows)
+    assert "k-0123456789" not in str(rows)
+    form = await mia.press(refused, "Fix it")
+    assert "k-0123456789" not in json.dumps(form.modal)
+    await fixed(environment, mia, refused, await mia.submit(form, {"seed": "7"}))
+    assert last_input(environment)["api_key"] == "k-0123456789"
