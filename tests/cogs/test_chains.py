@@ -196,16 +196,10 @@ async def test_a_server_rules_a_chain_by_its_name(environment: Environment, noah
     await private_text(await noah.use_command(pictures, "server show"), "/poster")
     before = len(environment.replicate.predictions)
     ada = environment.discord.person("ada")
-<<<<<<< Updated upstream
     opened = await ada.use_command(pictures, "server rules")
     await private_text(opened, "Server rules")
     card = answered(opened)
     await private_text(await ada.press(card, "Edit commands"), "Every command, everywhere")
-=======
-    card = answered(await ada.use_command(pictures, "server rules"))
-    await reached(environment, lambda: "Edit commands" in card.buttons)
-    await private_text(await ada.press(card, "Edit commands"), "Commands")
->>>>>>> Stashed changes
     form = await ada.choose(card, "Choose a command", ["/poster"])
     await private_text(await ada.submit(form, {"Offer it in this server": False}), "/poster")
     off = "/poster is switched off in this server."
