@@ -16,7 +16,7 @@ def said(language: str, sentence: str) -> str:
 
 async def test_answers_are_in_the_chosen_language(driver: PageDriver) -> None:
     await driver.act_as("Noah")
-    language = driver.page.get_by_label("Language", exact=True)
+    language = driver.page.get_by_role("combobox", name="Language")
     await language.select_option("de")
     try:
         await driver.start_command("runs list")
