@@ -4,6 +4,7 @@ from typing import Any
 
 from discord import ui
 
+from bot.command_mentions import link_commands
 from bot.errors import UserError
 from bot.formatting import clean_text, truncate_utf16
 from bot.limits import TEXT_CHARS
@@ -24,7 +25,7 @@ class NotStarted(UserError):
 def not_started_card(sentence: str, error: NotStarted) -> ui.LayoutView:
     """Return the refusal with its button. It works for as long as what was entered is stored."""
     row: ui.ActionRow[Any] = ui.ActionRow(error.button)
-    text = truncate_utf16(clean_text(sentence), TEXT_CHARS)
+    text = link_commands(truncate_utf16(clean_text(sentence), TEXT_CHARS), chars=TEXT_CHARS)
     view = ui.LayoutView(timeout=None)
     view.add_item(ui.Container(ui.TextDisplay(text), row, accent_colour=_RED))
     return view
