@@ -16,7 +16,7 @@ from bot.ui.render.payloads import Component
 
 _VERSION_CHARS: Final = 16
 _NEWEST: Final = "newest"
-_SUBJECT_CHARS: Final = 90  # of Discord's 100 for a custom id
+_SUBJECT_CHARS: Final = 85  # of Discord's 100 for a custom id
 
 
 class Action(StrEnum):

@@ -13,6 +13,7 @@ from bot.catalog.search import ModelSummary
 from bot.command_mentions import mention_command
 from bot.formatting import SEPARATOR, format_large_number, join_facts
 from bot.language import _, ngettext, retranslate
+from bot.limits import CHOICE_CHARS
 from bot.options.text import describe_inputs
 from bot.outputs.output_schema import describe_output
 from bot.runs import OWN_MODEL, is_served
@@ -60,12 +61,18 @@ def search_card(
         _("Models for {title}").format(title=title),
         [Entry(text=_summary_text(summary), image=summary.cover_url) for summary in results[:_RESULTS_SHOWN]],
         footer=f"-# {retranslate(_INFO_HINT)}",
-        selects=[
-            ModelSelect(action, models)
-            for action, allowed in ((ModelAction.TRY, can_try), (ModelAction.ADD, can_add))
-            if (models := [summary.model for summary in results[:_RESULTS_SHOWN] if summary.model in allowed])
-        ],
+        selects=[*_model_select(ModelAction.TRY, results, can_try), *_model_select(ModelAction.ADD, results, can_add)],
     )
+
+
+def _model_select(
+    action: ModelAction, results: Sequence[ModelSummary], allowed: Collection[str]
+) -> Iterator[ModelSelect]:
+    """Yield the select for one of the results, if there is one whose name fits into it."""
+    names = [summary.model for summary in results[:_RESULTS_SHOWN]]
+    models = [name for name in dict.fromkeys(names) if name in allowed and len(name) <= CHOICE_CHARS]
+    if models:
+        yield ModelSelect(action, models)
 
 
 def info_card(
