@@ -110,7 +110,7 @@ def plan_steps(chain: Chain, options: ParsedOptions) -> tuple[StepPlan, ...]:
     first = chain.steps[0].command
     *between, last = chain.steps[1:]
     return (
-        _plan(first, options),
+        plan_step(first, options),
         *(_plan_later(step, options.prompt, is_last=False) for step in between),
         _plan_later(last, options.prompt, is_last=True),
     )
@@ -137,13 +137,14 @@ def _plan_later(step: ChainStep, prompt: str | None, *, is_last: bool) -> StepPl
         values[asks] = prompt
     options = parse_options(layout, values)
     accepted = layout.field(picture)
-    plan = _plan(step.command, options)
+    plan = plan_step(step.command, options)
     return replace(
         plan, picture=layout.names.get(picture, picture), accepts=accepted.accepts if accepted is not None else ()
     )
 
 
-def _plan(command: Command, options: ParsedOptions) -> StepPlan:
+def plan_step(command: Command, options: ParsedOptions) -> StepPlan:
+    """Return what a run of the command with these options asks for."""
     return StepPlan(
         command=command.name,
         target=str(command.target),

@@ -19,6 +19,7 @@ from bot.money.prices import NO_PRICES, Price, PriceTable
 from bot.runs.outcome import FailureCode, Outcome
 from bot.store.errors import StoreError
 from bot.store.models import Run, RunState
+from bot.store.run_chain import StepPlan
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class PricedRun:
     outputs: int | None
 
     @classmethod
-    def of(cls, run: Run) -> "PricedRun":
+    def of(cls, run: Run | StepPlan) -> "PricedRun":
         return cls(command=run.command, target=run.target, input=run.input, outputs=run.expected)
 
     @property

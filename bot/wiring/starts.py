@@ -22,6 +22,7 @@ from cogs.personal_inputs import PersonalInputs
 from cogs.presets.published import PublishedPresets
 from cogs.reply_places import ReplyPlaces
 from cogs.server.threads import ResultThreads
+from cogs.start_builder import StartBuilder
 from cogs.start_run import RunStarter
 
 
@@ -46,35 +47,26 @@ class StartParts:
             clock=core.clock,
             new_id=new_id,
         )
-        inputs, places = _build_input_reader(core, http), ReplyPlaces(ResultThreads(store.servers))
-        self.runs = RunStarter(
+        builder = StartBuilder(
             core.engine,
-            runs=store.runs,
-            access=self.access,
-            inputs=inputs,
+            inputs=_build_input_reader(core, http),
             personal=self.personal,
-            places=places,
+            places=ReplyPlaces(ResultThreads(store.servers)),
             refused=self.refused,
-            clock=core.clock,
-            new_id=new_id,
             pricing=core.pricing,
             ask_above=settings.ask_above,
+            clock=core.clock,
+            new_id=new_id,
         )
+        self.runs = RunStarter(builder, runs=store.runs, access=self.access)
         self.chains = ChainParts(
             settings.chains,
-            engine=core.engine,
             store=store,
             catalog=catalog,
+            builder=builder,
             access=self.access,
-            inputs=inputs,
-            personal=self.personal,
-            places=places,
-            refused=self.refused,
-            pricing=core.pricing,
-            ask_above=settings.ask_above,
             editors=core.editors,
             clock=core.clock,
-            new_id=new_id,
         )
         self.mentions = CommandMentions()
         sync = CommandSync(client, key_value=store.key_value, guild=settings.command_guild, mentions=self.mentions)

@@ -69,7 +69,7 @@ from cogs.server.forms import (
     check_blockable,
 )
 from cogs.server.log import ServerLog
-from cogs.start_run import budget_limits
+from cogs.start_builder import budget_limits
 
 Interaction = discord.Interaction[Replicord]
 

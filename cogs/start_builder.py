@@ -1,0 +1,291 @@
+"""What every start of a run needs: its inputs, the question about its cost, a place in Discord, and its row.
+
+A run is started as a plan of one step; a chain as one of several, of which the first becomes a run.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import discord
+
+from bot.characters.placement import Placement, restore_written
+from bot.client import Replicord
+from bot.clock import Clock
+from bot.errors import BadOption
+from bot.formatting import join_facts
+from bot.language import retranslate, use_language
+from bot.media.types import InputFile, Media, StoredFile
+from bot.money.budgets import BudgetLimit, Owner, Period, Scope, budget_key
+from bot.options.files import AttachedFile, RemoteFile, WebFile
+from bot.options.form import FilledForm, build_form, restore_values
+from bot.options.layout import OptionLayout
+from bot.options.parse import ParsedOptions, parse_options
+from bot.options.visibility import take_visibility
+from bot.rules.decide import RunTerms
+from bot.runs import Run, RunState, is_served
+from bot.runs.engine import Engine
+from bot.runs.pricing import PricedRun, Pricing
+from bot.store.models import RunParent, repeat_run
+from bot.store.preferences import Preferences
+from bot.store.quota import ServerQuota
+from bot.store.run_chain import RunChain, StepPlan
+from bot.ui.first_response import send_modal
+from bot.ui.modals import Answers, FormModal
+from bot.visibility import Visibility, stricter_visibility
+from cogs.cost_question import Answer, ask_about_cost
+from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper, Values
+from cogs.input_reader import InputReader
+from cogs.permissions import actor_of
+from cogs.personal_inputs import PersonalInputs
+from cogs.reply_places import ReplyPlaces
+
+Interaction = discord.Interaction[Replicord]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenInputs:
+    """What a person gave to a command; ``chosen`` is who shall see the result, None if they did not say.
+
+    ``values`` go by option name and are as they were given, but for ``chosen``.
+    """
+
+    layout: OptionLayout
+    values: Mapping[str, Any]
+    chosen: Visibility | None
+    placement: Placement
+    options: ParsedOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPlan:
+    """What is decided about a start: what it asks its models for, what the server says, and who sees the result.
+
+    ``chain`` is the name of the chain that has the ``steps``, None for a run of one step.
+    """
+
+    steps: tuple[StepPlan, ...]
+    terms: RunTerms
+    visibility: Visibility
+    chain: str | None = None
+    parent: RunParent | None = None
+
+
+class StartBuilder:
+    """Takes a start from what a person gave to the engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        inputs: InputReader,
+        personal: PersonalInputs,
+        places: ReplyPlaces,
+        refused: RefusedRunKeeper,
+        pricing: Pricing,
+        ask_above: int | None,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        """``ask_above``: what will cost more, in micro-dollars, is started after a question; None for never."""
+        self._engine = engine
+        self._inputs = inputs
+        self.personal = personal
+        self.refused = refused
+        self._places = places
+        self._pricing = pricing
+        self._ask_above = ask_above
+        self._clock = clock
+        self._new_id = new_id
+
+    async def read_inputs(
+        self,
+        interaction: Interaction,
+        attempt: Attempt,
+        values: Values,
+        *,
+        layout: OptionLayout,
+        preferences: Preferences,
+    ) -> GivenInputs:
+        """Return the values with what the person has of their own, parsed; raise UserError. Nothing is downloaded."""
+        values = attempt.values = await self.personal.recall_prompt(interaction, layout, attempt.read(values))
+        values, chosen = take_visibility(layout, values)
+        placement = await self.personal.place(interaction, layout, values, chosen=preferences)
+        try:
+            options = parse_options(layout, placement.values, fetch_addresses=is_served(attempt.target))
+        except BadOption as error:
+            if not placement.notes:
+                raise
+            # What is missing may be the picture of a name that is no character's.
+            raise BadOption(error.option, "\n".join([error.sentence, *placement.notes])) from error
+        return GivenInputs(layout=layout, values=values, chosen=chosen, placement=placement, options=options)
+
+    async def find_cost_to_confirm(self, steps: Sequence[StepPlan], *, times: int = 1) -> int | None:
+        """Return what the steps cost together, so many times, if that has to be asked about first; None if not.
+
+        In micro-dollars. Refused if a price is not known, and has to be.
+        """
+        costs = [(await self._pricing.expect(PricedRun.of(step))).cost or 0 for step in steps]
+        total = sum(costs) * times
+        return None if self._ask_above is None or total <= self._ask_above else total
+
+    async def asks_about_cost(
+        self, interaction: Interaction, steps: Sequence[StepPlan], *, run_it: Answer, change_it: Answer | None = None
+    ) -> bool:
+        """Return whether a question about the cost was asked; Refused if a price is not known, and has to be."""
+        cost = await self.find_cost_to_confirm(steps)
+        if cost is None:
+            return False
+        await ask_about_cost(interaction, cost, run_it=run_it, change_it=change_it)
+        return True
+
+    async def open_form(
+        self,
+        interaction: Interaction,
+        *,
+        given: GivenInputs,
+        title: str,
+        start: Callable[[Interaction, FilledForm], Awaitable[object]],
+    ) -> None:
+        """Open the form of the same inputs; what was attached stays unless it is replaced."""
+        files = [_as_given(file) for file in given.options.files]
+        written = given.placement.describe_written(given.options.input, given.options.files)
+        values = restore_written(restore_values(given.layout, given.options.input, files), written, files)
+        form = build_form(given.layout, values)
+
+        async def submit(answer: Interaction, answers: Answers) -> None:
+            await start(answer, form.fill(answers))
+
+        await send_modal(interaction, FormModal(form, title=title, submitted=submit))
+
+    async def start(self, interaction: Interaction, given: GivenInputs, plan: StartPlan) -> Run:
+        """Acknowledge the interaction, download the files and start the first step; raise UserError."""
+        response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
+        run_id, author_id = self._new_id(), interaction.user.id
+        async with (
+            self._engine.hold_place(run_id, author_id, server=server_quota(plan.terms)),
+            self._inputs.read(interaction.client, given.options, owner=author_id) as files,
+            self._places.open(interaction, response) as place,
+        ):
+            step, placement = plan.steps[0], given.placement
+            run = Run(
+                id=run_id,
+                command=step.command,
+                target=step.target,
+                author_id=author_id,
+                author_name=interaction.user.display_name,
+                place=place,
+                input=step.input,
+                prompt=next(iter(placement.prompt.values()), step.prompt),
+                summary=join_facts(*placement.names, step.summary),
+                notes=_translate_notes((*placement.notes, *files.notes), place.language),
+                output_schema=step.output_schema,
+                expected=step.expected,
+                state=RunState.RESERVED,
+                created_at=self._clock.now(),
+                parent=plan.parent,
+                visibility=plan.visibility,
+                checker=_choose_checker(plan.terms, step.command),
+                written=placement.describe_written(step.input, given.options.files),
+                characters={character.id: character.owner_id for character in placement.characters},
+            )
+            return await self._start(interaction, run, plan, files.media, thumbnail=files.thumbnail)
+
+    async def start_again(
+        self, interaction: Interaction, run: Run, files: Sequence[StoredFile], plan: StartPlan
+    ) -> Run:
+        """Acknowledge the interaction and start a run that asks for the same as ``run``; raise UserError."""
+        run_id, author_id = self._new_id(), interaction.user.id
+        async with AsyncExitStack() as stack:
+            # A refusal is the first response: one that follows a public message would answer to a deleted one.
+            server = server_quota(plan.terms)
+            await stack.enter_async_context(self._engine.hold_place(run_id, author_id, server=server))
+            response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
+            place = await stack.enter_async_context(self._places.open(interaction, response))
+            step = plan.steps[0]
+            repeated = repeat_run(
+                run,
+                id=run_id,
+                author_id=author_id,
+                author_name=interaction.user.display_name,
+                place=place,
+                input=step.input,
+                notes=(),
+                expected=step.expected,
+                created_at=self._clock.now(),
+                parent=run.parent,
+                visibility=plan.visibility,
+                checker=_choose_checker(plan.terms, step.command),
+                written=run.written,
+                characters=run.characters,
+            )
+            return await self._start(interaction, repeated, plan, files)
+
+    async def _start(
+        self,
+        interaction: Interaction,
+        run: Run,
+        plan: StartPlan,
+        files: Sequence[InputFile],
+        *,
+        thumbnail: Media | str | None = None,
+    ) -> Run:
+        server, limits = server_quota(plan.terms), budget_limits(plan.terms, run.author_id)
+        if plan.chain is not None:
+            chain = RunChain(
+                id=run.id,
+                name=plan.chain,
+                number=1,
+                steps=plan.steps,
+                prompt=run.prompt,
+                began_at=run.created_at,
+                server=server,
+                limits=limits,
+            )
+            run = replace(run, chain=chain)
+        roles = actor_of(interaction).roles
+        return await self._engine.start(
+            run, files=files, thumbnail=thumbnail, server=server, limits=limits, roles=roles
+        )
+
+
+def default_visibility(of_command: Visibility, preferences: Preferences) -> Visibility:
+    """Return who sees a run of which nothing else was said: the person's choice, but no more than the command shows."""
+    chosen = next((one for one in Visibility if one.value == preferences.visibility), None)
+    return of_command if chosen is None else stricter_visibility(chosen, of_command)
+
+
+def server_quota(terms: RunTerms) -> ServerQuota | None:
+    """Return the server's own limits of runs, None if it has none for the person."""
+    limits = terms.limits
+    if terms.guild_id is None or (limits.at_once is None and limits.per_day is None):
+        return None
+    return ServerQuota(guild_id=terms.guild_id, at_once=limits.at_once, per_day=limits.per_day)
+
+
+def budget_limits(terms: RunTerms, author_id: int) -> tuple[BudgetLimit, ...]:
+    """Return what the server lets the person spend there in a month, by their roles."""
+    amount = terms.limits.month_micro_dollars
+    if terms.guild_id is None or amount is None:
+        return ()
+    key = budget_key(Scope.MEMBER, terms.guild_id, author_id)
+    return (BudgetLimit(key=key, period=Period.MONTH, amount=amount, owner=Owner.RULES),)
+
+
+def _translate_notes(notes: Iterable[str], language: str) -> tuple[str, ...]:
+    """Return notes, made while an interaction was read, in the language of the card that they stand on."""
+    with use_language(language):
+        return tuple(map(retranslate, notes))
+
+
+def _choose_checker(terms: RunTerms, command: str) -> str | None:
+    """Return the command that looks at the pictures of a run; one that looks at pictures is not looked at itself."""
+    return None if terms.checker == command else terms.checker
+
+
+def _as_given(file: InputFile | AttachedFile) -> InputFile | RemoteFile | str:
+    """Return a file as a person gave it: one from the web is its address."""
+    if not isinstance(file, AttachedFile):
+        return file
+    return file.source.url if isinstance(file.source, WebFile) else file.source
