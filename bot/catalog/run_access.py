@@ -128,10 +128,12 @@ def _check_offer(actor: Actor, request: RunRequest, command: Command) -> None:
 
 
 def _explain_refusal(request: RunRequest) -> str:
-    only = "You can only run models that have a command here. See them with /models list."
     if request.command == ANY_MODEL:
-        return only
-    return f"/{request.command} no longer runs {request.target.model}. {only}"
+        return _("You can only run models that have a command here. See them with /models list.")
+    return _(
+        "/{command} no longer runs {model}. "
+        "You can only run models that have a command here. See them with /models list."
+    ).format(command=request.command, model=request.target.model)
 
 
 def _apply_rules(run_input: Mapping[str, Any], command: Command | None, hidden: Iterable[str]) -> Mapping[str, Any]:
@@ -176,7 +178,7 @@ def _fixed_defaults(command: Command) -> Iterator[tuple[str, Any]]:
 
 
 def _format_number(number: float) -> str:
-    return f"{number:.15g}" if number < _SHOWN_BELOW else "a far larger number"
+    return f"{number:.15g}" if number < _SHOWN_BELOW else _("a far larger number")
 
 
 def _numbers(value: Any) -> Iterator[int | float]:

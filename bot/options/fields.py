@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from jsonschema.protocols import Validator
 
+from bot.language import _
 from bot.limits import SCHEMA_INPUTS
 from bot.options.files import read_accepted_types
 from bot.options.schema import (
@@ -101,7 +102,9 @@ def read_fields(openapi_schema: Mapping[str, Any]) -> tuple[Field, ...]:
     if not isinstance(properties, Mapping):
         return ()
     if len(properties) > SCHEMA_INPUTS:
-        raise SchemaTooComplex(f"This model has more than {SCHEMA_INPUTS} inputs, too many for a command.")
+        raise SchemaTooComplex(
+            _("This model has more than {count} inputs, too many for a command.").format(count=SCHEMA_INPUTS)
+        )
     required = schema.get("required")
     required_names = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
     parts = [(name, part if isinstance(part, Mapping) else {}) for name, part in properties.items()]

@@ -377,7 +377,7 @@ def _make_file_part(field: Field, key: str, label: str, description: str, *, has
 
 def _list_choices(field: Field) -> tuple[Choice, ...]:
     if field.kind is FieldKind.BOOLEAN:
-        return (Choice("On", "true", True), Choice("Off", "false", False))  # noqa: FBT003 - the model's own values
+        return (Choice(_("On"), "true", True), Choice(_("Off"), "false", False))  # noqa: FBT003 - the model's own values
     is_listable = field.choices and not field.is_list and not field.allows_custom
     return make_choices(field.choices) if is_listable and len(field.choices) <= CHOICES_PER_OPTION else ()
 

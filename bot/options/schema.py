@@ -14,6 +14,7 @@ from referencing.exceptions import Unresolvable
 
 from bot.errors import UserError
 from bot.formatting import replace_surrogates
+from bot.language import _
 from bot.limits import (
     OUTPUT_SCHEMA_NODES,
     OUTPUT_SCHEMA_VALUES,
@@ -51,7 +52,7 @@ def read_input_schema(openapi_schema: Mapping[str, Any]) -> dict[str, Any]:
     inliner = _Inliner(openapi_schema, nodes=SCHEMA_NODES, values=SCHEMA_VALUES)
     inlined = inliner.inline_component("Input")
     if inliner.nodes_left < 0:
-        raise SchemaTooComplex("This model's inputs are too complex for a command.")
+        raise SchemaTooComplex(_("This model's inputs are too complex for a command."))
     return inlined
 
 
