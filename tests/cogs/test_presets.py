@@ -64,6 +64,11 @@ async def test_a_preset_keeps_inputs_and_takes_new_words(
     assert last_input(environment)["aspect_ratio"] == "16:9"
     assert last_input(environment)["seed"] == 7
     form = await mia.use_command(pictures, "preset use", {"name": "water"})
+    refused = await mia.submit(form, {"Prompt": " "})
+    await private_text(refused, "is required")
+    assert refused.message is not None
+    given_back = await mia.press(refused.message, "Fix it")
+    assert "16:9" in json.dumps(given_back.modal), "what the preset keeps is there, too"
     await finished(environment, await mia.submit(form, {"Prompt": "a bird"}))
     assert last_input(environment)["prompt"] == "a bird, watercolor"
     shown = await mia.use_command(pictures, "preset show", {"name": "Water"})
