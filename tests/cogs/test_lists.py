@@ -91,6 +91,16 @@ async def test_a_result_without_a_picture_is_tried_with_edit(
     assert "Try it on me" not in text.buttons
 
 
+async def test_a_private_result_is_tried_in_private(environment: Environment, mia: Person, pictures: Channel) -> None:
+    result = await result_of(environment, mia, pictures, "draw", prompt="my secret hat", visibility="private")
+    opened = await mia.press(result, "Try it on me")
+    assert filled_in(opened)["Prompt"] == "my secret hat"
+    tried = answered(await mia.submit(opened, {"Your picture": [ME]}))
+    await reached(environment, lambda: over(tried))
+    assert tried.ephemeral
+    assert all("secret" not in message.text for message in pictures.messages.values() if not message.ephemeral)
+
+
 async def test_one_rule_says_who_may_repeat_what(
     environment: Environment, mia: Person, noah: Person, pictures: Channel
 ) -> None:
