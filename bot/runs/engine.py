@@ -157,7 +157,7 @@ class Engine:
                 workers=workers,
             )
 
-        self._services = BackendServices(backends, build_services)
+        self._services = BackendServices(map(build_services, backends))
         self._orphans = OrphanCanceller(runs=runs, backends=backends)
         self._active: dict[str, ActiveRun] = {}
         self._cancels = Cancels(runs, self._active, clock=clock, policy=policy)

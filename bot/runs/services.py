@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.backends.backend import Backend, Backends, Places
+from bot.backends.backend import Backend, Places
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem, OutputItem
@@ -69,22 +69,19 @@ class RunServices:
 class BackendServices:
     """The services of each backend, and what depends on which one a run has."""
 
-    def __init__(self, backends: Backends, build: Callable[[Backend], RunServices]) -> None:
-        self._backends = backends
-        self._services = {backend.name: build(backend) for backend in backends}
+    def __init__(self, services: Iterable[RunServices]) -> None:
+        self._services = tuple(services)
 
     def of(self, run: Run) -> RunServices:
         """Return what a run works with. Without its backend a run ends or is delivered, for which any will do."""
-        if not self._has_backend(run):
-            return next(iter(self._services.values()))
-        return self._services[self._backends.of(run.target).name]
+        return self._find(run) or self._services[0]
 
     def next_step(self, run: Run, now: datetime) -> RecoveryStep:
         """Return the next step of a run after a restart, with regard to its backend."""
-        if not self._has_backend(run):
+        services = self._find(run)
+        if services is None:
             over = run.state.terminal or run.delivered_at is not None
             return next_step(run, now, expire_after=timedelta.max) if over else RecoveryStep.RETIRE
-        services = self.of(run)
         waits = isinstance(services.backend.pace, Places) or services.policy.waits_for_own
         expire_after = services.policy.place_wait if waits else services.policy.deadline
         return next_step(run, now, expire_after=expire_after)
@@ -92,20 +89,21 @@ class BackendServices:
     def occupy_places(self, runs: Iterable[Run]) -> None:
         """Let every run that has a prediction, or may have one, occupy its place before others start."""
         for run in runs:
-            if run.sent_at is not None and not run.state.terminal and self._has_backend(run):
-                self.of(run).create_queue.occupy(run.id)
+            services = self._find(run)
+            if services is not None and run.sent_at is not None and not run.state.terminal:
+                services.create_queue.occupy(run.id)
 
     def count(self, runs: Sequence[Run]) -> dict[str, tuple[int, int]]:
         """Return how many runs are queued, and how many of ``runs`` there are, by the name of their backend."""
         return {
-            name: (len(services.create_queue), sum(services.backend.serves(run.target) for run in runs))
-            for name, services in self._services.items()
+            one.backend.name: (len(one.create_queue), sum(one.backend.serves(run.target) for run in runs))
+            for one in self._services
         }
 
     async def close_queues(self) -> None:
         """End every wait in a create queue."""
-        for services in self._services.values():
+        for services in self._services:
             await services.create_queue.close()
 
-    def _has_backend(self, run: Run) -> bool:
-        return any(backend.serves(run.target) for backend in self._backends)
+    def _find(self, run: Run) -> RunServices | None:
+        return next((one for one in self._services if one.backend.serves(run.target)), None)
