@@ -135,12 +135,6 @@ def retranslate(sentence: str) -> str:
     )
 
 
-def load_languages() -> None:
-    """Read all translations, which takes a quarter of a second; else each is read when it is first spoken."""
-    for language in _NAMES:
-        _load(language)
-
-
 @cache
 def _load(language: str) -> standard.NullTranslations:
     file = _FOLDER / f"{language}.po"
