@@ -18,6 +18,7 @@ from bot.store import creations, full_text, gallery, queries, transitions
 from bot.store.database import Database
 from bot.store.models import Run
 from bot.store.money_privacy import count_spending, erase_spending, export_spending
+from bot.store.notifications import Message, notify
 from bot.store.refused_runs import count_refused_runs, erase_refused_runs, export_refused_runs
 from bot.store.saved_chains import count_chains, erase_chains, export_chains
 from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
@@ -197,6 +198,7 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     connection.execute(_DELETE_FAVOURITES, {"person": author_id})
     gallery.recount_stars(connection, starred)
     creations.erase(connection, author_id)
+    notify(connection, Message.PREFERENCES, str(author_id))
     erase_chains(connection, author_id)
     erase_refused_runs(connection, author_id)
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount

@@ -237,6 +237,7 @@ def _privacy_cog(core: Core, starts: StartParts) -> commands.Cog:
         on_replicate=bool(core.settings.replicate_token),
         wake_keeper=core.library.keeper.wake,
         published=starts.presets,
+        languages=core.languages,
         clock=core.clock,
         forget_refused=starts.refused.forget_person,
     )

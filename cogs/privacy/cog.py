@@ -41,6 +41,7 @@ from bot.ui.render.privacy import (
 )
 from bot.ui.render.refused_runs import describe_refused_runs
 from bot.ui.requests import REQUEST_ERRORS, send_request
+from bot.ui.spoken_language import ChosenLanguages
 from cogs.presets.published import PublishedPresets
 
 Interaction = discord.Interaction[Replicord]
@@ -73,6 +74,7 @@ class PrivacyCommands(
         on_replicate: bool,
         wake_keeper: Callable[[], None],
         published: PublishedPresets,
+        languages: ChosenLanguages,
         clock: Clock,
         forget_refused: Callable[[int], Awaitable[None]],
     ) -> None:
@@ -83,6 +85,7 @@ class PrivacyCommands(
         self._gallery = gallery
         self._wake_keeper = wake_keeper
         self._published = published
+        self._languages = languages
         self._forget_refused = forget_refused
         self._keep = keep
         self._on_replicate = on_replicate
@@ -144,6 +147,7 @@ class PrivacyCommands(
         """Erase a person's data, and with ``messages`` what the bot sent about it; return what was done."""
         erased = await self._runs.erase(interaction.user.id, messages=messages)
         await self._forget_refused(interaction.user.id)
+        await self._languages.reload(interaction.user.id)
         if messages:
             await self._clear_direct_messages(interaction.user)
         self._wake_keeper()

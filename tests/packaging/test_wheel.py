@@ -69,7 +69,12 @@ def test_the_wheel_contains_all_data_files(wheel: Path) -> None:
     files = [path for package in ("bot", "cogs", "sandbox") for path in (ROOT / package).rglob("*") if path.is_file()]
     wanted = {str(path.relative_to(ROOT)) for path in files if path.suffix in (*DATA, ".py")}
     assert wanted - packed == set()
-    assert {suffix for suffix in DATA if any(name.endswith(suffix) for name in packed)} >= {".toml", ".po", ".json", ".html"}
+    assert {suffix for suffix in DATA if any(name.endswith(suffix) for name in packed)} >= {
+        ".toml",
+        ".po",
+        ".json",
+        ".html",
+    }
     strange = {path.suffix for path in files} - {*DATA, ".py", ".pyc"}
     assert strange == set(), "package data of a kind that pyproject.toml does not list"
     assert not any(name.startswith(("tests", "benchmarks")) for name in packed)

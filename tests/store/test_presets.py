@@ -92,6 +92,8 @@ async def test_presets_and_choices_are_exported_and_erased(store: Store) -> None
 async def test_choices_are_replaced_and_taken_back(store: Store) -> None:
     await store.preferences.put(MIA, Preferences(command="draw", visibility="private"))
     await store.preferences.put(MIA, Preferences(language="de"))
+    await store.preferences.put(BOB, Preferences(command="draw"))
     assert await store.preferences.get(MIA) == Preferences(language="de")
+    assert await store.preferences.list_languages() == {MIA: "de"}
     await store.preferences.put(MIA, NO_PREFERENCES)
     assert (await store.runs.export(MIA))["preferences"] == {}
