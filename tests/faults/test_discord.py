@@ -172,7 +172,7 @@ async def test_without_reactions_the_button_cancels(shared_bot: BotUnderTest) ->
         assert not run.message.reaction_users("❌")
         await shared_bot.mia.press(run.message, "Cancel")
         await run.assert_consistent("canceled")
-        assert run.card_text.count("I don't have permission to add reactions here") == 1
+        assert "permission to add reactions" not in run.card_text  # there is nothing to stop any more
     finally:
         shared_bot.discord.faults.allow_permission(channel, Permission.ADD_REACTIONS)
 
@@ -316,7 +316,7 @@ async def out_of_reach(bot: BotUnderTest, *, images: int) -> StartedRun:
     ("who", "button", "answer"),
     [
         ("mia", "Details", "Details"),
-        ("noah", "Details", "can see this run's inputs"),
+        ("noah", "Details", "This run used"),
         ("mia", "Cancel", "already finished"),
         ("noah", "Cancel", "can stop this run"),
     ],
