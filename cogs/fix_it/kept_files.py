@@ -63,7 +63,7 @@ class KeptFiles:
     def __init__(self, root: Path, *, clock: Clock) -> None:
         self._root = root
         self._clock = clock
-        self._downloads: dict[str, asyncio.Task[None]] = {}
+        self._downloads: dict[Path, asyncio.Task[None]] = {}  # by the folder of the refused run
         self._arriving = 0  # bytes that are being downloaded
 
     async def close(self) -> None:
@@ -76,36 +76,38 @@ class KeptFiles:
 
     def keep(self, client: Replicord, person_id: int, refused_id: str, files: Mapping[int, RemoteFile]) -> None:
         """Begin to download files, by their numbers."""
-        before = self._downloads.get(refused_id)
+        folder = self._root / str(person_id) / refused_id
+        before = self._downloads.get(folder)
         task = asyncio.create_task(
-            self._download_all(client, self._root / str(person_id) / refused_id, files, before),
-            name=f"files of refused run {refused_id}",
+            self._download_all(client, folder, files, before), name=f"files of refused run {refused_id}"
         )
-        self._downloads[refused_id] = task
-        task.add_done_callback(lambda done: self._forget(refused_id, done))
+        self._downloads[folder] = task
+        task.add_done_callback(lambda done: self._forget(folder, done))
 
     async def find(self, person_id: int, refused_id: str, *, name: str, number: int, size: int) -> KeptFile | None:
         """Return a file that is kept, or arrives still; None if it is gone, or on another machine."""
-        path = self._root / str(person_id) / refused_id / str(number)
-        if refused_id not in self._downloads and not await asyncio.to_thread(path.is_file):
+        folder = self._root / str(person_id) / refused_id
+        path = folder / str(number)
+        if folder not in self._downloads and not await asyncio.to_thread(path.is_file):
             return None
-        return KeptFile(name, size, refused_id, number, path, lambda: self._wait(refused_id))
+        return KeptFile(name, size, refused_id, number, path, lambda: self._wait(folder))
 
     async def delete(self, person_id: int, refused_id: str | None = None) -> None:
         """Delete the files of a refused run, or of all of a person's."""
         person = self._root / str(person_id)
         folder = person if refused_id is None else person / refused_id
+        await cancel_and_wait([task for one, task in self._downloads.items() if folder in (one, one.parent)])
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _wait(self, refused_id: str) -> None:
-        while (task := self._downloads.get(refused_id)) is not None:
+    async def _wait(self, folder: Path) -> None:
+        while (task := self._downloads.get(folder)) is not None:
             await asyncio.wait({task})
 
-    def _forget(self, refused_id: str, task: asyncio.Task[None]) -> None:
-        if self._downloads.get(refused_id) is task:
-            del self._downloads[refused_id]
+    def _forget(self, folder: Path, task: asyncio.Task[None]) -> None:
+        if self._downloads.get(folder) is task:
+            del self._downloads[folder]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("files_not_kept", refused=refused_id, exc_info=error)
+            log.error("files_not_kept", refused=folder.name, exc_info=error)
 
     async def _download_all(
         self, client: Replicord, folder: Path, files: Mapping[int, RemoteFile], before: asyncio.Task[None] | None
@@ -116,19 +118,17 @@ class KeptFiles:
             await asyncio.to_thread(os.utime, folder)  # those of before stay as long as the new ones
         for number, file in files.items():
             size = file.size or DEFAULT_FILE_BYTES  # of a picture in a message it is not known
-            if not await asyncio.to_thread(self._make_room, folder, size):
-                log.info("file_not_kept", refused=folder.name, size=file.size)
-                continue
-            self._arriving += size
             try:
-                await self._download(client, file, folder / str(number), limit=size)
-            except (*REQUEST_ERRORS, UserError, OSError) as error:
+                if await asyncio.to_thread(self._make_room, folder, size):
+                    await self._download(client, file, folder / str(number), limit=size)
+                else:
+                    log.info("file_not_kept", refused=folder.name, size=file.size)
+            except (*REQUEST_ERRORS, UserError) as error:
                 log.info("file_not_kept", refused=folder.name, error=str(error))
-            finally:
-                self._arriving -= size
 
     async def _download(self, client: Replicord, file: RemoteFile, path: Path, *, limit: int) -> None:
         part = path.with_name(path.name + _PART)
+        self._arriving += limit
         await asyncio.to_thread(path.unlink, missing_ok=True)  # one of this number that could not be used
         try:
             if isinstance(file, KeptFile):
@@ -139,6 +139,7 @@ class KeptFiles:
             if size <= limit:
                 await asyncio.to_thread(part.rename, path)
         finally:
+            self._arriving -= limit
             await asyncio.to_thread(part.unlink, missing_ok=True)
 
     def _make_room(self, folder: Path, size: int) -> bool:
