@@ -11,6 +11,7 @@
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -192,11 +193,8 @@ async def _mark_sent(active: ActiveRun, services: RunServices) -> bool:
 
 
 async def _mark_unsent(active: ActiveRun, services: RunServices) -> None:
-    async def write() -> None:
-        await services.runs.mark_unsent(active.run.id)
-
     active.update_row(sent_at=None, webhook=None)
-    await active.pending.add(write)
+    await active.pending.add(partial(services.runs.mark_unsent, active.run.id))
 
 
 async def _create(

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 FAILURES_BEFORE_WARNING: Final = 2  # of writes of one run in a row; a single one may be a backup that takes a moment
 
-Write = Callable[[], Awaitable[None]]
+Write = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)

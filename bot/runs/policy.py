@@ -145,14 +145,15 @@ class PollLimiter:
     async def poll(self, prediction_id: str) -> Prediction:
         """Return the prediction as it is now; errors are those of the client."""
         # Before a slot is taken: waiting for the minute must not hold up others.
-        while (free_at := self._free_at(now := self._clock.monotonic())) > now:
+        while True:
+            now, limit = self._clock.monotonic(), self._own_part(self._policy.polls_per_minute)
+            free_at = self._window.free_at(now, limit=limit)
+            if free_at <= now:
+                break
             await self._clock.sleep(max(free_at - now, _SLEEP_MIN))
         self._window.record(now)
         async with self._slots:
             return await self._backend.get(prediction_id)
-
-    def _free_at(self, now: float) -> float:
-        return self._window.free_at(now, limit=self._own_part(self._policy.polls_per_minute))
 
     def _own_part(self, limit: int) -> int:
         return max(limit // self._count_processes(), 1)

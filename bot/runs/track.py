@@ -7,6 +7,7 @@ events: the stream, the next poll, and the cancel request once there is one.
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -215,12 +216,8 @@ class _Tracker:
 
     async def _record_start(self, prediction: Prediction) -> None:
         started_at, run_id = prediction.started_at or self._clock.now(), self._active.run.id
-
-        async def write() -> None:
-            await self._services.runs.mark_running(run_id, started_at=started_at)
-
         self._active.update_row(state=RunState.RUNNING, started_at=started_at)
-        await self._active.pending.add(write)
+        await self._active.pending.add(partial(self._services.runs.mark_running, run_id, started_at=started_at))
 
     async def _send_cancel(self) -> None:
         """Ask the backend to cancel the prediction until it accepts; that is not the end yet, which a poll shows."""
