@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from tests.faults.conftest import running_bot
-from tests.faults.environment import LONG, BotUnderTest, StartedRun, eventually
+from tests.faults.environment import LONG, ME, BotUnderTest, StartedRun, eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -180,3 +180,21 @@ async def test_a_queued_run_is_sent_after_a_database_outage(tmp_path: Path) -> N
             await run.wait_for(lambda: "I can't save this run right now" in run.card_text)
             assert run.predictions == []
         await run.assert_consistent(images=2)
+
+
+async def test_a_run_refused_in_a_database_outage_is_tried_again(tmp_path: Path) -> None:
+    async with running_bot(tmp_path) as bot:
+        values = {"prompt": "a hat", "subject": ME, "number_of_outputs": 1}
+        async with locked(bot):
+            result = await bot.mia.use_command(bot.channel(), "generate", values)
+            refused = await result.wait_for(
+                lambda shown: next((one for one in shown.followups if "Try again" in one.buttons), None), LONG
+            )
+        assert bot.query("SELECT id FROM refused_runs") == []
+        pressed = await bot.mia.press(refused, "Try again")
+        reply = await pressed.wait_for(
+            lambda shown: next((one for one in shown.followups if not one.ephemeral), None), LONG
+        )
+        await pressed.wait_for(lambda _: "Again" in reply.buttons, LONG)
+        [prediction] = bot.replicate.predictions.values()
+        assert prediction.input["prompt"] == "a hat"
