@@ -1,7 +1,7 @@
 """The composition root: builds every part of the bot, hands it to the others, and runs them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +34,7 @@ from bot.outputs.download import Downloader
 from bot.outputs.spool import Spool
 from bot.outputs.spooled import PredictionReader
 from bot.picture_checks.checker import PictureChecker
+from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
 from bot.runs.policy import Policy
@@ -177,7 +178,12 @@ class App:
             unknown=settings.unknown_cost,
             clock=clock,
         )
-        self._engine = self._build_engine(http, served, policy, pricing)
+
+        def on_delivered(run: Run) -> None:
+            messages.remember_run(run)
+            self._server_log.post_run(run)
+
+        self._engine = self._build_engine(http, served, policy, pricing, on_delivered)
 
         # What people use of all that.
         self._languages = ChosenLanguages(store.preferences, clock=clock)
@@ -223,7 +229,12 @@ class App:
         )
 
     def _build_engine(
-        self, http: httpx.AsyncClient, served: Mapping[ServedModel, Backend], policy: Policy, pricing: Pricing
+        self,
+        http: httpx.AsyncClient,
+        served: Mapping[ServedModel, Backend],
+        policy: Policy,
+        pricing: Pricing,
+        on_delivered: Callable[[Run], None],
     ) -> Engine:
         """Return the engine of all runs; ``served`` are the backends of models on servers of one's own."""
         settings, processes = self._settings, self._processes
@@ -261,7 +272,7 @@ class App:
             count_processes=processes.count,
             keep_result=self._library.thumbnails.keep,
             check_picture=checker.check,
-            on_delivered=self._server_log.post_run,
+            on_delivered=on_delivered,
         )
 
     @property

@@ -1,7 +1,8 @@
 """The messages of delivered results: read, edited and deleted as the bot, or with the token of a press under them.
 
-Where the bot is not a member, and for private results, only the token of a press reaches a message, and only the
-message whose button was pressed (``remember_press``). Such tokens are kept in memory for as long as they are valid.
+Where the bot is not a member, and for private results, only a token reaches a message: that of a press the message of
+the button (``remember_press``), that of the command all messages of its run (``remember_run``). Such tokens are kept in
+memory for as long as they are valid.
 """
 
 from collections import OrderedDict
@@ -15,7 +16,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import Refused
-from bot.limits import OLD_MESSAGE, PRESS_TOKENS
+from bot.limits import INTERACTION_TOKEN_LIFE, OLD_MESSAGE, PRESS_TOKENS
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import CHECKS, BucketKey, Priority, RateLimiter
 from bot.ui.message_edits import EditableMessage
@@ -62,23 +63,32 @@ class ResultMessages:
         self._client = client
         self._limiter = limiter
         self._clock = clock
-        self._presses: OrderedDict[int, _Press] = OrderedDict()  # by message, the oldest press first
+        # By message, or by run for its own token; the oldest first.
+        self._presses: OrderedDict[int | str, _Press] = OrderedDict()
 
     def remember_press(self, interaction: discord.Interaction[Any]) -> None:
         """Use the token of a press for the message of its button; it has to be acknowledged as an update of that."""
         if interaction.message is None:
             return
-        message_id = interaction.message.id
-        webhook = discord.Webhook.partial(interaction.application_id, interaction.token, client=self._client)
-        bucket = BucketKey(hash(interaction.token), bot=False)
-        self._presses[message_id] = _Press(webhook, bucket, interaction.expires_at)
-        self._presses.move_to_end(message_id)
+        self._remember(interaction.message.id, interaction.application_id, interaction.token, interaction.expires_at)
+
+    def remember_run(self, run: Run) -> None:
+        """Use the token of a run that was just delivered for all of its messages: no press reaches the further ones."""
+        place = run.place
+        is_renewed = place.token_expires_at > run.asked_at + INTERACTION_TOKEN_LIFE  # by a press under the card
+        if place.token_only and place.token and not is_renewed:
+            self._remember(run.id, place.application_id, place.token, place.token_expires_at)
+
+    def _remember(self, key: int | str, application_id: int, token: str, expires_at: datetime) -> None:
+        webhook = discord.Webhook.partial(application_id, token, client=self._client)
+        self._presses[key] = _Press(webhook, BucketKey(hash(token), bot=False), expires_at)
+        self._presses.move_to_end(key)
         while len(self._presses) > PRESS_TOKENS:
             self._presses.popitem(last=False)
 
     def reaches(self, run: Run, message_id: int) -> bool:
         """Return whether there is a way to a message now, as far as is known."""
-        return not run.place.token_only or self._press(message_id) is not None
+        return not run.place.token_only or self._press(run, message_id) is not None
 
     async def read(self, run: Run, message_id: int, *, is_check: bool = False) -> discord.Message:
         """Return a message; raise ResultGone, ResultUnreachable, or Refused if Discord does not answer.
@@ -124,17 +134,20 @@ class ResultMessages:
         channel = self._client.get_partial_messageable(run.place.channel_id, guild_id=run.place.guild_id)
         return channel.get_partial_message(message_id)
 
-    def _press(self, message_id: int) -> _Press | None:
-        press = self._presses.get(message_id)
-        return press if press is not None and self._clock.now() < press.expires_at - _TOKEN_MARGIN else None
+    def _press(self, run: Run, message_id: int) -> _Press | None:
+        """Return the newest token that reaches a message, if one is valid still."""
+        now = self._clock.now()
+        presses = filter(None, (self._presses.get(message_id), self._presses.get(run.id)))
+        return next((press for press in presses if now < press.expires_at - _TOKEN_MARGIN), None)
 
     def _find_press(self, run: Run, message_id: int) -> _Press | None:
         """Return the press whose token reaches a message that the bot does not; None if the bot does."""
         if not run.place.token_only:
             return None
-        press = self._press(message_id)
+        press = self._press(run, message_id)
         if press is None:
-            raise ResultUnreachable(sentences.press_needed())
+            is_card = message_id == run.place.message_id
+            raise ResultUnreachable(sentences.press_needed() if is_card else sentences.further_message_out_of_reach())
         return press
 
     async def _request(self, run: Run, press: _Press | None, request: Awaitable[T], *, is_check: bool = False) -> T:

@@ -8,7 +8,7 @@ from sandbox.discord.person import Person
 from sandbox.discord.state.models import COMPONENTS_V2, Channel, Message
 from sandbox.environment import Environment
 from tests.app.conftest import answered, eventually, over, reached
-from tests.cogs.conftest import open_menu, private_text
+from tests.cogs.conftest import delivered
 from tests.cogs.test_results import private_answer, rows
 
 
@@ -30,7 +30,8 @@ async def sing(
 
 async def press_in_menu(environment: Environment, person: Person, card: Message, button: str, *answer: str) -> Message:
     """Open the menu of a result, press a button of it, and return the private message as it is then."""
-    menu = await open_menu(environment, person, card)
+    await delivered(environment, card)
+    menu = await private_answer(await person.press(card, "⋯"), "/sing", beside=card)
     return await private_answer(await person.press(menu, button), *answer)
 
 
@@ -72,4 +73,6 @@ async def test_a_private_song_is_its_authors_alone(environment: Environment, mia
     card, player = await sing(environment, mia, pictures, private=True)
     assert player.ephemeral
     assert [one.filename for one in player.attachments] == ["sing-01.wav"]
-    await private_text(await mia.press(card, "Details"), "Details")
+    await press_in_menu(environment, mia, card, "Send to my DMs", "Sent")
+    chat = environment.discord.state.open_dm({mia.user, environment.discord.state.bot})
+    assert [one.filename for message in chat.messages.values() for one in message.attachments] == ["sing-01.wav"]

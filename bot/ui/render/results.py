@@ -213,6 +213,10 @@ def press_needed() -> str:
     return _("I can only reach this message for 15 minutes after a press. Press ⋯ under the result again.")
 
 
+def further_message_out_of_reach() -> str:
+    return _("I can't reach the messages below this result anymore. Save the files in them from there.")
+
+
 def no_access() -> str:
     return _("I can't see that channel anymore.")
 
