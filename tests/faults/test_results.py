@@ -24,6 +24,7 @@ async def private_message(result: InteractionResult, *words: str) -> Message:
 async def delivered(bot: BotUnderTest, images: int = 2) -> StartedRun:
     run = await bot.generate(images=images)
     await eventually(lambda: run.row.get("delivered_at"))
+    await run.wait_for(lambda: not run.message.reactions)  # the ❌ goes with a DELETE, too
     return run
 
 
