@@ -12,6 +12,7 @@ from sandbox.environment import Environment
 from sandbox.replicate.job import Timings
 from tests.bot_environment import open_environment
 from tests.discord_spec import check_discord_calls
+from tests.faults.environment import eventually as eventually  # noqa: PLC0414  # for those who use this module
 from tests.replicate_spec import check_replicate_calls
 
 
@@ -42,13 +43,6 @@ def pictures(environment: Environment) -> Channel:
 async def reached(environment: Environment, look: Callable[[], object], timeout: float = 90.0) -> None:  # noqa: ASYNC109  # a limit
     """Wait until something is true in Discord."""
     await environment.discord.state.wait_for(look, timeout=timeout)
-
-
-async def eventually(look: Callable[[], object], timeout: float = 90.0) -> None:  # noqa: ASYNC109  # a limit
-    """Wait until something is true that no event tells of: on disk, or in another process."""
-    async with asyncio.timeout(timeout):
-        while not look():
-            await asyncio.sleep(0.02)
 
 
 def answered(exchange: InteractionResult) -> Message:

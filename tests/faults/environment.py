@@ -21,6 +21,7 @@ from sandbox.replicate.prediction import Prediction
 from sandbox.request_log import Call
 
 ME = Upload("me.png", draw_portrait())
+LONGEST_PAUSE = 0.06  # seconds; each look at a database takes a millisecond of CPU
 LONG = 90.0  # a limit, not a wait: two cores may be busy with many tests, and a large output takes 8 s of CPU
 _TIMES = ["created_at", "token_expires_at", "sent_at", "started_at", "cancel_requested_at", "ended_at"]
 
@@ -179,9 +180,11 @@ class StartedRun:
 
 async def eventually(condition: Callable[[], object], limit: float = LONG) -> None:
     """Wait until something is true that no event tells of: on disk, or in another process."""
+    pause = 0.02
     async with asyncio.timeout(limit):
         while not condition():
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, LONGEST_PAUSE)
 
 
 def shows_end(call: Call) -> bool:
