@@ -1,6 +1,5 @@
 """The whole bot as a process of its own between both stand-ins."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
