@@ -22,7 +22,7 @@ from tests.cogs.conftest import PACE, private_text
 from tests.discord_spec import check_discord_calls
 from tests.replicate_spec import check_replicate_calls
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("server rules")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ME = Upload("me.png", draw_portrait())
 EVERYONE = "Choose a role, or @everyone"

@@ -34,9 +34,9 @@ HOOK = "/webhooks/replicate/run-1"
 
 
 class Bot:
-    """A server with fake runs behind it."""
+    """A server with fake runs behind it. ``wait`` is how many seconds it waits for what others send."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wait: float = 60.0) -> None:
         self.parts = {"gateway": True, "database": True, "replicate": True}
         self.woken: list[tuple[str, Prediction | None]] = []
         self.runs = {"run-1"}
@@ -48,7 +48,7 @@ class Bot:
             wake_run=self.wake,
             metrics=self.metrics,
             refusals=self.refusals,
-            body_timeout=0.2,
+            body_timeout=wait,
         )
         webhooks.enable(WebhookVerifier(SECRET, self.clock))
         self.server = WebServer(
@@ -57,7 +57,7 @@ class Bot:
             health=health,
             refusals=self.refusals,
             webhooks=webhooks,
-            limits=ConnectionLimits(connections=3, head=0.3, request=0.5),
+            limits=ConnectionLimits(connections=3, head=wait, request=2 * wait),
         )
         self.health = health
 
@@ -77,6 +77,15 @@ class Bot:
 @pytest.fixture
 async def bot() -> AsyncIterator[Bot]:
     bot = Bot()
+    await bot.server.start()
+    yield bot
+    await bot.server.stop()
+
+
+@pytest.fixture
+async def hasty_bot() -> AsyncIterator[Bot]:
+    """A server that does not wait long."""
+    bot = Bot(wait=0.2)
     await bot.server.start()
     yield bot
     await bot.server.stop()
@@ -191,19 +200,19 @@ async def test_an_oversized_body_is_refused_while_reading(
     assert bot.woken == []
 
 
-async def test_a_missing_body_times_out(bot: Bot) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
+async def test_a_missing_body_times_out(hasty_bot: Bot) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", hasty_bot.server.port)
     headers = "".join(f"{name}: {value}\r\n" for name, value in signed_headers(BODY, at=NOW).items())
     writer.write(f"POST {HOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n{headers}\r\n".encode())
-    assert b" 408 " in await asyncio.wait_for(reader.readline(), 5)
+    assert b" 408 " in await asyncio.wait_for(reader.readline(), 60)
     writer.close()
-    assert bot.outcomes == {"slow": 1}
+    assert hasty_bot.outcomes == {"slow": 1}
 
 
 async def test_unsigned_requests_are_refused_without_a_body(bot: Bot) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
     writer.write(f"POST {HOOK} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode())
-    assert b" 401 " in await asyncio.wait_for(reader.readline(), 5)
+    assert b" 401 " in await asyncio.wait_for(reader.readline(), 60)
     writer.close()
 
 
@@ -256,16 +265,16 @@ async def test_stopping_twice_is_harmless_and_frees_the_port() -> None:
         await asyncio.open_connection("127.0.0.1", bot.server.port)
 
 
-async def test_a_connection_without_a_request_ends(bot: Bot) -> None:
+async def test_a_connection_without_a_request_ends(hasty_bot: Bot) -> None:
     for sent in (b"", b"GET /healthz HTTP/1.1\r\nHost:", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"):
-        reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", hasty_bot.server.port)
         writer.write(sent)
-        assert (await asyncio.wait_for(reader.read(), 5) != b"") is sent.endswith(b"\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), 60) != b"") is sent.endswith(b"\r\n\r\n")
         writer.close()
 
 
-async def test_dribbled_headers_do_not_extend_the_wait(bot: Bot) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", bot.server.port)
+async def test_dribbled_headers_do_not_extend_the_wait(hasty_bot: Bot) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", hasty_bot.server.port)
     writer.write(b"GET /healthz HTTP/1.1\r\n")
 
     async def dribble() -> None:
@@ -275,7 +284,7 @@ async def test_dribbled_headers_do_not_extend_the_wait(bot: Bot) -> None:
 
     dribbling = asyncio.create_task(dribble())
     with suppress(ConnectionResetError):  # where a header arrived after the end
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 60) == b""
     await cancel_and_wait([dribbling])
     writer.close()
 
@@ -284,9 +293,9 @@ async def test_too_many_connections_end_the_longest_idle_one(bot: Bot, http: aio
     opened = [await asyncio.open_connection("127.0.0.1", bot.server.port) for _ in range(3)]
     async with http.get("/healthz") as answer:
         assert answer.status == 200
-    assert await asyncio.wait_for(opened[0][0].read(), 5) == b""
+    assert await asyncio.wait_for(opened[0][0].read(), 60) == b""
     opened[2][1].write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert b" 200 " in await asyncio.wait_for(opened[2][0].readline(), 5)
+    assert b" 200 " in await asyncio.wait_for(opened[2][0].readline(), 60)
     for _, writer in opened:
         writer.close()
 
@@ -313,7 +322,7 @@ async def test_a_body_is_asked_for_only_after_its_headers(bot: Bot) -> None:
         headers = "".join(f"{name}: {value}\r\n" for name, value in signed_headers(BODY, at=NOW).items() if signed)
         length = f"Content-Length: {len(BODY)}\r\n"
         writer.write(f"POST {HOOK} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n{length}{headers}\r\n".encode())
-        assert expected in await asyncio.wait_for(reader.readline(), 5)
+        assert expected in await asyncio.wait_for(reader.readline(), 60)
         writer.close()
 
 

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.sandbox.page.page_driver import PageDriver
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RUN_AXE = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
 SMALL_TARGETS = """() => {

@@ -8,7 +8,7 @@ from playwright.async_api import Locator, expect
 from sandbox.environment import Environment
 from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CHAIN_TIMEOUT_MS = 3 * RUN_TIMEOUT_MS
 

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from sandbox.environment import Environment
 from tests.sandbox.page.page_driver import PageDriver
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_slash_suggests_every_registered_command(driver: PageDriver, environment: Environment) -> None:

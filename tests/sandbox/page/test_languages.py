@@ -6,7 +6,7 @@ from playwright.async_api import expect
 from bot.language import _, use_language
 from tests.sandbox.page.page_driver import PageDriver
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def said(language: str, sentence: str) -> str:

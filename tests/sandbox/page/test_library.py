@@ -12,7 +12,7 @@ from bot.store.store import Store
 from sandbox.environment import Environment
 from tests.sandbox.page.page_driver import PageDriver
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GALLERY = "general"
 

@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from tests.sandbox.page.page_driver import PageDriver
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def use(driver: PageDriver, slash: str, /, **options: str) -> None:

@@ -10,7 +10,7 @@ from tests.sandbox.discord.http_client import HttpClient, http_client, make_imag
 from tests.sandbox.discord.test_messages import gallery, v2
 from tests.sandbox.page.page_driver import PageDriver
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TEXT = """# Title
 A line with *slant*, __under__, ~~gone~~ and <@{mia}> in <#{channel}> at <t:1795402260:D>.

@@ -9,7 +9,7 @@ from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from tests.sandbox.page.page_driver import RUN_TIMEOUT_MS, PageDriver, wait_until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture(scope="module")
