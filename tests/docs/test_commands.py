@@ -40,7 +40,7 @@ ELSEWHERE = {
     ".venv/bin/pip install -q '.[speed]'": _SETS_UP,
     "git clone ADDRESS replicord": "needs the address of this repository; CI does it",
     "cd replicord": "goes with the next one",
-    ".venv/bin/python -m bot.ui.catalogs": "changes the catalogs; tests/ui/test_catalogs.py extracts the same sentences",
+    ".venv/bin/python -m bot.ui.catalogs": "changes the catalogs; tests/ui/test_catalogs.py reads the same sentences",
     ".venv/bin/python -m tests.docs.pictures": "takes half a minute; it changes the pictures",
     ".venv/bin/python -m pytest": "is what runs this",
     ".venv/bin/python -m bot sandbox --demo": "takes half a minute; tests/packaging/test_wheel.py plays it",
