@@ -77,7 +77,11 @@ async def test_again_keeps_to_a_lowered_limit(
     values = {"prompt": "a fox", "subject": ME, "number_of_outputs": 4}
     message = await ended(environment, answered(await mia.use_command(pictures, "generate", values)))
     await restart(environment, tmp_path, "limits = { number_of_outputs = 2 }")
-    await private_text(await mia.press(message, "Again"), "`number_of_outputs` must be at most 2", "this run has 4")
+    refused = await mia.press(message, "Again")
+    await private_text(refused, "`number_of_outputs` must be at most 2", "this run has 4")
+    form = await mia.press(answered(refused), "Fix it")
+    assert form.modal is not None
+    assert form.modal["components"][0]["label"] == "⚠ Number of outputs"
     edited = await mia.press(message, "Edit")
     await private_text(await mia.submit(edited, {}), "`number_of_outputs`", "2")
     assert billed(environment) == 1
