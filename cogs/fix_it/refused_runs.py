@@ -40,6 +40,7 @@ from cogs.fix_it.kept_files import KeptFile, KeptFiles
 Values = Mapping[str, Any] | FilledForm
 """What a run is started with: values by option name, or a form that was filled in and may have mistakes."""
 
+_PASSING: Final = (QuotaExceeded, Restarting, StoreError)  # the same run may start later
 _WRITE_SECONDS: Final = 1.0  # Discord takes a first response for three, and the refusal is one
 _CLEAN_INTERVAL: Final = 60.0  # seconds
 _NAME_CHARS: Final = 40  # of a file, in a remark
@@ -146,12 +147,12 @@ class RefusedRunKeeper:
         except NotStarted:
             raise
         except (UserError, StoreError) as error:
-            may_start_as_it_is = isinstance(error, (QuotaExceeded, Restarting, StoreError))
-            if not may_start_as_it_is and not (attempt.is_allowed and attempt.may_fix):
+            is_passing = isinstance(error, _PASSING)
+            if not is_passing and not (attempt.is_allowed and attempt.may_fix):
                 if attempt.prompt is None:
                     raise
                 raise Refused(words.with_prompt(explain_error(interaction, error), attempt.prompt)) from error
-            action = RefusedRunAction.TRY_AGAIN if may_start_as_it_is else RefusedRunAction.FIX
+            action = RefusedRunAction.TRY_AGAIN if is_passing else RefusedRunAction.FIX
             refused_id = await self._keep(interaction, attempt, error)
             raise NotStarted(error, RefusedRunButton(action, refused_id)) from error
 
@@ -227,6 +228,7 @@ class RefusedRunKeeper:
 
     async def _keep(self, interaction: discord.Interaction[Any], attempt: Attempt, error: Exception) -> str:
         """Keep an attempt and return the id of the refused run."""
+        is_passing = isinstance(error, _PASSING)
         refused = RefusedRun(
             id=attempt.refused_id or self._new_id(),
             person_id=interaction.user.id,
@@ -235,7 +237,7 @@ class RefusedRunKeeper:
             chain=attempt.chain,
             again_run_id=attempt.again_run_id,
             entered={},
-            remarks=_remarks(attempt.layout, error, explain_error(interaction, error)),
+            remarks={} if is_passing else _remarks(attempt.layout, error, explain_error(interaction, error)),
             parent=attempt.parent,
             visibility=attempt.visibility,
             created_at=self._clock.now(),
