@@ -127,7 +127,7 @@ def format_status(snapshot: RunSnapshot, counts: ResultCounts | None = None, *, 
     status = _format_active(snapshot)
     if progress.phase is Phase.RECONCILING:
         return status
-    done = max(progress.done, count_outputs(snapshot).shown)
+    done = max(progress.done, count_outputs(snapshot).shown) if progress.total else 0
     fraction = 1.0 if progress.phase is Phase.DELIVERING else _total_fraction(progress, done)
     return join_facts(status, format_progress_bar(fraction or 0.0) if shows_bar or fraction is not None else "")
 
@@ -177,9 +177,10 @@ def _format_position(progress: Progress) -> str:
 
 def _running_title(snapshot: RunSnapshot) -> str:
     """Return which output is being made; one that is not known to come is not announced."""
-    total, done = snapshot.progress.total, max(snapshot.progress.done, count_outputs(snapshot).shown)
+    total = snapshot.progress.total
     if total is None or total < 2:
         return _("Running")
+    done = max(snapshot.progress.done, count_outputs(snapshot).shown)
     kinds = [item.type.kind for item in snapshot.items if isinstance(item, FileItem)]
     # Lists of files are nearly always images.
     kind = _common_kind(kinds) if kinds else MediaKind.IMAGE if lists_files(snapshot.run.output_schema) else None
