@@ -191,9 +191,9 @@ async def test_quota_holds_over_all_processes(tmp_path: Path, postgresql_server:
         results = await asyncio.gather(
             *(cluster.try_command(number % 3, "talk", prompt=f"wish {number}", max_tokens=2000) for number in range(9))
         )
-        await eventually(lambda: all(result.text for result in results))
+        await eventually(lambda: all(result.text for result in results), LONG)
         assert len(cluster.query("SELECT 1 FROM runs")) == 3
-        await eventually(lambda: len(cluster.environment.replicate.predictions) == 3)
+        await eventually(lambda: len(cluster.environment.replicate.predictions) == 3, LONG)
 
 
 async def test_added_model_is_offered_everywhere_and_published_once(cluster: BotCluster) -> None:
