@@ -7,6 +7,7 @@ folder is; what does not fit is not kept, and has to be attached again.
 import asyncio
 import os
 import shutil
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -64,7 +65,8 @@ class KeptFiles:
         self._root = root
         self._clock = clock
         self._downloads: dict[Path, asyncio.Task[None]] = {}  # by the folder of the refused run
-        self._arriving = 0  # bytes that are being downloaded
+        self._arriving: Counter[Path] = Counter()  # bytes that are being downloaded, by the person's folder
+        self._making_room = asyncio.Lock()  # so that two downloads never take the same room
 
     async def close(self) -> None:
         """End the downloads; what has arrived stays for the next process."""
@@ -119,16 +121,19 @@ class KeptFiles:
         for number, file in files.items():
             size = file.size or DEFAULT_FILE_BYTES  # of a picture in a message it is not known
             try:
-                if await asyncio.to_thread(self._make_room, folder, size):
-                    await self._download(client, file, folder / str(number), limit=size)
-                else:
+                if not await self._reserve(folder, size):
                     log.info("file_not_kept", refused=folder.name, size=file.size)
+                    continue
+                try:
+                    await self._download(client, file, folder / str(number), limit=size)
+                finally:
+                    self._arriving[folder.parent] -= size
+                    self._arriving = +self._arriving  # without those of whom nothing arrives
             except (*REQUEST_ERRORS, UserError) as error:
                 log.info("file_not_kept", refused=folder.name, error=str(error))
 
     async def _download(self, client: Replicord, file: RemoteFile, path: Path, *, limit: int) -> None:
         part = path.with_name(path.name + _PART)
-        self._arriving += limit
         await asyncio.to_thread(path.unlink, missing_ok=True)  # one of this number that could not be used
         try:
             if isinstance(file, KeptFile):
@@ -139,8 +144,15 @@ class KeptFiles:
             if size <= limit:
                 await asyncio.to_thread(part.rename, path)
         finally:
-            self._arriving -= limit
             await asyncio.to_thread(part.unlink, missing_ok=True)
+
+    async def _reserve(self, folder: Path, size: int) -> bool:
+        """Make room for a file and count it as arriving; return whether there is any."""
+        async with self._making_room:
+            fits = await asyncio.to_thread(self._make_room, folder, size)
+            if fits:
+                self._arriving[folder.parent] += size
+            return fits
 
     def _make_room(self, folder: Path, size: int) -> bool:
         """Make the folder, and room for a file in it at the cost of the person's older ones; False if there is none."""
@@ -148,11 +160,12 @@ class KeptFiles:
         self._root.parent.mkdir(parents=True, exist_ok=True)
         for one in (self._root, person, folder):
             one.mkdir(mode=0o700, exist_ok=True)
-        older = sorted((one for one in _folders(person) if one != folder), key=lambda one: one.stat().st_mtime)
-        while older and _size(person) + size > REFUSED_FILE_BYTES_PER_PERSON:
+        older = sorted((one for one in _folders(person) if one != folder), key=_modified)
+        wanted = self._arriving[person] + size
+        while older and _size(person) + wanted > REFUSED_FILE_BYTES_PER_PERSON:
             shutil.rmtree(older.pop(0), ignore_errors=True)
-        fits = _size(person) + size <= REFUSED_FILE_BYTES_PER_PERSON
-        return fits and _size(self._root) + self._arriving + size <= REFUSED_FILE_BYTES
+        fits = _size(person) + wanted <= REFUSED_FILE_BYTES_PER_PERSON
+        return fits and _size(self._root) + self._arriving.total() + size <= REFUSED_FILE_BYTES
 
     def _delete_old(self) -> None:
         oldest = self._clock.now().timestamp() - REFUSED_RUN_KEPT.total_seconds()
@@ -168,6 +181,13 @@ class KeptFiles:
 def _folders(root: Path) -> Iterator[Path]:
     with suppress(FileNotFoundError):
         yield from [entry for entry in root.iterdir() if entry.is_dir()]
+
+
+def _modified(folder: Path) -> float:
+    """Return when a folder was last used; 0 if it is gone meanwhile."""
+    with suppress(OSError):
+        return folder.stat().st_mtime
+    return 0.0
 
 
 def _size(folder: Path) -> int:
