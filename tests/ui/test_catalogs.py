@@ -44,6 +44,17 @@ def sentences(catalog: Catalog) -> Iterator[tuple[Message, Message]]:
                 yield message, translated
 
 
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_sentence_is_translated(language: str) -> None:
+    catalog = CATALOGS[language]
+    missing = []
+    for message in SENTENCES:
+        found = catalog.get(message.id)
+        if message.id and (found is None or found.fuzzy or not is_translated(found.string)):
+            missing.append(message.id)
+    assert missing == []
+
+
 def test_places_have_names() -> None:
     unnamed = [message.id for message in SENTENCES if message.id and any("{}" in text for text in texts(message))]
     assert unnamed == []

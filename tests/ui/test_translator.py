@@ -6,6 +6,7 @@ import pytest
 from discord import Locale, app_commands
 from discord.ext import commands
 
+from bot.language import ENGLISH, languages
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 from bot.ui.translator import Translator, read_languages
 from cogs.about.cog import About
@@ -100,3 +101,7 @@ async def test_names_that_discord_rejects_stay_english(text: str, translated: st
     )
     assert await translator.translate(app_commands.locale_str("runs"), Locale.german, context) == translated
     assert await translator.translate(app_commands.locale_str("runs"), Locale.french, context) is None
+
+
+def test_every_language_has_the_names_of_commands() -> None:
+    assert set(LANGUAGES) == set(languages()) - {ENGLISH}
