@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, ViewportSize, async_playwright
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, ViewportSize, async_playwright, expect
 
 from sandbox.environment import Environment
 from sandbox.page.server import PageServer
@@ -63,7 +63,8 @@ async def browser(chromium: Path) -> AsyncIterator[BrowserContext]:
 async def tab(browser: BrowserContext, page_url: str) -> AsyncIterator[Tab]:
     """One tab for all tests: opening one takes twice the time of loading the page again."""
     page = await browser.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     tab = Tab(page)
     _watch_page(tab, page_url)
     yield tab
