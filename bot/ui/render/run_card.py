@@ -534,20 +534,20 @@ def without_reason(snapshot: RunSnapshot) -> RunSnapshot:
 
 
 def _buttons(snapshot: RunSnapshot, options: RenderOptions) -> Component:
+    """Return the row of buttons. Under a press of Cancel that comes too late is Edit, which starts nothing."""
     run, phase = snapshot.run, snapshot.progress.phase
     offered = (Action.MOVE_TO_DM,) if options.offer_dm and not snapshot.final else ()
     if options.show_refresh:
         return run_button_row(run.id, Action.CANCEL, Action.REFRESH, *offered, Action.DETAILS)
-    if snapshot.final and run.cause in _CURED_BY_EDIT:
-        order = (Action.EDIT, Action.AGAIN, Action.DETAILS, Action.MORE)
-        return run_button_row(run.id, *order, primary=Action.EDIT)
-    if snapshot.final and not goes_on(snapshot):
+    if snapshot.final and (run.cause in _CURED_BY_EDIT or not goes_on(snapshot)):
         try_on = (Action.TRY_ON,) if options.offers_try_on and phase is Phase.SUCCEEDED else ()
-        return run_button_row(run.id, Action.AGAIN, Action.EDIT, *try_on, Action.DETAILS, Action.MORE)
+        primary = Action.EDIT if run.cause in _CURED_BY_EDIT else Action.AGAIN
+        order = (Action.EDIT, Action.DETAILS, *try_on, Action.AGAIN, Action.MORE)
+        return run_button_row(run.id, *order, primary=primary)
     is_last = run.chain is None or run.chain.is_last  # else there is a next step that need not begin
     cancelable = phase is not Phase.CANCELING and not (is_last and (phase is Phase.DELIVERING or run.state.terminal))
     disabled = frozenset() if cancelable else frozenset({Action.CANCEL})
-    return run_button_row(run.id, Action.CANCEL, *offered, Action.DETAILS, disabled=disabled)
+    return run_button_row(run.id, Action.CANCEL, Action.DETAILS, *offered, disabled=disabled)
 
 
 def _render_output(

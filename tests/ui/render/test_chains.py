@@ -92,7 +92,7 @@ def test_a_finished_chain_shows_every_picture() -> None:
     assert images(snapshot, 12) == ["attachment://generate-01.webp"]
     assert lines(snapshot)[0] == "**1** · /draw · **Done** · 4 s"
     assert lines(snapshot)[2].startswith("**3** · /cutout · **Done** · 1 image")
-    assert buttons(snapshot)[:3] == ["Again", "Edit", "Details"]
+    assert buttons(snapshot)[:3] == ["Edit", "Details", "Again"]
 
 
 def test_a_failed_step_is_named_and_the_picture_stays() -> None:
@@ -101,7 +101,7 @@ def test_a_failed_step_is_named_and_the_picture_stays() -> None:
     assert lines(snapshot)[1].startswith("**2** · /enhance · **Failed:** “boom”")
     assert lines(snapshot)[2] == "**3** · /cutout · Not started"
     assert images(snapshot, 12) == ["attachment://1-draw-01.webp"]
-    assert buttons(snapshot)[:3] == ["Edit", "Again", "Details"]
+    assert buttons(snapshot)[:3] == ["Edit", "Details", "Again"]
 
 
 def test_a_step_that_could_not_start_says_why() -> None:

@@ -256,7 +256,7 @@ def test_what_comes_next_is_one_select_below_the_buttons() -> None:
     *_, buttons, select = render_run(make_snapshot(Phase.SUCCEEDED, make_file(1)), RenderOptions(offers=MANY_OFFERS))[
         0
     ].components[0]["components"]
-    assert buttons["components"][0]["custom_id"] == "run:again:r1"
+    assert buttons["components"][0]["custom_id"] == "run:edit:r1"
     [options] = [one["options"] for one in select["components"]]
     assert (len(options), options[0], options[-1]) == (
         25,

@@ -105,12 +105,12 @@ async def test_a_limit_during_delivery_puts_the_rest_into_the_file(env: ReplyEnv
 
 @TRANSPORTS
 async def test_a_deletion_ends_a_long_delivery(env: ReplyEnvironment, transport: str) -> None:
-    send_up_to(env, 20)
+    send_up_to(env, 100)  # far more than are sent until the deletion
     run = await env.run_command()
     if transport == "bot":
         await env.clock.advance(LIFE)
     reply = env.open_reply(run)
-    finishing = asyncio.create_task(reply.finish(make_snapshot(Phase.SUCCEEDED, words(12_000), run=run)))
+    finishing = asyncio.create_task(reply.finish(make_snapshot(Phase.SUCCEEDED, words(60_000), run=run)))
     await env.wait_for(lambda: len(env.followups(run)) >= 3, pass_time=0.25)
     await env.standin.person("ada").delete(env.message(run))
     sent = sent_messages(env)

@@ -92,7 +92,7 @@ async def test_final_snapshot_is_rendered_in_full_again(env: ReplyEnvironment, m
         await env.wait_for_text(run, "word 1", pass_time=0.25)
     assert env.message(run).buttons == ()
     assert await env.finish(reply, make_snapshot(Phase.SUCCEEDED, text(2), run=run)) is DeliveryResult.DELIVERED
-    assert env.message(run).buttons == ("Again", "Edit", "Details", "⋯")
+    assert env.message(run).buttons == ("Edit", "Details", "Again", "⋯")
 
 
 async def test_delivery_fails_when_plain_rendering_fails_too(
@@ -119,5 +119,5 @@ async def test_faults_beside_the_card_cost_nothing(env: ReplyEnvironment, monkey
     monkeypatch.setattr(ReplyExtras, "_send_notice", raising(TypeError()))
     final = lasting(make_snapshot(Phase.SUCCEEDED, text(1), run=run), 75)
     assert await env.finish(reply, final) is DeliveryResult.DELIVERED
-    assert env.message(run).buttons == ("Again", "Edit", "Details", "⋯")
+    assert env.message(run).buttons == ("Edit", "Details", "Again", "⋯")
     assert errors_counted(env) == 1

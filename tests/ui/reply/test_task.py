@@ -51,7 +51,7 @@ async def test_final_snapshot_is_sent_at_once(env: ReplyEnvironment) -> None:
     )
     assert "all of it" in env.message(run).text
     assert "Done" in env.message(run).text
-    assert env.message(run).buttons == ("Again", "Edit", "Details", "⋯")
+    assert env.message(run).buttons == ("Edit", "Details", "Again", "⋯")
 
 
 async def test_first_output_does_not_wait_a_second(env: ReplyEnvironment) -> None:

@@ -57,7 +57,7 @@ async def test_token_only_reply_warns_before_the_token_expires(env: ReplyEnviron
     assert (action, run_id) == ("refresh", run.id)
     env.replies.renew_token(run.id, interaction.token, env.clock.now() + INTERACTION_TOKEN_LIFE)
     await env.wait_for_text(run, "word 2")
-    assert env.message(run).buttons == ("Again", "Edit", "Details", "⋯")
+    assert env.message(run).buttons == ("Edit", "Details", "Again", "⋯")
     assert "15 minutes" not in env.message(run).text
     assert not env.requests("PUT", "/reactions/")
 
