@@ -110,18 +110,26 @@ def bounded_sentences() -> Iterator[tuple[str, int]]:
     for path in (*ROOT.glob("bot/**/*.py"), *ROOT.glob("cogs/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
-                for keyword in node.keywords:
-                    bound = BOUNDS.get(keyword.arg or "")
-                    if name_of(node.func) == "Label" and keyword.arg == "text":
-                        bound = LABEL_TEXT_CHARS
-                    if keyword.arg == "title" and name_of(node.func) in ("list_card", "added_card"):
-                        bound = None
-                    if bound is not None:
-                        yield from ((sentence, bound) for sentence in marked(keyword.value))
+                yield from bounded_arguments(node)
             if isinstance(node, ast.FunctionDef) and node.name.endswith("_label"):
                 yield from ((sentence, BOUNDS["label"]) for sentence in marked(node))
     components = (ROOT / "bot/ui/components.py").read_text(encoding="utf-8")
     yield from ((sentence, BOUNDS["label"]) for sentence in marked(ast.parse(components)))
+
+
+def bounded_arguments(call: ast.Call) -> Iterator[tuple[str, int]]:
+    for keyword in call.keywords:
+        bound = BOUNDS.get(keyword.arg or "")
+        if name_of(call.func) == "Label" and keyword.arg == "text":
+            bound = LABEL_TEXT_CHARS
+        if keyword.arg == "title" and name_of(call.func) in ("list_card", "added_card"):
+            bound = None
+        if bound is not None:
+            yield from ((sentence, bound) for sentence in marked(keyword.value))
+    if name_of(call.func) == "label":  # of a form: label(text, item, description)
+        for position, bound in ((0, LABEL_TEXT_CHARS), (2, BOUNDS["description"])):
+            for given in call.args[position : position + 1]:
+                yield from ((sentence, bound) for sentence in marked(given))
 
 
 def name_of(function: ast.expr) -> str:
