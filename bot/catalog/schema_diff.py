@@ -55,7 +55,8 @@ def _diff_field(old_command: Command, new_command: Command, old: Field, new: Fie
         yield f"{describe_kind(old.kind)} → {describe_kind(new.kind)}"
     yield from _diff_choices(old, new)
     if format_range(old) != format_range(new):
-        yield f"{format_range(old) or _('any')} → {format_range(new) or _('any')}"
+        unbounded = _("any")
+        yield f"{format_range(old) or unbounded} → {format_range(new) or unbounded}"
     if (old.min_length, old.max_length) != (new.min_length, new.max_length):
         yield f"{_format_length(old)} → {_format_length(new)}"
     old_default = old_command.layout.defaults.get(old.name, old.default)

@@ -285,7 +285,7 @@ def _make_parts(layout: OptionLayout, field: Field, value: Any, remark: str | No
         value = None
     elif isinstance(value, str) and len(value) > TEXT_INPUT_CHARS:
         value = value[:TEXT_INPUT_CHARS]
-        remark = f"{_('Only the first 4,000 characters fit here.')} {remark}"
+        remark = _("Only the first 4,000 characters fit here.") + f" {remark}"
     part = _make_part(layout, field, value) or _make_part(layout, field, None)
     return [] if part is None else [_mark(part, remark)]
 

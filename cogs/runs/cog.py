@@ -74,7 +74,8 @@ class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your
     @cancel.autocomplete("run")
     async def _autocomplete_run(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         active = await self._runs.list_active(interaction.user.id)
-        names = {run.id: f"/{run.command} · {one_line(run.prompt or _('no prompt'), 80)}" for run in reversed(active)}
+        untitled = _("no prompt")
+        names = {run.id: f"/{run.command} · {one_line(run.prompt or untitled, 80)}" for run in reversed(active)}
         return [
             app_commands.Choice(name=truncate(name, CHOICE_CHARS), value=run_id)
             for run_id, name in names.items()

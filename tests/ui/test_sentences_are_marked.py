@@ -20,6 +20,7 @@ TRANSPARENT = frozenset(
     {"join_facts", "one_line", "truncate", "truncate_utf16", "join", "format", "capitalize", "text"}
 )
 WORDS = re.compile(r"[A-Za-z’']{2,}[,;:.!?]*\s+(?:[A-Za-z’'(]{2,}|\{)|^[A-Z][a-z]{2,}[.…]?$")
+MARKS = frozenset({"_", "gettext", "ngettext"})
 # Names of products, and examples of what to type.
 NAMES = frozenset({"Replicord", "Replicate", "Discord"})
 
@@ -31,6 +32,19 @@ def test_words_for_people_are_marked() -> None:
         for line, text in unmarked_words(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert unmarked == []
+
+
+def test_marked_sentences_are_outside_of_f_strings() -> None:
+    """Python before 3.12 reads an f-string as one token, so that what is marked in it never reaches the catalogs."""
+    hidden = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (*sorted(ROOT.glob("bot/**/*.py")), *sorted(ROOT.glob("cogs/**/*.py")))
+        for joined in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(joined, ast.JoinedStr)
+        for node in ast.walk(joined)
+        if isinstance(node, ast.Call) and name_of(node.func) in MARKS
+    ]
+    assert hidden == []
 
 
 def unmarked_words(tree: ast.AST) -> Iterator[tuple[int, str]]:

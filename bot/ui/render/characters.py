@@ -154,7 +154,7 @@ def character_list(
     controls: Sequence[ui.Item[Any]],
 ) -> Card:
     """Return one page of a person's characters; ``thumbnails`` are the ids of those with a picture attached."""
-    items: list[ui.Item[Any]] = [ui.TextDisplay(f"### {_('Your characters')}")]
+    items: list[ui.Item[Any]] = [ui.TextDisplay("### " + _("Your characters"))]
     if not characters:
         nothing = _("None yet. Save one with /character save, or from the menu of any message.")
         items.append(ui.TextDisplay(link_commands(nothing, chars=TEXT_CHARS)))

@@ -40,7 +40,7 @@ _PROMPT_CHARS: Final = 900
 
 def page_card(page: LibraryPage, state: LibraryState, commands: Sequence[str], *, in_server: bool) -> Card:
     """Return a page of the library. Its pictures are the files of ``page_files``."""
-    items: list[ui.Item[Any]] = [ui.TextDisplay(f"### {_('Your library')}\n{_describe_filters(state)}".strip())]
+    items: list[ui.Item[Any]] = [ui.TextDisplay(("### " + _("Your library") + f"\n{_describe_filters(state)}").strip())]
     if page.entries:
         media = [
             discord.MediaGalleryItem(
@@ -117,7 +117,7 @@ def consent_card(consent: GalleryConsent, buttons: Sequence[ui.Item[Any]]) -> Ca
         else _("None of your results are copied into galleries.")
     )
     prompts = _("Copies show your prompt.") if consent.prompts else _("Copies don't show your prompt.")
-    text = f"### {_('Your results in galleries')}\n{copies}" + (f"\n{prompts}" if consent.copies else "")
+    text = "### " + _("Your results in galleries") + f"\n{copies}" + (f"\n{prompts}" if consent.copies else "")
     timeout = INTERACTION_TOKEN_LIFE.total_seconds()
     return Card([ui.TextDisplay(text), ui.ActionRow(*buttons)], Tone.NEUTRAL, timeout=timeout)
 

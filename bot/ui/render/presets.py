@@ -100,7 +100,7 @@ def preset_list(presets: Iterable[Preset], *, person_id: int, guild_id: int | No
         _("Presets"),
         entries,
         intro="" if entries else empty,
-        footer="" if not entries else f"-# {_('Use one with /preset use.')}",
+        footer="" if not entries else "-# " + _("Use one with /preset use."),
     )
 
 

@@ -49,7 +49,7 @@ def explain_favourites() -> str:
 def ask_to_erase() -> str:
     """Return the question, with what does not go and how to remove that: afterwards nobody knows whose it was."""
     lines = (
-        f"### {_('Delete everything stored about you?')}",
+        "### " + _("Delete everything stored about you?"),
         _("Your runs with their prompts and files, your characters, presets, favourites, and copies in galleries."),
         "",
         _(

@@ -21,7 +21,8 @@ def started() -> str:
 
 def with_prompt(sentence: str, prompt: str) -> str:
     """Return a refusal with the prompt, which can be copied from there."""
-    return f"{sentence}\n{_('Your prompt:')}\n{format_code_block(truncate_utf16(prompt, _PROMPT_CHARS), '')}"
+    block = format_code_block(truncate_utf16(prompt, _PROMPT_CHARS), "")
+    return "\n".join((sentence, _("Your prompt:"), block))
 
 
 def expired() -> str:

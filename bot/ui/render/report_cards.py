@@ -21,7 +21,7 @@ _REASON_LINES: Final = 6
 def report_card(report: Report, *, prompt: str | None) -> Card:
     """Return the card of a report: open with its buttons, closed with who closed it. ``prompt`` is left out if None."""
     reporter = _("somebody") if report.reporter_id is None else f"<@{report.reporter_id}>"
-    link = f"[{_('open')}]({_url(report)})"
+    link = "[" + _("open") + f"]({_url(report)})"
     lines = [
         "### " + (_("A result was reported") if report.state is ReportState.OPEN else _closed_title(report.state)),
         join_facts(f"**{format_name(report.author_name)}**", f"/{escape(report.command)}", link),

@@ -27,7 +27,7 @@ _WEB_SCHEMES: Final = ("https://", "http://")
 
 def run_list_card(page: RunPage, images: Sequence[str | None], *, active: int) -> Card:
     """Return a page of runs; ``images`` are their pictures' addresses, ``active`` is how many are in progress."""
-    items: list[ui.Item[Any]] = [ui.TextDisplay(f"### {_('Your runs')}\n{_intro(page, active)}")]
+    items: list[ui.Item[Any]] = [ui.TextDisplay("### " + _("Your runs") + f"\n{_intro(page, active)}")]
     for number, (run, image) in enumerate(zip(page.runs, images, strict=True)):
         items += [ui.Separator()] if number else []
         items += _entry(run, image)

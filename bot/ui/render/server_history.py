@@ -45,7 +45,7 @@ def describe_run(run: Run) -> str:
     }
     seconds = "" if run.ended_at is None else format_duration(run.ended_at - run.created_at)
     cost = "" if run.cost is None else format_dollars(run.cost)
-    link = "" if run.visibility is Visibility.PRIVATE else f"[{_('open')}]({message_url(run.place)})"
+    link = "" if run.visibility is Visibility.PRIVATE else "[" + _("open") + f"]({message_url(run.place)})"
     name = f"**{format_name(run.author_name)}**"
     return join_facts(name, f"/{escape(run.command)}", states.get(run.state, ""), seconds, cost, link)
 

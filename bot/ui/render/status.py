@@ -350,7 +350,7 @@ def format_completion_notice(snapshot: RunSnapshot, counts: ResultCounts | None 
             several = str(counts.total) if counts.total > 1 else ""
             return f"{sentence.format(person=person)}{_in_brackets(several, took)}"
         case Phase.CANCELED:
-            return f"{_('{person}, your run was stopped').format(person=person)}{_in_brackets(took)}"
+            return _("{person}, your run was stopped").format(person=person) + _in_brackets(took)
         case _:
             reason = escape(one_line(explain_failure(run), _NOTICE_REASON_CHARS))
             if not reason:
