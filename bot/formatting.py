@@ -109,6 +109,11 @@ def format_ordinal(number: int) -> str:
     return _("{number}th").format(number=number)
 
 
+def inside_sentence(title: str) -> str:
+    """Return a title as it is written within a sentence: "limits"; German nouns keep their capital: "Limits"."""
+    return title if current_language() == "de" else title.lower()
+
+
 def join_alternatives(alternatives: Sequence[str]) -> str:
     """Return "an image or a video"; there is at least one."""
     return format_list(alternatives, style="or", locale=babel_locale())

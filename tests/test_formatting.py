@@ -12,11 +12,13 @@ from bot.formatting import (
     format_large_number,
     format_ordinal,
     format_size,
+    inside_sentence,
     replace_surrogates,
     single_line,
     spell_duration,
     truncate,
 )
+from bot.language import use_language
 from bot.limits import DEFAULT_FILE_BYTES, FILE_BYTES
 
 
@@ -68,6 +70,13 @@ def test_counts_and_numbers() -> None:
         "1.2 million",
     ]
     assert [format_ordinal(number) for number in (1, 2, 3, 11, 21)] == ["1st", "2nd", "3rd", "11th", "21st"]
+
+
+def test_a_title_within_a_sentence_is_small_but_for_german_nouns() -> None:
+    with use_language("fr"):
+        assert inside_sentence("Limites") == "limites"
+    with use_language("de"):
+        assert inside_sentence("Limits") == "Limits"
 
 
 def test_long_text_is_cut_at_a_word() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.person import Person
+from bot.limits import INTERACTION_ACK
 from sandbox.discord.state.models import Message, Upload
 from tests.faults.conftest import OpenBot, running_bot
 from tests.faults.environment import BotUnderTest, eventually
@@ -116,7 +116,7 @@ async def test_a_forged_button_cannot_touch_others_runs(shared_bot: BotUnderTest
     run = await shared_bot.generate(images=1)
     await eventually(lambda: run.state == "submitted")
     before = len(shared_bot.replicate.calls.creates)
-    await forge(shared_bot.discord.person("noah"), run.message, custom_id.format(id=run.row["id"]))
+    await forge(shared_bot, run.message, custom_id.format(id=run.row["id"]))
     await run.assert_consistent(images=1)
     assert run.row["cancel_requested_at"] is None
     assert len(shared_bot.replicate.calls.creates) == before
@@ -144,11 +144,16 @@ async def test_sql_in_a_prompt_is_plain_text(shared_bot: BotUnderTest) -> None:
     assert run.row["prompt"] == run.prompt
 
 
-async def forge(person: Person, message: Message, custom_id: str) -> None:
-    """Press a button that is not there, as a changed client can."""
+async def forge(bot: BotUnderTest, message: Message, custom_id: str) -> None:
+    """Press a button that is not there, as a changed client can; most are never answered."""
     control = {"type": 2, "custom_id": custom_id, "id": 1}
-    exchange = await person._use_control(message, control, {}, wait=False)
-    await exchange.wait()
+    state = bot.discord.state
+    patience, state.ack_seconds = state.ack_seconds, INTERACTION_ACK.total_seconds()
+    try:
+        exchange = await bot.discord.person("noah")._use_control(message, control, {}, wait=False)
+        await exchange.wait()
+    finally:
+        state.ack_seconds = patience
 
 
 def bomb() -> Upload:

@@ -9,7 +9,7 @@ import discord
 from discord import ui
 
 from bot.command_mentions import mention_command
-from bot.formatting import SEPARATOR, join_facts, truncate_utf16
+from bot.formatting import SEPARATOR, inside_sentence, join_facts, truncate_utf16
 from bot.language import _, ngettext
 from bot.limits import CHOICE_CHARS, SELECT_OPTIONS
 from bot.rules.server_rules import (
@@ -283,7 +283,7 @@ def _describe_log(state: ServerState) -> list[str]:
     rules = state.rules
     if rules.log_channel_id is None:
         return [_("Off. Without a log, members can't report results.")]
-    names = [name.lower() for line, (name, _about) in log_line_words().items() if line in rules.log_lines]
+    names = [inside_sentence(name) for line, (name, _about) in log_line_words().items() if line in rules.log_lines]
     prompts = _("with prompts") if rules.log_prompts else _("without prompts")
     facts = join_facts(_channel(state, rules.log_channel_id), ", ".join([_("reports"), *names]), prompts)
     return [facts, *_warn_unwritable(state, rules.log_channel_id)]
@@ -346,7 +346,7 @@ def _role(state: ServerState, role: int) -> str:
 
 
 def _edit_button(action: ServerAction, title: str) -> ServerButton:
-    return ServerButton(action, label=_("Edit {section}").format(section=title.lower()))
+    return ServerButton(action, label=_("Edit {section}").format(section=inside_sentence(title)))
 
 
 def _back_button() -> ServerButton:

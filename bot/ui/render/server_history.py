@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from bot.formatting import format_duration, join_facts
+from bot.formatting import format_duration, inside_sentence, join_facts
 from bot.language import _, ngettext
 from bot.money.amounts import format_dollars
 from bot.rules.server_rules import EVERY_COMMAND, CommandRule, LogLine, RoleLimits, ServerRules
@@ -80,7 +80,7 @@ def _differences(change: ServerChange) -> Iterator[str]:
 
 def _values() -> Mapping[str, tuple[str, Callable[[ServerRules], str]]]:
     return {
-        "delivery": (_("shown"), lambda rules: delivery_words()[rules.delivery][0].lower()),
+        "delivery": (_("shown"), lambda rules: inside_sentence(delivery_words()[rules.delivery][0])),
         "spoiler": (_("spoiler"), lambda rules: _on(rules.spoiler)),
         "refused_words": (_("refused words"), lambda rules: _count_words(rules.refused_words)),
         "checker": (_("pictures checked with"), lambda rules: _command(rules.checker)),
@@ -138,4 +138,4 @@ def _channel(channel: int | None) -> str:
 
 def _log_lines(rules: ServerRules) -> str:
     names = log_line_words()
-    return ", ".join(names[line][0].lower() for line in LogLine if line in rules.log_lines) or _("none")
+    return ", ".join(inside_sentence(names[line][0]) for line in LogLine if line in rules.log_lines) or _("none")
