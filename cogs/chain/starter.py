@@ -41,14 +41,15 @@ class ChainStarter:
         values: Values,
         *,
         chain: Chain,
+        visibility: Visibility | None = None,
         refused_id: str | None = None,
         is_confirmed: bool = False,
     ) -> Run | None:
         """Acknowledge the interaction, download the files and start the first step.
 
-        ``values`` and ``refused_id`` are as for a run. Raises NotStarted if the chain cannot start, Refused if the
-        person may not run one of its steps; nothing is billed then. Returns None if a question about what all of its
-        steps cost comes first.
+        ``values``, ``visibility`` and ``refused_id`` are as for a run. Raises NotStarted if the chain cannot start,
+        Refused if the person may not run one of its steps; nothing is billed then. Returns None if a question about
+        what all of its steps cost comes first.
         """
         first = chain.steps[0].command
         attempt = Attempt(
@@ -57,6 +58,7 @@ class ChainStarter:
             layout=chain.layout,
             values=entered_values(values),
             chain=chain.name,
+            visibility=visibility,
             refused_id=refused_id,
         )
         async with self._builder.refused.guard(interaction, attempt):
@@ -72,7 +74,8 @@ class ChainStarter:
             interaction, attempt, values, layout=chain.layout, preferences=preferences
         )
         steps, terms, least = await self._decide(interaction, chain.command, plan_steps(chain, given.options))
-        start = partial(self.start, chain=chain, refused_id=attempt.refused_id)
+        chosen = given.chosen or attempt.visibility
+        start = partial(self.start, chain=chain, visibility=chosen, refused_id=attempt.refused_id)
         if not is_confirmed and await self._builder.asks_about_cost(
             interaction,
             steps,
@@ -81,7 +84,7 @@ class ChainStarter:
         ):
             return None
         default = stricter_visibility(*(step.command.visibility for step in chain.steps))
-        visibility = stricter_visibility(given.chosen or default_visibility(default, preferences), least)
+        visibility = stricter_visibility(chosen or default_visibility(default, preferences), least)
         plan = StartPlan(steps=steps, terms=terms, visibility=visibility, chain=chain.title)
         return await self._builder.start(interaction, given, plan)
 

@@ -199,7 +199,7 @@ class FixIt(commands.Cog):
 
     async def _find_chain(self, refused: RefusedRun, name: str) -> _Startable:
         chain = await self._chains.find(refused.person_id, name)
-        start = partial(self._chain_starter.start, chain=chain, refused_id=refused.id)
+        start = partial(self._chain_starter.start, chain=chain, visibility=refused.visibility, refused_id=refused.id)
         return _Startable(chain.title, chain.layout, start)
 
     async def _get_run(self, run_id: str) -> Run:

@@ -5,6 +5,7 @@ and so is everything while the database does not answer. Files are on disk (``ke
 """
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -44,6 +45,7 @@ _PASSING: Final = (QuotaExceeded, Restarting, StoreError)  # the same run may st
 _WRITE_SECONDS: Final = 1.0  # Discord takes a first response for three, and the refusal is one
 _CLEAN_INTERVAL: Final = 60.0  # seconds
 _NAME_CHARS: Final = 40  # of a file, in a remark
+_NAMES: Final = re.compile(r"([^\s=:,\"“”]+)[ \t\"”]*[=:]")  # of values in a text, also in one that cannot be parsed
 
 log = structlog.get_logger(__name__)
 
@@ -168,6 +170,8 @@ class RefusedRunKeeper:
             refused = held.refused
         if refused is None and held is not None and not held.is_stored:
             refused = held.refused
+        if refused is not None and held is not None and held.refused.created_at == refused.created_at:
+            refused = held.refused  # with what is in no row
         is_claimed = held is not None and held.is_claimed
         if refused is None or is_claimed or refused.created_at <= now - REFUSED_RUN_KEPT:
             raise Refused(words.expired())
@@ -269,7 +273,7 @@ class RefusedRunKeeper:
             return
         try:
             async with asyncio.timeout(_WRITE_SECONDS):
-                held.is_stored = await self._rows.put(refused)
+                held.is_stored = await self._rows.put(_without_secrets(refused, secrets))
         except (StoreError, TimeoutError) as error:
             log.warning("refused_run_not_stored", refused=refused.id, error=str(error))
 
@@ -328,6 +332,13 @@ class _SortedValues:
             return None
         self.files.append(entered)
         return format_reference(len(self.files) - 1)
+
+
+def _without_secrets(refused: RefusedRun, secrets: Mapping[str, Any]) -> RefusedRun:
+    """Return what a row may have: no text that names a key or password, and no remark about the value of one."""
+    names_secret = any(is_secret_name(name) for name in _NAMES.findall(refused.text))
+    remarks = {key: remark for key, remark in refused.remarks.items() if key not in secrets}
+    return replace(refused, text="" if names_secret else refused.text, remarks=remarks)
 
 
 def _unusable(error: Exception) -> object | None:

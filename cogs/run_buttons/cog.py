@@ -175,7 +175,7 @@ class RunButtons(commands.Cog):
             command = decision.command or await self._catalog.resolve_model(target)
             is_author = interaction.user.id == run.author_id
             values = restore_run(command.layout, run, files, is_author=is_author).values
-            return await self._starter.start(interaction, values, command=command)
+            return await self._starter.start(interaction, values, command=command, visibility=run.visibility)
         if missing:
             raise Refused(explain_missing_files(run))
         return await self._starter.again(interaction, run, files, change_it=partial(self._edit, run=run))

@@ -92,6 +92,14 @@ async def test_a_name_in_a_prompt_becomes_description_and_picture(
     assert last_input(environment)["prompt"] == used["prompt"]
     assert is_picture(last_input(environment)["subject"])
 
+    own = await run(environment, mia, pictures, "generate", prompt="@mia at home", visibility="private")
+    execute(environment, "DELETE FROM run_files")
+    result = await mia.press(own, "Again")
+    own_again = await result.wait_for(lambda shown: next((one for one in shown.followups if one.text), None), 15)
+    assert own.ephemeral
+    assert own_again.ephemeral
+    await reached(environment, lambda: over(own_again))
+
     question = answered(await mia.use_command(pictures, "character delete", {"name": "mia"}))
     await private_text(await mia.press(question, "Delete"), "Deleted @Mia and its pictures.")
     refused = await mia.press(repeated, "Again")

@@ -252,6 +252,20 @@ async def test_chains_and_what_comes_next_give_back(environment: Environment, mi
     assert "poster" in reply.text
 
 
+async def test_a_private_chain_stays_private_when_it_is_fixed(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    form = await mia.use_command(pictures, "chain run", {"name": "poster"})
+    refused = await refusal(await mia.submit(form, {"prompt": "a secret", "advanced": "visibility=private\nseed=x"}))
+    form = await mia.press(refused, "Fix it")
+    result = await mia.submit(form, {"seed": "1"})
+    started = await result.wait_for(lambda shown: [one for one in shown.followups if "poster" in one.text], 15)
+    reply = started[0]
+    await reached(environment, lambda: over(reply))
+    assert reply.ephemeral
+    assert reply not in environment.discord.person("noah").visible_messages(pictures)
+
+
 async def test_a_key_is_kept_out_of_the_form_and_the_database(
     environment: Environment, mia: Person, pictures: Channel
 ) -> None:
@@ -267,3 +281,18 @@ async def test_a_key_is_kept_out_of_the_form_and_the_database(
     assert "k-0123456789" not in json.dumps(form.modal)
     await fixed(environment, mia, refused, await mia.submit(form, {"seed": "7"}))
     assert last_input(environment)["api_key"] == "k-0123456789"
+
+
+async def test_a_key_that_the_model_does_not_take_is_on_no_disk(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    form = await mia.use_command(pictures, "run", {"model": GENERATE})
+    entered = {"prompt": "a green hat", "subject": ME, "advanced": "hf_token=k-9876543210"}
+    refused = await refusal(await mia.submit(form, entered))
+    with closing(sqlite3.connect(environment.database_path, timeout=30)) as database:
+        rows = database.execute("SELECT * FROM refused_runs").fetchall()
+    assert "a green hat" in str(rows)
+    assert "k-9876543210" not in str(rows)
+    form = await mia.press(refused, "Fix it")
+    assert "a green hat" in json.dumps(form.modal)
+    assert "k-9876543210" in json.dumps(form.modal)  # from memory: nothing is typed again
