@@ -58,8 +58,12 @@ def ignore_messages(client: discord.Client) -> None:
         parsers[event] = _ignore_event
 
 
-def run_before_interactions(client: discord.Client, prepare: Callable[[Mapping[str, Any]], None]) -> None:
+def run_before_interactions(
+    client: discord.Client, prepare: Callable[[Mapping[str, Any]], Coroutine[Any, Any, None] | None]
+) -> None:
     """Call ``prepare`` with the payload of every interaction, in the context that the tasks handling it begin with.
+
+    What it returns is awaited before the interaction is handled.
 
     Commands, buttons, forms and listeners are each handled in a task of their own, created while the event is parsed.
     Their public hooks are five, one of them for each card and form, and listeners have none.
@@ -67,9 +71,20 @@ def run_before_interactions(client: discord.Client, prepare: Callable[[Mapping[s
     parsers = client._connection.parsers  # noqa: SLF001  # see above
     parse = parsers["INTERACTION_CREATE"]
 
-    def parse_prepared(data: Any) -> None:
-        prepare(data)
+    waiting: set[asyncio.Task[None]] = set()  # the event loop keeps none
+
+    async def parse_later(first: Coroutine[Any, Any, None], data: Any) -> None:
+        await first
         parse(data)
+
+    def parse_prepared(data: Any) -> None:
+        first = prepare(data)
+        if first is None:
+            parse(data)
+            return
+        task = asyncio.create_task(parse_later(first, data))
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
 
     parsers["INTERACTION_CREATE"] = lambda data: copy_context().run(parse_prepared, data)
 

@@ -20,8 +20,10 @@ Tasks begin with the language of the task that starts them, and others than thes
 The catalogs are gettext's (``bot/ui/languages/*.po``); what is not translated stays English.
 """
 
+import asyncio
 import gettext as standard
 import io
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -50,6 +52,9 @@ _Source = tuple[str] | tuple[str, str, int]  # what gettext or ngettext was call
 
 _FOLDER: Final = resources.files("bot") / "ui" / "languages"
 
+_loaded: Final[set[str]] = {ENGLISH}
+_loading: Final = threading.Lock()  # so that no catalog is read twice at once
+
 _current: Final[ContextVar[str]] = ContextVar("language", default=ENGLISH)
 
 
@@ -77,6 +82,24 @@ def current_language() -> str:
 def set_language(locale: str | None) -> None:
     """Let the current task speak the language of a locale from now on, and the tasks that it starts."""
     _current.set(find_language(locale))
+
+
+def are_loaded(*locales: str | None) -> bool:
+    """Return whether the languages of these locales can be spoken at once."""
+    return _loaded.issuperset(map(find_language, locales))
+
+
+async def load_languages(*locales: str | None) -> None:
+    """Read the catalogs of these languages in a thread: the event loop would stand still for a tenth of a second."""
+    for language in dict.fromkeys(map(find_language, locales)):
+        if language not in _loaded:
+            await asyncio.to_thread(_load_once, language)
+
+
+def _load_once(language: str) -> None:
+    with _loading:
+        _load(language)
+        _loaded.add(language)
 
 
 @contextmanager

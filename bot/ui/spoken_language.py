@@ -3,15 +3,16 @@
 With a person it is what they chose with /me, else that of their Discord; in a server what its managers have set there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 import discord
+from discord.ext import commands
 
 from bot.clock import Clock
 from bot.discord_internals import run_before_interactions
-from bot.language import current_language, find_language, set_language
+from bot.language import are_loaded, current_language, find_language, load_languages, set_language
 from bot.store.preferences import PreferenceRows
 
 _LOADED_FOR: Final = timedelta(minutes=10)  # until choices are read anew that no message told of
@@ -47,14 +48,21 @@ class ChosenLanguages:
             await self.load()
 
 
-def speak_persons_language(client: discord.Client, chosen: ChosenLanguages) -> None:
-    """Let every interaction be handled in the language of its person."""
+def speak_persons_language(client: commands.AutoShardedBot, chosen: ChosenLanguages) -> None:
+    """Let every interaction be handled in the language of its person; catalogs are read before they are needed."""
 
-    def prepare(interaction: Mapping[str, Any]) -> None:
+    def prepare(interaction: Mapping[str, Any]) -> Coroutine[Any, Any, None] | None:
         user = interaction.get("user") or interaction.get("member", {}).get("user", {})
-        set_language(chosen.get(int(user.get("id", 0))) or interaction.get("locale"))
+        locale = chosen.get(int(user.get("id", 0))) or interaction.get("locale")
+        set_language(locale)
+        spoken = locale, interaction.get("guild_locale")
+        return None if are_loaded(*spoken) else load_languages(*spoken)
+
+    async def load_of_servers(shard_id: int) -> None:
+        await load_languages(*{guild.preferred_locale.value for guild in client.guilds if guild.shard_id == shard_id})
 
     run_before_interactions(client, prepare)
+    client.add_listener(load_of_servers, "on_shard_ready")
 
 
 def server_language(client: discord.Client, guild_id: int | None) -> str:

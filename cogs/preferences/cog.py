@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
-from bot.language import _, languages, use_language
+from bot.language import _, languages, load_languages, use_language
 from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, SELECT_OPTIONS
 from bot.store.preferences import PreferenceRows, Preferences
 from bot.ui.first_response import defer, edit_response, send_modal
@@ -46,7 +46,9 @@ class PreferencesCommand(commands.Cog):
         """Store the choices, and answer in the language that holds from now on."""
         await self._preferences.put(interaction.user.id, chosen)
         await self._languages.reload(interaction.user.id)
-        with use_language(chosen.language or interaction.locale.value):
+        spoken = chosen.language or interaction.locale.value
+        await load_languages(spoken)
+        with use_language(spoken):
             await edit_response(interaction, view=sentence_card(render.saved(), tone=Tone.SUCCESS))
 
 

@@ -1,13 +1,21 @@
 """The language that a person chose with /me, as the bot has it in memory."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import discord
 import pytest
+from babel.messages.pofile import read_po
+from discord.ext import commands
 
+from bot import language
+from bot.language import _, current_language
 from bot.store.preferences import NO_PREFERENCES, Preferences
 from bot.store.store import Store
-from bot.ui.spoken_language import ChosenLanguages
+from bot.ui.spoken_language import ChosenLanguages, speak_persons_language
 from tests.clock import VirtualClock
 from tests.store.databases import database_url
 from tests.store.samples import BOB, MIA, T0
@@ -52,3 +60,32 @@ async def test_a_choice_that_no_message_told_of_is_found_later(store: Store, clo
     await clock.advance(601)
     await chosen.catch_up()
     assert chosen.get(MIA) == "ko"
+
+
+async def test_a_catalog_is_read_in_a_thread_before_an_interaction_is_handled(
+    store: Store, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def read(*given: Any, **named: Any) -> Any:
+        threads.append(threading.get_ident())
+        return read_po(*given, **named)
+
+    monkeypatch.setattr(language, "read_po", read)
+    monkeypatch.setattr(language, "_loaded", {language.ENGLISH})
+    language._load.cache_clear()
+    handled: list[tuple[str, str]] = []
+    client = commands.AutoShardedBot("!", intents=discord.Intents.none())
+    parsers = client._connection.parsers
+    parsers["INTERACTION_CREATE"] = lambda _data: handled.append((current_language(), _("Cancel")))
+    speak_persons_language(client, ChosenLanguages(store.preferences, clock=clock))
+    given = {"user": {"id": "1"}, "locale": "de", "guild_locale": "en-GB"}
+    for _number in range(2):  # the second one while the catalog is read
+        parsers["INTERACTION_CREATE"](given)
+    async with asyncio.timeout(10):
+        while len(handled) < 2:
+            await asyncio.sleep(0.01)
+    parsers["INTERACTION_CREATE"](given)  # at once, from now on
+    assert handled == [("de", "Abbrechen")] * 3
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
