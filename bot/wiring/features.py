@@ -109,6 +109,7 @@ def _run_cogs(core: Core, starts: StartParts) -> Iterator[commands.Cog]:
         access=starts.access,
         refused=starts.refused,
         replies=core.replies,
+        clock=core.clock,
     )
     yield buttons
     yield FixIt(

@@ -5,7 +5,6 @@ from typing import Final
 
 import discord
 import structlog
-from cachetools import TTLCache
 from discord import app_commands
 from discord.ext import commands
 
@@ -26,6 +25,7 @@ from bot.ui.render.about import (
     no_sample,
     sample_started,
 )
+from cogs.double_press import DoublePresses
 from cogs.permissions import RunAccess, actor_of
 from cogs.start_run import RunStarter
 
@@ -33,7 +33,6 @@ Interaction = discord.Interaction[Replicord]
 
 _READ_SECONDS: Final = 1.5  # Discord takes a first response for three
 _DOUBLE_PRESS_SECONDS: Final = 10.0
-_PRESSES_REMEMBERED: Final = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -60,10 +59,7 @@ class About(commands.Cog):
         self._version = version
         self._process = process
         self._link = link
-        # Both presses of a double press arrive here: the events of a channel go to one process.
-        self._pressed: TTLCache[tuple[int, int | None, str], bool] = TTLCache(
-            _PRESSES_REMEMBERED, _DOUBLE_PRESS_SECONDS, clock.monotonic
-        )
+        self._presses = DoublePresses(_DOUBLE_PRESS_SECONDS, clock)
 
     @app_commands.command(description="What this bot does and what it stores")
     @app_commands.allowed_installs(guilds=True, users=True)
@@ -84,15 +80,8 @@ class About(commands.Cog):
         sample = next((one for one in shown if one.command.name == name), None)
         if sample is None:
             raise Refused(no_sample(name))
-        key = interaction.user.id, interaction.message.id if interaction.message is not None else None, name
-        if key in self._pressed:
-            raise Refused(sample_started(name))
-        self._pressed[key] = True
-        try:
+        with self._presses.once(interaction, name, sample_started(name)):
             await self._starter.start(interaction, sample.values, command=sample.command)
-        except BaseException:
-            self._pressed.pop(key, None)  # nothing was started
-            raise
 
     async def _list_usable(self, interaction: Interaction) -> list[Command]:
         """Return the commands that the person may run here; all of them while the server's rules cannot be read."""

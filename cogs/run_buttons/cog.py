@@ -9,6 +9,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
 from bot.client import Replicord
+from bot.clock import Clock
 from bot.errors import Refused
 from bot.language import _
 from bot.media.types import find_references
@@ -25,13 +26,14 @@ from bot.ui.permissions import may_cancel
 from bot.ui.render.cards import details_card
 from bot.ui.render.markdown import format_name
 from bot.ui.render.reuse import explain_missing_files
-from bot.ui.render.strings import CANCEL_ANSWERS, NOTHING_NEWER, RUN_DELETED
+from bot.ui.render.strings import CANCEL_ANSWERS, JUST_PRESSED, NOTHING_NEWER, RUN_DELETED
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond, respond_with_card
 from bot.ui.reuse import Reuse
 from cogs.chain.starter import ChainStarter
 from cogs.deferred_modal import open_modal
+from cogs.double_press import DoublePresses
 from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper
 from cogs.fix_it.run_values import restore_run
 from cogs.permissions import RunAccess, check_repeatable, check_reuse
@@ -39,6 +41,7 @@ from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
 
+_DOUBLE_PRESS_SECONDS: Final = 2.0  # who wants several runs presses more slowly
 _OWN_ACTIONS: Final = frozenset({Action.CANCEL, Action.AGAIN, Action.EDIT, Action.DETAILS, Action.REFRESH})
 
 log = structlog.get_logger(__name__)
@@ -58,6 +61,7 @@ class RunButtons(commands.Cog):
         access: RunAccess,
         refused: RefusedRunKeeper,
         replies: ReplyRegistry,
+        clock: Clock,
     ) -> None:
         self._engine = engine
         self._runs = runs
@@ -67,6 +71,7 @@ class RunButtons(commands.Cog):
         self._access = access
         self._refused = refused
         self._replies = replies
+        self._presses = DoublePresses(_DOUBLE_PRESS_SECONDS, clock)
 
     @commands.Cog.listener()
     async def on_run_button(self, interaction: Interaction, action: Action, run_id: str) -> None:
@@ -84,7 +89,8 @@ class RunButtons(commands.Cog):
             case Action.DETAILS:
                 await self._show_details(interaction, run)
             case Action.AGAIN:
-                await self.run_again(interaction, run)
+                with self._presses.once(interaction, run.id, JUST_PRESSED):
+                    await self.run_again(interaction, run)
             case Action.EDIT:
                 await self._edit(interaction, run)
             case Action.REFRESH:

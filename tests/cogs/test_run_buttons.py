@@ -99,6 +99,17 @@ async def test_anybody_may_repeat_a_run_without_files(environment: Environment, 
     await reached(environment, lambda: over(again))
 
 
+async def test_a_double_press_of_again_starts_one_run(environment: Environment, mia: Person, pictures: Channel) -> None:
+    message = answered(await mia.use_command(pictures, "draw", {"prompt": "a hat"}))
+    await reached(environment, lambda: over(message))
+    before = len(environment.replicate.predictions)
+    first, second = await mia.press(message, "Again"), await mia.press(message, "Again")
+    again = answered(first)
+    await reached(environment, lambda: over(again))
+    await private_text(second, "just pressed")
+    assert len(environment.replicate.predictions) == before + 1
+
+
 async def test_cancel_in_a_list_updates_the_runs_own_message(environment: Environment, mia: Person) -> None:
     mia.user.installed = True
     lobby = environment.discord.state.channel("lobby")

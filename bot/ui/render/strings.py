@@ -31,6 +31,7 @@ UNEXPECTED_ERROR: Final = _("Something went wrong on my side. Try again in a mom
 DATABASE_UNAVAILABLE: Final = _("I can't reach my database right now. Try again in a moment.")
 NOT_ALLOWED: Final = _("You can't use that here.")
 RUN_DELETED: Final = _("This run's data was deleted.")
+JUST_PRESSED: Final = _("You have just pressed this. Press again in a few seconds for another run.")
 STARTING: Final = _("Starting the run…")
 NOTHING_NEWER: Final = _("This run has finished, and its message already shows everything.")
 CANCEL_ANSWERS: Final[Mapping[CancelResult, str]] = {
