@@ -45,7 +45,9 @@ _PASSING: Final = (QuotaExceeded, Restarting, StoreError)  # the same run may st
 _WRITE_SECONDS: Final = 1.0  # Discord takes a first response for three, and the refusal is one
 _CLEAN_INTERVAL: Final = 60.0  # seconds
 _NAME_CHARS: Final = 40  # of a file, in a remark
-_NAMES: Final = re.compile(r"([^\s=:,\"“”]+)[ \t\"”]*[=:]")  # of values in a text, also in one that cannot be parsed
+# Words, with what follows the names of values in a text, also in one that cannot be parsed. Every word is consumed, so
+# that the search takes linear time.
+_WORDS: Final = re.compile(r"([^\s=:,\"“”]++)([ \t\"”]*+[=:])?")
 
 log = structlog.get_logger(__name__)
 
@@ -336,7 +338,7 @@ class _SortedValues:
 
 def _without_secrets(refused: RefusedRun, secrets: Mapping[str, Any]) -> RefusedRun:
     """Return what a row may have: no text that names a key or password, and no remark about the value of one."""
-    names_secret = any(is_secret_name(name) for name in _NAMES.findall(refused.text))
+    names_secret = any(sign and is_secret_name(word) for word, sign in _WORDS.findall(refused.text))
     remarks = {key: remark for key, remark in refused.remarks.items() if key not in secrets}
     return replace(refused, text="" if names_secret else refused.text, remarks=remarks)
 
