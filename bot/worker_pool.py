@@ -15,7 +15,7 @@ import asyncio
 import os
 import pickle
 import sys
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class WorkerPool:
     def __init__(self, *, clock: Clock, workers: int = WORKERS) -> None:
         self._clock = clock
         self._size = workers
-        self._waiting: OrderedDict[int, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}  # by owner, who is next first
         self._running: set[int] = set()  # owners
         self._workers: set[_Worker] = set()
         self._idle: list[tuple[_Worker, float]] = []  # the longest idle first
@@ -113,13 +113,11 @@ class WorkerPool:
 
     def _enqueue(self, owner: int) -> asyncio.Future[None]:
         """Return a future that is done when its owner may make a call."""
-        queue = self._waiting.setdefault(owner, deque())
-        total = sum(map(len, self._waiting.values()))
-        if self._closed or len(queue) >= WORK_WAITING_PER_OWNER or total >= WORK_WAITING:
-            self._forget_if_empty(owner)
+        own, total = len(self._waiting.get(owner, ())), sum(map(len, self._waiting.values()))
+        if self._closed or own >= WORK_WAITING_PER_OWNER or total >= WORK_WAITING:
             raise WorkersBusy
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        self._waiting.setdefault(owner, deque()).append(turn)
         self._give_turns()
         return turn
 
@@ -127,14 +125,11 @@ class WorkerPool:
         """End a turn, whether it came or not."""
         if turn in self._waiting.get(owner, ()):
             self._waiting[owner].remove(turn)
-            self._forget_if_empty(owner)
+            if not self._waiting[owner]:
+                del self._waiting[owner]
         else:
             self._running.discard(owner)
             self._give_turns()
-
-    def _forget_if_empty(self, owner: int) -> None:
-        if not self._waiting[owner]:
-            del self._waiting[owner]
 
     def _give_turns(self) -> None:
         """Give the next turns, to owners who have no call in progress."""
@@ -142,9 +137,10 @@ class WorkerPool:
             if self._closed or len(self._running) >= self._size:
                 return
             if owner not in self._running:
-                turn = self._waiting[owner].popleft()
-                self._waiting.move_to_end(owner)
-                self._forget_if_empty(owner)
+                turns = self._waiting.pop(owner)
+                turn = turns.popleft()
+                if turns:
+                    self._waiting[owner] = turns  # behind the others
                 self._running.add(owner)
                 turn.set_result(None)
 

@@ -64,35 +64,28 @@ class InputReader:
             yield options.place_files(uploads)
 
     async def _read_file(self, client: Replicord, file: AttachedFile, path: Path, *, owner: int) -> UploadedFile:
+        """Return the file, downloaded to ``path`` and checked; raise BadFile, or Refused while there is no room."""
+        option, source = file.option, file.source
         try:
-            return await self._read(client, file, path, owner=owner)
-        except BadOption as error:
-            raise BadFile(error.option, error.sentence, file.source) from error
-
-    async def _read(self, client: Replicord, file: AttachedFile, path: Path, *, owner: int) -> UploadedFile:
-        name = file.source.filename
-        if isinstance(file.source, WebFile):
-            size = await self._fetch(file.option, file.source, path)
-        elif isinstance(file.source, KeptFile):
-            size = await _copy_kept(file.option, file.source, path)
-        else:
-            source = file.source
-            url = await source.find_url() if isinstance(source, LocatedFile) else source.url
-            size = await _download_attachment(client, file, url, path)
-        check_file_size(file.option, name, size)
-        try:
+            if isinstance(source, WebFile):
+                size = await self._fetch(option, source, path)
+            elif isinstance(source, KeptFile):
+                size = await _copy_kept(option, source, path)
+            else:
+                url = await source.find_url() if isinstance(source, LocatedFile) else source.url
+                size = await _download_attachment(client, file, url, path)
+            check_file_size(option, source.filename, size)
             return await self._workers.run(
-                read_attachment, file.option, name, path, file.accepts, owner=owner, seconds=READ_SECONDS
+                read_attachment, option, source.filename, path, file.accepts, owner=owner, seconds=READ_SECONDS
             )
         except WorkersBusy as error:
             raise Refused(error.sentence) from error
         except WorkTooHeavy as error:
-            raise BadOption(
-                file.option,
-                _("`{option}`: “{file}” can't be used. {reason}").format(
-                    option=file.option, file=name, reason=error.sentence
-                ),
-            ) from error
+            sentence = _("`{option}`: “{file}” can't be used. {reason}")
+            reason = sentence.format(option=option, file=source.filename, reason=error.sentence)
+            raise BadFile(option, reason, source) from error
+        except BadOption as error:
+            raise BadFile(error.option, error.sentence, source) from error
 
     async def _fetch(self, option: str, file: WebFile, path: Path) -> int:
         """Download a file from a public web address, and return its size."""

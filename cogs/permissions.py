@@ -59,7 +59,14 @@ class Editors:
     @property
     def ids(self) -> frozenset[int]:
         """Their user ids."""
-        return self._ids | self._owners()
+        application = self._client.application
+        if application is None:
+            return self._ids
+        if application.team is None:
+            return self._ids | {application.owner.id}
+        trusted = (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
+        members = (member.id for member in application.team.members if member.role in trusted)
+        return self._ids.union(members, filter(None, [application.team.owner_id]))
 
     def may_edit(self, user: discord.abc.User) -> bool:
         """Return whether somebody is one of them."""
@@ -69,16 +76,6 @@ class Editors:
         """Raise Refused for everybody else."""
         if not self.may_edit(user):
             raise Refused(_("Only the bot's owner and its model editors can change the models."))
-
-    def _owners(self) -> frozenset[int]:
-        application = self._client.application
-        if application is None:
-            return frozenset()
-        if application.team is None:
-            return frozenset({application.owner.id})
-        trusted = (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
-        members = (member.id for member in application.team.members if member.role in trusted)
-        return frozenset({*members, *filter(None, [application.team.owner_id])})
 
 
 class RunAccess:
@@ -141,7 +138,14 @@ class RunAccess:
 
     async def load_rules(self, interaction: discord.Interaction[Any]) -> RunRules:
         """Return what decides here and now, for many questions to ``decide_run`` at once."""
-        return self._rules(server=await self.load_situation(interaction))
+        server = await self.load_situation(interaction)
+        return RunRules(
+            commands=tuple(self._catalog),
+            hidden=self._catalog.hidden,
+            any_model=self._any_model,
+            editors=self._editors.ids,
+            server=server,
+        )
 
     async def load_situation(self, interaction: discord.Interaction[Any]) -> ServerSituation | None:
         """Return the rules of the interaction's server without what is gone there, None outside servers.
@@ -150,20 +154,18 @@ class RunAccess:
         """
         if interaction.guild_id is None:
             return None
-        if _SITUATION not in interaction.extras:
-            interaction.extras[_SITUATION] = await self._read_situation(interaction, interaction.guild_id)
-        situation: ServerSituation = interaction.extras[_SITUATION]
-        return situation
-
-    async def _read_situation(self, interaction: discord.Interaction[Any], guild_id: int) -> ServerSituation:
+        if _SITUATION in interaction.extras:
+            read: ServerSituation = interaction.extras[_SITUATION]
+            return read
         now = self._clock.now()
-        rules, block = await self._servers.get_situation(guild_id, interaction.user.id, now=now)
+        rules, block = await self._servers.get_situation(interaction.guild_id, interaction.user.id, now=now)
         known = known_places(interaction.guild)
-        return ServerSituation(
-            guild_id=guild_id,
+        situation = interaction.extras[_SITUATION] = ServerSituation(
+            guild_id=interaction.guild_id,
             rules=rules if known is None else leave_out_gone(rules, known),
             block=None if block is None else replace(block, reason=escape(one_line(block.reason, BLOCK_REASON_CHARS))),
         )
+        return situation
 
     async def check_may_uncover(self, interaction: discord.Interaction[Any]) -> None:
         """Raise Refused if the server keeps the pictures of results behind a spoiler."""
@@ -172,7 +174,7 @@ class RunAccess:
             raise Refused(keeps_covered())
 
     def may_run_any_model(self, interaction: discord.Interaction[Any]) -> bool:
-        return may_run_any_model(actor_of(interaction), self._rules())
+        return may_run_any_model(interaction.user.id, any_model=self._any_model, editors=self._editors.ids)
 
     @contextmanager
     def _logging_refusals(self, interaction: discord.Interaction[Any]) -> Iterator[None]:
@@ -186,15 +188,6 @@ class RunAccess:
     def _log_refusal(self, interaction: discord.Interaction[Any], refused: Refused) -> None:
         name = format_name(interaction.user.display_name)
         self._log.post(interaction.guild_id, LogLine.REFUSALS, lambda: join_facts(f"**{name}**", refused.sentence))
-
-    def _rules(self, *, server: ServerSituation | None = None) -> RunRules:
-        return RunRules(
-            commands=tuple(self._catalog),
-            hidden=self._catalog.hidden,
-            any_model=self._any_model,
-            editors=self._editors.ids,
-            server=server,
-        )
 
 
 def known_places(guild: discord.Guild | None) -> KnownPlaces | None:

@@ -3,7 +3,7 @@
 A run is started as a plan of one step; a chain as one of several, of which the first becomes a run.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -169,6 +169,8 @@ class StartBuilder:
             self._places.open(interaction, response) as place,
         ):
             step, placement = plan.steps[0], given.placement
+            with use_language(place.language):  # the notes were made in the person's; they stand on the card
+                notes = tuple(map(retranslate, (*placement.notes, *files.notes)))
             run = Run(
                 id=run_id,
                 command=step.command,
@@ -179,7 +181,7 @@ class StartBuilder:
                 input=step.input,
                 prompt=next(iter(placement.prompt.values()), step.prompt),
                 summary=join_facts(*placement.names, step.summary),
-                notes=_translate_notes((*placement.notes, *files.notes), place.language),
+                notes=notes,
                 output_schema=step.output_schema,
                 expected=step.expected,
                 state=RunState.RESERVED,
@@ -271,12 +273,6 @@ def budget_limits(terms: RunTerms, author_id: int) -> tuple[BudgetLimit, ...]:
         return ()
     key = budget_key(Scope.MEMBER, terms.guild_id, author_id)
     return (BudgetLimit(key=key, period=Period.MONTH, amount=amount, owner=Owner.RULES),)
-
-
-def _translate_notes(notes: Iterable[str], language: str) -> tuple[str, ...]:
-    """Return notes, made while an interaction was read, in the language of the card that they stand on."""
-    with use_language(language):
-        return tuple(map(retranslate, notes))
 
 
 def _choose_checker(terms: RunTerms, command: str) -> str | None:

@@ -74,7 +74,8 @@ def decide_run(actor: Actor, request: RunRequest, rules: RunRules) -> RunDecisio
     if isinstance(request.target, ServedModel) and (command is None or command.target != request.target):
         # No right to run any model names a server, and one that is no longer configured serves nothing.
         raise Refused(_explain_refusal(request))
-    if not _is_offered(request, command) and not may_run_any_model(actor, rules):
+    is_offered = command is not None and (request.command == command.name or request.target == command.target)
+    if not is_offered and not may_run_any_model(actor.user_id, any_model=rules.any_model, editors=rules.editors):
         raise Refused(_explain_refusal(request))
     if command is not None:
         _check_offer(actor, request, command)
@@ -98,13 +99,9 @@ def may_run(actor: Actor, command: Command, rules: RunRules) -> bool:
     return True
 
 
-def may_run_any_model(actor: Actor, rules: RunRules) -> bool:
+def may_run_any_model(user_id: int, *, any_model: AnyModel, editors: frozenset[int]) -> bool:
     """Return whether somebody may run a model that has no command."""
-    return rules.any_model == "everyone" or (rules.any_model == "editors" and actor.user_id in rules.editors)
-
-
-def _is_offered(request: RunRequest, command: Command | None) -> bool:
-    return command is not None and (request.command == command.name or request.target == command.target)
+    return any_model == "everyone" or (any_model == "editors" and user_id in editors)
 
 
 def _check_offer(actor: Actor, request: RunRequest, command: Command) -> None:

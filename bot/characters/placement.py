@@ -80,7 +80,25 @@ def place_characters(layout: OptionLayout, values: Mapping[str, Any], found: Map
 
     Raises BadOption for an input for files that names a character that was not found.
     """
-    return _Placing(layout, values, found).place()
+    placing = _Placing(layout, values, tuple(spread_values(layout, values)), found)
+    for given in placing.given:
+        if given.field.name == layout.prompt_field and isinstance(given.value, str):
+            placing.describe(given)
+    for given in placing.given:
+        if given.field.accepts_files and any(word.startswith("@") for word in _words(given.value)):
+            placing.give_files(given)
+    in_prompt, in_files = placing.in_prompt, placing.in_files
+    pictured = [one for key, one in in_prompt.items() if key not in in_files and one.pictures]
+    if pictured:
+        placing.place_pictures(pictured)
+    return Placement(
+        values=placing.values,
+        prompt=placing.prompt,
+        given=placing.files,
+        notes=tuple(placing.notes),
+        names=tuple(f"@{one.name}" for key, one in in_files.items() if key not in in_prompt),
+        characters=tuple({**in_prompt, **in_files}.values()),
+    )
 
 
 def restore_written(values: Mapping[str, Any], written: Mapping[str, Any], files: Sequence[Any]) -> dict[str, Any]:
@@ -114,39 +132,24 @@ class GivenValue:
 class _Placing:
     """One placement, as it grows."""
 
-    def __init__(self, layout: OptionLayout, values: Mapping[str, Any], found: Mapping[str, Character]) -> None:
+    def __init__(
+        self,
+        layout: OptionLayout,
+        values: Mapping[str, Any],
+        given: tuple[GivenValue, ...],
+        found: Mapping[str, Character],
+    ) -> None:
         self._layout = layout
         self._found = found
-        self._original = values
-        self._given = list(spread_values(layout, values))
-        self._values = dict(values)
-        self._prompt: dict[str, str] = {}
-        self._files: dict[str, frozenset[str]] = {}
-        self._notes: list[str] = []
-        self._in_prompt: dict[str, Character] = {}
-        self._in_files: dict[str, Character] = {}
+        self.given = given
+        self.values = dict(values)
+        self.prompt: dict[str, str] = {}
+        self.files: dict[str, frozenset[str]] = {}
+        self.notes: list[str] = []
+        self.in_prompt: dict[str, Character] = {}
+        self.in_files: dict[str, Character] = {}
 
-    def place(self) -> Placement:
-        for given in self._given:
-            if given.field.name == self._layout.prompt_field and isinstance(given.value, str):
-                self._describe(given)
-        for given in self._given:
-            if given.field.accepts_files and any(word.startswith("@") for word in _words(given.value)):
-                self._give_files(given)
-        pictured = {key: one for key, one in self._in_prompt.items() if key not in self._in_files and one.pictures}
-        if pictured:
-            self._place_pictures(tuple(pictured.values()))
-        used = {**self._in_prompt, **self._in_files}
-        return Placement(
-            values=self._values,
-            prompt=self._prompt,
-            given=self._files,
-            notes=tuple(self._notes),
-            names=tuple(f"@{one.name}" for key, one in self._in_files.items() if key not in self._in_prompt),
-            characters=tuple(used.values()),
-        )
-
-    def _describe(self, given: GivenValue) -> None:
+    def describe(self, given: GivenValue) -> None:
         """Replace each name in the prompt by its description, or by the bare name where there is none."""
         text, parts, position = given.value, [], 0
         unknown: dict[str, None] = {}
@@ -155,16 +158,16 @@ class _Placing:
             if character is None:
                 unknown[f"@{mention.name}"] = None
                 continue
-            self._in_prompt[character.key] = character
+            self.in_prompt[character.key] = character
             parts += [text[position : mention.start], character.description or character.name]
             position = mention.end
         if unknown:
-            self._notes.append(_explain_unknown(tuple(unknown)))
+            self.notes.append(_explain_unknown(tuple(unknown)))
         if parts:
-            self._prompt[given.field.name] = text
+            self.prompt[given.field.name] = text
             self._replace(given, "".join([*parts, text[position:]]))
 
-    def _give_files(self, given: GivenValue) -> None:
+    def give_files(self, given: GivenValue) -> None:
         """Replace each name in an input for files by pictures: all of them where it takes several."""
         is_list = given.field.kind is FieldKind.FILES
         files: list[Any] = []
@@ -189,22 +192,22 @@ class _Placing:
                         option=given.name, name=f"@{character.name}"
                     ),
                 )
-            self._in_files[character.key] = character
+            self.in_files[character.key] = character
             names.add(character.name)
             files += character.pictures if is_list else character.pictures[:1]
         limit = given.field.max_items
-        self._files[given.field.name] = self._files.get(given.field.name, frozenset()) | names
+        self.files[given.field.name] = self.files.get(given.field.name, frozenset()) | names
         self._replace(given, files[:limit] if is_list and limit is not None else files)
 
-    def _place_pictures(self, characters: Sequence[Character]) -> None:
+    def place_pictures(self, characters: Sequence[Character]) -> None:
         """Give the pictures of characters in the prompt to the input that suits them best."""
-        taken = {given.field.name for given in self._given if given.field.accepts_files}
+        taken = {given.field.name for given in self.given if given.field.accepts_files}
         names = _join_names(characters)
         chosen = _choose_field(self._layout, taken, several=len(characters) > 1)
         if chosen is None:
             occupied = next((one for one in _picture_fields(self._layout) if one.name in taken), None)
             if occupied is None:
-                self._notes.append(_explain_no_picture(characters, names))
+                self.notes.append(_explain_no_picture(characters, names))
             else:
                 label = self._layout.names[occupied.name]
                 sentence = ngettext(
@@ -212,16 +215,16 @@ class _Placing:
                     "“{input}” was given a picture already, so {names} are in words only.",
                     len(characters),
                 )
-                self._notes.append(sentence.format(input=label, names=names))
+                self.notes.append(sentence.format(input=label, names=names))
             return
         label = self._layout.names[chosen.name]
         if chosen.kind is FieldKind.FILES:
-            earlier = [given for given in self._given if given.field is chosen]
-            have = [file for given in earlier for file in _as_list(self._values.get(given.name, given.value))]
+            earlier = [given for given in self.given if given.field is chosen]
+            have = [file for given in earlier for file in _as_list(self.values.get(given.name, given.value))]
             room = max(0, min(chosen.max_items or MODAL_FILES, MODAL_FILES) - len(have))
             pictures = _take_in_turn(characters, room)
             if len(characters) > 1:
-                self._notes.append(
+                self.notes.append(
                     _("The pictures of {names} are in “{input}”, which takes several.").format(names=names, input=label)
                 )
         else:
@@ -233,33 +236,33 @@ class _Placing:
                     "“{input}” takes one picture: {first}'s is used, {others} are in words only.",
                     len(others),
                 )
-                self._notes.append(sentence.format(input=label, first=f"@{first.name}", others=_join_names(others)))
-        self._files.setdefault(chosen.name, frozenset())
+                self.notes.append(sentence.format(input=label, first=f"@{first.name}", others=_join_names(others)))
+        self.files.setdefault(chosen.name, frozenset())
         self._add_value(chosen, pictures)
 
     def _add_value(self, chosen: Field, value: Any) -> None:
         """Add a value of the field, under one of its names that has none yet."""
         names = [chosen.name, *(option.name for option in self._layout.options if option.field == chosen.name)]
-        free = next((name for name in names if self._values.get(name) is None), None)
+        free = next((name for name in names if self.values.get(name) is None), None)
         if free is None:
-            self._values[names[0]] = [*_as_list(self._values[names[0]]), *_as_list(value)]
+            self.values[names[0]] = [*_as_list(self.values[names[0]]), *_as_list(value)]
         else:
-            self._values[free] = value
+            self.values[free] = value
 
     def _replace(self, given: GivenValue, value: Any) -> None:
         """Put a value in the place of another; one of ``advanced`` leaves it for the field itself."""
         if not given.pair:
-            self._values[given.name] = value
+            self.values[given.name] = value
             return
         rest = [
             (pair.key, pair.value)
-            for pair in parse_pairs(str(self._values[given.name]), given.name)
+            for pair in parse_pairs(str(self.values[given.name]), given.name)
             if self._layout.find_field(pair.key) is not given.field
         ]
         if rest:
-            self._values[given.name] = format_pairs(rest)
+            self.values[given.name] = format_pairs(rest)
         else:
-            self._values.pop(given.name)
+            self.values.pop(given.name)
         self._add_value(given.field, value)
 
 

@@ -63,7 +63,8 @@ def estimate_quantity(
     """Return a quantity to expect, in millionths."""
     if metric == RUN:
         return MICROS
-    stated = _stated_by_input(metric, run_input, outputs)
+    read_stated = _STATED.get(metric)
+    stated = read_stated(run_input, outputs) if read_stated is not None else None
     if stated is not None:
         return stated
     count = outputs or 1
@@ -127,11 +128,6 @@ def percentile(values: Sequence[int], percent: int) -> int:
     """Return the smallest value that so many percent of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
-
-
-def _stated_by_input(metric: str, run_input: Mapping[str, Any], outputs: int | None) -> int | None:
-    stated = _STATED.get(metric)
-    return stated(run_input, outputs) if stated is not None else None
 
 
 def _count(_: Mapping[str, Any], outputs: int | None) -> int | None:

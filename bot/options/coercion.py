@@ -111,6 +111,8 @@ def _coerce_string(field: Field, raw: Any, option: str) -> Scalar:
         raise BadOption(option, _("`{option}` must be text.").format(option=option))
     text = str(raw)
     _check_length(field, text, option)
+    if not field.choices:
+        return text
     return next((choice.model_value for choice in make_choices(field.choices) if choice.value == text), text)
 
 

@@ -105,7 +105,7 @@ class OptionLayout:
     def find_field(self, name: str) -> Field | None:
         """Return the field that a person means: by its key, its name for people, or the name of one of its options."""
         key = name if name in self.names else self._keys_by_name.get(name.lower())
-        return self.field(key) if key is not None else None
+        return self._fields_by_key.get(key) if key is not None else None
 
 
 def find_quirks(model: str) -> Quirks:

@@ -4,7 +4,7 @@ A server without rules has ``ServerRules()``, which allows everything that the b
 are Discord's ids; the role of everybody has the server's own id.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -130,6 +130,7 @@ def find_gone(rules: ServerRules, known: KnownPlaces) -> tuple[frozenset[int], f
 
 def leave_out_gone(rules: ServerRules, known: KnownPlaces) -> ServerRules:
     """Return the rules without the roles and channels that no longer exist: what is left decides."""
+    gallery, log = rules.gallery_channel_id, rules.log_channel_id
     return replace(
         rules,
         commands={
@@ -137,8 +138,8 @@ def leave_out_gone(rules: ServerRules, known: KnownPlaces) -> ServerRules:
             for name, rule in rules.commands.items()
         },
         limits={role: limits for role, limits in rules.limits.items() if role in known.roles},
-        gallery_channel_id=_existing(rules.gallery_channel_id, known.channels),
-        log_channel_id=_existing(rules.log_channel_id, known.channels),
+        gallery_channel_id=gallery if gallery in known.channels else None,
+        log_channel_id=log if log in known.channels else None,
     )
 
 
@@ -155,7 +156,3 @@ def most_generous(rules: ServerRules, roles: Iterable[int]) -> RoleLimits:
 
 def _highest(numbers: Iterable[int | None]) -> int | None:
     return max((number for number in numbers if number is not None), default=None)
-
-
-def _existing(channel_id: int | None, channels: Collection[int]) -> int | None:
-    return channel_id if channel_id in channels else None

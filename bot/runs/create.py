@@ -145,8 +145,10 @@ async def _attempt(
         if active.is_canceling:
             return CANCELED
         if active.resolved_input is None:
+            active.enter_phase(Phase.SENDING)
             try:
-                await race(_resolve_input(active, services), active.cancel_requested.wait())
+                resolving = services.inputs.resolve(active.run)
+                active.resolved_input = await race(resolving, active.cancel_requested.wait())
             except BackendError as error:
                 return Outcome(state=RunState.FAILED, reason=reason_of_upload_error(error))
         with active.critical_section():  # from here until the backend's answer is on disk
@@ -158,12 +160,6 @@ async def _attempt(
         return RetryLater(FailureCode.NOT_SAVED, WarningCode.NOT_SAVED)
     finally:
         services.create_queue.leave(ticket)
-
-
-async def _resolve_input(active: ActiveRun, services: RunServices) -> None:
-    """Replace the file references of the input."""
-    active.enter_phase(Phase.SENDING)
-    active.resolved_input = await services.inputs.resolve(active.run)
 
 
 async def _mark_sent(active: ActiveRun, services: RunServices) -> bool:

@@ -95,8 +95,8 @@ class InputResolver:
 
         Each file is uploaded once, however often it is referred to. Errors are those of the client and the store.
         """
-        files = await self._list_files(run)
-        return _replace_all(run.input, [await self._resolve_file(file) for file in files])
+        urls = [await self._resolve_file(file) for file in await self._list_files(run)]
+        return {name: _replace_references(value, urls) for name, value in run.input.items()}
 
     async def resolve_inline(self, run: Run) -> dict[str, Any]:
         """Return the input as ``resolve`` does, but with files that are uploaded still as ``file:<n>``."""
@@ -104,7 +104,7 @@ class InputResolver:
             await self._resolve_file(file) if is_inline(file) else format_reference(file.number)
             for file in await self._list_files(run)
         ]
-        return _replace_all(run.input, urls)
+        return {name: _replace_references(value, urls) for name, value in run.input.items()}
 
     async def _list_files(self, run: Run) -> Sequence[StoredFile]:
         return await self._runs.list_files(run.id) if find_references(run.input) else ()
@@ -127,16 +127,12 @@ def is_inline(file: StoredFile | Media) -> bool:
     return file.size <= DATA_URI_BYTES and PurePath(file.name).suffix.lower() in _INLINE.get(file.type.mime, ())
 
 
-def _replace_all(value: Mapping[str, Any], urls: Sequence[str]) -> dict[str, Any]:
-    return {name: _replace_references(part, urls) for name, part in value.items()}
-
-
 def _replace_references(value: Any, urls: Sequence[str]) -> Any:
     index = parse_reference(value)
     if index is not None and index < len(urls):
         return urls[index]
     if isinstance(value, Mapping):
-        return _replace_all(value, urls)
+        return {name: _replace_references(part, urls) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_replace_references(part, urls) for part in value]
     return value

@@ -74,7 +74,7 @@ class BackendServices:
 
     def of(self, run: Run) -> RunServices:
         """Return what a run works with. Without its backend a run ends or is delivered, for which any will do."""
-        return self._find(run) or self._services[0]
+        return next((one for one in self._services if one.backend.serves(run.target)), self._services[0])
 
     def next_step(self, run: Run, now: datetime) -> RecoveryStep:
         """Return the next step of a run after a restart, with regard to its backend."""

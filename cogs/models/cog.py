@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
 from bot.catalog.resolve import default_command_name, parse_command_name, parse_model_name
-from bot.catalog.run_access import may_run, may_run_any_model
+from bot.catalog.run_access import may_run
 from bot.catalog.schema_diff import diff_schemas
 from bot.catalog.search import ModelSearch
 from bot.client import Replicord
@@ -99,11 +99,12 @@ class ModelsCommands(commands.GroupCog, group_name="models", group_description="
         await defer(interaction, ephemeral=True)
         found = await self._search.search(words)
         rules, actor = await self._access.load_rules(interaction), actor_of(interaction)
+        may_run_any = self._access.may_run_any_model(interaction)
         commands_of = {one.model: self._find_command(one.model) for one in found}
         can_try = {
             model
             for model, command in commands_of.items()
-            if (may_run_any_model(actor, rules) if command is None else may_run(actor, command, rules))
+            if (may_run_any if command is None else may_run(actor, command, rules))
         }
         is_editor = self._editors.may_edit(interaction.user)
         can_add = {model for model, command in commands_of.items() if command is None and is_editor}
