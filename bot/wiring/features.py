@@ -11,37 +11,36 @@ from bot.ui.result_changes import ResultChanges
 from bot.wiring.core import Core, new_id
 from bot.wiring.processes import VERSION
 from bot.wiring.starts import StartParts
-from cogs.about.cog import About
+from cogs.about import About
 from cogs.budget.cog import BudgetCommands
-from cogs.cancel.cog import CancelRuns
+from cogs.cancel import CancelRuns
 from cogs.chain.cog import CHAIN_ENTRIES
 from cogs.characters.cog import CHARACTER_ENTRIES, CharacterCommands
 from cogs.characters.pictures import PictureReader
-from cogs.favourites.cog import FAVOURITE_ENTRIES
+from cogs.favourites import FAVOURITE_ENTRIES
 from cogs.fix_it.cog import FixIt
 from cogs.models.autocomplete import ModelAutocomplete
 from cogs.models.cog import ModelsCommands
 from cogs.next.cog import NextActions
 from cogs.next.flow import NextFlow
 from cogs.next.pictures import PictureFinder
-from cogs.preferences.cog import PreferencesCommand
+from cogs.preferences import PreferencesCommand
 from cogs.presets.cog import PRESET_ENTRIES, PresetCommands
-from cogs.privacy.cog import PrivacyCommands
-from cogs.result_menu.cog import ResultMenu
+from cogs.privacy import PrivacyCommands
+from cogs.result_menu import ResultMenu
 from cogs.results.cog import MENU_ENTRIES as RESULT_ENTRIES
 from cogs.results.cog import ResultActions
 from cogs.results.private_runs import PrivateRuns
 from cogs.results.reactions import ResultReactions
-from cogs.run.cog import RunCommand
-from cogs.run.form import RunForms
-from cogs.run_buttons.cog import RunButtons
-from cogs.runs.cog import RunsCommands
+from cogs.run import RunCommand, RunForms
+from cogs.run_buttons import RunButtons
+from cogs.runs import RunsCommands
 from cogs.server.cog import ServerCommands
 from cogs.server.removal import ResultRemover
 from cogs.server.reports import ReportResultMenu
-from cogs.server_shares.cog import ServerShares
-from cogs.try_on.cog import TryOn
-from cogs.usage.cog import UsageCommand
+from cogs.server_shares import ServerShares
+from cogs.try_on import TryOn
+from cogs.usage import UsageCommand
 from cogs.use_as_subject.cog import UseAsSubject
 
 _MENU_ENTRIES = (*FAVOURITE_ENTRIES, *CHARACTER_ENTRIES, *PRESET_ENTRIES, *CHAIN_ENTRIES, *RESULT_ENTRIES)

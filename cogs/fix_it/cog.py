@@ -32,7 +32,7 @@ from cogs.deferred_modal import open_modal
 from cogs.fix_it.refused_runs import RefusedRunKeeper, RestoredValues, Values
 from cogs.fix_it.run_values import restore_run
 from cogs.permissions import RunAccess, check_repeatable
-from cogs.run_buttons.cog import RunButtons
+from cogs.run_buttons import RunButtons
 from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]

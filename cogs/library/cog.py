@@ -51,7 +51,7 @@ from bot.ui.result_messages import ResultGone, ResultMessages
 from bot.ui.reuse import Reuse, may_reuse
 from bot.visibility import Visibility
 from bot.worker_pool import WorkersBusy
-from cogs.favourites.stars import Stars
+from cogs.favourites import Stars
 from cogs.library.export import DirectMessagesClosed, LibraryExport
 
 Interaction = discord.Interaction[Replicord]

@@ -17,8 +17,7 @@ from bot.ui.discord_rate_limits import RateLimiter
 from bot.ui.gallery_keeper import GalleryKeeper
 from bot.ui.result_messages import ResultMessages
 from bot.worker_pool import WorkerPool
-from cogs.favourites.cog import Favourites
-from cogs.favourites.stars import Stars
+from cogs.favourites import Favourites, Stars
 from cogs.library.cog import LibraryCommands
 from cogs.library.export import LibraryExport
 from cogs.library.pictures import PictureLoader

@@ -28,7 +28,7 @@ from bot.ui.render.strings import model_link
 from cogs.generate.cog import GenerateCommands
 from cogs.models.autocomplete import Choices, ModelAutocomplete
 from cogs.permissions import Editors, RunAccess, actor_of
-from cogs.run.form import RunForms
+from cogs.run import RunForms
 
 Interaction = discord.Interaction[Replicord]
 _REASON_CHARS: Final = 300

@@ -9,16 +9,16 @@ from discord.ext import commands
 from bot.language import ENGLISH, languages
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 from bot.ui.translator import Translator, read_languages
-from cogs.about.cog import About
+from cogs.about import About
 from cogs.chain.cog import ChainCommands
 from cogs.characters.cog import CharacterCommands
 from cogs.library.cog import LibraryCommands
 from cogs.models.cog import ModelsCommands
-from cogs.preferences.cog import PreferencesCommand
+from cogs.preferences import PreferencesCommand
 from cogs.presets.cog import PresetCommands
-from cogs.privacy.cog import PrivacyCommands
-from cogs.run.cog import FOR_EDITORS, RunCommand
-from cogs.runs.cog import RunsCommands
+from cogs.privacy import PrivacyCommands
+from cogs.run import FOR_EDITORS, RunCommand
+from cogs.runs import RunsCommands
 from cogs.server.cog import ServerCommands
 
 COGS: tuple[type[commands.Cog], ...] = (

@@ -11,7 +11,7 @@ from bot.store.run_chain import RunChain
 from bot.ui.components import Action
 from bot.ui.render.results import Result, menu_card
 from bot.visibility import Visibility
-from cogs.favourites.cog import FAVOURITE_ENTRIES
+from cogs.favourites import FAVOURITE_ENTRIES
 from cogs.results.cog import MENU_ENTRIES
 from tests.ui.factories import NOW, make_place, make_run
 

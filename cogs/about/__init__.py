@@ -1,1 +1,0 @@
-"""/about: what the bot does and what it stores."""

@@ -1,1 +1,0 @@
-"""Cancel a run: the ❌ reaction and the Cancel button."""

@@ -1,1 +1,0 @@
-"""⭐: a person's favourites, by button and by reaction; and what Discord tells of deleted messages."""

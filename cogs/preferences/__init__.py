@@ -1,1 +1,0 @@
-"""/me: what a person chose for themselves."""

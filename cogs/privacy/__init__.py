@@ -1,1 +1,0 @@
-"""/privacy: show, export or delete what is stored about a person."""

@@ -1,1 +1,0 @@
-"""/run: any model by its name."""

@@ -1,1 +1,0 @@
-"""The buttons under a run: Again, Edit, Details and Show the result."""

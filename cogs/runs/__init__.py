@@ -1,1 +1,0 @@
-"""/runs: list or cancel one's own runs."""

@@ -1,1 +1,0 @@
-"""What is shared with a server that removes the bot."""

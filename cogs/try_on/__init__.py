@@ -1,1 +1,0 @@
-"""Try it on me, under every finished image."""

@@ -1,1 +1,0 @@
-"""/usage: what runs have cost."""
