@@ -95,7 +95,8 @@ class RunStarter:
         visibility = visibility or default_visibility(command.visibility, preferences)
         if parent is not None:  # no more people see it than see the run whose output it uses
             source = await self._runs.get(parent.run_id)
-            visibility = visibility if source is None else stricter_visibility(visibility, source.visibility)
+            # Of one whose data was deleted meanwhile nobody knows who saw it.
+            visibility = stricter_visibility(visibility, Visibility.PRIVATE if source is None else source.visibility)
         plan = StartPlan(
             steps=(step,),
             terms=decision.terms,

@@ -144,7 +144,7 @@ def _find_problems(spec: CommandSpec, fields: Sequence[Field]) -> Iterator[str]:
         yield from (_describe_unknown(setting, name, by_name) for name in names if name not in by_name)
     for name, value in spec.defaults.items():
         if name in by_name:
-            yield from _check_default(by_name[name], value)
+            yield from _check_value("defaults", by_name[name], value)
 
 
 def _find_role_problem(role: CommandRole, layout: OptionLayout, output_schema: Mapping[str, Any]) -> str | None:
@@ -168,11 +168,8 @@ def _find_sample_problems(sample: Mapping[str, Any], layout: OptionLayout) -> It
         field = layout.field(name)
         if field is None:
             yield _describe_unknown("sample", name, [one.name for one in layout.fields])
-        elif not field.accepts_files:
-            try:
-                coerce_value(field, value, name)
-            except BadOption as error:
-                yield f"sample: {error.sentence}"
+        else:
+            yield from _check_value("sample", field, value)
     missing = (name for name in layout.required if name not in sample)
     yield from (f"sample: {name} is missing, and the command needs it." for name in missing)
 
@@ -183,11 +180,12 @@ def _describe_unknown(setting: str, name: str, known: Collection[str]) -> str:
     return f"{setting}: the model has no input {name}. {hint}"
 
 
-def _check_default(field: Field, value: Any) -> Iterator[str]:
+def _check_value(setting: str, field: Field, value: Any) -> Iterator[str]:
+    """Yield a sentence if a model's input cannot be what is configured for it; a file is a web address."""
     try:
         coerce_value(field, value, field.name)
     except BadOption as error:
-        yield f"defaults: {error.sentence}"
+        yield f"{setting}: {error.sentence}"
 
 
 ANY_MODEL: Final = "run"  # the command that runs any model; no model's own command can have this name

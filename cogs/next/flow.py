@@ -31,6 +31,7 @@ from bot.options.form import FilledForm, OptionForm, build_form, restore_values
 from bot.outputs.parse import RawText, parse_output
 from bot.runs import Run, parse_target
 from bot.store.errors import QuotaExceeded
+from bot.store.models import RunParent
 from bot.store.runs import Runs
 from bot.ui.first_response import (
     defer,
@@ -175,8 +176,10 @@ class NextFlow:
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
             await refresh_message(answer)
-            # The picture that is described decides who may see what is made of the description.
-            await self._starter.start(answer, form.fill(answers), command=command, parent=run.parent)
+            # The picture that is described decides who may see what is made of the description. Without one of a run
+            # it is the description itself, which may be its author's alone.
+            parent = run.parent or RunParent(run.id)
+            await self._starter.start(answer, form.fill(answers), command=command, parent=parent)
 
         await send_modal(interaction, FormModal(form, title=f"/{command.name}", submitted=start_run))
 

@@ -17,6 +17,7 @@ from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, MODAL_COMPONENTS, S
 from bot.options.form import FormField, FormKind, build_form
 from bot.options.options import Choice
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
+from bot.store.models import RunParent
 from bot.store.runs import Runs
 from bot.ui.first_response import delete_response, send_modal, send_privately
 from bot.ui.modals import Answers, FormModal
@@ -62,17 +63,18 @@ class UseAsSubject(commands.Cog):
             raise Refused(no_image_in_message())
         run = await self._runs.find_by_message(message.id)
         images = check_images(found, run, user_id=interaction.user.id)
+        parent = None if run is None else RunParent(run.id)  # what is made of a private image stays private
         image_commands = find_image_commands(self._catalog)
         if not image_commands:
             raise Refused(_("No command here takes an image. See the models with /models list."))
         chosen = (await self._personal.get_preferences(interaction.user.id)).command
         only = image_commands if len(image_commands) == 1 else [one for one in image_commands if one.name == chosen]
         if only:
-            await send_modal(interaction, self._build_modal(only[0], images))
+            await send_modal(interaction, self._build_modal(only[0], images, parent))
             return
 
         async def open_form(answer: Interaction, command: Command) -> None:
-            await send_modal(answer, self._build_modal(command, images, question=interaction))
+            await send_modal(answer, self._build_modal(command, images, parent, question=interaction))
 
         select = _CommandSelect(image_commands, open_form)
         timeout = INTERACTION_TOKEN_LIFE.total_seconds()
@@ -80,16 +82,25 @@ class UseAsSubject(commands.Cog):
         await send_privately(interaction, view=card)
 
     def _build_modal(
-        self, command: Command, images: Sequence[MessageImage], *, question: Interaction | None = None
+        self,
+        command: Command,
+        images: Sequence[MessageImage],
+        parent: RunParent | None,
+        *,
+        question: Interaction | None = None,
     ) -> FormModal:
-        """Return the form of the other inputs; ``question`` is the interaction that asked for the command, if any."""
+        """Return the form of the other inputs; ``question`` is the interaction that asked for the command, if any.
+
+        ``parent`` is the run whose result or input the images are, None if they are anybody's.
+        """
         image_input = command.layout.image_field or ""
         form = build_form(command.layout, exclude=(image_input,), max_components=MODAL_COMPONENTS - 1)
 
         async def start_run(answer: Interaction, answers: Answers) -> None:
             answers = dict(answers)
             image = images[int(str(answers.pop(_IMAGE_KEY, 0)))]
-            await self._starter.start(answer, form.fill(answers, known={image_input: image}), command=command)
+            values = form.fill(answers, known={image_input: image})
+            await self._starter.start(answer, values, command=command, parent=parent)
             if question is not None:
                 with suppress(*REQUEST_ERRORS):
                     await delete_response(question)

@@ -1,5 +1,7 @@
 """A first run in one press: which commands have a sample, and what is in it."""
 
+import pytest
+
 from bot.catalog.samples import find_sample, find_samples
 from bot.settings.commands import CommandRole
 from tests.catalog.test_next_actions import IMAGE, SEED, command
@@ -44,3 +46,11 @@ def test_a_sample_that_cannot_work_is_told_and_left_out() -> None:
     assert [problem.partition(":")[0] for problem in wrong.problems] == ["sample"] * 3
     assert any("Did you mean seed?" in problem for problem in wrong.problems)
     assert any("prompt is missing" in problem for problem in wrong.problems)
+
+
+@pytest.mark.parametrize("address", ["me.png", "file:///etc/passwd", "file:0", "ftp://example.com/me.png", 5, ["x"]])
+def test_a_sample_without_a_web_address_is_told(address: object) -> None:
+    wrong = command("either", {"prompt": TEXT, "image": IMAGE}, sample={"prompt": "a hat", "image": address})
+    assert wrong.sample == {}
+    [problem] = wrong.problems
+    assert problem.startswith("sample: `image` must be a web address that starts with https://")

@@ -358,6 +358,30 @@ async def test_what_is_made_of_a_spoiler_or_private_result_is_too(
         assert ("](https://discord.com" in larger.text) is (visibility == "spoiler")
 
 
+async def test_what_is_made_of_a_private_text_is_private(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    for visibility in ("private", "public"):
+        text = await result_of(environment, mia, pictures, "describe", image=ME, visibility=visibility)
+        form = await mia.choose(text, "Next", ["Use as prompt in /draw…"])
+        made = await run_of(await mia.submit(form, {}))
+        await reached(environment, lambda: over(made))  # noqa: B023 - looked at before the next turn
+        assert made.ephemeral is (visibility == "private")
+        assert "from " in made.text
+
+
+async def test_a_private_image_used_as_subject_stays_private(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox", visibility="private")
+    asked = await mia.use_context_menu(source, "Use as subject")
+    if asked.modal is None:  # several commands take an image
+        asked = await mia.choose(answered(asked), "Choose a command", ["/generate"])
+    made = answered(await mia.submit(asked, {"number_of_outputs": "1"}))
+    await reached(environment, lambda: over(made))
+    assert made.ephemeral
+
+
 async def test_a_model_without_a_command_can_be_varied(
     environment: Environment, olga: Person, pictures: Channel
 ) -> None:
