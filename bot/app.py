@@ -42,14 +42,12 @@ from bot.runs.pricing import Pricing
 from bot.settings import Settings
 from bot.store.location import parse_location
 from bot.store.store import Store
-from bot.ui.components import PERSISTENT_BUTTONS
+from bot.ui.components import PERSISTENT_ITEMS
 from bot.ui.library_items import LIBRARY_ITEMS
-from bot.ui.next_select import NextSelect
 from bot.ui.privacy_items import ErasureButton
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.result_messages import ResultMessages
-from bot.ui.run_list_items import RunListButton
 from bot.ui.server_components import SERVER_COMPONENTS
 from bot.ui.spoken_language import ChosenLanguages, speak_persons_language
 from bot.ui.translator import Translator, read_languages
@@ -335,9 +333,7 @@ class App:
 
     async def _on_login(self, client: Replicord) -> None:
         """Add commands, buttons and listeners, before the gateway opens."""
-        client.add_dynamic_items(
-            *PERSISTENT_BUTTONS, *SERVER_COMPONENTS, *LIBRARY_ITEMS, NextSelect, RunListButton, ErasureButton
-        )
+        client.add_dynamic_items(*PERSISTENT_ITEMS, *SERVER_COMPONENTS, *LIBRARY_ITEMS, ErasureButton)
         await self._languages.load()
         speak_persons_language(client, self._languages)
         client.add_listener(self._discord_metrics.on_interaction)

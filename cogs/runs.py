@@ -18,13 +18,13 @@ from bot.media.types import is_named_as_image
 from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.store.runs import Runs
+from bot.ui.components import RunListAction
 from bot.ui.first_response import defer, edit_response
 from bot.ui.render.markdown import one_line
 from bot.ui.render.run_list import RUNS_PER_PAGE, not_own_run, run_list_card
 from bot.ui.render.strings import CANCEL_ANSWERS
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
-from bot.ui.run_list_items import RunListAction
 
 Interaction = discord.Interaction[Replicord]
 

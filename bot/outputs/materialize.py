@@ -8,7 +8,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, TypeVarTuple, overload
@@ -24,7 +24,7 @@ from bot.media.file_names import may_run, safe_suffix
 from bot.media.types import MediaKind, MediaType
 from bot.outputs.download import DownloadedFile, Downloader, inspect_file, source_name
 from bot.outputs.errors import AddressNotAllowed, DiskError, DownloadError, FileGone, SpoolFull
-from bot.outputs.items import FileItem, LinkItem, OutputItem, TextItem
+from bot.outputs.items import FileItem, LinkItem, OutputItem, RemainderItem, TextItem
 from bot.outputs.json_format import encode_json_file
 from bot.outputs.parse import RawData, RawFile, RawOutput, RawText
 from bot.outputs.spool import DiskQuota, adopt_file, delete_folder, write_file
@@ -52,6 +52,8 @@ _GENERIC_TYPES: Final = frozenset({sniff.TEXT, sniff.UNKNOWN, sniff.JSON, sniff.
 _SNIFFED_SUFFIXES: Final = frozenset(kind.suffix for kind in vars(sniff).values() if isinstance(kind, MediaType)) | {
     ".jpeg"
 }
+
+_REMAINDER_LABEL: Final = "rest-of-text"  # of the file that takes the end of a text which is too long for messages
 
 _OUTPUT_NAME: Final = "output.json"
 _OUTPUT: Final = "output"
@@ -273,6 +275,36 @@ def file_name(stem: str, index: int, label: str | None, kind: MediaType | None, 
     dropped = dropped.lower() if _ENDING.fullmatch(dropped) else ""
     parts = [_slug(stem) or "output", f"{index + 1:02d}", _slug(label or ""), dropped]
     return "-".join(part for part in parts if part) + suffix
+
+
+def remainder_name(stem: str, part: int = 0) -> str:
+    """Return the name of a part, counted from 0: "generate-01-rest-of-text.md"."""
+    return file_name(stem, part, _REMAINDER_LABEL, sniff.MARKDOWN)
+
+
+def remainder_files(item: RemainderItem, stem: str, limit: int) -> tuple[FileItem, ...]:
+    """Return a remainder as Markdown files of at most ``limit`` bytes; nearly always one.
+
+    The same text always gives the same files. Files are divided between lines, or else between characters.
+    """
+    data = item.text.encode("utf-8", "replace")
+    return tuple(
+        FileItem(remainder_name(stem, number), part, sniff.MARKDOWN, len(part))
+        for number, part in enumerate(_split_between_lines(data, max(limit, 4)))
+    )
+
+
+def _split_between_lines(data: bytes, limit: int) -> Iterator[bytes]:
+    start = 0
+    while len(data) - start > limit:
+        end = data.rfind(b"\n", start + limit // 2, start + limit) + 1
+        if not end:
+            end = start + limit
+            while data[end] & 0xC0 == 0x80:  # the middle of a character
+                end -= 1
+        yield data[start:end]
+        start = end
+    yield data[start:]
 
 
 def _shown_url(raw: RawFile) -> str:

@@ -1,7 +1,7 @@
-"""Persistent buttons: their custom id carries an action and its subject, so they work after a restart."""
+"""Persistent buttons and selects: their custom id carries an action and its subject, so they work after a restart."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -9,9 +9,11 @@ import discord
 from discord import ui
 
 from bot.catalog.catalog import Command
+from bot.catalog.next_actions import NextOffer, first_offers
 from bot.language import _
 from bot.limits import RUN_ID_PATTERN
 from bot.ui.render import payloads
+from bot.ui.render.next import NEXT_MORE, format_offer, more_label, next_placeholder
 from bot.ui.render.payloads import Component
 
 _VERSION_CHARS: Final = 16
@@ -262,4 +264,90 @@ class RefusedRunButton(
         interaction.client.dispatch("refused_run_button", interaction, self.action, self.refused_id)
 
 
-PERSISTENT_BUTTONS: Final = (RunButton, ModelButton, ModelSelect, SampleButton, RefusedRunButton)
+class NextSelect(
+    ui.DynamicItem[ui.Select[Any]],
+    template=re.compile(rf"next:(?P<run>{RUN_ID_PATTERN})", re.ASCII),
+):
+    """The select "Next" under a result. Choosing dispatches the event ``next_chosen`` with the run and the value."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(ui.Select(custom_id=_next_custom_id(run_id)))
+        self.run_id = run_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["run"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        interaction.client.dispatch("next_chosen", interaction, self.run_id, self.item.values[0])
+
+
+def next_select_row(run_id: str, offers: Sequence[NextOffer]) -> Component:
+    """Return a row with the select as a payload; what does not fit into it is behind its last choice."""
+    select = {
+        "type": discord.ComponentType.select.value,
+        "custom_id": _next_custom_id(run_id),
+        "placeholder": next_placeholder(),
+        "options": [{"label": label, "value": value} for label, value in _next_options(offers)],
+    }
+    return payloads.row([select])
+
+
+def next_select_item(run_id: str, offers: Sequence[NextOffer]) -> ui.ActionRow[Any]:
+    """Return the same row for a card that is built of items. What is chosen goes to ``NextSelect``."""
+    options = [discord.SelectOption(label=label, value=value) for label, value in _next_options(offers)]
+    return ui.ActionRow(ui.Select(custom_id=_next_custom_id(run_id), placeholder=next_placeholder(), options=options))
+
+
+def _next_options(offers: Sequence[NextOffer]) -> Iterator[tuple[str, str]]:
+    """Yield the label and value of each choice."""
+    shown, rest = first_offers(offers)
+    for offer in shown:
+        yield format_offer(offer), offer.value
+    if rest:
+        yield more_label(), NEXT_MORE
+
+
+def _next_custom_id(run_id: str) -> str:
+    return f"next:{run_id}"
+
+
+class RunListAction(StrEnum):
+    """Which runs to show."""
+
+    NEWER = "newer"  # than the run of the button
+    OLDER = "older"
+
+
+class RunListButton(
+    ui.DynamicItem[ui.Button[Any]],
+    template=re.compile(rf"runs:(?P<action>{'|'.join(RunListAction)}):(?P<run>{RUN_ID_PATTERN})", re.ASCII),
+):
+    """Turns the page of a person's runs. Pressing it dispatches the event ``run_list_button`` to the cogs."""
+
+    def __init__(self, action: RunListAction, run_id: str, *, label: str = "…", disabled: bool = False) -> None:
+        super().__init__(ui.Button(label=label, disabled=disabled, custom_id=f"runs:{action}:{run_id}"))
+        self.action = action
+        self.run_id = run_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(RunListAction(match["action"]), match["run"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        interaction.client.dispatch("run_list_button", interaction, self.action, self.run_id)
+
+
+PERSISTENT_ITEMS: Final = (
+    RunButton,
+    ModelButton,
+    ModelSelect,
+    SampleButton,
+    RefusedRunButton,
+    NextSelect,
+    RunListButton,
+)

@@ -20,6 +20,7 @@ from bot.store.gallery import Gallery, GalleryConsent
 from bot.store.library import Library, LibraryEntry, LibraryPage, LibraryQuery
 from bot.store.models import Run, RunOutput
 from bot.store.runs import Runs
+from bot.ui.components import next_select_item
 from bot.ui.first_response import OpenFiles, defer, edit_message, edit_response, send_modal, send_privately
 from bot.ui.library_items import (
     FAVOURITES_FLAG,
@@ -29,7 +30,6 @@ from bot.ui.library_items import (
     LibraryState,
     SearchModal,
 )
-from bot.ui.next_select import next_select_item
 from bot.ui.render.gallery import is_picture
 from bot.ui.render.library import (
     consent_card,

@@ -20,7 +20,7 @@ from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run
-from bot.ui.components import PERSISTENT_BUTTONS
+from bot.ui.components import PERSISTENT_ITEMS
 from bot.ui.reply.task import ReplyRegistry, ReplyTask
 from bot.ui.requests import check_may_send
 from sandbox.discord import DiscordStandIn, Person
@@ -225,7 +225,7 @@ async def env() -> AsyncIterator[ReplyEnvironment]:
     await standin.start()
     set_api_urls(standin.api_url, standin.gateway_url)
     client = Client()
-    client.add_dynamic_items(*PERSISTENT_BUTTONS)
+    client.add_dynamic_items(*PERSISTENT_ITEMS)
     await client.login(standin.bot_token)
     await client.tree.sync()
     connection = asyncio.create_task(client.connect())

@@ -1,6 +1,7 @@
-"""What people read about chains: the lines of a chain's card, and the sentences of /chain. Pure."""
+"""What people see of chains: the lines and pictures of a chain's card, and the sentences of /chain. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from bot.command_mentions import mention_command
 from bot.formatting import format_duration
@@ -10,7 +11,10 @@ from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.snapshot import Phase, RunSnapshot
 from bot.store.models import Run
 from bot.store.run_chain import RunChain
+from bot.ui.render import payloads
 from bot.ui.render.markdown import escape, format_name, one_line
+from bot.ui.render.rendered_message import Part, RenderedMessage, RenderOptions, upload_name
+from bot.visibility import Visibility
 
 _NAME_CHARS = 33  # of a command, with its slash
 
@@ -62,14 +66,46 @@ def format_steps(snapshot: RunSnapshot, chain: RunChain, status: str) -> tuple[s
     return tuple(lines)
 
 
-def format_picture_label(number: int, chain: RunChain) -> str:
-    """Return the small line beside the picture that an earlier step made."""
-    return _("-# Step {number} · /{command}").format(number=number, command=_plain(chain.steps[number - 1].command))
+def earlier_pictures(run: Run) -> Mapping[str, int]:
+    """Return the pictures that the earlier steps of a chain put on its card: upload name → number of the step."""
+    earlier = run.chain.earlier if run.chain is not None else ()
+    return {upload_name(step.picture): number for number, step in enumerate(earlier, start=1) if step.picture}
 
 
-def format_step_alt_text(number: int, command: str) -> str:
-    """Return the alt text of the picture that an earlier step made."""
-    return _("Step {number}: /{command}").format(number=number, command=one_line(command, _NAME_CHARS))
+def earlier_attachments(run: Run) -> Mapping[str, int]:
+    """Return the attachments of these pictures, as far as they are known: upload name → id."""
+    earlier = run.chain.earlier if run.chain is not None else ()
+    return {upload_name(step.picture): step.attachment_id for step in earlier if step.attachment_id is not None}
+
+
+def add_earlier_pictures(output: RenderedMessage, run: Run, options: RenderOptions) -> RenderedMessage:
+    """Return a card's output with the pictures of its chain's earlier steps, as far as the card still has them.
+
+    The newest picture is the large one; those before it are small below it, so that nothing above it moves.
+    """
+    if run.chain is None:
+        return output
+    chain, spoiler = run.chain, run.visibility is Visibility.SPOILER
+    numbers = {name: number for name, number in earlier_pictures(run).items() if name not in options.missing}
+    pictures = tuple(numbers)
+    newest = pictures[-1:] if not output.files else ()
+    beside = pictures[: len(pictures) - len(newest)] if options.shows(Part.THUMBNAIL) else ()
+    components = list(output.components)
+    for name in newest:
+        alt_text = _alt_text_of_step(chain.number - 1, chain)
+        components.insert(0, payloads.gallery([(f"attachment://{name}", alt_text)], spoiler=spoiler))
+    for name in beside:
+        picture = payloads.thumbnail(f"attachment://{name}", _alt_text_of_step(numbers[name], chain), spoiler=spoiler)
+        label = _("-# Step {number} · /{command}").format(
+            number=numbers[name], command=_plain(chain.steps[numbers[name] - 1].command)
+        )
+        components.append(payloads.section([payloads.text(label)], picture))
+    return replace(output, components=components, kept=(*beside, *newest))
+
+
+def _alt_text_of_step(number: int, chain: RunChain) -> str:
+    command = one_line(chain.steps[number - 1].command, _NAME_CHARS)
+    return _("Step {number}: /{command}").format(number=number, command=command)
 
 
 def explain_step_failure(reason: FailureReason) -> str | None:

@@ -12,10 +12,9 @@ from bot.language import _, ngettext
 from bot.limits import TEXT_CHARS, URL_CHARS
 from bot.store.models import Run, RunState
 from bot.store.queries import RunPage
-from bot.ui.components import Action, RunButton
+from bot.ui.components import Action, RunButton, RunListAction, RunListButton
 from bot.ui.render.cards import Card, Tone, message_url
 from bot.ui.render.markdown import escape, format_timestamp, one_line
-from bot.ui.run_list_items import RunListAction, RunListButton
 from bot.visibility import Visibility
 
 # With a picture, two buttons and a line below, an entry has seven of the 40 components of a card.

@@ -20,7 +20,7 @@ from bot.runs.outcome import failure_of, stored_sentence
 from bot.runs.snapshot import RunSnapshot, WarningCode
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import Run
-from bot.ui.render.chains import explain_step_failure
+from bot.ui.render.chains import explain_step_failure, format_chain_header
 from bot.ui.render.markdown import escape, escape_url, format_link, format_name, format_timestamp, one_line
 from bot.ui.render.server_words import explain_server_quota
 from bot.ui.render.service_words import service_words
@@ -121,7 +121,9 @@ def explain_warning(run: Run, warning: WarningCode) -> str:
 
 
 def format_run_header(run: Run, *, author: bool = True, model: bool = True) -> str:
-    """Return the first line of a card: author, command and model."""
+    """Return the first line of a card: author, command and model; that of a chain has its name."""
+    if run.chain is not None:
+        return format_chain_header(run, run.chain, author=author)
     name = format_name(run.author_name) if author else _("Someone")
     command = f"/{escape(one_line(run.command, 32))}"
     return join_facts(

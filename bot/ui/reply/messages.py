@@ -22,7 +22,7 @@ from discord.components import (
 from bot.discord_internals import CoveredFile, KeptAttachment
 from bot.outputs.items import FileItem
 from bot.ui.render.payloads import Component
-from bot.ui.render.run_card import THUMBNAIL_NAME, RenderedMessage
+from bot.ui.render.rendered_message import THUMBNAIL_NAME, RenderedMessage
 
 CANCEL_EMOJI: Final = "❌"
 _EPHEMERAL: Final = discord.MessageFlags(ephemeral=True).value

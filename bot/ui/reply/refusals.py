@@ -13,9 +13,18 @@ import discord
 
 from bot.discord_internals import error_fields
 from bot.outputs.paginate import FENCE
-from bot.ui.render.parts import DECORATION, ORDER, Element, Part, file_element, line_element, text_element
 from bot.ui.render.payloads import Component
-from bot.ui.render.run_card import THUMBNAIL_NAME, RenderedMessage
+from bot.ui.render.rendered_message import (
+    DECORATION,
+    ORDER,
+    THUMBNAIL_NAME,
+    Element,
+    Part,
+    RenderedMessage,
+    file_element,
+    line_element,
+    text_element,
+)
 from bot.ui.reply.errors import DiscordErrorKind, classify_error
 from bot.ui.reply.messages import TrackedMessage
 

@@ -16,20 +16,13 @@ from bot.runs.snapshot import DeliveredFile, RunSnapshot
 from bot.store.errors import StoreError
 from bot.ui.discord_rate_limits import Priority
 from bot.ui.render import strings
-from bot.ui.render.parts import Element, Part
-from bot.ui.render.run_card import (
-    THUMBNAIL_NAME,
-    CardHeader,
-    RenderedMessage,
-    RenderOptions,
-    earlier_pictures,
-    render_plain,
-    render_run,
-    uploaded_thumbnail,
-)
+from bot.ui.render.chains import earlier_pictures
+from bot.ui.render.plain_run import render_plain
+from bot.ui.render.rendered_message import THUMBNAIL_NAME, Element, Part, RenderedMessage, RenderOptions
+from bot.ui.render.run_buttons import add_offers
+from bot.ui.render.run_card import CardHeader, render_header, render_run, uploaded_thumbnail
 from bot.ui.reply.errors import DiscordErrorKind, EditResult, MessageChange, NextStep, classify_error, next_step
 from bot.ui.reply.messages import MessageState, OutgoingMessage, TrackedMessage, Upload
-from bot.ui.reply.offers import add_offers
 from bot.ui.reply.refusals import SEARCHED_KINDS, MessageSearch
 from bot.ui.reply.state import ReplyServices, ReplyState, Restrictions
 from bot.ui.reply.transports import Transport, message_nonce
@@ -411,7 +404,7 @@ class ReplyWriter:
             return render_plain(snapshot, shown)
         cached = self._header
         if cached is None or cached[0] is not options or cached[1] is not snapshot.thumbnail:
-            cached = self._header = options, snapshot.thumbnail, CardHeader.render(snapshot, options)
+            cached = self._header = options, snapshot.thumbnail, render_header(snapshot, options)
         offers = self._services.offers
         if snapshot.final and offers is not None:
             shown = add_offers(snapshot, shown, offers)

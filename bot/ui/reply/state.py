@@ -17,8 +17,8 @@ from bot.runs.snapshot import MessageLedger, RunSnapshot
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import Priority, RateLimiter
 from bot.ui.render import strings
-from bot.ui.render.parts import DECORATION, Element, Part, file_element
-from bot.ui.render.run_card import DEFAULT_OPTIONS, RenderOptions, earlier_attachments
+from bot.ui.render.chains import earlier_attachments
+from bot.ui.render.rendered_message import DECORATION, DEFAULT_OPTIONS, Element, Part, RenderOptions, file_element
 from bot.ui.reply.messages import TrackedMessage, Upload
 from bot.ui.reply.transports import TransportSelector
 from bot.visibility import Visibility

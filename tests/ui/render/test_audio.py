@@ -7,8 +7,8 @@ import pytest
 from bot.outputs.items import FileItem, OutputItem, TextItem
 from bot.runs.snapshot import Phase
 from bot.store.run_chain import RunChain, StepPlan
-from bot.ui.render.parts import file_element
-from bot.ui.render.run_card import RenderedMessage, RenderOptions, render_run
+from bot.ui.render.rendered_message import RenderedMessage, RenderOptions, file_element
+from bot.ui.render.run_card import render_run
 from bot.visibility import Visibility
 from tests.ui.factories import NOW, PDF, WAV, make_file, make_run, make_snapshot
 from tests.ui.message_rules import iter_components, media_urls, text_contents

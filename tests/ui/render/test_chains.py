@@ -8,7 +8,8 @@ from bot.runs.snapshot import Phase, RunSnapshot
 from bot.store.models import Run, RunState
 from bot.store.run_chain import EarlierStep, RunChain, StepPlan
 from bot.ui.render.payloads import Component
-from bot.ui.render.run_card import DEFAULT_OPTIONS, RenderOptions, render_run
+from bot.ui.render.rendered_message import DEFAULT_OPTIONS, RenderOptions
+from bot.ui.render.run_card import render_run
 from bot.ui.render.status import format_completion_notice
 from tests.ui.factories import NOW, make_file, make_run, make_snapshot
 from tests.ui.message_rules import check_message

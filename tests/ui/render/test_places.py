@@ -10,9 +10,9 @@ from PIL import Image
 from bot.media.types import PNG, Media
 from bot.outputs.items import LinkItem
 from bot.runs.snapshot import Phase, RunSnapshot
-from bot.ui.render.parts import Element, Part
 from bot.ui.render.places import PicturePlaces, find_places
-from bot.ui.render.run_card import RenderedMessage, RenderOptions, render_run, upload_name
+from bot.ui.render.rendered_message import Element, Part, RenderedMessage, RenderOptions, upload_name
+from bot.ui.render.run_card import render_run
 from bot.visibility import Visibility
 from tests.ui.factories import PDF, make_file, make_run, make_snapshot
 from tests.ui.message_rules import check_message, iter_components, media_urls

@@ -20,8 +20,9 @@ from bot.runs.snapshot import Phase, RunSnapshot
 from bot.ui.render import strings
 from bot.ui.render.markdown import escape, format_quote, one_line
 from bot.ui.render.next import format_origin
-from bot.ui.render.parts import Element, Part, file_element, text_element
-from bot.ui.render.run_card import RenderOptions, render_plain, render_run
+from bot.ui.render.plain_run import render_plain
+from bot.ui.render.rendered_message import Element, Part, RenderOptions, file_element, text_element
+from bot.ui.render.run_card import render_run
 from tests.ui.factories import NOW, PDF, WEBP, make_file, make_place, make_run, make_snapshot
 from tests.ui.message_rules import check_message, iter_components, media_urls, text_contents
 

@@ -11,7 +11,8 @@ from bot.runs.outcome import FailureCode
 from bot.runs.snapshot import FINAL_PHASES, Phase, Progress, RunSnapshot
 from bot.store.models import Run, RunOutput, RunState
 from bot.ui.render.cards import Tone
-from bot.ui.render.run_card import DEFAULT_OPTIONS, RenderOptions, render_run, render_stored_status, tone_of
+from bot.ui.render.rendered_message import DEFAULT_OPTIONS, RenderOptions
+from bot.ui.render.run_card import render_run, render_stored_status, tone_of
 from bot.ui.render.status import (
     ResultCounts,
     count_outputs,

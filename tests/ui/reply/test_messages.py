@@ -8,7 +8,7 @@ import pytest
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.models import Run
-from bot.ui.render.run_card import upload_name
+from bot.ui.render.rendered_message import upload_name
 from bot.ui.reply.messages import CANCEL_EMOJI, MessageState
 from bot.ui.reply.transports import BotTransport, InteractionTransport
 from tests.ui.conftest import ReplyEnvironment

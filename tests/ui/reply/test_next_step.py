@@ -9,7 +9,7 @@ import pytest
 
 from bot.runs.snapshot import Phase
 from bot.ui.render import strings
-from bot.ui.render.parts import Part
+from bot.ui.render.rendered_message import Part
 from bot.ui.reply.errors import DiscordErrorKind, EditResult, MessageChange, NextStep, classify_error, next_step
 from bot.ui.reply.messages import TrackedMessage
 from bot.ui.reply.state import ReplyState

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.media.types import Media
 from bot.outputs.items import LinkItem, TextItem
 from bot.runs.snapshot import DeliveryResult, Phase, RunSnapshot
-from bot.ui.render.parts import ORDER, Element, Part, file_element, text_element
+from bot.ui.render.rendered_message import ORDER, Element, Part, file_element, text_element
 from bot.ui.reply.refusals import RefusalSearch
 from bot.ui.reply.task import ReplyTask
 from sandbox.discord.errors import TOO_LARGE
