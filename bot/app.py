@@ -33,7 +33,7 @@ from bot.observability.metrics import Metrics
 from bot.outputs.download import Downloader
 from bot.outputs.spool import Spool
 from bot.outputs.spooled import PredictionReader
-from bot.picture_checks.checker import PictureChecker
+from bot.picture_checks import PictureChecker
 from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.runs.input_files import InputSpool
@@ -281,7 +281,7 @@ class App:
     @property
     def chains(self) -> ConfiguredChains:
         """The configured chains; their commands are known once they are built."""
-        return self._starts.chains.configured
+        return self._starts.configured_chains
 
     async def build_commands(self) -> tuple[Mapping[str, Any], ...]:
         """Add every command to the client and return the payloads for Discord, without syncing them."""

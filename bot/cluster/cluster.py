@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Coroutine
@@ -15,7 +16,7 @@ from bot.clock import Clock
 from bot.cluster.lease_holder import Lease, LeaseHolder
 from bot.observability.metrics import Metrics
 from bot.store.errors import StoreError
-from bot.store.leases import ProcessInfo
+from bot.store.leases import Leases, ProcessInfo
 from bot.store.notifications import Listener, Message, notify_all
 from bot.store.postgresql import PostgresqlLocation
 from bot.store.store import Store
@@ -23,6 +24,7 @@ from bot.store.store import Store
 log = structlog.get_logger(__name__)
 
 _CATCH_UP_EVERY: Final = 5.0  # seconds: for messages that were lost
+_ASK_AGAIN: Final = 1.0  # seconds, while the database cannot be reached
 _SEND_EVERY: Final = 0.05  # a transaction that notifies holds a lock of the whole server while it commits
 
 
@@ -143,3 +145,22 @@ class Cluster:
         except Exception:
             log.exception("message_not_handled", message=name)
             self._metrics.unexpected_error("cluster")
+
+
+async def agree_on_shards(leases: Leases, wanted: int, *, clock: Clock) -> int:
+    """Return the number that the processes that live use already, else ``wanted``.
+
+    A shard of four is another one than a shard of two: with both, some servers would be served twice and others by
+    nobody. So another number takes effect once every process has stopped.
+    """
+    while True:
+        try:
+            held = await leases.list_held()
+        except StoreError as error:
+            log.warning("shards_unknown", error=str(error))
+            await clock.sleep(_ASK_AGAIN)
+            continue
+        counts = {int(match[1]) for name in held if (match := re.fullmatch(r"shard:[0-9]+/([0-9]+)", name))}
+        if counts and counts != {wanted}:
+            log.warning("shards_of_other_processes", wanted=wanted, used=max(counts))
+        return max(counts, default=wanted)

@@ -11,7 +11,6 @@ from bot.catalog.resolve import ModelResolver
 from bot.client import Replicord
 from bot.clock import SystemClock
 from bot.cog_servers import open_cog_servers
-from bot.diagnostics.chains import check_chains
 from bot.diagnostics.cog import check_servers
 from bot.diagnostics.database import check_database
 from bot.diagnostics.discord import (
@@ -23,13 +22,12 @@ from bot.diagnostics.discord import (
     check_login,
     read_options,
 )
-from bot.diagnostics.dotenv import check_dotenv_file
 from bot.diagnostics.http import check_http
 from bot.diagnostics.prices import check_prices
 from bot.diagnostics.replicate import CheckContext, check_account, check_models
 from bot.diagnostics.result import CheckResult, Report, failed, join_names, passed
 from bot.diagnostics.server_rules import check_picture_checkers, check_server_rules
-from bot.diagnostics.settings import check_durations, check_token_shapes
+from bot.diagnostics.settings import check_chains, check_dotenv_file, check_durations, check_token_shapes
 from bot.discord_internals import set_api_urls
 from bot.errors import ConfigError
 from bot.money.budgets import day_of

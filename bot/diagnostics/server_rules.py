@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from bot.catalog.catalog import Catalog
 from bot.diagnostics.result import Report, join_names, warned
-from bot.picture_checks.checker import can_check
+from bot.picture_checks import can_check
 from bot.rules.server_rules import EVERY_COMMAND, ServerRules
 from bot.store.errors import StoreError
 from bot.store.server_rules import Servers

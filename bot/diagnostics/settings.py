@@ -1,11 +1,13 @@
-"""Check, without the network, what is valid and yet hardly meant: the shapes of tokens, and durations of seconds."""
+"""Check, without the network, what is valid and yet hardly meant: names in ``.env``, tokens, durations, chains."""
 
 from datetime import timedelta
 from typing import Final
 
-from bot.diagnostics.result import Report, passed, warned
+from bot.catalog.chains import Chain, ConfiguredChains
+from bot.diagnostics.result import Report, failed, passed, warned
 from bot.invites import read_application_id, server_invite
 from bot.settings import Settings
+from bot.settings.dotenv import DOTENV, describe_misspelt_names, is_readable_by_others
 from bot.settings.settings import duration_to_text
 
 _REPLICATE_START: Final = "r8_"  # of every token that Replicate has issued since 2023
@@ -16,6 +18,14 @@ _RETENTION: Final = {
     "keep_files": ("uploaded files", "1d"),
     "keep_runs": ("the records of runs", "365d"),
 }
+
+
+def check_dotenv_file(report: Report) -> None:
+    """Warn of a ``.env`` that other users can read, and of names that are almost a setting."""
+    if is_readable_by_others():
+        report(warned(f"Other users of this machine can read {DOTENV} and the tokens in it. Run: chmod 600 {DOTENV}"))
+    for sentence in describe_misspelt_names(Settings.names()):
+        report(warned(sentence))
 
 
 def check_token_shapes(settings: Settings, report: Report) -> None:
@@ -55,6 +65,16 @@ def check_durations(settings: Settings, report: Report) -> None:
         if kept < _SHORT_RETENTION:
             text = duration_to_text(kept)
             report(warned(f"{name.upper()} is {text}: {what} are deleted after it. The default is {usual}."))
+
+
+def check_chains(chains: ConfiguredChains, report: Report) -> None:
+    """Check the chains whose commands are known; a command that is not has a result of its own."""
+    for spec, built in chains.build():
+        if isinstance(built, Chain):
+            arrow = " → ".join(f"/{step.command.name}" for step in built.steps)
+            report(passed(f"/{spec.name}: a chain of {arrow}."))
+        else:
+            report(failed(f"/{spec.name} in COMMANDS_FILE: {built.sentence}"))
 
 
 def _is_default(settings: Settings, name: str) -> bool:

@@ -29,8 +29,17 @@ from PIL import (
 
 from bot.errors import ReplicordError
 from bot.language import _
-from bot.limits import ANIMATION_BYTES, ANIMATION_FRAMES, ANIMATION_PIXELS, IMAGE_PIXELS, JPEG_SCANS
+from bot.limits import (
+    ANIMATION_BYTES,
+    ANIMATION_FRAMES,
+    ANIMATION_PIXELS,
+    CHARACTER_PICTURE_BYTES,
+    CHARACTER_SIDE,
+    IMAGE_PIXELS,
+    JPEG_SCANS,
+)
 from bot.media.colors import convert_to_rgb
+from bot.media.file_names import safe_file_name
 from bot.media.metadata import strip_metadata
 from bot.media.types import AVIF, BMP, GIF, HEAD_BYTES, HEIC, ICO, JPEG, PNG, SVG, TIFF, WEBP, Media, MediaType, sniff
 
@@ -382,3 +391,14 @@ def _shrink_animation(image: ImageFile.ImageFile, limit: int) -> tuple[MediaType
         if buffer.tell() <= limit:
             return WEBP, buffer.getvalue()
     return None
+
+
+def make_saved_picture(filename: str, path: Path) -> tuple[Media, Media]:
+    """Return the downloaded picture re-encoded, and a small copy of it. Raise BadImage.
+
+    Decodes the picture: call it in ``bot.worker_pool``.
+    """
+    data = path.read_bytes()
+    original = Media(safe_file_name(filename), sniff(data[:HEAD_BYTES]), data)
+    picture = reencode_image(original, side=CHARACTER_SIDE, limit=CHARACTER_PICTURE_BYTES)
+    return picture, make_thumbnail(picture)

@@ -1,4 +1,4 @@
-"""Read a run's progress from the model's logs.
+"""Read what a model's logs tell of a run: its progress, and the seed that was used.
 
 Most models write tqdm bars (``" 75%|███████▌  | 3/4 [00:03<00:01,  1.15s/it]"``), some bare counts (``"12 /    400"``),
 between other output, with colors and carriage returns. One output may take several bars, one after another. Bars of
@@ -18,6 +18,15 @@ _BAR: Final = re.compile(rf"^(?P<label>[^|%]*?)\d{{1,3}}%\|[^|]*\|\s*{_STEP}/{_S
 _COUNT: Final = re.compile(rf"^\s*{_STEP}\s*/\s*{_STEPS}\s*$", re.ASCII)
 _IGNORED_LABELS: Final = re.compile(r"download|fetch|load|upload|total", re.IGNORECASE)
 _BYTES_PER_SECOND: Final = re.compile(r"\d?[kMGT]?i?B/s")
+# "Using seed: 123", "seed=123", "Seed set to 123", "random seed 123", '"seed": 123'. No name that only ends with seed,
+# no part of a longer number, and no -1, which asks for a random one.
+# Blanks are bounded: a model that writes megabytes of them must not hold up the bot.
+_SEED: Final = re.compile(
+    r"(?<![\w.-])seed[\"']?(?:[ \t]{1,4}(?:is|was|set[ \t]to|to|used))?"
+    r"[ \t]{0,4}[:=]?[ \t]{0,4}(?P<seed>\d{1,19})(?![\w.])",
+    re.ASCII | re.IGNORECASE,
+)
+_LARGEST_SEED: Final = 2**63 - 1  # of the column
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +108,11 @@ def _parse_line(line: str, *, is_complete: bool = True) -> tuple[int, int] | Non
         return None
     step, steps = int(match["step"]), int(match["steps"])
     return (step, steps) if steps > 0 and step <= steps else None
+
+
+def find_seed(logs: str) -> int | None:
+    """Return the first seed that the logs name, also one that a person gave; None if they name none."""
+    for match in _SEED.finditer(logs):
+        if (seed := int(match["seed"])) <= _LARGEST_SEED:
+            return seed
+    return None

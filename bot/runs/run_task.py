@@ -29,8 +29,8 @@ from bot.runs.outcome import (
     reason_of_missing_outputs,
 )
 from bot.runs.pending_writes import FAILURES_BEFORE_WARNING
+from bot.runs.progress import find_seed
 from bot.runs.recover import RecoveryStep
-from bot.runs.seed import find_seed
 from bot.runs.services import RunServices
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.runs.track import send_cancel, track

@@ -14,7 +14,7 @@ from bot.wiring.starts import StartParts
 from cogs.about import About
 from cogs.budget.cog import BudgetCommands
 from cogs.cancel import CancelRuns
-from cogs.chain.cog import CHAIN_ENTRIES
+from cogs.chain.cog import CHAIN_ENTRIES, ChainCommands
 from cogs.characters.cog import CHARACTER_ENTRIES, CharacterCommands
 from cogs.characters.pictures import PictureReader
 from cogs.favourites import FAVOURITE_ENTRIES
@@ -36,8 +36,7 @@ from cogs.run import RunCommand, RunForms
 from cogs.run_buttons import RunButtons
 from cogs.runs import RunsCommands
 from cogs.server.cog import ServerCommands
-from cogs.server.removal import ResultRemover
-from cogs.server.reports import ReportResultMenu
+from cogs.server.reports import ReportResultMenu, ResultRemover
 from cogs.server_shares import ServerShares
 from cogs.try_on import TryOn
 from cogs.usage import UsageCommand
@@ -78,7 +77,16 @@ def _model_cogs(core: Core, starts: StartParts) -> Iterator[commands.Cog]:
         access=starts.access,
         forms=forms,
     )
-    yield starts.chains.commands
+    yield ChainCommands(
+        chains=core.store.saved_chains,
+        configured=starts.configured_chains,
+        finder=starts.chain_finder,
+        runs=runs,
+        catalog=catalog,
+        starter=starts.chains,
+        editors=core.editors,
+        clock=core.clock,
+    )
     if starts.access.is_any_model_offered:
         yield RunCommand(forms=forms, autocomplete=autocomplete, access=starts.access, any_model=core.settings.run_any)
     yield UseAsSubject(client, catalog=catalog, starter=starts.runs, personal=starts.personal, runs=runs)
@@ -104,7 +112,7 @@ def _run_cogs(core: Core, starts: StartParts) -> Iterator[commands.Cog]:
         runs=runs,
         catalog=core.catalog,
         starter=starts.runs,
-        chain_starter=starts.chains.starter,
+        chain_starter=starts.chains,
         access=starts.access,
         refused=starts.refused,
         replies=core.replies,
@@ -117,8 +125,8 @@ def _run_cogs(core: Core, starts: StartParts) -> Iterator[commands.Cog]:
         catalog=core.catalog,
         access=starts.access,
         starter=starts.runs,
-        chains=starts.chains.finder,
-        chain_starter=starts.chains.starter,
+        chains=starts.chain_finder,
+        chain_starter=starts.chains,
         run_buttons=buttons,
     )
     yield RunsCommands(client, engine=engine, runs=runs)
@@ -166,7 +174,7 @@ def _server_cogs(core: Core, starts: StartParts, changes: ResultChanges) -> Iter
         servers=store.servers,
         runs=store.runs,
         catalog=core.catalog,
-        chains=starts.chains.configured,
+        chains=starts.configured_chains,
         access=starts.access,
         server_log=core.server_log,
         budgets=store.budgets,

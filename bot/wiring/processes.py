@@ -9,12 +9,10 @@ from bot.backends.backend import Backend
 from bot.backends.prediction import Prediction
 from bot.client import IdentifyPace, OwnIdentifyPace, Replicord
 from bot.clock import Clock
-from bot.cluster.cluster import Cluster
-from bot.cluster.create_budget import SharedCreateBudget
-from bot.cluster.identify_pace import SharedIdentifyPace
+from bot.cluster.cluster import Cluster, agree_on_shards
 from bot.cluster.lease_holder import MAINTENANCE
 from bot.cluster.publish_lease import PublishLease
-from bot.cluster.shard_count import agree_on_shards
+from bot.cluster.shared_rates import SharedCreateBudget, SharedIdentifyPace
 from bot.leased_work import LeasedWork
 from bot.observability.metrics import Metrics
 from bot.runs.create_queue import CreateBudget

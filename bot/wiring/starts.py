@@ -4,13 +4,14 @@ import sys
 
 import httpx
 
+from bot.catalog.chains import ConfiguredChains
 from bot.command_mentions import CommandMentions
 from bot.limits import FILE_BYTES
 from bot.outputs.download import Downloader
 from bot.outputs.spool import DiskQuota
 from bot.wiring.core import Core, new_id
 from bot.wiring.processes import VERSION
-from cogs.chain.parts import ChainParts
+from cogs.chain.starter import ChainFinder, ChainStarter
 from cogs.fix_it.kept_files import KeptFiles
 from cogs.fix_it.refused_runs import RefusedRunKeeper
 from cogs.generate.cog import GenerateCommands
@@ -59,23 +60,17 @@ class StartParts:
             new_id=new_id,
         )
         self.runs = RunStarter(builder, runs=store.runs, access=self.access)
-        self.chains = ChainParts(
-            settings.chains,
-            store=store,
-            catalog=catalog,
-            builder=builder,
-            access=self.access,
-            editors=core.editors,
-            clock=core.clock,
-        )
+        self.configured_chains = ConfiguredChains(settings.chains, catalog)
+        self.chains = ChainStarter(builder, runs=store.runs, access=self.access)
+        self.chain_finder = ChainFinder(saved=store.saved_chains, configured=self.configured_chains, catalog=catalog)
         self.mentions = CommandMentions()
         sync = CommandSync(client, key_value=store.key_value, guild=settings.command_guild, mentions=self.mentions)
         self.generate = GenerateCommands(
             client,
             catalog=catalog,
-            chains=self.chains.configured,
+            chains=self.configured_chains,
             starter=self.runs,
-            chain_starter=self.chains.starter,
+            chain_starter=self.chains,
             sync=sync,
             personal=self.personal.complete,
         )

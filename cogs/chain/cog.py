@@ -1,12 +1,12 @@
 """/chain: save the steps that led to a picture, and run them again with one command."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 import discord
-from discord import app_commands
+from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog
@@ -24,6 +24,7 @@ from bot.limits import (
     CHOICE_CHARS,
     CHOICES_PER_OPTION,
     COMMAND_NAME_CHARS,
+    INTERACTION_TOKEN_LIFE,
 )
 from bot.media.types import find_references
 from bot.options.form import build_form
@@ -37,15 +38,16 @@ from bot.ui.first_response import defer, edit_response, send_modal
 from bot.ui.modals import Answers, FormModal
 from bot.ui.render import chains as words
 from bot.ui.render.cards import Entry, Tone, list_card, sentence_card
+from bot.ui.render.chains import name_description, name_label, save_title
 from bot.ui.render.markdown import one_line
 from bot.ui.render.results import MenuEntry
+from bot.ui.respond import report_error
 from bot.ui.reuse import Reuse
-from cogs.chain.finder import ChainFinder
-from cogs.chain.form import ChainForm
-from cogs.chain.starter import ChainStarter
+from cogs.chain.starter import ChainFinder, ChainStarter
 from cogs.permissions import Editors, check_reuse
 
 Interaction = discord.Interaction[Replicord]
+NameEntered = Callable[[Interaction, str], Awaitable[None]]
 Name = app_commands.Range[str, 1, COMMAND_NAME_CHARS]
 
 CHAIN_ENTRIES: Final = (
@@ -298,3 +300,21 @@ def _choices(chains: Sequence[tuple[str, Sequence[str], bool]], current: str) ->
         for name, label in labels.items()
         if current.lower() in label.lower()
     ][:CHOICES_PER_OPTION]
+
+
+class ChainForm(ui.Modal):
+    """Asks for a name; ``submitted`` is awaited with the interaction and what was entered."""
+
+    def __init__(self, submitted: NameEntered) -> None:
+        super().__init__(title=save_title(), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+        self._submitted = submitted
+        self._name: ui.TextInput[ChainForm] = ui.TextInput(custom_id="name", max_length=COMMAND_NAME_CHARS)
+        self.add_item(ui.Label(text=name_label(), description=name_description(), component=self._name))
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        await self._submitted(interaction, self._name.value)
+
+    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it, too
+        self, interaction: discord.Interaction[Any], error: Exception, /
+    ) -> None:
+        await report_error(interaction, error)

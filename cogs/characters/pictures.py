@@ -8,8 +8,7 @@ from bot.errors import Refused
 from bot.formatting import format_size, single_line, truncate
 from bot.language import _
 from bot.limits import DOWNLOAD_SECONDS, FILE_BYTES, READ_SECONDS
-from bot.media.images import BadImage
-from bot.media.saved_pictures import make_saved_picture
+from bot.media.images import BadImage, make_saved_picture
 from bot.options.files import RemoteFile
 from bot.runs.input_files import InputSpool
 from bot.store.characters import NewPicture

@@ -26,8 +26,7 @@ from bot.ui.render.cards import Tone, sentence_card
 from bot.ui.render.strings import RUN_DELETED
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import explain_error
-from cogs.chain.finder import ChainFinder
-from cogs.chain.starter import ChainStarter
+from cogs.chain.starter import ChainFinder, ChainStarter
 from cogs.deferred_modal import open_modal
 from cogs.fix_it.refused_runs import RefusedRunKeeper, RestoredValues, Values
 from cogs.fix_it.run_values import restore_run

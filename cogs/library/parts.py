@@ -1,5 +1,7 @@
 """The parts of the library, put together: what makes thumbnails, keeps galleries, and answers people."""
 
+import asyncio
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,10 +10,13 @@ from discord.ext import commands
 from bot.catalog.next_actions import NextOffers
 from bot.client import Replicord
 from bot.clock import Clock
+from bot.discord_internals import download_from_cdn
 from bot.library.thumbnails import Thumbnails
+from bot.limits import DOWNLOAD_SECONDS
 from bot.observability.metrics import Metrics
 from bot.runs.input_files import InputSpool
 from bot.store.gallery import GalleryRules
+from bot.store.models import Run, RunOutput
 from bot.store.store import Store
 from bot.ui.discord_rate_limits import RateLimiter
 from bot.ui.gallery_keeper import GalleryKeeper
@@ -20,8 +25,29 @@ from bot.worker_pool import WorkerPool
 from cogs.favourites import Favourites, Stars
 from cogs.library.cog import LibraryCommands
 from cogs.library.export import LibraryExport
-from cogs.library.pictures import PictureLoader
 from cogs.result_files import ResultFiles
+
+
+class PictureLoader:
+    """Reads files of results, by way of a file in ``folder``."""
+
+    def __init__(self, client: Replicord, *, files: ResultFiles, folder: Path) -> None:
+        self._client = client
+        self._files = files
+        self._root = folder
+
+    async def load(self, run: Run, output: RunOutput) -> bytes:
+        """Return the bytes of a delivered file; Refused if it is gone or out of reach, or an error of the request."""
+        found = await self._files.fetch(run, output)
+        folder = await asyncio.to_thread(self._make_folder)
+        with folder:
+            path = Path(folder.name) / "file"
+            await download_from_cdn(self._client, found.url, path, limit=output.size, seconds=DOWNLOAD_SECONDS)
+            return await asyncio.to_thread(path.read_bytes)
+
+    def _make_folder(self) -> "tempfile.TemporaryDirectory[str]":
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=self._root)
 
 
 class LibraryParts:

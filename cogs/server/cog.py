@@ -20,7 +20,7 @@ from bot.clock import Clock
 from bot.errors import Refused
 from bot.language import _
 from bot.money.budgets import Spender, day_of
-from bot.picture_checks.checker import can_check
+from bot.picture_checks import can_check
 from bot.rules.decide import RunTerms, apply_server_rules
 from bot.rules.server_rules import (
     EVERY_COMMAND,

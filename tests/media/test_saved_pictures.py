@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from bot.limits import CHARACTER_PICTURE_BYTES, CHARACTER_SIDE
-from bot.media.images import BadImage
-from bot.media.saved_pictures import make_saved_picture
+from bot.media.images import BadImage, make_saved_picture
 from bot.media.types import JPEG, PNG, WEBP
 from tests.media.test_images import encoded, noise, rotated_photo
 

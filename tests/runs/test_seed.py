@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.runs.seed import find_seed
+from bot.runs.progress import find_seed
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ told is read from disk first.
 import base64
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -17,7 +18,6 @@ import structlog
 from bot.backends.backend import BackendTraits, CreateAllowance, CreateRequest, Places
 from bot.backends.cog.addresses import CogAddresses
 from bot.backends.cog.client import AtCapacity, CogClient, Health, HealthStatus, NotReady
-from bot.backends.cog.prediction import read_prediction
 from bot.backends.cog.stream import read_events
 from bot.backends.errors import (
     BackendError,
@@ -27,6 +27,7 @@ from bot.backends.errors import (
     Forgotten,
     InvalidField,
     InvalidInput,
+    InvalidResponse,
     NoResponse,
     NotFound,
     NotSent,
@@ -35,9 +36,10 @@ from bot.backends.errors import (
     TooLarge,
 )
 from bot.backends.prediction import NextReadIn, OnBatch, Prediction, Status
+from bot.backends.replicate.predictions import parse_prediction
 from bot.clock import Clock
 from bot.errors import ReplicordError
-from bot.large_json import InvalidJson
+from bot.large_json import InvalidJson, read_object
 from bot.limits import (
     COG_BODY_BYTES,
     COG_END_TOLD_WITHIN,
@@ -48,6 +50,7 @@ from bot.limits import (
 
 log = structlog.get_logger(__name__)
 
+_LARGE: Final = ("output", "metrics")  # members of a prediction, of any JSON
 _TRAITS: Final = BackendTraits(names_predictions=True, keeps_ends=False, cancels_at_deadline=False)
 _EVENTS: Final = ("completed",)  # the others bring all outputs each time; polls have them too
 _DEFECTS: Final[Mapping[HealthStatus, Defect]] = {
@@ -275,7 +278,7 @@ class CogBackend:
         sent_at = sent_at or self._clock.now()
         if told is None:
             return sent_at, None
-        return sent_at, read_prediction(told.encode(), created_at=sent_at, completed_at=received_at)
+        return sent_at, _read_prediction(told.encode(), created_at=sent_at, completed_at=received_at)
 
     async def _find_running(self, prediction_id: str, sent_at: datetime) -> Prediction | None:
         """Return the running prediction, None if no server has it; raise why one of them could not be asked."""
@@ -289,7 +292,7 @@ class CogBackend:
                     with _our_errors():
                         body = await self._reader.read(prediction_id, chunks, max_bytes=COG_BODY_BYTES)
                 stream_url = await self._stream_url(prediction_id, client)
-                return read_prediction(body, created_at=sent_at, stream_url=stream_url)
+                return _read_prediction(body, created_at=sent_at, stream_url=stream_url)
             except BackendError as error:
                 problem = problem or error
         if problem is not None:
@@ -400,3 +403,15 @@ def _our_errors() -> Iterator[None]:
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
     yield body
+
+
+def _read_prediction(
+    body: bytes, *, created_at: datetime, completed_at: datetime | None = None, stream_url: str | None = None
+) -> Prediction:
+    """Return the prediction in a JSON object, whose files were taken out of it; raise InvalidResponse if it is none."""
+    try:
+        members = read_object(body, _LARGE)
+    except InvalidJson as error:
+        raise InvalidResponse("The model's server sent a prediction that cannot be read.") from error
+    prediction = parse_prediction({**members, "created_at": created_at.isoformat()})
+    return replace(prediction, completed_at=prediction.completed_at or completed_at, stream_url=stream_url)

@@ -1,5 +1,6 @@
 """One request to Replicate's HTTP API and its response: authorization, retries, rate limit headers, pages of lists."""
 
+import re
 import zlib
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from bot.backends.errors import (
     ResponseTooLarge,
     Throttled,
 )
-from bot.backends.replicate.address import api_roots
 from bot.backends.replicate.errors import TRANSPORT_ERRORS, error_from_exception, error_from_response
 from bot.clock import Clock
 from bot.large_json import InvalidJson, read_object
@@ -42,6 +42,8 @@ _MAX_DELAY: Final = 8.0
 TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=15.0)
 
 _NO_SUCH_PATH: Final = (404, 405)
+_VERSION: Final = "v1"
+_VERSION_SEGMENT: Final = re.compile(r"v\d+", re.ASCII)
 _BODY_CHUNK_BYTES: Final = 64 * 1024
 _ERROR_BYTES: Final = 64 * 1024  # of an error's body
 _BODY_HEADERS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})  # not of a body read
@@ -343,3 +345,20 @@ async def _chunks(body: bytes) -> AsyncIterator[bytes]:
     """Yield a large body in chunks, so that the event loop runs other tasks in between."""
     for start in range(0, len(body), _BODY_CHUNK_BYTES):
         yield body[start : start + _BODY_CHUNK_BYTES]
+
+
+def api_roots(base_url: str) -> tuple[str, ...]:
+    """Return the URLs that the API's resources may be below, the likeliest first.
+
+    There is one for a bare host (``/v1`` is added, as Replicate's own clients do) and for a path that ends in a
+    version. Any other path may be a proxy's in front of ``/v1``, or a gateway's that stands in for ``https://host/v1``
+    as a whole (Cloudflare's AI Gateway: ``/v1/<account>/<gateway>/replicate``).
+    """
+    base = base_url.rstrip("/")
+    segments = [segment for segment in httpx.URL(base).path.split("/") if segment]
+    if not segments:
+        return (f"{base}/{_VERSION}",)
+    if _VERSION_SEGMENT.fullmatch(segments[-1]):
+        return (base,)
+    versioned = any(_VERSION_SEGMENT.fullmatch(segment) for segment in segments)
+    return (base, f"{base}/{_VERSION}") if versioned else (f"{base}/{_VERSION}", base)

@@ -40,7 +40,7 @@ class Replicate:
     """Replicate's HTTP API with the token of one account.
 
     ``base_url`` is the API's address with or without ``/v1``, or a gateway's that stands in for it (see
-    ``address.api_roots``); the token is sent to that origin only. Every method raises only the errors of
+    ``api.api_roots``); the token is sent to that origin only. Every method raises only the errors of
     ``bot.backends.replicate.errors``. The caller closes ``http``. ``scheduler`` decides when streams are read; without
     it they are read as data arrives. ``workers`` reads responses of megabytes; without it they are read here.
     """

@@ -15,7 +15,7 @@ from bot.catalog.resolve import ResolvedModel
 from bot.media.types import PNG as PNG_TYPE
 from bot.money.prices import parse_prices
 from bot.outputs.items import FileItem
-from bot.picture_checks.checker import PictureChecker, can_check
+from bot.picture_checks import PictureChecker, can_check
 from bot.rules.verdict import Verdict
 from bot.runs.pricing import Pricing
 from bot.settings import CommandSpec

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bot.backends.backend import Rate
 from bot.clock import SystemClock
-from bot.cluster.create_budget import SharedCreateBudget
+from bot.cluster.shared_rates import SharedCreateBudget
 from bot.runs.create_queue import CreateQueue, QueueTicket
 from bot.store.shared_limits import Rate as SharedRate
 from bot.store.store import Store
