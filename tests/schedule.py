@@ -5,6 +5,7 @@ starts processes of its own, each may go to another worker. The browser's tests 
 takes longest and waits most is begun first, so that at the end no worker is left alone with it.
 """
 
+from functools import cache
 from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
@@ -52,10 +53,15 @@ def find_group(nodeid: str) -> str:
 
 def rank(nodeid: str) -> int:
     """Return the place of a test in the order in which tests are begun."""
-    module = nodeid.partition("::")[0]
+    return _rank_module(nodeid.partition("::")[0])
+
+
+@cache
+def _rank_module(module: str) -> int:
     places = (place for place, folder in enumerate(_FIRST) if _is_within(module, folder))
     return next(places, len(_FIRST))
 
 
+@cache
 def _is_within(module: str, folder: str) -> bool:
     return PurePosixPath(module).is_relative_to(folder)

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from bot.ui.catalogs import extract_sentences, is_translated, read_catalog
 
 ROOT = Path(__file__).parents[2]
 TRANSLATED = [language for language in languages() if language != ENGLISH]
-SENTENCES = extract_sentences()
-CATALOGS = {language: read_catalog(language) for language in TRANSLATED}
+# Read when a test asks, because every worker imports this module, and one of them runs its tests.
+sentences_in_code = cache(extract_sentences)
+translations_into = cache(read_catalog)
 
 PLACE = re.compile(r"\{\w+\}")
 # Marks that open and close something, how a line begins, and names of commands, which become mentions.
@@ -37,7 +39,7 @@ def translations(message: Message) -> tuple[str, ...]:
 
 def sentences(catalog: Catalog) -> Iterator[tuple[Message, Message]]:
     """Yield each sentence of the code with its translation."""
-    for message in SENTENCES:
+    for message in sentences_in_code():
         if message.id:
             translated = catalog.get(message.id)
             if translated is not None and is_translated(translated.string):
@@ -46,9 +48,9 @@ def sentences(catalog: Catalog) -> Iterator[tuple[Message, Message]]:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_sentence_is_translated(language: str) -> None:
-    catalog = CATALOGS[language]
+    catalog = translations_into(language)
     missing = []
-    for message in SENTENCES:
+    for message in sentences_in_code():
         found = catalog.get(message.id)
         if message.id and (found is None or found.fuzzy or not is_translated(found.string)):
             missing.append(message.id)
@@ -56,13 +58,14 @@ def test_every_sentence_is_translated(language: str) -> None:
 
 
 def test_places_have_names() -> None:
-    unnamed = [message.id for message in SENTENCES if message.id and any("{}" in text for text in texts(message))]
+    identified = [message for message in sentences_in_code() if message.id]
+    unnamed = [message.id for message in identified if any("{}" in text for text in texts(message))]
     assert unnamed == []
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_plural_form_is_there(language: str) -> None:
-    catalog = CATALOGS[language]
+    catalog = translations_into(language)
     wrong = [
         message.id
         for message, translated in sentences(catalog)
@@ -74,7 +77,7 @@ def test_every_plural_form_is_there(language: str) -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_place_is_in_each_form(language: str) -> None:
     wrong = []
-    for message, translated in sentences(CATALOGS[language]):
+    for message, translated in sentences(translations_into(language)):
         allowed = {frozenset(PLACE.findall(text)) for text in texts(message)}
         fullest = frozenset().union(*allowed)
         last = frozenset(PLACE.findall(translations(translated)[-1]))
@@ -87,7 +90,7 @@ def test_every_place_is_in_each_form(language: str) -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_marks_are_those_of_the_english_sentence(language: str) -> None:
     wrong = []
-    for message, translated in sentences(CATALOGS[language]):
+    for message, translated in sentences(translations_into(language)):
         expected = Counter(MARKS.findall(texts(message)[-1]))
         for text in translations(translated):
             edges = text.strip() == text or texts(message)[-1].strip() != texts(message)[-1]
@@ -98,15 +101,20 @@ def test_marks_are_those_of_the_english_sentence(language: str) -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_what_discord_bounds_is_short_enough(language: str) -> None:
-    catalog, too_long = CATALOGS[language], []
+    catalog, too_long = translations_into(language), []
     for sentence, bound in bounded_sentences():
         found = catalog.get(sentence)
         too_long += [(sentence, text) for text in translations(found) if len(text) > bound] if found else []
     assert too_long == []
 
 
-def bounded_sentences() -> Iterator[tuple[str, int]]:
-    """Yield the sentences that go into labels, placeholders and titles of forms, with what Discord accepts."""
+@cache
+def bounded_sentences() -> tuple[tuple[str, int], ...]:
+    """Return the sentences that go into labels, placeholders and titles of forms, with what Discord accepts."""
+    return tuple(find_bounded_sentences())
+
+
+def find_bounded_sentences() -> Iterator[tuple[str, int]]:
     for path in (*ROOT.glob("bot/**/*.py"), *ROOT.glob("cogs/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
