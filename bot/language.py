@@ -132,25 +132,27 @@ class Sentence(str):
         try:
             text = str(self).format(**values)
         except (LookupError, ValueError):
-            text = _look_up(standard.NullTranslations(), self.source).format(**values)
+            english = self.source[0] if len(self.source) == 1 or self.source[2] == 1 else self.source[1]
+            text = english.format(**values)
         return _make_sentence(text, self.source, values)
 
 
 def gettext(sentence: str) -> str:
     """Return a ``Sentence`` in the current language, in English where it is not translated."""
-    return _say((sentence,))
+    return _make_sentence(_load(_current.get()).gettext(sentence), (sentence,))
 
 
 def ngettext(one: str, many: str, count: int) -> str:
     """Return the form of a ``Sentence`` for ``count`` in the current language."""
-    return _say((one, many, count))
+    return _make_sentence(_load(_current.get()).ngettext(one, many, count), (one, many, count))
 
 
 def retranslate(sentence: str) -> str:
     """Return a sentence, and those in its places, in the current language; any other text as it is."""
     if not isinstance(sentence, Sentence):
         return sentence
-    again = _say(sentence.source)
+    source = sentence.source
+    again = gettext(*source) if len(source) == 1 else ngettext(*source)
     if sentence.values is None:
         return again
     return again.format(
@@ -176,15 +178,7 @@ def _babel_locale(language: str) -> Locale:
     return Locale.parse(language, sep="-")
 
 
-def _say(source: _Source) -> Sentence:
-    return _make_sentence(_look_up(_load(_current.get()), source), source, None)
-
-
-def _look_up(translations: standard.NullTranslations, source: _Source) -> str:
-    return translations.gettext(*source) if len(source) == 1 else translations.ngettext(*source)
-
-
-def _make_sentence(text: str, source: _Source, values: Mapping[str, Any] | None) -> Sentence:
+def _make_sentence(text: str, source: _Source, values: Mapping[str, Any] | None = None) -> Sentence:
     sentence = Sentence(text)
     sentence.source, sentence.values = source, values
     return sentence

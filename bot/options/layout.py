@@ -57,7 +57,8 @@ class OptionLayout:
     the configuration, or secret). ``names`` maps each field's key to its name for people. ``options`` are the slash
     options in Discord's order. ``overflow`` are the keys that no option covers entirely: they are set in ``advanced``,
     which is the name of the option, or of the part of a form, for ``key=value`` text. ``required`` are the keys that
-    must be set. ``defaults`` are the command's own. ``prompt_field`` and ``count_fields`` are keys with a meaning.
+    must be set. ``defaults`` are the command's own. ``prompt_field`` and ``count_fields`` are keys with a meaning, and
+    so is ``image_field``, the input for an image: a required one first, one that accepts only certain types first.
     """
 
     model: str
@@ -71,6 +72,7 @@ class OptionLayout:
     prompt_field: str | None = None
     count_fields: tuple[str, ...] = ()
     advanced: str = "advanced"
+    image_field: str | None = member(init=False, compare=False)
     _keys_by_name: Mapping[str, str] = member(init=False, repr=False, compare=False)
     _fields_by_key: Mapping[str, Field] = member(init=False, repr=False, compare=False)
 
@@ -80,19 +82,7 @@ class OptionLayout:
         by_name = {label: key for key, label in self.names.items()}
         object.__setattr__(self, "_keys_by_name", by_option | by_name)
         object.__setattr__(self, "_fields_by_key", {field.name: field for field in self.fields})
-
-    @property
-    def image_field(self) -> str | None:
-        """The key of the input for an image: a required one first, one that accepts only certain types first.
-
-        A mask is not the image that something is done with.
-        """
-
-        def rank(field: Field) -> tuple[bool, bool, bool]:
-            return field.name not in self.required, "mask" in field.name.lower(), not field.accepts
-
-        candidates = [field for field in self.fields if field.accepts_files and accepts_images(field.accepts)]
-        return min(candidates, key=rank).name if candidates else None
+        object.__setattr__(self, "image_field", _find_image_field(self.fields, self.required))
 
     def option(self, name: str) -> Option | None:
         """Return the slash option of that name."""
@@ -196,6 +186,16 @@ def _find_prompt_field(fields: Sequence[Field], quirks: Quirks) -> str | None:
         return named
     required = [field for field in texts if field.required]
     return (required or texts)[0].name if required or len(texts) == 1 else None
+
+
+def _find_image_field(fields: Sequence[Field], required: Collection[str]) -> str | None:
+    """Return the key of the input for an image; a mask is not the image that something is done with."""
+
+    def rank(field: Field) -> tuple[bool, bool, bool]:
+        return field.name not in required, "mask" in field.name.lower(), not field.accepts
+
+    candidates = [field for field in fields if field.accepts_files and accepts_images(field.accepts)]
+    return min(candidates, key=rank).name if candidates else None
 
 
 def _find_count_fields(fields: Sequence[Field], quirks: Quirks) -> tuple[str, ...]:
