@@ -26,7 +26,7 @@ from bot.options.visibility import take_visibility
 from bot.rules.decide import RunTerms
 from bot.runs import Run, RunState, is_served
 from bot.runs.engine import Engine
-from bot.runs.pricing import PricedRun, Pricing
+from bot.runs.pricing import Pricing
 from bot.store.models import RunParent, repeat_run
 from bot.store.preferences import Preferences
 from bot.store.quota import ServerQuota
@@ -126,7 +126,7 @@ class StartBuilder:
 
         In micro-dollars. Refused if a price is not known, and has to be.
         """
-        costs = [(await self._pricing.expect(PricedRun.of(step))).cost or 0 for step in steps]
+        costs = [(await self._pricing.expect(step)).cost or 0 for step in steps]
         total = sum(costs) * times
         return None if self._ask_above is None or total <= self._ask_above else total
 

@@ -21,7 +21,6 @@ from bot.options.files import read_attachment
 from bot.outputs.items import FileItem
 from bot.runs.active_run import ActiveRun
 from bot.runs.outcome import FailureCode, FailureReason
-from bot.runs.pricing import PricedRun
 from bot.runs.services import RunServices
 from bot.store.chain_runs import NextStep
 from bot.store.models import Run, RunOutput, RunParent, RunState
@@ -44,7 +43,7 @@ async def prepare_next_step(active: ActiveRun, outputs: Sequence[RunOutput], ser
     plan = chain.steps[chain.number]
     following = _follow(run, chain, plan, next((one for one in outputs if one.is_image), None), services)
     try:
-        expected = await services.pricing.expect(PricedRun.of(following))
+        expected = await services.pricing.expect(following)
     except Refused:  # what it costs is no longer known, and such runs may not start
         return _next_step(_fail(following, FailureReason(FailureCode.STEP_BUDGET)), services)
     following = replace(following, estimate=expected.cost, usual_seconds=expected.seconds)

@@ -57,7 +57,7 @@ from bot.runs.output_buffer import OutputBuffer
 from bot.runs.own_turns import OwnTurns
 from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy, PollLimiter
-from bot.runs.pricing import PricedRun, Pricing
+from bot.runs.pricing import Pricing
 from bot.runs.reconcile import OrphanCanceller, Reconciler
 from bot.runs.recover import RecoveryStep
 from bot.runs.run_task import run_task
@@ -214,7 +214,7 @@ class Engine:
         if self._stopping:
             raise Restarting
         with self._cancels.starting(run.id):
-            expected = await self._pricing.expect(PricedRun.of(run))
+            expected = await self._pricing.expect(run)
             run = replace(run, estimate=expected.cost, usual_seconds=expected.seconds)
             try:
                 run = replace(run, fence=self._ownership.choose_fence(run.place))

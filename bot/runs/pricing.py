@@ -1,9 +1,9 @@
 """What runs are expected to cost and to take, and what they have cost when they end."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from cachetools import TTLCache
@@ -39,26 +39,6 @@ class Expectation:
     seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PricedRun:
-    """What a run's price depends on. ``outputs`` is how many its input asks for, None if it does not say."""
-
-    command: str
-    target: str
-    input: Mapping[str, Any]
-    outputs: int | None
-
-    @classmethod
-    def of(cls, run: Run | StepPlan) -> "PricedRun":
-        return cls(command=run.command, target=run.target, input=run.input, outputs=run.expected)
-
-    @property
-    def subject(self) -> str:
-        """What runs that cost and take alike have in common: the command and the model, in any version."""
-        model = self.target if is_served(self.target) else self.target.partition(":")[0]
-        return f"{self.command} {model}"
-
-
 async def _no_history(_subject: str) -> Sequence[RunSample]:
     return ()
 
@@ -88,16 +68,16 @@ class Pricing:
         """Return the price of a command with a model."""
         return self._prices.find(command, target)
 
-    async def expect(self, run: PricedRun) -> Expectation:
+    async def expect(self, run: Run | StepPlan) -> Expectation:
         """Return what to expect of a run; Refused if its price is not known and such runs may not start."""
         price = self._prices.find(run.command, run.target)
         if price is None and self._unknown is None and not is_served(run.target):
             raise Refused(_("I don't know what this model costs, so it can't run here. Ask the bot's owner to add it."))
-        history = await self._load_history(run.subject)
+        history = await self._load_history(_subject(run))
         milliseconds = usual_milliseconds(history)
         seconds = None if milliseconds is None else max(round(milliseconds / 1000), 1)
         if price is not None:
-            cost = estimate_cost(price, run.input, outputs=run.outputs, history=history)
+            cost = estimate_cost(price, run.input, outputs=run.expected, history=history)
             return Expectation(cost=cost, seconds=seconds)
         return Expectation(cost=None if is_served(run.target) else self._unknown or None, seconds=seconds)
 
@@ -133,14 +113,13 @@ class Pricing:
         """Return what a run that succeeded took, with its subject; None for any other."""
         if outcome.state is not RunState.SUCCEEDED or run.sent_at is None or outcome.prediction is None:
             return None
-        priced = PricedRun.of(run)
         sample = sample_run(
             self._prices.find(run.command, run.target),
             outcome.prediction.metrics,
             milliseconds=max(_to_milliseconds(run.sent_at, ended_at), 0),
             outputs=run.expected or 1,
         )
-        return priced.subject, sample
+        return _subject(run), sample
 
     async def _load_history(self, subject: str) -> Sequence[RunSample]:
         cached = self._histories.get(subject)
@@ -155,6 +134,11 @@ class Pricing:
             return ()
         self._histories[subject] = history
         return history
+
+
+def _subject(run: Run | StepPlan) -> str:
+    """Return what runs that cost and take alike have in common: the command and the model, in any version."""
+    return f"{run.command} {run.target if is_served(run.target) else run.target.partition(':')[0]}"
 
 
 def _how_far(run: Run, outcome: Outcome) -> Ran:
