@@ -16,8 +16,7 @@ from bot.store import migrations
 from bot.store.budgets import Budgets
 from bot.store.characters import Characters
 from bot.store.commands import Commands, KeyValue
-from bot.store.connection import DatabaseConnection
-from bot.store.database import Database
+from bot.store.database import Database, DatabaseConnection
 from bot.store.errors import convert_error
 from bot.store.gallery import Gallery
 from bot.store.leases import Leases

@@ -67,7 +67,7 @@ def test_the_version_is_stated_once() -> None:
     assert "version" not in (ROOT / "bot" / "__init__.py").read_text()
 
 
-PRIVATE_BEHAVIOUR = {"aiohttp", "aiosqlite", "discord-py", "httpx", "httpx-aiohttp"}
+PRIVATE_BEHAVIOUR = {"aiohttp", "discord-py", "httpx", "httpx-aiohttp"}
 
 
 def test_what_is_used_privately_has_an_upper_bound() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, event
 
+from bot.store.database import GROUP_COMMIT_MAX
 from bot.store.errors import StoreError
-from bot.store.job_queue import GROUP_COMMIT_MAX
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.databases import sqlite_only

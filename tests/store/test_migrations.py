@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from bot.store import migrations
-from bot.store.connection import DatabaseConnection
+from bot.store.database import DatabaseConnection
 from bot.store.errors import StoreError
 from bot.store.models import RunState
 from bot.store.sqlite import SqliteLocation

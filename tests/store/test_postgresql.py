@@ -2,9 +2,10 @@
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -200,18 +201,28 @@ async def test_cut_connection_is_opened_again(distant: Store, proxy: TcpProxy) -
     assert await distant.runs.get("run-1") is not None
 
 
-async def test_lost_answer_to_a_commit_counts_as_done(distant: Store, proxy: TcpProxy) -> None:
+async def settle(clock: VirtualClock, change: Coroutine[Any, Any, bool]) -> bool:
+    """Return what a change returns once the server knows whether it took effect, which it is asked every moment."""
+    changing = asyncio.create_task(change)
+    async with asyncio.timeout(60):
+        while not changing.done():
+            await clock.advance(1)
+            await asyncio.sleep(0.01)
+    return await changing
+
+
+async def test_lost_answer_to_a_commit_counts_as_done(distant: Store, proxy: TcpProxy, clock: VirtualClock) -> None:
     await distant.runs.reserve(make_run(), ())
     proxy.lose_answer_to(COMMIT)
-    assert await distant.runs.mark_sent("run-1", at=after(1))
+    assert await settle(clock, distant.runs.mark_sent("run-1", at=after(1)))
     assert proxy.lost.is_set()
     assert not await distant.runs.mark_sent("run-1", at=after(2))
 
 
-async def test_commit_that_never_arrived_is_repeated(distant: Store, proxy: TcpProxy) -> None:
+async def test_commit_that_never_arrived_is_repeated(distant: Store, proxy: TcpProxy, clock: VirtualClock) -> None:
     await distant.runs.reserve(make_run(), ())
     proxy.lose_request(COMMIT)
-    assert await distant.runs.mark_sent("run-1", at=after(1))
+    assert await settle(clock, distant.runs.mark_sent("run-1", at=after(1)))
     assert proxy.lost.is_set()
     assert not await distant.runs.mark_sent("run-1", at=after(2))
 
