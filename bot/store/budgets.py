@@ -17,6 +17,7 @@ from zlib import crc32
 
 from sqlalchemy import (
     Connection,
+    Insert,
     Row,
     Select,
     and_,
@@ -163,99 +164,108 @@ class UsageFilter:
         return query
 
 
-class BudgetSums:
-    """What the transaction of a reservation or of an end does with money."""
+# -- what the transaction of a reservation or of an end does with money
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
-    def reserve(self, run: Run, spender: Spender, given: Sequence[BudgetLimit]) -> "BudgetExceeded | Run":
-        """Reserve a run's estimate, and return the run as it is to be inserted; or the budget that it would exceed.
+def reserve_cost(
+    connection: Connection, run: Run, spender: Spender, given: Sequence[BudgetLimit]
+) -> BudgetExceeded | Run:
+    """Reserve a run's estimate, and return the run as it is to be inserted; or the budget that it would exceed.
 
-        ``given`` are limits beside those that are stored, with keys that name one spender. The error is returned, not
-        raised: an exception would roll back every job that shares the transaction.
-        """
-        day, cost = day_of(run.created_at), run.estimate or 0
-        stored = self._stored_limits(spender)
-        limits = [*(limit for _, limit in stored), *given]
-        used: Used = {}
-        if cost > 0 and limits:
-            lock_month(self._connection, Period.MONTH.begin(day))
-            used = _read_used(self._connection, {limit.key for limit in limits}, day)
-        exceeded = find_exceeded(limits, used, cost=cost, day=day)
-        if exceeded is not None:
-            return exceeded
-        counted = {limit.key for limit in limits if limit.scope is Scope.ROLE}
-        roles = tuple(sorted(int(key.partition(":")[2]) for key in counted))
-        run = replace(run, budget_roles=roles)
-        if cost > 0:
-            keys = (*spender.sum_keys(), *sorted(counted))
-            self._add(keys, day, reserved=cost)
-            self._warn(stored, used, day, cost=cost)
-        return run
+    ``given`` are limits beside those that are stored, with keys that name one spender. The error is returned, not
+    raised: an exception would roll back every job that shares the transaction.
+    """
+    day, cost = day_of(run.created_at), run.estimate or 0
+    stored = _read_limits(connection, spender)
+    limits = [*(limit for _, limit in stored), *given]
+    used: Used = {}
+    if cost > 0 and limits:
+        lock_month(connection, Period.MONTH.begin(day))
+        used = _read_used(connection, {limit.key for limit in limits}, day)
+    exceeded = find_exceeded(limits, used, cost=cost, day=day)
+    if exceeded is not None:
+        return exceeded
+    counted = {limit.key for limit in limits if limit.scope is Scope.ROLE}
+    roles = tuple(sorted(int(key.partition(":")[2]) for key in counted))
+    run = replace(run, budget_roles=roles)
+    if cost > 0:
+        _add(connection, (*spender.sum_keys(), *sorted(counted)), day, reserved=cost)
+        _mark_warnings(connection, stored, used, day, cost=cost)
+    return run
 
-    def capture(self, run_id: str, cost: int | None) -> None:
-        """Give back what a run that has just ended had reserved, and count what it has cost."""
-        row = self._connection.execute(_PAID_RUN, {"run_id": run_id}).one()
-        day, reserved, spent = day_of(row.created_at), row.estimate or 0, cost or 0
-        spender = Spender(
-            guild_id=row.guild_id,
-            author_id=row.author_id,
-            command=row.command,
-            roles=frozenset(row.budget_roles or ()),
-        )
-        if reserved or spent:
-            self._add((*spender.sum_keys(), *spender.role_keys()), day, reserved=-reserved, spent=spent)
-        if spent > reserved:
-            stored = self._stored_limits(spender)
-            self._warn(stored, _read_used(self._connection, {limit.key for _, limit in stored}, day), day)
-        if row.sent_at is not None:
-            self._count(spender, day, spent)
 
-    def spend(self, spender: Spender, at: datetime, cost: int) -> None:
-        """Count what was paid beside the predictions of runs, and was not reserved."""
-        day = day_of(at)
-        self._add((*spender.sum_keys(), *spender.role_keys()), day, spent=cost)
-        stored = self._stored_limits(spender)
-        self._warn(stored, _read_used(self._connection, {limit.key for _, limit in stored}, day), day)
-        self._count(spender, day, cost)
+def capture_cost(connection: Connection, run_id: str, cost: int | None) -> None:
+    """Give back what a run that has just ended had reserved, and count what it has cost."""
+    row = connection.execute(_PAID_RUN, {"run_id": run_id}).one()
+    day, reserved, spent = day_of(row.created_at), row.estimate or 0, cost or 0
+    spender = Spender(
+        guild_id=row.guild_id,
+        author_id=row.author_id,
+        command=row.command,
+        roles=frozenset(row.budget_roles or ()),
+    )
+    if reserved or spent:
+        _add(connection, (*spender.sum_keys(), *spender.role_keys()), day, reserved=-reserved, spent=spent)
+    if spent > reserved:
+        stored = _read_limits(connection, spender)
+        _mark_warnings(connection, stored, _read_used(connection, {limit.key for _, limit in stored}, day), day)
+    if row.sent_at is not None:
+        _count_usage(connection, spender, day, spent)
 
-    def _stored_limits(self, spender: Spender) -> Sequence[tuple[Row[Any], BudgetLimit]]:
-        """Return the budgets that hold for a run, each with the limit that it is for this spender."""
-        keys = spender.limit_keys()
-        rows = self._connection.execute(_FOR_KEYS, {"keys": list(keys)}).all()
-        return [(row, _to_limit(row, keys[row.key])) for row in rows]
 
-    def _add(self, keys: Iterable[str], day: date, *, reserved: int = 0, spent: int = 0) -> None:
-        statement = insert_into(self._connection, budget_sums)
-        statement = statement.on_conflict_do_update(
-            index_elements=["key", "day"],
-            set_={
-                "reserved": budget_sums.c.reserved + statement.excluded.reserved,
-                "spent": budget_sums.c.spent + statement.excluded.spent,
-            },
-        )
-        rows = [{"key": key, "day": day, "reserved": reserved, "spent": spent} for key in keys]
-        self._connection.execute(statement, rows)
+def count_payment(connection: Connection, spender: Spender, at: datetime, cost: int) -> None:
+    """Count what was paid beside the predictions of runs, and was not reserved."""
+    day = day_of(at)
+    _add(connection, (*spender.sum_keys(), *spender.role_keys()), day, spent=cost)
+    stored = _read_limits(connection, spender)
+    _mark_warnings(connection, stored, _read_used(connection, {limit.key for _, limit in stored}, day), day)
+    _count_usage(connection, spender, day, cost)
 
-    def _warn(self, stored: Sequence[tuple[Row[Any], BudgetLimit]], used: Used, day: date, *, cost: int = 0) -> None:
-        """Note of which budgets most is used with ``cost`` more; of those for each person nobody is told."""
-        shared = {limit: row for row, limit in stored if row.key == limit.key}
-        for limit in find_warnings(shared, used, cost=cost):
-            begin = limit.period.begin(day)
-            self._connection.execute(_WARN, {**_identify(shared[limit]), "begin": begin, "warned_for": begin})
 
-    def _count(self, of: Spender, day: date, spent: int) -> None:
-        statement = insert_into(self._connection, usage_days)
-        statement = statement.on_conflict_do_update(
-            index_elements=["day", "guild_id", "author_id", "command"],
-            set_={
-                "spent": usage_days.c.spent + statement.excluded.spent,
-                "runs": usage_days.c.runs + statement.excluded.runs,
-            },
-        )
-        values = {"day": day, "guild_id": of.guild_id or DIRECT_MESSAGES, "author_id": of.author_id}
-        self._connection.execute(statement, values | {"command": of.command, "spent": spent, "runs": 1})
+def _read_limits(connection: Connection, spender: Spender) -> Sequence[tuple[Row[Any], BudgetLimit]]:
+    """Return the budgets that hold for a run, each with the limit that it is for this spender."""
+    keys = spender.limit_keys()
+    rows = connection.execute(_FOR_KEYS, {"keys": list(keys)}).all()
+    return [(row, _to_limit(row, keys[row.key])) for row in rows]
+
+
+def _add(connection: Connection, keys: Iterable[str], day: date, *, reserved: int = 0, spent: int = 0) -> None:
+    statement = insert_into(connection, budget_sums)
+    statement = statement.on_conflict_do_update(
+        index_elements=["key", "day"],
+        set_={
+            "reserved": budget_sums.c.reserved + statement.excluded.reserved,
+            "spent": budget_sums.c.spent + statement.excluded.spent,
+        },
+    )
+    connection.execute(statement, [{"key": key, "day": day, "reserved": reserved, "spent": spent} for key in keys])
+
+
+def _mark_warnings(
+    connection: Connection, stored: Sequence[tuple[Row[Any], BudgetLimit]], used: Used, day: date, *, cost: int = 0
+) -> None:
+    """Note of which budgets most is used with ``cost`` more; of those for each person nobody is told."""
+    shared = {limit: row for row, limit in stored if row.key == limit.key}
+    for limit in find_warnings(shared, used, cost=cost):
+        begin = limit.period.begin(day)
+        connection.execute(_WARN, {**_identify(shared[limit]), "begin": begin, "warned_for": begin})
+
+
+def _count_usage(connection: Connection, of: Spender, day: date, spent: int) -> None:
+    row = {"day": day, "guild_id": of.guild_id or DIRECT_MESSAGES, "author_id": of.author_id, "command": of.command}
+    connection.execute(_add_to_usage(connection), {**row, "spent": spent, "runs": 1})
+
+
+def _add_to_usage(connection: Connection) -> Insert:
+    """Return the INSERT of rows of ``usage_days`` that are added to those there are."""
+    statement = insert_into(connection, usage_days)
+    return statement.on_conflict_do_update(
+        index_elements=["day", "guild_id", "author_id", "command"],
+        set_={
+            "spent": usage_days.c.spent + statement.excluded.spent,
+            "runs": usage_days.c.runs + statement.excluded.runs,
+        },
+    )
 
 
 def keep_sample(connection: Connection, subject: str, run_id: str, sample: RunSample, at: datetime) -> None:
@@ -287,15 +297,7 @@ def _merge_into_nobody(connection: Connection, query: Select[Any]) -> int:
     rows = connection.execute(query).all()
     if not rows:
         return 0
-    statement = insert_into(connection, usage_days)
-    statement = statement.on_conflict_do_update(
-        index_elements=["day", "guild_id", "author_id", "command"],
-        set_={
-            "spent": usage_days.c.spent + statement.excluded.spent,
-            "runs": usage_days.c.runs + statement.excluded.runs,
-        },
-    )
-    connection.execute(statement, [{**row._mapping, "author_id": NOBODY} for row in rows])  # noqa: SLF001 (SQLAlchemy's public name for it)
+    connection.execute(_add_to_usage(connection), [{**row._mapping, "author_id": NOBODY} for row in rows])  # noqa: SLF001 (SQLAlchemy's public name for it)
     keys = ("day", "guild_id", "author_id", "command")
     connection.execute(
         delete(usage_days).where(*(usage_days.c[name] == bindparam(f"of_{name}") for name in keys)),

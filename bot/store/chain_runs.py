@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from bot.media.types import InputFile
 from bot.money.budgets import BudgetExceeded, BudgetLimit
 from bot.store.models import Run, RunOutput, RunState
 from bot.store.quota import ServerQuota
-from bot.store.run_chain import RunChain
 from bot.store.tables import chain_runs, runs
 from bot.store.transitions import deliver_run, insert_run, reserve_run
 
@@ -58,12 +57,6 @@ class NextStep:
     daily_limit: int | None = None
     server: ServerQuota | None = None
     limits: Sequence[BudgetLimit] = ()
-
-
-def insert_chain(connection: Connection, run: Run, chain: RunChain) -> None:
-    """Store that a chain is at its first step, in the transaction that reserves its run."""
-    values = {"id": chain.id, "author_id": run.author_id, "name": chain.name, "number": chain.number}
-    connection.execute(insert(chain_runs).values(**values, run_id=run.id, created_at=run.created_at))
 
 
 def deliver_step(

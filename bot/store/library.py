@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     LargeBinary,
+    Row,
     Select,
     bindparam,
     delete,
@@ -25,8 +26,7 @@ from bot.limits import FAVOURITES, LIBRARY_PAGE
 from bot.media.types import MediaKind
 from bot.store import full_text, gallery
 from bot.store.database import Database
-from bot.store.models import Run
-from bot.store.queries import BY_ID, BY_MESSAGE, read_run
+from bot.store.queries import BY_MESSAGE, read_run
 from bot.store.tables import (
     favourites,
     gallery_posts,
@@ -41,6 +41,10 @@ from bot.visibility import Visibility
 
 _ENTRY: Final = library_entries.c
 _BY_RUN: Final = _ENTRY.run_id == bindparam("run_id")
+# What an entry is made of.
+ENTRY_COLUMNS: Final = (
+    runs.c.id, runs.c.author_id, runs.c.guild_id, runs.c.command, runs.c.prompt, runs.c.output,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,20 +192,17 @@ def _drop_copies(connection: Connection, run_id: str, *, now: datetime) -> None:
     gallery.remove_posts(connection, [run_id], now=now)
 
 
-def add_entry(connection: Connection, run_id: str) -> None:
-    """Add a delivered run to its author's library, unless it made nothing."""
-    run = read_run(connection, BY_ID, {"run_id": run_id})
-    if run is None:
-        return
-    first = connection.execute(_FIRST_MIME, {"run_id": run_id}).scalar()
+def add_entry(connection: Connection, run: Row[Any]) -> None:
+    """Add a delivered run, of which ``run`` has the ENTRY_COLUMNS, to its author's library, unless it made nothing."""
+    first = connection.execute(_FIRST_MIME, {"run_id": run.id}).scalar()
     if first is None and run.output in (None, "", []):
         return
     row = {
         "run_id": run.id,
         "author_id": run.author_id,
-        "guild_id": run.place.guild_id,
+        "guild_id": run.guild_id,
         "command": run.command,
-        "kind": _kind_of(first, run).value,
+        "kind": _kind_of(first, run.output).value,
         "words": full_text.words_of(run.author_id, run.prompt),
     }
     connection.execute(
@@ -245,9 +246,9 @@ def is_kept_by_author() -> Any:
     return kept.exists()
 
 
-def _kind_of(mime: str | None, run: Run) -> MediaKind:
+def _kind_of(mime: str | None, output: Any) -> MediaKind:
     if mime is None:
-        texts = run.output if isinstance(run.output, list) else [run.output]
+        texts = output if isinstance(output, list) else [output]
         is_text = all(isinstance(text, str) and not text.startswith(("http://", "https://", "data:")) for text in texts)
         return MediaKind.TEXT if is_text else MediaKind.OTHER
     name = mime.partition("/")[0]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bot.money.budgets import Spender
 from bot.rules.verdict import Verdict
-from bot.store.budgets import BudgetSums
+from bot.store.budgets import count_payment
 from bot.store.database import Database
 from bot.store.tables import picture_checks
 
@@ -68,7 +68,7 @@ class PictureChecks:
 
         def write(connection: Connection) -> None:
             if connection.execute(_SET_VERDICT, values).rowcount == 1 and cost > 0:
-                BudgetSums(connection).spend(spender, at, cost)
+                count_payment(connection, spender, at, cost)
 
         await self._database.write(write)
 

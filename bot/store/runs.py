@@ -9,12 +9,11 @@ from sqlalchemy import Connection, Select, Update
 
 from bot.clock import Clock
 from bot.media.types import InputFile, Media, StoredFile
-from bot.money.budgets import BudgetExceeded, BudgetLimit
+from bot.money.budgets import BudgetLimit
 from bot.money.cost import RunSample
 from bot.store import chain_runs, privacy, queries, quota, retention, transitions
 from bot.store.chain_runs import NextStep
 from bot.store.database import Database
-from bot.store.errors import QuotaExceeded
 from bot.store.models import Place, Run, RunOutput, RunState
 from bot.store.privacy import Erasure, StoredCounts
 from bot.store.queries import RunPage
@@ -60,9 +59,8 @@ class Runs:
         budget has left: one of those that are set, also for the author's ``roles``, or one of ``limits``.
         With the first step of a chain, the chain is stored in the same transaction.
         """
-
-        def reserve(connection: Connection) -> QuotaExceeded | BudgetExceeded | None:
-            exceeded = transitions.reserve_run(
+        exceeded = await self._database.write(
+            lambda connection: transitions.reserve_run(
                 connection,
                 run,
                 files,
@@ -72,11 +70,7 @@ class Runs:
                 limits=limits,
                 roles=roles,
             )
-            if exceeded is None and run.chain is not None:
-                chain_runs.insert_chain(connection, run, run.chain)
-            return exceeded
-
-        exceeded = await self._database.write(reserve)
+        )
         if exceeded is not None:
             raise exceeded
 

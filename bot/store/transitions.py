@@ -32,7 +32,7 @@ from bot.media.types import CharacterPicture, InputFile, StoredFile
 from bot.money.budgets import BudgetExceeded, BudgetLimit, Spender
 from bot.money.cost import RunSample
 from bot.store import gallery, library
-from bot.store.budgets import BudgetSums, forget_author, keep_sample
+from bot.store.budgets import capture_cost, forget_author, keep_sample, reserve_cost
 from bot.store.creations import forget_deleted_uses
 from bot.store.errors import LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunOutput, RunState
@@ -40,6 +40,7 @@ from bot.store.notifications import Message, notify
 from bot.store.queries import run_to_row
 from bot.store.quota import DAY, ServerQuota, check_quota
 from bot.store.tables import (
+    chain_runs,
     character_pictures,
     erased_runs,
     insert_into,
@@ -86,7 +87,7 @@ _DELIVERED: Final = (
     update(runs)
     .where(_THIS_RUN, runs.c.ended_at.is_not(None), runs.c.delivered_at.is_(None))
     .values(token=None)
-    .returning(runs.c.erase_asked_at, runs.c.characters, runs.c.author_id)
+    .returning(runs.c.erase_asked_at, runs.c.characters, *library.ENTRY_COLUMNS)
 )
 
 # An erased run still counts towards its author's day, unless it was never sent.
@@ -176,7 +177,7 @@ def reserve_run(
     if exceeded is not None:
         return exceeded
     spender = Spender(guild_id=run.place.guild_id, author_id=run.author_id, command=run.command, roles=roles)
-    reserved = BudgetSums(connection).reserve(run, spender, limits)
+    reserved = reserve_cost(connection, run, spender, limits)
     if isinstance(reserved, BudgetExceeded):
         return reserved
     insert_run(connection, reserved, files)
@@ -184,8 +185,11 @@ def reserve_run(
 
 
 def insert_run(connection: Connection, run: Run, files: Sequence[InputFile]) -> None:
-    """Insert the run and its files, whatever the limits of its author are."""
+    """Insert the run and its files, whatever the limits of its author are; with the first step of a chain, its row."""
     connection.execute(insert(runs), run_to_row(run))
+    if run.chain is not None and run.id == run.chain.id:
+        chain = {"id": run.id, "author_id": run.author_id, "name": run.chain.name, "number": run.chain.number}
+        connection.execute(insert(chain_runs), {**chain, "run_id": run.id, "created_at": run.created_at})
     if run.characters:
         rows = [
             {"run_id": run.id, "character_id": character, "owner_id": owner}
@@ -227,7 +231,7 @@ def end_run(
     """
     if execute_fenced(connection, _ENDED, {"run_id": run_id, **values}, fences).rowcount != 1:
         return False
-    BudgetSums(connection).capture(run_id, values.get("cost"))
+    capture_cost(connection, run_id, values.get("cost"))
     if sample is not None:
         keep_sample(connection, sample[0], run_id, sample[1], values["ended_at"])
     connection.execute(_DELETE_PREDICTION_END, {"run_id": run_id})
@@ -282,7 +286,7 @@ def deliver_run(
     if outputs:
         connection.execute(insert(run_outputs), [asdict(output) for output in outputs])
     if shown:
-        library.add_entry(connection, run_id)
+        library.add_entry(connection, row)
     if row.characters:
         forget_deleted_uses(connection, run_id, row.author_id, now=at)
     return True
