@@ -15,11 +15,15 @@ from benchmarks.token_clock import TICKS_PER_SECOND
 _BEFORE, _AFTER = 3.0, 30.0  # seconds of streaming before and after the kill
 
 
-async def measure(runs: int, candidate: Candidate, folder: Path) -> Row:
-    """Kill the process with the most shards during ``runs`` runs; measure when each of its runs is edited again."""
+async def measure(runs: int, candidate: Candidate, folder: Path, *, token_every: int = 1) -> Row:
+    """Kill the process with the most shards during ``runs`` runs; measure when each of its runs is edited again.
+
+    Each run writes thirty tokens a second, or each ``token_every``-th of them.
+    """
     async with BenchmarkEnvironment() as environment:
         rate = max(runs / 20, 10)
-        environment.tokens = round((runs / rate + _BEFORE + _AFTER) * TICKS_PER_SECOND)
+        environment.token_clock.every = token_every
+        environment.tokens = round((runs / rate + _BEFORE + _AFTER) * TICKS_PER_SECOND / token_every)
         group = candidate.process(environment, folder)
         if not isinstance(group, ProcessGroup):
             raise TypeError("One process alone has nobody to take over.")
