@@ -38,7 +38,7 @@ def build_postgresql_plan(candidate: Candidate, *, quick: bool) -> Iterator[Step
         load = streaming.build_load("text", runs, hold=1.5 if quick else 15.0, token_every=token_every)
         yield Step(load.name, candidate.name, partial(streaming.measure, load, candidate))
     if candidate.processes > 1:
-        # Two processes and the stand-ins share the cores: at 1,000 a quarter of the tokens leaves some for the takeover.
+        # Two processes and the stand-ins share two cores: a quarter of the tokens leaves some for the takeover.
         for runs, token_every in ((4, 1),) if quick else ((300, 1), (1000, 4)):
             work = partial(takeover.measure, runs, candidate, token_every=token_every)
             yield Step(f"takeover {runs}", candidate.name, work)
