@@ -15,6 +15,7 @@ from bot.client import Replicord
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.observability.discord_metrics import is_measured
+from bot.own_commands import OwnCommand
 from bot.store.errors import StoreError
 from bot.ui.first_response import send_privately
 from bot.ui.render.about import (
@@ -61,7 +62,7 @@ class About(commands.Cog):
         self._link = link
         self._presses = DoublePresses(_DOUBLE_PRESS_SECONDS, clock)
 
-    @app_commands.command(description="What this bot does and what it stores")
+    @app_commands.command(name=OwnCommand.ABOUT, description="What this bot does and what it stores")
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def about(self, interaction: Interaction) -> None:

@@ -11,6 +11,7 @@ from bot.catalog.catalog import Catalog
 from bot.client import Replicord
 from bot.language import _, languages, load_languages, use_language
 from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, SELECT_OPTIONS
+from bot.own_commands import OwnCommand
 from bot.store.preferences import PreferenceRows, Preferences
 from bot.ui.first_response import defer, edit_response, send_modal
 from bot.ui.render import preferences as render
@@ -33,7 +34,7 @@ class PreferencesCommand(commands.Cog):
         self._languages = languages
         self._catalog = catalog
 
-    @app_commands.command(name="me", description="Your defaults: command, visibility, aspect ratio")
+    @app_commands.command(name=OwnCommand.ME, description="Your defaults: command, visibility, aspect ratio")
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def me(self, interaction: Interaction) -> None:

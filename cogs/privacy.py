@@ -18,6 +18,7 @@ from bot.errors import Refused
 from bot.formatting import spell_duration
 from bot.language import _, ngettext, retranslate
 from bot.maintenance import RetentionPeriods
+from bot.own_commands import OwnCommand
 from bot.store.gallery import Gallery
 from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
@@ -61,7 +62,9 @@ _WITHOUT_OUTPUTS: Final = _(
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 class PrivacyCommands(
-    commands.GroupCog, group_name="privacy", group_description="Your stored data: show, export or delete it"
+    commands.GroupCog,
+    group_name=OwnCommand.PRIVACY,
+    group_description="Your stored data: show, export or delete it",
 ):
     """Each person reaches their own data, and nobody else's."""
 

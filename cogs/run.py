@@ -10,6 +10,7 @@ from bot.catalog.run_access import AnyModel
 from bot.client import Replicord
 from bot.language import _
 from bot.options.form import build_form
+from bot.own_commands import OwnCommand
 from bot.ui.modals import Answers, FormModal
 from cogs.deferred_modal import open_modal
 from cogs.models.autocomplete import Choices, ModelAutocomplete
@@ -65,7 +66,7 @@ class RunCommand(commands.Cog):
         self._access = access
         self.run.description = FOR_EVERYBODY if any_model == "everyone" else FOR_EDITORS
 
-    @app_commands.command(name=ANY_MODEL, description=FOR_EVERYBODY)
+    @app_commands.command(name=OwnCommand.RUN, description=FOR_EVERYBODY)
     @app_commands.describe(model="What it should do, or owner/name")
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)

@@ -15,6 +15,7 @@ from bot.formatting import truncate
 from bot.language import _
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.media.types import is_named_as_image
+from bot.own_commands import OwnCommand
 from bot.runs import Run
 from bot.runs.engine import Engine
 from bot.store.runs import Runs
@@ -33,7 +34,11 @@ _IMAGE_TIMEOUT: Final = 2.0
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class RunsCommands(commands.GroupCog, group_name="runs", group_description="Your runs: list or cancel them"):
+class RunsCommands(
+    commands.GroupCog,
+    group_name=OwnCommand.RUNS,
+    group_description="Your runs: list or cancel them",
+):
     """Shows people their own runs, and nobody else's."""
 
     def __init__(self, client: Replicord, *, engine: Engine, runs: Runs) -> None:

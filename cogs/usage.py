@@ -25,6 +25,7 @@ from bot.limits import (
 from bot.money.amounts import MICROS
 from bot.money.budgets import day_of
 from bot.money.usage_chart import UsageChart, draw_usage_chart, stack_by_command
+from bot.own_commands import OwnCommand
 from bot.store.budgets import Budgets, PersonUsage, UsageFilter, UsageRow
 from bot.ui.first_response import defer, edit_response
 from bot.ui.render import money
@@ -87,7 +88,7 @@ class UsageCommand(commands.Cog):
         self._clock = clock
         self._has_unpriced = has_unpriced
 
-    @app_commands.command(name="usage", description="What your runs have cost")
+    @app_commands.command(name=OwnCommand.USAGE, description="What your runs have cost")
     @app_commands.describe(
         whose="Whose usage; the server's is for who manages it, all for editors", days="How many days"
     )

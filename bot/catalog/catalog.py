@@ -24,6 +24,7 @@ from bot.options.fields import Field, read_fields
 from bot.options.layout import OptionLayout, build_layout
 from bot.options.schema import read_output_schema
 from bot.outputs.output_schema import contains_files
+from bot.own_commands import OwnCommand
 from bot.settings import CommandSpec
 from bot.settings.commands import RESERVED_NAMES, CommandOffer, CommandRole, check_name
 from bot.store.commands import CommandRow, Commands
@@ -188,7 +189,7 @@ def _check_value(setting: str, field: Field, value: Any) -> Iterator[str]:
         yield f"{setting}: {error.sentence}"
 
 
-ANY_MODEL: Final = "run"  # the command that runs any model; no model's own command can have this name
+ANY_MODEL: Final = OwnCommand.RUN.value  # the command that runs any model; no model's own command can have this name
 
 _CONCURRENT_RESOLVES: Final = 4  # at start; each is up to two requests to Replicate
 # The time in which a person opens, fills in and submits a form; the model behind it is resolved once.

@@ -9,6 +9,7 @@ from discord import app_commands
 
 from bot.actor import Context
 from bot.formatting import truncate
+from bot.language import ENGLISH, use_language
 from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 from bot.options.autocomplete import Suggestion, is_personal, suggest_values
 from bot.options.layout import OptionLayout
@@ -72,7 +73,7 @@ def build_command(
 
     _set_signature(invoke, options, with_visibility=_VISIBILITY_PARAMETER in names)
     if _VISIBILITY_PARAMETER in names:
-        _annotate_visibility(invoke)
+        _annotate_visibility(invoke, is_translated=has_room_for_visibility(layout, translated=True))
     for parameter, option in options.items():
         _annotate_option(invoke, parameter, option, layout, personal)
     command: app_commands.Command[Any, ..., None] = app_commands.Command(
@@ -87,6 +88,7 @@ def build_command(
             private_channel=Context.PRIVATE_CHANNEL in contexts,
         ),
         allowed_installs=BOTH_INSTALLS,
+        auto_locale_strings=False,  # what a model calls its inputs is the same in every language
     )
     command.default_permissions = discord.Permissions(permissions) if permissions else None
     return command
@@ -144,11 +146,14 @@ def _annotate_option(
         app_commands.autocomplete(**{parameter: _make_autocomplete(option, layout, None)})(invoke)
 
 
-def _annotate_visibility(invoke: Callable[..., Any]) -> None:
-    """Add the bot's own option, behind those of the model."""
-    choices = [app_commands.Choice(name=label, value=value.value) for label, value in visibility_choices()]
-    app_commands.rename(**{_VISIBILITY_PARAMETER: VISIBILITY})(invoke)
-    app_commands.describe(**{_VISIBILITY_PARAMETER: visibility_description()})(invoke)
+def _annotate_visibility(invoke: Callable[..., Any], *, is_translated: bool) -> None:
+    """Add the bot's own option, behind those of the model; whoever adds the command, its texts are English."""
+    make = app_commands.locale_str if is_translated else str
+    with use_language(ENGLISH):
+        description, labels = visibility_description(), visibility_choices()
+    choices = [app_commands.Choice(name=make(label), value=value.value) for label, value in labels]
+    app_commands.rename(**{_VISIBILITY_PARAMETER: make(VISIBILITY)})(invoke)
+    app_commands.describe(**{_VISIBILITY_PARAMETER: make(description)})(invoke)
     app_commands.choices(**{_VISIBILITY_PARAMETER: choices})(invoke)
 
 

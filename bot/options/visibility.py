@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bot.errors import BadOption
 from bot.formatting import single_line, truncate
-from bot.language import _
+from bot.language import ENGLISH, _, use_language
 from bot.limits import OPTIONS_PER_COMMAND
 from bot.options.layout import OptionLayout
 from bot.options.options import MAX_OPTIONS_CHARS, OptionRole
@@ -16,6 +16,7 @@ from bot.options.pairs import format_pairs, parse_pairs
 from bot.visibility import Visibility
 
 VISIBILITY: Final = "visibility"
+VISIBILITY_TRANSLATED_CHARS: Final = 160  # of the option at most, in the longest of all languages
 
 _QUOTED_CHARS: Final = 40  # of a wrong value that a message repeats
 
@@ -38,10 +39,15 @@ def is_visibility(layout: OptionLayout, name: str) -> bool:
     return name.lower() == VISIBILITY and layout.find_field(name) is None and layout.option(name) is None
 
 
-def has_room_for_visibility(layout: OptionLayout) -> bool:
-    """Return whether a command of this layout can have the option: Discord bounds their number and characters."""
+@use_language(ENGLISH)
+def has_room_for_visibility(layout: OptionLayout, *, translated: bool = False) -> bool:
+    """Return whether a command of this layout can have the option: Discord bounds their number and characters.
+
+    Of texts in several languages Discord counts the longest: ``translated`` is whether there is room for that.
+    """
     size = len(VISIBILITY) + len(visibility_description())
     size += sum(len(label) + len(value) for label, value in visibility_choices())
+    size = max(size, VISIBILITY_TRANSLATED_CHARS) if translated else size
     fits = sum(option.size for option in layout.options) + size <= MAX_OPTIONS_CHARS
     return fits and len(layout.options) < OPTIONS_PER_COMMAND and is_visibility(layout, VISIBILITY)
 

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bot.actor import Context
 from bot.backends.target import ServedModel, Target, parse_target
 from bot.language import _
 from bot.limits import CHAIN_STEPS, COG_AT_ONCE_MAX, COMMAND_NAME_CHARS, DESCRIPTION_CHARS, GLOBAL_COMMANDS
+from bot.own_commands import OwnCommand
 from bot.settings.permissions import PERMISSIONS
 from bot.settings.text import quote, read_text
 from bot.visibility import Visibility
 
-RESERVED_NAMES = frozenset(
-    {"about", "budget", "chain", "character", "me", "models", "preset", "privacy", "run", "runs", "server", "usage"}
-)
+RESERVED_NAMES: Final = frozenset(OwnCommand)
 
 _NAME = re.compile(r"[-_\w]+")
 _OFFER_KEYS = frozenset({"nsfw", "default_member_permissions", "contexts"})

@@ -61,8 +61,16 @@ def speak_persons_language(client: commands.AutoShardedBot, chosen: ChosenLangua
     async def load_of_servers(shard_id: int) -> None:
         await load_languages(*{guild.preferred_locale.value for guild in client.guilds if guild.shard_id == shard_id})
 
+    async def load_of_server(guild: discord.Guild) -> None:
+        await load_languages(guild.preferred_locale.value)
+
+    async def load_of_changed_server(_before: discord.Guild, guild: discord.Guild) -> None:
+        await load_languages(guild.preferred_locale.value)
+
     run_before_interactions(client, prepare)
     client.add_listener(load_of_servers, "on_shard_ready")
+    client.add_listener(load_of_server, "on_guild_join")
+    client.add_listener(load_of_changed_server, "on_guild_update")
 
 
 def server_language(client: discord.Client, guild_id: int | None) -> str:

@@ -1,8 +1,8 @@
-"""Names and descriptions of the bot's own commands in other languages.
+"""Names and descriptions of the bot's own commands, entries of menus and choices in other languages.
 
 Each file in ``languages/`` is named for a Discord locale (``de.toml``, ``es-ES.toml``) and maps English texts to
 translated ones; it also serves the locales of the same language that have none (``es-419``). Texts without a
-translation stay English; the commands of models are never translated.
+translation stay English. The commands of models are never translated, but for the bot's own option in them.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ import discord
 from discord import app_commands
 
 from bot.language import find_language
-from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
+from bot.limits import CHOICE_CHARS, COMMAND_NAME_CHARS, DESCRIPTION_CHARS
 
 _NAME_LOCATIONS: Final = frozenset(
     {
@@ -39,6 +39,10 @@ class Translator(app_commands.Translator):
         text = self._languages.get(language, {}).get(string.message)
         if text is None:
             return None
+        if isinstance(context.data, app_commands.ContextMenu):
+            return text if len(text) <= COMMAND_NAME_CHARS else None  # of any letters, with spaces
+        if context.location is app_commands.TranslationContextLocation.choice_name:
+            return text if len(text) <= CHOICE_CHARS else None
         if context.location in _NAME_LOCATIONS:
             return text if len(text) <= COMMAND_NAME_CHARS and text == text.lower() and " " not in text else None
         return text if len(text) <= DESCRIPTION_CHARS else None

@@ -17,6 +17,7 @@ from bot.language import retranslate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION, COMMAND_NAME_CHARS
 from bot.money.amounts import format_dollars, parse_dollars
 from bot.money.budgets import EVERYBODY, Owner, Period, Scope, budget_key
+from bot.own_commands import OwnCommand
 from bot.rules.server_rules import LogLine
 from bot.store.budgets import Budget, Budgets, BudgetState
 from bot.ui.first_response import defer, edit_response
@@ -47,7 +48,11 @@ class _Target:
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class BudgetCommands(commands.GroupCog, group_name="budget", group_description="Who may spend how much"):
+class BudgetCommands(
+    commands.GroupCog,
+    group_name=OwnCommand.BUDGET,
+    group_description="Who may spend how much",
+):
     """Editors set budgets for everywhere and for each server; who manages a server sets its own beside them."""
 
     def __init__(

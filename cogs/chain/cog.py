@@ -28,6 +28,7 @@ from bot.limits import (
 )
 from bot.media.types import find_references
 from bot.options.form import build_form
+from bot.own_commands import OwnCommand
 from bot.runs import Run
 from bot.secrets import contains_private_url, contains_secret
 from bot.settings.commands import check_name, is_name
@@ -67,7 +68,11 @@ _RUNS_SEARCHED: Final = 100  # of a person's newest, for those that have a run b
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class ChainCommands(commands.GroupCog, group_name="chain", group_description="Several commands one after the other"):
+class ChainCommands(
+    commands.GroupCog,
+    group_name=OwnCommand.CHAIN,
+    group_description="Several commands one after the other",
+):
     """Everybody saves chains of their own; editors may offer one to everybody."""
 
     def __init__(

@@ -26,6 +26,7 @@ from bot.limits import (
 from bot.media.types import is_named_as_image
 from bot.options.files import RemoteFile
 from bot.options.slash_command import BOTH_INSTALLS, EVERYWHERE
+from bot.own_commands import OwnCommand
 from bot.store.characters import Character, Characters, SaveResult, ShareResult
 from bot.store.runs import Runs
 from bot.ui.components import Action
@@ -77,7 +78,9 @@ class _Draft:
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 class CharacterCommands(
-    commands.GroupCog, group_name="character", group_description="Your characters: people and figures you use by @name"
+    commands.GroupCog,
+    group_name=OwnCommand.CHARACTER,
+    group_description="Your characters: people and figures you use by @name",
 ):
     """Everybody reaches their own characters, and uses those that are shared with a server."""
 

@@ -15,6 +15,7 @@ from bot.client import Replicord
 from bot.errors import Refused, ReplicordError
 from bot.library.thumbnails import NO_THUMBNAIL, Thumbnails
 from bot.limits import SEARCH_CHARS, SELECT_OPTIONS
+from bot.own_commands import OwnCommand
 from bot.store.errors import StoreError
 from bot.store.gallery import Gallery, GalleryConsent
 from bot.store.library import Library, LibraryEntry, LibraryPage, LibraryQuery
@@ -64,7 +65,9 @@ _MISSING_SECONDS: Final = 10.0  # for the thumbnails that a page lacks; then the
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 class LibraryCommands(
-    commands.GroupCog, group_name="library", group_description="What you made and what you like: find it, export it"
+    commands.GroupCog,
+    group_name=OwnCommand.LIBRARY,
+    group_description="What you made and what you like: find it, export it",
 ):
     """Shows people their own results and their favourites, to them alone."""
 

@@ -16,6 +16,7 @@ from bot.client import Replicord
 from bot.errors import Refused
 from bot.language import _
 from bot.limits import COMMAND_NAME_CHARS
+from bot.own_commands import OwnCommand
 from bot.runs import is_served
 from bot.runs.pricing import Pricing
 from bot.ui.components import ModelAction, is_switch_to, switch_command_name
@@ -36,7 +37,11 @@ _REASON_CHARS: Final = 300
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class ModelsCommands(commands.GroupCog, group_name="models", group_description="The models this bot runs"):
+class ModelsCommands(
+    commands.GroupCog,
+    group_name=OwnCommand.MODELS,
+    group_description="The models this bot runs",
+):
     """Everybody may look, editors may change; every answer is private."""
 
     def __init__(

@@ -16,6 +16,7 @@ from bot.formatting import join_facts
 from bot.language import _
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION, INTERACTION_TOKEN_LIFE
 from bot.options.form import build_form
+from bot.own_commands import OwnCommand
 from bot.presets.draft import check_size, draft_preset
 from bot.presets.fit import PresetFit, check_fit
 from bot.presets.use import PresetUse, plan_use
@@ -56,7 +57,9 @@ PRESET_ENTRIES: Final = (
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
 class PresetCommands(
-    commands.GroupCog, group_name="preset", group_description="Your presets: a command with inputs that stay the same"
+    commands.GroupCog,
+    group_name=OwnCommand.PRESET,
+    group_description="Your presets: a command with inputs that stay the same",
 ):
     """Everybody uses their own presets, those of a server, and those that editors share with everybody."""
 

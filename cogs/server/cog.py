@@ -20,6 +20,7 @@ from bot.clock import Clock
 from bot.errors import Refused
 from bot.language import _
 from bot.money.budgets import Spender, day_of
+from bot.own_commands import OwnCommand
 from bot.picture_checks import can_check
 from bot.rules.decide import RunTerms, apply_server_rules
 from bot.rules.server_rules import (
@@ -77,7 +78,9 @@ Interaction = discord.Interaction[Replicord]
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 class ServerCommands(
-    commands.GroupCog, group_name="server", group_description="What's allowed in this server, and its rules"
+    commands.GroupCog,
+    group_name=OwnCommand.SERVER,
+    group_description="What's allowed in this server, and its rules",
 ):
     """Shows and changes the rules of the server that a command is used in."""
 

@@ -1,7 +1,11 @@
 """/about, /runs and /privacy, as people use them."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
+from bot.language import ENGLISH, languages
+from bot.settings.commands import RESERVED_NAMES, parse_commands
 from sandbox.discord.person import Person
 from sandbox.discord.state.models import Channel, Upload
 from sandbox.environment import Environment
@@ -9,6 +13,7 @@ from sandbox.portrait import draw_portrait
 from tests.app.conftest import answered, images, over, reached, words
 
 ME = Upload("me.png", draw_portrait())
+CHAT_INPUT, MESSAGE = 1, 3
 
 
 async def test_about_lists_commands_and_retention(mia: Person, pictures: Channel) -> None:
@@ -77,8 +82,38 @@ async def test_privacy_shows_exports_and_deletes(environment: Environment, mia: 
     assert not done.deleted
 
 
-async def test_builtin_commands_are_translated(environment: Environment) -> None:
-    about = environment.discord.commands.find("about", 1, None)
-    assert about is not None
-    assert about.data["name_localizations"]["de"] == "info"
-    assert "es-ES" in about.data["description_localizations"]
+def options_of(command: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every option of a command, also those of subcommands."""
+    for option in command.get("options", []):
+        yield option
+        yield from options_of(option)
+
+
+async def test_texts_of_the_bot_in_discord_are_translated(environment: Environment) -> None:
+    others = set(languages()) - {ENGLISH}
+    configured = {spec.name for spec in parse_commands(environment.settings()["COMMANDS"])}
+    sent = environment.discord.commands.all()
+    own = [command.data for command in sent if command.type == CHAT_INPUT and command.name not in configured]
+    assert {command["name"] for command in own} == RESERVED_NAMES
+
+    about = next(command for command in own if command["name"] == "about")
+    assert about["name_localizations"]["de"] == "info"
+    assert "es-ES" in about["description_localizations"]
+    menu = [command.data for command in sent if command.type == MESSAGE]
+    assert menu
+    choices = [choice for command in own for option in options_of(command) for choice in option.get("choices", [])]
+    words = [choice for choice in choices if not choice["name"].isdigit()]
+    assert words
+    assert [one["name"] for one in (*menu, *words) if not others <= one["name_localizations"].keys()] == []
+
+
+async def test_of_a_models_command_only_visibility_is_translated(environment: Environment) -> None:
+    found = environment.discord.commands.find("generate", CHAT_INPUT, None)
+    assert found is not None
+    *options, visibility = options_of(found.data)
+    assert [option["name"] for option in options if option.get("name_localizations")] == []
+    assert visibility["name_localizations"]["de"] == "sichtbarkeit"
+    assert visibility["description_localizations"]["de"] == "Wer das Ergebnis sieht"
+    assert [choice["name_localizations"]["de"] for choice in visibility["choices"]] == [
+        "alle hier", "hinter einem Spoiler", "nur du"
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +63,24 @@ async def test_a_choice_that_no_message_told_of_is_found_later(store: Store, clo
     assert chosen.get(MIA) == "ko"
 
 
-async def test_a_catalog_is_read_in_a_thread_before_an_interaction_is_handled(
-    store: Store, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    threads: list[int] = []
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The threads in which catalogs are read from now on; none is there yet."""
+    found: list[int] = []
 
     def read(*given: Any, **named: Any) -> Any:
-        threads.append(threading.get_ident())
+        found.append(threading.get_ident())
         return read_po(*given, **named)
 
     monkeypatch.setattr(language, "read_po", read)
     monkeypatch.setattr(language, "_loaded", {language.ENGLISH})
     language._load.cache_clear()
+    return found
+
+
+async def test_a_catalog_is_read_in_a_thread_before_an_interaction_is_handled(
+    store: Store, clock: VirtualClock, threads: list[int]
+) -> None:
     handled: list[tuple[str, str]] = []
     client = commands.AutoShardedBot("!", intents=discord.Intents.none())
     parsers = client._connection.parsers
@@ -89,3 +96,22 @@ async def test_a_catalog_is_read_in_a_thread_before_an_interaction_is_handled(
     assert handled == [("de", "Abbrechen")] * 3
     assert len(threads) == 1
     assert threads[0] != threading.get_ident()
+
+
+@dataclass(frozen=True)
+class Server:
+    preferred_locale: discord.Locale
+
+
+async def test_a_catalog_is_read_in_a_thread_when_a_server_comes_or_changes(
+    store: Store, clock: VirtualClock, threads: list[int]
+) -> None:
+    client = commands.AutoShardedBot("!", intents=discord.Intents.none())
+    speak_persons_language(client, ChosenLanguages(store.preferences, clock=clock))
+    french, german = Server(discord.Locale.french), Server(discord.Locale.german)
+    for event, servers in (("on_guild_join", (french,)), ("on_guild_update", (french, german))):
+        for listener in client.extra_events[event]:
+            await listener(*servers)
+    assert language.are_loaded("fr", "de")
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads

@@ -7,9 +7,16 @@ from discord import Locale, app_commands
 from discord.ext import commands
 
 from bot.language import ENGLISH, languages
-from bot.limits import COMMAND_NAME_CHARS, DESCRIPTION_CHARS
+from bot.limits import CHOICE_CHARS, COMMAND_NAME_CHARS, DESCRIPTION_CHARS
+from bot.options.visibility import (
+    VISIBILITY,
+    VISIBILITY_TRANSLATED_CHARS,
+    visibility_choices,
+    visibility_description,
+)
 from bot.ui.translator import Translator, read_languages
 from cogs.about import About
+from cogs.budget.cog import BudgetCommands
 from cogs.chain.cog import ChainCommands
 from cogs.characters.cog import CharacterCommands
 from cogs.library.cog import LibraryCommands
@@ -20,6 +27,7 @@ from cogs.privacy import PrivacyCommands
 from cogs.run import FOR_EDITORS, RunCommand
 from cogs.runs import RunsCommands
 from cogs.server.cog import ServerCommands
+from cogs.usage import UsageCommand
 
 COGS: tuple[type[commands.Cog], ...] = (
     About,
@@ -35,10 +43,16 @@ COGS: tuple[type[commands.Cog], ...] = (
     ServerCommands,
 )
 LANGUAGES = read_languages()
+# The entries in the menu of a message; that these are all is tested with the whole bot.
+MENU = {
+    "Describe", "Details", "Edit with words", "Report result", "Save as character", "Upscale", "Use as subject"
+}  # fmt: skip
 
 
-def english_commands() -> Iterator[app_commands.Command[commands.Cog, ..., None] | app_commands.Group]:
-    for cls in COGS:
+def english_commands(
+    *cogs: type[commands.Cog],
+) -> Iterator[app_commands.Command[commands.Cog, ..., None] | app_commands.Group]:
+    for cls in cogs or COGS:
         cog = cls.__new__(cls)
         group = cog.app_command
         if isinstance(group, app_commands.Group):
@@ -51,7 +65,7 @@ def names() -> set[str]:
     for command in english_commands():
         if isinstance(command, app_commands.Command):
             found |= {parameter.name for parameter in command.parameters}
-    return found
+    return found | {VISIBILITY}
 
 
 def descriptions() -> set[str]:
@@ -59,13 +73,25 @@ def descriptions() -> set[str]:
     for command in english_commands():
         if isinstance(command, app_commands.Command):
             found |= {str(parameter.description) for parameter in command.parameters}
-    return found
+    return found | {visibility_description()}
+
+
+def choices() -> set[str]:
+    """Return the names of the choices that are words."""
+    parameters = [
+        parameter
+        for command in english_commands(*COGS, BudgetCommands, UsageCommand)
+        if isinstance(command, app_commands.Command)
+        for parameter in command.parameters
+    ]
+    found = {choice.name for parameter in parameters for choice in parameter.choices}
+    return {name for name in found if not name.isdigit()} | {label for label, _ in visibility_choices()}
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)
 def test_every_text_is_translated_and_nothing_else(locale: str) -> None:
     assert locale in {each.value for each in Locale}
-    assert set(LANGUAGES[locale]) == names() | descriptions() | {FOR_EDITORS}
+    assert set(LANGUAGES[locale]) == names() | descriptions() | choices() | MENU | {FOR_EDITORS}
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)
@@ -77,6 +103,15 @@ def test_translations_are_accepted_by_discord(locale: str) -> None:
         assert " " not in translated
     for description in descriptions():
         assert 1 <= len(LANGUAGES[locale][description]) <= DESCRIPTION_CHARS
+    assert all(1 <= len(LANGUAGES[locale][name]) <= COMMAND_NAME_CHARS for name in MENU)
+    assert all(1 <= len(LANGUAGES[locale][name]) <= CHOICE_CHARS for name in choices())
+    assert len({LANGUAGES[locale][name] for name in MENU}) == len(MENU)
+
+
+def test_the_translated_visibility_fits_into_its_room() -> None:
+    texts = (VISIBILITY, visibility_description(), *(label for label, _ in visibility_choices()))
+    longest = [max(len(text), *(len(language[text]) for language in LANGUAGES.values())) for text in texts]
+    assert sum(longest) + sum(len(value) for _, value in visibility_choices()) <= VISIBILITY_TRANSLATED_CHARS
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)

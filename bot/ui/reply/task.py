@@ -14,7 +14,7 @@ import structlog
 from bot.aio import WakeEvent, cancel_and_wait, race
 from bot.catalog.next_actions import NextOffers
 from bot.clock import Clock
-from bot.language import set_language
+from bot.language import load_languages, set_language
 from bot.limits import EARLY_TOKENS, PRIVATE_OFFER_AFTER, TEXT_MESSAGES
 from bot.observability.metrics import Metrics
 from bot.runs.ownership import SOLE_OWNER, Ownership
@@ -211,6 +211,7 @@ class ReplyTask:
             services.limiter.change_priority(key, bucket=transport.bucket, priority=state.priority)
 
     async def _run(self) -> None:
+        await load_languages(self.run.place.language)  # after a restart nobody has spoken it yet
         set_language(self.run.place.language)  # not that of whoever's press started the task
         state = self._state
         over = False

@@ -1,7 +1,9 @@
 """Validation of application commands at registration (interactions/application-commands)."""
 
 import unicodedata
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 
 from bot.limits import (
     CHOICE_CHARS,
@@ -23,6 +25,11 @@ SUB_COMMAND, SUB_COMMAND_GROUP, STRING, INTEGER, NUMBER = 1, 2, 3, 4, 10
 VALUE_OPTION_TYPES = frozenset(range(3, 12))
 CHOICE_OPTION_TYPES = frozenset({STRING, INTEGER, NUMBER})
 LOCALIZED_KEYS = ("name", "description")
+# reference.mdx#locales, and those that only AvailableLocalesEnum of the OpenAPI document has.
+LOCALES: Final = frozenset({
+    "ar", "bg", "cs", "da", "de", "el", "en-GB", "en-US", "es-419", "es-ES", "fi", "fr", "he", "hi", "hr", "hu", "id",
+    "it", "ja", "ko", "lt", "nl", "no", "pl", "pt-BR", "ro", "ru", "sv-SE", "th", "tr", "uk", "vi", "zh-CN", "zh-TW",
+})  # fmt: skip
 PRIVATE_CHANNEL, USER_INSTALL = 2, 1
 
 
@@ -34,8 +41,7 @@ def validate_command(payload: Any, errors: FormErrors, path: Path, *, in_guild: 
     kind = payload.get("type") or CHAT_INPUT
     errors.check_one_of(kind, (CHAT_INPUT, USER, MESSAGE), *path, "type")
     if kind == CHAT_INPUT:
-        _validate_name(payload.get("name"), errors, (*path, "name"))
-        errors.check_text(payload.get("description"), 1, DESCRIPTION_CHARS, *path, "description")
+        _validate_texts(payload, errors, path)
         _validate_options(payload.get("options"), errors, path, VALUE_OPTION_TYPES | {SUB_COMMAND, SUB_COMMAND_GROUP})
         if not errors and _count_characters(payload) > COMMAND_CHARS:
             message = f"Command exceeds maximum size ({COMMAND_CHARS})"
@@ -47,13 +53,37 @@ def validate_command(payload: Any, errors: FormErrors, path: Path, *, in_guild: 
 
 
 def _validate_menu_command(payload: Json, errors: FormErrors, path: Path) -> None:
-    errors.check_text(payload.get("name"), 1, COMMAND_NAME_CHARS, *path, "name")
+    _validate_text(payload, "name", path, errors, partial(_check_length, errors, COMMAND_NAME_CHARS))
     if payload.get("description"):
         message = "Context menu commands cannot have description"
         errors.add("APPLICATION_COMMANDS_CONTEXT_MENU_DESCRIPTION", message, *path, "description")
     if payload.get("options"):
         message = "Context menu commands cannot have options"
         errors.add("APPLICATION_COMMANDS_CONTEXT_MENU_OPTIONS", message, *path, "options")
+
+
+def _validate_texts(item: Json, errors: FormErrors, path: Path) -> None:
+    """Add the errors of the name and the description of a command or an option, in every language."""
+    _validate_text(item, "name", path, errors, lambda name, place: _validate_name(name, errors, place))
+    _validate_text(item, "description", path, errors, partial(_check_length, errors, DESCRIPTION_CHARS))
+
+
+def _validate_text(item: Json, key: str, path: Path, errors: FormErrors, check: Callable[[Any, Path], None]) -> None:
+    """Add the errors of a text, and of what it is in other languages (application-commands#localization)."""
+    check(item.get(key), (*path, key))
+    localized, place = item.get(f"{key}_localizations"), (*path, f"{key}_localizations")
+    if localized is None:
+        return
+    if not isinstance(localized, dict):
+        errors.add("DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType", *place)
+        return
+    for locale, text in localized.items():
+        if errors.check_one_of(locale, LOCALES, *place):
+            check(text, (*place, locale))
+
+
+def _check_length(errors: FormErrors, most: int, text: Any, path: Path) -> None:
+    errors.check_text(text, 1, most, *path)
 
 
 def _validate_name(name: Any, errors: FormErrors, path: Path) -> None:
@@ -90,8 +120,7 @@ def _validate_options(options: Any, errors: FormErrors, path: Path, allowed: fro
 
 
 def _validate_option(option: Json, errors: FormErrors, path: Path, allowed: frozenset[int]) -> None:
-    _validate_name(option.get("name"), errors, (*path, "name"))
-    errors.check_text(option.get("description"), 1, DESCRIPTION_CHARS, *path, "description")
+    _validate_texts(option, errors, path)
     if not errors.check_one_of(option.get("type"), allowed, *path, "type"):
         return
     kind = option["type"]
@@ -145,7 +174,7 @@ def validate_choices(choices: list[Any], kind: int, errors: FormErrors, path: Pa
     """Add the errors of an option's choices; autocomplete results have the same rules."""
     names: set[str] = set()
     for number, choice in enumerate(choices):
-        errors.check_text(choice.get("name"), 1, CHOICE_CHARS, *path, number, "name")
+        _validate_text(choice, "name", (*path, number), errors, partial(_check_length, errors, CHOICE_CHARS))
         value = choice.get("value")
         if kind == STRING:
             errors.check_text(value, 1, CHOICE_CHARS, *path, number, "value")

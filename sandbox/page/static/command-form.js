@@ -340,7 +340,7 @@ class OptionField {
 
   #choices() {
     const { option } = this;
-    if (option.choices?.length) return option.choices.map(({ name, value }) => ({ label: name, value }));
+    if (option.choices?.length) return option.choices.map((choice) => ({ label: this.chat.localName(choice), value: choice.value }));
     if (option.type === BOOLEAN) return [{ label: "True", value: true }, { label: "False", value: false }];
     const select = SELECT_TYPES[option.type];
     return select ? listEntities({ type: select }, this.chat).map(({ label, value }) => ({ label, value: parseEntity(value) })) : null;

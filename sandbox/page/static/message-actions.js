@@ -117,7 +117,7 @@ export class MessageActions {
       { label: "Copy text", action: () => navigator.clipboard?.writeText(messageText(message, this.chat.names)) },
       ...(message.author.bot ? [{ label: "Show in inspector", action: () => this.inspect(message) }] : []),
       ...(apps.length ? [null, { heading: "Apps" }] : []),
-      ...apps.map(({ name }) => ({ label: name, action: () => use(name) })),
+      ...apps.map((app) => ({ label: this.chat.localName(app), action: () => use(app.name) })),
       ...(canDelete ? [null, { label: ephemeral ? "Dismiss message" : "Delete message", danger: true, action: () => this.#delete(message) }] : []),
     ];
   }

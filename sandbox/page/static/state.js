@@ -51,6 +51,11 @@ export class ChatState {
     return this.commands.filter((command) => command.type === type && ids.has(command.id));
   }
 
+  /** Return the name of an entry of a menu, or of a choice, in the person's language. */
+  localName({ name, name_localizations: names }) {
+    return names?.[this.me.locale] ?? name;
+  }
+
   channelName(channel) {
     return channel.name ?? (channel.recipients ?? []).map((user) => this.userName(user)).join(", ");
   }

@@ -120,6 +120,32 @@ async def test_commands_of_another_application_are_no_access(http: HttpClient) -
     assert (await http.request("GET", "/applications/1/commands")).code == 50001
 
 
+@pytest.mark.parametrize(
+    ("payload", "place"),
+    [
+        ({"name_localizations": {"xx": "malen"}}, ["name_localizations"]),
+        ({"name_localizations": {"de": "Malen"}}, ["name_localizations", "de"]),
+        ({"description_localizations": {"de": ""}}, ["description_localizations", "de"]),
+        ({"type": 3, "description": "", "name_localizations": {"de": "x" * 33}}, ["name_localizations", "de"]),
+        (
+            {"options": [{"type": 3, "name": "a", "description": "d",
+                          "choices": [{"name": "b", "value": "b", "name_localizations": {"de": "x" * 101}}]}]},
+            ["options", "0", "choices", "0", "name_localizations", "de"],
+        ),
+    ],
+)  # fmt: skip
+async def test_translations_that_discord_rejects_are_refused(
+    standin: DiscordStandIn, http: HttpClient, payload: Json, place: list[str]
+) -> None:
+    refused = await http.request("POST", path(standin), {"name": "draw", "description": "d", **payload})
+    errors: Any = refused.body["errors"]
+    for part in place:
+        errors = errors[part]
+    assert errors["_errors"]
+    menu = {"type": 3, "name": "Draw it", "name_localizations": {"de": "Male das", "ja": "描く"}}
+    assert (await http.request("POST", path(standin), menu)).status == 201
+
+
 ANY_VALUE = st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers())
 
 
