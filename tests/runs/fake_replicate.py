@@ -92,7 +92,7 @@ class FakeReplicate:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.predictions = self
+        self.predictions = self.streams = self
         self.files = FakeFiles()
         self.create_results: deque[str | BackendError] = deque()
         self.create_delay = 0.0
@@ -198,7 +198,7 @@ class FakeReplicate:
             prediction.end(Status.CANCELED, self._clock.now(), reason="canceled")
         return prediction.now
 
-    async def stream(
+    async def read(
         self, url: str, on_batch: OnBatch, *, next_read_in: Callable[[], float], on_interruption: Callable[[], None]
     ) -> None:
         assert next_read_in() >= 0

@@ -90,7 +90,7 @@ class FakeServed:
     ) -> None:
         if prediction.stream_url is None:
             raise StreamLost("no stream")
-        await self._fake.stream(
+        await self._fake.read(
             prediction.stream_url, on_batch, next_read_in=next_read_in, on_interruption=on_interruption
         )
 

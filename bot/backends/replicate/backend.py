@@ -85,7 +85,7 @@ class ReplicateBackend:
         """Read the prediction's stream."""
         if prediction.stream_url is None:
             raise StreamLost("The prediction has no stream.")
-        await self._replicate.stream(
+        await self._replicate.streams.read(
             prediction.stream_url, on_batch, next_read_in=next_read_in, on_interruption=on_interruption
         )
 

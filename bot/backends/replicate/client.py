@@ -1,6 +1,5 @@
 """The Replicate client: one object for everything the bot asks of Replicate's HTTP API."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
@@ -9,13 +8,12 @@ from pydantic import ValidationError
 from bot.aio import Jitter, random_jitter
 from bot.backends.backend import CreateAllowance
 from bot.backends.errors import InvalidResponse
-from bot.backends.prediction import NextReadIn, OnBatch
 from bot.backends.replicate.api import ApiClient, ApiRequest, resource_path
 from bot.backends.replicate.files import Files
 from bot.backends.replicate.models import Deployments, Models
 from bot.backends.replicate.predictions import Predictions
-from bot.backends.replicate.stream import read_stream
-from bot.backends.replicate.transport import ReadScheduler, read_at_once
+from bot.backends.replicate.stream import Streams
+from bot.backends.replicate.transport import ReadScheduler
 from bot.backends.replicate.types import ApiModel
 from bot.backends.replicate.webhooks import Webhooks
 from bot.clock import Clock
@@ -57,11 +55,6 @@ class Replicate:
         scheduler: ReadScheduler | None = None,
         workers: WorkerPool | None = None,
     ) -> None:
-        self._http = http
-        self._clock = clock
-        self._metrics = metrics
-        self._jitter = jitter
-        self._scheduler = scheduler or ReadScheduler()
         self._api = ApiClient(
             http, token=token, base_url=base_url, clock=clock, metrics=metrics, jitter=jitter, workers=workers
         )
@@ -70,6 +63,9 @@ class Replicate:
         self.deployments = Deployments(self._api)
         self.files = Files(self._api)
         self.webhooks = Webhooks(self._api)
+        self.streams = Streams(
+            http, clock=clock, metrics=metrics, jitter=jitter, scheduler=scheduler or ReadScheduler()
+        )
 
     @property
     def create_allowance(self) -> CreateAllowance | None:
@@ -84,28 +80,3 @@ class Replicate:
         except ValidationError as error:
             raise InvalidResponse("Replicate sent an account that cannot be parsed.") from error
         return Account(type=parsed.type, username=parsed.username)
-
-    async def stream(
-        self,
-        url: str,
-        on_batch: OnBatch,
-        *,
-        next_read_in: NextReadIn = read_at_once,
-        on_interruption: Callable[[], None] | None = None,
-    ) -> None:
-        """Pass a prediction's stream to ``on_batch`` until its end; see ``read_stream``.
-
-        ``url`` is the prediction's ``stream_url``; the token is not sent there. Events that were read together are one
-        batch. Cancelling closes the connection at once.
-        """
-        await read_stream(
-            self._http,
-            url,
-            on_batch,
-            clock=self._clock,
-            metrics=self._metrics,
-            jitter=self._jitter,
-            scheduler=self._scheduler,
-            next_read_in=next_read_in,
-            on_interruption=on_interruption,
-        )

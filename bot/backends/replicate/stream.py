@@ -39,46 +39,92 @@ _KINDS: Final = frozenset({"output", "error", "done"})
 _REPEAT_DISTANCE: Final = 16  # events between an event and its repeat on the same connection, at most
 
 
-async def read_stream(
-    http: httpx.AsyncClient,
-    url: str,
-    on_batch: OnBatch,
-    *,
-    clock: Clock,
-    metrics: Metrics,
-    jitter: Jitter,
-    scheduler: ReadScheduler,
-    next_read_in: NextReadIn = read_at_once,
-    on_interruption: Callable[[], None] | None = None,
-) -> None:
-    """Pass the events of a prediction to ``on_batch``, each once and in order, until the stream's end.
+class Streams:
+    """The streams of predictions. ``scheduler`` decides when they are read."""
 
-    Connections are opened as often as needed. The first event is read at once; later reads are as ``scheduler`` and
-    ``next_read_in`` say. An idle stream is reopened without end: the caller cancels when the prediction is over, which
-    closes the connection at once. ``on_interruption`` is called whenever a connection ends before the stream does: the
-    prediction may be over.
+    def __init__(
+        self, http: httpx.AsyncClient, *, clock: Clock, metrics: Metrics, jitter: Jitter, scheduler: ReadScheduler
+    ) -> None:
+        self._http = http
+        self._clock = clock
+        self._metrics = metrics
+        self._jitter = jitter
+        self._scheduler = scheduler
 
-    Raises StreamLost if the stream does not exist, is not a stream of events, or failed MAX_FAILURES times in a row.
-    """
-    collector = _EventCollector(EventDeduplicator(), on_batch, metrics)
-    reconnects = _Reconnects(jitter)
-    while not collector.ended:
-        opened_at = clock.monotonic()
+    async def read(
+        self,
+        url: str,
+        on_batch: OnBatch,
+        *,
+        next_read_in: NextReadIn = read_at_once,
+        on_interruption: Callable[[], None] | None = None,
+    ) -> None:
+        """Pass the events of a prediction to ``on_batch``, each once and in order, until the stream's end.
+
+        ``url`` is the prediction's ``stream_url``; the token is not sent there. Events that were read together are one
+        batch. Connections are opened as often as needed. The first event is read at once; later reads are as the
+        scheduler and ``next_read_in`` say. An idle stream is reopened without end: the caller cancels when the
+        prediction is over, which closes the connection at once. ``on_interruption`` is called whenever a connection
+        ends before the stream does: the prediction may be over.
+
+        Raises StreamLost if the stream does not exist, is not a stream of events, or failed MAX_FAILURES times in a
+        row.
+        """
+        collector = _EventCollector(EventDeduplicator(), on_batch, self._metrics)
+        reconnects = _Reconnects(self._jitter)
+        while not collector.ended:
+            opened_at = self._clock.monotonic()
+            try:
+                async with _connect(self._http, url, collector.events.last_id, self._clock) as response:
+                    await self._read_connection(response, collector, reconnects, next_read_in)
+                closed = _ConnectionClosed("idle")
+            except _ConnectionClosed as error:
+                closed = error
+            collector.flush()
+            if not collector.ended:
+                self._metrics.stream_interrupted(closed.reason)
+                if on_interruption is not None:
+                    on_interruption()
+                lasted = self._clock.monotonic() - opened_at
+                await self._clock.sleep(reconnects.delay_after(closed, lasted=lasted))
+                collector.events.on_reconnect()
+
+    async def _read_connection(
+        self,
+        response: httpx.Response,
+        collector: "_EventCollector",
+        reconnects: "_Reconnects",
+        next_read_in: NextReadIn,
+    ) -> None:
+        """Read a connection until it or the stream ends; raise _ConnectionClosed when it breaks."""
+        now = asyncio.get_running_loop().time
         try:
-            async with _connect(http, url, collector.events.last_id, clock) as response:
-                await _read_connection(
-                    response, collector, reconnects, clock=clock, scheduler=scheduler, next_read_in=next_read_in
+            async with asyncio.timeout(SILENCE_TIMEOUT) as silence:
+
+                def flush() -> bool:
+                    if (silence.when() or 0.0) < now() + SILENCE_TIMEOUT - _TIMER_INTERVAL:
+                        silence.reschedule(now() + SILENCE_TIMEOUT)
+                    if has_events := collector.flush():
+                        reconnects.on_events()
+                    return has_events
+
+                response.stream = BatchedStream(
+                    cast("httpx.AsyncByteStream", response.stream),
+                    self._scheduler,
+                    self._clock,
+                    connection=PausableConnection(response.extensions),
+                    flush=flush,
+                    next_read_in=next_read_in,
                 )
-            closed = _ConnectionClosed("idle")
-        except _ConnectionClosed as error:
-            closed = error
-        collector.flush()
-        if not collector.ended:
-            metrics.stream_interrupted(closed.reason)
-            if on_interruption is not None:
-                on_interruption()
-            await clock.sleep(reconnects.delay_after(closed, lasted=clock.monotonic() - opened_at))
-            collector.events.on_reconnect()
+                async with aclosing(EventSource(response).aiter_sse()) as events:
+                    async for event in events:
+                        collector.add(event)
+                        if collector.ended:
+                            return
+        except TimeoutError as error:
+            raise _ConnectionClosed("idle") from error
+        except TRANSPORT_ERRORS as error:
+            raise _ConnectionClosed("cut") from error
 
 
 class EventDeduplicator:
@@ -136,46 +182,6 @@ class _ConnectionClosed(Exception):
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
-
-
-async def _read_connection(
-    response: httpx.Response,
-    collector: "_EventCollector",
-    reconnects: "_Reconnects",
-    *,
-    clock: Clock,
-    scheduler: ReadScheduler,
-    next_read_in: NextReadIn,
-) -> None:
-    """Read a connection until it or the stream ends; raise _ConnectionClosed when it breaks."""
-    now = asyncio.get_running_loop().time
-    try:
-        async with asyncio.timeout(SILENCE_TIMEOUT) as silence:
-
-            def flush() -> bool:
-                if (silence.when() or 0.0) < now() + SILENCE_TIMEOUT - _TIMER_INTERVAL:
-                    silence.reschedule(now() + SILENCE_TIMEOUT)
-                if has_events := collector.flush():
-                    reconnects.on_events()
-                return has_events
-
-            response.stream = BatchedStream(
-                cast("httpx.AsyncByteStream", response.stream),
-                scheduler,
-                clock,
-                connection=PausableConnection(response.extensions),
-                flush=flush,
-                next_read_in=next_read_in,
-            )
-            async with aclosing(EventSource(response).aiter_sse()) as events:
-                async for event in events:
-                    collector.add(event)
-                    if collector.ended:
-                        return
-    except TimeoutError as error:
-        raise _ConnectionClosed("idle") from error
-    except TRANSPORT_ERRORS as error:
-        raise _ConnectionClosed("cut") from error
 
 
 class _EventCollector:

@@ -57,7 +57,7 @@ def numbered_events(texts: Sequence[str], start: int = 0) -> bytes:
 async def read_events(replicate: Replicate, url: str = URL) -> list[Event]:
     """Return the events of a stream until its end."""
     events: list[Event] = []
-    await replicate.stream(url, lambda batch: events.extend(to_events(batch)))
+    await replicate.streams.read(url, lambda batch: events.extend(to_events(batch)))
     return events
 
 

@@ -308,7 +308,7 @@ async def test_cancelling_a_stream_closes_its_connection() -> None:
 
     received = asyncio.Event()
     async with tcp_server(handle) as url, client(url) as replicate:
-        task = asyncio.create_task(replicate.stream(f"{url}/v1/streams/x", lambda _: received.set()))
+        task = asyncio.create_task(replicate.streams.read(f"{url}/v1/streams/x", lambda _: received.set()))
         await asyncio.wait_for(received.wait(), 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -252,7 +252,7 @@ async def test_events_of_one_read_are_one_batch() -> None:
     second, third = numbered_events(["c"], 2) + output_event("d", "1:0")[:-4], output_event("d", "1:0")[-4:] + DONE
     server = FakeServer(stream_response(numbered_events(["a", "b"]), second, third))
     batches: list[StreamBatch] = []
-    await server.replicate.stream(URL, batches.append)
+    await server.replicate.streams.read(URL, batches.append)
     assert batches == [StreamBatch(["a", "b"]), StreamBatch(["c"]), StreamBatch(["d"], end="")]
 
 
@@ -264,7 +264,7 @@ async def test_an_error_in_on_batch_closes_the_connection() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await server.replicate.stream(URL, fail)
+        await server.replicate.streams.read(URL, fail)
     assert body.closed
 
 
