@@ -27,10 +27,9 @@ from bot.rules.decide import RunTerms
 from bot.runs import Run, RunState, is_served
 from bot.runs.engine import Engine
 from bot.runs.pricing import Pricing
-from bot.store.models import RunParent, repeat_run
+from bot.store.models import RunChain, RunParent, StepPlan, repeat_run
 from bot.store.preferences import Preferences
 from bot.store.quota import ServerQuota
-from bot.store.run_chain import RunChain, StepPlan
 from bot.ui.first_response import send_modal
 from bot.ui.modals import Answers, FormModal
 from bot.visibility import Visibility, stricter_visibility

@@ -14,8 +14,7 @@ from bot.client import Replicord
 from bot.media.types import StoredFile
 from bot.options.parse import parse_options
 from bot.runs import Run, is_served, parse_target
-from bot.store.models import RunParent
-from bot.store.run_chain import StepPlan
+from bot.store.models import RunParent, StepPlan
 from bot.store.runs import Runs
 from bot.visibility import Visibility, stricter_visibility
 from cogs.cost_question import Answer

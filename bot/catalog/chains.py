@@ -21,7 +21,7 @@ from bot.outputs.output_schema import contains_files
 from bot.rules.decide import apply_server_rules
 from bot.settings import ChainSpec
 from bot.settings.commands import CommandOffer
-from bot.store.run_chain import StepPlan
+from bot.store.models import StepPlan
 
 log = structlog.get_logger(__name__)
 

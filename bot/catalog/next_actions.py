@@ -18,8 +18,7 @@ from bot.options.files import is_image_usable
 from bot.options.layout import OptionLayout
 from bot.outputs.output_schema import contains_files
 from bot.settings.commands import CommandRole
-from bot.store.models import Run
-from bot.store.run_chain import RunChain
+from bot.store.models import Run, RunChain
 
 # The inputs that tell a model how far to go from the picture that it is given.
 _STRENGTHS: Final = frozenset({

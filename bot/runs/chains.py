@@ -23,8 +23,7 @@ from bot.runs.active_run import ActiveRun
 from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.services import RunServices
 from bot.store.chain_runs import NextStep
-from bot.store.models import Run, RunOutput, RunParent, RunState
-from bot.store.run_chain import EarlierStep, RunChain, StepPlan
+from bot.store.models import EarlierStep, Run, RunChain, RunOutput, RunParent, RunState, StepPlan
 from bot.worker_pool import WorkTooHeavy
 
 log = structlog.get_logger(__name__)

@@ -18,8 +18,7 @@ from bot.money.cost import Ran, RunSample, estimate_cost, sample_run, true_cost,
 from bot.money.prices import NO_PRICES, Price, PriceTable
 from bot.runs.outcome import FailureCode, Outcome
 from bot.store.errors import StoreError
-from bot.store.models import Run, RunState
-from bot.store.run_chain import StepPlan
+from bot.store.models import Run, RunState, StepPlan
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""Run: one use of a slash command, as stored in the database.
+"""Run: one use of a slash command, or one step of a chain, as stored in the database.
 
 States and transitions::
 
@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from bot.language import ENGLISH
 from bot.limits import GALLERY_MIME_TYPES
-from bot.store.run_chain import RunChain
+from bot.money.budgets import BudgetLimit
+from bot.store.quota import ServerQuota
 from bot.visibility import Visibility
 
 
@@ -93,6 +94,73 @@ class Place:
     token_only: bool
     file_limit: int
     language: str = ENGLISH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlan:
+    """What one step asks its model for, decided when the chain was started.
+
+    ``input`` refers to the picture of the step before as ``file:0``; ``picture`` is the name of that input for people,
+    and ``accepts`` are the types that it takes. Both are empty for the first step. The rest is as in a ``Run``.
+    """
+
+    command: str
+    target: str
+    input: Mapping[str, Any]
+    output_schema: Mapping[str, Any] = field(repr=False)
+    prompt: str | None = None
+    summary: str = ""
+    expected: int | None = None
+    picture: str = ""
+    accepts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierStep:
+    """A step that succeeded. ``picture`` is the file name, on the card, of what it passed on, "" if it made none.
+
+    ``attachment_id`` is that of the picture, None if it is not known.
+    """
+
+    run_id: str
+    seconds: float
+    picture: str
+    attachment_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChain:
+    """The chain that a run is step ``number`` of, counting from 1; ``earlier`` are the steps before it.
+
+    It is a column of the run, so that whoever reads the row can draw the card and start the next step.
+    ``id`` is the id of the first step's run. ``name`` is the chain's, as people see it. ``prompt`` is what the person
+    asked for, and ``began_at`` when. ``server`` and ``limits`` are the limits and the budgets of the server that it is
+    in, as they were then.
+    """
+
+    id: str
+    name: str
+    number: int
+    steps: tuple[StepPlan, ...]
+    prompt: str | None
+    began_at: datetime
+    earlier: tuple[EarlierStep, ...] = ()
+    server: ServerQuota | None = None
+    limits: tuple[BudgetLimit, ...] = ()
+
+    @property
+    def command(self) -> str | None:
+        """The name of the command that the chain is; None for one that somebody saved."""
+        return self.name[1:] if self.name.startswith("/") else None
+
+    @property
+    def is_last(self) -> bool:
+        return self.number >= len(self.steps)
+
+    @property
+    def next_run_id(self) -> str:
+        """The id of the next step's run: known before it exists, so that it cannot exist twice."""
+        return f"{self.id}-{self.number + 1}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

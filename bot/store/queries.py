@@ -1,14 +1,16 @@
 """SELECTs on runs, and the mapping between rows and values."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select, tuple_
 
 from bot.media.types import Media, MediaKind, MediaType, StoredFile
-from bot.store.models import Place, Run, RunOutput, RunParent, RunState
-from bot.store.run_chain import chain_from_json, chain_to_json
+from bot.money.budgets import BudgetLimit, Owner, Period
+from bot.store.models import EarlierStep, Place, Run, RunChain, RunOutput, RunParent, RunState, StepPlan
+from bot.store.quota import ServerQuota
 from bot.store.tables import Time, run_files, run_messages, run_outputs, run_sends, runs
 from bot.visibility import Visibility
 
@@ -96,6 +98,52 @@ def _row_to_run(row: Row[Any], messages: Mapping[int, int]) -> Run:
     values["budget_roles"] = tuple(values["budget_roles"] or ())
     values["chain"] = chain_from_json(values["chain"])
     return Run(**values, place=Place(**place), messages=messages)
+
+
+def chain_to_json(chain: RunChain | None) -> Any:
+    """Return the chain as the column ``chain`` has it."""
+    if chain is None:
+        return None
+    return {
+        "id": chain.id,
+        "name": chain.name,
+        "number": chain.number,
+        "prompt": chain.prompt,
+        "began_at": chain.began_at.isoformat(),
+        "server": asdict(chain.server) if chain.server is not None else None,
+        "limits": [asdict(limit) for limit in chain.limits],
+        "steps": [
+            {
+                "command": step.command,
+                "target": step.target,
+                "input": dict(step.input),
+                "output_schema": dict(step.output_schema),
+                "prompt": step.prompt,
+                "summary": step.summary,
+                "expected": step.expected,
+                "picture": step.picture,
+                "accepts": list(step.accepts),
+            }
+            for step in chain.steps
+        ],
+        "earlier": [asdict(step) for step in chain.earlier],
+    }
+
+
+def chain_from_json(value: Any) -> RunChain | None:
+    """Return the chain of a row."""
+    if value is None:
+        return None
+    steps = tuple(StepPlan(**{**step, "accepts": tuple(step["accepts"])}) for step in value["steps"])
+    earlier = tuple(EarlierStep(**step) for step in value["earlier"])
+    began_at = datetime.fromisoformat(value["began_at"])
+    server = ServerQuota(**value["server"]) if value["server"] is not None else None
+    limits = tuple(
+        BudgetLimit(**{**limit, "period": Period(limit["period"]), "owner": Owner(limit["owner"])})
+        for limit in value["limits"]
+    )
+    parts = {"steps": steps, "earlier": earlier, "began_at": began_at, "server": server, "limits": limits}
+    return RunChain(**{**value, **parts})
 
 
 _BY_AUTHOR: Final = runs.c.author_id == bindparam("author_id")

@@ -13,8 +13,7 @@ from bot.clock import Clock
 from bot.store import gallery, library, queries
 from bot.store.database import Database
 from bot.store.models import Run
-from bot.store.queries import SELECT_RUNS
-from bot.store.run_chain import chain_from_json
+from bot.store.queries import SELECT_RUNS, chain_from_json
 from bot.store.tables import Time, insert_into, result_reactions, run_files, run_outputs, runs
 from bot.visibility import Visibility
 

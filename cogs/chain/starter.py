@@ -13,7 +13,7 @@ from bot.errors import Refused
 from bot.media.types import find_references
 from bot.rules.decide import RunTerms
 from bot.runs import Run, parse_target
-from bot.store.run_chain import RunChain, StepPlan
+from bot.store.models import RunChain, StepPlan
 from bot.store.runs import Runs
 from bot.store.saved_chains import SavedChains, SavedStep
 from bot.ui.render import chains as words

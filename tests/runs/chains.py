@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.backends.prediction import Status
-from bot.store.models import Run
-from bot.store.run_chain import RunChain, StepPlan
+from bot.store.models import Run, RunChain, StepPlan
 from tests.runs.environment import IMAGES, TARGET, Environment
 
 URL = "https://replicate.delivery/1.png"

@@ -8,8 +8,7 @@ import pytest
 from bot.money.budgets import BudgetLimit, Owner, Period, Scope, budget_key
 from bot.store.chain_runs import NextStep
 from bot.store.errors import QuotaExceeded
-from bot.store.models import Run, RunState
-from bot.store.run_chain import EarlierStep, RunChain, StepPlan
+from bot.store.models import EarlierStep, Run, RunChain, RunState, StepPlan
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.store.samples import MIA, PNG, after, load_files, make_run, store_run_in_state

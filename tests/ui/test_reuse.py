@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.store.models import Run
-from bot.store.run_chain import RunChain, StepPlan
+from bot.store.models import Run, RunChain, StepPlan
 from bot.ui.render.reuse import explain_barrier
 from bot.ui.reuse import Barrier, Reuse, decide_reuse, may_reuse
 from bot.visibility import Visibility

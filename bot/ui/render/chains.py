@@ -9,8 +9,7 @@ from bot.language import _, ngettext
 from bot.limits import COMMAND_NAME_CHARS
 from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.snapshot import Phase, RunSnapshot
-from bot.store.models import Run
-from bot.store.run_chain import RunChain
+from bot.store.models import Run, RunChain
 from bot.ui.render import payloads
 from bot.ui.render.markdown import escape, format_name, one_line
 from bot.ui.render.rendered_message import Part, RenderedMessage, RenderOptions, upload_name

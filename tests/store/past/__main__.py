@@ -13,10 +13,9 @@ from bot.store.characters import NewPicture
 from bot.store.commands import CommandRow
 from bot.store.gallery import GalleryConsent
 from bot.store.migrations import STEPS
-from bot.store.models import RunState
+from bot.store.models import RunChain, RunState, StepPlan
 from bot.store.preferences import Preferences
 from bot.store.reports import Report
-from bot.store.run_chain import RunChain, StepPlan
 from bot.store.saved_chains import SavedChain, SavedStep
 from bot.store.store import Store
 from tests.characters.samples import make_character

@@ -6,7 +6,7 @@ import pytest
 
 from bot.outputs.items import FileItem, OutputItem, TextItem
 from bot.runs.snapshot import Phase
-from bot.store.run_chain import RunChain, StepPlan
+from bot.store.models import RunChain, StepPlan
 from bot.ui.render.rendered_message import RenderedMessage, RenderOptions, file_element
 from bot.ui.render.run_card import render_run
 from bot.visibility import Visibility

@@ -5,8 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.runs.snapshot import Phase, RunSnapshot
-from bot.store.models import Run, RunState
-from bot.store.run_chain import EarlierStep, RunChain, StepPlan
+from bot.store.models import EarlierStep, Run, RunChain, RunState, StepPlan
 from bot.ui.render.payloads import Component
 from bot.ui.render.rendered_message import DEFAULT_OPTIONS, RenderOptions
 from bot.ui.render.run_card import render_run

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from bot.actor import Actor
-from bot.store.models import Run, RunOutput
-from bot.store.run_chain import RunChain
+from bot.store.models import Run, RunChain, RunOutput
 from bot.ui.components import Action
 from bot.ui.render.results import Result, menu_card
 from bot.visibility import Visibility

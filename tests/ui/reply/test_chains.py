@@ -4,8 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.runs.snapshot import DeliveryResult, Phase
-from bot.store.models import Run
-from bot.store.run_chain import EarlierStep, RunChain, StepPlan
+from bot.store.models import EarlierStep, Run, RunChain, StepPlan
 from bot.ui.reply.messages import CANCEL_EMOJI
 from tests.ui.conftest import ReplyEnvironment
 from tests.ui.factories import make_file, make_image, make_snapshot
