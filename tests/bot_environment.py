@@ -13,6 +13,7 @@ from tests.prefork import ForkServer
 from tests.store.databases import FILE_NAME, empty_database
 
 ACK_SECONDS = 30.0
+PICTURE_SCALE = 0.25
 
 
 def open_environment(
@@ -28,11 +29,13 @@ def open_environment(
     without any. A bot that was killed may identify at once: every test that starts one again would wait five seconds.
     A first response may take longer than Discord's three seconds, of which a process that shares two cores with many
     others may get nothing; whether it waits for something that is slow, tests find out by what never answers.
+    Pictures are small: to draw one as large as a model's own took more CPU than the bot and the rest of the stand-ins.
     """
     _put_database(folder)
     environment = Environment(folder, timings=timings, settings=settings, spawn=spawn_bot(), roles=roles)
     environment.discord.gateway.identify_interval = 0.0
     environment.discord.state.ack_seconds = ACK_SECONDS
+    environment.replicate.picture_scale = PICTURE_SCALE
     return environment
 
 

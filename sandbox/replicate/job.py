@@ -51,12 +51,18 @@ class Job:
     read_file: Callable[[str], Awaitable[bytes]]
     is_withheld: Callable[[], bool] = lambda: False  # whether the safety checker withholds the next image
     secrets: frozenset[str] = frozenset()  # the inputs that no output may repeat
+    picture_scale: float = 1.0  # of the size of every picture that is drawn
     metrics: dict[str, Any] = field(default_factory=dict)
 
     def random_number(self, name: str, below: int) -> int:
         """Return a number under ``below`` that depends only on the seed (or the prediction) and ``name``."""
         seed = self.input.get("seed") or self.id
         return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big") % below
+
+    def picture_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the size, in pixels, at which to draw what the real model returns in this size."""
+        width, height = size
+        return round(width * self.picture_scale), round(height * self.picture_scale)
 
     async def sleep(self, seconds: float) -> None:
         """Let the model's work take ``seconds``."""

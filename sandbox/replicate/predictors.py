@@ -12,7 +12,9 @@ from sandbox.replicate.fake_outputs.edits import classify_image as write_classes
 from sandbox.replicate.fake_outputs.edits import describe_image as write_description
 from sandbox.replicate.fake_outputs.files import make_file
 from sandbox.replicate.fake_outputs.images import (
+    POSE_SIZE,
     POSES,
+    POSTER_SIZE,
     InvalidImage,
     Pose,
     draw_pose,
@@ -208,7 +210,10 @@ def _render_poster(job: Job, index: int) -> bytes:
     size = _IMAGE_SIZES.get(str(job.input.get("aspect_ratio", "1:1")), _IMAGE_SIZES["1:1"])
     prompt = str(job.input.get("prompt", ""))
     poster = draw_poster(
-        prompt, seed=str(job.random_number(f"image {index}", 2**31)), size=size, title=f"Image {index + 1}"
+        prompt,
+        seed=str(job.random_number(f"image {index}", 2**31)),
+        size=job.picture_size(size),
+        title=f"Image {index + 1}",
     )
     return encode_image(poster, format=_image_format(job), quality=int(job.input.get("output_quality", 80)))
 
@@ -274,7 +279,7 @@ def _workflow_logs() -> Iterator[str]:
 
 def _render_pose(job: Job, subject: Image.Image, pose: Pose, variant: int) -> bytes:
     seed = f"{job.random_number('palette', 2**31)}:{variant}"
-    image = draw_pose(subject, pose, prompt=job.input["prompt"], seed=seed)
+    image = draw_pose(subject, pose, prompt=job.input["prompt"], seed=seed, size=job.picture_size(POSE_SIZE))
     return encode_image(image, format=job.input["output_format"], quality=job.input["output_quality"])
 
 
@@ -310,7 +315,9 @@ async def _fake_string(job: Job, schema: Schema, name: str) -> str:
     if schema.get("format") != "uri":
         return write_sentence(f"{_prompt_text(job)} {name}")
     kind = guess_file_kind(name, str(schema.get("title", "")), job.model_description)
-    data, suffix = await make_file(kind, prompt=_prompt_text(job), seed=f"{job.id}:{name}")
+    data, suffix = await make_file(
+        kind, prompt=_prompt_text(job), seed=f"{job.id}:{name}", picture_size=job.picture_size(POSTER_SIZE)
+    )
     return job.save_file(data, f"{name.replace(' ', '_')}.{suffix}")
 
 

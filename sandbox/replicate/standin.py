@@ -47,7 +47,8 @@ class ReplicateStandIn:
 
     ``faults`` makes it misbehave, ``calls`` is the log of requests, ``predictions`` holds what they created, and
     ``subscribe()`` yields everything as it happens. ``timings`` may be replaced at any time. ``predictors`` adds
-    predictors by name, for models that are added; ``streams`` is the class that serves the streams.
+    predictors by name, for models that are added; ``streams`` is the class that serves the streams. ``picture_scale``
+    shrinks the pictures that are drawn, for who only counts them: most of a run's CPU goes into drawing.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class ReplicateStandIn:
     ) -> None:
         self.clock = clock or SystemClock()
         self.timings = timings or Timings()
+        self.picture_scale = 1.0
         self.token = token
         self.webhook_secret = webhook_secret
         self.throttle = throttle or Throttle(clock=self.clock)
@@ -270,6 +272,7 @@ class ReplicateStandIn:
             read_file=self._input_fetcher.fetch,
             is_withheld=lambda: self.faults.trigger("image-withheld", prediction.model.full_name) is not None,
             secrets=prediction.version.secrets,
+            picture_scale=self.picture_scale,
         )
 
     def _on_prediction_change(self, prediction: Prediction, event: str) -> None:

@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
-
 from sandbox.bot_process import BotProcess
 from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.state.fixtures import StateBuilder
@@ -24,6 +21,7 @@ from sandbox.replicate.job import Timings
 from sandbox.replicate.prediction import Prediction
 from sandbox.request_log import Call
 from tests.bot_environment import open_environment, spawn_bot
+from tests.database_reader import PostgresqlReader
 from tests.discord_spec import check_discord_calls
 from tests.faults.environment import ME, eventually
 from tests.postgresql import PostgresqlServer, get_name
@@ -161,6 +159,7 @@ class BotCluster:
     environment: Environment
     postgresql: PostgresqlServer
     database_url: str
+    reader: PostgresqlReader
     nodes: list[Node] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     started: int = 0
@@ -179,8 +178,7 @@ class BotCluster:
         return found
 
     def query(self, question: str, *values: Any) -> list[dict[str, Any]]:
-        with psycopg.connect(self.database_url, row_factory=dict_row) as server:
-            return server.execute(question.encode(), values).fetchall()
+        return self.reader.query(question, *values)
 
     def node_of(self, shard: int) -> Node:
         """Return the process that holds a shard."""
@@ -262,7 +260,8 @@ async def open_cluster(
     database = server.create_database(migrated=True)
     async with AsyncExitStack() as stack:
         environment = await stack.enter_async_context(open_environment(folder, timings=timings))
-        cluster = BotCluster(environment, server, database)
+        cluster = BotCluster(environment, server, database, reader=PostgresqlReader(database))
+        stack.callback(cluster.reader.close)
         _add_servers(cluster, shards)
         for _ in range(processes):
             cluster.nodes.append(await _add_node(cluster, folder, settings or {}, stack))

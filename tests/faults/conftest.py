@@ -27,7 +27,11 @@ async def running_bot(
     async with open_environment(folder, timings=timings, settings=settings) as environment:
         if start:
             await environment.start_bot()
-        yield BotUnderTest(environment, folder)
+        bot = BotUnderTest(environment, folder)
+        try:
+            yield bot
+        finally:
+            bot.reader.close()
         environment.discord.faults.clear()
         environment.replicate.faults.clear()
         # What a fault struck down was not read; what was answered must have been right.

@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from psycopg.rows import dict_row
-
 from sandbox.discord.person import Person
 from sandbox.discord.state.models import Channel, Message, Upload
 from sandbox.environment import Environment
 from sandbox.portrait import draw_portrait
 from sandbox.replicate.prediction import Prediction
 from sandbox.request_log import Call
+from tests.database_reader import DatabaseReader, SqliteReader
 
 ME = Upload("me.png", draw_portrait())
-LONGEST_PAUSE = 0.06  # seconds; each look at a database takes a millisecond of CPU
+LONGEST_PAUSE = 0.06  # seconds; each look at a database takes CPU
 LONG = 90.0  # a limit, not a wait: two cores may be busy with many tests, and a large output takes 8 s of CPU
 _TIMES = ["created_at", "token_expires_at", "sent_at", "started_at", "cancel_requested_at", "ended_at"]
 
@@ -34,7 +32,7 @@ class BotUnderTest:
         self.folder = folder
         self.discord, self.replicate = environment.discord, environment.replicate
         self.port = 0  # where the bot listens, if it was told to
-        self.postgresql_url = ""  # of its database, if that is no file
+        self.reader: DatabaseReader = SqliteReader(folder / "replicord.db")
         self._started = 0
 
     @property
@@ -64,16 +62,12 @@ class BotUnderTest:
 
     def query(self, question: str, *values: Any) -> list[dict[str, Any]]:
         """Ask the bot's database, changing nothing."""
-        if self.postgresql_url:
-            with psycopg.connect(self.postgresql_url, row_factory=dict_row) as server:
-                return server.execute(question.replace("?", "%s").encode(), values).fetchall()
-        with closing(sqlite3.connect(f"file:{self.folder / 'replicord.db'}?mode=ro", uri=True)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(question, values)]
+        return self.reader.query(question, *values)
 
     async def kill(self) -> None:
         """End the process in the middle of whatever it does, and let Discord forget what hung."""
         await self.environment.bot.kill()
+        self.reader.close()
         self.discord.faults.clear()
 
     async def start(self) -> None:

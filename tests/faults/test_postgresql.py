@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.database_reader import PostgresqlReader
 from tests.faults.conftest import OpenBot
 from tests.faults.environment import BotUnderTest, eventually
 from tests.postgresql import PostgresqlServer, get_name, run_server
@@ -33,10 +34,10 @@ async def bot(
     open_bot: OpenBot, server: PostgresqlServer, proxy: TcpProxy, tmp_path: Path
 ) -> AsyncIterator[BotUnderTest]:
     """A bot whose connections to the database go through the proxy."""
-    direct = server.create_database(migrated=False)
+    direct = server.create_database(migrated=True)
     url = f"postgresql://replicord@127.0.0.1:{proxy.port}/{get_name(direct)}"
     async with open_bot(DATABASE_URL=url, SPOOL_FOLDER=str(tmp_path / "spool")) as bot:
-        bot.postgresql_url = direct
+        bot.reader = PostgresqlReader(direct)
         yield bot
 
 

@@ -10,7 +10,7 @@ import wave
 import zipfile
 from collections.abc import Callable, Mapping
 
-from sandbox.replicate.fake_outputs.images import draw_poster, encode_image
+from sandbox.replicate.fake_outputs.images import POSTER_SIZE, draw_poster, encode_image
 from sandbox.replicate.fake_outputs.text import write_sentence
 from sandbox.replicate.fake_outputs.video import make_video
 from sandbox.replicate.schema import FileKind
@@ -41,16 +41,18 @@ def _make_tone(frequency: float) -> bytes:
     return struct.pack(f"<{count}h", *samples)
 
 
-async def make_file(kind: FileKind, *, prompt: str, seed: str) -> tuple[bytes, str]:
-    """Return a file of this kind and the suffix of its name."""
+async def make_file(
+    kind: FileKind, *, prompt: str, seed: str, picture_size: tuple[int, int] = POSTER_SIZE
+) -> tuple[bytes, str]:
+    """Return a file of this kind and the suffix of its name; a picture is of that size in pixels."""
     if kind is FileKind.IMAGE:
-        return await asyncio.to_thread(_make_image, prompt, seed), "webp"
+        return await asyncio.to_thread(_make_image, prompt, seed, picture_size), "webp"
     make, suffix = _MAKERS[kind]
     return await asyncio.to_thread(make, f"{prompt}:{seed}"), suffix
 
 
-def _make_image(prompt: str, seed: str) -> bytes:
-    return encode_image(draw_poster(prompt, seed=seed))
+def _make_image(prompt: str, seed: str, size: tuple[int, int]) -> bytes:
+    return encode_image(draw_poster(prompt, seed=seed, size=size))
 
 
 def _make_video(seed: str) -> bytes:

@@ -27,6 +27,7 @@ _WHITE: Colour = (255, 255, 255)
 _DARK: Colour = (28, 30, 54)
 
 POSE_SIZE = (768, 1024)
+POSTER_SIZE = (768, 768)
 _LEFT_ARM_DOWN, _RIGHT_ARM_DOWN = ((0.16, 0.8), (0.17, 0.98)), ((0.84, 0.8), (0.83, 0.98))
 
 
@@ -159,7 +160,7 @@ def _hsv_colour(hue: float, saturation: float, value: float) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def draw_poster(prompt: str, *, seed: str, size: tuple[int, int] = (768, 768), title: str = "Poster") -> Image.Image:
+def draw_poster(prompt: str, *, seed: str, size: tuple[int, int] = POSTER_SIZE, title: str = "Poster") -> Image.Image:
     """Return a landscape of hills under a sun, with ``prompt`` written in the sky."""
     width, height = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
     digest = hashlib.sha256(f"{prompt}:{seed}".encode()).digest()
@@ -246,16 +247,18 @@ POSES: Sequence[Pose] = (
 )
 
 
-def draw_pose(subject: Image.Image, pose: Pose, *, prompt: str, seed: str) -> Image.Image:
+def draw_pose(
+    subject: Image.Image, pose: Pose, *, prompt: str, seed: str, size: tuple[int, int] = POSE_SIZE
+) -> Image.Image:
     """Return an image with ``subject`` as the head of a figure in ``pose``, labelled with the pose and the prompt."""
-    width, height = POSE_SIZE[0] * SUPERSAMPLING, POSE_SIZE[1] * SUPERSAMPLING
+    width, height = size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING
     light, middle, deep = choose_palette(f"{seed}:{pose.name}")
     canvas = draw_gradient((width, height), mix_colours(light, _WHITE, 0.55), middle)
     draw = ImageDraw.Draw(canvas)
     _draw_halo(draw, pose, (width, height), mix_colours(light, _WHITE, 0.8))
     _draw_body(draw, pose, (width, height), mix_colours(mean_colour(subject), deep, 0.45))
     _draw_head(canvas, subject, pose)
-    return draw_label(canvas.resize(POSE_SIZE, Image.Resampling.LANCZOS), pose.name, prompt)
+    return draw_label(canvas.resize(size, Image.Resampling.LANCZOS), pose.name, prompt)
 
 
 def draw_portrait(seed: str) -> bytes:
