@@ -4,8 +4,8 @@ Every command that takes an image is an action. One with a role in COMMANDS_FILE
 as "Use in /name", and the model that made the result can vary it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -42,7 +42,8 @@ class NextAction(StrEnum):
     USE_AS_PROMPT = "prompt"
 
 
-_ROLES: Final[Mapping[CommandRole, NextAction]] = {
+_ACTIONS: Final[Mapping[CommandRole | None, NextAction]] = {
+    None: NextAction.USE,
     CommandRole.UPSCALE: NextAction.UPSCALE,
     CommandRole.EDIT: NextAction.EDIT,
     CommandRole.ANIMATE: NextAction.ANIMATE,
@@ -109,7 +110,7 @@ def list_image_offers(
     if not mimes:
         return ()
     usable = [command for command in find_image_commands(commands) if _takes_any(command, mimes) and may_run(command)]
-    offers = [NextOffer(_action_of(command), command.name) for command in usable]
+    offers = [NextOffer(_ACTIONS[command.role], command.name) for command in usable]
     if own is not None and may_run(own) and can_vary(own.layout):
         offers.append(NextOffer(NextAction.VARY, own.name))
     return _sort_offers(offers)
@@ -230,10 +231,6 @@ def _first_step(chain: RunChain) -> tuple[str, str]:
     return chain.steps[0].command, chain.steps[0].target
 
 
-def _action_of(command: Command) -> NextAction:
-    return NextAction.USE if command.role is None else _ROLES[command.role]
-
-
 def _takes_any(command: Command, mimes: Iterable[str]) -> bool:
     accepts = _image_field(command).accepts
     return any(is_image_usable(accepts, mime) for mime in mimes)
@@ -247,10 +244,7 @@ def _image_field(command: Command) -> Field:
 
 
 def _sort_offers(offers: Iterable[NextOffer]) -> tuple[NextOffer, ...]:
-    return tuple(_mark_alternatives(sorted(offers, key=lambda offer: list(NextAction).index(offer.action))))
-
-
-def _mark_alternatives(offers: Sequence[NextOffer]) -> Iterator[NextOffer]:
-    actions = [offer.action for offer in offers]
-    for offer in offers:
-        yield NextOffer(offer.action, offer.command, alternatives=actions.count(offer.action) > 1)
+    """Return the offers in the order of their actions, those marked that do the same as others."""
+    ordered = sorted(offers, key=lambda offer: list(NextAction).index(offer.action))
+    actions = [offer.action for offer in ordered]
+    return tuple(replace(offer, alternatives=actions.count(offer.action) > 1) for offer in ordered)

@@ -160,7 +160,10 @@ class OutputBuffer:
 
         Files that the bot's disk had no room for are tried once more.
         """
-        self._retry_passing()
+        for key, item in self._materialized.items():
+            if isinstance(item, LinkItem) and item.passing:
+                del self._downloads[key]  # it is done; the link stays until the file is there
+        self._start_downloads()
         if any(not task.done() for task in self._downloads.values()):
             await race(asyncio.wait(self._downloads.values()), clock.sleep(timeout))
         await self.close()
@@ -265,12 +268,6 @@ class OutputBuffer:
         name = item.name if isinstance(item, FileItem) else getattr(item, "label", "")
         verdict = self._verdicts.get(name, Verdict.UNKNOWN)
         return item if verdict is Verdict.SAFE else LinkItem(name, "", _explain_verdict(verdict))
-
-    def _retry_passing(self) -> None:
-        for key, item in list(self._materialized.items()):
-            if isinstance(item, LinkItem) and item.passing:
-                del self._downloads[key]  # it is done; the link stays until the file is there
-        self._start_downloads()
 
     def _start_downloads(self) -> None:
         for raw, key in self._raw_outputs():

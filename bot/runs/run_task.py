@@ -20,6 +20,7 @@ from bot.rules.verdict import Verdict
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
 from bot.runs.chains import prepare_next_step
 from bot.runs.create import create_again, create_once
+from bot.runs.progress import find_seed
 from bot.runs.outcome import (
     CANCELED,
     FailureCode,
@@ -91,11 +92,18 @@ async def _bring_to_end(active: ActiveRun, step: RecoveryStep, services: RunServ
 
 
 async def _follow(active: ActiveRun, prediction: Prediction | None, services: RunServices) -> RunEvent | None:
-    """Track the run's prediction, and return the last event."""
+    """Track the run's prediction, and return the last event.
+
+    An error of our own costs what the event brings, not the run, which is paid for.
+    """
     last: RunEvent | None = None
     async with aclosing(track(active, services, prediction)) as events:
         async for last in events:
-            _apply(active, last, services)
+            try:
+                active.apply(last)
+            except Exception:
+                log.exception("event_not_applied", run=active.run.id, event_type=type(last).__name__)
+                services.metrics.unexpected_error("runs")
     return last
 
 
@@ -114,15 +122,6 @@ async def _find_prediction(active: ActiveRun, step: RecoveryStep, services: RunS
             return await services.reconciler.reconcile(active)
         case _:
             return None
-
-
-def _apply(active: ActiveRun, event: RunEvent, services: RunServices) -> None:
-    """Change the run by an event. An error of our own costs what the event brings, not the run, which is paid for."""
-    try:
-        active.apply(event)
-    except Exception:
-        log.exception("event_not_applied", run=active.run.id, event_type=type(event).__name__)
-        services.metrics.unexpected_error("runs")
 
 
 async def _fail_unexpectedly(active: ActiveRun, error: Exception, services: RunServices) -> None:
@@ -180,7 +179,7 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
         await _check_pictures(active, services)
         if not await _finish_reply(active, services):
             return
-    outputs = await _list_outputs(active)
+    outputs = () if active.message_deleted else tuple(await active.reply.list_outputs())
     delivered_at = services.clock.now()
     if active.run.chain is None:
         shown = not active.message_deleted
@@ -211,29 +210,6 @@ async def _check_pictures(active: ActiveRun, services: RunServices) -> None:
 
     verdicts = await asyncio.gather(*map(check, active.output.list_pictures()))
     active.output.judge_pictures(dict(verdicts))
-
-
-async def _list_outputs(active: ActiveRun) -> tuple[RunOutput, ...]:
-    """Return the rows of the output files that Discord has."""
-    if active.message_deleted:
-        return ()
-    outputs = []
-    for number, file in enumerate(await active.reply.delivered_files(), start=1):
-        width, height = file.dimensions or (None, None)
-        outputs.append(
-            RunOutput(
-                run_id=active.run.id,
-                number=number,
-                name=file.name,
-                mime=file.mime,
-                size=file.size,
-                width=width,
-                height=height,
-                message_id=file.message_id,
-                attachment_id=file.attachment_id,
-            )
-        )
-    return tuple(outputs)
 
 
 async def _keep_result(active: ActiveRun, services: RunServices) -> None:

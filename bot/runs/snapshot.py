@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from bot.media.types import Media
 from bot.outputs.items import OutputItem
-from bot.store.models import Run, RunState
+from bot.store.models import Run, RunOutput, RunState
 
 
 class Phase(StrEnum):
@@ -94,21 +94,6 @@ class DeliveryResult(StrEnum):
     FAILED = "failed"  # our own code could not render it, not even without decoration; logged as an error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveredFile:
-    """An output file that Discord has, under ``name``, as an attachment of one of the run's messages.
-
-    ``size`` is in bytes, ``dimensions`` are width and height in pixels, None for what is no image.
-    """
-
-    name: str
-    mime: str
-    size: int
-    dimensions: tuple[int, int] | None
-    message_id: int
-    attachment_id: int
-
-
 class Reply(Protocol):
     """The reply to one run."""
 
@@ -128,8 +113,8 @@ class Reply(Protocol):
         """Send the final snapshot with all its items, and return what happened to it."""
         ...
 
-    async def delivered_files(self) -> Sequence[DeliveredFile]:
-        """Return the output files that Discord has after ``finish``, in the order in which people see them."""
+    async def list_outputs(self) -> Sequence[RunOutput]:
+        """Return the rows of the output files that Discord has after ``finish``, in the order of the messages."""
         ...
 
     async def close(self) -> None:

@@ -96,22 +96,21 @@ def run_button_row(
     run_id: str, *actions: Action, disabled: frozenset[Action] = frozenset(), primary: Action | None = None
 ) -> Component:
     """Return a row of a run's buttons as a payload, in the order given; ``primary`` stands out instead of Again."""
-    return payloads.row(
-        [_run_button(run_id, action, disabled=action in disabled, primary=primary) for action in actions]
-    )
-
-
-def _run_button(run_id: str, action: Action, *, disabled: bool, primary: Action | None) -> Component:
-    label, style = _STYLES[action]
-    if primary is not None and (action is primary or style is discord.ButtonStyle.primary):
-        style = discord.ButtonStyle.primary if action is primary else discord.ButtonStyle.secondary
-    return {
-        "type": discord.ComponentType.button.value,
-        "style": style.value,
-        "label": label(),
-        "custom_id": f"run:{action.value}:{run_id}",
-        "disabled": disabled,
-    }
+    buttons: list[Component] = []
+    for action in actions:
+        label, style = _STYLES[action]
+        if primary is not None and (action is primary or style is discord.ButtonStyle.primary):
+            style = discord.ButtonStyle.primary if action is primary else discord.ButtonStyle.secondary
+        buttons.append(
+            {
+                "type": discord.ComponentType.button.value,
+                "style": style.value,
+                "label": label(),
+                "custom_id": f"run:{action.value}:{run_id}",
+                "disabled": action in disabled,
+            }
+        )
+    return payloads.row(buttons)
 
 
 class ModelAction(StrEnum):

@@ -25,8 +25,8 @@ from bot.runs.engine import Engine
 from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy
 from bot.runs.pricing import Pricing
-from bot.runs.snapshot import DeliveredFile, DeliveryResult, RunSnapshot
-from bot.store.models import Place, Run, RunState
+from bot.runs.snapshot import DeliveryResult, RunSnapshot
+from bot.store.models import Place, Run, RunOutput, RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
@@ -158,14 +158,17 @@ class FakeReply:
             self.finished.append(snapshot)
         return result
 
-    async def delivered_files(self) -> tuple[DeliveredFile, ...]:
+    async def list_outputs(self) -> tuple[RunOutput, ...]:
         files = [item for snapshot in self.finished[-1:] for item in snapshot.items if isinstance(item, FileItem)]
         return tuple(
-            DeliveredFile(
+            RunOutput(
+                run_id=self.run.id,
+                number=number,
                 name=file.name,
                 mime=file.type.mime,
                 size=file.size,
-                dimensions=None,
+                width=None,
+                height=None,
                 message_id=self.run.place.message_id,
                 attachment_id=number,
             )

@@ -124,15 +124,15 @@ def format_status(snapshot: RunSnapshot, counts: ResultCounts | None = None, *, 
     run, progress = snapshot.run, snapshot.progress
     if (format_ended := _ENDED.get(progress.phase)) is not None:
         return format_ended(run, counts or count_outputs(snapshot))
-    status = _format_active(snapshot)
+    done = max(progress.done, sum(isinstance(item, FileItem) for item in snapshot.items)) if progress.total else 0
+    status = _format_active(snapshot, done)
     if progress.phase is Phase.RECONCILING:
         return status
-    done = max(progress.done, count_outputs(snapshot).shown) if progress.total else 0
     fraction = 1.0 if progress.phase is Phase.DELIVERING else _total_fraction(progress, done)
     return join_facts(status, format_progress_bar(fraction or 0.0) if shows_bar or fraction is not None else "")
 
 
-def _format_active(snapshot: RunSnapshot) -> str:
+def _format_active(snapshot: RunSnapshot, done: int) -> str:
     run, progress = snapshot.run, snapshot.progress
     match progress.phase:
         case Phase.CANCELING:
@@ -141,7 +141,7 @@ def _format_active(snapshot: RunSnapshot) -> str:
         case Phase.QUEUED:
             return join_facts(_("**Queued**"), _format_position(progress))
         case Phase.RUNNING:
-            return f"**{_running_title(snapshot)}**"
+            return f"**{_running_title(snapshot, done)}**"
         case Phase.RECONCILING if progress.until is not None:
             return retranslate(service_words(run).looked_for).format(time=format_timestamp(progress.until, "T"))
         case _:
@@ -175,12 +175,11 @@ def _format_position(progress: Progress) -> str:
     return ""
 
 
-def _running_title(snapshot: RunSnapshot) -> str:
-    """Return which output is being made; one that is not known to come is not announced."""
+def _running_title(snapshot: RunSnapshot, done: int) -> str:
+    """Return which output is being made, after ``done``; one that is not known to come is not announced."""
     total = snapshot.progress.total
     if total is None or total < 2:
         return _("Running")
-    done = max(snapshot.progress.done, count_outputs(snapshot).shown)
     kinds = [item.type.kind for item in snapshot.items if isinstance(item, FileItem)]
     # Lists of files are nearly always images.
     kind = _common_kind(kinds) if kinds else MediaKind.IMAGE if lists_files(snapshot.run.output_schema) else None

@@ -12,8 +12,9 @@ from discord.components import TextDisplay
 
 from bot.discord_internals import PrebuiltLayout
 from bot.media.dimensions import read_dimensions
-from bot.runs.snapshot import DeliveredFile, RunSnapshot
+from bot.runs.snapshot import RunSnapshot
 from bot.store.errors import StoreError
+from bot.store.models import RunOutput
 from bot.ui.discord_rate_limits import Priority
 from bot.ui.render import strings
 from bot.ui.render.chains import earlier_pictures
@@ -85,7 +86,7 @@ class ReplyWriter:
         if state.newest.final:
             state.current = 0
         while True:
-            message = self._message(state.current)
+            message = state.message(state.current)
             if await self._is_card_gone(message):
                 return EditResult.DELETED
             result = await self._acquire(message)
@@ -100,7 +101,7 @@ class ReplyWriter:
             if result is not None:
                 return result
             rendered = self._render(snapshot)
-            outdated = [number for number, one in enumerate(rendered) if self._message(number).needs(one)]
+            outdated = [number for number, one in enumerate(rendered) if state.message(number).needs(one)]
             if not outdated:
                 state.shown = snapshot
                 return EditResult.SHOWN
@@ -108,8 +109,8 @@ class ReplyWriter:
             if state.current <= message.number:
                 return EditResult.INCOMPLETE
 
-    async def delivered_files(self) -> tuple[DeliveredFile, ...]:
-        """Return the output files of the last rendering that Discord has, message by message."""
+    async def list_outputs(self) -> tuple[RunOutput, ...]:
+        """Return the rows of the output files of the last rendering that Discord has, message by message."""
         found = [
             (file, name, message.message_id, message.attachments[name])
             for message, rendered in zip(self._state.messages, self._rendered, strict=False)
@@ -122,15 +123,20 @@ class ReplyWriter:
         sources = [(file.source, file.type) for file, *_ in found]
         measured = await asyncio.to_thread(lambda: [read_dimensions(*source) for source in sources])
         return tuple(
-            DeliveredFile(
+            RunOutput(
+                run_id=self._state.run.id,
+                number=number,
                 name=name,
                 mime=file.type.mime,
                 size=file.size,
-                dimensions=dimensions,
+                width=dimensions[0] if dimensions else None,
+                height=dimensions[1] if dimensions else None,
                 message_id=message_id,
                 attachment_id=attachment_id,
             )
-            for (file, name, message_id, attachment_id), dimensions in zip(found, measured, strict=True)
+            for number, ((file, name, message_id, attachment_id), dimensions) in enumerate(
+                zip(found, measured, strict=True), start=1
+            )
         )
 
     async def _is_card_gone(self, message: TrackedMessage) -> bool:
@@ -168,12 +174,6 @@ class ReplyWriter:
                 return False
         return False
 
-    def _message(self, number: int) -> TrackedMessage:
-        messages = self._state.messages
-        while len(messages) <= number:
-            messages.append(TrackedMessage(len(messages), self._services.limiter.new_key()))
-        return messages[number]
-
     def _transport_for(self, message: TrackedMessage) -> Transport | None:
         transports = self._state.transports
         return transports.bot if message.bot_only else transports.select(self._services.clock.now())
@@ -196,13 +196,8 @@ class ReplyWriter:
 
         What Discord refuses of it is searched for and left out.
         """
-        try:
-            return await self._try_message(message, snapshot)
-        finally:
-            self._search = None  # an interrupted search begins again with the next attempt
-
-    async def _try_message(self, message: TrackedMessage, snapshot: RunSnapshot) -> EditResult | None:
         state = self._state
+        self._search = None  # one that was interrupted begins again
         for attempt in range(_MAX_ATTEMPTS):
             transport = self._transport_for(message)
             if transport is None:
@@ -211,8 +206,6 @@ class ReplyWriter:
                 await self._services.limiter.acquire(message.key, bucket=transport.bucket, priority=state.priority)
             self._sending = None
             try:
-                await self._verify(message, transport)
-                self._set_thumbnail(snapshot)
                 await self._show(message, snapshot, transport)
             except REQUEST_ERRORS as error:
                 result = self._recover(error, message, transport, snapshot)
@@ -224,23 +217,20 @@ class ReplyWriter:
                 self._mark_uncertain(message)
                 raise
             else:
-                if self._is_accepted():
-                    return None
+                if self._search is None or self._search.accept():
+                    self._search = None
+                    return None  # nothing is left to be tried
+                self._apply_search(self._search)
         return EditResult.REFUSED
 
     async def _show(self, message: TrackedMessage, snapshot: RunSnapshot, transport: Transport) -> None:
         """Send a message or edit it, unless Discord shows its part of the snapshot already."""
+        await self._verify(message, transport)
+        self._set_thumbnail(snapshot)
         rendered = self._render(snapshot)
         if message.number < len(rendered) and message.needs(rendered[message.number]):
             self._sending = rendered[message.number]
             self._record(message, await self._send(message, self._sending, transport), self._sending)
-
-    def _is_accepted(self) -> bool:
-        """Return whether nothing has to be tried after a message was accepted."""
-        if self._search is None or self._search.accept():
-            return True
-        self._apply_search(self._search)
-        return False
 
     def _apply_search(self, search: MessageSearch) -> None:
         """Leave out what a search has found; when it is done, the message is sent with all that is not refused."""
@@ -382,7 +372,7 @@ class ReplyWriter:
         pending = frozenset(
             name
             for number, one in enumerate(rendered)
-            for name in self._message(number).files_over(one, restrictions.max_upload)
+            for name in self._state.message(number).files_over(one, restrictions.max_upload)
         )
         if pending:
             return self._render_now(snapshot, restrictions, pending)
@@ -470,11 +460,8 @@ async def recover_followups(state: ReplyState, services: ReplyServices) -> None:
     for number, message_state in found.items():
         if number == 0:
             state.author_notified = True
-        else:
-            while len(state.messages) <= number:
-                state.messages.append(TrackedMessage(len(state.messages), services.limiter.new_key()))
-            if state.messages[number].message_id is None:
-                state.messages[number].update(message_state)
+        elif (further := state.message(number)).message_id is None:
+            further.update(message_state)
         await services.ledger.mark_message_sent(state.run.id, number, message_state.message_id)
     state.followups_known = True
 

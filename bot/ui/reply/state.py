@@ -166,6 +166,7 @@ class ReplyServices:
 class ReplyState:
     """Everything that is known of one reply. Its task owns it; the writer and the extras work on the same state.
 
+    ``new_key`` makes the keys of further messages at the rate limiter.
     ``newest`` is the snapshot to show, set before the task starts, and ``updated_at`` the monotonic time at which it
     came. ``attempted`` and ``attempted_at`` are those of the last attempt to send it; ``shown`` is what Discord shows.
     ``second_chances`` counts how often the final snapshot was sent again with what had been refused.
@@ -176,6 +177,7 @@ class ReplyState:
 
     run: Run
     transports: TransportSelector
+    new_key: Callable[[], int]
     messages: list[TrackedMessage]
     followups_known: bool
     author_notified: bool
@@ -209,6 +211,7 @@ class ReplyState:
             transports=TransportSelector(
                 services.client, run, may_send=lambda: services.ownership.seconds_left(run.fence) > 0
             ),
+            new_key=services.limiter.new_key,
             messages=[card],
             followups_known=run.sending is None,
             author_notified=0 in run.messages,
@@ -216,8 +219,14 @@ class ReplyState:
             restrictions=Restrictions(RenderOptions(text_messages=_text_messages(run, services))),
         )
         for number in range(1, max(run.messages, default=0) + 1):
-            state.messages.append(TrackedMessage(number, services.limiter.new_key(), run.messages.get(number)))
+            state.message(number).message_id = run.messages.get(number)
         return state
+
+    def message(self, number: int) -> TrackedMessage:
+        """Return a message of the reply; there is one of each number up to the largest that was asked for."""
+        while len(self.messages) <= number:
+            self.messages.append(TrackedMessage(len(self.messages), self.new_key()))
+        return self.messages[number]
 
     @property
     def current_message(self) -> TrackedMessage:

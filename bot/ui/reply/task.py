@@ -18,15 +18,16 @@ from bot.language import load_languages, set_language
 from bot.limits import EARLY_TOKENS, PRIVATE_OFFER_AFTER, TEXT_MESSAGES
 from bot.observability.metrics import Metrics
 from bot.runs.ownership import SOLE_OWNER, Ownership
-from bot.runs.snapshot import DeliveredFile, DeliveryResult, MessageLedger, RunSnapshot
+from bot.runs.snapshot import DeliveryResult, MessageLedger, RunSnapshot
 from bot.store.errors import StoreError
-from bot.store.models import Run
+from bot.store.models import Run, RunOutput
 from bot.ui.discord_rate_limits import RateLimiter, RateLimits
 from bot.ui.render import strings
+from bot.ui.render.cards import message_url
 from bot.ui.render.chains import goes_on
+from bot.ui.render.next import format_origin
 from bot.ui.reply.errors import EditResult
 from bot.ui.reply.extras import ReplyExtras
-from bot.ui.reply.origin import find_origin
 from bot.ui.reply.snapshot_writer import ReplyWriter
 from bot.ui.reply.state import ReplyServices, ReplyState
 from bot.visibility import Visibility
@@ -42,6 +43,9 @@ _CHECK_INTERVAL = 2.0
 
 # After so many seconds without an edit of the card, check whether it was deleted.
 _CHECK_SECONDS = 30.0
+
+# Seconds that are waited for a decoration; a locked database takes longer.
+_ORIGIN_SECONDS = 2.0
 
 # How often the final snapshot is sent again with the files and texts that Discord refused, before they are only linked.
 # The engine waits longer each time, a quarter of a minute in all.
@@ -116,9 +120,9 @@ class ReplyTask:
         self._wake()
         return await asyncio.shield(self._answer)
 
-    async def delivered_files(self) -> Sequence[DeliveredFile]:
-        """Return the output files that Discord has, in the order in which people see them."""
-        return () if self._delivery is DeliveryResult.GONE else await self._writer.delivered_files()
+    async def list_outputs(self) -> Sequence[RunOutput]:
+        """Return the rows of the output files that Discord has, in the order in which people see them."""
+        return () if self._delivery is DeliveryResult.GONE else await self._writer.list_outputs()
 
     async def close(self) -> None:
         """Send the newest snapshot if that can be done soon, and stop."""
@@ -232,9 +236,23 @@ class ReplyTask:
         self._release()
 
     async def _show_origin(self) -> None:
-        """Let the card say from the first edit on which run this one was started with."""
-        line = await find_origin(self.run, self._services)
-        if line is not None:
+        """Let the card say from the first edit on which run this one was started with, if the database answers.
+
+        A run that others cannot see, or that was deleted, has no link; one whose data was deleted is not named.
+        """
+        origin, find_run = self.run.parent, self._services.find_run
+        if origin is None or find_run is None:
+            return
+        try:
+            async with asyncio.timeout(_ORIGIN_SECONDS):
+                parent = await find_run(origin.run_id)
+        except (StoreError, TimeoutError):
+            log.info("origin_not_read", run=self.run.id, parent=origin.run_id)
+            return
+        if parent is not None:
+            is_reachable = parent.visibility is not Visibility.PRIVATE and parent.deleted_at is None
+            url = message_url(parent.place) if is_reachable else None
+            line = format_origin(parent.author_name, origin.output, url=url)
             self._state.restrictions = self._state.restrictions.with_origin(line)
 
     async def _attempt(self) -> EditResult:

@@ -32,7 +32,7 @@ async def test_audio_follows_the_card_as_an_attachment(env: ReplyEnvironment, tm
     (further,) = env.followups(run)
     assert (further.body.components, further.body.content) == ((), "-# 2/2")
     assert not further.body.flags & COMPONENTS_V2
-    delivered = await reply.delivered_files()
+    delivered = await reply.list_outputs()
     assert [(file.message_id, file.attachment_id) for file in delivered] == [
         (further.id, one.id) for one in further.attachments
     ]
@@ -56,7 +56,7 @@ async def test_a_restart_finds_audio_that_was_not_recorded(
     assert await env.finish(reply, snapshot) is DeliveryResult.DELIVERED
     assert env.followups(run) == before
     assert env.uploads() == ["generate-01.wav"]
-    assert [file.message_id for file in await reply.delivered_files()] == [before[0].id]
+    assert [file.message_id for file in await reply.list_outputs()] == [before[0].id]
 
 
 async def test_audio_that_discord_refuses_is_named(env: ReplyEnvironment, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ async def test_the_next_step_keeps_the_picture_before_it(env: ReplyEnvironment, 
     picture = make_file(1, tmp_path, data=make_image(1))
     reply = env.open_reply(run)
     assert await env.finish(reply, make_snapshot(Phase.SUCCEEDED, picture, run=run)) is DeliveryResult.DELIVERED
-    (delivered,) = await reply.delivered_files()
+    (delivered,) = await reply.list_outputs()
 
     following = second_step(run, delivered.attachment_id)
     larger = make_file(2, tmp_path, data=make_image(2))
@@ -38,7 +38,7 @@ async def test_the_next_step_keeps_the_picture_before_it(env: ReplyEnvironment, 
     assert [one.filename for one in message.attachments] == ["generate-01.webp", "generate-02.webp"]
     assert message.attachments[0].id == delivered.attachment_id
     assert len(env.uploads()) == 2
-    assert [file.name for file in await last.delivered_files()] == ["generate-02.webp"]
+    assert [file.name for file in await last.list_outputs()] == ["generate-02.webp"]
 
 
 async def test_the_reaction_stays_until_the_last_step(env: ReplyEnvironment, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What follows from each of Discord's errors, decided without a request."""
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +34,7 @@ def make_state(*, final: bool = False, token_only: bool = False) -> ReplyState:
     state = ReplyState(
         run=run,
         transports=transports,
+        new_key=itertools.count(3).__next__,
         messages=[TrackedMessage(0, 1, run.place.message_id), TrackedMessage(1, 2, 500)],
         followups_known=True,
         author_notified=False,
