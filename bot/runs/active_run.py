@@ -11,11 +11,11 @@ from bot.aio import EventQueue, race
 from bot.backends.prediction import Prediction, Status, StreamBatch
 from bot.clock import Clock
 from bot.media.types import Media
-from bot.runs.progress import LogReader, ProgressEstimator
 from bot.runs.outcome import FailureReason, StreamResult, is_over
 from bot.runs.output_buffer import OutputBuffer
 from bot.runs.pending_writes import PendingWrites
 from bot.runs.policy import Policy
+from bot.runs.progress import LogReader, ProgressEstimator
 from bot.runs.snapshot import FINAL_PHASES, Phase, Progress, Reply, RunSnapshot, WarningCode
 from bot.store.models import Run, RunState
 

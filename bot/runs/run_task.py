@@ -20,7 +20,6 @@ from bot.rules.verdict import Verdict
 from bot.runs.active_run import ActiveRun, CancelRequested, PollResult, PredictionLost, RunEvent
 from bot.runs.chains import prepare_next_step
 from bot.runs.create import create_again, create_once
-from bot.runs.progress import find_seed
 from bot.runs.outcome import (
     CANCELED,
     FailureCode,
