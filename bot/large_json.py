@@ -23,7 +23,7 @@ from bot.limits import (
 
 _INTEGER_DIGITS: Final = 4000  # Python converts up to 4300 to and from text (sys.set_int_max_str_digits)
 _FILE: Final = re.compile(r"https?:|data:|spooled:", re.IGNORECASE)
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_OPENING, _COLON, _COMMA, _CLOSING = (re.compile(rf"[ \t\r\n]*{mark}[ \t\r\n]*") for mark in (r"\{", ":", ",", r"\}"))
 _BRACKET_OR_STRING: Final = re.compile(r'[\[\]{}]|"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
@@ -98,21 +98,17 @@ def contains_large(value: Any) -> bool:
 def _read_members(text: str, large: Collection[str]) -> dict[str, Any]:
     """Return the members of the object; one by one, because one that is too deep must not cost the others."""
     members: dict[str, Any] = {}
-    at = _skip_space(text, _expect(text, 0, "{"))
-    if text[at] == "}":
-        _expect_end(text, at + 1)
-        return members
-    while True:
+    at = _expect(_OPENING, text, 0)
+    while (closing := _CLOSING.match(text, at)) is None:
+        if members:
+            at = _expect(_COMMA, text, at)
         name, at = _DECODER.raw_decode(text, at)
         if not isinstance(name, str):
             raise InvalidJson("The name of a member is not a string.")
-        at = _skip_space(text, _expect(text, at, ":"))
-        members[name], at = _read_member(text, at, is_large=name in large)
-        at = _skip_space(text, at)
-        if text[at] == "}":
-            _expect_end(text, at + 1)
-            return members
-        at = _skip_space(text, _expect(text, at, ","))
+        members[name], at = _read_member(text, _expect(_COLON, text, at), is_large=name in large)
+    if closing.end() != len(text):
+        raise InvalidJson("There is something after the object.")
+    return members
 
 
 def _read_member(text: str, start: int, *, is_large: bool) -> tuple[Any, int]:
@@ -206,18 +202,9 @@ def _find_closing(text: str, start: int) -> int:
     raise InvalidJson("An array or object has no end.")
 
 
-def _skip_space(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return at if match is None else match.end()
-
-
-def _expect(text: str, at: int, character: str) -> int:
-    at = _skip_space(text, at)
-    if text[at : at + 1] != character:
-        raise InvalidJson(f"“{character}” is missing.")
-    return at + 1
-
-
-def _expect_end(text: str, at: int) -> None:
-    if _skip_space(text, at) != len(text):
-        raise InvalidJson("There is something after the object.")
+def _expect(mark: re.Pattern[str], text: str, at: int) -> int:
+    """Return the position behind a mark and the blanks around it."""
+    match = mark.match(text, at)
+    if match is None:
+        raise InvalidJson(f"“{mark.pattern}” is missing.")
+    return match.end()

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
@@ -218,10 +218,10 @@ class ApiClient:
 
         A large one is parsed in a worker process. ResponseTooLarge if even there it takes too much time or memory.
         """
-        if self._workers is None or len(body) <= INLINE_JSON_BYTES:
-            return decode_object(body, request.large, request.lists)
         owner = zlib.crc32(request.path.encode())  # no user's id is that small: each prediction takes its own turn
         try:
+            if self._workers is None or len(body) <= INLINE_JSON_BYTES:
+                return read_object(body, request.large, request.lists)
             members: dict[str, Any] = await self._workers.run(
                 read_object, body, request.large, request.lists, owner=owner, seconds=_PARSE_SECONDS
             )
@@ -304,10 +304,10 @@ class ApiClient:
         return built
 
 
-def decode_object(body: bytes, large: Collection[str] = (), lists: Collection[str] = ()) -> dict[str, Any]:
-    """Return the JSON object in ``body``; raise InvalidResponse if there is none. See ``read_object``."""
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in ``body``; raise InvalidResponse if there is none."""
     try:
-        return read_object(body, large, lists)
+        return read_object(body)
     except InvalidJson as error:
         raise InvalidResponse("Replicate's response is not a JSON object.") from error
 
