@@ -3,6 +3,10 @@
 Erasing deletes delivered runs. A run that is still in progress is marked and deleted when it is delivered: its author
 waits for it, and it has to be found again after a restart. For a day, the time of each erased run is kept with its
 author's id, so that erasing does not reset the daily limit.
+
+What people have spent stays in the sums of everybody, without their id. Their own sums of the month stay until they are
+too old for any budget: erasing does not reset one. A block in a server outlives erasing, without its reason: else
+whoever is blocked could lift it so. It goes when it expires.
 """
 
 from collections.abc import Mapping
@@ -11,18 +15,21 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, func, or_, select, union, update
 
+from bot.money.budgets import Period, Scope, budget_key, day_of
 from bot.secrets import mask_secrets
 from bot.store import creations, full_text, gallery, queries, transitions
+from bot.store.budgets import forget_author
 from bot.store.database import Database
 from bot.store.models import Run
-from bot.store.money_privacy import count_spending, erase_spending, export_spending
 from bot.store.notifications import Message, notify
 from bot.store.refused_runs import count_refused_runs, erase_refused_runs, export_refused_runs
 from bot.store.saved_chains import count_chains, erase_chains, export_chains
-from bot.store.server_privacy import count_server_records, erase_server_records, export_server_records
 from bot.store.tables import (
+    Day,
+    budget_sums,
+    budgets,
     commands,
     erased_runs,
     favourites,
@@ -30,10 +37,15 @@ from bot.store.tables import (
     gallery_posts,
     library_entries,
     library_thumbnails,
+    reports,
     result_reactions,
+    result_threads,
     run_files,
     run_outputs,
     runs,
+    server_blocks,
+    server_changes,
+    usage_days,
 )
 
 _PAGE_SIZE: Final = 200
@@ -110,6 +122,57 @@ _SELECT_CONSENT: Final = select(gallery_consents.c.copies, gallery_consents.c.pr
 _DELETE_FAVOURITES: Final = delete(favourites).where(favourites.c.user_id == bindparam("person"))
 _DELETE_CONSENT: Final = delete(gallery_consents).where(gallery_consents.c.user_id == bindparam("person"))
 
+# What was spent.
+_CLEAR_SET_BY: Final = update(budgets).where(budgets.c.set_by == bindparam("person")).values(set_by=None)
+_THEIR_SUMS: Final = budget_sums.c.key.in_(bindparam("keys", expanding=True))
+_DELETE_THEIR_OLD_SUMS: Final = delete(budget_sums).where(
+    _THEIR_SUMS, budget_sums.c.day < bindparam("before", type_=Day)
+)
+_SELECT_SUMS: Final = select(budget_sums).where(_THEIR_SUMS).order_by(budget_sums.c.key, budget_sums.c.day)
+_SELECT_GUILDS: Final = union(
+    select(usage_days.c.guild_id).where(usage_days.c.author_id == bindparam("author_id")),
+    select(runs.c.guild_id).where(runs.c.author_id == bindparam("author_id"), runs.c.guild_id.is_not(None)),
+)
+_SELECT_BUDGETS: Final = (
+    select(budgets)
+    .where(budgets.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(budgets.c.key, budgets.c.period)
+)
+_COUNT_SPENDING: Final = select(
+    func.coalesce(func.sum(usage_days.c.spent), 0).label("spent"), func.min(usage_days.c.day).label("since")
+).where(usage_days.c.author_id == bindparam("author_id"))
+_SELECT_USAGE: Final = (
+    select(usage_days)
+    .where(usage_days.c.author_id == bindparam("author_id"))
+    .order_by(usage_days.c.day, usage_days.c.guild_id, usage_days.c.command)
+)
+
+# What the rules of servers hold.
+_PERSON: Final[BindParameter[int]] = bindparam("person")
+_BLOCKED: Final = server_blocks.c.user_id == _PERSON
+_ABOUT: Final = reports.c.author_id == _PERSON
+_REPORTED: Final = reports.c.reporter_id == _PERSON
+
+_COUNT_SERVER_RECORDS: Final = (
+    select(func.count()).select_from(server_blocks).where(_BLOCKED),
+    select(func.count()).select_from(reports).where(or_(_ABOUT, _REPORTED)),
+)
+_SELECT_BLOCKS: Final = select(server_blocks).where(_BLOCKED).order_by(server_blocks.c.created_at)
+_SELECT_REPORTS: Final = select(reports).where(_REPORTED).order_by(reports.c.created_at)
+_SELECT_CHANGES: Final = (
+    select(server_changes).where(server_changes.c.by_id == _PERSON).order_by(server_changes.c.changed_at)
+)
+_ERASE_SERVER_RECORDS: Final = (
+    update(server_blocks).where(_BLOCKED).values(reason=""),
+    update(server_blocks).where(server_blocks.c.by_id == _PERSON).values(by_id=None),
+    update(server_changes).where(server_changes.c.by_id == _PERSON).values(by_id=None),
+    update(server_changes).where(server_changes.c.subject_id == _PERSON).values(subject_id=None, before={}, after={}),
+    delete(reports).where(_ABOUT),
+    update(reports).where(_REPORTED).values(reporter_id=None, reason=""),
+    update(reports).where(reports.c.closed_by_id == _PERSON).values(closed_by_id=None),
+    delete(result_threads).where(result_threads.c.user_id == _PERSON),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredCounts:
@@ -150,13 +213,13 @@ def count_stored(connection: Connection, author_id: int) -> StoredCounts:
     values = {"author_id": author_id}
     row = connection.execute(_COUNT_RUNS, values).one()
     characters, presets = creations.count(connection, author_id)
-    spent, spent_since = count_spending(connection, author_id)
+    spent, spent_since = _count_spending(connection, author_id)
     return StoredCounts(
         runs=row.runs,
         oldest_run_at=row.oldest,
         files=connection.execute(_COUNT_FILES, values).scalar_one(),
         added_commands=connection.execute(_COUNT_ADDED, values).scalar_one(),
-        server_records=count_server_records(connection, author_id),
+        server_records=_count_server_records(connection, author_id),
         results=connection.execute(_COUNT_RESULTS, values).scalar_one(),
         favourites=connection.execute(_COUNT_FAVOURITES, values).scalar_one(),
         copies=connection.execute(_COUNT_COPIES, values).scalar_one(),
@@ -190,8 +253,8 @@ async def erase(database: Database, author_id: int, *, now: datetime, messages: 
 def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     connection.execute(_CLEAR_ADDED_BY, {"person": author_id})
     connection.execute(_CLEAR_CANCELED_BY, {"person": author_id})
-    erase_server_records(connection, author_id)
-    erase_spending(connection, author_id, now=now)
+    _erase_server_records(connection, author_id)
+    _erase_spending(connection, author_id, now=now)
     connection.execute(_DELETE_REACTIONS, {"person": author_id})
     connection.execute(_DELETE_CONSENT, {"person": author_id})
     starred = connection.execute(_SELECT_STARRED, {"author_id": author_id}).scalars().all()
@@ -255,8 +318,8 @@ def _read_other(connection: Connection, author_id: int) -> dict[str, Any]:
         "added_commands": [
             {"name": row.name, "added_at": _to_json(row.added_at)} for row in connection.execute(_SELECT_ADDED, values)
         ],
-        **export_server_records(connection, author_id),
-        **export_spending(connection, author_id),
+        **_export_server_records(connection, author_id),
+        **_export_spending(connection, author_id),
         "reactions": [
             {"run": row.run_id, "emoji": row.emoji, "at": _to_json(row.at)}
             for row in connection.execute(_SELECT_REACTIONS, values)
@@ -278,4 +341,76 @@ def _export_rows(connection: Connection, query: Select[Any], values: Mapping[str
 
 
 def _to_json(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _erase_spending(connection: Connection, author_id: int, *, now: datetime) -> None:
+    """Take a person's id out of what was spent, and delete their own sums of the months before."""
+    connection.execute(_CLEAR_SET_BY, {"person": author_id})
+    keys = _list_budget_keys(connection, author_id)
+    connection.execute(_DELETE_THEIR_OLD_SUMS, {"keys": keys, "before": Period.MONTH.begin(day_of(now))})
+    forget_author(connection, author_id)
+
+
+def _count_spending(connection: Connection, author_id: int) -> tuple[int, date | None]:
+    """Return what a person's runs have cost, in micro-dollars, and the first day of it; None if nothing is stored."""
+    row = connection.execute(_COUNT_SPENDING, {"author_id": author_id}).one()
+    return int(row.spent), row.since  # PostgreSQL adds integers up to a decimal number
+
+
+def _export_spending(connection: Connection, author_id: int) -> dict[str, Any]:
+    """Return what a person has spent, and the budgets that are for them alone, as JSON values."""
+    keys = {"keys": _list_budget_keys(connection, author_id)}
+    own_budgets = _export_rows(connection, _SELECT_BUDGETS, keys)
+    return {
+        "spending": _export_rows(connection, _SELECT_USAGE, {"author_id": author_id}),
+        "budget_sums": _export_rows(connection, _SELECT_SUMS, keys),
+        "budgets": [{name: value for name, value in row.items() if name != "set_by"} for row in own_budgets],
+    }
+
+
+def _list_budget_keys(connection: Connection, author_id: int) -> list[str]:
+    """Return the keys that a person's own spending is summed under."""
+    guilds = connection.execute(_SELECT_GUILDS, {"author_id": author_id}).scalars()
+    members = [budget_key(Scope.MEMBER, guild, author_id) for guild in guilds if guild]
+    return [budget_key(Scope.PERSON, author_id), *members]
+
+
+def _count_server_records(connection: Connection, person: int) -> int:
+    """Return how many blocks and reports there are about a person or by them."""
+    return sum(connection.execute(count, {"person": person}).scalar_one() for count in _COUNT_SERVER_RECORDS)
+
+
+def _export_server_records(connection: Connection, person: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the blocks of a person, their reports and their changes of rules; times are ISO text.
+
+    Who reported a person, and who blocked them, is not theirs to know.
+    """
+    values = {"person": person}
+    return {
+        "blocks": [
+            {
+                "server": row.guild_id,
+                "reason": row.reason,
+                "at": _to_json(row.created_at),
+                "until": _to_json(row.expires_at),
+            }
+            for row in connection.execute(_SELECT_BLOCKS, values)
+        ],
+        "reports": [
+            {"server": row.guild_id, "message": row.message_id, "reason": row.reason, "at": _to_json(row.created_at)}
+            for row in connection.execute(_SELECT_REPORTS, values)
+        ],
+        "rule_changes": [
+            {"server": row.guild_id, "section": row.section, "at": _to_json(row.changed_at)}
+            for row in connection.execute(_SELECT_CHANGES, values)
+        ],
+    }
+
+
+def _erase_server_records(connection: Connection, person: int) -> None:
+    """Delete or clear what names a person in the rules of servers."""
+    for statement in _ERASE_SERVER_RECORDS:
+        connection.execute(statement, {"person": person})

@@ -8,22 +8,33 @@ waits long for the database.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, select, update
 
-from bot.limits import LEFT_SERVER_KEPT, REACTIONS_KEPT, REPORTS_KEPT
+from bot.limits import BUDGET_SUMS_KEPT, LEFT_SERVER_KEPT, REACTIONS_KEPT, REPORTS_KEPT, RUN_SAMPLES_KEPT
+from bot.money.budgets import day_of
 from bot.store import full_text, library
+from bot.store.budgets import forget_old_authors
 from bot.store.chain_runs import delete_lost_chains
 from bot.store.database import Database
-from bot.store.money_privacy import delete_expired_spending
 from bot.store.quota import DAY
 from bot.store.refused_runs import delete_old_refused_runs
-from bot.store.server_privacy import delete_expired_server_records
 from bot.store.shares import delete_left
-from bot.store.tables import Time, erased_runs, result_reactions, run_files, runs
+from bot.store.tables import (
+    Day,
+    Time,
+    budget_sums,
+    erased_runs,
+    reports,
+    result_reactions,
+    run_files,
+    run_samples,
+    runs,
+    server_blocks,
+)
 from bot.store.transitions import delete_runs
 
 _ROW_BATCH: Final = 200
@@ -70,6 +81,17 @@ _CLEAR_CONTENT: Final = (
     )
 )
 _DELETE_REACTIONS: Final = delete(result_reactions).where(result_reactions.c.at <= bindparam("before", type_=Time))
+_DELETE_BLOCKS: Final = delete(server_blocks).where(server_blocks.c.expires_at <= bindparam("now", type_=Time))
+_DELETE_REPORTS: Final = delete(reports).where(reports.c.created_at <= bindparam("before", type_=Time))
+_DELETE_SAMPLES: Final = delete(run_samples).where(run_samples.c.taken_at <= bindparam("before", type_=Time))
+_OLD_SUMS: Final = (
+    select(budget_sums.c.key, budget_sums.c.day)
+    .where(budget_sums.c.day < bindparam("before", type_=Day))
+    .limit(_ROW_BATCH)
+)
+_DELETE_SUM: Final = delete(budget_sums).where(
+    budget_sums.c.key == bindparam("of_key"), budget_sums.c.day == bindparam("of_day", type_=Day)
+)
 _DELETE_ERASED: Final = delete(erased_runs).where(erased_runs.c.created_at <= bindparam("before", type_=Time))
 
 
@@ -103,8 +125,8 @@ async def delete_expired(
         library.forget_entries(connection, run_ids)
 
     await database.write(lambda connection: connection.execute(_DELETE_ERASED, {"before": now - DAY}).rowcount)
-    await delete_expired_spending(database, now, runs_for=runs_for)
-    await database.write(partial(delete_expired_server_records, now=now, reports_before=now - REPORTS_KEPT))
+    await _delete_expired_spending(database, now, runs_for=runs_for)
+    await database.write(partial(_delete_expired_server_records, now=now))
     await database.write(lambda connection: delete_left(connection, before=now - LEFT_SERVER_KEPT))
     before = now - REACTIONS_KEPT
     await database.write(lambda connection: connection.execute(_DELETE_REACTIONS, {"before": before}).rowcount)
@@ -121,6 +143,32 @@ async def delete_expired(
         await full_text.compact(database)
     await database.clear_log()  # also of what people deleted since
     return counts
+
+
+async def _delete_expired_spending(database: Database, now: datetime, *, runs_for: timedelta | None) -> None:
+    """Delete old samples and sums, in small batches, and take the ids out of what is older than the record of a run."""
+    await database.write(
+        lambda connection: connection.execute(_DELETE_SAMPLES, {"before": now - RUN_SAMPLES_KEPT}).rowcount
+    )
+    while await database.write(partial(_delete_old_sums, before=day_of(now - BUDGET_SUMS_KEPT))):
+        pass
+    if runs_for is not None:
+        forget = partial(forget_old_authors, before=day_of(now - runs_for), limit=_ROW_BATCH)
+        while await database.write(forget):
+            pass
+
+
+def _delete_old_sums(connection: Connection, *, before: date) -> int:
+    old = connection.execute(_OLD_SUMS, {"before": before}).all()
+    if old:
+        connection.execute(_DELETE_SUM, [{"of_key": row.key, "of_day": row.day} for row in old])
+    return len(old)
+
+
+def _delete_expired_server_records(connection: Connection, *, now: datetime) -> None:
+    """Delete blocks that are over, and old reports."""
+    connection.execute(_DELETE_BLOCKS, {"now": now})
+    connection.execute(_DELETE_REPORTS, {"before": now - REPORTS_KEPT})
 
 
 def _subtract(now: datetime, period: timedelta | None) -> datetime | None:
