@@ -1,18 +1,38 @@
-"""One use of a preset: what it fixes, what was given, and what is still to be asked for."""
+"""One use of a preset: what of it fits the command as it is now, what was given, and what is still to be asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import BadOption
+from bot.formatting import single_line, truncate
 from bot.language import _
+from bot.options.coercion import coerce_value
 from bot.options.fields import Field
 from bot.options.files import accepts_images
 from bot.options.layout import OptionLayout, build_layout
 from bot.options.parse import check_not_blank
 from bot.presets.draft import asks_words, fill_template, select_fields
-from bot.presets.fit import PresetFit
 from bot.store.presets import Preset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetFit:
+    """``values`` are the fixed inputs that fit, ``asked`` the keys that still exist; ``misfits`` say what does not."""
+
+    values: Mapping[str, Any]
+    asked: tuple[str, ...]
+    misfits: tuple[str, ...]
+
+
+def check_fit(preset: Preset, layout: OptionLayout) -> PresetFit:
+    """Return what of a preset can be used with a command as it is now."""
+    misfits = dict(_find_misfits(preset, layout))
+    return PresetFit(
+        values={key: value for key, value in preset.fixed.items() if key not in misfits},
+        asked=tuple(key for key in preset.asked if key not in misfits),
+        misfits=tuple(misfits.values()),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +99,27 @@ def read_options(layout: OptionLayout, values: Mapping[str, Any]) -> dict[str, A
         if option is not None and option.field is not None:
             by_key.setdefault(option.field, []).append(value)
     return {key: given if len(given) > 1 else given[0] for key, given in by_key.items()}
+
+
+def _find_misfits(preset: Preset, layout: OptionLayout) -> Iterator[tuple[str, str]]:
+    for key, value in preset.fixed.items():
+        field = layout.field(key)
+        if field is None:
+            yield key, _("`{input}` is no longer an input here.").format(input=_code(key))
+        elif not field.accepts_files:
+            try:
+                coerce_value(field, value, layout.names[key])
+            except BadOption as error:
+                yield key, error.sentence
+    for key in preset.asked:
+        if layout.field(key) is None:
+            yield key, _("`{input}`, which it asks for, is no longer an input here.").format(input=_code(key))
+    if preset.template is not None and layout.prompt_field is None:
+        yield "", _("The command no longer takes a prompt.")
+
+
+def _code(key: str) -> str:
+    return truncate(single_line(key), 60).replace("`", "'")
 
 
 def _build_open(layout: OptionLayout, fields: Sequence[Field], prompt_field: str | None) -> OptionLayout:

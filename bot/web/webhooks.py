@@ -10,17 +10,29 @@ arrives, and only as much of it is kept as is parsed without holding up everythi
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import structlog
 from aiohttp import web
 
-from bot.backends.errors import ForgedWebhook, InvalidResponse, StaleWebhook
+from bot.aio import backoff_delay
+from bot.backends.errors import (
+    BackendError,
+    Forbidden,
+    ForgedWebhook,
+    InvalidResponse,
+    NotFound,
+    StaleWebhook,
+    Unauthenticated,
+)
 from bot.backends.prediction import Prediction
 from bot.backends.replicate.api import decode_object
+from bot.backends.replicate.client import Replicate
 from bot.backends.replicate.predictions import parse_prediction
 from bot.backends.replicate.webhooks import ID_HEADER, DeliveryVerification, WebhookVerifier
+from bot.clock import Clock
+from bot.errors import ConfigError
 from bot.limits import (
     WEBHOOK_BODIES,
     WEBHOOK_BODY_BYTES,
@@ -34,6 +46,8 @@ from bot.web.refusals import Refusal, RefusalLog, ask_for_body
 log = structlog.get_logger(__name__)
 
 _RETRY_AFTER: Final = 5  # seconds
+_ASK_AGAIN_MIN: Final = 2.0  # seconds between two questions for the secret
+_ASK_AGAIN_MAX: Final = 60.0
 
 WakeRun = Callable[[str, Prediction | None], bool]
 """Wake a run by its id, with its prediction if known; return False if the run is not active."""
@@ -170,3 +184,40 @@ class WebhookReceiver:
         self._metrics.webhook_received(refusal.outcome)
         self._refusals.add(str(refusal))
         return refusal.to_response(retry_after=_RETRY_AFTER)
+
+
+class WebhookSecret:
+    """Asks for the secret that Replicate signs with, until Replicate returns it, and gives it to ``receiver``.
+
+    Until then the receiver refuses every delivery, and runs work without webhooks.
+    """
+
+    def __init__(self, receiver: WebhookReceiver, replicate: Replicate, *, clock: Clock) -> None:
+        self._receiver = receiver
+        self._replicate = replicate
+        self._clock = clock
+
+    async def load(self) -> None:
+        """Ask once; ConfigError if Replicate will never return it."""
+        try:
+            await self._ask()
+        except (Unauthenticated, Forbidden, NotFound) as error:
+            raise ConfigError(
+                f"WEBHOOK_URL is set, but Replicate did not return the signing secret of its webhooks: {error}"
+            ) from error
+        except BackendError as error:
+            log.warning("webhooks_disabled", error=str(error))  # until keep_asking succeeds
+
+    async def keep_asking(self) -> None:
+        """Ask until Replicate returns it."""
+        attempts = 0
+        while not self._receiver.enabled:
+            attempts += 1
+            await self._clock.sleep(backoff_delay(attempts, initial=_ASK_AGAIN_MIN, maximum=_ASK_AGAIN_MAX))
+            with suppress(BackendError):  # logged at the start
+                await self._ask()
+                log.info("webhooks_enabled")
+
+    async def _ask(self) -> None:
+        secret = await self._replicate.webhooks.get_secret()
+        self._receiver.enable(WebhookVerifier(secret, self._clock))

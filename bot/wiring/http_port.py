@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from bot.web.cog import CogReceiver
     from bot.web.refusals import RefusalLog
     from bot.web.server import WebServer
-    from bot.web.webhook_secret import WebhookSecret
-    from bot.web.webhooks import WebhookReceiver
+    from bot.web.webhooks import WebhookReceiver, WebhookSecret
 
 
 class HttpPort:
@@ -63,8 +62,7 @@ class HttpPort:
 
     async def _build_webhook_receiver(self, refusals: "RefusalLog") -> "WebhookReceiver":
         """Return the receiver, disabled if Replicate does not return its secret now: runs work without webhooks."""
-        from bot.web.webhook_secret import WebhookSecret  # noqa: PLC0415  # as above
-        from bot.web.webhooks import WebhookReceiver  # noqa: PLC0415  # as above
+        from bot.web.webhooks import WebhookReceiver, WebhookSecret  # noqa: PLC0415  # as above
 
         receiver = WebhookReceiver(wake_run=self._wake_run, metrics=self._core.metrics, refusals=refusals)
         self._webhook_secret = WebhookSecret(receiver, self._core.replicate, clock=self._core.clock)

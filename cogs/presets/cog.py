@@ -18,8 +18,7 @@ from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION, INTERACTION_TOKEN_LIFE
 from bot.options.form import build_form
 from bot.own_commands import OwnCommand
 from bot.presets.draft import check_size, draft_preset
-from bot.presets.fit import PresetFit, check_fit
-from bot.presets.use import PresetUse, plan_use
+from bot.presets.use import PresetFit, PresetUse, check_fit, plan_use
 from bot.runs import Run, parse_target
 from bot.store.characters import SaveResult, ShareResult
 from bot.store.presets import EVERYBODY, Preset, Presets

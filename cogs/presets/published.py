@@ -13,8 +13,7 @@ from bot.client import Replicord
 from bot.errors import Refused
 from bot.language import _
 from bot.options.slash_command import PersonalCompletion, build_command
-from bot.presets.fit import check_fit
-from bot.presets.use import build_command_layout, plan_use, read_options
+from bot.presets.use import build_command_layout, check_fit, plan_use, read_options
 from bot.runs import parse_target
 from bot.settings.commands import check_name
 from bot.store.commands import KeyValue

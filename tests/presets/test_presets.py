@@ -9,8 +9,7 @@ from bot.media.types import JPEG, Media
 from bot.options.layout import OptionLayout
 from bot.options.parse import parse_options
 from bot.presets.draft import check_size, draft_preset, fill_template
-from bot.presets.fit import check_fit
-from bot.presets.use import PresetUse, build_command_layout, plan_use, read_options
+from bot.presets.use import PresetUse, build_command_layout, check_fit, plan_use, read_options
 from tests.options.samples import TEXT, URI, layout_of
 from tests.presets.samples import make_preset
 
