@@ -44,7 +44,6 @@ from bot.store.location import parse_location
 from bot.store.store import Store
 from bot.ui.components import PERSISTENT_ITEMS
 from bot.ui.library_items import LIBRARY_ITEMS
-from bot.ui.privacy_items import ErasureButton
 from bot.ui.reply.extras import MissedCancelReactions
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.result_messages import ResultMessages
@@ -333,7 +332,7 @@ class App:
 
     async def _on_login(self, client: Replicord) -> None:
         """Add commands, buttons and listeners, before the gateway opens."""
-        client.add_dynamic_items(*PERSISTENT_ITEMS, *SERVER_COMPONENTS, *LIBRARY_ITEMS, ErasureButton)
+        client.add_dynamic_items(*PERSISTENT_ITEMS, *SERVER_COMPONENTS, *LIBRARY_ITEMS)
         await self._languages.load()
         speak_persons_language(client, self._languages)
         client.add_listener(self._discord_metrics.on_interaction)

@@ -13,11 +13,11 @@ from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.gallery_keeper import GalleryKeeper, may_copy
+from bot.ui.permissions import Reuse, may_reuse
 from bot.ui.render.library import STAR, explain_full, explain_missing, explain_star, label_star
 from bot.ui.render.results import MenuEntry
 from bot.ui.reply.extras import reactions_of_others
 from bot.ui.respond import respond
-from bot.ui.reuse import Reuse, may_reuse
 
 Interaction = discord.Interaction[Replicord]
 FindGalleryRules = Callable[[int], Awaitable[GalleryRules | None]]

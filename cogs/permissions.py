@@ -23,10 +23,10 @@ from bot.rules.server_rules import KnownPlaces, LogLine, leave_out_gone
 from bot.runs import Target
 from bot.store.models import Run
 from bot.store.server_rules import Servers
+from bot.ui.permissions import Reuse, decide_reuse
 from bot.ui.render.markdown import escape, format_name, one_line
 from bot.ui.render.reuse import explain_barrier, explain_forgotten
 from bot.ui.render.server_words import keeps_covered
-from bot.ui.reuse import Reuse, decide_reuse
 from cogs.server.log import ServerLog
 
 _SITUATION: Final = "server_situation"  # in an interaction's extras

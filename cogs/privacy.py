@@ -22,8 +22,8 @@ from bot.own_commands import OwnCommand
 from bot.store.gallery import Gallery
 from bot.store.privacy import StoredCounts
 from bot.store.runs import Runs
+from bot.ui.components import ErasureAnswer, ErasureButton
 from bot.ui.first_response import defer, edit_message, edit_response, edit_response_with_file, send_privately
-from bot.ui.privacy_items import ErasureAnswer, ErasureButton
 from bot.ui.render.cards import Card, Entry, Tone, list_card, sentence_card
 from bot.ui.render.chains import format_saved_chains
 from bot.ui.render.characters import describe_creations

@@ -22,7 +22,7 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer, is_answered_elsewhere
 from bot.ui.modals import Answers, FormModal
-from bot.ui.permissions import may_cancel
+from bot.ui.permissions import Reuse, may_cancel
 from bot.ui.render.cards import details_card
 from bot.ui.render.markdown import format_name
 from bot.ui.render.reuse import explain_missing_files
@@ -30,7 +30,6 @@ from bot.ui.render.strings import CANCEL_ANSWERS, JUST_PRESSED, NOTHING_NEWER, R
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond, respond_with_card
-from bot.ui.reuse import Reuse
 from cogs.chain.starter import ChainStarter
 from cogs.deferred_modal import open_modal
 from cogs.double_press import DoublePresses

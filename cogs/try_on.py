@@ -21,10 +21,10 @@ from bot.store.models import RunParent
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.modals import Answers, FormModal
+from bot.ui.permissions import Reuse, decide_reuse
 from bot.ui.render import try_on as sentences
 from bot.ui.render.results import result_deleted
 from bot.ui.render.strings import RUN_DELETED
-from bot.ui.reuse import Reuse, decide_reuse
 from cogs.deferred_modal import open_modal
 from cogs.permissions import RunAccess, actor_of, check_reuse
 from cogs.personal_inputs import PersonalInputs

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -15,6 +16,7 @@ from bot.limits import RUN_ID_PATTERN
 from bot.ui.render import payloads
 from bot.ui.render.next import NEXT_MORE, format_offer, more_label, next_placeholder
 from bot.ui.render.payloads import Component
+from bot.ui.render.privacy import erasure_label
 
 _VERSION_CHARS: Final = 16
 _NEWEST: Final = "newest"
@@ -341,6 +343,51 @@ class RunListButton(
         interaction.client.dispatch("run_list_button", interaction, self.action, self.run_id)
 
 
+class ErasureAnswer(StrEnum):
+    """The answers to "Delete everything stored about you?"."""
+
+    DATA = "data"
+    MESSAGES = "all"  # the data, and the bot's messages
+    NOTHING = "keep"
+
+
+_ERASURE_STYLES: Final = {
+    ErasureAnswer.DATA: discord.ButtonStyle.danger,
+    ErasureAnswer.MESSAGES: discord.ButtonStyle.danger,
+    ErasureAnswer.NOTHING: discord.ButtonStyle.secondary,
+}
+
+
+class ErasureButton(
+    ui.DynamicItem[ui.Button[Any]],
+    template=re.compile(
+        rf"erase:(?P<answer>{'|'.join(ErasureAnswer)}):(?P<person>[0-9]{{1,20}}):(?P<at>[0-9]{{1,12}})", re.ASCII
+    ),
+):
+    """Answers the question; pressing it dispatches the event ``erasure_button`` to the cogs.
+
+    It says whose question it is, and when it was asked, so it works for that person only, for a while, and also in a
+    process that has started since.
+    """
+
+    def __init__(self, answer: ErasureAnswer, *, person: int, asked_at: datetime) -> None:
+        custom_id = f"erase:{answer}:{person}:{int(asked_at.timestamp())}"
+        super().__init__(ui.Button(label=erasure_label(answer), style=_ERASURE_STYLES[answer], custom_id=custom_id))
+        self.answer = answer
+        self.person = person
+        self.asked_at = asked_at
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        asked_at = datetime.fromtimestamp(int(match["at"]), UTC)
+        return cls(ErasureAnswer(match["answer"]), person=int(match["person"]), asked_at=asked_at)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        interaction.client.dispatch("erasure_button", interaction, self.answer, self.person, self.asked_at)
+
+
 PERSISTENT_ITEMS: Final = (
     RunButton,
     ModelButton,
@@ -349,4 +396,5 @@ PERSISTENT_ITEMS: Final = (
     RefusedRunButton,
     NextSelect,
     RunListButton,
+    ErasureButton,
 )

@@ -7,7 +7,9 @@ again, and with the same nonce.
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
@@ -20,7 +22,6 @@ from bot.clock import Clock
 from bot.discord_codes import DiscordCode
 from bot.errors import Refused
 from bot.language import _
-from bot.library.gallery import ChannelFacts, decide_copy
 from bot.limits import GALLERY_EDIT_SECONDS, NONCE_CHARS, OLD_MESSAGE
 from bot.observability.metrics import Metrics
 from bot.store.errors import StoreError
@@ -31,6 +32,7 @@ from bot.ui.discord_rate_limits import BucketKey, Priority, RateLimiter
 from bot.ui.render.cards import message_url
 from bot.ui.render.gallery import copied_pictures, gallery_card, picture_name
 from bot.ui.requests import REQUEST_ERRORS, send_request
+from bot.visibility import Visibility
 
 LoadPicture = Callable[[Run, RunOutput], Awaitable[bytes]]
 """Return the bytes of a delivered picture; Refused if it is gone."""
@@ -48,6 +50,41 @@ _REMOVAL_KEPT: Final = timedelta(days=30)
 _GONE: Final = frozenset({DiscordCode.UNKNOWN_CHANNEL, DiscordCode.UNKNOWN_MESSAGE})
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFacts:
+    """What matters of a channel; of a thread, its parent's. ``is_open``: every member of the server sees it."""
+
+    id: int
+    is_age_restricted: bool
+    is_open: bool
+
+
+class CopyRefusal(StrEnum):
+    """Why a result is not copied."""
+
+    SAME_CHANNEL = "same_channel"
+    AGE_RESTRICTED = "age_restricted"
+    MORE_READERS = "more_readers"
+    PRIVATE = "private"
+
+
+def decide_copy(source: ChannelFacts, target: ChannelFacts, visibility: Visibility) -> CopyRefusal | None:
+    """Return why a result in ``source`` is not copied into ``target``; None if it may be.
+
+    Nothing leaves an age-restricted channel, not even for another one, and nothing becomes visible to people who do
+    not see the channel that it was made in.
+    """
+    if visibility is Visibility.PRIVATE:
+        return CopyRefusal.PRIVATE
+    if source.id == target.id:
+        return CopyRefusal.SAME_CHANNEL
+    if source.is_age_restricted:
+        return CopyRefusal.AGE_RESTRICTED
+    if target.is_open and not source.is_open:
+        return CopyRefusal.MORE_READERS
+    return None
 
 
 class GalleryKeeper:

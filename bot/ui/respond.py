@@ -10,19 +10,31 @@ import discord
 import structlog
 from discord import app_commands, ui
 
+from bot.command_mentions import link_commands
 from bot.errors import UserError
 from bot.formatting import clean_text, truncate_utf16
 from bot.language import retranslate
-from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE
+from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE, TEXT_CHARS
 from bot.money.budgets import BudgetExceeded
 from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
+from bot.ui.components import RefusedRunButton, RunButton
 from bot.ui.first_response import delete_response, follow_up_privately, is_answered_elsewhere, send_privately
-from bot.ui.not_started import NotStarted, not_started_card
 from bot.ui.render import money, strings
 from bot.ui.requests import REQUEST_ERRORS
 
+_RED = 0xF23F43  # as a failed run
+
 log = structlog.get_logger(__name__)
+
+
+class NotStarted(UserError):
+    """A run was refused; ``reason`` says why, and ``button`` gives back what was entered, or tries it again."""
+
+    def __init__(self, reason: Exception, button: RefusedRunButton | RunButton) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+        self.button = button
 
 
 async def respond(interaction: discord.Interaction[Any], sentence: str, *, card: ui.LayoutView | None = None) -> None:
@@ -80,3 +92,12 @@ def explain_error(interaction: discord.Interaction[Any], error: BaseException) -
         return retranslate(strings.NOT_ALLOWED)
     log.error("interaction_failed", interaction=interaction.id, exc_info=cause)
     return retranslate(strings.DATABASE_UNAVAILABLE if isinstance(cause, StoreError) else strings.UNEXPECTED_ERROR)
+
+
+def not_started_card(sentence: str, error: NotStarted) -> ui.LayoutView:
+    """Return the refusal with its button. It works for as long as what was entered is stored."""
+    row: ui.ActionRow[Any] = ui.ActionRow(error.button)
+    text = link_commands(truncate_utf16(clean_text(sentence), TEXT_CHARS), chars=TEXT_CHARS)
+    view = ui.LayoutView(timeout=None)
+    view.add_item(ui.Container(ui.TextDisplay(text), row, accent_colour=_RED))
+    return view

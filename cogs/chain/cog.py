@@ -37,13 +37,13 @@ from bot.store.saved_chains import SavedChain, SavedChains, SavedStep, SaveResul
 from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, send_modal
 from bot.ui.modals import Answers, FormModal
+from bot.ui.permissions import Reuse
 from bot.ui.render import chains as words
 from bot.ui.render.cards import Entry, Tone, list_card, sentence_card
 from bot.ui.render.chains import name_description, name_label, save_title
 from bot.ui.render.markdown import one_line
 from bot.ui.render.results import MenuEntry
 from bot.ui.respond import report_error
-from bot.ui.reuse import Reuse
 from cogs.chain.starter import ChainFinder, ChainStarter
 from cogs.permissions import Editors, check_reuse
 

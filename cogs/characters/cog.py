@@ -31,12 +31,12 @@ from bot.store.characters import Character, Characters, SaveResult, ShareResult
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, edit_response_with_images, send_modal, send_privately
+from bot.ui.permissions import Reuse, may_reuse
 from bot.ui.render import characters as render
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.markdown import one_line
 from bot.ui.render.results import MenuEntry
 from bot.ui.render.strings import RUN_DELETED
-from bot.ui.reuse import Reuse, may_reuse
 from cogs.card_controls import CardButton, CardSelect
 from cogs.characters.form import CharacterAnswers, CharacterForm, ConsentForm
 from cogs.characters.pictures import PictureReader

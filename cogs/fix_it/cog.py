@@ -20,12 +20,11 @@ from bot.store.runs import Runs
 from bot.ui.components import RefusedRunAction, RefusedRunButton
 from bot.ui.first_response import defer, delete_response, edit_response, send_modal
 from bot.ui.modals import Answers, FormModal
-from bot.ui.not_started import NotStarted, not_started_card
 from bot.ui.render import refused_runs as words
 from bot.ui.render.cards import Tone, sentence_card
 from bot.ui.render.strings import RUN_DELETED
 from bot.ui.requests import REQUEST_ERRORS
-from bot.ui.respond import explain_error
+from bot.ui.respond import NotStarted, explain_error, not_started_card
 from cogs.chain.starter import ChainFinder, ChainStarter
 from cogs.deferred_modal import open_modal
 from cogs.fix_it.refused_runs import RefusedRunKeeper, RestoredValues, Values

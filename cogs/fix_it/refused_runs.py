@@ -32,9 +32,8 @@ from bot.store.models import RunParent
 from bot.store.refused_runs import EnteredFile, RefusedRun, RefusedRuns
 from bot.store.runs import Runs
 from bot.ui.components import RefusedRunAction, RefusedRunButton
-from bot.ui.not_started import NotStarted
 from bot.ui.render import refused_runs as words
-from bot.ui.respond import explain_error
+from bot.ui.respond import NotStarted, explain_error
 from bot.visibility import Visibility
 from cogs.fix_it.kept_files import KeptFile, KeptFiles
 

@@ -31,6 +31,7 @@ from bot.ui.library_items import (
     LibraryState,
     SearchModal,
 )
+from bot.ui.permissions import Reuse, may_reuse
 from bot.ui.render.gallery import is_picture
 from bot.ui.render.library import (
     consent_card,
@@ -49,7 +50,6 @@ from bot.ui.render.library import (
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
 from bot.ui.result_messages import ResultGone, ResultMessages
-from bot.ui.reuse import Reuse, may_reuse
 from bot.visibility import Visibility
 from bot.worker_pool import WorkersBusy
 from cogs.favourites import Stars

@@ -15,6 +15,7 @@ from bot.store.models import Run
 from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import refresh_message
+from bot.ui.permissions import Reuse
 from bot.ui.render.next import (
     choose_action_placeholder,
     choose_command_placeholder,
@@ -24,7 +25,6 @@ from bot.ui.render.next import (
     which_command,
 )
 from bot.ui.respond import respond_with_card
-from bot.ui.reuse import Reuse
 from cogs.next.cards import Interaction, offers_card
 from cogs.next.flow import NextFlow, Question
 from cogs.next.pictures import PictureFinder, Subject

@@ -14,9 +14,9 @@ from bot.errors import Refused
 from bot.store.models import Run, RunOutput, RunParent
 from bot.store.runs import Runs
 from bot.ui.message_edits import attachment_addresses
+from bot.ui.permissions import Reuse
 from bot.ui.render.next import images_out_of_reach, no_image_in_message, no_images_left, not_delivered_yet
 from bot.ui.render.strings import RUN_DELETED
-from bot.ui.reuse import Reuse
 from bot.visibility import Visibility
 from cogs.permissions import check_reuse
 from cogs.result_files import ResultFiles

@@ -26,12 +26,12 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, send_modal, send_privately
 from bot.ui.modals import Answers, FormModal
+from bot.ui.permissions import Reuse, may_reuse
 from bot.ui.render import presets as render
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.markdown import format_name, one_line
 from bot.ui.render.results import MenuEntry
 from bot.ui.render.strings import RUN_DELETED
-from bot.ui.reuse import Reuse, may_reuse
 from cogs.card_controls import CardButton
 from cogs.deferred_modal import open_modal
 from cogs.permissions import Editors, RunAccess, check_reuse

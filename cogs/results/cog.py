@@ -15,7 +15,7 @@ from bot.store.runs import Runs
 from bot.ui.components import Action
 from bot.ui.direct_messages import DirectMessages
 from bot.ui.first_response import defer, delete_response, edit_message, edit_response, follow_up_privately
-from bot.ui.permissions import may_manage_result
+from bot.ui.permissions import Reuse, may_manage_result, may_reuse
 from bot.ui.render import results as sentences
 from bot.ui.render.cards import Card, Tone, sentence_card
 from bot.ui.render.markdown import format_name, one_line
@@ -23,7 +23,6 @@ from bot.ui.render.results import MenuEntry, Result
 from bot.ui.render.strings import RUN_DELETED
 from bot.ui.result_changes import ResultChanges
 from bot.ui.result_messages import EditsUsedUp, ResultMessages
-from bot.ui.reuse import Reuse, may_reuse
 from bot.visibility import Visibility
 from cogs.permissions import RunAccess, actor_of, check_reuse
 

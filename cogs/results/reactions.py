@@ -33,13 +33,12 @@ from bot.store.results import Results
 from bot.store.runs import Runs
 from bot.ui.direct_messages import DirectMessages
 from bot.ui.discord_rate_limits import BucketKey, Priority, RateLimiter
-from bot.ui.permissions import may_manage_result
+from bot.ui.permissions import Reuse, may_manage_result, may_reuse
 from bot.ui.render.results import confirm_card
 from bot.ui.reply.extras import reactions_of_others
 from bot.ui.requests import REQUEST_ERRORS, send_request
 from bot.ui.result_changes import ResultChanges
 from bot.ui.result_messages import ResultMessages
-from bot.ui.reuse import Reuse, may_reuse
 from bot.visibility import Visibility
 from cogs.results.cog import result_messages
 

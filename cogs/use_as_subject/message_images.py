@@ -12,9 +12,9 @@ from bot.errors import Refused
 from bot.limits import SELECT_OPTIONS
 from bot.media.types import is_named_as_image
 from bot.store.models import Run
+from bot.ui.permissions import Reuse, decide_reuse
 from bot.ui.render.rendered_message import THUMBNAIL_NAME
 from bot.ui.render.reuse import explain_barrier
-from bot.ui.reuse import Reuse, decide_reuse
 
 
 @dataclass(frozen=True, slots=True)

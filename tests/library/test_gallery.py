@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.library.gallery import ChannelFacts, CopyRefusal, decide_copy
+from bot.ui.gallery_keeper import ChannelFacts, CopyRefusal, decide_copy
 from bot.visibility import Visibility
 
 OPEN = ChannelFacts(id=1, is_age_restricted=False, is_open=True)

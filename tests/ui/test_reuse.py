@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bot.store.models import Run, RunChain, StepPlan
+from bot.ui.permissions import Barrier, Reuse, decide_reuse, may_reuse
 from bot.ui.render.reuse import explain_barrier
-from bot.ui.reuse import Barrier, Reuse, decide_reuse, may_reuse
 from bot.visibility import Visibility
 from tests.ui.factories import NOW, make_run
 

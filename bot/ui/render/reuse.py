@@ -2,8 +2,8 @@
 
 from bot.language import _
 from bot.store.models import Run
+from bot.ui.permissions import Barrier
 from bot.ui.render.markdown import escape, format_name, one_line
-from bot.ui.reuse import Barrier
 
 _NAME_CHARS = 32
 
