@@ -222,6 +222,7 @@ class App:
             missed_reactions=missed_reactions,
             publisher=self._starts.publisher,
             languages=self._languages,
+            forget_person=self._starts.refused.forget_person,
             metrics=metrics,
         )
 

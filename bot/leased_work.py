@@ -1,6 +1,7 @@
 """What this process does with its leases, and with what the others tell it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
@@ -33,8 +34,10 @@ class LeasedWork:
         missed_reactions: MissedCancelReactions,
         publisher: CommandPublisher,
         languages: ChosenLanguages,
+        forget_person: Callable[[int], Awaitable[None]],
         metrics: Metrics,
     ) -> None:
+        """``forget_person`` deletes what this process keeps of a person beside the database."""
         self._client = client
         self._engine = engine
         self._runs = runs
@@ -42,6 +45,7 @@ class LeasedWork:
         self._missed_reactions = missed_reactions
         self._publisher = publisher
         self.languages = languages
+        self._forget_person = forget_person
         self._metrics = metrics
         self._recoveries: set[asyncio.Task[None]] = set()
 
@@ -74,6 +78,8 @@ class LeasedWork:
                 await self._publisher.take_over()
             case Message.PREFERENCES, (person_id,) if person_id.isdecimal():
                 await self.languages.reload(int(person_id))
+            case Message.ERASURE, (person_id,) if person_id.isdecimal():
+                await self._forget_person(int(person_id))
 
     async def catch_up(self) -> None:
         """Do what messages that were lost may have told."""

@@ -28,6 +28,7 @@ class Message(StrEnum):
     WEBHOOK = "webhook"  # a run, and perhaps its prediction: its webhook was called
     COMMANDS = "commands"  # the added commands have changed
     PREFERENCES = "preferences"  # a person chose something with /me
+    ERASURE = "erasure"  # a person: what is stored of them is deleted
 
 
 _CHANNEL_PREFIX: Final = "replicord_"

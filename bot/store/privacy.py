@@ -262,6 +262,7 @@ def _mark_pending(connection: Connection, author_id: int, now: datetime) -> int:
     gallery.recount_stars(connection, starred)
     creations.erase(connection, author_id)
     notify(connection, Message.PREFERENCES, str(author_id))
+    notify(connection, Message.ERASURE, str(author_id))
     erase_chains(connection, author_id)
     erase_refused_runs(connection, author_id)
     return connection.execute(_MARK_UNDELIVERED, {"of_author": author_id, "erase_asked_at": now}).rowcount

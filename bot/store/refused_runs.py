@@ -4,7 +4,7 @@ A row has no bytes of files and no secrets. It is there for some minutes, and fo
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -20,6 +20,7 @@ from bot.visibility import Visibility
 _OF_PERSON: Final = refused_runs.c.person_id == bindparam("person")
 _BY_ID: Final = refused_runs.c.id == bindparam("refused_id")
 _SELECT: Final = select(refused_runs).where(_BY_ID)
+_STORED: Final = select(refused_runs.c.id).where(refused_runs.c.id.in_(bindparam("refused_ids", expanding=True)))
 _DELETE: Final = delete(refused_runs).where(_BY_ID)
 _DELETE_OLD: Final = delete(refused_runs).where(refused_runs.c.created_at <= bindparam("before", type_=Time))
 _NEWEST: Final = (
@@ -96,6 +97,15 @@ class RefusedRuns:
             lambda connection: connection.execute(_SELECT, {"refused_id": refused_id}).first()
         )
         return None if row is None or row.created_at <= now - REFUSED_RUN_KEPT else _to_refused(row)
+
+    async def find_stored(self, refused_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these refused runs are stored still."""
+        if not refused_ids:
+            return frozenset()
+        rows = await self._database.read(
+            lambda connection: connection.execute(_STORED, {"refused_ids": list(refused_ids)}).scalars().all()
+        )
+        return frozenset(rows)
 
     async def delete(self, refused_id: str) -> bool:
         """Delete a refused run; False if somebody else has, so that one of two starts it."""

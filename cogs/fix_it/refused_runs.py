@@ -126,6 +126,7 @@ class RefusedRunKeeper:
         self._clock = clock
         self._new_id = new_id
         self._held: OrderedDict[str, _HeldRun] = OrderedDict()
+        self._missed: frozenset[str] = frozenset()  # those of them whose rows were gone a minute ago
 
     async def run(self) -> None:
         """Delete what is too old, for as long as the bot runs; the rows go with everything else that is."""
@@ -135,6 +136,7 @@ class RefusedRunKeeper:
                 for refused_id in [one for one, held in self._held.items() if held.refused.created_at <= oldest]:
                     del self._held[refused_id]
                 await self._files.delete_old()
+                await self._forget_gone()
                 await self._clock.sleep(_CLEAN_INTERVAL)
         finally:
             await self._files.close()
@@ -230,6 +232,25 @@ class RefusedRunKeeper:
         for refused_id in [one for one, held in self._held.items() if held.refused.person_id == person_id]:
             del self._held[refused_id]
         await self._files.delete(person_id)
+
+    async def _forget_gone(self) -> None:
+        """Forget what has no row any longer: another process started it, or erased its person's data.
+
+        Of an erasure a message tells, which may be lost. One that was taken has its files read, and may come back: it
+        is forgotten when it is missed for the second time.
+        """
+        asked = {one: held for one, held in self._held.items() if held.is_stored and not held.is_claimed}
+        try:
+            gone = asked.keys() - await self._rows.find_stored(asked.keys())
+        except StoreError as error:
+            log.warning("refused_runs_not_compared", error=str(error))
+            return
+        for refused_id in gone & self._missed:
+            held = asked[refused_id]
+            if self._held.get(refused_id) is held:
+                del self._held[refused_id]
+                await self._files.delete(held.refused.person_id, refused_id)
+        self._missed = frozenset(gone - self._missed)
 
     async def _keep(self, interaction: discord.Interaction[Any], attempt: Attempt, error: Exception) -> str:
         """Keep an attempt and return the id of the refused run."""

@@ -4,11 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+from sandbox.discord.person import InteractionResult
+from sandbox.discord.state.models import Message
 from tests.cluster.cluster import LONG, BotCluster, Node, open_cluster
-from tests.faults.environment import eventually
+from tests.faults.environment import ME, eventually
 from tests.postgresql import PostgresqlServer
 from tests.tcp_proxy import run_proxy
+
+
+def find_button(result: InteractionResult, label: str) -> Message | None:
+    """Return the private message of an answer that has a button."""
+    return next((one for one in (result.message, *result.followups) if one and label in one.buttons), None)
 
 
 @asynccontextmanager
@@ -42,6 +50,20 @@ async def test_messages_between_processes(tmp_path: Path, postgresql_server: Pos
         cluster.environment.replicate.faults.add("no-events", times=None)
         run = await cluster.generate(1)
         await eventually(lambda: bool(run.row.get("delivered_at")), 40)
+
+        # What one process keeps of a refused run is gone when another one erases the person's data.
+        given: dict[str, Any] = {"prompt": "a hat", "subject": ME, "subject_url": "@nobody"}
+        refused = await cluster.try_command(1, "generate", **given)
+        message = await refused.wait_for(lambda shown: find_button(shown, "Fix it"))
+        kept = tmp_path / owner.name / "spool" / ".refused" / str(cluster.person().user.id)
+        await eventually(lambda: any(path.is_file() for path in kept.rglob("*")))
+        asked = await cluster.try_command(0, "privacy delete")
+        question = await asked.wait_for(lambda shown: find_button(shown, "Delete my data"))
+        erased = await cluster.person().press(question, "Delete my data")
+        await erased.wait_for(lambda shown: "Deleted" in shown.text)
+        await eventually(lambda: not kept.exists(), 30)
+        pressed = await cluster.person().press(message, "Fix it")
+        await pressed.wait_for(lambda shown: "no longer stored" in shown.text)
 
         about = await cluster.try_command(1, "about")
         process = cluster.query("SELECT id FROM processes WHERE pid = %s", owner.bot.pid)[0]["id"]

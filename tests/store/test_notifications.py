@@ -15,7 +15,7 @@ from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.postgresql import PostgresqlServer, get_name
 from tests.store.databases import postgresql_only, sqlite_only
-from tests.store.samples import after, make_run, store_run_in_state
+from tests.store.samples import MIA, after, make_run, store_run_in_state
 from tests.tcp_proxy import connect_to_socket, run_proxy
 
 Received = tuple[Message, tuple[str, ...]]
@@ -73,6 +73,16 @@ async def test_owner_is_told_of_cancels_and_new_tokens(created_url: str, clock: 
     assert (run.place.token, run.place.token_expires_at) == ("of a press", after(900))
     assert over is not None
     assert over.place.token == ""
+    await store.close()
+
+
+@postgresql_only
+async def test_every_process_is_told_of_an_erasure(created_url: str, clock: VirtualClock) -> None:
+    store = await Store.open(created_url, clock=clock)
+    async with listen(created_url) as (received, _):
+        await store.runs.erase(MIA)
+        told = [await asyncio.wait_for(received.get(), 30) for _number in range(2)]
+        assert (Message.ERASURE, (str(MIA),)) in told
     await store.close()
 
 

@@ -29,6 +29,14 @@ async def test_one_of_two_presses_takes_it(store: Store) -> None:
     assert await store.refused_runs.get("r1", now=T0) is None
 
 
+async def test_those_that_are_stored_still_are_found(store: Store) -> None:
+    for refused_id in ("r1", "r2"):
+        await store.refused_runs.put(make_refused(refused_id))
+    await store.refused_runs.delete("r1")
+    assert await store.refused_runs.find_stored(["r1", "r2", "r3"]) == {"r2"}
+    assert await store.refused_runs.find_stored([]) == frozenset()
+
+
 async def test_the_newest_few_of_a_person_are_kept(store: Store) -> None:
     await store.refused_runs.put(make_refused("bobs", person=BOB))
     for number in range(REFUSED_RUNS_PER_PERSON + 1):
