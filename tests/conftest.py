@@ -14,7 +14,7 @@ import tests.bytecode  # noqa: F401  # before all that it is for
 # isort: split
 from tests.postgresql import PostgresqlServer, run_server
 from tests.schedule import Schedule, rank
-from tests.store.databases import create_database
+from tests.store.databases import create_database, empty_folder
 
 # The state machines and property tests run often with few examples; `thorough` is for a look by hand.
 settings.register_profile("default", deadline=None, max_examples=100)
@@ -69,10 +69,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def created_url(tmp_path: Path, backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def database_folder() -> Path:
+    """An empty folder, where ``created_url`` puts an SQLite database."""
+    return empty_folder()
+
+
+@pytest.fixture
+def created_url(database_folder: Path, backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a migrated database without rows."""
     if backend == "sqlite":
-        yield create_database(tmp_path)
+        yield create_database(database_folder)
         return
     server: PostgresqlServer = request.getfixturevalue("postgresql_server")
     url = server.create_database(migrated=True)

@@ -12,6 +12,7 @@ from bot.outputs.spool import Spool
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
+from tests.store.databases import create_database
 from tests.store.samples import PNG, load_files, make_run, store_run_in_state
 
 DAY = 86_400.0
@@ -24,8 +25,13 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Store]:
-    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path}/replicord.db", clock=clock)
+def database(database_folder: Path) -> str:
+    return create_database(database_folder)
+
+
+@pytest.fixture
+async def store(database: str, clock: VirtualClock) -> AsyncIterator[Store]:
+    store = await Store.open(database, clock=clock, durable=False)
     yield store
     await store.close()
 

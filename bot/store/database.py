@@ -49,7 +49,7 @@ class DatabaseConnection:
     """
 
     def __init__(self, location: DatabaseLocation, *, reading: bool = False, durable: bool = True) -> None:
-        self._engine = location.create_engine(reading=reading, durable=durable)
+        self._engine = location.get_engine(reading=reading, durable=durable)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._connection: Connection | None = None
 
@@ -90,7 +90,6 @@ class DatabaseConnection:
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._engine.dispose()
 
 
 def _run_in_transaction(job: Job[T], connection: Connection) -> T:

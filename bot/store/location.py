@@ -37,8 +37,11 @@ class DatabaseLocation(Protocol):
         None if a bot may be several processes there (``bot.store.leases``).
         """
 
-    def create_engine(self, *, reading: bool, durable: bool) -> Engine:
-        """Return an engine that connects when it is first used; see ``DatabaseConnection``."""
+    def get_engine(self, *, reading: bool, durable: bool) -> Engine:
+        """Return the engine that all connections of this process share; see ``DatabaseConnection``.
+
+        It keeps no connections, but every statement that was compiled: half a millisecond each.
+        """
 
     def read_size(self, connection: Connection) -> int:
         """Return the size of the database in bytes."""

@@ -7,6 +7,7 @@ Several processes of one bot may use it at once; what each of them owns stands i
 import shlex
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,17 +121,9 @@ class PostgresqlLocation:
         """Return None: a bot may be several processes."""
         return None
 
-    def create_engine(self, *, reading: bool, durable: bool) -> Engine:
-        """Return an engine whose transactions are snapshots if ``reading``, and READ COMMITTED otherwise."""
-        return create_engine(
-            "postgresql+psycopg://",
-            creator=lambda: self._connect(durable=durable),
-            poolclass=NullPool,  # a lost connection is replaced, not kept
-            hide_parameters=True,  # they are prompts and tokens, and an error's text is logged
-            isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
-            # SQLAlchemy asks for the rowcount of an INSERT only then, and psycopg forgets it with the cursor.
-            execution_options={"preserve_rowcount": True, "postgresql_readonly": reading},
-        )
+    def get_engine(self, *, reading: bool, durable: bool) -> Engine:
+        """Return this process's engine, whose transactions are snapshots if ``reading``, else READ COMMITTED."""
+        return _create_engine(self, reading=reading, durable=durable)
 
     def read_size(self, connection: Connection) -> int:
         """Return the size of the database in bytes."""
@@ -152,7 +145,8 @@ class PostgresqlLocation:
             f"Run: pg_dump --format=custom --file={shlex.quote(str(path))} {shlex.quote(str(self))}"
         )
 
-    def _connect(self, *, durable: bool) -> "psycopg.Connection[Any]":
+    def connect(self, *, durable: bool) -> "psycopg.Connection[Any]":
+        """Return a new connection of the driver."""
         import psycopg  # noqa: PLC0415 (an extra)
 
         connection = psycopg.connect(self.conninfo(), autocommit=True)
@@ -164,6 +158,19 @@ class PostgresqlLocation:
             connection.close()
             raise
         return connection
+
+
+@lru_cache(16)  # a process has one database, or two while data moves
+def _create_engine(location: PostgresqlLocation, *, reading: bool, durable: bool) -> Engine:
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: location.connect(durable=durable),
+        poolclass=NullPool,  # a lost connection is replaced, not kept
+        hide_parameters=True,  # they are prompts and tokens, and an error's text is logged
+        isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
+        # SQLAlchemy asks for the rowcount of an INSERT only then, and psycopg forgets it with the cursor.
+        execution_options={"preserve_rowcount": True, "postgresql_readonly": reading},
+    )
 
 
 def lock_migration(connection: Connection) -> None:

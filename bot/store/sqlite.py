@@ -6,11 +6,12 @@ import os
 import sqlite3
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import aiosqlite
-from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from bot.errors import ConfigError
@@ -94,17 +95,9 @@ class SqliteLocation:
         """Lock the file against other bots; ConfigError names the process that holds it."""
         return None if self.path is None else ProcessLock.acquire(self.path)
 
-    def create_engine(self, *, reading: bool, durable: bool) -> Engine:
-        """Return an engine with one connection, whose transactions take the write lock unless ``reading``."""
-        pragmas = _PRAGMAS if durable else (*_PRAGMAS, _NOT_DURABLE)
-        engine = create_engine(
-            "sqlite://",
-            creator=lambda: self._connect(pragmas),
-            poolclass=StaticPool,
-            hide_parameters=True,  # they are prompts and tokens, and an error's text is logged
-        )
-        event.listen(engine, "begin", _begin_reading if reading else _begin_writing)
-        return engine
+    def get_engine(self, *, reading: bool, durable: bool) -> Engine:
+        """Return this process's engine, whose transactions take the write lock unless ``reading``."""
+        return _create_engine(self, reading=reading, durable=durable)
 
     def read_size(self, connection: Connection) -> int:
         """Return the size of the database in bytes."""
@@ -154,7 +147,8 @@ class SqliteLocation:
         finally:
             await asyncio.to_thread(_delete_part, part)
 
-    def _connect(self, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+    def connect(self, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+        """Return a new connection of the driver, in which nothing begins a transaction by itself."""
         # isolation_level None: Python's sqlite3 begins no transactions; the listeners below do. The garbage collector
         # may finalize the connection in any thread.
         path = ":memory:" if self.path is None else str(self.path)
@@ -166,6 +160,19 @@ class SqliteLocation:
             connection.close()
             raise
         return connection
+
+
+@lru_cache(16)  # a process has one database, or two while data moves
+def _create_engine(location: SqliteLocation, *, reading: bool, durable: bool) -> Engine:
+    pragmas = _PRAGMAS if durable else (*_PRAGMAS, _NOT_DURABLE)
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: location.connect(pragmas),
+        poolclass=NullPool,  # a connection is its user's until it closes it
+        hide_parameters=True,  # they are prompts and tokens, and an error's text is logged
+    )
+    event.listen(engine, "begin", _begin_reading if reading else _begin_writing)
+    return engine
 
 
 def _begin_reading(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """Copy every row of one database into another, empty one, and compare them."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -35,13 +36,15 @@ def copy_database(source: DatabaseLocation, target: DatabaseLocation) -> Mapping
     the target has rows, or a row is not the same there; StoreError if a database fails.
     """
     engines = (
-        source.create_engine(reading=True, durable=True),
-        target.create_engine(reading=False, durable=True),
-        source.create_engine(reading=False, durable=True),
+        source.get_engine(reading=True, durable=True),
+        target.get_engine(reading=False, durable=True),
+        source.get_engine(reading=False, durable=True),
     )
     try:
-        reading, writing, locking = (engine.connect() for engine in engines)
-        with reading, writing, locking, locking.begin(), writing.begin():
+        with ExitStack() as stack:
+            reading, writing, locking = (stack.enter_context(engine.connect()) for engine in engines)
+            stack.enter_context(locking.begin())
+            stack.enter_context(writing.begin())
             for connection, location in ((locking, source), (writing, target)):
                 if keep_processes_out(connection):
                     raise ConfigError(f"Another bot is using {location}. Stop all of its processes first.")
@@ -49,9 +52,6 @@ def copy_database(source: DatabaseLocation, target: DatabaseLocation) -> Mapping
                 return _copy_rows(reading, writing)
     except DBAPIError as error:
         raise convert_error(error) from None
-    finally:
-        for engine in engines:
-            engine.dispose()
 
 
 def _copy_rows(source: Connection, target: Connection) -> Mapping[str, int]:

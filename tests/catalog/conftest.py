@@ -17,6 +17,7 @@ from bot.store.store import Store
 from sandbox.replicate.catalog import Model
 from sandbox.replicate.schema import openapi_document
 from sandbox.replicate.standin import ReplicateStandIn
+from tests.store.databases import create_database
 
 TEXT = {"type": "string", "title": "Output"}
 MakeCatalog = Callable[..., Catalog]
@@ -42,8 +43,13 @@ async def replicate(replicate_server: ReplicateStandIn) -> AsyncIterator[Replica
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(f"sqlite+aiosqlite:///{tmp_path}/replicord.db", clock=SystemClock())
+def database(database_folder: Path) -> str:
+    return create_database(database_folder)
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    store = await Store.open(database, clock=SystemClock(), durable=False)
     yield store
     await store.close()
 

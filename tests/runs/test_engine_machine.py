@@ -1,12 +1,10 @@
 """Anything in any order, and the process killed in between: no run is lost, and none is paid for twice."""
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
@@ -21,7 +19,7 @@ from bot.store.errors import StoreError
 from bot.store.models import Run, RunState
 from tests.runs.environment import AUTHOR, Environment
 from tests.runs.fake_replicate import LOST_ANSWER, NEVER_ARRIVED, REFUSED_CONNECTION, THROTTLED
-from tests.store.databases import create_database
+from tests.store.databases import create_database, empty_folder
 
 T = TypeVar("T")
 
@@ -40,7 +38,6 @@ class EngineMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
         self.run_ids: list[str] = []
         self.ended: dict[str, Run] = {}
         self.canceled_unsent: set[str] = set()
@@ -53,7 +50,7 @@ class EngineMachine(RuleBasedStateMachine):
         base = "https://bot.example" if webhooks else None
         self.env = self._do(
             Environment.open(
-                create_database(Path(self.folder.name)), active_per_user=None, webhook_base=base, creates_per_minute=6
+                create_database(empty_folder()), active_per_user=None, webhook_base=base, creates_per_minute=6
             )
         )
         self.env.replicate.has_streams = streams
@@ -195,7 +192,6 @@ class EngineMachine(RuleBasedStateMachine):
             self._do(self._bring_to_end())
             self._do(self.env.close())
         self.loop.close()
-        self.folder.cleanup()
 
     async def _bring_to_end(self) -> None:
         replicate = self.env.replicate

@@ -1,6 +1,8 @@
 """Fresh databases for tests, without migrating each."""
 
 import asyncio
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -25,6 +27,28 @@ def create_database(folder: Path) -> str:
     """Write a migrated database without rows into the folder and return its URL."""
     (folder / FILE_NAME).write_bytes(empty_database())
     return database_url(folder)
+
+
+def empty_folder() -> Path:
+    """Return this process's folder for a database, with nothing in it: for one test after the other.
+
+    The bot keeps what it compiled for a database, by its URL, as long as the process lives; a test whose database has
+    the place of the last one's need not compile all its statements anew.
+    """
+    folder = _create_folder()
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return folder
+
+
+@cache
+def _create_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="replicord-database-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache

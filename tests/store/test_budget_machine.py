@@ -1,12 +1,10 @@
 """Any order of runs, prices, crashes and concurrent reservations: no budget is exceeded but by the unforeseen."""
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -27,7 +25,7 @@ from bot.store.models import Run, RunState
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.postgresql import PostgresqlServer
-from tests.store.databases import create_database
+from tests.store.databases import create_database, empty_folder
 from tests.store.samples import BOB, MIA, T0, make_run
 
 COSTS = st.sampled_from([0, 1, 5, 30, 60, 100])
@@ -64,10 +62,7 @@ class BudgetMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
-        self.url = (
-            self.server.create_database(migrated=True) if self.server else create_database(Path(self.folder.name))
-        )
+        self.url = self.server.create_database(migrated=True) if self.server else create_database(empty_folder())
         self.clock = VirtualClock(T0)
         self.paid: dict[str, Paid] = {}
         self.limits: dict[tuple[str, Period], int] = {}
@@ -86,7 +81,6 @@ class BudgetMachine(RuleBasedStateMachine):
         if hasattr(self, "store"):
             self.wait_for(self.store.close())
             self.loop.close()
-            self.folder.cleanup()
             if self.server:
                 self.server.drop_database(self.url)
 

@@ -52,13 +52,13 @@ async def test_key_values_are_json_and_none_deletes(store: Store) -> None:
     assert await store.key_value.get("commands") is None
 
 
-async def test_commands_and_values_survive_a_restart(url: str, clock: VirtualClock) -> None:
-    store = await Store.open(url, clock=clock)
+async def test_commands_and_values_survive_a_restart(created_url: str, clock: VirtualClock) -> None:
+    store = await Store.open(created_url, clock=clock)
     await store.commands.save(DRAW)
     await store.key_value.put("key", 1)
     await store.commands.cache_schema("owner/model", [1])
     await store.close()
-    store = await Store.open(url, clock=clock)
+    store = await Store.open(created_url, clock=clock)
     assert await store.commands.list_all() == (DRAW,)
     assert await store.key_value.get("key") == 1
     assert await store.commands.get_schema("owner/model") == [1]

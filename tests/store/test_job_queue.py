@@ -115,13 +115,13 @@ async def test_reads_do_not_wait_for_writes(store: Store) -> None:
         assert await store.runs.get("run-1") is not None
 
 
-async def test_queued_jobs_run_before_closing(url: str, clock: VirtualClock) -> None:
-    store = await Store.open(url, clock=clock)
+async def test_queued_jobs_run_before_closing(created_url: str, clock: VirtualClock) -> None:
+    store = await Store.open(created_url, clock=clock)
     reserving = asyncio.gather(*(store.runs.reserve(make_run(f"run-{number}"), ()) for number in range(100)))
     await asyncio.sleep(0)
     await store.close()
     await reserving
-    store = await Store.open(url, clock=clock)
+    store = await Store.open(created_url, clock=clock)
     assert len(await store.runs.list_undelivered()) == 100
     await store.close()
 
@@ -161,10 +161,10 @@ async def test_error_and_its_cause_hold_no_prompt_or_token(store: Store) -> None
 
 @sqlite_only
 async def test_locked_database_fails_all_jobs_until_it_is_free(
-    store: Store, tmp_path: Path, clock: VirtualClock
+    store: Store, database_folder: Path, clock: VirtualClock
 ) -> None:
     await store.runs.reserve(make_run(), ())
-    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
+    with closing(sqlite3.connect(database_folder / "replicord.db")) as shell:
         shell.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
         results = await asyncio.gather(
@@ -179,8 +179,8 @@ async def test_locked_database_fails_all_jobs_until_it_is_free(
 
 
 @sqlite_only
-async def test_more_than_a_transactions_jobs_wait_for_a_lock_once(store: Store, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
+async def test_more_than_a_transactions_jobs_wait_for_a_lock_once(store: Store, database_folder: Path) -> None:
+    with closing(sqlite3.connect(database_folder / "replicord.db")) as shell:
         shell.execute("BEGIN EXCLUSIVE")
         started = time.monotonic()
         jobs = (store.runs.reserve(make_run(f"run-{number}"), ()) for number in range(10 * GROUP_COMMIT_MAX))

@@ -17,8 +17,10 @@ pytestmark = sqlite_only
 
 
 @pytest.mark.parametrize("lines", [1, 60, 301])
-async def test_committed_changes_survive_a_kill(url: str, tmp_path: Path, clock: VirtualClock, lines: int) -> None:
-    async with run_script("write_until_killed", url) as writer:
+async def test_committed_changes_survive_a_kill(
+    created_url: str, database_folder: Path, clock: VirtualClock, lines: int
+) -> None:
+    async with run_script("write_until_killed", created_url) as writer:
         assert writer.stdout is not None
         lines_read = [await writer.stdout.readline() for _ in range(lines)]
         writer.kill()
@@ -27,7 +29,7 @@ async def test_committed_changes_survive_a_kill(url: str, tmp_path: Path, clock:
         line.decode().split() for line in [*lines_read, *rest.splitlines(keepends=True)] if line.endswith(b"\n")
     ]
 
-    store = await Store.open(url, clock=clock)
+    store = await Store.open(created_url, clock=clock)
     assert await store.find_damage() is None
     for change, run_id in committed:
         run = await store.runs.get(run_id)
@@ -35,7 +37,8 @@ async def test_committed_changes_survive_a_kill(url: str, tmp_path: Path, clock:
         assert change != "sent" or run.sent_at is not None
         assert change != "ended" or run.state.terminal
     undelivered = await store.runs.list_undelivered()
-    assert {run.id for run in undelivered} >= {run_id for _, run_id in committed} - await _delivered(tmp_path)
+    delivered = await _delivered(database_folder)
+    assert {run.id for run in undelivered} >= {run_id for _, run_id in committed} - delivered
     for run in undelivered:
         assert await load_files(store.runs, run.id) == (PNG, PNG)
     await store.close()

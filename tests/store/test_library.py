@@ -361,21 +361,23 @@ async def test_a_copy_deleted_by_hand_is_left_alone(store: Store) -> None:
 
 
 @sqlite_only
-async def test_erased_words_are_overwritten_in_the_file(url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_erased_words_are_overwritten_in_the_file(
+    created_url: str, database_folder: Path, clock: VirtualClock
+) -> None:
     """FTS5 only adds to its index: a word of a deleted row stays in the file until its parts are merged."""
-    store = await Store.open(url, clock=clock)
+    store = await Store.open(created_url, clock=clock)
     for number in range(40):
         await deliver(store, f"run-{number}", prompt=f"unmistakable{number} walruses")
     await deliver(store, "bobs", author_id=BOB, prompt="a zebra")
     await store.close()
-    assert b"walruses" in read_bytes(tmp_path / "replicord.db")
-    store = await Store.open(url, clock=clock)
+    assert b"walruses" in read_bytes(database_folder / "replicord.db")
+    store = await Store.open(created_url, clock=clock)
     await store.runs.erase(MIA)
     page = await store.library.list_page(LibraryQuery(user_id=BOB, words="zebra"))
     assert [entry.run_id for entry in page.entries] == ["bobs"]
-    left = read_folder(tmp_path)  # while the bot runs, with the log of changes beside the file
+    left = read_folder(database_folder)  # while the bot runs, with the log of changes beside the file
     await store.close()
-    for written in (left, read_folder(tmp_path)):
+    for written in (left, read_folder(database_folder)):
         assert b"walruses" not in written
         assert b"unmistakable" not in written
         assert f"by{MIA}".encode() not in written
@@ -383,31 +385,35 @@ async def test_erased_words_are_overwritten_in_the_file(url: str, tmp_path: Path
 
 
 @sqlite_only
-async def test_a_reader_delays_the_end_of_erased_words(store: Store, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_a_reader_delays_the_end_of_erased_words(
+    store: Store, database_folder: Path, clock: VirtualClock
+) -> None:
     await deliver(store, "mias", prompt="unmistakable walruses")
-    with closing(sqlite3.connect(tmp_path / "replicord.db", isolation_level=None)) as reader:
+    with closing(sqlite3.connect(database_folder / "replicord.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM runs").fetchone() == (1,)
         erasing = asyncio.create_task(store.runs.erase(MIA))
         while not clock.sleepers:
             await asyncio.sleep(0.001)
         await deliver(store, "bobs", author_id=BOB, prompt="a zebra")  # nobody waits with it
-        assert b"walruses" in read_folder(tmp_path)
+        assert b"walruses" in read_folder(database_folder)
     while not erasing.done():
         await clock.advance(0.1)
-    assert b"walruses" not in read_folder(tmp_path)
+    assert b"walruses" not in read_folder(database_folder)
 
 
 @sqlite_only
-async def test_what_a_long_reader_kept_goes_within_the_hour(store: Store, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_what_a_long_reader_kept_goes_within_the_hour(
+    store: Store, database_folder: Path, clock: VirtualClock
+) -> None:
     await deliver(store, "mias", prompt="unmistakable walruses")
-    with closing(sqlite3.connect(tmp_path / "replicord.db", isolation_level=None)) as reader:
+    with closing(sqlite3.connect(database_folder / "replicord.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM runs").fetchone() == (1,)
         erasing = asyncio.create_task(store.runs.erase(MIA))
         while not erasing.done():
             await clock.advance(0.1)
     assert (await erasing).deleted == 1
-    assert b"walruses" in read_folder(tmp_path)
+    assert b"walruses" in read_folder(database_folder)
     await store.runs.delete_expired(clock.now())  # which is done every hour
-    assert b"walruses" not in read_folder(tmp_path)
+    assert b"walruses" not in read_folder(database_folder)

@@ -1,11 +1,9 @@
 """Any order of transitions: one winner each, nothing is lost, quotas hold, across any restarts."""
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -17,7 +15,7 @@ from bot.store.models import Run, RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.databases import create_database
+from tests.store.databases import create_database, empty_folder
 from tests.store.samples import BOB, MIA, PNG, T0, load_files, make_run
 
 AUTHORS = st.sampled_from([MIA, BOB])
@@ -33,8 +31,7 @@ class StoreMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
-        self.url = create_database(Path(self.folder.name))
+        self.url = create_database(empty_folder())
         self.clock = VirtualClock(T0)
         self.runs: dict[str, Run] = {}
         self.files: dict[str, int] = {}
@@ -61,7 +58,6 @@ class StoreMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.wait_for(self.store.close())
         self.loop.close()
-        self.folder.cleanup()
 
     def pick(self, data: st.DataObject) -> Run:
         return self.runs[data.draw(st.sampled_from(sorted(self.runs)))]

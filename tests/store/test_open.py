@@ -41,7 +41,9 @@ async def test_folders_are_created_and_files_are_private(tmp_path: Path, clock: 
     await store.close()
 
 
-async def test_connections_close_one_after_the_other(created_url: str, tmp_path: Path, clock: VirtualClock) -> None:
+async def test_connections_close_one_after_the_other(
+    created_url: str, database_folder: Path, clock: VirtualClock
+) -> None:
     """SQLite writes its log into the file with the last one; of two that close together, neither is the last."""
     another_closes = threading.Barrier(2)
     together: list[object] = []
@@ -63,7 +65,7 @@ async def test_connections_close_one_after_the_other(created_url: str, tmp_path:
     finally:
         event.remove(Pool, "close", close)
     assert together == []
-    assert not {"replicord.db-wal", "replicord.db-shm"} & set(list_names(tmp_path))
+    assert not {"replicord.db-wal", "replicord.db-shm"} & set(list_names(database_folder))
 
 
 async def test_relative_path_starts_at_the_working_directory(

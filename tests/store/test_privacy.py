@@ -171,20 +171,22 @@ async def test_erasing_removes_the_id_from_canceled_runs(runs: Runs) -> None:
 
 
 @sqlite_only
-async def test_erased_content_is_overwritten_in_the_file(url: str, tmp_path: Path, clock: VirtualClock) -> None:
-    store = await Store.open(url, clock=clock)
+async def test_erased_content_is_overwritten_in_the_file(
+    created_url: str, database_folder: Path, clock: VirtualClock
+) -> None:
+    store = await Store.open(created_url, clock=clock)
     wish, face = "my very secret wish", b"my very own face" * 2_000
     run = make_run(prompt=wish, input={"prompt": wish})
     await store.runs.reserve(run, (replace(PNG, data=face),))
     await store.runs.mark_ended(run.id, state=RunState.FAILED, at=after(1))
     await store.runs.mark_delivered(run.id, at=after(1))
     await store.close()
-    assert wish.encode() in read_bytes(tmp_path / "replicord.db")
-    assert face[:16] in read_bytes(tmp_path / "replicord.db")
-    store = await Store.open(url, clock=clock)
+    assert wish.encode() in read_bytes(database_folder / "replicord.db")
+    assert face[:16] in read_bytes(database_folder / "replicord.db")
+    store = await Store.open(created_url, clock=clock)
     await store.runs.erase(MIA)
     await store.close()
-    left = read_bytes(tmp_path / "replicord.db")
+    left = read_bytes(database_folder / "replicord.db")
     assert wish.encode() not in left
     assert face[:16] not in left
     assert run.place.token.encode() not in left

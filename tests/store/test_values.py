@@ -2,9 +2,7 @@
 
 import asyncio
 import math
-import tempfile
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from bot.store.models import Run, RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
-from tests.store.databases import create_database
+from tests.store.databases import create_database, empty_folder
 from tests.store.samples import T0, after, load_files, make_run
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -41,8 +39,7 @@ def store_and_read(run: Run, files: list[Media]) -> tuple[Run | None, tuple[Medi
         finally:
             await store.close()
 
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(round_trip(create_database(Path(folder))))
+    return asyncio.run(round_trip(create_database(empty_folder())))
 
 
 @settings(max_examples=60, deadline=None)

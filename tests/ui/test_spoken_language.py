@@ -18,7 +18,7 @@ from bot.store.preferences import NO_PREFERENCES, Preferences
 from bot.store.store import Store
 from bot.ui.spoken_language import ChosenLanguages, speak_persons_language
 from tests.clock import VirtualClock
-from tests.store.databases import database_url
+from tests.store.databases import create_database
 from tests.store.samples import BOB, MIA, T0
 
 
@@ -28,8 +28,13 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Store]:
-    store = await Store.open(database_url(tmp_path), clock=clock, durable=False)
+def database(database_folder: Path) -> str:
+    return create_database(database_folder)
+
+
+@pytest.fixture
+async def store(database: str, clock: VirtualClock) -> AsyncIterator[Store]:
+    store = await Store.open(database, clock=clock, durable=False)
     yield store
     await store.close()
 

@@ -21,8 +21,8 @@ TEXT = {"id": "a", "status": "succeeded", "output": ["Füchse 🦊"], "input": {
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
-    return create_database(tmp_path)
+def database(database_folder: Path) -> str:
+    return create_database(database_folder)
 
 
 @pytest.fixture

@@ -163,8 +163,8 @@ def is_over(prediction: Prediction) -> bool:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> str:
-    return create_database(tmp_path)
+def database(database_folder: Path) -> str:
+    return create_database(database_folder)
 
 
 @pytest.fixture
