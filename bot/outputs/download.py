@@ -60,6 +60,43 @@ class DownloadedFile:
     source_name: str | None
 
 
+class Decompressor:
+    """Decompress a response body with bounded memory.
+
+    Supports ``gzip`` and ``deflate``, which file stores apply unasked. Raises FileCorrupt for any other encoding and
+    for invalid data.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        name = encoding.strip().lower()
+        if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise FileCorrupt(_CORRUPT)
+        self._is_identity = name in ("", "identity")
+        self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the decompressed data, in chunks of at most 64 KiB unless the encoding is the identity."""
+        if self._is_identity:
+            yield data
+            return
+        while data:
+            if self._inflater.eof:  # the next member of a gzip file begins
+                self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+            try:
+                chunk = self._inflater.decompress(data, _INFLATE_CHUNK_BYTES)
+            except zlib.error as error:
+                raise FileCorrupt(_CORRUPT) from error
+            yield chunk
+            data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+            if not chunk and not data:
+                return
+
+    @property
+    def complete(self) -> bool:
+        """Whether the compressed data ended where it should."""
+        return self._is_identity or self._inflater.eof
+
+
 class Downloader:
     """Download files without tokens or cookies.
 
@@ -142,8 +179,8 @@ class Downloader:
         declared_size = response.headers.get("content-length", "")
         if _SIZE.fullmatch(declared_size) and int(declared_size) > self._max_bytes:
             raise FileTooLarge
-        encoding = response.headers.get("content-encoding", "")
-        writer = _BodyWriter(path, self._quota, encoding=encoding, max_bytes=self._max_bytes)
+        decompressor = Decompressor(response.headers.get("content-encoding", ""))
+        file = SpoolFile(path, self._quota)
         pending: list[bytes] = []
         size = 0
         try:
@@ -152,75 +189,23 @@ class Downloader:
                 pending.append(chunk)
                 size += len(chunk)
                 if size >= _WRITE_BYTES:
-                    await asyncio.to_thread(writer.write, b"".join(pending))
+                    await asyncio.to_thread(self._write, file, decompressor, b"".join(pending))
                     pending, size = [], 0
                 if self._clock.monotonic() > deadline:
                     raise HostUnreachable(_("The file's host sent it too slowly."))
-            await asyncio.to_thread(writer.write, b"".join(pending))
-            await asyncio.to_thread(writer.commit)
+            await asyncio.to_thread(self._write, file, decompressor, b"".join(pending))
+            if not decompressor.complete:
+                raise HostUnreachable(_("The file's host didn't send all of it."))
+            await asyncio.to_thread(file.commit)
         finally:
-            await asyncio.to_thread(writer.close)
+            await asyncio.to_thread(file.close)
 
-
-class Decompressor:
-    """Decompress a response body with bounded memory.
-
-    Supports ``gzip`` and ``deflate``, which file stores apply unasked. Raises FileCorrupt for any other encoding and
-    for invalid data.
-    """
-
-    def __init__(self, encoding: str) -> None:
-        name = encoding.strip().lower()
-        if name not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise FileCorrupt(_CORRUPT)
-        self._is_identity = name in ("", "identity")
-        self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the decompressed data, in chunks of at most 64 KiB unless the encoding is the identity."""
-        if self._is_identity:
-            yield data
-            return
-        while data:
-            if self._inflater.eof:  # the next member of a gzip file begins
-                self._inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-            try:
-                chunk = self._inflater.decompress(data, _INFLATE_CHUNK_BYTES)
-            except zlib.error as error:
-                raise FileCorrupt(_CORRUPT) from error
-            yield chunk
-            data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-            if not chunk and not data:
-                return
-
-    @property
-    def complete(self) -> bool:
-        """Whether the compressed data ended where it should."""
-        return self._is_identity or self._inflater.eof
-
-
-class _BodyWriter:
-    """Write a body to the spool as it arrives, decompressed, up to ``max_bytes``. It blocks: call it in a thread."""
-
-    def __init__(self, path: Path, quota: DiskQuota, *, encoding: str, max_bytes: int) -> None:
-        self._decompressor = Decompressor(encoding)
-        self._max_bytes = max_bytes
-        self._file = SpoolFile(path, quota)
-
-    def write(self, data: bytes) -> None:
-        for piece in self._decompressor.feed(data):
-            self._file.write(piece)
-            if self._file.size > self._max_bytes:
+    def _write(self, file: SpoolFile, decompressor: Decompressor, data: bytes) -> None:
+        """Write a part of a body to disk, decompressed. It blocks: call it in a thread."""
+        for piece in decompressor.feed(data):
+            file.write(piece)
+            if file.size > self._max_bytes:
                 raise FileTooLarge
-
-    def commit(self) -> None:
-        """End the file. Raises HostUnreachable if the compressed data is not complete."""
-        if not self._decompressor.complete:
-            raise HostUnreachable(_("The file's host didn't send all of it."))
-        self._file.commit()
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def _save_data_uri(url: str, path: Path, quota: DiskQuota, max_bytes: int) -> None:

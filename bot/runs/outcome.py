@@ -1,7 +1,7 @@
 """How a run ends: its state, and why it failed, as a code with the details that are needed to put it into words.
 
 Nothing here is a sentence; ``bot.ui.render.strings`` words the codes. A message that a model or Replicate wrote is kept
-as one short line without URLs, tokens, paths or stack traces.
+as one short line without URLs, tokens, paths or stack traces, and without colours, controls or direction marks.
 """
 
 import json
@@ -30,12 +30,27 @@ from bot.backends.errors import (
     Unauthenticated,
 )
 from bot.backends.prediction import Prediction, Status
-from bot.runs.error_text import clean_error, own_words
+from bot.formatting import remove_terminal_sequences, single_line
+from bot.limits import ERROR_CHARS_READ
 from bot.store.models import Run, RunState
 
 _FIELDS: Final = 3
 # How close to the deadline an end must be to count as caused by it: clocks differ, and cancels take time.
 _DEADLINE_TOLERANCE: Final = timedelta(seconds=15)
+
+# What a model or Replicate wrote about an error: of any length, by strangers.
+_MESSAGE_CHARS: Final = 200
+_TRACEBACK: Final = "Traceback (most recent call last)"
+_PREFIX: Final = re.compile(
+    r"^(?:(?:async )?prediction failed:|generator iteration error:|[a-z_.]*(?:error|exception):)\s*", re.IGNORECASE
+)
+# Each is linear: nothing that can be long stands before something that may be missing.
+_SCHEME: Final = re.compile(r"\b[a-z][a-z0-9+.-]{0,40}:", re.IGNORECASE)
+_PRIVATE: Final = re.compile(
+    r"\bdata:\S+|\b(?:r8|hf|sk|whsec|ghp)_\S+|\bbearer \S+|(?<![\w.])/(?:[\w.@-]+/)+[\w.@-]*", re.IGNORECASE
+)
+# What stands in quotes is somebody's prompt, file name or value, not the model's own words.
+_QUOTED: Final = re.compile(r"(?<![\w'])'[^'\n]{1,1000}'(?!\w)|\"[^\"\n]{1,1000}\"|“[^”\n]{1,1000}”|`[^`\n]{1,1000}`")
 
 
 class FailureCode(StrEnum):
@@ -289,7 +304,7 @@ def reason_of_create_error(error: BackendError) -> FailureReason:
         if isinstance(error, kind):
             return FailureReason(code)
     if isinstance(error, ApiError):
-        return FailureReason(FailureCode.REFUSED, message=clean_error(error.detail or error.title))
+        return FailureReason(FailureCode.REFUSED, message=_clean_error(error.detail or error.title))
     return FailureReason(FailureCode.UNREACHABLE)
 
 
@@ -308,13 +323,13 @@ def _reason_of_invalid_input(error: InvalidInput) -> FailureReason:
         return FailureReason(FailureCode.INVALID_INPUT, fields=fields)
     if _VERSION_REFUSED.search(f"{error.title} {error.detail}"):
         return FailureReason(FailureCode.VERSION_NOT_FOUND)
-    message = clean_error(error.detail or error.title).removeprefix("- ")
+    message = _clean_error(error.detail or error.title).removeprefix("- ")
     return FailureReason(FailureCode.INVALID_INPUT, message=message)
 
 
 def _describe_field(field: InvalidField) -> str:
-    name = "" if field.field == "input" else clean_error(field.field.removeprefix("input."))
-    description = clean_error(field.description) or "cannot be used as it is"
+    name = "" if field.field == "input" else _clean_error(field.field.removeprefix("input."))
+    description = _clean_error(field.description) or "cannot be used as it is"
     if field.type == "required":
         return description.replace(" is required", " is missing")
     if not name or description.lower().startswith(name.lower()):
@@ -408,9 +423,49 @@ _MODEL_ERRORS: Final = (
 
 def reason_of_model_error(error: str | None) -> FailureReason:
     """Return why a model failed, from the error that it wrote."""
-    words = own_words(error or "")
+    words = _own_words(error or "")
     for pattern, code in _MODEL_ERRORS:
         if pattern.search(words):
             return FailureReason(code)
-    message = clean_error(error or "")
+    message = _clean_error(error or "")
     return FailureReason(FailureCode.MODEL, message=message) if message else FailureReason(FailureCode.NO_REASON)
+
+
+# Error texts: every step is linear
+
+
+def _clean_error(text: str) -> str:
+    """Return an error text as one short line: the last line of a traceback, without URLs, tokens and paths."""
+    text = _read_error(text)
+    while (shorter := _PREFIX.sub("", text)) != text:
+        text = shorter
+    if len(text) > _MESSAGE_CHARS:
+        text = text[:_MESSAGE_CHARS].rsplit(" ", 1)[0] + "…"
+    return text.rstrip(".")
+
+
+def _own_words(text: str) -> str:
+    """Return an error text without what it quotes, to look for its cause in."""
+    return _QUOTED.sub("…", _read_error(text))
+
+
+def _read_error(text: str) -> str:
+    """Return what an error text says, on one line: the last line of a traceback, without anything private."""
+    # Before and after: a sequence may take the first letter of a token, or stand in the middle of one.
+    text = remove_terminal_sequences(_PRIVATE.sub("…", _ends(text)))
+    if _TRACEBACK in text:
+        text = text.rstrip().rpartition("\n")[2]
+    return _PRIVATE.sub("…", " ".join(map(_hide_url, single_line(text).split())))
+
+
+def _ends(text: str) -> str:
+    """Return the beginning and the end of a text that is too long to be searched: the cause stands in one of them."""
+    half = ERROR_CHARS_READ // 2
+    return text if len(text) <= ERROR_CHARS_READ else f"{text[:half]} … {text[-half:]}"
+
+
+def _hide_url(word: str) -> str:
+    """Return a word without the URL in it: from a scheme with "//" somewhere behind it to the end."""
+    slashes = word.rfind("//", 0, -1)
+    scheme = _SCHEME.search(word, 0, slashes) if slashes > 0 else None
+    return word if scheme is None else f"{word[: scheme.start()]}…"
