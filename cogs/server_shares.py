@@ -7,7 +7,7 @@ from discord.ext import commands
 from bot.client import Replicord
 from bot.clock import Clock
 from bot.discord_codes import NOT_A_MEMBER
-from bot.store.shares import Shares
+from bot.store.creations import Shares
 from bot.ui.requests import REQUEST_ERRORS
 from cogs.presets.published import PublishedPresets
 

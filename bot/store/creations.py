@@ -1,15 +1,15 @@
-"""What a person saved and chose, beside their runs: counted, exported and erased.
+"""What a person saved and chose, beside their runs: shared with servers, counted, exported and erased.
 
 Runs hold copies of the characters they were given: pictures, and the description in their prompt. With the character,
 the pictures are deleted there as well, and from the runs of others all that they hold of it; from runs in progress when
 they are delivered. Files of a run are deleted together, as when they expire: its input refers to them by their order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, or_, select, union, update
 
 from bot.store import library
 from bot.store.database import Database
@@ -93,6 +93,48 @@ _CLEAR: Final = (
         forgotten_at=func.coalesce(runs.c.forgotten_at, bindparam("at", type_=Time)),
     )
 )  # fmt: skip
+
+_SHARED: Final = (character_shares, preset_shares)
+_SHARED_WITH: Final = union(
+    *(select(table.c.guild_id, table.c.left_at).where(table.c.guild_id != 0) for table in _SHARED)
+)
+_SET_LEFT: Final = tuple(
+    update(table).where(table.c.guild_id.in_(bindparam("guilds", expanding=True))).values(left_at=bindparam("at"))
+    for table in _SHARED
+)
+_DELETE_LEFT: Final = tuple(
+    delete(table).where(table.c.left_at <= bindparam("before", type_=Time)) for table in _SHARED
+)
+
+
+class Shares:
+    """What is shared with servers; the things themselves stay their owners'."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_guilds(self) -> Mapping[int, datetime | None]:
+        """Return server → when the bot was found to be removed from it, None where it was not."""
+
+        def job(connection: Connection) -> Mapping[int, datetime | None]:
+            return {row.guild_id: row.left_at for row in connection.execute(_SHARED_WITH)}
+
+        return await self._database.read(job)
+
+    async def mark_left(self, guild_ids: Collection[int], *, at: datetime | None) -> None:
+        """Store that the bot was removed from servers, or that it is back (None)."""
+
+        def job(connection: Connection) -> None:
+            for statement in _SET_LEFT:
+                connection.execute(statement, {"guilds": list(guild_ids), "at": at})
+
+        await self._database.write(job)
+
+
+def delete_left(connection: Connection, *, before: datetime) -> None:
+    """Delete what was shared with servers that the bot was removed from by then."""
+    for statement in _DELETE_LEFT:
+        connection.execute(statement, {"before": before})
 
 
 def count(connection: Connection, person: int) -> tuple[int, int]:

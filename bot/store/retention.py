@@ -19,10 +19,10 @@ from bot.money.budgets import day_of
 from bot.store import full_text, library
 from bot.store.budgets import forget_old_authors
 from bot.store.chain_runs import delete_lost_chains
+from bot.store.creations import delete_left
 from bot.store.database import Database
 from bot.store.quota import DAY
 from bot.store.refused_runs import delete_old_refused_runs
-from bot.store.shares import delete_left
 from bot.store.tables import (
     Day,
     Time,

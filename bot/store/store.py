@@ -16,6 +16,7 @@ from bot.store import migrations
 from bot.store.budgets import Budgets
 from bot.store.characters import Characters
 from bot.store.commands import Commands, KeyValue
+from bot.store.creations import Shares
 from bot.store.database import Database, DatabaseConnection
 from bot.store.errors import convert_error
 from bot.store.gallery import Gallery
@@ -34,7 +35,6 @@ from bot.store.runs import Runs
 from bot.store.saved_chains import SavedChains
 from bot.store.server_rules import Servers
 from bot.store.shared_limits import SharedLimits
-from bot.store.shares import Shares
 
 # Up to this size a start checks the whole database, in a fraction of a second. A million runs take 5 s to read, or 40 s
 # from a cold disk: those are left to ``find_damage``, while the bot runs.

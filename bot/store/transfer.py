@@ -13,19 +13,20 @@ from bot.store.errors import convert_error
 from bot.store.leases import keep_processes_out
 from bot.store.location import DatabaseLocation
 from bot.store.tables import (
+    ValidText,
     erased_runs,
     leases,
     library_entries,
     message_removals,
     metadata,
     processes,
-    replace_invalid,
 )
 
 # Not who works on the database at the moment.
 _TABLES: Final = tuple(table for table in metadata.sorted_tables if table not in (leases, processes))
 # The columns that PostgreSQL numbers by itself.
 _NUMBERED: Final = (erased_runs.c.number, library_entries.c.number, message_removals.c.number)
+_VALID_TEXT: Final = ValidText()  # what a text of either database is compared as
 _IN_BATCHES: Final = {"yield_per": 100}  # rows; those of files have megabytes
 
 
@@ -82,7 +83,10 @@ def _read(table: Table, connection: Connection) -> Iterator[tuple[Any, ...]]:
     if connection.dialect.name == "postgresql":
         query = select(table).order_by(*(key.collate("C") if key.type.python_type is str else key for key in keys))
     for row in connection.execute(query, execution_options=_IN_BATCHES):
-        yield tuple(replace_invalid(value) if isinstance(value, str) else value for value in row)
+        yield tuple(
+            _VALID_TEXT.process_bind_param(value, connection.dialect) if isinstance(value, str) else value
+            for value in row
+        )
 
 
 def _continue_numbers(target: Connection) -> None:

@@ -1,7 +1,6 @@
 """The tables as of the latest migration, by feature."""
 
-from bot.store.tables.chain import chain_runs, saved_chains
-from bot.store.tables.columns import Day, Json, Time, ValidText, insert_into, metadata, replace_invalid
+from bot.store.tables.columns import Day, Json, Time, ValidText, insert_into, metadata
 from bot.store.tables.command import commands, key_value, schemas
 from bot.store.tables.creation import (
     character_pictures,
@@ -12,6 +11,7 @@ from bot.store.tables.creation import (
     presets,
     refused_runs,
     run_characters,
+    saved_chains,
 )
 from bot.store.tables.library import (
     favourites,
@@ -24,6 +24,7 @@ from bot.store.tables.library import (
 from bot.store.tables.money import budget_sums, budgets, run_samples, usage_days
 from bot.store.tables.process import create_turns, lease_fences, leases, processes, rates
 from bot.store.tables.run import (
+    chain_runs,
     erased_runs,
     picture_checks,
     prediction_ends,
@@ -69,7 +70,6 @@ __all__ = [
     "processes",
     "rates",
     "refused_runs",
-    "replace_invalid",
     "reports",
     "result_reactions",
     "result_threads",

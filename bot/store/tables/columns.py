@@ -82,13 +82,8 @@ class ValidText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
-        """Return valid UTF-8."""
-        return None if value is None else replace_invalid(value)
-
-
-def replace_invalid(text: str) -> str:
-    """Return the text without what a database rejects: lone surrogates and NUL."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+        """Return the text as it is stored."""
+        return None if value is None else value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
 
 
 def insert_into(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":

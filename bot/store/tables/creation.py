@@ -118,3 +118,22 @@ refused_runs = Table(
 )
 Index("refused_runs_by_person", refused_runs.c.person_id, refused_runs.c.created_at)
 Index("refused_runs_by_time", refused_runs.c.created_at)
+
+# The chains that people saved. A name is theirs alone, but for those that editors offer to everybody.
+saved_chains = Table(
+    "saved_chains",
+    metadata,
+    Column("author_id", BigInteger, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("steps", Json, nullable=False),
+    Column("for_everybody", Boolean, nullable=False),
+    Column("created_at", Time, nullable=False),
+)
+_FOR_EVERYBODY = saved_chains.c.for_everybody
+Index(
+    "saved_chains_for_everybody",
+    saved_chains.c.name,
+    unique=True,
+    sqlite_where=_FOR_EVERYBODY,
+    postgresql_where=_FOR_EVERYBODY,
+)

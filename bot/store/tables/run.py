@@ -207,3 +207,18 @@ erased_runs = Table(
     Column("guild_id", BigInteger),
 )
 Index("erased_runs_by_author", erased_runs.c.author_id, erased_runs.c.created_at)
+
+# The chains that are under way: the run of the step that each is at. See ``bot.store.chain_runs``.
+chain_runs = Table(
+    "chain_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("author_id", BigInteger, nullable=False),
+    Column("name", ValidText, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("cancel_requested_at", Time),
+    Column("canceled_by_id", BigInteger),
+)
+Index("chain_runs_by_author", chain_runs.c.author_id)
