@@ -1,5 +1,6 @@
 """The buttons of a run: Cancel, Again, Edit, Details and Show the result."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -61,6 +62,7 @@ class RunButtons(commands.Cog):
         refused: RefusedRunKeeper,
         replies: ReplyRegistry,
         clock: Clock,
+        new_id: Callable[[], str],
     ) -> None:
         self._engine = engine
         self._runs = runs
@@ -70,6 +72,7 @@ class RunButtons(commands.Cog):
         self._access = access
         self._refused = refused
         self._replies = replies
+        self._new_id = new_id
         self._presses = DoublePresses(_DOUBLE_PRESS_SECONDS, clock)
 
     @commands.Cog.listener()
@@ -147,30 +150,30 @@ class RunButtons(commands.Cog):
         check_reuse(run, Reuse.INPUTS, user_id=interaction.user.id, first=first)
         await respond_with_card(interaction, details_card(run, is_author=interaction.user.id == run.author_id))
 
-    async def run_again(self, interaction: Interaction, run: Run, *, refused_id: str | None = None) -> Run | None:
+    async def run_again(self, interaction: Interaction, run: Run, *, run_id: str | None = None) -> Run | None:
         """Start a run again for the person of the interaction, as ``RunStarter.again``, or its whole chain.
 
-        ``refused_id``: it was refused before under this id. Raises NotStarted, or Refused if they may not.
+        ``run_id``: it was refused before under this id. Raises NotStarted, Refused if they may not, or AlreadyStarted.
         """
         user = interaction.user.id
         attempt = Attempt(
+            run_id=run_id or self._new_id(),
             command=run.command,
             target=run.target,
             again_run_id=run.id,
             visibility=run.visibility,
-            refused_id=refused_id,
             may_fix=run.chain is None,
         )
         if run.chain is None:
             check_repeatable(run, user_id=user)
         async with self._refused.guard(interaction, attempt):
             if run.chain is not None:
-                return await self._chain_starter.again(interaction, run, run.chain)
+                return await self._chain_starter.again(interaction, run, run.chain, run_id=attempt.run_id)
             await self._access.decide(interaction, command=run.command, target=parse_target(run.target))
             attempt.is_allowed = True
-            return await self._repeat(interaction, run)
+            return await self._repeat(interaction, run, run_id=attempt.run_id)
 
-    async def _repeat(self, interaction: Interaction, run: Run) -> Run | None:
+    async def _repeat(self, interaction: Interaction, run: Run, *, run_id: str) -> Run | None:
         target = parse_target(run.target)
         decision = await self._access.decide(interaction, command=run.command, target=target, run_input=run.input)
         files = await self._runs.list_files(run.id)
@@ -180,10 +183,12 @@ class RunButtons(commands.Cog):
             command = decision.command or await self._catalog.resolve_model(target)
             is_author = interaction.user.id == run.author_id
             values = restore_run(command.layout, run, files, is_author=is_author).values
-            return await self._starter.start(interaction, values, command=command, visibility=run.visibility)
+            return await self._starter.start(
+                interaction, values, command=command, visibility=run.visibility, run_id=run_id
+            )
         if missing:
             raise Refused(explain_missing_files(run))
-        return await self._starter.again(interaction, run, files, change_it=partial(self._edit, run=run))
+        return await self._starter.again(interaction, run, files, run_id=run_id, change_it=partial(self._edit, run=run))
 
     async def _edit(self, interaction: Interaction, run: Run) -> None:
         first = await self._chain_starter.find_first(run.chain) if run.chain is not None else None

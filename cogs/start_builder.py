@@ -3,10 +3,11 @@
 A run is started as a plan of one step; a chain as one of several, of which the first becomes a run.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import discord
 
@@ -26,6 +27,7 @@ from bot.options.visibility import take_visibility
 from bot.rules.decide import RunTerms
 from bot.runs import Run, RunState, is_served
 from bot.runs.engine import Engine
+from bot.runs.held_places import HeldPlace
 from bot.runs.pricing import Pricing
 from bot.store.models import RunChain, RunParent, StepPlan, repeat_run
 from bot.store.preferences import Preferences
@@ -41,6 +43,8 @@ from cogs.personal_inputs import PersonalInputs
 from cogs.reply_places import ReplyPlaces
 
 Interaction = discord.Interaction[Replicord]
+
+_ID_CHARS: Final = 12  # as many as other runs have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,20 @@ class StartBuilder:
         self._ask_above = ask_above
         self._clock = clock
         self._new_id = new_id
+
+    def hold_place(self, interaction: Interaction, run_id: str) -> AbstractContextManager[HeldPlace]:
+        """Hold a place for a run of the interaction's person; Refused or AlreadyStarted if it cannot start now."""
+        return self._engine.hold_place(run_id, interaction.user.id, interaction.guild_id)
+
+    def choose_run_id(self, interaction: Interaction) -> str:
+        """Return the id of the run that an interaction starts: that of a form is the same at each submission.
+
+        What Discord could not deliver it lets people submit once more, though the bot may have got it.
+        """
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return self._new_id()
+        form = dict(interaction.data or {}).get("custom_id")
+        return hashlib.sha256(f"{interaction.user.id} {form}".encode()).hexdigest()[:_ID_CHARS]
 
     async def read_inputs(
         self,
@@ -158,12 +176,15 @@ class StartBuilder:
 
         await send_modal(interaction, FormModal(form, title=title, submitted=submit))
 
-    async def start(self, interaction: Interaction, given: GivenInputs, plan: StartPlan) -> Run:
-        """Acknowledge the interaction, download the files and start the first step; raise UserError."""
+    async def start(self, interaction: Interaction, given: GivenInputs, plan: StartPlan, held: HeldPlace) -> Run:
+        """Acknowledge the interaction, download the files and start the first step; raise UserError.
+
+        ``held``, which was read, is for it. What that refuses is refused in private: the response is not public yet.
+        """
+        held.check(server_quota(plan.terms))
         response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
-        run_id, author_id = self._new_id(), interaction.user.id
+        author_id = interaction.user.id
         async with (
-            self._engine.hold_place(run_id, author_id, server=server_quota(plan.terms)),
             self._inputs.read(interaction.client, given.options, owner=author_id) as files,
             self._places.open(interaction, response) as place,
         ):
@@ -171,7 +192,7 @@ class StartBuilder:
             with use_language(place.language):  # the notes were made in the person's; they stand on the card
                 notes = tuple(map(retranslate, (*placement.notes, *files.notes)))
             run = Run(
-                id=run_id,
+                id=held.run_id,
                 command=step.command,
                 target=step.target,
                 author_id=author_id,
@@ -194,20 +215,20 @@ class StartBuilder:
             return await self._start(interaction, run, plan, files.media, thumbnail=files.thumbnail)
 
     async def start_again(
-        self, interaction: Interaction, run: Run, files: Sequence[StoredFile], plan: StartPlan
+        self, interaction: Interaction, run: Run, files: Sequence[StoredFile], plan: StartPlan, held: HeldPlace
     ) -> Run:
-        """Acknowledge the interaction and start a run that asks for the same as ``run``; raise UserError."""
-        run_id, author_id = self._new_id(), interaction.user.id
-        async with AsyncExitStack() as stack:
-            # A refusal is the first response: one that follows a public message would answer to a deleted one.
-            server = server_quota(plan.terms)
-            await stack.enter_async_context(self._engine.hold_place(run_id, author_id, server=server))
-            response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
-            place = await stack.enter_async_context(self._places.open(interaction, response))
+        """Acknowledge the interaction and start a run that asks for the same as ``run``; raise UserError.
+
+        ``held`` is as for ``start``.
+        """
+        held.check(server_quota(plan.terms))
+        author_id = interaction.user.id
+        response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
+        async with self._places.open(interaction, response) as place:
             step = plan.steps[0]
             repeated = repeat_run(
                 run,
-                id=run_id,
+                id=held.run_id,
                 author_id=author_id,
                 author_name=interaction.user.display_name,
                 place=place,

@@ -14,6 +14,7 @@ from bot.client import Replicord
 from bot.media.types import StoredFile
 from bot.options.parse import parse_options
 from bot.runs import Run, is_served, parse_target
+from bot.runs.held_places import HeldPlace
 from bot.store.models import RunParent, StepPlan
 from bot.store.runs import Runs
 from bot.visibility import Visibility, stricter_visibility
@@ -41,35 +42,46 @@ class RunStarter:
         command: Command,
         parent: RunParent | None = None,
         visibility: Visibility | None = None,
-        refused_id: str | None = None,
+        run_id: str | None = None,
         is_confirmed: bool = False,
     ) -> Run | None:
         """Acknowledge the interaction, download the files and start the run.
 
         ``values`` go by option name, or are a form's; attachments and images of a message are not downloaded yet.
         ``parent`` is the run whose output is used; the new run shows no more than that one does. Who sees it is what
-        the person chose in the options, else ``visibility``, else the command's default. ``refused_id``: it was refused
-        before under this id. Raises NotStarted if the run is refused, Refused if the person may not run the command;
-        nothing is billed then. Returns None if a question about its cost comes first.
+        the person chose in the options, else ``visibility``, else the command's default. ``run_id`` is the id that the
+        run gets, if this is not the first try to start it. Raises NotStarted if the run is refused, Refused if the
+        person may not run the command, AlreadyStarted if an earlier try has started it; nothing is billed then. Returns
+        None if a question about its cost comes first.
         """
         attempt = Attempt(
+            run_id=run_id or self._builder.choose_run_id(interaction),
             command=command.name,
             target=str(command.target),
             layout=command.layout,
             values=entered_values(values),
             parent=parent,
             visibility=visibility,
-            refused_id=refused_id,
         )
         async with self._builder.refused.guard(interaction, attempt):
-            return await self._start(interaction, attempt, values, command=command, is_confirmed=is_confirmed)
+            with self._builder.hold_place(interaction, attempt.run_id) as held:
+                return await self._start(interaction, attempt, values, held, command=command, is_confirmed=is_confirmed)
 
     async def _start(
-        self, interaction: Interaction, attempt: Attempt, values: Values, *, command: Command, is_confirmed: bool
+        self,
+        interaction: Interaction,
+        attempt: Attempt,
+        values: Values,
+        held: HeldPlace,
+        *,
+        command: Command,
+        is_confirmed: bool,
     ) -> Run | None:
-        _, preferences = await asyncio.gather(
+        # Read at once: the first response waits for it.
+        _, preferences, _ = await asyncio.gather(
             self._access.decide(interaction, command=command.name, target=command.target),  # before what is entered
             self._builder.personal.get_preferences(interaction.user.id),
+            held.read(),
         )
         attempt.is_allowed = True
         given = await self._builder.read_inputs(
@@ -81,13 +93,11 @@ class RunStarter:
         )
         step = replace(step, input=decision.input or {})
         parent, visibility = attempt.parent, given.chosen or attempt.visibility
-        start = partial(
-            self.start, command=command, parent=parent, visibility=visibility, refused_id=attempt.refused_id
-        )
+        start = partial(self.start, command=command, parent=parent, visibility=visibility)
         if not is_confirmed and await self._builder.asks_about_cost(
             interaction,
             [step],
-            run_it=partial(start, values=given.values, is_confirmed=True),
+            run_it=partial(start, values=given.values, run_id=attempt.run_id, is_confirmed=True),
             change_it=partial(self._builder.open_form, given=given, title=f"/{command.name}", start=start),
         ):
             return None
@@ -102,7 +112,7 @@ class RunStarter:
             visibility=stricter_visibility(visibility, decision.terms.visibility),
             parent=parent,
         )
-        return await self._builder.start(interaction, given, plan)
+        return await self._builder.start(interaction, given, plan, held)
 
     async def cost_to_confirm(self, values: Mapping[str, Any], *, command: Command, runs: int) -> int | None:
         """Return what so many runs will cost together if that has to be asked about first, None if not.
@@ -118,20 +128,37 @@ class RunStarter:
         run: Run,
         files: tuple[StoredFile, ...],
         *,
+        run_id: str,
         change_it: Answer,
         is_confirmed: bool = False,
     ) -> Run | None:
-        """Start a run with the same model, version and input for the user of the interaction; raise Refused.
+        """Start a run with the same model, version and input for the user of the interaction; raise UserError.
 
-        ``change_it`` opens the form of the run, if a question about its cost comes first and is answered like that;
-        then None is returned.
+        ``run_id`` is the id that it gets. ``change_it`` opens the form of the run, if a question about its cost comes
+        first and is answered like that; then None is returned.
         """
-        decision = await self._access.decide(
-            interaction,
-            command=run.command,
-            target=parse_target(run.target),
-            run_input=run.input,
-            outputs=run.expected,
+        with self._builder.hold_place(interaction, run_id) as held:
+            return await self._again(interaction, run, files, held, change_it=change_it, is_confirmed=is_confirmed)
+
+    async def _again(
+        self,
+        interaction: Interaction,
+        run: Run,
+        files: tuple[StoredFile, ...],
+        held: HeldPlace,
+        *,
+        change_it: Answer,
+        is_confirmed: bool,
+    ) -> Run | None:
+        decision, _ = await asyncio.gather(
+            self._access.decide(
+                interaction,
+                command=run.command,
+                target=parse_target(run.target),
+                run_input=run.input,
+                outputs=run.expected,
+            ),
+            held.read(),
         )
         step = StepPlan(
             command=run.command,
@@ -144,10 +171,12 @@ class RunStarter:
         if not is_confirmed and await self._builder.asks_about_cost(
             interaction,
             [step],
-            run_it=partial(self.again, run=run, files=files, change_it=change_it, is_confirmed=True),
+            run_it=partial(
+                self.again, run=run, files=files, run_id=held.run_id, change_it=change_it, is_confirmed=True
+            ),
             change_it=change_it,
         ):
             return None
         visibility = stricter_visibility(run.visibility, decision.terms.visibility)
         plan = StartPlan(steps=(step,), terms=decision.terms, visibility=visibility)
-        return await self._builder.start_again(interaction, run, files, plan)
+        return await self._builder.start_again(interaction, run, files, plan, held)

@@ -30,8 +30,8 @@ What keeps money safe:
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -52,6 +52,7 @@ from bot.outputs.materialize import Materializer
 from bot.runs.active_run import ActiveRun, WebhookReceived
 from bot.runs.cancels import CancelResult, Cancels
 from bot.runs.create_queue import CreateBudget, CreateQueue
+from bot.runs.held_places import HeldPlace, HeldPlaces
 from bot.runs.input_files import InputResolver, ThumbnailLoader
 from bot.runs.output_buffer import OutputBuffer
 from bot.runs.own_turns import OwnTurns
@@ -162,36 +163,17 @@ class Engine:
         self._active: dict[str, ActiveRun] = {}
         self._cancels = Cancels(runs, self._active, clock=clock, policy=policy)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._places: dict[int, list[str]] = {}  # of people: the runs that are about to start, in order
+        self._places = HeldPlaces(runs, policy)
         self._stopping = False
 
-    @asynccontextmanager
-    async def hold_place(
-        self, run_id: str, author_id: int, *, server: ServerQuota | None = None
-    ) -> AsyncIterator[None]:
-        """Hold a place for a run that is about to start, so that no file is read for one that may not.
+    def hold_place(self, run_id: str, author_id: int, guild_id: int | None = None) -> AbstractContextManager[HeldPlace]:
+        """Hold a place for a run that is about to start in a server, so that no file is read for one that may not.
 
-        ``server`` are the limits of the server that it is in, beside the bot's own. Refused if the bot is shutting
-        down; QuotaExceeded if its author may not start another run.
+        Refused if the bot is shutting down, AlreadyStarted if the same run is about to start already.
         """
         if self._stopping:
             raise Restarting
-        places = self._places.setdefault(author_id, [])
-        before = tuple(places)
-        places.append(run_id)
-        try:
-            await self._runs.check_quota(
-                author_id,
-                starting=before,
-                active_limit=self._policy.active_limit,
-                daily_limit=self._policy.per_day,
-                server=server,
-            )
-            yield
-        finally:
-            places.remove(run_id)
-            if not places:
-                self._places.pop(author_id, None)
+        return self._places.hold(run_id, author_id, guild_id)
 
     async def start(
         self,
@@ -209,7 +191,7 @@ class Engine:
         that are set, also for the author's ``roles``, and of ``limits``.
 
         Refused if the bot is shutting down, another process is taking over the server, its author may not start another
-        run, or it costs more than a budget has left.
+        run, or it costs more than a budget has left. AlreadyStarted if a run with its id was started before.
         """
         if self._stopping:
             raise Restarting

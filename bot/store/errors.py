@@ -6,7 +6,8 @@
     ├── ConfigError        the database cannot be opened as configured (raised by Store.open only)
     ├── StoreError         a transaction failed and was rolled back
     └── UserError
-        └── QuotaExceeded  the author has reached a limit on runs
+        ├── QuotaExceeded  the author has reached a limit on runs
+        └── AlreadyStarted the run was started before
 """
 
 from datetime import datetime
@@ -15,6 +16,7 @@ from enum import StrEnum
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 
 from bot.errors import ReplicordError, UserError
+from bot.language import _
 
 # A part of the message of SQLite, or of a connection that failed, and what to do about it.
 _EXPLANATIONS = (
@@ -85,6 +87,13 @@ class QuotaExceeded(UserError):
         self.used = used
         self.retry_at = retry_at
         self.in_server = in_server
+
+
+class AlreadyStarted(UserError):
+    """The run was started before: this was a second try to start the same one, and nothing is started by it."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This run was started already."))
 
 
 def explain_error(error: StatementError) -> str:

@@ -5,15 +5,28 @@ canceled or failed before anything left for Replicate costs nothing. Erased runs
 the day. A server's own limits count the runs in that server alone.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, CompoundSelect, Connection, Select, bindparam, func, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from bot.store.errors import QuotaExceeded, QuotaKind
-from bot.store.tables import erased_runs, runs
+from bot.store.tables import Time, erased_runs, runs
 
 DAY: Final = timedelta(days=1)
 
@@ -30,26 +43,14 @@ class ServerQuota:
     per_day: int | None = None
 
 
-_not_starting = runs.c.id.not_in(bindparam("starting", expanding=True))
-_COUNT_ACTIVE: Final = (
-    select(func.count())
-    .select_from(runs)
-    .where(
-        runs.c.author_id == bindparam("author_id"),
-        runs.c.ended_at.is_(None),
-        _not_starting,
-    )
-)
-
-_stored = select(runs.c.created_at).where(
-    runs.c.author_id == bindparam("author_id"),
-    runs.c.created_at > bindparam("since"),
-    or_(runs.c.sent_at.is_not(None), runs.c.ended_at.is_(None)),
-    _not_starting,
-)
+_BY_AUTHOR: Final = runs.c.author_id == bindparam("author_id")
+_SINCE: Final = bindparam("since", type_=Time)
+_ACTIVE: Final = runs.c.ended_at.is_(None)
+_COUNT_ACTIVE: Final = select(func.count()).select_from(runs).where(_BY_AUTHOR, _ACTIVE)
+_counts = or_(runs.c.sent_at.is_not(None), _ACTIVE)
+_stored = select(runs.c.created_at).where(_BY_AUTHOR, runs.c.created_at > _SINCE, _counts)
 _erased = select(erased_runs.c.created_at).where(
-    erased_runs.c.author_id == bindparam("author_id"),
-    erased_runs.c.created_at > bindparam("since"),
+    erased_runs.c.author_id == bindparam("author_id"), erased_runs.c.created_at > _SINCE
 )
 _LAST_DAY: Final = union_all(_stored, _erased).order_by("created_at")
 _HERE: Final = runs.c.guild_id == bindparam("guild_id")
@@ -58,27 +59,105 @@ _LAST_DAY_HERE: Final = union_all(
     _stored.where(_HERE), _erased.where(erased_runs.c.guild_id == bindparam("guild_id"))
 ).order_by("created_at")
 
+# All of it in one statement: each is a round trip, and people wait for this one.
+_OF_DAY, _OLDER, _THIS_RUN = "day", "older", "this"
+_not_starting = runs.c.id.not_in(bindparam("starting", expanding=True))
+_columns = (runs.c.guild_id, runs.c.created_at, _ACTIVE.label("is_active"))
+_USED: Final = union_all(
+    select(literal(_OF_DAY).label("kind"), *_columns).where(
+        _BY_AUTHOR, runs.c.created_at > _SINCE, _counts, _not_starting
+    ),
+    select(literal(_OLDER), *_columns).where(_BY_AUTHOR, _ACTIVE, runs.c.created_at <= _SINCE, _not_starting),
+    select(literal(_OF_DAY), erased_runs.c.guild_id, erased_runs.c.created_at, false()).where(
+        erased_runs.c.author_id == bindparam("author_id"), erased_runs.c.created_at > _SINCE
+    ),
+    select(literal(_THIS_RUN), *_columns).where(runs.c.id == bindparam("run_id")),
+).order_by("created_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Used:
+    """How many runs are active, and when those of the last 24 hours were created, the oldest first."""
+
+    active: int = 0
+    times: Sequence[datetime] = ()
+
+    def find_exceeded(
+        self, active_limit: int | None, daily_limit: int | None, *, at: datetime, starting: int, in_server: bool
+    ) -> QuotaExceeded | None:
+        if active_limit is not None and self.active + starting >= active_limit:
+            used = self.active + starting
+            return QuotaExceeded(QuotaKind.ACTIVE, limit=active_limit, used=used, in_server=in_server)
+        if daily_limit is not None and len(self.times) + starting >= daily_limit:
+            used = len(self.times) + starting
+            first = used - daily_limit  # once this one is a day old, there is room again
+            retry_at = (self.times[first] if first < len(self.times) else at) + DAY if daily_limit else None
+            return QuotaExceeded(QuotaKind.DAILY, limit=daily_limit, used=used, retry_at=retry_at, in_server=in_server)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedQuota:
+    """What counts against a person's limits ``at`` a time, everywhere and in one server, without runs about to start.
+
+    ``is_started``: the run that this was read for is stored already.
+    """
+
+    at: datetime
+    everywhere: _Used
+    here: _Used
+    is_started: bool
+
+    def find_exceeded(
+        self, *, starting: int, active_limit: int | None, daily_limit: int | None, server: ServerQuota | None
+    ) -> QuotaExceeded | None:
+        """Return the limit that one more run would exceed, beside so many that are about to start; None is no limit."""
+        found = self.everywhere.find_exceeded(active_limit, daily_limit, at=self.at, starting=starting, in_server=False)
+        if found is not None or server is None:
+            return found
+        return self.here.find_exceeded(server.at_once, server.per_day, at=self.at, starting=starting, in_server=True)
+
+
+def read_used(
+    connection: Connection,
+    author_id: int,
+    guild_id: int | None,
+    *,
+    run_id: str,
+    at: datetime,
+    starting: Collection[str] = (),
+) -> UsedQuota:
+    """Return what counts against a person's limits, for a run that they want to start.
+
+    ``starting`` are ids of the same person's runs that are left out, whether they are stored yet or not.
+    """
+    values = {"author_id": author_id, "since": at - DAY, "starting": list(starting), "run_id": run_id}
+    rows = connection.execute(_USED, values).all()
+    counted = [row for row in rows if row.kind != _THIS_RUN]
+    return UsedQuota(
+        at=at,
+        everywhere=_sum_up(counted),
+        here=_sum_up([row for row in counted if row.guild_id == guild_id]),
+        is_started=len(counted) < len(rows),
+    )
+
 
 def check_quota(
     connection: Connection,
     author_id: int,
     *,
     at: datetime,
-    starting: Collection[str] = (),
     active_limit: int | None,
     daily_limit: int | None,
     server: ServerQuota | None = None,
 ) -> QuotaExceeded | None:
     """Return the limit that a run created ``at`` would exceed, or None if it may be added; None is no limit.
 
-    ``starting`` are ids of the same person's runs, which count whether they are stored yet or not; in a server, too,
-    though some of them may start elsewhere: they are at most a few, for a moment.
-
     The error is returned, not raised: an exception would roll back every job that shares the transaction.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK_AUTHOR, {"author_id": author_id})
-    values = {"author_id": author_id, "since": at - DAY, "starting": list(starting)}
+    values: dict[str, Any] = {"author_id": author_id, "since": at - DAY}
     exceeded = _check(connection, values, active_limit, daily_limit, active=_COUNT_ACTIVE, last_day=_LAST_DAY)
     if exceeded is not None or server is None:
         return exceeded
@@ -101,26 +180,30 @@ def _check(
     active: Select[Any],
     last_day: CompoundSelect[Any],
 ) -> QuotaExceeded | None:
-    in_server = "guild_id" in values
-    starting = len(values["starting"])
+    """Return the limit that is exceeded; what has no limit is not read."""
+    at, in_server = values["since"] + DAY, "guild_id" in values
     if active_limit is not None:
-        used = connection.execute(active, values).scalar_one() + starting
-        if used >= active_limit:
-            return QuotaExceeded(QuotaKind.ACTIVE, limit=active_limit, used=used, in_server=in_server)
-    if daily_limit is not None:
-        times = connection.execute(last_day, values).scalars().all()
-        used = len(times) + starting
-        if used >= daily_limit:
-            first = used - daily_limit  # once this one is a day old, there is room again
-            now = values["since"] + DAY
-            retry_at = (times[first] if first < len(times) else now) + DAY if daily_limit else None
-            return QuotaExceeded(QuotaKind.DAILY, limit=daily_limit, used=used, retry_at=retry_at, in_server=in_server)
-    return None
+        used = _Used(active=connection.execute(active, values).scalar_one())
+        exceeded = used.find_exceeded(active_limit, None, at=at, starting=0, in_server=in_server)
+        if exceeded is not None:
+            return exceeded
+    if daily_limit is None:
+        return None
+    used = _Used(times=connection.execute(last_day, values).scalars().all())
+    return used.find_exceeded(None, daily_limit, at=at, starting=0, in_server=in_server)
+
+
+def _sum_up(rows: Iterable[Row[Any]]) -> _Used:
+    rows = list(rows)
+    return _Used(
+        active=sum(bool(row.is_active) for row in rows),
+        times=[row.created_at for row in rows if row.kind == _OF_DAY],
+    )
 
 
 def count_runs(connection: Connection, author_id: int, guild_id: int | None, *, at: datetime) -> tuple[int, int]:
     """Return how many runs of a person count at once and in 24 hours, in one server or, for None, everywhere."""
-    values: dict[str, Any] = {"author_id": author_id, "since": at - DAY, "starting": []}
+    values: dict[str, Any] = {"author_id": author_id, "since": at - DAY}
     active, last_day = _COUNT_ACTIVE, _LAST_DAY
     if guild_id is not None:
         active, last_day, values["guild_id"] = _COUNT_ACTIVE_HERE, _LAST_DAY_HERE, guild_id

@@ -49,6 +49,7 @@ class EnteredFile:
 class RefusedRun:
     """A run that was refused: of a command and model, or of the first step of a ``chain``, by its name.
 
+    ``id`` is that of the run which it becomes, so that it becomes one, whoever tries how often.
     ``entered`` are values by the model's keys as they were typed, in which ``file:<n>`` is one of ``files``; ``text``
     is what of ``advanced`` names no input. ``remarks`` say what is wrong, by the key of an input, ``advanced`` or "".
     One of *Again* has all that of the run ``again_run_id``, and enters nothing. ``parent`` and ``visibility`` are those
@@ -108,7 +109,7 @@ class RefusedRuns:
         return frozenset(rows)
 
     async def delete(self, refused_id: str) -> bool:
-        """Delete a refused run; False if somebody else has, so that one of two starts it."""
+        """Delete a refused run; False if somebody else has."""
         return await self._database.write(
             lambda connection: connection.execute(_DELETE, {"refused_id": refused_id}).rowcount == 1
         )

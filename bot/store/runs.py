@@ -17,7 +17,7 @@ from bot.store.database import Database
 from bot.store.models import Place, Run, RunOutput, RunState
 from bot.store.privacy import Erasure, StoredCounts
 from bot.store.queries import RunPage
-from bot.store.quota import ServerQuota
+from bot.store.quota import ServerQuota, UsedQuota
 from bot.store.retention import ExpiredCounts
 
 
@@ -57,6 +57,7 @@ class Runs:
 
         QuotaExceeded when its author has too many active runs, or runs today; BudgetExceeded when it costs more than a
         budget has left: one of those that are set, also for the author's ``roles``, or one of ``limits``.
+        AlreadyStarted when there is a run with its id.
         With the first step of a chain, the chain is stored in the same transaction.
         """
         exceeded = await self._database.write(
@@ -74,33 +75,20 @@ class Runs:
         if exceeded is not None:
             raise exceeded
 
-    async def check_quota(
-        self,
-        author_id: int,
-        *,
-        starting: Collection[str] = (),
-        active_limit: int | None = None,
-        daily_limit: int | None = None,
-        server: ServerQuota | None = None,
-    ) -> None:
-        """Raise QuotaExceeded if a person may not start another run; ``starting`` are theirs, reserved or not yet.
+    async def read_used(
+        self, author_id: int, guild_id: int | None, *, run_id: str, starting: Collection[str] = ()
+    ) -> UsedQuota:
+        """Return what counts against a person's limits, for a run ``run_id`` that is about to be reserved in a server.
 
-        It spares work for a run that ``reserve`` would refuse, and holds nothing.
+        ``starting`` are runs of theirs that are left out, reserved or not yet. It spares work for a run that
+        ``reserve`` would refuse, and holds nothing.
         """
         now = self._clock.now()
-        exceeded = await self._database.read(
-            lambda connection: quota.check_quota(
-                connection,
-                author_id,
-                at=now,
-                starting=starting,
-                active_limit=active_limit,
-                daily_limit=daily_limit,
-                server=server,
+        return await self._database.read(
+            lambda connection: quota.read_used(
+                connection, author_id, guild_id, run_id=run_id, at=now, starting=starting
             )
         )
-        if exceeded is not None:
-            raise exceeded
 
     async def count_used(self, author_id: int, guild_id: int | None) -> tuple[int, int]:
         """Return how many of a person's runs count against limits, at once and in 24 hours.

@@ -34,7 +34,7 @@ from bot.money.cost import RunSample
 from bot.store import gallery, library
 from bot.store.budgets import capture_cost, forget_author, keep_sample, reserve_cost
 from bot.store.creations import forget_deleted_uses
-from bot.store.errors import LeaseLost, QuotaExceeded
+from bot.store.errors import AlreadyStarted, LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunOutput, RunState
 from bot.store.notifications import Message, notify
 from bot.store.queries import run_to_row
@@ -55,6 +55,7 @@ from bot.store.tables import (
 )
 
 _THIS_RUN: Final = runs.c.id == bindparam("run_id")
+_IS_STORED: Final = select(exists().where(_THIS_RUN))
 _ACTIVE: Final = runs.c.ended_at.is_(None)
 _RESERVED: Final = runs.c.state == RunState.RESERVED.value
 
@@ -162,7 +163,8 @@ def reserve_run(
     """Insert the run and its files, and reserve what it will cost; LeaseLost if its lease is another's.
 
     Return the quota or the budget that it would exceed instead. ``limits`` are budgets beside the stored ones; those of
-    the author's ``roles`` are among the stored ones.
+    the author's ``roles`` are among the stored ones. AlreadyStarted if a run with its id was stored before: of two
+    tries to start the same run, one does.
     """
     if run.fence is not None and connection.execute(_LOCK_LEASE, {"fence": run.fence}).first() is None:
         raise LeaseLost
@@ -175,18 +177,25 @@ def reserve_run(
         server=server,
     )
     if exceeded is not None:
+        _check_not_stored(connection, run.id)
         return exceeded
     spender = Spender(guild_id=run.place.guild_id, author_id=run.author_id, command=run.command, roles=roles)
     reserved = reserve_cost(connection, run, spender, limits)
     if isinstance(reserved, BudgetExceeded):
+        _check_not_stored(connection, run.id)
         return reserved
     insert_run(connection, reserved, files)
     return None
 
 
 def insert_run(connection: Connection, run: Run, files: Sequence[InputFile]) -> None:
-    """Insert the run and its files, whatever the limits of its author are; with the first step of a chain, its row."""
-    connection.execute(insert(runs), run_to_row(run))
+    """Insert the run and its files, whatever the limits of its author are; with the first step of a chain, its row.
+
+    AlreadyStarted if a run with its id was inserted before.
+    """
+    statement = insert_into(connection, runs).on_conflict_do_nothing(index_elements=["id"])
+    if connection.execute(statement, run_to_row(run)).rowcount != 1:
+        raise AlreadyStarted
     if run.chain is not None and run.id == run.chain.id:
         chain = {"id": run.id, "author_id": run.author_id, "name": run.chain.name, "number": run.chain.number}
         connection.execute(insert(chain_runs), {**chain, "run_id": run.id, "created_at": run.created_at})
@@ -198,6 +207,17 @@ def insert_run(connection: Connection, run: Run, files: Sequence[InputFile]) -> 
         connection.execute(insert(run_characters), rows)
     for number, file in enumerate(files):  # one by one: each is in memory while it is inserted
         _insert_file(connection, run.id, number, file)
+
+
+def is_stored(connection: Connection, run_id: str) -> bool:
+    """Return whether there is a run with this id."""
+    return bool(connection.execute(_IS_STORED, {"run_id": run_id}).scalar_one())
+
+
+def _check_not_stored(connection: Connection, run_id: str) -> None:
+    """Raise AlreadyStarted if the run is what exceeds its author's limit: it was started before."""
+    if is_stored(connection, run_id):
+        raise AlreadyStarted
 
 
 def _insert_file(connection: Connection, run_id: str, number: int, file: InputFile) -> None:

@@ -117,6 +117,7 @@ def _run_cogs(core: Core, starts: StartParts) -> Iterator[commands.Cog]:
         refused=starts.refused,
         replies=core.replies,
         clock=core.clock,
+        new_id=new_id,
     )
     yield buttons
     yield FixIt(

@@ -46,7 +46,6 @@ class StartParts:
             runs=store.runs,
             files=KeptFiles(core.spool_folder / ".refused", clock=core.clock),
             clock=core.clock,
-            new_id=new_id,
         )
         builder = StartBuilder(
             core.engine,

@@ -1,5 +1,6 @@
 """Find a chain by its name, and start it: the options of its first step, rights for every step."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +14,7 @@ from bot.errors import Refused
 from bot.media.types import find_references
 from bot.rules.decide import RunTerms
 from bot.runs import Run, parse_target
+from bot.runs.held_places import HeldPlace
 from bot.store.models import RunChain, StepPlan
 from bot.store.runs import Runs
 from bot.store.saved_chains import SavedChains, SavedStep
@@ -75,68 +77,91 @@ class ChainStarter:
         *,
         chain: Chain,
         visibility: Visibility | None = None,
-        refused_id: str | None = None,
+        run_id: str | None = None,
         is_confirmed: bool = False,
     ) -> Run | None:
         """Acknowledge the interaction, download the files and start the first step.
 
-        ``values``, ``visibility`` and ``refused_id`` are as for a run. Raises NotStarted if the chain cannot start,
-        Refused if the person may not run one of its steps; nothing is billed then. Returns None if a question about
-        what all of its steps cost comes first.
+        ``values``, ``visibility`` and ``run_id`` are as for a run. Raises NotStarted if the chain cannot start, Refused
+        if the person may not run one of its steps, AlreadyStarted if an earlier try has started it; nothing is billed
+        then. Returns None if a question about what all of its steps cost comes first.
         """
         first = chain.steps[0].command
         attempt = Attempt(
+            run_id=run_id or self._builder.choose_run_id(interaction),
             command=first.name,
             target=str(first.target),
             layout=chain.layout,
             values=entered_values(values),
             chain=chain.name,
             visibility=visibility,
-            refused_id=refused_id,
         )
         async with self._builder.refused.guard(interaction, attempt):
-            return await self._start(interaction, attempt, values, chain=chain, is_confirmed=is_confirmed)
+            with self._builder.hold_place(interaction, attempt.run_id) as held:
+                return await self._start(interaction, attempt, values, held, chain=chain, is_confirmed=is_confirmed)
 
     async def _start(
-        self, interaction: Interaction, attempt: Attempt, values: Values, *, chain: Chain, is_confirmed: bool
+        self,
+        interaction: Interaction,
+        attempt: Attempt,
+        values: Values,
+        held: HeldPlace,
+        *,
+        chain: Chain,
+        is_confirmed: bool,
     ) -> Run | None:
-        await self.check(interaction, chain)
+        # Read at once: the first response waits for it.
+        _, preferences, _ = await asyncio.gather(
+            self.check(interaction, chain),
+            self._builder.personal.get_preferences(interaction.user.id),
+            held.read(),
+        )
         attempt.is_allowed = True
-        preferences = await self._builder.personal.get_preferences(interaction.user.id)
         given = await self._builder.read_inputs(
             interaction, attempt, values, layout=chain.layout, preferences=preferences
         )
         steps, terms, least = await self._decide(interaction, chain.command, plan_steps(chain, given.options))
         chosen = given.chosen or attempt.visibility
-        start = partial(self.start, chain=chain, visibility=chosen, refused_id=attempt.refused_id)
+        start = partial(self.start, chain=chain, visibility=chosen)
         if not is_confirmed and await self._builder.asks_about_cost(
             interaction,
             steps,
-            run_it=partial(start, values=attempt.values, is_confirmed=True),
+            run_it=partial(start, values=attempt.values, run_id=attempt.run_id, is_confirmed=True),
             change_it=partial(self._builder.open_form, given=given, title=chain.title, start=start),
         ):
             return None
         default = stricter_visibility(*(step.command.visibility for step in chain.steps))
         visibility = stricter_visibility(chosen or default_visibility(default, preferences), least)
         plan = StartPlan(steps=steps, terms=terms, visibility=visibility, chain=chain.title)
-        return await self._builder.start(interaction, given, plan)
+        return await self._builder.start(interaction, given, plan, held)
 
     async def again(
-        self, interaction: Interaction, run: Run, chain: RunChain, *, is_confirmed: bool = False
+        self, interaction: Interaction, run: Run, chain: RunChain, *, run_id: str, is_confirmed: bool = False
     ) -> Run | None:
-        """Start the whole chain of a run again, from its first step, for the user of the interaction; raise Refused."""
+        """Start the whole chain of a run again, from its first step, for the user of the interaction; raise UserError.
+
+        ``run_id`` is the id that its first run gets.
+        """
+        with self._builder.hold_place(interaction, run_id) as held:
+            return await self._again(interaction, run, chain, held, is_confirmed=is_confirmed)
+
+    async def _again(
+        self, interaction: Interaction, run: Run, chain: RunChain, held: HeldPlace, *, is_confirmed: bool
+    ) -> Run | None:
         first = await self.find_first(chain)
         check_repeatable(run, user_id=interaction.user.id, first=first)
-        steps, terms, least = await self._decide(interaction, chain.command, chain.steps)
+        (steps, terms, least), _ = await asyncio.gather(
+            self._decide(interaction, chain.command, chain.steps), held.read()
+        )
         files = await self._runs.list_files(first.id)
         if any(number >= len(files) for number in find_references(first.input)):
             raise Refused(explain_missing_files())
-        run_it = partial(self.again, run=run, chain=chain, is_confirmed=True)
+        run_it = partial(self.again, run=run, chain=chain, run_id=held.run_id, is_confirmed=True)
         if not is_confirmed and await self._builder.asks_about_cost(interaction, steps, run_it=run_it):
             return None
         visibility = stricter_visibility(run.visibility, least)
         plan = StartPlan(steps=steps, terms=terms, visibility=visibility, chain=chain.name)
-        return await self._builder.start_again(interaction, first, files, plan)
+        return await self._builder.start_again(interaction, first, files, plan, held)
 
     async def find_first(self, chain: RunChain) -> Run:
         """Return the run of the first step; Refused once its data is deleted."""

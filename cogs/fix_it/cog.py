@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import discord
+import structlog
 from discord.ext import commands
 
 from bot.catalog.catalog import Catalog, Command
@@ -15,6 +16,7 @@ from bot.limits import MODAL_COMPONENTS
 from bot.options.form import build_form
 from bot.options.layout import OptionLayout
 from bot.runs import Run, parse_target
+from bot.store.errors import AlreadyStarted
 from bot.store.refused_runs import RefusedRun
 from bot.store.runs import Runs
 from bot.ui.components import RefusedRunAction, RefusedRunButton
@@ -34,6 +36,8 @@ from cogs.run_buttons import RunButtons
 from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class FixIt(commands.Cog):
         self._chains = chains
         self._chain_starter = chain_starter
         self._run_buttons = run_buttons
+        self._starting: set[str] = set()  # refused runs
 
     @commands.Cog.listener()
     async def on_refused_run_button(self, interaction: Interaction, action: RefusedRunAction, refused_id: str) -> None:
@@ -116,21 +121,11 @@ class FixIt(commands.Cog):
         return FormModal(form, title=words.form_title(startable.title), submitted=submitted, note=note)
 
     async def _try_again(self, interaction: Interaction, refused: RefusedRun) -> None:
-        """Start the run as it is. It is taken first, so that a second press does not start it, too."""
+        """Start the run as it is."""
 
         async def start() -> Run | None:
             prepared = await self._prepare(interaction, refused)
-            await self._refused.claim(refused)
-            try:
-                run = await prepared()
-            except NotStarted:
-                raise
-            except Exception:
-                await self._refused.put_back(refused)
-                raise
-            if run is None:
-                await self._refused.put_back(refused)
-            return run
+            return await prepared()
 
         await defer(interaction)
         await self._check_picture(refused)
@@ -140,7 +135,7 @@ class FixIt(commands.Cog):
         """Return what starts the run as it was entered; raise NotStarted if a file of it is lost."""
         if refused.again_run_id is not None:
             run = await self._get_run(refused.again_run_id)
-            return partial(self._run_buttons.run_again, interaction, run, refused_id=refused.id)
+            return partial(self._run_buttons.run_again, interaction, run, run_id=refused.id)
         if refused.chain is not None:
             startable = await self._find_chain(refused, refused.chain)
         else:
@@ -158,15 +153,25 @@ class FixIt(commands.Cog):
     async def _run(
         self, interaction: Interaction, refused: RefusedRun, start: Callable[[], Awaitable[Run | None]]
     ) -> None:
-        """Start the run, and let the private answer say so, or why it is refused again."""
+        """Start the run, and let the private answer say so, or why it is refused again.
+
+        A press while it is being started does nothing. One that comes later, to another process, or with a form that
+        was open all the time, finds it started: the run has the id of the refusal.
+        """
+        if refused.id in self._starting:
+            return
+        self._starting.add(refused.id)
         try:
-            run = await start()
+            if await start() is None:  # a question about its cost has taken the place of the answer
+                await delete_response(interaction)
+                return
         except NotStarted as error:
             await edit_response(interaction, view=not_started_card(explain_error(interaction, error), error))
             return
-        if run is None:  # a question about its cost has taken the place of the answer
-            await delete_response(interaction)
-            return
+        except AlreadyStarted:
+            log.info("refused_run_started_before", refused=refused.id)
+        finally:
+            self._starting.discard(refused.id)
         await self._refused.forget(refused)
         with suppress(*REQUEST_ERRORS):
             await edit_response(interaction, view=sentence_card(words.started(), tone=Tone.SUCCESS))
@@ -191,13 +196,13 @@ class FixIt(commands.Cog):
             command=command,
             parent=refused.parent,
             visibility=refused.visibility,
-            refused_id=refused.id,
+            run_id=refused.id,
         )
         return _Startable(f"/{command.name}", command.layout, start)
 
     async def _find_chain(self, refused: RefusedRun, name: str) -> _Startable:
         chain = await self._chains.find(refused.person_id, name)
-        start = partial(self._chain_starter.start, chain=chain, visibility=refused.visibility, refused_id=refused.id)
+        start = partial(self._chain_starter.start, chain=chain, visibility=refused.visibility, run_id=refused.id)
         return _Startable(chain.title, chain.layout, start)
 
     async def _get_run(self, run_id: str) -> Run:

@@ -7,7 +7,7 @@ and so is everything while the database does not answer. Files are on disk (``ke
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -27,7 +27,7 @@ from bot.options.form import FilledForm, restore_values
 from bot.options.layout import OptionLayout
 from bot.runs.engine import Restarting
 from bot.secrets import contains_secret, is_secret_name
-from bot.store.errors import QuotaExceeded, StoreError
+from bot.store.errors import AlreadyStarted, QuotaExceeded, StoreError
 from bot.store.models import RunParent
 from bot.store.refused_runs import EnteredFile, RefusedRun, RefusedRuns
 from bot.store.runs import Runs
@@ -55,11 +55,12 @@ log = structlog.get_logger(__name__)
 class Attempt:
     """A run that somebody wants to start: all that is needed to start it again.
 
-    ``refused_id`` is that of its last refusal, if there was one. ``values`` are replaced as more is known of them;
-    those of *Again* are the run's, ``again_run_id``. ``is_allowed``: the person may run the command. ``may_fix``: they
-    may see and change what it is given.
+    ``run_id`` stays the same however often that is tried, so that it is started once. ``values`` are replaced as more
+    is known of them; those of *Again* are the run's, ``again_run_id``. ``is_allowed``: the person may run the command.
+    ``may_fix``: they may see and change what it is given.
     """
 
+    run_id: str
     command: str
     target: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +69,6 @@ class Attempt:
     again_run_id: str | None = None
     parent: RunParent | None = None
     visibility: Visibility | None = None
-    refused_id: str | None = None
     is_allowed: bool = False
     may_fix: bool = True
 
@@ -106,25 +106,21 @@ class RestoredValues:
 
 @dataclass(slots=True)
 class _HeldRun:
-    """A refused run in memory. ``is_stored``: its row says whether somebody has claimed it, else ``is_claimed``."""
+    """A refused run in memory. ``is_stored``: it is over when its row is gone."""
 
     refused: RefusedRun
     secrets: Mapping[str, Any]
     is_stored: bool = False
-    is_claimed: bool = False
 
 
 class RefusedRunKeeper:
-    """Keeps refused runs, and finds them again. ``new_id`` returns an id for one."""
+    """Keeps refused runs, and finds them again."""
 
-    def __init__(
-        self, *, rows: RefusedRuns, runs: Runs, files: KeptFiles, clock: Clock, new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, *, rows: RefusedRuns, runs: Runs, files: KeptFiles, clock: Clock) -> None:
         self._rows = rows
         self._runs = runs
         self._files = files
         self._clock = clock
-        self._new_id = new_id
         self._held: OrderedDict[str, _HeldRun] = OrderedDict()
         self._missed: frozenset[str] = frozenset()  # those of them whose rows were gone a minute ago
 
@@ -145,11 +141,12 @@ class RefusedRunKeeper:
     async def guard(self, interaction: discord.Interaction[Any], attempt: Attempt) -> AsyncIterator[None]:
         """Keep what was entered if the run is refused in the block; raise NotStarted then.
 
-        What no change of the inputs helps against is raised with the prompt, so that it can be used elsewhere.
+        What no change of the inputs helps against is raised with the prompt, so that it can be used elsewhere. That it
+        was started before is no refusal.
         """
         try:
             yield
-        except NotStarted:
+        except (NotStarted, AlreadyStarted):
             raise
         except (UserError, StoreError) as error:
             is_passing = isinstance(error, _PASSING)
@@ -158,7 +155,7 @@ class RefusedRunKeeper:
                     raise
                 raise Refused(words.with_prompt(explain_error(interaction, error), attempt.prompt)) from error
             action = RefusedRunAction.TRY_AGAIN if is_passing else RefusedRunAction.FIX
-            refused_id = await self._keep(interaction, attempt, error)
+            refused_id = await self._keep_attempt(interaction, attempt, error)
             raise NotStarted(error, RefusedRunButton(action, refused_id)) from error
 
     async def find(self, refused_id: str, person_id: int) -> RefusedRun:
@@ -175,8 +172,7 @@ class RefusedRunKeeper:
             refused = held.refused
         if refused is not None and held is not None and held.refused.created_at == refused.created_at:
             refused = held.refused  # with what is in no row
-        is_claimed = held is not None and held.is_claimed
-        if refused is None or is_claimed or refused.created_at <= now - REFUSED_RUN_KEPT:
+        if refused is None or refused.created_at <= now - REFUSED_RUN_KEPT:
             raise Refused(words.expired())
         if refused.person_id != person_id:
             raise Refused(words.not_yours())
@@ -197,26 +193,19 @@ class RefusedRunKeeper:
         remarks = {**refused.remarks, **{key: remark for key, remark in lost.items() if key not in refused.remarks}}
         return RestoredValues(restore_values(layout, entered, files), remarks, lost)
 
-    async def claim(self, refused: RefusedRun) -> None:
-        """Take a refused run, so that it is started once; raise Refused if it was taken already."""
-        held = self._held.get(refused.id)
-        if held is not None and held.is_claimed:
-            raise Refused(words.expired())
-        if held is not None:
-            held.is_claimed = True
+    async def keep(self, refused: RefusedRun, secrets: Mapping[str, Any], *, to_disk: bool = True) -> None:
+        """Keep a refused run in memory and, but for its ``secrets``, in its row."""
+        held = self._held[refused.id] = _HeldRun(refused, secrets)
+        self._held.move_to_end(refused.id)
+        while len(self._held) > REFUSED_RUNS_HELD:
+            self._held.popitem(last=False)
+        if not to_disk:
+            return
         try:
-            is_deleted = await self._rows.delete(refused.id)
-        except StoreError:
-            if held is not None:
-                held.is_claimed = False
-            raise
-        if not is_deleted and (held is None or held.is_stored):
-            raise Refused(words.expired())
-
-    async def put_back(self, refused: RefusedRun) -> None:
-        """Keep a run that was taken and has not been started."""
-        held = self._held.get(refused.id)
-        await self._write(refused, held.secrets if held is not None else {})
+            async with asyncio.timeout(_WRITE_SECONDS):
+                held.is_stored = await self._rows.put(_without_secrets(refused, secrets))
+        except (StoreError, TimeoutError) as error:
+            log.warning("refused_run_not_stored", refused=refused.id, error=str(error))
 
     async def forget(self, refused: RefusedRun) -> None:
         """Delete a run that was started, with its files."""
@@ -236,10 +225,10 @@ class RefusedRunKeeper:
     async def _forget_gone(self) -> None:
         """Forget what has no row any longer: another process started it, or erased its person's data.
 
-        Of an erasure a message tells, which may be lost. One that was taken has its files read, and may come back: it
-        is forgotten when it is missed for the second time.
+        Of an erasure a message tells, which may be lost. A press here may be reading its files, so it is forgotten when
+        it is missed for the second time.
         """
-        asked = {one: held for one, held in self._held.items() if held.is_stored and not held.is_claimed}
+        asked = {one: held for one, held in self._held.items() if held.is_stored}
         try:
             gone = asked.keys() - await self._rows.find_stored(asked.keys())
         except StoreError as error:
@@ -252,11 +241,11 @@ class RefusedRunKeeper:
                 await self._files.delete(held.refused.person_id, refused_id)
         self._missed = frozenset(gone - self._missed)
 
-    async def _keep(self, interaction: discord.Interaction[Any], attempt: Attempt, error: Exception) -> str:
+    async def _keep_attempt(self, interaction: discord.Interaction[Any], attempt: Attempt, error: Exception) -> str:
         """Keep an attempt and return the id of the refused run."""
         is_passing = isinstance(error, _PASSING)
         refused = RefusedRun(
-            id=attempt.refused_id or self._new_id(),
+            id=attempt.run_id,
             person_id=interaction.user.id,
             command=attempt.command,
             target=attempt.target,
@@ -283,21 +272,8 @@ class RefusedRunKeeper:
             )
             if any(file.run_id is None for file in refused.files):
                 self._files.keep(interaction.client, refused.person_id, refused.id, parts.arriving)
-        await self._write(refused, secrets, to_disk=not isinstance(error, StoreError))
+        await self.keep(refused, secrets, to_disk=not isinstance(error, StoreError))
         return refused.id
-
-    async def _write(self, refused: RefusedRun, secrets: Mapping[str, Any], *, to_disk: bool = True) -> None:
-        held = self._held[refused.id] = _HeldRun(refused, secrets)
-        self._held.move_to_end(refused.id)
-        while len(self._held) > REFUSED_RUNS_HELD:
-            self._held.popitem(last=False)
-        if not to_disk:
-            return
-        try:
-            async with asyncio.timeout(_WRITE_SECONDS):
-                held.is_stored = await self._rows.put(_without_secrets(refused, secrets))
-        except (StoreError, TimeoutError) as error:
-            log.warning("refused_run_not_stored", refused=refused.id, error=str(error))
 
     async def _find_file(self, refused: RefusedRun, file: EnteredFile) -> KeptFile | StoredFile | None:
         if file.run_id is None:

@@ -94,6 +94,12 @@ async def fixed(environment: Environment, person: Person, refused: Message, resu
     return reply
 
 
+async def refused_hat(person: Person, channel: Channel) -> Message:
+    """Return the refusal of a run with one mistake in it."""
+    form = await person.use_command(channel, "run", {"model": GENERATE})
+    return await refusal(await person.submit(form, {"prompt": "a hat", "subject": ME, "number_of_outputs": "99"}))
+
+
 def billed(environment: Environment) -> int:
     return len(environment.replicate.predictions)
 
@@ -171,9 +177,9 @@ async def test_a_full_quota_is_tried_again_with_one_press(
     running = [answered(await mia.use_command(pictures, "draw", {"prompt": "slow"})) for _ in range(2)]
     await reached(environment, lambda: all("Cancel" in one.buttons for one in running))
     values = {"prompt": "a hat", "subject": ME, "number_of_outputs": 1}
-    waiting = await refusal(
-        await mia.use_command(pictures, "generate", values), "You already have 2 runs", button="Try again"
-    )
+    over_limit = await mia.use_command(pictures, "generate", values)
+    waiting = await refusal(over_limit, "You already have 2 runs", button="Try again")
+    assert over_limit.message is waiting  # in private from the start, with nothing that is taken away again
     repeated = await refusal(await mia.press(made, "Again"), "You already have 2 runs", button="Try again")
     await mia.press(waiting, "Try again")
     await reached(environment, lambda: "You already have 2 runs" in waiting.text and waiting.edited_at is not None)
@@ -189,6 +195,55 @@ async def test_a_full_quota_is_tried_again_with_one_press(
     assert last_input(environment)["prompt"] == "a hat"
     await fixed(environment, mia, repeated, await mia.press(repeated, "Try again"))
     assert last_input(environment)["prompt"] == "before"
+
+
+async def test_two_open_forms_of_a_refusal_start_one_run(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    before = billed(environment)
+    refused = await refused_hat(mia, pictures)
+    forms = [await mia.press(refused, "Fix it") for _ in range(3)]
+    await mia.submit(forms[0], {"number_of_outputs": "50"})
+    await reached(environment, lambda: "you entered 50" in refused.text)
+    both = await asyncio.gather(*(mia.submit(form, {"number_of_outputs": "1"}) for form in forms[1:]))
+    await reached(environment, lambda: refused.text == "Started.")
+    [started] = [one for one in both if any(not message.ephemeral for message in one.followups)]
+    await fixed(environment, mia, refused, started)
+    assert billed(environment) == before + 1
+
+
+async def test_a_press_after_the_run_was_started_starts_none(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    before = billed(environment)
+    refused = await refused_hat(mia, pictures)
+    late = await mia.press(refused, "Fix it")
+    with closing(sqlite3.connect(environment.database_path, timeout=30)) as database:
+        database.row_factory = sqlite3.Row
+        [row] = database.execute("SELECT * FROM refused_runs").fetchall()
+        form = await mia.press(refused, "Fix it")
+        await fixed(environment, mia, refused, await mia.submit(form, {"number_of_outputs": "1"}))
+        columns = ", ".join(row.keys())  # as a process that is killed before it deletes the row leaves it
+        marks = ", ".join("?" * len(row))
+        database.execute(f"INSERT INTO refused_runs ({columns}) VALUES ({marks})", tuple(row))  # noqa: S608  # ours
+        database.commit()
+        result = await mia.submit(late, {"number_of_outputs": "1"})
+        await reached(environment, lambda: not database.execute("SELECT * FROM refused_runs").fetchall())
+    assert refused.text == "Started."
+    assert not result.followups
+    assert billed(environment) == before + 1
+
+
+async def test_a_form_that_is_sent_twice_starts_one_run(
+    environment: Environment, mia: Person, pictures: Channel
+) -> None:
+    before = billed(environment)
+    form = await mia.use_command(pictures, "run", {"model": "black-forest-labs/flux-schnell"})
+    both = await asyncio.gather(*(mia.submit(form, {"prompt": "a hat"}) for _ in range(2)))
+    await reached(environment, lambda: any("started already" in one.text for one in both))
+    [started] = [one.message for one in both if one.message is not None and not one.message.ephemeral]
+    await reached(environment, lambda: over(started))
+    assert billed(environment) == before + 1
 
 
 async def test_edit_again_and_use_as_subject_give_back_too(

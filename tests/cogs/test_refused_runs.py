@@ -46,7 +46,7 @@ def files(tmp_path: Path, clock: VirtualClock) -> KeptFiles:
 
 @pytest.fixture
 async def keeper(store: Store, files: KeptFiles, clock: VirtualClock) -> AsyncIterator[RefusedRunKeeper]:
-    keeper = RefusedRunKeeper(rows=store.refused_runs, runs=store.runs, files=files, clock=clock, new_id=lambda: "new")
+    keeper = RefusedRunKeeper(rows=store.refused_runs, runs=store.runs, files=files, clock=clock)
     task = asyncio.create_task(keeper.run())
     await pass_minutes(clock, 0)
     yield keeper
@@ -73,7 +73,7 @@ async def is_there(keeper: RefusedRunKeeper) -> bool:
 async def test_what_was_erased_elsewhere_is_forgotten_without_a_message(
     store: Store, keeper: RefusedRunKeeper, files: KeptFiles, clock: VirtualClock, tmp_path: Path
 ) -> None:
-    await keeper.put_back(REFUSED)
+    await keeper.keep(REFUSED, {})
     assert await keep(files, given(tmp_path)) is not None
     await pass_minutes(clock, 3)
     assert await is_there(keeper)
@@ -90,7 +90,7 @@ async def test_what_was_erased_elsewhere_is_forgotten_without_a_message(
 async def test_what_comes_back_in_another_process_keeps_its_files(
     store: Store, keeper: RefusedRunKeeper, files: KeptFiles, clock: VirtualClock, tmp_path: Path
 ) -> None:
-    await keeper.put_back(REFUSED)
+    await keeper.keep(REFUSED, {})
     assert await keep(files, given(tmp_path)) is not None
     assert await store.refused_runs.delete(REFUSED.id)
     await pass_minutes(clock, 1)
@@ -103,7 +103,7 @@ async def test_what_comes_back_in_another_process_keeps_its_files(
 async def test_a_message_of_an_erasure_forgets_at_once(
     store: Store, keeper: RefusedRunKeeper, files: KeptFiles, tmp_path: Path
 ) -> None:
-    await keeper.put_back(REFUSED)
+    await keeper.keep(REFUSED, {})
     assert await keep(files, given(tmp_path)) is not None
     await keeper.forget_person(MIA)
     assert not list((tmp_path / "kept").rglob("0"))

@@ -34,7 +34,7 @@ async def test_a_refusal_gives_everything_back_after_a_kill(bot: BotUnderTest) -
     await eventually(lambda: not kept_files(bot) and not bot.query("SELECT id FROM refused_runs"))
 
 
-async def test_killed_between_a_press_and_its_run_bills_nothing(open_bot: OpenBot) -> None:
+async def test_killed_between_a_press_and_its_run_starts_it_once(open_bot: OpenBot) -> None:
     async with open_bot(RUNS_PER_USER="1") as bot:
         bot.replicate.faults.add("slow-start", seconds=600, times=1)
         running = await bot.talk("slow")
@@ -44,11 +44,12 @@ async def test_killed_between_a_press_and_its_run_bills_nothing(open_bot: OpenBo
         await eventually(lambda: kept_files(bot) == ["0"])
         await bot.mia.press(running.message, "Cancel")
         await running.wait_for(lambda: "Again" in running.message.buttons)
-        bot.discord.faults.hang_before("POST /webhooks/*", times=None)
+        hung = bot.discord.faults.hang_before("POST /webhooks/*", times=None)
         await bot.mia.press(refused, "Try again", wait=False)
-        await eventually(lambda: not bot.query("SELECT id FROM refused_runs"))
+        await eventually(lambda: hung.hits > 0)
         await bot.restart()
-        answer = await bot.mia.press(refused, "Try again")
-        await answer.wait_for(lambda shown: "no longer stored" in shown.text)
-        assert len(bot.replicate.predictions) == 1
         assert [row["command"] for row in bot.query("SELECT command FROM runs")] == ["talk"]
+        await bot.mia.press(refused, "Try again")
+        await eventually(lambda: refused.text == "Started.")
+        await eventually(lambda: len(bot.replicate.predictions) == 2)
+        assert not bot.query("SELECT id FROM refused_runs")

@@ -12,7 +12,7 @@ import pytest
 from bot.errors import Refused
 from bot.media.types import Media, MediaKind, MediaType
 from bot.runs.input_files import InputSpool
-from bot.store.errors import QuotaExceeded
+from bot.store.errors import AlreadyStarted, QuotaExceeded
 from tests.runs.environment import AUTHOR, OTHER, Environment
 
 
@@ -49,7 +49,9 @@ async def test_places_are_held_in_the_order_of_arrival(env: Environment) -> None
     entered, release = [], asyncio.Event()
 
     async def hold(run_id: str, author: int = AUTHOR) -> None:
-        async with env.engine.hold_place(run_id, author):
+        with env.engine.hold_place(run_id, author) as place:
+            await place.read()
+            place.check()
             entered.append(run_id)
             await release.wait()
 
@@ -60,20 +62,35 @@ async def test_places_are_held_in_the_order_of_arrival(env: Environment) -> None
     release.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results[limit:-1]] == [QuotaExceeded] * 2
-    async with env.engine.hold_place("again", AUTHOR):
-        pass
+    await hold("again")
 
 
 async def test_a_started_run_counts_once_while_its_place_is_held(env: Environment) -> None:
     limit = env.policy.active_per_user
     assert limit is not None
     for number in range(limit):
-        async with env.engine.hold_place(f"run-{number}", AUTHOR):
+        with env.engine.hold_place(f"run-{number}", AUTHOR) as place:
+            await place.read()
+            place.check()
             await env.start(id=f"run-{number}")
             assert env.active_runs() == number + 1
-    with pytest.raises(QuotaExceeded):
-        async with env.engine.hold_place("one too many", AUTHOR):
+    with env.engine.hold_place("one too many", AUTHOR) as place:
+        await place.read()
+        with pytest.raises(QuotaExceeded):
+            place.check()
+
+
+async def test_one_run_has_one_place_and_starts_once(env: Environment) -> None:
+    with env.engine.hold_place("run-1", AUTHOR) as place:
+        with pytest.raises(AlreadyStarted), env.engine.hold_place("run-1", AUTHOR):
             pass
+        await place.read()
+        place.check()
+        await env.start(id="run-1")
+    with env.engine.hold_place("run-1", AUTHOR) as place:
+        await place.read()
+        with pytest.raises(AlreadyStarted):
+            place.check()
 
 
 async def test_files_of_an_earlier_run_are_copied_or_refused(env: Environment) -> None:

@@ -1,13 +1,16 @@
 """Limits on active runs and runs in 24 hours."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import RunState
+from bot.store.quota import ServerQuota
 from bot.store.runs import Runs
+from tests.clock import VirtualClock
 from tests.store.samples import BOB, MIA, after, make_run, store_run_in_state
 
 DAY = timedelta(days=1).total_seconds()
@@ -113,8 +116,11 @@ async def test_concurrent_reservations_respect_the_limit(runs: Runs) -> None:
     assert len(await runs.list_active(MIA)) == 3
 
 
-async def check(runs: Runs, *starting: str, daily_limit: int | None = 5) -> None:
-    await runs.check_quota(MIA, starting=starting, active_limit=3, daily_limit=daily_limit)
+async def check(runs: Runs, *starting: str, server: ServerQuota | None = None) -> None:
+    used = await runs.read_used(MIA, server.guild_id if server else None, run_id="next", starting=starting)
+    exceeded = used.find_exceeded(starting=len(starting), active_limit=3, daily_limit=5, server=server)
+    if exceeded is not None:
+        raise exceeded
 
 
 async def test_runs_that_are_about_to_start_count_once(runs: Runs) -> None:
@@ -130,7 +136,41 @@ async def test_runs_that_are_about_to_start_count_once(runs: Runs) -> None:
 async def test_the_day_of_starting_runs_is_counted(runs: Runs) -> None:
     for hour in range(3):
         await store_ended(runs, f"run-{hour}", hour * 3600)
-    await check(runs, "b", daily_limit=5)
+    await check(runs, "b")
     with pytest.raises(QuotaExceeded) as error:
-        await check(runs, "b", "c", daily_limit=5)
+        await check(runs, "b", "c")
     assert limits(error.value) == (QuotaKind.DAILY, 5, 5, after(DAY))
+
+
+async def test_a_servers_limits_count_its_runs_alone(runs: Runs) -> None:
+    place = make_run().place
+    await reserve(runs, "there", place=replace(place, guild_id=9))
+    await check(runs, server=ServerQuota(guild_id=2, at_once=1))
+    await reserve(runs, "here", place=replace(place, guild_id=2))
+    with pytest.raises(QuotaExceeded) as error:
+        await check(runs, server=ServerQuota(guild_id=2, at_once=1))
+    assert limits(error.value) == (QuotaKind.ACTIVE, 1, 1, None)
+    assert error.value.in_server
+    await runs.mark_sent("here", at=after(1))
+    await runs.mark_ended("here", state=RunState.FAILED, at=after(1))
+    await runs.mark_delivered("here", at=after(1))
+    await runs.erase(MIA)
+    with pytest.raises(QuotaExceeded) as error:
+        await check(runs, server=ServerQuota(guild_id=2, per_day=1))
+    assert limits(error.value) == (QuotaKind.DAILY, 1, 1, after(DAY))
+
+
+async def test_an_old_run_that_is_active_counts_as_active_alone(runs: Runs, clock: VirtualClock) -> None:
+    await reserve(runs, "old")
+    await clock.advance(DAY + 1)
+    used = await runs.read_used(MIA, None, run_id="next")
+    assert used.find_exceeded(starting=0, active_limit=None, daily_limit=1, server=None) is None
+    exceeded = used.find_exceeded(starting=0, active_limit=1, daily_limit=None, server=None)
+    assert exceeded is not None
+    assert exceeded.used == 1
+
+
+async def test_a_run_that_was_started_is_known(runs: Runs) -> None:
+    await reserve(runs, "next")
+    assert (await runs.read_used(MIA, None, run_id="next")).is_started
+    assert not (await runs.read_used(MIA, None, run_id="another")).is_started

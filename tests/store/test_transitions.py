@@ -1,8 +1,10 @@
 """What each transition changes, and when it is rejected."""
 
+import asyncio
+
 import pytest
 
-from bot.store.errors import StoreError
+from bot.store.errors import AlreadyStarted, StoreError
 from bot.store.models import RunState
 from bot.store.runs import Runs
 from bot.store.store import Store
@@ -30,12 +32,26 @@ async def test_missing_run_is_none_and_cannot_change(runs: Runs) -> None:
 
 async def test_run_id_cannot_be_reserved_twice(runs: Runs) -> None:
     await runs.reserve(make_run(prompt="first"), ())
-    with pytest.raises(StoreError):
+    with pytest.raises(AlreadyStarted):
         await runs.reserve(make_run(prompt="second"), (PNG,))
     run = await runs.get("run-1")
     assert run is not None
     assert run.prompt == "first"
     assert await load_files(runs, "run-1") == ()
+
+
+async def test_a_second_try_of_a_run_is_not_over_the_limit(runs: Runs) -> None:
+    await runs.reserve(make_run(), (), active_limit=1, daily_limit=1)
+    with pytest.raises(AlreadyStarted):
+        await runs.reserve(make_run(), (), active_limit=1, daily_limit=1)
+
+
+async def test_of_two_tries_at_one_moment_one_starts(runs: Runs) -> None:
+    tries = [runs.reserve(make_run(prompt=f"try {number}"), (PNG,)) for number in range(20)]
+    results = await asyncio.gather(*tries, runs.reserve(make_run("other"), ()), return_exceptions=True)
+    assert [result for result in results if result is None] == [None, None]
+    assert sum(isinstance(result, AlreadyStarted) for result in results) == 19
+    assert await load_files(runs, "run-1") == (PNG,)
 
 
 async def test_delivered_run_has_its_times_and_output(runs: Runs) -> None:
