@@ -11,6 +11,7 @@ docs/adr/0008).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class DatabaseConnection:
     def __init__(self, location: DatabaseLocation, *, reading: bool = False, durable: bool = True) -> None:
         self._engine = location.get_engine(reading=reading, durable=durable)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._was_used = False
         self._connection: Connection | None = None
 
     @classmethod
@@ -72,11 +74,13 @@ class DatabaseConnection:
 
     async def run_without_transaction(self, job: Job[T]) -> T:
         """Return the result of ``job``, which begins and ends its transactions itself."""
+        self._was_used = True
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: job(self._connect()))
 
     async def close(self) -> None:
-        """Close the connection and end the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        """Close the connection and end the thread, which begins with the first job."""
+        if self._was_used:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown(wait=False)
 
     def _connect(self) -> Connection:
@@ -125,7 +129,9 @@ class _Outcome:
 
 
 class JobQueue:
-    """Runs jobs in order, as many at once as it has connections.
+    """Runs jobs in order, as many at once as it has connections; each gets the first that is free.
+
+    So those that few jobs do not need stay closed: each costs its server a process, with all it knows of the tables.
 
     ``batch_size``: so many jobs that are queued at the same moment share one transaction: one flush to disk, and one
     turn of the connection's thread. When one of them raises, all are rolled back and each is run again alone. So a job
@@ -147,12 +153,13 @@ class JobQueue:
         self._batch_size = batch_size
         self._clock = clock
         self._metrics = metrics
-        self._queue: asyncio.Queue[_QueuedJob | None] = asyncio.Queue()
+        self._queue: deque[_QueuedJob] = deque()
+        self._idle: dict[int, asyncio.Future[None]] = {}  # the workers without a job
         self._closed = False
         self._closing = asyncio.Lock()
         self.works = True
         self._workers = [
-            asyncio.create_task(self._work(connection), name=f"{name}-{number}")
+            asyncio.create_task(self._work(number, connection), name=f"{name}-{number}")
             for number, connection in enumerate(connections)
         ]
 
@@ -166,7 +173,8 @@ class JobQueue:
             raise StoreError("The database is closed.")
         began = self._clock.monotonic()
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_QueuedJob(job, result))
+        self._queue.append(_QueuedJob(job, result))
+        self._wake_one()
         try:
             return await result
         finally:
@@ -175,14 +183,14 @@ class JobQueue:
 
     async def close(self) -> None:
         """Run what is queued, then close the connections; a second call does nothing."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put_nowait(None)
+        self._closed = True
+        while self._idle:
+            self._wake_one()
         await asyncio.gather(*self._workers)
 
-    async def _work(self, connection: DatabaseConnection) -> None:
+    async def _work(self, number: int, connection: DatabaseConnection) -> None:
         try:
-            while batch := await self._next_batch():
+            while batch := await self._next_batch(number):
                 await self._run_batch(connection, batch)
         finally:
             # One after the other: SQLite writes its log into the file when the last connection closes, and of two that
@@ -190,17 +198,22 @@ class JobQueue:
             async with self._closing:
                 await connection.close()
 
-    async def _next_batch(self) -> list[_QueuedJob]:
+    async def _next_batch(self, worker: int) -> list[_QueuedJob]:
         """Wait for a job and return it with those behind it; an empty list once the queue is closed."""
         batch: list[_QueuedJob] = []
-        while len(batch) < self._batch_size and not (batch and self._queue.empty()):
-            queued = await self._queue.get()
-            if queued is None:
-                self._queue.put_nowait(None)  # for the next call, and for the other workers
-                break
-            if not queued.result.cancelled():
-                batch.append(queued)
-        return batch
+        while True:
+            while self._queue and len(batch) < self._batch_size:
+                queued = self._queue.popleft()
+                if not queued.result.cancelled():
+                    batch.append(queued)
+            if batch or self._closed:
+                return batch
+            woken = self._idle[worker] = asyncio.get_running_loop().create_future()
+            await woken
+
+    def _wake_one(self) -> None:
+        if self._idle and not (woken := self._idle.pop(min(self._idle))).done():  # its worker was not cancelled
+            woken.set_result(None)
 
     async def _run_batch(self, connection: DatabaseConnection, batch: list[_QueuedJob]) -> None:
         """Run the jobs in one transaction; if one of them fails, each in one of its own."""
@@ -261,9 +274,8 @@ class JobQueue:
             await self._clock.sleep(_SETTLE_INTERVAL)
 
     def _fail_queued(self, error: Exception) -> None:
-        while not self._closed and not self._queue.empty():
-            if (queued := self._queue.get_nowait()) is not None:
-                queued.fail(error)
+        while not self._closed and self._queue:
+            self._queue.popleft().fail(error)
 
 
 def _execute_jobs(batch: list[_QueuedJob], connection: Connection) -> _Outcome:

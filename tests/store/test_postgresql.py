@@ -156,6 +156,19 @@ async def test_concurrent_upserts_do_not_fail(created_url: str, clock: VirtualCl
         assert run.messages[1] >= 70
 
 
+async def test_jobs_one_after_the_other_need_one_connection(created_url: str, clock: VirtualClock) -> None:
+    store = await Store.open(created_url, clock=clock)
+    for number in range(2 * store.database.location.writers):
+        await store.key_value.put("key", number)
+        assert await store.key_value.get("key") == number
+    async with await psycopg.AsyncConnection.connect(created_url) as shell:
+        cursor = await shell.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert await cursor.fetchone() == (1 + store.database.location.readers,)
+    await store.close()
+
+
 async def test_error_shows_no_row(created_url: str, clock: VirtualClock, postgresql_server: PostgresqlServer) -> None:
     store = await Store.open(created_url, clock=clock)
     await store.runs.reserve(make_run(prompt="my secret prompt"), ())
