@@ -17,10 +17,7 @@ REQUEST_SECONDS: Final = 45.0  # without a file; discord.py waits out a 429 with
 
 T = TypeVar("T")
 
-MaySend = Callable[[], bool]
-"""Tells whether the run of a reply is still this process's, so that a request about it may leave."""
-
-_may_send: Final[ContextVar[MaySend | None]] = ContextVar("may_send", default=None)
+_may_send: Final[ContextVar[Callable[[], bool] | None]] = ContextVar("may_send", default=None)
 
 
 class MalformedResponse(discord.DiscordException):
@@ -31,8 +28,16 @@ class RequestNotSent(discord.DiscordException):
     """The HTTP session is closed (the client shuts down, or logs in again), or another process owns the run."""
 
 
+def send_while(may_send: Callable[[], bool]) -> None:
+    """Let the current task, and the tasks that it starts, send requests only while ``may_send`` says so.
+
+    For the task of a reply: its run may be another process's by now.
+    """
+    _may_send.set(may_send)
+
+
 async def check_may_send(*_: object) -> None:
-    """Refuse a request, just before it is sent, about a run that is another process's by now.
+    """Refuse a request, just before it is sent, of a task that may not send it any more (``send_while``).
 
     discord.py waits and repeats within one call, so a check before the call would be too early.
     """
@@ -44,15 +49,12 @@ async def check_may_send(*_: object) -> None:
 async def send_request(
     request: Awaitable[T],
     timeout: float = REQUEST_SECONDS,  # noqa: ASYNC109  # every caller needs it
-    *,
-    may_send: MaySend | None = None,
 ) -> T:
-    """Return the response of a request of discord.py, each attempt of which is sent only if it ``may_send``.
+    """Return the response of a request of discord.py.
 
     What discord.py lets escape beside its own exceptions is raised as one of ours, so that every other KeyError,
     TypeError or RuntimeError is known to be a fault in code.
     """
-    reset = _may_send.set(may_send)
     try:
         async with asyncio.timeout(timeout):
             return await request
@@ -64,5 +66,3 @@ async def send_request(
         if type(error) is RuntimeError:  # as aiohttp raises it for a closed session
             raise RequestNotSent(str(error)) from error
         raise
-    finally:
-        _may_send.reset(reset)

@@ -208,9 +208,7 @@ class ReplyState:
         card.attachments = earlier_attachments(run)
         state = cls(
             run=run,
-            transports=TransportSelector(
-                services.client, run, may_send=lambda: services.ownership.seconds_left(run.fence) > 0
-            ),
+            transports=TransportSelector(services.client, run),
             new_key=services.limiter.new_key,
             messages=[card],
             followups_known=run.sending is None,

@@ -30,6 +30,7 @@ from bot.ui.reply.errors import EditResult
 from bot.ui.reply.extras import ReplyExtras
 from bot.ui.reply.snapshot_writer import ReplyWriter
 from bot.ui.reply.state import ReplyServices, ReplyState
+from bot.ui.requests import send_while
 from bot.visibility import Visibility
 
 # Seconds before the next attempt, by the number of failures before it.
@@ -217,6 +218,7 @@ class ReplyTask:
     async def _run(self) -> None:
         await load_languages(self.run.place.language)  # after a restart nobody has spoken it yet
         set_language(self.run.place.language)  # not that of whoever's press started the task
+        send_while(lambda: self._services.ownership.seconds_left(self.run.fence) > 0)
         state = self._state
         over = False
         await self._show_origin()

@@ -10,9 +10,8 @@ ephemeral) is out of reach when it expires, until a button press brings a new on
 """
 
 import hashlib
-from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import discord
 
@@ -22,7 +21,7 @@ from bot.limits import INTERACTION_TOKEN_LIFE, NONCE_CHARS, OLD_MESSAGE
 from bot.store.models import Place, Run
 from bot.ui.discord_rate_limits import CHECKS, BucketKey
 from bot.ui.reply.messages import CANCEL_EMOJI, MessageState, OutgoingMessage
-from bot.ui.requests import REQUEST_SECONDS, MaySend, send_request
+from bot.ui.requests import REQUEST_SECONDS, send_request
 
 # An edit that is sent this long before the token expires still arrives.
 _TOKEN_MARGIN = timedelta(seconds=10)
@@ -35,8 +34,6 @@ _UPLOAD_SECONDS = 300.0
 
 _UNKNOWN_REFERENCE = "In message_reference"  # REPLIES_UNKNOWN_MESSAGE, as discord.py words the path of an error
 _CANNOT_REPLY = frozenset({DiscordCode.MISSING_PERMISSIONS, DiscordCode.CANNOT_REPLY_WITHOUT_HISTORY})
-
-T = TypeVar("T")
 
 
 class CardDeleted(discord.DiscordException):
@@ -72,10 +69,7 @@ class Transport(Protocol):
 class InteractionTransport:
     """Edits with the token of an interaction; needs no permission in the channel."""
 
-    def __init__(
-        self, client: discord.Client, application_id: int, token: str, *, may_send: MaySend = lambda: True
-    ) -> None:
-        self._may_send = may_send
+    def __init__(self, client: discord.Client, application_id: int, token: str) -> None:
         self.bucket = self.check_bucket = BucketKey(hash(token), bot=False)
         self._webhook = InteractionWebhook.create(client, application_id, token)
 
@@ -86,7 +80,7 @@ class InteractionTransport:
             allowed_mentions=message.allowed_mentions(),
             **message.body(),
         )
-        return MessageState.from_response(await self._request(request, _timeout(message)))
+        return MessageState.from_response(await send_request(request, _timeout(message)))
 
     async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # a webhook has no nonce
         """Send a follow-up, which Discord shows as a reply to the first message."""
@@ -98,20 +92,16 @@ class InteractionTransport:
             wait=True,
             **message.body(),
         )
-        return MessageState.from_response(await self._request(request, _timeout(message)))
+        return MessageState.from_response(await send_request(request, _timeout(message)))
 
     async def read(self, message_id: int) -> MessageState:
-        return MessageState.from_response(await self._request(self._webhook.fetch_message(message_id)))
-
-    async def _request(self, request: Awaitable[T], timeout: float = REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # as above
-        return await send_request(request, timeout, may_send=self._may_send)
+        return MessageState.from_response(await send_request(self._webhook.fetch_message(message_id)))
 
 
 class BotTransport:
     """Edits as the bot itself; the bot has to see the channel."""
 
-    def __init__(self, client: discord.Client, place: Place, *, may_send: MaySend = lambda: True) -> None:
-        self._may_send = may_send
+    def __init__(self, client: discord.Client, place: Place) -> None:
         self.bucket, self.check_bucket = BucketKey(place.channel_id, bot=True), CHECKS
         self.reaction_bucket = BucketKey(place.channel_id, bot=True, reactions=True)
         self._client = client
@@ -131,7 +121,7 @@ class BotTransport:
             allowed_mentions=message.allowed_mentions(),
             **message.body(),
         )
-        return MessageState.from_message(await self._request(request, _timeout(message)))
+        return MessageState.from_message(await send_request(request, _timeout(message)))
 
     async def send(self, message: OutgoingMessage, *, nonce: str, ephemeral: bool) -> MessageState:  # noqa: ARG002  # a bot cannot
         """Send a reply to the first message, or a plain message where the bot may not read the history.
@@ -151,22 +141,19 @@ class BotTransport:
         return sent
 
     async def read(self, message_id: int) -> MessageState:
-        return MessageState.from_message(await self._request(self._channel.fetch_message(message_id)))
+        return MessageState.from_message(await send_request(self._channel.fetch_message(message_id)))
 
     async def followups(self) -> list[discord.Message]:
         """Return the bot's own messages that answer the first one, oldest first."""
-        return await self._request(self._read_followups())
+        return await send_request(self._read_followups())
 
     async def add_reaction(self) -> None:
-        await self._request(self._channel.get_partial_message(self._card_id).add_reaction(CANCEL_EMOJI))
+        await send_request(self._channel.get_partial_message(self._card_id).add_reaction(CANCEL_EMOJI))
 
     async def remove_reaction(self) -> None:
         if self._client.user is not None:
             card = self._channel.get_partial_message(self._card_id)
-            await self._request(card.remove_reaction(CANCEL_EMOJI, self._client.user))
-
-    async def _request(self, request: Awaitable[T], timeout: float = REQUEST_SECONDS) -> T:  # noqa: ASYNC109  # as above
-        return await send_request(request, timeout, may_send=self._may_send)
+            await send_request(card.remove_reaction(CANCEL_EMOJI, self._client.user))
 
     async def _send(self, message: OutgoingMessage, nonce: str, **reference: Any) -> MessageState:
         request = self._channel.send(
@@ -178,7 +165,7 @@ class BotTransport:
             **reference,
             **message.body(),
         )
-        return MessageState.from_message(await self._request(request, _timeout(message)))
+        return MessageState.from_message(await send_request(request, _timeout(message)))
 
     async def _read_followups(self) -> list[discord.Message]:
         history = self._channel.history(limit=100, after=discord.Object(self._card_id), oldest_first=True)
@@ -195,9 +182,8 @@ class TransportSelector:
     which reaches the message of the button and what is sent with it, and no further message from before.
     """
 
-    def __init__(self, client: discord.Client, run: Run, *, may_send: MaySend = lambda: True) -> None:
+    def __init__(self, client: discord.Client, run: Run) -> None:
         self._client = client
-        self._may_send = may_send
         self._created_at = run.asked_at
         self._application_id = run.place.application_id
         self._expires_at = run.place.token_expires_at
@@ -206,7 +192,7 @@ class TransportSelector:
             self.interaction = self._interaction(run.place.token)
         self.bot: BotTransport | None = None
         if not run.place.token_only:
-            self.bot = BotTransport(client, run.place, may_send=may_send)
+            self.bot = BotTransport(client, run.place)
         self.edits_are_limited = False
         # The original token is older than its run.
         is_renewed = run.place.token_expires_at > run.asked_at + INTERACTION_TOKEN_LIFE
@@ -262,7 +248,7 @@ class TransportSelector:
         return self.interaction is not None and self.bot is None and now >= self._expires_at - _TOKEN_WARNING
 
     def _interaction(self, token: str) -> InteractionTransport:
-        return InteractionTransport(self._client, self._application_id, token, may_send=self._may_send)
+        return InteractionTransport(self._client, self._application_id, token)
 
     def edits_are_scarce(self, transport: Transport, now: datetime) -> bool:
         """Whether the message is so old that its few edits are kept for the final snapshot."""

@@ -93,6 +93,19 @@ async def test_attempt_after_a_wait_inside_the_library_is_refused(env: ReplyEnvi
     await reply.abandon()
 
 
+async def test_reaction_under_a_lost_run_is_not_added(env: ReplyEnvironment, ownership: Ownership) -> None:
+    run, reply = await open_reply(env, ownership)
+    throttle = env.standin.faults.throttle("PUT *", seconds=0.3)
+    reply.update(make_snapshot(Phase.RUNNING, TextItem("so far"), run=run))
+    await env.wait_for(lambda: throttle.hits)
+    ownership.held = False
+    before = len(env.standin.calls)
+    await asyncio.sleep(0.6)
+    await env.settle()
+    assert [call.method for call in list(env.standin.calls)[before:]] == []
+    await reply.abandon()
+
+
 async def test_further_message_needs_the_database(env: ReplyEnvironment, ownership: Ownership) -> None:
     run, reply = await open_reply(env, ownership, ledger=ForeignLedger())
     finishing = asyncio.create_task(
