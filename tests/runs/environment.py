@@ -113,7 +113,7 @@ class RecordedRuns:
             if name in self._stalled:
                 await self._stalled[name].wait()
             if self.failures.get(name):
-                raise self.failures[name].popleft()
+                raise self.failures[name].popleft().with_traceback(None)  # one error may be raised hundreds of times
             self.in_progress += 1
             try:
                 return await method(*args, **kwargs)
