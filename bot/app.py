@@ -299,6 +299,7 @@ class App:
         older_than = self._processes.uploads_kept
         await asyncio.to_thread(self._input_spool.clear, older_than=older_than)
         await asyncio.to_thread(self._library.clear_files, older_than=older_than)
+        await asyncio.to_thread(self._starts.unstarted.open)
         connection = asyncio.create_task(self._connect(), name="discord")
         stopped = asyncio.create_task(stop.wait(), name="stop")
         maintenance = asyncio.create_task(self._run_maintenance(), name="maintenance")
@@ -317,6 +318,7 @@ class App:
             stopped.cancel()
             results = await asyncio.gather(connection, maintenance, return_exceptions=True)
             await self._processes.leave()
+            await asyncio.to_thread(self._starts.unstarted.close)
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -349,6 +351,7 @@ class App:
         work = [
             *self._processes.shard_jobs(self._client, self._leased_work),
             self._starts.publisher.publish(),
+            self._starts.unstarted.tell_left_behind(self._client),
             self._library.keeper.run(),
             self._client.run_gateway(),
         ]

@@ -10,7 +10,7 @@ from bot.client import Replicord
 from bot.limits import DEFAULT_FILE_BYTES
 from bot.rules.decide import RunTerms
 from bot.runs import Place
-from bot.ui.first_response import defer, defer_with_message, delete_followup, edit_response
+from bot.ui.first_response import defer_with_message, delete_followup, edit_response
 from bot.ui.render.server_words import result_in_thread
 from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond
@@ -26,9 +26,11 @@ class PendingReply:
     """An acknowledged interaction; ``message_id`` is the response's, None if the reply will be another message.
 
     ``ephemeral``: only the person sees the response, which leads to the reply where that is ``in_thread``.
+    ``thinking_id`` is the message that says "thinking" until there is a reply, None if nothing does.
     """
 
     message_id: int | None = None
+    thinking_id: int | None = None
     ephemeral: bool = False
     in_thread: bool = False
 
@@ -49,11 +51,10 @@ class ReplyPlaces:
         if interaction.response.is_done():
             return PendingReply(ephemeral=is_private, in_thread=in_thread)
         if in_thread:
-            await defer(interaction, ephemeral=True, thinking=True)
-            return PendingReply(ephemeral=True, in_thread=True)
-        return PendingReply(
-            message_id=await defer_with_message(interaction, ephemeral=is_private), ephemeral=is_private
-        )
+            thinking_id = await defer_with_message(interaction, ephemeral=True)
+            return PendingReply(thinking_id=thinking_id, ephemeral=True, in_thread=True)
+        message_id = await defer_with_message(interaction, ephemeral=is_private)
+        return PendingReply(message_id=message_id, thinking_id=message_id, ephemeral=is_private)
 
     @asynccontextmanager
     async def open(self, interaction: Interaction, reply: PendingReply) -> AsyncIterator[Place]:

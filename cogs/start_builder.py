@@ -4,8 +4,8 @@ A run is started as a plan of one step; a chain as one of several, of which the 
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -34,13 +34,15 @@ from bot.store.preferences import Preferences
 from bot.store.quota import ServerQuota
 from bot.ui.first_response import send_modal
 from bot.ui.modals import Answers, FormModal
+from bot.ui.spoken_language import reply_language
 from bot.visibility import Visibility, stricter_visibility
 from cogs.cost_question import Answer, ask_about_cost
 from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper, Values
 from cogs.input_reader import InputReader
 from cogs.permissions import actor_of
 from cogs.personal_inputs import PersonalInputs
-from cogs.reply_places import ReplyPlaces
+from cogs.reply_places import PendingReply, ReplyPlaces
+from cogs.unstarted import UnstartedRun, UnstartedRuns
 
 Interaction = discord.Interaction[Replicord]
 
@@ -86,6 +88,7 @@ class StartBuilder:
         personal: PersonalInputs,
         places: ReplyPlaces,
         refused: RefusedRunKeeper,
+        unstarted: UnstartedRuns,
         pricing: Pricing,
         ask_above: int | None,
         clock: Clock,
@@ -97,6 +100,7 @@ class StartBuilder:
         self.personal = personal
         self.refused = refused
         self._places = places
+        self._unstarted = unstarted
         self._pricing = pricing
         self._ask_above = ask_above
         self._clock = clock
@@ -185,6 +189,7 @@ class StartBuilder:
         response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
         author_id = interaction.user.id
         async with (
+            self._note_unstarted(interaction, held.run_id, response, given.options.files),
             self._inputs.read(interaction.client, given.options, owner=author_id) as files,
             self._places.open(interaction, response) as place,
         ):
@@ -213,6 +218,29 @@ class StartBuilder:
                 characters={character.id: character.owner_id for character in placement.characters},
             )
             return await self._start(interaction, run, plan, files.media, thumbnail=files.thumbnail)
+
+    @asynccontextmanager
+    async def _note_unstarted(
+        self,
+        interaction: Interaction,
+        run_id: str,
+        response: PendingReply,
+        files: Iterable[InputFile | AttachedFile],
+    ) -> AsyncIterator[None]:
+        """Have it on disk that a run is about to start, if it takes a while until its row is: files are downloaded."""
+        if response.thinking_id is None or not any(isinstance(file, AttachedFile) for file in files):
+            yield
+            return
+        unstarted = UnstartedRun(
+            run_id=run_id,
+            application_id=interaction.application_id,
+            message_id=response.thinking_id,
+            token=interaction.token,
+            expires_at=interaction.expires_at.timestamp(),
+            language=reply_language(interaction, ephemeral=response.ephemeral),
+        )
+        async with self._unstarted.note(unstarted):
+            yield
 
     async def start_again(
         self, interaction: Interaction, run: Run, files: Sequence[StoredFile], plan: StartPlan, held: HeldPlace

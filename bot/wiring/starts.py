@@ -25,6 +25,7 @@ from cogs.reply_places import ReplyPlaces
 from cogs.server.threads import ResultThreads
 from cogs.start_builder import StartBuilder
 from cogs.start_run import RunStarter
+from cogs.unstarted import UnstartedRuns
 
 
 class StartParts:
@@ -47,12 +48,14 @@ class StartParts:
             files=KeptFiles(core.spool_folder / ".refused", clock=core.clock),
             clock=core.clock,
         )
+        self.unstarted = UnstartedRuns(core.spool_folder / ".unstarted", runs=store.runs, clock=core.clock)
         builder = StartBuilder(
             core.engine,
             inputs=_build_input_reader(core, http),
             personal=self.personal,
             places=ReplyPlaces(ResultThreads(store.servers)),
             refused=self.refused,
+            unstarted=self.unstarted,
             pricing=core.pricing,
             ask_above=settings.ask_above,
             clock=core.clock,

@@ -1,5 +1,6 @@
 """The CDN: signed URLs that expire, as Discord's do (reference#signed-attachment-cdn-urls)."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ class Cdn:
         self._files: dict[str, Attachment] = {}
         self.origin = "http://127.0.0.1"
         self.url_lifetime = URL_LIFETIME
+        self.answers = asyncio.Event()  # while it is not set, no file is sent
+        self.answers.set()
 
     def store(self, attachment: Attachment) -> Attachment:
         """Keep the file for as long as the server runs."""

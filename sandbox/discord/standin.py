@@ -125,6 +125,7 @@ class DiscordStandIn:
     async def stop(self) -> None:
         """Close every connection and stop listening."""
         self.faults.clear()
+        self.cdn.answers.set()
         for connection in tuple(self.gateway.connections):
             connection.close(1001, "The stand-in is stopping.")
         self._exit.close()
@@ -139,6 +140,7 @@ class DiscordStandIn:
         return socket
 
     async def _serve_file(self, request: web.Request) -> web.Response:
+        await self.cdn.answers.wait()
         found = self.cdn.find_file(request.rel_url.path, request.query)
         if found is None:
             return web.Response(status=404, text=UNAVAILABLE)

@@ -232,3 +232,21 @@ async def test_a_card_keeps_its_language_after_a_kill(bot: BotUnderTest) -> None
     with use_language("ja"):
         assert _("**Done**") in run.message.text
         assert ngettext("{count} image", "{count} images", 2).format(count=2) in run.message.text
+
+
+async def test_killed_before_a_run_has_a_row_says_so(bot: BotUnderTest) -> None:
+    unstarted = bot.folder / "spool" / ".unstarted"
+    bot.discord.cdn.answers.clear()
+    shown, private = await bot.generate(), await bot.generate(visibility="private")
+    await eventually(lambda: len(list(unstarted.rglob("*.json"))) == 2)
+    assert private.message.ephemeral
+    await bot.kill()
+    bot.discord.cdn.answers.set()
+    await bot.start()
+    for run in (shown, private):
+        await run.wait_for(lambda: "restarted before this began" in run.message.text)  # noqa: B023 (awaited here)
+    assert not bot.query("SELECT id FROM runs")
+    assert not bot.replicate.predictions
+    after = await bot.generate()
+    await after.wait_for(lambda: "Again" in after.message.buttons)
+    assert not list(unstarted.rglob("*.json"))

@@ -41,6 +41,12 @@ CANCEL_ANSWERS: Final[Mapping[CancelResult, str]] = {
     CancelResult.NOT_FOUND: _("This run's data was deleted, so there is nothing to stop."),
 }
 
+
+def restarted_before_start() -> str:
+    """Say in the place of "thinking" that a run was not started."""
+    return _("The bot restarted before this began. Nothing was run or billed. Use the command again.")
+
+
 THUMBNAIL_ALT_TEXT: Final = _("Input image")
 
 # Remarks on a card about the message itself; a reply keeps them, and its card says them in its language
