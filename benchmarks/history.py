@@ -15,6 +15,7 @@ from bot.clock import SystemClock
 from bot.limits import BUDGET_SUMS_KEPT
 from bot.money.budgets import Owner, Period
 from bot.store.models import Place, Run, RunState
+from bot.store.quota import RunLimits
 from bot.store.store import Store
 
 _AUTHORS = 5000
@@ -66,7 +67,7 @@ def _queries(store: Store, rows: int) -> dict[str, Callable[[int], Awaitable[obj
             estimate=30_000,
             place=replace(build_run(now).place, message_id=number),
         )
-        await runs.reserve(new, active_limit=1000, daily_limit=1000, roles=_ROLES)
+        await runs.reserve(new, (), RunLimits(at_once=1000, per_day=1000, roles=_ROLES))
 
     async def end(number: int) -> None:
         await runs.mark_ended(f"new{number}", state=RunState.CANCELED, at=now, cost=20_000)

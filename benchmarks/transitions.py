@@ -14,6 +14,7 @@ from benchmarks.figures import Figure, Row, percentile
 from benchmarks.history import build_run
 from bot.clock import SystemClock
 from bot.store.models import RunState
+from bot.store.quota import RunLimits
 from bot.store.store import Store
 
 _EVERY = 0.02  # seconds between two runs: fifty start a second
@@ -58,7 +59,7 @@ async def _take_through(store: Store, number: int, times: dict[str, list[float]]
         times.setdefault(name, []).append(time.perf_counter() - began)
 
     runs = store.runs
-    await note("reserve", runs.reserve(run, active_limit=1000, daily_limit=1000))
+    await note("reserve", runs.reserve(run, (), RunLimits(at_once=1000, per_day=1000)))
     await note("sent", runs.mark_sent(run.id, at=now))
     await note("submitted", runs.mark_submitted(run.id, prediction_id=f"p{number}"))
     await note("running", runs.mark_running(run.id, started_at=now))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import discord
 
+from bot.actor import Actor
 from bot.characters.placement import Placement, restore_written
 from bot.client import Replicord
 from bot.clock import Clock
@@ -31,7 +32,7 @@ from bot.runs.held_places import HeldPlace
 from bot.runs.pricing import Pricing
 from bot.store.models import RunChain, RunParent, StepPlan, repeat_run
 from bot.store.preferences import Preferences
-from bot.store.quota import ServerQuota
+from bot.store.quota import RunLimits, ServerQuota
 from bot.ui.first_response import send_modal
 from bot.ui.modals import Answers, FormModal
 from bot.ui.spoken_language import reply_language
@@ -185,7 +186,8 @@ class StartBuilder:
 
         ``held``, which was read, is for it. What that refuses is refused in private: the response is not public yet.
         """
-        held.check(server_quota(plan.terms))
+        limits = _run_limits(plan.terms, actor_of(interaction))
+        held.check(limits)
         response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
         author_id = interaction.user.id
         async with (
@@ -217,7 +219,7 @@ class StartBuilder:
                 written=placement.describe_written(step.input, given.options.files),
                 characters={character.id: character.owner_id for character in placement.characters},
             )
-            return await self._start(interaction, run, plan, files.media, thumbnail=files.thumbnail)
+            return await self._start(run, plan, limits, files.media, thumbnail=files.thumbnail)
 
     @asynccontextmanager
     async def _note_unstarted(
@@ -249,7 +251,8 @@ class StartBuilder:
 
         ``held`` is as for ``start``.
         """
-        held.check(server_quota(plan.terms))
+        limits = _run_limits(plan.terms, actor_of(interaction))
+        held.check(limits)
         author_id = interaction.user.id
         response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
         async with self._places.open(interaction, response) as place:
@@ -270,18 +273,17 @@ class StartBuilder:
                 written=run.written,
                 characters=run.characters,
             )
-            return await self._start(interaction, repeated, plan, files)
+            return await self._start(repeated, plan, limits, files)
 
     async def _start(
         self,
-        interaction: Interaction,
         run: Run,
         plan: StartPlan,
+        limits: RunLimits,
         files: Sequence[InputFile],
         *,
         thumbnail: Media | str | None = None,
     ) -> Run:
-        server, limits = server_quota(plan.terms), budget_limits(plan.terms, run.author_id)
         if plan.chain is not None:
             chain = RunChain(
                 id=run.id,
@@ -290,14 +292,11 @@ class StartBuilder:
                 steps=plan.steps,
                 prompt=run.prompt,
                 began_at=run.created_at,
-                server=server,
-                limits=limits,
+                server=limits.server,
+                limits=limits.budgets,
             )
             run = replace(run, chain=chain)
-        roles = actor_of(interaction).roles
-        return await self._engine.start(
-            run, files=files, thumbnail=thumbnail, server=server, limits=limits, roles=roles
-        )
+        return await self._engine.start(run, files=files, thumbnail=thumbnail, limits=limits)
 
 
 def default_visibility(of_command: Visibility, preferences: Preferences) -> Visibility:
@@ -306,12 +305,12 @@ def default_visibility(of_command: Visibility, preferences: Preferences) -> Visi
     return of_command if chosen is None else stricter_visibility(chosen, of_command)
 
 
-def server_quota(terms: RunTerms) -> ServerQuota | None:
-    """Return the server's own limits of runs, None if it has none for the person."""
-    limits = terms.limits
-    if terms.guild_id is None or (limits.at_once is None and limits.per_day is None):
-        return None
-    return ServerQuota(guild_id=terms.guild_id, at_once=limits.at_once, per_day=limits.per_day)
+def _run_limits(terms: RunTerms, actor: Actor) -> RunLimits:
+    """Return what a server's rules and budgets let a person start there."""
+    server, limits = None, terms.limits
+    if terms.guild_id is not None and (limits.at_once is not None or limits.per_day is not None):
+        server = ServerQuota(guild_id=terms.guild_id, at_once=limits.at_once, per_day=limits.per_day)
+    return RunLimits(server=server, budgets=budget_limits(terms, actor.user_id), roles=actor.roles)
 
 
 def budget_limits(terms: RunTerms, author_id: int) -> tuple[BudgetLimit, ...]:

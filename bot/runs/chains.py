@@ -24,6 +24,7 @@ from bot.runs.outcome import FailureCode, FailureReason
 from bot.runs.services import RunServices
 from bot.store.chain_runs import NextStep
 from bot.store.models import EarlierStep, Run, RunChain, RunOutput, RunParent, RunState, StepPlan
+from bot.store.quota import NO_LIMITS, RunLimits
 from bot.worker_pool import WorkTooHeavy
 
 log = structlog.get_logger(__name__)
@@ -60,15 +61,13 @@ def _fail(run: Run, reason: FailureReason) -> Run:
 
 
 def _next_step(run: Run, services: RunServices, *files: Media) -> NextStep:
+    limits = NO_LIMITS if run.chain is None else RunLimits(server=run.chain.server, budgets=run.chain.limits)
     return NextStep(
         run=run,
         files=files,
         limit_cause=FailureCode.STEP_LIMIT.value,
         budget_cause=FailureCode.STEP_BUDGET.value,
-        active_limit=services.policy.active_limit,
-        daily_limit=services.policy.per_day,
-        server=run.chain.server if run.chain is not None else None,
-        limits=run.chain.limits if run.chain is not None else (),
+        limits=services.policy.add_limits(limits),
     )
 
 

@@ -45,7 +45,6 @@ from bot.backends.prediction import Prediction
 from bot.clock import Clock
 from bot.errors import Refused
 from bot.media.types import InputFile, Media, find_references
-from bot.money.budgets import BudgetLimit
 from bot.observability.logs import bind_run
 from bot.observability.metrics import Metrics
 from bot.outputs.materialize import Materializer
@@ -75,7 +74,7 @@ from bot.runs.services import (
 from bot.runs.snapshot import FindMissedCancel, OpenReply, Phase, Reply
 from bot.store.errors import LeaseLost, StoreError
 from bot.store.models import Place, Run
-from bot.store.quota import ServerQuota
+from bot.store.quota import NO_LIMITS, RunLimits
 from bot.store.runs import Runs
 from bot.worker_pool import WorkerPool
 
@@ -181,14 +180,11 @@ class Engine:
         *,
         files: Sequence[InputFile] = (),
         thumbnail: Media | str | None = None,
-        server: ServerQuota | None = None,
-        limits: Sequence[BudgetLimit] = (),
-        roles: frozenset[int] = frozenset(),
+        limits: RunLimits = NO_LIMITS,
     ) -> Run:
         """Write a new run to disk and start its task; ``files`` are those that its input refers to.
 
-        ``server`` are the limits of the server that it is in, beside the bot's own. Its cost is reserved of the budgets
-        that are set, also for the author's ``roles``, and of ``limits``.
+        ``limits`` hold beside the bot's own; its cost is reserved of every budget that holds for it.
 
         Refused if the bot is shutting down, another process is taking over the server, its author may not start another
         run, or it costs more than a budget has left. AlreadyStarted if a run with its id was started before.
@@ -200,15 +196,7 @@ class Engine:
             run = replace(run, estimate=expected.cost, usual_seconds=expected.seconds)
             try:
                 run = replace(run, fence=self._ownership.choose_fence(run.place))
-                await self._runs.reserve(
-                    run,
-                    files,
-                    active_limit=self._policy.active_limit,
-                    daily_limit=self._policy.per_day,
-                    server=server,
-                    limits=limits,
-                    roles=roles,
-                )
+                await self._runs.reserve(run, files, self._policy.add_limits(limits))
             except LeaseLost as error:
                 raise Restarting from error
             self._metrics.run_reserved(run.command)

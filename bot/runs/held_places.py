@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from bot.runs.policy import Policy
 from bot.store.errors import AlreadyStarted
-from bot.store.quota import ServerQuota, UsedQuota
+from bot.store.quota import NO_LIMITS, RunLimits, UsedQuota
 from bot.store.runs import Runs
 
 
@@ -56,8 +56,8 @@ class HeldPlace:
             self._author_id, self._guild_id, run_id=self.run_id, starting=self._before
         )
 
-    def check(self, server: ServerQuota | None = None) -> None:
-        """Raise AlreadyStarted or QuotaExceeded if the run may not start; ``server`` are limits beside the bot's own.
+    def check(self, limits: RunLimits = NO_LIMITS) -> None:
+        """Raise AlreadyStarted or QuotaExceeded if the run may not start; ``limits`` hold beside the bot's own.
 
         Another one that is about to start counts in the server, too, though it may be elsewhere: that is for a moment.
         """
@@ -65,11 +65,6 @@ class HeldPlace:
             raise RuntimeError("Nothing was read.")
         if self._used.is_started:
             raise AlreadyStarted
-        exceeded = self._used.find_exceeded(
-            starting=len(self._before),
-            active_limit=self._policy.active_limit,
-            daily_limit=self._policy.per_day,
-            server=server,
-        )
+        exceeded = self._used.find_exceeded(self._policy.add_limits(limits), starting=len(self._before))
         if exceeded is not None:
             raise exceeded

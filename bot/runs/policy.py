@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -13,6 +13,7 @@ from bot.clock import Clock
 from bot.limits import REQUESTS_PER_MINUTE, RUNS_WAITING_PER_USER
 from bot.outputs.allowed_hosts import DELIVERY_HOSTS
 from bot.sliding_window import SlidingWindow
+from bot.store.quota import RunLimits
 
 _MINUTE: Final = 60.0
 _SLEEP_MIN: Final = 0.001  # a shorter sleep could be rounded away, without end
@@ -99,6 +100,10 @@ class Policy:
         """How many runs of a person may be on disk and not have ended: those that wait for their own, too."""
         limit = self.active_per_user
         return limit if limit is None or not self.waits_for_own else limit + RUNS_WAITING_PER_USER
+
+    def add_limits(self, limits: RunLimits) -> RunLimits:
+        """Return the limits of a run with the bot's own: on runs at once and in 24 hours."""
+        return replace(limits, at_once=self.active_limit, per_day=self.per_day)
 
     def save_delay(self, failures: int) -> float:
         """Return the seconds until a write is tried again that the database has not taken ``failures`` times."""

@@ -13,9 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from bot.media.types import InputFile
-from bot.money.budgets import BudgetExceeded, BudgetLimit
+from bot.money.budgets import BudgetExceeded
 from bot.store.models import Run, RunOutput, RunState
-from bot.store.quota import ServerQuota
+from bot.store.quota import NO_LIMITS, RunLimits
 from bot.store.tables import chain_runs, runs
 from bot.store.transitions import deliver_run, insert_run, reserve_run
 
@@ -43,7 +43,7 @@ _DELETE_LOST: Final = delete(chain_runs).where(chain_runs.c.run_id.not_in(_RUN_I
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStep:
-    """The run of a chain's next step, and the files of its input; the limits are those of ``reserve_run``.
+    """The run of a chain's next step, the files of its input, and its limits, without the roles of its author.
 
     A run that has ended already was never to be sent: it only says why the chain is over. ``limit_cause`` is the cause
     of one that its author's limits on runs do not allow, ``budget_cause`` of one that costs too much.
@@ -53,10 +53,7 @@ class NextStep:
     limit_cause: str
     budget_cause: str
     files: Sequence[InputFile] = ()
-    active_limit: int | None = None
-    daily_limit: int | None = None
-    server: ServerQuota | None = None
-    limits: Sequence[BudgetLimit] = ()
+    limits: RunLimits = NO_LIMITS
 
 
 def deliver_step(
@@ -100,16 +97,7 @@ def _insert_step(connection: Connection, following: NextStep, request: Any, *, r
     if request.cancel_requested_at is not None:
         run = replace(run, cancel_requested_at=request.cancel_requested_at, canceled_by_id=request.canceled_by_id)
     elif run.cancel_requested_at is None and not run.state.terminal:
-        exceeded = reserve_run(
-            connection,
-            run,
-            following.files,
-            active_limit=following.active_limit,
-            daily_limit=following.daily_limit,
-            server=following.server,
-            limits=following.limits,
-            roles=roles,
-        )
+        exceeded = reserve_run(connection, run, following.files, replace(following.limits, roles=roles))
         if exceeded is None:
             return run
         cause = following.budget_cause if isinstance(exceeded, BudgetExceeded) else following.limit_cause

@@ -25,6 +25,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from bot.money.budgets import BudgetLimit
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.tables import Time, erased_runs, runs
 
@@ -41,6 +42,25 @@ class ServerQuota:
     guild_id: int
     at_once: int | None = None
     per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """What a run has to keep to when it is reserved.
+
+    ``at_once`` and ``per_day`` (24 hours) are how many runs its author may have, and ``server`` how many in the server
+    that it is in; None is no limit. ``budgets`` hold beside the stored ones, with keys that name one spender; the
+    stored ones of the author's ``roles`` hold, too.
+    """
+
+    at_once: int | None = None
+    per_day: int | None = None
+    server: ServerQuota | None = None
+    budgets: tuple[BudgetLimit, ...] = ()
+    roles: frozenset[int] = frozenset()
+
+
+NO_LIMITS: Final = RunLimits()
 
 
 _BY_AUTHOR: Final = runs.c.author_id == bindparam("author_id")
@@ -83,16 +103,17 @@ class _Used:
     times: Sequence[datetime] = ()
 
     def find_exceeded(
-        self, active_limit: int | None, daily_limit: int | None, *, at: datetime, starting: int, in_server: bool
+        self, limits: RunLimits | ServerQuota, *, at: datetime, starting: int = 0
     ) -> QuotaExceeded | None:
-        if active_limit is not None and self.active + starting >= active_limit:
+        at_once, per_day, in_server = limits.at_once, limits.per_day, isinstance(limits, ServerQuota)
+        if at_once is not None and self.active + starting >= at_once:
             used = self.active + starting
-            return QuotaExceeded(QuotaKind.ACTIVE, limit=active_limit, used=used, in_server=in_server)
-        if daily_limit is not None and len(self.times) + starting >= daily_limit:
+            return QuotaExceeded(QuotaKind.ACTIVE, limit=at_once, used=used, in_server=in_server)
+        if per_day is not None and len(self.times) + starting >= per_day:
             used = len(self.times) + starting
-            first = used - daily_limit  # once this one is a day old, there is room again
-            retry_at = (self.times[first] if first < len(self.times) else at) + DAY if daily_limit else None
-            return QuotaExceeded(QuotaKind.DAILY, limit=daily_limit, used=used, retry_at=retry_at, in_server=in_server)
+            first = used - per_day  # once this one is a day old, there is room again
+            retry_at = (self.times[first] if first < len(self.times) else at) + DAY if per_day else None
+            return QuotaExceeded(QuotaKind.DAILY, limit=per_day, used=used, retry_at=retry_at, in_server=in_server)
         return None
 
 
@@ -108,14 +129,12 @@ class UsedQuota:
     here: _Used
     is_started: bool
 
-    def find_exceeded(
-        self, *, starting: int, active_limit: int | None, daily_limit: int | None, server: ServerQuota | None
-    ) -> QuotaExceeded | None:
-        """Return the limit that one more run would exceed, beside so many that are about to start; None is no limit."""
-        found = self.everywhere.find_exceeded(active_limit, daily_limit, at=self.at, starting=starting, in_server=False)
-        if found is not None or server is None:
+    def find_exceeded(self, limits: RunLimits, *, starting: int) -> QuotaExceeded | None:
+        """Return the limit on runs that one more would exceed, beside so many that are about to start."""
+        found = self.everywhere.find_exceeded(limits, at=self.at, starting=starting)
+        if found is not None or limits.server is None:
             return found
-        return self.here.find_exceeded(server.at_once, server.per_day, at=self.at, starting=starting, in_server=True)
+        return self.here.find_exceeded(limits.server, at=self.at, starting=starting)
 
 
 def read_used(
@@ -142,55 +161,36 @@ def read_used(
     )
 
 
-def check_quota(
-    connection: Connection,
-    author_id: int,
-    *,
-    at: datetime,
-    active_limit: int | None,
-    daily_limit: int | None,
-    server: ServerQuota | None = None,
-) -> QuotaExceeded | None:
-    """Return the limit that a run created ``at`` would exceed, or None if it may be added; None is no limit.
+def check_quota(connection: Connection, author_id: int, limits: RunLimits, *, at: datetime) -> QuotaExceeded | None:
+    """Return the limit on runs that one created ``at`` would exceed, or None if it may be added.
 
     The error is returned, not raised: an exception would roll back every job that shares the transaction.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK_AUTHOR, {"author_id": author_id})
     values: dict[str, Any] = {"author_id": author_id, "since": at - DAY}
-    exceeded = _check(connection, values, active_limit, daily_limit, active=_COUNT_ACTIVE, last_day=_LAST_DAY)
-    if exceeded is not None or server is None:
+    used = _read_limited(connection, values, limits, active=_COUNT_ACTIVE, last_day=_LAST_DAY)
+    exceeded = used.find_exceeded(limits, at=at)
+    if exceeded is not None or limits.server is None:
         return exceeded
-    return _check(
-        connection,
-        {**values, "guild_id": server.guild_id},
-        server.at_once,
-        server.per_day,
-        active=_COUNT_ACTIVE_HERE,
-        last_day=_LAST_DAY_HERE,
-    )
+    values["guild_id"] = limits.server.guild_id
+    used = _read_limited(connection, values, limits.server, active=_COUNT_ACTIVE_HERE, last_day=_LAST_DAY_HERE)
+    return used.find_exceeded(limits.server, at=at)
 
 
-def _check(
+def _read_limited(
     connection: Connection,
     values: dict[str, Any],
-    active_limit: int | None,
-    daily_limit: int | None,
+    limits: RunLimits | ServerQuota,
     *,
     active: Select[Any],
     last_day: CompoundSelect[Any],
-) -> QuotaExceeded | None:
-    """Return the limit that is exceeded; what has no limit is not read."""
-    at, in_server = values["since"] + DAY, "guild_id" in values
-    if active_limit is not None:
-        used = _Used(active=connection.execute(active, values).scalar_one())
-        exceeded = used.find_exceeded(active_limit, None, at=at, starting=0, in_server=in_server)
-        if exceeded is not None:
-            return exceeded
-    if daily_limit is None:
-        return None
-    used = _Used(times=connection.execute(last_day, values).scalars().all())
-    return used.find_exceeded(None, daily_limit, at=at, starting=0, in_server=in_server)
+) -> _Used:
+    """Return what counts against limits; what has no limit is not read."""
+    return _Used(
+        active=connection.execute(active, values).scalar_one() if limits.at_once is not None else 0,
+        times=connection.execute(last_day, values).scalars().all() if limits.per_day is not None else (),
+    )
 
 
 def _sum_up(rows: Iterable[Row[Any]]) -> _Used:

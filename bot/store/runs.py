@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Select, Update
 
 from bot.clock import Clock
 from bot.media.types import InputFile, Media, StoredFile
-from bot.money.budgets import BudgetLimit
 from bot.money.cost import RunSample
 from bot.store import chain_runs, privacy, queries, quota, retention, transitions
 from bot.store.chain_runs import NextStep
@@ -17,7 +16,7 @@ from bot.store.database import Database
 from bot.store.models import Place, Run, RunOutput, RunState
 from bot.store.privacy import Erasure, StoredCounts
 from bot.store.queries import RunPage
-from bot.store.quota import ServerQuota, UsedQuota
+from bot.store.quota import NO_LIMITS, RunLimits, UsedQuota
 from bot.store.retention import ExpiredCounts
 
 
@@ -42,35 +41,15 @@ class Runs:
 
     # -- transitions, in the order of a run
 
-    async def reserve(
-        self,
-        run: Run,
-        files: Sequence[InputFile] = (),
-        *,
-        active_limit: int | None = None,
-        daily_limit: int | None = None,
-        server: ServerQuota | None = None,
-        limits: Sequence[BudgetLimit] = (),
-        roles: frozenset[int] = frozenset(),
-    ) -> None:
+    async def reserve(self, run: Run, files: Sequence[InputFile] = (), limits: RunLimits = NO_LIMITS) -> None:
         """Insert the run and its files, and reserve its estimated cost of every budget that holds for it.
 
         QuotaExceeded when its author has too many active runs, or runs today; BudgetExceeded when it costs more than a
-        budget has left: one of those that are set, also for the author's ``roles``, or one of ``limits``.
-        AlreadyStarted when there is a run with its id.
-        With the first step of a chain, the chain is stored in the same transaction.
+        budget has left; AlreadyStarted when there is a run with its id. With the first step of a chain, the chain is
+        stored in the same transaction.
         """
         exceeded = await self._database.write(
-            lambda connection: transitions.reserve_run(
-                connection,
-                run,
-                files,
-                active_limit=active_limit,
-                daily_limit=daily_limit,
-                server=server,
-                limits=limits,
-                roles=roles,
-            )
+            lambda connection: transitions.reserve_run(connection, run, files, limits)
         )
         if exceeded is not None:
             raise exceeded

@@ -29,7 +29,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.errors import Refused
 from bot.language import _
 from bot.media.types import CharacterPicture, InputFile, StoredFile
-from bot.money.budgets import BudgetExceeded, BudgetLimit, Spender
+from bot.money.budgets import BudgetExceeded, Spender
 from bot.money.cost import RunSample
 from bot.store import gallery, library
 from bot.store.budgets import capture_cost, forget_author, keep_sample, reserve_cost
@@ -38,7 +38,7 @@ from bot.store.errors import AlreadyStarted, LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunOutput, RunState
 from bot.store.notifications import Message, notify
 from bot.store.queries import run_to_row
-from bot.store.quota import DAY, ServerQuota, check_quota
+from bot.store.quota import DAY, RunLimits, check_quota
 from bot.store.tables import (
     chain_runs,
     character_pictures,
@@ -153,34 +153,21 @@ def reserve_run(
     connection: Connection,
     run: Run,
     files: Sequence[InputFile],
-    *,
-    active_limit: int | None,
-    daily_limit: int | None,
-    server: ServerQuota | None = None,
-    limits: Sequence[BudgetLimit] = (),
-    roles: frozenset[int] = frozenset(),
+    limits: RunLimits,
 ) -> QuotaExceeded | BudgetExceeded | None:
     """Insert the run and its files, and reserve what it will cost; LeaseLost if its lease is another's.
 
-    Return the quota or the budget that it would exceed instead. ``limits`` are budgets beside the stored ones; those of
-    the author's ``roles`` are among the stored ones. AlreadyStarted if a run with its id was stored before: of two
-    tries to start the same run, one does.
+    Return the quota or the budget that it would exceed instead. AlreadyStarted if a run with its id was stored before:
+    of two tries to start the same run, one does.
     """
     if run.fence is not None and connection.execute(_LOCK_LEASE, {"fence": run.fence}).first() is None:
         raise LeaseLost
-    exceeded = check_quota(
-        connection,
-        run.author_id,
-        at=run.created_at,
-        active_limit=active_limit,
-        daily_limit=daily_limit,
-        server=server,
-    )
+    exceeded = check_quota(connection, run.author_id, limits, at=run.created_at)
     if exceeded is not None:
         _check_not_stored(connection, run.id)
         return exceeded
-    spender = Spender(guild_id=run.place.guild_id, author_id=run.author_id, command=run.command, roles=roles)
-    reserved = reserve_cost(connection, run, spender, limits)
+    spender = Spender(guild_id=run.place.guild_id, author_id=run.author_id, command=run.command, roles=limits.roles)
+    reserved = reserve_cost(connection, run, spender, limits.budgets)
     if isinstance(reserved, BudgetExceeded):
         _check_not_stored(connection, run.id)
         return reserved

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from bot.money.budgets import BudgetExceeded, Owner, Period, Spender, day_of
 from bot.store.budgets import UsageFilter
 from bot.store.models import Run, RunState
+from bot.store.quota import RunLimits
 from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.postgresql import PostgresqlServer
@@ -128,7 +129,7 @@ class BudgetMachine(RuleBasedStateMachine):
         fits = self.room(spender, now.date(), cost, at_once)
 
         async def reserve_all() -> list[BaseException | None]:
-            jobs = (self.store.runs.reserve(run, roles=roles) for run in runs)
+            jobs = (self.store.runs.reserve(run, (), RunLimits(roles=roles)) for run in runs)
             return await asyncio.gather(*jobs, return_exceptions=True)
 
         results = self.wait_for(reserve_all())

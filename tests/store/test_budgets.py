@@ -13,6 +13,7 @@ from bot.money.budgets import BudgetExceeded, BudgetLimit, Owner, Period, Spende
 from bot.money.cost import RunSample
 from bot.store.budgets import Budgets, UsageFilter
 from bot.store.models import RunState
+from bot.store.quota import RunLimits
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
@@ -35,7 +36,7 @@ async def limit(
 
 
 async def reserve(runs: Runs, run_id: str, cost: int, *, roles: frozenset[int] = frozenset(), **changes: Any) -> None:
-    await runs.reserve(make_run(run_id, estimate=cost, **changes), roles=roles)
+    await runs.reserve(make_run(run_id, estimate=cost, **changes), (), RunLimits(roles=roles))
 
 
 async def end(runs: Runs, run_id: str, cost: int | None, *, sent: bool = True) -> bool:
@@ -130,9 +131,9 @@ async def test_what_was_spent_before_a_budget_counts(runs: Runs, budgets: Budget
 
 async def test_a_given_limit_holds_beside_the_stored_ones(runs: Runs) -> None:
     given = BudgetLimit(key=f"member:2:{MIA}", period=Period.MONTH, amount=10 * CENT, owner=Owner.RULES)
-    await runs.reserve(make_run("a", estimate=10 * CENT), limits=[given])
+    await runs.reserve(make_run("a", estimate=10 * CENT), limits=RunLimits(budgets=(given,)))
     with pytest.raises(BudgetExceeded) as error:
-        await runs.reserve(make_run("b", estimate=1), limits=[given])
+        await runs.reserve(make_run("b", estimate=1), limits=RunLimits(budgets=(given,)))
     assert error.value.limit == given
 
 

@@ -9,6 +9,7 @@ from bot.money.budgets import BudgetLimit, Owner, Period, Scope, budget_key
 from bot.store.chain_runs import NextStep
 from bot.store.errors import QuotaExceeded
 from bot.store.models import EarlierStep, Run, RunChain, RunState, StepPlan
+from bot.store.quota import RunLimits
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.store.samples import MIA, PNG, after, load_files, make_run, store_run_in_state
@@ -72,7 +73,7 @@ async def test_a_canceled_chain_starts_no_step(runs: Runs) -> None:
 
 async def test_a_step_over_a_limit_is_stored_as_failed(runs: Runs) -> None:
     await store_run_in_state(runs, make_step(), RunState.SUCCEEDED)
-    inserted = await runs.mark_step_delivered(make_step(), following(daily_limit=1), at=after(2))
+    inserted = await runs.mark_step_delivered(make_step(), following(limits=RunLimits(per_day=1)), at=after(2))
     assert inserted is not None
     assert (inserted.state, inserted.cause) == (RunState.FAILED, "step_limit")
     assert await runs.get("run-1-2") == inserted
@@ -80,7 +81,7 @@ async def test_a_step_over_a_limit_is_stored_as_failed(runs: Runs) -> None:
 
 async def test_a_chain_over_a_limit_is_not_stored(runs: Runs) -> None:
     with pytest.raises(QuotaExceeded):
-        await runs.reserve(make_step(), active_limit=0)
+        await runs.reserve(make_step(), (), RunLimits(at_once=0))
     assert await runs.cancel_chain("run-1", by_id=MIA, at=after(1)) is None
 
 
@@ -108,7 +109,7 @@ async def test_a_step_over_a_budget_reserves_nothing(store: Store) -> None:
     step = replace(make_step(2), estimate=60)
     await store_run_in_state(store.runs, make_step(), RunState.SUCCEEDED)
     inserted = await store.runs.mark_step_delivered(
-        make_step(), replace(following(limits=(limit,)), run=step), at=after(2)
+        make_step(), replace(following(limits=RunLimits(budgets=(limit,))), run=step), at=after(2)
     )
     assert inserted is not None
     assert (inserted.state, inserted.cause, inserted.estimate) == (RunState.FAILED, "step_budget", None)

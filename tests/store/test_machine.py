@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bot.store.errors import QuotaExceeded
 from bot.store.models import Run, RunState
+from bot.store.quota import RunLimits
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.clock import VirtualClock
@@ -82,7 +83,7 @@ class StoreMachine(RuleBasedStateMachine):
         allowed = sum(not run.ended_at for run in own) < ACTIVE_LIMIT
         allowed = allowed and sum(at > now - DAY for at in times) < DAILY_LIMIT
         try:
-            self.wait_for(self.store.runs.reserve(run, (PNG,), active_limit=ACTIVE_LIMIT, daily_limit=DAILY_LIMIT))
+            self.wait_for(self.store.runs.reserve(run, (PNG,), RunLimits(at_once=ACTIVE_LIMIT, per_day=DAILY_LIMIT)))
         except QuotaExceeded:
             assert not allowed
         else:

@@ -14,7 +14,7 @@ from bot.store.commands import CommandRow
 from bot.store.gallery import GalleryRules
 from bot.store.library import LibraryQuery
 from bot.store.models import RunState
-from bot.store.quota import ServerQuota
+from bot.store.quota import RunLimits, ServerQuota
 from bot.store.reports import Report
 from bot.store.store import Store
 from bot.visibility import Visibility
@@ -58,7 +58,7 @@ def record_statements() -> Iterator[dict[str, Any]]:
 async def execute_everything(store: Store) -> None:
     runs = store.runs
     run = make_run()
-    await runs.reserve(run, (PNG, PNG), active_limit=3, daily_limit=9)
+    await runs.reserve(run, (PNG, PNG), RunLimits(at_once=3, per_day=9))
     await runs.mark_sent(run.id, at=T0, webhook=None)
     await runs.mark_unsent(run.id)
     await runs.mark_sent(run.id, at=T0, webhook="https://bot.example")
@@ -90,11 +90,11 @@ async def execute_everything(store: Store) -> None:
     await use_library(store, run.id)
     await runs.delete_expired(after(86_400), prompts_for=AGE, files_for=AGE)
     await runs.erase(MIA)
-    await runs.reserve(run, (), active_limit=3, daily_limit=9)
+    await runs.reserve(run, (), RunLimits(at_once=3, per_day=9))
     await runs.erase(MIA)
     await runs.mark_ended(run.id, state=RunState.FAILED, at=T0)
     await runs.mark_delivered(run.id, at=T0)
-    await runs.reserve(make_run("old"), (PNG,), active_limit=3, daily_limit=9)
+    await runs.reserve(make_run("old"), (PNG,), RunLimits(at_once=3, per_day=9))
     await runs.mark_ended("old", state=RunState.FAILED, at=T0)
     await runs.mark_delivered("old", at=T0)
     await runs.delete_expired(after(86_400), runs_for=AGE)
@@ -158,7 +158,7 @@ PAGES: tuple[dict[str, Any], ...] = (
 async def execute_server_rules(store: Store) -> None:
     """Use the rules of a server, its limits, a block and a report."""
     server = ServerQuota(guild_id=2, at_once=3, per_day=9)
-    await store.runs.reserve(make_run("limited"), (), active_limit=3, daily_limit=9, server=server)
+    await store.runs.reserve(make_run("limited"), (), RunLimits(at_once=3, per_day=9, server=server))
     await store.runs.count_used(MIA, 2)
     await store.runs.read_used(MIA, 2, run_id="next", starting=("limited",))
     await store.servers.change_rules(2, Section.RESULTS, lambda rules: replace(rules, spoiler=True), by=MIA, at=T0)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from bot.errors import ConfigError
 from bot.store.errors import QuotaExceeded, StoreError
+from bot.store.quota import RunLimits
 from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.clock import VirtualClock
@@ -120,7 +121,7 @@ async def test_concurrent_writers_keep_the_quota(created_url: str, clock: Virtua
     async with open_two(created_url, clock) as stores:
         results = await asyncio.gather(
             *(
-                store.runs.reserve(make_run(f"{name}-{number}"), (), active_limit=3, daily_limit=9)
+                store.runs.reserve(make_run(f"{name}-{number}"), (), RunLimits(at_once=3, per_day=9))
                 for name, store in zip("ab", stores, strict=True)
                 for number in range(20)
             ),

@@ -8,7 +8,7 @@ import pytest
 
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import RunState
-from bot.store.quota import ServerQuota
+from bot.store.quota import NO_LIMITS, RunLimits, ServerQuota
 from bot.store.runs import Runs
 from tests.clock import VirtualClock
 from tests.store.samples import BOB, MIA, after, make_run, store_run_in_state
@@ -17,7 +17,7 @@ DAY = timedelta(days=1).total_seconds()
 
 
 async def reserve(runs: Runs, run_id: str, **changes: object) -> None:
-    await runs.reserve(make_run(run_id, **changes), (), active_limit=3, daily_limit=5)
+    await runs.reserve(make_run(run_id, **changes), (), RunLimits(at_once=3, per_day=5))
 
 
 def limits(exceeded: QuotaExceeded) -> tuple[QuotaKind, int, int, datetime | None]:
@@ -46,7 +46,7 @@ async def test_active_runs_count_until_they_end(runs: Runs, state: RunState) -> 
 
 async def test_no_limit_allows_any_number(runs: Runs) -> None:
     for number in range(30):
-        await runs.reserve(make_run(str(number)), (), active_limit=None, daily_limit=None)
+        await runs.reserve(make_run(str(number)), (), NO_LIMITS)
     assert len(await runs.list_active(MIA)) == 30
 
 
@@ -68,7 +68,7 @@ async def test_daily_limit_covers_24_hours(runs: Runs) -> None:
 async def test_retry_time_is_exact(runs: Runs) -> None:
     await store_ended(runs, "first", 0.25)
     with pytest.raises(QuotaExceeded) as error:
-        await runs.reserve(make_run("next", created_at=after(1)), (), active_limit=None, daily_limit=1)
+        await runs.reserve(make_run("next", created_at=after(1)), (), RunLimits(per_day=1))
     assert error.value.retry_at == after(DAY + 0.25)
 
 
@@ -82,20 +82,20 @@ async def test_unsent_active_run_counts_for_the_day(runs: Runs) -> None:
     for number in range(5):
         await runs.reserve(make_run(str(number)), ())
     with pytest.raises(QuotaExceeded):
-        await runs.reserve(make_run("next"), (), active_limit=None, daily_limit=5)
+        await runs.reserve(make_run("next"), (), RunLimits(per_day=5))
 
 
 async def test_lowered_limit_names_the_right_retry_time(runs: Runs) -> None:
     for hour in range(5):
         await store_ended(runs, f"run-{hour}", hour * 3600)
     with pytest.raises(QuotaExceeded) as error:
-        await runs.reserve(make_run("next", created_at=after(5 * 3600)), (), active_limit=None, daily_limit=2)
+        await runs.reserve(make_run("next", created_at=after(5 * 3600)), (), RunLimits(per_day=2))
     assert limits(error.value) == (QuotaKind.DAILY, 2, 5, after(DAY + 3 * 3600))
 
 
 async def test_daily_limit_of_zero_rejects_every_run(runs: Runs) -> None:
     with pytest.raises(QuotaExceeded) as error:
-        await runs.reserve(make_run(), (), active_limit=None, daily_limit=0)
+        await runs.reserve(make_run(), (), RunLimits(per_day=0))
     assert limits(error.value) == (QuotaKind.DAILY, 0, 0, None)
 
 
@@ -118,7 +118,7 @@ async def test_concurrent_reservations_respect_the_limit(runs: Runs) -> None:
 
 async def check(runs: Runs, *starting: str, server: ServerQuota | None = None) -> None:
     used = await runs.read_used(MIA, server.guild_id if server else None, run_id="next", starting=starting)
-    exceeded = used.find_exceeded(starting=len(starting), active_limit=3, daily_limit=5, server=server)
+    exceeded = used.find_exceeded(RunLimits(at_once=3, per_day=5, server=server), starting=len(starting))
     if exceeded is not None:
         raise exceeded
 
@@ -164,8 +164,8 @@ async def test_an_old_run_that_is_active_counts_as_active_alone(runs: Runs, cloc
     await reserve(runs, "old")
     await clock.advance(DAY + 1)
     used = await runs.read_used(MIA, None, run_id="next")
-    assert used.find_exceeded(starting=0, active_limit=None, daily_limit=1, server=None) is None
-    exceeded = used.find_exceeded(starting=0, active_limit=1, daily_limit=None, server=None)
+    assert used.find_exceeded(RunLimits(per_day=1), starting=0) is None
+    exceeded = used.find_exceeded(RunLimits(at_once=1), starting=0)
     assert exceeded is not None
     assert exceeded.used == 1
 

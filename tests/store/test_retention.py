@@ -7,6 +7,7 @@ import pytest
 
 from bot.store.errors import QuotaExceeded
 from bot.store.models import RunState
+from bot.store.quota import RunLimits
 from bot.store.retention import ExpiredCounts
 from bot.store.runs import Runs
 from tests.store.samples import PNG, after, load_files, make_run, store_run_in_state
@@ -48,7 +49,7 @@ async def test_retention_does_not_reset_the_day(runs: Runs) -> None:
     await store_run_in_state(runs, make_run(), RunState.SUCCEEDED, delivered=True)
     assert await runs.delete_expired(after(3600), runs_for=HOUR) == ExpiredCounts(runs=1)
     with pytest.raises(QuotaExceeded):
-        await runs.reserve(make_run("next", created_at=after(3600)), (), daily_limit=1)
+        await runs.reserve(make_run("next", created_at=after(3600)), (), RunLimits(per_day=1))
 
 
 async def test_younger_data_and_unlimited_periods_are_kept(runs: Runs) -> None:

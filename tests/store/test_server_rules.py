@@ -11,7 +11,7 @@ from bot.rules.decide import Block
 from bot.rules.server_rules import CommandRule, Delivery, Section, ServerRules
 from bot.store.errors import QuotaExceeded, QuotaKind
 from bot.store.models import RunState
-from bot.store.quota import ServerQuota
+from bot.store.quota import RunLimits, ServerQuota
 from bot.store.reports import Report, ReportResult, ReportState
 from bot.store.server_rules import Servers
 from bot.store.store import Store
@@ -124,13 +124,13 @@ async def test_a_servers_limits_count_its_own_runs(store: Store) -> None:
     await store_run_in_state(
         store.runs, replace(elsewhere, place=replace(elsewhere.place, guild_id=SERVER + 1)), RunState.RUNNING
     )
-    await store.runs.reserve(make_run("a"), (), server=ServerQuota(guild_id=SERVER, at_once=1, per_day=2))
+    await store.runs.reserve(make_run("a"), (), RunLimits(server=ServerQuota(guild_id=SERVER, at_once=1, per_day=2)))
     with pytest.raises(QuotaExceeded) as active:
-        await store.runs.reserve(make_run("b"), (), server=ServerQuota(guild_id=SERVER, at_once=1))
+        await store.runs.reserve(make_run("b"), (), RunLimits(server=ServerQuota(guild_id=SERVER, at_once=1)))
     assert (active.value.kind, active.value.limit, active.value.in_server) == (QuotaKind.ACTIVE, 1, True)
-    await store.runs.reserve(make_run("c"), (), server=ServerQuota(guild_id=SERVER, per_day=2))
+    await store.runs.reserve(make_run("c"), (), RunLimits(server=ServerQuota(guild_id=SERVER, per_day=2)))
     with pytest.raises(QuotaExceeded) as daily:
-        await store.runs.reserve(make_run("d"), (), server=ServerQuota(guild_id=SERVER, per_day=2))
+        await store.runs.reserve(make_run("d"), (), RunLimits(server=ServerQuota(guild_id=SERVER, per_day=2)))
     assert daily.value.kind is QuotaKind.DAILY
     assert await store.runs.count_used(MIA, SERVER) == (2, 2)
     assert await store.runs.count_used(MIA, None) == (3, 3)
@@ -140,8 +140,8 @@ async def test_erasing_does_not_reset_a_servers_day(store: Store) -> None:
     await store_run_in_state(store.runs, make_run("a"), RunState.SUCCEEDED, delivered=True)
     await store.runs.erase(MIA)
     with pytest.raises(QuotaExceeded):
-        await store.runs.reserve(make_run("b"), (), server=ServerQuota(guild_id=SERVER, per_day=1))
-    await store.runs.reserve(make_run("c"), (), server=ServerQuota(guild_id=SERVER + 1, per_day=1))
+        await store.runs.reserve(make_run("b"), (), RunLimits(server=ServerQuota(guild_id=SERVER, per_day=1)))
+    await store.runs.reserve(make_run("c"), (), RunLimits(server=ServerQuota(guild_id=SERVER + 1, per_day=1)))
 
 
 async def test_a_message_has_one_open_report(store: Store) -> None:

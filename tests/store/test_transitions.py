@@ -6,6 +6,7 @@ import pytest
 
 from bot.store.errors import AlreadyStarted, StoreError
 from bot.store.models import RunState
+from bot.store.quota import RunLimits
 from bot.store.runs import Runs
 from bot.store.store import Store
 from tests.store.samples import BOB, MIA, PNG, after, load_files, make_run, store_run_in_state
@@ -41,9 +42,9 @@ async def test_run_id_cannot_be_reserved_twice(runs: Runs) -> None:
 
 
 async def test_a_second_try_of_a_run_is_not_over_the_limit(runs: Runs) -> None:
-    await runs.reserve(make_run(), (), active_limit=1, daily_limit=1)
+    await runs.reserve(make_run(), (), RunLimits(at_once=1, per_day=1))
     with pytest.raises(AlreadyStarted):
-        await runs.reserve(make_run(), (), active_limit=1, daily_limit=1)
+        await runs.reserve(make_run(), (), RunLimits(at_once=1, per_day=1))
 
 
 async def test_of_two_tries_at_one_moment_one_starts(runs: Runs) -> None:
