@@ -84,7 +84,9 @@ class WorkerPool:
         request = pickle.dumps((function, args, seconds, memory), pickle.HIGHEST_PROTOCOL)
         turn = self._enqueue(owner)
         try:
-            if not turn.done() and not await self._wait(turn):
+            if not turn.done():
+                await race(asyncio.shield(turn), self._clock.sleep(_WAIT_SECONDS))
+            if not turn.done():
                 raise WorkersBusy
             result: T = await self._call(function.__name__, request, seconds)
             return result
@@ -143,11 +145,6 @@ class WorkerPool:
                     self._waiting[owner] = turns  # behind the others
                 self._running.add(owner)
                 turn.set_result(None)
-
-    async def _wait(self, turn: asyncio.Future[None]) -> bool:
-        """Return whether the turn comes in time."""
-        await race(asyncio.shield(turn), self._clock.sleep(_WAIT_SECONDS))
-        return turn.done()
 
     async def _call(self, name: str, request: bytes, seconds: float) -> Any:
         worker = await self._take_worker()

@@ -18,7 +18,7 @@ from bot.options.files import is_image_usable
 from bot.options.layout import OptionLayout
 from bot.outputs.output_schema import contains_files
 from bot.settings.commands import CommandRole
-from bot.store.models import Run, RunChain
+from bot.store.models import Run
 
 # The inputs that tell a model how far to go from the picture that it is given.
 _STRENGTHS: Final = frozenset({
@@ -84,8 +84,9 @@ class NextOffers:
 
     def find_try_on(self, run: Run) -> Command | None:
         """Return what somebody would try a picture of their own with, after seeing a result of this run."""
-        command, target = (run.command, run.target) if run.chain is None else _first_step(run.chain)
-        return find_try_on_command(self._catalog, own=self._catalog.find_resolved(command, parse_target(target)))
+        first = run if run.chain is None else run.chain.steps[0]
+        own = self._catalog.find_resolved(first.command, parse_target(first.target))
+        return find_try_on_command(self._catalog, own=own)
 
     def of_text(self, run: Run, *, may_run: Callable[[Command], bool] = lambda _: True) -> tuple[NextOffer, ...]:
         """Return what can be done with a text, if ``run`` described an image."""
@@ -225,10 +226,6 @@ def vary_values(
     if picture is not None and layout.image_field is not None:
         varied[layout.image_field] = picture
     return varied
-
-
-def _first_step(chain: RunChain) -> tuple[str, str]:
-    return chain.steps[0].command, chain.steps[0].target
 
 
 def _takes_any(command: Command, mimes: Iterable[str]) -> bool:

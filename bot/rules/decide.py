@@ -1,6 +1,6 @@
 """Decide what a server's rules say about a run: a pure function of the person, the command and the rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -104,10 +104,10 @@ def _check_command(actor: Actor, command: str, rule: CommandRule) -> None:
             )
         )
     if rule.channels and not rule.channels & {actor.channel_id, actor.parent_channel_id}:
-        where = _list(f"<#{channel}>" for channel in sorted(rule.channels))
+        where = ", ".join(f"<#{channel}>" for channel in sorted(rule.channels))
         raise Refused(_("/{command} can't be used here. Use it in {channels}.").format(command=command, channels=where))
     if rule.roles and not rule.roles & actor.roles:
-        who = _list(f"<@&{role}>" for role in sorted(rule.roles))
+        who = ", ".join(f"<@&{role}>" for role in sorted(rule.roles))
         raise Refused(_("/{command} is only for {roles} in this server.").format(command=command, roles=who))
     if rule.age_restricted and not actor.in_age_restricted:
         raise Refused(
@@ -124,10 +124,6 @@ def _check_outputs(outputs: int | None, most: int | None) -> None:
                 most,
             ).format(most=most, outputs=outputs)
         )
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)
 
 
 def _plain(word: str) -> str:
