@@ -10,14 +10,14 @@ from discord.ext import commands
 from bot.catalog.catalog import Catalog
 from bot.client import Replicord
 from bot.language import _, languages, load_languages, use_language
-from bot.limits import CHOICE_CHARS, INTERACTION_TOKEN_LIFE, SELECT_OPTIONS
+from bot.limits import CHOICE_CHARS, SELECT_OPTIONS
 from bot.own_commands import OwnCommand
 from bot.store.preferences import PreferenceRows, Preferences
 from bot.ui.first_response import defer, edit_response, send_modal
+from bot.ui.modals import Form
 from bot.ui.render import preferences as render
 from bot.ui.render.cards import Tone, sentence_card
 from bot.ui.render.markdown import one_line
-from bot.ui.respond import report_error
 from bot.ui.spoken_language import ChosenLanguages
 
 Interaction = discord.Interaction[Replicord]
@@ -53,9 +53,9 @@ class PreferencesCommand(commands.Cog):
             await edit_response(interaction, view=sentence_card(render.saved(), tone=Tone.SUCCESS))
 
 
-class _PreferencesForm(ui.Modal):
+class _PreferencesForm(Form):
     def __init__(self, chosen: Preferences, commands: Iterable[str], save: Save) -> None:
-        super().__init__(title=_("Your defaults"), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+        super().__init__(title=_("Your defaults"))
         self._save = save
         self._command = _make_select([(name, f"/{name}") for name in commands], chosen.command)
         self._visibility = _make_select(
@@ -86,11 +86,6 @@ class _PreferencesForm(ui.Modal):
                 language=_read(self._language),
             ),
         )
-
-    async def on_error(  # type: ignore[override]  # as discord.py's own Modal
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        await report_error(interaction, error)
 
 
 def _make_select(

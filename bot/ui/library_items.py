@@ -12,7 +12,7 @@ from discord import ui
 from bot.language import _
 from bot.limits import RUN_ID_PATTERN, SEARCH_CHARS
 from bot.media.types import MediaKind
-from bot.ui.respond import report_error
+from bot.ui.modals import Form
 
 KIND_FLAGS: Final = {
     "i": MediaKind.IMAGE,
@@ -177,7 +177,7 @@ class LibrarySelect(
         interaction.client.dispatch("library_select", interaction, self.selection, self.state, list(self.item.values))
 
 
-class SearchModal(ui.Modal):
+class SearchModal(Form):
     """Asks for the words to search for. Submitting it dispatches ``library_search`` to the cogs."""
 
     def __init__(self, state: LibraryState) -> None:
@@ -196,11 +196,6 @@ class SearchModal(ui.Modal):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         interaction.client.dispatch("library_search", interaction, self._state.from_start(words=self._words.value))
-
-    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it, too
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        await report_error(interaction, error)
 
 
 LIBRARY_ITEMS: Final = (LibraryButton, LibrarySelect)

@@ -1,4 +1,4 @@
-"""A form of inputs as a Discord modal."""
+"""Forms as Discord modals: what all of them have in common, and the form of a model's inputs."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -14,12 +14,28 @@ from bot.ui.respond import report_error
 Answers = Mapping[str, str | int | float | list[discord.Attachment]]
 
 
-class FormModal(ui.Modal):
+class Form(ui.Modal):
+    """A form; errors are reported to the person."""
+
+    def __init__(self, title: str) -> None:
+        # Discord keeps a modal open as long as the token of its interaction is valid.
+        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+
+    def label(self, text: str, item: ui.Item[Any], description: str | None = None) -> None:
+        """Add a field under a label."""
+        self.add_item(ui.Label(text=text, description=description, component=item))
+
+    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it, too
+        self, interaction: discord.Interaction[Any], error: Exception, /
+    ) -> None:
+        await report_error(interaction, error)
+
+
+class FormModal(Form):
     """A form; ``submitted`` is awaited with the interaction and the answers by field key.
 
     An answer is a text, the value of a choice, or a list of attachments; fields left empty have none. A ``note``
-    stands above the form if there is room, and a ``first`` field comes before the form's own. Errors are reported to
-    the person.
+    stands above the form if there is room, and a ``first`` field comes before the form's own.
     """
 
     def __init__(
@@ -31,8 +47,7 @@ class FormModal(ui.Modal):
         note: str | None = None,
         first: FormField | None = None,
     ) -> None:
-        # Discord keeps a modal open as long as the token of its interaction is valid.
-        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+        super().__init__(title)
         self._submitted = submitted
         self._inputs: dict[str, tuple[FormField, ui.Item[Any]]] = {}
         if note is not None and len(form.fields) < MODAL_COMPONENTS:
@@ -49,11 +64,6 @@ class FormModal(ui.Modal):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         await self._submitted(interaction, self.answers())
-
-    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it, too
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        await report_error(interaction, error)
 
 
 def _build_text_input(field: FormField) -> ui.TextInput[Any]:

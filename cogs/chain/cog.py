@@ -24,7 +24,6 @@ from bot.limits import (
     CHOICE_CHARS,
     CHOICES_PER_OPTION,
     COMMAND_NAME_CHARS,
-    INTERACTION_TOKEN_LIFE,
 )
 from bot.media.types import find_references
 from bot.options.form import build_form
@@ -36,14 +35,13 @@ from bot.store.runs import Runs
 from bot.store.saved_chains import SavedChain, SavedChains, SavedStep, SaveResult
 from bot.ui.components import Action
 from bot.ui.first_response import defer, edit_response, send_modal
-from bot.ui.modals import Answers, FormModal
+from bot.ui.modals import Answers, Form, FormModal
 from bot.ui.permissions import Reuse
 from bot.ui.render import chains as words
 from bot.ui.render.cards import Entry, Tone, list_card, sentence_card
 from bot.ui.render.chains import name_description, name_label, save_title
 from bot.ui.render.markdown import one_line
 from bot.ui.render.results import MenuEntry
-from bot.ui.respond import report_error
 from cogs.chain.starter import ChainFinder, ChainStarter
 from cogs.permissions import Editors, check_reuse
 
@@ -307,19 +305,14 @@ def _choices(chains: Sequence[tuple[str, Sequence[str], bool]], current: str) ->
     ][:CHOICES_PER_OPTION]
 
 
-class ChainForm(ui.Modal):
+class ChainForm(Form):
     """Asks for a name; ``submitted`` is awaited with the interaction and what was entered."""
 
     def __init__(self, submitted: NameEntered) -> None:
-        super().__init__(title=save_title(), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+        super().__init__(save_title())
         self._submitted = submitted
         self._name: ui.TextInput[ChainForm] = ui.TextInput(custom_id="name", max_length=COMMAND_NAME_CHARS)
         self.add_item(ui.Label(text=name_label(), description=name_description(), component=self._name))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         await self._submitted(interaction, self._name.value)
-
-    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it, too
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        await report_error(interaction, error)

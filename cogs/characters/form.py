@@ -7,18 +7,15 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.formatting import truncate
 from bot.language import _
 from bot.limits import (
     CHARACTER_DESCRIPTION_CHARS,
     CHARACTER_PICTURES,
     CHOICE_CHARS,
-    INTERACTION_TOKEN_LIFE,
-    MODAL_TITLE_CHARS,
     SAVED_NAME_CHARS,
 )
+from bot.ui.modals import Form
 from bot.ui.render.markdown import one_line
-from bot.ui.respond import report_error
 
 Interaction = discord.Interaction[Any]
 
@@ -35,13 +32,13 @@ class CharacterAnswers:
     agrees: bool
 
 
-class ConsentForm(ui.Modal):
+class ConsentForm(Form):
     """A form with one box that has to be ticked."""
 
     def __init__(
         self, *, title: str, note: str, consent: str, agreed: Callable[[Interaction], Awaitable[None]]
     ) -> None:
-        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+        super().__init__(title)
         self._agreed = agreed
         self._consent = _make_consent(consent)
         self.add_item(ui.TextDisplay(note))
@@ -51,11 +48,8 @@ class ConsentForm(ui.Modal):
         if _AGREED in self._consent.values:  # Discord's client sees to it, and others may not
             await self._agreed(interaction)
 
-    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:  # type: ignore[override]  # as Modal
-        await report_error(interaction, error)
 
-
-class CharacterForm(ui.Modal):
+class CharacterForm(Form):
     """Asks for what is not known of a new character: its name, which pictures, a description, and the consent."""
 
     def __init__(
@@ -70,7 +64,7 @@ class CharacterForm(ui.Modal):
         pictures: Sequence[str] = (),
     ) -> None:
         """``pictures`` are the names of those to choose from, none if there is nothing to choose."""
-        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+        super().__init__(title)
         self._submitted = submitted
         self._known_name = name
         self._name: ui.TextInput[Any] = ui.TextInput(
@@ -110,9 +104,6 @@ class CharacterForm(ui.Modal):
                 agrees=_AGREED in self._consent.values,
             ),
         )
-
-    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:  # type: ignore[override]  # as Modal
-        await report_error(interaction, error)
 
 
 def _make_consent(label: str) -> ui.CheckboxGroup[Any]:

@@ -7,12 +7,9 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.formatting import truncate
 from bot.language import _
 from bot.limits import (
     CHOICE_CHARS,
-    INTERACTION_TOKEN_LIFE,
-    MODAL_TITLE_CHARS,
     PRESET_ASKED,
     SAVED_NAME_CHARS,
     SELECT_OPTIONS,
@@ -20,9 +17,9 @@ from bot.limits import (
 )
 from bot.options.text import describe_field
 from bot.presets.draft import PresetDraft
+from bot.ui.modals import Form
 from bot.ui.render import presets as render
 from bot.ui.render.markdown import one_line
-from bot.ui.respond import report_error
 
 Interaction = discord.Interaction[Any]
 
@@ -36,14 +33,13 @@ class PresetAnswers:
     asked: frozenset[str]
 
 
-class PresetForm(ui.Modal):
+class PresetForm(Form):
     """Asks what to make of a run's inputs."""
 
     def __init__(
         self, draft: PresetDraft, *, submitted: Callable[[Interaction, PresetAnswers], Awaitable[None]]
     ) -> None:
-        title = truncate(_("Save as preset"), MODAL_TITLE_CHARS)
-        super().__init__(title=title, timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+        super().__init__(title=_("Save as preset"))
         self._draft = draft
         self._submitted = submitted
         self._name: ui.TextInput[Any] = ui.TextInput(
@@ -76,9 +72,6 @@ class PresetForm(ui.Modal):
         await self._submitted(
             interaction, PresetAnswers(name=self._name.value, template=template, asked=asked | {*self._draft.must_ask})
         )
-
-    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:  # type: ignore[override]  # as Modal
-        await report_error(interaction, error)
 
 
 def _make_select(draft: PresetDraft) -> ui.Select[Any] | None:

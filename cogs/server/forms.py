@@ -16,8 +16,6 @@ from bot.limits import (
     BLOCK_REASON_CHARS,
     CHOICE_CHARS,
     GALLERY_STARS_MAX,
-    INTERACTION_TOKEN_LIFE,
-    MODAL_TITLE_CHARS,
     REPORT_REASON_CHARS,
     ROLE_LIMIT_MAX,
     RULE_PLACES,
@@ -34,8 +32,8 @@ from bot.rules.server_rules import (
     ServerRules,
 )
 from bot.ui.first_response import follow_up_privately
+from bot.ui.modals import Form
 from bot.ui.render.server_words import delivery_words, describe_unusable_words, log_line_words
-from bot.ui.respond import report_error
 
 Interaction = discord.Interaction[Any]
 Change = Callable[[ServerRules], ServerRules]
@@ -53,23 +51,7 @@ _MICRO: Final = 1_000_000
 _NUMBER_CHARS: Final = 10
 
 
-class _Form(ui.Modal):
-    """A form; errors are reported to the person."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__(title=truncate(title, MODAL_TITLE_CHARS), timeout=INTERACTION_TOKEN_LIFE.total_seconds())
-
-    def label(self, text: str, item: ui.Item[Any], description: str | None = None) -> None:
-        """Add a field under a label."""
-        self.add_item(ui.Label(text=text, description=description, component=item))
-
-    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it, too
-        self, interaction: Interaction, error: Exception, /
-    ) -> None:
-        await report_error(interaction, error)
-
-
-class CommandForm(_Form):
+class CommandForm(Form):
     """Who may use a command, and where."""
 
     def __init__(self, name: str, rules: ServerRules, submitted: Submitted) -> None:
@@ -108,7 +90,7 @@ class CommandForm(_Form):
         await self._submitted(interaction, lambda rules: rules.with_command(self._name, rule))
 
 
-class LimitsForm(_Form):
+class LimitsForm(Form):
     """What people with a role may use."""
 
     def __init__(self, role: discord.Object, name: str, rules: ServerRules, submitted: Submitted) -> None:
@@ -141,7 +123,7 @@ class LimitsForm(_Form):
         await self._submitted(interaction, lambda rules: rules.with_limits(self._role_id, limits))
 
 
-class ResultsForm(_Form):
+class ResultsForm(Form):
     """Where results are shown."""
 
     def __init__(self, rules: ServerRules, submitted: Submitted) -> None:
@@ -165,7 +147,7 @@ class ResultsForm(_Form):
         await self._submitted(interaction, lambda rules: replace(rules, delivery=delivery, spoiler=spoiler))
 
 
-class SafetyForm(_Form):
+class SafetyForm(Form):
     """Which words are refused, and which command looks at pictures.
 
     ``list_checkers`` returns the commands that can: now, and again when the form is submitted.
@@ -212,7 +194,7 @@ class SafetyForm(_Form):
             await follow_up_privately(interaction, content=describe_unusable_words(unusable))
 
 
-class GalleryForm(_Form):
+class GalleryForm(Form):
     """Where the results go that people like."""
 
     def __init__(self, rules: ServerRules, submitted: Submitted) -> None:
@@ -234,7 +216,7 @@ class GalleryForm(_Form):
         )
 
 
-class LogForm(_Form):
+class LogForm(Form):
     """What is told in which channel."""
 
     def __init__(self, rules: ServerRules, submitted: Submitted) -> None:
@@ -289,7 +271,7 @@ def check_blockable(user_id: int, *, by: int, is_bot: bool = False) -> None:
 BlockSubmitted = Callable[[Interaction, BlockRequest], Awaitable[None]]
 
 
-class BlockForm(_Form):
+class BlockForm(Form):
     """Whom to block; with ``name`` somebody who is known already."""
 
     def __init__(self, submitted: BlockSubmitted, *, name: str | None = None) -> None:
@@ -321,7 +303,7 @@ class BlockForm(_Form):
         await self._submitted(interaction, request)
 
 
-class LiftForm(_Form):
+class LiftForm(Form):
     """Whose block to lift."""
 
     def __init__(self, submitted: Callable[[Interaction, int], Awaitable[None]]) -> None:
@@ -334,7 +316,7 @@ class LiftForm(_Form):
         await self._submitted(interaction, self._person.values[0].id)
 
 
-class ReportForm(_Form):
+class ReportForm(Form):
     """Why a result is reported."""
 
     def __init__(self, submitted: Callable[[Interaction, str], Awaitable[None]]) -> None:
