@@ -5,7 +5,6 @@ prediction only while it runs, and tells its end once (to ``bot.web.cog``, or at
 told is read from disk first.
 """
 
-import base64
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ import structlog
 from bot.backends.backend import BackendTraits, CreateAllowance, CreateRequest, Places
 from bot.backends.cog.addresses import CogAddresses
 from bot.backends.cog.client import AtCapacity, CogClient, Health, HealthStatus, NotReady
+from bot.backends.cog.request_body import find_strings, make_data_uri
 from bot.backends.cog.stream import read_events
 from bot.backends.errors import (
     BackendError,
@@ -212,7 +212,7 @@ class CogBackend:
         """Return the file as a data URI: a server has no place for files, and must not be sent to ours."""
         if len(data) > COG_INPUT_BYTES:
             raise TooLarge(status=413, title="", detail=f"{name} is too large for the model's server.")
-        return f"data:{content_type};base64,{base64.b64encode(data).decode('ascii')}"
+        return await make_data_uri(content_type, data)
 
     async def get_schema(self) -> Mapping[str, Any]:
         """Return the model's OpenAPI document from the first server that has one."""
@@ -258,7 +258,7 @@ class CogBackend:
             except NoResponse as error:
                 raise NotSent(str(error)) from error
         for name in (self._file_inputs or frozenset()) & values.keys():
-            if any(not text.startswith("data:") for text in _strings(values[name])):
+            if any(not text.startswith("data:") for text in find_strings(values[name])):
                 refused = InvalidField(f"input.{name}", "address", "must be an attached file or a web address")
                 raise InvalidInput(status=422, title="", detail=refused.description, fields=(refused,))
 
@@ -359,14 +359,6 @@ def _holds_address(described: Any) -> bool:
     if isinstance(described, Mapping):
         return described.get("format") == "uri" or any(map(_holds_address, described.values()))
     return isinstance(described, list) and any(map(_holds_address, described))
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _strings(part)
 
 
 def _member(schema: Mapping[str, Any], *path: str) -> Mapping[str, Any]:

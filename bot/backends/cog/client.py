@@ -17,7 +17,6 @@ A create is never sent twice. The HTTP client must not do so by itself either: a
 broke, httpx on its own transport repeats nothing (``open_cog_http``).
 """
 
-import json
 import ssl
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,6 +29,7 @@ from urllib.parse import quote
 
 import httpx
 
+from bot.backends.cog.request_body import encode_body, send_pieces
 from bot.backends.errors import ApiError, InvalidField, InvalidInput, InvalidResponse, NoResponse, NotSent
 from bot.large_json import InvalidJson, read_object
 from bot.limits import MIB
@@ -114,8 +114,16 @@ class CogClient:
         body: dict[str, Any] = {"input": values}
         if webhook is not None:
             body |= {"webhook": webhook, "webhook_events_filter": list(events)}
-        headers = {"Prefer": "respond-async", "Content-Type": "application/json"}
-        async with self._send("PUT", _path(prediction_id), content=_encode(body), headers=headers) as response:
+        try:
+            pieces = await encode_body(body)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(status=422, title="", detail="It holds a number that cannot be sent.") from error
+        headers = {
+            "Prefer": "respond-async",
+            "Content-Type": "application/json",
+            "Content-Length": str(sum(map(len, pieces))),
+        }
+        async with self._send("PUT", _path(prediction_id), content=send_pieces(pieces), headers=headers) as response:
             content = await _read(response, _SMALL_BYTES)
         _raise_for_status(response, content)
 
@@ -177,7 +185,7 @@ class CogClient:
         method: str,
         path: str,
         *,
-        content: bytes = b"",
+        content: bytes | AsyncIterator[bytes] = b"",
         headers: Mapping[str, str] | None = None,
         limits: httpx.Timeout = _TIMEOUT,
     ) -> AsyncIterator[httpx.Response]:
@@ -194,13 +202,6 @@ class CogClient:
 
 def _path(prediction_id: str) -> str:
     return f"/predictions/{quote(prediction_id, safe='')}"
-
-
-def _encode(body: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(status=422, title="", detail="It holds a number that cannot be sent.") from error
 
 
 async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
