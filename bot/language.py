@@ -27,7 +27,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -63,6 +63,7 @@ def languages() -> Mapping[str, str]:
     return _NAMES
 
 
+@lru_cache(maxsize=64)  # the start asks for every text of every command, in each of some thirty locales
 def find_language(locale: str | None) -> str:
     """Return the language for a locale of Discord's: itself, another of its region, or English.
 

@@ -31,6 +31,8 @@ _ALONE_TOO = frozenset({"tests/cluster/test_processes.py", *(f"tests/cogs/test_{
     "command_sync", "library", "models", "outputs", "permissions", "privacy", "results", "run", "run_access",
     "run_buttons", "runs", "use_as_subject",
 ))})  # fmt: skip
+# Modules in those folders whose tests share something all the same: a database server that they stop.
+_TOGETHER = frozenset({"tests/faults/test_postgresql.py"})
 _BROWSER = "tests/sandbox/page"
 
 
@@ -46,6 +48,8 @@ def find_group(nodeid: str) -> str:
     module = nodeid.partition("::")[0]
     if _is_within(module, _BROWSER):
         return _BROWSER
+    if module in _TOGETHER:
+        return module
     if module in _ALONE_TOO or any(_is_within(module, folder) for folder in _ALONE):
         return nodeid
     return module

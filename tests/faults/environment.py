@@ -20,7 +20,7 @@ from tests.database_reader import DatabaseReader, SqliteReader
 
 ME = Upload("me.png", draw_portrait())
 LONGEST_PAUSE = 0.06  # seconds; each look at a database takes CPU
-LONG = 90.0  # a limit, not a wait: two cores may be busy with many tests, and a large output takes 8 s of CPU
+LONG = 90.0  # a limit, not a wait: two cores may be busy with many tests
 _TIMES = ["created_at", "token_expires_at", "sent_at", "started_at", "cancel_requested_at", "ended_at"]
 
 
@@ -145,9 +145,9 @@ class StartedRun:
         """Wait until the card says so."""
         await self.wait_for(lambda: self.is_over)
 
-    async def wait_until_delivered(self) -> None:
+    async def wait_until_delivered(self, limit: float = LONG) -> None:
         """Wait until the end is shown, and written down as shown."""
-        await eventually(lambda: bool(self.row.get("delivered_at")))
+        await eventually(lambda: bool(self.row.get("delivered_at")), limit)
 
     async def assert_consistent(
         self, state: str = "succeeded", *, images: int | None = None, predictions: int = 1

@@ -25,7 +25,7 @@ class Figures:
 
     ``stall`` is the longest answer of ``/healthz`` in seconds, without the time in which the kernel let other
     processes run instead; ``unanswered`` counts the requests without a 200. ``memory`` and ``disk`` are the growth, in
-    bytes, of the resident memory of the bot and its children, and of everything in its folder, its log included.
+    bytes, of the bot's and its children's own resident memory, and of everything in its folder, its log included.
     """
 
     stall: float = 0.0
@@ -35,23 +35,40 @@ class Figures:
     disk: int = 0
 
 
-def waited_for_cpu(pid: int) -> float:
-    """Return the seconds that the main thread of a process was ready to run, but another ran (schedstat, Linux)."""
-    try:
-        return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
-    except OSError:
-        return 0.0
+def waits_for_cpu(pid: int) -> dict[str, float]:
+    """Return the seconds in which each thread of a process was ready to run, but another process ran (Linux)."""
+    waits = {}
+    for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208  # only the names
+        try:
+            waited = Path(f"/proc/{pid}/task/{task}/schedstat").read_text(encoding="ascii").split()[1]
+        except OSError:
+            continue  # the thread has ended
+        waits[task] = int(waited) / 1e9
+    return waits
 
 
-def resident_memory(pid: int) -> int:
-    """Return the resident bytes of a process and its descendants."""
+def held_up(pid: int, before: dict[str, float], after: dict[str, float]) -> float:
+    """Return the seconds in which the kernel, not the program, kept a process from going on.
+
+    Besides the wait of the main thread, it is the longest of another one: if that one has the interpreter's lock, the
+    main thread waits for it without being ready to run.
+    """
+    waits = {task: waited - before.get(task, 0.0) for task, waited in after.items()}
+    return waits.pop(str(pid), 0.0) + max(waits.values(), default=0.0)
+
+
+def own_memory(pid: int) -> int:
+    """Return the resident bytes of a process and its descendants, without pages of files: those of libraries are
+    shared, and counted anew for every process that starts they made the figure one of how many run."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
         tasks = Path(f"/proc/{pid}/task").iterdir()
         children = " ".join((task / "children").read_text(encoding="ascii") for task in tasks).split()
     except OSError:
         return 0
-    return pages * 4096 + sum(resident_memory(int(child)) for child in children)
+    pages = dict(line.split(":") for line in status.splitlines() if line.startswith(("RssAnon", "RssShmem")))
+    kilobytes = sum(int(value.split()[0]) for value in pages.values())
+    return kilobytes * 1024 + sum(own_memory(int(child)) for child in children)
 
 
 def disk_use(folder: Path) -> int:
@@ -79,19 +96,19 @@ def ask(port: int) -> bool:
 def watch(port: int, pid: int, folder: Path) -> Figures:
     """Ask until the standard input closes, and once more then."""
     figures = Figures()
-    memory, disk = resident_memory(pid), disk_use(folder)
+    memory, disk = own_memory(pid), disk_use(folder)
     own = int(Path("/proc/self").resolve().name)
     closed = False
     while not closed:
         closed = bool(select.select([sys.stdin], [], [], _INTERVAL)[0])
-        waited, began = waited_for_cpu(pid) + waited_for_cpu(own), time.monotonic()
+        waits, own_waits, began = waits_for_cpu(pid), waits_for_cpu(own), time.monotonic()
         answered = ask(port)
         taken = time.monotonic() - began
-        busy = waited_for_cpu(pid) + waited_for_cpu(own) - waited
+        busy = held_up(pid, waits, waits_for_cpu(pid)) + held_up(own, own_waits, waits_for_cpu(own))
         figures.asked += 1
         figures.unanswered += not answered
         figures.stall = max(figures.stall, taken - busy)
-        figures.memory = max(figures.memory, resident_memory(pid) - memory)
+        figures.memory = max(figures.memory, own_memory(pid) - memory)
         figures.disk = max(figures.disk, disk_use(folder) - disk)
     return figures
 

@@ -17,7 +17,7 @@ from bot.limits import MIB
 from sandbox.request_log import Call
 from tests.faults.environment import BotUnderTest, StartedRun, eventually
 from tests.hostile.conftest import OpenBot
-from tests.hostile.measure import assert_bounded, measure
+from tests.hostile.measure import HEAVY, assert_bounded, measure
 from tests.hostile.probe import Figures
 
 COMMANDS = "talk=meta/meta-llama-3-8b-instruct,anything=sandbox/anything,picture=sandbox/picture"
@@ -129,6 +129,7 @@ LARGE_OUTPUTS = {
 }
 
 
+@pytest.mark.timeout(HEAVY + 60)
 @pytest.mark.parametrize("kind", LARGE_OUTPUTS)
 async def test_a_large_output_stalls_nothing(open_bot: OpenBot, kind: str) -> None:
     raw = LARGE_OUTPUTS[kind]()
@@ -136,7 +137,7 @@ async def test_a_large_output_stalls_nothing(open_bot: OpenBot, kind: str) -> No
         bot.replicate.faults.add("other-output", raw=raw)
         bot.replicate.faults.add("no-events")
         run = await start(bot)
-        await run.wait_until_delivered()
+        await run.wait_until_delivered(HEAVY)
     assert run.state == "succeeded", run.card_text
     assert len(run.follow_ups) <= 5
     assert len(run.row["output"]) <= MIB
@@ -148,6 +149,7 @@ async def test_a_large_output_stalls_nothing(open_bot: OpenBot, kind: str) -> No
     assert json.loads(data) == json.loads(raw)
 
 
+@pytest.mark.timeout(HEAVY + 60)
 async def test_a_file_of_30_mb_inside_the_output_stalls_nothing(open_bot: OpenBot) -> None:
     data = os.urandom(30_000_000)
     async with attacked(open_bot) as (bot, figures):
@@ -155,7 +157,7 @@ async def test_a_file_of_30_mb_inside_the_output_stalls_nothing(open_bot: OpenBo
             "other-output", output=f"data:model/gltf-binary;base64,{base64.b64encode(data).decode()}"
         )
         run = await start(bot, "picture")
-        await run.wait_until_delivered()
+        await run.wait_until_delivered(HEAVY)
     assert run.state == "succeeded"
     assert "Too large to upload here: 28.6 MB" in run.card_text
     assert len(run.row["output"]) <= MIB

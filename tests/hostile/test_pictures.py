@@ -6,14 +6,17 @@ import random
 import struct
 import zlib
 
+import pytest
 from PIL import Image
 
 from bot.limits import MIB, REFUSED_FILE_BYTES_PER_PERSON
 from sandbox.discord.person import InteractionResult
 from sandbox.discord.state.models import Upload
-from tests.faults.environment import LONG, BotUnderTest, eventually
+from tests.faults.environment import BotUnderTest, eventually
 from tests.hostile.conftest import OpenBot
-from tests.hostile.measure import assert_bounded, measure
+from tests.hostile.measure import HEAVY, assert_bounded, measure
+
+pytestmark = pytest.mark.timeout(HEAVY + 60)
 
 # A child with a decoded picture of 64 million pixels of one byte, and what is made of it.
 DECODING_MEMORY = 330 * MIB
@@ -75,15 +78,15 @@ async def test_costly_pictures_of_one_hold_up_nobody(open_bot: OpenBot) -> None:
         ]
         results = await asyncio.gather(*attack)
         run = await bot.generate("mia", images=1)
-        await run.wait_until_delivered()
-        await eventually(lambda: all(one.text or one.message for one in results))
+        await run.wait_until_delivered(HEAVY)
+        await eventually(lambda: all(one.text or one.message for one in results), HEAVY)
     assert_bounded(figures, memory=DECODING_MEMORY)
 
 
 async def test_a_picture_of_many_scans_is_refused_unpaid(open_bot: OpenBot) -> None:
     async with open_bot() as bot, measure(bot) as figures:
         result = await send(bot, "noah", Upload("me.jpg", jpeg_of_many_scans()), 1)
-        await result.wait_for(lambda shown: "unusual way" in shown.text, timeout=LONG)
+        await result.wait_for(lambda shown: "unusual way" in shown.text, timeout=HEAVY)
         assert not bot.replicate.predictions
     assert_bounded(figures)
 
@@ -98,8 +101,8 @@ async def test_files_beyond_the_places_of_one_are_not_read(open_bot: OpenBot) ->
         bot.replicate.faults.add("never-ends", times=None)
         async with measure(bot) as figures:
             results = await asyncio.gather(*(send(bot, "noah", upload, number) for number in range(60)))
-            await eventually(lambda: len(bot.replicate.predictions) == 3)
-            await eventually(lambda: sum("runs in progress" in one.text for one in results) == 57)
+            await eventually(lambda: len(bot.replicate.predictions) == 3, HEAVY)
+            await eventually(lambda: sum("runs in progress" in one.text for one in results) == 57, HEAVY)
         assert len(bot.replicate.uploads) == 3
     # What the refused runs were given is kept for a while, within a person's share; a few are on their way at once.
     kept = REFUSED_FILE_BYTES_PER_PERSON
@@ -113,10 +116,10 @@ async def test_costly_outputs_of_one_hold_up_nobody(open_bot: OpenBot) -> None:
     async with open_bot(RUNS_PER_USER="20") as bot, measure(bot) as figures:
         bot.replicate.faults.add("file-replaced", content=out.getvalue(), times=4)
         attack = await bot.generate("noah", images=4)
-        await eventually(lambda: not bot.replicate.faults.active)
+        await eventually(lambda: not bot.replicate.faults.active, HEAVY)
         run = await bot.generate("mia", images=1)
-        await run.wait_until_delivered()
-        await attack.wait_until_delivered()
+        await run.wait_until_delivered(HEAVY)
+        await attack.wait_until_delivered(HEAVY)
         assert len(attack.images) == 4
         assert "reduced to fit here" in attack.card_text
     assert_bounded(figures, memory=DECODING_MEMORY, disk=200 * MIB)
@@ -128,11 +131,11 @@ async def test_costly_thumbnails_delay_no_cancel_after_a_restart(open_bot: OpenB
         bot.replicate.faults.add("never-ends", times=None)
         await asyncio.gather(*(send(bot, "noah", picture, number) for number in range(8)))
         run = await bot.generate("mia", images=2)
-        await eventually(lambda: len(bot.replicate.predictions) == 9)
+        await eventually(lambda: len(bot.replicate.predictions) == 9, HEAVY)
         await run.wait_for(lambda: "Cancel" in run.message.buttons)
         await bot.restart()
         async with measure(bot) as figures:
             await bot.mia.press(run.message, "Cancel")
-            await run.wait_until_delivered()
+            await run.wait_until_delivered(HEAVY)
             assert run.state == "canceled"
     assert_bounded(figures, memory=DECODING_MEMORY)

@@ -3,11 +3,11 @@
 import asyncio
 import base64
 import gzip
+import os
 import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 import pytest
@@ -66,7 +66,7 @@ def pieces(total: int, size: int = 64 * 1024) -> Callable[[], bytes | None]:
 
 
 def open_files(bot: BotUnderTest) -> int:
-    return sum(1 for _ in Path(f"/proc/{bot.environment.bot.pid}/fd").iterdir())
+    return len(os.listdir(f"/proc/{bot.environment.bot.pid}/fd"))  # noqa: PTH208  # hundreds of names, hundreds of times
 
 
 def bomb(coding: str) -> bytes:
@@ -81,12 +81,12 @@ def bomb(coding: str) -> bytes:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
-@pytest.mark.parametrize("path", ["/healthz", "/nowhere", WEBHOOK])
-async def test_a_compressed_body_is_never_unpacked(open_bot: OpenBot, coding: str, path: str) -> None:
+async def test_a_compressed_body_is_never_unpacked(open_bot: OpenBot, coding: str) -> None:
     body = await asyncio.to_thread(bomb, coding)
     headers = forged() | {"Content-Encoding": coding, "Content-Length": str(len(body)), "Connection": "close"}
     async with open_bot() as bot, measure(bot) as figures:
-        await asyncio.gather(*(send(bot, head(path, headers) + body) for _ in range(10)))
+        for path in ("/healthz", "/nowhere", WEBHOOK):
+            await asyncio.gather(*(send(bot, head(path, headers) + body) for _ in range(10)))
     assert_bounded(figures, memory=60 * MIB, disk=MIB)
 
 
@@ -106,17 +106,19 @@ async def test_forged_deliveries_take_no_memory(open_bot: OpenBot, *, chunked: b
     assert_bounded(figures, memory=100 * MIB, disk=MIB)
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: b", head(WEBHOOK, {"Content-Length": "9"})])
-async def test_open_connections_are_bounded_and_end(open_bot: OpenBot, sent: bytes) -> None:
+UNFINISHED = (b"", b"GET /healthz HTTP/1.1\r\nHost: b", head(WEBHOOK, {"Content-Length": "9"}))
+
+
+async def test_open_connections_are_bounded_and_end(open_bot: OpenBot) -> None:
     async with open_bot() as bot:
         before = open_files(bot)
         most = 0
         async with measure(bot) as figures:
             writers = []
-            for _ in range(700):
+            for number in range(700):
                 with suppress(OSError):
                     _, writer = await asyncio.open_connection("127.0.0.1", bot.port)
-                    writer.write(sent)
+                    writer.write(UNFINISHED[number % len(UNFINISHED)])
                     writers.append(writer)
                     most = max(most, open_files(bot))
             await eventually(lambda: open_files(bot) <= before + 2)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 DATA = (".toml", ".po", ".json", ".html", ".css", ".js", ".svg", ".mako", ".yaml")
 NEEDED = ("bot", "cogs", "sandbox", "pyproject.toml", "README.md", "LICENSE")
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EPOCH_MS = 1_420_070_400_000  # the start of 2015 (reference#snowflakes)
-WAIT_LIMIT = 60.0  # seconds; whoever waits is woken by the event, so this only ends a wait in vain
+WAIT_LIMIT = 90.0  # seconds; whoever waits is woken by the event, so this only ends a wait in vain
 
 
 @dataclass(frozen=True, slots=True)

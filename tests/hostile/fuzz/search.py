@@ -19,7 +19,7 @@ from bot.limits import MIB
 from tests.cpu_time import cpu_seconds
 from tests.hostile.fuzz.recipes import Recipe
 from tests.hostile.fuzz.targets import LOOP_SECONDS, Target
-from tests.hostile.probe import resident_memory
+from tests.hostile.probe import own_memory
 
 SEEDS: Final = Path(__file__).with_name("seeds")
 MEMORY_MAX: Final = 64 * MIB  # of Python's objects, at the peak of one turn of the event loop
@@ -105,7 +105,7 @@ def measure_growth(target: Target, *, seed: int, inputs: int = 300) -> int:
             work.on_loop()
             work.in_worker()
         gc.collect()
-        sizes.append(resident_memory(os.getpid()))
+        sizes.append(own_memory(os.getpid()))
     return sizes[1] - sizes[0]
 
 

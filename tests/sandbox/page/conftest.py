@@ -17,6 +17,7 @@ from tests.sandbox.page.page_driver import PageDriver
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
 TIMINGS = Timings(boot=0.2, queue=0.1, image=0.35, tokens_per_second=120)
+PICTURE_SCALE = 0.75  # here they are looked at
 WINDOW: ViewportSize = {"width": 1360, "height": 880}
 
 
@@ -33,6 +34,7 @@ class Tab:
 async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Environment]:
     """Both stand-ins and the running bot, shared by all tests of the page."""
     async with open_environment(tmp_path_factory.mktemp("environment"), timings=TIMINGS, roles=True) as environment:
+        environment.replicate.picture_scale = PICTURE_SCALE
         await environment.start_bot()
         yield environment
 
