@@ -12,6 +12,8 @@ from bot.errors import Refused
 
 _PRESSES_REMEMBERED: Final = 10_000
 
+DOUBLE_PRESS_SECONDS: Final = 2.0  # who wants several runs presses more slowly
+
 
 class DoublePresses:
     """Remembers for some seconds what was pressed. Both presses arrive here: a channel's events go to one process."""

@@ -33,7 +33,7 @@ from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import respond, respond_with_card
 from cogs.chain.starter import ChainStarter
 from cogs.deferred_modal import open_modal
-from cogs.double_press import DoublePresses
+from cogs.double_press import DOUBLE_PRESS_SECONDS, DoublePresses
 from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper
 from cogs.fix_it.run_values import restore_run
 from cogs.permissions import RunAccess, check_repeatable, check_reuse
@@ -41,7 +41,6 @@ from cogs.start_run import RunStarter
 
 Interaction = discord.Interaction[Replicord]
 
-_DOUBLE_PRESS_SECONDS: Final = 2.0  # who wants several runs presses more slowly
 _OWN_ACTIONS: Final = frozenset({Action.CANCEL, Action.AGAIN, Action.EDIT, Action.DETAILS, Action.REFRESH})
 
 log = structlog.get_logger(__name__)
@@ -73,7 +72,7 @@ class RunButtons(commands.Cog):
         self._refused = refused
         self._replies = replies
         self._new_id = new_id
-        self._presses = DoublePresses(_DOUBLE_PRESS_SECONDS, clock)
+        self._presses = DoublePresses(DOUBLE_PRESS_SECONDS, clock)
 
     @commands.Cog.listener()
     async def on_run_button(self, interaction: Interaction, action: Action, run_id: str) -> None:

@@ -18,7 +18,7 @@ from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE, TEXT_CHARS
 from bot.money.budgets import BudgetExceeded
 from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
-from bot.ui.components import RefusedRunButton, RunButton
+from bot.ui.components import RefusedRunAction, RefusedRunButton, RunButton
 from bot.ui.first_response import delete_response, follow_up_privately, is_answered_elsewhere, send_privately
 from bot.ui.render import money, strings
 from bot.ui.requests import REQUEST_ERRORS
@@ -35,6 +35,11 @@ class NotStarted(UserError):
         super().__init__(str(reason))
         self.reason = reason
         self.button = button
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same run may start later, as it is."""
+        return isinstance(self.button, RefusedRunButton) and self.button.action is RefusedRunAction.TRY_AGAIN
 
 
 async def respond(interaction: discord.Interaction[Any], sentence: str, *, card: ui.LayoutView | None = None) -> None:

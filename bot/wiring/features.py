@@ -97,7 +97,9 @@ def _model_cogs(core: Core, starts: StartParts) -> Iterator[commands.Cog]:
         runs=core.store.runs,
         starter=starts.runs,
         access=starts.access,
+        clock=core.clock,
         draw=secrets.randbelow,
+        new_id=new_id,
     )
     pictures = PictureFinder(runs=core.store.runs, files=core.files, clock=core.clock)
     yield NextActions(core.client, runs=core.store.runs, pictures=pictures, flow=flow, personal=starts.personal)

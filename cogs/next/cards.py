@@ -10,7 +10,15 @@ from bot.catalog.next_actions import NextOffer
 from bot.client import Replicord
 from bot.limits import BUTTONS_PER_ROW, GALLERY_ITEMS, INTERACTION_TOKEN_LIFE, RUNS_PER_PRESS, SELECT_OPTIONS
 from bot.ui.render.cards import Card, Tone
-from bot.ui.render.next import all_label, choose_image_placeholder, format_offer, image_label, which_image
+from bot.ui.render.next import (
+    all_label,
+    choose_image_placeholder,
+    format_offer,
+    image_label,
+    try_again_label,
+    which_image,
+)
+from cogs.card_controls import CardButton
 from cogs.next.pictures import Picture
 
 Interaction = discord.Interaction[Replicord]
@@ -46,6 +54,13 @@ def which_image_card(
         every = _PictureButton(all_label(len(pictures)), pictures, chosen, style=discord.ButtonStyle.primary)
         items.append(ui.ActionRow(every))
     return Card(items, Tone.INFO, timeout=INTERACTION_TOKEN_LIFE.total_seconds())
+
+
+def not_all_started_card(sentence: str, try_again: Callable[[Interaction], Awaitable[None]]) -> Card:
+    """Return what became of several runs, with a button that starts the rest."""
+    button = CardButton(try_again_label(), try_again, style=discord.ButtonStyle.primary)
+    items: list[ui.Item[Any]] = [ui.TextDisplay(sentence), ui.ActionRow(button)]
+    return Card(items, Tone.ERROR, timeout=INTERACTION_TOKEN_LIFE.total_seconds())
 
 
 def offers_card(title: str, offers: Sequence[NextOffer], placeholder: str, chosen: OfferChosen) -> Card:

@@ -3,13 +3,14 @@
 Everything that can refuse the run does so in private, before anything is sent to a backend.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ParamSpec
 
 import discord
+import structlog
 
 from bot.catalog.catalog import ANY_MODEL, Catalog, Command
 from bot.catalog.next_actions import (
@@ -24,13 +25,14 @@ from bot.catalog.next_actions import (
 )
 from bot.catalog.run_access import may_run
 from bot.characters.placement import restore_written
+from bot.clock import Clock
 from bot.errors import Refused, UserError
 from bot.limits import MODAL_COMPONENTS, TEXT_INPUT_CHARS
 from bot.media.types import find_references
 from bot.options.form import FilledForm, OptionForm, build_form, restore_values
 from bot.outputs.parse import RawText, parse_output
 from bot.runs import Run, parse_target
-from bot.store.errors import QuotaExceeded
+from bot.store.errors import AlreadyStarted
 from bot.store.models import RunParent
 from bot.store.runs import Runs
 from bot.ui.first_response import (
@@ -56,14 +58,20 @@ from bot.ui.render.next import (
     starting_several,
 )
 from bot.ui.render.reuse import explain_missing_files
+from bot.ui.render.strings import JUST_PRESSED
 from bot.ui.requests import REQUEST_ERRORS
-from bot.ui.respond import explain_error, respond, respond_with_card
+from bot.ui.respond import NotStarted, explain_error, respond, respond_with_card
 from bot.visibility import Visibility
 from cogs.cost_question import ask_about_cost
-from cogs.next.cards import Interaction, which_image_card
+from cogs.double_press import DOUBLE_PRESS_SECONDS, DoublePresses
+from cogs.next.cards import Interaction, not_all_started_card, which_image_card
 from cogs.next.pictures import Picture, Subject
 from cogs.permissions import RunAccess, actor_of, check_repeatable
 from cogs.start_run import RunStarter
+
+P = ParamSpec("P")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +98,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One of several runs that a press starts: its id stays the same however often that is tried."""
+
+    id: str
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A private card that was answered: the interaction that it was sent for, and its id."""
 
@@ -103,7 +119,7 @@ class Question:
 
 
 class NextFlow:
-    """Does what was chosen. ``draw(n)`` returns a random number below n, for new seeds.
+    """Does what was chosen. ``draw(n)`` returns a random number below n, for new seeds, ``new_id`` an id of a run.
 
     ``question`` is the private card that asked last; it goes when its answer has an effect.
     """
@@ -116,7 +132,9 @@ class NextFlow:
         runs: Runs,
         starter: RunStarter,
         access: RunAccess,
+        clock: Clock,
         draw: Callable[[int], int],
+        new_id: Callable[[], str],
     ) -> None:
         self._catalog = catalog
         self._offers = offers
@@ -124,6 +142,8 @@ class NextFlow:
         self._starter = starter
         self._access = access
         self._draw = draw
+        self._new_id = new_id
+        self._presses = DoublePresses(DOUBLE_PRESS_SECONDS, clock)
 
     def may_open_form(self, offer: NextOffer) -> bool:
         """Return whether a form may have to be the first response to a choice."""
@@ -157,9 +177,9 @@ class NextFlow:
         command = await self._require_command(interaction, subject, offer)
         choice = Choice(subject=subject, offer=offer, command=command, by_select=by_select)
         if choice.needs_no_picture:
-            await self._start(interaction, choice, None, question=question)
+            await self._start_once(interaction, choice, None, question=question)
         elif len(subject.pictures) == 1:
-            await self._begin(interaction, choice, subject.pictures, question=question)
+            await self._begin(interaction, choice, self._plan(subject.pictures), question=question)
         else:
             await self._ask_which(interaction, choice)
             await _close(question)
@@ -223,38 +243,44 @@ class NextFlow:
 
     def _build_card(self, choice: Choice, *, asked_by: Interaction) -> Card:
         """Return the card that asks which image. It starts something once: a second press would pay twice."""
-        has_started = False
+        planned = self._plan(choice.subject.pictures)
 
         async def begin(press: Interaction, chosen: Sequence[Picture]) -> None:
-            nonlocal has_started
-            if has_started:
-                raise Refused(already_started())
-            has_started = not choice.asks  # a form may be closed, and opened again
-            try:
-                await self._begin(press, choice, chosen, question=Question.of_press(press, asked_by))
-            except BaseException:
-                has_started = False
-                raise
+            runs = [one for one in planned if one.picture in chosen]
+            await self._begin(press, choice, runs, question=Question.of_press(press, asked_by))
 
         run = choice.subject.run
         return which_image_card(
             choice.offer,
             choice.subject.pictures,
-            begin,
+            begin if choice.asks else _once(begin),  # a form may be closed, and opened again
             spoiler=run is not None and run.visibility is Visibility.SPOILER,
             several=not choice.asks,
         )
 
     async def _begin(
-        self, interaction: Interaction, choice: Choice, pictures: Sequence[Picture], *, question: Question | None
+        self, interaction: Interaction, choice: Choice, runs: Sequence[PlannedRun], *, question: Question | None
     ) -> None:
         """Show a form if something has to be asked, else start a run for each picture."""
         if choice.asks:
-            await self._ask(interaction, choice, pictures[0], question=question)
-        elif len(pictures) == 1:
-            await self._start(interaction, choice, pictures[0], question=question)
+            await self._ask(interaction, choice, runs[0].picture, question=question)
+        elif len(runs) == 1:
+            await self._start_once(interaction, choice, runs[0], question=question)
         else:
-            await self._start_several(interaction, choice, pictures, question=question)
+            await self._start_several(interaction, choice, runs, question=question)
+
+    async def _start_once(
+        self, interaction: Interaction, choice: Choice, run: PlannedRun | None, *, question: Question | None
+    ) -> None:
+        """Start a run at one press, without a question before it; the second press of a double press is refused."""
+        source = choice.subject.run
+        button = choice.offer.value, choice.subject.pictures[0].filename if source is None else source.id
+        with self._presses.once(interaction, button, JUST_PRESSED):
+            picture, run_id = (None, None) if run is None else (run.picture, run.id)
+            await self._start(interaction, choice, picture, run_id=run_id, question=question)
+
+    def _plan(self, pictures: Sequence[Picture]) -> list[PlannedRun]:
+        return [PlannedRun(self._new_id(), picture) for picture in pictures]
 
     async def _ask(
         self, interaction: Interaction, choice: Choice, picture: Picture, *, question: Question | None
@@ -275,6 +301,7 @@ class NextFlow:
         choice: Choice,
         picture: Picture | None,
         *,
+        run_id: str | None = None,
         form: FilledForm | None = None,
         question: Question | None = None,
         is_confirmed: bool = False,
@@ -291,6 +318,7 @@ class NextFlow:
             command=choice.command,
             parent=choice.subject.parent(picture),
             visibility=Visibility.PRIVATE if choice.offer.action is NextAction.DESCRIBE else None,
+            run_id=run_id,
             is_confirmed=is_confirmed,
         )
         await _close(question)
@@ -299,38 +327,54 @@ class NextFlow:
         self,
         interaction: Interaction,
         choice: Choice,
-        pictures: Sequence[Picture],
+        runs: Sequence[PlannedRun],
         *,
         question: Question | None,
         is_confirmed: bool = False,
     ) -> None:
         """Start a run for each picture, each a message of its own; say how many did not start, and why."""
         if not is_confirmed:
-            values = await self._values(interaction, choice, pictures[0])
-            cost = await self._starter.cost_to_confirm(values, command=choice.command, runs=len(pictures))
+            values = await self._values(interaction, choice, runs[0].picture)
+            cost = await self._starter.cost_to_confirm(values, command=choice.command, runs=len(runs))
             if cost is not None:
-                start = partial(self._start_several, choice=choice, pictures=pictures, question=None)
+                start = partial(self._start_several, choice=choice, runs=runs, question=None)
                 await ask_about_cost(
                     interaction,
                     cost,
-                    runs=len(pictures),
+                    runs=len(runs),
                     run_it=partial(start, is_confirmed=True),
                     change_it=partial(self.choose, subject=choice.subject, offer=choice.offer),
                 )
                 await _close(question)
                 return
-        await edit_message(interaction, view=sentence_card(starting_several(len(pictures)), tone=Tone.INFO))
-        refusal = None
-        for started, picture in enumerate(pictures):
+        await self._start_rest(interaction, choice, runs, count=len(runs))
+
+    async def _start_rest(
+        self, interaction: Interaction, choice: Choice, runs: Sequence[PlannedRun], *, count: int
+    ) -> None:
+        """Start the last of ``count`` runs; where one cannot start now, it and the rest can be tried again."""
+        await edit_message(interaction, view=sentence_card(starting_several(len(runs)), tone=Tone.INFO))
+        refusal: UserError | None = None
+        started = 0
+        for run in runs:
             try:
-                await self._start(interaction, choice, picture, is_confirmed=True)
-            except (UserError, QuotaExceeded) as error:
-                refusal = started_some(started, len(pictures), explain_error(interaction, error))
+                await self._start(interaction, choice, run.picture, run_id=run.id, is_confirmed=True)
+            except AlreadyStarted:
+                log.info("run_started_before", run=run.id)
+            except UserError as error:
+                refusal = error
                 break
+            started += 1
         with suppress(*REQUEST_ERRORS):
             await delete_response(interaction)
-        if refusal is not None:
-            await respond(interaction, refusal)
+        if refusal is None:
+            return
+        sentence = started_some(count - len(runs) + started, count, explain_error(interaction, refusal))
+        card: Card | None = None
+        if isinstance(refusal, NotStarted) and refusal.is_passing:
+            rest = partial(self._start_rest, choice=choice, runs=runs[started:], count=count)
+            card = not_all_started_card(sentence, _once(rest))
+        await respond(interaction, sentence, card=card)
 
     async def _values(self, interaction: Interaction, choice: Choice, picture: Picture | None) -> dict[str, Any]:
         """Return the values of a run, but for what a form asked."""
@@ -391,6 +435,24 @@ def _build_form(command: Command, action: NextAction) -> OptionForm:
     words = layout.names[layout.prompt_field]
     fields = tuple(replace(part, required=True) if part.key == words else part for part in form.fields)
     return replace(form, fields=fields)
+
+
+def _once(start: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
+    """Return what starts something at a press, and refuses a second one, unless the first started nothing."""
+    has_started = False
+
+    async def start_once(*args: P.args, **kwargs: P.kwargs) -> None:
+        nonlocal has_started
+        if has_started:
+            raise Refused(already_started())
+        has_started = True
+        try:
+            await start(*args, **kwargs)
+        except BaseException:
+            has_started = False
+            raise
+
+    return start_once
 
 
 async def _located(pictures: Sequence[Picture]) -> AsyncIterator[Picture]:

@@ -163,6 +163,21 @@ async def test_two_presses_on_one_card_start_one_run(environment: Environment, m
     assert len(environment.replicate.predictions) == before + 1
 
 
+async def test_a_double_choice_starts_one_run(environment: Environment, mia: Person, pictures: Channel) -> None:
+    source = await result_of(environment, mia, pictures, "draw", prompt="a fox")
+    before = len(environment.replicate.predictions)
+    upscale = [await mia.choose(source, "Next", ["Upscale"], wait=False) for _ in range(2)]
+    vary = [await mia.choose(source, "Next", ["Vary"], wait=False) for _ in range(2)]
+    menu = [await mia.use_context_menu(source, "Upscale", wait=False) for _ in range(2)]
+
+    def is_started_once(both: list[InteractionResult]) -> bool:
+        shown = [one for press in both for one in (press.message, *press.followups) if one and one is not source]
+        return any("just pressed" in one.text for one in shown) and any(map(over, shown))
+
+    await reached(environment, lambda: all(map(is_started_once, (upscale, vary, menu))))
+    assert len(environment.replicate.predictions) == before + 3
+
+
 async def test_all_images_are_two_presses(environment: Environment, mia: Person, pictures: Channel) -> None:
     source = await result_of(environment, mia, pictures, "draw", prompt="four foxes", num_outputs=4)
     before = len(environment.replicate.predictions)
@@ -280,6 +295,20 @@ async def test_a_quota_stops_all_in_the_middle(tmp_path: Path) -> None:
         [sentence] = [one for one in pressed.followups if "/enhance" not in one.text and not one.deleted]
         assert sentence.ephemeral
         await eventually(lambda: len(environment.replicate.predictions) == 3)
+        again = await mia.press(sentence, "Try again")
+        await reached(environment, lambda: "Started 2 of 4." in again.text)
+        [sentence] = [one for one in again.followups if "Try again" in one.buttons]
+        assert len(environment.replicate.predictions) == 3
+        running = [one for one in pressed.followups if "/enhance" in one.text]
+        for one in running:
+            await mia.press(one, "Cancel")
+        await reached(environment, lambda: all(map(over, running)))
+        presses = [await mia.press(sentence, "Try again", wait=False) for _ in range(2)]
+        await eventually(lambda: len(environment.replicate.predictions) == 5)
+        await reached(environment, lambda: any("started already" in one.text for one in presses))
+        rest = [one for press in presses for one in press.followups if "/enhance" in one.text]
+        assert [re.findall(r"image (\d)$", one.text, re.MULTILINE) for one in rest] == [["3"], ["4"]]
+        assert sentence.deleted
 
 
 async def test_a_cost_is_asked_about_for_all_runs_together(tmp_path: Path) -> None:

@@ -93,6 +93,10 @@ def started_some(started: int, count: int, reason: str) -> str:
     return _("Started {started} of {count}. {reason}").format(started=started, count=count, reason=reason)
 
 
+def try_again_label() -> str:
+    return _("Try again")
+
+
 # Why nothing starts
 
 
