@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     Connection,
-    Row,
     Text,
     cast,
     delete,
@@ -171,7 +170,9 @@ class Gallery:
         await self._database.write(lambda connection: connection.execute(done).rowcount)
 
     async def _list(self, query: Any) -> tuple[GalleryPost, ...]:
-        return await self._database.read(lambda connection: tuple(map(_row_to_post, connection.execute(query))))
+        return await self._database.read(
+            lambda connection: tuple(GalleryPost(**row) for row in connection.execute(query).mappings())
+        )
 
     async def _update(self, run_id: str, condition: Any, **values: Any) -> bool:
         statement = update(gallery_posts).where(_POST.run_id == run_id, condition).values(values)
@@ -285,7 +286,3 @@ _REMOVAL_COLUMNS: Final = ["guild_id", "channel_id", "message_id", "original", "
 _ORIGINAL: Final = (
     cast(runs.c.guild_id, Text) + "/" + cast(runs.c.channel_id, Text) + "/" + cast(runs.c.message_id, Text)
 )
-
-
-def _row_to_post(row: Row[Any]) -> GalleryPost:
-    return GalleryPost(**row._mapping)  # noqa: SLF001 (SQLAlchemy's public name for it)

@@ -152,7 +152,10 @@ class Library:
 
     async def find_messages(self, message_ids: Collection[int]) -> tuple[int, ...]:
         """Return those of the messages that are a result's or a copy's: most messages of a server are neither."""
-        return await self._database.read(lambda connection: _find_messages(connection, message_ids))
+        values = {"message_ids": list(message_ids)}
+        return await self._database.read(
+            lambda connection: tuple(connection.execute(_MESSAGES, values).scalars().all())
+        )
 
     async def mark_message_deleted(self, message_id: int) -> bool:
         """Store that a message was deleted in Discord; return whether it was one of a result.
@@ -426,10 +429,6 @@ _MESSAGES: Final = union_all(
     select(run_messages.c.message_id).where(run_messages.c.message_id.in_(_IDS)),
     select(gallery_posts.c.message_id).where(gallery_posts.c.message_id.in_(_IDS)),
 )
-
-
-def _find_messages(connection: Connection, message_ids: Collection[int]) -> tuple[int, ...]:
-    return tuple(connection.execute(_MESSAGES, {"message_ids": list(message_ids)}).scalars().all())
 
 
 _REMOVE_OUTPUTS: Final = update(run_outputs).where(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -58,7 +58,8 @@ class PictureChecks:
 
     async def save_prediction(self, run_id: str, picture: str, prediction_id: str) -> None:
         """Store the prediction of a check."""
-        await self._change(run_id, picture, prediction_id=prediction_id)
+        values = {"run": run_id, "picture": picture, "prediction_id": prediction_id}
+        await self._database.write(lambda connection: connection.execute(_UPDATE, values).rowcount)
 
     async def save_verdict(
         self, run_id: str, picture: str, verdict: Verdict, *, spender: Spender, at: datetime, cost: int
@@ -71,7 +72,3 @@ class PictureChecks:
                 count_payment(connection, spender, at, cost)
 
         await self._database.write(write)
-
-    async def _change(self, run_id: str, picture: str, **columns: Any) -> None:
-        values = {"run": run_id, "picture": picture, **columns}
-        await self._database.write(lambda connection: connection.execute(_UPDATE, values).rowcount)

@@ -1,7 +1,7 @@
 """What people chose with /me."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, select
 
@@ -47,7 +47,11 @@ class PreferenceRows:
     async def get(self, person_id: int) -> Preferences:
         """Return a person's choices."""
         row = await self._database.read(lambda connection: connection.execute(_SELECT, {"person": person_id}).first())
-        return NO_PREFERENCES if row is None else _to_preferences(row)
+        if row is None:
+            return NO_PREFERENCES
+        return Preferences(
+            command=row.command, visibility=row.visibility, aspect_ratio=row.aspect_ratio, language=row.language
+        )
 
     async def list_languages(self) -> dict[int, str]:
         """Return the languages of the people who chose one, by their ids."""
@@ -70,9 +74,3 @@ class PreferenceRows:
             connection.execute(statement.on_conflict_do_update(index_elements=["person_id"], set_=values))
 
         await self._database.write(job)
-
-
-def _to_preferences(row: Any) -> Preferences:
-    return Preferences(
-        command=row.command, visibility=row.visibility, aspect_ratio=row.aspect_ratio, language=row.language
-    )
