@@ -43,8 +43,10 @@ from bot.settings import Settings
 from bot.store.location import parse_location
 from bot.store.store import Store
 from bot.ui.components import PERSISTENT_ITEMS
+from bot.ui.discord_rate_limits import RateLimiter
 from bot.ui.library_items import LIBRARY_ITEMS
 from bot.ui.reply.extras import MissedCancelReactions
+from bot.ui.reply.state import ReplyServices
 from bot.ui.reply.task import ReplyRegistry
 from bot.ui.result_messages import ResultMessages
 from bot.ui.server_components import SERVER_COMPONENTS
@@ -139,18 +141,21 @@ class App:
         offers = NextOffers(self._catalog)
 
         # Messages in Discord.
-        self._replies = ReplyRegistry(
-            self._client,
-            ledger=store.runs,
-            clock=clock,
-            metrics=metrics,
-            text_messages=settings.text_messages,
-            ownership=processes.ownership,
-            offers=offers,
-            find_run=store.runs.get,
-        )
-        limiter = self._replies.limiter
+        limiter = RateLimiter(clock)
         limiter.share_by(processes.count)
+        self._replies = ReplyRegistry(
+            ReplyServices(
+                client=self._client,
+                limiter=limiter,
+                ledger=store.runs,
+                clock=clock,
+                metrics=metrics,
+                ownership=processes.ownership,
+                text_messages=settings.text_messages,
+                offers=offers,
+                find_run=store.runs.get,
+            )
+        )
         missed_reactions = MissedCancelReactions(self._client, limiter)
         messages = ResultMessages(self._client, limiter=limiter, clock=clock)
         files = ResultFiles(messages)

@@ -21,6 +21,8 @@ from bot.observability.metrics import Metrics
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run
 from bot.ui.components import PERSISTENT_ITEMS
+from bot.ui.discord_rate_limits import RateLimiter
+from bot.ui.reply.state import ReplyServices
 from bot.ui.reply.task import ReplyRegistry, ReplyTask
 from bot.ui.requests import check_may_send
 from sandbox.discord import DiscordStandIn, Person
@@ -105,9 +107,20 @@ class ReplyEnvironment:
         self.deleted_runs: list[str] = []
         self.replies = self.restart()
 
+    def open_replies(self, **changes: Any) -> ReplyRegistry:
+        """Return a registry of its own, with ``changes`` of what its replies use."""
+        services = ReplyServices(
+            client=self.client,
+            limiter=RateLimiter(self.clock),
+            ledger=self.ledger,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        return ReplyRegistry(replace(services, **changes))
+
     def restart(self) -> ReplyRegistry:
         """Replace the registry by a new one, as a restart does."""
-        self.replies = ReplyRegistry(self.client, ledger=self.ledger, clock=self.clock, metrics=self.metrics)
+        self.replies = self.open_replies()
         return self.replies
 
     def reload(self, run: Run) -> Run:

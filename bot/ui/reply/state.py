@@ -9,10 +9,10 @@ import discord
 
 from bot.catalog.next_actions import NextOffers
 from bot.clock import Clock
-from bot.limits import REQUEST_BYTES, USER_INSTALL_FOLLOWUPS
+from bot.limits import REQUEST_BYTES, TEXT_MESSAGES, USER_INSTALL_FOLLOWUPS
 from bot.observability.metrics import Metrics
 from bot.outputs.items import FileItem
-from bot.runs.ownership import Ownership
+from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.snapshot import MessageLedger, RunSnapshot
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import Priority, RateLimiter
@@ -154,10 +154,10 @@ class ReplyServices:
     client: discord.Client
     limiter: RateLimiter
     ledger: MessageLedger
-    ownership: Ownership
     clock: Clock
     metrics: Metrics
-    text_messages: int
+    ownership: Ownership = SOLE_OWNER
+    text_messages: int = TEXT_MESSAGES
     offers: NextOffers | None = None
     find_run: Callable[[str], Awaitable[Run | None]] | None = None
 

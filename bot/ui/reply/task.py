@@ -8,20 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import discord
 import structlog
 
 from bot.aio import WakeEvent, cancel_and_wait, race
-from bot.catalog.next_actions import NextOffers
-from bot.clock import Clock
 from bot.language import load_languages, set_language
-from bot.limits import EARLY_TOKENS, PRIVATE_OFFER_AFTER, TEXT_MESSAGES
-from bot.observability.metrics import Metrics
-from bot.runs.ownership import SOLE_OWNER, Ownership
-from bot.runs.snapshot import DeliveryResult, MessageLedger, RunSnapshot
+from bot.limits import EARLY_TOKENS, PRIVATE_OFFER_AFTER
+from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.errors import StoreError
 from bot.store.models import Run, RunOutput
-from bot.ui.discord_rate_limits import RateLimiter, RateLimits
 from bot.ui.render import strings
 from bot.ui.render.cards import message_url
 from bot.ui.render.chains import goes_on
@@ -403,31 +397,9 @@ class ReplyTask:
 class ReplyRegistry:
     """Opens replies; implements :class:`~bot.runs.snapshot.OpenReply`."""
 
-    def __init__(
-        self,
-        client: discord.Client,
-        *,
-        ledger: MessageLedger,
-        clock: Clock,
-        metrics: Metrics,
-        limits: RateLimits | None = None,
-        text_messages: int = TEXT_MESSAGES,
-        ownership: Ownership = SOLE_OWNER,
-        offers: NextOffers | None = None,
-        find_run: Callable[[str], Awaitable[Run | None]] | None = None,
-    ) -> None:
-        self.limiter = RateLimiter(clock, limits)
-        self._services = ReplyServices(
-            client=client,
-            limiter=self.limiter,
-            ledger=ledger,
-            ownership=ownership,
-            clock=clock,
-            metrics=metrics,
-            text_messages=text_messages,
-            offers=offers,
-            find_run=find_run,
-        )
+    def __init__(self, services: ReplyServices) -> None:
+        self.limiter = services.limiter
+        self._services = services
         self._by_run: dict[str, ReplyTask] = {}
         # Of runs that are not taken up yet after a restart; the oldest is dropped first.
         self._early_tokens: dict[str, tuple[str, datetime]] = {}

@@ -9,7 +9,6 @@ from bot.limits import INTERACTION_TOKEN_LIFE
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.models import Run
-from bot.ui.reply.task import ReplyRegistry
 from sandbox.discord import Permission
 from tests.ui.conftest import ReplyEnvironment
 from tests.ui.factories import make_snapshot
@@ -42,9 +41,7 @@ def sent_messages(env: ReplyEnvironment) -> int:
 
 
 def send_up_to(env: ReplyEnvironment, messages: int) -> None:
-    env.replies = ReplyRegistry(
-        env.client, ledger=env.ledger, clock=env.clock, metrics=env.metrics, text_messages=messages
-    )
+    env.replies = env.open_replies(text_messages=messages)
 
 
 async def test_a_restart_keeps_messages_and_sends_one_file(env: ReplyEnvironment) -> None:

@@ -7,7 +7,7 @@ import pytest
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase
 from bot.store.models import Place, Run
-from bot.ui.reply.task import ReplyRegistry, ReplyTask
+from bot.ui.reply.task import ReplyTask
 from tests.ui.conftest import Ledger, ReplyEnvironment
 from tests.ui.factories import make_snapshot
 
@@ -49,9 +49,7 @@ async def open_reply(
     env: ReplyEnvironment, ownership: Ownership, *, ledger: Ledger | None = None
 ) -> tuple[Run, ReplyTask]:
     run = await env.run_command()
-    replies = ReplyRegistry(
-        env.client, ledger=ledger or env.ledger, clock=env.clock, metrics=env.metrics, ownership=ownership
-    )
+    replies = env.open_replies(ledger=ledger or env.ledger, ownership=ownership)
 
     async def on_deleted() -> None:
         env.deleted_runs.append(run.id)

@@ -11,7 +11,6 @@ from bot.media.types import Media
 from bot.outputs.items import TextItem
 from bot.runs.snapshot import DeliveryResult, Phase, RunSnapshot
 from bot.store.errors import StoreError
-from bot.ui.reply.task import ReplyRegistry
 from sandbox.discord import Permission
 from tests.ui.conftest import ReplyEnvironment
 from tests.ui.factories import WEBP, lasting, make_file, make_image, make_snapshot
@@ -44,7 +43,7 @@ async def test_failing_ledger_duplicates_no_message(env: ReplyEnvironment) -> No
             raise StoreError(f"The disk is full: {run_id} {number} {message_id}")
 
     run = await env.run_command()
-    replies = ReplyRegistry(env.client, ledger=Broken(), clock=env.clock, metrics=env.metrics)
+    replies = env.open_replies(ledger=Broken())
 
     async def ignore_deletion() -> None:
         pass
