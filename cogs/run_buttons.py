@@ -34,8 +34,7 @@ from bot.ui.respond import respond, respond_with_card
 from cogs.chain.starter import ChainStarter
 from cogs.deferred_modal import open_modal
 from cogs.double_press import DOUBLE_PRESS_SECONDS, DoublePresses
-from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper
-from cogs.fix_it.run_values import restore_run
+from cogs.fix_it.refused_runs import Attempt, RefusedRunKeeper, restore_run
 from cogs.permissions import RunAccess, check_repeatable, check_reuse
 from cogs.start_run import RunStarter
 

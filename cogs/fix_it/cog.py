@@ -29,8 +29,7 @@ from bot.ui.requests import REQUEST_ERRORS
 from bot.ui.respond import NotStarted, explain_error, not_started_card
 from cogs.chain.starter import ChainFinder, ChainStarter
 from cogs.deferred_modal import open_modal
-from cogs.fix_it.refused_runs import RefusedRunKeeper, RestoredValues, Values
-from cogs.fix_it.run_values import restore_run
+from cogs.fix_it.refused_runs import RefusedRunKeeper, RestoredValues, Values, restore_run
 from cogs.permissions import RunAccess, check_repeatable
 from cogs.run_buttons import RunButtons
 from cogs.start_run import RunStarter

@@ -7,7 +7,7 @@ and so is everything while the database does not answer. Files are on disk (``ke
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -16,15 +16,18 @@ import discord
 import structlog
 
 from bot.characters.completion import recalled_run
+from bot.characters.placement import restore_written
 from bot.clock import Clock
 from bot.errors import BadOption, Refused, UserError
 from bot.formatting import truncate
+from bot.language import _
 from bot.limits import REFUSED_RUN_KEPT, REFUSED_RUNS_HELD
-from bot.media.types import StoredFile, format_reference, parse_reference
+from bot.media.types import StoredFile, find_references, format_reference, parse_reference
 from bot.options.entered import collect_entered, find_remarked
 from bot.options.files import BadFile, RemoteFile
 from bot.options.form import FilledForm, restore_values
 from bot.options.layout import OptionLayout
+from bot.runs import Run
 from bot.runs.engine import Restarting
 from bot.secrets import contains_secret, is_secret_name
 from bot.store.errors import AlreadyStarted, QuotaExceeded, StoreError
@@ -282,6 +285,22 @@ class RefusedRunKeeper:
             )
         stored = await self._runs.list_files(file.run_id)
         return stored[file.number] if file.number < len(stored) else None
+
+
+def restore_run(layout: OptionLayout, run: Run, files: Sequence[StoredFile], *, is_author: bool) -> RestoredValues:
+    """Return what a run was given, for its author as they wrote it, and remarks about files that are no longer stored.
+
+    The names in what was written are of its author's characters.
+    """
+    written = run.written if is_author else {}
+    values = restore_written(restore_values(layout, run.input, files), written, files)
+    lost = {
+        key: _("This run's file is no longer stored. Attach it again.")
+        for key, value in run.input.items()
+        if layout.field(key) is not None
+        and any(number >= len(files) for number in find_references(written.get(key, value)))
+    }
+    return RestoredValues(values, lost, lost)
 
 
 class _SortedValues:
