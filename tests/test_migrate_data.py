@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,20 +17,37 @@ from bot.store.library import LibraryQuery
 from bot.store.models import RunState
 from bot.store.store import Store
 from tests.postgresql import PostgresqlServer
-from tests.store.databases import database_url
+from tests.store.databases import create_database, database_url
 from tests.store.samples import MIA, PNG, T0, load_files, make_run, store_run_in_state
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    return database_url(tmp_path)
+def sqlite_url(database_folder: Path) -> str:
+    return create_database(database_folder)
 
 
 @pytest.fixture
-def urls(backend: str, sqlite_url: str, postgresql_server: PostgresqlServer) -> tuple[str, str]:
-    """A source of one kind and an empty target of the other."""
-    empty = postgresql_server.create_database(migrated=False)
-    return (sqlite_url, empty) if backend == "sqlite" else (empty, sqlite_url)
+def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
+    url = postgresql_server.create_database(migrated=True)
+    yield url
+    postgresql_server.drop_database(url)
+
+
+@pytest.fixture
+def urls(backend: str, sqlite_url: str, postgresql_url: str) -> tuple[str, str]:
+    """A source of one kind and a target without rows of the other."""
+    return (sqlite_url, postgresql_url) if backend == "sqlite" else (postgresql_url, sqlite_url)
+
+
+@pytest.fixture
+def new_target(backend: str, tmp_path: Path, postgresql_server: PostgresqlServer) -> Iterator[str]:
+    """A target without tables, of the kind that the source is not."""
+    if backend == "postgresql":
+        yield database_url(tmp_path)
+        return
+    url = postgresql_server.create_database(migrated=False)
+    yield url
+    postgresql_server.drop_database(url)
 
 
 async def _migrate(source: str, target: str) -> int:
@@ -38,9 +56,9 @@ async def _migrate(source: str, target: str) -> int:
 
 
 async def _fill(url: str, *, runs: int = 3) -> None:
-    store = await Store.open(url, clock=SystemClock())
-    for number in range(runs):
-        await store_run_in_state(store.runs, make_run(f"run-{number}"), RunState.RUNNING)
+    store = await Store.open(url, clock=SystemClock(), durable=False)
+    rows = (store_run_in_state(store.runs, make_run(f"run-{number}"), RunState.RUNNING) for number in range(runs))
+    await asyncio.gather(*rows)
     await store_run_in_state(store.runs, make_run("erased"), RunState.SUCCEEDED)
     await store.runs.mark_message_sent("run-0", 1, 71)
     await store.runs.mark_message_sending("run-1", 2)
@@ -52,8 +70,8 @@ async def _fill(url: str, *, runs: int = 3) -> None:
     await store.close()
 
 
-async def test_everything_is_copied(urls: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    source, target = urls
+async def test_everything_is_copied(urls: tuple[str, str], new_target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = urls[0], new_target
     await _fill(source, runs=250)
     assert await _migrate(source, target) == 0
     assert "runs: 250 rows\n" in capsys.readouterr().out
@@ -130,11 +148,11 @@ async def test_database_in_use_is_refused(urls: tuple[str, str], capsys: pytest.
 
 
 async def test_row_that_cannot_be_copied_leaves_no_rows(
-    sqlite_url: str, tmp_path: Path, postgresql_server: PostgresqlServer, capsys: pytest.CaptureFixture[str]
+    sqlite_url: str, database_folder: Path, postgresql_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    target = postgresql_server.create_database(migrated=True)
+    target = postgresql_url
     await _fill(sqlite_url)
-    with closing(sqlite3.connect(tmp_path / "replicord.db")) as shell:
+    with closing(sqlite3.connect(database_folder / "replicord.db")) as shell:
         shell.execute("UPDATE runs SET message_id = 'not a number' WHERE id = 'run-2'")
         shell.commit()
     assert await _migrate(sqlite_url, target) == 2

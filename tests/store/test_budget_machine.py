@@ -199,12 +199,15 @@ class BudgetMachine(RuleBasedStateMachine):
         budgets, today = self.store.budgets, day_of(self.clock.now())
         sums = self.day_sums()
         open_runs = [paid.run.estimate or 0 for paid in self.paid.values() if not paid.ended]
-        assert await budgets.count_reserved() == sum(open_runs)
-        states = await budgets.list_states(guild_id=None, everything=True)
+        reserved, states, usage = await asyncio.gather(
+            budgets.count_reserved(),
+            budgets.list_states(guild_id=None, everything=True),
+            budgets.read_usage(UsageFilter(since=day_of(T0))),
+        )
+        assert reserved == sum(open_runs)
         for state in states:
             if state.used is not None:
                 assert state.used == sum_period(sums, state.budget.key, state.budget.period, today), state.budget.key
-        usage = await budgets.read_usage(UsageFilter(since=day_of(T0)))
         ended = [paid.run for paid in self.paid.values() if paid.ended and paid.run.sent_at is not None]
         assert sum(row.runs for row in usage) == len(ended)
         assert sum(row.spent for row in usage) == sum(run.cost or 0 for run in ended)

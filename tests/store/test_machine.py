@@ -1,7 +1,7 @@
 """Any order of transitions: one winner each, nothing is lost, quotas hold, across any restarts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -214,18 +214,27 @@ class StoreMachine(RuleBasedStateMachine):
             self.wait_for(self.compare(self.store.runs))
 
     async def compare(self, stored: Runs) -> None:
+        """Compare everything at once: reads of one moment share a transaction."""
         expected = sorted(self.runs.values(), key=lambda run: (run.created_at, run.id))
-        for author in (MIA, BOB):
-            own = [run for run in expected if run.author_id == author]
-            assert await stored.list_recent(author, limit=99) == tuple(reversed(own))
-            assert await stored.list_active(author) == tuple(run for run in own if not run.ended_at)
-            counts = await stored.count_stored(author)
-            assert (counts.runs, counts.files) == (len(own), sum(self.files[run.id] for run in own))
-        assert await stored.list_undelivered() == tuple(run for run in expected if not run.delivered_at)
-        run_ids = await stored.find_run_ids(["p1", "p2", "p3"])
+        of_authors = (self.compare_author(stored, author, expected) for author in (MIA, BOB))
+        undelivered, run_ids, files, *_ = await asyncio.gather(
+            stored.list_undelivered(),
+            stored.find_run_ids(["p1", "p2", "p3"]),
+            asyncio.gather(*(load_files(stored, run.id) for run in expected)),
+            *of_authors,
+        )
+        assert undelivered == tuple(run for run in expected if not run.delivered_at)
         assert run_ids == {run.prediction_id: run.id for run in expected if run.prediction_id}
-        for run in expected:
-            assert len(await load_files(stored, run.id)) == self.files[run.id]
+        assert [len(each) for each in files] == [self.files[run.id] for run in expected]
+
+    async def compare_author(self, stored: Runs, author: int, expected: Sequence[Run]) -> None:
+        own = [run for run in expected if run.author_id == author]
+        recent, active, counts = await asyncio.gather(
+            stored.list_recent(author, limit=99), stored.list_active(author), stored.count_stored(author)
+        )
+        assert recent == tuple(reversed(own))
+        assert active == tuple(run for run in own if not run.ended_at)
+        assert (counts.runs, counts.files) == (len(own), sum(self.files[run.id] for run in own))
 
 
 TestStore = StoreMachine.TestCase
