@@ -216,12 +216,11 @@ class StoreMachine(RuleBasedStateMachine):
     async def compare(self, stored: Runs) -> None:
         """Compare everything at once: reads of one moment share a transaction."""
         expected = sorted(self.runs.values(), key=lambda run: (run.created_at, run.id))
-        of_authors = (self.compare_author(stored, author, expected) for author in (MIA, BOB))
-        undelivered, run_ids, files, *_ = await asyncio.gather(
+        undelivered, run_ids, files, _ = await asyncio.gather(
             stored.list_undelivered(),
             stored.find_run_ids(["p1", "p2", "p3"]),
             asyncio.gather(*(load_files(stored, run.id) for run in expected)),
-            *of_authors,
+            asyncio.gather(*(self.compare_author(stored, author, expected) for author in (MIA, BOB))),
         )
         assert undelivered == tuple(run for run in expected if not run.delivered_at)
         assert run_ids == {run.prediction_id: run.id for run in expected if run.prediction_id}
