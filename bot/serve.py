@@ -31,7 +31,7 @@ _SWITCH_INTERVAL: Final = 0.001
 
 async def serve(settings: Settings) -> int:
     """Run the bot until a signal stops it; return the exit code. Raises ConfigError if it cannot start."""
-    secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_token]
+    secrets_known = [settings.discord_token.get_secret_value(), settings.replicate_token, settings.cog_token]
     configure_logging(log_format=settings.log_format, level=settings.log_level, secrets=secrets_known)
     for name, meant in find_misspelt_names(Settings.names()).items():
         log.warning("setting_unknown", name=name, did_you_mean=meant)

@@ -53,7 +53,7 @@ async def check(*, offline: bool) -> int:
         for line in error.sentence.splitlines():
             _print(failed(line))
         return _INVALID_SETTINGS
-    secrets = [settings.discord_token.get_secret_value(), settings.replicate_token]
+    secrets = [settings.discord_token.get_secret_value(), settings.replicate_token, settings.cog_token]
     configure_logging(level="critical", secrets=secrets)  # the results say it in plainer words
     results: list[CheckResult] = []
 

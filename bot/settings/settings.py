@@ -43,7 +43,7 @@ from bot.settings.text import clean_value, quote, read_text
 from bot.store.location import parse_location
 
 DEFAULT_COMMANDS = "generate=fofr/consistent-character:9c77a3c2f884193fcee4d89645f02a0b9def9434f9e03cb98460456b831c8772"
-_SECRETS = ("discord_token", "replicate_api_token")
+_SECRETS = ("discord_token", "replicate_api_token", "cog_webhook_token")
 _DISCORD_TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _PRINTABLE = re.compile(r"[!-~]+")
 _GATEWAY_URL = re.compile(r"wss?://[^/\s]", re.IGNORECASE)
@@ -166,6 +166,12 @@ def _check_replicate_token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _check_cog_token(token: SecretStr) -> SecretStr:
+    if not _PRINTABLE.fullmatch(token.get_secret_value()):
+        raise ValueError("This cannot be in a header: it has blanks or accents. Use letters and digits.")
+    return token
+
+
 def _check_run_deadline(deadline: timedelta) -> timedelta:
     if deadline < CANCEL_AFTER_MIN:
         raise ValueError("RUN_DEADLINE must be at least 5s, the shortest that Replicate accepts.")
@@ -204,6 +210,7 @@ PricesFile = Annotated[Path, AfterValidator(_check_prices_file)]
 CommandsFile = Annotated[Path, AfterValidator(_check_commands_file)]
 DiscordToken = Annotated[SecretStr, AfterValidator(_check_discord_token)]
 ReplicateToken = Annotated[SecretStr, AfterValidator(_check_replicate_token)]
+CogToken = Annotated[SecretStr, AfterValidator(_check_cog_token)]
 
 
 class _SettingsSource(BaseSettings):
@@ -353,6 +360,12 @@ class Settings(_SettingsSource):
         description="Base URL of the HTTP server as Cog servers reach it (`http://HTTP_HOST:HTTP_PORT` if unset).",
     )
 
+    cog_webhook_token: CogToken | None = Field(
+        None,
+        description="The `WEBHOOK_AUTH_TOKEN` of the Cog servers; what they tell is then accepted with it only.",
+    )
+    cog_webhook_token_file: Path | None = Field(None, description="File to read `COG_WEBHOOK_TOKEN` from instead.")
+
     cog_resend: bool = Field(
         default=False,
         description="Whether a run is sent again that a Cog server certainly did not finish because it was restarted.",
@@ -422,6 +435,11 @@ class Settings(_SettingsSource):
     def replicate_token(self) -> str:
         """The token as text, "" if there is none."""
         return self.replicate_api_token.get_secret_value() if self.replicate_api_token is not None else ""
+
+    @property
+    def cog_token(self) -> str:
+        """What Cog servers have to send with an end, "" for nothing."""
+        return self.cog_webhook_token.get_secret_value() if self.cog_webhook_token is not None else ""
 
     @property
     def local_http_url(self) -> str:

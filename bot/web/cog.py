@@ -6,6 +6,7 @@ Cog tries again for some minutes; after any 4xx it never does.
 """
 
 import asyncio
+import hmac
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -44,7 +45,8 @@ class CogReceiver:
     401      the code is wrong
     404      the file is of no run that goes on
     413      the file is too large
-    503      too many bodies, or the disk or the database does not take it now; Cog sends it again
+    503      too many bodies, or the disk or the database does not take it now; Cog sends it again. The address is
+             right and the token is not: whoever runs the server may put that right meanwhile
     ======== ==========================================================================================
     """
 
@@ -52,6 +54,7 @@ class CogReceiver:
         self,
         *,
         addresses: CogAddresses,
+        token: str = "",
         ends: PredictionEnds,
         reader: PredictionReader,
         wake_run: Callable[[str], object],
@@ -59,7 +62,9 @@ class CogReceiver:
         metrics: Metrics,
         refusals: RefusalLog,
     ) -> None:
+        """``token`` is the ``WEBHOOK_AUTH_TOKEN`` of the servers, which goes with webhooks; "" if they have none."""
         self._addresses = addresses
+        self._authorization = f"Bearer {token}".encode() if token else None
         self._ends = ends
         self._reader = reader
         self._wake_run = wake_run
@@ -133,6 +138,10 @@ class CogReceiver:
         is_right = self._addresses.may_upload(code) if run_id is None else self._addresses.may_tell(run_id, code)
         if not is_right:
             raise Refusal(401, "forged", "The address is not one that this bot gave.")
+        if run_id is not None and self._authorization is not None:
+            given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+            if not hmac.compare_digest(given, self._authorization):
+                raise Refusal(503, "unauthorized", "COG_WEBHOOK_TOKEN is not the server's WEBHOOK_AUTH_TOKEN.")
         if (request.content_length or 0) > COG_BODY_BYTES and run_id is None:
             raise Refusal(413, "oversized", "The file is too large.")
 

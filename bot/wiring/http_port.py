@@ -52,6 +52,7 @@ class HttpPort:
 
         return CogReceiver(
             addresses=cog.addresses,
+            token=self._core.settings.cog_token,
             ends=self._core.store.prediction_ends,
             reader=self._predictions,
             wake_run=self._wake_run,

@@ -65,6 +65,16 @@ def test_secrets_are_read_from_files(tmp_path: Path) -> None:
     assert settings.discord_token.get_secret_value() == "from.a.file"
 
 
+def test_the_token_of_cog_servers_is_no_secret_in_the_open(tmp_path: Path) -> None:
+    (tmp_path / "cog").write_text("an-own-token\n")
+    settings = Settings.load(**TOKENS, cog_webhook_token_file=tmp_path / "cog")
+    assert settings.cog_token == "an-own-token"
+    assert "an-own-token" not in repr(settings)
+    assert Settings.load(**TOKENS).cog_token == ""
+    with pytest.raises(ConfigError, match="COG_WEBHOOK_TOKEN: This cannot be in a header"):
+        Settings.load(**TOKENS, cog_webhook_token="two words")
+
+
 def test_missing_secret_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"DISCORD_TOKEN_FILE: .*nowhere cannot be read"):
         Settings.load(discord_token_file=tmp_path / "nowhere", replicate_api_token="r")

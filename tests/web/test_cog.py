@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,18 @@ async def bot(tmp_path: Path, database: str) -> AsyncIterator[CogBot]:
         yield bot
 
 
-async def post(bot: CogBot, body: object, *, url: str | None = None, run_id: str = "a") -> int:
+async def post(
+    bot: CogBot,
+    body: object,
+    *,
+    url: str | None = None,
+    run_id: str = "a",
+    headers: Mapping[str, str] | None = None,
+) -> int:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     async with (
         aiohttp.ClientSession() as http,
-        http.post(url or bot.addresses.webhook(run_id), data=io.BytesIO(data)) as response,
+        http.post(url or bot.addresses.webhook(run_id), data=io.BytesIO(data), headers=headers) as response,
     ):
         return response.status
 
@@ -66,6 +73,18 @@ async def test_the_first_end_counts(bot: CogBot) -> None:
     assert await post(bot, TEXT) == 204
     assert await post(bot, {**TEXT, "status": "canceled"}) == 204
     assert await told(bot) == {"id": "a", "status": "succeeded", "output": ["Füchse 🦊"]}
+
+
+async def test_an_end_needs_the_servers_token_where_one_is_set(bot: CogBot) -> None:
+    await bot.web.stop()
+    await bot.listen(0, token="a-token")
+    bot.addresses = CogAddresses(f"http://127.0.0.1:{bot.web.port}", secret=b"a secret")
+    for wrong in ({}, {"Authorization": "Bearer another"}, {"Authorization": "a-token"}, {"Authorization": "é"}):
+        assert await post(bot, TEXT, headers=wrong) == 503  # Cog tells it again, with what is set by then
+    assert await told(bot) is None
+    assert await post(bot, TEXT, headers={"Authorization": "Bearer a-token"}) == 204
+    assert await told(bot) is not None
+    assert (await put(bot, b"x"))[0] == 201  # Cog sends files without it
 
 
 @pytest.mark.parametrize("status", ["starting", "processing", "odd", None, ["succeeded"]])

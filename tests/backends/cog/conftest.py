@@ -82,11 +82,12 @@ class CogBot:
         await self.web.stop()
         await self._stack.aclose()
 
-    async def listen(self, port: int) -> None:
+    async def listen(self, port: int, *, token: str = "") -> None:
         """Start the HTTP server; the address code does not depend on the base address."""
         metrics, refusals = Metrics(version="1", process=False), RefusalLog(self.clock)
         cog = CogReceiver(
             addresses=CogAddresses("http://127.0.0.1", secret=b"a secret"),
+            token=token,
             ends=self.ends,
             reader=self.reader,
             wake_run=self.woken.append,
