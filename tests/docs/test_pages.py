@@ -1,5 +1,6 @@
 """What the pages say of the program is what the program says of itself."""
 
+import ast
 import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +16,7 @@ from tests.docs.pages import PAGES, ROOT, anchors, blocks, links
 README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 OPERATING = (ROOT / "docs" / "operating.md").read_text()
+HOW_IT_WORKS = (ROOT / "docs" / "how-it-works.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -99,3 +101,18 @@ def test_documented_retention_defaults_are_correct() -> None:
     assert {name: int(days) for name, days in told.items()} == {
         name.upper(): Settings.model_fields[name].default.days for name in ("keep_prompts", "keep_files", "keep_runs")
     }
+
+
+def test_the_way_of_a_run_is_in_the_code() -> None:
+    rows = re.findall(r"^\| [^|]+ \| (`[^|]+`) \| (`[^|]+`) \|$", HOW_IT_WORKS, re.MULTILINE)
+    assert len(rows) >= 15
+    for functions, files in rows:
+        defined: set[str] = set()
+        for file in re.findall(r"`([^`]+)`", files):
+            for node in ast.parse((ROOT / file).read_text()).body:
+                own = [node, *(node.body if isinstance(node, ast.ClassDef) else ())]
+                names = [
+                    one.name for one in own if isinstance(one, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                ]
+                defined |= {names[0], *(f"{names[0]}.{name}" for name in names[1:])} if names else set()
+        assert set(re.findall(r"`([^`]+)`", functions)) <= defined, f"{functions} in {files}"
