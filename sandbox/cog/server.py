@@ -43,10 +43,19 @@ class CogServer:
     it puts its files, instead of sending them along.
     """
 
-    def __init__(self, model: str, *, folder: Path, at_once: int = 1, upload_url: str | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        folder: Path,
+        at_once: int = 1,
+        upload_url: str | None = None,
+        webhook_token: str | None = None,
+    ) -> None:
         self._model = model
         self._at_once = at_once
         self._upload_url = upload_url
+        self._webhook_token = webhook_token
         self._process: asyncio.subprocess.Process | None = None
         self.port = 0
         self.log = folder / f"cog-{model}.log"
@@ -137,4 +146,5 @@ class CogServer:
             "COG_PREDICT_TYPE_STUB": "predict.py:Predictor",
             "COG_MAX_CONCURRENCY": str(self._at_once),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **({"WEBHOOK_AUTH_TOKEN": self._webhook_token} if self._webhook_token else {}),
         }

@@ -239,8 +239,12 @@ async def test_four_large_pictures_come_within_one_body(bot: CogBot, pictures: C
     assert bot.spool.quota.used == sum(map(len, set(files)))
 
 
-async def test_uploaded_files_are_kept_apart_by_prediction(bot: CogBot, tmp_path: Path) -> None:
-    async with CogServer("pictures", folder=tmp_path, at_once=1, upload_url=bot.addresses.uploads) as server:
+async def test_files_come_apart_by_prediction_and_ends_with_the_token(bot: CogBot, tmp_path: Path) -> None:
+    port = bot.web.port
+    await bot.web.stop()
+    await bot.listen(port, token="a-token")
+    uploads = bot.addresses.uploads
+    async with CogServer("pictures", folder=tmp_path, upload_url=uploads, webhook_token="a-token") as server:
         backend = bot.backend(server)
         contents = []
         for prediction_id in ("a", "b"):
