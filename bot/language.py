@@ -8,7 +8,8 @@ translate it::
 
 Whose language it is:
 
-1. A task that handles an interaction speaks the person's (``bot.ui.languages``): what only they see needs nothing more.
+1. A task that handles an interaction speaks the person's (``bot.ui.spoken_language``): what only they see needs nothing
+   more.
 2. What everybody sees is rendered under ``use_language``, by the function that renders all of it. The card of a run
    speaks the language of its row (``Run.language``), in every process and after every restart: that of its server, and
    where only its author sees it, the author's.
