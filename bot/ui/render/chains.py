@@ -12,6 +12,7 @@ from bot.runs.snapshot import Phase, RunSnapshot
 from bot.store.models import Run, RunChain
 from bot.ui.render import payloads
 from bot.ui.render.markdown import escape, format_name, one_line
+from bot.ui.render.payloads import Component
 from bot.ui.render.rendered_message import Part, RenderedMessage, RenderOptions, upload_name
 from bot.visibility import Visibility
 
@@ -89,17 +90,20 @@ def add_earlier_pictures(output: RenderedMessage, run: Run, options: RenderOptio
     pictures = tuple(numbers)
     newest = pictures[-1:] if not output.files else ()
     beside = pictures[: len(pictures) - len(newest)] if options.shows(Part.THUMBNAIL) else ()
-    components = list(output.components)
-    for name in newest:
-        alt_text = _alt_text_of_step(chain.number - 1, chain)
-        components.insert(0, payloads.gallery([(f"attachment://{name}", alt_text)], spoiler=spoiler))
-    for name in beside:
-        picture = payloads.thumbnail(f"attachment://{name}", _alt_text_of_step(numbers[name], chain), spoiler=spoiler)
-        label = _("-# Step {number} · /{command}").format(
-            number=numbers[name], command=_plain(chain.steps[numbers[name] - 1].command)
-        )
-        components.append(payloads.section([payloads.text(label)], picture))
-    return replace(output, components=components, kept=(*beside, *newest))
+    large = [
+        payloads.gallery([(f"attachment://{name}", _alt_text_of_step(chain.number - 1, chain))], spoiler=spoiler)
+        for name in newest
+    ]
+    small = [_small_picture(name, numbers[name], chain, spoiler=spoiler) for name in beside]
+    return replace(output, components=[*large, *output.components, *small], kept=(*beside, *newest))
+
+
+def _small_picture(name: str, number: int, chain: RunChain, *, spoiler: bool) -> Component:
+    """Return the picture of an earlier step beside what made it."""
+    command = _plain(chain.steps[number - 1].command)
+    label = _("-# Step {number} · /{command}").format(number=number, command=command)
+    picture = payloads.thumbnail(f"attachment://{name}", _alt_text_of_step(number, chain), spoiler=spoiler)
+    return payloads.section([payloads.text(label)], picture)
 
 
 def _alt_text_of_step(number: int, chain: RunChain) -> str:
